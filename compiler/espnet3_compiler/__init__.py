@@ -1,0 +1,1 @@
+"""Compile one YAML manifest into a checked, runnable recipe."""

@@ -1,0 +1,82 @@
+"""Every kind of finding: number, name, severity and one line of explanation.
+
+The families: R1xx reading, R2xx names, R3xx references and composition, R4xx stages,
+R5xx targets, R6xx shape, R7xx files, R8xx settings without effect, R9xx ``--deep``.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A kind of finding; ``docs/diagnostics.md`` has a wrong and a right example of each."""
+
+    number: str
+    name: str
+    severity: Severity
+    summary: str
+
+
+CODES: tuple[Code, ...] = (
+    Code("R101", "syntax-error", "error", "The text is not YAML."),
+    Code("R102", "duplicate-key", "error", "A mapping has the same key twice."),
+    Code("R103", "unknown-tag", "error", "A YAML tag such as !!python/object is not allowed."),
+    Code("R104", "alias-loop", "error", "An alias stands inside the node that it names."),
+    Code("R105", "too-large", "error", "Aliases or nesting expand beyond the limit."),
+    Code("R106", "key-not-text", "error", "A key is not a string."),
+    Code("R107", "several-documents", "error", "A file holds more than one YAML document."),
+    Code("R108", "bad-encoding", "error", "The file is not UTF-8 text."),
+    Code("R109", "empty-file", "error", "The file holds no mapping."),
+    Code("R110", "unknown-alias", "error", "An alias names no anchor."),
+    Code("R111", "bad-merge", "error", "A merge key << does not name mappings."),
+    Code("R112", "tab", "error", "A tab is used for indentation."),
+    Code("R201", "duplicate-name", "error", "Two things of one kind have the same name."),
+    Code("R202", "invalid-name", "error", "A name cannot become a Python identifier or a flag."),
+    Code("R203", "unknown-model", "error", "A stage names a model that is not declared."),
+    Code("R204", "unknown-config", "error", "A stage names a config that is not declared."),
+    Code("R205", "unknown-stage", "error", "Something names a stage that is not declared."),
+    Code("R206", "unknown-system", "error", "The system is neither built in nor a class."),
+    Code("R207", "unused-config", "warning", "No stage and no reference uses a config."),
+    Code("R208", "unused-model", "warning", "No stage and no reference uses a model."),
+    Code("R301", "unknown-reference", "error", "A ${…} names nothing."),
+    Code("R302", "reference-cycle", "error", "References lead back to where they started."),
+    Code("R303", "unknown-resolver", "error", "A ${name:…} names no resolver."),
+    Code("R304", "bad-expression", "error", "A ${…} cannot be parsed."),
+    Code("R305", "extends-cycle", "error", "Configs extend each other in a circle."),
+    Code("R306", "unknown-base", "error", "extends names no config."),
+    Code("R307", "not-text", "error", "A mapping or list is interpolated into text."),
+    Code("R308", "nothing-to-delete", "error", "~key deletes a key that is not inherited."),
+    Code("R309", "bad-override", "error", "A --set argument cannot be applied."),
+    Code("R310", "late-reference", "error", "A value known only at run time is needed now."),
+    Code("R401", "unknown-kind", "error", "run: names no stage kind of the system."),
+    Code("R402", "stage-order", "error", "A stage uses the output of a later stage."),
+    Code("R403", "stage-cycle", "error", "Stages need each other in a circle."),
+    Code("R404", "unknown-output", "error", "A stage has no output of that name."),
+    Code("R405", "missing-role", "error", "A stage has no config for a role that it reads."),
+    Code("R406", "wrong-role", "error", "A config is used in two different roles."),
+    Code("R407", "missing-model", "error", "A stage needs a model and none is chosen."),
+    Code("R408", "two-models", "error", "A model comes from the stage and from the config."),
+    Code("R409", "init-from-other-model", "error", "init_from names a stage of another model."),
+    Code("R410", "unknown-metric-input", "error", "A metric reads what inference does not write."),
+    Code("R411", "missing-producer", "error", "A needed artifact is produced by no stage."),
+    Code("R501", "unknown-target", "error", "A dotted path leads to nothing."),
+    Code("R502", "unknown-argument", "error", "The target has no such argument."),
+    Code("R503", "missing-argument", "error", "A required argument of the target is not given."),
+    Code("R504", "argument-type", "error", "A literal does not fit the annotation of an argument."),
+    Code("R505", "not-callable", "error", "The target exists but cannot be called."),
+    Code("R506", "duplicate-argument", "error", "An argument is given by place and by name."),
+    Code("R601", "unknown-key", "error", "The schema has no such key here."),
+    Code("R602", "wrong-type", "error", "A value has the wrong type."),
+    Code("R603", "missing-key", "error", "A required key is absent."),
+    Code("R604", "not-allowed", "error", "A value is none of the allowed ones."),
+    Code("R605", "out-of-range", "error", "A number or length is outside its limits."),
+    Code("R606", "bad-form", "error", "A text does not have the required form."),
+    Code("R607", "conflicting-keys", "error", "Two keys exclude each other."),
+    Code("R701", "missing-file", "error", "A file of the recipe does not exist."),
+    Code("R702", "outside-root", "error", "A path leaves the directory it must stay in."),
+)
+
+BY_NUMBER: dict[str, Code] = {code.number: code for code in CODES}

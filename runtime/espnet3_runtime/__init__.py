@@ -1,0 +1,1 @@
+"""Run compiled recipes on torch and Lightning."""

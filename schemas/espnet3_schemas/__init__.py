@@ -1,0 +1,30 @@
+"""JSON Schemas of the manifest and its configs, and the table of systems and stage kinds."""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+ROLES = ("training", "inference", "metrics", "publication", "demo")
+
+
+@cache
+def load(name: str) -> dict[str, Any]:
+    """Return the schema ``<name>.schema.json``, for example ``load("training")``.
+
+    Raises:
+        FileNotFoundError: There is no schema of that name.
+    """
+    return _read(f"{name}.schema.json")
+
+
+@cache
+def systems() -> dict[str, Any]:
+    """Return the table of systems and stage kinds, ``systems.json``."""
+    return _read("systems.json")
+
+
+def _read(file: str) -> dict[str, Any]:
+    text = (files("espnet3_schemas") / file).read_text(encoding="utf-8")
+    value: dict[str, Any] = json.loads(text)
+    return value
