@@ -1,0 +1,95 @@
+"""Builds the corpus: WAV files and one manifest for each split."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+
+from dataset.synthesis import SAMPLE_RATE, synthesise
+from dataset.voices import Utterance, plan
+
+VERSION = 1  # count up when the audio of an utterance changes
+COLUMNS = ("utt_id", "wav", "samples", "speaker", "text")
+
+
+class DatasetBuilder:
+    """Synthesises the corpus under ``<data_dir>/digits``.
+
+    A killed build goes on where it stopped: an audio file appears whole or not at all, and a
+    manifest only when all its audio is there.
+    """
+
+    def __init__(self, data_dir: str) -> None:
+        self.root = Path(data_dir) / "digits"
+
+    def is_source_prepared(self, **_: object) -> bool:
+        """Nothing is downloaded: the engine comes with the package espeakng-loader."""
+        return True
+
+    def prepare_source(self, **_: object) -> None:
+        """Nothing to do."""
+
+    def is_built(self, *, sizes: dict[str, int], seed: int, **_: object) -> bool:
+        """Tell whether the manifests of exactly this corpus are there."""
+        stamp = self.root / "corpus.txt"
+        return stamp.is_file() and stamp.read_text() == _stamp(sizes, seed)
+
+    def build(self, *, sizes: dict[str, int], seed: int, jobs: int = 2) -> None:
+        """Synthesise every split of ``sizes`` (split to number of utterances)."""
+        (self.root / "corpus.txt").unlink(missing_ok=True)
+        for split, count in sizes.items():
+            utterances = plan(split, count, seed)
+            folder = self.root / "wav" / f"{split}-v{VERSION}-{seed}"
+            folder.mkdir(parents=True, exist_ok=True)
+            rows = list(_progress(_speak_all(utterances, folder, jobs), split, count))
+            _write_text(self.root / f"{split}.tsv", _manifest(utterances, folder, rows))
+        _write_text(self.root / "corpus.txt", _stamp(sizes, seed))
+
+
+def _stamp(sizes: dict[str, int], seed: int) -> str:
+    return f"version {VERSION}\nseed {seed}\n" + "".join(
+        f"{split} {count}\n" for split, count in sizes.items()
+    )
+
+
+def _speak_all(utterances: list[Utterance], folder: Path, jobs: int) -> Iterator[int]:
+    tasks = [(asdict(utterance), str(folder)) for utterance in utterances]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_speak_one, tasks, chunksize=32)
+
+
+def _speak_one(task: tuple[dict, str]) -> int:
+    """Write one WAV file unless it is there; return its number of samples."""
+    import soundfile
+
+    utterance = Utterance(**task[0])
+    path = Path(task[1]) / f"{utterance.utt_id}.wav"
+    if path.is_file():
+        return soundfile.info(path).frames
+    audio = synthesise(utterance)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    soundfile.write(partial, audio, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    partial.replace(path)
+    return len(audio)
+
+
+def _manifest(utterances: list[Utterance], folder: Path, samples: list[int]) -> str:
+    rows = [COLUMNS] + [
+        (u.utt_id, f"{folder.name}/{u.utt_id}.wav", str(n), u.speaker, u.text)
+        for u, n in zip(utterances, samples, strict=True)
+    ]
+    return "".join("\t".join(row) + "\n" for row in rows)
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _progress(items: Iterator[int], split: str, total: int) -> Iterator[int]:
+    from tqdm import tqdm
+
+    yield from tqdm(items, total=total, desc=f"synthesise {split}", unit="utt", mininterval=0.5)
