@@ -77,6 +77,12 @@ CODES: tuple[Code, ...] = (
     Code("R607", "conflicting-keys", "error", "Two keys exclude each other."),
     Code("R701", "missing-file", "error", "A file of the recipe does not exist."),
     Code("R702", "outside-root", "error", "A path leaves the directory it must stay in."),
+    Code("R801", "idle-scheduler-setting", "warning", "A scheduler setting without a scheduler."),
+    Code("R802", "zero-probability", "warning", "Listed effects have the probability 0."),
+    Code("R803", "idle-batch-setting", "warning", "A batch setting that the batch type ignores."),
+    Code("R804", "unread-key", "warning", "No stage reads a key of a config."),
+    Code("R805", "idle-stage-key", "warning", "A stage kind ignores a key of the stage."),
+    Code("R806", "no-training", "warning", "The trainer is told to train for no time at all."),
 )
 
 BY_NUMBER: dict[str, Code] = {code.number: code for code in CODES}

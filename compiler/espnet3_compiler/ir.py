@@ -75,11 +75,19 @@ class StageDecl:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The chosen System: a built-in name or a dotted class, and the stage kinds it runs."""
+    """The chosen System.
+
+    Attributes:
+        name: A built-in name or a dotted class, as written.
+        class_path: The dotted class.
+        kinds: The stage kinds it runs; ``*`` among them where a base class cannot be seen.
+        own: Those that a class of the recipe defines itself: what they read and write is unknown.
+    """
 
     name: Scalar
     class_path: str
     kinds: tuple[str, ...]
+    own: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,8 @@ class Recipe:
         models: In the order of the manifest.
         configs: In the order of the manifest.
         stages: In the order of the manifest.
+        whole: False where a part of the manifest was so wrong that it was left out; what then
+            seems unused or missing may be a consequence, so checks for absences keep silent.
     """
 
     source: Source
@@ -105,6 +115,7 @@ class Recipe:
     models: tuple[ModelDecl, ...]
     configs: tuple[ConfigDecl, ...]
     stages: tuple[StageDecl, ...]
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
