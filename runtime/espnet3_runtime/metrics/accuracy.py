@@ -1,0 +1,35 @@
+"""Accuracy."""
+
+from collections.abc import Sequence
+
+from espnet3_runtime.metrics.error_rate import normalize
+
+
+class Accuracy:
+    """Share of items in % whose hypothesis equals the reference.
+
+    Args:
+        normalize: Steps applied to both sides: lower, upper, nfkc, no_punctuation.
+    """
+
+    def __init__(self, normalize: Sequence[str] = ()) -> None:
+        self.normalize = tuple(normalize)
+
+    def __call__(self, ref: Sequence[str], hyp: Sequence[str]) -> dict[str, float]:
+        """Compare two columns of the same order.
+
+        Returns:
+            accuracy in %, correct and total.
+
+        Raises:
+            ValueError: There are no items.
+        """
+        if not ref:
+            raise ValueError("there are no items to compare")
+        pairs = zip(ref, hyp, strict=True)
+        correct = sum(self._clean(left) == self._clean(right) for left, right in pairs)
+        total = len(ref)
+        return {"accuracy": round(100 * correct / total, 4), "correct": correct, "total": total}
+
+    def _clean(self, text: str) -> str:
+        return normalize(text, self.normalize)

@@ -1,0 +1,85 @@
+"""Built-in metrics: values worked out by hand."""
+
+import json
+
+import pytest
+import sentencepiece
+from espnet3_runtime.metrics.accuracy import Accuracy
+from espnet3_runtime.metrics.alignment import align, show
+from espnet3_runtime.metrics.cer import CER
+from espnet3_runtime.metrics.ter import TER
+from espnet3_runtime.metrics.wer import WER
+
+
+def test_wer_counts_each_kind_of_error():
+    score = WER()(ref=["one two three", "four"], hyp=["one too three nine", ""])
+    assert score["wer"] == 75.0
+    assert (score["substitutions"], score["deletions"], score["insertions"]) == (1, 1, 1)
+    assert score["words"] == 4
+    assert score["utterances_wrong"] == 100.0
+
+
+def test_wer_is_zero_only_for_equal_words():
+    assert WER()(ref=["a  b"], hyp=["a b "])["wer"] == 0.0
+    assert WER()(ref=["a b"], hyp=["A b"])["wer"] == 50.0
+    assert WER(normalize=["lower", "no_punctuation"])(ref=["A, b!"], hyp=["a b"])["wer"] == 0.0
+
+
+def test_an_empty_reference_still_counts_insertions():
+    score = WER()(ref=["", "a b"], hyp=["x", "a b"])
+    assert score["wer"] == 50.0
+    assert score["insertions"] == 1
+
+
+def test_only_empty_references_have_no_rate():
+    with pytest.raises(ValueError, match="no words"):
+        WER()(ref=[""], hyp=["x"])
+
+
+def test_unknown_normalizer_is_named():
+    with pytest.raises(ValueError, match='no normalizer "lowr"'):
+        WER(normalize=["lowr"])(ref=["a"], hyp=["a"])
+
+
+def test_cer_counts_spaces_unless_told_not_to():
+    assert CER()(ref=["ab cd"], hyp=["abcd"])["cer"] == 20.0
+    assert CER(ignore_spaces=True)(ref=["ab cd"], hyp=["abcd"])["cer"] == 0.0
+
+
+def test_ter_counts_pieces(tmp_path):
+    prefix = tmp_path / "word"
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["one two three"] * 10),
+        model_prefix=str(prefix),
+        vocab_size=6,
+        model_type="word",
+        minloglevel=2,
+    )
+    score = TER(f"{prefix}.model")(ref=["one two three"], hyp=["one three"])
+    assert score["tokens"] == 3
+    assert score["ter"] == pytest.approx(100 / 3, abs=1e-3)
+
+
+def test_accuracy():
+    assert Accuracy()(ref=["yes", "no"], hyp=["yes", "yes"]) == {
+        "accuracy": 50.0,
+        "correct": 1,
+        "total": 2,
+    }
+
+
+def test_alignment_in_columns():
+    (alignment,) = align([["one", "two", "three"]], [["one", "three", "four"]])
+    lines = show("utt1", alignment).splitlines()
+    assert lines[0] == "utt1  errors=2 length=3"
+    assert lines[1].split()[0] == "REF:"
+    assert alignment.errors == 2
+    assert len({line.index("one") for line in lines[1:3]}) == 1
+
+
+def test_alignment_files_start_with_the_worst(tmp_path):
+    WER()(ref=["a b", "c d"], hyp=["a b", "x y"], utt_ids=["good", "bad"], directory=tmp_path)
+    assert (tmp_path / "wer.alignment.txt").read_text().startswith("bad  errors=2 length=2")
+    records = [json.loads(line) for line in (tmp_path / "wer.utterances.jsonl").open()]
+    assert [record["utt_id"] for record in records] == ["good", "bad"]
+    assert records[1]["steps"] == [["substitute", "c", "x"], ["substitute", "d", "y"]]
