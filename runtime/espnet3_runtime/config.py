@@ -1,0 +1,112 @@
+"""Immutable views of composed configs."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from espnet3_runtime.errors import UndeclaredRead
+
+
+class ConfigView(Mapping[str, Any]):
+    """A mapping of a config that nobody can change.
+
+    Nested mappings are views too and lists are tuples, so a stage cannot hand altered settings to
+    the next one.  Every view knows its key path, which messages name.
+
+    Args:
+        values: Plain data: mappings, lists or tuples, and scalars.
+        where: The key path of this mapping, for example ``training.optimizer``.
+        hidden: Keys that exist in the config but are not for this reader.
+    """
+
+    __slots__ = ("_hidden", "_values", "_where")
+
+    def __init__(
+        self, values: Mapping[str, Any], where: str = "", hidden: Iterable[str] = ()
+    ) -> None:
+        frozen = {key: _freeze(value, join(where, key)) for key, value in values.items()}
+        object.__setattr__(self, "_values", frozen)
+        object.__setattr__(self, "_where", where)
+        object.__setattr__(self, "_hidden", frozenset(hidden))
+
+    _values: dict[str, Any]
+    _where: str
+    _hidden: frozenset[str]
+
+    @property
+    def where(self) -> str:
+        """The key path of this mapping; the first part is the config's name."""
+        return self._where
+
+    def only(self, keys: Iterable[str]) -> "ConfigView":
+        """Return the part that a stage kind declares to read; other keys raise when read."""
+        wanted = set(keys)
+        kept = {key: value for key, value in self._values.items() if key in wanted}
+        return ConfigView(kept, self._where, hidden=self._values.keys() - wanted)
+
+    def plain(self) -> dict[str, Any]:
+        """Return a copy made of ordinary dicts and lists."""
+        return {key: plain(value) for key, value in self._values.items()}
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self._values:
+            return self._values[key]
+        if key in self._hidden:
+            raise UndeclaredRead(
+                f'{join(self._where, key)}: "{key}" is not in "reads" of this kind'
+            )
+        raise KeyError(join(self._where, key))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"configs cannot be changed: {self._where}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"configs cannot be changed: {self._where}")
+
+    def __repr__(self) -> str:
+        return f"ConfigView({self.plain()!r}, where={self._where!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to worker processes as plain data."""
+        return ConfigView, (self.plain(), self._where, tuple(sorted(self._hidden)))
+
+
+def join(where: str, key: str | int) -> str:
+    """Return the key path of a child: ``a.b`` and a key, or ``a.b[0]`` for an index."""
+    if isinstance(key, int):
+        return f"{where}[{key}]"
+    return f"{where}.{key}" if where else str(key)
+
+
+def plain(value: Any) -> Any:
+    """Return the value with every view as a dict and every tuple as a list."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every leaf with its key path; an empty mapping or list is a leaf itself."""
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from leaves(item, join(path, key))
+    elif isinstance(value, list | tuple) and value:
+        for index, item in enumerate(value):
+            yield from leaves(item, join(path, index))
+    else:
+        yield path, plain(value)
+
+
+def _freeze(value: Any, where: str) -> Any:
+    if isinstance(value, Mapping):
+        return ConfigView(value, where)
+    if isinstance(value, list | tuple):
+        return tuple(_freeze(item, join(where, index)) for index, item in enumerate(value))
+    return value

@@ -1,0 +1,83 @@
+"""What can go wrong at run time, and how it is said."""
+
+from collections.abc import Sequence
+
+
+class UserError(Exception):
+    """A mistake in the recipe, its data or its environment; printed as one message.
+
+    Raise it with a sentence that names the offending thing in double quotes and says what was
+    expected.  No traceback is shown, unless the error was caused (``raise … from error``) by code
+    of the recipe: then the reader gets the frames of that code.
+
+    Attributes:
+        message: The sentence.
+        where: The key path of the config it is about, for example ``training.optimizer.lr``.
+        hint: What to do about it.
+    """
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        if self.where:
+            lines.append(f"  config: {self.where}")
+        if self.hint:
+            lines.append(f"  help: {self.hint}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep every part when the error crosses a process boundary (Dask, DataLoader)."""
+        return _rebuild, (type(self), self.message, self.where, self.hint)
+
+
+class UsageError(UserError):
+    """The command line is wrong; ``run.py`` exits with 2."""
+
+
+class BuildError(UserError):
+    """The build does not fit its sources, or a file of it is unreadable; compile again."""
+
+
+class InstantiateError(UserError):
+    """A ``_target_`` node could not become an object; ``__cause__`` is the original exception."""
+
+
+class Stopped(Exception):  # noqa: N818 - it is news, not an error
+    """A stage saved its state and stopped because it was asked to (SIGTERM, Ctrl-C).
+
+    A stage that polls ``context.stop_requested`` raises this after its checkpoint is on disk.
+    The next run of the same command goes on from there.
+    """
+
+
+class UndeclaredRead(RuntimeError):  # noqa: N818 - a fault of ours, named for what happened
+    """A stage reads a config key that its kind does not declare in ``systems.json``.
+
+    The fingerprint of a stage covers exactly what it may read; add the key to ``reads`` there.
+    """
+
+
+def _rebuild(kind: type[UserError], message: str, where: str, hint: str) -> UserError:
+    return kind(message, where=where, hint=hint)
+
+
+def nearest(name: str, candidates: Sequence[str]) -> str | None:
+    """Return the candidate that ``name`` was probably meant to be, or None."""
+    from difflib import get_close_matches
+
+    lowered = {candidate.lower(): candidate for candidate in candidates}
+    close = get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[close[0]] if close else None
+
+
+def did_you_mean(name: str, candidates: Sequence[str]) -> str:
+    """Return a hint: the nearest candidate, otherwise all of them."""
+    close = nearest(name, candidates)
+    if close is not None:
+        return f'did you mean "{close}"?'
+    return f"choose from: {', '.join(candidates)}" if candidates else ""
