@@ -1,0 +1,49 @@
+"""How a value came from the place where it was written to the place where it is used."""
+
+from espnet3_compiler.diagnostic import Label
+from espnet3_compiler.source import Span
+from espnet3_compiler.tree import Node
+
+USES = ("interpolation", "alias")
+
+WORDS = {
+    "alias": "used through this alias",
+    "merge": "merged in here",
+    "extends": "inherited here",
+    "interpolation": "fetched here",
+    "default": "the default",
+    "set": "set here",
+}
+
+
+def use_place(node: Node) -> Span:
+    """Return the place to look at for a finding in a value.
+
+    That is the outermost ``${…}`` or alias that fetched the value: the value may be right where it
+    was written. A value that was inherited or merged is looked at where it was written.
+    """
+    return next((step.span for step in node.via if step.how in USES), node.span)
+
+
+def related_labels(node: Node) -> tuple[Label, ...]:
+    """Return a label for every other place that a value came through, the written one last."""
+    primary = use_place(node)
+    labels = [Label(step.span, WORDS.get(step.how, step.how)) for step in node.via]
+    if primary is not node.span:
+        labels.append(Label(node.span, "written here"))
+    return tuple(_distinct(labels, primary))
+
+
+def _distinct(labels: list[Label], primary: Span) -> list[Label]:
+    """Leave out the primary place and repetitions."""
+    seen = {_key(primary)}
+    kept = []
+    for label in labels:
+        if _key(label.span) not in seen:
+            seen.add(_key(label.span))
+            kept.append(label)
+    return kept
+
+
+def _key(span: Span) -> tuple[int, int, int]:
+    return id(span.source), span.start, span.end

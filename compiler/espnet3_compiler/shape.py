@@ -1,0 +1,168 @@
+"""Trees against the JSON Schemas of the project, one finding for each mistake, at its place.
+
+Only the part of draft 2020-12 that ``espnet3_schemas`` uses is known here; a test compares the
+verdicts with those of the ``jsonschema`` package, and refuses a schema with any other keyword. An
+own walk because a finding needs the node and not its value, and because importing ``jsonschema``
+alone costs half of what a whole check may take (0.1 s of CPU time).
+
+Beyond the standard the schemas say ``x-exclusive`` (keys that exclude each other; null does not
+count), ``x-requires-one`` (one of these keys must be there), ``x-renamed`` and ``x-moved`` (what
+to write instead of a key of ESPnet3), ``x-form`` (a pattern in words), ``x-target`` and
+``x-path`` (for other checks).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from espnet3_compiler import shape_findings as findings
+from espnet3_compiler import shape_keys as keys
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.shape_types import Spot, fits
+from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
+
+Schema = dict[str, Any]
+
+REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\$\{")
+PATH_OUTPUT = re.compile(r"^\$\{\s*stages\.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    root: Schema
+    lenient: bool
+
+
+def check_shape(node: Node, schema: Schema, *, lenient_references: bool) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with a tree, in the order of its text.
+
+    Args:
+        node: The tree.
+        schema: A whole schema of ``espnet3_schemas``.
+        lenient_references: Whether every ``${…}`` may stand for anything, as in a manifest before
+            resolution. Otherwise a whole ``${stages.…}`` counts as text, because outputs are
+            paths; other references that are left still stand for anything.
+    """
+    rules = _Rules(schema, lenient_references)
+    return tuple(_check(Spot(node, "", None, schema["title"]), schema, rules))
+
+
+def _check(spot: Spot, schema: Schema, rules: _Rules) -> Iterator[Diagnostic]:
+    schema = _effective(schema, spot.node, rules.root)
+    if isinstance(spot.node, Scalar) and isinstance(spot.node.value, str):
+        yield from _check_text(spot, spot.node.value, schema, rules)
+    elif not fits(spot.node, schema):
+        yield findings.wrong_type(spot, schema)
+    elif isinstance(spot.node, Mapping):
+        yield from _check_mapping(spot, spot.node, schema, rules)
+    elif isinstance(spot.node, Sequence):
+        yield from _check_sequence(spot, spot.node, schema, rules)
+    else:
+        yield from _check_value(spot, spot.node, schema)
+
+
+def _effective(schema: Schema, node: Node, root: Schema) -> Schema:
+    """Follow ``$ref`` and choose the branch of ``if``."""
+    while "$ref" in schema:
+        rest = {key: value for key, value in schema.items() if key != "$ref"}
+        schema = {**root["$defs"][schema["$ref"].removeprefix("#/$defs/")], **rest}
+    if "if" in schema and isinstance(node, Mapping):
+        given = {entry.name for entry in node}
+        branch = "then" if given.issuperset(schema["if"]["required"]) else "else"
+        rest = {key: value for key, value in schema.items() if key not in ("if", "then", "else")}
+        return {**_effective(schema.get(branch, {}), node, root), **rest}
+    return schema
+
+
+def _check_text(spot: Spot, text: str, schema: Schema, rules: _Rules) -> Iterator[Diagnostic]:
+    reference = REFERENCE.search(text)
+    whole = reference is not None and reference.start() == 0 and text.endswith("}")
+    if whole and (rules.lenient or not PATH_OUTPUT.match(text)):
+        return
+    if not fits(spot.node, schema):
+        yield findings.wrong_type(spot, schema)
+    elif reference is None:
+        yield from _check_value(spot, spot.node, schema)
+
+
+def _check_value(spot: Spot, node: Node, schema: Schema) -> Iterator[Diagnostic]:
+    """Check a scalar of the right type; the first thing that is wrong is enough."""
+    assert isinstance(node, Scalar)
+    value = node.value
+    if "enum" in schema and not _is_listed(value, schema["enum"]):
+        yield findings.not_allowed(spot, schema["enum"])
+    elif isinstance(value, str):
+        if len(value) < schema.get("minLength", 0):
+            yield findings.empty_text(spot)
+        elif "pattern" in schema and not _compiled(schema["pattern"]).search(value):
+            yield findings.bad_form(spot, schema)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        limit = _broken_limit(value, schema)
+        if limit:
+            yield findings.out_of_range(spot, schema, *limit)
+
+
+def _is_listed(value: object, allowed: list[object]) -> bool:
+    return any(value == other and type(value) is type(other) for other in allowed)
+
+
+def _broken_limit(value: float, schema: Schema) -> tuple[str, float] | None:
+    if not value >= schema.get("minimum", value):
+        return "at least", schema["minimum"]
+    if not value <= schema.get("maximum", value):
+        return "at most", schema["maximum"]
+    if "exclusiveMinimum" in schema and not value > schema["exclusiveMinimum"]:
+        return "more than", schema["exclusiveMinimum"]
+    if "exclusiveMaximum" in schema and not value < schema["exclusiveMaximum"]:
+        return "less than", schema["exclusiveMaximum"]
+    return None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _check_sequence(
+    spot: Spot, node: Sequence, schema: Schema, rules: _Rules
+) -> Iterator[Diagnostic]:
+    length = len(node.items)
+    if not schema.get("minItems", 0) <= length <= schema.get("maxItems", length):
+        yield findings.wrong_length(spot, schema, length)
+    else:
+        places = schema.get("prefixItems", [])
+        for index, item in enumerate(node.items):
+            below = places[index] if index < len(places) else schema.get("items", {})
+            yield from _check(spot.item(index, item), below, rules)
+
+
+def _check_mapping(
+    spot: Spot, node: Mapping, schema: Schema, rules: _Rules
+) -> Iterator[Diagnostic]:
+    unknown = keys.unknown(node, schema)
+    slips = keys.slips(node, schema, unknown)
+    properties: Schema = schema.get("properties", {})
+    others = schema.get("additionalProperties", {})
+    for entry in node:
+        if entry.name in unknown or entry.name in slips.values():
+            yield findings.unknown_key(spot, entry, schema, rules.root, slips)
+        elif entry.name in properties:
+            yield from _check(spot.entry(entry), properties[entry.name], rules)
+        elif isinstance(others, dict):
+            yield from _check(spot.entry(entry), others, rules)
+    for name in keys.missing(node, schema):
+        if name not in slips:
+            yield findings.missing_key(spot, name, schema)
+    if "x-requires-one" in schema and not slips:
+        yield from _check_requires_one(spot, node, schema["x-requires-one"])
+    for first, second in keys.conflicts(node, schema):
+        yield findings.conflicting(spot, first, second)
+    for entry, needed in keys.dependents(node, schema):
+        yield findings.needs(spot, entry, needed)
+
+
+def _check_requires_one(spot: Spot, node: Mapping, names: list[str]) -> Iterator[Diagnostic]:
+    if not any(node.entry(name) for name in names):
+        yield findings.missing_one(spot, names)

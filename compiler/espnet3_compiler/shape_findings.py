@@ -1,0 +1,231 @@
+"""What to say about a tree that does not have the form of its schema."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from espnet3_compiler import shape_keys as keys
+from espnet3_compiler.chain import related_labels, use_place
+from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.shape_hints import Hint, hint, quoted_like
+from espnet3_compiler.shape_types import Spot, expected, kind_of, shown
+from espnet3_compiler.source import Span
+from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
+
+Schema = dict[str, Any]
+
+LONGEST_LIST = 60
+MOST_PLACES = 3
+
+
+def unknown_key(
+    spot: Spot, entry: Entry, schema: Schema, root: Schema, slips: dict[str, str]
+) -> Diagnostic:
+    """R601: the schema has no such key here."""
+    assert isinstance(spot.node, Mapping)
+    valid = list(schema.get("properties", {}))
+    choices = keys.candidates(spot.node, entry, schema)
+    wanted = next((name for name, slip in slips.items() if slip == entry.name), None)
+    wanted = wanted or schema.get("x-renamed", {}).get(entry.name)
+    sure = wanted is not None or is_sure(entry.name, choices)
+    moved = schema.get("x-moved", {}).get(entry.name)
+    wanted = wanted or (None if moved else nearest(entry.name, choices))
+    listed = ", ".join(valid)
+    short = len(listed) <= LONGEST_LIST
+    return Diagnostic(
+        "R601",
+        f'{spot.name} has no key "{entry.name}"',
+        Label(use_place(entry.key), f"not in ({listed})" if short else "no such key here"),
+        related=related_labels(entry.key),
+        help=_key_help(entry.name, wanted, moved, root),
+        notes=() if wanted or moved or short else (f"the keys here: {listed}",),
+        fix=_key_fix(spot.node, entry, wanted, sure=sure),
+    )
+
+
+def _key_help(name: str, wanted: str | None, moved: str | None, root: Schema) -> tuple[str, ...]:
+    if moved:
+        return (moved,)
+    if wanted:
+        return (f'did you mean "{wanted}"?',)
+    places = keys.elsewhere(root, name)
+    if 0 < len(places) <= MOST_PLACES:
+        return (f'"{name}" is a key of {" and of ".join(_parent(place) for place in places)}',)
+    return ()
+
+
+def _parent(path: str) -> str:
+    return f'"{path.rpartition(".")[0]}"'
+
+
+def _key_fix(node: Mapping, entry: Entry, wanted: str | None, *, sure: bool) -> Fix | None:
+    source = entry.key.span.source
+    if wanted is None or source.kind != "file":
+        return None
+    other = node.entry(wanted)
+    if other is not None and other.key.span.source is source:
+        return None
+    edit = Edit(entry.key.span, quoted_like(entry.key, wanted))
+    return Fix(f'write "{wanted}"', (edit,), certain=sure)
+
+
+def wrong_type(spot: Spot, schema: Schema) -> Diagnostic:
+    """R602: a value of another type than the schema allows."""
+    found = hint(spot.node, schema)
+    return Diagnostic(
+        "R602",
+        f"{spot.name} must be {expected(schema)}, not {shown(spot.node)}",
+        Label(_value_place(spot), f"expected {expected(schema)}"),
+        related=related_labels(spot.node),
+        help=found.help,
+        fix=_value_fix(spot.node, found),
+    )
+
+
+def _value_place(spot: Spot) -> Span:
+    """Return the place of a value; of a mapping or list its key, which fits on a line."""
+    place = use_place(spot.node)
+    if place is spot.node.span and ("\n" in place.text or not place.text.strip()):
+        return spot.heading if kind_of(spot.node) in ("object", "array") else _key_or(spot, place)
+    return place
+
+
+def _key_or(spot: Spot, place: Span) -> Span:
+    empty = not place.text.strip()
+    return spot.key.span if empty and spot.key is not None else place
+
+
+def _value_fix(node: Node, found: Hint) -> Fix | None:
+    place = node.span
+    if found.text is None or use_place(node) is not place or place.source.kind != "file":
+        return None
+    return Fix(f"write {found.text}", (Edit(place, found.text),), certain=found.sure)
+
+
+def missing_key(spot: Spot, name: str, schema: Schema) -> Diagnostic:
+    """R603: a required key is absent."""
+    described = schema.get("properties", {}).get(name, {}).get("description", "")
+    return Diagnostic(
+        "R603",
+        f'{spot.name} needs the key "{name}"',
+        Label(spot.heading, f'"{name}" is missing here'),
+        related=related_labels(spot.node),
+        help=(f"{name}: {described}",) if described else (),
+    )
+
+
+def missing_one(spot: Spot, names: Iterable[str]) -> Diagnostic:
+    """R603: none of some keys is there."""
+    listed = " or ".join(f'"{name}"' for name in names)
+    return Diagnostic(
+        "R603",
+        f"{spot.name} needs the key {listed}",
+        Label(spot.heading, f"{listed} is missing here"),
+        related=related_labels(spot.node),
+    )
+
+
+def needs(spot: Spot, entry: Entry, other: str) -> Diagnostic:
+    """R603: a key makes sense only together with another one."""
+    return Diagnostic(
+        "R603",
+        f'"{entry.name}" of {spot.name} needs the key "{other}"',
+        Label(entry.key.span, f'only together with "{other}"'),
+        related=related_labels(entry.key),
+    )
+
+
+def not_allowed(spot: Spot, allowed: list[Any]) -> Diagnostic:
+    """R604: a value that is none of a list."""
+    node = spot.node
+    assert isinstance(node, Scalar)
+    words = list(dict.fromkeys("null" if value is None else str(value) for value in allowed))
+    texts = [value for value in allowed if isinstance(value, str)]
+    written = "null" if node.value is None else str(node.value)
+    wanted = nearest(written, texts)
+    sure = wanted is not None and is_sure(written, texts)
+    listed = ", ".join(words)
+    text = None if wanted is None else quoted_like(node, wanted)
+    only = f"{'one of ' if len(words) > 1 else ''}{listed}"
+    return Diagnostic(
+        "R604",
+        f"{spot.name} must be {only}, not {shown(node)}",
+        Label(use_place(node), f"expected {only}" if len(only) <= LONGEST_LIST else "not allowed"),
+        related=related_labels(node),
+        help=(f'did you mean "{wanted}"?',) if wanted else (),
+        fix=_value_fix(node, Hint((), text, sure)),
+    )
+
+
+def out_of_range(spot: Spot, schema: Schema, words: str, limit: float) -> Diagnostic:
+    """R605: a number beyond a limit."""
+    assert isinstance(spot.node, Scalar)
+    return Diagnostic(
+        "R605",
+        f"{spot.name} must be {words} {limit}, not {spot.node.value}",
+        Label(use_place(spot.node), f"{words} {limit}"),
+        related=related_labels(spot.node),
+        help=_null_help(schema),
+        fix=_limit_fix(spot.node, words, limit),
+    )
+
+
+def _null_help(schema: Schema) -> tuple[str, ...]:
+    return ("write null for none",) if "null" in schema.get("type", ()) else ()
+
+
+def _limit_fix(node: Node, words: str, limit: float) -> Fix | None:
+    inclusive = words in ("at least", "at most")
+    return _value_fix(node, Hint((), str(limit))) if inclusive else None
+
+
+def wrong_length(spot: Spot, schema: Schema, length: int) -> Diagnostic:
+    """R605: a list with too few or too many items."""
+    least, most = schema.get("minItems", 0), schema.get("maxItems")
+    wanted = f"{least}" if least == most else f"at least {least}"
+    wanted = f"at most {most}" if most is not None and least != most and length > most else wanted
+    items = "item" if wanted.endswith(" 1") or wanted == "1" else "items"
+    return Diagnostic(
+        "R605",
+        f"{spot.name} must have {wanted} {items}, not {length}",
+        Label(_value_place(spot), f"{wanted} {items}"),
+        related=related_labels(spot.node),
+        help=_item_help(schema),
+    )
+
+
+def _item_help(schema: Schema) -> tuple[str, ...]:
+    names = [place.get("title", "").lower() for place in schema.get("prefixItems", ())]
+    return (f"its items are [{', '.join(names)}]",) if names else ()
+
+
+def empty_text(spot: Spot) -> Diagnostic:
+    """R605: a text without a character."""
+    return Diagnostic(
+        "R605",
+        f"{spot.name} must not be empty",
+        Label(use_place(spot.node), "empty"),
+        related=related_labels(spot.node),
+    )
+
+
+def bad_form(spot: Spot, schema: Schema) -> Diagnostic:
+    """R606: a text that does not have the form of a name, a path or the like."""
+    form = schema.get("x-form", f"matching {schema['pattern']}")
+    return Diagnostic(
+        "R606",
+        f"{spot.name} must be {form}, not {shown(spot.node)}",
+        Label(use_place(spot.node), f"expected {form}"),
+        related=related_labels(spot.node),
+    )
+
+
+def conflicting(spot: Spot, first: Entry, second: Entry) -> Diagnostic:
+    """R607: two keys that exclude each other."""
+    return Diagnostic(
+        "R607",
+        f'{spot.name} has both "{first.name}" and "{second.name}"',
+        Label(second.key.span, f'excludes "{first.name}"'),
+        related=(Label(first.key.span, "also given here"), *related_labels(second.key)),
+        help=(f'keep one of the two; an inherited key goes away with "~{first.name}:"',),
+    )

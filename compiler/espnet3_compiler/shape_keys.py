@@ -1,0 +1,91 @@
+"""Questions about the keys of a mapping that a schema asks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from espnet3_compiler.suggest import nearest
+from espnet3_compiler.tree import Entry, Mapping, Scalar
+
+Schema = dict[str, Any]
+
+
+def unknown(node: Mapping, schema: Schema) -> tuple[str, ...]:
+    """Return the keys that a closed schema does not have."""
+    if schema.get("additionalProperties", True) is not False:
+        return ()
+    known = schema.get("properties", {})
+    return tuple(entry.name for entry in node if entry.name not in known)
+
+
+def missing(node: Mapping, schema: Schema) -> tuple[str, ...]:
+    """Return the required keys that are absent."""
+    return tuple(name for name in schema.get("required", ()) if node.entry(name) is None)
+
+
+def slips(node: Mapping, schema: Schema, unknown_keys: tuple[str, ...]) -> dict[str, str]:
+    """Return required keys that are absent because they are misspelt, with what stands there.
+
+    In an open mapping (the arguments of a target) every key is allowed, so that only this shows
+    ``_taget_`` to be a slip.
+    """
+    absent = list(missing(node, schema))
+    one_of = schema.get("x-requires-one", ())
+    if not any(node.entry(name) for name in one_of):
+        absent.extend(one_of)
+    known = schema.get("properties", {})
+    renamed = schema.get("x-renamed", {})
+    found: dict[str, str] = {}
+    for entry in node:
+        if entry.name in unknown_keys or entry.name not in known:
+            wanted = renamed.get(entry.name) or nearest(entry.name, absent)
+            if wanted in absent and wanted not in found:
+                found[wanted] = entry.name
+    return found
+
+
+def candidates(node: Mapping, entry: Entry, schema: Schema) -> list[str]:
+    """Return the keys that may have been meant: those not given beside the unknown one."""
+    source = entry.key.span.source
+    given = {other.name for other in node if other.key.span.source is source}
+    return [name for name in schema.get("properties", {}) if name not in given]
+
+
+def conflicts(node: Mapping, schema: Schema) -> Iterator[tuple[Entry, Entry]]:
+    """Return pairs of keys that exclude each other, in the order of the text."""
+    for pair in schema.get("x-exclusive", ()):
+        present = [entry for entry in node if entry.name in pair and _counts(entry)]
+        if len(present) > 1:
+            yield present[0], present[1]
+
+
+def _counts(entry: Entry) -> bool:
+    """Tell whether a key was written, and not just to switch something off."""
+    off = isinstance(entry.value, Scalar) and entry.value.value is None
+    return not off and entry.key.span.source.kind != "schema"
+
+
+def dependents(node: Mapping, schema: Schema) -> Iterator[tuple[Entry, str]]:
+    """Return keys that need another one which is absent."""
+    for name, needed in schema.get("dependentRequired", {}).items():
+        entry = node.entry(name)
+        if entry is not None:
+            yield from ((entry, other) for other in needed if node.entry(other) is None)
+
+
+def elsewhere(root: Schema, name: str) -> list[str]:
+    """Return the paths of properties called ``name`` in a whole schema."""
+    found: list[str] = []
+    _search(root, root, name, "", found)
+    return list(dict.fromkeys(found))
+
+
+def _search(schema: Schema, root: Schema, name: str, path: str, found: list[str]) -> None:
+    if "$ref" in schema:
+        _search(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root, name, path, found)
+    for key, below in schema.get("properties", {}).items():
+        if key == name and path:
+            found.append(f"{path}.{key}")
+        _search(below, root, name, f"{path}.{key}" if path else key, found)
+    items = schema.get("items")
+    if isinstance(items, dict):
+        _search(items, root, name, f"{path}[]", found)

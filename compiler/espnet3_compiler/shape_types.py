@@ -1,0 +1,129 @@
+"""What kind of value a node is, in the words of JSON Schema and in those of a person."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from espnet3_compiler.source import Span
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
+
+Schema = dict[str, Any]
+
+EXPECTED = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+
+LONGEST_VALUE = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A node and where it stands.
+
+    Attributes:
+        node: The node.
+        path: Its dotted path, for example ``dataset.train[0].name``; empty for the root.
+        key: The key in front of it; None for the root and the items of a list.
+        title: What the whole document is, for example ``Training config``.
+    """
+
+    node: Node
+    path: str
+    key: Scalar | None
+    title: str
+
+    def entry(self, entry: Entry) -> "Spot":
+        """Return the spot of a value of this mapping."""
+        path = f"{self.path}.{entry.name}" if self.path else entry.name
+        return Spot(entry.value, path, entry.key, self.title)
+
+    def item(self, index: int, node: Node) -> "Spot":
+        """Return the spot of an item of this list."""
+        return Spot(node, f"{self.path}[{index}]", None, self.title)
+
+    @property
+    def name(self) -> str:
+        """What a message calls the spot."""
+        if self.path:
+            return f'"{self.path}"'
+        return f"the {self.title[0].lower()}{self.title[1:]}"
+
+    @property
+    def heading(self) -> Span:
+        """The place of a mapping or list as a whole: its key, or its first line."""
+        if self.key is not None:
+            return self.key.span
+        if isinstance(self.node, Mapping):
+            keys = [entry.key.span for entry in self.node if entry.key.span.source.kind == "file"]
+            return keys[0] if keys else self.node.span
+        return self.node.span
+
+
+def kind_of(node: Node) -> str:
+    """Return the JSON Schema type of a node; ``integer`` for numbers without a point only."""
+    if isinstance(node, Mapping):
+        return "object"
+    if isinstance(node, Sequence):
+        return "array"
+    match node.value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case _:
+            return "string"
+
+
+def types_of(schema: Schema) -> tuple[str, ...]:
+    """Return the types that a schema allows; empty when it allows all."""
+    types = schema.get("type", ())
+    return (types,) if isinstance(types, str) else tuple(types)
+
+
+def fits(node: Node, schema: Schema) -> bool:
+    """Tell whether the type of a node is one that the schema allows."""
+    types = types_of(schema)
+    kind = kind_of(node)
+    return not types or kind in types or (kind == "integer" and "number" in types)
+
+
+def expected(schema: Schema) -> str:
+    """Return the allowed types in words, for example ``a whole number or null``."""
+    words = [EXPECTED[name] for name in types_of(schema)]
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def shown(node: Node) -> str:
+    """Return a value as a message shows it, for example ``the text "on"``."""
+    match kind_of(node):
+        case "object":
+            return "a mapping"
+        case "array":
+            return "a list"
+        case "null":
+            return "null" if isinstance(node, Scalar) and node.span.text.strip() else "nothing"
+        case "string":
+            return f'the text "{_clipped(str(_scalar(node).value))}"'
+        case "boolean":
+            return str(_scalar(node).value).lower()
+        case _:
+            return f"the number {_scalar(node).value}"
+
+
+def _scalar(node: Node) -> Scalar:
+    assert isinstance(node, Scalar)
+    return node
+
+
+def _clipped(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_VALUE else line[: LONGEST_VALUE - 1] + "…"
