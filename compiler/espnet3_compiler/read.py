@@ -1,0 +1,134 @@
+"""Read YAML texts into trees: any bytes end in a report, never in a traceback."""
+
+import re
+from pathlib import Path
+
+from yaml.error import MarkedYAMLError, YAMLError
+
+from espnet3_compiler.diagnostic import Diagnostic, Label
+from espnet3_compiler.read_events import make_parser
+from espnet3_compiler.read_syntax import explain, place_of
+from espnet3_compiler.read_tree import State, read_documents
+from espnet3_compiler.source import Source, Span
+from espnet3_compiler.tree import Mapping, Node
+
+MAX_BYTES = 2_000_000
+"""Larger files are refused: a recipe is written by hand."""
+
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+
+
+def read_file(
+    path: Path, name: str
+) -> tuple[Mapping | None, Source | None, tuple[Diagnostic, ...]]:
+    """Read a file that must hold one mapping.
+
+    Args:
+        path: The file.
+        name: What reports call it.
+
+    Returns:
+        The mapping, or None where there is none; the text, or None if the file cannot be read;
+        and the findings.
+    """
+    source, found = load_source(path, name)
+    if source is None or found:
+        return None, source, found
+    root, found = read_text(source)
+    if isinstance(root, Mapping):
+        return root, source, found
+    if any(finding.code == "R101" for finding in found):
+        return None, source, found
+    return None, source, (*found, _no_mapping(source, root))
+
+
+def read_text(source: Source, start: int = 0) -> tuple[Node | None, tuple[Diagnostic, ...]]:
+    """Read the YAML document that begins at an offset of a text.
+
+    Returns:
+        The root, None if the text is not YAML or holds nothing; and the findings.
+    """
+    if bad := _FORBIDDEN.search(source.text, start):
+        return None, (_forbidden(Span(source, bad.start(), bad.end())),)
+    state = State(source, start, make_parser(source.text[start:] if start else source.text))
+    try:
+        return read_documents(state), tuple(state.found)
+    except MarkedYAMLError as error:
+        return None, (*state.found, explain(place_of(source, error, start)))
+    except YAMLError as error:
+        return None, (*state.found, _unplaced(source, start, error))
+
+
+def load_source(path: Path, name: str) -> tuple[Source | None, tuple[Diagnostic, ...]]:
+    """Read the text of a file; a byte order mark is left out."""
+    empty = Source(name, "", path=path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return None, (_too_big(empty),)
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        return None, (unreadable(Label(Span(empty, 0, 0)), name, error),)
+    try:
+        return Source(name, data.decode("utf-8-sig"), path=path), ()
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig")
+        source = Source(name, data.decode("utf-8-sig", errors="replace"), path=path)
+        return source, (_not_utf8(Span(source, len(before), len(before) + 1), data),)
+
+
+def unreadable(place: Label, name: str, error: OSError | ValueError) -> Diagnostic:
+    """R701: a file that is not there or cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return Diagnostic("R701", f'the file "{name}" does not exist', place)
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return Diagnostic("R701", f'the file "{name}" cannot be read: {reason.lower()}', place)
+
+
+def _no_mapping(source: Source, root: Node | None) -> Diagnostic:
+    if root is None or not root.span.text:
+        place = Label(Span(source, 0, 0), "nothing here")
+        return Diagnostic("R109", f'"{source.name}" is empty', place, help=('write "key: value"',))
+    return Diagnostic(
+        "R109",
+        f'"{source.name}" holds no mapping of keys to values',
+        Label(root.span, 'expected "key: value" lines'),
+    )
+
+
+def _forbidden(place: Span) -> Diagnostic:
+    return Diagnostic(
+        "R108",
+        f"the character U+{ord(place.text):04X} is not allowed in YAML",
+        Label(place, "a control character"),
+        help=("remove it, or write it as an escape in double quotes",),
+    )
+
+
+def _not_utf8(place: Span, data: bytes) -> Diagnostic:
+    utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return Diagnostic(
+        "R108",
+        f'"{place.source.name}" is not UTF-8 text{" but UTF-16" if utf16 else ""}',
+        Label(place, "the first byte that is not UTF-8"),
+        help=("save the file as UTF-8",),
+    )
+
+
+def _too_big(source: Source) -> Diagnostic:
+    return Diagnostic(
+        "R105",
+        f'"{source.name}" is larger than {MAX_BYTES // 1_000_000} MB',
+        Label(Span(source, 0, 0)),
+        help=("keep data such as token lists in files of their own",),
+    )
+
+
+def _unplaced(source: Source, start: int, error: YAMLError) -> Diagnostic:
+    return Diagnostic(
+        "R101",
+        "the text is not YAML",
+        Label(Span(source, start, start)),
+        notes=(f"the parser says: {str(error).splitlines()[0]}",),
+    )

@@ -1,0 +1,53 @@
+"""The events of a YAML text, from libyaml where it is there and from pure Python otherwise.
+
+Both parsers are PyYAML's and give the same marks; ``PurePythonParser`` only bends the one rule
+in which they differ: libyaml lets a tab separate a key from its value.
+"""
+
+from typing import Any, Protocol
+
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.scanner import Scanner
+
+
+class EventParser(Protocol):
+    """What the tree builder needs of a parser."""
+
+    def get_event(self) -> Any:
+        """Return the next event, or None after the last."""
+
+
+class PurePythonParser(Reader, Scanner, Parser):
+    """PyYAML's parser without libyaml."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+
+    def scan_to_next_token(self) -> None:
+        """Skip spaces, comments and line breaks; tabs too where no key can start."""
+        while True:
+            while self.peek() == " " or (self.peek() == "\t" and self._tab_separates()):
+                self.forward()
+            if self.peek() == "#":
+                while self.peek() not in "\0\r\n\x85\u2028\u2029":
+                    self.forward()
+            if not self.scan_line_break():
+                return
+            if not self.flow_level:
+                self.allow_simple_key = True
+
+    def _tab_separates(self) -> bool:
+        return bool(self.flow_level) or not self.allow_simple_key
+
+
+def make_parser(text: str) -> EventParser:
+    """Return a parser of a text that holds no character which YAML forbids."""
+    try:
+        from yaml._yaml import CParser
+    except ImportError:
+        return PurePythonParser(text)
+    parser: EventParser = CParser(text)
+    return parser
