@@ -1,0 +1,50 @@
+"""Plan to files: every text of a build directory, by its path inside it."""
+
+from pathlib import Path
+
+from espnet3_compiler.emit.lock import lock_text
+from espnet3_compiler.emit.yaml_text import document
+from espnet3_compiler.plan import Plan
+
+
+def build_files(plan: Plan, build: Path) -> dict[str, str]:
+    """Return the whole content of a build directory: relative path to text.
+
+    Args:
+        plan: What to write.
+        build: The absolute directory it is meant for; the lock names the manifest from there.
+    """
+    from espnet3_compiler.emit.code import run_text, system_text
+
+    code = {"run.py": run_text(plan), "system.py": system_text(plan)}
+    return code | data_files(plan, build)
+
+
+def data_files(plan: Plan, build: Path) -> dict[str, str]:
+    """Return the part of a build that is data: configs, models, arguments and the lock."""
+    manifest = plan.manifest.name
+    files = {
+        config_file(config.name): document(config.value, config.sources) for config in plan.configs
+    }
+    files |= {model_file(model.name): document(model.value, (manifest,)) for model in plan.models}
+    files |= {
+        call_file(stage.name): document(stage.arguments, (manifest,))
+        for stage in plan.stages
+        if stage.call
+    }
+    return files | {"recipe.lock.json": lock_text(plan, build, files)}
+
+
+def config_file(name: str) -> str:
+    """Return where a composed config is written."""
+    return f"conf/{name}.yaml"
+
+
+def model_file(name: str) -> str:
+    """Return where a model node is written."""
+    return f"models/{name}.yaml"
+
+
+def call_file(name: str) -> str:
+    """Return where the arguments of a ``call`` stage are written."""
+    return f"calls/{name}.yaml"

@@ -1,0 +1,72 @@
+"""``recipe.lock.json``: sources with hashes, and the plan with its edges.
+
+No time, user, absolute path, tool version or line number: the same input gives the same bytes.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from espnet3_compiler.plan import Plan, StagePlan
+
+SCHEMA_VERSION = 1
+
+
+def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
+    """Return the text of the lock.
+
+    Args:
+        plan: What is locked.
+        build: The absolute build directory, from which the manifest is named.
+        files: The data files of the build, by path, for their hashes.
+    """
+    lock = {
+        "schema_version": SCHEMA_VERSION,
+        "recipe": plan.recipe,
+        "system": plan.system,
+        "manifest": _relative(plan.manifest, build),
+        "recipe_dir": _relative(plan.manifest.parent, build),
+        **plan.globals,
+        "sources": [{"path": source.path, "sha256": source.sha256} for source in plan.sources],
+        "set": list(plan.sets),
+        "configs": {
+            config.name: {"role": config.role, **_file(f"conf/{config.name}.yaml", files)}
+            for config in plan.configs
+        },
+        "models": {model.name: _file(f"models/{model.name}.yaml", files) for model in plan.models},
+        "stages": [_stage(stage) for stage in plan.stages],
+    }
+    return json.dumps(lock, indent=2, ensure_ascii=False) + "\n"
+
+
+def sha256(data: bytes) -> str:
+    """Return the hash of bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _relative(path: Path, start: Path) -> str:
+    return Path(os.path.relpath(path, start)).as_posix()
+
+
+def _file(path: str, files: Mapping[str, str]) -> dict[str, str]:
+    return {"file": path, "sha256": sha256(files[path].encode())}
+
+
+def _stage(stage: StagePlan) -> dict[str, Any]:
+    return {
+        "name": stage.name,
+        "run": stage.run,
+        "call": stage.call,
+        "configs": dict(stage.configs),
+        "model": stage.model,
+        "init_from": stage.init_from,
+        "needs": list(stage.needs),
+        "reads": [{"stage": read.stage, "output": read.output} for read in stage.reads],
+        "outputs": {
+            name: {"path": output.path, "type": output.type}
+            for name, output in stage.outputs.items()
+        },
+    }

@@ -1,0 +1,118 @@
+"""What a build is made of: ready values, as plain data, that ``emit`` turns into files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet3_compiler.tree import Plain
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that the build was compiled from.
+
+    Attributes:
+        path: Relative to the recipe directory, with forward slashes.
+        sha256: Of its bytes.
+    """
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigPlan:
+    """A composed config: its role (None for a free-form one), value and sources."""
+
+    name: str
+    role: str | None
+    value: Plain
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """A model node with its references resolved."""
+
+    name: str
+    value: Plain
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a stage writes: its path relative to the recipe directory, and its type."""
+
+    path: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An output of an earlier stage that a stage's config, model or arguments name."""
+
+    stage: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """A stage; exactly one of ``run`` and ``call`` is set.
+
+    Attributes:
+        name: Its name, a Python identifier.
+        run: The stage kind.
+        call: The dotted function.
+        configs: Config names by role.
+        model: The model's name.
+        init_from: A stage, or a path, whose weights training starts from.
+        needs: Stages that run before, from ``needs``, references and artifacts, in order.
+        reads: The outputs that it names.
+        outputs: What it writes, by name.
+        arguments: ``with`` and ``outputs`` of a ``call`` stage.
+        description: One line for ``--list``.
+    """
+
+    name: str
+    run: str | None
+    call: str | None
+    configs: Mapping[str, str]
+    model: str | None
+    init_from: str | None
+    needs: tuple[str, ...]
+    reads: tuple[Read, ...]
+    outputs: Mapping[str, Output]
+    arguments: Plain
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole build.
+
+    Attributes:
+        recipe: ``<corpus>/<task>``.
+        manifest: The absolute path of the manifest.
+        digest: SHA-256 of the manifest's value; comments and layout do not count.
+        class_name: The name of the generated System class.
+        system: The dotted class that it extends.
+        kinds: The stage kinds that it inherits.
+        globals: exp_tag, exp_dir and data_dir.
+        configs: In the order of the manifest.
+        models: In the order of the manifest.
+        stages: In the order of the manifest.
+        sources: The manifest first, then every file that was read.
+        sets: The ``--set`` arguments of the compile.
+    """
+
+    recipe: str
+    manifest: Path
+    digest: str
+    class_name: str
+    system: str
+    kinds: tuple[str, ...]
+    globals: Mapping[str, str]
+    configs: tuple[ConfigPlan, ...]
+    models: tuple[ModelPlan, ...]
+    stages: tuple[StagePlan, ...]
+    sources: tuple[SourceFile, ...]
+    sets: tuple[str, ...]
