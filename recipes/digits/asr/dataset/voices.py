@@ -9,7 +9,7 @@ TRAIN_ACCENTS = ("en", "en-us", "en-gb-x-rp", "en-gb-scotland", "en-us-nyc")
 UNSEEN_ACCENT = "en-029"  # Caribbean English: only in the test set
 
 VALID_VARIANTS = ("f3", "m5", "Lee")
-TEST_VARIANTS = ("f4", "m2", "m7", "Alicia", "Andy", "Annie", "Denis", "Gene")
+TEST_VARIANTS = ("f4", "m2", "m7", "Andy", "Annie", "Denis", "Gene", "steph")
 TRAIN_VARIANTS = (
     *("f1", "f2", "f5", "m1", "m3", "m4", "m6", "m8"),
     *("adam", "Alex", "anika", "aunty", "belinda", "benjamin", "boris", "caleb", "david"),
