@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from espnet3_compiler.ir import Recipe, StageDecl
 from espnet3_schemas import systems
+
+from espnet3_compiler.ir import Recipe, StageDecl
 
 OPEN = "*"
 """Among the kinds of a system: it may run others too, that cannot be seen without importing."""

@@ -1,0 +1,85 @@
+"""From the tree of a manifest to the typed recipe.
+
+The tree was checked against the schema before: a part of the wrong shape is passed over in
+silence. A wrong name is reported here and replaced by the one that was likely meant, so that one
+mistake gives one finding and everything behind it is still checked.
+"""
+
+from pathlib import Path
+
+from espnet3_schemas import ROLES, load
+
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.ir import ConfigDecl, ModelDecl, Recipe
+from espnet3_compiler.lower_stages import Declared, lower_stages
+from espnet3_compiler.lower_system import lower_system
+from espnet3_compiler.lower_values import default, entries, mapping, stand_in, text, without
+from espnet3_compiler.source import Source
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
+
+GLOBALS = ("exp_tag", "exp_dir", "data_dir")
+
+
+def lower(root: Mapping, source: Source, directory: Path) -> tuple[Recipe, tuple[Diagnostic, ...]]:
+    """Return the recipe of a manifest and what is wrong with the names in it.
+
+    Args:
+        root: The manifest's tree.
+        source: The manifest's text.
+        directory: The absolute recipe directory.
+    """
+    system, findings = lower_system(root, directory)
+    models = tuple(_model(entry) for entry in entries(root.get("models")))
+    configs = tuple(_config(entry) for entry in entries(root.get("configs")))
+    result = lower_stages(Declared(root, system, models, configs))
+    recipe = Recipe(
+        source=source,
+        directory=directory,
+        name=text(root.get("recipe")) or stand_in("unnamed/recipe", root),
+        system=system,
+        globals=_globals(root),
+        models=models,
+        configs=configs,
+        stages=result.stages,
+        whole=result.whole and not any(found.code == "R206" for found in findings),
+    )
+    return recipe, (*findings, *result.findings)
+
+
+def roles_of(recipe: Recipe) -> dict[str, str | None]:
+    """Return the role that each config plays: the first one that a stage reads it in.
+
+    A config without a role is free-form: only references and ``extends`` use it.
+    """
+    roles: dict[str, str | None] = {str(config.name.value): None for config in recipe.configs}
+    for stage in recipe.stages:
+        for binding in stage.configs:
+            if binding.role in ROLES and roles.get(binding.config, "") is None:
+                roles[binding.config] = binding.role
+    return roles
+
+
+def _model(entry: Entry) -> ModelDecl:
+    return ModelDecl(entry.key, mapping(entry.value) or Mapping((), entry.value.span))
+
+
+def _config(entry: Entry) -> ConfigDecl:
+    block = mapping(entry.value)
+    if block is None:
+        return ConfigDecl(entry.key, None, text(entry.value), None)
+    extends, file = text(block.get("extends")), text(block.get("file"))
+    return ConfigDecl(entry.key, extends, file, without(block, "extends", "file"))
+
+
+def _globals(root: Mapping) -> Mapping:
+    return Mapping(tuple(_global(root, name) for name in GLOBALS), root.span)
+
+
+def _global(root: Mapping, name: str) -> Entry:
+    entry = root.entry(name)
+    value: Node | None = text(entry.value) if entry else None
+    if entry and value:
+        return entry
+    written = load("recipe")["properties"][name]["default"]
+    key = entry.key if entry else Scalar(name, root.span)
+    return Entry(key, default(name, written))

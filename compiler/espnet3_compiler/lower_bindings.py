@@ -1,0 +1,129 @@
+"""Which config a stage reads in which role."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from espnet3_schemas import systems
+
+from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.ir import ConfigDecl, RoleBinding
+from espnet3_compiler.lower_drafts import Draft
+from espnet3_compiler.lower_report import listed, unknown
+from espnet3_compiler.lower_values import entries, text
+from espnet3_compiler.suggest import nearest
+from espnet3_compiler.tree import Mapping, Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Bindings of a stage, what is wrong with them, and the required roles that have no config."""
+
+    configs: tuple[RoleBinding, ...]
+    findings: tuple[Diagnostic, ...]
+    missing: tuple[str, ...]
+
+
+def bind(draft: Draft, names: tuple[str, ...]) -> Bound:
+    """Return the bindings of a stage by what it says and the default rule.
+
+    A plain name binds the kind's first role; a role that nothing is said about takes the config
+    of its own name. A stage without known roles reads what ``config`` lists.
+
+    Args:
+        draft: The stage.
+        names: The declared configs.
+    """
+    roles = _roles(draft)
+    given = _given(draft, roles)
+    bindings: list[RoleBinding] = []
+    findings: list[Diagnostic] = []
+    for role, written in given:
+        found, config = _config(draft, role, written, names)
+        findings += found
+        if config:
+            bindings.append(RoleBinding(role, config, written.span))
+    said = {role for role, _ in given}
+    silent = [role for role in roles if role not in said]
+    bindings += [RoleBinding(role, role, draft.name.span) for role in silent if role in names]
+    missing = tuple(r for r in silent if r not in names and roles[r]["required"])
+    order = {role: (not entry["required"], i) for i, (role, entry) in enumerate(roles.items())}
+    bindings.sort(key=lambda binding: order.get(binding.role, (True, len(order))))
+    return Bound(tuple(bindings), tuple(findings), missing)
+
+
+def _roles(draft: Draft) -> dict[str, dict[str, bool]]:
+    kind = systems()["kinds"].get(draft.run.value if draft.run else None, {})
+    roles: dict[str, dict[str, bool]] = kind.get("roles", {})
+    return roles
+
+
+def _given(draft: Draft, roles: dict[str, dict[str, bool]]) -> list[tuple[str, Scalar]]:
+    node = draft.keys.get("config")
+    name = text(node)
+    if name:
+        return [(next(iter(roles), str(name.value)), name)]
+    pairs = [(entry.name, text(entry.value)) for entry in entries(node)]
+    return [(role, value) for role, value in pairs if value]
+
+
+def _config(
+    draft: Draft, role: str, written: Scalar, names: tuple[str, ...]
+) -> tuple[list[Diagnostic], str | None]:
+    name = str(written.value)
+    if name in names:
+        return [], name
+    hint = f"declare it under configs, for example {name}: conf/{name}.yaml"
+    message = f'stage "{draft.name.value}" reads a config "{name}" that is not declared'
+    found = unknown("R204", message, written, names, hint)
+    return [found], nearest(name, names) or (role if role in names else None)
+
+
+def missing_roles(
+    stages: Iterable[tuple[Draft, Bound]], configs: tuple[ConfigDecl, ...], root: Mapping
+) -> tuple[tuple[Diagnostic, ...], dict[str, str]]:
+    """Report each required role without a config once, with every stage that reads it.
+
+    Returns:
+        The findings, and for a role the config that was likely meant.
+    """
+    readers: dict[str, list[Draft]] = {}
+    bound: dict[str, list[str]] = {}
+    for draft, result in stages:
+        for role in result.missing:
+            readers.setdefault(role, []).append(draft)
+        for binding in result.configs:
+            bound.setdefault(binding.role, []).append(binding.config)
+    used = {name for some in bound.values() for name in some}
+    free = {str(config.name.value): config for config in configs}
+    likely = {role: nearest(role, [n for n in free if n not in used]) for role in readers}
+    findings = tuple(
+        _missing_role(role, drafts, free.get(likely[role] or ""), bound.get(role, []), root)
+        for role, drafts in readers.items()
+    )
+    return findings, {role: name for role, name in likely.items() if name}
+
+
+def _missing_role(
+    role: str, readers: list[Draft], likely: ConfigDecl | None, others: list[str], root: Mapping
+) -> Diagnostic:
+    first, *rest = readers
+    fix = None
+    if likely:
+        fix = Fix(f'call the config "{role}"', (Edit(likely.name.span, role),), certain=False)
+        hint = f'did you mean to call the config "{likely.name.value}" "{role}"?'
+    elif others:
+        hint = f"choose one with config: {listed(dict.fromkeys(others))}"
+    else:
+        hint = f"declare it under configs: {role}: conf/{role}.yaml"
+    block = root.entry("configs")
+    place = [Label(likely.name.span, "perhaps this one")] if likely else []
+    if not place and block:
+        place = [Label(block.key.span, f'no config is called "{role}"')]
+    return Diagnostic(
+        code="R405",
+        message=f'stage "{first.name.value}" has no {role} config',
+        primary=Label(first.name.span, f"reads a {role} config"),
+        related=(*place, *(Label(draft.name.span, "reads it too") for draft in rest)),
+        help=(hint,),
+        fix=fix,
+    )

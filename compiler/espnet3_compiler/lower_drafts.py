@@ -1,0 +1,135 @@
+"""Stage items as written, with names and kinds settled and everything else still as it stands."""
+
+from dataclasses import dataclass, replace
+
+from espnet3_schemas import systems
+
+from espnet3_compiler.diagnostic import Diagnostic, Label
+from espnet3_compiler.ir import System
+from espnet3_compiler.kinds import OPEN
+from espnet3_compiler.lower_report import listed, rename, unknown
+from espnet3_compiler.lower_values import mapping, stand_in, text
+from espnet3_compiler.suggest import nearest
+from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A stage item: its name, exactly one of ``run`` and ``call``, and the item itself.
+
+    ``keys`` is the item's mapping, an empty one for the short form; ``sure`` is False where the
+    kind is unknown and nothing near could take its place.
+    """
+
+    name: Scalar
+    run: Scalar | None
+    call: Scalar | None
+    keys: Mapping
+    node: Node
+    sure: bool = True
+
+
+def draft_stages(
+    node: Node | None, system: System
+) -> tuple[tuple[Draft, ...], tuple[Diagnostic, ...]]:
+    """Return the stages of a manifest: duplicate names and unknown kinds reported and replaced."""
+    items = node.items if isinstance(node, Sequence) else ()
+    written = [draft for draft in map(_draft, items) if draft]
+    taken = {str(draft.name.value) for draft in written}
+    kinds = tuple(kind for kind in system.kinds if kind != OPEN)
+    drafts: list[Draft] = []
+    findings: list[Diagnostic] = []
+    for draft in written:
+        known, found = _settle_kind(draft, system, kinds, taken)
+        findings += found
+        drafts.append(known)
+    return _settle_names(drafts, findings)
+
+
+def _draft(item: Node) -> Draft | None:
+    short = text(item)
+    if short:
+        return Draft(short, short, None, Mapping((), item.span), item)
+    keys = mapping(item)
+    if keys is None:
+        return None
+    run, call = text(keys.get("run")), text(keys.get("call"))
+    name = text(keys.get("name")) or run
+    if name is None:
+        return None
+    return Draft(name, None if call else run or name, call, keys, item)
+
+
+def _settle_kind(
+    draft: Draft, system: System, kinds: tuple[str, ...], taken: set[str]
+) -> tuple[Draft, list[Diagnostic]]:
+    if draft.run is None or str(draft.run.value) in kinds or OPEN in system.kinds:
+        return draft, []
+    wrong = draft.run
+    variant = _variant_of(str(wrong.value), kinds)
+    near = variant or nearest(str(wrong.value), kinds)
+    found = _unknown_kind(draft, wrong, system, kinds, variant)
+    if near is None:
+        return replace(draft, sure=False), [found]
+    run = stand_in(near, wrong)
+    misspelt = draft.name is wrong and variant is None and near not in taken
+    return replace(draft, run=run, name=run if misspelt else draft.name), [found]
+
+
+def _variant_of(name: str, kinds: tuple[str, ...]) -> str | None:
+    """Return the kind that a name such as ``train_easy`` begins with."""
+    return next((kind for kind in kinds if name.startswith(f"{kind}_")), None)
+
+
+def _unknown_kind(
+    draft: Draft, wrong: Scalar, system: System, kinds: tuple[str, ...], variant: str | None
+) -> Diagnostic:
+    kind = str(wrong.value)
+    message = f'the system "{system.name.value}" has no stage kind "{kind}"'
+    place = Label(wrong.span, f"not in ({listed(kinds, 12)})")
+    other = next((n for n, entry in systems()["systems"].items() if kind in entry["kinds"]), None)
+    if other:
+        hint = f"the system {other} has it: write system: {other}"
+        return Diagnostic(
+            "R401", message, place, help=(hint,), fix=rename(system.name, other, certain=False)
+        )
+    if variant and draft.name is wrong:
+        hint = f"say which kind it is: {{name: {kind}, run: {variant}}}"
+        fix = rename(wrong, f"{{name: {kind}, run: {variant}}}", certain=False)
+        return Diagnostic(
+            "R401", message, place, help=(hint,), fix=fix if draft.node is wrong else None
+        )
+    hint = "write run: and a kind, or call: and a function of the recipe"
+    return unknown("R401", message, wrong, kinds, hint)
+
+
+def _settle_names(
+    drafts: list[Draft], findings: list[Diagnostic]
+) -> tuple[tuple[Draft, ...], tuple[Diagnostic, ...]]:
+    first: dict[str, Scalar] = {}
+    settled: list[Draft] = []
+    for draft in drafts:
+        name = str(draft.name.value)
+        if name not in first:
+            first[name] = draft.name
+            settled.append(draft)
+            continue
+        findings.append(_duplicate(name, first[name], draft.name))
+        settled.append(replace(draft, name=stand_in(_free(name, drafts, first), draft.name)))
+        first[str(settled[-1].name.value)] = settled[-1].name
+    return tuple(settled), tuple(findings)
+
+
+def _free(name: str, drafts: list[Draft], first: dict[str, Scalar]) -> str:
+    taken = {str(draft.name.value) for draft in drafts} | set(first)
+    return next(f"{name}_{n}" for n in range(2, len(taken) + 3) if f"{name}_{n}" not in taken)
+
+
+def _duplicate(name: str, first: Scalar, again: Scalar) -> Diagnostic:
+    return Diagnostic(
+        code="R201",
+        message=f'two stages are called "{name}"',
+        primary=Label(again.span, "used again here"),
+        related=(Label(first.span, "first used here"),),
+        help=(f'give the second stage its own name, for example "{name}_2"',),
+    )

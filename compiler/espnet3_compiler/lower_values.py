@@ -1,0 +1,46 @@
+"""Reading parts of a manifest that may have any shape: what is wrong was reported by shape."""
+
+from espnet3_compiler.source import Source, Span
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
+
+
+def text(node: Node | None) -> Scalar | None:
+    """Return a scalar that holds a text which is not empty, otherwise None."""
+    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.strip():
+        return node
+    return None
+
+
+def mapping(node: Node | None) -> Mapping | None:
+    """Return a mapping, otherwise None."""
+    return node if isinstance(node, Mapping) else None
+
+
+def texts(node: Node | None) -> tuple[Scalar, ...]:
+    """Return the texts of a list, or the one text that stands in the place of a list."""
+    items = node.items if isinstance(node, Sequence) else (node,)
+    return tuple(item for item in map(text, items) if item)
+
+
+def entries(node: Node | None) -> tuple[Entry, ...]:
+    """Return the entries of a mapping whose keys are texts."""
+    if not isinstance(node, Mapping):
+        return ()
+    return tuple(entry for entry in node if text(entry.key))
+
+
+def without(node: Mapping, *keys: str) -> Mapping:
+    """Return a mapping without some keys."""
+    kept = tuple(entry for entry in node if entry.key.value not in keys)
+    return Mapping(kept, node.span, node.via)
+
+
+def stand_in(value: str, like: Node) -> Scalar:
+    """Return a text that takes the place of something wrong, so that the reading goes on."""
+    return Scalar(value, like.span, "plain", like.via)
+
+
+def default(name: str, value: str) -> Scalar:
+    """Return the default of a manifest key as a node."""
+    source = Source(f"default of {name}", value, "schema")
+    return Scalar(value, Span(source, 0, len(value)))
