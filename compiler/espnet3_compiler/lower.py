@@ -5,6 +5,7 @@ silence. A wrong name is reported here and replaced by the one that was likely m
 mistake gives one finding and everything behind it is still checked.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from espnet3_schemas import ROLES, load
@@ -39,7 +40,7 @@ def lower(root: Mapping, source: Source, directory: Path) -> tuple[Recipe, tuple
         system=system,
         globals=_globals(root),
         models=models,
-        configs=configs,
+        configs=tuple(_meant(config, result.meant) for config in configs),
         stages=result.stages,
         whole=result.whole and not any(found.code == "R206" for found in findings),
     )
@@ -69,6 +70,12 @@ def _config(entry: Entry) -> ConfigDecl:
         return ConfigDecl(entry.key, None, text(entry.value), None)
     extends, file = text(block.get("extends")), text(block.get("file"))
     return ConfigDecl(entry.key, extends, file, without(block, "extends", "file"))
+
+
+def _meant(config: ConfigDecl, meant: dict[str, str]) -> ConfigDecl:
+    """Return a config under the name that was likely meant, so that references to it hold."""
+    name = meant.get(str(config.name.value))
+    return replace(config, name=stand_in(name, config.name)) if name else config
 
 
 def _globals(root: Mapping) -> Mapping:

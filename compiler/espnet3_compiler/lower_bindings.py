@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from espnet3_schemas import systems
 
-from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import ConfigDecl, RoleBinding
 from espnet3_compiler.lower_drafts import Draft
-from espnet3_compiler.lower_report import listed, unknown
+from espnet3_compiler.lower_report import listed, rename, unknown
 from espnet3_compiler.lower_values import entries, text
-from espnet3_compiler.suggest import nearest
+from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Scalar
 
 
@@ -106,24 +106,22 @@ def missing_roles(
 def _missing_role(
     role: str, readers: list[Draft], likely: ConfigDecl | None, others: list[str], root: Mapping
 ) -> Diagnostic:
-    first, *rest = readers
-    fix = None
+    message = f'stage "{readers[0].name.value}" has no {role} config'
+    places = [Label(draft.name.span, f"reads a {role} config") for draft in readers]
     if likely:
-        fix = Fix(f'call the config "{role}"', (Edit(likely.name.span, role),), certain=False)
-        hint = f'did you mean to call the config "{likely.name.value}" "{role}"?'
-    elif others:
+        name = str(likely.name.value)
+        return Diagnostic(
+            "R405",
+            message,
+            Label(likely.name.span, f'no stage reads "{name}"'),
+            tuple(places),
+            (f'did you mean "{role}"?',),
+            fix=rename(likely.name, role, certain=is_sure(name, [role])),
+        )
+    hint = f"declare it under configs: {role}: conf/{role}.yaml"
+    if others:
         hint = f"choose one with config: {listed(dict.fromkeys(others))}"
-    else:
-        hint = f"declare it under configs: {role}: conf/{role}.yaml"
     block = root.entry("configs")
-    place = [Label(likely.name.span, "perhaps this one")] if likely else []
-    if not place and block:
-        place = [Label(block.key.span, f'no config is called "{role}"')]
-    return Diagnostic(
-        code="R405",
-        message=f'stage "{first.name.value}" has no {role} config',
-        primary=Label(first.name.span, f"reads a {role} config"),
-        related=(*place, *(Label(draft.name.span, "reads it too") for draft in rest)),
-        help=(hint,),
-        fix=fix,
-    )
+    if block:
+        places.append(Label(block.key.span, f'no config is called "{role}"'))
+    return Diagnostic("R405", message, places[0], tuple(places[1:]), (hint,))

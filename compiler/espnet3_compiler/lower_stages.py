@@ -26,11 +26,16 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The stages, what is wrong with them, and whether none was left out or is unclear."""
+    """The stages and what is wrong with them.
+
+    ``whole`` tells whether none was left out or is unclear; ``meant`` maps the name of a config
+    that no stage reads to the role for which it was likely meant.
+    """
 
     stages: tuple[StageDecl, ...]
     findings: tuple[Diagnostic, ...]
     whole: bool
+    meant: dict[str, str]
 
 
 def lower_stages(declared: Declared) -> Stages:
@@ -50,13 +55,12 @@ def lower_stages(declared: Declared) -> Stages:
         findings += (*result.findings, *found)
     items = len(node.items) if isinstance(node, Sequence) else -1
     whole = len(drafts) == items and all(draft.sure for draft in drafts)
-    return Stages(tuple(stages), (*findings, *missing), whole)
+    meant = {name: role for role, name in likely.items()}
+    return Stages(tuple(stages), (*findings, *missing), whole, meant)
 
 
 def _complete(draft: Draft, bound: Bound, likely: dict[str, str]) -> tuple[RoleBinding, ...]:
-    added = [
-        RoleBinding(role, likely[role], draft.name.span) for role in bound.missing if role in likely
-    ]
+    added = [RoleBinding(role, role, draft.name.span) for role in bound.missing if role in likely]
     return (*bound.configs, *added)
 
 

@@ -1,18 +1,21 @@
 """Which System a recipe builds on, and the stage kinds it runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from espnet3_schemas import systems
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import System
+from espnet3_compiler.kinds import OPEN
 from espnet3_compiler.lower_classes import Found, Lost, find_class
 from espnet3_compiler.lower_report import rename, unknown
 from espnet3_compiler.lower_values import stand_in, text
+from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Scalar
 
 _FALLBACK = "asr"
-"""Taken where the system is missing or unknown: it knows every kind, so nothing else is wrong."""
+"""Taken where the system is missing or unknown: it knows every kind."""
 
 
 def lower_system(root: Mapping, directory: Path) -> tuple[System, tuple[Diagnostic, ...]]:
@@ -32,7 +35,8 @@ def lower_system(root: Mapping, directory: Path) -> tuple[System, tuple[Diagnost
     hint = "write base, asr, or the dotted class of a System of the recipe"
     message = f'there is no system "{name.value}"'
     found = unknown("R206", message, name, systems()["systems"], hint)
-    return _built_in(stand_in(_FALLBACK, name)), (found,)
+    near = nearest(str(name.value), systems()["systems"])
+    return _built_in(stand_in(near, name)) if near else _anything(name), (found,)
 
 
 def _built_in(name: Scalar) -> System:
@@ -40,13 +44,21 @@ def _built_in(name: Scalar) -> System:
     return System(name, entry["class"], tuple(entry["kinds"]))
 
 
+def _anything(name: Scalar) -> System:
+    """Return a System that every stage fits: what it runs is unknown, so no kind is wrong."""
+    fallback = _built_in(stand_in(_FALLBACK, name))
+    return replace(fallback, kinds=(*fallback.kinds, OPEN))
+
+
 def _own_class(name: Scalar, directory: Path) -> tuple[System, tuple[Diagnostic, ...]]:
     path = str(name.value)
     found = find_class(path, directory)
     if isinstance(found, Found):
         return System(name, path, found.kinds, found.own), ()
-    fallback = _built_in(stand_in(_FALLBACK, name))
-    return fallback, (_lost(name, found),)
+    meant = find_class(found.near, directory) if found.near else found
+    if isinstance(meant, Found):
+        return System(name, str(found.near), meant.kinds, meant.own), (_lost(name, found),)
+    return _anything(name), (_lost(name, found),)
 
 
 def _lost(name: Scalar, lost: Lost) -> Diagnostic:
