@@ -1,5 +1,6 @@
 """What to say about a tree that does not have the form of its schema."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,15 +8,17 @@ from espnet3_compiler import shape_keys as keys
 from espnet3_compiler.chain import related_labels, use_place
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.shape_hints import Hint, hint, quoted_like
-from espnet3_compiler.shape_types import Spot, expected, kind_of, shown
+from espnet3_compiler.shape_types import Spot, brief, expected, kind_of, shown
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
 
 Schema = dict[str, Any]
 
+WORD = re.compile(r"(?<=[(|])\w+(?=[)|])")
 LONGEST_LIST = 60
 MOST_PLACES = 3
+MOST_WORDS = 24
 
 
 def unknown_key(
@@ -30,17 +33,34 @@ def unknown_key(
     sure = wanted is not None or is_sure(entry.name, choices)
     moved = schema.get("x-moved", {}).get(entry.name)
     wanted = wanted or (None if moved else nearest(entry.name, choices))
+    twin = _twin(spot.node, entry, wanted or (None if moved else nearest(entry.name, valid)))
     listed = ", ".join(valid)
     short = len(listed) <= LONGEST_LIST
     return Diagnostic(
         "R601",
         f'{spot.name} has no key "{entry.name}"',
         Label(use_place(entry.key), f"not in ({listed})" if short else "no such key here"),
-        related=related_labels(entry.key),
-        help=_key_help(entry.name, wanted, moved, root),
-        notes=() if wanted or moved or short else (f"the keys here: {listed}",),
-        fix=_key_fix(spot.node, entry, wanted, sure=sure),
+        related=(*_twin_labels(twin), *related_labels(entry.key)),
+        help=_key_help(entry.name, twin.name if twin else wanted, moved, root),
+        notes=() if wanted or twin or moved or short else (f"the keys here: {_cut(valid)}",),
+        fix=None if twin else _key_fix(entry, wanted, sure=sure),
     )
+
+
+def _cut(words: list[str]) -> str:
+    """Return words as a list that a person still reads."""
+    more = len(words) - MOST_WORDS
+    return ", ".join(words[:MOST_WORDS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _twin(node: Mapping, entry: Entry, wanted: str | None) -> Entry | None:
+    """Return the rightly spelt key where it stands beside the wrong one."""
+    twin = node.entry(wanted) if wanted else None
+    return twin if twin and twin.key.span.source is entry.key.span.source else None
+
+
+def _twin_labels(twin: Entry | None) -> tuple[Label, ...]:
+    return (Label(twin.key.span, "already given here"),) if twin else ()
 
 
 def _key_help(name: str, wanted: str | None, moved: str | None, root: Schema) -> tuple[str, ...]:
@@ -58,12 +78,8 @@ def _parent(path: str) -> str:
     return f'"{path.rpartition(".")[0]}"'
 
 
-def _key_fix(node: Mapping, entry: Entry, wanted: str | None, *, sure: bool) -> Fix | None:
-    source = entry.key.span.source
-    if wanted is None or source.kind != "file":
-        return None
-    other = node.entry(wanted)
-    if other is not None and other.key.span.source is source:
+def _key_fix(entry: Entry, wanted: str | None, *, sure: bool) -> Fix | None:
+    if wanted is None or entry.key.span.source.kind != "file":
         return None
     edit = Edit(entry.key.span, quoted_like(entry.key, wanted))
     return Fix(f'write "{wanted}"', (edit,), certain=sure)
@@ -141,20 +157,25 @@ def not_allowed(spot: Spot, allowed: list[Any]) -> Diagnostic:
     assert isinstance(node, Scalar)
     words = list(dict.fromkeys("null" if value is None else str(value) for value in allowed))
     texts = [value for value in allowed if isinstance(value, str)]
-    written = "null" if node.value is None else str(node.value)
-    wanted = nearest(written, texts)
-    sure = wanted is not None and is_sure(written, texts)
-    listed = ", ".join(words)
-    text = None if wanted is None else quoted_like(node, wanted)
-    only = f"{'one of ' if len(words) > 1 else ''}{listed}"
+    wanted = nearest(brief(node).strip('"'), texts)
+    listed = f"{'one of ' if len(words) > 1 else ''}{', '.join(words)}"
+    short = len(listed) <= LONGEST_LIST
     return Diagnostic(
         "R604",
-        f"{spot.name} must be {only}, not {shown(node)}",
-        Label(use_place(node), f"expected {only}" if len(only) <= LONGEST_LIST else "not allowed"),
+        f"{spot.name} {f'must be {listed}, not' if short else 'cannot be'} {brief(node)}",
+        Label(use_place(node), f"expected {listed}" if short else "not allowed"),
         related=related_labels(node),
         help=(f'did you mean "{wanted}"?',) if wanted else (),
-        fix=_value_fix(node, Hint((), text, sure)),
+        notes=() if short else (f"allowed: {', '.join(words)}",),
+        fix=_word_fix(node, wanted, texts),
     )
+
+
+def _word_fix(node: Scalar, wanted: str | None, words: list[str]) -> Fix | None:
+    if wanted is None:
+        return None
+    sure = isinstance(node.value, str) and is_sure(node.value, words)
+    return _value_fix(node, Hint((), quoted_like(node, wanted), sure))
 
 
 def out_of_range(spot: Spot, schema: Schema, words: str, limit: float) -> Diagnostic:
@@ -211,12 +232,17 @@ def empty_text(spot: Spot) -> Diagnostic:
 
 def bad_form(spot: Spot, schema: Schema) -> Diagnostic:
     """R606: a text that does not have the form of a name, a path or the like."""
+    assert isinstance(spot.node, Scalar)
     form = schema.get("x-form", f"matching {schema['pattern']}")
+    words = WORD.findall(schema["pattern"]) if "|" in schema["pattern"] else []
+    wanted = nearest(str(spot.node.value), words)
     return Diagnostic(
         "R606",
-        f"{spot.name} must be {form}, not {shown(spot.node)}",
+        f"{spot.name} must be {form}, not {brief(spot.node)}",
         Label(use_place(spot.node), f"expected {form}"),
         related=related_labels(spot.node),
+        help=(f'did you mean "{wanted}"?',) if wanted else (),
+        fix=_word_fix(spot.node, wanted, words),
     )
 
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from espnet3_compiler.read_scalars import core_value
 from espnet3_compiler.shape_types import fits, types_of
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 
@@ -16,7 +17,7 @@ CONSTANTS = {"inf": ".inf", "+inf": ".inf", "infinity": ".inf", "-inf": "-.inf",
 LOOKALIKES = str.maketrans({"o": "0", "O": "0", "l": "1", "I": "1", "–": "-", "−": "-"})  # noqa: RUF001
 NUMBER = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
 DOTTED = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
-PLAIN_SAFE = re.compile(r"^[A-Za-z_][A-Za-z0-9_./-]*$")
+PLAIN_SAFE = re.compile(r"^\w[\w./-]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +138,5 @@ def quoted_like(node: Scalar, text: str) -> str:
         return "'" + text.replace("'", "''") + "'"
     if node.style == "double":
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return text if PLAIN_SAFE.match(text) else f'"{text}"'
+    stays_text = PLAIN_SAFE.match(text) and isinstance(core_value(text), str)
+    return text if stays_text else f'"{text}"'

@@ -110,13 +110,19 @@ def shown(node: Node) -> str:
         case "array":
             return "a list"
         case "null":
-            return "null" if isinstance(node, Scalar) and node.span.text.strip() else "nothing"
+            return "null"
         case "string":
             return f'the text "{_clipped(str(_scalar(node).value))}"'
         case "boolean":
             return str(_scalar(node).value).lower()
         case _:
-            return f"the number {_scalar(node).value}"
+            written = node.span.text
+            return f"the number {_scalar(node).value if len(written.split()) != 1 else written}"
+
+
+def brief(node: Node) -> str:
+    """Return a value of the right type as a message shows it: a text in quotes only."""
+    return shown(node).removeprefix("the text ").removeprefix("the number ")
 
 
 def _scalar(node: Node) -> Scalar:

@@ -1,0 +1,129 @@
+"""Findings for a person: the source, the place, what is wrong and what to write instead."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from espnet3_compiler.codes import BY_NUMBER
+from espnet3_compiler.diagnostic import Diagnostic, Label
+from espnet3_compiler.output.cells import shown, visible
+from espnet3_compiler.output.summary import Summary, sentence
+from espnet3_compiler.source import Source
+
+WIDTH = 120
+LEAST_GUTTER = 2
+COLOURS = {"error": "1;31", "warning": "1;33", "frame": "1;34", "note": "36", "bold": "1"}
+
+
+def render(
+    diagnostics: Iterable[Diagnostic],
+    summary: Summary,
+    *,
+    colour: bool = False,
+    width: int = WIDTH,
+) -> str:
+    """Return a report for a terminal, with a line at the end that sums it up.
+
+    Args:
+        diagnostics: Findings in the order in which they are to be read.
+        summary: What was checked.
+        colour: Whether to use ANSI colours.
+        width: Longest source line in cells before it is clipped.
+    """
+    found = tuple(diagnostics)
+    blocks = [render_one(diagnostic, colour=colour, width=width) for diagnostic in found]
+    return "\n\n".join([*blocks, visible(sentence(found, summary))]) + "\n"
+
+
+def render_one(diagnostic: Diagnostic, *, colour: bool = False, width: int = WIDTH) -> str:
+    """Return one finding without a line break at its end."""
+    paint = _Paint(colour)
+    code = BY_NUMBER[diagnostic.code]
+    head = paint(f"{code.severity}[{code.number} {code.name}]", code.severity)
+    lines = [f"{head}{paint(': ' + visible(diagnostic.message), 'bold')}"]
+    labels = [(diagnostic.primary, "^"), *((label, "-") for label in diagnostic.related)]
+    gutter = max(LEAST_GUTTER, *(len(str(_line(label))) for label, _ in labels))
+    for index, (source, group) in enumerate(_by_source(labels)):
+        lines.extend([_bar(gutter, paint)] if index else [])
+        lines.extend(_excerpt(source, group, gutter, width, paint, first=index == 0))
+    footer = _footer(diagnostic, gutter, paint)
+    lines.extend([_bar(gutter, paint), *footer] if footer else [])
+    return "\n".join(line.rstrip() for line in lines)
+
+
+class _Paint:
+    """Colours text, or leaves it alone."""
+
+    def __init__(self, on: bool) -> None:
+        self._on = on
+
+    def __call__(self, text: str, style: str) -> str:
+        return f"\x1b[{COLOURS[style]}m{text}\x1b[0m" if self._on else text
+
+
+def _by_source(labels: list[tuple[Label, str]]) -> list[tuple[Source, list[tuple[Label, str]]]]:
+    """Group labels by their source, that of the first label first."""
+    groups: dict[int, list[tuple[Label, str]]] = {}
+    for label, mark in labels:
+        groups.setdefault(id(label.span.source), []).append((label, mark))
+    return [(group[0][0].span.source, group) for group in groups.values()]
+
+
+def _excerpt(
+    source: Source,
+    labels: list[tuple[Label, str]],
+    gutter: int,
+    width: int,
+    paint: _Paint,
+    *,
+    first: bool,
+) -> list[str]:
+    line, column = source.line_column(labels[0][0].span.start)
+    arrow = paint(" " * gutter + ("-->" if first else ":::"), "frame")
+    lines = [f"{arrow} {visible(source.name)}:{line}:{column}", _bar(gutter, paint)]
+    ordered = sorted(labels, key=lambda pair: (_line(pair[0]), pair[1] != "^"))
+    for number, group in groupby(ordered, key=lambda pair: _line(pair[0])):
+        lines.extend(_marked(source, number, list(group), gutter, width, paint))
+    return lines
+
+
+def _marked(
+    source: Source,
+    number: int,
+    labels: list[tuple[Label, str]],
+    gutter: int,
+    width: int,
+    paint: _Paint,
+) -> list[str]:
+    """Return a source line with a row of marks below it for each label."""
+    text = source.line_text(number)
+    rows = []
+    for label, mark in labels:
+        column = source.line_column(label.span.start)[1] - 1
+        view = shown(text, column, column + label.span.end - label.span.start, width)
+        marks = mark * (view.end - view.start)
+        row = paint(f"{marks} {visible(label.text)}".rstrip(), "error" if mark == "^" else "frame")
+        rows.append((view.text, f"{' ' * view.start}{row}"))
+    lines = []
+    for index, (view_text, row) in enumerate(rows):
+        if index == 0 or view_text != rows[index - 1][0]:
+            lines.append(f"{paint(f'{number:>{gutter}} |', 'frame')} {view_text}")
+        lines.append(f"{_bar(gutter, paint)} {row}")
+    return lines
+
+
+def _bar(gutter: int, paint: _Paint) -> str:
+    return paint(f"{' ' * gutter} |", "frame")
+
+
+def _footer(diagnostic: Diagnostic, gutter: int, paint: _Paint) -> list[str]:
+    texts = [("help", text) for text in diagnostic.help]
+    texts += [("note", text) for text in diagnostic.notes]
+    margin = " " * gutter
+    return [
+        f"{paint(f'{margin} =', 'frame')} {paint(f'{kind}:', 'note')} {visible(text)}"
+        for kind, text in texts
+    ]
+
+
+def _line(label: Label) -> int:
+    return label.span.source.line_column(label.span.start)[0]

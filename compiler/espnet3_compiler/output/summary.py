@@ -1,0 +1,57 @@
+"""What was looked at, said once at the end of a report."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from espnet3_compiler.codes import BY_NUMBER, Severity
+from espnet3_compiler.diagnostic import Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The frame of a report.
+
+    Attributes:
+        manifests: Names of the manifests that were checked, as ``Source.name`` has them.
+        targets: Targets (``_target_``, ``call:``) that were compared with a signature.
+        unchecked: Targets that could not be judged without importing them.
+        seconds: How long it took; None leaves the time out of the report.
+    """
+
+    manifests: tuple[str, ...]
+    targets: int = 0
+    unchecked: int = 0
+    seconds: float | None = None
+
+
+def severity_of(diagnostic: Diagnostic) -> Severity:
+    """Return the severity of a finding, which follows from its code."""
+    return BY_NUMBER[diagnostic.code].severity
+
+
+def count(diagnostics: Iterable[Diagnostic]) -> tuple[int, int]:
+    """Return the number of errors and of warnings."""
+    severities = [severity_of(diagnostic) for diagnostic in diagnostics]
+    return severities.count("error"), severities.count("warning")
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun, for example ``1 error`` or ``3 errors``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def sentence(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
+    """Return the last line of a report for people."""
+    errors, warnings = count(diagnostics)
+    found = [plural(errors, "error")] if errors else []
+    found += [plural(warnings, "warning")] if warnings else []
+    place = (
+        summary.manifests[0]
+        if len(summary.manifests) == 1
+        else plural(len(summary.manifests), "manifest")
+    )
+    parts = [f"{place}: {' and '.join(found) or 'no mistakes'}"]
+    parts.append(f"{plural(summary.targets, 'target')} checked, {summary.unchecked} not checked")
+    if summary.seconds is not None:
+        parts.append(f"{summary.seconds:.2f} s")
+    return "; ".join(parts)
