@@ -1,0 +1,134 @@
+"""What a stage reads: parts of its configs, its model, its arguments; whose outputs they name."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from espnet3_compiler.ir import Recipe, Resolved, RoleBinding, StageDecl
+from espnet3_compiler.kinds import OPEN, facts, is_own, kind_of, reads
+from espnet3_compiler.source import Span
+from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence, descend
+
+_STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A scalar that a stage reads, and its path inside the config, model or call."""
+
+    path: Path
+    node: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class OutputUse:
+    """One ``${stages.STAGE.OUTPUT}`` that a stage reads."""
+
+    stage: str
+    output: str
+    place: Span = field(compare=False)
+
+
+def leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Leaf]:
+    """Yield every scalar that a stage reads, defaults included.
+
+    Of a config a stage reads the keys that ``systems.json`` lists for its kind and role, less what
+    it ignores there; of the manifest its model node, if it builds the model, and ``init_from``.
+    """
+    ignored = tuple(tuple(text.split(".")) for text in facts(stage).get("ignores", ()))
+    for binding in stage.configs:
+        node = resolved.configs.get(binding.config)
+        keys = _keys(stage, binding, recipe)
+        for entry in node or ():
+            if OPEN in keys or entry.name in keys:
+                yield from _walk(entry.value, (entry.name,), ignored)
+    model = stage.model if reads_model(stage, resolved) else None
+    if model and (node := resolved.models.get(str(model.value))):
+        yield from _walk(node, (), ())
+    if node := resolved.calls.get(str(stage.name.value)):
+        yield from _walk(node, (), ())
+    if stage.init_from:
+        yield Leaf(("init_from",), stage.init_from)
+
+
+def _keys(stage: StageDecl, binding: RoleBinding, recipe: Recipe) -> tuple[str, ...]:
+    keys = reads(stage, binding.role, recipe)
+    return (*keys, "model") if builds_model(stage) and binding.role == "training" else keys
+
+
+def builds_model(stage: StageDecl) -> bool:
+    """Return whether a stage of this kind may build a model."""
+    return kind_of(stage) is not None and facts(stage)["model"] != "none"
+
+
+def reads_model(stage: StageDecl, resolved: Resolved) -> bool:
+    """Return whether a stage builds the model that the manifest gives it.
+
+    ``collect_stats`` does not where its config has ``features`` of its own; no stage does where
+    its config has a model of its own.
+    """
+    if not builds_model(stage) or own_model(stage, resolved):
+        return False
+    return kind_of(stage) != "collect_stats" or not _has_features(stage, resolved)
+
+
+def _has_features(stage: StageDecl, resolved: Resolved) -> bool:
+    for binding in stage.configs:
+        config = resolved.configs.get(binding.config)
+        if config and binding.role == "training":
+            return isinstance(descend(config, ("collect_stats", "features")), Mapping)
+    return False
+
+
+def own_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
+    """Return the ``model`` of the config from which a stage builds its model, if it has one."""
+    wanted = {"train": "training", "collect_stats": "training", "infer": "inference"}
+    role = wanted.get(kind_of(stage) or "")
+    for binding in stage.configs:
+        if binding.role == role and binding.config in resolved.configs:
+            model = resolved.configs[binding.config].get("model")
+            return model if isinstance(model, Mapping) else None
+    return None
+
+
+def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
+    """Return the outputs of a stage with their raw paths; None where they cannot be known."""
+    if stage.call:
+        pairs = stage.outputs.entries if stage.outputs else ()
+        return {entry.name: str(getattr(entry.value, "value", "")) for entry in pairs}
+    if is_own(stage, recipe):
+        return None
+    return {name: entry["path"] for name, entry in facts(stage)["outputs"].items()}
+
+
+def uses(leaf: Scalar) -> Iterator[OutputUse]:
+    """Yield the stage outputs that a scalar names."""
+    if not isinstance(leaf.value, str) or "${" not in leaf.value:
+        return
+    raw = {match.groups(): match for match in _STAGE_OUTPUT.finditer(leaf.span.text)}
+    for match in _STAGE_OUTPUT.finditer(leaf.value):
+        stage, output = match.groups()
+        place = leaf.span
+        if found := raw.get(match.groups()):
+            start = leaf.span.start + found.group().index("${") + found.start()
+            place = Span(leaf.span.source, start, leaf.span.start + found.end())
+        yield OutputUse(stage, output, place)
+
+
+def _walk(node: Node, path: Path, ignored: tuple[tuple[str, ...], ...]) -> Iterator[Leaf]:
+    if any(_matches(path, pattern) for pattern in ignored):
+        return
+    if isinstance(node, Scalar):
+        yield Leaf(path, node)
+    elif isinstance(node, Sequence):
+        for index, item in enumerate(node.items):
+            yield from _walk(item, (*path, index), ignored)
+    else:
+        for entry in node:
+            yield from _walk(entry.value, (*path, entry.name), ignored)
+
+
+def _matches(path: Path, pattern: tuple[str, ...]) -> bool:
+    if len(path) != len(pattern):
+        return False
+    return all(want in ("*", str(step)) for want, step in zip(pattern, path, strict=True))
