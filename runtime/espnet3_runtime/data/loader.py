@@ -1,0 +1,96 @@
+"""PyTorch data loaders from the ``dataloader`` block."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from logging import Logger
+from typing import Any
+
+import torch
+from torch.utils.data import BatchSampler, DataLoader
+
+from espnet3_runtime.data.batching import make_plan
+from espnet3_runtime.data.lengths import Shapes, find_lengths
+from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
+from espnet3_runtime.data.split import SplitDataset
+from espnet3_runtime.instantiate import instantiate
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Which of how many processes this is."""
+
+    index: int = 0
+    world: int = 1
+
+
+def make_loader(
+    dataset: SplitDataset,
+    split: str,
+    config: Mapping[str, Any],
+    *,
+    shapes: Shapes | None,
+    clock: Clock,
+    rank: Rank,
+    log: Logger,
+) -> DataLoader[Any]:
+    """Construct the loader of ``train`` or ``valid``.
+
+    Args:
+        dataset: The split.
+        split: ``train`` or ``valid``.
+        config: The ``dataloader`` block.
+        shapes: Lengths from collect_stats, when there are any.
+        clock: Seed and epoch for shuffling and for the workers.
+        rank: This process; every rank gets equally many batches.
+        log: Told when batches cannot be sorted.
+    """
+    block = config[split]
+    sampling = _sampling(dataset, split, block, shapes, clock, rank, log)
+    return DataLoader(
+        dataset,  # type: ignore[arg-type]
+        generator=torch.Generator().manual_seed(clock.seed),  # leaves the global one alone
+        collate_fn=make_collate(config),
+        num_workers=config["num_workers"],
+        pin_memory=config["pin_memory"],
+        worker_init_fn=SeedWorker(clock),
+        **sampling,
+    )
+
+
+def make_collate(config: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """Construct the collate function of a ``dataloader`` block."""
+    return instantiate(config["collate_fn"])  # type: ignore[no-any-return]
+
+
+def _sampling(
+    dataset: SplitDataset,
+    split: str,
+    block: Mapping[str, Any],
+    shapes: Shapes | None,
+    clock: Clock,
+    rank: Rank,
+    log: Logger,
+) -> dict[str, Any]:
+    batches = block["batches"]
+    if block["sampler"] is not None:
+        sampler = instantiate(block["sampler"], dataset)
+        if isinstance(sampler, BatchSampler):
+            return {"batch_sampler": sampler}
+        size = batches["batch_size"]
+        return {"sampler": sampler, "batch_size": size, "drop_last": batches["drop_last"]}
+    lengths = None
+    if batches["type"] != "unsorted":
+        lengths, reason = find_lengths(dataset, batches["length_key"], shapes)
+        if lengths is None and batches["type"] == "sorted":
+            log.info("the batches of %s are not sorted by length: %s", split, reason)
+    plan = make_plan(batches, len(dataset), lengths)
+    train = split == "train"
+    sampler = EpochBatches(
+        plan,
+        clock,
+        shuffle=batches["shuffle"],
+        keep_all=not train,
+        rank=rank.index,
+        world=rank.world,
+    )
+    return {"batch_sampler": sampler}

@@ -1,0 +1,130 @@
+"""The batches of one rank in one epoch, and the seeds of what is random in them."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import get_worker_info
+
+from espnet3_runtime.data.batching import Ints, Plan
+
+
+@dataclass
+class Clock:
+    """Where training stands; shared by the loop, the sampler and the workers.
+
+    Attributes:
+        seed: Seed of the run.
+        epoch: Current epoch, from 0.
+        skip: Batches of this rank and epoch that are done already (resume in the middle).
+    """
+
+    seed: int
+    epoch: int = 0
+    skip: int = 0
+
+
+class EpochBatches:
+    """Batch sampler: shuffled by epoch, and equally many batches for every rank.
+
+    With several ranks, training drops the batches that do not divide evenly (others every epoch,
+    when shuffled); validation repeats some, and :attr:`distinct` says how many count.
+
+    Attributes:
+        distinct: Batches of this rank that no other rank has and that are no repetition.
+    """
+
+    def __init__(
+        self, plan: Plan, clock: Clock, *, shuffle: bool, keep_all: bool, rank: int, world: int
+    ) -> None:
+        self.plan = plan
+        self.clock = clock
+        self.shuffle = shuffle
+        self.rank = rank
+        self.world = world
+        count = len(plan)
+        self._length = -(-count // world) if keep_all else max(count // world, 1)
+        self.distinct = len(range(rank, min(count, self._length * world), world))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[list[int]]:
+        plan, indices = self._epoch()
+        skip, self.clock.skip = self.clock.skip, 0
+        for index in indices[skip:]:
+            yield plan.batch(int(index))
+
+    def _epoch(self) -> tuple[Plan, Ints]:
+        plan, indices = self.plan, np.arange(len(self.plan))
+        if self.shuffle:
+            rng = np.random.default_rng([self.clock.seed, self.clock.epoch])
+            if plan.by_item:
+                plan = plan.shuffled(rng)
+            indices = rng.permutation(indices)
+        return plan, np.resize(indices, self._length * self.world)[self.rank :: self.world]
+
+
+@dataclass
+class SeedWorker:
+    """Initialises a loader's worker process: what is random there depends on seed, epoch and item.
+
+    So the same item is the same whatever the number of workers, and after a resume.  Without
+    workers, items draw from the generators of the process, which a checkpoint keeps.
+    """
+
+    clock: Clock
+
+    def __call__(self, _worker: int) -> None:
+        """Seed every item of this worker before it is read."""
+        info = get_worker_info()
+        assert info is not None
+        seed, epoch = self.clock.seed, self.clock.epoch
+        if hasattr(info.dataset, "before_item"):
+            info.dataset.before_item = _SeedItem(seed, epoch)
+
+
+@dataclass
+class _SeedItem:
+    seed: int
+    epoch: int
+
+    def __call__(self, index: int) -> None:
+        seed_generators(self.seed, self.epoch, index)
+
+
+def seed_generators(*parts: int) -> None:
+    """Seed Python's, numpy's and torch's global generators from several numbers."""
+    words = np.random.SeedSequence(parts).generate_state(3)
+    random.seed(int(words[0]))
+    np.random.seed(int(words[1]))  # noqa: NPY002 - libraries draw from the global generator
+    torch.manual_seed(int(words[2]))
+
+
+def read_generators() -> dict[str, Any]:
+    """Return the state of the global generators as tensors and plain values (safe to load)."""
+    version, words, gauss = random.getstate()
+    keys: Any
+    _, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002
+    return {
+        "python": [version, torch.tensor(words, dtype=torch.int64), gauss],
+        "numpy": [torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_generators(state: dict[str, Any]) -> None:
+    """Set the global generators to a state from :func:`read_generators`."""
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words.tolist()), gauss))
+    keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state(  # noqa: NPY002
+        ("MT19937", keys.numpy().astype(np.uint32), position, has_gauss, cached)
+    )
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])

@@ -1,0 +1,54 @@
+"""The texts of a split, without reading audio where the data set can help it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from espnet3_runtime.config import plain
+from espnet3_runtime.data.split import SplitDataset
+from espnet3_runtime.errors import UserError
+
+
+def read_texts(dataset: SplitDataset, field: str) -> Iterator[str]:
+    """Yield the text of every item of a split.
+
+    A ``Dataset`` that has ``texts()`` (for the field ``text``) or ``column(field)`` is asked for
+    the texts at once; otherwise its items are read one by one, audio and all.  So are those of an
+    entry with a ``transform``, which may change the text.
+
+    Raises:
+        UserError: A sample has no such field, or it is not a string.
+    """
+    for index, member in enumerate(dataset.members):
+        column = None if dataset.transforms[index] else _column(member, field)
+        if column is None:
+            yield from _items(dataset, index, field)
+        else:
+            yield from (_text(value, field, dataset.entries[index].where) for value in column)
+
+
+def _column(member: Any, field: str) -> Any | None:
+    if field == "text" and callable(getattr(member, "texts", None)):
+        return member.texts()
+    if callable(getattr(member, "column", None)):
+        return member.column(field)
+    return None
+
+
+def _items(dataset: SplitDataset, member: int, field: str) -> Iterator[str]:
+    start = int(dataset.sizes[:member].sum())
+    transform = dataset.transforms[member]
+    where = dataset.entries[member].where
+    for index in range(start, start + int(dataset.sizes[member])):
+        _, sample = dataset.raw(index)
+        changed = sample if transform is None else transform(sample)
+        if field not in changed:
+            fields = ", ".join(sorted(plain(changed)))
+            raise UserError(f'a sample has no field "{field}" (fields: {fields})', where=where)
+        yield _text(changed[field], field, where)
+
+
+def _text(value: Any, field: str, where: str) -> str:
+    if not isinstance(value, str):
+        what = f'the field "{field}" is text, found {type(value).__name__}'
+        raise UserError(what, where=where)
+    return " ".join(value.split())

@@ -1,0 +1,96 @@
+"""Prepare every corpus that the recipe names: the builders' four methods, once per builder."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.atomic import is_temporary, write_json
+from espnet3_runtime.config import plain
+from espnet3_runtime.data.reference import Entry, Place, all_entries, load_module, make_builder
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.stage import Outputs, StageContext
+
+
+def create_dataset(context: StageContext) -> Outputs:
+    """Run the ``DatasetBuilder`` of every distinct ``data_src`` and ``builder_args``.
+
+    The entries of the training config come first, then those that only inference uses.  A builder
+    whose ``is_source_prepared`` and ``is_built`` answer true does nothing, so the stage goes on
+    where it was interrupted as far as the builder can tell what is done.
+
+    Outputs:
+        summary: For every builder what was done, and number and size of the files in its place.
+        data_dir: The directory that the builders wrote.
+    """
+    place = Place(context.recipe_dir, context.data_dir)
+    common = context.configs["training"]["create_dataset"].plain()
+    entries = _distinct(
+        entry for config in context.configs.values() for entry in all_entries(config["dataset"])
+    )
+    context.data_dir.mkdir(parents=True, exist_ok=True)
+    rows = []
+    with context.progress("create_dataset", total=len(entries)) as bar:
+        for entry in entries:
+            bar.note(entry.data_src or "dataset")
+            rows.append(_prepare(entry, place, common, context))
+            bar.advance()
+    write_json(context.outputs["summary"], {"builders": rows, "data": _listing(context.data_dir)})
+    return {"summary": context.outputs["summary"], "data_dir": context.data_dir}
+
+
+def _distinct(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the first entry of every builder and arguments."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        key = json.dumps([entry.data_src, plain(entry.builder_args)], sort_keys=True)
+        found.setdefault(key, entry)
+    return list(found.values())
+
+
+def _prepare(
+    entry: Entry, place: Place, common: Mapping[str, Any], context: StageContext
+) -> dict[str, Any]:
+    builder = make_builder(entry, place)
+    row: dict[str, Any] = {"data_src": entry.data_src, "builder_args": plain(entry.builder_args)}
+    if builder is None:
+        context.log.info("%s has no DatasetBuilder: nothing to prepare", entry.where)
+        return {**row, "builder": None, "done": []}
+    arguments = {**common, **plain(entry.builder_args)}
+    start = time.monotonic()
+    done = []
+    for check, work in (("is_source_prepared", "prepare_source"), ("is_built", "build")):
+        if getattr(builder, check)(**arguments):
+            continue
+        context.log.info("%s: %s", entry.where, work)
+        getattr(builder, work)(**arguments)
+        done.append(work)
+        _check_done(builder, check, work, arguments, entry)
+    name = f"{type(builder).__module__}.{type(builder).__qualname__}"
+    context.log.info("%s: %s in %.1f s", name, done or "up to date", time.monotonic() - start)
+    _, home = load_module(entry, place)
+    other = {} if home == place else {"data": _listing(home.data_dir)}
+    return {**row, "builder": name, "done": done, **other}
+
+
+def _check_done(builder: Any, check: str, work: str, arguments: Any, entry: Entry) -> None:
+    if not getattr(builder, check)(**arguments):
+        what = f'"{type(builder).__qualname__}.{check}" is still false after "{work}"'
+        raise UserError(what, where=entry.where)
+
+
+def _listing(directory: Path) -> dict[str, Any]:
+    """Return number and size of the files below a directory, and a hash over names and sizes."""
+    digest, count, size = hashlib.sha256(), 0, 0
+    for name, length in sorted(_files(directory)):
+        digest.update(f"{name}\0{length}\n".encode())
+        count, size = count + 1, size + length
+    return {"files": count, "bytes": size, "listing_sha256": digest.hexdigest()}
+
+
+def _files(directory: Path) -> Iterator[tuple[str, int]]:
+    for path in directory.rglob("*"):
+        if path.is_file() and not is_temporary(path.name):
+            yield path.relative_to(directory).as_posix(), path.stat().st_size
