@@ -1,0 +1,92 @@
+"""Keep summaries of files between runs; safe to delete at any time.
+
+One small JSON file for each Python file, named by the hash of its path. A record counts only for
+the very bytes it was made from (size and SHA-256), for this version of the format and for this
+version of Python; anything else in the folder is ignored and written over.
+
+The folder is ``$ESPNET3_COMPILE_CACHE`` (``off`` keeps nothing), else ``espnet3-compile`` in the
+user's cache folder: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches`` on macOS,
+``%LOCALAPPDATA%`` on Windows.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "ESPNET3_COMPILE_CACHE"
+LIMIT = 4096
+"""How many records a folder holds at most; the oldest quarter goes when there are more."""
+
+_FORMAT = f"1-py{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def default_folder(environment: Mapping[str, str], platform: str = sys.platform) -> Path | None:
+    """Return the cache folder for an environment; None where nothing shall be kept."""
+    own = environment.get(VARIABLE)
+    if own is not None:
+        return None if own.strip().lower() in ("", "0", "off") else Path(own).absolute()
+    home = environment.get("HOME") or environment.get("USERPROFILE")
+    base = environment.get("LOCALAPPDATA" if platform == "win32" else "XDG_CACHE_HOME")
+    if not base and not home:
+        return None
+    if base and Path(base).is_absolute():
+        return Path(base, "espnet3-compile")
+    tail = ("Library", "Caches") if platform == "darwin" else (".cache",)
+    return Path(home, *tail, "espnet3-compile") if home else None
+
+
+def digest(content: bytes) -> str:
+    """Return the key of a file's content."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def load(folder: Path, file: str, key: str, size: int) -> dict[str, Any] | None:
+    """Return the record of a file with that content, or None."""
+    try:
+        content = _record(folder, file).read_bytes()
+        record = json.loads(content)
+        found = [record[name] for name in ("format", "file", "sha256", "size")]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return record if found == [_FORMAT, file, key, size] else None
+
+
+def save(folder: Path, file: str, key: str, size: int, facts: Mapping[str, Any]) -> None:
+    """Write the record of a file, whole or not at all; a folder that cannot be written is let be."""
+    head = {"format": _FORMAT, "file": file, "sha256": key, "size": size}
+    text = json.dumps({**head, **facts}, separators=(",", ":"))
+    target = _record(folder, file)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".new-", dir=target.parent)
+    except OSError:
+        return
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        Path(name).replace(target)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+
+
+def prune(folder: Path, limit: int = LIMIT) -> None:
+    """Remove the records that were written first when there are more than ``limit``."""
+    try:
+        files = [item for item in (folder / "signatures").iterdir() if item.is_file()]
+        if len(files) <= limit:
+            return
+        files.sort(key=lambda item: item.stat().st_mtime_ns)
+        for item in files[: len(files) - limit * 3 // 4]:
+            item.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _record(folder: Path, file: str) -> Path:
+    name = hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return folder / "signatures" / f"{name}.json"

@@ -1,0 +1,99 @@
+"""Signatures that nobody wrote: data classes, named tuples, enumerations, partials."""
+
+import ast
+
+from espnet3_compiler.signature import known, lookup
+from espnet3_compiler.signature.classes import Node
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.lookup import ClassFound, Place
+from espnet3_compiler.signature.model import Kind, Origin, Parameter, Reading, Signature, Unknown
+from espnet3_compiler.signature.summary import Field
+
+_ENUM = ("names", "module", "qualname", "type", "start", "boundary")
+
+
+def constructor(
+    library: Library, order: tuple[Node, ...], found: ClassFound, name: str
+) -> Reading:
+    """Return what the constructor takes that ``@dataclass`` or ``NamedTuple`` writes."""
+    if known.dataclass_options(library, found) is None:
+        return _signature(name, found, [_parameter(item, found) for item in found.summary.fields])
+    behind = order[order.index(found) :]
+    if any(isinstance(item, Unknown) for item in behind):
+        return Unknown(f"a base of {found.name} cannot be read")
+    fields: dict[str, Parameter] = {}
+    for node in reversed(behind):
+        options = known.dataclass_options(library, node) if isinstance(node, ClassFound) else None
+        if options is not None:
+            assert isinstance(node, ClassFound)
+            _add(fields, node, by_name=bool(options.get("kw_only")))
+    named = [item for item in fields.values() if item.kind == "name"]
+    return _signature(name, found, [x for x in fields.values() if x.kind != "name"] + named)
+
+
+def enumeration(found: ClassFound, name: str) -> Signature:
+    """Return what looking up a member of an enumeration takes."""
+    origin = _origin(found)
+    value = Parameter("value", "both", None, None, origin)
+    rest = [Parameter(item, "both", "other", None, origin) for item in _ENUM]
+    return Signature(name, (value, *rest), more_places=True, more_names=False, origin=origin)
+
+
+def partial(
+    library: Library, place: Place, statement: ast.stmt, name: str, depth: int
+) -> Reading:
+    """Return what is left to give to ``name = functools.partial(f, …)``."""
+    from espnet3_compiler.signature import reader
+    from espnet3_compiler.signature.flow import dotted
+
+    call = getattr(statement, "value", None)
+    if not isinstance(call, ast.Call) or not call.args:
+        return Unknown(f"{name} is the result of a call")
+    callee = dotted(call.args[0])
+    starred = any(isinstance(item, ast.Starred) for item in call.args)
+    if callee is None or starred or any(item.arg is None for item in call.keywords):
+        return Unknown(f"{name} is the result of a call")
+    inner = reader.of(library, lookup.find_in(library, place, callee), name, depth + 1)
+    if not isinstance(inner, Signature):
+        return inner
+    given = {item.arg for item in call.keywords}
+    return _without(inner, len(call.args) - 1, given)
+
+
+def _without(inner: Signature, places: int, given: set[str | None]) -> Signature:
+    gone = {item.name for item in inner.places[:places]}
+    left: list[Parameter] = []
+    by_name = False
+    for item in inner.parameters:
+        if item.name in gone:
+            continue
+        by_name = by_name or item.name in given
+        kind: Kind = "name" if by_name else item.kind
+        default = "other" if item.name in given else item.default
+        left.append(Parameter(item.name, kind, default, item.annotation, item.origin))
+    return Signature(inner.name, tuple(left), inner.more_places, inner.more_names, inner.origin)
+
+
+def _add(fields: dict[str, Parameter], found: ClassFound, *, by_name: bool) -> None:
+    for item in found.summary.fields:
+        bare = item.annotation.strip("'\"").rpartition("typing.")[2]
+        if bare.startswith("ClassVar"):
+            continue
+        if not item.init:
+            fields.pop(item.name, None)
+            continue
+        named = item.by_name if item.by_name is not None else by_name
+        fields[item.name] = _parameter(item, found, "name" if named else "both")
+
+
+def _parameter(item: Field, found: ClassFound, kind: Kind = "both") -> Parameter:
+    return Parameter(item.name, kind, item.default, item.annotation, _origin(found))
+
+
+def _signature(name: str, found: ClassFound, parameters: list[Parameter]) -> Signature:
+    origin = _origin(found)
+    return Signature(name, tuple(parameters), more_places=False, more_names=False, origin=origin)
+
+
+def _origin(found: ClassFound) -> Origin:
+    return lookup.origin(found.place, found.summary.line)

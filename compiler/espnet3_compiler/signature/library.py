@@ -1,0 +1,177 @@
+"""The modules of a recipe's search path, read as texts and remembered."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from espnet3_compiler.signature import cache, extract, locate, module_index, summary
+from espnet3_compiler.signature.locate import Place, SearchPath
+from espnet3_compiler.signature.outline import Piece, Text
+from espnet3_compiler.signature.summary import Class, Function, Module
+
+
+@dataclass
+class File:
+    """A Python file and what was read of it so far.
+
+    Attributes:
+        name: Its absolute path.
+        stamp: Its size and time of change when it was read.
+        key: The SHA-256 of its content.
+        content: Its bytes.
+        module: Its bindings; None when it is not Python.
+        functions: Summaries by piece.
+        classes: Summaries by piece.
+        changed: Whether there is something that the cache does not have.
+    """
+
+    name: str
+    stamp: tuple[int, int]
+    key: str
+    content: bytes
+    module: Module | None = None
+    functions: dict[Piece, Function] = field(default_factory=dict)
+    classes: dict[Piece, Class] = field(default_factory=dict)
+    changed: bool = False
+    _text: Text | None = None
+
+    @property
+    def text(self) -> Text:
+        """The decoded text."""
+        if self._text is None:
+            decoded = self.content.decode("utf-8-sig", errors="replace")
+            self._text = Text(decoded.replace("\r\n", "\n").replace("\r", "\n"))
+        return self._text
+
+
+_FILES: dict[str, File] = {}
+"""Files that this process has read; a changed stamp makes it read again."""
+
+
+@dataclass
+class Library:
+    """What can be found from a recipe: one for each compilation.
+
+    Attributes:
+        path: Where modules are looked for.
+        folder: The cache folder, or None.
+    """
+
+    path: SearchPath
+    folder: Path | None = None
+    _places: dict[str, Place | None] = field(default_factory=dict, repr=False)
+    _files: dict[str, File | None] = field(default_factory=dict, repr=False)
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def place(self, name: str) -> Place | None:
+        """Return where a module is, or None."""
+        if name not in self._places:
+            parent, _, last = name.rpartition(".")
+            if not parent:
+                self._places[name] = locate.find_top(self.path, name)
+            else:
+                above = self.place(parent)
+                self._places[name] = above and locate.find_below(self.path, above, last)
+        return self._places[name]
+
+    def file(self, place: Place) -> File | None:
+        """Return the file of a module; None without a text or when it cannot be read."""
+        if place.file not in self._files:
+            self._files[place.file] = _open(place.file, self.folder) if place.file else None
+        return self._files[place.file]
+
+    def module(self, place: Place) -> Module | None:
+        """Return the bindings of a module; None when it has no text or is not Python."""
+        file = self.file(place)
+        return file.module if file else None
+
+    def function(self, place: Place, piece: Piece) -> Function | None:
+        """Return the summary of a ``def``; None when it is not Python."""
+        file = self.file(place)
+        if file is None:
+            return None
+        if piece not in file.functions:
+            try:
+                file.functions[piece] = extract.function(file.text, piece)
+            except (SyntaxError, ValueError, RecursionError):
+                return None
+            file.changed = True
+        return file.functions[piece]
+
+    def class_(self, place: Place, piece: Piece) -> Class | None:
+        """Return the summary of a ``class``; None when it is not Python."""
+        file = self.file(place)
+        if file is None:
+            return None
+        if piece not in file.classes:
+            try:
+                file.classes[piece] = extract.class_(file.text, piece)
+            except (SyntaxError, ValueError, RecursionError):
+                return None
+            file.changed = True
+        return file.classes[piece]
+
+    def flush(self) -> None:
+        """Write to the cache what it does not have yet."""
+        changed = [file for file in self._files.values() if file and file.changed]
+        if self.folder is None or not changed:
+            return
+        for file in changed:
+            facts = {
+                "module": file.module,
+                "functions": [[piece, item] for piece, item in file.functions.items()],
+                "classes": [[piece, item] for piece, item in file.classes.items()],
+            }
+            cache.save(self.folder, file.name, file.key, len(file.content), facts)
+            file.changed = False
+        cache.prune(self.folder)
+
+
+def open_library(recipe: Path, folder: Path | None = None) -> Library:
+    """Return the library of a recipe directory, with ``sys.path`` after it."""
+    return Library(locate.search_path(recipe), folder)
+
+
+def default_folder() -> Path | None:
+    """Return the cache folder of this user; None where nothing shall be kept."""
+    return cache.default_folder(os.environ)
+
+
+def _open(name: str, folder: Path | None) -> File | None:
+    try:
+        stat = os.stat(name)  # noqa: PTH116  called for every file of every recipe
+        stamp = (stat.st_size, stat.st_mtime_ns)
+        known = _FILES.get(name)
+        if known and known.stamp == stamp:
+            return known
+        content = Path(name).read_bytes()
+    except OSError:
+        return None
+    file = File(name, stamp, cache.digest(content), content)
+    if not (folder and _recall(file, folder)):
+        _index(file)
+    _FILES[name] = file
+    return file
+
+
+def _index(file: File) -> None:
+    try:
+        file.module = module_index.index(file.text)
+    except (SyntaxError, ValueError, RecursionError):
+        file.module = None
+    file.changed = True
+
+
+def _recall(file: File, folder: Path) -> bool:
+    record = cache.load(folder, file.name, file.key, len(file.content))
+    if record is None:
+        return False
+    try:
+        module, functions, classes = (record[name] for name in ("module", "functions", "classes"))
+        file.module = module and summary.read_module(module)
+        file.functions = {Piece(*key): summary.read_function(row) for key, row in functions}
+        file.classes = {Piece(*key): summary.read_class(row) for key, row in classes}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+    return True

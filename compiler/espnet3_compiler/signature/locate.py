@@ -1,0 +1,148 @@
+"""Find the file of a module without importing anything: the recipe first, then ``sys.path``."""
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["source", "package", "namespace", "extension", "builtin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a module is.
+
+    Attributes:
+        name: Its dotted name.
+        kind: ``package`` has an ``__init__.py``, ``namespace`` has none.
+        file: The file with its text; empty for ``namespace``, ``extension`` and ``builtin``.
+        folders: Where its submodules are; empty for a plain module.
+        local: Whether it belongs to the recipe.
+        shown: The file as a report names it, relative to the root it was found in.
+    """
+
+    name: str
+    kind: Kind
+    file: str
+    folders: tuple[str, ...]
+    local: bool
+    shown: str
+
+
+@dataclass
+class SearchPath:
+    """Folders that modules are looked for in, the recipe's first.
+
+    Attributes:
+        roots: Absolute folders in order.
+        recipe: The recipe directory, which is the first of them.
+    """
+
+    roots: tuple[str, ...]
+    recipe: str
+    _listings: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+
+    def listing(self, folder: str) -> frozenset[str]:
+        """Return the names in a folder; none where it cannot be read."""
+        found = self._listings.get(folder)
+        if found is None:
+            try:
+                found = frozenset(os.listdir(folder))  # noqa: PTH208  twice as fast
+            except OSError:
+                found = frozenset()
+            self._listings[folder] = found
+        return found
+
+
+def search_path(recipe: Path, paths: Iterable[str] | None = None) -> SearchPath:
+    """Return the search path of a recipe: its directory, then ``paths`` (``sys.path``)."""
+    own = str(recipe.absolute())
+    given = sys.path if paths is None else paths
+    rest = [str(Path(item).absolute()) for item in given if item]
+    return SearchPath(tuple(dict.fromkeys([own, *rest])), own)
+
+
+def find_top(path: SearchPath, name: str) -> Place | None:
+    """Return where a top-level module is, or None."""
+    found = _find(path, name, path.roots, name)
+    if found and found.local:
+        return found
+    if name in sys.builtin_module_names:
+        return Place(name, "builtin", "", (), local=False, shown=name)
+    return found or _editable(path, name)
+
+
+def find_below(path: SearchPath, parent: Place, name: str) -> Place | None:
+    """Return where a submodule of a package is, or None."""
+    return _find(path, name, parent.folders, f"{parent.name}.{name}")
+
+
+def names_below(path: SearchPath, folders: Iterable[str]) -> tuple[str, ...]:
+    """Return the modules that folders hold, for suggestions, sorted."""
+    found: set[str] = set()
+    for folder in folders:
+        for item in path.listing(folder):
+            stem, _, ending = item.partition(".")
+            is_module = ending == "py" or f".{ending}" in EXTENSION_SUFFIXES
+            is_folder = not ending and Path(folder, item).is_dir()
+            if stem.isidentifier() and not stem.startswith("__") and (is_module or is_folder):
+                found.add(stem)
+    return tuple(sorted(found))
+
+
+def _find(path: SearchPath, name: str, folders: Iterable[str], dotted: str) -> Place | None:
+    portions: list[str] = []
+    for folder in folders:
+        listing = path.listing(folder)
+        if name in listing:
+            inner = f"{folder}{os.sep}{name}"
+            if "__init__.py" in path.listing(inner):
+                return _source(path, dotted, inner, "__init__.py")
+            if _is_package(path.listing(inner)):
+                return _compiled(path, dotted, folder, (inner,))
+            if path.listing(inner):
+                portions.append(inner)
+        if any(name + suffix in listing for suffix in EXTENSION_SUFFIXES):
+            return _compiled(path, dotted, folder, ())
+        if name + ".py" in listing:
+            return _source(path, dotted, folder, name + ".py")
+        if name + ".pyc" in listing:
+            return _compiled(path, dotted, folder, ())
+    if not portions:
+        return None
+    local = portions[0].startswith(path.recipe + os.sep)
+    return Place(dotted, "namespace", "", tuple(portions), local, dotted.replace(".", "/"))
+
+
+def _is_package(listing: frozenset[str]) -> bool:
+    return any("__init__" + suffix in listing for suffix in (*EXTENSION_SUFFIXES, ".pyc"))
+
+
+def _source(path: SearchPath, dotted: str, folder: str, file: str) -> Place:
+    full = f"{folder}{os.sep}{file}"
+    is_package = file == "__init__.py"
+    local = full.startswith(path.recipe + os.sep) and "site-packages" not in full
+    shown = dotted.replace(".", "/") + ("/__init__.py" if is_package else ".py")
+    kind: Kind = "package" if is_package else "source"
+    return Place(dotted, kind, full, (folder,) if is_package else (), local, shown)
+
+
+def _compiled(path: SearchPath, dotted: str, folder: str, folders: tuple[str, ...]) -> Place:
+    local = folder.startswith(path.recipe) and "site-packages" not in folder
+    return Place(dotted, "extension", "", folders, local, dotted.replace(".", "/"))
+
+
+def _editable(path: SearchPath, name: str) -> Place | None:
+    """Ask the import hooks that setuptools' editable installs leave in ``sys.meta_path``."""
+    for finder in sys.meta_path:
+        mapping = getattr(sys.modules.get(getattr(finder, "__module__", "")), "MAPPING", {})
+        target = mapping.get(name) if isinstance(mapping, dict) else None
+        if isinstance(target, str):
+            folder, _, file = target.rpartition(os.sep)
+            if file.endswith(".py"):
+                return _source(path, name, folder, file)
+            return _find(path, file, (folder,), name)
+    return None

@@ -1,0 +1,184 @@
+"""Take a module apart at its functions and classes before parsing it.
+
+``ast.parse`` of ``torch/optim/lr_scheduler.py`` takes 30 ms, and a recipe needs one constructor
+of it.  So the text is cut into *pieces* (whole ``def`` and ``class`` statements, decorators
+included) and a *skeleton* (all the rest, with blank lines for the pieces): the skeleton is parsed
+always, a piece only when it is asked for.  Where the cut goes wrong the skeleton is no Python any
+more, and the whole text is parsed instead.
+"""
+
+import ast
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+_STRING = re.compile(
+    r'#[^\n]*|"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|'
+    r"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''|"
+    r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|' + r"'[^'\\\n]*(?:\\.[^'\\\n]*)*'",
+    re.DOTALL,
+)
+_HEAD = re.compile(r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
+_INDENT = re.compile(r"^([ \t]+)(?:(?:async[ \t]+)?def|class)\b", re.MULTILINE)
+_STARTS = {"": re.compile(r"^[^\s#)\]}]", re.MULTILINE)}
+
+
+class Piece(NamedTuple):
+    """A ``def`` or ``class`` statement: its name and its lines, counted from 1, end included."""
+
+    kind: str
+    name: str
+    first: int
+    last: int
+
+
+class Branch(NamedTuple):
+    """A statement of the skeleton, or a piece that stands at the same level."""
+
+    line: int
+    statement: ast.stmt | None
+    piece: Piece | None
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text of a module.
+
+    Raises:
+        SyntaxError: (from its users) the text, or the asked piece of it, is not Python.
+    """
+
+    text: str
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """The offset of the start of every line, and of the end of the text."""
+        found = [0, *(match.end() for match in re.finditer("\n", self.text))]
+        return found if found[-1] == len(self.text) else [*found, len(self.text)]
+
+    @cached_property
+    def _strings(self) -> tuple[list[int], list[int]]:
+        spans = [m.span() for m in _STRING.finditer(self.text) if "\n" in m[0]]
+        return [start for start, _ in spans], [end for _, end in spans]
+
+    def in_string(self, offset: int) -> bool:
+        """Return whether a place is inside a string of several lines."""
+        starts, ends = self._strings
+        index = bisect_right(starts, offset - 1) - 1
+        return index >= 0 and offset < ends[index]
+
+    def line_of(self, offset: int) -> int:
+        """Return the line of an offset, counted from 1."""
+        return bisect_right(self.starts, offset)
+
+    def lines(self, first: int, last: int) -> str:
+        """Return the lines ``first`` to ``last``, both included."""
+        return self.text[self.starts[first - 1] : self.starts[min(last, len(self.starts) - 1)]]
+
+
+def module_branches(text: Text) -> list[Branch]:
+    """Return what stands at the top level of a module, in order."""
+    pieces = list(_cut(text, 1, len(text.starts) - 1, ""))
+    try:
+        body = ast.parse(_skeleton(text, 1, len(text.starts) - 1, pieces, "")).body
+    except SyntaxError:
+        return _branches_of(ast.parse(text.text).body, 0)
+    return _merge(body, pieces, 0)
+
+
+def class_branches(text: Text, piece: Piece) -> tuple[ast.ClassDef, list[Branch]]:
+    """Return a class without its methods, and what stands in its body, in order."""
+    source = text.lines(piece.first, piece.last)
+    indent = min((m[1] for m in _INDENT.finditer(source) if m.start()), key=len, default=None)
+    shift = piece.first - 2
+    if indent is None or source[0] in " \t":
+        node = _class_node(source)
+        return node, _branches_of(node.body, shift)
+    pieces = list(_cut(text, piece.first + 1, piece.last, indent))
+    try:
+        node = _class_node(_skeleton(text, piece.first, piece.last, pieces, indent + "pass"))
+    except SyntaxError:
+        node = _class_node(source)
+        return node, _branches_of(node.body, shift)
+    kept = [item for item in node.body if not isinstance(item, ast.Pass)]
+    return node, _merge(kept, pieces, shift)
+
+
+def function_node(text: Text, piece: Piece) -> ast.FunctionDef | ast.AsyncFunctionDef:
+    """Return the tree of a function; its line 2 is the piece's first."""
+    node = _inner(text.lines(piece.first, piece.last))
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        raise SyntaxError("not a function")
+    return node
+
+
+def piece_of(node: ast.stmt, shift: int) -> Piece | None:
+    """Return the piece that a ``def`` or ``class`` node is, or None for another statement."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return None
+    first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
+    kind = "class" if isinstance(node, ast.ClassDef) else "def"
+    return Piece(kind, node.name, first + shift, (node.end_lineno or first) + shift)
+
+
+def _class_node(source: str) -> ast.ClassDef:
+    node = _inner(source)
+    if not isinstance(node, ast.ClassDef):
+        raise SyntaxError("not a class")
+    return node
+
+
+def _inner(source: str) -> ast.stmt:
+    if source[:1] in " \t":
+        block = ast.parse("if 1:\n" + source).body[0]
+        assert isinstance(block, ast.If)
+        return block.body[0]
+    return ast.parse("\n" + source).body[0]
+
+
+def _cut(text: Text, first: int, last: int, indent: str) -> Iterator[Piece]:
+    """Yield the pieces whose first line has exactly the indentation."""
+    bounds = [*_boundaries(text, first, last, indent), text.starts[last]]
+    opened: int | None = None
+    for start, end in zip(bounds, bounds[1:], strict=False):
+        head = _HEAD.match(text.text, start)
+        if opened is None:
+            opened = start
+        if head:
+            yield Piece(head[1], head[2], text.line_of(opened), text.line_of(end - 1))
+            opened = None
+        elif text.text[start + len(indent)] != "@":
+            opened = None
+
+
+def _boundaries(text: Text, first: int, last: int, indent: str) -> Iterator[int]:
+    pattern = _STARTS.get(indent)
+    if pattern is None:
+        pattern = _STARTS[indent] = re.compile(rf"^{indent}[^\s#)\]}}]", re.MULTILINE)
+    for match in pattern.finditer(text.text, text.starts[first - 1], text.starts[last]):
+        if not text.in_string(match.start()):
+            yield match.start()
+
+
+def _skeleton(text: Text, first: int, last: int, pieces: list[Piece], filler: str) -> str:
+    parts: list[str] = []
+    position = text.starts[first - 1]
+    for piece in pieces:
+        parts.append(text.text[position : text.starts[piece.first - 1]])
+        parts.append(filler + "\n" * (piece.last - piece.first + 1))
+        position = text.starts[piece.last]
+    parts.append(text.text[position : text.starts[last]])
+    prefix = "" if first == 1 and not filler else "\n"
+    return prefix + "".join(parts)
+
+
+def _merge(body: list[ast.stmt], pieces: list[Piece], shift: int) -> list[Branch]:
+    found = [*_branches_of(body, shift), *(Branch(piece.first, None, piece) for piece in pieces)]
+    return sorted(found, key=lambda branch: branch.line)
+
+
+def _branches_of(body: list[ast.stmt], shift: int) -> list[Branch]:
+    return [Branch(item.lineno + shift, item, piece_of(item, shift)) for item in body]

@@ -1,0 +1,177 @@
+"""Read the signature of a dotted path, without importing anything."""
+
+import ast
+
+from espnet3_compiler.signature import classes, generated, known, lookup
+from espnet3_compiler.signature.classes import Provider
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.lookup import (
+    BuiltinFound,
+    CallFound,
+    ClassFound,
+    FunctionFound,
+    ModuleFound,
+    Result,
+    ValueFound,
+)
+from espnet3_compiler.signature.model import Missing, NotCallable, Reading, Signature, Unknown
+
+def read(library: Library, path: str) -> Reading:
+    """Return what calling a dotted path takes, or why that is not known."""
+    key = ("read", path)
+    if key not in library.memo:
+        library.memo[key] = of(library, lookup.find(library, path), path)
+    reading: Reading = library.memo[key]
+    return reading
+
+
+def of(library: Library, found: Result, name: str, depth: int = 0) -> Reading:
+    """Return what calling something takes; ``name`` is what a report calls it."""
+    if depth > lookup.DEPTH:
+        return Unknown("calls go round in a circle")
+    match found:
+        case Missing() | Unknown():
+            return found
+        case ModuleFound():
+            return NotCallable("a module", lookup.origin(found.place))
+        case ClassFound():
+            return construct(library, found, name, depth)
+        case FunctionFound():
+            return _function(library, found, name, depth)
+        case CallFound():
+            return _partial(library, found, name, depth)
+        case ValueFound():
+            return _value(found)
+        case BuiltinFound():
+            return Unknown(f"{found.name} is built in")
+
+
+def construct(library: Library, found: ClassFound, name: str, depth: int = 0) -> Reading:
+    """Return what constructing a class takes."""
+    summary = found.summary
+    opaque = known.opaque(library, found.place, summary.decorators, known.DATACLASS)
+    if opaque:
+        return Unknown(f"{found.name} is decorated with {opaque}")
+    order = classes.resolution_order(library, found)
+    if any(_is_enum(library, item) for item in order if isinstance(item, ClassFound)):
+        return generated.enumeration(found, name)
+    reason = classes.metaclass_reason(library, order)
+    if reason:
+        return Unknown(reason)
+    return _constructor(library, found, order, name, depth)
+
+
+def parent_init(
+    library: Library, order: tuple[classes.Node, ...], after: int, depth: int
+) -> Reading:
+    """Return what ``super().__init__`` takes in the class at an index of a resolution order."""
+    giver = classes.provider(library, order, "__init__", after)
+    if giver is None:
+        found = order[after]
+        assert isinstance(found, ClassFound)
+        origin = lookup.origin(found.place, found.summary.line)
+        return Signature("object", (), more_places=False, more_names=False, origin=origin)
+    return _method(library, order, giver, "super().__init__", depth)
+
+
+def _constructor(
+    library: Library, found: ClassFound, order: tuple[classes.Node, ...], name: str, depth: int
+) -> Reading:
+    made = classes.provider(library, order, "__new__")
+    new = _method(library, order, made, name, depth) if made is not None else None
+    init = classes.provider(library, order, "__init__")
+    if init is None:
+        origin = lookup.origin(found.place, found.summary.line)
+        return new or Signature(name, (), more_places=False, more_names=False, origin=origin)
+    reading = _method(library, order, init, name, depth)
+    if isinstance(made, Unknown) and isinstance(init, Provider | ClassFound):
+        return reading
+    if isinstance(new, Signature) and (new.parameters or not new.more_names):
+        return Unknown(f"{found.name} has __new__ and __init__")
+    return reading
+
+
+def _method(
+    library: Library,
+    order: tuple[classes.Node, ...],
+    giver: Provider | ClassFound | BuiltinFound | Unknown | None,
+    name: str,
+    depth: int,
+) -> Reading:
+    """Return what a method takes that was found along a resolution order, bound."""
+    from espnet3_compiler.signature import functions
+
+    match giver:
+        case Provider():
+            if _refuses(order, giver):
+                origin = functions.origin_of(library, giver.method)
+                return Signature(name, (), more_places=False, more_names=False, origin=origin)
+            return functions.bound(library, giver.method, name, order, giver.index, depth)
+        case ClassFound():
+            return generated.constructor(library, order, giver, name)
+        case BuiltinFound():
+            return Unknown(f"it inherits from {giver.name}, which is built in")
+        case Unknown():
+            return giver
+    return Unknown("there is no such method")
+
+
+def _refuses(order: tuple[classes.Node, ...], giver: Provider) -> bool:
+    owner = giver.method.owner
+    switch = known.REFUSING.get((giver.method.place.name, owner.name if owner else ""))
+    if switch is None:
+        return False
+    found = (item.summary for item in order if isinstance(item, ClassFound))
+    value = next((item.literals.get(switch) for item in found if switch in item.members), None)
+    return value is False
+
+
+def _is_enum(library: Library, found: ClassFound) -> bool:
+    bases = (lookup.full_name(library, found.place, item) for item in found.summary.bases if item)
+    return any(item in known.ENUMS for item in bases)
+
+
+def _function(library: Library, found: FunctionFound, name: str, depth: int) -> Reading:
+    from espnet3_compiler.signature import functions
+
+    if found.owner is None:
+        return functions.plain(library, found, name, depth)
+    function = library.function(found.place, found.pieces[-1])
+    if function is None:
+        return Unknown(f"{found.place.shown} cannot be parsed")
+    decorators = {item.name for item in function.decorators}
+    if "property" in decorators:
+        return Unknown(f"{found.name} is a property")
+    if "classmethod" in decorators:
+        order = classes.resolution_order(library, found.owner)
+        return functions.bound(library, found, name, order, 0, depth)
+    return functions.plain(library, found, name, depth)
+
+
+def _partial(library: Library, found: CallFound, name: str, depth: int) -> Reading:
+    callee = found.binding.value
+    place = found.place
+    if not callee or lookup.full_name(library, place, callee) != "functools.partial":
+        return Unknown(f"{name} is the result of a call")
+    file = library.file(place)
+    assert file is not None
+    statement = ast.parse(file.text.lines(found.binding.first, found.binding.last)).body[0]
+    return generated.partial(library, place, statement, name, depth)
+
+
+def _value(found: ValueFound) -> Reading:
+    origin = lookup.origin(found.place, found.binding.first)
+    if found.binding.kind == "expression":
+        return Unknown("it is the value of an expression")
+    return NotCallable(_ARTICLES.get(found.binding.value, "a value"), origin)
+
+
+_ARTICLES = {
+    "int": "a number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "a truth value",
+    "None": "None",
+    "list": "a list",
+    "dict": "a dictionary",
+}
