@@ -1,0 +1,130 @@
+r"""References in texts: ``${a.b}``, ``${.b}``, ``${a.${b}}``, ``${a[0]}``, ``${name:arg,…}``.
+
+The grammar is that of OmegaConf 2.3 (https://omegaconf.readthedocs.io/en/2.3_branch/grammar.html)
+as far as recipes use it: not the lists and mappings as resolver arguments, nor computed resolver
+names.  ``\${`` is a literal ``${``; a text without any ``${`` means itself, backslashes and all.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.expression_parser import BadExpressionError, Parser
+from espnet3_compiler.expression_parts import Template
+from espnet3_compiler.source import Span
+from espnet3_compiler.tree import Node, Scalar, Value
+
+_OPENINGS = re.compile(r"(\\*)(\$\{)")
+_BARE = re.compile(r"[A-Za-z0-9_./+@%*?|-]+")
+_IN_QUOTES = re.compile(r"(\\*)('|\$\{|$)")
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)")
+_FLOAT = re.compile(
+    r"[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|inf|nan)",
+    re.IGNORECASE,
+)
+_WORDS: dict[str, Value] = {"null": None, "true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A reference that only the run of a stage can bind, in its normal spelling."""
+
+    text: str
+    span: Span = field(compare=False)
+
+
+def has_reference(value: object) -> bool:
+    r"""Return whether a value is a text with a ``${`` that is not escaped."""
+    if not isinstance(value, str) or "${" not in value:
+        return False
+    return any(len(match[1]) % 2 == 0 for match in _OPENINGS.finditer(value))
+
+
+def is_open(node: Node) -> bool:
+    """Return whether a node is a text whose value cannot be known before a stage runs.
+
+    After resolution these are the texts with ``${oc.env:…}`` or ``${stages.…}``, and those whose
+    mistakes have been reported.
+    """
+    return isinstance(node, Scalar) and has_reference(node.value)
+
+
+def parse(scalar: Scalar) -> tuple[Template, Diagnostic | None]:
+    """Split a text into plain text and references.
+
+    Args:
+        scalar: A scalar whose value is a text.
+
+    Returns:
+        The pieces, and the first mistake in them (R304); with a mistake the pieces are empty.
+    """
+    assert isinstance(scalar.value, str)
+    if "${" not in scalar.value:
+        return (scalar.value,), None
+    try:
+        return Parser(scalar, scalar.value).text(), None
+    except BadExpressionError as error:
+        return (), error.finding
+
+
+def render(pieces: Iterable[str | Late]) -> str:
+    r"""Return the text that means the pieces: ``${`` in plain text becomes ``\${``."""
+    result = ""
+    merged = _merge(pieces)
+    for index, piece in enumerate(merged):
+        if isinstance(piece, Late):
+            result += piece.text
+            continue
+        text = _OPENINGS.sub(r"\1\1\\\2", piece)
+        if index + 1 < len(merged):
+            text += "\\" * (len(text) - len(text.rstrip("\\")))
+        result += text
+    return result
+
+
+def render_call(name: str, arguments: Iterable[tuple[str | Late, ...] | None]) -> str:
+    """Return the normal spelling of a resolver call; an argument None is ``null``."""
+    return f"${{{name}:{','.join(_argument(pieces) for pieces in arguments)}}}"
+
+
+def typed(text: str) -> Value:
+    """Return the value of a resolver's argument that was written without quotes."""
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if len(text) <= len("1") * 1000 and _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _argument(pieces: tuple[str | Late, ...] | None) -> str:
+    if pieces is None:
+        return "null"
+    merged = _merge(pieces)
+    if len(merged) == 1:
+        only = merged[0]
+        if isinstance(only, Late):
+            return only.text
+        if _BARE.fullmatch(only) and isinstance(typed(only), str):
+            return only
+    inner = "".join(
+        piece.text if isinstance(piece, Late) else _IN_QUOTES.sub(_quoted, piece)
+        for piece in merged
+    )
+    return f"'{inner}'"
+
+
+def _quoted(match: re.Match[str]) -> str:
+    slashes, what = match.groups()
+    return slashes * 2 + ("\\" + what if what else "")
+
+
+def _merge(pieces: Iterable[str | Late]) -> list[str | Late]:
+    merged: list[str | Late] = []
+    for piece in pieces:
+        last = merged[-1] if merged else None
+        if isinstance(piece, str) and isinstance(last, str):
+            merged[-1] = last + piece
+        elif piece != "":
+            merged.append(piece)
+    return merged

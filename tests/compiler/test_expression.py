@@ -1,0 +1,236 @@
+"""References in texts: what they are split into, and where the parts stand in the file."""
+
+import pytest
+from omegaconf.errors import GrammarParseError
+from omegaconf.grammar_parser import parse as omegaconf_parse
+
+from espnet3_compiler.expression import (
+    Late,
+    has_reference,
+    parse,
+    render,
+    render_call,
+    typed,
+)
+from espnet3_compiler.expression_parts import Call, Lookup
+from espnet3_compiler.read import read_text
+from espnet3_compiler.source import Source, Span
+from espnet3_compiler.tree import Mapping, Scalar
+
+
+def scalar(text: str) -> Scalar:
+    source = Source("f", text, kind="set")
+    return Scalar(text, Span(source, 0, len(text)))
+
+
+def show(piece: str | Lookup | Call) -> object:
+    if isinstance(piece, str):
+        return piece
+    if isinstance(piece, Lookup):
+        names = [key.name if isinstance(key.name, str) else show(key.name) for key in piece.keys]
+        return (piece.dots, *names)
+    return {piece.name: [[show(part) for part in arg.parts] for arg in piece.arguments]}
+
+
+def shown(text: str) -> list[object]:
+    pieces, finding = parse(scalar(text))
+    assert finding is None
+    return [show(piece) for piece in pieces]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain $x {y}", ["plain $x {y}"]),
+        ("${a.b}", [(0, "a", "b")]),
+        ("${ a.b }", [(0, "a", "b")]),
+        ("x${a}y${b}", ["x", (0, "a"), "y", (0, "b")]),
+        ("${.a}", [(1, "a")]),
+        ("${..a.b}", [(2, "a", "b")]),
+        ("${a[0].c}", [(0, "a", "0", "c")]),
+        ("${a.0}", [(0, "a", "0")]),
+        ("${[a][b]}", [(0, "a", "b")]),
+        ("${a.${b}}", [(0, "a", (0, "b"))]),
+        ("${a[${.b}]}", [(0, "a", (1, "b"))]),
+        ("${${a}}", [(0, (0, "a"))]),
+        ("${my-key/sub@1}", [(0, "my-key/sub@1")]),
+        ("$${a}", ["$", (0, "a")]),
+        ("${a}}", [(0, "a"), "}"]),
+        ("\\${a}", ["${a}"]),
+        ("\\\\${a}", ["\\", (0, "a")]),
+        ("\\\\\\${a}", ["\\${a}"]),
+        ("a\\b${a}c\\\\", ["a\\b", (0, "a"), "c\\\\"]),
+        ("${self_name:}", [{"self_name": []}]),
+        ("${oc.env:HOME}", [{"oc.env": [["HOME"]]}]),
+        ("${oc.env: A , b c }", [{"oc.env": [["A"], ["b c"]]}]),
+        ("${oc.env:A,'x, ${b} \\'q\\''}", [{"oc.env": [["A"], ["x, ", (0, "b"), " 'q'"]]}]),
+        ("${oc.env:A,http://h:80/}", [{"oc.env": [["A"], ["http://h:80/"]]}]),
+        ("${oc.env:A,}", [{"oc.env": [["A"], []]}]),
+        ("${oc.env:A,a\\,b}", [{"oc.env": [["A"], ["a,b"]]}]),
+        ("${oc.env:A,${oc.env:B}}", [{"oc.env": [["A"], [{"oc.env": [["B"]]}]]}]),
+    ],
+)
+def test_pieces(text: str, expected: list[object]) -> None:
+    assert shown(text) == expected
+    omegaconf_parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "place"),
+    [
+        ("${", "is not closed", "${"),
+        ("x ${a.b", '"${a.b" is not closed', "${a.b"),
+        ("${}", 'cannot be understood: "}" stands where a name is expected', "}"),
+        ("${a.}", "a name is expected", "}"),
+        ("${a..b}", "a name is expected", "."),
+        ("${a b}", '"b" stands where "}" is expected', "b"),
+        ("${a_${b}}", 'a nested "${" stands where', "$"),
+        ("${a[0}", '"]" is expected', "}"),
+        ("${oc.env:A,[1]}", "quotes around the argument", "["),
+        ("${oc.env:A,'x}", "is not closed", "${oc.env:A,'x}"),
+        ("${" * 17 + "a" + "}" * 17, "nested too deeply", "${"),
+    ],
+)
+def test_mistakes(text: str, message: str, place: str) -> None:
+    pieces, finding = parse(scalar(text))
+    assert pieces == ()
+    assert finding is not None
+    assert finding.code == "R304"
+    assert message in finding.message
+    assert finding.primary.span.text == place
+    if "[" not in text and "${${" not in text:
+        with pytest.raises(GrammarParseError):
+            omegaconf_parse(text)
+
+
+def test_a_missing_brace_is_mended() -> None:
+    finding = parse(scalar("${a.b"))[1]
+    assert finding is not None
+    assert finding.fix is not None
+    (edit,) = finding.fix.edits
+    assert (edit.span.start, edit.span.end, edit.text) == (5, 5, "}")
+    assert finding.fix.certain
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        "k: a ${x.yy} b",
+        "k: 'it''s ${x.yy} b'",
+        'k: "\\t\\u0041\\"${x.yy}\\" b"',
+        'k: "a\\\n  b ${x.yy}"',
+        "k: |\n  line\n\n  two ${x.yy}\n  end\n",
+        "k: >-\n    folded\n    text\n\n      more\n    ${x.yy}\n",
+        "k: plain\n  over lines\n\n  ${x.yy} z",
+        'k: "quoted\n  over lines\n\n  ${x.yy} z"',
+        "k: |2-  # comment\n    ${x.yy}",
+        "\U0001f600: \U0001f600 '${x.yy}",
+    ],
+)
+def test_places_in_the_raw_text(yaml: str) -> None:
+    root, found = read_text(Source("f", yaml))
+    assert not found
+    assert isinstance(root, Mapping)
+    value = root.entries[0].value
+    assert isinstance(value, Scalar)
+    pieces, _ = parse(value)
+    (lookup,) = (piece for piece in pieces if isinstance(piece, Lookup))
+    assert lookup.span.text == "${x.yy}"
+    assert lookup.span.start == yaml.index("${x.yy}")
+    assert [key.span.text for key in lookup.keys] == ["x", "yy"]
+
+
+def test_escaped_characters_inside_a_reference() -> None:
+    root, _ = read_text(Source("f", 'k: "${\\u0061.b}"'))
+    assert isinstance(root, Mapping)
+    value = root.entries[0].value
+    assert isinstance(value, Scalar)
+    (lookup,), _ = parse(value)
+    assert isinstance(lookup, Lookup)
+    assert lookup.span.text == "${\\u0061.b}"
+    assert lookup.keys[0].span.text == "\\u0061"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("${a}", True),
+        ("\\${a}", False),
+        ("\\\\${a}", True),
+        ("$a", False),
+        (3, False),
+        (None, False),
+    ],
+)
+def test_has_reference(value: object, expected: bool) -> None:
+    assert has_reference(value) is expected
+
+
+LATE = Late("${oc.env:A}", Span(Source("f", ""), 0, 0))
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ("a",),
+        (LATE,),
+        ("a", LATE, "b"),
+        ("a\\", LATE),
+        ("a$", LATE),
+        ("${x}", LATE),
+        ("\\${x}\\", LATE, "\\"),
+        ("a$", "{b}", LATE),
+        ("\\\\",),
+    ],
+)
+def test_rendered_pieces_read_back(pieces: tuple[str | Late, ...]) -> None:
+    text = render(pieces)
+    back, finding = parse(scalar(text))
+    assert finding is None
+    flat = "".join(piece if isinstance(piece, str) else "<>" for piece in back)
+    assert flat == "".join(piece if isinstance(piece, str) else "<>" for piece in pieces)
+    omegaconf_parse(text)
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [
+        (("a/b.c",), "${r:a/b.c}"),
+        (("a b",), "${r:'a b'}"),
+        (("null",), "${r:'null'}"),
+        (("1",), "${r:'1'}"),
+        (("",), "${r:''}"),
+        (("it's",), "${r:'it\\'s'}"),
+        (("a\\",), "${r:'a\\\\'}"),
+        ((LATE,), "${r:${oc.env:A}}"),
+        (("x\\", LATE), "${r:'x\\\\${oc.env:A}'}"),
+        (("a${b}",), "${r:'a\\${b}'}"),
+        (None, "${r:null}"),
+    ],
+)
+def test_rendered_arguments_read_back(argument: tuple[str | Late, ...] | None, text: str) -> None:
+    assert render_call("r", [argument]) == text
+    (call,), finding = parse(scalar(text))
+    assert finding is None
+    assert isinstance(call, Call)
+    flat = "".join(p if isinstance(p, str) else "<>" for p in call.arguments[0].parts)
+    expected = ("null",) if argument is None else argument
+    assert flat == "".join(p if isinstance(p, str) else "<>" for p in expected)
+    omegaconf_parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1", 1),
+        ("-2", -2),
+        ("1e-3", 1e-3),
+        ("True", True),
+        ("NULL", None),
+        ("01", "01"),
+        ("x", "x"),
+    ],
+)
+def test_typed(text: str, value: object) -> None:
+    assert typed(text) == value
+    assert type(typed(text)) is type(value)
