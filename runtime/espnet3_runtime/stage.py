@@ -13,7 +13,9 @@ from espnet3_runtime.config import ConfigView
 Outputs = dict[str, Path]
 """What a stage function returns: the outputs that it made, by name."""
 
-_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+def _empty() -> Mapping[str, Any]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +121,8 @@ class StageContext:
     model: ConfigView | None
     composed: Mapping[str, ConfigView]
     composed_model: ConfigView | None
-    arguments: Mapping[str, Any] = _EMPTY
-    outputs: Mapping[str, Path] = _EMPTY
+    arguments: Mapping[str, Any] = field(default_factory=_empty)
+    outputs: Mapping[str, Path] = field(default_factory=_empty)
     recipe: str
     exp_tag: str
     recipe_dir: Path
@@ -128,9 +130,9 @@ class StageContext:
     data_dir: Path
     directory: Path
     build: Path
-    upstream: Mapping[str, Path] = _EMPTY
-    upstream_hashes: Mapping[str, str] = _EMPTY
-    upstream_kinds: Mapping[str, str] = _EMPTY
+    upstream: Mapping[str, Path] = field(default_factory=_empty)
+    upstream_hashes: Mapping[str, str] = field(default_factory=_empty)
+    upstream_kinds: Mapping[str, str] = field(default_factory=_empty)
     seed: int = 0
     resume: bool = False
     rank: int = 0
