@@ -1,0 +1,177 @@
+"""Runs a model over the shards of a test set, in this process or in a Dask worker."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.data.reference import Entry, Place
+from espnet3_runtime.data.split import SplitDataset, load_split
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.inference.contract import Contract
+from espnet3_runtime.inference.device import pick_device
+from espnet3_runtime.inference.outputs import Format, read_formats, write_output
+from espnet3_runtime.inference.predictor import Predictor, Preparation, make_predictor
+from espnet3_runtime.inference.shards import Record, Shard, write_shard
+from espnet3_runtime.parallel import worker_number
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a process needs to decode any shard; it travels to Dask workers.
+
+    Attributes:
+        config: The inference config, late values filled in.
+        model: The stage's model node.
+        checkpoint: Weights, absolute.
+        place: Directories of the recipe.
+    """
+
+    config: ConfigView
+    model: ConfigView | None
+    checkpoint: Path | None
+    place: Place
+
+
+@dataclass(frozen=True)
+class Item:
+    """A prepared sample with what is remembered about it."""
+
+    record: Record
+    sample: Any
+
+
+class Samples:
+    """Map-style data set of :class:`Item`: the sample for the model, its columns for scoring."""
+
+    def __init__(self, dataset: SplitDataset, preparation: Preparation) -> None:
+        self.dataset = dataset
+        self.preparation = preparation
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Item:
+        utt_id, sample = self.dataset[index]
+        columns = {
+            name: value for name, value in sample.items() if isinstance(value, str | int | float)
+        }
+        seconds = _seconds(self.preparation.contract, sample)
+        record = Record(index=index, utt_id=utt_id, columns=columns, seconds=seconds)
+        return Item(record, self.preparation.prepare(utt_id, sample))
+
+    def batch(self, items: Sequence[Item]) -> tuple[list[Record], Any]:
+        """Return the records and the batch of some items."""
+        pairs = [(item.record.utt_id, item.sample) for item in items]
+        return [item.record for item in items], self.preparation.batch(pairs)[1]
+
+
+def load_test_set(config: ConfigView, entry: Entry, place: Place) -> SplitDataset:
+    """Return a test set with its transform; the preprocessor belongs to the predictor."""
+    block = {**config["dataset"], "preprocessor": None}
+    return load_split(block, "test", place, entries=[entry])
+
+
+def decode_shards(
+    predictor: Predictor,
+    dataset: SplitDataset,
+    shards: Sequence[Shard],
+    work: Path,
+    config: ConfigView,
+    tick: Callable[[Sequence[Record]], None],
+) -> None:
+    """Decode shards one after another; loader processes read ahead across their borders."""
+    from torch.utils.data import DataLoader
+
+    samples = Samples(dataset, predictor.preparation)
+    loader: DataLoader[Any] = DataLoader(
+        samples,  # type: ignore[arg-type]
+        batch_sampler=[list(batch) for shard in shards for batch in shard.batches],
+        num_workers=config["dataloader"]["num_workers"],
+        collate_fn=samples.batch,
+    )
+    contract = predictor.preparation.contract
+    formats = read_formats(config["output_artifacts"], contract, f"{config.where}.output_artifacts")
+    batches = iter(loader)
+    for shard in shards:
+        _seed(config["seed"], shard.number)
+        run = partial(_decode_shard, predictor, batches, len(shard.batches), formats, tick)
+        write_shard(shard.directory(work), run)
+
+
+def _seed(seed: int | None, shard: int) -> None:
+    """Make a sampling decoder independent of which worker or which attempt runs a shard."""
+    if seed is not None:
+        import torch
+
+        random.seed(seed + shard)
+        torch.manual_seed(seed + shard)
+
+
+def _decode_shard(
+    predictor: Predictor,
+    batches: Iterator[Any],
+    count: int,
+    formats: dict[str, Format],
+    tick: Callable[[Sequence[Record]], None],
+    directory: Path,
+) -> Iterator[Record]:
+    for _ in range(count):
+        records, batch = next(batches)
+        results = predictor.run([record.utt_id for record in records], batch)
+        for record, result in zip(records, results, strict=True):
+            yield _filled(record, result, directory, formats)
+        tick(records)
+
+
+def _filled(
+    record: Record, result: dict[str, Any], directory: Path, formats: dict[str, Format]
+) -> Record:
+    outputs, files = {}, {}
+    for name, value in result.items():
+        _check_name(name)
+        written = write_output(directory, name, record.utt_id, value, formats.get(name, Format()))
+        if written.file is None:
+            outputs[name] = written.value
+        else:
+            files[name] = written.file
+    return replace(record, outputs=outputs, files=files)
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.isidentifier() or name == "dataset":
+        raise UserError(
+            f'an output cannot be called "{name}"; names are identifiers other than "dataset"',
+            where="runner",
+        )
+
+
+def _seconds(contract: Contract | None, sample: dict[str, Any]) -> float:
+    for field in contract.inputs if contract else ():
+        rate = sample.get("sample_rate") or field.sample_rate
+        if field.kind == "audio" and rate and field.name in sample:
+            return float(sample[field.name].shape[-1] / rate)
+    return 0.0
+
+
+_ready: dict[str, Predictor] = {}
+
+
+def decode_in_worker(job: Job, entry: Entry, shard: Shard, work: Path) -> float:
+    """Decode one shard in a worker process, which keeps the model for its next shard.
+
+    Returns:
+        Seconds of audio.
+    """
+    key = repr(job)
+    if key not in _ready:
+        _ready.clear()
+        device = pick_device(job.config["device"], worker_number())
+        _ready[key] = make_predictor(job.config, job.model, device, job.checkpoint)
+    done: list[Record] = []
+    dataset = load_test_set(job.config, entry, job.place)
+    decode_shards(_ready[key], dataset, [shard], work, job.config, done.extend)
+    return sum(record.seconds for record in done)

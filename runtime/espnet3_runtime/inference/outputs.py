@@ -1,0 +1,147 @@
+"""How one output becomes the value of an SCP line, or a file."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.inference.audio import as_wave, write_wav
+from espnet3_runtime.inference.contract import Contract
+from espnet3_runtime.instantiate import instantiate
+
+_LONGEST_NAME = 200  # bytes of a file name; file systems end at 255
+
+
+@dataclass(frozen=True)
+class Format:
+    """How one output is written.
+
+    Attributes:
+        type: ``wav``, ``npy`` or ``json``; empty chooses by the value.
+        sample_rate: Of a WAV file, in Hz.
+        writer: The node of a function ``(value, path)`` that writes the file instead.
+        where: Its key path, for messages.
+    """
+
+    type: str = ""
+    sample_rate: int | None = None
+    writer: Mapping[str, Any] | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """An output as JSON (``value``), or as a file (``file``, relative to the directory)."""
+
+    value: Any = None
+    file: str | None = None
+
+
+def read_formats(
+    artifacts: Mapping[str, Any], contract: Contract | None, where: str
+) -> dict[str, Format]:
+    """Return the formats that ``output_artifacts`` or the kinds of the contract decide."""
+    kinds = {"audio": "wav", "segments": "json"}
+    fields = contract.outputs if contract is not None else ()
+    rates = {field.name: field.sample_rate for field in fields}
+    formats = {
+        field.name: Format(kinds[field.kind], field.sample_rate, where=field.where)
+        for field in fields
+        if field.kind in kinds
+    }
+    for name, node in artifacts.items():
+        formats[name] = Format(
+            type=node.get("type") or "",
+            sample_rate=node.get("sample_rate") or rates.get(name),
+            writer=node.get("writer"),
+            where=f"{where}.{name}",
+        )
+    return formats
+
+
+def write_output(directory: Path, name: str, utt_id: str, value: Any, chosen: Format) -> Written:
+    """Keep a text or number as it is; write anything else below ``directory/name/``.
+
+    Raises:
+        UserError: The value cannot be written in the chosen format.
+    """
+    if not chosen.type and chosen.writer is None:
+        scalar = value.item() if getattr(value, "ndim", None) == 0 else value
+        if isinstance(scalar, str | bool | int | float) or _is_nbest(scalar):
+            return Written(value=scalar)
+    path = directory / name / _file_name(utt_id, chosen, value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        written = _write(path, value, chosen).relative_to(directory)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f'"{name}" of {utt_id} cannot be written as {chosen.type or path.suffix[1:]}: {error}',
+            where=chosen.where,
+        ) from error
+    return Written(file=written.as_posix())
+
+
+def as_line(value: Any) -> str:
+    """Return what stands in the SCP file; of an n-best list, the best."""
+    if isinstance(value, list):
+        return str(value[0])
+    return str(value)
+
+
+def _is_nbest(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and bool(value)
+        and all(isinstance(item, str) for item in value)
+    )
+
+
+def _file_name(utt_id: str, chosen: Format, value: Any) -> str:
+    stem = quote(utt_id, safe="+,=@()[]")
+    if len(stem) > _LONGEST_NAME:
+        stem = f"{stem[:_LONGEST_NAME]}-{hashlib.sha256(utt_id.encode()).hexdigest()[:16]}"
+    stem = f"%2E{stem[1:]}" if stem.startswith(".") else stem
+    if chosen.writer is not None:
+        return stem + (f".{chosen.type}" if chosen.type else "")
+    return f"{stem}.{chosen.type or _type_of(value)}"
+
+
+def _type_of(value: Any) -> str:
+    return "npy" if hasattr(value, "ndim") else "json"
+
+
+def _write(path: Path, value: Any, chosen: Format) -> Path:
+    if chosen.writer is not None:
+        named = instantiate(chosen.writer, _numpy(value), str(path))
+        return Path(named) if isinstance(named, str | Path) else path
+    if path.suffix == ".wav":
+        if chosen.sample_rate is None:
+            raise ValueError("its sample_rate is not known; write it beside type: wav")
+        write_wav(path, as_wave(value), chosen.sample_rate)
+    elif path.suffix == ".npy":
+        np.save(path, np.asarray(_numpy(value)), allow_pickle=False)
+    else:
+        path.write_text(json.dumps(_plain(value), ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def _numpy(value: Any) -> Any:
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _numpy(value).tolist()
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise TypeError(f"{type(value).__name__} is no plain value")

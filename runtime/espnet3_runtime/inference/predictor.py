@@ -1,0 +1,238 @@
+"""From samples to results: preprocess, check, collate, run the model, check again.
+
+The stage ``infer`` and a packed :class:`~espnet3_runtime.publication.model.InferenceModel` both
+work through this module, so a bundle gives what the stage gave.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.data.split import make_preprocessor
+from espnet3_runtime.errors import UserError, did_you_mean
+from espnet3_runtime.inference.contract import (
+    Contract,
+    accept_inputs,
+    accept_outputs,
+    read_contract,
+)
+from espnet3_runtime.inference.device import move
+from espnet3_runtime.inference.runner import CallModel
+from espnet3_runtime.instantiate import instantiate, locate
+
+Sample = Mapping[str, Any]
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What happens to a sample before the model sees it; loader processes hold a copy.
+
+    Attributes:
+        preprocessor: Callable ``(utt_id, sample) -> sample``.
+        contract: Its inputs are checked; None checks nothing.
+        keys: Fields that go on; None lets all go on.
+        collate: Makes a batch of ``[(utt_id, sample), …]``; None leaves the samples single.
+    """
+
+    preprocessor: Callable[[str, Any], Any] | None
+    contract: Contract | None
+    keys: tuple[str, ...] | None
+    collate: Callable[[Any], tuple[list[str], Any]] | None
+
+    def prepare(self, utt_id: str, sample: Sample) -> Sample:
+        """Return the fields of a sample that the model is given.
+
+        Raises:
+            UserError: An input is missing or not what the contract says.
+        """
+        if self.contract is not None:
+            sample = accept_inputs(self.contract.inputs, sample, utt_id)
+        if self.preprocessor is not None:
+            sample = self.preprocessor(utt_id, dict(sample))
+        if self.keys is None:
+            return sample
+        return {key: sample[key] for key in self.keys if self._has(sample, key, utt_id)}
+
+    def _has(self, sample: Sample, key: str, utt_id: str) -> bool:
+        optional = self.contract is not None and any(
+            field.optional for field in self.contract.inputs if field.name == key
+        )
+        if key not in sample and not optional:
+            raise UserError(
+                f'{utt_id} has no field "{key}"; it has {", ".join(sample) or "none"}',
+                where="input_key",
+                hint=did_you_mean(key, list(sample)),
+            )
+        return key in sample
+
+    def batch(self, items: Sequence[tuple[str, Sample]]) -> tuple[list[str], Any]:
+        """Return the ids, and the batch or (without a collate function) the list of samples."""
+        if self.collate is None:
+            return [utt_id for utt_id, _ in items], [dict(sample) for _, sample in items]
+        utt_ids, batch = self.collate(list(items))
+        return list(utt_ids), batch
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model with everything around it; call :meth:`predict`.
+
+    Attributes:
+        preparation: The part before the model.
+        model: On its device, in evaluation mode.
+        runner: Callable ``(model, **batch)``, one mapping for each item.
+        output_keys: Which outputs are kept; None keeps all.
+        device: Where batches go.
+    """
+
+    preparation: Preparation
+    model: Any
+    runner: Callable[..., Any]
+    output_keys: tuple[str, ...] | None
+    device: str
+
+    def predict(self, items: Sequence[tuple[str, Sample]]) -> list[Result]:
+        """Return one result for each ``(utt_id, sample)``, in order."""
+        prepared = [(utt_id, self.preparation.prepare(utt_id, item)) for utt_id, item in items]
+        return self.run(*self.preparation.batch(prepared))
+
+    def run(self, utt_ids: Sequence[str], batch: Any) -> list[Result]:
+        """Return one result for each item of a batch that :class:`Preparation` made.
+
+        Raises:
+            UserError: The runner failed, or its results are not what the config declares.
+        """
+        results = _as_results(self._call(utt_ids, batch), utt_ids)
+        return [
+            self._accept(utt_id, result) for utt_id, result in zip(utt_ids, results, strict=True)
+        ]
+
+    def _call(self, utt_ids: Sequence[str], batch: Any) -> Any:
+        import torch
+
+        try:
+            with torch.inference_mode():
+                moved = move(batch, self.device)
+                if self.preparation.collate is None:
+                    return self.runner(self.model, moved)
+                return self.runner(self.model, **moved)
+        except UserError:
+            raise
+        except Exception as error:
+            hint = "make batch_size smaller" if isinstance(error, torch.OutOfMemoryError) else ""
+            raise UserError(
+                f"the runner failed on {_names(utt_ids)}: {type(error).__name__}: {error}",
+                where="runner",
+                hint=hint,
+            ) from error
+
+    def _accept(self, utt_id: str, result: Result) -> Result:
+        if self.output_keys is not None:
+            for key in self.output_keys:
+                if key not in result:
+                    raise UserError(
+                        f'the runner gave no "{key}" for {utt_id}; it gave {", ".join(result)}',
+                        where="output_keys",
+                        hint=did_you_mean(key, list(result)),
+                    )
+            result = {key: result[key] for key in self.output_keys}
+        contract = self.preparation.contract
+        return accept_outputs(contract.outputs, result, utt_id) if contract else result
+
+
+def make_predictor(
+    config: ConfigView, model: Mapping[str, Any] | None, device: str, checkpoint: Path | None
+) -> Predictor:
+    """Build model, runner and preparation from an inference config.
+
+    Args:
+        config: The inference config, late values filled in.
+        model: The stage's model node, used when the config has no ``model`` of its own.
+        device: Where the model runs.
+        checkpoint: Weights for the provider.
+
+    Raises:
+        UserError: Something cannot be built, or the config does not say how to run the model.
+    """
+    contract = read_contract(config["contract"], f"{config.where}.contract")
+    keys = _keys(config["input_key"], contract)
+    output_keys = tuple(config["output_keys"]) if config["output_keys"] else None
+    if config["runner"] is not None:
+        runner = instantiate(config["runner"])
+        collate = instantiate(config["dataloader"]["collate_fn"])
+    elif config["model"] is not None:
+        runner, collate = CallModel(output_keys), None
+    else:
+        raise UserError(
+            "the config does not say how the model is run",
+            where=f"{config.where}.runner",
+            hint="write runner: {_target_: …}, a callable (model, **batch) that gives one mapping "
+            "of outputs for each item",
+        )
+    preparation = Preparation(make_preprocessor(config["dataset"], "test"), contract, keys, collate)
+    built = _make_model(config, model, device, checkpoint)
+    return Predictor(preparation, built, runner, output_keys, device)
+
+
+def _make_model(
+    config: ConfigView, model: Mapping[str, Any] | None, device: str, checkpoint: Path | None
+) -> Any:
+    own = config["model"]
+    if own is not None:
+        wants = _parameters(own)
+        return instantiate(own, **({"device": device} if "device" in wants else {}))
+    supplied = {"model": model, "checkpoint": checkpoint, "device": device}
+    node = config["provider"]
+    wants = _parameters(node) or set(supplied)
+    # A node among the arguments would be instantiated before the provider sees it.
+    return instantiate({**node, "_recursive_": False, "_partial_": True}, where=_where(node))(
+        **{name: value for name, value in supplied.items() if name in wants}
+    )
+
+
+def _parameters(node: Mapping[str, Any]) -> set[str]:
+    try:
+        return set(inspect.signature(locate(node["_target_"], _where(node))).parameters)
+    except (TypeError, ValueError):
+        return set()
+
+
+def _where(node: Mapping[str, Any]) -> str:
+    return node.where if isinstance(node, ConfigView) else ""
+
+
+def _keys(input_key: Any, contract: Contract | None) -> tuple[str, ...] | None:
+    if isinstance(input_key, str):
+        return (input_key,)
+    if input_key is not None:
+        return tuple(input_key)
+    return tuple(field.name for field in contract.inputs) if contract else None
+
+
+def _as_results(value: Any, utt_ids: Sequence[str]) -> list[Result]:
+    if isinstance(value, Mapping) or not isinstance(value, list | tuple):
+        raise UserError(
+            f"the runner gave {type(value).__name__} for {len(utt_ids)} items; "
+            "it gives a list with one mapping for each item",
+            where="runner",
+        )
+    if len(value) != len(utt_ids):
+        raise UserError(
+            f"the runner gave {len(value)} results for {len(utt_ids)} items", where="runner"
+        )
+    for utt_id, result in zip(utt_ids, value, strict=True):
+        if not isinstance(result, Mapping):
+            raise UserError(
+                f"the runner gave {type(result).__name__} for {utt_id}; "
+                'it gives one mapping for each item, for example {"text": …}',
+                where="runner",
+            )
+    return [dict(result) for result in value]
+
+
+def _names(utt_ids: Sequence[str]) -> str:
+    return utt_ids[0] if len(utt_ids) == 1 else f"{utt_ids[0]} and {len(utt_ids) - 1} others"

@@ -1,0 +1,157 @@
+"""Independent tasks on Dask workers: local processes, or jobs of a cluster."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.config import plain
+from espnet3_runtime.errors import UserError
+
+_CLUSTERS: Mapping[str, tuple[str, str]] = {
+    "local": ("distributed", "LocalCluster"),
+    "local_gpu": ("distributed", "LocalCluster"),
+    "ssh": ("distributed", "SSHCluster"),
+    "kube": ("dask_kubernetes.operator", "KubeCluster"),
+    "htcondor": ("dask_jobqueue", "HTCondorCluster"),
+    "lsf": ("dask_jobqueue", "LSFCluster"),
+    "moab": ("dask_jobqueue", "MoabCluster"),
+    "oar": ("dask_jobqueue", "OARCluster"),
+    "pbs": ("dask_jobqueue", "PBSCluster"),
+    "sge": ("dask_jobqueue", "SGECluster"),
+    "slurm": ("dask_jobqueue", "SLURMCluster"),
+}
+
+
+def in_process(parallel: Mapping[str, Any]) -> bool:
+    """Say whether a ``parallel`` block asks for no more than this process can do itself."""
+    return bool(parallel["env"] in ("local", "local_gpu") and parallel["n_workers"] == 1)
+
+
+def run_tasks(
+    function: Callable[..., Any],
+    tasks: Sequence[tuple[Any, ...]],
+    parallel: Mapping[str, Any],
+    recipe_dir: Path,
+) -> Iterator[tuple[int, Any]]:
+    """Call ``function(*task)`` for every task on the workers of a ``parallel`` block.
+
+    Workers run in the recipe directory with the recipe importable, as a stage does.  The first
+    failure cancels what has not begun; what is done stays done.
+
+    Args:
+        function: A function of a module (workers import it).
+        tasks: Its arguments, once for each call.
+        parallel: The ``parallel`` block of a config.
+        recipe_dir: Absolute.
+
+    Yields:
+        The number of a task and what its call returned, in the order in which they finish.
+
+    Raises:
+        UserError: Dask or the kind of cluster is not installed, or workers died.
+    """
+    workers = min(parallel["n_workers"], len(tasks))
+    if workers == 0:
+        return
+    local = parallel["env"] in ("local", "local_gpu")
+    threads = max((os.cpu_count() or 1) // workers, 1) if local else 0
+    with ExitStack() as stack:
+        cluster = stack.enter_context(_cluster(parallel, workers))
+        client = stack.enter_context(_import("distributed").Client(cluster))
+        futures = [
+            client.submit(_call, str(recipe_dir), threads, function, task, pure=False)
+            for task in tasks
+        ]
+        try:
+            yield from _as_completed(futures)
+        finally:
+            client.cancel(futures)
+
+
+def worker_number() -> int:
+    """Return the number of this Dask worker, 0 outside of one; GPUs are chosen by it."""
+    if "distributed" not in sys.modules:
+        return 0
+    try:
+        name = sys.modules["distributed"].get_worker().name
+    except ValueError:
+        return 0
+    return name if isinstance(name, int) else 0
+
+
+def _as_completed(futures: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    distributed = _import("distributed")
+    numbers = {future.key: number for number, future in enumerate(futures)}
+    for future in distributed.as_completed(futures):
+        try:
+            result = future.result()
+        except distributed.KilledWorker as error:
+            raise UserError(
+                "workers died again and again while they ran one task; often there is not enough "
+                "memory",
+                where="parallel",
+                hint="ask for fewer workers, smaller batches, or more memory in parallel.options",
+            ) from error
+        except CancelledError as error:
+            raise UserError("the cluster was closed before all tasks were done") from error
+        yield numbers[future.key], result
+
+
+def _cluster(parallel: Mapping[str, Any], workers: int) -> Any:
+    env, options = parallel["env"], plain(parallel["options"])
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    module, name = _CLUSTERS[env]
+    kind = getattr(_import(module), name)
+    try:
+        if env in ("local", "local_gpu"):
+            defaults = {"threads_per_worker": 1, "dashboard_address": None}
+            quiet = {"silence_logs": logging.ERROR}
+            return kind(n_workers=workers, **{**defaults, **quiet, **options})
+        cluster = kind(**options)
+        if env != "ssh":  # its hosts are its workers
+            cluster.scale(workers)
+    except (TypeError, ValueError, OSError) as error:
+        raise UserError(
+            f"the {env} cluster does not start: {error}", where="parallel.options"
+        ) from error
+    return cluster
+
+
+def _call(
+    recipe_dir: str, threads: int, function: Callable[..., Any], task: tuple[Any, ...]
+) -> Any:
+    """Make a worker look like a stage's process, and do one task."""
+    os.chdir(recipe_dir)
+    if recipe_dir not in sys.path:
+        sys.path.insert(0, recipe_dir)
+    if threads:
+        _limit_threads(threads)
+    return function(*task)
+
+
+def _limit_threads(threads: int) -> None:
+    """Share the cores of one machine among its workers."""
+    import torch
+
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+
+
+def _import(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.partition(".")[0].replace("_", "-")
+        raise UserError(
+            f'several workers need the package "{package}", which is not installed',
+            where="parallel",
+            hint="pip install 'espnet3-compile[parallel]'"
+            if package in ("distributed", "dask-jobqueue")
+            else f"pip install {package}",
+        ) from error

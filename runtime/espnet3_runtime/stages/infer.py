@@ -1,0 +1,210 @@
+"""The stage ``infer``: run the model over the test sets."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from espnet3_runtime.atomic import write_json
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.data.reference import Entry, Place, read_entries
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.inference.contract import read_contract
+from espnet3_runtime.inference.shards import Record, Shard, keep_plan, merge_shards, plan_shards
+from espnet3_runtime.inference.weights import digest
+from espnet3_runtime.parallel import in_process, run_tasks
+from espnet3_runtime.stage import Bar, Outputs, StageContext
+
+if TYPE_CHECKING:
+    from espnet3_runtime.inference.decode import Job
+    from espnet3_runtime.inference.predictor import Predictor
+
+SUMMARY = "inference.json"
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """A test set, its shards and where they go."""
+
+    entry: Entry
+    name: str
+    dataset: Any
+    shards: list[Shard]
+    work: Path
+
+
+def infer(context: StageContext) -> Outputs:
+    """Decode every test set; write ``<test>/<output>.scp`` and ``inference.json``.
+
+    A run that was cut off goes on with the shards it has; the directory of a test set appears
+    whole or not at all.
+
+    Raises:
+        UserError: The config, the data or the results are not as declared.
+    """
+    from espnet3_runtime.inference.decode import Job, load_test_set
+
+    config = context.configs["inference"]
+    entries = _entries(config)
+    checkpoint = Path(config["checkpoint"]).absolute() if config["checkpoint"] else None
+    job = Job(config, context.model, checkpoint, Place(context.recipe_dir, context.data_dir))
+    sha256 = digest(checkpoint) if checkpoint else None
+    sets = []
+    for entry in entries:
+        dataset = load_test_set(config, entry, job.place)
+        shards = plan_shards(dataset, _length_key(config), config["batch_size"])
+        work = context.directory / "work" / str(entry.name)
+        if not context.resume:
+            shutil.rmtree(work, ignore_errors=True)
+        keep_plan(work, shards, str(sha256))
+        sets.append(Decoding(entry, str(entry.name), dataset, shards, work))
+    speeds = _decode_all(context, job, sets)
+    summary: dict[str, Any] = {
+        "schema_version": 1,
+        "checkpoint": {"path": _shown(checkpoint, context), "sha256": sha256} if sha256 else None,
+        "tests": {test.name: _finish(context, test, speeds.get(test.name)) for test in sets},
+    }
+    _remove_old_sets(context.directory, summary["tests"])
+    write_json(context.directory / SUMMARY, summary)
+    shutil.rmtree(context.directory / "work", ignore_errors=True)
+    return {"inference_dir": context.directory}
+
+
+def _entries(config: ConfigView) -> Sequence[Entry]:
+    entries = read_entries(config["dataset"], "test")
+    names = [entry.name for entry in entries]
+    where = f"{config.where}.dataset.test"
+    if not entries:
+        raise UserError("there is no test set", where=where, hint="list at least one")
+    for name in names:
+        if not name or names.count(name) > 1:
+            raise UserError(f'two test sets are called "{name}"', where=where)
+        if name == "work":
+            raise UserError('a test set cannot be called "work"', where=where)
+    return entries
+
+
+def _length_key(config: ConfigView) -> str | None:
+    contract = read_contract(config["contract"], "")
+    audio = [field.name for field in contract.inputs if field.kind == "audio"] if contract else []
+    key = config["input_key"]
+    names = [key] if isinstance(key, str) else list(key or ())
+    return next(iter([*audio, *names]), None)
+
+
+@dataclass
+class Speed:
+    """What was decoded in this run, as opposed to found from an earlier one."""
+
+    seconds: float = 0.0
+    audio: float = 0.0
+
+
+def _decode_all(context: StageContext, job: "Job", sets: Sequence[Decoding]) -> dict[str, Speed]:
+    parallel = job.config["parallel"]
+    speeds = {}
+    predictor: Predictor | None = None
+    for test in sets:
+        todo = [shard for shard in test.shards if not shard.directory(test.work).is_dir()]
+        if not todo:
+            continue
+        skipped = len(test.dataset) - sum(shard.size for shard in todo)
+        if skipped:
+            context.log.info("%s: %d items are done already", test.name, skipped)
+        if predictor is None and in_process(parallel):
+            predictor = _predictor(job)
+        with context.progress(f"infer {test.name}", len(test.dataset)) as bar:
+            bar.advance(skipped)
+            start = time.monotonic()
+            tick = partial(_tick, bar, speed := Speed(), start)
+            if predictor is not None:
+                _decode_here(job, predictor, test, todo, tick)
+            else:
+                _decode_on_workers(context, job, test, todo, tick)
+            speed.seconds = time.monotonic() - start
+            speeds[test.name] = speed
+    return speeds
+
+
+def _predictor(job: "Job") -> "Predictor":
+    from espnet3_runtime.inference.device import pick_device
+    from espnet3_runtime.inference.predictor import make_predictor
+
+    device = pick_device(job.config["device"])
+    return make_predictor(job.config, job.model, device, job.checkpoint)
+
+
+def _decode_here(
+    job: "Job",
+    predictor: "Predictor",
+    test: Decoding,
+    shards: Sequence[Shard],
+    tick: Callable[[int, float], None],
+) -> None:
+    from espnet3_runtime.inference.decode import decode_shards
+
+    def count(records: Sequence[Record]) -> None:
+        tick(len(records), sum(record.seconds for record in records))
+
+    decode_shards(predictor, test.dataset, shards, test.work, job.config, count)
+
+
+def _decode_on_workers(
+    context: StageContext,
+    job: "Job",
+    test: Decoding,
+    shards: Sequence[Shard],
+    tick: Callable[[int, float], None],
+) -> None:
+    from espnet3_runtime.inference.decode import decode_in_worker
+
+    tasks = [(job, test.entry, shard, test.work) for shard in shards]
+    parallel = job.config["parallel"]
+    for number, seconds in run_tasks(decode_in_worker, tasks, parallel, context.recipe_dir):
+        tick(shards[number].size, seconds)
+
+
+def _tick(bar: Bar, speed: Speed, start: float, count: int, audio: float) -> None:
+    speed.audio += audio
+    bar.advance(count)
+    if speed.audio:
+        bar.note(f"RTF {(time.monotonic() - start) / speed.audio:.4f}")
+
+
+def _finish(context: StageContext, test: Decoding, speed: Speed | None) -> dict[str, Any]:
+    target = context.directory / test.name
+    records = merge_shards(test.work, test.shards, target, _shown(target, context))
+    audio = sum(record.seconds for record in records)
+    rtf = speed.seconds / speed.audio if speed and speed.audio else None
+    if rtf is not None:
+        context.result(f"RTF {test.name}", round(rtf, 4))
+    context.log.info("%s: %d items", test.name, len(records))
+    return {
+        "items": len(records),
+        "outputs": sorted({name for r in records for name in (*r.outputs, *r.files)}),
+        "columns": sorted({name for record in records for name in record.columns}),
+        "audio_seconds": round(audio, 3),
+        "rtf": round(rtf, 6) if rtf is not None else None,
+    }
+
+
+def _remove_old_sets(directory: Path, current: Collection[str]) -> None:
+    """Remove results of test sets that the config no longer names."""
+    try:
+        before = json.loads((directory / SUMMARY).read_text(encoding="utf-8"))["tests"]
+    except (OSError, ValueError, KeyError):
+        return
+    for name in set(before) - set(current):
+        shutil.rmtree(directory / name, ignore_errors=True)
+
+
+def _shown(path: Path | None, context: StageContext) -> str:
+    """Return a path as SCP files and reports name it: relative to the recipe where possible."""
+    if path is None:
+        return ""
+    inside = path.is_relative_to(context.recipe_dir)
+    return (path.relative_to(context.recipe_dir) if inside else path).as_posix()
