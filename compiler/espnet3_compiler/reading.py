@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from espnet3_compiler.ir import Recipe, Resolved, RoleBinding, StageDecl
 from espnet3_compiler.kinds import OPEN, facts, is_own, kind_of, reads
-from espnet3_compiler.source import Span
+from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence, descend
 
 _STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
@@ -41,12 +41,12 @@ def leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Lea
         keys = _keys(stage, binding, recipe)
         for entry in node or ():
             if OPEN in keys or entry.name in keys:
-                yield from _walk(entry.value, (entry.name,), ignored)
+                yield from walk(entry.value, (entry.name,), ignored)
     model = stage.model if reads_model(stage, resolved) else None
     if model and (node := resolved.models.get(str(model.value))):
-        yield from _walk(node, (), ())
+        yield from walk(node)
     if node := resolved.calls.get(str(stage.name.value)):
-        yield from _walk(node, (), ())
+        yield from walk(node)
     if stage.init_from:
         yield Leaf(("init_from",), stage.init_from)
 
@@ -101,6 +101,23 @@ def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
     return {name: entry["path"] for name, entry in facts(stage)["outputs"].items()}
 
 
+def all_uses(recipe: Recipe, resolved: Resolved) -> Iterator[OutputUse]:
+    """Yield the stage outputs that any config, model, call or stage names, each place once."""
+    seen: set[tuple[Source, int, int]] = set()
+    roots: list[Node] = [
+        *resolved.configs.values(),
+        *resolved.models.values(),
+        *resolved.calls.values(),
+    ]
+    roots += [stage.init_from for stage in recipe.stages if stage.init_from]
+    for node in roots:
+        for use in (use for leaf in walk(node) for use in uses(leaf.node)):
+            key = (use.place.source, use.place.start, use.place.end)
+            if key not in seen:
+                seen.add(key)
+                yield use
+
+
 def uses(leaf: Scalar) -> Iterator[OutputUse]:
     """Yield the stage outputs that a scalar names."""
     if not isinstance(leaf.value, str) or "${" not in leaf.value:
@@ -115,17 +132,18 @@ def uses(leaf: Scalar) -> Iterator[OutputUse]:
         yield OutputUse(stage, output, place)
 
 
-def _walk(node: Node, path: Path, ignored: tuple[tuple[str, ...], ...]) -> Iterator[Leaf]:
+def walk(node: Node, path: Path = (), ignored: tuple[tuple[str, ...], ...] = ()) -> Iterator[Leaf]:
+    """Yield every scalar below a node, less what lies below an ignored path."""
     if any(_matches(path, pattern) for pattern in ignored):
         return
     if isinstance(node, Scalar):
         yield Leaf(path, node)
     elif isinstance(node, Sequence):
         for index, item in enumerate(node.items):
-            yield from _walk(item, (*path, index), ignored)
+            yield from walk(item, (*path, index), ignored)
     else:
         for entry in node:
-            yield from _walk(entry.value, (*path, entry.name), ignored)
+            yield from walk(entry.value, (*path, entry.name), ignored)
 
 
 def _matches(path: Path, pattern: tuple[str, ...]) -> bool:

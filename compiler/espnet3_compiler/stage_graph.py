@@ -16,15 +16,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from espnet3_schemas import systems
+
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
-from espnet3_compiler.kinds import facts, kind_of
+from espnet3_compiler.kinds import facts, is_own, kind_of
 from espnet3_compiler.reading import leaves, outputs_of, uses
 from espnet3_compiler.source import Span
-from espnet3_compiler.tree import Mapping, Scalar, Sequence, descend
+from espnet3_compiler.tree import Mapping, Scalar, Sequence, descend, plain
 
 How = Literal["needs", "reads", "init_from", "path", "order"]
 SAID: tuple[How, ...] = ("needs", "reads", "init_from")
 """Edges that the recipe states: only these can run backwards or in circles."""
+
+OPTIONAL = (("pack_model", "measure"),)
+"""Consumers and kinds that they read when they are there, and do without otherwise."""
 
 INIT_OUTPUT = "best_checkpoint"
 """The output of a training stage that ``init_from`` starts from."""
@@ -96,6 +101,45 @@ def _derived(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[S
             for other in producers:
                 if _share_data(stage, other, resolved):
                     yield StageEdge(_name(other), _name(stage), None, None)
+
+
+def needs_kind(stage: StageDecl, kind: str) -> bool:
+    """Return whether a stage cannot work without an output of a stage of a consumed kind."""
+    single = len(systems()["kinds"][kind]["outputs"]) == 1
+    return single and (kind_of(stage), kind) not in OPTIONAL
+
+
+def late_producers(recipe: Recipe, resolved: Resolved) -> list[StageEdge]:
+    """Return edges to stages that make what an earlier stage reads, where no other does before.
+
+    Only what is certain counts: outputs that a kind cannot do without, and the preparation of a
+    data set that a stage reads.
+    """
+    found: list[StageEdge] = []
+    for position, stage in enumerate(recipe.stages):
+        earlier, later = recipe.stages[:position], recipe.stages[position + 1 :]
+        for kind in facts(stage)["consumes"]:
+            if is_own(stage, recipe) or any(kind_of(other) == kind for other in earlier):
+                continue
+            made = [other for other in later if kind_of(other) == kind]
+            if kind == "create_dataset" and not _has_own_text(stage, resolved):
+                made = [other for other in made if _share_data(stage, other, resolved)]
+            elif not needs_kind(stage, kind):
+                continue
+            if made:
+                found.append(StageEdge(_name(made[0]), _name(stage), None, None))
+    return found
+
+
+def _has_own_text(stage: StageDecl, resolved: Resolved) -> bool:
+    """Return whether a tokenizer is trained on a text that is not the training sets'."""
+    for binding in stage.configs:
+        config = resolved.configs.get(binding.config)
+        block = config.get("tokenizer") if config else None
+        if kind_of(stage) == "train_tokenizer" and isinstance(block, Mapping):
+            given = (block.get("train_file"), block.get("text_builder"))
+            return any(g is not None and plain(g) is not None for g in given)
+    return False
 
 
 def consumed(stage: StageDecl, producers: list[StageDecl]) -> StageDecl:

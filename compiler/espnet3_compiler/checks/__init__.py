@@ -1,0 +1,33 @@
+"""The checks of a whole recipe, after composition and resolution; each yields its findings."""
+
+from collections.abc import Callable, Iterator
+
+from espnet3_compiler.checks import (
+    files,
+    idle,
+    metrics,
+    names,
+    order,
+    outputs,
+    producers,
+    roles,
+    unread,
+    unused,
+)
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.ir import Recipe, Resolved
+
+Check = Callable[[Recipe, Resolved], Iterator[Diagnostic]]
+
+ALL: tuple[Check, ...] = (
+    names.check,
+    unused.check,
+    roles.check,
+    outputs.check,
+    order.check,
+    producers.check,
+    metrics.check,
+    files.check,
+    idle.check,
+    unread.check,
+)

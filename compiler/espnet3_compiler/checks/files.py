@@ -1,0 +1,189 @@
+"""Files that configs name, and paths that must stay inside the recipe.
+
+Passes: ``pack_model: {readme: conf/card.md}`` where that file exists; paths below ``exp_dir`` and
+``data_dir``, which stages make; absolute paths and those that leave the recipe directory (``..``),
+about which nothing is known here.
+Fails: ``readme: conf/crad.md``; ``pack_model: {include: [../other]}``.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from espnet3_schemas import load
+
+from espnet3_compiler.chain import related_labels, use_place
+from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.expression import is_open
+from espnet3_compiler.ir import Recipe, Resolved
+from espnet3_compiler.lower import roles_of
+from espnet3_compiler.places import Place, place
+from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
+
+INSIDE = {
+    "publication": (("pack_model", "include"),),
+    "demo": (("pack", "include"),),
+}
+"""Lists of paths that are packed with their places in the recipe: they must lie inside it."""
+
+_SKIPPED = {"build", "__pycache__", ".git", ".venv"}
+_MOST = 2000
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R701 for files that do not exist and R702 for paths that leave their directory."""
+    made = _made(recipe, resolved)
+    told: set[Place] = set()
+    for name, role in roles_of(recipe).items():
+        config = resolved.configs.get(name)
+        if config is None or role is None:
+            continue
+        for node in _paths(config, load(role), load(role)):
+            if place(node.span) not in told:
+                told.add(place(node.span))
+                yield from _missing(node, recipe.directory, made)
+        yield from _leaving(config, role)
+    yield from _starts(recipe, made)
+    yield from _config_files(recipe)
+    yield from _outputs(recipe, resolved)
+
+
+def _made(recipe: Recipe, resolved: Resolved) -> list[PurePosixPath]:
+    """Return the paths that stages make: the two directories and the outputs of calls."""
+    found = [PurePosixPath(resolved.globals.get(name, "exp")) for name in ("exp_dir", "data_dir")]
+    for stage in recipe.stages:
+        call = resolved.calls.get(str(stage.name.value))
+        outputs = descend(call, ("outputs",)) if call else None
+        values = [entry.value for entry in outputs] if isinstance(outputs, Mapping) else []
+        found += [PurePosixPath(str(v.value)) for v in values if isinstance(v, Scalar)]
+    return found
+
+
+def _paths(node: Node, schema: dict[str, Any], root: dict[str, Any]) -> Iterator[Scalar]:
+    """Yield the texts of a config that its schema calls files."""
+    if "$ref" in schema:
+        schema = {**root["$defs"][schema["$ref"].removeprefix("#/$defs/")], **schema}
+    if isinstance(node, Mapping):
+        others = schema.get("additionalProperties")
+        for entry in node:
+            part = schema.get("properties", {}).get(entry.name, others)
+            if isinstance(part, dict):
+                yield from _paths(entry.value, part, root)
+    elif isinstance(node, Sequence):
+        part = schema.get("items")
+        for item in node.items if isinstance(part, dict) else ():
+            yield from _paths(item, part or {}, root)
+    elif schema.get("x-path") == "file" and isinstance(node.value, str) and not is_open(node):
+        yield node
+
+
+def _missing(node: Scalar, directory: Path, made: list[PurePosixPath]) -> Iterator[Diagnostic]:
+    path = PurePosixPath(str(node.value))
+    if path.is_absolute() or _leaves(path) or any(path.is_relative_to(m) for m in made):
+        return
+    if (directory / path).exists():
+        return
+    known = _files(directory, made)
+    near = nearest(str(path), known)
+    yield Diagnostic(
+        code="R701",
+        message=f'the recipe has no file "{path}"',
+        primary=Label(use_place(node), "does not exist"),
+        related=related_labels(node),
+        help=(f'did you mean "{near}"?',) if near else ("paths start at the recipe directory",),
+        fix=Fix(f'write "{near}"', (Edit(node.span, near),), certain=is_sure(str(path), known))
+        if near
+        else None,
+    )
+
+
+def _leaves(path: PurePosixPath) -> bool:
+    """Return whether a relative path leaves the directory that it starts in."""
+    depth = 0
+    for part in path.parts:
+        depth += -1 if part == ".." else part != "."
+        if depth < 0:
+            return True
+    return False
+
+
+def _files(directory: Path, made: list[PurePosixPath]) -> list[str]:
+    """Return files of the recipe, relative to it, without what stages and tools made."""
+    found: list[str] = []
+    for folder, folders, names in os.walk(directory):
+        here = Path(folder).relative_to(directory)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in _SKIPPED and not any(PurePosixPath(here / name) == m for m in made)
+        )
+        found += [(here / name).as_posix() for name in sorted(names)]
+        if len(found) > _MOST:
+            break
+    return found
+
+
+def _leaving(config: Mapping, role: str) -> Iterator[Diagnostic]:
+    for path in INSIDE.get(role, ()):
+        items = descend(config, path)
+        for item in items.items if isinstance(items, Sequence) else ():
+            if isinstance(item, Scalar) and not is_open(item):
+                inside = PurePosixPath(str(item.value))
+                if inside.is_absolute() or _leaves(inside):
+                    yield _outside(item, "the recipe directory")
+    files = descend(config, ("pack_model", "files")) if role == "publication" else None
+    for entry in files if isinstance(files, Mapping) else ():
+        inside = PurePosixPath(entry.name)
+        if inside.is_absolute() or _leaves(inside):
+            yield _outside(entry.key, "the bundle")
+
+
+def _outside(node: Scalar, where: str) -> Diagnostic:
+    return Diagnostic(
+        code="R702",
+        message=f'"{node.value}" leaves {where}',
+        primary=Label(use_place(node), "must stay inside"),
+        related=related_labels(node),
+        help=(f"write a path relative to {where}, without ..",),
+    )
+
+
+def _starts(recipe: Recipe, made: list[PurePosixPath]) -> Iterator[Diagnostic]:
+    names = {stage.name.value for stage in recipe.stages}
+    for stage in recipe.stages:
+        start = stage.init_from
+        if start and start.value not in names and not is_open(start):
+            yield from _missing(start, recipe.directory, made)
+
+
+def _config_files(recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report absolute paths of config files: the lock file would hold them.
+
+    A relative path may leave the recipe (``../common/training.yaml``): recipes share configs.
+    """
+    for config in recipe.configs:
+        if config.file and PurePosixPath(str(config.file.value)).is_absolute():
+            yield Diagnostic(
+                code="R702",
+                message=f'config "{config.name.value}" has an absolute path',
+                primary=Label(config.file.span, "holds on this machine only"),
+                help=("write it relative to the recipe directory",),
+            )
+
+
+def _outputs(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report outputs of calls outside the recipe, exp_dir and data_dir."""
+    roots = [PurePosixPath(resolved.globals.get(name, "exp")) for name in ("exp_dir", "data_dir")]
+    for stage in recipe.stages:
+        call = resolved.calls.get(str(stage.name.value))
+        outputs = descend(call, ("outputs",)) if call else None
+        for entry in outputs if isinstance(outputs, Mapping) else ():
+            node = entry.value
+            if not isinstance(node, Scalar) or is_open(node):
+                continue
+            path = PurePosixPath(str(node.value))
+            inside = any(path.is_relative_to(root) for root in roots)
+            if not inside and (path.is_absolute() or _leaves(path)):
+                yield _outside(node, "the recipe directory")

@@ -1,0 +1,147 @@
+"""Settings that are legal and have no effect.
+
+Passes: ``scheduler_interval: epoch`` beside a ``scheduler``; ``batch_bins`` with ``type: numel``.
+Fails: ``scheduler_interval: epoch`` without a scheduler; ``batch_bins`` with ``type: sorted``;
+``{effects: [...], apply_prob: 0}``; ``model:`` of a ``measure`` stage; ``max_epochs: 0``.
+
+A setting that a config inherits is told only if it is idle in every config that it reaches.
+"""
+
+import re
+from collections.abc import Iterator
+
+from espnet3_compiler.diagnostic import Diagnostic, Label
+from espnet3_compiler.ir import Recipe, Resolved
+from espnet3_compiler.kinds import facts, is_own, kind_of
+from espnet3_compiler.lower import roles_of
+from espnet3_compiler.places import place, written
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence, descend
+
+_PROBABILITY = re.compile(r"p|prob|probability|.*_prob")
+_EFFECTS = ("effects", "transforms", "augmentations", "augments", "noises", "rirs")
+_COUNTING = ("numel", "length")
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R801, R802, R803, R805 and R806."""
+    yield from _stage_keys(recipe)
+    roles = roles_of(recipe)
+    training = [node for name, node in resolved.configs.items() if roles.get(name) == "training"]
+    every = [pair for node in training for pair in _training(node)]
+    alive = {place(entry.key.span) for entry, finding in every if finding is None}
+    for entry, finding in every:
+        if finding and place(entry.key.span) not in alive:
+            yield finding
+    for node in (*resolved.configs.values(), *resolved.models.values()):
+        yield from _probabilities(node)
+
+
+Verdict = tuple[Entry, Diagnostic | None]
+
+
+def _training(config: Mapping) -> Iterator[Verdict]:
+    """Yield the settings of a training config that may be idle, with a finding where they are."""
+    yield from _scheduler(config)
+    for split in ("train", "valid"):
+        block = descend(config, ("dataloader", split))
+        if isinstance(block, Mapping):
+            yield from _batches(block)
+    trainer = config.get("trainer")
+    for name in ("max_epochs", "max_steps"):
+        entry = written(trainer, name) if isinstance(trainer, Mapping) else None
+        if entry:
+            zero = _number(entry.value) == 0
+            yield (
+                entry,
+                _finding("R806", entry, f"{name} is 0: nothing is trained") if zero else None,
+            )
+
+
+def _scheduler(config: Mapping) -> Iterator[Verdict]:
+    scheduler = config.get("scheduler")
+    idle = isinstance(scheduler, Scalar) and scheduler.value is None
+    for name in ("scheduler_interval", "scheduler_monitor"):
+        entry = written(config, name)
+        if entry:
+            finding = _finding("R801", entry, f"{name} has no effect without a scheduler")
+            yield entry, finding if idle else None
+
+
+def _batches(block: Mapping) -> Iterator[Verdict]:
+    batches = written(block, "batches")
+    if batches is None or not isinstance(batches.value, Mapping):
+        return
+    sampler = written(block, "sampler")
+    if sampler:
+        message = "batches has no effect beside a sampler"
+        yield batches, _finding("R803", batches, message, Label(sampler.key.span, "the sampler"))
+        return
+    kind = batches.value.get("type")
+    if not isinstance(kind, Scalar) or not isinstance(kind.value, str) or "$" in kind.value:
+        return
+    bins = written(batches.value, "batch_bins")
+    least = written(batches.value, "min_batch_size")
+    counts = kind.value in _COUNTING
+    if bins:
+        message = f"batch_bins has no effect with type: {kind.value}"
+        yield bins, None if counts else _finding("R803", bins, message)
+    if least:
+        message = "min_batch_size has no effect where batch_bins does not count"
+        yield least, None if counts and bins else _finding("R803", least, message)
+
+
+def _finding(code: str, entry: Entry, message: str, *related: Label) -> Diagnostic:
+    hints = {
+        "R801": "add a scheduler, or remove the key",
+        "R803": f"use type: {' or '.join(_COUNTING)}, or remove the key",
+        "R806": "write how long to train; -1 is no limit",
+    }
+    hint = "remove one of them" if related else hints[code]
+    return Diagnostic(code, message, Label(entry.key.span, "no effect"), related, (hint,))
+
+
+def _probabilities(node: Node) -> Iterator[Diagnostic]:
+    if isinstance(node, Sequence):
+        for item in node.items:
+            yield from _probabilities(item)
+    elif isinstance(node, Mapping):
+        for entry in node:
+            yield from _probabilities(entry.value)
+        effects = next((found for name in _EFFECTS if (found := node.entry(name))), None)
+        if effects and isinstance(effects.value, Sequence) and effects.value.items:
+            for entry in node:
+                if _PROBABILITY.fullmatch(entry.name) and _number(entry.value) == 0:
+                    yield _never(entry, effects)
+
+
+def _never(entry: Entry, effects: Entry) -> Diagnostic:
+    return Diagnostic(
+        code="R802",
+        message=f"{entry.name} is 0: the {effects.name} are never applied",
+        primary=Label(entry.value.span, "never"),
+        related=(Label(effects.key.span, "listed here"),),
+        help=(f"write a probability above 0, or remove {effects.name}",),
+    )
+
+
+def _number(node: Node) -> float | None:
+    value = node.value if isinstance(node, Scalar) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _stage_keys(recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report ``model`` and ``init_from`` of stages whose kind does not use them."""
+    for stage in recipe.stages:
+        kind = kind_of(stage)
+        if kind is None or is_own(stage, recipe) or not isinstance(stage.node, Mapping):
+            continue
+        idle = {"model": facts(stage)["model"] == "none", "init_from": kind != "train"}
+        for name, is_idle in idle.items():
+            entry = stage.node.entry(name)
+            if entry and is_idle:
+                yield Diagnostic(
+                    code="R805",
+                    message=f'{name} has no effect in stage "{stage.name.value}"',
+                    primary=Label(entry.key.span, f"{kind} does not use it"),
+                    help=("remove the key",),
+                )

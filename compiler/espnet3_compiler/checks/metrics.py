@@ -1,0 +1,105 @@
+"""Inputs of metrics against what inference writes.
+
+Passes: ``inputs: {ref: "dataset:text", hyp: text}`` where inference has ``output_keys: [text]``.
+Fails: ``inputs: {hyp: txt}``; a test set in ``metrics`` that inference does not run on.
+"""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.chain import related_labels, use_place
+from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.expression import is_open
+from espnet3_compiler.ir import Recipe, Resolved, StageDecl
+from espnet3_compiler.kinds import is_own, kind_of
+from espnet3_compiler.lower_report import listed
+from espnet3_compiler.places import Place, place
+from espnet3_compiler.source import Span
+from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
+
+COLUMN = "dataset:"
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R410, each place once."""
+    told: set[Place] = set()
+    for stage in recipe.stages:
+        if kind_of(stage) != "measure" or is_own(stage, recipe) or "infer" in recipe.system.own:
+            continue
+        for found in _measure(stage, resolved):
+            if place(found.primary.span) not in told:
+                told.add(place(found.primary.span))
+                yield found
+
+
+def _measure(stage: StageDecl, resolved: Resolved) -> Iterator[Diagnostic]:
+    configs = {binding.role: resolved.configs.get(binding.config) for binding in stage.configs}
+    metrics, inference = configs.get("metrics"), configs.get("inference")
+    if metrics is None or inference is None:
+        return
+    stems = _stems(inference)
+    if stems:
+        for entry in _inputs(metrics):
+            yield from _unknown(entry, stems[0], stems[1], "inference writes no output")
+    tests = _names(inference)
+    if tests:
+        for entry in _names(metrics).values():
+            yield from _unknown(entry, list(tests), None, "inference has no test set")
+
+
+def _stems(inference: Mapping) -> tuple[list[str], Span] | None:
+    """Return the outputs that inference writes, where the config says so, and where it does."""
+    keys = inference.get("output_keys")
+    if isinstance(keys, Sequence):
+        values = [str(item.value) for item in keys.items if isinstance(item, Scalar)]
+        return None if any(map(is_open, keys.items)) else (values, keys.span)
+    outputs = descend(inference, ("contract", "outputs"))
+    if isinstance(outputs, Mapping) and outputs.entries:
+        return [entry.name for entry in outputs], outputs.span
+    return None
+
+
+def _inputs(metrics: Mapping) -> Iterator[Scalar]:
+    for item in _items(metrics.get("metrics")):
+        inputs = item.get("inputs")
+        for entry in inputs if isinstance(inputs, Mapping) else ():
+            value = entry.value
+            if isinstance(value, Scalar) and not str(value.value).startswith(COLUMN):
+                yield value
+
+
+def _names(config: Mapping) -> dict[str, Scalar]:
+    found: dict[str, Scalar] = {}
+    for item in _items(descend(config, ("dataset", "test"))):
+        name = item.get("name")
+        if isinstance(name, Scalar):
+            found[str(name.value)] = name
+    return found
+
+
+def _items(node: Node | None) -> list[Mapping]:
+    items = node.items if isinstance(node, Sequence) else ()
+    return [item for item in items if isinstance(item, Mapping)]
+
+
+def _unknown(
+    node: Scalar, known: list[str], declared: Span | None, what: str
+) -> Iterator[Diagnostic]:
+    name = node.value
+    if not isinstance(name, str) or name in known or is_open(node):
+        return
+    near = nearest(name, known)
+    related = (Label(declared, "what it writes"),) if declared else ()
+    sure = is_sure(name, known)
+    yield Diagnostic(
+        code="R410",
+        message=f'{what} "{name}"',
+        primary=Label(use_place(node), f"not in ({listed(known)})"),
+        related=(*related_labels(node), *related),
+        help=(f'did you mean "{near}"?',)
+        if near
+        else (f"write one of them, or {COLUMN}COLUMN for a column of the data",)
+        if declared
+        else (),
+        fix=Fix(f'write "{near}"', (Edit(node.span, near),), certain=sure) if near else None,
+    )

@@ -1,0 +1,129 @@
+"""Artifacts that a stage cannot do without, and stages that make them.
+
+Passes: ``infer`` with ``checkpoint: ${stages.train.best_checkpoint}``; ``measure`` after ``infer``.
+Fails: ``infer`` without ``checkpoint`` and ``model``; ``measure`` in a recipe without ``infer``.
+"""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from espnet3_schemas import load
+
+from espnet3_compiler.chain import related_labels
+from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.ir import Recipe, Resolved, StageDecl
+from espnet3_compiler.kinds import facts, is_own, kind_of
+from espnet3_compiler.lower_report import listed
+from espnet3_compiler.source import Span
+from espnet3_compiler.stage_graph import needs_kind
+from espnet3_compiler.suggest import nearest
+from espnet3_compiler.tree import Mapping, Scalar, descend
+
+_CHECKPOINT = "best_checkpoint"
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R411 where nothing makes what a stage reads."""
+    if not recipe.whole:
+        return
+    present = {kind_of(stage) for stage in recipe.stages}
+    told: set[Span] = set()
+    for stage in recipe.stages:
+        if is_own(stage, recipe):
+            continue
+        for kind in facts(stage)["consumes"]:
+            if needs_kind(stage, kind) and kind not in present and not recipe.system.own:
+                yield _no_stage(stage, kind)
+        for found in _checkpoint(stage, recipe, resolved):
+            if found.primary.span not in told:
+                told.add(found.primary.span)
+                yield found
+
+
+def _no_stage(stage: StageDecl, kind: str) -> Diagnostic:
+    return Diagnostic(
+        code="R411",
+        message=f'stage "{stage.name.value}" reads what {kind} writes, and no stage runs {kind}',
+        primary=Label(stage.name.span, f"needs a stage of kind {kind} before it"),
+        help=(f"add the stage {kind} before it",),
+    )
+
+
+def _checkpoint(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report an infer stage without weights, or with weights in no stage's directory."""
+    if kind_of(stage) != "infer":
+        return
+    for binding in stage.configs:
+        config = resolved.configs.get(binding.config)
+        if (
+            binding.role != "inference"
+            or config is None
+            or isinstance(config.get("model"), Mapping)
+        ):
+            continue
+        node = config.get("checkpoint")
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            yield from _unwritten(node, recipe, resolved)
+        elif isinstance(node, Scalar) and node.value is None and _default_provider(config):
+            yield _no_checkpoint(stage, binding.config, node, recipe)
+
+
+def _default_provider(config: Mapping) -> bool:
+    given = descend(config, ("provider", "_target_"))
+    usual = load("inference")["properties"]["provider"]["default"]["_target_"]
+    return isinstance(given, Scalar) and given.value == usual
+
+
+def _no_checkpoint(stage: StageDecl, config: str, node: Scalar, recipe: Recipe) -> Diagnostic:
+    trains = [str(other.name.value) for other in recipe.stages if kind_of(other) == "train"]
+    hint = "write checkpoint: and a path, or model: and a target that loads its own weights"
+    if trains:
+        hint = f"write checkpoint: ${{stages.{trains[-1]}.{_CHECKPOINT}}}"
+    written = node.span.source.kind == "file"
+    return Diagnostic(
+        code="R411",
+        message=f'stage "{stage.name.value}" has no checkpoint to load',
+        primary=Label(node.span, "null")
+        if written
+        else Label(stage.name.span, f'config "{config}" has no checkpoint'),
+        help=(hint,),
+        fix=Fix(
+            "take the checkpoint of training",
+            (Edit(node.span, f"${{stages.{trains[-1]}.{_CHECKPOINT}}}"),),
+        )
+        if written and trains
+        else None,
+    )
+
+
+def _unwritten(node: Scalar, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report a checkpoint below exp_dir in the directory of no stage."""
+    exp_dir = PurePosixPath(resolved.globals.get("exp_dir", "exp"))
+    path = PurePosixPath(str(node.value))
+    if "${" in path.as_posix() or "${" in exp_dir.as_posix() or exp_dir not in path.parents:
+        return
+    directory, *rest = path.relative_to(exp_dir).parts
+    names = [str(stage.name.value) for stage in recipe.stages]
+    if not rest or directory in names or _written_by_call(path, recipe, resolved):
+        return
+    near = nearest(directory, names)
+    yield Diagnostic(
+        code="R411",
+        message=f'no stage writes "{path}"',
+        primary=Label(node.span, f'no stage is called "{directory}"'),
+        related=related_labels(node),
+        help=(f'did you mean "{exp_dir.joinpath(near, *rest)}"?',)
+        if near
+        else (f"stages are {listed(names)}",),
+    )
+
+
+def _written_by_call(path: PurePosixPath, recipe: Recipe, resolved: Resolved) -> bool:
+    for stage in recipe.stages:
+        call = resolved.calls.get(str(stage.name.value))
+        outputs = descend(call, ("outputs",)) if call else None
+        for entry in outputs if isinstance(outputs, Mapping) else ():
+            made = PurePosixPath(str(getattr(entry.value, "value", "")))
+            if made == path or made in path.parents:
+                return True
+    return False

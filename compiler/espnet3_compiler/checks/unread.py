@@ -1,0 +1,115 @@
+"""Keys of a training config that no stage reads.
+
+Passes: a ``tokenizer`` block in the config of a ``train_tokenizer`` stage, or one whose
+``vocab_size`` a ``${configs.…}`` fetches.
+Fails: a ``collect_stats`` block in a recipe without such a stage; an override of ``tokenizer`` in a
+config that only ``train`` reads.
+"""
+
+from collections.abc import Iterator
+
+from espnet3_schemas import systems
+
+from espnet3_compiler.diagnostic import Diagnostic, Label
+from espnet3_compiler.ir import Recipe, Resolved, StageDecl
+from espnet3_compiler.kinds import OPEN, reads
+from espnet3_compiler.lower import roles_of
+from espnet3_compiler.lower_report import listed
+from espnet3_compiler.places import Place, inherited, place, written
+from espnet3_compiler.reading import builds_model, walk
+from espnet3_compiler.tree import Entry, Mapping
+
+ROLE = "training"
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R804, one for each key."""
+    if not recipe.whole:
+        return
+    roles = roles_of(recipe)
+    configs = {
+        name: node
+        for name, node in resolved.configs.items()
+        if roles.get(name) == ROLE and isinstance(node, Mapping)
+    }
+    read = {name: _read(name, recipe, resolved) for name in configs}
+    alive = {
+        spot
+        for name, node in configs.items()
+        for entry in node
+        if OPEN in read[name] or entry.name in read[name]
+        for spot in _places(entry)
+    }
+    for name, node in configs.items():
+        for entry in node:
+            if _is_own(node, entry) and alive.isdisjoint(_places(entry)):
+                yield from _unread(name, entry, recipe)
+
+
+def _places(entry: Entry) -> set[Place]:
+    """Return where a key and the values below it are written, defaults left out."""
+    spans = [entry.key.span, *(leaf.node.span for leaf in walk(entry.value))]
+    return {place(span) for span in spans if span.source.kind != "schema"}
+
+
+def _is_own(node: Mapping, entry: Entry) -> bool:
+    """Return whether a config says something about a key itself."""
+    return written(node, entry.name) is not None and not inherited(entry.value)
+
+
+def _read(name: str, recipe: Recipe, resolved: Resolved) -> set[str]:
+    """Return the keys of a config that its stages and any reference read.
+
+    That ``pack_model`` packs the whole config gives its keys no effect, unless it is the only
+    stage that reads the config.
+    """
+    stages = [
+        (stage, binding.role)
+        for stage in recipe.stages
+        for binding in stage.configs
+        if binding.config == name
+    ]
+    keys = [_keys(stage, role, recipe) for stage, role in stages]
+    found = {key for some in keys for key in some}
+    if all(
+        OPEN not in some or _packs(stage) for some, (stage, _) in zip(keys, stages, strict=True)
+    ):
+        found.discard(OPEN)
+    if not found:
+        found.add(OPEN)
+    for reference in resolved.references:
+        if reference.target[:2] == ("configs", name):
+            found |= {str(key) for key in reference.target[2:3]} or {OPEN}
+    return found
+
+
+def _packs(stage: StageDecl) -> bool:
+    return stage.run is not None and stage.run.value == "pack_model"
+
+
+def _keys(stage: StageDecl, role: str, recipe: Recipe) -> tuple[str, ...]:
+    keys = reads(stage, role, recipe)
+    return (*keys, "model") if builds_model(stage) else keys
+
+
+def _unread(name: str, entry: Entry, recipe: Recipe) -> Iterator[Diagnostic]:
+    kinds = [
+        kind
+        for kind, facts in systems()["kinds"].items()
+        if entry.name in facts["roles"].get(ROLE, {}).get("reads", ())
+    ]
+    if not kinds:
+        return
+    present = [
+        str(stage.name.value) for stage in recipe.stages if stage.run and stage.run.value in kinds
+    ]
+    label = f"{listed(kinds)} would read it"
+    hint = f"add a stage {kinds[0]}, or remove the key"
+    if present:
+        hint = f"write it in the config that {listed(present)} reads"
+    yield Diagnostic(
+        code="R804",
+        message=f'no stage reads "{entry.name}" of config "{name}"',
+        primary=Label(entry.key.span, label),
+        help=(hint,),
+    )

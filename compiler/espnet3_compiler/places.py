@@ -1,0 +1,35 @@
+"""Where a node was written, as keys that can be compared and put into sets."""
+
+from espnet3_compiler.source import Source, Span
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
+
+Place = tuple[Source, int, int]
+
+
+def place(span: Span) -> Place:
+    """Return a span as a key."""
+    return span.source, span.start, span.end
+
+
+def is_written(node: Node) -> bool:
+    """Return whether somebody wrote a node, or a part of it: it is no default of a schema."""
+    if isinstance(node, Scalar):
+        return node.span.source.kind != "schema"
+    if isinstance(node, Sequence):
+        return node.span.source.kind != "schema" or any(map(is_written, node.items))
+    return any(is_written(entry.value) for entry in node) or (
+        not node.entries and node.span.source.kind != "schema"
+    )
+
+
+def written(node: Mapping, name: str) -> Entry | None:
+    """Return an entry of a mapping that somebody wrote, with another value than null."""
+    entry = node.entry(name)
+    if entry is None or not is_written(entry.value):
+        return None
+    return None if isinstance(entry.value, Scalar) and entry.value.value is None else entry
+
+
+def inherited(node: Node) -> bool:
+    """Return whether a value came from another config."""
+    return any(step.how == "extends" for step in node.via)
