@@ -45,5 +45,5 @@ def _distinct(labels: list[Label], primary: Span) -> list[Label]:
     return kept
 
 
-def _key(span: Span) -> tuple[int, int, int]:
-    return id(span.source), span.start, span.end
+def _key(span: Span) -> tuple[str, int, int]:
+    return span.source.name, span.start, span.end

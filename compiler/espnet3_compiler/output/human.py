@@ -62,9 +62,10 @@ class _Paint:
 
 def _by_source(labels: list[tuple[Label, str]]) -> list[tuple[Source, list[tuple[Label, str]]]]:
     """Group labels by their source, that of the first label first."""
-    groups: dict[int, list[tuple[Label, str]]] = {}
+    groups: dict[tuple[str, str], list[tuple[Label, str]]] = {}
     for label, mark in labels:
-        groups.setdefault(id(label.span.source), []).append((label, mark))
+        source = label.span.source
+        groups.setdefault((source.kind, source.name), []).append((label, mark))
     return [(group[0][0].span.source, group) for group in groups.values()]
 
 

@@ -1,0 +1,42 @@
+"""``--explain CODE``: what a kind of finding means, with a wrong and a right example."""
+
+from importlib.resources import files
+
+from espnet3_compiler.codes import BY_NUMBER, CODES
+from espnet3_compiler.suggest import nearest
+
+
+def explain(code: str) -> str | None:
+    """Return the explanation of a code as Markdown, or None when there is no such code.
+
+    Args:
+        code: A number or a name, in any case: ``R601``, ``r601`` or ``unknown-key``.
+    """
+    number = find(code)
+    return None if number is None else body(number)
+
+
+def find(code: str) -> str | None:
+    """Return the number of a code given by number or name."""
+    wanted = code.strip().casefold()
+    for each in CODES:
+        if wanted in (each.number.casefold(), each.name):
+            return each.number
+    return None
+
+
+def likely(code: str) -> str | None:
+    """Return the number or name that an unknown code was probably meant to be."""
+    names = [each.number for each in CODES] + [each.name for each in CODES]
+    return nearest(code.strip(), names)
+
+
+def body(number: str) -> str:
+    """Return the heading and the text of an explanation.
+
+    Raises:
+        FileNotFoundError: The code has none, which a test forbids.
+    """
+    each = BY_NUMBER[number]
+    text = (files("espnet3_compiler") / "explanations" / f"{number}.md").read_text("utf-8")
+    return f"# {each.number} {each.name} ({each.severity})\n\n{each.summary}\n\n{text.strip()}\n"

@@ -1,0 +1,109 @@
+"""Schemas for editors: ``python -m espnet3_schemas.editor`` writes ``editor/*.schema.json``.
+
+The schemas of this package describe a config after composition, when defaults are filled in and
+references are resolved. A file that somebody types in an editor is a part of that: it may hold
+``${…}`` in place of any value, delete inherited keys with ``~key``, name another config with
+``extends`` and leave out what it inherits. An editor knows nothing of the ``x-`` keywords either.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from espnet3_schemas import ROLES, load
+
+Schema = dict[str, Any]
+
+REFERENCE: Schema = {
+    "title": "Reference",
+    "description": "`${…}`, replaced by a value when the recipe is compiled or run.",
+    "type": "string",
+    "pattern": r"\$\{.+\}",
+}
+EXTENDS: Schema = {
+    "title": "Extends",
+    "description": "The config that this one varies, by its name in the manifest.",
+    "type": "string",
+    "minLength": 1,
+}
+HOVER = ("title", "description", "default")
+BASE = "https://espnet3-compile.dev/schemas/editor"
+
+
+def editor_schema(name: str) -> Schema:
+    """Return the editor's form of a schema, for example ``editor_schema("training")``.
+
+    Raises:
+        FileNotFoundError: There is no schema of that name.
+    """
+    whole = load(name)
+    partial = name in ROLES
+    schema = _relaxed(whole, partial=partial)
+    defs = {key: _relaxed(value, partial=partial) for key, value in whole.get("$defs", {}).items()}
+    schema["$id"] = f"{BASE}/{name}.schema.json"
+    schema["$defs"] = {**defs, "reference": REFERENCE}
+    if partial:
+        schema["properties"] = {"extends": EXTENDS, **schema["properties"]}
+    return schema
+
+
+def _relaxed(schema: Schema, *, partial: bool) -> Schema:
+    """Return a schema of values that are still to be composed.
+
+    Args:
+        schema: A schema of this package.
+        partial: Whether required keys may come from another file; not so in the items of a list,
+            which is replaced as a whole (but definitions serve both).
+    """
+    kept = {key: value for key, value in schema.items() if not key.startswith("x-")}
+    kept.pop("$defs", None)
+    if partial:
+        kept.pop("required", None)
+    if "properties" in kept:
+        kept["properties"] = {
+            key: _or_reference(value, partial=partial) for key, value in kept["properties"].items()
+        }
+    if isinstance(kept.get("additionalProperties"), dict):
+        kept["additionalProperties"] = _or_reference(kept["additionalProperties"], partial=partial)
+    elif partial and kept.get("additionalProperties") is False:
+        kept["patternProperties"] = {"^~": {"description": "Deletes the inherited key."}}
+    if isinstance(kept.get("items"), dict):
+        kept["items"] = _or_reference(kept["items"], partial=False)
+    for key in ("then", "else"):
+        if key in kept:
+            kept[key] = _relaxed(kept[key], partial=partial)
+    if "prefixItems" in kept:
+        kept["prefixItems"] = [_or_reference(item, partial=False) for item in kept["prefixItems"]]
+    return kept
+
+
+def _or_reference(schema: Schema, *, partial: bool) -> Schema:
+    """Admit ``${…}`` beside what a schema admits, and keep what an editor shows on hovering."""
+    relaxed = _relaxed(schema, partial=partial)
+    if not _refuses_references(relaxed):
+        return relaxed
+    hover = {key: relaxed.pop(key) for key in HOVER if key in relaxed}
+    return {**hover, "anyOf": [relaxed, {"$ref": "#/$defs/reference"}]}
+
+
+def _refuses_references(schema: Schema) -> bool:
+    types = schema.get("type", ())
+    types = (types,) if isinstance(types, str) else tuple(types)
+    limited = any(key in schema for key in ("pattern", "enum"))
+    return "$ref" in schema or limited or bool(types and "string" not in types)
+
+
+def write(directory: Path) -> tuple[Path, ...]:
+    """Write the editor's form of the manifest's and the roles' schemas."""
+    directory.mkdir(exist_ok=True)
+    paths = []
+    for name in ("recipe", *ROLES):
+        path = directory / f"{name}.schema.json"
+        text = json.dumps(editor_schema(name), indent=2, ensure_ascii=False)
+        path.write_text(f"{text}\n", encoding="utf-8")
+        paths.append(path)
+    return tuple(paths)
+
+
+if __name__ == "__main__":
+    write(Path(__file__).parent / "editor")
