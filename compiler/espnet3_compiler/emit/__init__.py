@@ -6,6 +6,8 @@ from espnet3_compiler.emit.lock import lock_text
 from espnet3_compiler.emit.yaml_text import document
 from espnet3_compiler.plan import Plan
 
+LOCK = "recipe.lock.json"
+
 
 def build_files(plan: Plan, build: Path) -> dict[str, str]:
     """Return the whole content of a build directory: relative path to text.
@@ -17,11 +19,17 @@ def build_files(plan: Plan, build: Path) -> dict[str, str]:
     from espnet3_compiler.emit.code import run_text, system_text
 
     code = {"run.py": run_text(plan), "system.py": system_text(plan)}
-    return code | data_files(plan, build)
+    files = code | _values(plan)
+    return files | {LOCK: lock_text(plan, build, files)}
 
 
 def data_files(plan: Plan, build: Path) -> dict[str, str]:
     """Return the part of a build that is data: configs, models, arguments and the lock."""
+    files = _values(plan)
+    return files | {LOCK: lock_text(plan, build, files)}
+
+
+def _values(plan: Plan) -> dict[str, str]:
     manifest = plan.manifest.name
     files = {
         config_file(config.name): document(config.value, config.sources) for config in plan.configs
@@ -32,7 +40,7 @@ def data_files(plan: Plan, build: Path) -> dict[str, str]:
         for stage in plan.stages
         if stage.call
     }
-    return files | {"recipe.lock.json": lock_text(plan, build, files)}
+    return files
 
 
 def config_file(name: str) -> str:

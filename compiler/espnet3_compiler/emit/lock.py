@@ -13,6 +13,7 @@ from typing import Any
 from espnet3_compiler.plan import Plan, StagePlan
 
 SCHEMA_VERSION = 1
+CODE = ("run.py", "system.py")
 
 
 def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
@@ -21,7 +22,8 @@ def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
     Args:
         plan: What is locked.
         build: The absolute build directory, from which the manifest is named.
-        files: The data files of the build, by path, for their hashes.
+        files: The other files of the build, by path, for their hashes; without the code, the lock
+            says nothing about it.
     """
     lock = {
         "schema_version": SCHEMA_VERSION,
@@ -32,6 +34,7 @@ def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
         **plan.globals,
         "sources": [{"path": source.path, "sha256": source.sha256} for source in plan.sources],
         "set": list(plan.sets),
+        "code": {name: sha256(files[name].encode()) for name in CODE if name in files},
         "configs": {
             config.name: {"role": config.role, **_file(f"conf/{config.name}.yaml", files)}
             for config in plan.configs

@@ -1,0 +1,75 @@
+"""What a compile found and made, and the order in which findings are told."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from espnet3_compiler.codes import BY_NUMBER
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.ir import Composed, Recipe, Resolved
+from espnet3_compiler.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many targets were compared with their signatures, and how many could not be judged."""
+
+    checked: int = 0
+    unchecked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything about one manifest; what a step could not make is None or empty.
+
+    Attributes:
+        path: The manifest, absolute.
+        recipe: The manifest as typed values.
+        composed: Its configs before resolution, by name.
+        resolved: Everything after resolution.
+        plan: What to build; None as soon as one error was found.
+        diagnostics: Every finding once, in the order of place.
+        counts: How many targets were checked.
+    """
+
+    path: Path
+    recipe: Recipe | None = None
+    composed: Mapping[str, Composed] = field(default_factory=dict)
+    resolved: Resolved | None = None
+    plan: Plan | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    counts: Counts = Counts()
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; warnings do not count."""
+        return not any(is_error(finding) for finding in self.diagnostics)
+
+
+def is_error(finding: Diagnostic) -> bool:
+    """Return whether a finding stops the build."""
+    return BY_NUMBER[finding.code].severity == "error"
+
+
+def tidy(findings: Iterable[Diagnostic], first: str) -> tuple[Diagnostic, ...]:
+    """Return every finding once, sorted by place.
+
+    Two configs that share a file are checked each on its own: what is wrong in the file is found
+    twice, at one place and in the same words, and told once.
+
+    Args:
+        findings: In any order.
+        first: The name of the text whose findings come first, the manifest.
+    """
+    seen: dict[tuple[object, ...], Diagnostic] = {}
+    for finding in findings:
+        span = finding.primary.span
+        key = (finding.code, finding.message, span.source.name, span.start, span.end)
+        seen.setdefault(key, finding)
+    return tuple(sorted(seen.values(), key=lambda finding: _place(finding, first)))
+
+
+def _place(finding: Diagnostic, first: str) -> tuple[object, ...]:
+    span = finding.primary.span
+    name = span.source.name
+    return name != first, name, span.start, span.end, finding.code, finding.message
