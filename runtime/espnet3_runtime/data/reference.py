@@ -165,8 +165,8 @@ def _first_on_path(package: Path) -> bool:
     return spec is not None and spec.origin == str(package / "__init__.py")
 
 
-def _file_of(module: ModuleType) -> Path | None:
-    return Path(module.__file__).resolve() if module.__file__ else None
+def _file_of(module: ModuleType) -> Path:
+    return Path(module.__file__ or "").resolve()
 
 
 def _load_file(file: Path) -> ModuleType:
@@ -185,10 +185,32 @@ def _load_file(file: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+    except ModuleNotFoundError as error:
+        _forget(name)
+        if not str(error.name).startswith(LOCAL):
+            raise
+        raise _absolute_import(file) from error
     except BaseException:
         _forget(name)
         raise
+    if any(_file_of(part).parent != file.parent for part in _parts(module)):
+        _forget(name)
+        raise _absolute_import(file)
     return module
+
+
+def _parts(module: ModuleType) -> list[ModuleType]:
+    """Return the modules that define what another recipe's package exports."""
+    exported = [getattr(module, name, None) for name in ("Dataset", "DatasetBuilder")]
+    names = {getattr(value, "__module__", "") for value in exported}
+    return [sys.modules[name] for name in names if name.partition(".")[0] == LOCAL]
+
+
+def _absolute_import(file: Path) -> UserError:
+    return UserError(
+        f'"{file}" imports from "{LOCAL}", which is the package of the recipe that runs',
+        hint="write relative imports there, for example: from .builder import DatasetBuilder",
+    )
 
 
 def _forget(name: str) -> None:

@@ -84,15 +84,18 @@ class SeedWorker:
         assert info is not None
         seed, epoch = self.clock.seed, self.clock.epoch
         if hasattr(info.dataset, "before_item"):
-            info.dataset.before_item = _SeedItem(seed, epoch)
+            info.dataset.before_item = SeedItem(seed, epoch)
 
 
 @dataclass
-class _SeedItem:
+class SeedItem:
+    """Seeds the global generators before an item is read."""
+
     seed: int
     epoch: int
 
     def __call__(self, index: int) -> None:
+        """Seed for one item."""
         seed_generators(self.seed, self.epoch, index)
 
 

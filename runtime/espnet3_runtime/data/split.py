@@ -88,6 +88,7 @@ def load_split(
     entries: Sequence[Entry] | None = None,
     transform: bool = True,
     preprocess: bool = True,
+    preprocess_as: str = "",
 ) -> SplitDataset:
     """Construct the data sets of one split.
 
@@ -98,6 +99,7 @@ def load_split(
         entries: Only these entries of the split; all of them when None.
         transform: Whether to construct the entries' transforms.
         preprocess: Whether to construct the preprocessor.
+        preprocess_as: Another split, whose preprocessor is used.
 
     Raises:
         UserError: An entry cannot be constructed, or is empty.
@@ -111,7 +113,7 @@ def load_split(
         instantiate(entry.transform) if transform and entry.transform is not None else None
         for entry in chosen
     ]
-    preprocessor = make_preprocessor(dataset, split) if preprocess else None
+    preprocessor = make_preprocessor(dataset, preprocess_as or split) if preprocess else None
     return SplitDataset(chosen, members, transforms, preprocessor)
 
 

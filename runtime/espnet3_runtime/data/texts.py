@@ -30,7 +30,10 @@ def _column(member: Any, field: str) -> Any | None:
     if field == "text" and callable(getattr(member, "texts", None)):
         return member.texts()
     if callable(getattr(member, "column", None)):
-        return member.column(field)
+        try:
+            return member.column(field)
+        except KeyError as error:
+            raise UserError(f'column("{field}") of the Dataset fails: {error!r}') from error
     return None
 
 
