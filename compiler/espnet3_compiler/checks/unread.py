@@ -15,8 +15,9 @@ from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import OPEN, reads
 from espnet3_compiler.lower import roles_of
 from espnet3_compiler.lower_report import listed
-from espnet3_compiler.places import Place, inherited, place, written
+from espnet3_compiler.places import Place, inherited, is_written, place
 from espnet3_compiler.reading import builds_model, walk
+from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Entry, Mapping
 
 ROLE = "training"
@@ -42,8 +43,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     }
     for name, node in configs.items():
         for entry in node:
-            if _is_own(node, entry) and alive.isdisjoint(_places(entry)):
-                yield from _unread(name, entry, recipe)
+            own = _own(entry)
+            if own and alive.isdisjoint(map(place, own)):
+                key = entry.key.span
+                yield from _unread(name, entry, own[0] if place(key) in alive else key, recipe)
 
 
 def _places(entry: Entry) -> set[Place]:
@@ -52,9 +55,13 @@ def _places(entry: Entry) -> set[Place]:
     return {place(span) for span in spans if span.source.kind != "schema"}
 
 
-def _is_own(node: Mapping, entry: Entry) -> bool:
-    """Return whether a config says something about a key itself."""
-    return written(node, entry.name) is not None and not inherited(entry.value)
+def _own(entry: Entry) -> list[Span]:
+    """Return the values below a key that the config itself writes: not inherited, not null."""
+    return [
+        leaf.node.span
+        for leaf in walk(entry.value)
+        if is_written(leaf.node) and not inherited(leaf.node) and leaf.node.value is not None
+    ]
 
 
 def _read(name: str, recipe: Recipe, resolved: Resolved) -> set[str]:
@@ -92,7 +99,7 @@ def _keys(stage: StageDecl, role: str, recipe: Recipe) -> tuple[str, ...]:
     return (*keys, "model") if builds_model(stage) else keys
 
 
-def _unread(name: str, entry: Entry, recipe: Recipe) -> Iterator[Diagnostic]:
+def _unread(name: str, entry: Entry, spot: Span, recipe: Recipe) -> Iterator[Diagnostic]:
     kinds = [
         kind
         for kind, facts in systems()["kinds"].items()
@@ -110,6 +117,6 @@ def _unread(name: str, entry: Entry, recipe: Recipe) -> Iterator[Diagnostic]:
     yield Diagnostic(
         code="R804",
         message=f'no stage reads "{entry.name}" of config "{name}"',
-        primary=Label(entry.key.span, label),
+        primary=Label(spot, label),
         help=(hint,),
     )
