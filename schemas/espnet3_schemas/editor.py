@@ -14,19 +14,13 @@ from espnet3_schemas import ROLES, load
 
 Schema = dict[str, Any]
 
-REFERENCE: Schema = {
-    "title": "Reference",
-    "description": "`${…}`, replaced by a value when the recipe is compiled or run.",
-    "type": "string",
-    "pattern": r"\$\{.+\}",
-}
+REFERENCE = r"\$\{.+\}"
 EXTENDS: Schema = {
     "title": "Extends",
     "description": "The config that this one varies, by its name in the manifest.",
     "type": "string",
     "minLength": 1,
 }
-HOVER = ("title", "description", "default")
 BASE = "https://espnet3-compile.dev/schemas/editor"
 
 
@@ -39,9 +33,10 @@ def editor_schema(name: str) -> Schema:
     whole = load(name)
     partial = name in ROLES
     schema = _relaxed(whole, partial=partial)
-    defs = {key: _relaxed(value, partial=partial) for key, value in whole.get("$defs", {}).items()}
     schema["$id"] = f"{BASE}/{name}.schema.json"
-    schema["$defs"] = {**defs, "reference": REFERENCE}
+    if "$defs" in whole:
+        defs = whole["$defs"].items()
+        schema["$defs"] = {key: _or_reference(value, partial=partial) for key, value in defs}
     if partial:
         schema["properties"] = {"extends": EXTENDS, **schema["properties"]}
     return schema
@@ -78,19 +73,24 @@ def _relaxed(schema: Schema, *, partial: bool) -> Schema:
 
 
 def _or_reference(schema: Schema, *, partial: bool) -> Schema:
-    """Admit ``${…}`` beside what a schema admits, and keep what an editor shows on hovering."""
+    """Admit ``${…}`` beside what a schema admits.
+
+    With ``anyOf`` for enumerations only: elsewhere an editor would say of every mistake inside
+    that nothing fits.
+    """
     relaxed = _relaxed(schema, partial=partial)
-    if not _refuses_references(relaxed):
-        return relaxed
-    hover = {key: relaxed.pop(key) for key in HOVER if key in relaxed}
-    return {**hover, "anyOf": [relaxed, {"$ref": "#/$defs/reference"}]}
-
-
-def _refuses_references(schema: Schema) -> bool:
-    types = schema.get("type", ())
+    types = relaxed.get("type", ())
     types = (types,) if isinstance(types, str) else tuple(types)
-    limited = any(key in schema for key in ("pattern", "enum"))
-    return "$ref" in schema or limited or bool(types and "string" not in types)
+    if "enum" in relaxed:
+        choice = {"enum": relaxed.pop("enum")}
+        relaxed.pop("type", None)
+        relaxed["anyOf"] = [choice, {"type": "string", "pattern": REFERENCE}]
+    elif types and "string" not in types:
+        relaxed["type"] = [*types, "string"]
+        relaxed["pattern"] = REFERENCE
+    elif "pattern" in relaxed:
+        relaxed["pattern"] = f"{relaxed['pattern']}|{REFERENCE}"
+    return relaxed
 
 
 def write(directory: Path) -> tuple[Path, ...]:
