@@ -1,0 +1,1 @@
+"""Seeded mistakes in good recipes, and what the checker says to them."""

@@ -1,0 +1,170 @@
+"""Plant seeded mistakes in every shipped recipe and count what the checker finds.
+
+``python -m benchmarks.mutations [--count 600] [--seed 1] [--show] [RECIPE.yaml …]``
+
+Prints the share caught, the share at the exact place, the share whose first fix is right, the
+findings per mistake, and the findings on the good recipes (which must be none).
+"""
+
+import argparse
+import random
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.mutations import keys, references, stages, syntax, targets
+from benchmarks.mutations.model import GoodRecipe, Mutation, load_recipe
+from benchmarks.mutations.trial import Verdict, judge, workspace
+from espnet3_compiler.output.human import render_one
+
+Generator = Callable[[GoodRecipe, random.Random], Iterator[Mutation]]
+GENERATORS: tuple[Generator, ...] = (
+    keys.misspelt_key,
+    keys.duplicate_key,
+    keys.wrong_type,
+    keys.list_for_scalar,
+    keys.out_of_range,
+    keys.wrong_choice,
+    keys.missing_key,
+    references.misspelt_reference,
+    references.unknown_resolver,
+    references.unclosed_reference,
+    references.missing_file,
+    stages.misspelt_stage,
+    stages.misspelt_name,
+    stages.misspelt_extends,
+    stages.unknown_need,
+    stages.duplicate_stage,
+    stages.wrong_order,
+    stages.bad_name,
+    stages.unknown_base_kind,
+    targets.misspelt_target,
+    targets.misspelt_argument,
+    targets.argument_type,
+    targets.missing_argument,
+    syntax.tab,
+    syntax.unknown_tag,
+    syntax.unknown_alias,
+    syntax.second_document,
+    syntax.number_key,
+)
+MAX_MIX = 10
+ROOT = Path(__file__).parents[2] / "recipes"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark; exit 1 if a good recipe has a finding."""
+    options = _parse(argv)
+    manifests = options.manifests or sorted(ROOT.glob("*/*/recipe.yaml"))
+    recipes = [recipe for m in manifests if (recipe := load_recipe(m)) is not None]
+    print(f"{len(recipes)} of {len(manifests)} recipes check clean")
+    rng = random.Random(options.seed)
+    chosen = choose(recipes, rng, options.count)
+    verdicts = [v for recipe, some in chosen for v in _single(recipe, some)]
+    report(verdicts)
+    if options.show:
+        show(verdicts)
+    mix(chosen, rng)
+    return 0 if recipes and len(recipes) == len(manifests) else 1
+
+
+def choose(
+    recipes: Sequence[GoodRecipe], rng: random.Random, count: int
+) -> list[tuple[GoodRecipe, list[Mutation]]]:
+    """Draw about ``count`` mutations, the classes as evenly as they come."""
+    by_kind: dict[str, list[tuple[int, Mutation]]] = defaultdict(list)
+    for index, recipe in enumerate(recipes):
+        for generate in GENERATORS:
+            for mutation in generate(recipe, rng):
+                by_kind[mutation.kind].append((index, mutation))
+    drawn: list[tuple[int, Mutation]] = []
+    left = sorted(by_kind.values(), key=len)
+    for position, candidates in enumerate(left):
+        share = -(-(count - len(drawn)) // (len(left) - position))
+        drawn += rng.sample(candidates, min(share, len(candidates)))
+    return [(r, [m for i, m in drawn if i == index]) for index, r in enumerate(recipes)]
+
+
+def report(verdicts: Sequence[Verdict]) -> None:
+    """Print a row for each class of mistake, and the totals."""
+    rows: dict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        rows[verdict.mutation.kind].append(verdict)
+    print(f"{'class':34} {'made':>5} {'caught':>7} {'exact':>7} {'fix':>7} {'findings':>9}")
+    for kind, some in sorted(rows.items()):
+        print(_row(kind, some))
+    print(_row(f"all {len(rows)} classes", list(verdicts)))
+
+
+def _row(kind: str, some: Sequence[Verdict]) -> str:
+    fixes = [v.right_fix for v in some if v.right_fix is not None]
+    caught = _percent([v.caught for v in some])
+    exact = _percent([v.exact for v in some])
+    findings = sum(len(v.findings) for v in some) / max(len(some), 1)
+    return f"{kind:34} {len(some):5} {caught:>7} {exact:>7} {_percent(fixes):>7} {findings:9.2f}"
+
+
+def _percent(values: Sequence[bool | None]) -> str:
+    return f"{100 * sum(map(bool, values)) / len(values):.1f}%" if values else "-"
+
+
+def mix(chosen: Sequence[tuple[GoodRecipe, list[Mutation]]], rng: random.Random) -> None:
+    """Plant k mistakes at once, k = 1 … 10, and compare the number of findings with k."""
+    exact = trials = 0
+    off: Counter[int] = Counter()
+    for recipe, some in chosen:
+        with workspace(recipe) as copy:
+            for k in [*range(1, MAX_MIX + 1)] * 3:
+                picked = _apart(some, rng, k)
+                found = judge(recipe, copy, picked)[0].findings if picked else ()
+                trials += 1
+                exact += len(found) == len(picked)
+                off[len(found) - len(picked)] += 1
+    print(
+        f"k mistakes at once, k = 1 … {MAX_MIX}: {exact} of {trials} mixes gave exactly k findings"
+    )
+    print("findings less mistakes: " + ", ".join(f"{d:+d}: {n}" for d, n in sorted(off.items())))
+
+
+def _apart(some: Sequence[Mutation], rng: random.Random, k: int) -> list[Mutation]:
+    """Draw k mistakes of different lines, none of them one that stops the reader."""
+    picked: list[Mutation] = []
+    for m in rng.sample(some, len(some)):
+        inside = 0 <= m.place[0] <= m.place[1] <= len(m.text)
+        far = all(m.file != p.file or m.start > p.end + 80 or m.end < p.start - 80 for p in picked)
+        if inside and far and m.kind not in ("tab", "second document", "unclosed reference"):
+            picked.append(m)
+        if len(picked) == k:
+            break
+    return picked
+
+
+def show(verdicts: Sequence[Verdict]) -> None:
+    """Print every mistake that was missed, misplaced, wrongly mended or told more than once."""
+    for v in verdicts:
+        if v.caught and v.exact and v.right_fix is not False and len(v.findings) == 1:
+            continue
+        m = v.mutation
+        state = f"caught={v.caught} exact={v.exact} fix={v.right_fix} findings={len(v.findings)}"
+        print(f"\n=== {m.kind}: {m.file}@{m.start} {m.text!r} (was {m.right!r}) {state}")
+        for finding in v.findings:
+            print(render_one(finding))
+
+
+def _single(recipe: GoodRecipe, some: Sequence[Mutation]) -> list[Verdict]:
+    with workspace(recipe) as copy:
+        return [judge(recipe, copy, [mutation])[0] for mutation in some]
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks.mutations", description=__doc__)
+    parser.add_argument("manifests", nargs="*", type=Path)
+    parser.add_argument("--count", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--show", action="store_true", help="print every imperfect report")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
