@@ -115,7 +115,7 @@ def _fill(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]) -> Any
     while "$ref" in schema:
         target = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
         schema = {**target, **{k: v for k, v in schema.items() if k != "$ref"}}
-    if isinstance(value, list) and "items" in schema:
+    if isinstance(value, list) and isinstance(schema.get("items"), dict):
         return [_fill(schema["items"], item, root) for item in value]
     if not isinstance(value, dict):
         return value

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from inference_kit import in_recipe, make_context
+
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.scp import read_scp
 from espnet3_runtime.stages.infer import infer
-from inference_kit import in_recipe, make_context
 
 MODEL = {"_target_": "src.model.Scale"}
 CONTRACT = {

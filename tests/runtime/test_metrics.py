@@ -4,6 +4,7 @@ import json
 
 import pytest
 import sentencepiece
+
 from espnet3_runtime.metrics.accuracy import Accuracy
 from espnet3_runtime.metrics.alignment import align, show
 from espnet3_runtime.metrics.cer import CER
@@ -79,7 +80,7 @@ def test_alignment_in_columns():
 
 def test_alignment_files_start_with_the_worst(tmp_path):
     WER()(ref=["a b", "c d"], hyp=["a b", "x y"], utt_ids=["good", "bad"], directory=tmp_path)
-    assert (tmp_path / "wer.alignment.txt").read_text().startswith("bad  errors=2 length=2")
-    records = [json.loads(line) for line in (tmp_path / "wer.utterances.jsonl").open()]
+    assert (tmp_path / "alignment.txt").read_text().startswith("bad  errors=2 length=2")
+    records = [json.loads(line) for line in (tmp_path / "utterances.jsonl").open()]
     assert [record["utt_id"] for record in records] == ["good", "bad"]
     assert records[1]["steps"] == [["substitute", "c", "x"], ["substitute", "d", "y"]]

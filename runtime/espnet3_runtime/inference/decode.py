@@ -71,8 +71,7 @@ class Samples:
 
 def load_test_set(config: ConfigView, entry: Entry, place: Place) -> SplitDataset:
     """Return a test set with its transform; the preprocessor belongs to the predictor."""
-    block = {**config["dataset"], "preprocessor": None}
-    return load_split(block, "test", place, entries=[entry])
+    return load_split(config["dataset"], "test", place, entries=[entry], preprocess=False)
 
 
 def decode_shards(

@@ -12,6 +12,8 @@ class Accuracy:
         normalize: Steps applied to both sides: lower, upper, nfkc, no_punctuation.
     """
 
+    unit = "%"
+
     def __init__(self, normalize: Sequence[str] = ()) -> None:
         self.normalize = tuple(normalize)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+UTTERANCES = "utterances.jsonl"
 _SEPARATOR = "\x1f"  # joins tokens for jiwer; no text token contains the unit separator
 _MARKS = {"equal": " ", "substitute": "S", "delete": "D", "insert": "I"}
 
@@ -75,17 +76,17 @@ def _steps(ref: Sequence[str], hyp: Sequence[str], chunks: Sequence[object]) -> 
 
 
 def write_alignments(
-    directory: Path, name: str, utt_ids: Sequence[str], alignments: Sequence[Alignment]
+    directory: Path, utt_ids: Sequence[str], alignments: Sequence[Alignment]
 ) -> None:
-    """Write ``<name>.alignment.txt`` for people and ``<name>.utterances.jsonl`` for programs.
+    """Write ``alignment.txt`` for people, worst first, and ``utterances.jsonl`` for programs.
 
     A line of the latter is ``{"utt_id": str, "errors": int, "length": int, "steps": [[kind,
     reference token, hypothesis token], …]}``, kinds being equal, substitute, delete and insert.
     """
     order = sorted(range(len(utt_ids)), key=lambda i: -alignments[i].errors)
     shown = (show(utt_ids[i], alignments[i]) for i in order)
-    (directory / f"{name}.alignment.txt").write_text("\n".join(shown), encoding="utf-8")
-    with (directory / f"{name}.utterances.jsonl").open("w", encoding="utf-8") as file:
+    (directory / "alignment.txt").write_text("\n".join(shown), encoding="utf-8")
+    with (directory / UTTERANCES).open("w", encoding="utf-8") as file:
         for utt_id, alignment in zip(utt_ids, alignments, strict=True):
             file.write(json.dumps(_record(utt_id, alignment), ensure_ascii=False) + "\n")
 

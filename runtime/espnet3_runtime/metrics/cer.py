@@ -14,6 +14,8 @@ class CER:
         ignore_spaces: Drop all spaces first, for languages written without them.
     """
 
+    unit = "%"
+
     def __init__(self, normalize: Sequence[str] = (), *, ignore_spaces: bool = False) -> None:
         self.normalize = tuple(normalize)
         self.ignore_spaces = ignore_spaces

@@ -40,7 +40,7 @@ def error_rate(
     """Return the error rate in % under ``name``, and the counts behind it.
 
     Args:
-        name: Key of the rate and stem of the files: wer, cer or ter.
+        name: Key of the rate: wer, cer or ter.
         unit: What a token is, key of the number of reference tokens: words, characters, tokens.
         references: Tokens of each reference.
         hypotheses: Tokens of each hypothesis.
@@ -55,7 +55,7 @@ def error_rate(
     if length == 0:
         raise ValueError(f"the references have no {unit}: {name} cannot be computed")
     if utt_ids is not None and directory is not None:
-        write_alignments(directory, name, utt_ids, alignments)
+        write_alignments(directory, utt_ids, alignments)
     return {name: _percent(sum(a.errors for a in alignments), length), **_counts(alignments, unit)}
 
 

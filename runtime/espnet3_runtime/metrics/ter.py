@@ -15,6 +15,8 @@ class TER:
         normalize: Steps applied to both sides: lower, upper, nfkc, no_punctuation.
     """
 
+    unit = "%"
+
     def __init__(self, tokenizer_model: str, normalize: Sequence[str] = ()) -> None:
         import sentencepiece
 

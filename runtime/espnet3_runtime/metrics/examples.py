@@ -1,0 +1,90 @@
+"""The best and the worst utterances of a test set, with their audio, for the report."""
+
+import json
+from collections.abc import Mapping
+from logging import Logger
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.atomic import write_json
+from espnet3_runtime.inference.audio import Wave, as_wave, write_wav
+from espnet3_runtime.inference.contract import Contract
+from espnet3_runtime.metrics.alignment import UTTERANCES
+from espnet3_runtime.metrics.columns import TestResults
+
+EXAMPLES = "examples.json"
+_EACH = 5
+_LONGEST = 15.0  # seconds of audio that go into a report
+
+
+def write_examples(
+    results: TestResults, metrics: list[str], contract: Contract | None, log: Logger
+) -> None:
+    """Write ``examples.json`` and ``audio/`` of a test set, after the first metric that aligned.
+
+    Each example has utt_id, rank ("worst" or "best"), metric, errors, length, steps, and audio (a
+    file, or null where the data set gives none).
+    """
+    found = [(name, results.scratch / name / UTTERANCES) for name in metrics]
+    chosen = next(((name, file) for name, file in found if file.is_file()), None)
+    if chosen is None:
+        return
+    name, file = chosen
+    with file.open(encoding="utf-8") as lines:
+        records = [json.loads(line) for line in lines]
+    examples = _worst(records) + _best(records)
+    try:
+        audio = _write_audio(results, [item["utt_id"] for item in examples], contract)
+    except Exception as error:  # noqa: BLE001 - a report without sound is still a report
+        log.info("the examples of %s have no audio: %s", results.name, error)
+        audio = {}
+    for item in examples:
+        item.update(metric=name, audio=audio.get(item["utt_id"]))
+    write_json(results.scratch / EXAMPLES, examples)
+
+
+def _worst(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    wrong = [record for record in records if record["errors"]]
+    wrong.sort(key=lambda r: (-r["errors"] / max(r["length"], 1), -r["errors"], r["utt_id"]))
+    return [{**record, "rank": "worst"} for record in wrong[:_EACH]]
+
+
+def _best(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    right = [record for record in records if record["length"]]
+    right.sort(key=lambda r: (r["errors"] / r["length"], -r["length"], r["utt_id"]))
+    return [{**record, "rank": "best"} for record in right[:_EACH] if not record["errors"]]
+
+
+def _write_audio(
+    results: TestResults, utt_ids: list[str], contract: Contract | None
+) -> dict[str, str]:
+    dataset = results.load()
+    if dataset is None:
+        return {}
+    with (results.directory / "results.jsonl").open(encoding="utf-8") as lines:
+        places = {record["utt_id"]: record["index"] for record in map(json.loads, lines)}
+    directory = results.scratch / "audio"
+    files = {}
+    for number, utt_id in enumerate(dict.fromkeys(utt_ids)):
+        found = _audio_of(dataset.raw(places[utt_id])[1], contract)
+        if found is not None:
+            wave, rate = found
+            directory.mkdir(exist_ok=True)
+            file = directory / f"{number:02d}.wav"
+            write_wav(file, wave[..., : int(_LONGEST * rate)], rate)
+            files[utt_id] = f"audio/{file.name}"
+    return files
+
+
+def _audio_of(sample: Mapping[str, Any], contract: Contract | None) -> tuple[Wave, int] | None:
+    for field in contract.inputs if contract else ():
+        rate = sample.get("sample_rate") or field.sample_rate
+        if field.kind == "audio" and field.name in sample and rate:
+            wave = as_wave(sample[field.name])
+            return (wave[0] if wave.ndim > 1 else wave), int(rate)
+    return None
+
+
+def audio_file(directory: Path, example: Mapping[str, Any]) -> Path | None:
+    """Return the audio file of an example of ``directory/examples.json``, if it has one."""
+    return directory / example["audio"] if example.get("audio") else None

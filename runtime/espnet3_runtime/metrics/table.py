@@ -1,0 +1,45 @@
+"""Scores as a table of text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def shown(value: float, unit: str) -> str:
+    """Return a number as people read it, for example ``4.12 %``."""
+    text = str(value) if isinstance(value, int) else f"{value:.2f}" if unit else f"{value:.4g}"
+    return f"{text} {unit}".rstrip()
+
+
+def rows(scores: Mapping[str, Any]) -> list[list[str]]:
+    """Return the content of ``metrics.json`` as rows: a head, then one for each test set."""
+    metrics: Mapping[str, Mapping[str, Mapping[str, float]]] = scores["metrics"]
+    tests = list(dict.fromkeys(test for by_test in metrics.values() for test in by_test))
+    body = [
+        [test, *(_cell(scores["about"][name], metrics[name].get(test)) for name in metrics)]
+        for test in tests
+    ]
+    return [["test set", *metrics], *body]
+
+
+def _cell(about: Mapping[str, Any], numbers: Mapping[str, float] | None) -> str:
+    return shown(numbers[about["headline"]], about["unit"]) if numbers else ""
+
+
+def as_text(table: Sequence[Sequence[str]]) -> str:
+    """Return rows as columns of plain text; numbers stand at the right."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def as_markdown(table: Sequence[Sequence[str]]) -> str:
+    """Return rows as a Markdown table."""
+    head, *body = ["| " + " | ".join(row) + " |" for row in table]
+    rule = "| --- |" + " ---: |" * (len(table[0]) - 1)
+    return "\n".join([head, rule, *body])

@@ -1,0 +1,131 @@
+"""The stage ``measure``: score the results of ``infer``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.atomic import atomic_directory, write_json
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.data.reference import Place, read_entries
+from espnet3_runtime.errors import UserError, did_you_mean
+from espnet3_runtime.inference.contract import read_contract
+from espnet3_runtime.inference.outputs import read_formats
+from espnet3_runtime.metrics.columns import TestResults, read_columns
+from espnet3_runtime.metrics.examples import write_examples
+from espnet3_runtime.metrics.score import Metric, make_metrics, score
+from espnet3_runtime.metrics.table import as_text, rows, shown
+from espnet3_runtime.stage import Outputs, StageContext
+
+
+def measure(context: StageContext) -> Outputs:
+    """Compute every metric for every test set; write ``metrics.json``.
+
+    Alignments and other files of a metric go to ``<test>/<metric>/``.
+
+    Raises:
+        UserError: A metric or its inputs do not fit, or there are no results to score.
+    """
+    config = context.configs["metrics"]
+    metrics = make_metrics(config)
+    inference_dir = context.find("infer", "inference_dir")
+    if inference_dir is None:
+        raise UserError("there are no results to score", hint="run a stage infer before measure")
+    summary = _read_summary(inference_dir)
+    names = _test_sets(config, summary)
+    scores: dict[str, dict[str, dict[str, float]]] = {metric.name: {} for metric in metrics}
+    with context.progress("measure", len(names) * len(metrics)) as bar:
+        for name in names:
+            for metric, numbers in _score_test(context, inference_dir, name, metrics):
+                scores[metric.name][name] = numbers
+                context.result(f"{metric.name} {name}", _shown(numbers, metric))
+                bar.advance()
+    result = _report(context, summary, metrics, scores)
+    path = context.directory / "metrics.json"
+    write_json(path, result)
+    context.log.info("scores:\n%s", as_text(rows(result)))
+    return {"metrics": path}
+
+
+def _shown(numbers: dict[str, float], metric: Metric) -> str:
+    return shown(next(iter(numbers.values())), metric.unit)
+
+
+def _read_summary(inference_dir: Path) -> dict[str, Any]:
+    file = inference_dir / "inference.json"
+    try:
+        summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} cannot be read: {error}", hint="run the stage infer") from error
+    return summary
+
+
+def _test_sets(config: ConfigView, summary: dict[str, Any]) -> list[str]:
+    known = list(summary["tests"])
+    if config["dataset"] is None:
+        return known
+    names = [str(entry.name) for entry in read_entries(config["dataset"], "test")]
+    for name in names:
+        if name not in known:
+            raise UserError(
+                f'infer has no results for the test set "{name}"',
+                where=f"{config.where}.dataset.test",
+                hint=did_you_mean(name, known),
+            )
+    return names or known
+
+
+def _score_test(
+    context: StageContext, inference_dir: Path, name: str, metrics: list[Metric]
+) -> list[tuple[Metric, dict[str, float]]]:
+    scored = []
+    with atomic_directory(context.directory / name) as scratch:
+        results = _results(context, inference_dir, name, scratch)
+        for metric in metrics:
+            where = f"{metric.where}.inputs"
+            utt_ids, columns = read_columns(results, metric.inputs, where)
+            scored.append((metric, score(metric, utt_ids, columns, scratch / metric.name)))
+        inference = context.configs.get("inference")
+        contract = read_contract(inference["contract"], "contract") if inference else None
+        write_examples(results, [metric.name for metric in metrics], contract, context.log)
+    return scored
+
+
+def _results(context: StageContext, inference_dir: Path, name: str, scratch: Path) -> TestResults:
+    inference = context.configs.get("inference")
+    block = inference["dataset"] if inference else {}
+    entries = {entry.name: entry for entry in read_entries(block, "test")}
+    config = context.configs["metrics"]
+    where = f"{config.where}.dataset_artifacts"
+    return TestResults(
+        name=name,
+        directory=inference_dir / name,
+        scratch=scratch,
+        entry=entries.get(name),
+        dataset=block,
+        place=Place(context.recipe_dir, context.data_dir),
+        formats=read_formats(config["dataset_artifacts"], None, where),
+    )
+
+
+def _report(
+    context: StageContext,
+    summary: dict[str, Any],
+    metrics: list[Metric],
+    scores: dict[str, dict[str, dict[str, float]]],
+) -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "recipe": context.recipe,
+        "exp_tag": context.exp_tag,
+        "checkpoint": summary["checkpoint"],
+        "metrics": scores,
+        "about": {
+            metric.name: {
+                "target": metric.target,
+                "inputs": dict(metric.inputs),
+                "unit": metric.unit,
+                "headline": next(iter(next(iter(scores[metric.name].values())))),
+            }
+            for metric in metrics
+        },
+    }
