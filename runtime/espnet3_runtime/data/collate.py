@@ -58,7 +58,7 @@ class CommonCollateFn:
         for utt_id, tensor in zip(utt_ids, tensors, strict=True):
             if tensor.shape[1:] != first.shape[1:] or tensor.dim() != first.dim():
                 raise UserError(
-                    f"field {field!r} has shape {tuple(first.shape)} in {utt_ids[0]} and "
+                    f'field "{field}" has shape {tuple(first.shape)} in {utt_ids[0]} and '
                     f"{tuple(tensor.shape)} in {utt_id}; only the first axis may differ"
                 )
         if first.dim() == 0:
@@ -87,7 +87,7 @@ def _tensor(field: str, value: Any) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(value)).reshape(np.shape(value))
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"field {field!r} is {type(value).__name__}, which cannot be part of a batch; "
+            f'field "{field}" is {type(value).__name__}, which cannot be part of a batch; '
             "a sample holds arrays, numbers and strings"
         ) from error
 
@@ -103,7 +103,7 @@ def _pad(tensors: list[torch.Tensor], lengths: list[int], value: float) -> torch
 def _check_equal(field: str, lengths: list[int]) -> None:
     if len(set(lengths)) > 1:
         raise UserError(
-            f"field {field!r} is declared not_sequence, and its length varies: {lengths}"
+            f'field "{field}" is declared not_sequence, and its length varies: {lengths}'
         )
 
 

@@ -64,7 +64,8 @@ class EpochBatches:
             rng = np.random.default_rng([self.clock.seed, self.clock.epoch])
             if plan.by_item:
                 plan = plan.shuffled(rng)
-            indices = rng.permutation(indices)
+            else:
+                indices = rng.permutation(indices)
         return plan, np.resize(indices, self._length * self.world)[self.rank :: self.world]
 
 

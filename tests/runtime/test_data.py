@@ -1,0 +1,225 @@
+"""Dataset references, splits, collation and the preparation of corpora."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from espnet3_runtime.data.collate import CommonCollateFn
+from espnet3_runtime.data.reference import Entry, Place, load_module, make_dataset, read_entries
+from espnet3_runtime.data.split import load_split
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.stages.create_dataset import create_dataset
+from training_kit import DATASET, recipe_in, stage_context
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    with recipe_in(tmp_path / "recipes" / "tiny" / "asr") as directory:
+        yield directory
+
+
+def place(recipe):
+    return Place(recipe, recipe / "data")
+
+
+def entry(**changes):
+    return read_entries({"train": [changes]}, "train")[0]
+
+
+def test_null_is_the_dataset_of_the_recipe_and_gets_the_directories_it_asks_for(recipe):
+    dataset = make_dataset(entry(data_src_args={"size": 5}), place(recipe))
+    assert len(dataset) == 5
+    assert dataset.data_dir == recipe / "data"
+    assert dataset.recipe_dir == recipe
+
+
+def test_a_dotted_module(recipe):
+    (recipe / "sets.py").write_text(DATASET)
+    assert len(make_dataset(entry(data_src="sets"), place(recipe))) == 24
+
+
+def test_a_tag_is_the_recipe_beside_it_with_its_own_data(recipe):
+    other = recipe.parent.parent / "other-corpus" / "asr" / "dataset"
+    other.mkdir(parents=True)
+    (other / "builder.py").write_text(DATASET)
+    (other / "__init__.py").write_text(
+        "from .builder import Dataset, DatasetBuilder\nORIGIN = 'other'\n"
+    )
+    chosen = entry(data_src="other-corpus/asr")
+    module, home = load_module(chosen, place(recipe))
+    assert module.ORIGIN == "other"
+    assert home.data_dir == other.parent / "data"
+    assert make_dataset(chosen, place(recipe)).recipe_dir == other.parent
+    own, _ = load_module(entry(), place(recipe))
+    assert own is not module
+    assert not hasattr(own, "ORIGIN")
+
+
+@pytest.mark.parametrize("missing", ["", "builder"])
+def test_a_tag_whose_package_imports_absolutely_is_explained(recipe, missing):
+    other = recipe.parent.parent / "other" / "asr" / "dataset"
+    other.mkdir(parents=True)
+    (recipe / "dataset" / "extra.py").write_text(DATASET)
+    name = missing or "extra"  # builder does not exist here; extra does, and would be the wrong one
+    (other / "__init__.py").write_text(f"from dataset.{name} import Dataset, DatasetBuilder\n")
+    with pytest.raises(UserError, match="relative imports"):
+        load_module(entry(data_src="other/asr"), place(recipe))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data_src": "nowhere.at.all"}, 'no module "nowhere.at.all"'),
+        ({"data_src": "no/recipe"}, "the recipe no/recipe has no"),
+        ({"data_src": "src.model"}, 'exports no "Dataset"'),
+        ({"data_src_args": {"splt": "train"}}, "unexpected keyword argument 'splt'"),
+    ],
+)
+def test_wrong_references_say_where_and_what(recipe, changes, message):
+    with pytest.raises(UserError, match=message) as error:
+        make_dataset(entry(**changes), place(recipe))
+    assert error.value.where.startswith("dataset.train[0]")
+
+
+def test_missing_data_points_to_create_dataset(recipe):
+    code = "class Dataset:\n    def __init__(self): open('none.tsv')\n"
+    (recipe / "sets.py").write_text(code)
+    with pytest.raises(UserError) as error:
+        make_dataset(entry(data_src="sets"), place(recipe))
+    assert "create_dataset" in error.value.hint
+    assert "none.tsv" in str(error.value)
+
+
+def test_several_entries_stand_behind_one_index(recipe):
+    transform = {"_target_": "src.features.shout", "_partial_": True}
+    dataset = {
+        "train": [
+            {"data_src_args": {"size": 3}},
+            {"data_src_args": {"size": 2, "split": "more"}, "transform": transform},
+        ]
+    }
+    split = load_split(dataset, "train", place(recipe))
+    assert len(split) == 5
+    assert [split[i][0] for i in range(5)] == ["train0", "train1", "train2", "more0", "more1"]
+    assert split[3][1]["text"] == "ZERO ONE"
+    assert split.raw(3)[1]["text"] == "zero one"
+    with pytest.raises(IndexError):
+        split[5]
+    assert pickle.loads(pickle.dumps(split.locate(4))) == (1, 1)
+
+
+def test_preprocessors_by_split_and_with_the_train_flag(recipe):
+    by_split = {"train": {"_target_": "src.features.Drop", "keys": ["label"]}}
+    dataset = {"train": [{}], "valid": [{}], "preprocessor": by_split}
+    assert "label" not in load_split(dataset, "train", place(recipe))[0][1]
+    assert "label" in load_split(dataset, "valid", place(recipe))[0][1]
+    dataset["preprocessor"] = {"_target_": "src.features.Noise"}
+    quiet = load_split(dataset, "valid", place(recipe))
+    assert np.array_equal(quiet[0][1]["speech"], quiet.raw(0)[1]["speech"])
+    noisy = load_split(dataset, "train", place(recipe))
+    assert not np.array_equal(noisy[0][1]["speech"], noisy.raw(0)[1]["speech"])
+
+
+def test_a_preprocessor_that_returns_nothing_is_named(recipe):
+    (recipe / "src" / "bad.py").write_text("class Bad:\n    def __call__(self, sample): pass\n")
+    dataset = {"train": [{}], "preprocessor": {"_target_": "src.bad.Bad"}}
+    with pytest.raises(UserError, match="the preprocessor gave NoneType"):
+        load_split(dataset, "train", place(recipe))[0]
+
+
+def test_entries_with_equal_samples_have_equal_keys():
+    base = Entry("a", None, {"split": "x"}, None, None, {})
+    assert base.key == Entry("b", None, {"split": "x"}, None, "test", {"n": 1}).key
+    assert base.key != Entry("a", None, {"split": "y"}, None, None, {}).key
+
+
+def test_collate_pads_and_measures():
+    items = [
+        ("a", {"speech": np.ones((2, 3), np.float32), "text": np.array([4, 5]), "n": 1, "s": "x"}),
+        ("b", {"speech": np.ones((1, 3), np.float32), "text": np.array([6]), "n": 2, "s": "y"}),
+    ]
+    utt_ids, batch = CommonCollateFn()(items)
+    assert utt_ids == ["a", "b"]
+    assert list(batch) == ["speech", "speech_lengths", "text", "text_lengths", "n"]
+    assert batch["speech"].shape == (2, 2, 3)
+    assert batch["speech"][1, 1].tolist() == [0.0, 0.0, 0.0]
+    assert batch["text"].tolist() == [[4, 5], [6, -1]]
+    assert batch["speech_lengths"].tolist() == [2, 1]
+    assert batch["n"].tolist() == [1, 2]
+    assert batch["text_lengths"].dtype == torch.int64
+
+
+def test_collate_stacks_what_is_no_sequence():
+    items = [("a", {"x": torch.zeros(4)}), ("b", {"x": torch.ones(4)})]
+    assert CommonCollateFn(not_sequence=["x"])(items)[1].keys() == {"x"}
+    items[1][1]["x"] = torch.ones(3)
+    with pytest.raises(UserError, match="not_sequence"):
+        CommonCollateFn(not_sequence=["x"])(items)
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ({"y": np.zeros(3)}, "b lacks x and has y, unlike a"),
+        ({"x": np.zeros((3, 2))}, "only the first axis may differ"),
+        ({"x": {"no": "array"}}, 'field "x" is dict'),
+    ],
+)
+def test_collate_refuses_samples_that_do_not_fit(second, message):
+    with pytest.raises(UserError, match=message):
+        CommonCollateFn()([("a", {"x": np.zeros(3)}), ("b", second)])
+
+
+def test_create_dataset_runs_each_distinct_builder_once(recipe):
+    training = {
+        "create_dataset": {"size": 7},
+        "dataset": {
+            "train": [{"data_src_args": {"split": "a"}}, {"data_src_args": {"split": "b"}}],
+            "valid": [{"builder_args": {"name": "extra", "size": 9}}],
+        },
+    }
+    inference = {"dataset": {"test": [{"name": "t", "builder_args": {"name": "only_test"}}]}}
+    context = stage_context(recipe, "create_dataset", training, configs={"inference": inference})
+    outputs = create_dataset(context)
+    summary = json.loads(outputs["summary"].read_text())
+    assert [row["done"] for row in summary["builders"]] == [["prepare_source", "build"]] * 3
+    assert (recipe / "data" / "corpus.built").stat().st_size == 7
+    assert (recipe / "data" / "extra.built").stat().st_size == 9
+    assert (recipe / "data" / "only_test.built").exists()
+    assert summary["data"]["files"] == 6
+    again = json.loads(create_dataset(context)["summary"].read_text())
+    assert [row["done"] for row in again["builders"]] == [[], [], []]
+    assert again["data"] == summary["data"]
+
+
+def test_create_dataset_goes_on_where_it_failed(recipe):
+    training = {"create_dataset": {"fail": True}, "dataset": {"train": [{}]}}
+    with pytest.raises(OSError, match="disk full"):
+        create_dataset(stage_context(recipe, "create_dataset", training))
+    training["create_dataset"] = {}
+    outputs = create_dataset(stage_context(recipe, "create_dataset", training))
+    row = json.loads(outputs["summary"].read_text())["builders"][0]
+    assert row["done"] == ["build"]
+
+
+def test_create_dataset_checks_that_the_work_was_done(recipe):
+    (recipe / "sets.py").write_text(
+        "class Dataset: pass\n"
+        "class DatasetBuilder:\n"
+        "    def is_source_prepared(self): return True\n"
+        "    def prepare_source(self): pass\n"
+        "    def is_built(self): return False\n"
+        "    def build(self): pass\n"
+    )
+    training = {"dataset": {"train": [{"data_src": "sets"}]}}
+    with pytest.raises(UserError, match='is_built" is still false'):
+        create_dataset(stage_context(recipe, "create_dataset", training))
+
+
+def test_a_dataset_without_builder_needs_no_preparation(recipe):
+    (recipe / "sets.py").write_text("class Dataset: pass\n")
+    training = {"dataset": {"train": [{"data_src": "sets"}]}}
+    outputs = create_dataset(stage_context(recipe, "create_dataset", training))
+    assert json.loads(outputs["summary"].read_text())["builders"][0]["builder"] is None

@@ -1,0 +1,190 @@
+"""A tiny recipe that can be trained, and contexts of the stages that prepare and train it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import espnet3_schemas
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.stage import StageContext
+from inference_kit import make_context, with_defaults
+
+DATASET = '''
+"""Sequences that say their class: frames of noise around the class number."""
+import numpy as np
+
+WORDS = ("zero", "one", "two", "three")
+
+
+class Dataset:
+    def __init__(self, split="train", size=24, offset=0, data_dir=None, recipe_dir=None):
+        self.size, self.seed = size, len(split) + offset
+        self.data_dir, self.recipe_dir, self.split = data_dir, recipe_dir, split
+
+    def __len__(self):
+        return self.size
+
+    def frames(self, index):
+        return 3 + (index * 7 + self.seed) % 11
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng([self.seed, index])
+        label = index % 4
+        noise = rng.normal(scale=0.5, size=(self.frames(index), 2))
+        return {
+            "utt_id": f"{self.split}{index}",
+            "speech": (label + noise).astype(np.float32),
+            "label": np.int64(label),
+            "text": f"{WORDS[label]} {WORDS[(label + 1) % 4]}",
+        }
+
+
+class Measured(Dataset):
+    def lengths(self):
+        return np.array([self.frames(i) for i in range(self.size)])
+
+    def texts(self):
+        return ["from texts"] * self.size
+
+
+class DatasetBuilder:
+    def __init__(self, data_dir):
+        self.data_dir = data_dir
+
+    def source(self, name="corpus", **_):
+        return self.data_dir / f"{name}.source"
+
+    def built(self, name="corpus", **_):
+        return self.data_dir / f"{name}.built"
+
+    def is_source_prepared(self, **kwargs):
+        return self.source(**kwargs).exists()
+
+    def prepare_source(self, **kwargs):
+        self.source(**kwargs).write_text("source")
+
+    def is_built(self, **kwargs):
+        return self.built(**kwargs).exists()
+
+    def build(self, size=1, fail=False, **kwargs):
+        if fail:
+            raise OSError("disk full")
+        self.built(**kwargs).write_text("b" * size)
+'''
+
+MODEL = '''
+"""Mean over time, two layers, cross entropy; dropout makes it random."""
+import torch
+from torch import nn
+
+
+class Classifier(nn.Module):
+    def __init__(self, hidden=8, classes=4, dropout=0.1, feats_stats=None):
+        super().__init__()
+        self.encoder = nn.Linear(2, hidden)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden, classes)
+
+    def forward(self, speech, speech_lengths, label):
+        inside = torch.arange(speech.shape[1], device=speech.device) < speech_lengths[:, None]
+        mean = (speech * inside[:, :, None]).sum(1) / speech_lengths[:, None]
+        logits = self.head(self.dropout(torch.relu(self.norm(self.encoder(mean)))))
+        loss = nn.functional.cross_entropy(logits, label)
+        accuracy = (logits.argmax(-1) == label).float().mean()
+        return loss, {"loss": loss.detach(), "accuracy": accuracy}, torch.tensor(len(label))
+
+
+class Statistical(Classifier):
+    def collect_feats(self, speech, speech_lengths, label):
+        return {"feats": speech, "feats_lengths": speech_lengths}
+'''
+
+FEATURES = '''
+"""Features, transforms and preprocessors."""
+import numpy as np
+import torch
+
+
+class Doubled(torch.nn.Module):
+    """Two frames for one; what follows the end is not zero on purpose."""
+    def forward(self, speech, speech_lengths):
+        return (speech + 100.0 * (speech == 0)).repeat_interleave(2, 1), speech_lengths * 2
+
+
+def shout(sample):
+    return {**sample, "text": sample["text"].upper()}
+
+
+class Drop:
+    """Keep only what the model reads."""
+    def __init__(self, keys=("text",)):
+        self.keys = keys
+
+    def __call__(self, sample):
+        return {key: value for key, value in sample.items() if key not in self.keys}
+
+
+class Noise:
+    """Augmentation: random in training."""
+    def __init__(self, train):
+        self.train = train
+
+    def __call__(self, utt_id, sample):
+        import random
+        value = sample["speech"]
+        if self.train:
+            value = value + np.random.normal(size=value.shape).astype(np.float32)
+            value = value + random.random() + torch.rand(1).item()
+        return {**sample, "speech": value}
+'''
+
+
+@contextmanager
+def recipe_in(directory: Path, **files: str) -> Iterator[Path]:
+    """Write the recipe and run in it, as ``launch`` does; forget its modules afterwards."""
+    texts = {"dataset/__init__.py": DATASET, "src/__init__.py": "", "src/model.py": MODEL}
+    for name, text in {**texts, "src/features.py": FEATURES, **files}.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (directory / "data").mkdir(exist_ok=True)
+    before, path, cwd = set(sys.modules), list(sys.path), Path.cwd()
+    sys.path.insert(0, str(directory))
+    os.chdir(directory)
+    try:
+        yield directory
+    finally:
+        os.chdir(cwd)
+        sys.path[:] = path
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0].partition("_of_")[0] in ("src", "dataset", "sets"):
+                del sys.modules[name]
+
+
+def stage_context(
+    recipe: Path, kind: str, training: dict[str, Any] | None = None, **changes: Any
+) -> StageContext:
+    """Return the context of a stage whose config holds only what its kind may read."""
+    table = espnet3_schemas.systems()["kinds"][kind]
+    configs = {"training": training or {}, **changes.pop("configs", {})}
+    views = {
+        role: ConfigView(with_defaults(role, values), role).only(table["roles"][role]["reads"])
+        for role, values in configs.items()
+    }
+    directory = recipe / "exp" / "tiny" / kind
+    outputs = {
+        name: recipe / "data" if output["path"] == "${data_dir}" else directory / output["path"]
+        for name, output in table["outputs"].items()
+    }
+    context = make_context(recipe, kind, outputs=outputs, **changes)
+    return _replace(context, configs=views)
+
+
+def _replace(context: StageContext, **changes: Any) -> StageContext:
+    from dataclasses import replace
+
+    return replace(context, **changes)
