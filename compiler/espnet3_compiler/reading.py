@@ -47,8 +47,8 @@ def leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Lea
         yield from walk(node)
     if node := resolved.calls.get(str(stage.name.value)):
         yield from walk(node)
-    if stage.init_from:
-        yield Leaf(("init_from",), stage.init_from)
+    if start := resolved.init_from.get(str(stage.name.value), stage.init_from):
+        yield Leaf(("init_from",), start)
 
 
 def _keys(stage: StageDecl, binding: RoleBinding, recipe: Recipe) -> tuple[str, ...]:
@@ -109,7 +109,8 @@ def all_uses(recipe: Recipe, resolved: Resolved) -> Iterator[OutputUse]:
         *resolved.models.values(),
         *resolved.calls.values(),
     ]
-    roots += [stage.init_from for stage in recipe.stages if stage.init_from]
+    starts = {str(stage.name.value): stage.init_from for stage in recipe.stages if stage.init_from}
+    roots += [resolved.init_from.get(name, start) for name, start in starts.items()]
     for node in roots:
         for use in (use for leaf in walk(node) for use in uses(leaf.node)):
             key = (use.place.source, use.place.start, use.place.end)

@@ -1,5 +1,7 @@
 """Files that configs name, and paths that must stay inside the recipe.
 
+Config files themselves are looked for where they are read, in ``compose``.
+
 Passes: ``pack_model: {readme: conf/card.md}`` where that file exists; paths below ``exp_dir`` and
 ``data_dir``, which stages make; absolute paths and those that leave the recipe directory (``..``),
 about which nothing is known here.
@@ -11,8 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from espnet3_schemas import load
-
 from espnet3_compiler.chain import related_labels, use_place
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.expression import is_open
@@ -21,6 +21,7 @@ from espnet3_compiler.lower import roles_of
 from espnet3_compiler.places import Place, place
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
+from espnet3_schemas import load
 
 INSIDE = {
     "publication": (("pack_model", "include"),),
@@ -45,8 +46,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
                 told.add(place(node.span))
                 yield from _missing(node, recipe.directory, made)
         yield from _leaving(config, role)
-    yield from _starts(recipe, made)
-    yield from _config_files(recipe)
+    yield from _starts(recipe, resolved, made)
     yield from _outputs(recipe, resolved)
 
 
@@ -150,27 +150,12 @@ def _outside(node: Scalar, where: str) -> Diagnostic:
     )
 
 
-def _starts(recipe: Recipe, made: list[PurePosixPath]) -> Iterator[Diagnostic]:
+def _starts(recipe: Recipe, resolved: Resolved, made: list[PurePosixPath]) -> Iterator[Diagnostic]:
     names = {stage.name.value for stage in recipe.stages}
     for stage in recipe.stages:
-        start = stage.init_from
+        start = resolved.init_from.get(str(stage.name.value), stage.init_from)
         if start and start.value not in names and not is_open(start):
             yield from _missing(start, recipe.directory, made)
-
-
-def _config_files(recipe: Recipe) -> Iterator[Diagnostic]:
-    """Report absolute paths of config files: the lock file would hold them.
-
-    A relative path may leave the recipe (``../common/training.yaml``): recipes share configs.
-    """
-    for config in recipe.configs:
-        if config.file and PurePosixPath(str(config.file.value)).is_absolute():
-            yield Diagnostic(
-                code="R702",
-                message=f'config "{config.name.value}" has an absolute path',
-                primary=Label(config.file.span, "holds on this machine only"),
-                help=("write it relative to the recipe directory",),
-            )
 
 
 def _outputs(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:

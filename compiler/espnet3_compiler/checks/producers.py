@@ -7,8 +7,6 @@ Fails: ``infer`` without ``checkpoint`` and ``model``; ``measure`` in a recipe w
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from espnet3_schemas import load
-
 from espnet3_compiler.chain import related_labels
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
@@ -18,6 +16,7 @@ from espnet3_compiler.source import Span
 from espnet3_compiler.stage_graph import needs_kind
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Scalar, descend
+from espnet3_schemas import load
 
 _CHECKPOINT = "best_checkpoint"
 

@@ -6,8 +6,6 @@ Fails: ``- {name: infer, config: training}`` where ``train`` reads ``training`` 
 
 from collections.abc import Iterator
 
-from espnet3_schemas import ROLES
-
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved, RoleBinding, StageDecl
 from espnet3_compiler.kinds import facts, is_known, kind_of
@@ -16,6 +14,7 @@ from espnet3_compiler.lower_report import listed, unknown
 from espnet3_compiler.lower_values import entries
 from espnet3_compiler.reading import own_model
 from espnet3_compiler.tree import Mapping
+from espnet3_schemas import ROLES
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:

@@ -8,8 +8,6 @@ config that only ``train`` reads.
 
 from collections.abc import Iterator
 
-from espnet3_schemas import systems
-
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import OPEN, reads
@@ -19,6 +17,7 @@ from espnet3_compiler.places import Place, inherited, is_written, place
 from espnet3_compiler.reading import builds_model, walk
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Entry, Mapping
+from espnet3_schemas import systems
 
 ROLE = "training"
 

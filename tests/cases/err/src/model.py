@@ -1,0 +1,23 @@
+"""A model and what goes with it."""
+
+import torch
+
+
+class Net(torch.nn.Module):
+    """A linear layer between two sizes."""
+
+    def __init__(self, size: int, depth: int = 1, feats_stats: str | None = None) -> None:
+        super().__init__()
+        self.layers = [torch.nn.Linear(size, size) for _ in range(depth)]
+        self.feats_stats = feats_stats
+
+
+class Features(torch.nn.Module):
+    """Numbers of a signal."""
+
+    def __init__(self, bins: int = 80) -> None:
+        super().__init__()
+        self.bins = bins
+
+
+LIMIT = 8

@@ -1,0 +1,16 @@
+"""A System of the recipe's own."""
+
+from espnet3_runtime.stage import Outputs, StageContext
+from espnet3_runtime.systems.asr import ASRSystem
+
+
+class MiniSystem(ASRSystem):
+    """Recognition and a stage of its own."""
+
+    def polish(self, context: StageContext) -> Outputs:
+        """Make it shine."""
+        return {"shine": context.directory}
+
+
+class Helper:
+    """No System at all."""
