@@ -128,6 +128,9 @@ class Composed:
         node: The merged mapping; every leaf keeps its own place.
         history: For a path, the nodes it had before, the latest last.
         sources: The files that were read, in order.
+        bases: The configs that it extends, the farthest first.
+        whole: False where a file or base of it could not be read: what seems missing then may be
+            a consequence.
     """
 
     name: str
@@ -135,6 +138,8 @@ class Composed:
     node: Mapping
     history: MappingABC[Path, tuple[Node, ...]]
     sources: tuple[Source, ...]
+    bases: tuple[str, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,8 @@ class Resolved:
         models: Model nodes by name.
         calls: For each ``call`` stage a mapping of ``with`` and ``outputs``.
         references: Every reference met, in order of place.
+        init_from: The resolved ``init_from`` of the stages that have one.
+        sources: Files that resolvers read, in order.
     """
 
     globals: MappingABC[str, str]
@@ -175,3 +182,5 @@ class Resolved:
     models: MappingABC[str, Mapping]
     calls: MappingABC[str, Mapping]
     references: tuple[Reference, ...]
+    init_from: MappingABC[str, Scalar] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()

@@ -1,0 +1,206 @@
+"""``--set name.key=value``: parsing, and laying the value over what it names."""
+
+import re
+from dataclasses import dataclass
+
+from espnet3_compiler.compose_defaults import Slot
+from espnet3_compiler.compose_overlay import Record, overlay
+from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.read import read_text
+from espnet3_compiler.read_scalars import kind_of
+from espnet3_compiler.source import Source, Span
+from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+
+MAX_KEYS = 32
+
+_KEY = re.compile(r"[^.\[\]=\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A parsed ``--set``: which config, model or ``recipe``, which key in it, and the value."""
+
+    name: Scalar
+    keys: tuple[Scalar, ...]
+    value: Node
+
+    @property
+    def span(self) -> Span:
+        """The whole argument."""
+        source = self.name.span.source
+        return Span(source, 0, len(source.text))
+
+
+def parse_setting(source: Source) -> tuple[Setting | None, tuple[Diagnostic, ...]]:
+    """Parse ``name.key=value``; the value is YAML.  ``~name.key`` deletes the key.
+
+    Returns:
+        The setting, or None with what is wrong with it.
+    """
+    left, equals, _ = source.text.partition("=")
+    deletes = left.startswith("~")
+    if not equals and not deletes:
+        return None, (_bad(source, 'a "=" is missing'),)
+    keys = _keys(source, deletes, len(left))
+    if keys is None or not keys:
+        return None, (_bad(source, "this is no dotted path"),)
+    if len(keys) == 1:
+        return None, (_bad(source, f'which key of "{keys[0].value}"?'),)
+    end = Span(source, len(source.text), len(source.text))
+    if deletes:
+        last = keys[-1]
+        keys[-1] = Scalar(f"~{last.value}", last.span)
+        return Setting(keys[0], tuple(keys[1:]), Scalar(None, end)), ()
+    value, found = read_text(source, len(left) + 1)
+    if found:
+        return None, found
+    return Setting(keys[0], tuple(keys[1:]), value or Scalar(None, end)), ()
+
+
+def _keys(source: Source, deletes: bool, end: int) -> list[Scalar] | None:
+    """Split ``a.b[0].c``; None if it is not of this form."""
+    at = int(deletes)
+    keys: list[Scalar] = []
+    while at < end:
+        match = _KEY.match(source.text, at, end)
+        if match is None or len(keys) > MAX_KEYS:
+            return None
+        keys.append(Scalar(match.group(), Span(source, match.start(), match.end())))
+        at = match.end()
+        while at < end and source.text[at] == "[":
+            index = re.compile(r"\[(\d+)\]").match(source.text, at, end)
+            if index is None:
+                return None
+            keys.append(Scalar(index[1], Span(source, at + 1, index.end() - 1)))
+            at = index.end()
+        if at < end:
+            if source.text[at] != "." or at + 1 == end:
+                return None
+            at += 1
+    return keys
+
+
+def apply_setting(root: Mapping, setting: Setting, slot: Slot, record: Record) -> Mapping:
+    """Return a config or model with one setting laid over it."""
+    result = _apply(root, setting.keys, setting.value, slot, (), record)
+    assert isinstance(result, Mapping)
+    return result
+
+
+def _apply(
+    node: Node | None, keys: tuple[Scalar, ...], value: Node, slot: Slot, path: Path, record: Record
+) -> Node:
+    if not keys:
+        return overlay(node, value, slot, path, record)
+    if isinstance(node, Sequence):
+        return _apply_in_list(node, keys, value, slot, path, record)
+    if isinstance(node, Scalar) and node.value is not None:
+        record.found.append(_into_scalar(keys[0], node))
+        return node
+    name = str(keys[0].value)
+    child = node.get(name) if isinstance(node, Mapping) else None
+    if len(keys) > 1 and child is not None:
+        assert isinstance(node, Mapping)
+        below = (*path, name)
+        inner = _apply(child, keys[1:], value, slot.child(name, node), below, record)
+        entries = [Entry(e.key, inner) if e.name == name else e for e in node]
+        return Mapping(tuple(entries), node.span, node.via)
+    return overlay(node, _nested(keys, value), slot, path, record)
+
+
+def _nested(keys: tuple[Scalar, ...], value: Node) -> Node:
+    for key in reversed(keys):
+        place = Span(key.span.source, key.span.start, len(key.span.source.text))
+        value = Mapping((Entry(key, value),), place)
+    return value
+
+
+def _apply_in_list(
+    node: Sequence,
+    keys: tuple[Scalar, ...],
+    value: Node,
+    slot: Slot,
+    path: Path,
+    record: Record,
+) -> Node:
+    text, count = str(keys[0].value), len(node.items)
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(count)) + 1:
+        record.found.append(_not_an_index(keys[0], count))
+        return node
+    index = int(text)
+    if index >= count:
+        record.found.append(_not_an_index(keys[0], count))
+        return node
+    below = (*path, index)
+    item = _apply(node.items[index], keys[1:], value, slot.item(index), below, record)
+    items = (*node.items[:index], item, *node.items[index + 1 :])
+    return Sequence(items, node.span, node.via)
+
+
+def unknown_name(name: Scalar, known: list[str]) -> Diagnostic:
+    """R309: neither a config nor a model nor ``recipe``."""
+    near = nearest(str(name.value), known)
+    fix = None
+    if near:
+        fix = Fix(
+            f'write "{near}"',
+            (Edit(name.span, near),),
+            certain=is_sure(str(name.value), known),
+        )
+    return Diagnostic(
+        "R309",
+        f'"{name.value}" is neither a config nor a model',
+        Label(name.span, f"known are {', '.join(known[:8])}"),
+        help=(f'did you mean "{near}"?',) if near else (),
+        fix=fix,
+    )
+
+
+def unknown_global(key: Scalar, known: list[str]) -> Diagnostic:
+    """R309: a key of the manifest that cannot be set."""
+    near = nearest(str(key.value), known)
+    return Diagnostic(
+        "R309",
+        f'"{key.value}" of the recipe cannot be set',
+        Label(key.span, f"not one of {', '.join(known)}"),
+        help=(f'did you mean "{near}"?',) if near else (),
+    )
+
+
+def not_text(setting: Setting) -> Diagnostic:
+    """R309: a mapping, list or nothing for a key of the manifest that is a text."""
+    value = setting.value
+    shown = kind_of(value.value) if isinstance(value, Scalar) else kind_of(value)
+    return Diagnostic(
+        "R309",
+        f'"{setting.keys[0].value}" must be text, not {shown}',
+        Label(setting.span, "not text"),
+    )
+
+
+def _bad(source: Source, label: str) -> Diagnostic:
+    return Diagnostic(
+        "R309",
+        f'"--set {source.text}" cannot be understood',
+        Label(Span(source, 0, len(source.text)), label),
+        help=('write "--set NAME.key=value", for example "--set training.seed=3"',),
+    )
+
+
+def _into_scalar(key: Scalar, node: Scalar) -> Diagnostic:
+    return Diagnostic(
+        "R309",
+        f'"{key.value}" cannot be set: what it belongs to is {kind_of(node.value)}, not a mapping',
+        Label(key.span, "no mapping"),
+        related=(Label(node.span, "the value so far"),),
+    )
+
+
+def _not_an_index(key: Scalar, count: int) -> Diagnostic:
+    last = f"a number from 0 to {count - 1}" if count else "nothing, for the list is empty"
+    return Diagnostic(
+        "R309",
+        f'"{key.value}" is no index of a list of {count} items',
+        Label(key.span, f"expected {last}"),
+    )
