@@ -1,12 +1,13 @@
 """What a compile found and made, and the order in which findings are told."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from espnet3_compiler.codes import BY_NUMBER
+from espnet3_compiler.compose import Composition
 from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.ir import Composed, Recipe, Resolved
+from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.plan import Plan
 
 
@@ -25,7 +26,7 @@ class Outcome:
     Attributes:
         path: The manifest, absolute.
         recipe: The manifest as typed values.
-        composed: Its configs before resolution, by name.
+        composition: Its configs and models before resolution.
         resolved: Everything after resolution.
         plan: What to build; None as soon as one error was found.
         diagnostics: Every finding once, in the order of place.
@@ -34,7 +35,7 @@ class Outcome:
 
     path: Path
     recipe: Recipe | None = None
-    composed: Mapping[str, Composed] = field(default_factory=dict)
+    composition: Composition | None = None
     resolved: Resolved | None = None
     plan: Plan | None = None
     diagnostics: tuple[Diagnostic, ...] = ()

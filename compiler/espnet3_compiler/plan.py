@@ -95,7 +95,6 @@ class Plan:
         digest: SHA-256 of the manifest's value; comments and layout do not count.
         class_name: The name of the generated System class.
         system: The dotted class that it extends.
-        kinds: The stage kinds that it inherits.
         globals: exp_tag, exp_dir and data_dir.
         configs: In the order of the manifest.
         models: In the order of the manifest.
@@ -109,7 +108,6 @@ class Plan:
     digest: str
     class_name: str
     system: str
-    kinds: tuple[str, ...]
     globals: Mapping[str, str]
     configs: tuple[ConfigPlan, ...]
     models: tuple[ModelPlan, ...]

@@ -22,6 +22,7 @@ from espnet3_compiler.plan import Plan, StagePlan
 
 RECIPE_NAME = re.compile(r"[A-Za-z0-9_./-]+")
 FILE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+RECIPE_PACKAGES = ("src", "dataset")
 RESERVED = ("ConfigView", "Outputs", "StageContext", "StageSpec")
 
 
@@ -41,13 +42,6 @@ def system_text(plan: Plan) -> str:
         "methods": [_method(plan, stage) for stage in plan.stages if _needs_method(stage)],
     }
     return _render("system.py.j2", _common(plan) | values)
-
-
-def class_name(recipe: str) -> str:
-    """Return the name of the System class: ``digits/asr`` gives ``DigitsAsrSystem``."""
-    words = [word for word in re.split(r"[^A-Za-z0-9]+", recipe) if word]
-    name = "".join(word[0].upper() + word[1:] for word in words) + "System"
-    return name if name[0].isalpha() else f"Recipe{name}"
 
 
 @cache
@@ -85,19 +79,28 @@ def _base_name(plan: Plan) -> str:
 
 def _imports(plan: Plan, base: str) -> str:
     module, _, name = plan.system.rpartition(".")
-    names = {
-        "espnet3_runtime.config": ["ConfigView"] if plan.configs else [],
-        "espnet3_runtime.stage": ["StageSpec"],
-    }
+    parent = identifier(name) if base == name else f"{identifier(name)} as {base}"
+    stage = ["StageSpec"]
     if any(_needs_method(stage) for stage in plan.stages):
-        names["espnet3_runtime.stage"] = ["Outputs", "StageContext", "StageSpec"]
-    renamed = identifier(name) if base == name else f"{identifier(name)} as {base}"
-    names.setdefault(dotted(module), []).append(renamed)
-    return "\n".join(
-        _import(module, sorted(names[module]))
-        for module in sorted(names, key=lambda module: (module.lower(), module))
-        if names[module]
-    )
+        stage = ["Outputs", "StageContext", "StageSpec"]
+    names = {"espnet3_runtime.stage": stage}
+    if plan.configs:
+        names["espnet3_runtime.config"] = ["ConfigView"]
+    names.setdefault(dotted(module), []).append(parent)
+    groups = ([m for m in names if not _is_own(m)], [m for m in names if _is_own(m)])
+    blocks = [
+        "\n".join(_import(each, sorted(names[each])) for each in sorted(group, key=_alphabet))
+        for group in groups
+    ]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _is_own(module: str) -> bool:
+    return module.partition(".")[0] in RECIPE_PACKAGES
+
+
+def _alphabet(module: str) -> tuple[str, str]:
+    return module.lower(), module
 
 
 def _import(module: str, names: list[str]) -> str:

@@ -5,6 +5,7 @@ that was checked.  Widths are counted in terminal columns, as ruff does.
 """
 
 import keyword
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,13 @@ def dotted(path: str) -> str:
         ValueError: A part of it is no identifier.
     """
     return ".".join(identifier(part) for part in path.split("."))
+
+
+def class_name(recipe: str) -> str:
+    """Return the name of the System class: ``digits/asr`` gives ``DigitsAsrSystem``."""
+    words = [word for word in re.split(r"[^A-Za-z0-9]+", recipe) if word]
+    name = "".join(word[0].upper() + word[1:] for word in words) + "System"
+    return name if name[0].isalpha() else f"Recipe{name}"
 
 
 def string(value: str) -> str:

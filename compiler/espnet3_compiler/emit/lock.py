@@ -13,6 +13,7 @@ from typing import Any
 from espnet3_compiler.plan import Plan, StagePlan
 
 SCHEMA_VERSION = 1
+LOCK = "recipe.lock.json"
 CODE = ("run.py", "system.py")
 
 
@@ -43,6 +44,15 @@ def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
         "stages": [_stage(stage) for stage in plan.stages],
     }
     return json.dumps(lock, indent=2, ensure_ascii=False) + "\n"
+
+
+def without_code(text: bytes) -> tuple[Any, Mapping[str, str]]:
+    """Return the value of a lock without its hashes of code, and those; None for no lock."""
+    try:
+        lock = json.loads(text)
+        return lock, lock.pop("code", {})
+    except (ValueError, AttributeError):
+        return None, {}
 
 
 def sha256(data: bytes) -> str:

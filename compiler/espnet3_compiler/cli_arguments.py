@@ -1,0 +1,127 @@
+"""The command line of ``espnet3-compile``."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+FORMATS = ("human", "json", "github", "sarif")
+GRAPHS = ("mermaid", "text")
+EPILOG = "exit codes: 0 clean or warnings only, 1 mistakes, 2 wrong usage, 3 a bug of ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What was asked for; see the help texts."""
+
+    paths: tuple[Path, ...]
+    output: Path | None
+    check: bool
+    fix: bool
+    strict: bool
+    sets: tuple[str, ...]
+    format: str
+    explain: str | None
+    graph: str | None
+    why: str | None
+
+    @property
+    def writes(self) -> bool:
+        """Whether a build is wanted."""
+        return not (self.check or self.graph or self.why)
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Return the parsed arguments.
+
+    Raises:
+        SystemExit: With 2 for wrong usage, with 0 after ``--help`` and ``--version``.
+    """
+    parser = _parser()
+    given = parser.parse_args(list(_with_graph_default(argv)))
+    if given.explain is None and not given.manifests:
+        parser.error("name a manifest or a directory to look for recipe.yaml in")
+    return Arguments(
+        paths=tuple(given.manifests),
+        output=given.output,
+        check=given.check,
+        fix=given.fix,
+        strict=given.strict,
+        sets=tuple(given.set),
+        format=given.format,
+        explain=given.explain,
+        graph=given.graph,
+        why=given.why,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="espnet3-compile",
+        description="Check a recipe manifest and compile it into a directory that runs.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "manifests",
+        metavar="MANIFEST",
+        nargs="*",
+        type=Path,
+        help="recipe.yaml, or a directory to search",
+    )
+    add(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=Path,
+        help="where the build goes (build/ beside the manifest)",
+    )
+    add("--check", action="store_true", help="report mistakes, write nothing")
+    add("--fix", action="store_true", help="apply the suggestions that are certain, then check")
+    add("--strict", action="store_true", help="treat warnings as mistakes")
+    add(
+        "--set",
+        metavar="NAME.KEY=VALUE",
+        action="append",
+        default=[],
+        help="set a value of a config or model",
+    )
+    add(
+        "--format",
+        choices=FORMATS,
+        default="human",
+        help="of the report; machine formats go to stdout",
+    )
+    add("--explain", metavar="CODE", help="explain a finding, for example R601 or unknown-key")
+    add("--graph", choices=GRAPHS, help="print the stage graph instead of building (default text)")
+    add("--why", metavar="NAME.KEY", help="print the places that set a value instead of building")
+    add("--version", action=_Version, nargs=0, help="print the version")
+    return parser
+
+
+def _with_graph_default(argv: Sequence[str]) -> Sequence[str]:
+    """Write ``--graph=text`` for a bare ``--graph``, so that it does not swallow a manifest."""
+    following = (*argv[1:], "")
+    return (
+        [
+            "--graph=text" if word == "--graph" and after not in GRAPHS else word
+            for word, after in zip(argv, following, strict=True)
+        ]
+        if argv
+        else argv
+    )
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: that takes longer than a check."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"{parser.prog} {version('espnet3-compile')}")
+        except PackageNotFoundError:
+            print(f"{parser.prog} (not installed)")
+        parser.exit()

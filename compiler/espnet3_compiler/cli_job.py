@@ -1,0 +1,111 @@
+"""Compile manifests for the command line: check, build, report."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from espnet3_compiler.cli_arguments import Arguments
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.outcome import Outcome
+from espnet3_compiler.output.summary import Summary
+from espnet3_compiler.pipeline import compile_manifest, display_name
+
+CLEAN, MISTAKES, USAGE = 0, 1, 2
+BUILD = "build"
+
+
+def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> int:
+    """Compile manifests one after the other, report once, and return the exit code."""
+    outcomes = [_compile(path, arguments) for path in manifests]
+    codes = [CLEAN if _is_clean(outcome, arguments) else MISTAKES for outcome in outcomes]
+    codes += [_deliver(outcome, arguments) for outcome in outcomes]
+    _report(outcomes, arguments, time.perf_counter() - start)
+    return max(codes)
+
+
+def _compile(manifest: Path, arguments: Arguments) -> Outcome:
+    outcome = compile_manifest(manifest, arguments.sets)
+    if arguments.fix:
+        from espnet3_compiler.cli_fix import apply_fixes
+
+        if apply_fixes(outcome):
+            return compile_manifest(manifest, arguments.sets)
+    return outcome
+
+
+def _is_clean(outcome: Outcome, arguments: Arguments) -> bool:
+    return outcome.ok and not (arguments.strict and outcome.diagnostics)
+
+
+def _deliver(outcome: Outcome, arguments: Arguments) -> int:
+    """Print or write what is wanted of a manifest, and return the exit code."""
+    if arguments.graph is not None:
+        return _print_graph(outcome, arguments.graph)
+    if arguments.why is not None:
+        return _print_why(outcome, arguments.why)
+    if outcome.plan is None:
+        return CLEAN
+    if arguments.check:
+        from espnet3_compiler.cli_write import compare
+
+        return compare(outcome, build_of(outcome.path, arguments.output), arguments.strict)
+    if not _is_clean(outcome, arguments):
+        return CLEAN
+    from espnet3_compiler.cli_write import write
+
+    return write(outcome, build_of(outcome.path, arguments.output))
+
+
+def build_of(manifest: Path, output: Path | None) -> Path:
+    """Return the absolute build directory of a manifest."""
+    return (output or manifest.parent / BUILD).resolve()
+
+
+def _print_graph(outcome: Outcome, form: str) -> int:
+    if outcome.recipe is None or outcome.resolved is None:
+        return CLEAN
+    from espnet3_compiler import graph
+
+    draw = {"mermaid": graph.mermaid, "text": graph.text}[form]
+    sys.stdout.write(draw(outcome.recipe, outcome.resolved))
+    return CLEAN
+
+
+def _print_why(outcome: Outcome, path: str) -> int:
+    if outcome.resolved is None:
+        return CLEAN
+    from espnet3_compiler.why import why
+
+    answer, known = why(outcome, path)
+    (sys.stdout if known else sys.stderr).write(answer)
+    return CLEAN if known else USAGE
+
+
+def _report(outcomes: Iterable[Outcome], arguments: Arguments, seconds: float) -> None:
+    outcomes = tuple(outcomes)
+    findings = [finding for outcome in outcomes for finding in outcome.diagnostics]
+    summary = Summary(
+        manifests=tuple(display_name(outcome.path) for outcome in outcomes),
+        targets=sum(outcome.counts.checked for outcome in outcomes),
+        unchecked=sum(outcome.counts.unchecked for outcome in outcomes),
+        seconds=round(seconds, 2),
+    )
+    if arguments.format == "human":
+        sys.stderr.write(_human(findings, summary))
+    else:
+        sys.stdout.write(_renderer(arguments.format)(findings, summary))
+
+
+def _human(findings: Sequence[Diagnostic], summary: Summary) -> str:
+    from espnet3_compiler.output import human
+
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    return human.render(findings, summary, colour=colour)
+
+
+def _renderer(form: str) -> Callable[[Sequence[Diagnostic], Summary], str]:
+    from espnet3_compiler.output import as_json, github, sarif
+
+    return {"json": as_json.render, "github": github.render, "sarif": sarif.render}[form]

@@ -1,0 +1,71 @@
+"""Write builds for the command line, or compare with them."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from espnet3_compiler.emit import CODE, LOCK, build_files, data_files
+from espnet3_compiler.emit.lock import sha256, without_code
+from espnet3_compiler.outcome import Outcome
+from espnet3_compiler.pipeline import display_name
+from espnet3_compiler.write import NotOurs, write_build
+
+CLEAN, MISTAKES, USAGE = 0, 1, 2
+
+
+def write(outcome: Outcome, build: Path) -> int:
+    """Write the build of a manifest without mistakes, say so, and return the exit code."""
+    assert outcome.plan is not None
+    shown = display_name(build)
+    try:
+        written = write_build(build, build_files(outcome.plan, build))
+    except NotOurs as error:
+        _say(f"error: {error}; move them away, or choose another directory with -o")
+        return USAGE
+    except OSError as error:
+        _say(f"error: cannot write {shown}: {error.strerror or error}")
+        return MISTAKES
+    if written.changed or written.removed:
+        _say(f"wrote {shown}; run it: python {shown}/run.py --stages all")
+    else:
+        _say(f"{shown} is up to date; run it: python {shown}/run.py --stages all")
+    return CLEAN
+
+
+def compare(outcome: Outcome, build: Path, strict: bool) -> int:
+    """Say whether an existing build is what the manifest compiles to.
+
+    The code is compared by the hashes in the lock, so that a check renders no templates.
+    """
+    assert outcome.plan is not None
+    if not (build / LOCK).is_file():
+        return CLEAN
+    stale = _stale(build, data_files(outcome.plan, build))
+    if not stale:
+        return CLEAN
+    _say(
+        f"{display_name(build)} is not what the manifest compiles to ({', '.join(stale)}); "
+        f"run: espnet3-compile {display_name(outcome.path)}"
+    )
+    return MISTAKES if strict else CLEAN
+
+
+def _stale(build: Path, files: Mapping[str, str]) -> list[str]:
+    found = {name: _read(build / name) for name in (*files, *CODE)}
+    lock, hashes = without_code(found[LOCK])
+    stale = [name for name in files if name != LOCK and found[name] != files[name].encode()]
+    if lock != without_code(files[LOCK].encode())[0]:
+        stale.append(LOCK)
+    stale += [name for name in CODE if sha256(found[name]) != hashes.get(name)]
+    return stale
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

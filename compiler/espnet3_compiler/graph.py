@@ -1,0 +1,59 @@
+"""The stage graph for people: which stage runs what, and what flows between them."""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.ir import Recipe, Resolved, StageDecl
+from espnet3_compiler.stage_graph import StageEdge, edges
+
+
+def text(recipe: Recipe, resolved: Resolved) -> str:
+    """Return the graph as plain text: the stages in order, below each what it reads."""
+    graph = edges(recipe, resolved)
+    lines = [f"{recipe.name.value} ({recipe.system.name.value})"]
+    width = max((len(_name(stage)) for stage in recipe.stages), default=0)
+    for number, stage in enumerate(recipe.stages, start=1):
+        lines.append(f"{number:>3}  {_name(stage):<{width}}  {_what(stage)}".rstrip())
+        lines += [f"     <- {producer}{flow}" for producer, flow in _inputs(stage, graph)]
+    return "\n".join(lines) + "\n"
+
+
+def mermaid(recipe: Recipe, resolved: Resolved) -> str:
+    """Return the graph as a Mermaid flowchart; what only comes before is dashed."""
+    graph = edges(recipe, resolved)
+    names = {_name(stage): f"s{number}" for number, stage in enumerate(recipe.stages, start=1)}
+    lines = ["flowchart TD"]
+    lines += [f'    {names[_name(stage)]}["{_box(stage)}"]' for stage in recipe.stages]
+    for stage in recipe.stages:
+        for producer, flow in _inputs(stage, graph):
+            arrow = f'-- "{flow[2:]}" -->' if flow else "-.->"
+            lines.append(f"    {names[producer]} {arrow} {names[_name(stage)]}")
+    return "\n".join(lines) + "\n"
+
+
+def _inputs(stage: StageDecl, graph: tuple[StageEdge, ...]) -> Iterator[tuple[str, str]]:
+    """Yield each stage that one needs, with ``: output, output`` or nothing."""
+    mine = [edge for edge in graph if edge.consumer == _name(stage)]
+    for producer in dict.fromkeys(edge.producer for edge in mine):
+        outputs = [edge.output for edge in mine if edge.producer == producer and edge.output]
+        yield producer, f": {', '.join(outputs)}" if outputs else ""
+
+
+def _what(stage: StageDecl) -> str:
+    """Return what a stage runs, with its configs and model: ``train(training, ctc)``."""
+    what = str((stage.run or stage.call or stage.name).value)
+    used = list(dict.fromkeys(binding.config for binding in stage.configs))
+    used += [str(stage.model.value)] if stage.model else []
+    return f"{what}({', '.join(used)})"
+
+
+def _box(stage: StageDecl) -> str:
+    label = _what(stage) if _name(stage) != _kind(stage) else f"({_what(stage).partition('(')[2]}"
+    return f"{_name(stage)}<br/>{label}" if label != "()" else _name(stage)
+
+
+def _kind(stage: StageDecl) -> str:
+    return str(stage.run.value) if stage.run else ""
+
+
+def _name(stage: StageDecl) -> str:
+    return str(stage.name.value)

@@ -1,0 +1,84 @@
+"""From a manifest to a plan, as a list of steps; every step adds what it finds."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from espnet3_compiler.checks import ALL
+from espnet3_compiler.compose import compose
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.ir import Recipe, Resolved
+from espnet3_compiler.lower import lower, roles_of
+from espnet3_compiler.outcome import Outcome, tidy
+from espnet3_compiler.planning import make_plan
+from espnet3_compiler.read import read_file
+from espnet3_compiler.resolve import resolve
+from espnet3_compiler.shape import check_shape
+from espnet3_compiler.source import Source
+from espnet3_schemas import load
+
+
+def compile_manifest(
+    path: Path,
+    sets: Sequence[str] = (),
+    config_files: Mapping[str, Path] | None = None,
+) -> Outcome:
+    """Check a manifest and everything it names, and plan its build.
+
+    All mistakes are reported in one run: a step that cannot work because of an earlier mistake
+    passes the part over, and the others go on.  Nothing is written and no code of the recipe runs.
+
+    Args:
+        path: The manifest.
+        sets: ``name.key=value`` arguments, applied last.
+        config_files: Files that replace declared configs, by config name.
+    """
+    manifest = path.parent.resolve() / path.name
+    name = display_name(manifest)
+    root, source, found = read_file(manifest, name)
+    if root is None or source is None:
+        return Outcome(manifest, diagnostics=tidy(found, name))
+    found += check_shape(root, load("recipe"), lenient_references=True)
+    recipe, more = lower(root, source, manifest.parent)
+    found += more
+    roles = roles_of(recipe)
+    composition, more = compose(recipe, roles, _set_sources(sets), config_files or {})
+    found += more
+    recipe = composition.recipe
+    resolved, more = resolve(recipe, composition.configs)
+    found += more
+    found += _config_shapes(resolved, roles)
+    found += _checks(recipe, resolved)
+    outcome = Outcome(
+        manifest,
+        recipe=recipe,
+        composition=composition,
+        resolved=resolved,
+        diagnostics=tidy(found, name),
+    )
+    if not outcome.ok:
+        return outcome
+    return replace(outcome, plan=make_plan(root, recipe, composition.configs, resolved, sets))
+
+
+def display_name(path: Path) -> str:
+    """Return what reports call a file: its path from the working directory."""
+    return Path(os.path.relpath(path)).as_posix()
+
+
+def _set_sources(sets: Sequence[str]) -> tuple[Source, ...]:
+    return tuple(Source("--set", text, "set") for text in sets)
+
+
+def _config_shapes(resolved: Resolved, roles: Mapping[str, str | None]) -> tuple[Diagnostic, ...]:
+    found: tuple[Diagnostic, ...] = ()
+    for name, config in resolved.configs.items():
+        role = roles.get(name)
+        if role is not None:
+            found += check_shape(config, load(role), lenient_references=False)
+    return found
+
+
+def _checks(recipe: Recipe, resolved: Resolved) -> tuple[Diagnostic, ...]:
+    return tuple(finding for check in ALL for finding in check(recipe, resolved))

@@ -1,0 +1,79 @@
+"""What generated code asks of the compiler: compose again, and say where a stage is declared.
+
+Everything is imported inside, so that ``run.py`` without overrides never loads the compiler.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOCK = "recipe.lock.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Recomposed:
+    """A build with values of the command line.
+
+    Attributes:
+        ok: Whether there are no mistakes.
+        report: The findings for a person, warnings too; empty when there are none.
+        files: What ``build/`` would hold, by relative path: configs, models, arguments and the
+            lock; empty when there are mistakes.
+    """
+
+    ok: bool
+    report: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def recompose(build: Path, config_files: Mapping[str, Path], sets: Sequence[str]) -> Recomposed:
+    """Check and compose a recipe again with configs and values given on the command line.
+
+    Args:
+        build: The build directory.
+        config_files: Files that replace declared configs, by config name.
+        sets: ``name.key=value`` arguments; they come after those of the compile.
+    """
+    from espnet3_compiler.emit import data_files
+    from espnet3_compiler.output.human import render_one
+    from espnet3_compiler.pipeline import compile_manifest
+
+    lock = _read_lock(build)
+    if lock is None:
+        return Recomposed(False, f"{build} holds no readable {LOCK}; compile the recipe again\n")
+    manifest, compiled_sets = lock
+    outcome = compile_manifest(manifest, (*compiled_sets, *sets), config_files)
+    report = "".join(f"{render_one(finding)}\n\n" for finding in outcome.diagnostics)
+    if outcome.plan is None:
+        return Recomposed(False, report)
+    return Recomposed(True, report, data_files(outcome.plan, build.resolve()))
+
+
+def locate(build: Path, stage: str) -> str | None:
+    """Return where the manifest declares a stage, as ``recipe.yaml:31:5``; None if it does not."""
+    from espnet3_compiler.pipeline import display_name
+    from espnet3_compiler.read import read_file
+
+    lock = _read_lock(build)
+    if lock is None:
+        return None
+    root, _, _ = read_file(lock[0], display_name(lock[0]))
+    stages = root.get("stages") if root else None
+    for item in getattr(stages, "items", ()):
+        name = item.get("name") if hasattr(item, "get") else item
+        if getattr(name, "value", None) == stage:
+            line, column = name.span.source.line_column(name.span.start)
+            return f"{name.span.source.name}:{line}:{column}"
+    return None
+
+
+def _read_lock(build: Path) -> tuple[Path, tuple[str, ...]] | None:
+    """Return the manifest of a build and the ``--set`` arguments of its compile."""
+    import json
+
+    try:
+        lock = json.loads((build / LOCK).read_text(encoding="utf-8"))
+        manifest = build.resolve() / lock["manifest"]
+        return manifest, tuple(str(text) for text in lock["set"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
