@@ -57,7 +57,7 @@ def load(folder: Path, file: str, key: str, size: int) -> dict[str, Any] | None:
 
 
 def save(folder: Path, file: str, key: str, size: int, facts: Mapping[str, Any]) -> None:
-    """Write the record of a file, whole or not at all; a folder that cannot be written is let be."""
+    """Write the record of a file, whole or not at all; where that cannot be, do nothing."""
     head = {"format": _FORMAT, "file": file, "sha256": key, "size": size}
     text = json.dumps({**head, **facts}, separators=(",", ":"))
     target = _record(folder, file)

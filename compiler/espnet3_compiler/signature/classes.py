@@ -41,9 +41,9 @@ def resolution_order(library: Library, found: ClassFound) -> tuple[Node, ...]:
     return order
 
 
-def provider(library: Library, order: tuple[Node, ...], name: str, after: int = -1) -> (
-    Provider | ClassFound | BuiltinFound | Unknown | None
-):
+def provider(
+    library: Library, order: tuple[Node, ...], name: str, after: int = -1
+) -> Provider | ClassFound | BuiltinFound | Unknown | None:
     """Return who gives a method: a ``def``, or the class or builtin whose generated one it is.
 
     Args:
@@ -154,7 +154,9 @@ def _patched(library: Library, found: ClassFound) -> tuple[str, ...]:
 
 def _names(library: Library, found: ClassFound) -> tuple[str, ...]:
     order = resolution_order(library, found)
-    named = [name for item in order if isinstance(item, ClassFound) for name in item.summary.members]
+    named = [
+        name for item in order if isinstance(item, ClassFound) for name in item.summary.members
+    ]
     return tuple(dict.fromkeys(named))
 
 

@@ -167,4 +167,3 @@ def _receiver(
     if not isinstance(giver, Provider):
         return Unknown(f"{name} is not found")
     return bound(library, giver.method, name, order, giver.index, depth)
-

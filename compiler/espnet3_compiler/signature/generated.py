@@ -12,9 +12,7 @@ from espnet3_compiler.signature.summary import Field
 _ENUM = ("names", "module", "qualname", "type", "start", "boundary")
 
 
-def constructor(
-    library: Library, order: tuple[Node, ...], found: ClassFound, name: str
-) -> Reading:
+def constructor(library: Library, order: tuple[Node, ...], found: ClassFound, name: str) -> Reading:
     """Return what the constructor takes that ``@dataclass`` or ``NamedTuple`` writes."""
     if known.dataclass_options(library, found) is None:
         return _signature(name, found, [_parameter(item, found) for item in found.summary.fields])
@@ -39,9 +37,7 @@ def enumeration(found: ClassFound, name: str) -> Signature:
     return Signature(name, (value, *rest), more_places=True, more_names=False, origin=origin)
 
 
-def partial(
-    library: Library, place: Place, statement: ast.stmt, name: str, depth: int
-) -> Reading:
+def partial(library: Library, place: Place, statement: ast.stmt, name: str, depth: int) -> Reading:
     """Return what is left to give to ``name = functools.partial(f, …)``."""
     from espnet3_compiler.signature import reader
     from espnet3_compiler.signature.flow import dotted

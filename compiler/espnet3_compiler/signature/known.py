@@ -83,6 +83,12 @@ def is_named_tuple(library: Library, found: ClassFound) -> bool:
     )
 
 
+def is_enumeration(library: Library, found: ClassFound) -> bool:
+    """Return whether a class derives from one of ``enum`` by itself."""
+    bases = (lookup.full_name(library, found.place, item) for item in found.summary.bases if item)
+    return any(item in ENUMS for item in bases)
+
+
 def generates(library: Library, found: ClassFound, name: str) -> bool:
     """Return whether a class has a method that its decorator or kind writes for it."""
     if name == "__init__":

@@ -11,6 +11,7 @@ from espnet3_compiler.signature.locate import Place
 from espnet3_compiler.signature.model import Missing, Origin, Unknown
 from espnet3_compiler.signature.outline import Piece
 from espnet3_compiler.signature.summary import Binding, Class, Module
+from espnet3_compiler.suggest import nearest
 
 DEPTH = 40
 """How many imports and aliases are followed."""
@@ -136,7 +137,23 @@ def _walk(library: Library, place: Place, parts: list[str], index: int) -> Resul
             return deeper
         return _numbered(_descend(library, here, parts[index + 1 :], 0), parts, index + 1)
     here = member(library, place, parts[index])
+    if isinstance(here, Unknown) and index < len(parts) - 1:
+        here = _slip(library, place, parts[index]) or here
     return _numbered(_descend(library, here, parts[index + 1 :], 0), parts, index)
+
+
+def _slip(library: Library, place: Place, name: str) -> Missing | None:
+    """Return that a package has no such module where one of its own was plainly meant.
+
+    A package that makes names while it runs (``torch`` takes functions out of its compiled part)
+    may have any name, but what has names below it is hardly ever among them.
+    """
+    module = library.module(place)
+    if module is None or name in module.bindings:
+        return None
+    modules = locate.names_below(library.path, place.folders)
+    near = nearest(name, modules)
+    return Missing(place.name, name, 0, modules, origin(place)) if near else None
 
 
 def _numbered(result: Result, parts: list[str], index: int) -> Result:
@@ -215,7 +232,9 @@ def _absent(library: Library, place: Place, module: Module | None, name: str) ->
     file = library.file(place)
     if module and (module.open or "__path__" in module.bindings):
         return Unknown(f"{place.name} makes names while it runs")
-    if file and re.search(rf"\bglobal\b.*\b{re.escape(name)}\b|\b{re.escape(name)}\s*:=", file.text.text):
+    if file and re.search(
+        rf"\bglobal\b.*\b{re.escape(name)}\b|\b{re.escape(name)}\s*:=", file.text.text
+    ):
         return Unknown(f"{place.name} makes names while it runs")
     return Missing(place.name, name, 0, names, origin(place))
 
@@ -248,7 +267,7 @@ def _stars(library: Library, place: Place, module: Module) -> Iterator[Place | U
         if star and star.name != place.name:
             yield star
         elif star is None:
-            yield Unknown(f"{full.partition('.')[0]} is not installed")
+            yield _no_module(library, full)
 
 
 def _exported(library: Library, place: Place) -> Iterable[str]:
@@ -361,5 +380,3 @@ def absolute(place: Place, source: str) -> str:
     base = parts if place.kind == "package" else parts[:-1]
     kept = base[: len(base) - (level - 1)]
     return ".".join([*kept, name] if name else kept)
-
-

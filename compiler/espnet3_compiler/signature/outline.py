@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 _STRING = re.compile(
@@ -111,7 +112,7 @@ def function_node(text: Text, piece: Piece) -> ast.FunctionDef | ast.AsyncFuncti
     """Return the tree of a function; its line 2 is the piece's first."""
     node = _inner(text.lines(piece.first, piece.last))
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        raise SyntaxError("not a function")
+        raise SyntaxError("not a function")  # noqa: TRY004  it is one: the cut was wrong
     return node
 
 
@@ -127,7 +128,7 @@ def piece_of(node: ast.stmt, shift: int) -> Piece | None:
 def _class_node(source: str) -> ast.ClassDef:
     node = _inner(source)
     if not isinstance(node, ast.ClassDef):
-        raise SyntaxError("not a class")
+        raise SyntaxError("not a class")  # noqa: TRY004  as above
     return node
 
 
@@ -143,7 +144,7 @@ def _cut(text: Text, first: int, last: int, indent: str) -> Iterator[Piece]:
     """Yield the pieces whose first line has exactly the indentation."""
     bounds = [*_boundaries(text, first, last, indent), text.starts[last]]
     opened: int | None = None
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         head = _HEAD.match(text.text, start)
         if opened is None:
             opened = start

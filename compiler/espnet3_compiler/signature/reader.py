@@ -16,6 +16,7 @@ from espnet3_compiler.signature.lookup import (
 )
 from espnet3_compiler.signature.model import Missing, NotCallable, Reading, Signature, Unknown
 
+
 def read(library: Library, path: str) -> Reading:
     """Return what calling a dotted path takes, or why that is not known."""
     key = ("read", path)
@@ -53,7 +54,7 @@ def construct(library: Library, found: ClassFound, name: str, depth: int = 0) ->
     if opaque:
         return Unknown(f"{found.name} is decorated with {opaque}")
     order = classes.resolution_order(library, found)
-    if any(_is_enum(library, item) for item in order if isinstance(item, ClassFound)):
+    if any(known.is_enumeration(library, item) for item in order if isinstance(item, ClassFound)):
         return generated.enumeration(found, name)
     reason = classes.metaclass_reason(library, order)
     if reason:
@@ -124,11 +125,6 @@ def _refuses(order: tuple[classes.Node, ...], giver: Provider) -> bool:
     found = (item.summary for item in order if isinstance(item, ClassFound))
     value = next((item.literals.get(switch) for item in found if switch in item.members), None)
     return value is False
-
-
-def _is_enum(library: Library, found: ClassFound) -> bool:
-    bases = (lookup.full_name(library, found.place, item) for item in found.summary.bases if item)
-    return any(item in known.ENUMS for item in bases)
 
 
 def _function(library: Library, found: FunctionFound, name: str, depth: int) -> Reading:

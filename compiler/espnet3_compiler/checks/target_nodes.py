@@ -1,0 +1,160 @@
+"""Find the target nodes of a recipe, each with what the runtime adds to its arguments."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from espnet3_compiler.chain import USES
+from espnet3_compiler.ir import Recipe, Resolved
+from espnet3_compiler.lower import roles_of
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_schemas import load
+
+Schema = dict[str, Any]
+
+TARGET = "_target_"
+TASK = "task"
+FLAGS = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What the schema says about the place of a target, ``x-target``.
+
+    Attributes:
+        supplied: Arguments that the runtime passes by name: a config cannot give them.
+        offered: Arguments that the runtime passes by name where they are taken and not given.
+        positional: How many arguments the runtime passes by place, before all others.
+        named: Whether the schema names the place at all; it then checks the form of ``_target_``.
+    """
+
+    supplied: tuple[str, ...] = ()
+    offered: tuple[str, ...] = ()
+    positional: int = 0
+    named: bool = False
+
+
+NOTHING = Slot()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A node with ``_target_`` or, for the task bridge, with ``task``.
+
+    Attributes:
+        node: The mapping, without the steps it was fetched through.
+        slot: What the runtime adds.
+        judged: Whether it is constructed with its arguments as they stand; not below
+            ``_recursive_: false``, where the target gets the node itself.
+    """
+
+    node: Mapping
+    slot: Slot
+    judged: bool = True
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it is a node of the task bridge."""
+        return self.node.entry(TARGET) is None
+
+
+def targets(recipe: Recipe, resolved: Resolved) -> Iterator[Target]:
+    """Yield every target of the models, the configs that play a role, and the calls."""
+    manifest = load("recipe")
+    for model in recipe.models:
+        node = resolved.models.get(str(model.name.value))
+        if node is not None:
+            yield from _walk(node, {"$ref": "#/$defs/model"}, manifest)
+    for name, role in roles_of(recipe).items():
+        config = resolved.configs.get(name)
+        if config is not None and role is not None:
+            schema = load(role)
+            yield from _walk(config, schema, schema)
+    for call in resolved.calls.values():
+        yield from _walk(call, {}, {})
+
+
+def arguments(node: Mapping) -> list[Entry]:
+    """Return the entries of a target node that are keyword arguments."""
+    return [entry for entry in node if entry.name not in FLAGS]
+
+
+def flag(node: Mapping, name: str) -> object:
+    """Return the value of ``_partial_`` and the like; None where it is not given."""
+    value = node.get(name)
+    return value.value if isinstance(value, Scalar) else None
+
+
+def _walk(node: Node, schema: Schema, root: Schema, *, judged: bool = True) -> Iterator[Target]:
+    schema = _effective(schema, node, root)
+    if isinstance(node, Sequence):
+        places = schema.get("prefixItems", [])
+        for index, item in enumerate(node.items):
+            below = places[index] if index < len(places) else schema.get("items", {})
+            yield from _walk(item, _mapping(below), root, judged=judged)
+    elif isinstance(node, Mapping):
+        if node.entry(TARGET) or (node.entry(TASK) and "x-target" in schema):
+            yield Target(_home(node), _slot(schema), judged)
+            judged = judged and flag(node, "_recursive_") is not False
+        properties = schema.get("properties", {})
+        others = _mapping(schema.get("additionalProperties", {}))
+        for entry in node:
+            below = properties.get(entry.name, others)
+            yield from _walk(entry.value, below, root, judged=judged)
+
+
+def _mapping(value: object) -> Schema:
+    return value if isinstance(value, dict) else {}
+
+
+def _effective(schema: Schema, node: Node, root: Schema) -> Schema:
+    """Follow ``$ref`` and choose the branch of ``if``, as ``shape`` does."""
+    while "$ref" in schema:
+        rest = {key: value for key, value in schema.items() if key != "$ref"}
+        schema = {**root["$defs"][schema["$ref"].removeprefix("#/$defs/")], **rest}
+    if "if" in schema and isinstance(node, Mapping):
+        wanted = schema["if"]["required"]
+        branch = "then" if all(node.entry(name) for name in wanted) else "else"
+        rest = {key: value for key, value in schema.items() if key not in ("if", "then", "else")}
+        return {**_effective(schema.get(branch, {}), node, root), **rest}
+    return schema
+
+
+def _slot(schema: Schema) -> Slot:
+    said = schema.get("x-target", {})
+    return Slot(
+        tuple(said.get("supplied", ())),
+        tuple(said.get("offered", ())),
+        said.get("positional", 0),
+        named=TARGET in schema.get("properties", {}),
+    )
+
+
+def _home(node: Mapping) -> Mapping:
+    """Return a node as if it stood where it was written.
+
+    A target that an alias or a ``${…}`` fetches is wrong where it is written, once, however often
+    it is used.
+    """
+    count = 0
+    while count < len(node.via) and node.via[count].how in USES:
+        count += 1
+    bare = _without(node, count) if count else node
+    assert isinstance(bare, Mapping)
+    return bare
+
+
+def _without(node: Node, count: int) -> Node:
+    if isinstance(node, Scalar):
+        return Scalar(node.value, node.span, node.style, node.via[count:])
+    if isinstance(node, Sequence):
+        items = tuple(_without(item, count) for item in node.items)
+        return Sequence(items, node.span, node.via[count:])
+    entries = [
+        Entry(
+            Scalar(item.key.value, item.key.span, item.key.style, item.key.via[count:]),
+            _without(item.value, count),
+        )
+        for item in node.entries
+    ]
+    return Mapping(tuple(entries), node.span, node.via[count:])

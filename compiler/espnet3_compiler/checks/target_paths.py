@@ -1,0 +1,103 @@
+"""Findings about the dotted path of a target: it leads to nothing, or to nothing callable."""
+
+from espnet3_compiler.chain import related_labels, use_place
+from espnet3_compiler.checks.target_packages import is_optional
+from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.lower_report import listed
+from espnet3_compiler.rawtext import raw_span
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.model import Missing, NotCallable, Unknown
+from espnet3_compiler.source import Span
+from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.tree import Scalar
+
+_SHORT = 6
+
+
+def malformed(path: Scalar) -> Diagnostic | None:
+    """R501: a path that is not ``package.name``; None where it is."""
+    parts = str(path.value).split(".")
+    if isinstance(path.value, str) and len(parts) > 1 and all(map(str.isidentifier, parts)):
+        return None
+    return Diagnostic(
+        "R501",
+        f'"{path.value}" is not the dotted path of a class or function',
+        Label(use_place(path), "expected package.module.Name"),
+        related=related_labels(path),
+    )
+
+
+def unknown_path(path: Scalar, missing: Missing, library: Library) -> Diagnostic | Unknown:
+    """R501: the path leads to nothing; Unknown where a package may just not be installed here."""
+    if missing.prefix:
+        return _no_attribute(path, missing)
+    return _no_package(path, missing, library)
+
+
+def not_callable(path: Scalar, found: NotCallable) -> Diagnostic:
+    """R505: the path leads to a module or a value."""
+    return Diagnostic(
+        "R505",
+        f'"{path.value}" is {found.what}, not a class or function',
+        Label(use_place(path), found.what),
+        related=related_labels(path),
+        notes=(f"defined at {found.origin}",),
+    )
+
+
+def _no_attribute(path: Scalar, missing: Missing) -> Diagnostic:
+    names = [item for item in missing.near if not item.startswith("_")] or list(missing.near)
+    near = nearest(missing.part, names)
+    short = 0 < len(names) <= _SHORT
+    where = f" ({missing.where.file})" if missing.where else ""
+    return Diagnostic(
+        "R501",
+        f'"{missing.prefix}" has no "{missing.part}"',
+        Label(_part(path, missing), f"not in ({listed(names)})" if short else "no such name"),
+        related=related_labels(path),
+        help=(f'did you mean "{near}"?',) if near else (),
+        notes=(f"looked in {missing.prefix}{where}",),
+        fix=_fix(path, missing, near, certain=near is not None and is_sure(missing.part, names)),
+    )
+
+
+def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic | Unknown:
+    name = missing.part
+    if is_optional(name):
+        return Unknown(f"{name} is not installed")
+    candidates = _packages(missing, library)
+    near = nearest(name, candidates)
+    if near is None and library.place("torch") is None:
+        return Unknown(f"{name} is not installed")
+    return Diagnostic(
+        "R501",
+        f'there is no package "{name}"',
+        Label(_part(path, missing), "neither in the recipe nor installed"),
+        related=related_labels(path),
+        help=(f'did you mean "{near}"?',) if near else ("install it, or correct the name",),
+        fix=_fix(path, missing, near, certain=near is not None and is_sure(name, candidates)),
+    )
+
+
+def _packages(missing: Missing, library: Library) -> tuple[str, ...]:
+    """Return the packages that may have been meant, those of the recipe first."""
+    from espnet3_compiler.checks.target_packages import OPTIONAL
+    from espnet3_compiler.signature.locate import names_below
+
+    own = names_below(library.path, library.path.roots[:1])
+    return tuple(dict.fromkeys([*own, *OPTIONAL, *missing.near]))
+
+
+def _part(path: Scalar, missing: Missing) -> Span:
+    """Return the place of the part that fails; the use where the path comes from elsewhere."""
+    place = use_place(path)
+    if place is not path.span:
+        return place
+    start = len(missing.prefix) + 1 if missing.prefix else 0
+    return raw_span(path, start, start + len(missing.part))
+
+
+def _fix(path: Scalar, missing: Missing, near: str | None, *, certain: bool) -> Fix | None:
+    if near is None or path.span.source.kind != "file" or use_place(path) is not path.span:
+        return None
+    return Fix(f'write "{near}"', (Edit(_part(path, missing), near),), certain=certain)

@@ -1,0 +1,131 @@
+"""Targets: what a ``_target_``, a ``call`` or a ``task`` names, and the arguments it is given.
+
+Passes: ``{_target_: torch.optim.AdamW, lr: 1e-3}``.
+Fails: ``{_target_: torch.optim.AdamV}``, ``{_target_: torch.optim.AdamW, learning_rate: 1e-3}``,
+``{_target_: torch.nn.Linear, in_features: 80}``, ``{_target_: torch.optim.AdamW, lr: fast}``.
+
+Nothing is imported: ``espnet3_compiler.signature`` reads the text of the modules. What cannot be
+judged that way is counted, never guessed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from espnet3_compiler.checks import target_arguments, target_calls, target_paths
+from espnet3_compiler.checks.target_nodes import TARGET, Target, targets
+from espnet3_compiler.checks.target_task import check_task
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.expression import is_open
+from espnet3_compiler.ir import Recipe, Resolved
+from espnet3_compiler.places import Place, place
+from espnet3_compiler.signature.library import Library, default_folder, open_library
+from espnet3_compiler.signature.model import Missing, NotCallable, Signature, Unknown
+from espnet3_compiler.signature.reader import read
+from espnet3_compiler.tree import Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCounts:
+    """How many targets were compared with their signatures.
+
+    Attributes:
+        checked: Those that were, right or wrong.
+        not_checked: Those that could not be.
+        reasons: For each of these its path and why, in the order of the recipe.
+    """
+
+    checked: int
+    not_checked: int
+    reasons: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class _Result:
+    findings: list[Diagnostic] = field(default_factory=list)
+    checked: int = 0
+    reasons: list[tuple[str, str]] = field(default_factory=list)
+
+
+_LAST: list[tuple[Resolved, _Result]] = []
+"""The recipe that was judged last: ``check`` and ``count`` of one recipe do the work once."""
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R501 to R507 for the targets of a recipe."""
+    yield from _result(recipe, resolved).findings
+
+
+def count(recipe: Recipe, resolved: Resolved) -> TargetCounts:
+    """Return how many targets of a recipe could be judged, and why the others could not."""
+    result = _result(recipe, resolved)
+    return TargetCounts(result.checked, len(result.reasons), tuple(result.reasons))
+
+
+def _result(recipe: Recipe, resolved: Resolved) -> _Result:
+    if not (_LAST and _LAST[0][0] is resolved):
+        library = open_library(recipe.directory, default_folder())
+        _LAST[:] = [(resolved, judge(recipe, resolved, library))]
+        library.flush()
+    return _LAST[0][1]
+
+
+def judge(recipe: Recipe, resolved: Resolved, library: Library) -> _Result:
+    """Judge every target once, however many places fetch it."""
+    result = _Result()
+    seen: set[tuple[Place, object]] = set()
+    for target in targets(recipe, resolved):
+        key = (place(_name(target).span), target.slot)
+        if key not in seen:
+            seen.add(key)
+            _target(library, target, result)
+    for stage in recipe.stages:
+        if stage.call is not None:
+            _note(result, str(stage.call.value), target_calls.check_call(library, stage, resolved))
+    return result
+
+
+def _name(target: Target) -> Scalar:
+    entry = target.node.entry("task" if target.is_task else TARGET)
+    assert entry is not None
+    if isinstance(entry.value, Scalar):
+        return entry.value
+    return entry.key
+
+
+def _target(library: Library, target: Target, result: _Result) -> None:
+    name = _name(target)
+    if is_open(name):
+        result.reasons.append((str(name.value), "its path is known only at run time"))
+    elif not target.judged:
+        result.reasons.append((str(name.value), "it stands below _recursive_: false"))
+    elif target.is_task:
+        _note(result, str(name.value), check_task(library, target))
+    else:
+        _note(result, str(name.value), check_target(library, target, name))
+
+
+def _note(result: _Result, name: str, found: list[Diagnostic] | Unknown) -> None:
+    if isinstance(found, Unknown):
+        result.reasons.append((name, found.reason))
+    else:
+        result.checked += 1
+        result.findings.extend(found)
+
+
+def check_target(library: Library, target: Target, path: Scalar) -> list[Diagnostic] | Unknown:
+    """Return what is wrong with a target, or why that is not known."""
+    wrong = target_paths.malformed(path)
+    if wrong:
+        return [] if target.slot.named else [wrong]
+    reading = read(library, str(path.value))
+    match reading:
+        case Unknown():
+            return reading
+        case Missing():
+            missing = target_paths.unknown_path(path, reading, library)
+            return missing if isinstance(missing, Unknown) else [missing]
+        case NotCallable():
+            return [target_paths.not_callable(path, reading)]
+        case Signature():
+            case_ = target_arguments.case_of(library, target, reading)
+            return list(target_arguments.compare(case_))
