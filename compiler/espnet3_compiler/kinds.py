@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from espnet3_schemas import systems
-
 from espnet3_compiler.ir import Recipe, StageDecl
+from espnet3_schemas import systems
 
 OPEN = "*"
 """Among the kinds of a system: it may run others too, that cannot be seen without importing."""

@@ -8,8 +8,6 @@ mistake gives one finding and everything behind it is still checked.
 from dataclasses import replace
 from pathlib import Path
 
-from espnet3_schemas import ROLES, load
-
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import ConfigDecl, ModelDecl, Recipe
 from espnet3_compiler.lower_stages import Declared, lower_stages
@@ -17,6 +15,7 @@ from espnet3_compiler.lower_system import lower_system
 from espnet3_compiler.lower_values import default, entries, mapping, stand_in, text, without
 from espnet3_compiler.source import Source
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
+from espnet3_schemas import ROLES, load
 
 GLOBALS = ("exp_tag", "exp_dir", "data_dir")
 

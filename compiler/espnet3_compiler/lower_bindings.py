@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from espnet3_schemas import systems
-
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import ConfigDecl, RoleBinding
 from espnet3_compiler.lower_drafts import Draft
@@ -12,6 +10,7 @@ from espnet3_compiler.lower_report import listed, rename, unknown
 from espnet3_compiler.lower_values import entries, text
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Scalar
+from espnet3_schemas import systems
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet3_schemas import systems
-
 from espnet3_compiler.kinds import OPEN
 from espnet3_compiler.suggest import nearest
+from espnet3_schemas import systems
 
 _DEPTH = 16
 _RECEIVES = "context"

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from espnet3_schemas import systems
-
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import System
 from espnet3_compiler.kinds import OPEN
@@ -11,6 +9,7 @@ from espnet3_compiler.lower_report import listed, rename, unknown
 from espnet3_compiler.lower_values import mapping, stand_in, text
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
+from espnet3_schemas import systems
 
 
 @dataclass(frozen=True, slots=True)

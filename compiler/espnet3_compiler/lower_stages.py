@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from espnet3_schemas import systems
-
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import ConfigDecl, ModelDecl, RoleBinding, StageDecl, System
 from espnet3_compiler.lower_bindings import Bound, bind, missing_roles
@@ -12,6 +10,7 @@ from espnet3_compiler.lower_report import unknown
 from espnet3_compiler.lower_values import mapping, stand_in, text, texts
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
+from espnet3_schemas import systems
 
 
 @dataclass(frozen=True, slots=True)

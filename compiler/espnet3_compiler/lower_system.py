@@ -3,8 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-from espnet3_schemas import systems
-
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import System
 from espnet3_compiler.kinds import OPEN
@@ -13,6 +11,7 @@ from espnet3_compiler.lower_report import rename, unknown
 from espnet3_compiler.lower_values import stand_in, text
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Scalar
+from espnet3_schemas import systems
 
 _FALLBACK = "asr"
 """Taken where the system is missing or unknown: it knows every kind."""

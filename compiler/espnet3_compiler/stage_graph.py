@@ -16,13 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from espnet3_schemas import systems
-
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import facts, is_own, kind_of
 from espnet3_compiler.reading import leaves, outputs_of, uses
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Mapping, Scalar, Sequence, descend, plain
+from espnet3_schemas import systems
 
 How = Literal["needs", "reads", "init_from", "path", "order"]
 SAID: tuple[How, ...] = ("needs", "reads", "init_from")

@@ -11,6 +11,7 @@ from espnet3_compiler.checks import (
     outputs,
     producers,
     roles,
+    targets,
     unread,
     unused,
 )
@@ -30,4 +31,5 @@ ALL: tuple[Check, ...] = (
     files.check,
     idle.check,
     unread.check,
+    targets.check,
 )
