@@ -8,6 +8,9 @@ from collections.abc import Iterable
 
 LIMIT_SHARE = 3
 SHORTEST_PREFIX = 3
+ORDER = 0.5
+BEGINNING = 1.3
+SOME_WORDS = 3.0
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
@@ -51,17 +54,23 @@ def _score(name: str, other: str) -> float | None:
         return 0.0
     words, other_words = _words(name), _words(other)
     if len(words) > 1 and sorted(words) == sorted(other_words):
-        return 0.5
-    distance = _distance(mine, theirs)
-    longest = max(len(mine), len(theirs))
-    if distance <= max(1, longest // LIMIT_SHARE) and distance < min(len(mine), len(theirs)):
-        return float(distance)
+        return ORDER
     shorter, longer = sorted((mine, theirs), key=len)
-    if len(shorter) >= SHORTEST_PREFIX and longer.startswith(shorter):
-        return 2.0 + (longest - len(shorter)) / longest
+    starts = len(shorter) >= SHORTEST_PREFIX and longer.startswith(shorter)
+    missing = (len(longer) - len(shorter)) / len(longer)
+    limit = min(max(1, len(longer) // LIMIT_SHARE), len(shorter) - 1)
+    distance = _distance(_spelt(name), _spelt(other), limit)
+    if distance <= limit:
+        return min(float(distance), BEGINNING + missing) if starts else float(distance)
+    if starts:
+        return BEGINNING + missing
     if set(words) < set(other_words) or set(other_words) < set(words):
-        return 3.0 + abs(len(words) - len(other_words)) / longest
+        return SOME_WORDS + missing
     return None
+
+
+def _spelt(name: str) -> str:
+    return name.casefold().replace("-", "_")
 
 
 def _folded(name: str) -> str:
@@ -83,7 +92,10 @@ def _common_prefix(first: str, second: str) -> int:
     return length
 
 
-def _distance(first: str, second: str) -> int:
+def _distance(first: str, second: str, limit: int) -> int:
+    """Return the distance, or something above the limit as soon as it is known to be above."""
+    if abs(len(first) - len(second)) > limit:
+        return limit + 1
     before: list[int] = []
     above = list(range(len(second) + 1))
     for i, mine in enumerate(first, 1):

@@ -1,0 +1,196 @@
+"""The schemas are valid, closed, documented, and say the same in all their forms."""
+
+import inspect
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import espnet3_schemas
+from espnet3_compiler.read import read_text
+from espnet3_compiler.shape import check_shape
+from espnet3_compiler.source import Source
+from espnet3_schemas import ROLES, load, systems
+from espnet3_schemas.editor import editor_schema
+
+NAMES = ("recipe", *ROLES, "lock", "report")
+CHECKED = ("recipe", *ROLES)
+DIRECTORY = Path(espnet3_schemas.__file__).parent
+OPEN_TITLES = {"Target", "Model", "Config"}
+KEYWORDS = {
+    *("$schema", "$id", "$ref", "$defs", "title", "description", "default", "type", "enum"),
+    *("properties", "additionalProperties", "required", "dependentRequired", "items"),
+    *("prefixItems", "minItems", "maxItems", "minLength", "pattern", "minimum", "maximum"),
+    *("exclusiveMaximum", "if", "then", "else"),
+    *("x-target", "x-path", "x-form", "x-renamed", "x-moved", "x-exclusive", "x-requires-one"),
+}
+
+
+def subschemas(schema, path="#"):
+    """Yield every place where a schema stands."""
+    yield path, schema
+    for key in ("properties", "$defs"):
+        for name, below in schema.get(key, {}).items():
+            yield from subschemas(below, f"{path}/{key}/{name}")
+    for key in ("additionalProperties", "items", "then", "else"):
+        if isinstance(schema.get(key), dict):
+            yield from subschemas(schema[key], f"{path}/{key}")
+    for index, below in enumerate(schema.get("prefixItems", ())):
+        yield from subschemas(below, f"{path}/prefixItems/{index}")
+
+
+def each_schema(names=NAMES):
+    """Run a test for every schema in some files; it takes a schema, its root and its path."""
+
+    def decorate(test):
+        @pytest.mark.parametrize("name", names)
+        def run(name):
+            for path, schema in subschemas(load(name)):
+                test(schema, load(name), path)
+
+        run.__name__ = test.__name__
+        return run
+
+    return decorate
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_is_draft_2020_12(name):
+    jsonschema.Draft202012Validator.check_schema(load(name))
+    assert load(name)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert load(name)["$id"].endswith(f"/{name}.schema.json")
+
+
+def test_every_schema_file_is_tested():
+    assert {path.name for path in DIRECTORY.glob("*.schema.json")} == {
+        f"{name}.schema.json" for name in NAMES
+    }
+
+
+@each_schema()
+def test_uses_known_keywords_only(schema, root, path):
+    assert set(schema) <= KEYWORDS, path
+
+
+@each_schema()
+def test_is_closed(schema, root, path):
+    if "properties" in schema and schema.get("title") not in OPEN_TITLES:
+        assert schema.get("additionalProperties") is False, path
+
+
+@each_schema()
+def test_every_key_is_documented(schema, root, path):
+    for name, below in schema.get("properties", {}).items():
+        described = {**_followed(below, root), **below}
+        assert described.get("title"), (path, name)
+        assert described.get("description", "").endswith((".", "…")), (path, name)
+
+
+@each_schema()
+def test_a_reference_adds_no_second_opinion(schema, root, path):
+    """So that the definition and what stands beside $ref can simply be joined."""
+    if "$ref" in schema:
+        beside = {key for key in schema if not key.startswith("x-")}
+        beside -= {"$ref", "title", "description", "default", "pattern"}
+        assert not beside & set(_followed(schema, root)), path
+
+
+@each_schema(CHECKED)
+def test_a_default_is_valid(schema, root, path):
+    if "default" in schema:
+        node, found = read_text(Source("default", json.dumps(schema["default"])))
+        assert not found
+        rooted = {"title": "Default", **schema, "$defs": root.get("$defs", {})}
+        assert not check_shape(node, rooted, lenient_references=True), path
+
+
+@each_schema(CHECKED)
+def test_advice_on_old_keys_names_real_ones(schema, root, path):
+    properties = schema.get("properties", {})
+    assert not set(schema.get("x-moved", {})) & set(properties)
+    assert not set(schema.get("x-renamed", {})) & set(properties)
+    assert set(schema.get("x-renamed", {}).values()) <= set(properties)
+    assert not set(schema.get("x-renamed", {})) & set(schema.get("x-moved", {}))
+    for pair in schema.get("x-exclusive", ()):
+        assert set(pair) <= set(properties)
+
+
+@each_schema(CHECKED)
+def test_a_pattern_is_said_in_words(schema, root, path):
+    if "pattern" in schema:
+        assert schema["x-form"]
+        assert re.compile(schema["pattern"]).pattern.startswith("^")
+
+
+def test_roles_have_the_keys_that_stage_kinds_read():
+    for kind in systems()["kinds"].values():
+        for role, use in kind["roles"].items():
+            assert set(use["reads"]) <= {*load(role)["properties"], "*"}
+
+
+def test_every_key_of_a_role_is_read_by_a_stage_kind():
+    read = {role: set() for role in ROLES}
+    for kind in systems()["kinds"].values():
+        for role, use in kind["roles"].items():
+            read[role] |= set(use["reads"])
+    for role in ROLES:
+        unread = set(load(role)["properties"]) - read[role]
+        assert unread <= {"model"} | ({"dataset"} if role == "metrics" else set())
+
+
+def test_the_trainer_is_lightnings():
+    pytorch = pytest.importorskip("lightning.pytorch")
+    parameters = set(inspect.signature(pytorch.Trainer.__init__).parameters) - {"self"}
+    known = set(load("training")["properties"]["trainer"]["properties"])
+    newer = {"enable_autolog_hparams", "model_registry"}  # not in every version since 2.4
+    assert parameters <= known <= parameters | newer
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_editor_schemas_are_up_to_date(name):
+    path = DIRECTORY / "editor" / f"{name}.schema.json"
+    expected = json.dumps(editor_schema(name), indent=2, ensure_ascii=False) + "\n"
+    assert path.read_text(encoding="utf-8") == expected, "run: python -m espnet3_schemas.editor"
+
+
+def test_an_editor_accepts_what_is_still_to_be_composed():
+    document = {
+        "extends": "training",
+        "~scheduler": None,
+        "seed": "${oc.env:SEED}",
+        "average": "${configs.other.average}",
+        "nan_policy": "${configs.other.nan_policy}",
+        "optimizer": {"lr": 0.1},
+        "trainer": {"~logger": None, "max_epochs": "${.other}", "devices": "${oc.env:N}"},
+        "dataset": "${configs.other.dataset}",
+    }
+    assert not _editor_errors("training", document)
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ({"sed": 1}, []),
+        ({"seed": "one"}, ["seed"]),
+        ({"seed": -1}, ["seed"]),
+        ({"nan_policy": "skipp"}, ["nan_policy"]),
+        ({"trainer": {"max_epoch": 1}}, ["trainer"]),
+        ({"dataset": {"train": [{"nmae": "x"}]}}, ["dataset", "train", 0]),
+        ({"trainer": {"strategy": "dpp"}}, ["trainer", "strategy"]),
+    ],
+)
+def test_an_editor_marks_mistakes_at_their_place(document, path):
+    errors = _editor_errors("training", document)
+    assert [list(error.absolute_path) for error in errors] == [path]
+
+
+def _editor_errors(name, document):
+    return list(jsonschema.Draft202012Validator(editor_schema(name)).iter_errors(document))
+
+
+def _followed(schema, root):
+    if "$ref" not in schema:
+        return {}
+    return root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
