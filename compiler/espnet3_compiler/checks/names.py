@@ -51,7 +51,7 @@ def _shared(config: Scalar, model: Scalar) -> Diagnostic:
 def _invalid(what: str, name: Scalar, words: dict[str, str]) -> Iterator[Diagnostic]:
     text = str(name.value)
     reason = words.get(text)
-    if not text.isidentifier():
+    if not (text.isascii() and text.isidentifier()):
         reason = "write letters, digits and _, no digit first"
     elif keyword.iskeyword(text):
         reason = "it is a word of Python"

@@ -39,7 +39,7 @@ def system_text(plan: Plan) -> str:
         "base": base,
         "stages": _stages(plan),
         "constructor": _constructor(plan),
-        "methods": [_method(plan, stage) for stage in plan.stages if _needs_method(stage)],
+        "methods": [_method(stage) for stage in plan.stages if _needs_method(stage)],
     }
     return _render("system.py.j2", _common(plan) | values)
 
@@ -154,25 +154,22 @@ def _needs_method(stage: StagePlan) -> bool:
     return stage.call is not None or stage.name != stage.run
 
 
-def _method(plan: Plan, stage: StagePlan) -> str:
+def _method(stage: StagePlan) -> str:
     signature = f"def {identifier(stage.name)}("
     arguments = ["self", "context: StageContext"]
     lines = [
         lay_out(_calling(signature, arguments, ") -> Outputs:"), 4),
         f'        """{_summary(stage)}"""',
-        lay_out(_delegation(plan, stage), 8, "return "),
+        lay_out(_delegation(stage), 8, "return "),
     ]
     return "\n".join(lines)
 
 
-def _delegation(plan: Plan, stage: StagePlan) -> Group:
+def _delegation(stage: StagePlan) -> Group:
     if stage.call is not None:
         return Group("self.call(", (("", Text(dotted(stage.call))), ("", "context")), ")")
     assert stage.run is not None
-    # a stage that bears a kind's name and runs something else must not catch its calls
-    shadowed = {other.name for other in plan.stages if _needs_method(other)}
-    owner = "super()" if stage.run in shadowed else "self"
-    return _calling(f"{owner}.{identifier(stage.run)}(", ["context"], ")")
+    return _calling(f"self.{identifier(stage.run)}(", ["context"], ")")
 
 
 def _summary(stage: StagePlan) -> str:
