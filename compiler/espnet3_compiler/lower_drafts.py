@@ -68,6 +68,8 @@ def _settle_kind(
     variant = _variant_of(str(wrong.value), kinds)
     near = variant or nearest(str(wrong.value), kinds)
     found = _unknown_kind(draft, wrong, system, kinds, variant)
+    if wrong.value in systems()["kinds"]:  # of another system: what it reads is known
+        return draft, [found]
     if near is None:
         return replace(draft, sure=False), [found]
     run = stand_in(near, wrong)

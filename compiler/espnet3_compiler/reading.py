@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from espnet3_compiler.ir import Recipe, Resolved, RoleBinding, StageDecl
 from espnet3_compiler.kinds import OPEN, facts, is_own, kind_of, reads
 from espnet3_compiler.source import Source, Span
-from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence, descend
+from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence, descend, plain
 
 _STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
 
@@ -64,20 +64,15 @@ def builds_model(stage: StageDecl) -> bool:
 def reads_model(stage: StageDecl, resolved: Resolved) -> bool:
     """Return whether a stage builds the model that the manifest gives it.
 
-    ``collect_stats`` does not where its config has ``features`` of its own; no stage does where
-    its config has a model of its own.
+    A stage does not where its config has a model of its own, or the key that systems.json calls
+    ``model_unless``: ``collect_stats`` with ``features`` of its own needs no model.
     """
     if not builds_model(stage) or own_model(stage, resolved):
         return False
-    return kind_of(stage) != "collect_stats" or not _has_features(stage, resolved)
-
-
-def _has_features(stage: StageDecl, resolved: Resolved) -> bool:
-    for binding in stage.configs:
-        config = resolved.configs.get(binding.config)
-        if config and binding.role == "training":
-            return isinstance(descend(config, ("collect_stats", "features")), Mapping)
-    return False
+    role, *path = str(facts(stage).get("model_unless", "")).split(".")
+    configs = [resolved.configs.get(b.config) for b in stage.configs if b.role == role]
+    given = descend(configs[0], tuple(path)) if configs and configs[0] else None
+    return given is None or plain(given) is None
 
 
 def own_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
