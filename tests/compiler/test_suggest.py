@@ -1,0 +1,115 @@
+"""The nearest name is the meant one."""
+
+import random
+from string import ascii_lowercase
+
+import pytest
+
+from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_schemas import ROLES, load
+
+TRAINER = list(load("training")["properties"]["trainer"]["properties"])
+TRAINING = list(load("training")["properties"])
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("hiden_size", "hidden_size"),
+        ("hidden_szie", "hidden_size"),
+        ("hidden-size", "hidden_size"),
+        ("hiddenSize", "hidden_size"),
+        ("HIDDEN_SIZE", "hidden_size"),
+        ("size_hidden", "hidden_size"),
+        ("hidden", "hidden_size"),
+        ("hidden_sizes", "hidden_size"),
+        ("dropuot", "dropout"),
+        ("drop", "dropout"),
+        ("lt", "lr"),
+        ("dropout", None),
+        ("bananas", None),
+        ("x", None),
+        ("", None),
+        ("__", None),
+    ],
+)
+def test_a_slip_finds_its_name(written, meant):
+    names = [name for name in ("hidden_size", "lr", "dropout", "vocab_size") if name != written]
+    assert nearest(written, names) == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("max_epoch", "max_epochs"),
+        ("epochs", "min_epochs"),
+        ("accumulate_grad", "accumulate_grad_batches"),
+        ("gradient_clip", "gradient_clip_val"),
+        ("val_check_intervall", "val_check_interval"),
+    ],
+)
+def test_among_many_similar_names(written, meant):
+    candidates = [name for name in TRAINER if name != "max_epochs" or meant == "max_epochs"]
+    assert nearest(written, candidates) == meant
+
+
+def test_nothing_is_near_in_a_foreign_word():
+    foreign = ("foo", "learning_rate", "hello", "path", "verbose", "debug", "url", "attention")
+    assert {word: nearest(word, TRAINING) for word in foreign} == dict.fromkeys(foreign)
+
+
+def test_the_order_of_candidates_decides_a_tie():
+    assert nearest("optio", ["option_b", "option_a"]) == "option_b"
+    assert nearest("ab", []) is None
+
+
+def test_sure_means_one_slip_and_no_other_explanation():
+    assert is_sure("hiden_size", ["hidden_size", "vocab_size"])
+    assert is_sure("hidden-size", ["hidden_size"])
+    assert not is_sure("nin", ["min", "nim"])
+    assert not is_sure("lt", ["lr"])
+    assert not is_sure("hdn_sze", ["hidden_size"])
+    assert not is_sure("bananas", ["hidden_size"])
+
+
+def slip(rng, name, kind):
+    i = rng.randrange(len(name) - 1)
+    letter = rng.choice(ascii_lowercase)
+    return {
+        "exchange": name[:i] + name[i + 1] + name[i] + name[i + 2 :],
+        "missing": name[:i] + name[i + 1 :],
+        "extra": name[:i] + letter + name[i:],
+        "wrong": name[:i] + letter + name[i + 1 :],
+        "plural": name.removesuffix("s") if name.endswith("s") else f"{name}s",
+        "joined": name.replace("_", ""),
+        "hyphens": name.replace("_", "-"),
+    }[kind]
+
+
+def groups(schema):
+    if isinstance(schema, dict):
+        if isinstance(schema.get("properties"), dict):
+            yield list(schema["properties"])
+        for below in schema.values():
+            yield from groups(below)
+    elif isinstance(schema, list):
+        for below in schema:
+            yield from groups(below)
+
+
+@pytest.mark.parametrize(
+    "kind", ["exchange", "missing", "extra", "wrong", "plural", "joined", "hyphens"]
+)
+def test_slips_in_every_key_of_the_schemas(kind):
+    rng = random.Random(kind)
+    tried = right = wrongly_sure = 0
+    for names in (group for role in ("recipe", *ROLES) for group in groups(load(role))):
+        for name in names:
+            written = slip(rng, name, kind)
+            if len(name) > 2 and written not in names:
+                tried += 1
+                right += nearest(written, names) == name
+                wrongly_sure += is_sure(written, names) and nearest(written, names) != name
+    assert tried > 100
+    assert right / tried >= 0.99
+    assert wrongly_sure == 0
