@@ -20,8 +20,8 @@ def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> in
     """Compile manifests one after the other, report once, and return the exit code."""
     outcomes = [_compile(path, arguments) for path in manifests]
     codes = [CLEAN if _is_clean(outcome, arguments) else MISTAKES for outcome in outcomes]
-    codes += [_deliver(outcome, arguments) for outcome in outcomes]
     _report(outcomes, arguments, time.perf_counter() - start)
+    codes += [_deliver(outcome, arguments) for outcome in outcomes]
     return max(codes)
 
 
@@ -89,7 +89,7 @@ def _report(outcomes: Iterable[Outcome], arguments: Arguments, seconds: float) -
     summary = Summary(
         manifests=tuple(display_name(outcome.path) for outcome in outcomes),
         targets=sum(outcome.counts.checked for outcome in outcomes),
-        unchecked=sum(outcome.counts.unchecked for outcome in outcomes),
+        unchecked=sum(outcome.counts.not_checked for outcome in outcomes),
         seconds=round(seconds, 2),
     )
     if arguments.format == "human":

@@ -1,22 +1,15 @@
 """What a compile found and made, and the order in which findings are told."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from espnet3_compiler.checks.targets import TargetCounts
 from espnet3_compiler.codes import BY_NUMBER
 from espnet3_compiler.compose import Composition
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.plan import Plan
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many targets were compared with their signatures, and how many could not be judged."""
-
-    checked: int = 0
-    unchecked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +32,7 @@ class Outcome:
     resolved: Resolved | None = None
     plan: Plan | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
-    counts: Counts = Counts()
+    counts: TargetCounts = field(default_factory=TargetCounts)
 
     @property
     def ok(self) -> bool:

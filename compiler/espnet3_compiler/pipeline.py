@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from espnet3_compiler.checks import ALL
+from espnet3_compiler.checks import ALL, targets
 from espnet3_compiler.compose import compose
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved
@@ -56,6 +56,7 @@ def compile_manifest(
         composition=composition,
         resolved=resolved,
         diagnostics=tidy(found, name),
+        counts=targets.count(recipe, resolved),
     )
     if not outcome.ok:
         return outcome

@@ -48,6 +48,7 @@ def make_plan(
     manifest = recipe.directory / (recipe.source.path or Path(recipe.source.name)).name
     graph = edges(recipe, resolved)
     read = [source for config in composed.values() for source in config.sources]
+    read += resolved.sources
     return Plan(
         recipe=str(recipe.name.value),
         manifest=manifest,
@@ -98,13 +99,14 @@ def _stage(
     order = [str(other.name.value) for other in recipe.stages]
     reads = dict.fromkeys(Read(edge.producer, edge.output) for edge in mine if edge.output)
     call = resolved.calls.get(name)
+    init = resolved.init_from.get(name, stage.init_from)
     return StagePlan(
         name=name,
         run=str(stage.run.value) if stage.run else None,
         call=str(stage.call.value) if stage.call else None,
         configs={binding.role: binding.config for binding in stage.configs},
         model=str(stage.model.value) if stage.model else None,
-        init_from=str(stage.init_from.value) if stage.init_from else None,
+        init_from=str(init.value) if init else None,
         needs=tuple(other for other in order if other in producers and other != name),
         reads=tuple(reads),
         outputs=_outputs(stage, recipe, resolved),

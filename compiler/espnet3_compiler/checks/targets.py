@@ -34,9 +34,9 @@ class TargetCounts:
         reasons: For each of these its path and why, in the order of the recipe.
     """
 
-    checked: int
-    not_checked: int
-    reasons: tuple[tuple[str, str], ...]
+    checked: int = 0
+    not_checked: int = 0
+    reasons: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass

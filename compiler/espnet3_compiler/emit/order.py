@@ -19,18 +19,22 @@ def in_schema_order(value: Plain, schema: Schema, root: Schema | None = None) ->
     root = schema if root is None else root
     whole = _follow(schema, root)
     if isinstance(value, list):
-        items = whole.get("items", {})
+        items = _schema(whole.get("items"))
         return [in_schema_order(item, items, root) for item in value]
     if not isinstance(value, dict):
         return value
     properties = whole.get("properties", {})
-    rest = whole.get("additionalProperties")
-    others = rest if isinstance(rest, dict) else {}
+    others = _schema(whole.get("additionalProperties"))
     names = [name for name in properties if name in value]
     names += [name for name in value if name not in properties]
     return {
         name: in_schema_order(value[name], properties.get(name, others), root) for name in names
     }
+
+
+def _schema(value: object) -> Schema:
+    """Return a sub-schema; true, false and none say nothing about order."""
+    return value if isinstance(value, dict) else {}
 
 
 def _follow(schema: Schema, root: Schema) -> Schema:

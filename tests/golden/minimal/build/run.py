@@ -1,0 +1,16 @@
+"""Run the stages of golden/minimal.
+
+Generated from recipe.yaml by espnet3-compile; do not edit, compile again.
+Value of the manifest: sha256 cebaf97720701213c047ff81f6f9c17995b971b7c087a3afe4e6b6ed701d1cd1
+"""
+
+from pathlib import Path
+
+from espnet3_compiler.recompile import locate, recompose
+from espnet3_runtime.launch import launch
+from system import GoldenMinimalSystem
+
+BUILD = Path(__file__).resolve().parent
+
+if __name__ == "__main__":
+    raise SystemExit(launch(GoldenMinimalSystem, build=BUILD, recompose=recompose, locate=locate))

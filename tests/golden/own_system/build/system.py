@@ -1,0 +1,26 @@
+"""The system of golden/own: its stages in their order.
+
+Generated from recipe.yaml by espnet3-compile; do not edit, compile again.
+Value of the manifest: sha256 4218af6b4acc12c19017110b0644604a86b56d8f2b389a03800e90c040d0443f
+"""
+
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.stage import Outputs, StageContext, StageSpec
+
+from src.system import GoldenOwnSystem as ParentSystem
+
+
+class GoldenOwnSystem(ParentSystem):
+    """The stages of golden/own, each with the configs that it reads."""
+
+    stages = (
+        StageSpec(name="polish", run="polish", configs={"polish": "polish"}),
+        StageSpec(name="polish_again", run="polish", configs={"polish": "polish"}),
+    )
+
+    def __init__(self, *, polish_config: ConfigView) -> None:
+        super().__init__(configs={"polish": polish_config})
+
+    def polish_again(self, context: StageContext) -> Outputs:
+        """Run ``polish`` with the config polish."""
+        return self.polish(context)

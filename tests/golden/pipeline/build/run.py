@@ -1,0 +1,16 @@
+"""Run the stages of golden/pipe-line.2.
+
+Generated from recipe.yaml by espnet3-compile; do not edit, compile again.
+Value of the manifest: sha256 d2ceb4aef7e77dbbba428120e47be75d1f2cb59586883d3b20f848a5377331b3
+"""
+
+from pathlib import Path
+
+from espnet3_compiler.recompile import locate, recompose
+from espnet3_runtime.launch import launch
+from system import GoldenPipeLine2System
+
+BUILD = Path(__file__).resolve().parent
+
+if __name__ == "__main__":
+    raise SystemExit(launch(GoldenPipeLine2System, build=BUILD, recompose=recompose, locate=locate))
