@@ -68,7 +68,10 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON with sorted keys and a final line break, whole."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        text = json.dumps(value, indent=2, sort_keys=True)  # half a surrogate pair is no UTF-8
+    write_text(path, text + "\n")
 
 
 @contextmanager

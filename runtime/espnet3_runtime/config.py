@@ -37,6 +37,11 @@ class ConfigView(Mapping[str, Any]):
         """The key path of this mapping; the first part is the config's name."""
         return self._where
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Keys that exist in the config but are not for this reader."""
+        return self._hidden
+
     def only(self, keys: Iterable[str]) -> "ConfigView":
         """Return the part that a stage kind declares to read; other keys raise when read."""
         wanted = set(keys)

@@ -1,0 +1,235 @@
+"""What the compiler left in ``build/``: the lock, and the composed configs on demand."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.build_fields import Fields
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.errors import BuildError
+from espnet3_schemas import systems
+
+LOCK = "recipe.lock.json"
+SCHEMA_VERSION = 1
+
+_UNKNOWN_KIND: Mapping[str, Any] = {"roles": {}, "model": "optional", "needs_torch": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a stage writes something; ``path`` is relative to the recipe directory."""
+
+    path: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An output of an earlier stage that a config, a model or arguments name."""
+
+    stage: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage as the lock describes it; exactly one of ``run`` and ``call`` is set."""
+
+    name: str
+    run: str | None
+    call: str | None
+    configs: Mapping[str, str]
+    model: str | None
+    init_from: str | None
+    needs: tuple[str, ...]
+    reads: tuple[Read, ...]
+    outputs: Mapping[str, Output]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What ``systems.json`` says about the kind; little about a kind of the recipe's own."""
+        facts: Mapping[str, Any] = systems()["kinds"].get(self.run, _UNKNOWN_KIND)
+        return facts
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A composed config or a model node; ``file`` is relative to the build directory."""
+
+    file: str
+    sha256: str
+    role: str | None = None
+
+
+@dataclass(frozen=True)
+class Build:
+    """A compiled recipe.
+
+    Attributes:
+        directory: The build directory, absolute.
+        recipe_dir: The manifest's directory, absolute.
+        manifest: The manifest's name, relative to the recipe directory.
+        recipe: ``<corpus>/<task>``.
+        system: The dotted class that the generated System extends.
+        exp_tag: Name of the experiment.
+        exp_dir: As written, relative to the recipe directory or absolute.
+        data_dir: As written.
+        sources: SHA-256 of every source file, by path relative to the recipe directory.
+        configs: Files of the composed configs.
+        models: Files of the model nodes.
+        stages: In the order in which they run.
+        overlay: Texts that take the place of files, from values given on the command line.
+    """
+
+    directory: Path
+    recipe_dir: Path
+    manifest: str
+    recipe: str
+    system: str
+    exp_tag: str
+    exp_dir: str
+    data_dir: str
+    sources: Mapping[str, str]
+    configs: Mapping[str, DataFile]
+    models: Mapping[str, DataFile]
+    stages: tuple[Stage, ...]
+    overlay: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _loaded: dict[str, ConfigView] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def experiment(self) -> Path:
+        """The experiment's directory, absolute."""
+        return self.recipe_dir / self.exp_dir
+
+    def stage(self, name: str) -> Stage:
+        """Return the stage of a name that is known to exist."""
+        return next(stage for stage in self.stages if stage.name == name)
+
+    def directory_of(self, stage: Stage) -> Path:
+        """Return the stage's own directory, absolute."""
+        return self.experiment / stage.name
+
+    def config(self, name: str) -> ConfigView:
+        """Return a composed config; late values are still ``${…}`` texts."""
+        return self._load(self.configs[name], name)
+
+    def model(self, name: str) -> ConfigView:
+        """Return a model node; late values are still ``${…}`` texts."""
+        return self._load(self.models[name], f"models.{name}")
+
+    def arguments(self, stage: Stage) -> ConfigView:
+        """Return the ``with`` block of a ``call`` stage."""
+        file = f"calls/{stage.name}.yaml"
+        where = f"stages.{stage.name}.with"
+        if stage.call is None or not (file in self.overlay or (self.directory / file).exists()):
+            return ConfigView({}, where)
+        block = self._parse(self._text(file), file).get("with") or {}
+        return ConfigView(block, where)
+
+    def _load(self, entry: DataFile, where: str) -> ConfigView:
+        if entry.file not in self._loaded:
+            text = self._text(entry.file)
+            if hashlib.sha256(text.encode()).hexdigest() != entry.sha256:
+                raise BuildError(
+                    f'"{entry.file}" of the build was changed by hand',
+                    hint=f"change its source instead, then run: espnet3-compile {self.manifest}",
+                )
+            self._loaded[entry.file] = ConfigView(self._parse(text, entry.file), where)
+        return self._loaded[entry.file]
+
+    def _text(self, file: str) -> str:
+        if file in self.overlay:
+            return self.overlay[file]
+        try:
+            return (self.directory / file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BuildError(f'cannot read "{file}" of the build: {error}', hint=_AGAIN) from None
+
+    def _parse(self, text: str, file: str) -> dict[str, Any]:
+        import yaml
+
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        try:
+            value = yaml.load(text, Loader=loader)  # noqa: S506 - both are safe loaders
+        except yaml.YAMLError as error:
+            raise BuildError(f'"{file}" of the build is not YAML: {error}', hint=_AGAIN) from None
+        if not isinstance(value, dict):
+            raise BuildError(f'"{file}" of the build holds no mapping', hint=_AGAIN)
+        return value
+
+
+_AGAIN = "compile the recipe again"
+
+
+def load_build(directory: Path, overlay: Mapping[str, str] | None = None) -> Build:
+    """Read the lock of a build.
+
+    Args:
+        directory: The build directory.
+        overlay: Texts by path that take the place of files of the build.
+
+    Raises:
+        BuildError: There is no lock, or it is not one of ours.
+    """
+    directory = directory.resolve()
+    text = (overlay or {}).get(LOCK)
+    if text is None:
+        try:
+            text = (directory / LOCK).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BuildError(f'cannot read "{directory / LOCK}": {error}', hint=_AGAIN) from None
+    try:
+        lock = Fields(json.loads(text), LOCK)
+    except (ValueError, RecursionError) as error:
+        raise BuildError(f'"{directory / LOCK}" is not JSON: {error}', hint=_AGAIN) from None
+    if lock.take("schema_version", int) != SCHEMA_VERSION:
+        raise BuildError(f'"{LOCK}" was written by another version', hint=_AGAIN)
+    return replace(_build(directory, lock), overlay=dict(overlay or {}))
+
+
+def _build(directory: Path, lock: Fields) -> Build:
+    recipe_dir = (directory / lock.take("recipe_dir", str)).resolve()
+    return Build(
+        directory=directory,
+        recipe_dir=recipe_dir,
+        manifest=Path(lock.take("manifest", str)).name,
+        recipe=lock.take("recipe", str),
+        system=lock.take("system", str),
+        exp_tag=lock.take("exp_tag", str),
+        exp_dir=lock.take("exp_dir", str),
+        data_dir=lock.take("data_dir", str),
+        sources={item.take("path", str): item.take("sha256", str) for item in lock.each("sources")},
+        configs={name: _file(item, name, "conf") for name, item in lock.named("configs")},
+        models={name: _file(item, name, "models") for name, item in lock.named("models")},
+        stages=tuple(_stage(item) for item in lock.each("stages")),
+    )
+
+
+def _file(item: Fields, name: str, folder: str) -> DataFile:
+    file = item.take("file", str)
+    if file != f"{folder}/{name}.yaml":
+        raise item.wrong("file", f"{folder}/{name}.yaml")
+    return DataFile(file, item.take("sha256", str), item.optional("role", str))
+
+
+def _stage(item: Fields) -> Stage:
+    stage = Stage(
+        name=item.identifier("name"),
+        run=item.optional("run", str),
+        call=item.optional("call", str),
+        configs=item.strings("configs"),
+        model=item.optional("model", str),
+        init_from=item.optional("init_from", str),
+        needs=item.string_list("needs"),
+        reads=tuple(Read(r.take("stage", str), r.take("output", str)) for r in item.each("reads")),
+        outputs={
+            name: Output(output.take("path", str), output.take("type", str))
+            for name, output in item.named("outputs")
+        },
+    )
+    if (stage.run is None) == (stage.call is None):
+        raise item.wrong("run", "a stage kind, or null beside a call")
+    return stage

@@ -1,0 +1,237 @@
+"""Run one stage: give it what it may see, keep what it made, write down how it went."""
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from espnet3_runtime.atomic import remove_leftovers
+from espnet3_runtime.bind import Env, StageOutput, bind, references
+from espnet3_runtime.build import Build, Stage
+from espnet3_runtime.config import ConfigView, plain
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.experiment import Experiment
+from espnet3_runtime.interrupts import Interrupts
+from espnet3_runtime.late import lookup
+from espnet3_runtime.lockfile import locked
+from espnet3_runtime.logs import stage_log, write_header
+from espnet3_runtime.progress import Bars
+from espnet3_runtime.receipts import OutputRecord, Receipt, write_receipt
+from espnet3_runtime.redact import is_secret_name
+from espnet3_runtime.slices import configs_of, edges_of, model_of
+from espnet3_runtime.stage import Outputs, StageContext, StageSpec, Stop
+from espnet3_runtime.system import System
+
+
+@dataclass(frozen=True)
+class Runner:
+    """What all stages of a run share.
+
+    Attributes:
+        build: The compiled recipe.
+        system: Its System.
+        experiment: What lies there.
+        interrupts: Whether somebody asked to stop.
+        rank: Rank of this process.
+    """
+
+    build: Build
+    system: System
+    experiment: Experiment
+    interrupts: Interrupts
+    rank: int = 0
+    results: dict[str, float | str] = field(default_factory=dict)
+
+    def log_path(self, stage: Stage) -> Path:
+        """Return where the stage's log lies."""
+        suffix = f"_rank{self.rank}" if self.rank else ""
+        return self.build.directory_of(stage) / f"{stage.name}{suffix}.log"
+
+    def run(self, stage: Stage, *, resume: bool) -> Outputs:
+        """Call the stage's method; whatever it raises comes through."""
+        spec = next(spec for spec in self.system.stages if spec.name == stage.name)
+        directory = self.build.directory_of(stage)
+        directory.mkdir(parents=True, exist_ok=True)
+        if self.rank == 0:
+            remove_leftovers(directory)
+        with ExitStack() as stack:
+            log = stack.enter_context(
+                stage_log(self.log_path(stage), self._secrets(stage), console=self.rank == 0)
+            )
+            for lock in self._shared_locks(stage) if self.rank == 0 else ():
+                stack.enter_context(locked(lock, str(lock.parent), waiting=log.warning))
+            context = self._context(stage, spec, log, resume=resume)
+            write_header(log, self.build.recipe_dir, _settings(context))
+            try:
+                made = getattr(self.system, stage.name)(context)
+            except BaseException:
+                log.exception("the stage did not finish")
+                raise
+            log.info("the stage has finished")
+        return _checked(made, stage, self.build)
+
+    def _context(
+        self, stage: Stage, spec: StageSpec, log: logging.Logger, *, resume: bool
+    ) -> StageContext:
+        build = self.build
+        paths, hashes = self._upstream(stage)
+
+        def output(reference: StageOutput, where: str) -> str:
+            path = paths.get(f"{reference.stage}.{reference.output}")
+            if path is None:
+                raise _no_output(reference, where)
+            return self.experiment.relative(path)
+
+        values = lookup(output, os.environ)
+        composed = configs_of(build, stage)
+        model = model_of(build, stage)
+        configs = {role: _bound(view, values) for role, view in composed.items()}
+        arguments = build.arguments(stage)
+        return StageContext(
+            spec=spec,
+            configs=MappingProxyType(configs),
+            model=None if model is None else _bound(model, values),
+            composed=MappingProxyType(composed),
+            composed_model=model,
+            arguments=bind(plain(arguments), values, arguments.where),
+            outputs={n: build.recipe_dir / o.path for n, o in stage.outputs.items()},
+            recipe=build.recipe,
+            exp_tag=build.exp_tag,
+            recipe_dir=build.recipe_dir,
+            exp_dir=build.experiment,
+            data_dir=build.recipe_dir / build.data_dir,
+            directory=build.directory_of(stage),
+            build=build.directory,
+            upstream=MappingProxyType(paths),
+            upstream_hashes=MappingProxyType(hashes),
+            upstream_kinds={name: build.stage(name).run or "" for name in edges_of(build, stage)},
+            seed=_seed(configs),
+            resume=resume,
+            rank=self.rank,
+            progress=Bars(quiet=self.rank > 0),
+            stop=Stop(requested=self.interrupts.requested, gracefully=self.interrupts.gracefully),
+            log=log.getChild(stage.name),
+            result=self.results.__setitem__,
+        )
+
+    def _upstream(self, stage: Stage) -> tuple[dict[str, Path], dict[str, str]]:
+        paths, hashes = {}, {}
+        for name, wanted in edges_of(self.build, stage).items():
+            for output, found in self.experiment.outputs(name).items():
+                if found.sha256 is not None and (wanted is None or output in wanted):
+                    paths[f"{name}.{output}"] = self.experiment.path(found.record.path)
+                    hashes[f"{name}.{output}"] = found.sha256
+        return paths, hashes
+
+    def _secrets(self, stage: Stage) -> tuple[str, ...]:
+        """Return values of secret-looking keys that come from the environment."""
+        views = [*configs_of(self.build, stage).values(), self.build.arguments(stage)]
+        late = [pair for view in views for pair in references(plain(view))]
+        names = {
+            reference.name
+            for path, reference in late
+            if isinstance(reference, Env)
+            and (is_secret_name(reference.name) or is_secret_name(path.rpartition(".")[2]))
+        }
+        return tuple(os.environ[name] for name in names if os.environ.get(name))
+
+    def _shared_locks(self, stage: Stage) -> list[Path]:
+        """Return lock files for outputs that other experiments may be writing too."""
+        places = [
+            (self.build.recipe_dir / output.path, output.type == "directory")
+            for output in stage.outputs.values()
+        ]
+        return [
+            place / ".lock" if is_directory else place.with_name(f".{place.name}.lock")
+            for place, is_directory in places
+            if not place.is_relative_to(self.build.experiment)
+        ]
+
+
+def finish(runner: Runner, stage: Stage, made: Outputs, started: Receipt) -> Receipt:
+    """Hash what a stage made and write its receipt.
+
+    Raises:
+        UserError: An output is missing.
+    """
+    records: dict[str, OutputRecord] = {}
+    for name, path in sorted(made.items()):
+        record = runner.experiment.record(stage, path)
+        if record is None:
+            raise UserError(
+                f'it finished, but its output "{name}" is not there: {path}',
+                where=f"stages.{stage.name}.outputs.{name}" if stage.call else "",
+            )
+        records[name] = record
+    return replace(started, status="done", outputs=records, results=dict(runner.results))
+
+
+def now() -> str:
+    """Return the time as ISO 8601 with the local offset, to the second."""
+    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+
+
+def begin(
+    runner: Runner, stage: Stage, inputs: Mapping[str, Any], about: Mapping[str, Any]
+) -> Receipt:
+    """Write the receipt that says the stage is running: from now on its old outputs are void."""
+    receipt = Receipt(stage.name, "running", now(), inputs=inputs, provenance=about)
+    write_receipt(runner.build.experiment, receipt)
+    runner.experiment.forget(stage.name)
+    return receipt
+
+
+def close(runner: Runner, receipt: Receipt, clock: float) -> Receipt:
+    """Write the final receipt of an attempt that began at ``clock`` (``time.monotonic``)."""
+    seconds = round(time.monotonic() - clock, 3)
+    receipt = replace(receipt, finished=now(), seconds=seconds)
+    write_receipt(runner.build.experiment, receipt)
+    runner.experiment.forget(receipt.stage)
+    return receipt
+
+
+def _bound(view: ConfigView, values: Any) -> ConfigView:
+    return ConfigView(bind(plain(view), values, view.where), view.where, hidden=view.hidden)
+
+
+def _settings(context: StageContext) -> dict[str, Any]:
+    settings = {f"config {view.where}": view.plain() for view in context.composed.values()}
+    if context.composed_model is not None:
+        settings[f"model {context.spec.model}"] = context.composed_model.plain()
+    return settings
+
+
+def _seed(configs: Mapping[str, ConfigView]) -> int:
+    seeds = (dict(view).get("seed") for view in configs.values())
+    return next((seed for seed in seeds if isinstance(seed, int)), 0)
+
+
+def _no_output(reference: StageOutput, where: str) -> UserError:
+    return UserError(
+        f'stage "{reference.stage}" made no output "{reference.output}"',
+        where=where,
+        hint=f"its settings may switch it off; stages/{reference.stage}.json lists what it made",
+    )
+
+
+def _checked(made: Any, stage: Stage, build: Build) -> Outputs:
+    """Check what a method returned against what the lock declares."""
+    if not isinstance(made, dict):
+        raise TypeError(f'stage "{stage.name}" must return its outputs as a dict, not {made!r}')
+    for name, path in made.items():
+        declared = stage.outputs.get(name)
+        if declared is None and stage.outputs:
+            raise ValueError(f'stage "{stage.name}" returned an undeclared output "{name}"')
+        place = build.recipe_dir / (declared.path if declared else path)
+        if Path(path).resolve() != place.resolve():
+            raise ValueError(f'stage "{stage.name}" made "{name}" at {path} instead of {place}')
+    return {
+        name: build.recipe_dir / (stage.outputs[name].path if name in stage.outputs else path)
+        for name, path in made.items()
+    }

@@ -1,0 +1,186 @@
+"""What lies in an experiment's directory: receipts, and outputs as they are now."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from espnet3_runtime.atomic import write_bytes
+from espnet3_runtime.build import Build, Stage
+from espnet3_runtime.hashing import Skip, content_hash, settle, signature
+from espnet3_runtime.receipts import OutputRecord, Receipt, Unreadable, read_receipt, write_receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An output as it is now.
+
+    Attributes:
+        record: What the receipt says.
+        sha256: Of the content now; None when it is missing.
+        touched: The signature differs although the content may not.
+    """
+
+    record: OutputRecord
+    sha256: str | None
+    touched: bool
+
+    @property
+    def intact(self) -> bool:
+        """Whether the content is what the stage made."""
+        return self.sha256 == self.record.sha256
+
+
+class Experiment:
+    """Reads receipts and looks at outputs, each once until :meth:`forget`."""
+
+    def __init__(self, build: Build) -> None:
+        self.build = build
+        self._receipts: dict[str, Receipt | Unreadable | None] = {}
+        self._found: dict[str, Mapping[str, Found]] = {}
+        self._hashes: dict[tuple[Path, str], str | None] = {}
+
+    @cached_property
+    def salt(self) -> bytes:
+        """Random bytes that hide environment variables in receipts; kept beside them."""
+        try:
+            return self._salt_path.read_bytes()
+        except OSError:
+            return os.urandom(16)
+
+    def keep_salt(self) -> None:
+        """Write the salt, when there is none yet."""
+        if not self._salt_path.is_file():
+            write_bytes(self._salt_path, self.salt)
+
+    @property
+    def _salt_path(self) -> Path:
+        return self.build.experiment / "stages" / ".salt"
+
+    def file_hash(self, path: Path) -> str | None:
+        """Return the hash of a file that settings name; read again only when it changed."""
+        now = signature(path)
+        key = (path, now.digest if now else "")
+        if key not in self._hashes:
+            self._hashes[key] = content_hash(path)
+        return self._hashes[key]
+
+    def receipt(self, stage: str) -> Receipt | Unreadable | None:
+        """Return the receipt of a stage."""
+        if stage not in self._receipts:
+            receipt = read_receipt(self.build.experiment, stage)
+            if isinstance(receipt, Receipt):
+                receipt = self._checked(self.build.stage(stage), receipt)
+            self._receipts[stage] = receipt
+        return self._receipts[stage]
+
+    def done(self, stage: str) -> Receipt | None:
+        """Return the receipt of a stage that finished."""
+        receipt = self.receipt(stage)
+        return receipt if isinstance(receipt, Receipt) and receipt.status == "done" else None
+
+    def outputs(self, stage: str) -> Mapping[str, Found]:
+        """Return the outputs of a finished stage as they are now; nothing when it has not."""
+        if stage not in self._found:
+            receipt = self.done(stage)
+            self._found[stage] = {
+                name: self._look(self.build.stage(stage), record)
+                for name, record in (receipt.outputs if receipt else {}).items()
+            }
+        return self._found[stage]
+
+    def forget(self, stage: str) -> None:
+        """Look again next time: the stage has run."""
+        self._receipts.pop(stage, None)
+        self._found.pop(stage, None)
+
+    def path(self, relative: str) -> Path:
+        """Return the absolute path of what a receipt or the lock names."""
+        return self.build.recipe_dir / relative
+
+    def relative(self, path: Path) -> str:
+        """Return how receipts and configs name a path: relative to the recipe when inside."""
+        path = self.build.recipe_dir / path
+        for base in (self.build.recipe_dir, self.build.recipe_dir.resolve()):
+            if path.is_relative_to(base):
+                return path.relative_to(base).as_posix()
+        return str(path)
+
+    def record(self, stage: Stage, path: Path) -> OutputRecord | None:
+        """Hash an output that was just made; None when it is missing."""
+        skip = self._skip(stage, path)
+        first = signature(path, skip)
+        if first is None:
+            return None
+        settle(first.newest)
+        sha256 = content_hash(path, skip)
+        last = signature(path, skip)
+        if sha256 is None or last is None:
+            return None
+        return OutputRecord(self.relative(path), sha256, last.digest, last.size, last.files)
+
+    def hash_again(self, stage: Stage, record: OutputRecord) -> str | None:
+        """Hash an output whatever its signature says; None when it is missing."""
+        path = self.path(record.path)
+        return content_hash(path, self._skip(stage, path))
+
+    def refresh(self, stage: str) -> None:
+        """Keep new signatures of outputs that were touched but hold what they held."""
+        receipt, found = self.done(stage), self.outputs(stage)
+        if receipt is None or not any(f.touched and f.intact for f in found.values()):
+            return
+        fresh = {
+            n: self.record(self.build.stage(stage), self.path(f.record.path))
+            for n, f in found.items()
+        }
+        outputs = {n: fresh[n] or found[n].record for n in found}
+        write_receipt(self.build.experiment, replace(receipt, outputs=outputs))
+        self.forget(stage)
+
+    def _look(self, stage: Stage, record: OutputRecord) -> Found:
+        path = self.path(record.path)
+        skip = self._skip(stage, path)
+        now = signature(path, skip)
+        if now is None:
+            return Found(record, None, touched=True)
+        if now.digest == record.signature:
+            return Found(record, record.sha256, touched=False)
+        return Found(record, content_hash(path, skip), touched=True)
+
+    def _skip(self, stage: Stage, path: Path) -> Skip:
+        """Return a filter of what lies inside an output directory without belonging to it."""
+        others = {
+            self.path(output.path)
+            for other in self.build.stages
+            for output in other.outputs.values()
+            if other.name != stage.name
+        }
+        others |= {self.build.directory_of(other) for other in self.build.stages} - {path}
+        own = self.build.directory_of(stage)
+        log = re.compile(rf"{re.escape(stage.name)}(_rank\d+)?\d*\.log")
+
+        def skip(entry: Path) -> bool:
+            if entry in others and entry not in (path, own):
+                return True
+            return entry.parent == own and log.fullmatch(entry.name) is not None
+
+        return skip
+
+    def _checked(self, stage: Stage, receipt: Receipt) -> Receipt | Unreadable:
+        """Refuse a receipt that names files which the stage cannot have made."""
+        for name, record in receipt.outputs.items():
+            declared = stage.outputs.get(name)
+            if stage.outputs and declared is None:
+                continue  # the plan tells that the declaration changed
+            if declared is not None and Path(declared.path) != Path(record.path):
+                return Unreadable(f'its output "{name}" lies elsewhere')
+            if declared is None and not self._inside(record.path):
+                return Unreadable(f'its output "{name}" lies outside of the recipe')
+        return receipt
+
+    def _inside(self, path: str) -> bool:
+        roots = (self.build.recipe_dir, self.build.experiment, self.path(self.build.data_dir))
+        resolved = self.path(path).resolve()
+        return any(resolved.is_relative_to(root.resolve()) for root in roots)

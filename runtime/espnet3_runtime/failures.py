@@ -1,0 +1,49 @@
+"""How a failed stage is told: what, where, and the recipe's own frames of the traceback."""
+
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+import espnet3_runtime
+from espnet3_runtime.errors import UserError
+
+_OURS = Path(espnet3_runtime.__file__).parent
+
+
+def summary(error: BaseException) -> str:
+    """Return one line for receipts and tables."""
+    if isinstance(error, UserError):
+        return error.message.splitlines()[0]
+    text = str(error).splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def explain(error: BaseException) -> str:
+    """Return the message, and the traceback of code that is not ours where there is some.
+
+    A mistake in the recipe is told without a traceback; an exception from the recipe's code, or
+    from a library that it called, comes with the frames below ours.
+    """
+    if isinstance(error, UserError):
+        frames = _foreign_frames(error.__cause__)
+        return f"{error}\n{frames}" if frames else str(error)
+    frames = _foreign_frames(error)
+    if frames:
+        return f"{summary(error)}\n{frames}"
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+def _foreign_frames(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    found = error.__traceback__
+    while found is not None and _is_ours(found):
+        found = found.tb_next
+    if found is None:
+        return ""
+    shown = traceback.TracebackException(type(error), error, found, compact=True)
+    return "".join(shown.format(chain=error.__cause__ is not None)).rstrip()
+
+
+def _is_ours(frame: TracebackType) -> bool:
+    return Path(frame.tb_frame.f_code.co_filename).is_relative_to(_OURS)

@@ -1,0 +1,96 @@
+"""Everything that a stage reads, as plain JSON: equal fingerprints mean an equal result."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime import versions
+from espnet3_runtime.build import Stage
+from espnet3_runtime.config import plain
+from espnet3_runtime.experiment import Experiment
+from espnet3_runtime.late import LateHashes
+from espnet3_runtime.reach import code_of, files_of, packages_of, texts_of
+from espnet3_runtime.slices import configs_of, edges_of, model_of, without
+
+Inputs = dict[str, Any]
+
+
+def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ()) -> Inputs:
+    """Return the fingerprint of a stage as things are now.
+
+    Args:
+        stage: The stage.
+        experiment: Tells what earlier stages made.
+        pending: Stages whose outputs are not known yet; what comes from them is None.
+
+    Raises:
+        UserError: An environment variable without default is not set.
+    """
+    build = experiment.build
+    upstream = _upstream(stage, experiment, frozenset(pending))
+    harmless = stage.facts.get("harmless", ())
+    configs = {role: without(c, harmless) for role, c in configs_of(build, stage).items()}
+    model = model_of(build, stage)
+    arguments = build.arguments(stage)
+    late = LateHashes(upstream.hashes, os.environ, experiment.salt)
+    texts = texts_of(*configs.values(), model, arguments, stage.init_from)
+    code = code_of(build, stage, configs.values(), texts)
+    nodes = [*configs.values(), arguments, *([] if model is None else [model])]
+    made = upstream.paths | _own_places(stage, experiment)
+    return {
+        "what": stage.run or f"call {stage.call}",
+        "configs": {
+            role: {"name": stage.configs[role], "values": late.leaves(plain(config), config.where)}
+            for role, config in configs.items()
+        },
+        "model": None if model is None else late.leaves(plain(model), model.where),
+        "arguments": late.leaves(plain(arguments), arguments.where),
+        "init_from": None if stage.init_from in upstream.stages else stage.init_from,
+        "declared": {} if stage.run else {n: o.path for n, o in stage.outputs.items()},
+        "upstream": upstream.hashes,
+        "code": code.modules,
+        "files": {
+            experiment.relative(path): experiment.file_hash(path)
+            for path in files_of(build, texts, code, made)
+        },
+        "versions": versions.of(stage, code.packages | packages_of(build, nodes)),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Upstream:
+    """Hashes of outputs by ``stage.output`` (None: not known yet), their places and stages."""
+
+    hashes: Mapping[str, str | None]
+    paths: frozenset[Path]
+    stages: frozenset[str]
+
+
+def _upstream(stage: Stage, experiment: Experiment, pending: frozenset[str]) -> _Upstream:
+    hashes: dict[str, str | None] = {}
+    paths = set()
+    edges = edges_of(experiment.build, stage)
+    for name, wanted in edges.items():
+        found = experiment.outputs(name)
+        for output in sorted(found if wanted is None else wanted):
+            known = found.get(output)
+            unknown = known is None or name in pending
+            hashes[f"{name}.{output}"] = None if unknown or known is None else known.sha256
+            if known is not None:
+                paths.add(experiment.path(known.record.path))
+        if wanted is None and name in pending:
+            hashes[f"{name}.*"] = None
+    return _Upstream(hashes, frozenset(paths), frozenset(edges))
+
+
+def _own_places(stage: Stage, experiment: Experiment) -> set[Path]:
+    declared = {experiment.path(output.path) for output in stage.outputs.values()}
+    return declared | {experiment.build.directory_of(stage)}
+
+
+def own_files(stage: Stage, experiment: Experiment, before: Inputs) -> tuple[str, ...]:
+    """Return files that settings name and that appeared while the stage ran: it wrote them."""
+    now = inputs_of(stage, experiment)
+    return tuple(sorted(now["files"].keys() - before["files"].keys()))

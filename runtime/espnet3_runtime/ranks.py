@@ -1,0 +1,209 @@
+"""Several processes of one run: rank 0 decides and runs every stage, the others join training.
+
+Lightning's own launcher starts ``run.py`` again for each further process while ``train`` runs on
+rank 0; :func:`announce` tells those children which stage that is.  torchrun, srun and mpirun start
+all ranks at once; there the ranks other than 0 wait in :class:`Follower` for what :class:`Leader`
+writes into the experiment's directory.  Each of them shows a number of its own that the leader
+repeats, so notes of an earlier run with the same address are never taken for this one's.
+"""
+
+import hashlib
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.atomic import write_json
+
+ORDER = "ESPNET3_ORDER"
+_RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
+_SIZES = ("WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+_RUN = (
+    *("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"),
+    *("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT", "OMPI_MCA_orte_hnp_uri"),
+)
+_POLL_SECONDS = 0.2
+_LATE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a rank other than 0 has to do.
+
+    Attributes:
+        stage: The stage to join.
+        resume: Whether rank 0 continues an earlier attempt.
+        directory: Where the user stood when rank 0 was started; paths on the command line are
+            relative to it.
+    """
+
+    stage: str
+    resume: bool
+    directory: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Which of the processes this is.
+
+    Attributes:
+        number: Its rank.
+        size: How many were started from outside; 1 when Lightning starts the others.
+        order: What Lightning's child is to do.
+    """
+
+    number: int = 0
+    size: int = 1
+    order: Order | None = None
+
+
+def detect(environ: Mapping[str, str] = os.environ) -> Rank:
+    """Read the rank from the variables of torchrun, SLURM, MPI, or Lightning's launcher."""
+    local = _number(environ, ("LOCAL_RANK",), 0)
+    if ORDER in environ and (local or _number(environ, ("NODE_RANK", "GROUP_RANK"), 0)):
+        return Rank(max(local, 1), 1, Order(**json.loads(environ[ORDER])))
+    for rank, size in zip(_RANKS, _SIZES, strict=True):
+        if rank in environ and _number(environ, (size,), 1) > 1 and not _interactive(environ, rank):
+            return Rank(_number(environ, (rank,), 0), _number(environ, (size,), 1))
+    return Rank()
+
+
+@contextmanager
+def announce(order: Order) -> Iterator[None]:
+    """Tell children that Lightning starts what to join, and clean up what its launcher leaves.
+
+    After the block a next training stage can start children of its own: variables are as before
+    and the process group is gone.
+    """
+    before = dict(os.environ)
+    os.environ[ORDER] = json.dumps(
+        {"stage": order.stage, "resume": order.resume, "directory": order.directory}
+    )
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            if name in (
+                ORDER,
+                "LOCAL_RANK",
+                "NODE_RANK",
+                "WORLD_SIZE",
+                "MASTER_ADDR",
+                "MASTER_PORT",
+            ):
+                del os.environ[name]
+        _end_process_group()
+
+
+class Leader:
+    """Rank 0 of several that were started at once."""
+
+    def __init__(self, experiment: Path, size: int) -> None:
+        self._directory = _meeting_place(experiment)
+        self._size = size
+        self._orders: list[dict[str, Any]] = []
+        self._finished = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._repeat, daemon=True)
+        self._thread.start()
+
+    def order(self, order: Order) -> None:
+        """Let the other ranks join a stage."""
+        with self._lock:
+            self._orders.append({"stage": order.stage, "resume": order.resume})
+            self._write()
+
+    def finish(self) -> None:
+        """Let the other ranks end; wait for those that have not shown up yet."""
+        deadline = time.monotonic() + _LATE_SECONDS
+        with self._lock:
+            self._finished = True
+            self._write()
+        while len(self._numbers()) < self._size - 1 and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        with self._lock:
+            self._write()
+
+    def _repeat(self) -> None:
+        known: dict[str, str] = {}
+        while not self._finished:
+            numbers = self._numbers()
+            if numbers != known:
+                known = numbers
+                with self._lock:
+                    self._write()
+            time.sleep(_POLL_SECONDS)
+
+    def _write(self) -> None:
+        note = {"to": self._numbers(), "orders": self._orders, "finished": self._finished}
+        write_json(self._directory / "orders.json", note)
+
+    def _numbers(self) -> dict[str, str]:
+        files = self._directory.glob("rank-*.json")
+        return {file.stem: str(found.get("number")) for file in files if (found := _read(file))}
+
+
+class Follower:
+    """A rank other than 0 of several that were started at once."""
+
+    def __init__(self, experiment: Path, rank: int) -> None:
+        self._directory = _meeting_place(experiment)
+        self._name = f"rank-{rank}"
+        self._number = uuid.uuid4().hex
+        self._parent = os.getppid()
+        self._done = 0
+        write_json(self._directory / f"{self._name}.json", {"number": self._number})
+
+    def orders(self) -> Iterator[Order]:
+        """Yield the stages to join, in order, until rank 0 has finished or our parent is gone."""
+        while os.getppid() == self._parent:
+            note = _read(self._directory / "orders.json") or {}
+            if note.get("to", {}).get(self._name) == self._number:
+                for order in note["orders"][self._done :]:
+                    self._done += 1
+                    yield Order(order["stage"], order["resume"])
+                if note["finished"] and len(note["orders"]) == self._done:
+                    break
+            time.sleep(_POLL_SECONDS)
+        (self._directory / f"{self._name}.json").unlink(missing_ok=True)
+
+
+def _meeting_place(experiment: Path) -> Path:
+    run = "\0".join(f"{name}={os.environ.get(name, '')}" for name in _RUN)
+    return experiment / "stages" / ".ranks" / hashlib.sha256(run.encode()).hexdigest()[:16]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _number(environ: Mapping[str, str], names: tuple[str, ...], default: int) -> int:
+    found = (environ[name] for name in names if environ.get(name, "").isdecimal())
+    return int(next(found, default))
+
+
+def _interactive(environ: Mapping[str, str], rank: str) -> bool:
+    """Say whether this is a shell inside of a SLURM allocation, which is no task of a step."""
+    if rank != "SLURM_PROCID":
+        return False
+    return (
+        environ.get("SLURM_JOB_NAME") in ("bash", "interactive") or "SLURM_STEP_ID" not in environ
+    )
+
+
+def _end_process_group() -> None:
+    import sys
+
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()

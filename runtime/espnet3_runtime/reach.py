@@ -1,0 +1,113 @@
+"""What a stage can reach outside of its settings: code of the recipe, files, and packages."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.build import Build, Stage
+from espnet3_runtime.code_hash import Code, collect, is_local
+from espnet3_runtime.config import leaves
+
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_LONGEST_PATH = 1000
+_SPLITS = ("train", "valid", "test")
+
+
+def texts_of(*values: Any) -> list[str]:
+    """Return every string in plain data."""
+    found = (leaf for value in values if value is not None for _, leaf in leaves(value))
+    return [leaf for leaf in found if isinstance(leaf, str)]
+
+
+def code_of(
+    build: Build, stage: Stage, configs: Iterable[Mapping[str, Any]], texts: list[str]
+) -> Code:
+    """Return the code that a stage runs, as far as it belongs to a recipe.
+
+    It starts from every dotted name in the settings that names something of the recipe, the
+    function of a ``call`` stage, the classes of the dataset entries, and the recipe's own System.
+    """
+    roots = {text for text in texts if _DOTTED.fullmatch(text) and is_local(text, build.recipe_dir)}
+    if stage.call is not None:
+        roots.add(stage.call)
+    elif is_local(build.system, build.recipe_dir):
+        roots.add(build.system)
+    datasets = _datasets(build, stage, configs)
+    roots |= datasets.pop(build.recipe_dir, set())
+    aside = (build.directory, build.experiment, build.recipe_dir / build.data_dir)
+    code = collect(roots, build.recipe_dir, aside)
+    for base, names in sorted(datasets.items()):
+        other = collect(names, base, aside)
+        prefix = f"{base.parent.name}/{base.name}"
+        modules = {f"{prefix}/{path}": digest for path, digest in other.modules.items()}
+        code = Code(
+            {**code.modules, **modules}, code.texts | other.texts, code.packages | other.packages
+        )
+    return code
+
+
+def packages_of(build: Build, values: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the top-level packages of ``_target_`` names from outside of the recipe."""
+    found = {
+        leaf.partition(".")[0]
+        for value in values
+        for path, leaf in leaves(value)
+        if path.endswith("_target_") and isinstance(leaf, str)
+    }
+    return {name for name in found if not is_local(name, build.recipe_dir)}
+
+
+def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path]) -> set[Path]:
+    """Return existing files that settings name, or that the code names inside of the recipe.
+
+    Args:
+        build: The build.
+        texts: Strings of the settings.
+        code: The code, with its string constants.
+        made: What this stage or an earlier one makes: not looked at here.
+    """
+    named = {build.recipe_dir / text for text in texts if _is_path(text)}
+    for text, directory in code.texts:
+        if _is_path(text) and not text.startswith(("/", "~")):
+            named |= {build.recipe_dir / text, directory / text}
+    places = set(made)
+    return {
+        path
+        for path in named
+        if path.suffix != ".py" and _is_file(path) and not places & {path, *path.parents}
+    }
+
+
+def _datasets(
+    build: Build, stage: Stage, configs: Iterable[Mapping[str, Any]]
+) -> dict[Path, set[str]]:
+    """Return the classes that dataset entries use, by the directory of the recipe they are in."""
+    name = "DatasetBuilder" if stage.run == "create_dataset" else "Dataset"
+    found: dict[Path, set[str]] = {}
+    for config in configs:
+        block = dict(config).get("dataset")
+        entries = (entry for split in _SPLITS for entry in (block or {}).get(split) or ())
+        for entry in entries:
+            base, module = _source(build, entry.get("data_src"))
+            found.setdefault(base, set()).add(f"{module}.{name}")
+    return found
+
+
+def _source(build: Build, source: str | None) -> tuple[Path, str]:
+    if source is None:
+        return build.recipe_dir, "dataset"
+    if "/" in source:
+        return build.recipe_dir.parent.parent / source, "dataset"
+    return build.recipe_dir, source
+
+
+def _is_path(text: str) -> bool:
+    return 0 < len(text) < _LONGEST_PATH and ("/" in text or "." in text) and text.isprintable()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

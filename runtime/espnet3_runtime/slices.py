@@ -1,0 +1,120 @@
+"""The part of configs, models and earlier outputs that a stage may read.
+
+A stage sees this and nothing else, so what is hashed is exactly what can matter.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from espnet3_runtime.bind import StageOutput, references
+from espnet3_runtime.build import Build, Stage
+from espnet3_runtime.config import ConfigView, plain
+
+
+def configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
+    """Return by role the config cut to what the stage's kind declares to read."""
+    roles = stage.facts["roles"]
+    ignores = stage.facts.get("ignores", ())
+    sliced = {}
+    for role, name in stage.configs.items():
+        keys = roles.get(role, {}).get("reads", ["*"])
+        config = build.config(name)
+        view = config if "*" in keys else config.only(keys)
+        sliced[role] = without(view, ignores) if ignores else view
+    return sliced
+
+
+def model_of(build: Build, stage: Stage) -> ConfigView | None:
+    """Return the model node that the stage uses.
+
+    A kind for which a model is optional does without it when its config says so (``model_unless``
+    in ``systems.json``), or when the node needs an output that does not exist before the stage:
+    ``collect_stats`` cannot build a model that reads the statistics.
+    """
+    if stage.model is None or stage.facts.get("model") == "none":
+        return None
+    model = build.model(stage.model)
+    if stage.facts.get("model") == "optional" and stage.run is not None:
+        if _replaced(build, stage):
+            return None
+        earlier = earlier_stages(build, stage)
+        late = (found for _, found in references(model) if isinstance(found, StageOutput))
+        if any(found.stage not in earlier for found in late):
+            return None
+    return model
+
+
+def edges_of(build: Build, stage: Stage) -> dict[str, frozenset[str] | None]:
+    """Return the earlier stages whose outputs count, and which outputs; None means all of them.
+
+    All outputs count of a stage whose kind this kind consumes, and of one that only ``needs``
+    names; of others, those that a ``${stages.…}`` names.
+    """
+    earlier = earlier_stages(build, stage)
+    named: dict[str, set[str]] = {}
+    for read in (*_late_outputs(build, stage), *_listed(stage)):
+        if read.stage in earlier:
+            named.setdefault(read.stage, set()).add(read.output)
+    consumed = stage.facts.get("consumes", ())
+    edges: dict[str, frozenset[str] | None] = {}
+    for name in earlier:
+        if name in stage.needs and (name not in named or build.stage(name).run in consumed):
+            edges[name] = None
+        elif name in named:
+            edges[name] = frozenset(named[name])
+    return edges
+
+
+def earlier_stages(build: Build, stage: Stage) -> tuple[str, ...]:
+    """Return the names of the stages before this one."""
+    names = tuple(other.name for other in build.stages)
+    return names[: names.index(stage.name)]
+
+
+def without(view: ConfigView, patterns: Sequence[str]) -> ConfigView:
+    """Return the view without keys: ``dataset.*.*.transform`` takes any key or index for ``*``."""
+    values = view.plain()
+    for pattern in patterns:
+        _drop(values, pattern.split("."))
+    return ConfigView(values, view.where, hidden=view.hidden)
+
+
+def look_up(value: Any, path: str) -> Any:
+    """Return what a dotted path names, or None."""
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _replaced(build: Build, stage: Stage) -> bool:
+    role, _, path = stage.facts.get("model_unless", "").partition(".")
+    config = build.config(stage.configs[role]) if role in stage.configs else {}
+    return bool(path) and look_up(config, path) is not None
+
+
+def _late_outputs(build: Build, stage: Stage) -> list[StageOutput]:
+    values = [*configs_of(build, stage).values(), model_of(build, stage), build.arguments(stage)]
+    found = [late for value in values if value is not None for _, late in references(plain(value))]
+    return [late for late in found if isinstance(late, StageOutput)]
+
+
+def _listed(stage: Stage) -> list[StageOutput]:
+    """Return what ``init_from`` names, and what only the lock knows to be read."""
+    listed = [StageOutput(stage.init_from, "best_checkpoint")] if stage.init_from else []
+    if stage.run is None or stage.facts.get("title") is None:  # the recipe's own: reads everything
+        listed += [StageOutput(read.stage, read.output) for read in stage.reads]
+    return listed
+
+
+def _drop(value: Any, pattern: Sequence[str]) -> None:
+    head, rest = pattern[0], pattern[1:]
+    if isinstance(value, list) and head == "*":
+        for item in value:
+            _drop(item, rest)
+    if not isinstance(value, dict):
+        return
+    for key in [key for key in value if head in ("*", key)]:
+        if rest:
+            _drop(value[key], rest)
+        else:
+            del value[key]

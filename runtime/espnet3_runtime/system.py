@@ -1,0 +1,114 @@
+"""The contract between a System class and the engine.
+
+A System is a table of stages and one method per stage: ``method(context) -> Outputs``.  Compiled
+recipes get theirs from ``espnet3-compile``; one written by hand follows the same rules, which are
+checked when the class is defined.
+"""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.errors import InstantiateError, UserError
+from espnet3_runtime.instantiate import locate
+from espnet3_runtime.stage import Outputs, StageContext, StageSpec
+
+
+class StageContractError(TypeError):
+    """A System class and its stage table do not fit together; the message says how to mend it."""
+
+
+class System:
+    """The root of all Systems.
+
+    Attributes:
+        stages: The stages in the order in which they run.
+        configs: Every config of the recipe by name, late values not filled in.
+    """
+
+    stages: ClassVar[tuple[StageSpec, ...]] = ()
+
+    def __init__(self, *, configs: Mapping[str, ConfigView]) -> None:
+        self.configs = dict(configs)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_stages(cls)
+
+    def call(self, target: str, context: StageContext) -> Outputs:
+        """Run a stage of the recipe: call a function with the stage's ``with`` arguments.
+
+        The function gets ``context`` too, when it has a parameter of that name.  What it returns
+        is ignored, unless it is a mapping of output names to paths.
+
+        Raises:
+            UserError: There is no such function, or the arguments do not fit it.
+        """
+        where = f"stages.{context.spec.name}"
+        try:
+            function = locate(target, where=f"{where}.call")
+        except InstantiateError as error:
+            raise UserError(error.message, where=error.where, hint=error.hint) from error.__cause__
+        arguments = dict(context.arguments)
+        if "context" not in arguments and _accepts(function, "context"):
+            arguments["context"] = context
+        _check_arguments(function, arguments, target, where)
+        made = function(**arguments)
+        return _outputs(made, context)
+
+
+def check_stages(cls: type[System]) -> None:
+    """Check a stage table.
+
+    Raises:
+        StageContractError: A name stands twice or has no method, or a stage has both or neither of
+            ``run`` and ``call``, or needs one that does not come before it.
+    """
+    before: list[str] = []
+    for spec in cls.stages:
+        if spec.name in before:
+            raise StageContractError(f'{cls.__name__}: two stages are called "{spec.name}"')
+        if (spec.run is None) == (spec.call is None):
+            what = f'{cls.__name__}: stage "{spec.name}" must have one of "run" and "call"'
+            raise StageContractError(what)
+        if not callable(getattr(cls, spec.name, None)):
+            what = f'{cls.__name__}: stage "{spec.name}" has no method "{spec.name}(self, context)"'
+            raise StageContractError(what)
+        late = [name for name in spec.needs if name not in before]
+        if late:
+            what = f'{cls.__name__}: stage "{spec.name}" needs "{late[0]}", which is not before it'
+            raise StageContractError(what)
+        before.append(spec.name)
+
+
+def _accepts(function: Any, name: str) -> bool:
+    try:
+        return name in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def _check_arguments(function: Any, arguments: Mapping[str, Any], target: str, where: str) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        raise UserError(f'"{target}": {error}', where=f"{where}.with") from None
+
+
+def _outputs(made: Any, context: StageContext) -> Outputs:
+    if not isinstance(made, Mapping):
+        return dict(context.outputs)
+    extra = {name: Path(path) for name, path in made.items() if name not in context.outputs}
+    if extra and context.outputs:
+        names = ", ".join(f'"{name}"' for name in extra)
+        raise UserError(
+            f"it returned {names}, which the stage does not declare",
+            where=f"stages.{context.spec.name}.outputs",
+        )
+    return {**extra, **context.outputs}
