@@ -1,0 +1,156 @@
+"""The layout of a bundle, and reading one safely.
+
+A bundle is a directory::
+
+    bundle.json         what is inside, with SHA-256 of every file, and where it comes from
+    inference.yaml      the inference config; paths inside the bundle read bundle://files/…
+    model.yaml          the model's node, when the config has no model of its own
+    model.safetensors   the weights
+    code/               modules of the recipe, run only when trusted
+    files/              files that the configs name
+    training.yaml, metrics.json, README.md
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from espnet3_runtime.errors import UserError
+
+META = "bundle.json"
+INFERENCE = "inference.yaml"
+MODEL = "model.yaml"
+TRAINING = "training.yaml"
+WEIGHTS = "model.safetensors"
+CODE = "code"
+FILES = "files"
+README = "README.md"
+METRICS = "metrics.json"
+SCHEME = "bundle://"
+FORMAT = "espnet3-bundle"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose ``bundle.json`` was read.
+
+    Attributes:
+        directory: Absolute.
+        meta: The content of ``bundle.json``.
+    """
+
+    directory: Path
+    meta: Mapping[str, Any]
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """Return the files of the recipe's code that it carries."""
+        return tuple(name for name in self.meta["files"] if name.startswith(f"{CODE}/"))
+
+    def path(self, name: str) -> Path:
+        """Return the place of a file of the bundle.
+
+        Raises:
+            UserError: The name leads out of the bundle.
+        """
+        return inside(self.directory, name)
+
+    def config(self, name: str) -> dict[str, Any] | None:
+        """Return a YAML file of the bundle with ``bundle://`` paths made absolute, or None."""
+        path = self.path(name)
+        if not path.is_file():
+            return None
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(loaded, dict):
+            raise UserError(f'"{path}" holds no mapping')
+        located = self._locate(loaded)
+        assert isinstance(located, dict)
+        return located
+
+    def _locate(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._locate(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._locate(item) for item in value]
+        if isinstance(value, str) and value.startswith(SCHEME):
+            path = self.path(value.removeprefix(SCHEME))
+            if not path.exists():
+                raise UserError(f'the bundle names "{value}", which it does not hold')
+            return str(path)
+        return value
+
+
+def inside(directory: Path, name: str) -> Path:
+    """Return ``directory/name``.
+
+    Raises:
+        UserError: The name is absolute, goes up, or passes a link that leaves the directory.
+    """
+    relative = PurePosixPath(name)
+    unsafe = relative.is_absolute() or ".." in relative.parts or "\\" in name or ":" in name
+    path = directory / relative
+    if unsafe or not path.resolve().is_relative_to(directory.resolve()):
+        raise UserError(f'"{name}" leads out of the bundle "{directory}"')
+    return path
+
+
+def open_bundle(directory: Path, *, verify: bool = True) -> Bundle:
+    """Read ``bundle.json``, and check that every file is there and unchanged.
+
+    Args:
+        directory: The bundle.
+        verify: Whether to compare hashes; without, only the names are checked.
+
+    Raises:
+        UserError: It is no bundle, of another version, incomplete or altered.
+    """
+    directory = directory.absolute()
+    try:
+        meta = json.loads((directory / META).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f'"{directory}" is no bundle: it has no {META}') from None
+    except (OSError, ValueError) as error:
+        raise UserError(f'"{directory / META}" cannot be read: {error}') from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise UserError(f'"{directory / META}" does not describe a bundle')
+    if meta.get("schema_version") != SCHEMA_VERSION or not isinstance(meta.get("files"), dict):
+        raise UserError(
+            f'the bundle "{directory}" has version {meta.get("schema_version")}; '
+            f"this program reads version {SCHEMA_VERSION}"
+        )
+    bundle = Bundle(directory, meta)
+    for name, sha256 in meta["files"].items():
+        _check(bundle, str(name), sha256 if verify else None)
+    return bundle
+
+
+def _check(bundle: Bundle, name: str, sha256: object) -> None:
+    path = bundle.path(name)
+    if not path.is_file():
+        raise UserError(f'the bundle "{bundle.directory}" lacks "{name}"')
+    if sha256 is not None and sha256_of(path) != sha256:
+        raise UserError(f'"{name}" of the bundle "{bundle.directory}" was altered or is damaged')
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hashes(directory: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file below a directory but ``bundle.json``, by its name."""
+    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    names = ((path.relative_to(directory).as_posix(), path) for path in paths)
+    return {name: sha256_of(path) for name, path in names if name != META}
+
+
+def dump(value: Mapping[str, Any]) -> str:
+    """Return plain data as YAML in its own order."""
+    return yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True, width=100)

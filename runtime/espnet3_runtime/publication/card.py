@@ -1,0 +1,147 @@
+"""The model card: README.md of a bundle."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import yaml
+
+from espnet3_runtime.errors import UserError, did_you_mean
+from espnet3_runtime.metrics.table import as_markdown, rows
+
+_TASKS = {"asr": "automatic-speech-recognition", "tts": "text-to-speech"}
+_NAME = re.compile(r"\$\{(\w+)\}")
+
+
+def model_card(context: Mapping[str, Any], template: Path | None, extra: Mapping[str, Any]) -> str:
+    """Return the text of a model card.
+
+    Args:
+        context: Values that the bundle gives, see :func:`card_values`.
+        template: A template of the recipe with ``${name}`` in it; lines in which all names are
+            empty are left out.  None takes the built-in one.
+        extra: Further values, or other ones for the same names.
+
+    Raises:
+        UserError: The template names an unknown value.
+    """
+    values = {key: str(value or "") for key, value in {**context, **extra}.items()}
+    text = _BUILT_IN if template is None else template.read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if _is_kept(line, values)]
+    try:
+        return Template("\n".join(kept).strip() + "\n").substitute(values)
+    except (KeyError, ValueError) as error:
+        name = str(error.args[0])
+        raise UserError(
+            f'the template of the model card has "${{{name}}}", for which there is no value',
+            where="pack_model.readme",
+            hint=did_you_mean(name, sorted(values)),
+        ) from None
+
+
+def _is_kept(line: str, values: Mapping[str, str]) -> bool:
+    names = _NAME.findall(line)
+    return not names or any(values.get(name, "?") for name in names)
+
+
+def card_values(
+    meta: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    scores: Mapping[str, Any] | None,
+    config: str,
+    *,
+    detail: bool,
+) -> dict[str, str]:
+    """Return the values that a model card can show.
+
+    Args:
+        meta: The content of ``bundle.json``.
+        facts: What is known about the model, see ``check.load_elsewhere``.
+        scores: The content of ``metrics.json``.
+        config: The inference config as YAML.
+        detail: Whether to list the layers.
+    """
+    corpus, _, task = meta["recipe"].partition("/")
+    git = meta.get("git") or {}
+    return {
+        "front_matter": _front_matter(corpus, task),
+        "recipe": meta["recipe"],
+        "corpus": corpus,
+        "task": task,
+        "exp_tag": meta["exp_tag"],
+        "model": facts["class"],
+        "parameters": f"{facts['parameters']:,}",
+        "results": as_markdown(rows(scores)) if scores else _NO_RESULTS,
+        "trust": "True" if meta["code"] else "False",
+        "flag": " --trust_user_code" if meta["code"] else "",
+        "code": ", ".join(f"`{name}`" for name in meta["code"]),
+        "checkpoint": (meta.get("checkpoint") or {}).get("sha256", ""),
+        "commit": git.get("commit") or "",
+        "remote": git.get("remote") or "",
+        "changes": "with uncommitted changes" if git.get("dirty") else "",
+        "versions": ", ".join(f"{name} {number}" for name, number in meta["versions"].items()),
+        "config": config.strip(),
+        "detail": _DETAIL.format(facts["detail"]) if detail else "",
+    }
+
+
+def _front_matter(corpus: str, task: str) -> str:
+    tag = _TASKS.get(task)
+    matter = {
+        "library_name": "espnet3-compile",
+        "tags": ["speech", "espnet3-compile", corpus, task],
+        **({"pipeline_tag": tag} if tag else {}),
+    }
+    return f"---\n{yaml.safe_dump(matter, sort_keys=False)}---"
+
+
+_NO_RESULTS = "_Nothing was measured before this bundle was packed._"
+_DETAIL = "<details><summary>Layers</summary>\n\n```\n{}\n```\n\n</details>"
+_BUILT_IN = """\
+${front_matter}
+
+# ${recipe}: ${exp_tag}
+
+A `${model}` with ${parameters} parameters.
+
+## Results
+
+${results}
+
+## Use
+
+```python
+from espnet3_runtime.publication.model import InferenceModel
+
+model = InferenceModel.from_packed("path/of/this/directory", trust_user_code=${trust})
+print(model("audio.wav"))
+```
+
+or, without writing code:
+
+```sh
+python -m espnet3_runtime.publication.transcribe path/of/this/directory audio.wav${flag}
+```
+
+The bundle carries code of its own, which runs only when you trust it: ${code}
+
+## Where it comes from
+
+- Recipe `${recipe}`, experiment `${exp_tag}`
+- Repository ${remote}
+- Commit `${commit}` ${changes}
+- SHA-256 of the checkpoint: `${checkpoint}`
+- Made with ${versions}
+
+<details><summary>Inference config</summary>
+
+```yaml
+${config}
+```
+
+</details>
+
+${detail}
+"""

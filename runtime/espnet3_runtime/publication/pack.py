@@ -1,0 +1,185 @@
+"""Assembles a bundle."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.atomic import write_json
+from espnet3_runtime.config import ConfigView, plain
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.inference.weights import digest, read_weights
+from espnet3_runtime.provenance import git
+from espnet3_runtime.publication.bundle import (
+    CODE,
+    FILES,
+    FORMAT,
+    INFERENCE,
+    META,
+    METRICS,
+    MODEL,
+    README,
+    SCHEMA_VERSION,
+    TRAINING,
+    WEIGHTS,
+    dump,
+    hashes,
+    inside,
+)
+from espnet3_runtime.publication.card import card_values, model_card
+from espnet3_runtime.publication.check import load_elsewhere
+from espnet3_runtime.publication.closure import Closure
+from espnet3_runtime.publication.code import check_code, copy_code, targets_of
+from espnet3_runtime.versions import version
+
+_DEFAULT_PROVIDER = "espnet3_runtime.inference.provider.from_checkpoint"
+_LEFT_OUT = ("output_artifacts", "parallel")  # of the stage infer, not of the model
+_VERSIONS = ("espnet3-compile", "torch", "numpy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What goes into a bundle.
+
+    Attributes:
+        recipe: ``<corpus>/<task>``.
+        exp_tag: The experiment.
+        recipe_dir: Absolute.
+        settings: The ``pack_model`` block.
+        inference: The inference config, late values filled in.
+        composed_inference: The same before that.
+        model: The model's node, late values filled in.
+        composed_model: The same before that.
+        training: The training config before late values, for the record.
+        scores: ``metrics.json`` of the stage measure.
+    """
+
+    recipe: str
+    exp_tag: str
+    recipe_dir: Path
+    settings: ConfigView
+    inference: ConfigView
+    composed_inference: ConfigView
+    model: ConfigView | None
+    composed_model: ConfigView | None
+    training: ConfigView | None
+    scores: Path | None
+
+
+def pack(parts: Parts, directory: Path) -> None:
+    """Write a bundle into an empty directory, and prove that it loads elsewhere.
+
+    Raises:
+        UserError: A file or code that the bundle needs would not be inside.
+    """
+    closure = Closure(parts.recipe_dir, directory)
+    checkpoint = _pack_weights(parts, closure)
+    config, model = _pack_configs(parts, closure, checkpoint)
+    named = _pack_named(parts, closure)
+    settings = parts.settings
+    code = copy_code(parts.recipe_dir, settings["include"], settings["exclude"], directory / CODE)
+    check_code(parts.recipe_dir, targets_of(config, model), code)
+    scores = json.loads(parts.scores.read_text("utf-8")) if parts.scores else None
+    if parts.scores:
+        shutil.copyfile(parts.scores, directory / METRICS)
+    if parts.training is not None:
+        (directory / TRAINING).write_text(dump(parts.training.plain()), encoding="utf-8")
+    meta = _meta(parts, checkpoint, code, named)
+    _write_meta(directory, meta)
+    facts = load_elsewhere(directory)
+    card = model_card(
+        card_values(meta, facts, scores, dump(config), detail=settings["include_model_detail"]),
+        parts.recipe_dir / settings["readme"] if settings["readme"] else None,
+        settings["readme_context"],
+    )
+    (directory / README).write_text(card, encoding="utf-8")
+    _write_meta(directory, meta)
+
+
+def _pack_weights(parts: Parts, closure: Closure) -> dict[str, str] | None:
+    """Write the checkpoint's weights as safetensors; return where they come from."""
+    source = parts.inference["checkpoint"]
+    if source is None:
+        return None
+    path = parts.recipe_dir / source
+    if (
+        parts.inference["provider"]["_target_"] == _DEFAULT_PROVIDER
+        and not parts.inference["model"]
+    ):
+        from safetensors.torch import save_file
+
+        weights = read_weights(path)
+        save_file(
+            {name: tensor.contiguous().clone() for name, tensor in weights.items()},
+            closure.bundle / WEIGHTS,
+            metadata={"format": "pt"},
+        )
+    elif not path.exists():
+        raise UserError(f'there is no checkpoint "{source}"')
+    inner = path.is_relative_to(parts.recipe_dir)
+    shown = path.relative_to(parts.recipe_dir).as_posix() if inner else path.name
+    return {"path": shown, "sha256": digest(path) if path.exists() else ""}
+
+
+def _pack_configs(
+    parts: Parts, closure: Closure, checkpoint: dict[str, str] | None
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    composed, bound = parts.composed_inference.plain(), parts.inference.plain()
+    for config in (composed, bound):
+        config["dataset"] = {"test": [], "preprocessor": _preprocessor(config["dataset"])}
+        if checkpoint is not None and (closure.bundle / WEIGHTS).is_file():
+            config["checkpoint"] = None
+    for key in _LEFT_OUT:
+        composed.pop(key, None)
+    config = closure.rewrite(composed, bound, "inference")
+    config["output_artifacts"] = {}
+    (closure.bundle / INFERENCE).write_text(dump(config), encoding="utf-8")
+    if parts.model is None or parts.composed_model is None or parts.inference["model"]:
+        return config, None
+    where = parts.model.where
+    model = closure.rewrite(parts.composed_model.plain(), parts.model.plain(), where)
+    (closure.bundle / MODEL).write_text(dump(model), encoding="utf-8")
+    return config, model
+
+
+def _preprocessor(dataset: Mapping[str, Any]) -> Any:
+    """Return the node of the preprocessor that test sets get."""
+    node = dataset.get("preprocessor")
+    return node.get("test") if node is not None and "_target_" not in node else node
+
+
+def _pack_named(parts: Parts, closure: Closure) -> dict[str, str]:
+    named = {}
+    for name, source in parts.settings["files"].items():
+        path = parts.recipe_dir / source
+        if not path.exists():
+            raise UserError(
+                f'the bundle would lack "{source}": there is no such file',
+                where=f"pack_model.files.{name}",
+            )
+        inside(closure.bundle / FILES, name)
+        named[name] = closure.add(path, f"{FILES}/{name}")
+    return named
+
+
+def _meta(
+    parts: Parts, checkpoint: dict[str, str] | None, code: list[str], named: dict[str, str]
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "schema_version": SCHEMA_VERSION,
+        "recipe": parts.recipe,
+        "exp_tag": parts.exp_tag,
+        "checkpoint": checkpoint,
+        "code": code,
+        "named": named,
+        "contract": plain(parts.inference["contract"]),
+        "git": git(parts.recipe_dir),
+        "versions": {name: number for name in _VERSIONS if (number := version(name))},
+    }
+
+
+def _write_meta(directory: Path, meta: dict[str, Any]) -> None:
+    write_json(directory / META, {**meta, "files": hashes(directory)})

@@ -1,0 +1,72 @@
+"""``python -m espnet3_runtime.publication.transcribe BUNDLE FILE…``: run a bundle on audio."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print one line for each file: its path, a tab, and the output."""
+    options = _parser().parse_args(arguments)
+    try:
+        for line in _lines(options):
+            print(line, flush=True)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m espnet3_runtime.publication.transcribe",
+        description="Run a packed model on audio files.",
+    )
+    parser.add_argument("bundle", help="directory of a bundle, or <owner>/<name> on the hub")
+    parser.add_argument("audio", nargs="+", help="audio files (WAV, FLAC, OGG, MP3, …)")
+    parser.add_argument(
+        "--trust_user_code", action="store_true", help="run the code that the bundle carries"
+    )
+    parser.add_argument("--device", help="cpu, cuda, cuda:0, …; default: what the bundle says")
+    parser.add_argument("--batch_size", type=int, default=1, help="files per call (default 1)")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    return parser
+
+
+def _lines(options: argparse.Namespace) -> Any:
+    from espnet3_runtime.publication.model import InferenceModel
+
+    if Path(options.bundle).exists():
+        load: Any = InferenceModel.from_packed
+    elif options.bundle.count("/") == 1 and not options.bundle.startswith((".", "/")):
+        load = InferenceModel.from_pretrained
+    else:
+        raise UserError(f'there is no bundle "{options.bundle}"')
+    model = load(options.bundle, trust_user_code=options.trust_user_code, device=options.device)
+    size = max(options.batch_size, 1)
+    for start in range(0, len(options.audio), size):
+        files = options.audio[start : start + size]
+        for file, result in zip(files, model.forward_batch(files), strict=True):
+            yield _line(file, result, options.format)
+
+
+def _line(file: str, result: dict[str, Any], style: str) -> str:
+    if style == "json":
+        return json.dumps({"file": file, **result}, ensure_ascii=False, default=_plain)
+    values = [value[0] if isinstance(value, list) and value else value for value in result.values()]
+    return "\t".join([file, *(str(_plain(value)) for value in values)])
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,57 @@
+"""Which targets of a bundle run without trust."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.instantiate import locate
+from espnet3_runtime.publication.bundle import CODE, Bundle
+
+_OURS = frozenset(
+    f"espnet3_runtime.{name}"
+    for name in (
+        "data.collate.CommonCollateFn",
+        "data.preprocess.TextToTokens",
+        "inference.provider.from_checkpoint",
+        "inference.runner.CallModel",
+    )
+)
+_SHOWN = 5
+
+
+def check_trust(bundle: Bundle, targets: Iterable[str], *, trusted: bool) -> None:
+    """Refuse a bundle that wants to run more than layers of torch and parts of this runtime.
+
+    Raises:
+        UserError: It does, and it is not trusted.
+    """
+    foreign = [] if trusted else [target for target in targets if not is_harmless(target)]
+    if not foreign:
+        return
+    carried = [name.removeprefix(f"{CODE}/") for name in bundle.code]
+    more = f" and {len(carried) - _SHOWN} more" if len(carried) > _SHOWN else ""
+    code = f"\n    it carries: {', '.join(carried[:_SHOWN])}{more}" if carried else ""
+    raise UserError(
+        f'the bundle "{bundle.directory.name}" wants to run code of its own: '
+        f"{', '.join(foreign)}{code}",
+        hint="read that code; to run it, pass trust_user_code=True (on the command line: "
+        "--trust_user_code)",
+    )
+
+
+def is_harmless(target: str) -> bool:
+    """Say whether a target is a layer of torch, or one of the parts that bundles are made of."""
+    if target in _OURS:
+        return True
+    if not target.startswith("torch.nn."):
+        return False
+    from torch import nn
+
+    try:
+        found: Any = locate(target)
+    except UserError:
+        return False
+    # A dotted name may wander from module to module (torch.nn.modules.….os.system): what counts
+    # is what it arrives at.
+    is_layer = isinstance(found, type) and issubclass(found, nn.Module)
+    return is_layer and found.__module__.startswith("torch.nn.")

@@ -1,0 +1,40 @@
+"""The stage ``pack_model``: a bundle that works elsewhere."""
+
+from espnet3_runtime.atomic import atomic_directory
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.publication.pack import Parts, pack
+from espnet3_runtime.stage import Outputs, StageContext
+
+
+def pack_model(context: StageContext) -> Outputs:
+    """Pack weights, code and configs; the directory appears whole or not at all.
+
+    Raises:
+        UserError: A file or code that the bundle needs would not be inside, or it does not load
+            outside of the recipe.
+    """
+    inference = context.configs["inference"]
+    if context.model is None and inference["model"] is None:
+        raise UserError(
+            "there is no model to pack", hint="give the stage a model: {name: …, model: NAME}"
+        )
+    parts = Parts(
+        recipe=context.recipe,
+        exp_tag=context.exp_tag,
+        recipe_dir=context.recipe_dir,
+        settings=context.configs["publication"]["pack_model"],
+        inference=inference,
+        composed_inference=context.composed["inference"],
+        model=context.model,
+        composed_model=context.composed_model,
+        training=context.composed.get("training"),
+        scores=context.find("measure", "metrics"),
+    )
+    if parts.scores is None:
+        context.log.warning("nothing was measured: the model card has no results")
+    bundle = context.directory / "bundle"
+    with atomic_directory(bundle) as part:
+        pack(parts, part)
+    size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
+    context.result("bundle", f"{size / 1e6:.1f} MB")
+    return {"bundle": bundle}
