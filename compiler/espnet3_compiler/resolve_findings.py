@@ -1,0 +1,185 @@
+"""The words of the resolver's findings."""
+
+from collections.abc import Iterable
+
+from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.read_scalars import kind_of
+from espnet3_compiler.source import Span
+from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
+
+SHOWN = 8
+
+
+def unknown(
+    reference: Span, segment: Span, name: str, inside: str, known: Iterable[str]
+) -> Diagnostic:
+    """R301: a step of a path that does not exist."""
+    names = [other for other in known if other]
+    near = nearest(name, names)
+    return Diagnostic(
+        "R301",
+        f'"{reference.text}" names nothing: {inside} has no "{name}"',
+        Label(segment, _expected(names)),
+        help=(f'did you mean "{near}"?',) if near else (),
+        fix=_fix(segment, name, near, names),
+    )
+
+
+def unknown_root(reference: Span, segment: Span, name: str, known: list[str]) -> Diagnostic:
+    """R301: the first step of a path is neither a key of the config nor a name of the manifest."""
+    near = nearest(name, known)
+    return Diagnostic(
+        "R301",
+        f'"{reference.text}" names nothing: there is no "{name}" here',
+        Label(segment, _expected(known)),
+        help=(f'did you mean "{near}"?',) if near else (),
+        fix=_fix(segment, name, near, known),
+    )
+
+
+def namespace_missing(reference: Span, segment: Span, namespace: str, name: str) -> Diagnostic:
+    """R301: a config, model or stage without its namespace before it."""
+    return Diagnostic(
+        "R301",
+        f'"{reference.text}" names nothing: "{name}" stands among the {namespace}',
+        Label(segment, f'"{namespace}." is missing'),
+        help=(f'write "{namespace}.{name}"',),
+        fix=Fix(
+            f'write "{namespace}.{name}"',
+            (Edit(segment, f"{namespace}.{segment.text}"),),
+            certain=True,
+        ),
+    )
+
+
+def not_a_container(reference: Span, segment: Span, inside: str, node: Node) -> Diagnostic:
+    """R301: a path that leads into a text or number."""
+    shown = kind_of(node.value) if isinstance(node, Scalar) else kind_of(node)
+    return Diagnostic(
+        "R301",
+        f'"{reference.text}" names nothing: {inside} is {shown} and has no parts',
+        Label(segment, "leads no further"),
+        related=(Label(node.span, "this is the value"),),
+    )
+
+
+def not_an_index(reference: Span, segment: Span, inside: str, count: int) -> Diagnostic:
+    """R301: a list is asked for something else than one of its items."""
+    last = f"expected 0 to {count - 1}" if count else "the list is empty"
+    return Diagnostic(
+        "R301",
+        f'"{reference.text}" names nothing: {inside} is a list of {count} items',
+        Label(segment, last),
+    )
+
+
+def above_root(reference: Span) -> Diagnostic:
+    """R301: more leading dots than there are levels."""
+    return Diagnostic(
+        "R301",
+        f'"{reference.text}" leads above the top',
+        Label(reference, "too many leading dots"),
+        help=("one dot stands for the mapping in which the value is, two for the one around it",),
+    )
+
+
+def incomplete(reference: Span, form: str, example: str) -> Diagnostic:
+    """R301: a namespace without what must follow."""
+    return Diagnostic(
+        "R301",
+        f'"{reference.text}" is not complete',
+        Label(reference, f"expected {form}"),
+        help=(f'write for example "{example}"',),
+    )
+
+
+def cycle(members: list[tuple[str, Span]]) -> Diagnostic:
+    """R302: references that lead back to where they started, from the first in the text."""
+    start = min(range(len(members)), key=lambda i: _order(members[i][1]))
+    ordered = members[start:] + members[:start]
+    names = [name for name, _ in ordered]
+    if len(members) == 1:
+        return Diagnostic("R302", f'"{names[0]}" refers to itself', Label(ordered[0][1], "itself"))
+    return Diagnostic(
+        "R302",
+        f"references lead in a circle: {' -> '.join([*names, names[0]])}",
+        Label(ordered[0][1], "the circle begins here"),
+        related=tuple(Label(place, "and goes on here") for _, place in ordered[1:]),
+        help=("write one of the values out",),
+    )
+
+
+def unknown_resolver(place: Span, name: str, known: list[str]) -> Diagnostic:
+    """R303: ``${name:…}`` with a name that is no resolver."""
+    near = nearest(name, known)
+    return Diagnostic(
+        "R303",
+        f'"{name}" is no resolver',
+        Label(place, _expected(known)),
+        help=(f'did you mean "{near}"?',) if near else (),
+        fix=_fix(place, name, near, known),
+    )
+
+
+def wrong_arguments(place: Span, name: str, form: str) -> Diagnostic:
+    """R304: a resolver with too many or too few arguments, or unfit ones."""
+    return Diagnostic(
+        "R304",
+        f'the resolver "{name}" does not take these arguments',
+        Label(place, f"expected {form}"),
+        help=(f'write "{form}"',),
+    )
+
+
+def not_text(place: Span, node: Node) -> Diagnostic:
+    """R307: a mapping or list in the middle of a text."""
+    return Diagnostic(
+        "R307",
+        f'"{place.text}" is {kind_of(node)} and cannot stand inside a text',
+        Label(place, f"fetches {kind_of(node)}"),
+        related=(Label(_first_line(node.span), "the value is here"),),
+        help=("refer to one of its parts, or let the reference be the whole value",),
+    )
+
+
+def late(place: Span, why: str) -> Diagnostic:
+    """R310: a value known only at run time where it is needed at compile time."""
+    return Diagnostic(
+        "R310",
+        f'"{place.text}" is known only when a stage runs, but {why}',
+        Label(place, "known only at run time"),
+        help=("write the value out; another can be given with --set",),
+    )
+
+
+def too_large(place: Span, what: str) -> Diagnostic:
+    """R105: references that expand without measure."""
+    return Diagnostic("R105", f"references {what}", Label(place, "the limit is reached here"))
+
+
+def text_of(node: Node) -> str | None:
+    """Return how OmegaConf writes a scalar into a text; None for mappings and lists."""
+    return None if isinstance(node, Mapping | Sequence) else str(node.value)
+
+
+def _expected(names: list[str]) -> str:
+    if not names:
+        return "nothing is there"
+    more = ", ..." if len(names) > SHOWN else ""
+    return f"not in ({', '.join(names[:SHOWN])}{more})"
+
+
+def _fix(place: Span, name: str, near: str | None, known: list[str]) -> Fix | None:
+    if near is None or place.text != name:
+        return None
+    return Fix(f'write "{near}"', (Edit(place, near),), certain=is_sure(name, known))
+
+
+def _first_line(span: Span) -> Span:
+    end = span.source.text.find("\n", span.start, span.end)
+    return Span(span.source, span.start, span.end if end < 0 else end)
+
+
+def _order(span: Span) -> tuple[str, int]:
+    return span.source.name, span.start

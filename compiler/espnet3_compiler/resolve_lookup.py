@@ -1,0 +1,140 @@
+"""What the path of a reference leads to."""
+
+from dataclasses import dataclass
+
+from espnet3_compiler import resolve_findings as findings
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.expression import has_reference
+from espnet3_compiler.expression_parts import Key
+from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.resolve_roots import GLOBALS, NAMESPACES, shown
+from espnet3_compiler.resolve_state import Place, State, resolve_node
+from espnet3_compiler.source import Span
+from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence
+
+STAGE_STEPS = 3
+"""``stages``, the name of a stage and the name of an output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a path leads: the owner, the way from its root, and the keys of the last steps.
+
+    Attributes:
+        owner: A key of ``State.roots``; ``("stages",)`` for the output of a stage.
+        path: The whole way.
+        keys: The keys as written, for their places; the last ones of the way.
+    """
+
+    owner: Path
+    path: Path
+    keys: tuple[Key, ...]
+
+
+def target_of(
+    state: State, place: Place, dots: int, keys: list[Key], span: Span
+) -> Target | Diagnostic:
+    """Return where a reference leads, or what is wrong with its beginning.
+
+    The root of the config comes first, then the names of the manifest: ``recipe``, ``recipe_dir``,
+    ``exp_tag``, ``exp_dir``, ``data_dir``, ``configs.``, ``models.`` and ``stages.``.
+    """
+    owner, path = place
+    names = tuple(_name(key) for key in keys)
+    if dots:
+        if dots > len(path):
+            return findings.above_root(span)
+        return Target(owner, (*path[: len(path) - dots], *names), tuple(keys))
+    if owner[0] == "configs" and _has(state.roots[owner], names[0]):
+        return Target(owner, names, tuple(keys))
+    if _has(state.roots[GLOBALS], names[0]):
+        return Target(GLOBALS, names, tuple(keys))
+    if names[0] in NAMESPACES:
+        return _in_namespace(state, keys, span)
+    if owner in state.partial:
+        return Target(owner, names, tuple(keys))
+    return _unknown_root(state, owner, keys[0], span)
+
+
+def _in_namespace(state: State, keys: list[Key], span: Span) -> Target | Diagnostic:
+    namespace, names = _name(keys[0]), tuple(_name(key) for key in keys)
+    if namespace == "stages":
+        if len(keys) != STAGE_STEPS:
+            example = "${stages.train.best_checkpoint}"
+            return findings.incomplete(span, "stages.STAGE.OUTPUT", example)
+        return Target(("stages",), names[1:], tuple(keys[1:]))
+    if len(keys) == 1:
+        return findings.incomplete(span, f"{namespace}.NAME.key", f"${{{namespace}.training.seed}}")
+    owner = (namespace, names[1])
+    if owner in state.roots:
+        return Target(owner, names[2:], tuple(keys[2:]))
+    known = [str(other[1]) for other in state.roots if other[0] == namespace]
+    kind = {"configs": "the list of configs", "models": "the list of models"}[namespace]
+    return findings.unknown(span, keys[1].span, names[1], kind, known)
+
+
+def _unknown_root(state: State, owner: Path, key: Key, span: Span) -> Diagnostic:
+    name = _name(key)
+    for namespace in ("configs", "models"):
+        if (namespace, name) in state.roots and key.span.text == name:
+            return findings.namespace_missing(span, key.span, namespace, name)
+    own = [entry.name for entry in state.roots[owner]] if owner[0] == "configs" else []
+    manifest = [entry.name for entry in state.roots[GLOBALS]]
+    return findings.unknown_root(span, key.span, name, [*own, *manifest, *NAMESPACES])
+
+
+def find(state: State, target: Target, span: Span) -> Node | Diagnostic | None:
+    """Return the resolved node that a path leads to.
+
+    Returns:
+        The node; or what is wrong with the path; or None where something on the way has failed
+        before.
+    """
+    node: Node = state.roots[target.owner]
+    walked: Path = ()
+    raw = True
+    for depth, step in enumerate(target.path):
+        if raw and isinstance(node, Scalar) and has_reference(node.value):
+            node = resolve_node(state, target.owner, walked, node)
+            raw = False
+        if is_stand_in(node):
+            return None
+        below = _child(node, str(step))
+        if below is None:
+            return None if target.owner in state.partial else _missing(target, depth, node, span)
+        walked = (*walked, int(step) if isinstance(node, Sequence) else step)
+        node = below
+    return resolve_node(state, target.owner, walked, node) if raw else node
+
+
+def _child(node: Node, name: str) -> Node | None:
+    if isinstance(node, Mapping):
+        return node.get(name)
+    if isinstance(node, Sequence) and name.isascii() and name.isdigit():
+        index = int(name) if len(name) <= len(str(len(node.items))) else len(node.items)
+        return node.items[index] if index < len(node.items) else None
+    return None
+
+
+def _missing(target: Target, depth: int, node: Node, span: Span) -> Diagnostic | None:
+    written = depth - (len(target.path) - len(target.keys))
+    segment = target.keys[written].span if written >= 0 else span
+    where = shown(target.owner, target.path[:depth])
+    inside = f'"{where}"' if where else "the manifest"
+    if isinstance(node, Mapping):
+        known = [entry.name for entry in node]
+        return findings.unknown(span, segment, str(target.path[depth]), inside, known)
+    if isinstance(node, Sequence):
+        return findings.not_an_index(span, segment, inside, len(node.items))
+    if has_reference(node.value):
+        return findings.late(span, f"{inside} must be a mapping now")
+    return findings.not_a_container(span, segment, inside, node)
+
+
+def _has(root: Mapping, name: str) -> bool:
+    return root.entry(name) is not None
+
+
+def _name(key: Key) -> str:
+    assert isinstance(key.name, str)
+    return key.name

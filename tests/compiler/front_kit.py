@@ -1,0 +1,73 @@
+"""From a manifest and files, given as texts, through composition and resolution."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+from espnet3_compiler.compose import Composition, compose
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.ir import Resolved
+from espnet3_compiler.lower import lower, roles_of
+from espnet3_compiler.read import read_file
+from espnet3_compiler.resolve import resolve
+from espnet3_compiler.source import Source
+from espnet3_compiler.tree import Plain, descend, plain
+
+HEAD = "version: 1\nrecipe: digits/asr\nsystem: asr\n"
+
+
+@dataclass(frozen=True)
+class Front:
+    """What came of a recipe."""
+
+    composition: Composition
+    resolved: Resolved
+    found: tuple[Diagnostic, ...]
+
+    def config(self, name: str, *path: str | int) -> Plain:
+        node = descend(self.resolved.configs[name], path)
+        assert node is not None
+        return plain(node)
+
+    @property
+    def codes(self) -> list[str]:
+        return [finding.code for finding in self.found]
+
+    @property
+    def only(self) -> Diagnostic:
+        assert len(self.found) == 1, [finding.message for finding in self.found]
+        return self.found[0]
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text), encoding="utf-8")
+
+
+def front(
+    root: Path,
+    manifest: str,
+    files: dict[str, str] | None = None,
+    sets: tuple[str, ...] = (),
+    config_files: dict[str, Path] | None = None,
+) -> Front:
+    """Write the files and compose; the manifest needs no version, recipe and system."""
+    write(root, {"recipe.yaml": HEAD + dedent(manifest), **(files or {})})
+    tree, source, found = read_file(root / "recipe.yaml", "recipe.yaml")
+    assert tree is not None, found
+    assert source is not None
+    recipe, _ = lower(tree, source, root)
+    sources = [Source("--set", text, "set") for text in sets]
+    composition, more = compose(recipe, roles_of(recipe), sources, config_files or {})
+    found += more
+    resolved, more = resolve(composition.recipe, composition.configs)
+    return Front(composition, resolved, found + more)
+
+
+def place(finding: Diagnostic) -> str:
+    """Return ``file:line:column text`` of the primary place."""
+    span = finding.primary.span
+    line, column = span.source.line_column(span.start)
+    return f"{span.source.name}:{line}:{column} {span.text}"
