@@ -53,6 +53,8 @@ def _draft(item: Node) -> Draft | None:
     if keys is None:
         return None
     run, call = text(keys.get("run")), text(keys.get("call"))
+    if run and keys.entry("with") is None:  # with both, what goes with only one of them decides
+        call = None
     name = text(keys.get("name")) or run
     if name is None:
         return None

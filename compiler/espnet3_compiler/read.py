@@ -39,7 +39,7 @@ def read_file(
     root, found = read_text(source)
     if isinstance(root, Mapping):
         return root, source, found
-    if any(finding.code == "R101" for finding in found):
+    if root is None and found:
         return None, source, found
     return None, source, (*found, _no_mapping(source, root))
 

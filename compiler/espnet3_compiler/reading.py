@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from espnet3_compiler.ir import Recipe, Resolved, RoleBinding, StageDecl
 from espnet3_compiler.kinds import OPEN, facts, is_own, kind_of, reads
-from espnet3_compiler.source import Source, Span
+from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence, descend, plain
 
 _STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
@@ -94,24 +94,6 @@ def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
     if is_own(stage, recipe):
         return None
     return {name: entry["path"] for name, entry in facts(stage)["outputs"].items()}
-
-
-def all_uses(recipe: Recipe, resolved: Resolved) -> Iterator[OutputUse]:
-    """Yield the stage outputs that any config, model, call or stage names, each place once."""
-    seen: set[tuple[Source, int, int]] = set()
-    roots: list[Node] = [
-        *resolved.configs.values(),
-        *resolved.models.values(),
-        *resolved.calls.values(),
-    ]
-    starts = {str(stage.name.value): stage.init_from for stage in recipe.stages if stage.init_from}
-    roots += [resolved.init_from.get(name, start) for name, start in starts.items()]
-    for node in roots:
-        for use in (use for leaf in walk(node) for use in uses(leaf.node)):
-            key = (use.place.source, use.place.start, use.place.end)
-            if key not in seen:
-                seen.add(key)
-                yield use
 
 
 def uses(leaf: Scalar) -> Iterator[OutputUse]:

@@ -8,21 +8,28 @@ from collections.abc import Iterator
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
-from espnet3_compiler.lower_report import listed
-from espnet3_compiler.reading import OutputUse, all_uses, outputs_of
+from espnet3_compiler.lower_report import listed, rename
+from espnet3_compiler.places import Place, place
+from espnet3_compiler.reading import outputs_of
 from espnet3_compiler.source import Span
 from espnet3_compiler.stage_graph import INIT_OUTPUT
 from espnet3_compiler.suggest import is_sure, nearest
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R404 for outputs that do not exist, R409 for weights of another model."""
+    """Yield R205 and R404 for stages and outputs that do not exist, R409 for other weights."""
     stages = {str(stage.name.value): stage for stage in recipe.stages}
-    for use in all_uses(recipe, resolved):
-        producer = stages.get(use.stage)
+    lost: dict[str, list[Span]] = {}
+    for names, span in _uses(resolved):
+        producer = stages.get(names[0])
         known = outputs_of(producer, recipe) if producer else None
-        if producer and known is not None and use.output not in known:
-            yield _unknown_output(use, producer, list(known))
+        if producer is None:
+            lost.setdefault(names[0], []).append(span)
+        elif known is not None and names[1] not in known:
+            yield _unknown_output(names[1], span, producer, list(known))
+    for name, spans in lost.items():
+        used = {names[0] for names, _ in _uses(resolved)}
+        yield _unknown_stage(name, spans, stages, used)
     for stage in recipe.stages:
         start = stage.init_from
         producer = stages.get(str(start.value)) if start else None
@@ -30,34 +37,70 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             yield from _start(stage, start.span, producer, recipe)
 
 
-def _unknown_output(use: OutputUse, producer: StageDecl, known: list[str]) -> Diagnostic:
-    near = nearest(use.output, known)
-    place = _last(use.place, use.output)
+def _uses(resolved: Resolved) -> Iterator[tuple[tuple[str, str], Span]]:
+    """Yield stage and output of every ``${stages.STAGE.OUTPUT}``, each place once."""
+    told: set[Place] = set()
+    for reference in resolved.references:
+        namespace, *names = reference.target
+        if namespace == "stages" and len(names) > 1 and place(reference.span) not in told:
+            told.add(place(reference.span))
+            yield (str(names[0]), ".".join(map(str, names[1:]))), reference.span
+
+
+def _unknown_stage(
+    name: str, spans: list[Span], stages: dict[str, StageDecl], used: set[str]
+) -> Diagnostic:
+    """Report a stage that references name and that is not declared.
+
+    Where several references agree on a name, and no reference uses the stage of the nearest name,
+    it is that stage that is misspelt.
+    """
+    near = nearest(name, stages)
+    places = [Label(_word(span, name), "named here") for span in spans]
+    message = f'no stage is called "{name}"'
+    help_ = (f'did you mean "{near}"?',) if near else ()
+    if near and len(spans) > 1 and near not in used:
+        stage = stages[near].name
+        fix = rename(stage, name, certain=False)
+        label = Label(stage.span, f'every reference says "{name}"')
+        return Diagnostic("R205", message, label, tuple(places), (f'call it "{name}"?',), fix=fix)
+    label = Label(places[0].span, f"not in ({listed(stages)})")
+    fix = Fix(
+        f'write "{near}"',
+        tuple(Edit(found.span, near or "") for found in places),
+        certain=is_sure(name, stages),
+    )
+    rest = tuple(places[1:])
+    return Diagnostic("R205", message, label, rest, help_, fix=fix if near else None)
+
+
+def _unknown_output(name: str, span: Span, producer: StageDecl, known: list[str]) -> Diagnostic:
+    near = nearest(name, known)
+    spot = _word(span, name)
     hint = f"it writes {listed(known)}" if known else "it declares no outputs"
-    label = f"not in ({listed(known)})" if known else "it has none"
     fix = None
     if near:
-        fix = Fix(f'write "{near}"', (Edit(place, near),), certain=is_sure(use.output, known))
+        fix = Fix(f'write "{near}"', (Edit(spot, near),), certain=is_sure(name, known))
     return Diagnostic(
         code="R404",
-        message=f'stage "{use.stage}" has no output "{use.output}"',
-        primary=Label(place, label),
+        message=f'stage "{producer.name.value}" has no output "{name}"',
+        primary=Label(spot, f"not in ({listed(known)})" if known else "it has none"),
         related=(Label(producer.name.span, "the stage"),),
         help=(f'did you mean "{near}"?',) if near else (hint,),
         fix=fix,
     )
 
 
-def _last(place: Span, word: str) -> Span:
+def _word(span: Span, word: str) -> Span:
     """Return the place of a word inside a ``${…}``, its last one; the whole if it is not there."""
-    at = place.text.rfind(word)
+    at = span.text.rfind(word)
     if at < 0:
-        return place
-    return Span(place.source, place.start + at, place.start + at + len(word))
+        return span
+    return Span(span.source, span.start + at, span.start + at + len(word))
 
 
 def _start(
-    stage: StageDecl, place: Span, producer: StageDecl, recipe: Recipe
+    stage: StageDecl, spot: Span, producer: StageDecl, recipe: Recipe
 ) -> Iterator[Diagnostic]:
     known = outputs_of(producer, recipe)
     name = producer.name.value
@@ -70,7 +113,7 @@ def _start(
         yield Diagnostic(
             code="R404",
             message=f'init_from names stage "{name}", which writes no {INIT_OUTPUT}',
-            primary=Label(place, "no training stage"),
+            primary=Label(spot, "no training stage"),
             related=(Label(producer.name.span, "the stage"),),
             help=(f"training stages are {listed(trains)}" if trains else "name a training stage",),
         )
@@ -79,7 +122,7 @@ def _start(
             code="R409",
             message=f'init_from takes weights of model "{producer.model.value}" '
             f'for model "{stage.model.value}"',
-            primary=Label(place, f'stage "{name}" trains {producer.model.value}'),
+            primary=Label(spot, f'stage "{name}" trains {producer.model.value}'),
             related=(
                 Label(stage.model.span, "the model of this stage"),
                 Label(producer.model.span, f'the model of stage "{name}"'),

@@ -97,10 +97,11 @@ def _walk(node: Node, schema: Schema, root: Schema, *, judged: bool = True) -> I
             yield Target(_home(node), _slot(schema), judged)
             judged = judged and flag(node, "_recursive_") is not False
         properties = schema.get("properties", {})
-        others = _mapping(schema.get("additionalProperties", {}))
+        others = schema.get("additionalProperties", {})
         for entry in node:
             below = properties.get(entry.name, others)
-            yield from _walk(entry.value, below, root, judged=judged)
+            if below is not False:  # the key is unknown, which shape says
+                yield from _walk(entry.value, _mapping(below), root, judged=judged)
 
 
 def _mapping(value: object) -> Schema:

@@ -20,4 +20,12 @@ class Features(torch.nn.Module):
         self.bins = bins
 
 
+class Decoder:
+    """From frames to texts."""
+
+    def __init__(self, tokens: str, model: str) -> None:
+        self.tokens = tokens
+        self.model = model
+
+
 LIMIT = 8
