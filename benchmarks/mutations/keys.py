@@ -82,17 +82,17 @@ def wrong_choice(recipe: GoodRecipe, rng: random.Random) -> Mutations:
 
 
 def missing_key(recipe: GoodRecipe, _: random.Random) -> Mutations:
-    """A required key of a flow mapping removed; the report belongs at the mapping or its key."""
+    """A required key at the top of the manifest removed; the report points at the first key."""
     document = recipe.documents[0]
-    for entry in document.root:
+    entries = document.root.entries
+    for entry in entries:
         if entry.name in ("version", "recipe"):
             start, end = entry.key.span.start, entry.value.span.end + 1
-            first = next(e for e in document.root if e is not entry)
-            place = first.key.span
-            shift = 0 if place.start < start else end - start
-            begin = place.start - shift - start
+            first = next(e for e in entries if e is not entry).key.span
+            begin = first.start - (end if first.start > start else start)
+            place = (begin, begin + first.end - first.start)
             codes = frozenset({"R603"})
-            yield Mutation("missing key", document.name, start, end, "", (begin, begin + 1), codes)
+            yield Mutation("missing key", document.name, start, end, "", place, codes)
 
 
 def _closed_spots(recipe: GoodRecipe) -> Iterator[Spot]:

@@ -11,23 +11,24 @@ Mutations = Iterator[Mutation]
 
 
 def misspelt_target(recipe: GoodRecipe, rng: random.Random) -> Mutations:
-    """One part of the dotted path misspelt; the report points at the path."""
+    """One part of the dotted path misspelt; the report points at this part."""
     for spot in _targets(recipe):
         value = spot.entry.value
         assert isinstance(value, Scalar)
         parts = str(value.value).split(".")
-        for index in range(len(parts)):
-            wrong = ".".join([*parts[:index], typo(rng, parts[index]), *parts[index + 1 :]])
+        for index, part in enumerate(parts):
+            wrong = typo(rng, part)
+            at = value.span.start + sum(len(p) + 1 for p in parts[:index])
             kind = "misspelt target attribute" if index == len(parts) - 1 else "misspelt module"
             yield Mutation(
                 kind,
                 spot.document.name,
-                value.span.start,
-                value.span.end,
+                at,
+                at + len(part),
                 wrong,
                 (0, len(wrong)),
                 frozenset({"R501"}),
-                str(value.value),
+                part,
             )
 
 

@@ -94,5 +94,6 @@ def _restores(finding: Diagnostic, mutation: Mutation, good: str) -> bool:
     if finding.fix is not None and len(finding.fix.edits) == 1:
         edit = finding.fix.edits[0]
         text = edit.span.source.text
-        return text[: edit.span.start] + edit.text + text[edit.span.end :] == good
+        if text[: edit.span.start] + edit.text + text[edit.span.end :] == good:
+            return True
     return bool(finding.help) and f'"{mutation.right}"' in finding.help[0]
