@@ -1,0 +1,240 @@
+"""Train a model."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from espnet3_runtime.data.reference import Place
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.instantiate import instantiate
+from espnet3_runtime.stage import Outputs, StageContext
+from espnet3_runtime.training.files import LAST, set_aside
+from espnet3_runtime.training.initial import initial_path, initialise
+from espnet3_runtime.training.selection import freeze
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
+    from torch import nn
+    from torch.utils.data import DataLoader
+
+    from espnet3_runtime.data.sampler import Clock
+    from espnet3_runtime.training.module import TrainingModule
+
+_STAY = (".log",)
+
+
+def train(context: StageContext) -> Outputs:
+    """Train the model of the stage with Lightning.
+
+    A training that was cut off goes on from its ``last.ckpt`` to the same result; otherwise files
+    of an earlier training move to ``previous/``.
+
+    Outputs:
+        best_checkpoint: Weights of the best epoch by the first criterion.
+        last_checkpoint: Lightning's full state.
+        averaged_checkpoint: Mean of the best by the first criterion (``average: true``).
+        curves: What was measured.
+        tensorboard: Event files, unless other loggers were chosen.
+    """
+    from espnet3_runtime.data.sampler import Clock, seed_generators
+    from espnet3_runtime.training.quiet import quiet_lightning
+
+    config = context.configs["training"]
+    _check(config)
+    resume_from = _resume_from(context)
+    clock = Clock(_seed(config["seed"]))
+    with quiet_lightning():
+        seed_generators(clock.seed)
+        model, name = make_model(context)
+        if resume_from is None:
+            _initialise(model, context)
+        return _fit(context, _prepare(context, model, name, clock), resume_from)
+
+
+def make_model(context: StageContext) -> "tuple[nn.Module, str]":
+    """Construct the model and return it with its import path.
+
+    Raises:
+        UserError: There is no model, or it is no ``torch.nn.Module``.
+    """
+    from torch import nn
+
+    node = context.model
+    if node is None:
+        raise UserError("the stage has no model", where=context.spec.name)
+    model = instantiate(node)
+    name = str(node.get("_target_", type(model).__name__))
+    if not isinstance(model, nn.Module):
+        what = f'"{name}" is {type(model).__name__}, and a model is a torch.nn.Module'
+        raise UserError(what, where=node.where)
+    return model, name
+
+
+def _prepare(
+    context: StageContext, model: "nn.Module", name: str, clock: "Clock"
+) -> "TrainingModule":
+    from espnet3_runtime.training.module import TrainingModule
+    from espnet3_runtime.training.watch import count_parameters
+
+    config = context.configs["training"]
+    frozen = freeze(model, config["freeze"], f"{config.where}.freeze")
+    if frozen:
+        context.log.info("frozen: %s", ", ".join(frozen))
+    total, fixed = count_parameters(model)
+    _say(context, f"{name}: {total:,} parameters" + (f", {fixed:,} frozen" if fixed else ""))
+    if config["compile"]:
+        model.compile()
+    return TrainingModule(model, name, config, Splits(context, clock), clock)
+
+
+class Splits:
+    """Makes the loaders of the stage (see ``training.module.Loaders``)."""
+
+    def __init__(self, context: StageContext, clock: "Clock") -> None:
+        self.context = context
+        self.clock = clock
+
+    def __call__(self, split: str, rank: int, world: int) -> "DataLoader[Any] | None":
+        """Return the loader of ``train`` or ``valid``; None when the split is empty."""
+        from espnet3_runtime.data.lengths import read_shapes
+        from espnet3_runtime.data.loader import Rank, make_loader
+        from espnet3_runtime.data.sampler import Clock
+        from espnet3_runtime.data.split import load_split
+
+        context, config = self.context, self.context.configs["training"]
+        if not config["dataset"][split]:
+            return None
+        place = Place(context.recipe_dir, context.data_dir)
+        shapes = context.find("collect_stats", f"{split}_shapes")
+        return make_loader(
+            load_split(config["dataset"], split, place),
+            split,
+            config["dataloader"],
+            shapes=None if shapes is None else read_shapes(shapes),
+            clock=self.clock if split == "train" else Clock(self.clock.seed),
+            rank=Rank(rank, world),
+            log=context.log,
+        )
+
+
+def _fit(context: StageContext, module: "TrainingModule", resume_from: Path | None) -> Outputs:
+    from espnet3_runtime.training.checkpoints import Checkpoints, read_criteria
+    from espnet3_runtime.training.trainer import make_trainer
+    from espnet3_runtime.training.watch import Watch
+
+    config = context.configs["training"]
+    handler = signal.getsignal(signal.SIGTERM)
+    curves = context.directory / "curves.jsonl"
+    watch = Watch(
+        curves if context.rank == 0 else None,
+        context.progress,
+        lambda line: _say(context, line),
+        lambda: _listen(handler),
+    )
+    directory, log = context.directory, context.log
+    keeper = Checkpoints(directory, read_criteria(config), context.stop.requested, log)
+    trainer = make_trainer(config, directory, [watch, keeper], _step_of(resume_from), log)
+    with context.stop.gracefully():
+        _run(trainer, module, resume_from)
+    watch.close()
+    if context.rank != 0:
+        return {}
+    outputs = keeper.finish(averages=config["average"])
+    _tell(context, keeper.kept)
+    tensorboard = {"tensorboard": directory / "tensorboard"}
+    return (
+        outputs | {"curves": curves} | (tensorboard if tensorboard["tensorboard"].is_dir() else {})
+    )
+
+
+def _run(trainer: "pl.Trainer", module: "TrainingModule", resume_from: Path | None) -> None:
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+    try:
+        trainer.fit(module, ckpt_path=resume_from, weights_only=True)
+    except SystemExit as error:  # Lightning's answer to Ctrl-C
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
+    except MisconfigurationException as error:
+        raise UserError(f"Lightning refuses: {error}", where="training.trainer") from error
+
+
+def _listen(handler: Any) -> None:
+    """Take SIGTERM back from Lightning, which would stop without a checkpoint."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _resume_from(context: StageContext) -> Path | None:
+    """Return the checkpoint to go on from; set the files of another training aside."""
+    explicit = context.configs["training"]["fit"]["ckpt_path"]
+    last = context.directory / LAST
+    if context.resume and last.exists():
+        _say(context, f"resuming from {os.path.relpath(last, context.recipe_dir)}")
+        return last
+    if context.rank == 0 and set_aside(context.directory, _STAY):
+        context.log.info("files of an earlier training are in previous/")
+    if explicit is None:
+        return None
+    path = context.recipe_dir / str(explicit)
+    if not path.exists():
+        raise UserError(f'there is no checkpoint "{path}"', where="training.fit.ckpt_path")
+    return path
+
+
+def _initialise(model: "nn.Module", context: StageContext) -> None:
+    path = initial_path(context)
+    if path is not None:
+        initialise(model, path, context.log)
+
+
+def _step_of(checkpoint: Path | None) -> int | None:
+    if checkpoint is None or not checkpoint.is_file():
+        return None
+    import torch
+
+    loaded = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    return int(loaded["global_step"])
+
+
+def _seed(seed: int | None) -> int:
+    """Return the seed; without one, a fresh number that child processes share."""
+    if seed is not None:
+        return seed
+    return int(os.environ.setdefault("ESPNET3_SEED", str(int.from_bytes(os.urandom(4), "big"))))
+
+
+def _check(config: Mapping[str, Any]) -> None:
+    if not config["dataset"]["train"]:
+        raise UserError("there is no training set", where="training.dataset.train")
+    if config["dataset"]["valid"]:
+        return
+    watched = [item[0] for item in config["best_model_criterion"]]
+    watched += [config["early_stopping"]["monitor"]] if config["early_stopping"] else []
+    for monitor in watched:
+        if monitor.startswith("valid/"):
+            raise UserError(
+                f'"{monitor}" is watched, and dataset.valid is empty',
+                where="training.best_model_criterion",
+                hint="give dataset.valid, or watch train/loss",
+            )
+
+
+def _tell(context: StageContext, kept: Mapping[str, Any]) -> None:
+    for monitor, best in kept.items():
+        context.result(f"best {monitor}", f"{best[0].value:.4g} (epoch {best[0].epoch})")
+
+
+def _say(context: StageContext, line: str) -> None:
+    """Print a line, and write it into the log."""
+    if context.rank == 0:
+        print(f"  {line}", file=sys.stderr, flush=True)
+        context.log.info("%s", line)
+
+
+__all__ = ["train"]

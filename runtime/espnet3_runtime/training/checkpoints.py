@@ -1,0 +1,226 @@
+"""Keeps the best checkpoints by every criterion, and the last one for resuming."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from logging import Logger
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Checkpoint
+
+from espnet3_runtime.errors import Stopped, UserError
+from espnet3_runtime.training.files import LAST, average, link, save_everything, save_weights
+from espnet3_runtime.training.module import TrainingModule
+from espnet3_runtime.training.named import read_value
+
+WEIGHTS_PREFIX = "model."
+WHERE = "training.best_model_criterion"
+ASK_EVERY = 50
+"""With several ranks, after how many batches they ask each other whether to stop."""
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """Which checkpoints are best: the value watched, how many are kept, and ``min`` or ``max``."""
+
+    monitor: str
+    count: int
+    mode: str
+
+    @property
+    def slug(self) -> str:
+        """The monitor as part of a file name."""
+        return self.monitor.replace("/", ".")
+
+    def rank(self, kept: Sequence["Kept"]) -> list["Kept"]:
+        """Return the best, best first; of equals the earlier one."""
+        sign = 1 if self.mode == "min" else -1
+        return sorted(kept, key=lambda one: (sign * one.value, one.step))[: self.count]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A checkpoint on disk."""
+
+    value: float
+    epoch: int
+    step: int
+    file: str
+
+
+def read_criteria(config: Mapping[str, Any]) -> list[Criterion]:
+    """Return the criteria of a training config."""
+    return [Criterion(*item) for item in config["best_model_criterion"]]
+
+
+class Checkpoints(Checkpoint):
+    """Writes checkpoints: the best after each validation, then the last at the end of each epoch.
+
+    The best hold weights only (the moving average's, when there is one).  Files that are no longer
+    among the best are removed only once ``last.ckpt`` says so; a kill at any moment leaves a
+    directory that can be resumed.
+
+    Args:
+        directory: Where the files go.
+        criteria: What is best; ``best.ckpt`` follows the first.
+        stop_requested: Polled at every step; the state is saved before :class:`Stopped` is raised.
+        log: Told what is written.
+    """
+
+    def __init__(
+        self, directory: Path, criteria: Sequence[Criterion], stop_requested: Any, log: Logger
+    ) -> None:
+        super().__init__()
+        self.directory = directory
+        self.criteria = tuple(criteria)
+        self.kept: dict[str, list[Kept]] = {criterion.monitor: [] for criterion in criteria}
+        self._stop_requested = stop_requested
+        self._log = log
+
+    # Lightning's hooks.
+
+    def on_sanity_check_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Find misspelt monitors before the first epoch."""
+        assert isinstance(pl_module, TrainingModule)
+        for criterion in self.criteria:
+            if not criterion.monitor.startswith("train/"):
+                read_value(_latest(trainer, pl_module), criterion.monitor, WHERE)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the weights if they are among the best by a value of validation."""
+        if not trainer.sanity_checking:
+            self._keep_best(trainer, pl_module, of_training=False)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the best by values of training, then the last, then tidy up."""
+        self._keep_best(trainer, pl_module, of_training=True)
+        self.save_last(trainer)
+        if self._agreed(trainer):
+            raise Stopped
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_args: Any
+    ) -> None:
+        """Save and stop in the middle of an epoch when asked to, at the next whole step."""
+        del pl_module
+        if trainer.world_size == 1 and not self._stop_requested():
+            return
+        index = trainer.fit_loop.epoch_loop.batch_idx
+        asking = trainer.world_size == 1 or (index + 1) % ASK_EVERY == 0
+        if asking and self._agreed(trainer) and self._between_steps(trainer, index):
+            self.save_last(trainer)
+            raise Stopped
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is kept."""
+        return {monitor: [vars(one) for one in kept] for monitor, kept in sorted(self.kept.items())}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with what is kept; what is no longer on disk is forgotten."""
+        for monitor in self.kept:
+            found = [Kept(**one) for one in state_dict.get(monitor, [])]
+            self.kept[monitor] = [one for one in found if (self.directory / one.file).is_file()]
+
+    # What they do.
+
+    def save_last(self, trainer: pl.Trainer) -> None:
+        """Write ``last.ckpt`` and remove the files that are no longer among the best."""
+        save_everything(trainer, self.directory / LAST)
+        if trainer.is_global_zero:
+            self._tidy()
+
+    def finish(self, *, averages: bool) -> dict[str, Path]:
+        """Write the mean of the best files, now that all are on disk.
+
+        Raises:
+            UserError: The first criterion never had a finite value.
+        """
+        outputs = {"last_checkpoint": self.directory / LAST}
+        for index, criterion in enumerate(self.criteria):
+            kept = self.kept[criterion.monitor]
+            if not kept:
+                raise UserError(
+                    f'"{criterion.monitor}" was never a finite number, so no checkpoint is best',
+                    where=WHERE,
+                )
+            if index == 0:
+                link(self.directory / kept[0].file, self.directory / "best.ckpt")
+                outputs["best_checkpoint"] = self.directory / "best.ckpt"
+            if averages:
+                name = "averaged.ckpt" if index == 0 else f"averaged_{criterion.slug}.ckpt"
+                average([self.directory / one.file for one in kept], self.directory / name)
+                outputs.setdefault("averaged_checkpoint", self.directory / name)
+        return outputs
+
+    def _keep_best(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, of_training: bool
+    ) -> None:
+        assert isinstance(pl_module, TrainingModule)
+        state: Mapping[str, Any] | None = None
+        for index, criterion in enumerate(self.criteria):
+            if criterion.monitor.startswith("train/") != of_training:
+                continue
+            value = read_value(_latest(trainer, pl_module), criterion.monitor, WHERE)
+            epoch, step = trainer.current_epoch + 1, trainer.global_step
+            file = f"epoch{epoch}_step{step}_{criterion.slug}.ckpt"
+            new = Kept(value, epoch, step, file)
+            ranked = criterion.rank([*self.kept[criterion.monitor], new])
+            if not math.isfinite(value):
+                self._log.warning("%s is %s after epoch %d", criterion.monitor, value, epoch)
+            elif new in ranked:
+                state = state or weights_of(trainer, pl_module)
+                self.kept[criterion.monitor] = ranked
+                if trainer.is_global_zero:
+                    self._write(new, criterion, state, best=index == 0 and ranked[0] == new)
+
+    def _write(
+        self, new: Kept, criterion: Criterion, state: Mapping[str, Any], *, best: bool
+    ) -> None:
+        path = self.directory / new.file
+        facts = {"epoch": new.epoch, "global_step": new.step}
+        save_weights(path, state, **facts, monitor=criterion.monitor, value=new.value)
+        if best:
+            link(path, self.directory / "best.ckpt")
+
+    def _tidy(self) -> None:
+        wanted = {one.file for kept in self.kept.values() for one in kept}
+        for path in self.directory.glob("epoch*_step*_*.ckpt"):
+            if path.name not in wanted:
+                path.unlink(missing_ok=True)
+
+    def _agreed(self, trainer: pl.Trainer) -> bool:
+        """Whether any rank was asked to stop; all ranks get the same answer."""
+        requested = bool(self._stop_requested())
+        if trainer.world_size == 1:
+            return requested
+        return bool(trainer.strategy.reduce_boolean_decision(requested, all=False))
+
+    def _between_steps(self, trainer: pl.Trainer, index: int) -> bool:
+        """Whether nothing is pending: no gradients, no validation, no end of the epoch."""
+        done = index + 1
+        validation = trainer.val_check_batch
+        if isinstance(validation, int) and done % validation == 0:
+            return False
+        return done % trainer.accumulate_grad_batches == 0 and done < trainer.num_training_batches
+
+
+def _latest(trainer: pl.Trainer, module: TrainingModule) -> dict[str, float]:
+    """Return all known values, those logged by callbacks of the recipe included."""
+    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    return {**logged, **module.numbers.latest}
+
+
+def weights_of(trainer: pl.Trainer, module: TrainingModule) -> Mapping[str, Any]:
+    """Return the weights under the bare model's names; every rank calls this."""
+    with nullcontext() if module.average is None else module.average.applied():
+        state = trainer.strategy.lightning_module_state_dict()
+        if module.average is not None:  # the values go back as soon as the block ends
+            state = {name: value.clone() for name, value in state.items()}
+    if all(name.startswith(WEIGHTS_PREFIX) for name in state):
+        own = module.model.state_dict()
+        if not own.keys() & state.keys():
+            state = {name.removeprefix(WEIGHTS_PREFIX): value for name, value in state.items()}
+    return state

@@ -1,0 +1,79 @@
+"""Exponential moving average of the weights."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+
+class MovingAverage:
+    """Averages the weights after every step; validation and best checkpoints use the average.
+
+    The decay grows as ``(1 + steps) / (10 + steps)`` up to the given one, so that the random
+    initial weights do not linger (as in TensorFlow's ``ExponentialMovingAverage``).  Buffers, such
+    as batch-norm statistics, are those of the model.
+
+    Args:
+        model: The model whose parameters are followed.
+        decay: Weight of the past in one step.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.steps = 0
+        self._names = [name for name, _ in model.named_parameters()]
+        self._live = [parameter for _, parameter in model.named_parameters()]
+        self._average = [parameter.detach().clone() for parameter in self._live]
+        self._swapped = False
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the weights after an optimizer step."""
+        self.steps += 1
+        self._follow()
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        update(self._average, [parameter.detach() for parameter in self._live], self.steps)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Put the average in the place of the weights while the block runs."""
+        if self._swapped:
+            yield
+            return
+        self.swap()
+        try:
+            yield
+        finally:
+            self.swap()
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchange weights and average."""
+        self._follow()
+        for parameter, average in zip(self._live, self._average, strict=True):
+            kept = parameter.detach().clone()
+            parameter.copy_(average)
+            average.copy_(kept)
+        self._swapped = not self._swapped
+
+    def state(self) -> dict[str, object]:
+        """Return the average and the number of steps."""
+        return {"steps": self.steps, "weights": dict(zip(self._names, self._average, strict=True))}
+
+    def load(self, state: Mapping[str, object]) -> None:
+        """Go on from a state."""
+        weights = state["weights"]
+        assert isinstance(weights, Mapping)
+        self.steps = int(str(state["steps"]))
+        self._average = [weights[name].clone() for name in self._names]
+
+    def _follow(self) -> None:
+        """Move the average to where the weights are now."""
+        if self._average[0].device != self._live[0].device:
+            self._average = [
+                average.to(parameter.device)
+                for average, parameter in zip(self._average, self._live, strict=True)
+            ]

@@ -1,0 +1,167 @@
+"""Manual optimization with named optimizers."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from espnet3_runtime.errors import UserError, did_you_mean
+from espnet3_runtime.training.optimizers import Named
+from espnet3_runtime.training.outcome import Outcome
+
+if TYPE_CHECKING:
+    from espnet3_runtime.training.module import TrainingModule
+
+
+class NamedLoop:
+    """Makes the steps of named optimizers.
+
+    All gradients of a batch are computed before any weight changes, each loss moves the parameters
+    of its own optimizer only, and then the optimizers step in the order of the config.  One common
+    loss moves them all.
+
+    Args:
+        named: The optimizers by name.
+    """
+
+    def __init__(self, named: Mapping[str, Named]) -> None:
+        self.named = dict(named)
+
+    def lightning(self) -> list[dict[str, Any]]:
+        """Return what ``configure_optimizers`` returns, so that all states are saved."""
+        return [
+            {"optimizer": one.optimizer}
+            | ({"lr_scheduler": one.scheduler.lightning()} if one.scheduler else {})
+            for one in self.named.values()
+        ]
+
+    def step(self, module: "TrainingModule", outcome: Outcome) -> None:
+        """Learn from one batch.
+
+        Raises:
+            UserError: A loss belongs to no optimizer, or depends on no parameter.
+        """
+        losses = self._losses(outcome, module.model_name)
+        active = [one for name, one in self.named.items() if name in losses and one.active]
+        groups = _groups(active, losses)
+        for index, (loss, members) in enumerate(groups):
+            parameters = [parameter for one in members for parameter in one.parameters]
+            _check_graph(loss, members, module.model_name)
+            module.manual_backward(
+                loss / members[0].accumulate,
+                inputs=parameters,
+                retain_graph=index + 1 < len(groups),
+            )
+        stepped = [self._advance(module, one) for one in active]
+        for one in self.named.values():
+            one.seen += 1
+        if any(stepped) and module.average is not None:
+            module.average.update()
+
+    def _advance(self, module: "TrainingModule", one: Named) -> bool:
+        one.held += 1
+        if one.held < one.accumulate:
+            return False
+        one.held = 0
+        optimizer = self._wrapped(module, one)
+        if one.clip:
+            module.clip_gradients(optimizer, one.clip, one.clip_algorithm)
+        optimizer.step()
+        optimizer.zero_grad()
+        if one.scheduler is not None and one.scheduler.interval == "step":
+            one.scheduler.scheduler.step()
+        return True
+
+    def end_epoch(self, latest: Mapping[str, float]) -> None:
+        """Move the schedulers that move once an epoch."""
+        for one in self.named.values():
+            chosen = one.scheduler
+            if chosen is None or chosen.interval != "epoch":
+                continue
+            if isinstance(chosen.scheduler, ReduceLROnPlateau):
+                chosen.scheduler.step(read_value(latest, str(chosen.monitor), "schedulers"))
+            else:
+                chosen.scheduler.step()
+
+    def state(self) -> dict[str, dict[str, int]]:
+        """Return the counters of every optimizer."""
+        return {name: one.state() for name, one in self.named.items()}
+
+    def load(self, state: Mapping[str, Mapping[str, int]]) -> None:
+        """Go on from a state."""
+        for name, one in self.named.items():
+            one.load(state[name])
+
+    def _losses(self, outcome: Outcome, model: str) -> dict[str, torch.Tensor]:
+        if not isinstance(outcome.losses, dict):
+            return dict.fromkeys(self.named, outcome.losses)
+        unknown = outcome.losses.keys() - self.named.keys()
+        if unknown:
+            raise UserError(
+                f'"{model}" gives a loss for "{min(unknown)}", and there is no such optimizer',
+                where="training.optimizers",
+                hint=f"the optimizers are {', '.join(self.named)}",
+            )
+        return outcome.losses
+
+    def _wrapped(self, module: "TrainingModule", one: Named) -> Any:
+        optimizers = module.optimizers()
+        found: Iterable[Any] = optimizers if isinstance(optimizers, list) else [optimizers]
+        return next(wrapped for wrapped in found if wrapped.optimizer is one.optimizer)
+
+
+def single_loss(outcome: Outcome, model: str) -> torch.Tensor:
+    """Return the one loss of a batch.
+
+    Raises:
+        UserError: There are several, or no parameter influences it.
+    """
+    losses = outcome.losses
+    if isinstance(losses, dict):
+        raise UserError(
+            f'"{model}" gives a loss for each of {", ".join(losses)}, and there is one optimizer',
+            where="training.optimizer",
+            hint="name an optimizer for each under optimizers",
+        )
+    if not losses.requires_grad:
+        raise _no_graph(model)
+    return losses
+
+
+def read_value(latest: Mapping[str, float], monitor: str, where: str) -> float:
+    """Return a measured value by name.
+
+    Raises:
+        UserError: There is no such value.
+    """
+    if monitor not in latest:
+        raise UserError(
+            f'"{monitor}" is not measured',
+            where=where,
+            hint=did_you_mean(monitor, sorted(latest)),
+        )
+    return latest[monitor]
+
+
+def _groups(
+    active: Iterable[Named], losses: Mapping[str, torch.Tensor]
+) -> list[tuple[torch.Tensor, list[Named]]]:
+    """Put optimizers with the same loss and accumulation together: one backward pass for all."""
+    groups: dict[tuple[int, int], tuple[torch.Tensor, list[Named]]] = {}
+    for one in active:
+        loss = losses[one.name]
+        groups.setdefault((id(loss), one.accumulate), (loss, []))[1].append(one)
+    return list(groups.values())
+
+
+def _check_graph(loss: torch.Tensor, members: list[Named], model: str) -> None:
+    if not loss.requires_grad:
+        raise _no_graph(f"{model} for {members[0].name}")
+
+
+def _no_graph(model: str) -> UserError:
+    return UserError(
+        f'the loss of "{model}" depends on no trainable parameter',
+        hint="is it computed under torch.no_grad(), from detach()ed values, or from frozen parts?",
+    )

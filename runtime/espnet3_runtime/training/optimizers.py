@@ -1,0 +1,201 @@
+"""Optimizers and schedulers from a training config."""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.instantiate import instantiate, locate
+from espnet3_runtime.training.selection import divide
+
+TotalSteps = Callable[[int], int]
+"""From the batches that one step of an optimizer takes to its steps in the whole training."""
+
+
+@dataclass
+class Scheduler:
+    """A scheduler and when it moves."""
+
+    scheduler: Any
+    interval: str
+    monitor: str | None
+
+    def lightning(self) -> dict[str, Any]:
+        """Return Lightning's ``lr_scheduler`` mapping."""
+        chosen = {"scheduler": self.scheduler, "interval": self.interval}
+        return {**chosen, "monitor": self.monitor} if self.monitor else chosen
+
+
+@dataclass
+class Named:
+    """A named optimizer, its part of the model and its policy.
+
+    Attributes:
+        every: It takes part in every so many-th batch.
+        accumulate: Batches (that it takes part in) for one step.
+        clip: Largest gradient (norm or value), or None.
+        seen: Batches seen so far.
+        held: Batches whose gradients wait for the next step.
+    """
+
+    name: str
+    optimizer: Optimizer
+    parameters: list[nn.Parameter]
+    scheduler: Scheduler | None
+    every: int = 1
+    accumulate: int = 1
+    clip: float | None = None
+    clip_algorithm: str = "norm"
+    seen: int = 0
+    held: int = 0
+    counters: tuple[str, ...] = field(default=("seen", "held"), repr=False)
+
+    @property
+    def active(self) -> bool:
+        """Whether it takes part in the next batch."""
+        return self.seen % self.every == 0
+
+    def state(self) -> dict[str, int]:
+        """Return the counters."""
+        return {name: getattr(self, name) for name in self.counters}
+
+    def load(self, state: Mapping[str, int]) -> None:
+        """Go on from a state."""
+        for name in self.counters:
+            setattr(self, name, state[name])
+
+
+def make_single(
+    model: nn.Module, config: Mapping[str, Any], total_steps: TotalSteps
+) -> tuple[Optimizer, Scheduler | None]:
+    """Construct the optimizer over all trainable parameters, and its scheduler.
+
+    Raises:
+        UserError: There is no optimizer, or an argument does not fit.
+    """
+    if config["optimizer"] is None:
+        raise UserError('training needs an "optimizer"', where=_where(config, "optimizer"))
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not parameters:
+        raise UserError("the model has no trainable parameter", where="model")
+    optimizer = instantiate(config["optimizer"], parameters)
+    interval, monitor = config["scheduler_interval"], config["scheduler_monitor"]
+    accumulate = config["trainer"]["accumulate_grad_batches"]
+    steps = total_steps(accumulate)
+    return optimizer, make_scheduler(config["scheduler"], optimizer, interval, monitor, steps)
+
+
+def make_named(
+    model: nn.Module, config: Mapping[str, Any], total_steps: TotalSteps
+) -> dict[str, Named]:
+    """Construct the named optimizers, in the order of the config.
+
+    Raises:
+        UserError: The optimizers do not cover the parameters once, or a scheduler has no optimizer.
+    """
+    blocks, schedulers = config["optimizers"], config["schedulers"] or {}
+    where = _where(config, "optimizers")
+    unknown = [name for name in schedulers if name not in blocks]
+    if unknown:
+        raise UserError(
+            f'there is no optimizer "{unknown[0]}"',
+            where=_where(config, f"schedulers.{unknown[0]}"),
+            hint=f"schedulers are named after the optimizers {', '.join(blocks)}",
+        )
+    parts = divide(model, {name: block["params"] for name, block in blocks.items()}, where)
+    clip = config["trainer"]["gradient_clip_val"]
+    named = {}
+    for name, block in blocks.items():
+        optimizer = instantiate(block["optimizer"], parts[name])
+        steps = total_steps(block["accum_grad_steps"] * block["step_every_n_iters"])
+        chosen = schedulers.get(name)
+        named[name] = Named(
+            name,
+            optimizer,
+            parts[name],
+            chosen
+            and make_scheduler(
+                chosen["scheduler"], optimizer, chosen["interval"], chosen["monitor"], steps
+            ),
+            every=block["step_every_n_iters"],
+            accumulate=block["accum_grad_steps"],
+            clip=clip if block["gradient_clip_val"] is None else block["gradient_clip_val"],
+            clip_algorithm=block["gradient_clip_algorithm"] or "norm",
+        )
+    return named
+
+
+def make_scheduler(
+    node: Any, optimizer: Optimizer, interval: str, monitor: str | None, steps: int
+) -> Scheduler | None:
+    """Construct a scheduler; ``total_steps`` is supplied where it is an argument and not given.
+
+    Args:
+        node: The target, or None for no scheduler.
+        optimizer: Passed as ``optimizer``.
+        interval: ``step`` or ``epoch``.
+        monitor: The value that it watches.
+        steps: Steps of this optimizer in the whole training; -1 when it has no end.
+
+    Raises:
+        UserError: The scheduler needs a monitor, or an end of training.
+    """
+    if node is None:
+        return None
+    supplied: dict[str, Any] = {"optimizer": optimizer}
+    if _wants_total_steps(node):
+        if steps < 0:
+            what = f'"{node["_target_"]}" needs the number of steps, and training has no end'
+            raise UserError(what, where=_where(node), hint="set trainer.max_epochs or max_steps")
+        supplied["total_steps"] = steps
+    scheduler = instantiate(node, **supplied)
+    if isinstance(scheduler, ReduceLROnPlateau) and (interval != "epoch" or not monitor):
+        raise UserError(
+            "ReduceLROnPlateau watches a value that is known once an epoch",
+            where=_where(node),
+            hint='set its interval to "epoch" and its monitor, for example to valid/loss',
+        )
+    return Scheduler(scheduler, interval, monitor)
+
+
+def count_steps(
+    batches: int, limit: float | None, max_epochs: int | None, max_steps: int, per_step: int
+) -> int:
+    """Return the number of optimizer steps of a training; -1 when it has no end.
+
+    Args:
+        batches: Batches of an epoch.
+        limit: ``limit_train_batches``: a number of batches, or a part of them as a float.
+        max_epochs: -1 or None for no limit.
+        max_steps: -1 for no limit.
+        per_step: Batches for one step; the last step of an epoch may have fewer.
+    """
+    if limit is not None:
+        batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+    endless = max_epochs is None or max_epochs < 0
+    if endless:
+        return max_steps
+    assert max_epochs is not None
+    steps = math.ceil(batches / per_step) * max_epochs
+    return steps if max_steps < 0 else min(steps, max_steps)
+
+
+def _wants_total_steps(node: Mapping[str, Any]) -> bool:
+    if "total_steps" in node or "epochs" in node:  # OneCycleLR takes either
+        return False
+    target = locate(node["_target_"], _where(node))
+    try:
+        return "total_steps" in inspect.signature(target).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def _where(config: Mapping[str, Any], key: str = "") -> str:
+    where = getattr(config, "where", "")
+    return f"{where}.{key}" if key else where

@@ -1,0 +1,121 @@
+"""What a model's ``forward`` may return, read into one shape."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import torch
+
+from espnet3_runtime.errors import UserError
+
+Stats = dict[str, torch.Tensor | float]
+FORMS = 'a loss tensor, a mapping with "loss", or (loss, stats, weight)'
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The result of one batch.
+
+    Attributes:
+        losses: The loss, or one for each named optimizer in the order of their updates.
+        stats: Numbers to log; ``loss`` among them.
+        weight: How much the batch counts in means over an epoch; None is its number of items.
+    """
+
+    losses: torch.Tensor | dict[str, torch.Tensor]
+    stats: Stats
+    weight: torch.Tensor | float | None
+
+
+def read_outcome(value: Any, model: str) -> Outcome:
+    """Read what ``forward`` returned.
+
+    A tensor is the loss.  Of a mapping, ``loss`` is the loss, ``weight`` the weight, ``stats`` a
+    mapping of numbers, and every other number is logged; what is no number is left alone, so the
+    outputs of other libraries fit.  A tuple is ESPnet's ``(loss, stats, weight)``.  With named
+    optimizers, ``loss`` may map their names to losses, or be a sequence of objects with ``loss``
+    and ``name``.
+
+    Raises:
+        UserError: It is something else, or the loss is not one number.
+    """
+    if isinstance(value, torch.Tensor):
+        return _outcome(value, {}, None, model)
+    if isinstance(value, Mapping) and "loss" in value:
+        stats = {name: item for name, item in value.items() if name not in _RESERVED}
+        stats = {name: item for name, item in stats.items() if _is_number(item)}
+        return _outcome(
+            value["loss"], {**stats, **(value.get("stats") or {})}, value.get("weight"), model
+        )
+    if isinstance(value, tuple) and len(value) in (2, 3):
+        loss, stats, weight = (*value, None)[:3]
+        if isinstance(stats, Mapping) and (weight is None or _is_number(weight)):
+            return _outcome(loss, stats, weight, model)
+    raise UserError(
+        f'"{model}.forward" returned {_describe(value)}',
+        hint=f"in training forward(**batch) returns {FORMS}",
+    )
+
+
+_RESERVED = ("loss", "stats", "weight")
+
+
+def _outcome(loss: Any, stats: Mapping[str, Any], weight: Any, model: str) -> Outcome:
+    losses = _losses(loss, model)
+    kept: Stats = {}
+    for name, item in stats.items():
+        if item is not None:
+            kept[name] = _number(name, item, model)
+    if isinstance(losses, dict):
+        kept |= {f"{name}/loss": item.detach() for name, item in losses.items()}
+        kept["loss"] = sum(item.detach() for item in losses.values())
+    else:
+        kept["loss"] = losses.detach()
+    return Outcome(losses, kept, None if weight is None else _number("weight", weight, model))
+
+
+def _losses(loss: Any, model: str) -> torch.Tensor | dict[str, torch.Tensor]:
+    if isinstance(loss, Mapping):
+        return {str(name): _scalar(item, model) for name, item in loss.items()}
+    if isinstance(loss, Sequence) and loss and all(hasattr(item, "name") for item in loss):
+        return {str(item.name): _scalar(item.loss, model) for item in loss}
+    return _scalar(loss, model)
+
+
+def _scalar(loss: Any, model: str) -> torch.Tensor:
+    if not isinstance(loss, torch.Tensor):
+        raise UserError(
+            f'the loss of "{model}" is {_describe(loss)}, not a tensor',
+            hint=f"forward(**batch) returns {FORMS}",
+        )
+    if loss.numel() != 1:
+        raise UserError(
+            f'the loss of "{model}" has shape {tuple(loss.shape)}',
+            hint="reduce it to one number, for example with .mean()",
+        )
+    return loss if loss.dim() == 0 else loss.reshape(())
+
+
+def _number(name: str, value: Any, model: str) -> torch.Tensor | float:
+    if isinstance(value, torch.Tensor) and value.numel() == 1:
+        return value.detach() if value.dim() == 0 else value.detach().reshape(())
+    if isinstance(value, Real):
+        return float(value)
+    raise UserError(f'"{name}" of "{model}" is {_describe(value)}, not one number')
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.numel() == 1
+    return isinstance(value, Real)
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    if isinstance(value, Mapping):
+        return f"a mapping with {', '.join(map(str, value)) or 'nothing'}"
+    if isinstance(value, tuple):
+        return f"a tuple of {', '.join(type(item).__name__ for item in value) or 'nothing'}"
+    return "None" if value is None else f"{type(value).__name__} {value!r:.60}"
