@@ -253,5 +253,13 @@ def conflicting(spot: Spot, first: Entry, second: Entry) -> Diagnostic:
         f'{spot.name} has both "{first.name}" and "{second.name}"',
         Label(second.key.span, f'excludes "{first.name}"'),
         related=(Label(first.key.span, "also given here"), *related_labels(second.key)),
-        help=(f'keep one of the two; an inherited key goes away with "~{first.name}:"',),
+        help=(f"keep one of the two{_or_delete(first, second)}",),
     )
+
+
+def _or_delete(first: Entry, second: Entry) -> str:
+    """Say how to get rid of a key that another config gave."""
+    inherited = first if any(step.how == "extends" for step in first.value.via) else second
+    if not any(step.how == "extends" for step in inherited.value.via):
+        return ""
+    return f'; the inherited one goes away with "~{inherited.name}:"'
