@@ -175,6 +175,8 @@ class Resolved:
         references: Every reference met, in order of place.
         init_from: The resolved ``init_from`` of the stages that have one.
         sources: Files that resolvers read, in order.
+        partial: Configs of which a file or base could not be read: what seems missing in them may
+            be a consequence.
     """
 
     globals: MappingABC[str, str]
@@ -184,3 +186,4 @@ class Resolved:
     references: tuple[Reference, ...]
     init_from: MappingABC[str, Scalar] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
+    partial: frozenset[str] = frozenset()

@@ -106,7 +106,8 @@ def _missing_role(
     role: str, readers: list[Draft], likely: ConfigDecl | None, others: list[str], root: Mapping
 ) -> Diagnostic:
     message = f'stage "{readers[0].name.value}" has no {role} config'
-    places = [Label(draft.name.span, f"reads a {role} config") for draft in readers]
+    article = "an" if role[0] in "aeiou" else "a"
+    places = [Label(draft.name.span, f"reads {article} {role} config") for draft in readers]
     if likely:
         name = str(likely.name.value)
         return Diagnostic(

@@ -12,6 +12,10 @@ from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence, descend
 _STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
 
 
+_MODEL_ROLE = {"train": "training", "collect_stats": "training", "infer": "inference"}
+"""The role of the config in which a stage looks for a model."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """A scalar that a stage reads, and its path inside the config, model or call."""
@@ -69,16 +73,28 @@ def reads_model(stage: StageDecl, resolved: Resolved) -> bool:
     """
     if not builds_model(stage) or own_model(stage, resolved):
         return False
+    if any(binding.config in resolved.partial for binding in stage.configs):
+        return False
     role, *path = str(facts(stage).get("model_unless", "")).split(".")
     configs = [resolved.configs.get(b.config) for b in stage.configs if b.role == role]
     given = descend(configs[0], tuple(path)) if configs and configs[0] else None
     return given is None or plain(given) is None
 
 
+def may_have_model(stage: StageDecl, resolved: Resolved) -> bool:
+    """Return whether the config of a stage has a model of its own, or may have: it is not known."""
+    role = _MODEL_ROLE.get(kind_of(stage) or "")
+    configs = [binding.config for binding in stage.configs if binding.role == role]
+    node = resolved.configs.get(configs[0]) if configs else None
+    if node is None or configs[0] in resolved.partial:
+        return True
+    model = node.get("model")
+    return model is not None and plain(model) is not None
+
+
 def own_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
     """Return the ``model`` of the config from which a stage builds its model, if it has one."""
-    wanted = {"train": "training", "collect_stats": "training", "infer": "inference"}
-    role = wanted.get(kind_of(stage) or "")
+    role = _MODEL_ROLE.get(kind_of(stage) or "")
     for binding in stage.configs:
         if binding.role == role and binding.config in resolved.configs:
             model = resolved.configs[binding.config].get("model")

@@ -51,6 +51,7 @@ def resolve(
         references=tuple(sorted(_references(state, trees), key=_order)),
         init_from={name: start for name, tree in stages.items() if (start := _start(tree))},
         sources=tuple({source.name: source for source in state.sources}.values()),
+        partial=frozenset(name for name, config in configs.items() if not config.whole),
     )
     return resolved, tuple(state.found)
 

@@ -37,12 +37,14 @@ def _measure(stage: StageDecl, resolved: Resolved) -> Iterator[Diagnostic]:
     metrics, inference = configs.get("metrics"), configs.get("inference")
     if metrics is None or inference is None:
         return
+    if not resolved.partial.isdisjoint(binding.config for binding in stage.configs):
+        return
     stems = _stems(inference)
     if stems:
         for entry in _inputs(metrics):
             yield from _unknown(entry, stems[0], stems[1], "inference writes no output")
     tests = _names(inference)
-    if tests:
+    if tests and not any(map(is_open, tests.values())):
         for entry in _names(metrics).values():
             yield from _unknown(entry, list(tests), None, "inference has no test set")
 
@@ -50,6 +52,8 @@ def _measure(stage: StageDecl, resolved: Resolved) -> Iterator[Diagnostic]:
 def _stems(inference: Mapping) -> tuple[list[str], Span] | None:
     """Return the outputs that inference writes, where the config says so, and where it does."""
     keys = inference.get("output_keys")
+    if keys is not None and is_open(keys):
+        return None
     if isinstance(keys, Sequence):
         values = [str(item.value) for item in keys.items if isinstance(item, Scalar)]
         return None if any(map(is_open, keys.items)) else (values, keys.span)

@@ -79,7 +79,9 @@ def _places(group: list[StageEdge]) -> list[Label]:
     labels: dict[object, Label] = {}
     for edge in group:
         if edge.place:
-            text = f'stage "{edge.consumer}" needs stage "{edge.producer}" here'
+            text = f"{edge.consumer} needs {edge.producer} here"
+            if edge.consumer == edge.producer:
+                text = "needed here"
             labels.setdefault(edge.place, Label(edge.place, text))
     return list(labels.values())
 
@@ -106,10 +108,11 @@ def _backwards(name: str, group: list[StageEdge], stages: dict[str, StageDecl]) 
     order = list(stages)
     if name == first.consumer:
         last = max((edge.producer for edge in group), key=order.index)
-        hint = f'move stage "{name}" behind stage "{last}"'
+        hint = f'move stage "{name}" after stage "{last}"'
     else:
         soonest = min((edge.consumer for edge in group), key=order.index)
         hint = f'move stage "{name}" before stage "{soonest}"'
+    relation = "comes later" if name == first.consumer else "comes earlier"
     others = dict.fromkeys(n for edge in group for n in (edge.consumer, edge.producer) if n != name)
     return Diagnostic(
         code="R402",
@@ -118,7 +121,7 @@ def _backwards(name: str, group: list[StageEdge], stages: dict[str, StageDecl]) 
             stages[name].name.span, "too early" if name == first.consumer else "too late"
         ),
         related=(
-            *(Label(stages[other].name.span) for other in others),
+            *(Label(stages[other].name.span, relation) for other in others),
             *_places(group),
         ),
         help=(hint,),

@@ -63,7 +63,9 @@ def _unknown_stage(
         stage = stages[near].name
         fix = rename(stage, name, certain=False)
         label = Label(stage.span, f'every reference says "{name}"')
-        return Diagnostic("R205", message, label, tuple(places), (f'call it "{name}"?',), fix=fix)
+        return Diagnostic(
+            "R205", message, label, tuple(places), (f'did you mean to call it "{name}"?',), fix=fix
+        )
     label = Label(places[0].span, f"not in ({listed(stages)})")
     fix = Fix(
         f'write "{near}"',

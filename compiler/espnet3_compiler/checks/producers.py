@@ -12,9 +12,10 @@ from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import facts, is_own, kind_of
 from espnet3_compiler.lower_report import listed
+from espnet3_compiler.reading import may_have_model
 from espnet3_compiler.source import Span
 from espnet3_compiler.stage_graph import needs_kind
-from espnet3_compiler.suggest import nearest
+from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Scalar, descend
 from espnet3_schemas import load
 
@@ -54,11 +55,7 @@ def _checkpoint(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterato
         return
     for binding in stage.configs:
         config = resolved.configs.get(binding.config)
-        if (
-            binding.role != "inference"
-            or config is None
-            or isinstance(config.get("model"), Mapping)
-        ):
+        if binding.role != "inference" or config is None or may_have_model(stage, resolved):
             continue
         node = config.get("checkpoint")
         if isinstance(node, Scalar) and isinstance(node.value, str):
@@ -106,6 +103,11 @@ def _unwritten(node: Scalar, recipe: Recipe, resolved: Resolved) -> Iterator[Dia
     if not rest or directory in names or _written_by_call(path, recipe, resolved):
         return
     near = nearest(directory, names)
+    at = node.span.text.find(f"/{directory}/") + 1
+    spot = Span(node.span.source, node.span.start + at, node.span.start + at + len(directory))
+    fix = None
+    if near and at and not node.via:
+        fix = Fix(f'write "{near}"', (Edit(spot, near),), certain=is_sure(directory, names))
     yield Diagnostic(
         code="R411",
         message=f'no stage writes "{path}"',
@@ -114,6 +116,7 @@ def _unwritten(node: Scalar, recipe: Recipe, resolved: Resolved) -> Iterator[Dia
         help=(f'did you mean "{exp_dir.joinpath(near, *rest)}"?',)
         if near
         else (f"stages are {listed(names)}",),
+        fix=fix,
     )
 
 

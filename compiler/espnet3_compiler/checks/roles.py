@@ -12,7 +12,7 @@ from espnet3_compiler.kinds import facts, is_known, kind_of
 from espnet3_compiler.lower import roles_of
 from espnet3_compiler.lower_report import listed, unknown
 from espnet3_compiler.lower_values import entries
-from espnet3_compiler.reading import own_model
+from espnet3_compiler.reading import may_have_model, own_model
 from espnet3_compiler.tree import Mapping
 from espnet3_schemas import ROLES
 
@@ -48,7 +48,7 @@ def _wrong_role(
     stage, binding = wrong[0]
     other, role = right[0], right[1].role
     fitting = [name for name, its in roles_of(recipe).items() if its == binding.role]
-    hint = f"choose a config for {binding.role}"
+    hint = f"choose a config in the role {binding.role}"
     return Diagnostic(
         code="R406",
         message=f'config "{binding.config}" is read as {role} and as {binding.role}',
@@ -57,7 +57,11 @@ def _wrong_role(
             Label(right[1].place, f'stage "{other.name.value}" reads it as {role}'),
             *(Label(more.place, f"read as {more.role} too") for _, more in wrong[1:]),
         ),
-        help=(f"{hint}: {listed(fitting)}" if fitting else f"{hint} of its own",),
+        help=(
+            f"{hint}: {listed(fitting)}"
+            if fitting
+            else f"declare another config for {binding.role}",
+        ),
     )
 
 
@@ -77,7 +81,8 @@ def _models(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Di
     own = own_model(stage, resolved)
     written = isinstance(stage.node, Mapping) and stage.node.get("model") is not None
     required = facts(stage)["model"] == "required"
-    if own is None and required and stage.model is None and not written:
+    may = may_have_model(stage, resolved)
+    if not may and required and stage.model is None and not written:
         yield _no_model(stage, recipe)
     elif own and stage.model and (written or required):
         place = "chosen here" if written else "the only one of the manifest"

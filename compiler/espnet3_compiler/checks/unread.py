@@ -24,7 +24,7 @@ ROLE = "training"
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R804, one for each key."""
-    if not recipe.whole:
+    if not recipe.whole or resolved.partial:
         return
     roles = roles_of(recipe)
     configs = {

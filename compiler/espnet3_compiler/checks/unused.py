@@ -16,7 +16,7 @@ from espnet3_compiler.tree import Scalar
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R207 for unused configs and R208 for unused models."""
-    if not recipe.whole:
+    if not recipe.whole or resolved.partial:
         return
     bound = {binding.config for stage in recipe.stages for binding in stage.configs}
     used = bound | _named("configs", resolved)
