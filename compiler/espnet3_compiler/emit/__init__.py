@@ -18,7 +18,7 @@ def build_files(plan: Plan, build: Path) -> dict[str, str]:
     """
     from espnet3_compiler.emit.code import run_text, system_text
 
-    code = {"run.py": run_text(plan), "system.py": system_text(plan)}
+    code = {"run.py": run_text(plan, build), "system.py": system_text(plan)}
     files = code | _values(plan)
     return files | {LOCK: lock_text(plan, build, files)}
 

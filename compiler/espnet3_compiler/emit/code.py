@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -18,17 +19,28 @@ from espnet3_compiler.emit.literal import (
     strings,
     width,
 )
+from espnet3_compiler.emit.lock import relative
 from espnet3_compiler.plan import Plan, StagePlan
 
 RECIPE_NAME = re.compile(r"[A-Za-z0-9_./-]+")
 FILE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 RECIPE_PACKAGES = ("src", "dataset")
+BUILT_IN = "espnet3_runtime."
 RESERVED = ("ConfigView", "Outputs", "StageContext", "StageSpec")
 
 
-def run_text(plan: Plan) -> str:
-    """Return the text of ``run.py``."""
-    return _render("run.py.j2", _common(plan))
+def run_text(plan: Plan, build: Path) -> str:
+    """Return the text of ``run.py``.
+
+    Args:
+        plan: What is run.
+        build: The absolute build directory; a System of the recipe is imported from the recipe
+            directory, which the file names from there.
+    """
+    recipe_dir = None
+    if not plan.system.startswith(BUILT_IN):
+        recipe_dir = string(relative(plan.manifest.parent, build))
+    return _render("run.py.j2", {**_common(plan), "recipe_dir": recipe_dir})
 
 
 def system_text(plan: Plan) -> str:

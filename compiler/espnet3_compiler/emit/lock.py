@@ -30,8 +30,8 @@ def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
         "schema_version": SCHEMA_VERSION,
         "recipe": plan.recipe,
         "system": plan.system,
-        "manifest": _relative(plan.manifest, build),
-        "recipe_dir": _relative(plan.manifest.parent, build),
+        "manifest": relative(plan.manifest, build),
+        "recipe_dir": relative(plan.manifest.parent, build),
         **plan.globals,
         "sources": [{"path": source.path, "sha256": source.sha256} for source in plan.sources],
         "set": list(plan.sets),
@@ -60,7 +60,8 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _relative(path: Path, start: Path) -> str:
+def relative(path: Path, start: Path) -> str:
+    """Return the path to a file or directory from another directory, with forward slashes."""
     return Path(os.path.relpath(path, start)).as_posix()
 
 
