@@ -1,0 +1,84 @@
+"""Every code is explained, and the explanations are true: their examples are compiled."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from espnet3_compiler.codes import CODES
+from espnet3_compiler.explain import body, explain, likely
+from espnet3_compiler.outcome import Outcome
+from espnet3_compiler.pipeline import compile_manifest
+
+CODE_OF_CASES = Path(__file__).parents[1] / "cases" / "ok"
+EXPLANATIONS = Path(__file__).parents[2] / "compiler" / "espnet3_compiler" / "explanations"
+BLOCK = re.compile(r"^(Wrong|Right):\n\n```(\w+)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
+TRAINING = "dataset: {train: [{data_src_args: {split: train}}]}"
+REST = {
+    "version": "version: 1",
+    "recipe": "recipe: mini/asr",
+    "system": "system: base",
+    "models": "models: {net: {_target_: src.model.Net, size: 8}}",
+    "configs": f"configs: {{training: {{{TRAINING}}}}}",
+    "stages": "stages: [train]",
+}
+NUMBERS = [code.number for code in CODES]
+NOT_YAML = {"R108", "R109"}
+DEEP = {number for number in NUMBERS if number.startswith("R9")}
+
+
+def examples(number: str) -> dict[str, tuple[str, str]]:
+    return {which: (language, text) for which, language, text in BLOCK.findall(body(number))}
+
+
+def compile_example(directory: Path, language: str, text: str) -> Outcome:
+    """Compile an example; what it leaves out of the manifest is added."""
+    for name in ("src", "dataset"):
+        shutil.copytree(CODE_OF_CASES / name, directory / name, dirs_exist_ok=True)
+    (directory / "conf").mkdir()
+    (directory / "conf" / "training.yaml").write_text(TRAINING)
+    sets = re.findall(r"--set (\S+)", text) if language == "sh" else []
+    fragment = text if language == "yaml" else ""
+    head = [
+        line for key, line in REST.items() if not re.search(rf"^{key}:", fragment, re.MULTILINE)
+    ]
+    manifest = directory / "recipe.yaml"
+    manifest.write_text("\n".join([*head, fragment, ""]))
+    return compile_manifest(manifest, sets=sets)
+
+
+def test_there_is_one_for_each_code():
+    assert sorted(path.stem for path in EXPLANATIONS.glob("*.md")) == sorted(NUMBERS)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_it_has_a_wrong_and_a_right_example(number):
+    assert list(examples(number)) == ["Wrong", "Right"]
+    paragraph = body(number).split("\n\n")[2]
+    assert paragraph.endswith(".")
+    assert max(len(line) for line in paragraph.splitlines()) <= 100
+
+
+@pytest.mark.parametrize("number", [n for n in NUMBERS if n not in NOT_YAML | DEEP])
+def test_the_wrong_example_is_found(tmp_path, number):
+    language, text = examples(number)["Wrong"]
+    outcome = compile_example(tmp_path, language, text)
+    assert {finding.code for finding in outcome.diagnostics} == {number}
+
+
+@pytest.mark.parametrize("number", [n for n in NUMBERS if n not in NOT_YAML | DEEP])
+def test_the_right_example_is_silent(tmp_path, number):
+    language, text = examples(number)["Right"]
+    assert compile_example(tmp_path, language, text).diagnostics == ()
+
+
+def test_a_code_is_found_by_number_and_name():
+    assert explain("R601") == explain("r601") == explain("unknown-key") == body("R601")
+    assert body("R601").startswith("# R601 unknown-key (error)\n")
+    assert explain("R999") is None
+
+
+@pytest.mark.parametrize(("code", "meant"), [("unknown-kye", "unknown-key"), ("R6001", "R601")])
+def test_an_unknown_code_has_a_likely_one(code, meant):
+    assert likely(code) == meant
