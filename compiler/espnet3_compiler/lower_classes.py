@@ -12,6 +12,7 @@ from espnet3_schemas import systems
 
 _DEPTH = 16
 _RECEIVES = "context"
+_ROOT = "espnet3_runtime.system.System"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ def find_class(path: str, directory: Path, depth: int = 0) -> Found | Lost:
 
 
 def _built_in(path: str) -> Found | None:
+    if path == _ROOT:
+        return Found((), ())
     for entry in systems()["systems"].values():
         short = entry["class"].removeprefix("espnet3_runtime.systems.").split(".")[-1]
         if path in (entry["class"], f"espnet3_runtime.systems.{short}"):
@@ -80,7 +83,7 @@ def _kinds(node: ast.ClassDef, module: _Module, directory: Path, depth: int) -> 
     methods = [method for method in node.body if isinstance(method, ast.FunctionDef)]
     own = tuple(method.name for method in methods if _is_kind(method))
     inherited = [_base(base, module, directory, depth + 1) for base in node.bases]
-    if not any(inherited):
+    if all(found is None for found in inherited):
         label = "it derives from neither BaseSystem nor ASRSystem"
         return Lost("is no System", label)
     kinds = [kind for found in inherited if found for kind in found.kinds]

@@ -268,6 +268,16 @@ def test_a_misspelt_class_is_one_finding(recipe_dir, name, near):
     assert recipe.system.class_path == near
 
 
+def test_a_class_of_the_bare_root_has_its_own_kinds_only(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from espnet3_runtime.system import System\n"
+        "class Bare(System):\n    def polish(self, context): ...\n"
+    )
+    recipe, found = of_system("mine.Bare", tmp_path, "[polish]")
+    assert found == ()
+    assert recipe.system.kinds == ("polish",)
+
+
 def test_a_class_that_is_no_system(recipe_dir):
     _, found = of_system("src.systems.Nothing", recipe_dir, "[whatever]")
     assert codes(found) == ["R206"]
