@@ -1,14 +1,17 @@
 """The events of a YAML text, from libyaml where it is there and from pure Python otherwise.
 
-Both parsers are PyYAML's and give the same marks; ``PurePythonParser`` only bends the one rule
-in which they differ: libyaml lets a tab separate a key from its value.
+Both parsers are PyYAML's and give the same marks.  ``PurePythonParser`` bends two rules towards
+libyaml: a tab may separate a key from its value, and an escape must name a character.
 """
 
+import re
 from typing import Any, Protocol
 
 from yaml.parser import Parser
 from yaml.reader import Reader
-from yaml.scanner import Scanner
+from yaml.scanner import Scanner, ScannerError
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class EventParser(Protocol):
@@ -25,6 +28,26 @@ class PurePythonParser(Reader, Scanner, Parser):
         Reader.__init__(self, text)
         Scanner.__init__(self)
         Parser.__init__(self)
+
+    def get_event(self) -> Any:
+        """Return the next event.
+
+        Raises:
+            ScannerError: An escape is beyond Unicode, or half of a surrogate pair.
+        """
+        try:
+            event = super().get_event()  # type: ignore[no-untyped-call]
+        except (ValueError, OverflowError) as error:  # from chr()
+            raise self._bad_escape() from error
+        value = getattr(event, "value", None)
+        if isinstance(value, str) and _SURROGATE.search(value):
+            raise self._bad_escape()
+        return event
+
+    def _bad_escape(self) -> ScannerError:
+        mark = self.get_mark()
+        what = "invalid Unicode character escape code"
+        return ScannerError("while scanning a double-quoted scalar", mark, what, mark)
 
     def scan_to_next_token(self) -> None:
         """Skip spaces, comments and line breaks; tabs too where no key can start."""
