@@ -13,7 +13,7 @@ def text(recipe: Recipe, resolved: Resolved) -> str:
     width = max((len(_name(stage)) for stage in recipe.stages), default=0)
     for number, stage in enumerate(recipe.stages, start=1):
         lines.append(f"{number:>3}  {_name(stage):<{width}}  {_what(stage)}".rstrip())
-        lines += [f"     <- {producer}{flow}" for producer, flow in _inputs(stage, graph)]
+        lines += [f"     <- {producer}{flow}" for producer, flow in _inputs(stage, recipe, graph)]
     return "\n".join(lines) + "\n"
 
 
@@ -24,18 +24,22 @@ def mermaid(recipe: Recipe, resolved: Resolved) -> str:
     lines = ["flowchart TD"]
     lines += [f'    {names[_name(stage)]}["{_box(stage)}"]' for stage in recipe.stages]
     for stage in recipe.stages:
-        for producer, flow in _inputs(stage, graph):
+        for producer, flow in _inputs(stage, recipe, graph):
             arrow = f'-- "{flow[2:]}" -->' if flow else "-.->"
             lines.append(f"    {names[producer]} {arrow} {names[_name(stage)]}")
     return "\n".join(lines) + "\n"
 
 
-def _inputs(stage: StageDecl, graph: tuple[StageEdge, ...]) -> Iterator[tuple[str, str]]:
+def _inputs(
+    stage: StageDecl, recipe: Recipe, graph: tuple[StageEdge, ...]
+) -> Iterator[tuple[str, str]]:
     """Yield each stage that one needs, with ``: output, output`` or nothing."""
     mine = [edge for edge in graph if edge.consumer == _name(stage)]
-    for producer in dict.fromkeys(edge.producer for edge in mine):
-        outputs = [edge.output for edge in mine if edge.producer == producer and edge.output]
-        yield producer, f": {', '.join(outputs)}" if outputs else ""
+    for producer in map(_name, recipe.stages):
+        between = [edge for edge in mine if edge.producer == producer]
+        outputs = [edge.output for edge in between if edge.output]
+        if between:
+            yield producer, f": {', '.join(outputs)}" if outputs else ""
 
 
 def _what(stage: StageDecl) -> str:

@@ -83,7 +83,8 @@ def _story(name: str, path: Path, node: Node, composed: Composed | None) -> Iter
     yield f"{_dotted(name, path)} = {_shown(node)}"
     stations = [(step.span, WORDS.get(step.how, step.how)) for step in node.via]
     for span, word in dict.fromkeys(stations):
-        yield f"    {_place(span)}  {word}"
+        if word != WORDS["default"]:
+            yield f"    {_place(span)}  {word}"
     yield f"    {_place(node.span)}  {'the default' if _is_default(node) else 'written here'}"
     history: Mapping[Path, tuple[Node, ...]] = composed.history if composed else {}
     for earlier in reversed(history.get(path, ())):
@@ -96,6 +97,8 @@ def _is_default(node: Node) -> bool:
 
 
 def _place(span: Span) -> str:
+    if span.source.kind == "schema":
+        return span.source.name
     line, column = span.source.line_column(span.start)
     return f"{span.source.name}:{line}:{column}"
 
