@@ -70,6 +70,8 @@ class CoreDumper(yaml.SafeDumper):
 
 def _float(dumper: yaml.SafeDumper, value: float) -> yaml.Node:
     text = ".inf" if value == math.inf else "-.inf" if value == -math.inf else repr(value)
+    if "." not in text:
+        text = text.replace("e", ".0e")  # without the dot it is text for PyYAML
     return dumper.represent_scalar("tag:yaml.org,2002:float", text)
 
 
