@@ -44,7 +44,6 @@ def shown(line: str, start: int, end: int, width: int) -> Shown:
 def _clip(cells: list[str], edges: list[int], first: int, last: int, width: int) -> Shown:
     """Keep the cells around a stretch, with an ellipsis for what is left out on each side."""
     left = max(0, min(first - MARGIN, last + MARGIN - width, edges[-1] - width))
-    left = max(left, 0) if first >= left else first
     begin = next(i for i, edge in enumerate(edges) if edge >= left)
     stop = max(i for i, edge in enumerate(edges) if edge <= edges[begin] + width)
     head, tail = "…" if begin else "", "…" if stop < len(cells) else ""
