@@ -21,7 +21,7 @@ EXTENDS: Schema = {
     "type": "string",
     "minLength": 1,
 }
-BASE = "https://espnet3-compile.dev/schemas/editor"
+BASE = "urn:espnet3-compile:schema:editor"
 
 
 def editor_schema(name: str) -> Schema:
@@ -33,7 +33,7 @@ def editor_schema(name: str) -> Schema:
     whole = load(name)
     partial = name in ROLES
     schema = _relaxed(whole, partial=partial)
-    schema["$id"] = f"{BASE}/{name}.schema.json"
+    schema["$id"] = f"{BASE}:{name}"
     if "$defs" in whole:
         defs = whole["$defs"].items()
         schema["$defs"] = {key: _or_reference(value, partial=partial) for key, value in defs}
