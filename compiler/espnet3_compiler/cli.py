@@ -12,7 +12,10 @@ from collections.abc import Sequence
 
 from espnet3_compiler.cli_arguments import Arguments, parse
 
-CLEAN, MISTAKES, USAGE, OURS, INTERRUPTED = 0, 1, 2, 3, 130
+CLEAN, USAGE, OURS = 0, 2, 3
+INTERRUPTED, BROKEN_PIPE = 130, 141
+"""As shells report SIGINT and SIGPIPE."""
+
 TRACEBACK = "ESPNET3_COMPILE_TRACEBACK"
 
 
@@ -20,16 +23,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     start = time.perf_counter()
     try:
-        return _run(parse(sys.argv[1:] if argv is None else argv), start)
+        code = _run(parse(sys.argv[1:] if argv is None else argv), start)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         _say("interrupted; nothing was left half-written")
         return INTERRUPTED
     except BrokenPipeError:
         # whoever read our output has seen enough; keep the interpreter from complaining at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CLEAN
+        return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last resort: say that it is our fault
         return _our_fault(error)
+    return code
 
 
 def _run(arguments: Arguments, start: float) -> int:
