@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from espnet3_runtime.config import join, leaves
+from espnet3_runtime.config import ConfigView, join
 from espnet3_runtime.errors import BuildError
 
 _OPENING = re.compile(r"(\\*)\$\{")
@@ -75,12 +75,12 @@ def bind(value: Any, lookup: Lookup, where: str = "") -> Any:
     return _value(parse(value), lookup, where) if isinstance(value, str) else value
 
 
-def references(value: Any, where: str = "") -> Iterator[tuple[str, Env | StageOutput]]:
-    """Yield every late reference in plain data with the key path of its leaf."""
-    for path, leaf in leaves(value, where):
-        if isinstance(leaf, str):
+def references(view: ConfigView) -> Iterator[tuple[str, Env | StageOutput]]:
+    """Yield every late reference in a config with the key path of its leaf."""
+    for path, leaf in view.flat:
+        if isinstance(leaf, str) and "${" in leaf:
             for part in parse(leaf):
-                yield from ((path, found) for found in flatten(part))
+                yield from ((join(view.where, path), found) for found in flatten(part))
 
 
 def flatten(part: Part) -> Iterator[Env | StageOutput]:

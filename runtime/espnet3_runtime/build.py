@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Read:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Stage:
     """A stage as the lock describes it; exactly one of ``run`` and ``call`` is set."""
 
@@ -64,7 +65,7 @@ class DataFile:
     role: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Build:
     """A compiled recipe.
 
@@ -97,16 +98,26 @@ class Build:
     models: Mapping[str, DataFile]
     stages: tuple[Stage, ...]
     overlay: Mapping[str, str] = field(default_factory=dict, repr=False)
-    _loaded: dict[str, ConfigView] = field(default_factory=dict, repr=False, compare=False)
+    _loaded: dict[str, ConfigView] = field(default_factory=dict, repr=False)
 
-    @property
+    @cached_property
     def experiment(self) -> Path:
         """The experiment's directory, absolute."""
         return self.recipe_dir / self.exp_dir
 
+    @cached_property
+    def by_name(self) -> Mapping[str, Stage]:
+        """The stages by name."""
+        return {stage.name: stage for stage in self.stages}
+
+    @cached_property
+    def position(self) -> Mapping[str, int]:
+        """The place of each stage in the order."""
+        return {stage.name: index for index, stage in enumerate(self.stages)}
+
     def stage(self, name: str) -> Stage:
         """Return the stage of a name that is known to exist."""
-        return next(stage for stage in self.stages if stage.name == name)
+        return self.by_name[name]
 
     def directory_of(self, stage: Stage) -> Path:
         """Return the stage's own directory, absolute."""
@@ -123,11 +134,11 @@ class Build:
     def arguments(self, stage: Stage) -> ConfigView:
         """Return the ``with`` block of a ``call`` stage."""
         file = f"calls/{stage.name}.yaml"
-        where = f"stages.{stage.name}.with"
-        if stage.call is None or not (file in self.overlay or (self.directory / file).exists()):
-            return ConfigView({}, where)
-        block = self._parse(self._text(file), file).get("with") or {}
-        return ConfigView(block, where)
+        if file not in self._loaded:
+            exists = file in self.overlay or (self.directory / file).exists()
+            block = self._parse(self._text(file), file).get("with") if exists else None
+            self._loaded[file] = ConfigView(block or {}, f"stages.{stage.name}.with")
+        return self._loaded[file]
 
     def _load(self, entry: DataFile, where: str) -> ConfigView:
         if entry.file not in self._loaded:

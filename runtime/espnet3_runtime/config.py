@@ -18,7 +18,7 @@ class ConfigView(Mapping[str, Any]):
         hidden: Keys that exist in the config but are not for this reader.
     """
 
-    __slots__ = ("_hidden", "_values", "_where")
+    __slots__ = ("_flat", "_hidden", "_values", "_where")
 
     def __init__(
         self, values: Mapping[str, Any], where: str = "", hidden: Iterable[str] = ()
@@ -27,10 +27,12 @@ class ConfigView(Mapping[str, Any]):
         object.__setattr__(self, "_values", frozen)
         object.__setattr__(self, "_where", where)
         object.__setattr__(self, "_hidden", frozenset(hidden))
+        object.__setattr__(self, "_flat", None)
 
     _values: dict[str, Any]
     _where: str
     _hidden: frozenset[str]
+    _flat: tuple[tuple[str, Any], ...] | None
 
     @property
     def where(self) -> str:
@@ -41,6 +43,15 @@ class ConfigView(Mapping[str, Any]):
     def hidden(self) -> frozenset[str]:
         """Keys that exist in the config but are not for this reader."""
         return self._hidden
+
+    @property
+    def flat(self) -> tuple[tuple[str, Any], ...]:
+        """Every leaf with its key path inside of this mapping, see :func:`leaves`."""
+        if self._flat is None:
+            found = tuple((path, leaf) for path, leaf in leaves(self) if path)
+            object.__setattr__(self, "_flat", found)
+            return found
+        return self._flat
 
     def only(self, keys: Iterable[str]) -> "ConfigView":
         """Return the part that a stage kind declares to read; other keys raise when read."""

@@ -132,7 +132,7 @@ class Runner:
     def _secrets(self, stage: Stage) -> tuple[str, ...]:
         """Return values of secret-looking keys that come from the environment."""
         views = [*configs_of(self.build, stage).values(), self.build.arguments(stage)]
-        late = [pair for view in views for pair in references(plain(view))]
+        late = [pair for view in views for pair in references(view)]
         names = {
             reference.name
             for path, reference in late

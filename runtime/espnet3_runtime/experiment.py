@@ -151,22 +151,26 @@ class Experiment:
 
     def _skip(self, stage: Stage, path: Path) -> Skip:
         """Return a filter of what lies inside an output directory without belonging to it."""
-        others = {
-            self.path(output.path)
-            for other in self.build.stages
-            for output in other.outputs.values()
-            if other.name != stage.name
-        }
-        others |= {self.build.directory_of(other) for other in self.build.stages} - {path}
         own = self.build.directory_of(stage)
         log = re.compile(rf"{re.escape(stage.name)}(_rank\d+)?\d*\.log")
 
         def skip(entry: Path) -> bool:
-            if entry in others and entry not in (path, own):
+            owner = self._owners.get(entry)
+            if owner not in (None, stage.name) and entry != path:
                 return True
             return entry.parent == own and log.fullmatch(entry.name) is not None
 
         return skip
+
+    @cached_property
+    def _owners(self) -> Mapping[Path, str]:
+        """Which stage makes what lies at a path."""
+        stages = self.build.stages
+        places = {self.build.directory_of(stage): stage.name for stage in stages}
+        for stage in stages:
+            for output in stage.outputs.values():
+                places.setdefault(self.path(output.path), stage.name)
+        return places
 
     def _checked(self, stage: Stage, receipt: Receipt) -> Receipt | Unreadable:
         """Refuse a receipt that names files which the stage cannot have made."""

@@ -1,11 +1,15 @@
 """How a failed stage is told: what, where, and the recipe's own frames of the traceback."""
 
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 import espnet3_runtime
 from espnet3_runtime.errors import UserError
+
+Locate = Callable[[Path, str], str | None]
+"""Gives the place of a stage in the manifest, ``recipe.yaml:31:5``, from a build and a name."""
 
 _OURS = Path(espnet3_runtime.__file__).parent
 

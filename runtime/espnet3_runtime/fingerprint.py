@@ -8,11 +8,10 @@ from typing import Any
 
 from espnet3_runtime import versions
 from espnet3_runtime.build import Stage
-from espnet3_runtime.config import plain
 from espnet3_runtime.experiment import Experiment
 from espnet3_runtime.late import LateHashes
 from espnet3_runtime.reach import code_of, files_of, packages_of, texts_of
-from espnet3_runtime.slices import configs_of, edges_of, model_of, without
+from espnet3_runtime.slices import edges_of, hashed_configs_of, model_of
 
 Inputs = dict[str, Any]
 
@@ -30,23 +29,22 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
     """
     build = experiment.build
     upstream = _upstream(stage, experiment, frozenset(pending))
-    harmless = stage.facts.get("harmless", ())
-    configs = {role: without(c, harmless) for role, c in configs_of(build, stage).items()}
+    configs = hashed_configs_of(build, stage)
     model = model_of(build, stage)
     arguments = build.arguments(stage)
     late = LateHashes(upstream.hashes, os.environ, experiment.salt)
-    texts = texts_of(*configs.values(), model, arguments, stage.init_from)
+    views = [*configs.values(), arguments, *([] if model is None else [model])]
+    texts = [*texts_of(views), *([stage.init_from] if stage.init_from else [])]
     code = code_of(build, stage, configs.values(), texts)
-    nodes = [*configs.values(), arguments, *([] if model is None else [model])]
     made = upstream.paths | _own_places(stage, experiment)
     return {
         "what": stage.run or f"call {stage.call}",
         "configs": {
-            role: {"name": stage.configs[role], "values": late.leaves(plain(config), config.where)}
+            role: {"name": stage.configs[role], "values": late.leaves(config)}
             for role, config in configs.items()
         },
-        "model": None if model is None else late.leaves(plain(model), model.where),
-        "arguments": late.leaves(plain(arguments), arguments.where),
+        "model": None if model is None else late.leaves(model),
+        "arguments": late.leaves(arguments),
         "init_from": None if stage.init_from in upstream.stages else stage.init_from,
         "declared": {} if stage.run else {n: o.path for n, o in stage.outputs.items()},
         "upstream": upstream.hashes,
@@ -55,7 +53,7 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
             experiment.relative(path): experiment.file_hash(path)
             for path in files_of(build, texts, code, made)
         },
-        "versions": versions.of(stage, code.packages | packages_of(build, nodes)),
+        "versions": versions.of(stage, code.packages | packages_of(build, views)),
     }
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from espnet3_runtime.bind import Env, Lookup, Part, StageOutput, default_of, flatten, parse
-from espnet3_runtime.config import join, leaves
+from espnet3_runtime.config import ConfigView, join
 from espnet3_runtime.errors import UserError
 
 _ROUNDS = 20_000
@@ -59,15 +59,15 @@ class LateHashes:
     environ: Mapping[str, str]
     salt: bytes
 
-    def leaves(self, value: Any, where: str) -> dict[str, Any]:
-        """Return every leaf by key path, as JSON; ``where`` is for messages.
+    def leaves(self, view: ConfigView) -> dict[str, Any]:
+        """Return every leaf by key path, as JSON.
 
         Raises:
             UserError: A variable without default is not set.
         """
-        return {path: self._leaf(leaf, join(where, path)) for path, leaf in leaves(value) if path}
+        return {path: self._leaf(leaf, path, view.where) for path, leaf in view.flat}
 
-    def _leaf(self, leaf: Any, where: str) -> Any:
+    def _leaf(self, leaf: Any, path: str, where: str) -> Any:
         if isinstance(leaf, float) and not math.isfinite(leaf):
             return {"float": str(leaf)}
         if not isinstance(leaf, str) or "${" not in leaf:
@@ -75,7 +75,7 @@ class LateHashes:
         parts = parse(leaf)
         if not any(True for part in parts for _ in flatten(part)):
             return leaf
-        used = [self._part(part, where) for part in parts]
+        used = [self._part(part, join(where, path)) for part in parts]
         if None in used:
             return {"late": leaf, "digest": None}
         return {"late": leaf, "digest": hashlib.sha256(repr(used).encode()).hexdigest()}

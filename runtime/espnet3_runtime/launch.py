@@ -5,23 +5,24 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from espnet3_runtime import console
 from espnet3_runtime.build import Build, load_build
 from espnet3_runtime.errors import BuildError, UsageError, UserError
-from espnet3_runtime.execute import Runner
 from espnet3_runtime.experiment import Experiment
+from espnet3_runtime.failures import Locate
 from espnet3_runtime.interrupts import SIGNAL_CODE, Interrupts, Terminated
 from espnet3_runtime.launch_arguments import Arguments, read_arguments
 from espnet3_runtime.lockfile import locked
-from espnet3_runtime.plan import plan, stale_upstream
-from espnet3_runtime.ranks import Follower, Leader, Order, Rank, detect
-from espnet3_runtime.session import Locate, Session
+from espnet3_runtime.plan import Verdict, plan, stale_upstream
+from espnet3_runtime.ranks import Follower, Leader, Rank, detect
 from espnet3_runtime.system import System
-from espnet3_runtime.verify import verify
+
+if TYPE_CHECKING:
+    from espnet3_runtime.execute import Runner
 
 USAGE, FAILED = 2, 1
 
@@ -94,71 +95,90 @@ def _launch(
     locate: Locate | None,
 ) -> int:
     rank = detect()
-    start = Path(rank.order.directory if rank.order else Path.cwd())
+    start = Path(rank.order.directory) if rank.order else Path.cwd()
     build = load_build(directory)
     arguments = read_arguments(build, argv, start)
     _check_sources(build)
     build = _overridden(build, arguments, recompose)
     _check_system(system_cls, build)
     _enter(build.recipe_dir)
-    experiment = Experiment(build)
-    if arguments.list:
-        receipts = {stage.name: experiment.receipt(stage.name) for stage in build.stages}
-        about = {spec.name: spec.description for spec in system_cls.stages}
-        console.show_list(build, receipts, about)
-        return 0
-    if arguments.verify:
-        return verify(experiment)
-    interrupts = Interrupts(say=lambda text: console.complain(f"stopping: {text}"))
-    system = system_cls(**{f"{name}_config": build.config(name) for name in build.configs})
-    runner = Runner(build, system, experiment, interrupts, rank.number)
     if rank.number:
-        return _follow(runner, rank)
-    return _lead(runner, arguments, rank, locate, str(start))
+        return _follow(system_cls, build, rank)
+    if arguments.list:
+        return _list(system_cls, build)
+    if arguments.verify:
+        from espnet3_runtime.verify import verify
+
+        return verify(Experiment(build))
+    if arguments.dry_run:
+        _plan(Experiment(build), arguments)
+        return 0
+    return _run(system_cls, build, arguments, rank, locate, start)
 
 
-def _lead(
-    runner: Runner, arguments: Arguments, rank: Rank, locate: Locate | None, start: str
+def _list(system_cls: type[System], build: Build) -> int:
+    experiment = Experiment(build)
+    receipts = {stage.name: experiment.receipt(stage.name) for stage in build.stages}
+    console.show_list(build, receipts, {spec.name: spec.description for spec in system_cls.stages})
+    return 0
+
+
+def _plan(experiment: Experiment, arguments: Arguments) -> tuple[Verdict, ...]:
+    """Decide what runs and print it, with warnings about what is used although out of date."""
+    build = experiment.build
+    verdicts = plan(build, experiment, arguments.stages, force=arguments.force)
+    console.show_plan(build, verdicts, most=None if arguments.dry_run else 3)
+    for name, reasons in stale_upstream(build, experiment, verdicts).items():
+        console.complain(
+            f'warning: stage "{name}" is out of date ({reasons[0]}) and not asked for; '
+            "what it made before is used"
+        )
+    return verdicts
+
+
+def _run(
+    system_cls: type[System],
+    build: Build,
+    arguments: Arguments,
+    rank: Rank,
+    locate: Locate | None,
+    start: Path,
 ) -> int:
-    build, experiment = runner.build, runner.experiment
-    with ExitStack() as stack:
-        if not arguments.dry_run:
-            lock = build.experiment / "stages" / ".lock"
-            stack.enter_context(locked(lock, f'"{build.exp_dir}"'))
-            experiment.keep_salt()
-            stack.enter_context(runner.interrupts.installed())
-        verdicts = plan(build, experiment, arguments.stages, force=arguments.force)
-        console.show_plan(build, verdicts, most=None if arguments.dry_run else 3)
-        for name, reasons in stale_upstream(build, experiment, verdicts).items():
-            console.complain(
-                f'warning: stage "{name}" is out of date ({reasons[0]}) and not asked for; '
-                "what it made before is used"
-            )
-        if arguments.dry_run:
-            return 0
+    from espnet3_runtime.session import Session
+
+    runner = _runner(system_cls, build)
+    lock = build.experiment / "stages" / ".lock"
+    with locked(lock, f'"{build.exp_dir}"'), runner.interrupts.installed():
+        runner.experiment.keep_salt()
+        verdicts = _plan(runner.experiment, arguments)
         if arguments.write_requirements:
             _write_requirements(build)
         leader = Leader(build.experiment, rank.size) if rank.size > 1 else None
         try:
-            return Session(runner, arguments.force, locate, leader, start).run(verdicts)
+            return Session(runner, arguments.force, locate, leader, str(start)).run(verdicts)
         finally:
             if leader is not None:
                 leader.finish()
 
 
-def _follow(runner: Runner, rank: Rank) -> int:
+def _follow(system_cls: type[System], build: Build, rank: Rank) -> int:
     """Join the training stages that rank 0 runs."""
-    orders = [rank.order] if rank.order else Follower(runner.build.experiment, rank.number).orders()
+    runner = _runner(system_cls, build, rank.number)
+    orders = [rank.order] if rank.order else Follower(build.experiment, rank.number).orders()
     with runner.interrupts.installed():
         for order in orders:
-            _join(runner, order)
+            for stage in build.stages:
+                runner.experiment.forget(stage.name)
+            runner.run(build.stage(order.stage), resume=order.resume)
     return 0
 
 
-def _join(runner: Runner, order: Order) -> None:
-    for stage in runner.build.stages:
-        runner.experiment.forget(stage.name)
-    runner.run(runner.build.stage(order.stage), resume=order.resume)
+def _runner(system_cls: type[System], build: Build, rank: int = 0) -> "Runner":
+    from espnet3_runtime.execute import Runner
+
+    configs = {f"{name}_config": build.config(name) for name in build.configs}
+    interrupts = Interrupts(say=lambda text: console.complain(f"stopping: {text}"))
+    return Runner(build, system_cls(**configs), Experiment(build), interrupts, rank)
 
 
 def _check_sources(build: Build) -> None:

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +46,8 @@ def git(directory: Path) -> dict[str, Any]:
 @cache
 def packages() -> dict[str, str]:
     """Return the versions of all installed distributions."""
+    from importlib import metadata
+
     found = ((dist.name, dist.version) for dist in metadata.distributions())
     return {name: version for name, version in sorted(found, key=str) if name}
 

@@ -1,28 +1,24 @@
 """What a stage can reach outside of its settings: code of the recipe, files, and packages."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from espnet3_runtime.build import Build, Stage
 from espnet3_runtime.code_hash import Code, collect, is_local
-from espnet3_runtime.config import leaves
+from espnet3_runtime.config import ConfigView
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _LONGEST_PATH = 1000
 _SPLITS = ("train", "valid", "test")
 
 
-def texts_of(*values: Any) -> list[str]:
-    """Return every string in plain data."""
-    found = (leaf for value in values if value is not None for _, leaf in leaves(value))
-    return [leaf for leaf in found if isinstance(leaf, str)]
+def texts_of(views: Iterable[ConfigView]) -> list[str]:
+    """Return every string in configs."""
+    return [leaf for view in views for _, leaf in view.flat if isinstance(leaf, str)]
 
 
-def code_of(
-    build: Build, stage: Stage, configs: Iterable[Mapping[str, Any]], texts: list[str]
-) -> Code:
+def code_of(build: Build, stage: Stage, configs: Iterable[ConfigView], texts: list[str]) -> Code:
     """Return the code that a stage runs, as far as it belongs to a recipe.
 
     It starts from every dotted name in the settings that names something of the recipe, the
@@ -47,12 +43,12 @@ def code_of(
     return code
 
 
-def packages_of(build: Build, values: Iterable[Mapping[str, Any]]) -> set[str]:
+def packages_of(build: Build, views: Iterable[ConfigView]) -> set[str]:
     """Return the top-level packages of ``_target_`` names from outside of the recipe."""
     found = {
         leaf.partition(".")[0]
-        for value in values
-        for path, leaf in leaves(value)
+        for view in views
+        for path, leaf in view.flat
         if path.endswith("_target_") and isinstance(leaf, str)
     }
     return {name for name in found if not is_local(name, build.recipe_dir)}
@@ -79,9 +75,7 @@ def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path
     }
 
 
-def _datasets(
-    build: Build, stage: Stage, configs: Iterable[Mapping[str, Any]]
-) -> dict[Path, set[str]]:
+def _datasets(build: Build, stage: Stage, configs: Iterable[ConfigView]) -> dict[Path, set[str]]:
     """Return the classes that dataset entries use, by the directory of the recipe they are in."""
     name = "DatasetBuilder" if stage.run == "create_dataset" else "Dataset"
     found: dict[Path, set[str]] = {}

@@ -1,7 +1,7 @@
 """One run of ``run.py``: the planned stages in their order, to the end or to the first failure."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,14 +11,12 @@ from espnet3_runtime.build import Stage
 from espnet3_runtime.console import Row
 from espnet3_runtime.errors import Stopped
 from espnet3_runtime.execute import Runner, begin, close, finish
-from espnet3_runtime.failures import explain, summary
+from espnet3_runtime.failures import Locate, explain, summary
 from espnet3_runtime.fingerprint import own_files
 from espnet3_runtime.plan import Verdict, judge
 from espnet3_runtime.provenance import device, provenance
 from espnet3_runtime.ranks import Leader, Order, announce
 from espnet3_runtime.receipts import Receipt
-
-Locate = Callable[[Path, str], str | None]
 
 _STOPS = (KeyboardInterrupt, Stopped)
 

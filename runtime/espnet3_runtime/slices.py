@@ -4,24 +4,34 @@ A stage sees this and nothing else, so what is hashed is exactly what can matter
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from espnet3_runtime.bind import StageOutput, references
 from espnet3_runtime.build import Build, Stage
-from espnet3_runtime.config import ConfigView, plain
+from espnet3_runtime.config import ConfigView
 
 
 def configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
     """Return by role the config cut to what the stage's kind declares to read."""
     roles = stage.facts["roles"]
-    ignores = stage.facts.get("ignores", ())
-    sliced = {}
-    for role, name in stage.configs.items():
-        keys = roles.get(role, {}).get("reads", ["*"])
-        config = build.config(name)
-        view = config if "*" in keys else config.only(keys)
-        sliced[role] = without(view, ignores) if ignores else view
-    return sliced
+    ignores = tuple(stage.facts.get("ignores", ()))
+    return {
+        role: _slice(build, name, tuple(roles.get(role, {}).get("reads", ["*"])), ignores)
+        for role, name in stage.configs.items()
+    }
+
+
+def hashed_configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
+    """Return the same without the keys that cannot change the result (``harmless``)."""
+    harmless = tuple(stage.facts.get("harmless", ()))
+    return {role: without(view, harmless) for role, view in configs_of(build, stage).items()}
+
+
+@lru_cache(maxsize=1024)
+def _slice(build: Build, name: str, keys: tuple[str, ...], ignores: tuple[str, ...]) -> ConfigView:
+    config = build.config(name)
+    return without(config if "*" in keys else config.only(keys), ignores)
 
 
 def model_of(build: Build, stage: Stage) -> ConfigView | None:
@@ -37,42 +47,40 @@ def model_of(build: Build, stage: Stage) -> ConfigView | None:
     if stage.facts.get("model") == "optional" and stage.run is not None:
         if _replaced(build, stage):
             return None
-        earlier = earlier_stages(build, stage)
         late = (found for _, found in references(model) if isinstance(found, StageOutput))
-        if any(found.stage not in earlier for found in late):
+        if not all(_is_earlier(build, found.stage, stage) for found in late):
             return None
     return model
 
 
+@lru_cache(maxsize=4096)
 def edges_of(build: Build, stage: Stage) -> dict[str, frozenset[str] | None]:
     """Return the earlier stages whose outputs count, and which outputs; None means all of them.
 
     All outputs count of a stage whose kind this kind consumes, and of one that only ``needs``
     names; of others, those that a ``${stages.…}`` names.
     """
-    earlier = earlier_stages(build, stage)
     named: dict[str, set[str]] = {}
     for read in (*_late_outputs(build, stage), *_listed(stage)):
-        if read.stage in earlier:
+        if _is_earlier(build, read.stage, stage):
             named.setdefault(read.stage, set()).add(read.output)
     consumed = stage.facts.get("consumes", ())
     edges: dict[str, frozenset[str] | None] = {}
-    for name in earlier:
-        if name in stage.needs and (name not in named or build.stage(name).run in consumed):
-            edges[name] = None
-        elif name in named:
-            edges[name] = frozenset(named[name])
+    needs = {name for name in stage.needs if _is_earlier(build, name, stage)}
+    for name in sorted(needs | named.keys(), key=build.position.__getitem__):
+        whole = name in needs and (name not in named or build.stage(name).run in consumed)
+        edges[name] = None if whole else frozenset(named[name])
     return edges
 
 
-def earlier_stages(build: Build, stage: Stage) -> tuple[str, ...]:
-    """Return the names of the stages before this one."""
-    names = tuple(other.name for other in build.stages)
-    return names[: names.index(stage.name)]
+def _is_earlier(build: Build, name: str, stage: Stage) -> bool:
+    return build.position.get(name, len(build.stages)) < build.position[stage.name]
 
 
-def without(view: ConfigView, patterns: Sequence[str]) -> ConfigView:
+def without(view: ConfigView, patterns: tuple[str, ...]) -> ConfigView:
     """Return the view without keys: ``dataset.*.*.transform`` takes any key or index for ``*``."""
+    if not patterns:
+        return view
     values = view.plain()
     for pattern in patterns:
         _drop(values, pattern.split("."))
@@ -94,7 +102,7 @@ def _replaced(build: Build, stage: Stage) -> bool:
 
 def _late_outputs(build: Build, stage: Stage) -> list[StageOutput]:
     values = [*configs_of(build, stage).values(), model_of(build, stage), build.arguments(stage)]
-    found = [late for value in values if value is not None for _, late in references(plain(value))]
+    found = [late for value in values if value is not None for _, late in references(value)]
     return [late for late in found if isinstance(late, StageOutput)]
 
 

@@ -101,8 +101,15 @@ class Toy:
 
     def _stage(self, name: str, **more: Any) -> dict[str, Any]:
         return {
-            "name": name, "run": None, "call": None, "configs": {}, "model": None,
-            "init_from": None, "needs": [], "reads": [], "outputs": {},
+            "name": name,
+            "run": None,
+            "call": None,
+            "configs": {},
+            "model": None,
+            "init_from": None,
+            "needs": [],
+            "reads": [],
+            "outputs": {},
             **more,
         }
 
