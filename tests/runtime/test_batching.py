@@ -6,6 +6,9 @@ import logging
 import numpy as np
 import pytest
 import torch
+from inference_kit import with_defaults
+from training_kit import recipe_in
+
 from espnet3_runtime.data.batching import Lengths, make_plan
 from espnet3_runtime.data.lengths import Shapes, find_lengths, read_shapes, write_shapes
 from espnet3_runtime.data.loader import Rank, make_loader
@@ -19,8 +22,6 @@ from espnet3_runtime.data.sampler import (
 )
 from espnet3_runtime.data.split import load_split
 from espnet3_runtime.errors import UserError
-from inference_kit import with_defaults
-from training_kit import recipe_in
 
 LOG = logging.getLogger("test")
 RNG = np.random.default_rng(0)

@@ -6,12 +6,13 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from training_kit import DATASET, recipe_in, stage_context
+
 from espnet3_runtime.data.collate import CommonCollateFn
 from espnet3_runtime.data.reference import Entry, Place, load_module, make_dataset, read_entries
 from espnet3_runtime.data.split import load_split
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.create_dataset import create_dataset
-from training_kit import DATASET, recipe_in, stage_context
 
 
 @pytest.fixture

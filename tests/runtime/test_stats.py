@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from training_kit import recipe_in, stage_context
+
 from espnet3_runtime.data import collecting
 from espnet3_runtime.data.lengths import read_shapes
 from espnet3_runtime.data.reference import Place
 from espnet3_runtime.data.split import load_split
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.collect_stats import collect_stats
-from training_kit import recipe_in, stage_context
 
 SETS = {
     "train": [{"data_src_args": {"size": 21}}, {"data_src_args": {"size": 9, "split": "more"}}],

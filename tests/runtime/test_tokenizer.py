@@ -3,11 +3,12 @@
 import pickle
 
 import pytest
+from training_kit import recipe_in, stage_context
+
 from espnet3_runtime.data.preprocess import TextToTokens
 from espnet3_runtime.data.tokens import Tokenizer, read_tokens
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.train_tokenizer import train_tokenizer
-from training_kit import recipe_in, stage_context
 
 TEXT = ["one two three four", "five six seven eight nine zero", "one one two nine"] * 20
 

@@ -138,6 +138,7 @@ class Checkpoints(Checkpoint):
         Raises:
             UserError: The first criterion never had a finite value.
         """
+        self._tidy()
         outputs = {"last_checkpoint": self.directory / LAST}
         for index, criterion in enumerate(self.criteria):
             kept = self.kept[criterion.monitor]

@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from espnet3_runtime.data.sampler import (
@@ -20,8 +21,13 @@ from espnet3_runtime.training.ema import MovingAverage
 from espnet3_runtime.training.fields import Fields, batch_size, move, split_batch, unused_lengths
 from espnet3_runtime.training.finite import NanPolicy
 from espnet3_runtime.training.means import Means, Weight
-from espnet3_runtime.training.named import NamedLoop, single_loss
-from espnet3_runtime.training.optimizers import count_steps, make_named, make_single
+from espnet3_runtime.training.named import NamedLoop, single_loss, step_plateau
+from espnet3_runtime.training.optimizers import (
+    Scheduler,
+    count_steps,
+    make_named,
+    make_single,
+)
 from espnet3_runtime.training.outcome import Outcome, read_outcome
 
 KEY = "espnet3"
@@ -42,11 +48,13 @@ class Numbers:
     Attributes:
         means: Sums over the running epoch by split.
         latest: The last known mean of every value, as ``train/loss`` and ``valid/loss``.
+        fresh: Names of the values that were measured in the running epoch.
         step: The numbers of the last batch.
     """
 
     means: dict[str, Means] = field(default_factory=lambda: {"train": Means(), "valid": Means()})
     latest: dict[str, float] = field(default_factory=dict)
+    fresh: set[str] = field(default_factory=set)
     step: dict[str, Any] = field(default_factory=dict)
 
     def close(self, split: str) -> dict[str, float]:
@@ -54,6 +62,7 @@ class Numbers:
         values = {f"{split}/{name}": value for name, value in self.means[split].compute().items()}
         self.means[split].reset()
         self.latest |= values
+        self.fresh |= values.keys()
         return values
 
 
@@ -89,6 +98,7 @@ class TrainingModule(pl.LightningModule):
         decay = config["ema"] and config["ema"]["decay"]
         self.average = None if decay is None else MovingAverage(model, decay)
         self.grad_norm: torch.Tensor | None = None
+        self._scheduler: Scheduler | None = None
         self._dropped: frozenset[str] | None = None
         self._made: dict[str, DataLoader[Any] | None] = {}
         self._generators: dict[str, Any] | None = None
@@ -175,10 +185,10 @@ class TrainingModule(pl.LightningModule):
             if self._named_state is not None:
                 self.named.load(self._named_state)
             return self.named.lightning()
-        optimizer, scheduler = make_single(self.model, self.config, self.total_steps)
-        if scheduler is None:
+        optimizer, self._scheduler = make_single(self.model, self.config, self.total_steps)
+        if self._scheduler is None:
             return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": scheduler.lightning()}
+        return {"optimizer": optimizer, "lr_scheduler": self._scheduler.lightning()}
 
     def total_steps(self, per_step: int) -> int:
         """Return the steps of an optimizer that takes ``per_step`` batches for each."""
@@ -206,7 +216,7 @@ class TrainingModule(pl.LightningModule):
     ) -> None:
         """Clip, and keep the norm for the logs where torch's own function gives it."""
         kind = getattr(gradient_clip_algorithm, "value", gradient_clip_algorithm)
-        if not gradient_clip_val or kind != "norm" or not self._plain_gradients():
+        if not gradient_clip_val or kind not in (None, "norm") or not self._plain_gradients():
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
             return
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -237,10 +247,20 @@ class TrainingModule(pl.LightningModule):
         self.clock.epoch = self.trainer.current_epoch
         seed_generators(self.clock.seed, self.clock.epoch, self.trainer.global_rank)
 
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Leave plateau schedulers to the end of the epoch, before its checkpoint is written."""
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            super().lr_scheduler_step(scheduler, metric)
+
     def on_train_epoch_end(self) -> None:
-        """Move the schedulers of named optimizers."""
+        """Move the schedulers that watch a value, and those of named optimizers."""
+        fresh = {name: self.numbers.latest[name] for name in self.numbers.fresh}
+        known = self.numbers.latest.keys()
         if self.named is not None:
-            self.named.end_epoch(self.numbers.latest)
+            self.named.end_epoch(fresh, known)
+        elif self._scheduler is not None:
+            step_plateau(self._scheduler, fresh, known)
+        self.numbers.fresh = set()
 
     def on_validation_start(self) -> None:
         """Validate with the averaged weights."""
@@ -263,6 +283,7 @@ class TrainingModule(pl.LightningModule):
             "means": {split: means.state() for split, means in self.numbers.means.items()},
             "latest": dict(self.numbers.latest),
             "average": None if self.average is None else self.average.state(),
+            "ended": bool(self.trainer.should_stop),
             "named": None if self.named is None else self.named.state(),
         }
 
@@ -280,6 +301,7 @@ class TrainingModule(pl.LightningModule):
         if self.average is not None and state["average"] is not None:
             self.average.load(state["average"])
         self._named_state = state["named"]
+        self.trainer.should_stop = state["ended"]  # early stopping may have had its say
 
     def _position(self) -> tuple[int, int]:
         """Return the epoch to go on with, and how many of its batches are done."""

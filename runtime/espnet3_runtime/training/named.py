@@ -7,7 +7,7 @@ import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from espnet3_runtime.errors import UserError, did_you_mean
-from espnet3_runtime.training.optimizers import Named
+from espnet3_runtime.training.optimizers import Named, Scheduler
 from espnet3_runtime.training.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -73,15 +73,13 @@ class NamedLoop:
             one.scheduler.scheduler.step()
         return True
 
-    def end_epoch(self, latest: Mapping[str, float]) -> None:
-        """Move the schedulers that move once an epoch."""
+    def end_epoch(self, fresh: Mapping[str, float], known: Iterable[str]) -> None:
+        """Move the schedulers that move once an epoch, see :func:`step_plateau`."""
         for one in self.named.values():
             chosen = one.scheduler
             if chosen is None or chosen.interval != "epoch":
                 continue
-            if isinstance(chosen.scheduler, ReduceLROnPlateau):
-                chosen.scheduler.step(read_value(latest, str(chosen.monitor), "schedulers"))
-            else:
+            if not step_plateau(chosen, fresh, known):
                 chosen.scheduler.step()
 
     def state(self) -> dict[str, dict[str, int]]:
@@ -109,6 +107,30 @@ class NamedLoop:
         optimizers = module.optimizers()
         found: Iterable[Any] = optimizers if isinstance(optimizers, list) else [optimizers]
         return next(wrapped for wrapped in found if wrapped.optimizer is one.optimizer)
+
+
+def step_plateau(scheduler: Scheduler, fresh: Mapping[str, float], known: Iterable[str]) -> bool:
+    """Show a plateau scheduler its value, if it was measured in this epoch.
+
+    Args:
+        scheduler: Any scheduler.
+        fresh: Values of this epoch.
+        known: Names of all values that were ever measured.
+
+    Returns:
+        Whether it is a plateau scheduler.
+
+    Raises:
+        UserError: Its value is never measured.
+    """
+    if not isinstance(scheduler.scheduler, ReduceLROnPlateau):
+        return False
+    monitor = str(scheduler.monitor)
+    if monitor in fresh:
+        scheduler.scheduler.step(fresh[monitor])
+    else:
+        read_value(dict.fromkeys(known, 0.0), monitor, "training.scheduler_monitor")
+    return True
 
 
 def single_loss(outcome: Outcome, model: str) -> torch.Tensor:
