@@ -177,6 +177,7 @@ class Resolved:
         sources: Files that resolvers read, in order.
         partial: Configs of which a file or base could not be read: what seems missing in them may
             be a consequence.
+        doubtful: Configs with keys or values of a wrong shape: likewise.
     """
 
     globals: MappingABC[str, str]
@@ -187,3 +188,8 @@ class Resolved:
     init_from: MappingABC[str, Scalar] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     partial: frozenset[str] = frozenset()
+    doubtful: frozenset[str] = frozenset()
+
+    def is_sure(self, config: str) -> bool:
+        """Return whether what a config does not say is really not said."""
+        return config not in self.partial and config not in self.doubtful

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from espnet3_compiler.checks import ALL, targets
 from espnet3_compiler.compose import compose
+from espnet3_compiler.consequences import without_consequences
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import lower, roles_of
@@ -16,6 +17,7 @@ from espnet3_compiler.read import read_file
 from espnet3_compiler.resolve import resolve
 from espnet3_compiler.shape import check_shape
 from espnet3_compiler.source import Source
+from espnet3_compiler.strangers import strangers
 from espnet3_schemas import load
 
 
@@ -48,8 +50,9 @@ def compile_manifest(
     recipe = composition.recipe
     resolved, more = resolve(recipe, composition.configs)
     found += more
-    found += _config_shapes(resolved, roles)
-    found += _checks(recipe, resolved)
+    resolved, more = _config_shapes(resolved, roles)
+    found += more
+    found = without_consequences((*found, *_checks(recipe, resolved)))
     outcome = Outcome(
         manifest,
         recipe=recipe,
@@ -72,13 +75,23 @@ def _set_sources(sets: Sequence[str]) -> tuple[Source, ...]:
     return tuple(Source("--set", text, "set") for text in sets)
 
 
-def _config_shapes(resolved: Resolved, roles: Mapping[str, str | None]) -> tuple[Diagnostic, ...]:
+def _config_shapes(
+    resolved: Resolved, roles: Mapping[str, str | None]
+) -> tuple[Resolved, tuple[Diagnostic, ...]]:
+    """Check configs against their schemas, and note those in which something is wrong."""
     found: tuple[Diagnostic, ...] = ()
+    doubtful = set()
     for name, config in resolved.configs.items():
         role = roles.get(name)
-        if role is not None:
-            found += check_shape(config, load(role), lenient_references=False)
-    return found
+        if role is None:
+            continue
+        wrong = check_shape(config, load(role), lenient_references=False)
+        if name in resolved.partial:  # what is missing may stand in the part that was not read
+            wrong = tuple(finding for finding in wrong if finding.code != "R603")
+        if wrong or strangers(config, role):
+            doubtful.add(name)
+        found += wrong
+    return replace(resolved, doubtful=frozenset(doubtful)), found
 
 
 def _checks(recipe: Recipe, resolved: Resolved) -> tuple[Diagnostic, ...]:

@@ -184,12 +184,12 @@ def _is_merge(key: Scalar) -> bool:
 def _key(state: State, built: Built, event: Any) -> Scalar | None:
     node = built.node
     if is_stand_in(node):
-        return Scalar(node.span.text, node.span)
+        return Scalar(node.span.text, node.span, "error")
     if isinstance(node, Scalar) and isinstance(node.value, str):
         return node
     place = state.span(_start(event), max(built.end, _start(event)))
     state.found.append(findings.key_not_text(place, node))
-    return Scalar(node.span.text, node.span) if isinstance(node, Scalar) else None
+    return Scalar(node.span.text, node.span, "error") if isinstance(node, Scalar) else None
 
 
 def _alias(state: State, event: Any, depth: int) -> Built:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from espnet3_compiler.ir import Recipe, Resolved, RoleBinding, StageDecl
 from espnet3_compiler.kinds import OPEN, facts, is_own, kind_of, reads
 from espnet3_compiler.source import Span
+from espnet3_compiler.strangers import strangers
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence, descend, plain
 
 _STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
@@ -43,9 +44,10 @@ def leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Lea
     for binding in stage.configs:
         node = resolved.configs.get(binding.config)
         keys = _keys(stage, binding, recipe)
+        unread = (*ignored, *_strangers(binding, resolved))
         for entry in node or ():
             if OPEN in keys or entry.name in keys:
-                yield from walk(entry.value, (entry.name,), ignored)
+                yield from walk(entry.value, (entry.name,), unread)
     model = stage.model if reads_model(stage, resolved) else None
     if model and (node := resolved.models.get(str(model.value))):
         yield from walk(node)
@@ -53,6 +55,13 @@ def leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Lea
         yield from walk(node)
     if start := resolved.init_from.get(str(stage.name.value), stage.init_from):
         yield Leaf(("init_from",), start)
+
+
+def _strangers(binding: RoleBinding, resolved: Resolved) -> tuple[tuple[str, ...], ...]:
+    if binding.config not in resolved.doubtful:
+        return ()
+    found = strangers(resolved.configs[binding.config], binding.role)
+    return tuple(tuple(map(str, path)) for path in found)
 
 
 def _keys(stage: StageDecl, binding: RoleBinding, recipe: Recipe) -> tuple[str, ...]:
@@ -73,7 +82,7 @@ def reads_model(stage: StageDecl, resolved: Resolved) -> bool:
     """
     if not builds_model(stage) or own_model(stage, resolved):
         return False
-    if any(binding.config in resolved.partial for binding in stage.configs):
+    if not all(resolved.is_sure(binding.config) for binding in stage.configs):
         return False
     role, *path = str(facts(stage).get("model_unless", "")).split(".")
     configs = [resolved.configs.get(b.config) for b in stage.configs if b.role == role]
@@ -86,7 +95,7 @@ def may_have_model(stage: StageDecl, resolved: Resolved) -> bool:
     role = _MODEL_ROLE.get(kind_of(stage) or "")
     configs = [binding.config for binding in stage.configs if binding.role == role]
     node = resolved.configs.get(configs[0]) if configs else None
-    if node is None or configs[0] in resolved.partial:
+    if node is None or not resolved.is_sure(configs[0]):
         return True
     model = node.get("model")
     return model is not None and plain(model) is not None

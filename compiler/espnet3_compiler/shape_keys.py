@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Entry, Mapping, Scalar
 
@@ -18,8 +19,15 @@ def unknown(node: Mapping, schema: Schema) -> tuple[str, ...]:
 
 
 def missing(node: Mapping, schema: Schema) -> tuple[str, ...]:
-    """Return the required keys that are absent."""
+    """Return the required keys that are absent, unless one may be a key that was not legible."""
+    if not legible(node):
+        return ()
     return tuple(name for name in schema.get("required", ()) if node.entry(name) is None)
+
+
+def legible(node: Mapping) -> bool:
+    """Return whether every key is a text; others were reported by ``read``."""
+    return not any(is_stand_in(entry.key) for entry in node)
 
 
 def slips(node: Mapping, schema: Schema, unknown_keys: tuple[str, ...]) -> dict[str, str]:

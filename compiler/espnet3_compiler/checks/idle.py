@@ -26,7 +26,11 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R801, R802, R803, R805 and R806."""
     yield from _stage_keys(recipe)
     roles = roles_of(recipe)
-    training = [node for name, node in resolved.configs.items() if roles.get(name) == "training"]
+    training = [
+        node
+        for name, node in resolved.configs.items()
+        if roles.get(name) == "training" and resolved.is_sure(name)
+    ]
     every = [pair for node in training for pair in _training(node)]
     alive = {place(entry.key.span) for entry, finding in every if finding is None}
     for entry, finding in every:

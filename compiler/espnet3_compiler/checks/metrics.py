@@ -37,7 +37,7 @@ def _measure(stage: StageDecl, resolved: Resolved) -> Iterator[Diagnostic]:
     metrics, inference = configs.get("metrics"), configs.get("inference")
     if metrics is None or inference is None:
         return
-    if not resolved.partial.isdisjoint(binding.config for binding in stage.configs):
+    if not all(resolved.is_sure(binding.config) for binding in stage.configs):
         return
     stems = _stems(inference)
     if stems:
