@@ -25,11 +25,16 @@ def use_place(node: Node) -> Span:
     return next((step.span for step in node.via if step.how in USES), node.span)
 
 
-def related_labels(node: Node) -> tuple[Label, ...]:
-    """Return a label for every other place that a value came through, the written one last."""
-    primary = use_place(node)
+def related_labels(node: Node, primary: Span | None = None) -> tuple[Label, ...]:
+    """Return a label for every other place that a value came through, the written one last.
+
+    Args:
+        node: The value.
+        primary: The place that the finding itself shows; ``use_place`` unless given.
+    """
+    primary = primary or use_place(node)
     labels = [Label(step.span, WORDS.get(step.how, step.how)) for step in node.via]
-    if primary is not node.span:
+    if primary != node.span:
         labels.append(Label(node.span, "written here"))
     return tuple(_distinct(labels, primary))
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from espnet3_compiler import shape_findings as findings
 from espnet3_compiler import shape_keys as keys
+from espnet3_compiler.compose_defaults import resolved
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.shape_types import Spot, fits
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
@@ -50,7 +51,8 @@ def check_shape(node: Node, schema: Schema, *, lenient_references: bool) -> tupl
 
 
 def _check(spot: Spot, schema: Schema, rules: _Rules) -> Iterator[Diagnostic]:
-    schema = _effective(schema, spot.node, rules.root)
+    schema = resolved(schema, rules.root, None)
+    schema = resolved(schema, rules.root, keys.as_meant(spot.node, schema))
     if isinstance(spot.node, Scalar) and isinstance(spot.node.value, str):
         yield from _check_text(spot, spot.node.value, schema, rules)
     elif not fits(spot.node, schema):
@@ -61,19 +63,6 @@ def _check(spot: Spot, schema: Schema, rules: _Rules) -> Iterator[Diagnostic]:
         yield from _check_sequence(spot, spot.node, schema, rules)
     else:
         yield from _check_value(spot, spot.node, schema)
-
-
-def _effective(schema: Schema, node: Node, root: Schema) -> Schema:
-    """Follow ``$ref`` and choose the branch of ``if``."""
-    while "$ref" in schema:
-        rest = {key: value for key, value in schema.items() if key != "$ref"}
-        schema = {**root["$defs"][schema["$ref"].removeprefix("#/$defs/")], **rest}
-    if "if" in schema and isinstance(node, Mapping):
-        given = {entry.name for entry in node}
-        branch = "then" if given.issuperset(schema["if"]["required"]) else "else"
-        rest = {key: value for key, value in schema.items() if key not in ("if", "then", "else")}
-        return {**_effective(schema.get(branch, {}), node, root), **rest}
-    return schema
 
 
 def _check_text(spot: Spot, text: str, schema: Schema, rules: _Rules) -> Iterator[Diagnostic]:
@@ -152,10 +141,17 @@ def _check_mapping(
             yield from _check(spot.entry(entry), properties[entry.name], rules)
         elif isinstance(others, dict):
             yield from _check(spot.entry(entry), others, rules)
+    yield from _check_presence(spot, node, schema, slips)
+
+
+def _check_presence(
+    spot: Spot, node: Mapping, schema: Schema, slips: dict[str, str]
+) -> Iterator[Diagnostic]:
+    """Check which keys are there together, apart from those that are misspelt."""
     for name in keys.missing(node, schema):
         if name not in slips:
             yield findings.missing_key(spot, name, schema)
-    if "x-requires-one" in schema and not slips:
+    if "x-requires-one" in schema and not slips and keys.legible(node):
         yield from _check_requires_one(spot, node, schema["x-requires-one"])
     for first, second in keys.conflicts(node, schema):
         yield findings.conflicting(spot, first, second)

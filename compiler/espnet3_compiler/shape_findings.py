@@ -39,8 +39,8 @@ def unknown_key(
     return Diagnostic(
         "R601",
         f'{spot.name} has no key "{entry.name}"',
-        Label(use_place(entry.key), f"not in ({listed})" if short else "no such key here"),
-        related=(*_twin_labels(twin), *related_labels(entry.key)),
+        Label(entry.key.span, f"not in ({listed})" if short else "no such key here"),
+        related=(*_twin_labels(twin), *related_labels(entry.key, entry.key.span)),
         help=_key_help(entry.name, twin.name if twin else wanted, moved, root),
         notes=() if wanted or twin or moved or short else (f"the keys here: {_cut(valid)}",),
         fix=None if twin else _key_fix(entry, wanted, sure=sure),

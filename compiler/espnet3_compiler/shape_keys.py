@@ -1,11 +1,12 @@
 """Questions about the keys of a mapping that a schema asks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.suggest import nearest
-from espnet3_compiler.tree import Entry, Mapping, Scalar
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
 
 Schema = dict[str, Any]
 
@@ -49,6 +50,18 @@ def slips(node: Mapping, schema: Schema, unknown_keys: tuple[str, ...]) -> dict[
             if wanted in absent and wanted not in found:
                 found[wanted] = entry.name
     return found
+
+
+def as_meant(node: Node, schema: Schema) -> Node:
+    """Return a mapping with the key that an ``if`` asks for spelt right, where it is misspelt."""
+    if "if" not in schema or not isinstance(node, Mapping):
+        return node
+    meant = {slip: name for name, slip in slips(node, schema["if"], ()).items()}
+    entries = tuple(
+        replace(entry, key=replace(entry.key, value=meant.get(entry.name, entry.name)))
+        for entry in node
+    )
+    return replace(node, entries=entries)
 
 
 def candidates(node: Mapping, entry: Entry, schema: Schema) -> list[str]:
