@@ -1,13 +1,15 @@
 """Read YAML texts into trees: any bytes end in a report, never in a traceback."""
 
 import re
+from functools import partial
 from pathlib import Path
 
-from yaml.error import MarkedYAMLError, YAMLError
+from yaml.error import MarkedYAMLError
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.read_events import make_parser
-from espnet3_compiler.read_syntax import explain, place_of
+from espnet3_compiler.read_place import place_of
+from espnet3_compiler.read_repair import Attempt, read_on
 from espnet3_compiler.read_tree import State, read_documents
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Mapping, Node
@@ -52,13 +54,19 @@ def read_text(source: Source, start: int = 0) -> tuple[Node | None, tuple[Diagno
     """
     if bad := _FORBIDDEN.search(source.text, start):
         return None, (_forbidden(Span(source, bad.start(), bad.end())),)
+    attempt = _parse(source, start)
+    if attempt.error is None:
+        return attempt.root, attempt.found
+    root, found = read_on(source, attempt, partial(_parse, start=start))
+    return root, tuple(found)
+
+
+def _parse(source: Source, start: int) -> Attempt:
     state = State(source, start, make_parser(source.text[start:] if start else source.text))
     try:
-        return read_documents(state), tuple(state.found)
+        return Attempt(read_documents(state), tuple(state.found), None)
     except MarkedYAMLError as error:
-        return None, (*state.found, explain(place_of(source, error, start)))
-    except YAMLError as error:
-        return None, (*state.found, _unplaced(source, start, error))
+        return Attempt(None, tuple(state.found), place_of(source, error, start))
 
 
 def load_source(path: Path, name: str) -> tuple[Source | None, tuple[Diagnostic, ...]]:
@@ -122,13 +130,4 @@ def _too_big(source: Source) -> Diagnostic:
         f'"{source.name}" is larger than {MAX_BYTES // 1_000_000} MB',
         Label(Span(source, 0, 0)),
         help=("keep data such as token lists in files of their own",),
-    )
-
-
-def _unplaced(source: Source, start: int, error: YAMLError) -> Diagnostic:
-    return Diagnostic(
-        "R101",
-        "the text is not YAML",
-        Label(Span(source, start, start)),
-        notes=(f"the parser says: {str(error).splitlines()[0]}",),
     )

@@ -1,0 +1,174 @@
+"""What was probably meant at the place of a syntax error, the likeliest first."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from espnet3_compiler.read_place import COMMENT, TIGHT, Place, line_end, line_start
+
+_INDENT = re.compile(r"[ \t]*")
+_VALUE = re.compile(r"[ \t]*(?:- +)*(?:[^\s:'\"\[{][^:\n]*?:[ \t]+|- +)?(?=\S)")
+
+
+class Repair(NamedTuple):
+    """Replacements ``(start, end, text)`` in the order of the text, and what they do."""
+
+    edits: tuple[tuple[int, int, str], ...]
+    title: str
+    certain: bool = False
+
+
+def repairs_for(place: Place) -> Iterator[Repair]:
+    """Yield repairs of a syntax error."""
+    text, words = place.source.text, place.words
+    indent = _INDENT.match(text, line_start(text, place.at))
+    if indent and "\t" in indent.group():
+        yield from _tabs(text)
+    if "quoted scalar" in words:
+        yield from _quote(place)
+    elif "flow sequence" in words or "flow mapping" in words:
+        yield from _bracket(place)
+    elif "mapping values are not allowed" in words:
+        yield from _colon(place)
+    elif "simple key" in words and place.context is not None:
+        yield from _missing_colon(text, place.context)
+    elif any(phrase in words for phrase in ("cannot start any token", "an alias", "an anchor")):
+        start = place.at if place.context is None else place.context
+        yield _quoted(text, start, line_end(text, start))
+    elif "block mapping" in words or "block collection" in words:
+        yield from _indentation(place)
+    elif text[place.at : place.at + 1] in ("]", "}"):
+        yield Repair(((place.at, place.at + 1, ""),), f'remove "{text[place.at]}"')
+
+
+def _tabs(text: str) -> Iterator[Repair]:
+    """Replace the tabs of all indentations, by two spaces or more."""
+    for width in (2, 4, 8):
+        edits = [
+            (match.start(), match.end(), match.group().replace("\t", " " * width))
+            for match in re.finditer(r"^[ \t]*\t[ \t]*(?=\S)", text, re.MULTILINE)
+        ]
+        yield Repair(tuple(edits), f"indent with {width} spaces for each tab", certain=True)
+
+
+def _quote(place: Place) -> Iterator[Repair]:
+    text, start = place.source.text, place.context
+    if start is None:
+        return
+    if "end of stream" in place.words or "document indicator" in place.words:
+        quote = text[start]
+        end = line_end(text, start)
+        comment = COMMENT.search(text, start, end)
+        end = len(text[: comment.start() if comment else end].rstrip())
+        yield Repair(((end, end, quote),), f"add the closing {quote}", certain=not comment)
+        return
+    slash = text.rfind("\\", start, place.at + 1)
+    if slash >= 0:
+        yield Repair(((slash, slash, "\\"),), "double the backslash")
+
+
+def _bracket(place: Place) -> Iterator[Repair]:
+    """Close the bracket at the end of its line, or add a comma, where it is all on one line."""
+    text, start = place.source.text, place.context
+    if start is None:
+        return
+    closing = "]" if text[start] == "[" else "}"
+    if line_start(text, place.at) == line_start(text, start) and text[place.at :].strip():
+        before = len(text[: place.at].rstrip())
+        key = re.compile(r"[^\s,\[\]{}]+$").search(text, start, before)
+        if text[place.at] == ":" and key and text[: key.start()].endswith(" "):
+            before = len(text[: key.start()].rstrip())
+        yield Repair(((before, before, ","),), 'add ","')
+        end = line_end(text, start)
+    else:
+        end = line_end(text, start)
+        if text[end : place.at].strip() and not _is_next_line(text, end, place.at):
+            return
+    comment = COMMENT.search(text, start, end)
+    end = len(text[: comment.start() if comment else end].rstrip().rstrip(","))
+    yield Repair(((end, end, closing),), f'close with "{closing}"', certain=not comment)
+
+
+def _is_next_line(text: str, end: int, at: int) -> bool:
+    """Return whether an offset lies in the first line with text after another line."""
+    return "\n" not in text[end:at].lstrip()
+
+
+def _colon(place: Place) -> Iterator[Repair]:
+    text = place.source.text
+    start = line_start(text, place.at)
+    value = _VALUE.match(text, start)
+    if (
+        value
+        and value.end() > start
+        and ":" in text[start : value.end()]
+        and value.end() <= place.at
+    ):
+        yield _quoted(text, value.end(), line_end(text, place.at))
+        return
+    above = place.line_above(place.at)
+    if above is None:
+        return
+    first, end = above.start, above.end
+    if not re.search(r":(?=\s|$)", text[first:end]):
+        yield from _missing_colon(text, first)
+    else:
+        yield from _same_indent(text, start, first)
+
+
+def _missing_colon(text: str, start: int) -> Iterator[Repair]:
+    line = text[start : line_end(text, start)]
+    if tight := TIGHT.match(line):
+        at = start + tight.end()
+        yield Repair(((at, at, " "),), 'add a space after ":"', certain=True)
+    word = re.match(r"[\w.-]+(?= +\S)", line)
+    if word:
+        at = start + word.end()
+        yield Repair(((at, at, ":"),), 'add ":"')
+    end = start + len(COMMENT.sub("", line).rstrip())
+    yield Repair(((end, end, ":"),), 'add ":"')
+
+
+def _quoted(text: str, start: int, end: int) -> Repair:
+    comment = COMMENT.search(text, start, end)
+    end = len(text[: comment.start() if comment else end].rstrip())
+    return Repair(
+        ((start, end, json.dumps(text[start:end], ensure_ascii=False)),),
+        "write the text in quotes",
+        certain=not comment,
+    )
+
+
+def _indentation(place: Place) -> Iterator[Repair]:
+    """Move a block that fits nowhere to the indentation of the line before it or of its parent."""
+    text = place.source.text
+    start = line_start(text, place.at)
+    if text[start : place.at].strip():
+        return
+    if above := place.line_above(place.at):
+        yield from _same_indent(text, start, above.start)
+    if place.context is not None:
+        yield from _same_indent(text, start, place.context)
+
+
+def _same_indent(text: str, start: int, like: int) -> Iterator[Repair]:
+    """Give a line, and those below it that are indented as much, the indent of another line."""
+    wanted = like - line_start(text, like)
+    indent = _INDENT.match(text, start)
+    assert indent
+    have = indent.end() - start
+    if have == wanted:
+        return
+    edits = []
+    at = start
+    while at < len(text):
+        match = _INDENT.match(text, at)
+        assert match
+        end = line_end(text, at)
+        if text[at:end].strip():
+            if match.end() - at < have:
+                break
+            edits.append((at, match.end(), " " * (match.end() - at - have + wanted)))
+        at = text.find("\n", at) + 1 or len(text)
+    yield Repair(tuple(edits), f"indent with {wanted} spaces")
