@@ -23,7 +23,7 @@ from espnet3_runtime.lockfile import locked
 from espnet3_runtime.logs import stage_log, write_header
 from espnet3_runtime.progress import Bars
 from espnet3_runtime.receipts import OutputRecord, Receipt, write_receipt
-from espnet3_runtime.redact import is_secret_name
+from espnet3_runtime.redact import is_secret_name, secret_values
 from espnet3_runtime.slices import configs_of, edges_of, model_of
 from espnet3_runtime.stage import Outputs, StageContext, StageSpec, Stop
 from espnet3_runtime.system import System
@@ -62,10 +62,12 @@ class Runner:
             remove_leftovers(directory)
         with ExitStack() as stack:
             log = stack.enter_context(
-                stage_log(self.log_path(stage), self._secrets(stage), console=self.rank == 0)
+                stage_log(self.log_path(stage), self.secrets(stage), console=self.rank == 0)
             )
             for lock in self._shared_locks(stage) if self.rank == 0 else ():
-                stack.enter_context(locked(lock, str(lock.parent), waiting=log.warning))
+                stack.enter_context(
+                    locked(lock, str(lock.parent), waiting=log.getChild(stage.name).warning)
+                )
             context = self._context(stage, spec, log, resume=resume)
             write_header(log, self.build.recipe_dir, _settings(context))
             try:
@@ -129,8 +131,8 @@ class Runner:
                     hashes[f"{name}.{output}"] = found.sha256
         return paths, hashes
 
-    def _secrets(self, stage: Stage) -> tuple[str, ...]:
-        """Return values of secret-looking keys that come from the environment."""
+    def secrets(self, stage: Stage) -> tuple[str, ...]:
+        """Return what must not be shown: values that come from the environment as secrets do."""
         views = [*configs_of(self.build, stage).values(), self.build.arguments(stage)]
         late = [pair for view in views for pair in references(view)]
         names = {
@@ -139,7 +141,8 @@ class Runner:
             if isinstance(reference, Env)
             and (is_secret_name(reference.name) or is_secret_name(path.rpartition(".")[2]))
         }
-        return tuple(os.environ[name] for name in names if os.environ.get(name))
+        found = {os.environ[name] for name in names if os.environ.get(name)}
+        return (*sorted(found, key=len, reverse=True), *secret_values())
 
     def _shared_locks(self, stage: Stage) -> list[Path]:
         """Return lock files for outputs that other experiments may be writing too."""

@@ -22,26 +22,30 @@ def summary(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
-def explain(error: BaseException) -> str:
+def explain(error: BaseException, build: Path) -> str:
     """Return the message, and the traceback of code that is not ours where there is some.
+
+    Args:
+        error: What a stage raised.
+        build: The build directory; its ``system.py`` counts as ours.
 
     A mistake in the recipe is told without a traceback; an exception from the recipe's code, or
     from a library that it called, comes with the frames below ours.
     """
     if isinstance(error, UserError):
-        frames = _foreign_frames(error.__cause__)
+        frames = _foreign_frames(error.__cause__, build)
         return f"{error}\n{frames}" if frames else str(error)
-    frames = _foreign_frames(error)
+    frames = _foreign_frames(error, build)
     if frames:
         return f"{summary(error)}\n{frames}"
     return "".join(traceback.format_exception(error)).rstrip()
 
 
-def _foreign_frames(error: BaseException | None) -> str:
+def _foreign_frames(error: BaseException | None, build: Path) -> str:
     if error is None:
         return ""
     found = error.__traceback__
-    while found is not None and _is_ours(found):
+    while found is not None and _is_ours(found, build):
         found = found.tb_next
     if found is None:
         return ""
@@ -49,5 +53,9 @@ def _foreign_frames(error: BaseException | None) -> str:
     return "".join(shown.format(chain=error.__cause__ is not None)).rstrip()
 
 
-def _is_ours(frame: TracebackType) -> bool:
-    return Path(frame.tb_frame.f_code.co_filename).is_relative_to(_OURS)
+def _is_ours(frame: TracebackType, build: Path) -> bool:
+    name = frame.tb_frame.f_code.co_filename
+    file = Path(name)
+    if name.startswith("<frozen importlib") or file.parent.name == "importlib":
+        return True  # on the way to a module of the recipe, or to none
+    return file.is_relative_to(_OURS) or file.resolve() == build / "system.py"

@@ -15,6 +15,9 @@ from espnet3_runtime.slices import edges_of, hashed_configs_of, model_of
 
 Inputs = dict[str, Any]
 
+MISSING = "missing"
+"""Stands for the hash of an output that an earlier stage did not make."""
+
 
 def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ()) -> Inputs:
     """Return the fingerprint of a stage as things are now.
@@ -74,8 +77,8 @@ def _upstream(stage: Stage, experiment: Experiment, pending: frozenset[str]) -> 
         found = experiment.outputs(name)
         for output in sorted(found if wanted is None else wanted):
             known = found.get(output)
-            unknown = known is None or name in pending
-            hashes[f"{name}.{output}"] = None if unknown or known is None else known.sha256
+            content = known.sha256 if known is not None else None
+            hashes[f"{name}.{output}"] = None if name in pending else content or MISSING
             if known is not None:
                 paths.add(experiment.path(known.record.path))
         if wanted is None and name in pending:

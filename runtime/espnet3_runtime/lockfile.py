@@ -40,6 +40,7 @@ def locked(path: Path, what: str, waiting: Callable[[str], None] | None = None) 
         yield
     finally:
         _OPEN.discard(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough while a fork has it open
         os.close(descriptor)
 
 

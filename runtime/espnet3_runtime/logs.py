@@ -48,7 +48,7 @@ def stage_log(
     Args:
         path: The log file; an older one is rotated away.
         secrets: Values that must not appear, besides those of the environment.
-        console: Show warnings on the console too.
+        console: Show warnings of stages (loggers below ``espnet3``) on the console too.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     rotate(path)
@@ -105,7 +105,7 @@ def _handlers(path: Path, secrets: tuple[str, ...], *, console: bool) -> list[lo
     if console:
         shown = logging.StreamHandler(sys.stderr)
         shown.setLevel(logging.WARNING)
-        shown.addFilter(lambda record: record.name.startswith(("espnet3", "py.warnings")))
+        shown.addFilter(lambda record: record.name.startswith(("espnet3.", "py.warnings")))
         shown.setFormatter(logging.Formatter("  %(levelname)s: %(message)s"))
         handlers.append(shown)
     for handler in handlers:

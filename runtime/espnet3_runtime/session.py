@@ -17,6 +17,7 @@ from espnet3_runtime.plan import Verdict, judge
 from espnet3_runtime.provenance import device, provenance
 from espnet3_runtime.ranks import Leader, Order, announce
 from espnet3_runtime.receipts import Receipt
+from espnet3_runtime.redact import redact
 
 _STOPS = (KeyboardInterrupt, Stopped)
 
@@ -114,7 +115,8 @@ class Session:
     def _failed(self, stage: Stage, receipt: Receipt, error: BaseException, clock: float) -> int:
         stopped = self._stopped(error)
         receipt = replace(receipt, status="interrupted" if stopped else "failed")
-        receipt = replace(receipt, error=None if stopped else summary(error))
+        secrets = self.runner.secrets(stage)
+        receipt = replace(receipt, error=None if stopped else redact(summary(error), secrets))
         try:
             self._row("interrupted" if stopped else "failed", close(self.runner, receipt, clock))
         except OSError as problem:  # a full disk: the receipt still says "running", which is right
@@ -124,11 +126,11 @@ class Session:
         if stopped:
             console.complain(f'stopped: stage "{stage.name}"; run the same command again to go on')
             return self.runner.interrupts.exit_code
-        console.complain(self._message(stage, error, log))
+        console.complain(redact(self._message(stage, error, log), secrets))
         return 1
 
     def _message(self, stage: Stage, error: BaseException, log: str) -> str:
-        first, _, rest = explain(error).partition("\n")
+        first, _, rest = explain(error, self.runner.build.directory).partition("\n")
         place = self.locate(self.runner.build.directory, stage.name) if self.locate else None
         lines = [f'error: stage "{stage.name}" failed: {first}']
         lines += [f"  --> {place}"] if place else []

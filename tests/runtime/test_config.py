@@ -46,7 +46,7 @@ def test_nothing_can_be_changed() -> None:
     assert view["a"]["b"] == (1, 2)
     with pytest.raises(TypeError):
         view["a"] = 1  # type: ignore[index]
-    with pytest.raises(AttributeError, match="training.a"):
+    with pytest.raises(AttributeError, match=r"training.a"):
         view["a"].x = 1
     view.plain()["a"]["b"].append(9)
     assert plain(view) == {"a": {"b": [1, 2]}}
@@ -55,7 +55,7 @@ def test_nothing_can_be_changed() -> None:
 def test_places_are_known() -> None:
     view = ConfigView({"dataset": {"train": [{"name": "x"}]}}, "training")
     assert view["dataset"]["train"][0].where == "training.dataset.train[0]"
-    with pytest.raises(KeyError, match="training.dataset.trian"):
+    with pytest.raises(KeyError, match=r"training.dataset.trian"):
         view["dataset"]["trian"]
 
 
@@ -63,7 +63,7 @@ def test_undeclared_reads_are_faults_of_ours_not_missing_keys() -> None:
     view = ConfigView({"dataset": 1, "trainer": 2}, "training").only(["dataset"])
     assert list(view) == ["dataset"]
     for read in (lambda: view["trainer"], lambda: view.get("trainer"), lambda: "trainer" in view):
-        with pytest.raises(UndeclaredRead, match="training.trainer"):
+        with pytest.raises(UndeclaredRead, match=r"training.trainer"):
             read()
     assert view.get("unknown", 5) == 5
     restored = pickle.loads(pickle.dumps(view))
