@@ -99,7 +99,7 @@ def test_run_py_lists_its_stages_from_anywhere(manifest: Path, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_stage_of_the_recipes_own_system_runs(tmp_path: Path) -> None:
+def test_stages_of_the_recipes_own_run(tmp_path: Path) -> None:
     source = ROOT / "tests/golden/own_system"
     for path in [*source.glob("*.yaml"), *source.glob("src/*.py"), *source.glob("build/**/*.*")]:
         target = tmp_path / path.relative_to(source)
@@ -111,6 +111,11 @@ def test_a_stage_of_the_recipes_own_system_runs(tmp_path: Path) -> None:
     marks = sorted((tmp_path / "exp").rglob("polished.txt"))
     assert [mark.parent.name for mark in marks] == ["polish", "polish_again"]
     assert {mark.read_text() for mark in marks} == {"3"}
+    assert (tmp_path / "exp/recipe/mark/mark.txt").read_text() == "strength 3"
+    again = run(tmp_path / "build/run.py", "--stages", "all", "--set", "polish.strength=4")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert {mark.read_text() for mark in marks} == {"4"}
+    assert (tmp_path / "exp/recipe/mark/mark.txt").read_text() == "strength 4"
 
 
 def test_system_py_shows_the_stages_in_order() -> None:

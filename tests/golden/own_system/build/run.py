@@ -1,7 +1,7 @@
 """Run the stages of golden/own.
 
 Generated from recipe.yaml by espnet3-compile; do not edit, compile again.
-Value of the manifest: sha256 4218af6b4acc12c19017110b0644604a86b56d8f2b389a03800e90c040d0443f
+Value of the manifest: sha256 a142251076211ad650df7f66bba3c4b2036c0dddb9399dd15431f7aa8692ce85
 """
 
 import sys

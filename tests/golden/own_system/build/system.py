@@ -1,7 +1,7 @@
 """The system of golden/own: its stages in their order.
 
 Generated from recipe.yaml by espnet3-compile; do not edit, compile again.
-Value of the manifest: sha256 4218af6b4acc12c19017110b0644604a86b56d8f2b389a03800e90c040d0443f
+Value of the manifest: sha256 a142251076211ad650df7f66bba3c4b2036c0dddb9399dd15431f7aa8692ce85
 """
 
 from espnet3_runtime.config import ConfigView
@@ -16,6 +16,7 @@ class GoldenOwnSystem(ParentSystem):
     stages = (
         StageSpec(name="polish", run="polish", configs={"polish": "polish"}),
         StageSpec(name="polish_again", run="polish", configs={"polish": "polish"}),
+        StageSpec(name="mark", call="src.marks.write_mark", needs=("polish",)),
     )
 
     def __init__(self, *, polish_config: ConfigView) -> None:
@@ -24,3 +25,7 @@ class GoldenOwnSystem(ParentSystem):
     def polish_again(self, context: StageContext) -> Outputs:
         """Run ``polish`` with the config polish."""
         return self.polish(context)
+
+    def mark(self, context: StageContext) -> Outputs:
+        """Call ``src.marks.write_mark``."""
+        return self.call("src.marks.write_mark", context)
