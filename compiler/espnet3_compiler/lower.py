@@ -10,6 +10,7 @@ from pathlib import Path
 
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import ConfigDecl, ModelDecl, Recipe
+from espnet3_compiler.lower_mend import is_legible, mend
 from espnet3_compiler.lower_stages import Declared, lower_stages
 from espnet3_compiler.lower_system import lower_system
 from espnet3_compiler.lower_values import default, entries, mapping, stand_in, text, without
@@ -28,6 +29,7 @@ def lower(root: Mapping, source: Source, directory: Path) -> tuple[Recipe, tuple
         source: The manifest's text.
         directory: The absolute recipe directory.
     """
+    root = mend(root)
     system, findings = lower_system(root, directory)
     models = tuple(_model(entry) for entry in entries(root.get("models")))
     configs = tuple(_config(entry) for entry in entries(root.get("configs")))
@@ -41,7 +43,7 @@ def lower(root: Mapping, source: Source, directory: Path) -> tuple[Recipe, tuple
         models=models,
         configs=tuple(_meant(config, result.meant) for config in configs),
         stages=result.stages,
-        whole=result.whole and not any(found.code == "R206" for found in findings),
+        whole=result.whole and _is_legible(root) and not findings,
     )
     return recipe, (*findings, *result.findings)
 
@@ -57,6 +59,10 @@ def roles_of(recipe: Recipe) -> dict[str, str | None]:
             if binding.role in ROLES and roles.get(binding.config, "") is None:
                 roles[binding.config] = binding.role
     return roles
+
+
+def _is_legible(root: Mapping) -> bool:
+    return all(map(is_legible, (root, root.get("models"), root.get("configs"))))
 
 
 def _model(entry: Entry) -> ModelDecl:

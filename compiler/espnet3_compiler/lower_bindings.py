@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import ConfigDecl, RoleBinding
 from espnet3_compiler.lower_drafts import Draft
+from espnet3_compiler.lower_mend import is_legible
 from espnet3_compiler.lower_report import listed, rename, unknown
 from espnet3_compiler.lower_values import entries, text
 from espnet3_compiler.suggest import is_sure, nearest
@@ -22,7 +23,7 @@ class Bound:
     missing: tuple[str, ...]
 
 
-def bind(draft: Draft, names: tuple[str, ...]) -> Bound:
+def bind(draft: Draft, names: tuple[str, ...], *, legible: bool = True) -> Bound:
     """Return the bindings of a stage by what it says and the default rule.
 
     A plain name binds the kind's first role; a role that nothing is said about takes the config
@@ -31,13 +32,14 @@ def bind(draft: Draft, names: tuple[str, ...]) -> Bound:
     Args:
         draft: The stage.
         names: The declared configs.
+        legible: Whether those are all: every name under ``configs`` could be read.
     """
     roles = _roles(draft)
     given = _given(draft, roles)
     bindings: list[RoleBinding] = []
     findings: list[Diagnostic] = []
     for role, written in given:
-        found, config = _config(draft, role, written, names)
+        found, config = _config(draft, role, written, names, legible=legible)
         findings += found
         if config:
             bindings.append(RoleBinding(role, config, written.span))
@@ -45,6 +47,8 @@ def bind(draft: Draft, names: tuple[str, ...]) -> Bound:
     silent = [role for role in roles if role not in said]
     bindings += [RoleBinding(role, role, draft.name.span) for role in silent if role in names]
     missing = tuple(r for r in silent if r not in names and roles[r]["required"])
+    if not is_legible(draft.keys) or (not given and draft.keys.entry("config")):
+        missing = ()  # it may be named where nothing could be read
     order = {role: (not entry["required"], i) for i, (role, entry) in enumerate(roles.items())}
     bindings.sort(key=lambda binding: order.get(binding.role, (True, len(order))))
     return Bound(tuple(bindings), tuple(findings), missing)
@@ -66,15 +70,18 @@ def _given(draft: Draft, roles: dict[str, dict[str, bool]]) -> list[tuple[str, S
 
 
 def _config(
-    draft: Draft, role: str, written: Scalar, names: tuple[str, ...]
+    draft: Draft, role: str, written: Scalar, names: tuple[str, ...], *, legible: bool
 ) -> tuple[list[Diagnostic], str | None]:
     name = str(written.value)
     if name in names:
         return [], name
+    near = nearest(name, names)
+    if not legible and not is_sure(name, names):
+        return [], None
     hint = f"declare it under configs, for example {name}: conf/{name}.yaml"
     message = f'stage "{draft.name.value}" reads a config "{name}" that is not declared'
     found = unknown("R204", message, written, names, hint)
-    return [found], nearest(name, names) or (role if role in names else None)
+    return [found], near or (role if role in names else None)
 
 
 def missing_roles(
@@ -95,9 +102,11 @@ def missing_roles(
     used = {name for some in bound.values() for name in some}
     free = {str(config.name.value): config for config in configs}
     likely = {role: nearest(role, [n for n in free if n not in used]) for role in readers}
+    legible = is_legible(root.get("configs"))
     findings = tuple(
         _missing_role(role, drafts, free.get(likely[role] or ""), bound.get(role, []), root)
         for role, drafts in readers.items()
+        if likely[role] or legible
     )
     return findings, {role: name for role, name in likely.items() if name}
 

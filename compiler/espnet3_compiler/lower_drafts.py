@@ -1,15 +1,19 @@
 """Stage items as written, with names and kinds settled and everything else still as it stands."""
 
+import re
 from dataclasses import dataclass, replace
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import System
 from espnet3_compiler.kinds import OPEN
+from espnet3_compiler.lower_mend import is_legible
 from espnet3_compiler.lower_report import listed, rename, unknown
 from espnet3_compiler.lower_values import mapping, stand_in, text
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 from espnet3_schemas import systems
+
+_DOTTED = re.compile(r"\w+(\.\w+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,8 @@ class Draft:
     """A stage item: its name, exactly one of ``run`` and ``call``, and the item itself.
 
     ``keys`` is the item's mapping, an empty one for the short form; ``sure`` is False where the
-    kind is unknown and nothing near could take its place.
+    kind is unknown and nothing near could take its place; ``guessed`` is True where what it runs
+    could not be read, so that the name must do.
     """
 
     name: Scalar
@@ -26,6 +31,7 @@ class Draft:
     keys: Mapping
     node: Node
     sure: bool = True
+    guessed: bool = False
 
 
 def draft_stages(
@@ -58,7 +64,16 @@ def _draft(item: Node) -> Draft | None:
     name = text(keys.get("name")) or run
     if name is None:
         return None
+    if run is None and _is_unreadable(keys, call):
+        return Draft(name, name, None, keys, item, guessed=True)
     return Draft(name, None if call else run or name, call, keys, item)
+
+
+def _is_unreadable(keys: Mapping, call: Scalar | None) -> bool:
+    """Return whether a stage says what it runs, but in a way that cannot be read."""
+    if call:
+        return not _DOTTED.fullmatch(str(call.value))
+    return not is_legible(keys) or any(keys.entry(name) for name in ("run", "call"))
 
 
 def _settle_kind(
@@ -66,6 +81,10 @@ def _settle_kind(
 ) -> tuple[Draft, list[Diagnostic]]:
     if draft.run is None or str(draft.run.value) in kinds or OPEN in system.kinds:
         return draft, []
+    if draft.guessed:
+        name = str(draft.name.value)
+        likely = _variant_of(name, kinds) or nearest(name, kinds)
+        return replace(draft, run=stand_in(likely or name, draft.name), sure=likely is not None), []
     wrong = draft.run
     variant = _variant_of(str(wrong.value), kinds)
     near = variant or nearest(str(wrong.value), kinds)

@@ -6,11 +6,10 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import ConfigDecl, ModelDecl, RoleBinding, StageDecl, System
 from espnet3_compiler.lower_bindings import Bound, bind, missing_roles
 from espnet3_compiler.lower_drafts import Draft, draft_stages
-from espnet3_compiler.lower_report import unknown
-from espnet3_compiler.lower_values import mapping, stand_in, text, texts
-from espnet3_compiler.suggest import nearest
-from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
-from espnet3_schemas import systems
+from espnet3_compiler.lower_lookup import Known, find_model, find_stage, find_start, stages_known
+from espnet3_compiler.lower_mend import is_legible
+from espnet3_compiler.lower_values import mapping, text, texts
+from espnet3_compiler.tree import Mapping, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +41,19 @@ def lower_stages(declared: Declared) -> Stages:
     node = declared.root.get("stages")
     drafts, findings = draft_stages(node, declared.system)
     names = tuple(str(config.name.value) for config in declared.configs)
-    bound = [(draft, bind(draft, names)) for draft in drafts]
+    legible = is_legible(declared.root.get("configs"))
+    bound = [(draft, bind(draft, names, legible=legible)) for draft in drafts]
     missing: tuple[Diagnostic, ...] = ()
     likely: dict[str, str] = {}
     if declared.root.entry("configs") is None or mapping(declared.root.get("configs")):
         missing, likely = missing_roles(bound, declared.configs, declared.root)
+    known = stages_known(node, drafts)
     stages: list[StageDecl] = []
     for draft, result in bound:
-        stage, found = _stage(draft, _complete(draft, result, likely), declared, drafts)
+        stage, found = _stage(draft, _complete(draft, result, likely), declared, known)
         stages.append(stage)
         findings += (*result.findings, *found)
-    items = len(node.items) if isinstance(node, Sequence) else -1
-    whole = len(drafts) == items and all(draft.sure for draft in drafts)
+    whole = known.complete and all(draft.sure for draft in drafts)
     meant = {name: role for role, name in likely.items()}
     return Stages(tuple(stages), (*findings, *missing), whole, meant)
 
@@ -64,19 +64,17 @@ def _complete(draft: Draft, bound: Bound, likely: dict[str, str]) -> tuple[RoleB
 
 
 def _stage(
-    draft: Draft,
-    configs: tuple[RoleBinding, ...],
-    declared: Declared,
-    drafts: tuple[Draft, ...],
+    draft: Draft, configs: tuple[RoleBinding, ...], declared: Declared, known: Known
 ) -> tuple[StageDecl, list[Diagnostic]]:
-    findings: list[Diagnostic] = []
-    model = _model(draft, declared, findings)
-    names = [str(other.name.value) for other in drafts if other is not draft]
-    needs = tuple(
-        need
-        for written in texts(draft.keys.get("needs"))
-        for need in _known_stage(draft, written, names, findings)
-    )
+    legible = is_legible(declared.root.get("models"))
+    model, findings = find_model(draft, declared.models, legible=legible)
+    start, more = find_start(draft, known)
+    findings += more
+    needs: list[Scalar] = []
+    for written in texts(draft.keys.get("needs")):
+        need, more = find_stage(draft, written, known)
+        findings += more
+        needs += [need] if need else []
     description = text(draft.keys.get("description"))
     stage = StageDecl(
         name=draft.name,
@@ -84,53 +82,11 @@ def _stage(
         call=draft.call,
         configs=configs,
         model=model,
-        init_from=_init_from(draft, names, findings),
-        needs=needs,
+        init_from=start,
+        needs=tuple(needs),
         arguments=mapping(draft.keys.get("with")),
         outputs=mapping(draft.keys.get("outputs")),
         description=str(description.value) if description else "",
         node=draft.node,
     )
     return stage, findings
-
-
-def _model(draft: Draft, declared: Declared, findings: list[Diagnostic]) -> Scalar | None:
-    """Return the model that a stage names, or the manifest's only one where it may use one."""
-    names = [str(model.name.value) for model in declared.models]
-    written = text(draft.keys.get("model"))
-    if written is None:
-        kind = systems()["kinds"].get(draft.run.value if draft.run else None, {})
-        only = len(declared.models) == 1 and kind.get("model", "none") != "none"
-        return declared.models[0].name if only else None
-    if str(written.value) in names:
-        return written
-    message = f'stage "{draft.name.value}" names a model "{written.value}" that is not declared'
-    hint = f"declare it under models: {written.value}: {{_target_: src.model.Model}}"
-    findings.append(unknown("R203", message, written, names, hint))
-    near = nearest(str(written.value), names) or (names[0] if len(names) == 1 else None)
-    return stand_in(near, written) if near else None
-
-
-def _known_stage(
-    draft: Draft, written: Scalar, names: list[str], findings: list[Diagnostic]
-) -> tuple[Scalar, ...]:
-    name = str(written.value)
-    if name in names or name == draft.name.value:
-        return (written,)
-    message = f'stage "{draft.name.value}" names a stage "{name}" that is not declared'
-    findings.append(unknown("R205", message, written, names, "declare it under stages"))
-    near = nearest(name, names)
-    return (stand_in(near, written),) if near else ()
-
-
-def _init_from(draft: Draft, names: list[str], findings: list[Diagnostic]) -> Scalar | None:
-    written = text(draft.keys.get("init_from"))
-    if written is None or is_path(written):
-        return written
-    return next(iter(_known_stage(draft, written, names, findings)), None)
-
-
-def is_path(node: Node) -> bool:
-    """Return whether ``init_from`` is a path or a reference and not the name of a stage."""
-    value = str(node.value) if isinstance(node, Scalar) else ""
-    return any(mark in value for mark in ("/", ".", "\\", "${"))

@@ -1,12 +1,18 @@
 """Reading parts of a manifest that may have any shape: what is wrong was reported by shape."""
 
+from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
 
 def text(node: Node | None) -> Scalar | None:
-    """Return a scalar that holds a text which is not empty, otherwise None."""
-    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.strip():
+    """Return a scalar that holds a text which is not empty and could be read, otherwise None."""
+    if (
+        isinstance(node, Scalar)
+        and not is_stand_in(node)
+        and isinstance(node.value, str)
+        and node.value.strip()
+    ):
         return node
     return None
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from espnet3_compiler.compose_defaults import resolved
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.tree import Mapping, Node, Path, Sequence
 from espnet3_schemas import ROLES, load
@@ -18,7 +19,7 @@ def strangers(config: Mapping, role: str) -> tuple[Path, ...]:
 def _strangers(node: Node, schema: Any, root: dict[str, Any], path: Path) -> list[Path]:
     if not isinstance(schema, dict):
         return []
-    schema = _follow(schema, root)
+    schema = resolved(schema, root, node)
     if isinstance(node, Sequence):
         return [
             found
@@ -38,10 +39,3 @@ def _strangers(node: Node, schema: Any, root: dict[str, Any], path: Path) -> lis
         else:
             found += _strangers(entry.value, below, root, here)
     return found
-
-
-def _follow(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in schema:
-        rest = {key: value for key, value in schema.items() if key != "$ref"}
-        schema = {**root["$defs"][schema["$ref"].removeprefix("#/$defs/")], **rest}
-    return schema

@@ -27,8 +27,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             lost.setdefault(names[0], []).append(span)
         elif known is not None and names[1] not in known:
             yield _unknown_output(names[1], span, producer, list(known))
+    used = {names[0] for names, _ in _uses(resolved)}
     for name, spans in lost.items():
-        used = {names[0] for names, _ in _uses(resolved)}
+        if not recipe.whole and not is_sure(name, stages):
+            continue  # it may be one that could not be read, or whose name cannot be used
         yield _unknown_stage(name, spans, stages, used)
     for stage in recipe.stages:
         start = stage.init_from

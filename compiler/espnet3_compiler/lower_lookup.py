@@ -1,0 +1,81 @@
+"""Names of models and other stages that a stage gives, looked up or reported."""
+
+from dataclasses import dataclass
+
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.ir import ModelDecl
+from espnet3_compiler.lower_drafts import Draft
+from espnet3_compiler.lower_report import unknown
+from espnet3_compiler.lower_values import stand_in, text
+from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.tree import Node, Scalar, Sequence
+from espnet3_schemas import systems
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Declared names; ``complete`` is False where some could not be read.
+
+    An unknown name that is no plain slip may then be one of those, and is passed over.
+    """
+
+    names: tuple[str, ...]
+    complete: bool
+
+
+def stages_known(node: Node | None, drafts: tuple[Draft, ...]) -> Known:
+    """Return the names of the stages of a manifest."""
+    names = tuple(str(draft.name.value) for draft in drafts)
+    read = isinstance(node, Sequence) and len(node.items) == len(drafts)
+    return Known(names, read and all(name.isidentifier() for name in names))
+
+
+def find_model(
+    draft: Draft, models: tuple[ModelDecl, ...], *, legible: bool
+) -> tuple[Scalar | None, list[Diagnostic]]:
+    """Return the model that a stage names, or the manifest's only one where it may use one."""
+    names = [str(model.name.value) for model in models]
+    written = text(draft.keys.get("model"))
+    if written is None:
+        kind = systems()["kinds"].get(draft.run.value if draft.run else None, {})
+        only = len(models) == 1 and kind.get("model", "none") != "none"
+        return models[0].name if only else None, []
+    if str(written.value) in names:
+        return written, []
+    near = nearest(str(written.value), names)
+    if not legible and not is_sure(str(written.value), names):
+        return None, []
+    message = f'stage "{draft.name.value}" names a model "{written.value}" that is not declared'
+    hint = f"declare it under models: {written.value}: {{_target_: src.model.Model}}"
+    found = unknown("R203", message, written, names, hint)
+    likely = near or (names[0] if len(names) == 1 else None)
+    return stand_in(likely, written) if likely else None, [found]
+
+
+def find_stage(
+    draft: Draft, written: Scalar, stages: Known
+) -> tuple[Scalar | None, list[Diagnostic]]:
+    """Return another stage that a stage names."""
+    name = str(written.value)
+    if name in stages.names:
+        return written, []
+    others = [other for other in stages.names if other != draft.name.value]
+    near = nearest(name, others)
+    if not stages.complete and not is_sure(name, others):
+        return None, []
+    message = f'stage "{draft.name.value}" names a stage "{name}" that is not declared'
+    found = unknown("R205", message, written, others, "declare it under stages")
+    return stand_in(near, written) if near else None, [found]
+
+
+def find_start(draft: Draft, stages: Known) -> tuple[Scalar | None, list[Diagnostic]]:
+    """Return what ``init_from`` says: a stage that exists, or a path."""
+    written = text(draft.keys.get("init_from"))
+    if written is None or _is_path(str(written.value)):
+        return written, []
+    return find_stage(draft, written, stages)
+
+
+def _is_path(value: str) -> bool:
+    """Return whether ``init_from`` is a path or a reference and not the name of a stage."""
+    return any(mark in value for mark in ("/", ".", "\\", "${"))

@@ -1,0 +1,56 @@
+"""A manifest whose misspelt keys, which ``shape`` reported, are read as what was meant.
+
+Otherwise ``modles:`` would be followed by a finding for every stage that needs a model.
+"""
+
+from collections.abc import Sequence as SequenceABC
+from typing import Any
+
+from espnet3_compiler.lower_values import stand_in
+from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.suggest import nearest
+from espnet3_compiler.tree import Entry, Mapping, Node, Sequence
+from espnet3_schemas import load
+
+
+def mend(root: Mapping) -> Mapping:
+    """Return a manifest with the keys that its schema knows, as far as they can be guessed."""
+    schema = load("recipe")
+    top = _mend(root, schema)
+    stage = schema["properties"]["stages"]["items"]
+    entries = tuple(
+        Entry(entry.key, _stages(entry.value, stage)) if entry.name == "stages" else entry
+        for entry in top
+    )
+    return Mapping(entries, top.span, top.via)
+
+
+def _stages(node: Node, schema: dict[str, Any]) -> Node:
+    if not isinstance(node, Sequence):
+        return node
+    items = (_mend(item, schema) if isinstance(item, Mapping) else item for item in node.items)
+    return Sequence(tuple(items), node.span, node.via)
+
+
+def _mend(node: Mapping, schema: dict[str, Any]) -> Mapping:
+    known = schema["properties"]
+    free = [name for name in known if node.entry(name) is None]
+    entries: list[Entry] = []
+    for entry in node:
+        meant = None if entry.name in known else _meant(entry, schema, free)
+        if meant:
+            free.remove(meant)
+        entries.append(Entry(stand_in(meant, entry.key), entry.value) if meant else entry)
+    return Mapping(tuple(entries), node.span, node.via)
+
+
+def _meant(entry: Entry, schema: dict[str, Any], free: SequenceABC[str]) -> str | None:
+    if is_stand_in(entry.key):
+        return None
+    renamed = schema.get("x-renamed", {}).get(entry.name)
+    return renamed if renamed in free else nearest(entry.name, free)
+
+
+def is_legible(node: Node | None) -> bool:
+    """Return whether every key of a mapping could be read; so can what is not there at all."""
+    return not isinstance(node, Mapping) or not any(is_stand_in(entry.key) for entry in node)
