@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix
 from espnet3_compiler.read_moved import Origin, moved_finding, moved_node
-from espnet3_compiler.read_place import Place
+from espnet3_compiler.read_place import Place, line_end
 from espnet3_compiler.read_repairs import Repair, repairs_for
 from espnet3_compiler.read_syntax import explain
 from espnet3_compiler.source import Source, Span
@@ -64,15 +64,16 @@ def _first_that_helps(text: str, error: Place, parse: Parse) -> tuple[Repair | N
     for repair in repairs_for(error):
         repaired = _applied(text, repair)
         attempt = parse(replace(error.source, text=repaired))
-        grown = len(repaired) - len(text)
-        if attempt.error is None or attempt.error.at > _line_end(text, error.at) + grown:
+        if attempt.error is None or attempt.error.at > _reached(error) + len(repaired) - len(text):
             return repair, attempt
     return None, failed
 
 
-def _line_end(text: str, at: int) -> int:
-    end = text.find("\n", at)
-    return len(text) if end < 0 else end
+def _reached(error: Place) -> int:
+    """Return how far the text was understood: an open quote swallows what follows its line."""
+    if "quoted scalar" in error.words and error.context is not None:
+        return line_end(error.source.text, error.context)
+    return error.at
 
 
 def _applied(text: str, repair: Repair) -> str:
