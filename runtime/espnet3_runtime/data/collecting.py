@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from espnet3_runtime.atomic import atomic_file
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.batching import Ints
+from espnet3_runtime.data.carry import carried, unpack
 from espnet3_runtime.data.loader import make_collate
 from espnet3_runtime.data.moments import Moments, moments_from, moments_of
 from espnet3_runtime.data.reference import Place
@@ -87,7 +88,7 @@ class Collector:
         feats: dict[str, list[Ints]] = {}
         moments: dict[str, Moments] = {}
         widths: dict[str, int] = {}
-        for more, batch in self._loader(stretch):
+        for more, batch in map(unpack, self._loader(stretch)):
             shapes.extend(more)
             for name, (value, lengths) in self._features(batch).items():
                 new = moments_of(value, lengths)
@@ -112,10 +113,11 @@ class Collector:
         workers = config["dataloader"]["num_workers"]
         if workers == 0:
             self.dataset.before_item = SeedItem(self.job.seed, 0)
+        dataset, collate = carried(self.dataset, self.collate, workers)
         return DataLoader(
-            self.dataset,  # type: ignore[arg-type]
+            dataset,
             batch_sampler=[list(indices[at : at + size]) for at in range(0, len(indices), size)],
-            collate_fn=self.collate,
+            collate_fn=collate,
             num_workers=workers,
             worker_init_fn=SeedWorker(Clock(self.job.seed)),
             generator=torch.Generator().manual_seed(self.job.seed),

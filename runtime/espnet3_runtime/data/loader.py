@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader
 
 from espnet3_runtime.data.batching import make_plan
+from espnet3_runtime.data.carry import carried
 from espnet3_runtime.data.lengths import Shapes, find_lengths
 from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
 from espnet3_runtime.data.split import SplitDataset
@@ -46,10 +47,11 @@ def make_loader(
     """
     block = config[split]
     sampling = _sampling(dataset, split, block, shapes, clock, rank, log)
+    data, collate = carried(dataset, make_collate(config), config["num_workers"])
     return DataLoader(
-        dataset,  # type: ignore[arg-type]
+        data,
         generator=torch.Generator().manual_seed(clock.seed),  # leaves the global one alone
-        collate_fn=make_collate(config),
+        collate_fn=collate,
         num_workers=config["num_workers"],
         pin_memory=config["pin_memory"],
         worker_init_fn=SeedWorker(clock),

@@ -84,8 +84,8 @@ class SeedWorker:
         info = get_worker_info()
         assert info is not None
         seed, epoch = self.clock.seed, self.clock.epoch
-        if hasattr(info.dataset, "before_item"):
-            info.dataset.before_item = SeedItem(seed, epoch)
+        dataset: Any = info.dataset  # a CarryingDataset
+        dataset.seed_items(SeedItem(seed, epoch))
 
 
 @dataclass

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +134,7 @@ def _fit(context: StageContext, module: "TrainingModule", resume_from: Path | No
         context.progress,
         lambda line: _say(context, line),
         lambda: _listen(handler),
+        {name: where for name, where in _monitors(config) if not name.startswith("train/")},
     )
     directory, log = context.directory, context.log
     keeper = Checkpoints(directory, read_criteria(config), context.stop.requested, log)
@@ -214,15 +215,27 @@ def _check(config: Mapping[str, Any]) -> None:
         raise UserError("there is no training set", where="training.dataset.train")
     if config["dataset"]["valid"]:
         return
-    watched = [item[0] for item in config["best_model_criterion"]]
-    watched += [config["early_stopping"]["monitor"]] if config["early_stopping"] else []
-    for monitor in watched:
+    for monitor, where in _monitors(config):
         if monitor.startswith("valid/"):
             raise UserError(
                 f'"{monitor}" is watched, and dataset.valid is empty',
-                where="training.best_model_criterion",
+                where=where,
                 hint="give dataset.valid, or watch train/loss",
             )
+
+
+def _monitors(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield every value that the config watches, and the key that says so."""
+    name = getattr(config, "where", "training")
+    for criterion in config["best_model_criterion"]:
+        yield criterion[0], f"{name}.best_model_criterion"
+    if config["early_stopping"]:
+        yield config["early_stopping"]["monitor"], f"{name}.early_stopping.monitor"
+    if config["scheduler_monitor"]:
+        yield config["scheduler_monitor"], f"{name}.scheduler_monitor"
+    for key, block in (config["schedulers"] or {}).items():
+        if block["monitor"]:
+            yield block["monitor"], f"{name}.schedulers.{key}.monitor"
 
 
 def _tell(context: StageContext, kept: Mapping[str, Any]) -> None:

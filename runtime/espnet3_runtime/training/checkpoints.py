@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.training.files import LAST, average, link, save_everything, save_weights
-from espnet3_runtime.training.module import TrainingModule
+from espnet3_runtime.training.module import TrainingModule, latest_of
 from espnet3_runtime.training.named import read_value
 
 WEIGHTS_PREFIX = "model."
@@ -81,13 +81,6 @@ class Checkpoints(Checkpoint):
         self._log = log
 
     # Lightning's hooks.
-
-    def on_sanity_check_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Find misspelt monitors before the first epoch."""
-        assert isinstance(pl_module, TrainingModule)
-        for criterion in self.criteria:
-            if not criterion.monitor.startswith("train/"):
-                read_value(_latest(trainer, pl_module), criterion.monitor, WHERE)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the weights if they are among the best by a value of validation."""
@@ -164,7 +157,7 @@ class Checkpoints(Checkpoint):
         for index, criterion in enumerate(self.criteria):
             if criterion.monitor.startswith("train/") != of_training:
                 continue
-            value = read_value(_latest(trainer, pl_module), criterion.monitor, WHERE)
+            value = read_value(latest_of(trainer, pl_module), criterion.monitor, WHERE)
             epoch, step = trainer.current_epoch + 1, trainer.global_step
             file = f"epoch{epoch}_step{step}_{criterion.slug}.ckpt"
             new = Kept(value, epoch, step, file)
@@ -206,12 +199,6 @@ class Checkpoints(Checkpoint):
         if isinstance(validation, int) and done % validation == 0:
             return False
         return done % trainer.accumulate_grad_batches == 0 and done < trainer.num_training_batches
-
-
-def _latest(trainer: pl.Trainer, module: TrainingModule) -> dict[str, float]:
-    """Return all known values, those logged by callbacks of the recipe included."""
-    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    return {**logged, **module.numbers.latest}
 
 
 def weights_of(trainer: pl.Trainer, module: TrainingModule) -> Mapping[str, Any]:

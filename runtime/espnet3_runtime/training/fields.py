@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from espnet3_runtime.data.carry import unpack
 from espnet3_runtime.errors import UserError, did_you_mean
 
 Fields = dict[str, torch.Tensor]
@@ -15,8 +16,10 @@ def split_batch(batch: Any) -> tuple[list[str], Fields]:
     """Return utterance ids and fields of what a collate function returned.
 
     Raises:
-        UserError: It is neither ``(utt_ids, fields)`` nor the fields alone.
+        UserError: It is neither ``(utt_ids, fields)`` nor the fields alone, or a worker found a
+            mistake in the data.
     """
+    batch = unpack(batch)
     if isinstance(batch, (tuple, list)) and len(batch) == 2 and isinstance(batch[1], Mapping):  # noqa: PLR2004
         return list(batch[0]), dict(batch[1])
     if isinstance(batch, Mapping):

@@ -1,6 +1,7 @@
 """What happens when a loss or a gradient is not finite."""
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -47,11 +48,11 @@ class NanPolicy:
         self._count(_describe(outcome, module, utt_ids))
         return False
 
-    def check_gradients(self, norm: torch.Tensor, model: nn.Module, _world: int) -> None:
+    def check_gradients(self, norm: torch.Tensor, parameters: Iterable[nn.Parameter]) -> None:
         """Drop gradients whose norm is not finite (they are the same on all ranks)."""
         if self.policy != "allow" and not bool(torch.isfinite(norm)):
             self._count("the norm of the gradients is not finite")
-            drop_gradients(model)
+            drop_gradients(parameters)
 
     def harmless(self, model: nn.Module) -> torch.Tensor:
         """Return a loss without effect: every rank still runs its backward pass."""
@@ -61,7 +62,7 @@ class NanPolicy:
     def before_step(self, model: nn.Module) -> None:
         """Drop the gradients of a step whose batches were all skipped."""
         if self._good == 0 and self.policy != "allow":
-            drop_gradients(model)
+            drop_gradients(model.parameters())
         self._good = 0
 
     def take_skipped(self) -> int:
@@ -94,9 +95,9 @@ class NanPolicy:
             )
 
 
-def drop_gradients(model: nn.Module) -> None:
+def drop_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Make the next optimizer step leave the weights alone."""
-    for parameter in model.parameters():
+    for parameter in parameters:
         parameter.grad = None
 
 

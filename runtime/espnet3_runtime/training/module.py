@@ -206,7 +206,8 @@ class TrainingModule(pl.LightningModule):
 
     def on_before_optimizer_step(self, _optimizer: Any) -> None:
         """Leave the weights alone when no batch of this step had a usable loss."""
-        self.finite.before_step(self.model)
+        if self.automatic_optimization:
+            self.finite.before_step(self.model)
 
     def configure_gradient_clipping(
         self,
@@ -221,7 +222,7 @@ class TrainingModule(pl.LightningModule):
             return
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self.grad_norm = nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
-        self.finite.check_gradients(self.grad_norm, self.model, self.trainer.world_size)
+        self.finite.check_gradients(self.grad_norm, parameters)
 
     def _plain_gradients(self) -> bool:
         """Whether every rank holds all gradients, unscaled."""
@@ -310,3 +311,9 @@ class TrainingModule(pl.LightningModule):
             return progress.processed, 0
         loop = self.trainer.fit_loop.epoch_loop
         return progress.processed, int(loop.batch_progress.current.ready)
+
+
+def latest_of(trainer: pl.Trainer, module: TrainingModule) -> dict[str, float]:
+    """Return all known values, those logged by callbacks of the recipe included."""
+    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    return {**logged, **module.numbers.latest}

@@ -66,7 +66,7 @@ class NamedLoop:
         one.held = 0
         optimizer = self._wrapped(module, one)
         if one.clip:
-            module.clip_gradients(optimizer, one.clip, one.clip_algorithm)
+            module.configure_gradient_clipping(optimizer, one.clip, one.clip_algorithm)
         optimizer.step()
         optimizer.zero_grad()
         if one.scheduler is not None and one.scheduler.interval == "step":

@@ -12,7 +12,8 @@ import torch
 
 from espnet3_runtime.stage import Bar, Progress
 from espnet3_runtime.training.curves import Curves
-from espnet3_runtime.training.module import TrainingModule
+from espnet3_runtime.training.module import TrainingModule, latest_of
+from espnet3_runtime.training.named import read_value
 
 NOTE_EVERY = 0.5
 """Seconds between updates of the numbers behind a bar; each waits for the device."""
@@ -27,7 +28,8 @@ class Watch(pl.Callback):
         curves: Path of ``curves.jsonl``; None on ranks other than 0.
         progress: Makes bars.
         say: Prints a line on the console and into the log; does nothing on other ranks.
-        epochs: Number of epochs, for the lines; None when there is no such limit.
+        on_start: Called when training starts.
+        monitors: Values of validation that something watches, and the key that says so.
     """
 
     def __init__(
@@ -36,16 +38,17 @@ class Watch(pl.Callback):
         progress: Progress,
         say: Callable[[str], None],
         on_start: Callable[[], None],
+        monitors: Mapping[str, str],
     ) -> None:
         self._path = curves
         self._curves: Curves | None = None
         self._progress = progress
         self._say = say
         self._on_start = on_start
+        self._monitors = dict(monitors)
         self._bar: Bar | None = None
         self._open: AbstractContextManager[Bar] | None = None
         self._began = self._noted = time.monotonic()
-        self._first = 0
         self._every = 0
 
     # Lightning's hooks.
@@ -89,6 +92,13 @@ class Watch(pl.Callback):
         pl_module.log_dict(values)
         if not trainer.sanity_checking and self._curves is not None:
             self._curves.add("epoch", trainer.current_epoch + 1, trainer.global_step, values)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Find misspelt monitors, in the sanity check already."""
+        assert isinstance(pl_module, TrainingModule)
+        for monitor, where in self._monitors.items():
+            read_value(latest_of(trainer, pl_module), monitor, where)
+        self._monitors = {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the means of training and print the epoch's line."""
