@@ -24,6 +24,7 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Composed, ModelDecl, Recipe
 from espnet3_compiler.read_scalars import kind_of
 from espnet3_compiler.read_steps import with_step
+from espnet3_compiler.shape_repair import repair_layer
 from espnet3_compiler.source import Source, Span, Step
 from espnet3_compiler.tree import Entry, Mapping, Scalar
 from espnet3_schemas import load
@@ -72,7 +73,7 @@ def compose(
     configs = {}
     for name in parts:
         configs[name], more = _config(name, roles.get(name), parts, settings)
-        found += more
+        found += [finding for finding in more if finding not in found]
     models = {str(model.name.value): _model(model, settings, found) for model in recipe.models}
     changed = replace(
         recipe,
@@ -123,6 +124,8 @@ def _config(
             Step("extends", later.extends.span) for later in chain[index + 1 :] if later.extends
         ]
         for layer in part.layers:
+            layer, slips = repair_layer(layer, slot.schema) if role else (layer, ())  # noqa: PLW2901
+            record.found += slips
             for step in steps:
                 layer = with_step(layer, step)  # noqa: PLW2901 - each step wraps the layer once more
             node = _mapping(overlay(node, layer, slot, (), record))

@@ -16,6 +16,7 @@ from espnet3_compiler.planning import make_plan
 from espnet3_compiler.read import read_file
 from espnet3_compiler.resolve import resolve
 from espnet3_compiler.shape import check_shape
+from espnet3_compiler.shape_repair import with_meant_keys
 from espnet3_compiler.source import Source
 from espnet3_compiler.strangers import strangers
 from espnet3_schemas import load
@@ -42,6 +43,7 @@ def compile_manifest(
     if root is None or source is None:
         return Outcome(manifest, diagnostics=tidy(found, name))
     found += check_shape(root, load("recipe"), lenient_references=True)
+    root = with_meant_keys(root, found)
     recipe, more = lower(root, source, manifest.parent)
     found += more
     roles = roles_of(recipe)

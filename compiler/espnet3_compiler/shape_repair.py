@@ -1,0 +1,71 @@
+"""Go on with the keys that were meant, so that a misspelt key is one finding and no more.
+
+A slip such as ``confgis:`` would otherwise make every stage lose its config, and every reference
+into it lead nowhere.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.places import Place, place
+from espnet3_compiler.shape import check_shape
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
+
+Meant = dict[Place, str]
+
+
+def with_meant_keys(node: Mapping, findings: Iterable[Diagnostic]) -> Mapping:
+    """Return a tree in which misspelt keys have the names that their findings suggest."""
+    meant = _meant(findings)
+    if not meant:
+        return node
+    repaired = _repaired(node, meant)
+    assert isinstance(repaired, Mapping)
+    return repaired
+
+
+def repair_layer(layer: Mapping, schema: dict[str, Any]) -> tuple[Mapping, tuple[Diagnostic, ...]]:
+    """Repair the keys of a part of a config, before it is laid over the others.
+
+    Returns:
+        The part with the keys that were meant, and the findings about those that changed. What
+        else is wrong shows after composition.
+    """
+    findings = check_shape(layer, schema, lenient_references=True)
+    slips = tuple(f for f in findings if _is_slip(f) and not f.primary.span.text.startswith("~"))
+    return with_meant_keys(layer, slips), slips
+
+
+def _is_slip(finding: Diagnostic) -> bool:
+    return finding.code == "R601" and finding.fix is not None
+
+
+def _meant(findings: Iterable[Diagnostic]) -> Meant:
+    return {
+        place(finding.fix.edits[0].span): finding.fix.edits[0].text.strip("\"'")
+        for finding in findings
+        if finding.code == "R601" and finding.fix is not None
+    }
+
+
+def _repaired(node: Node, meant: Meant) -> Node:
+    if isinstance(node, Sequence):
+        return replace(node, items=tuple(_repaired(item, meant) for item in node.items))
+    if isinstance(node, Scalar):
+        return node
+    entries = (Entry(_renamed(entry.key, meant), _repaired(entry.value, meant)) for entry in node)
+    return replace(node, entries=_without_repetitions(entries))
+
+
+def _renamed(key: Scalar, meant: Meant) -> Scalar:
+    return replace(key, value=meant.get(place(key.span), key.value))
+
+
+def _without_repetitions(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Keep the first of two keys that were both meant to be the same one."""
+    kept: dict[object, Entry] = {}
+    for entry in entries:
+        kept.setdefault(entry.key.value, entry)
+    return tuple(kept.values())
