@@ -102,7 +102,8 @@ def chain_of(name: str, parts: dict[str, Part]) -> tuple[list[Part], Diagnostic 
     while (extends := chain[-1].extends) is not None:
         base = str(extends.value)
         if base not in parts:
-            return chain[::-1], _unknown_base(extends, [other for other in parts if other != name])
+            known = [other for other in parts if other != chain[-1].name.value]
+            return chain[::-1], _unknown_base(extends, known)
         if base in seen:
             return chain[::-1], _cycle(parts, seen[seen.index(base) :])
         if len(chain) >= MAX_CHAIN:

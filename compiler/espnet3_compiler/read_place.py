@@ -9,6 +9,7 @@ from espnet3_compiler.source import Source, Span
 
 TIGHT = re.compile(r"[A-Za-z_~][\w.-]*:(?=[^\s:/])")
 """A key and a value without a space between them; two dots or a slash belong to other texts."""
+_VALUE_START = re.compile(r"(?:[,\[{]|[:\-] |^)\s*")
 COMMENT = re.compile(r"[ \t]+#.*$")
 
 
@@ -70,3 +71,19 @@ def line_end(text: str, at: int) -> int:
     end = text.find("\n", at)
     end = len(text) if end < 0 else end
     return end - 1 if end > at and text[end - 1] == "\r" else end
+
+
+def flow_reference(place: Place) -> Span | None:
+    """Return the value around an unquoted ``${`` inside brackets that a parser stumbled over."""
+    text, at = place.source.text, place.at
+    if place.char != "{" or text[at - 1 : at] != "$" or "flow" not in place.words:
+        return None
+    first = line_start(text, at)
+    starts = [match.end() for match in _VALUE_START.finditer(text, first, at - 1)]
+    end, depth = at, 0
+    while end < len(text) and text[end] != "\n":
+        depth += (text[end] == "{") - (text[end] == "}")
+        if depth < 0 or (depth == 0 and text[end] in ",]"):
+            break
+        end += 1
+    return place.span(max(starts, default=first), len(text[:end].rstrip()))

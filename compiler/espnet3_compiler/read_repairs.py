@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from espnet3_compiler.read_place import COMMENT, TIGHT, Place, line_end, line_start
+from espnet3_compiler.read_place import COMMENT, TIGHT, Place, flow_reference, line_end, line_start
 
 _INDENT = re.compile(r"[ \t]*")
 _VALUE = re.compile(r"[ \t]*(?:- +)*(?:[^\s:'\"\[{][^:\n]*?:[ \t]+|- +)?(?=\S)")
@@ -27,6 +27,8 @@ def repairs_for(place: Place) -> Iterator[Repair]:
         yield from _tabs(text)
     if "quoted scalar" in words:
         yield from _quote(place)
+    elif reference := flow_reference(place):
+        yield _quoted(text, reference.start, reference.end)
     elif "flow sequence" in words or "flow mapping" in words:
         yield from _bracket(place)
     elif "mapping values are not allowed" in words:

@@ -29,6 +29,7 @@ def _otherwise(place: Place) -> Diagnostic:
 FAMILIES = (
     block.tab,
     flow.quote,
+    flow.reference,
     flow.bracket,
     block.colon,
     block.missing_colon,

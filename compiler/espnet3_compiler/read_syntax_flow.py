@@ -1,7 +1,7 @@
 """Complaints about quotes, brackets and what a text may begin with."""
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
-from espnet3_compiler.read_place import Place, line_start
+from espnet3_compiler.read_place import Place, flow_reference, line_start
 
 
 def quote(place: Place) -> Diagnostic | None:
@@ -20,6 +20,18 @@ def quote(place: Place) -> Diagnostic | None:
         f'"{place.source.text[start : start + 2]}" is no escape sequence of a double-quoted text',
         Label(place.span(start, start + 2), "unknown escape"),
         "use single quotes, in which a backslash is a backslash, or double the backslash",
+    )
+
+
+def reference(place: Place) -> Diagnostic | None:
+    """A ``${…}`` without quotes inside brackets, where ``{`` has another meaning."""
+    value = flow_reference(place)
+    if value is None:
+        return None
+    return _finding(
+        f'"{value.text}" must stand in quotes inside brackets',
+        Label(value, "not in quotes"),
+        f'write it in quotes: "{value.text}"',
     )
 
 

@@ -237,6 +237,13 @@ def test_all_mistakes_are_found_in_one_run() -> None:
     [
         ("a: [1\nb: 2\n", '"[" is never closed', "f:1:4 [", {"a": [1], "b": 2}),
         ("a: {b: 1 c: 2}\n", '"," or "}" is expected', "f:1:11 : 2}", {"a": {"b": 1, "c": 2}}),
+        ("a: {b: ${c}}\n", '"${c}" must stand in quotes', "f:1:8 ${c}", {"a": {"b": "${c}"}}),
+        (
+            "a: [x, y/${b.${c}}/z, {d: 1}]\n",
+            '"y/${b.${c}}/z" must stand in quotes',
+            "f:1:8 y/${b.${c}}/z",
+            {"a": ["x", "y/${b.${c}}/z", {"d": 1}]},
+        ),
         ("a: {b: 1\nc: 2\n", '"{" is never closed', "f:1:4 {", {"a": {"b": 1}, "c": 2}),
         ("a: 'b\nc: 1\n", "the quote ' is never closed", "f:1:4 'b", {"a": "b", "c": 1}),
         ('a: "\\q"\n', '"\\q" is no escape', "f:1:5 \\q", {"a": "\\q"}),
