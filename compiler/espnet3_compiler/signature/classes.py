@@ -31,6 +31,10 @@ class Provider:
     index: int
 
 
+Giver = Provider | ClassFound | BuiltinFound | Unknown | None
+"""Who has a method: a ``def``, a class or builtin that makes it, nobody readable, nobody."""
+
+
 def resolution_order(library: Library, found: ClassFound) -> tuple[Node, ...]:
     """Return the classes in which attributes are looked up, in order (C3, as Python does)."""
     key = ("order", found.place.name, found.name)
@@ -41,10 +45,8 @@ def resolution_order(library: Library, found: ClassFound) -> tuple[Node, ...]:
     return order
 
 
-def provider(
-    library: Library, order: tuple[Node, ...], name: str, after: int = -1
-) -> Provider | ClassFound | BuiltinFound | Unknown | None:
-    """Return who gives a method: a ``def``, or the class or builtin whose generated one it is.
+def provider(library: Library, order: tuple[Node, ...], name: str, after: int = -1) -> Giver:
+    """Return who gives a method to a class.
 
     Args:
         library: Where to look.

@@ -1,6 +1,7 @@
 """Signatures that nobody wrote: data classes, named tuples, enumerations, partials."""
 
 import ast
+import sys
 
 from espnet3_compiler.signature import known, lookup
 from espnet3_compiler.signature.classes import Node
@@ -9,7 +10,7 @@ from espnet3_compiler.signature.lookup import ClassFound, Place
 from espnet3_compiler.signature.model import Kind, Origin, Parameter, Reading, Signature, Unknown
 from espnet3_compiler.signature.summary import Field
 
-_ENUM = ("names", "module", "qualname", "type", "start", "boundary")
+_ENUM = ("module", "qualname", "type", "start", "boundary")
 
 
 def constructor(library: Library, order: tuple[Node, ...], found: ClassFound, name: str) -> Reading:
@@ -33,8 +34,10 @@ def enumeration(found: ClassFound, name: str) -> Signature:
     """Return what looking up a member of an enumeration takes."""
     origin = _origin(found)
     value = Parameter("value", "both", None, None, origin)
-    rest = [Parameter(item, "both", "other", None, origin) for item in _ENUM]
-    return Signature(name, (value, *rest), more_places=True, more_names=False, origin=origin)
+    names = Parameter("names", "both", "other", None, origin)
+    rest = [Parameter(item, "name", "other", None, origin) for item in _ENUM]
+    more = sys.version_info >= (3, 12)
+    return Signature(name, (value, names, *rest), more, more_names=False, origin=origin)
 
 
 def partial(library: Library, place: Place, statement: ast.stmt, name: str, depth: int) -> Reading:

@@ -8,17 +8,17 @@ from espnet3_compiler.signature.lookup import ClassFound, FunctionFound
 from espnet3_compiler.signature.outline import Piece
 from espnet3_compiler.signature.summary import Decorator
 
-NEUTRAL_BASES = frozenset(
-    {
-        "object",
-        "abc.ABC",
-        "typing.Generic",
-        "typing.Protocol",
-        "typing_extensions.Generic",
-        "typing_extensions.Protocol",
-    }
+_ABSTRACT = (
+    *("Awaitable", "AsyncIterable", "AsyncIterator", "Callable", "Collection", "Container"),
+    *("Generic", "Hashable", "Iterable", "Iterator", "Mapping", "MutableMapping", "Protocol"),
+    *("MutableSequence", "MutableSet", "Reversible", "Sequence", "Set", "Sized"),
 )
-"""Bases that add neither arguments nor, for our purpose, attributes."""
+_HOMES = ("typing", "typing_extensions", "collections.abc")
+
+NEUTRAL_BASES = frozenset(
+    {"object", "abc.ABC", *(f"{home}.{name}" for home in _HOMES for name in _ABSTRACT)}
+)
+"""Bases that add no arguments."""
 
 PLAIN_METACLASSES = frozenset({"type", "abc.ABCMeta", "typing._ProtocolMeta"})
 """Metaclasses that construct as ``type`` does."""
@@ -32,6 +32,8 @@ TRANSPARENT = frozenset(
         "functools.cache",
         "functools.lru_cache",
         "functools.total_ordering",
+        "lightning.pytorch.utilities.argparse._defaults_from_env_vars",
+        "pytorch_lightning.utilities.argparse._defaults_from_env_vars",
         "torch._disable_dynamo",
         "torch._dynamo.disable",
         "torch.compile",
@@ -42,7 +44,7 @@ TRANSPARENT = frozenset(
         "torch.jit.ignore",
         "torch.jit.unused",
         "torch.no_grad",
-        "torch.utils.data.functional_datapipe",
+        "torch.utils.data.datapipes._decorator.functional_datapipe",
         "typeguard.typechecked",
         "typing.final",
         "typing.no_type_check",

@@ -2,7 +2,7 @@
 
 import builtins
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from espnet3_compiler.signature import locate
@@ -99,9 +99,9 @@ def names_of(library: Library, place: Place) -> tuple[str, ...]:
     """Return the names that a module is known to have, its submodules included."""
     module = library.module(place)
     bound = list(module.bindings) if module else []
-    for star in _stars(library, place, module) if module else ():
-        if isinstance(star, Place):
-            bound.extend(_exported(library, star))
+    for source, _ in module.stars if module else ():
+        star = library.place(absolute(place, source))
+        bound.extend(_exported(library, star) if star and star.name != place.name else ())
     return tuple(dict.fromkeys([*bound, *locate.names_below(library.path, place.folders)]))
 
 
@@ -216,15 +216,16 @@ def _member(library: Library, place: Place, name: str, depth: int) -> Result:
     module = library.module(place)
     if module is None and place.kind != "namespace":
         return Unknown(f"{place.shown} cannot be parsed")
-    if module and name in module.bindings:
-        found = _choose(library, place, name, module.bindings[name], depth)
-        if not isinstance(found, Missing):
-            return found
+    bindings = module.bindings.get(name, ()) if module else ()
+    last = max((item.first for item in bindings if item.level == "plain"), default=0)
+    starred = _from_stars(library, place, module, name, last, depth) if module else None
+    if starred:
+        return starred
+    found = _choose(library, place, name, bindings, depth) if bindings else None
+    if found and not isinstance(found, Missing):
+        return found
     below = library.place(f"{place.name}.{name}") if place.folders else None
-    if below:
-        return ModuleFound(below)
-    starred = _from_stars(library, place, module, name, depth) if module else None
-    return starred or _absent(library, place, module, name)
+    return ModuleFound(below) if below else _absent(library, place, module, name)
 
 
 def _absent(library: Library, place: Place, module: Module | None, name: str) -> Result:
@@ -240,34 +241,32 @@ def _absent(library: Library, place: Place, module: Module | None, name: str) ->
 
 
 def _from_stars(
-    library: Library, place: Place, module: Module, name: str, depth: int
+    library: Library, place: Place, module: Module, name: str, after: int, depth: int
 ) -> Result | None:
-    unknown: Unknown | None = None
-    for star in _stars(library, place, module):
-        if isinstance(star, Unknown):
-            unknown = star
-            continue
-        inner = library.module(star)
-        hidden = inner and inner.exports is not None and name not in inner.exports
-        if name.startswith("_") and (inner is None or inner.exports is None):
-            continue
-        if not hidden:
-            found = member(library, star, name, depth + 1)
-            if isinstance(found, Unknown):
-                unknown = found
-            elif not isinstance(found, Missing):
-                return found
-    return unknown
+    """Return what the star imports behind a line make of a name; None when they do not have it."""
+    found = [
+        _from_star(library, place, absolute(place, source), name, depth)
+        for source, line in module.stars
+        if line > after
+    ]
+    kept = [item for item in found if item is not None]
+    unknown = next((item for item in kept if isinstance(item, Unknown)), None)
+    return unknown or (kept[-1] if kept else None)
 
 
-def _stars(library: Library, place: Place, module: Module) -> Iterator[Place | Unknown]:
-    for source in module.stars:
-        full = absolute(place, source)
-        star = library.place(full)
-        if star and star.name != place.name:
-            yield star
-        elif star is None:
-            yield _no_module(library, full)
+def _from_star(library: Library, place: Place, source: str, name: str, depth: int) -> Result | None:
+    star = library.place(source)
+    if star is None:
+        return _no_module(library, source)
+    if star.name == place.name or name.startswith("__"):
+        return None
+    inner = library.module(star)
+    exports = inner.exports if inner else None
+    hidden = name.startswith("_") if exports is None else name not in exports
+    if inner and hidden and not (inner.open and exports is None):
+        return None
+    found = member(library, star, name, depth + 1)
+    return None if isinstance(found, Missing) else found
 
 
 def _exported(library: Library, place: Place) -> Iterable[str]:

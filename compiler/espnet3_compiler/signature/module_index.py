@@ -23,8 +23,9 @@ _DISPLAY = (ast.List, ast.Tuple, ast.Set)
 @dataclass
 class _Found:
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
+    stars: list[tuple[str, int]] = field(default_factory=list)
     exports: list[str] | None = None
+    listed: int = 0
     patched: list[str] = field(default_factory=list)
 
     def add(self, name: str, binding: Binding) -> None:
@@ -52,10 +53,18 @@ def index(text: Text) -> Module:
     return Module(
         {name: tuple(items) for name, items in found.bindings.items()},
         tuple(found.stars),
-        None if found.exports is None else tuple(found.exports),
+        _exported(found, text.text),
         _OPEN.search(text.text) is not None,
         tuple(dict.fromkeys(found.patched)),
     )
+
+
+def _exported(found: _Found, text: str) -> tuple[str, ...] | None:
+    """Return ``__all__``; None where something else than plain lists may add to it."""
+    names = found.exports
+    if names is None or len(re.findall(r"\b__all__\b", text)) != found.listed:
+        return None
+    return tuple(names)
 
 
 def _walk(branches: list[Branch], context: _Context, found: _Found) -> None:
@@ -108,7 +117,7 @@ def _import(node: ast.Import | ast.ImportFrom, context: _Context, found: _Found)
     source = "." * node.level + (node.module or "")
     for item in node.names:
         if item.name == "*":
-            found.stars.append(source)
+            found.stars.append((source, node.lineno))
         else:
             binding = Binding("import", context.level, source=source, value=item.name, **lines)
             found.add(item.asname or item.name, binding)
@@ -148,6 +157,7 @@ def _exports(node: ast.Assign | ast.AnnAssign | ast.AugAssign, found: _Found) ->
     items = node.value.elts if isinstance(node.value, _DISPLAY) else None
     names = [item.value for item in items or [] if isinstance(item, ast.Constant)]
     if items is not None and len(names) == len(items):
+        found.listed += 1
         found.exports = [*(found.exports or []), *(str(name) for name in names)]
 
 

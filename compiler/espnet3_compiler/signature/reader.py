@@ -2,7 +2,7 @@
 
 import ast
 
-from espnet3_compiler.signature import classes, generated, known, lookup
+from espnet3_compiler.signature import classes, generated, known, lookup, patches
 from espnet3_compiler.signature.classes import Provider
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.lookup import (
@@ -31,6 +31,8 @@ def of(library: Library, found: Result, name: str, depth: int = 0) -> Reading:
     if depth > lookup.DEPTH:
         return Unknown("calls go round in a circle")
     match found:
+        case Missing() if found.prefix and patches.may_be_set(library, found.prefix, found.part):
+            return Unknown(f"{found.prefix} gets names from other modules")
         case Missing() | Unknown():
             return found
         case ModuleFound():
@@ -79,23 +81,34 @@ def _constructor(
     library: Library, found: ClassFound, order: tuple[classes.Node, ...], name: str, depth: int
 ) -> Reading:
     made = classes.provider(library, order, "__new__")
-    new = _method(library, order, made, name, depth) if made is not None else None
     init = classes.provider(library, order, "__init__")
+    if isinstance(made, Provider | ClassFound) and _depth(order, made) < _depth(order, init):
+        return _method(library, order, made, name, depth)
     if init is None:
         origin = lookup.origin(found.place, found.summary.line)
-        return new or Signature(name, (), more_places=False, more_names=False, origin=origin)
+        return Signature(name, (), more_places=False, more_names=False, origin=origin)
     reading = _method(library, order, init, name, depth)
-    if isinstance(made, Unknown) and isinstance(init, Provider | ClassFound):
-        return reading
-    if isinstance(new, Signature) and (new.parameters or not new.more_names):
-        return Unknown(f"{found.name} has __new__ and __init__")
+    if isinstance(made, Provider) and _depth(order, made) == _depth(order, init):
+        new = _method(library, order, made, name, depth)
+        return reading if _takes_all(new) else Unknown(f"{found.name} has __new__ and __init__")
     return reading
+
+
+def _depth(order: tuple[classes.Node, ...], giver: classes.Giver) -> int:
+    """Return how far up a method comes from; the nearest one judges the arguments first."""
+    if isinstance(giver, Provider):
+        return giver.index
+    return order.index(giver) if giver in order else len(order)
+
+
+def _takes_all(reading: Reading) -> bool:
+    return isinstance(reading, Signature) and reading.more_names and not reading.parameters
 
 
 def _method(
     library: Library,
     order: tuple[classes.Node, ...],
-    giver: Provider | ClassFound | BuiltinFound | Unknown | None,
+    giver: classes.Giver,
     name: str,
     depth: int,
 ) -> Reading:

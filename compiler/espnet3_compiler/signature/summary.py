@@ -145,14 +145,14 @@ class Module(NamedTuple):
 
     Attributes:
         bindings: For every name its bindings in order.
-        stars: Modules of ``from … import *``.
+        stars: Modules of ``from … import *``, each with its line.
         exports: ``__all__`` where it is a plain list.
         open: Whether it can have names that cannot be seen (``globals()``, ``__getattr__`` …).
         patched: Attributes that are set from outside, as dotted names (``Class.name = …``).
     """
 
     bindings: dict[str, tuple[Binding, ...]]
-    stars: tuple[str, ...]
+    stars: tuple[tuple[str, int], ...]
     exports: tuple[str, ...] | None
     open: bool
     patched: tuple[str, ...]
@@ -192,7 +192,7 @@ def read_module(row: Sequence[Any]) -> Module:
     bindings, stars, exports, is_open, patched = row
     return Module(
         {name: tuple(_binding(item) for item in items) for name, items in bindings.items()},
-        tuple(stars),
+        tuple((source, line) for source, line in stars),
         None if exports is None else tuple(exports),
         is_open,
         tuple(patched),
