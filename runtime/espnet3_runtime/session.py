@@ -61,9 +61,22 @@ class Session:
                 break
         if self._ran:
             console.show_summary(self.rows)
+            self._report()
         else:
             console.say("nothing to do")
         return code
+
+    def _report(self) -> None:
+        """Write the report of the experiment; a fault there is no fault of the run."""
+        from espnet3_runtime.report import write_report
+
+        build, experiment = self.runner.build, self.runner.experiment
+        try:
+            path = write_report(build.experiment, build)
+        except Exception as error:  # noqa: BLE001 - see above
+            console.complain(f"warning: the report could not be written: {error}")
+        else:
+            console.say(f"  report: {experiment.relative(path)}")
 
     def _again(self, planned: Verdict) -> Verdict:
         """Decide anew once something has run: only now is it known what it made."""

@@ -17,7 +17,7 @@ def test_wer_counts_each_kind_of_error():
     assert score["wer"] == 75.0
     assert (score["substitutions"], score["deletions"], score["insertions"]) == (1, 1, 1)
     assert score["words"] == 4
-    assert score["utterances_wrong"] == 100.0
+    assert score["utterances_wrong"] == 2
 
 
 def test_wer_is_zero_only_for_equal_words():

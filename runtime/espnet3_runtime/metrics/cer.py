@@ -31,8 +31,8 @@ class CER:
         """Score hypotheses against references of the same order.
 
         Returns:
-            cer in %, substitutions, deletions, insertions, characters, utterances and
-            utterances_wrong in %.
+            cer in %, and the numbers of substitutions, deletions, insertions, characters (of the
+            references), utterances and utterances_wrong.
 
         Raises:
             ValueError: All references are empty.

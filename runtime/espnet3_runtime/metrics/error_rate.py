@@ -60,14 +60,13 @@ def error_rate(
 
 
 def _counts(alignments: Sequence[Alignment], unit: str) -> dict[str, float]:
-    wrong = sum(alignment.errors > 0 for alignment in alignments)
     return {
         "substitutions": sum(alignment.count("substitute") for alignment in alignments),
         "deletions": sum(alignment.count("delete") for alignment in alignments),
         "insertions": sum(alignment.count("insert") for alignment in alignments),
         unit: sum(alignment.length for alignment in alignments),
         "utterances": len(alignments),
-        "utterances_wrong": _percent(wrong, len(alignments)),
+        "utterances_wrong": sum(alignment.errors > 0 for alignment in alignments),
     }
 
 

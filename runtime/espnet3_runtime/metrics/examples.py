@@ -13,7 +13,7 @@ from espnet3_runtime.metrics.alignment import UTTERANCES
 from espnet3_runtime.metrics.columns import TestResults
 
 EXAMPLES = "examples.json"
-_EACH = 5
+_EACH = 6
 _LONGEST = 15.0  # seconds of audio that go into a report
 
 

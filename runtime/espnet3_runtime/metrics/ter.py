@@ -34,8 +34,8 @@ class TER:
         """Score hypotheses against references of the same order.
 
         Returns:
-            ter in %, substitutions, deletions, insertions, tokens, utterances and
-            utterances_wrong in %.
+            ter in %, and the numbers of substitutions, deletions, insertions, tokens (of the
+            references), utterances and utterances_wrong.
 
         Raises:
             ValueError: All references are empty.

@@ -29,8 +29,8 @@ class WER:
         """Score hypotheses against references of the same order.
 
         Returns:
-            wer in %, substitutions, deletions, insertions, words, utterances and
-            utterances_wrong in %.
+            wer in %, and the numbers of substitutions, deletions, insertions, words (of the
+            references), utterances and utterances_wrong.
 
         Raises:
             ValueError: All references are empty.

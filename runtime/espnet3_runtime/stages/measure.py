@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.atomic import atomic_directory, write_json
+from espnet3_runtime.atomic import atomic_directory, write_text
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.reference import Place, read_entries
 from espnet3_runtime.errors import UserError, did_you_mean
@@ -41,7 +41,7 @@ def measure(context: StageContext) -> Outputs:
                 bar.advance()
     result = _report(context, summary, metrics, scores)
     path = context.directory / "metrics.json"
-    write_json(path, result)
+    write_text(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")  # in our order
     context.log.info("scores:\n%s", as_text(rows(result)))
     return {"metrics": path}
 

@@ -1,0 +1,24 @@
+"""The report of an experiment: one HTML file that needs nothing else."""
+
+from pathlib import Path
+
+from espnet3_runtime.build import Build, load_build
+
+
+def write_report(exp_dir: Path, build: Build | Path) -> Path:
+    """Write ``exp_dir/report.html`` from what lies in the experiment; return its path.
+
+    Stages that have not run, or left nothing, are shown as such; nothing is computed anew.
+
+    Args:
+        exp_dir: The experiment, absolute.
+        build: The compiled recipe, or its directory.
+    """
+    from espnet3_runtime.atomic import write_text
+    from espnet3_runtime.report.page import render
+    from espnet3_runtime.report.read import read_experiment
+
+    loaded = load_build(build) if isinstance(build, Path) else build
+    path = exp_dir / "report.html"
+    write_text(path, render(read_experiment(exp_dir, loaded)))
+    return path

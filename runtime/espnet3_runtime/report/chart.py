@@ -1,0 +1,170 @@
+"""Line charts as inline SVG."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+_WIDTH, _HEIGHT = 400, 230
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 10, 40
+_MOST_POINTS = 300
+_NOISY = 60  # longer series are drawn faint, with a smooth line on top
+_LOG_FROM = 60.0  # largest / smallest value from which on the axis is logarithmic
+
+
+@dataclass(frozen=True)
+class Series:
+    """A named line; ``marked`` puts a dot on every point."""
+
+    name: str
+    xs: Sequence[float]
+    ys: Sequence[float]
+    marked: bool = False
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Maps values to places on an axis."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def at(self, value: float) -> float:
+        low, high = (math.log10(v) if self.log else v for v in (self.low, self.high))
+        where = (math.log10(value) if self.log else value) - low
+        return self.start + (self.end - self.start) * where / ((high - low) or 1)
+
+    def ticks(self) -> list[float]:
+        if self.log:
+            first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
+            powers = [10.0**power for power in range(first, last + 1)]
+            steps = (1, 2, 5) if last - first <= 2 else (1,)  # noqa: PLR2004
+            found = [step * power for power in powers for step in steps]
+            return [tick for tick in found if self.low <= tick <= self.high]
+        step = _nice_step((self.high - self.low) / 5)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [number * step for number in range(first, last + 1)]
+
+
+def line_chart(series: Sequence[Series], x_label: str, *, may_be_log: bool) -> Markup:
+    """Return an SVG of some lines over one pair of axes; it grows and shrinks with the page.
+
+    Args:
+        series: The lines.
+        x_label: What the horizontal axis counts, from 0.
+        may_be_log: Whether values that span orders of magnitude get a logarithmic axis.
+    """
+    shown = [line for line in (_finite(line) for line in series) if line.xs]
+    if not shown:
+        return Markup("")
+    x, y = _scales(shown, may_be_log=may_be_log)
+    parts = [_grid(x, y, x_label)]
+    parts += [_line(number, line, x, y) for number, line in enumerate(shown)]
+    label = escape(", ".join(line.name for line in shown))
+    view = f"0 0 {_WIDTH} {_HEIGHT}"
+    body = Markup("").join(parts)
+    return Markup('<svg viewBox="{}" role="img" aria-label="{}" class="chart">{}</svg>').format(
+        view, label, body
+    )
+
+
+def _finite(line: Series) -> Series:
+    pairs = [
+        (x, y) for x, y in zip(line.xs, line.ys, strict=True) if y is not None and math.isfinite(y)
+    ]
+    return Series(line.name, [x for x, _ in pairs], [y for _, y in pairs], line.marked)
+
+
+def _scales(lines: Sequence[Series], *, may_be_log: bool) -> tuple[_Scale, _Scale]:
+    xs = [x for line in lines for x in line.xs]
+    ys = [y for line in lines for y in line.ys]
+    low, high = min(ys), max(ys)
+    log = may_be_log and low > 0 and high / low > _LOG_FROM
+    if not log:
+        margin = (high - low) * 0.05 or abs(high) * 0.1 or 1.0
+        low = low - margin if low < 0 or low - margin > 0 else min(low, 0.0)
+        high += margin
+    x = _Scale(min(0, *xs), max(xs), _LEFT, _WIDTH - _RIGHT)
+    return x, _Scale(low, high, _HEIGHT - _BOTTOM, _TOP, log)
+
+
+def _grid(x: _Scale, y: _Scale, x_label: str) -> Markup:
+    parts = []
+    for tick in y.ticks():
+        place = f"{y.at(tick):.1f}"
+        parts.append(
+            Markup(
+                '<path class="grid" d="M{} {}H{}"/><text x="{}" y="{}" class="y">{}</text>'
+            ).format(_LEFT, place, _WIDTH - _RIGHT, _LEFT - 6, place, number(tick))
+        )
+    parts += [
+        Markup('<text x="{}" y="{}" class="x">{}</text>').format(
+            f"{x.at(tick):.1f}", _HEIGHT - _BOTTOM + 16, number(tick)
+        )
+        for tick in x.ticks()
+    ]
+    note = f"{x_label} · log scale" if y.log else x_label
+    parts.append(
+        Markup('<text x="{}" y="{}" class="x label">{}</text>').format(
+            _WIDTH - _RIGHT, _HEIGHT - 5, note
+        )
+    )
+    return Markup("").join(parts)
+
+
+def _line(place: int, line: Series, x: _Scale, y: _Scale) -> Markup:
+    colour = f"s{place % 6}"
+    if line.marked or len(line.xs) <= _NOISY:
+        parts = [_path(line.xs, line.ys, x, y, colour)]
+    else:
+        parts = [
+            _path(line.xs, line.ys, x, y, f"{colour} faint"),
+            _path(line.xs, _smooth(line.ys), x, y, colour),
+        ]
+    if line.marked:
+        parts += [
+            Markup('<circle class="{}" cx="{}" cy="{}" r="3.5"><title>{}</title></circle>').format(
+                colour, f"{x.at(a):.1f}", f"{y.at(b):.1f}", f"{line.name} {b:.4g} at {a:.0f}"
+            )
+            for a, b in zip(line.xs, line.ys, strict=True)
+        ]
+    return Markup("").join(parts)
+
+
+def _path(xs: Sequence[float], ys: Sequence[float], x: _Scale, y: _Scale, colour: str) -> Markup:
+    step = -(-len(xs) // _MOST_POINTS)
+    chosen = [*range(0, len(xs), step)]
+    if chosen[-1] != len(xs) - 1:
+        chosen.append(len(xs) - 1)
+    points = " ".join(f"{x.at(xs[i]):.1f},{y.at(ys[i]):.1f}" for i in chosen)
+    return Markup('<polyline class="{}" points="{}"/>').format(colour, points)
+
+
+def _smooth(values: Sequence[float]) -> list[float]:
+    """Return the mean over a window around each value."""
+    reach = max(len(values) // 40, 2)
+    sums = [0.0]
+    for value in values:
+        sums.append(sums[-1] + value)
+    bounds = ((max(i - reach, 0), min(i + reach + 1, len(values))) for i in range(len(values)))
+    return [(sums[end] - sums[start]) / (end - start) for start, end in bounds]
+
+
+def _nice_step(rough: float) -> float:
+    if rough <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= rough * 0.999)
+
+
+def number(value: float) -> str:
+    """Return a number as short as an axis wants it."""
+    if value and (abs(value) >= 1e5 or abs(value) < 1e-3):  # noqa: PLR2004
+        mantissa, _, power = f"{value:.2g}".partition("e")
+        return f"{mantissa}e{int(power)}" if power else mantissa
+    return f"{value:.6g}"

@@ -1,0 +1,65 @@
+"""The stage graph: dots below one another, arcs for what a stage needs."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from espnet3_runtime.report.read import StageView
+
+ROW = 62  # pixels; the rows of the page have this height
+_LANE, _MOST_LANES = 14, 4
+
+
+def graph(stages: Sequence[StageView]) -> tuple[Markup, int]:
+    """Return an SVG as high as the rows beside it, and its width in pixels."""
+    places = {view.stage.name: number for number, view in enumerate(stages)}
+    pairs = edges(stages, places)
+    x = 24 + max((_reach(start, end) for start, end in pairs), default=0)
+    arcs = [_arc(x, start, end) for start, end in pairs]
+    dots = [
+        Markup('<circle class="dot {}" cx="{}" cy="{}" r="7"/>').format(
+            view.status.replace(" ", "-"), x, _y(places[view.stage.name])
+        )
+        for view in stages
+    ]
+    height, width = ROW * len(stages), x + 16
+    svg = Markup(
+        '<svg class="graph" width="{}" height="{}" viewBox="0 0 {} {}" aria-hidden="true">{}</svg>'
+    ).format(width, height, width, height, Markup("").join([*arcs, *dots]))
+    return svg, width
+
+
+def edges(stages: Sequence[StageView], places: dict[str, int]) -> list[tuple[int, int]]:
+    """Return the edges that say something: one is left out when a longer way says it too."""
+    direct = {
+        places[view.stage.name]: {places[name] for name in view.stage.needs if name in places}
+        for view in stages
+    }
+    reach: dict[int, set[int]] = {}
+    for end in sorted(direct):
+        reach[end] = set(direct[end]).union(*(reach[start] for start in direct[end]))
+    kept = []
+    for end, starts in sorted(direct.items()):
+        indirect: set[int] = set().union(*(reach[start] for start in starts))
+        kept += [(start, end) for start in sorted(starts - indirect)]
+    return kept
+
+
+def _reach(start: int, end: int) -> int:
+    """Return how far an arc goes to the left; the longer it is, the farther."""
+    return _LANE * min(end - start - 1, _MOST_LANES)
+
+
+def _arc(x: int, start: int, end: int) -> Markup:
+    top, bottom = _y(start), _y(end)
+    if end == start + 1:
+        return Markup('<path class="edge" d="M{} {}V{}"/>').format(x, top, bottom)
+    # A Bézier curve reaches three quarters of the way to its control points.
+    left = x - round((10 + _reach(start, end)) / 0.75)
+    return Markup('<path class="edge" d="M{} {}C{} {} {} {} {} {}"/>').format(
+        x, top, left, top + ROW * 0.6, left, bottom - ROW * 0.6, x, bottom
+    )
+
+
+def _y(place: int) -> int:
+    return place * ROW + ROW // 2

@@ -1,0 +1,164 @@
+"""Puts the report together."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from espnet3_runtime.metrics.table import shown
+from espnet3_runtime.progress import duration
+from espnet3_runtime.report.curves import best, charts
+from espnet3_runtime.report.graph import ROW, graph
+from espnet3_runtime.report.read import Example, Experiment, Scores, StageView
+
+_PACKAGES = ("torch", "lightning", "numpy", "espnet3-compile")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A big number at the top."""
+
+    value: str
+    label: str
+
+
+def render(experiment: Experiment) -> str:
+    """Return the report as HTML: no script, no file and no address of its own is needed."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["duration"] = duration
+    environment.filters["size"] = size
+    folder = files("espnet3_runtime.report")
+    template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
+    drawn, width = graph(experiment.stages)
+    done = [view for view in experiment.stages if view.receipt is not None]
+    return template.render(
+        style=Markup((folder / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
+        build=experiment.build,
+        stages=experiment.stages,
+        graph=drawn,
+        row=ROW,
+        graph_width=width,
+        longest=max((view.receipt.seconds for view in done if view.receipt), default=0.0) or 1.0,
+        total=sum(view.receipt.seconds for view in done if view.receipt),
+        finished=max((v.receipt.finished or "" for v in done if v.receipt), default=""),
+        cards=list(_cards(experiment)),
+        warnings=list(_warnings(experiment.stages)),
+        trainings=[(item.stage, best(item), charts(item)) for item in experiment.trainings],
+        scores=[(scores.stage, list(_rows(scores))) for scores in experiment.scores],
+        examples=list(_examples(experiment.scores)),
+        settings=experiment.settings,
+        sets=experiment.sets,
+        provenance=_provenance(experiment.stages),
+        checkpoints=[scores.content.get("checkpoint") for scores in experiment.scores],
+    )
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as people say it."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:  # noqa: PLR2004
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def _cards(experiment: Experiment) -> Iterator[Card]:
+    for scores in experiment.scores:
+        about = scores.content["about"]
+        for name, by_test in scores.content["metrics"].items():
+            for test, numbers in by_test.items():
+                value = shown(numbers[about[name]["headline"]], about[name]["unit"])
+                yield Card(value, f"{name} · {test}")
+
+
+def _warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str]]:
+    """Yield (kind, stage, text), errors first."""
+    for view in stages:
+        if view.receipt is not None and view.receipt.error:
+            yield "error", view.stage.name, view.receipt.error
+        elif view.status == "interrupted":
+            yield "warning", view.stage.name, "was interrupted; run the same command to go on"
+        elif view.status == "running":
+            yield "warning", view.stage.name, "is running, or was killed"
+    for view in stages:
+        yield from (("warning", view.stage.name, text) for text in view.warnings)
+    dirty = [view for view in stages if view.receipt and _git(view).get("dirty")]
+    if dirty:
+        names = ", ".join(view.stage.name for view in dirty)
+        yield "note", names, "ran with changes that were not committed to git"
+
+
+def _git(view: StageView) -> Mapping[str, Any]:
+    found = view.receipt.provenance.get("git") if view.receipt else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _rows(scores: Scores) -> Iterator[dict[str, Any]]:
+    about = scores.content["about"]
+    for name, by_test in scores.content["metrics"].items():
+        for test, numbers in by_test.items():
+            head = about[name]["headline"]
+            yield {
+                "test": test,
+                "metric": name,
+                "value": shown(numbers[head], about[name]["unit"]),
+                "share": min(max(numbers[head], 0), 100) if about[name]["unit"] == "%" else None,
+                "details": {
+                    key.replace("_", " "): value for key, value in numbers.items() if key != head
+                },
+                "inputs": about[name]["inputs"],
+            }
+
+
+def _examples(scores: Sequence[Scores]) -> Iterator[dict[str, Any]]:
+    for item in scores:
+        for test, found in item.examples.items():
+            for rank in ("worst", "best"):
+                chosen = [example for example in found if example.rank == rank]
+                if chosen:
+                    target = item.content["about"][chosen[0].metric]["target"]
+                    gap = "" if target.endswith("CER") else " "
+                    yield {
+                        "test": test,
+                        "rank": rank,
+                        "items": [(example, _marked(example, gap)) for example in chosen],
+                    }
+
+
+def _marked(example: Example, gap: str) -> dict[str, Markup]:
+    """Return reference and hypothesis with what differs marked."""
+    sides = {}
+    for side, place in (("reference", 1), ("hypothesis", 2)):
+        tokens = [
+            (_PLAIN if step[0] == "equal" else _MARK[side]).format(step[place])
+            for step in example.steps
+            if step[place]
+        ]
+        sides[side] = Markup(gap).join(tokens)  # noqa: S704 - a space or nothing
+    return sides
+
+
+_PLAIN = Markup("{}")
+_MARK = {"reference": Markup("<del>{}</del>"), "hypothesis": Markup("<ins>{}</ins>")}
+
+
+def _provenance(stages: Sequence[StageView]) -> Mapping[str, Any]:
+    """Return what the last finished stage says about where it ran."""
+    ran = [view.receipt for view in stages if view.receipt is not None]
+    if not ran:
+        return {}
+    last = max(ran, key=lambda receipt: receipt.finished or "")
+    about = last.provenance
+    packages = about.get("packages") or {}
+    return {
+        "git": about.get("git") or {},
+        "device": about.get("device") or "",
+        "host": about.get("host") or "",
+        "python": about.get("python") or "",
+        "packages": {name: packages[name] for name in _PACKAGES if name in packages},
+    }

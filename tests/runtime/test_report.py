@@ -1,0 +1,263 @@
+"""The report: self-contained, complete, and calm about what is missing."""
+
+import json
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from espnet3_runtime.execute import now
+from espnet3_runtime.inference.audio import write_wav
+from espnet3_runtime.receipts import OutputRecord, Receipt, write_receipt
+from espnet3_runtime.report import write_report
+from espnet3_runtime.report.chart import Series, line_chart
+from espnet3_runtime.report.graph import edges
+from espnet3_runtime.report.read import StageView
+
+STAGES = {
+    "create_dataset": [],
+    "collect_stats": ["create_dataset"],
+    "train": ["create_dataset", "collect_stats"],
+    "infer": ["create_dataset", "train"],
+    "measure": ["infer"],
+    "export": ["train"],
+}
+
+
+def stage(name, needs):
+    call = "src.export.to_onnx" if name == "export" else None
+    return {
+        "name": name,
+        "run": None if call else name,
+        "call": call,
+        "configs": {"training": "training"} if name == "train" else {},
+        "model": "ctc" if name == "train" else None,
+        "init_from": None,
+        "needs": needs,
+        "reads": [],
+        "outputs": {},
+    }
+
+
+@pytest.fixture
+def built(tmp_path):
+    """A compiled recipe; returns (experiment, build)."""
+    build = tmp_path / "build"
+    (build / "conf").mkdir(parents=True)
+    (build / "conf/training.yaml").write_text("lr: 0.1\nname: <script>alert(1)</script>\n")
+    lock = {
+        "schema_version": 1,
+        "recipe": "tiny/asr",
+        "system": "espnet3_runtime.systems.asr.ASRSystem",
+        "manifest": "../recipe.yaml",
+        "recipe_dir": "..",
+        "exp_tag": "tiny",
+        "exp_dir": "exp/tiny",
+        "data_dir": "data",
+        "sources": [{"path": "recipe.yaml", "sha256": "f" * 64}],
+        "set": ["training.lr=0.1"],
+        "configs": {
+            "training": {"role": "training", "file": "conf/training.yaml", "sha256": "0" * 64}
+        },
+        "models": {},
+        "stages": [stage(name, needs) for name, needs in STAGES.items()],
+    }
+    (build / "recipe.lock.json").write_text(json.dumps(lock))
+    experiment = tmp_path / "exp/tiny"
+    experiment.mkdir(parents=True)
+    return experiment, build
+
+
+def done(experiment, name, *, status="done", error=None, results=None, seconds=2.0):
+    record = OutputRecord(f"exp/tiny/{name}/x", "a" * 64, "s", 2_500_000, 1)
+    receipt = Receipt(
+        name,
+        status,
+        now(),
+        finished=now(),
+        seconds=seconds,
+        outputs={"x": record},
+        results=results or {},
+        error=error,
+        provenance={"git": {"commit": "c" * 40, "branch": "main", "dirty": False}, "host": "box"},
+    )
+    write_receipt(experiment, receipt)
+
+
+def fill(experiment):
+    """Let every stage but the last have run."""
+    for name in list(STAGES)[:-1]:
+        done(experiment, name, results={"size": "3 MB"})
+    rows = [
+        {"at": "step", "epoch": 1, "step": s, "seconds": 1.0, "train/loss": 9 / s, "lr": 0.1}
+        for s in range(1, 101)
+    ]
+    rows.append({"at": "epoch", "epoch": 1, "step": 100, "seconds": 2.0, "valid/loss": 0.25})
+    (experiment / "train").mkdir()
+    (experiment / "train/curves.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows) + '{"at": "st'
+    )
+    (experiment / "train/train.log").write_text(
+        "2026-01-01 10:00:00,000 INFO    espnet3.train: fine\n"
+        "2026-01-01 10:00:01,000 WARNING espnet3.train: <b>a batch was skipped</b>\n"
+    )
+    measure = experiment / "measure"
+    (measure / "test/audio").mkdir(parents=True)
+    write_wav(measure / "test/audio/00.wav", np.zeros(1600), 16000)
+    scores = {
+        "metrics": {"wer": {"test": {"wer": 12.5, "words": 8, "utterances_wrong": 1}}},
+        "about": {
+            "wer": {
+                "headline": "wer",
+                "unit": "%",
+                "target": "espnet3_runtime.metrics.wer.WER",
+                "inputs": {"ref": "dataset:text", "hyp": "text"},
+            }
+        },
+        "checkpoint": {"path": "exp/tiny/train/best.ckpt", "sha256": "d" * 64},
+    }
+    (measure / "metrics.json").write_text(json.dumps(scores))
+    example = {
+        "utt_id": "utt<1>",
+        "rank": "worst",
+        "metric": "wer",
+        "errors": 1,
+        "length": 2,
+        "steps": [["equal", "one", "one"], ["substitute", "<two>", "too"]],
+        "audio": "audio/00.wav",
+    }
+    (measure / "test/examples.json").write_text(json.dumps([example]))
+
+
+class Page(HTMLParser):
+    """Checks that tags are balanced, and collects what would be fetched."""
+
+    void = frozenset(("meta", "br", "link", "img", "input"))
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.fetched, self.tags = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.fetched += [v for k, v in attributes if k in ("src", "href", "xlink:href")]
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+        self.fetched += [v for k, v in attributes if k in ("src", "href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def parse(text):
+    page = Page()
+    page.feed(text)
+    page.close()
+    assert page.open == []
+    return page
+
+
+def test_everything_is_shown(built):
+    experiment, build = built
+    fill(experiment)
+    path = write_report(experiment, build)
+    assert path == experiment / "report.html"
+    text = path.read_text()
+    page = parse(text)
+    assert text.count('<li class="done">') == 5
+    assert text.count('<li class="not-run">') == 1
+    for wanted in (
+        "tiny/asr",
+        "<b>12.50 %</b><span>wer · test</span>",
+        "5 of 6 stages done",
+        "1 epochs, 100 steps; lowest validation loss 0.25 in epoch 1",
+        "src.export.to_onnx()",
+        "one <del>&lt;two&gt;</del>",
+        "one <ins>too</ins>",
+        "utt&lt;1&gt;",
+        "1 utterances wrong",
+        "&lt;b&gt;a batch was skipped&lt;/b&gt;",
+        "training.lr=0.1",
+        "d" * 64,
+        "c" * 12,
+        "2.5 MB",
+    ):
+        assert wanted in text, wanted
+    assert page.tags.count("polyline") == 5  # losses: raw, smooth, valid; lr: raw, smooth
+    assert page.tags.count("audio") == 1
+
+
+def test_it_needs_no_other_file_and_runs_nothing(built):
+    experiment, build = built
+    fill(experiment)
+    text = write_report(experiment, build).read_text()
+    page = parse(text)
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+    assert page.fetched
+    assert all(value.startswith("data:audio/wav;base64,") for value in page.fetched)
+    assert not re.search(r"url\(|@import|https?://", text)
+    assert "alert(1)" in text
+    assert "<script>" not in text
+
+
+def test_before_anything_ran(built):
+    experiment, build = built
+    text = write_report(experiment, build).read_text()
+    parse(text)
+    assert "0 of 6 stages done" in text
+    assert "Learning curves" not in text
+    assert "Scores" not in text
+
+
+def test_failures_stand_at_the_top(built):
+    experiment, build = built
+    done(experiment, "create_dataset")
+    done(experiment, "collect_stats", status="failed", error='there is no field "speech"')
+    done(experiment, "train", status="interrupted")
+    text = write_report(experiment, build).read_text()
+    first, second = text.index("there is no field"), text.index("was interrupted")
+    assert first < second < text.index("<h2>Stages</h2>")
+    assert '<li class="failed">' in text
+
+
+def test_scores_of_a_measure_that_failed_later_are_not_shown(built):
+    experiment, build = built
+    fill(experiment)
+    done(experiment, "measure", status="failed", error="oops")
+    text = write_report(experiment, build).read_text()
+    assert "12.50 %" not in text
+
+
+def test_two_reports_of_one_state_are_equal(built):
+    experiment, build = built
+    fill(experiment)
+    first = write_report(experiment, build).read_bytes()
+    assert write_report(experiment, build).read_bytes() == first
+
+
+def test_only_edges_that_say_something():
+    views = [
+        StageView(SimpleNamespace(name=name, needs=needs), None) for name, needs in STAGES.items()
+    ]
+    places = {name: number for number, name in enumerate(STAGES)}
+    assert edges(views, places) == [(0, 1), (1, 2), (2, 3), (3, 4), (2, 5)]
+
+
+def test_charts_of_awkward_values():
+    assert str(line_chart([Series("a", [], [])], "step", may_be_log=True)) == ""
+    assert str(line_chart([Series("a", [1], [float("nan")])], "step", may_be_log=True)) == ""
+    for ys in ([0.0, 0.0], [5.0, 5.0], [-3.0, 2.0], [1e-9, 1e9], [1e-9, 2e-9]):
+        svg = str(line_chart([Series("a", [1, 2], ys)], "step", may_be_log=True))
+        points = re.findall(r'points="([^"]+)"', svg)[0].replace(",", " ").split()
+        assert all(-1 <= float(number) <= 401 for number in points)
+        assert "nan" not in svg
+    long = Series("a", list(range(10_000)), [1 / (x + 1) for x in range(10_000)])
+    svg = str(line_chart([long], "step", may_be_log=True))
+    assert len(svg) < 30_000
+    assert "log scale" in svg
