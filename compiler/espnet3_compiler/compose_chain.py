@@ -59,7 +59,7 @@ def _part(declared: ConfigDecl, file: ConfigFile | None, found: list[Diagnostic]
         extends = _one_base(extends, file.node, found)
     if declared.inline:
         layers.append(declared.inline)
-    whole = file is None or file.node is not None
+    whole = declared.whole and (file is None or file.node is not None)
     return Part(declared.name, extends, tuple(layers), file.source if file else None, whole)
 
 

@@ -25,12 +25,14 @@ class ConfigDecl:
         extends: The name of the config that this one varies, if any.
         file: The path of its file, relative to the recipe directory, if any.
         inline: Its own keys, without ``extends`` and ``file``; None when declared by path alone.
+        whole: False where a part of the declaration could not be read.
     """
 
     name: Scalar
     extends: Scalar | None
     file: Scalar | None
     inline: Mapping | None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,9 +72,15 @@ def _model(entry: Entry) -> ModelDecl:
 def _config(entry: Entry) -> ConfigDecl:
     block = mapping(entry.value)
     if block is None:
-        return ConfigDecl(entry.key, None, text(entry.value), None)
+        path = text(entry.value)
+        return ConfigDecl(entry.key, None, path, None, whole=path is not None)
     extends, file = text(block.get("extends")), text(block.get("file"))
-    return ConfigDecl(entry.key, extends, file, without(block, "extends", "file"))
+    read = [
+        bool(node) is (block.entry(name) is not None)
+        for name, node in (("extends", extends), ("file", file))
+    ]
+    inline = without(block, "extends", "file")
+    return ConfigDecl(entry.key, extends, file, inline, whole=all(read))
 
 
 def _meant(config: ConfigDecl, meant: dict[str, str]) -> ConfigDecl:

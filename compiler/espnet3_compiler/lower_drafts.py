@@ -20,9 +20,14 @@ _DOTTED = re.compile(r"\w+(\.\w+)+")
 class Draft:
     """A stage item: its name, exactly one of ``run`` and ``call``, and the item itself.
 
-    ``keys`` is the item's mapping, an empty one for the short form; ``sure`` is False where the
-    kind is unknown and nothing near could take its place; ``guessed`` is True where what it runs
-    could not be read, so that the name must do.
+    Attributes:
+        name: As written; in a mapping without one the kind.
+        run: The kind, or what stands in its place.
+        call: The function.
+        keys: The item's mapping, an empty one for the short form.
+        node: The item.
+        sure: False where something could not be read, or the kind is unknown and none is near.
+        guessed: What it runs could not be read, so that the name must do.
     """
 
     name: Scalar
@@ -64,9 +69,16 @@ def _draft(item: Node) -> Draft | None:
     name = text(keys.get("name")) or run
     if name is None:
         return None
+    sure = is_legible(keys) and text(keys.get("name")) is not None and _has_config(keys)
     if run is None and _is_unreadable(keys, call):
-        return Draft(name, name, None, keys, item, guessed=True)
-    return Draft(name, None if call else run or name, call, keys, item)
+        return Draft(name, name, None, keys, item, sure, guessed=True)
+    return Draft(name, None if call else run or name, call, keys, item, sure)
+
+
+def _has_config(keys: Mapping) -> bool:
+    """Return whether ``config`` is absent or can be read."""
+    node = keys.get("config")
+    return node is None or text(node) is not None or isinstance(node, Mapping)
 
 
 def _is_unreadable(keys: Mapping, call: Scalar | None) -> bool:
@@ -84,7 +96,8 @@ def _settle_kind(
     if draft.guessed:
         name = str(draft.name.value)
         likely = _variant_of(name, kinds) or nearest(name, kinds)
-        return replace(draft, run=stand_in(likely or name, draft.name), sure=likely is not None), []
+        sure = draft.sure and likely is not None
+        return replace(draft, run=stand_in(likely or name, draft.name), sure=sure), []
     wrong = draft.run
     variant = _variant_of(str(wrong.value), kinds)
     near = variant or nearest(str(wrong.value), kinds)

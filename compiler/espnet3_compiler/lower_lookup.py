@@ -1,6 +1,7 @@
 """Names of models and other stages that a stage gives, looked up or reported."""
 
 from dataclasses import dataclass
+from keyword import iskeyword
 
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import ModelDecl
@@ -27,7 +28,13 @@ def stages_known(node: Node | None, drafts: tuple[Draft, ...]) -> Known:
     """Return the names of the stages of a manifest."""
     names = tuple(str(draft.name.value) for draft in drafts)
     read = isinstance(node, Sequence) and len(node.items) == len(drafts)
-    return Known(names, read and all(name.isidentifier() for name in names))
+    return Known(names, read and all(draft.sure and _is_usable(draft) for draft in drafts))
+
+
+def _is_usable(draft: Draft) -> bool:
+    """Return whether others can name a stage; if not, they name it otherwise than it says."""
+    name = str(draft.name.value)
+    return name.isidentifier() and not iskeyword(name)
 
 
 def find_model(

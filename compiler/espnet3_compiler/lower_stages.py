@@ -45,7 +45,8 @@ def lower_stages(declared: Declared) -> Stages:
     bound = [(draft, bind(draft, names, legible=legible)) for draft in drafts]
     missing: tuple[Diagnostic, ...] = ()
     likely: dict[str, str] = {}
-    if declared.root.entry("configs") is None or mapping(declared.root.get("configs")):
+    block = declared.root.entry("configs")
+    if (block and mapping(block.value)) or (block is None and is_legible(declared.root)):
         missing, likely = missing_roles(bound, declared.configs, declared.root)
     known = stages_known(node, drafts)
     stages: list[StageDecl] = []
@@ -53,9 +54,8 @@ def lower_stages(declared: Declared) -> Stages:
         stage, found = _stage(draft, _complete(draft, result, likely), declared, known)
         stages.append(stage)
         findings += (*result.findings, *found)
-    whole = known.complete and all(draft.sure for draft in drafts)
     meant = {name: role for role, name in likely.items()}
-    return Stages(tuple(stages), (*findings, *missing), whole, meant)
+    return Stages(tuple(stages), (*findings, *missing), known.complete, meant)
 
 
 def _complete(draft: Draft, bound: Bound, likely: dict[str, str]) -> tuple[RoleBinding, ...]:

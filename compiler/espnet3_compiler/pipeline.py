@@ -45,6 +45,8 @@ def compile_manifest(
     found += check_shape(root, load("recipe"), lenient_references=True)
     root = with_meant_keys(root, found)
     recipe, more = lower(root, source, manifest.parent)
+    if any(finding.code in ("R101", "R112") for finding in found):
+        recipe = replace(recipe, whole=False)
     found += more
     roles = roles_of(recipe)
     composition, more = compose(recipe, roles, _set_sources(sets), config_files or {})
@@ -54,7 +56,7 @@ def compile_manifest(
     found += more
     resolved, more = _config_shapes(resolved, roles)
     found += more
-    found = without_consequences((*found, *_checks(recipe, resolved)))
+    found = without_consequences((*found, *_checks(recipe, resolved)), recipe, resolved)
     outcome = Outcome(
         manifest,
         recipe=recipe,

@@ -85,8 +85,12 @@ def reads_model(stage: StageDecl, resolved: Resolved) -> bool:
     if not all(resolved.is_sure(binding.config) for binding in stage.configs):
         return False
     role, *path = str(facts(stage).get("model_unless", "")).split(".")
+    if not path:
+        return True
     configs = [resolved.configs.get(b.config) for b in stage.configs if b.role == role]
-    given = descend(configs[0], tuple(path)) if configs and configs[0] else None
+    if not configs or configs[0] is None:
+        return False
+    given = descend(configs[0], tuple(path))
     return given is None or plain(given) is None
 
 

@@ -22,7 +22,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     yield from _wrong_roles(recipe)
     for stage in recipe.stages:
         yield from _unknown_roles(stage, recipe)
-        yield from _models(stage, recipe, resolved)
+        if recipe.whole:
+            yield from _models(stage, recipe, resolved)
 
 
 def _wrong_roles(recipe: Recipe) -> Iterator[Diagnostic]:
