@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from espnet3_compiler.checks import target_findings as findings
 from espnet3_compiler.checks.target_nodes import FLAGS, NOTHING, Slot, Target, arguments, flag
 from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.shape_keys import legible
 from espnet3_compiler.signature import annotation
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Parameter, Signature
@@ -117,7 +118,7 @@ def _type(case: Case, parameter: Parameter, value: Node, shown: str) -> Iterator
 
 def _names(case: Case, unknown: list[Entry], given: set[str]) -> Iterator[Diagnostic]:
     """Yield unknown names, and the missing ones that none of them was meant to be."""
-    absent = [] if case.partial else _absent(case, given)
+    absent = [] if case.partial or not legible(case.node) else _absent(case, given)
     free = [item for item in case.signature.names if item not in given | set(case.slot.supplied)]
     meant: set[str] = set()
     for entry in unknown:
