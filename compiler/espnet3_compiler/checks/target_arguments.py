@@ -28,6 +28,7 @@ class Case:
         slot: What the runtime adds.
         partial: Whether some may be missing.
         flags: Whether ``_partial_`` and its like may stand among the arguments.
+        giver: Who passes what ``slot`` lists.
     """
 
     library: Library
@@ -39,6 +40,7 @@ class Case:
     slot: Slot = NOTHING
     partial: bool = False
     flags: bool = True
+    giver: str = "the runtime"
 
 
 def case_of(library: Library, target: Target, signature: Signature) -> Case:

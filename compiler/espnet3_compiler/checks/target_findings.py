@@ -37,7 +37,7 @@ def unknown(case: "Case", entry: Entry, near: str | None, free: tuple[str, ...])
         related=related_labels(entry.key),
         help=(f'did you mean "{near}"?',) if near else (),
         notes=_defined(case.signature.origin),
-        fix=_rename(entry, near, certain=near is not None and is_sure(entry.name, free)),
+        fix=rename(entry, near, certain=near is not None and is_sure(entry.name, free)),
     )
 
 
@@ -90,7 +90,7 @@ def supplied(case: "Case", entry: Entry) -> Diagnostic:
     """R506: the runtime passes an argument itself."""
     return Diagnostic(
         "R506",
-        f'the runtime passes "{entry.name}" to {case.signature.name} itself',
+        f'{case.giver} passes "{entry.name}" to {case.signature.name} itself',
         Label(use_place(entry.key), "given twice"),
         related=related_labels(entry.key),
         help=("remove it",),
@@ -141,7 +141,7 @@ def refuses(case: "Case", name: str) -> Diagnostic:
     return Diagnostic(
         "R502",
         f'{case.signature.name} cannot be used here: it has no argument "{name}"',
-        Label(_head_place(case), f'the runtime passes "{name}"'),
+        Label(_head_place(case), f'{case.giver} passes "{name}"'),
         related=related_labels(case.head.value),
         notes=_defined(case.signature.origin),
     )
@@ -168,7 +168,8 @@ def _value_place(value: Node) -> Span:
     return place
 
 
-def _rename(entry: Entry, near: str | None, *, certain: bool) -> Fix | None:
+def rename(entry: Entry, near: str | None, *, certain: bool) -> Fix | None:
+    """Return the fix that gives a key another name, where the key is in a file."""
     place = use_place(entry.key)
     if near is None or place is not entry.key.span or place.source.kind != "file":
         return None

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from espnet3_compiler.expression import has_reference
 from espnet3_compiler.signature import classes, known, lookup
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.lookup import BuiltinFound, ClassFound, Place, ValueFound
+from espnet3_compiler.signature.locate import Place
+from espnet3_compiler.signature.lookup import BuiltinFound, ClassFound, ValueFound
 from espnet3_compiler.signature.model import Parameter
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 
@@ -87,7 +88,9 @@ def _judge(
             return type_name(value) == "None"
         case ast.Constant(value=str(text)):
             inner = parse(text)
-            return inner and _judge(library, inner, place, value, types, depth + 1)
+            if inner is None:
+                return None
+            return _judge(library, inner, place, value, types, depth + 1)
         case ast.BinOp(op=ast.BitOr()):
             return _any(
                 _judge(library, item, place, value, types, depth + 1)

@@ -11,7 +11,7 @@ from espnet3_compiler.signature.lookup import (
     FunctionFound,
     Result,
 )
-from espnet3_compiler.signature.model import Missing, Unknown
+from espnet3_compiler.signature.model import Missing, Origin, Unknown
 from espnet3_compiler.signature.outline import Piece
 
 Node = ClassFound | BuiltinFound | Unknown
@@ -111,7 +111,7 @@ def metaclass_reason(library: Library, order: tuple[Node, ...]) -> str | None:
 def _linearize(library: Library, found: ClassFound) -> tuple[Node, ...]:
     bases = [_base(library, found, name) for name in found.summary.bases]
     kept = [item for item in bases if item is not None]
-    rows = [
+    rows: list[list[Node]] = [
         list(resolution_order(library, item)) if isinstance(item, ClassFound) else [item]
         for item in kept
     ]
@@ -162,5 +162,5 @@ def _names(library: Library, found: ClassFound) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _origin(found: ClassFound) -> lookup.Origin:
+def _origin(found: ClassFound) -> Origin:
     return lookup.origin(found.place, found.summary.line)

@@ -88,7 +88,9 @@ def _params(args: ast.arguments) -> Iterator[Param]:
 
 
 def _param(item: ast.arg, kind: str, default: str | None) -> Param:
-    return Param(item.arg, kind, default, item.annotation and ast.unparse(item.annotation))
+    return Param(
+        item.arg, kind, default, None if item.annotation is None else ast.unparse(item.annotation)
+    )
 
 
 def _decorators(nodes: list[ast.expr]) -> tuple[Decorator, ...]:
@@ -159,7 +161,9 @@ def _fields(branches: list[Branch]) -> Iterator[Field]:
 
 def _field(name: str, annotation: str, value: ast.expr | None, by_name: bool | None) -> Field:
     if not isinstance(value, ast.Call) or dotted(value.func) not in _FIELD_CALLS:
-        return Field(name, annotation, value and type_of(value), init=True, by_name=by_name)
+        return Field(
+            name, annotation, None if value is None else type_of(value), init=True, by_name=by_name
+        )
     given = {item.arg: item.value for item in value.keywords}
     flags = {key: item.value for key, item in given.items() if isinstance(item, ast.Constant)}
     default = type_of(given["default"]) if "default" in given else None

@@ -6,7 +6,8 @@ import sys
 from espnet3_compiler.signature import known, lookup
 from espnet3_compiler.signature.classes import Node
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.lookup import ClassFound, Place
+from espnet3_compiler.signature.locate import Place
+from espnet3_compiler.signature.lookup import ClassFound
 from espnet3_compiler.signature.model import Kind, Origin, Parameter, Reading, Signature, Unknown
 from espnet3_compiler.signature.summary import Field
 

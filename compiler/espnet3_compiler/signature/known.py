@@ -4,6 +4,7 @@ from typing import Any
 
 from espnet3_compiler.signature import lookup
 from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.locate import Place
 from espnet3_compiler.signature.lookup import ClassFound, FunctionFound
 from espnet3_compiler.signature.outline import Piece
 from espnet3_compiler.signature.summary import Decorator
@@ -100,7 +101,7 @@ def generates(library: Library, found: ClassFound, name: str) -> bool:
 
 
 def opaque(
-    library: Library, place: lookup.Place, decorators: tuple[Decorator, ...], *plain: str
+    library: Library, place: Place, decorators: tuple[Decorator, ...], *plain: str
 ) -> str | None:
     """Return the first decorator after which a signature is not known, or None.
 

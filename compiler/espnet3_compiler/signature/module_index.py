@@ -107,11 +107,11 @@ def _statement(node: ast.stmt, context: _Context, found: _Found) -> None:
 
 
 def _import(node: ast.Import | ast.ImportFrom, context: _Context, found: _Found) -> None:
-    lines = {"first": node.lineno, "last": node.end_lineno or node.lineno}
+    first, last = node.lineno, node.end_lineno or node.lineno
     if isinstance(node, ast.Import):
         for item in node.names:
             source = item.name if item.asname else item.name.partition(".")[0]
-            binding = Binding("module", context.level, source=source, **lines)
+            binding = Binding("module", context.level, source=source, first=first, last=last)
             found.add(item.asname or source, binding)
         return
     source = "." * node.level + (node.module or "")
@@ -119,7 +119,9 @@ def _import(node: ast.Import | ast.ImportFrom, context: _Context, found: _Found)
         if item.name == "*":
             found.stars.append((source, node.lineno))
         else:
-            binding = Binding("import", context.level, source=source, value=item.name, **lines)
+            binding = Binding(
+                "import", context.level, source=source, value=item.name, first=first, last=last
+            )
             found.add(item.asname or item.name, binding)
 
 
@@ -139,18 +141,22 @@ def _assign(
 
 
 def _value(node: ast.stmt, value: ast.expr, context: _Context) -> Binding:
-    lines = {"first": node.lineno, "last": node.end_lineno or node.lineno}
+    first, last = node.lineno, node.end_lineno or node.lineno
     name = dotted(value)
     if name:
-        return Binding("name", context.level, value=name, **lines)
+        return Binding("name", context.level, value=name, first=first, last=last)
     if isinstance(value, ast.Call):
-        return Binding("call", context.level, value=dotted(value.func) or "", **lines)
+        return Binding(
+            "call", context.level, value=dotted(value.func) or "", first=first, last=last
+        )
     if isinstance(value, ast.Subscript | ast.BinOp):
-        return Binding("expression", context.level, value=ast.unparse(value), **lines)
+        return Binding(
+            "expression", context.level, value=ast.unparse(value), first=first, last=last
+        )
     kind = type_of(value)
     if kind == "other":
-        return Binding("unknown", context.level, **lines)
-    return Binding("constant", context.level, value=kind, **lines)
+        return Binding("unknown", context.level, first=first, last=last)
+    return Binding("constant", context.level, value=kind, first=first, last=last)
 
 
 def _exports(node: ast.Assign | ast.AnnAssign | ast.AugAssign, found: _Found) -> None:
