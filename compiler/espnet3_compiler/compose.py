@@ -7,6 +7,7 @@ that extend it.  Defaults are those of the role that the extending config plays.
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from espnet3_compiler.compose_chain import Part, chain_of, parts_of
@@ -24,7 +25,7 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Composed, ModelDecl, Recipe
 from espnet3_compiler.read_scalars import kind_of
 from espnet3_compiler.read_steps import with_step
-from espnet3_compiler.shape_repair import repair_layer
+from espnet3_compiler.shape_repair import repair
 from espnet3_compiler.source import Source, Span, Step
 from espnet3_compiler.tree import Entry, Mapping, Scalar
 from espnet3_schemas import load
@@ -115,16 +116,16 @@ def _config(
     name: str, role: str | None, parts: dict[str, Part], settings: Settings
 ) -> tuple[Composed, list[Diagnostic]]:
     chain, broken = chain_of(name, parts)
-    slot = slot_of(role, load(role)) if role else Slot()
+    slot = _slot(role)
     record = Record()
     declared = chain[-1].name.span
-    node = with_step(defaults(slot), Step("default", declared))
+    node = with_step(_defaults(role), Step("default", declared))
     for index, part in enumerate(chain):
         steps = [
             Step("extends", later.extends.span) for later in chain[index + 1 :] if later.extends
         ]
         for layer in part.layers:
-            layer, slips = repair_layer(layer, slot.schema) if role else (layer, ())  # noqa: PLW2901
+            layer, slips = repair(layer, slot.schema) if role else (layer, ())  # noqa: PLW2901
             record.found += slips
             for step in steps:
                 layer = with_step(layer, step)  # noqa: PLW2901 - each step wraps the layer once more
@@ -142,6 +143,15 @@ def _config(
     )
     found = [] if role is None and (composed.bases or _is_base(name, parts)) else record.found
     return composed, [*([broken] if broken else []), *found]
+
+
+@cache
+def _defaults(role: str | None) -> Mapping:
+    return defaults(_slot(role))
+
+
+def _slot(role: str | None) -> Slot:
+    return slot_of(role, load(role)) if role else Slot()
 
 
 def _is_base(name: str, parts: dict[str, Part]) -> bool:

@@ -16,7 +16,7 @@ from espnet3_compiler.planning import make_plan
 from espnet3_compiler.read import read_file
 from espnet3_compiler.resolve import resolve
 from espnet3_compiler.shape import check_shape
-from espnet3_compiler.shape_repair import with_meant_keys
+from espnet3_compiler.shape_repair import repair
 from espnet3_compiler.source import Source
 from espnet3_compiler.strangers import strangers
 from espnet3_schemas import load
@@ -42,8 +42,8 @@ def compile_manifest(
     root, source, found = read_file(manifest, name)
     if root is None or source is None:
         return Outcome(manifest, diagnostics=tidy(found, name))
-    found += check_shape(root, load("recipe"), lenient_references=True)
-    root = with_meant_keys(root, found)
+    root, slips = repair(root, load("recipe"))
+    found += (*slips, *check_shape(root, load("recipe"), lenient_references=True))
     recipe, more = lower(root, source, manifest.parent)
     if any(finding.code in ("R101", "R112") for finding in found):
         recipe = replace(recipe, whole=False)

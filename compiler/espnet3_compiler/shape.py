@@ -27,6 +27,11 @@ from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 Schema = dict[str, Any]
 
 REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\$\{")
+ARGUMENT: Schema = {
+    "properties": {
+        name: {} for name in ("_target_", "_args_", "_partial_", "_recursive_", "_convert_")
+    }
+}
 PATH_OUTPUT = re.compile(r"^\$\{\s*stages\.")
 
 
@@ -141,7 +146,23 @@ def _check_mapping(
             yield from _check(spot.entry(entry), properties[entry.name], rules)
         elif isinstance(others, dict):
             yield from _check(spot.entry(entry), others, rules)
+        elif "_target_" in properties:
+            yield from _check_argument(spot.entry(entry), rules)
     yield from _check_presence(spot, node, schema, slips)
+
+
+def _check_argument(spot: Spot, rules: _Rules) -> Iterator[Diagnostic]:
+    """Look for misspelt ``_target_`` in the arguments of a target, which are otherwise free."""
+    if isinstance(spot.node, Sequence):
+        for index, item in enumerate(spot.node.items):
+            yield from _check_argument(spot.item(index, item), rules)
+    elif isinstance(spot.node, Mapping):
+        slips = keys.slips(spot.node, ARGUMENT, ())
+        for entry in spot.node:
+            if entry.name in slips.values():
+                yield findings.unknown_key(spot, entry, ARGUMENT, rules.root, slips)
+            else:
+                yield from _check_argument(spot.entry(entry), rules)
 
 
 def _check_presence(

@@ -10,6 +10,8 @@ from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
 
 Schema = dict[str, Any]
 
+TARGET = ["_target_"]
+
 
 def unknown(node: Mapping, schema: Schema) -> tuple[str, ...]:
     """Return the keys that a closed schema does not have."""
@@ -43,13 +45,22 @@ def slips(node: Mapping, schema: Schema, unknown_keys: tuple[str, ...]) -> dict[
         absent.extend(one_of)
     known = schema.get("properties", {})
     renamed = schema.get("x-renamed", {})
+    special = [name for name in _special(node, known) if node.entry(name) is None]
     found: dict[str, str] = {}
     for entry in node:
         if entry.name in unknown_keys or entry.name not in known:
-            wanted = renamed.get(entry.name) or nearest(entry.name, absent)
-            if wanted in absent and wanted not in found:
+            likely = [*absent, *special] if entry.name.startswith("_") else absent
+            wanted = renamed.get(entry.name) or nearest(entry.name, likely)
+            if wanted in likely and wanted not in found:
                 found[wanted] = entry.name
     return found
+
+
+def _special(node: Mapping, known: Schema) -> list[str]:
+    """Return the keys of a target that no argument is called like."""
+    if "_target_" not in known:
+        return []
+    return [name for name in known if name.startswith("_")] if node.entry("_target_") else TARGET
 
 
 def as_meant(node: Node, schema: Schema) -> Node:

@@ -16,37 +16,43 @@ from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 Meant = dict[Place, str]
 
 
-def with_meant_keys(node: Mapping, findings: Iterable[Diagnostic]) -> Mapping:
-    """Return a tree in which misspelt keys have the names that their findings suggest."""
-    meant = _meant(findings)
-    if not meant:
-        return node
-    repaired = _repaired(node, meant)
-    assert isinstance(repaired, Mapping)
-    return repaired
+def repair(node: Mapping, schema: dict[str, Any]) -> tuple[Mapping, tuple[Diagnostic, ...]]:
+    """Give misspelt keys the names that were meant, also below keys that were misspelt.
 
-
-def repair_layer(layer: Mapping, schema: dict[str, Any]) -> tuple[Mapping, tuple[Diagnostic, ...]]:
-    """Repair the keys of a part of a config, before it is laid over the others.
+    Args:
+        node: A manifest, or a part of a config before it is laid over the others.
+        schema: Its whole schema.
 
     Returns:
-        The part with the keys that were meant, and the findings about those that changed. What
-        else is wrong shows after composition.
+        The tree, and the findings about the keys that changed; what else is wrong is left.
     """
-    findings = check_shape(layer, schema, lenient_references=True)
-    slips = tuple(f for f in findings if _is_slip(f) and not f.primary.span.text.startswith("~"))
-    return with_meant_keys(layer, slips), slips
+    found: tuple[Diagnostic, ...] = ()
+    while slips := _slips(node, schema):
+        found += slips
+        node = _with_meant_keys(node, slips)
+    return node, found
+
+
+def _slips(node: Mapping, schema: dict[str, Any]) -> tuple[Diagnostic, ...]:
+    findings = check_shape(node, schema, lenient_references=True)
+    return tuple(f for f in findings if _is_slip(f) and not f.primary.span.text.startswith("~"))
+
+
+def _with_meant_keys(node: Mapping, slips: Iterable[Diagnostic]) -> Mapping:
+    repaired = _repaired(node, _meant(slips))
+    assert isinstance(repaired, Mapping)
+    return repaired
 
 
 def _is_slip(finding: Diagnostic) -> bool:
     return finding.code == "R601" and finding.fix is not None
 
 
-def _meant(findings: Iterable[Diagnostic]) -> Meant:
+def _meant(slips: Iterable[Diagnostic]) -> Meant:
     return {
         place(finding.fix.edits[0].span): finding.fix.edits[0].text.strip("\"'")
-        for finding in findings
-        if finding.code == "R601" and finding.fix is not None
+        for finding in slips
+        if finding.fix is not None
     }
 
 

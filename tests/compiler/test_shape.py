@@ -47,6 +47,9 @@ def fixed(finding):
         ("dataset: {train: [{nmae: a}]}", "R601", 20, "nmae", "dataset: {train: [{name: a}]}"),
         ("scheduler: {_taget_: a.B}", "R601", 13, "_taget_", "scheduler: {_target_: a.B}"),
         ("scheduler: {target: a.B}", "R601", 13, "target", "scheduler: {_target_: a.B}"),
+        ("scheduler: {_target_: a.B, _arg_: [1]}", "R601", 28, "_arg_", None),
+        ("scheduler: {_target_: a.B, x: {_taget_: c.D}}", "R601", 32, "_taget_", None),
+        ("scheduler: {_target_: a.B, x: [{_tagret_: c.D}]}", "R601", 33, "_tagret_", None),
         ("tokenizer: {vocab_sze: 9}", "R601", 13, "vocab_sze", "tokenizer: {vocab_size: 9}"),
         ("bananas: 1", "R601", 1, "bananas", None),
         # wrong types
@@ -116,6 +119,7 @@ def test_one_mistake_is_one_finding(text, code, column, marked, fix):
     "text",
     [
         "optimizer: null",
+        "scheduler: {_target_: a.B, _private: 1, x: {target: c.D, y: {_any_: 1}}}",
         "optimizer: {_target_: a.B, lr: 1e-3}",
         "optimizer: null\noptimizers: {a: {optimizer: {_target_: a.B}, params: encoder}}",
         "trainer: {devices: [0, 1], strategy: {_target_: a.B}, precision: 16, logger: false}",

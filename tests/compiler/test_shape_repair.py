@@ -4,7 +4,7 @@ import pytest
 
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.read import read_text
-from espnet3_compiler.shape_repair import repair_layer
+from espnet3_compiler.shape_repair import repair
 from espnet3_compiler.source import Source
 from espnet3_compiler.tree import plain
 from espnet3_schemas import load
@@ -79,10 +79,12 @@ def test_one_slip_is_one_finding(tmp_path, right, wrong):
 
 def test_several_slips_are_several_findings(tmp_path):
     text = MANIFEST.replace("configs:", "confgis:").replace("optimizer:", "optimiser:")
-    text = text.replace("max_epochs:", "max_epoch:").replace("checkpoint:", "chekpoint:")
+    text = text.replace("trainer:", "trianer:").replace("max_epochs:", "max_epoch:")
+    text = text.replace("checkpoint:", "chekpoint:")
     assert [slip for _, slip in findings(tmp_path, text)] == [
         "confgis",
         "optimiser",
+        "trianer",
         "max_epoch",
         "chekpoint",
     ]
@@ -91,7 +93,7 @@ def test_several_slips_are_several_findings(tmp_path):
 def layer(text):
     node, found = read_text(Source("t.yaml", text))
     assert not found
-    repaired, slips = repair_layer(node, load("training"))
+    repaired, slips = repair(node, load("training"))
     return plain(repaired), [finding.primary.span.text for finding in slips]
 
 
