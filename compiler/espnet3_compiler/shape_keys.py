@@ -49,7 +49,7 @@ def slips(node: Mapping, schema: Schema, unknown_keys: tuple[str, ...]) -> dict[
     found: dict[str, str] = {}
     for entry in node:
         if entry.name in unknown_keys or entry.name not in known:
-            likely = [*absent, *special] if entry.name.startswith("_") else absent
+            likely = [*absent, *special] if "_" in (entry.name[:1], entry.name[-1:]) else absent
             wanted = renamed.get(entry.name) or nearest(entry.name, likely)
             if wanted in likely and wanted not in found:
                 found[wanted] = entry.name

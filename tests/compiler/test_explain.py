@@ -24,7 +24,7 @@ REST = {
     "stages": "stages: [train]",
 }
 NUMBERS = [code.number for code in CODES]
-NOT_YAML = {"R108", "R109"}
+NOT_COMPILED = {"R108", "R109", "R507"}  # about bytes, about nothing, needs ESPnet2
 DEEP = {number for number in NUMBERS if number.startswith("R9")}
 
 
@@ -60,14 +60,14 @@ def test_it_has_a_wrong_and_a_right_example(number):
     assert max(len(line) for line in paragraph.splitlines()) <= 100
 
 
-@pytest.mark.parametrize("number", [n for n in NUMBERS if n not in NOT_YAML | DEEP])
+@pytest.mark.parametrize("number", [n for n in NUMBERS if n not in NOT_COMPILED | DEEP])
 def test_the_wrong_example_is_found(tmp_path, number):
     language, text = examples(number)["Wrong"]
     outcome = compile_example(tmp_path, language, text)
     assert {finding.code for finding in outcome.diagnostics} == {number}
 
 
-@pytest.mark.parametrize("number", [n for n in NUMBERS if n not in NOT_YAML | DEEP])
+@pytest.mark.parametrize("number", [n for n in NUMBERS if n not in NOT_COMPILED | DEEP])
 def test_the_right_example_is_silent(tmp_path, number):
     language, text = examples(number)["Right"]
     assert compile_example(tmp_path, language, text).diagnostics == ()
