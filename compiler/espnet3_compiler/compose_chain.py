@@ -1,8 +1,8 @@
 """Which configs a config consists of: itself, what it extends, what that extends."""
 
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from espnet3_compiler.compose_files import ConfigFile, Files
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
@@ -14,8 +14,7 @@ from espnet3_compiler.tree import Mapping, Scalar
 MAX_CHAIN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """What one declaration contributes.
 
     Attributes:

@@ -1,17 +1,16 @@
 """The defaults that a JSON Schema gives to the keys of a mapping."""
 
 import json
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
 Schema = dict[str, Any]
+ANYTHING: Schema = {}
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """A place in a config, and what the schema says about it.
 
     Attributes:
@@ -22,8 +21,8 @@ class Slot:
     """
 
     title: str = ""
-    root: Schema = field(default_factory=dict)
-    schema: Schema = field(default_factory=dict)
+    root: Schema = ANYTHING
+    schema: Schema = ANYTHING
     path: str = ""
 
     def child(self, name: str, node: Node | None = None) -> "Slot":

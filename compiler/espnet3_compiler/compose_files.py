@@ -5,6 +5,7 @@ import posixpath
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.expression import has_reference
@@ -16,8 +17,7 @@ from espnet3_compiler.tree import Mapping, Scalar
 MAX_CANDIDATES = 500
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """What came of a file: its mapping and its text, both None where it could not be read."""
 
     node: Mapping | None = None

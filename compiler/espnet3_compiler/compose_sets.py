@@ -1,7 +1,7 @@
 """``--set name.key=value``: parsing, and laying the value over what it names."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.compose_defaults import Slot
 from espnet3_compiler.compose_overlay import Record, overlay
@@ -17,8 +17,7 @@ MAX_KEYS = 32
 _KEY = re.compile(r"[^.\[\]=\s]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A parsed ``--set``: which config, model or ``recipe``, which key in it, and the value."""
 
     name: Scalar

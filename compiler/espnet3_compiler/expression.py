@@ -7,7 +7,7 @@ names.  ``\${`` is a literal ``${``; a text without any ``${`` means itself, bac
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression_parser import BadExpressionError, Parser
@@ -26,12 +26,11 @@ _FLOAT = re.compile(
 _WORDS: dict[str, Value] = {"null": None, "true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Late:
+class Late(NamedTuple):
     """A reference that only the run of a stage can bind, in its normal spelling."""
 
     text: str
-    span: Span = field(compare=False)
+    span: Span
 
 
 def has_reference(value: object) -> bool:

@@ -1,44 +1,40 @@
 """What a text with references consists of."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from espnet3_compiler.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """One step of a path: a name or number, or another reference that gives it."""
 
     name: "str | Lookup | Call"
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(NamedTuple):
     """``${a.b}``; ``dots`` counts the leading dots of a relative path."""
 
     dots: int
     keys: tuple[Key, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """An argument of a resolver; without quotes, ``null``, ``true`` and numbers mean themselves."""
 
     parts: "Template"
     quoted: bool
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """``${name:argument,…}``."""
 
     name: str
     arguments: tuple[Argument, ...]
-    span: Span = field(compare=False)
-    name_span: Span = field(compare=False)
+    span: Span
+    name_span: Span
 
 
 Template = tuple[str | Lookup | Call, ...]

@@ -8,8 +8,7 @@ from yaml.error import MarkedYAMLError
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.read_events import make_parser
-from espnet3_compiler.read_place import place_of
-from espnet3_compiler.read_repair import Attempt, read_on
+from espnet3_compiler.read_place import Attempt, place_of
 from espnet3_compiler.read_tree import State, read_documents
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Mapping, Node
@@ -17,9 +16,7 @@ from espnet3_compiler.tree import Mapping, Node
 MAX_BYTES = 2_000_000
 """Larger files are refused: a recipe is written by hand."""
 
-_FORBIDDEN = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def read_file(
@@ -52,11 +49,13 @@ def read_text(source: Source, start: int = 0) -> tuple[Node | None, tuple[Diagno
     Returns:
         The root, None if the text is not YAML or holds nothing; and the findings.
     """
-    if bad := _FORBIDDEN.search(source.text, start):
+    if bad := _forbidden_character(source.text, start):
         return None, (_forbidden(Span(source, bad.start(), bad.end())),)
     attempt = _parse(source, start)
     if attempt.error is None:
         return attempt.root, attempt.found
+    from espnet3_compiler.read_repair import read_on  # only what is wrong pays for its import
+
     root, found = read_on(source, attempt, partial(_parse, start=start))
     return root, tuple(found)
 
@@ -67,6 +66,13 @@ def _parse(source: Source, start: int) -> Attempt:
         return Attempt(read_documents(state), tuple(state.found), None)
     except MarkedYAMLError as error:
         return Attempt(None, tuple(state.found), place_of(source, error, start))
+
+
+def _forbidden_character(text: str, start: int) -> re.Match[str] | None:
+    if text.isascii():
+        return _CONTROL.search(text, start)
+    beyond = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]"
+    return re.compile(beyond).search(text, start)
 
 
 def load_source(path: Path, name: str) -> tuple[Source | None, tuple[Diagnostic, ...]]:

@@ -1,11 +1,13 @@
-"""The place of a complaint of the YAML parser, and the lines around it."""
+"""What came of parsing a text; the place of a complaint, and the lines around it."""
 
 import re
 from typing import NamedTuple
 
 from yaml.error import MarkedYAMLError
 
+from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.source import Source, Span
+from espnet3_compiler.tree import Node
 
 TIGHT = re.compile(r"[A-Za-z_~][\w.-]*:(?=[^\s:/])")
 """A key and a value without a space between them; two dots or a slash belong to other texts."""
@@ -50,6 +52,14 @@ class Place(NamedTuple):
             if line.text and not line.text.startswith("#"):
                 return self.span(line.start, line.start + len(COMMENT.sub("", line.text)))
         return None
+
+
+class Attempt(NamedTuple):
+    """What came of parsing a text: a tree, or the place of the first syntax error."""
+
+    root: Node | None
+    found: tuple[Diagnostic, ...]
+    error: Place | None
 
 
 def place_of(source: Source, error: MarkedYAMLError, start: int) -> Place:

@@ -7,11 +7,10 @@ tree, so that a wrong guess never brings findings that are only its consequences
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix
 from espnet3_compiler.read_moved import Origin, moved_finding, moved_node
-from espnet3_compiler.read_place import Place, line_end
+from espnet3_compiler.read_place import Attempt, Place, line_end
 from espnet3_compiler.read_repairs import Repair, repairs_for
 from espnet3_compiler.read_syntax import explain
 from espnet3_compiler.source import Source, Span
@@ -19,14 +18,6 @@ from espnet3_compiler.tree import Node
 
 MAX_REPAIRS = 10
 MAX_CHARACTERS = 200_000
-
-
-class Attempt(NamedTuple):
-    """What came of parsing a text: a tree, or the place of the first syntax error."""
-
-    root: Node | None
-    found: tuple[Diagnostic, ...]
-    error: Place | None
 
 
 Parse = Callable[[Source], Attempt]

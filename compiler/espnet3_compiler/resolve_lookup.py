@@ -1,6 +1,6 @@
 """What the path of a reference leads to."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler import resolve_findings as findings
 from espnet3_compiler.diagnostic import Diagnostic
@@ -16,8 +16,7 @@ STAGE_STEPS = 3
 """``stages``, the name of a stage and the name of an output."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where a path leads: the owner, the way from its root, and the keys of the last steps.
 
     Attributes:

@@ -9,8 +9,8 @@ not from the place of the recipe on the disk.
 import os
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from espnet3_compiler import resolve_findings as findings
 from espnet3_compiler.compose_files import outside
@@ -23,8 +23,7 @@ from espnet3_compiler.tree import Node, Scalar, Sequence
 MAX_LINES = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A call of a resolver.
 
     Attributes:
@@ -40,8 +39,7 @@ class Request:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a resolver gives: a value, or what is wrong; and the file that it read."""
 
     node: Node | None = None
@@ -49,8 +47,7 @@ class Answer:
     source: Source | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resolver:
+class Resolver(NamedTuple):
     """One line of the table of resolvers; ``form`` shows how it is written."""
 
     name: str
