@@ -75,6 +75,7 @@ def _relaxed(schema: Schema, *, partial: bool) -> Schema:
 def _or_reference(schema: Schema, *, partial: bool) -> Schema:
     """Admit ``${…}`` beside what a schema admits.
 
+    ``patternErrorMessage`` and ``markdownDescription`` are words of the language server of VS Code.
     With ``anyOf`` for enumerations only: elsewhere an editor would say of every mistake inside
     that nothing fits.
     """
@@ -88,8 +89,13 @@ def _or_reference(schema: Schema, *, partial: bool) -> Schema:
     elif types and "string" not in types:
         relaxed["type"] = [*types, "string"]
         relaxed["pattern"] = REFERENCE
+        relaxed["patternErrorMessage"] = f"Expected {' or '.join(types)}, or a reference ${{…}}."
     elif "pattern" in relaxed:
         relaxed["pattern"] = f"{relaxed['pattern']}|{REFERENCE}"
+        relaxed["patternErrorMessage"] = f"Expected {schema['x-form']}."
+    if "default" in relaxed and "description" in relaxed:
+        default = json.dumps(relaxed["default"], ensure_ascii=False)
+        relaxed["markdownDescription"] = f"{relaxed['description']}\n\nDefault: `{default}`"
     return relaxed
 
 
