@@ -23,11 +23,11 @@ def misspelt_key(recipe: GoodRecipe, rng: random.Random) -> Mutations:
 
 
 def duplicate_key(recipe: GoodRecipe, _: random.Random) -> Mutations:
-    """The same key twice in a block mapping, the second time with another value."""
+    """A line of the top mapping written twice."""
     for document in recipe.documents:
         for entry in document.root:
             if entry.key.span.start and isinstance(entry.value, Scalar):
-                line = f"{entry.name}: 1\n"
+                line = f"{entry.name}: {entry.value.span.text}\n"
                 at = entry.key.span.start
                 # The planted line comes first, so the report belongs on the old one.
                 place = (len(line), len(line) + len(entry.name))
