@@ -13,6 +13,7 @@ import espnet3_schemas
 from espnet3_compiler.read import read_text
 from espnet3_compiler.shape import check_shape
 from espnet3_compiler.source import Source
+from espnet3_compiler.tree import plain
 from espnet3_schemas import ROLES, load, systems
 from espnet3_schemas.editor import editor_schema
 
@@ -207,3 +208,24 @@ def _followed(schema, root):
     if "$ref" not in schema:
         return {}
     return root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+
+
+def test_shipped_recipes_name_an_editor_schema():
+    recipes = Path(__file__).parents[2] / "recipes"
+    headed = 0
+    for path in [*recipes.glob("*/*/recipe.yaml"), *recipes.glob("*/*/conf/*.yaml")]:
+        head, _, rest = path.read_text(encoding="utf-8").partition("\n")
+        if head.startswith("# yaml-language-server: $schema="):
+            headed += 1
+            schema = (path.parent / head.partition("$schema=")[2]).resolve()
+            assert schema.parent == DIRECTORY / "editor", path
+            assert not _editor_errors(schema.name.split(".")[0], plain(_tree(rest))), path
+        else:
+            assert path.name != "recipe.yaml", f"{path} names no schema"
+    assert headed > 1
+
+
+def _tree(text):
+    node, found = read_text(Source("t.yaml", text))
+    assert not found
+    return node
