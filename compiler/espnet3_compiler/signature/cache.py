@@ -2,7 +2,7 @@
 
 One small JSON file for each Python file, named by the hash of its path. A record counts only for
 the very bytes it was made from (size and SHA-256), for this version of the format and for this
-version of Python; anything else in the folder is ignored and written over.
+version of Python, and when it is whole; anything else in the folder is ignored and written over.
 
 The folder is ``$ESPNET3_COMPILE_CACHE`` (``off`` keeps nothing), else ``espnet3-compile`` in the
 user's cache folder: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches`` on macOS,
@@ -48,18 +48,19 @@ def digest(content: bytes) -> str:
 def load(folder: Path, file: str, key: str, size: int) -> dict[str, Any] | None:
     """Return the record of a file with that content, or None."""
     try:
-        content = _record(folder, file).read_bytes()
-        record = json.loads(content)
-        found = [record[name] for name in ("format", "file", "sha256", "size")]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        head, _, body = _record(folder, file).read_bytes().partition(b"\n")
+        if json.loads(head) != [_FORMAT, file, key, size, digest(body)]:
+            return None
+        facts: dict[str, Any] = json.loads(body)
+    except (OSError, ValueError, RecursionError):
         return None
-    return record if found == [_FORMAT, file, key, size] else None
+    return facts
 
 
 def save(folder: Path, file: str, key: str, size: int, facts: Mapping[str, Any]) -> None:
     """Write the record of a file, whole or not at all; where that cannot be, do nothing."""
-    head = {"format": _FORMAT, "file": file, "sha256": key, "size": size}
-    text = json.dumps({**head, **facts}, separators=(",", ":"))
+    body = json.dumps(facts, separators=(",", ":"), default=dict).encode()
+    head = json.dumps([_FORMAT, file, key, size, digest(body)]).encode()
     target = _record(folder, file)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -67,8 +68,8 @@ def save(folder: Path, file: str, key: str, size: int, facts: Mapping[str, Any])
     except OSError:
         return
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(head + b"\n" + body)
         Path(name).replace(target)
     except OSError:
         Path(name).unlink(missing_ok=True)

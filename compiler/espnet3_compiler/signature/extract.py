@@ -32,7 +32,7 @@ def function(text: Text, piece: Piece) -> Function:
         tuple(_params(node.args)),
         _decorators(node.decorator_list),
         flow_of(node),
-        _passes_through(node),
+        "wraps" in text.lines(piece.first, piece.last) and _passes_through(node),
     )
 
 

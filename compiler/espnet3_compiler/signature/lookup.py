@@ -84,10 +84,32 @@ def find(library: Library, path: str) -> Result:
 def find_in(library: Library, place: Place, name: str, depth: int = 0) -> Result:
     """Return what a dotted name means inside a module."""
     head, *rest = name.split(".")
+    if rest:
+        found = _through_module(library, place, head, rest)
+        if found:
+            return found
     found = member(library, place, head, depth)
     if isinstance(found, Missing):
         return BuiltinFound(head) if head in _BUILTINS and not rest else found
-    return _descend(library, found, rest, depth)
+    return _descend(library, found, rest)
+
+
+def _through_module(library: Library, place: Place, head: str, rest: list[str]) -> Result | None:
+    """Return what ``nn.Module`` is after ``from torch import nn``, without reading ``torch``.
+
+    The name could be bound otherwise in ``torch/__init__.py``; where the path through the
+    submodule leads to something, it is taken to be the submodule.
+    """
+    module = library.module(place)
+    bindings = module.bindings.get(head, ()) if module else ()
+    if len(bindings) != 1 or bindings[0].kind != "import":
+        return None
+    full = f"{absolute(place, bindings[0].source)}.{bindings[0].value}"
+    below = library.place(full)
+    if below is None or below.name == place.name:
+        return None
+    found = _walk(library, below, [head, *rest], 1)
+    return None if isinstance(found, Missing | Unknown) else found
 
 
 def origin(place: Place, line: int = 0) -> Origin:
@@ -135,11 +157,11 @@ def _walk(library: Library, place: Place, parts: list[str], index: int) -> Resul
         here = member(library, place, parts[index])
         if isinstance(here, Missing | Unknown | ModuleFound):
             return deeper
-        return _numbered(_descend(library, here, parts[index + 1 :], 0), parts, index + 1)
+        return _numbered(_descend(library, here, parts[index + 1 :]), parts, index + 1)
     here = member(library, place, parts[index])
     if isinstance(here, Unknown) and index < len(parts) - 1:
         here = _slip(library, place, parts[index]) or here
-    return _numbered(_descend(library, here, parts[index + 1 :], 0), parts, index)
+    return _numbered(_descend(library, here, parts[index + 1 :]), parts, index)
 
 
 def _slip(library: Library, place: Place, name: str) -> Missing | None:
@@ -165,11 +187,11 @@ def _numbered(result: Result, parts: list[str], index: int) -> Result:
     return Missing(".".join(parts[:index]), parts[index], index, result.near, result.where)
 
 
-def _descend(library: Library, found: Result, rest: list[str], depth: int) -> Result:
-    for part in rest:
+def _descend(library: Library, found: Result, rest: list[str]) -> Result:
+    for index, part in enumerate(rest):
         if isinstance(found, ModuleFound):
-            found = member(library, found.place, part, depth + 1)
-        elif isinstance(found, ClassFound):
+            return _walk(library, found.place, [found.place.name, *rest[index:]], 1)
+        if isinstance(found, ClassFound):
             found = class_member(library, found, part)
         elif not isinstance(found, Missing | Unknown):
             return Unknown("an attribute of something that is neither a module nor a class")
@@ -288,7 +310,7 @@ def _choose(
         group = [item for item in live if item.level in level]
         found = [_bound(library, place, name, item, depth) for item in group]
         kept = [item for item in found if not _is_nothing(item)]
-        if len(set(map(repr, kept))) > 1:
+        if len(kept) > 1 and len({repr(item) for item in kept}) > 1:
             return Unknown(f"{place.name}.{name} depends on a condition")
         if kept:
             return kept[0]

@@ -17,6 +17,7 @@ _OPEN = re.compile(
     r"|\bexec\(|\bsys\.modules\[|\bsetattr\(\s*sys\.modules|\b__getattr__\b",
     re.MULTILINE,
 )
+_OPEN_WORDS = ("globals()", "vars()", "locals()", "exec(", "sys.modules", "__getattr__")
 _DISPLAY = (ast.List, ast.Tuple, ast.Set)
 
 
@@ -54,15 +55,19 @@ def index(text: Text) -> Module:
         {name: tuple(items) for name, items in found.bindings.items()},
         tuple(found.stars),
         _exported(found, text.text),
-        _OPEN.search(text.text) is not None,
+        _is_open(text.text),
         tuple(dict.fromkeys(found.patched)),
     )
+
+
+def _is_open(text: str) -> bool:
+    return any(word in text for word in _OPEN_WORDS) and _OPEN.search(text) is not None
 
 
 def _exported(found: _Found, text: str) -> tuple[str, ...] | None:
     """Return ``__all__``; None where something else than plain lists may add to it."""
     names = found.exports
-    if names is None or len(re.findall(r"\b__all__\b", text)) != found.listed:
+    if names is None or text.count("__all__") != found.listed:
         return None
     return tuple(names)
 
@@ -102,6 +107,8 @@ def _statement(node: ast.stmt, context: _Context, found: _Found) -> None:
             _bound(node, context, found)
             _body(node.body, context, found)
             _body(getattr(node, "orelse", []), context, found)
+        case ast.Expr() | ast.Pass() | ast.Assert() | ast.Raise():
+            pass
         case _:
             _bound(node, context, found)
 

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 _STRING = re.compile(
@@ -23,7 +23,7 @@ _STRING = re.compile(
     re.DOTALL,
 )
 _HEAD = re.compile(r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
-_INDENT = re.compile(r"^([ \t]+)(?:(?:async[ \t]+)?def|class)\b", re.MULTILINE)
+_FIRST = re.compile(r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S")
 _STARTS = {"": re.compile(r"^[^\s#)\]}]", re.MULTILINE)}
 
 
@@ -57,7 +57,8 @@ class Text:
     @cached_property
     def starts(self) -> list[int]:
         """The offset of the start of every line, and of the end of the text."""
-        found = [0, *(match.end() for match in re.finditer("\n", self.text))]
+        lengths = [len(line) + 1 for line in self.text.split("\n")]
+        found = [0, *accumulate(lengths[:-1])]
         return found if found[-1] == len(self.text) else [*found, len(self.text)]
 
     @cached_property
@@ -93,9 +94,10 @@ def module_branches(text: Text) -> list[Branch]:
 def class_branches(text: Text, piece: Piece) -> tuple[ast.ClassDef, list[Branch]]:
     """Return a class without its methods, and what stands in its body, in order."""
     source = text.lines(piece.first, piece.last)
-    indent = min((m[1] for m in _INDENT.finditer(source) if m.start()), key=len, default=None)
+    body = _FIRST.search(source)
+    indent = body[1] if body else ""
     shift = piece.first - 2
-    if indent is None or source[0] in " \t":
+    if not indent or source[0] in " \t":
         node = _class_node(source)
         return node, _branches_of(node.body, shift)
     pieces = list(_cut(text, piece.first + 1, piece.last, indent))

@@ -4,10 +4,12 @@ Everything here is a ``NamedTuple`` of texts, numbers and tuples, so that it goe
 by itself (see ``cache``): the ``read_…`` functions take what JSON gives.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from espnet3_compiler.signature.outline import Piece
+
+T = TypeVar("T")
 
 
 class Param(NamedTuple):
@@ -111,7 +113,7 @@ class Class(NamedTuple):
     metaclass: str | None
     decorators: tuple[Decorator, ...]
     fields: tuple[Field, ...]
-    members: dict[str, tuple[Piece | None, ...]]
+    members: Mapping[str, tuple[Piece | None, ...]]
     literals: dict[str, str | int | float | bool | None]
     open: bool
 
@@ -151,11 +153,37 @@ class Module(NamedTuple):
         patched: Attributes that are set from outside, as dotted names (``Class.name = …``).
     """
 
-    bindings: dict[str, tuple[Binding, ...]]
+    bindings: Mapping[str, tuple[Binding, ...]]
     stars: tuple[tuple[str, int], ...]
     exports: tuple[str, ...] | None
     open: bool
     patched: tuple[str, ...]
+
+
+class Rows(Mapping[str, tuple[T, ...]], Generic[T]):
+    """A mapping to lists as JSON gives it; an item is made into a tuple when it is asked for.
+
+    A recipe asks for one name in thirty of what its modules bind.
+    """
+
+    def __init__(self, rows: Mapping[str, Sequence[Any]], read: Callable[[Any], T]) -> None:
+        self._rows = rows
+        self._read = read
+        self._made: dict[str, tuple[T, ...]] = {}
+
+    def __getitem__(self, key: str) -> tuple[T, ...]:
+        if key not in self._made:
+            self._made[key] = tuple(self._read(item) for item in self._rows[key])
+        return self._made[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 def read_function(row: Sequence[Any]) -> Function:
@@ -181,7 +209,7 @@ def read_class(row: Sequence[Any]) -> Class:
         metaclass,
         _decorators(decorators),
         tuple(Field(*item) for item in fields),
-        {key: tuple(item and Piece(*item) for item in items) for key, items in members.items()},
+        Rows(members, _piece),
         literals,
         is_open,
     )
@@ -191,7 +219,7 @@ def read_module(row: Sequence[Any]) -> Module:
     """Return the module that a JSON list holds."""
     bindings, stars, exports, is_open, patched = row
     return Module(
-        {name: tuple(_binding(item) for item in items) for name, items in bindings.items()},
+        Rows(bindings, _binding),
         tuple((source, line) for source, line in stars),
         None if exports is None else tuple(exports),
         is_open,
@@ -206,6 +234,10 @@ def _decorators(rows: Sequence[Any]) -> tuple[Decorator, ...]:
 def _forward(row: Sequence[Any]) -> Forward:
     callee, places, names, star, stars, certain = row
     return Forward(callee, places, tuple(names), star, stars, certain)
+
+
+def _piece(row: Sequence[Any] | None) -> Piece | None:
+    return None if row is None else Piece(*row)
 
 
 def _binding(row: Sequence[Any]) -> Binding:
