@@ -229,3 +229,11 @@ def _tree(text):
     node, found = read_text(Source("t.yaml", text))
     assert not found
     return node
+
+
+def test_golden_locks_fit_their_schema():
+    locks = list((Path(__file__).parents[1] / "golden").glob("*/build/recipe.lock.json"))
+    assert locks
+    for path in locks:
+        lock = json.loads(path.read_text(encoding="utf-8"))
+        jsonschema.Draft202012Validator(load("lock")).validate(lock)
