@@ -79,6 +79,7 @@ class Build:
         exp_dir: As written, relative to the recipe directory or absolute.
         data_dir: As written.
         sources: SHA-256 of every source file, by path relative to the recipe directory.
+        code: SHA-256 of the generated Python files, by path relative to the build.
         configs: Files of the composed configs.
         models: Files of the model nodes.
         stages: In the order in which they run.
@@ -94,6 +95,7 @@ class Build:
     exp_dir: str
     data_dir: str
     sources: Mapping[str, str]
+    code: Mapping[str, str]
     configs: Mapping[str, DataFile]
     models: Mapping[str, DataFile]
     stages: tuple[Stage, ...]
@@ -213,6 +215,7 @@ def _build(directory: Path, lock: Fields) -> Build:
         exp_dir=lock.take("exp_dir", str),
         data_dir=lock.take("data_dir", str),
         sources={item.take("path", str): item.take("sha256", str) for item in lock.each("sources")},
+        code=lock.strings("code") if lock.has("code") else {},
         configs={name: _file(item, name, "conf") for name, item in lock.named("configs")},
         models={name: _file(item, name, "models") for name, item in lock.named("models")},
         stages=tuple(_stage(item) for item in lock.each("stages")),

@@ -25,6 +25,10 @@ class Fields:
         self._value = value
         self._where = where
 
+    def has(self, key: str) -> bool:
+        """Say whether a field is there."""
+        return key in self._value
+
     def take(self, key: str, kind: type[T]) -> T:
         """Return a required field of a type."""
         value = self._value.get(key)

@@ -67,6 +67,7 @@ class _Walk:
     _packages: set[str] = field(default_factory=set)
     _texts: set[tuple[str, Path]] = field(default_factory=set)
     _bytes: set[Path] = field(default_factory=set)
+    _places: dict[Parts, Path | None] = field(default_factory=dict)
 
     def need(self, parts: Parts) -> None:
         """Count what an absolute dotted name names."""
@@ -254,14 +255,19 @@ class _Walk:
     def _split(self, parts: Parts) -> tuple[str | None, Parts]:
         """Return the longest prefix that is a module of the recipe, and the rest."""
         count = 0
-        while count < len(parts) and _locate(self.base, parts[: count + 1]) is not None:
+        while count < len(parts) and self._locate(parts[: count + 1]) is not None:
             count += 1
         return (".".join(parts[:count]) if count else None), parts[count:]
 
     def _file(self, name: str) -> Path:
-        file = _locate(self.base, tuple(name.split(".")))
+        file = self._locate(tuple(name.split(".")))
         assert file is not None
         return file
+
+    def _locate(self, parts: Parts) -> Path | None:
+        if parts not in self._places:
+            self._places[parts] = _locate(self.base, parts)
+        return self._places[parts]
 
     def _path(self, name: str) -> str:
         return self._show(self._file(name))
@@ -274,10 +280,22 @@ def _locate(base: Path, parts: Parts) -> Path | None:
     """Return the file of a module, or the directory of a package without ``__init__.py``."""
     if not all(part.isidentifier() for part in parts):
         return None
-    place = base.joinpath(*parts)
-    for file in (place / "__init__.py", place.with_name(f"{place.name}.py")):
-        if file.is_file():
-            return file
-    if not place.is_dir():
-        return next(iter(sorted(place.parent.glob(f"{place.name}.*.so"))), None)
-    return place
+    place = os.path.join(base, *parts)  # noqa: PTH118 - asked some hundred times in a plan
+    for file in (f"{place}/__init__.py", f"{place}.py"):
+        if os.path.isfile(file):  # noqa: PTH113 - as above
+            return Path(file)
+    if os.path.isdir(place):  # noqa: PTH112 - as above
+        return Path(place)
+    return _extension(place)
+
+
+def _extension(place: str) -> Path | None:
+    """Return a compiled module of the recipe's own, ``name.<platform>.so``."""
+    folder, name = os.path.split(place)
+    try:
+        names = [entry.name for entry in os.scandir(folder)]
+    except OSError:
+        return None
+    found = [entry for entry in names if entry.startswith(f"{name}.")]
+    found = sorted(entry for entry in found if entry.endswith((".so", ".pyd")))
+    return Path(folder, found[0]) if found else None

@@ -4,7 +4,7 @@ import ast
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 _DYNAMIC = frozenset({"globals", "eval", "exec"})
@@ -31,7 +31,7 @@ class Statement:
     """A statement at the top level of a module, and what it uses.
 
     Attributes:
-        digest: Of its syntax tree without comments, layout and docstrings.
+        node: Its syntax tree, without docstrings.
         chains: Dotted names that it reads, for example ``("np", "load")``.
         imports: Imports inside of it, by the name that they bind.
         texts: String constants.
@@ -41,7 +41,7 @@ class Statement:
         hooks: It is a class that is told about its subclasses (``__init_subclass__``).
     """
 
-    digest: str
+    node: ast.stmt
     chains: frozenset[tuple[str, ...]]
     imports: tuple[tuple[str, Imported], ...]
     texts: frozenset[str]
@@ -49,6 +49,11 @@ class Statement:
     anything: bool
     bases: tuple[tuple[str, ...], ...] = ()
     hooks: bool = False
+
+    @cached_property
+    def digest(self) -> str:
+        """The hash of its syntax tree: comments and layout do not count."""
+        return hashlib.sha256(ast.dump(self.node).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -154,28 +159,30 @@ def _harmless(decorators: Iterable[ast.expr]) -> bool:
 
 
 def _statement(node: ast.stmt, name: str) -> Statement:
-    calls = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
-    called = {(_last(call.func), _first_text(call)) for call in calls}
-    named = [text for function, text in called if function in _IMPORTERS and text]
+    nodes = list(ast.walk(node))
+    calls = {
+        (_last(inner.func), _first_text(inner)) for inner in nodes if isinstance(inner, ast.Call)
+    }
+    named = [text for function, text in calls if function in _IMPORTERS and text]
     found = [
         pair
-        for inner in ast.walk(node)
+        for inner in nodes
         if isinstance(inner, ast.Import | ast.ImportFrom)
         for pair in _imports(inner, name)
     ]
     return Statement(
-        digest=hashlib.sha256(ast.dump(node).encode("utf-8", "surrogatepass")).hexdigest(),
+        node=node,
         chains=frozenset(_chains(node)),
         imports=(*found, *((text, Imported(text)) for text in named)),
         texts=frozenset(
             inner.value
-            for inner in ast.walk(node)
+            for inner in nodes
             if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
         ),
-        whole=any(function in _DYNAMIC for function, _ in called),
-        anything=any(function in _IMPORTERS and not text for function, text in called),
+        whole=any(function in _DYNAMIC for function, _ in calls),
+        anything=any(function in _IMPORTERS and not text for function, text in calls),
         bases=tuple(chain for base in getattr(node, "bases", ()) for chain in _chains(base)),
-        hooks=any(getattr(inner, "name", "") == "__init_subclass__" for inner in ast.walk(node)),
+        hooks=any(getattr(inner, "name", "") == "__init_subclass__" for inner in nodes),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from espnet3_runtime.fingerprint import Inputs
 
 _LONGEST = 40
+_NONE = object()
 
 
 def differences(old: Inputs, new: Inputs, own: tuple[str, ...] = ()) -> list[str]:
@@ -98,7 +99,7 @@ def _keys(
     old: Mapping[str, Any], new: Mapping[str, Any], say: Callable[[str], str]
 ) -> Iterator[str]:
     for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key):
+        if old.get(key, _NONE) != new.get(key, _NONE):
             yield say(key)
 
 
@@ -117,5 +118,5 @@ def _upstream(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
 
 def _versions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key):
+        if old.get(key, _NONE) != new.get(key, _NONE):
             yield f"version of {key} changed ({old.get(key, 'none')} -> {new.get(key, 'none')})"

@@ -1,7 +1,6 @@
 """What lies in an experiment's directory: receipts, and outputs as they are now."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -152,13 +151,12 @@ class Experiment:
     def _skip(self, stage: Stage, path: Path) -> Skip:
         """Return a filter of what lies inside an output directory without belonging to it."""
         own = self.build.directory_of(stage)
-        log = re.compile(rf"{re.escape(stage.name)}(_rank\d+)?\d*\.log")
 
         def skip(entry: Path) -> bool:
             owner = self._owners.get(entry)
             if owner not in (None, stage.name) and entry != path:
                 return True
-            return entry.parent == own and log.fullmatch(entry.name) is not None
+            return entry.parent == own and _is_log(entry.name, stage.name)
 
         return skip
 
@@ -188,3 +186,10 @@ class Experiment:
         roots = (self.build.recipe_dir, self.build.experiment, self.path(self.build.data_dir))
         resolved = self.path(path).resolve()
         return any(resolved.is_relative_to(root.resolve()) for root in roots)
+
+
+def _is_log(name: str, stage: str) -> bool:
+    """Say whether a file is ``train.log``, ``train3.log`` or ``train_rank1.log``."""
+    middle = name.removeprefix(stage).removesuffix(".log").removeprefix("_rank")
+    ends = name.startswith(stage) and name.endswith(".log")
+    return ends and (not middle or middle.isdecimal())

@@ -99,6 +99,7 @@ def _launch(
     build = load_build(directory)
     arguments = read_arguments(build, argv, start)
     _check_sources(build)
+    _check_code(build)
     build = _overridden(build, arguments, recompose)
     _check_system(system_cls, build)
     _enter(build.recipe_dir)
@@ -150,27 +151,32 @@ def _run(
     lock = build.experiment / "stages" / ".lock"
     with locked(lock, f'"{build.exp_dir}"'), runner.interrupts.installed():
         runner.experiment.keep_salt()
-        verdicts = _plan(runner.experiment, arguments)
-        if arguments.write_requirements:
-            _write_requirements(build)
         leader = Leader(build.experiment, rank.size) if rank.size > 1 else None
+        code = FAILED
         try:
-            return Session(runner, arguments.force, locate, leader, str(start)).run(verdicts)
+            verdicts = _plan(runner.experiment, arguments)
+            if arguments.write_requirements:
+                _write_requirements(build)
+            session = Session(runner, arguments.force, locate, leader, str(start))
+            code = session.run(verdicts)
         finally:
             if leader is not None:
-                leader.finish()
+                leader.finish(code)
+    return code
 
 
 def _follow(system_cls: type[System], build: Build, rank: Rank) -> int:
     """Join the training stages that rank 0 runs."""
     runner = _runner(system_cls, build, rank.number)
-    orders = [rank.order] if rank.order else Follower(build.experiment, rank.number).orders()
+    follower = None if rank.order else Follower(build.experiment, rank.number)
+    orders = follower.orders() if follower else (rank.order,)
     with runner.interrupts.installed():
         for order in orders:
+            assert order is not None
             for stage in build.stages:
                 runner.experiment.forget(stage.name)
             runner.run(build.stage(order.stage), resume=order.resume)
-    return 0
+    return follower.code if follower else 0
 
 
 def _runner(system_cls: type[System], build: Build, rank: int = 0) -> "Runner":
@@ -191,6 +197,15 @@ def _check_sources(build: Build) -> None:
             raise BuildError(f'"{path}", which was compiled, cannot be read', hint=again) from None
         if hashlib.sha256(data).hexdigest() != sha256:
             raise BuildError(f'"{path}" changed since it was compiled', hint=again)
+
+
+def _check_code(build: Build) -> None:
+    """Refuse generated Python that was changed: no fingerprint would tell what it does now."""
+    for path, sha256 in build.code.items():
+        data = (build.directory / path).read_bytes()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            again = f"change the manifest, then run: espnet3-compile {build.manifest}"
+            raise BuildError(f'"{path}" of the build was changed by hand', hint=again)
 
 
 def _overridden(build: Build, arguments: Arguments, recompose: Recompose | None) -> Build:

@@ -10,6 +10,7 @@ from espnet3_runtime.stage import Bar
 
 _EVERY_SECONDS = 30.0
 _EVERY_PART = 0.1
+_LEAST_SECONDS = 3.0
 
 
 class Bars:
@@ -68,7 +69,7 @@ class _Tqdm:
 
 
 class Lines:
-    """Prints a line at every tenth of the work, but at most and at least every half minute or so.
+    """Prints a line at every tenth of the work or half minute, and one at the end.
 
     Args:
         stream: Where lines go.
@@ -89,7 +90,11 @@ class Lines:
         self._count += count
         now = time.monotonic()
         step = (self._total or 0) * _EVERY_PART
-        part = bool(step) and self._count - self._told_count >= step and now - self._told >= 1.0
+        part = (
+            bool(step)
+            and self._count - self._told_count >= step
+            and now - self._told >= _LEAST_SECONDS
+        )
         if part or now - self._told >= _EVERY_SECONDS:
             self._print(now)
 
@@ -98,8 +103,9 @@ class Lines:
         self._note = text
 
     def close(self) -> None:
-        """Print the last line."""
-        self._print(time.monotonic())
+        """Print the last line, unless the end was told already."""
+        if self._told_count < self._count or not self._count:
+            self._print(time.monotonic())
 
     def _print(self, now: float) -> None:
         self._told, self._told_count = now, self._count

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.atomic import write_json
+from espnet3_runtime.errors import UserError
 
 ORDER = "ESPNET3_ORDER"
 _RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
@@ -29,7 +30,9 @@ _RUN = (
     *("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT", "OMPI_MCA_orte_hnp_uri"),
 )
 _POLL_SECONDS = 0.2
+_BEAT_SECONDS = 5.0
 _LATE_SECONDS = 120.0
+_SILENT_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,47 +105,47 @@ def announce(order: Order) -> Iterator[None]:
 
 
 class Leader:
-    """Rank 0 of several that were started at once."""
+    """Rank 0 of several that were started at once; a thread keeps telling that it lives."""
 
     def __init__(self, experiment: Path, size: int) -> None:
         self._directory = _meeting_place(experiment)
         self._size = size
         self._orders: list[dict[str, Any]] = []
-        self._finished = False
+        self._code: int | None = None
+        self._beats = 0
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._repeat, daemon=True)
         self._thread.start()
 
     def order(self, order: Order) -> None:
         """Let the other ranks join a stage."""
-        with self._lock:
-            self._orders.append({"stage": order.stage, "resume": order.resume})
-            self._write()
+        self._orders.append({"stage": order.stage, "resume": order.resume})
+        self._write()
 
-    def finish(self) -> None:
-        """Let the other ranks end; wait for those that have not shown up yet."""
+    def finish(self, code: int) -> None:
+        """Let the other ranks end with an exit code; wait for those that have not shown up yet."""
         deadline = time.monotonic() + _LATE_SECONDS
-        with self._lock:
-            self._finished = True
-            self._write()
         while len(self._numbers()) < self._size - 1 and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
-        with self._lock:
-            self._write()
+        self._code = code
+        self._thread.join()
+        self._write()
 
     def _repeat(self) -> None:
         known: dict[str, str] = {}
-        while not self._finished:
+        told = 0.0
+        while self._code is None:
             numbers = self._numbers()
-            if numbers != known:
-                known = numbers
-                with self._lock:
-                    self._write()
+            if numbers != known or time.monotonic() - told > _BEAT_SECONDS:
+                known, told = numbers, time.monotonic()
+                self._write()
             time.sleep(_POLL_SECONDS)
 
     def _write(self) -> None:
-        note = {"to": self._numbers(), "orders": self._orders, "finished": self._finished}
-        write_json(self._directory / "orders.json", note)
+        with self._lock:
+            self._beats += 1
+            note = {"to": self._numbers(), "orders": self._orders, "code": self._code}
+            write_json(self._directory / "orders.json", {**note, "beats": self._beats})
 
     def _numbers(self) -> dict[str, str]:
         files = self._directory.glob("rank-*.json")
@@ -150,27 +153,42 @@ class Leader:
 
 
 class Follower:
-    """A rank other than 0 of several that were started at once."""
+    """A rank other than 0 of several that were started at once.
+
+    Attributes:
+        code: The exit code of rank 0, once it has finished.
+    """
 
     def __init__(self, experiment: Path, rank: int) -> None:
+        self.code = 1
         self._directory = _meeting_place(experiment)
         self._name = f"rank-{rank}"
         self._number = uuid.uuid4().hex
         self._parent = os.getppid()
-        self._done = 0
         write_json(self._directory / f"{self._name}.json", {"number": self._number})
 
     def orders(self) -> Iterator[Order]:
-        """Yield the stages to join, in order, until rank 0 has finished or our parent is gone."""
+        """Yield the stages to join, in order, until rank 0 has finished.
+
+        Raises:
+            UserError: Nothing has been heard of rank 0 for minutes.
+        """
+        done, beats, heard = 0, 0, time.monotonic()
         while os.getppid() == self._parent:
             note = _read(self._directory / "orders.json") or {}
-            if note.get("to", {}).get(self._name) == self._number:
-                for order in note["orders"][self._done :]:
-                    self._done += 1
+            if note.get("to", {}).get(self._name) == self._number and note["beats"] != beats:
+                beats = note["beats"]
+                for order in note["orders"][done:]:
+                    done += 1
                     yield Order(order["stage"], order["resume"])
-                if note["finished"] and len(note["orders"]) == self._done:
+                heard = time.monotonic()
+                if note["code"] is not None and len(note["orders"]) == done:
+                    self.code = int(note["code"])
                     break
-            time.sleep(_POLL_SECONDS)
+            elif time.monotonic() - heard > _SILENT_SECONDS:
+                raise UserError("rank 0 has said nothing for five minutes; it is probably dead")
+            else:
+                time.sleep(_POLL_SECONDS)
         (self._directory / f"{self._name}.json").unlink(missing_ok=True)
 
 

@@ -26,6 +26,7 @@ RUN = """import sys
 from pathlib import Path
 
 sys.dont_write_bytecode = True
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent))
 
 from espnet3_runtime.launch import launch
 from system import ToySystem

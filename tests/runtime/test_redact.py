@@ -1,0 +1,85 @@
+"""Secrets stay out of logs, receipts and requirements."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from espnet3_runtime.logs import environment, rotate, stage_log
+from espnet3_runtime.redact import is_secret_name, redact, redact_command, secret_values
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "HF_TOKEN",
+            "token",
+            "hf_token",
+            "AWS_SECRET_ACCESS_KEY",
+            "API_KEY",
+            "apiKey",
+            "DB_PASSWORD",
+        ),
+        *("WANDB_API_KEY", "GITHUB_TOKEN", "ssh_key", "MY_CREDENTIALS", "basic_auth", "OPENAI_KEY"),
+    ],
+)
+def test_secret_names(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tokenizer", "TOKENIZERS_PARALLELISM", "token_list", "token_type", "tokens", "input_key"),
+        *("length_key", "PATH", "CUDA_VISIBLE_DEVICES", "keyboard", "author", "secretary"),
+    ],
+)
+def test_ordinary_names(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+def test_values_and_logins_are_blanked() -> None:
+    secrets = secret_values({"A_TOKEN": "abcdefgh", "B_TOKEN": "abcdefghijk", "C_TOKEN": "x"})
+    assert secrets == ("abcdefghijk", "abcdefgh")
+    assert redact("it is abcdefghijk and abcdefgh", secrets) == "it is *** and ***"
+    assert redact("https://me:pw@host/x.git", ()) == "https://host/x.git"
+    command = ["run.py", "--set", "publication.upload_model.token=hf_1", "--set", "a.lr=1"]
+    assert redact_command(command, ()) == [
+        *("run.py", "--set", "publication.upload_model.token=***", "--set", "a.lr=1")
+    ]
+
+
+def test_the_environment_of_a_log_has_no_secrets() -> None:
+    environ = {
+        "SLURM_JOB_ID": "1",
+        "SLURM_JWT_TOKEN": "s3cret-value",
+        "PATH": "/bin:s3cret-value",
+        "HOME_ADDRESS": "x",
+    }
+    assert environment(environ) == {"PATH": "/bin:***", "SLURM_JOB_ID": "1"}
+
+
+def test_logs_rotate_to_free_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    for text in "abc":
+        rotate(path)
+        path.write_text(text)
+    texts = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    assert texts == {"train.log": "c", "train1.log": "a", "train2.log": "b"}
+
+
+def test_tracebacks_in_logs_are_clean_too(tmp_path: Path) -> None:
+    root = logging.getLogger()
+    before = list(root.handlers)
+    with stage_log(tmp_path / "a.log", ("the-secret",), console=False) as log:
+        log.info("plain %s", "the-secret")
+        try:
+            raise ValueError("with the-secret inside")  # noqa: TRY301
+        except ValueError:
+            log.exception("it failed")
+    text = (tmp_path / "a.log").read_text()
+    assert "plain ***" in text
+    assert "with *** inside" in text
+    assert "the-secret" not in text
+    assert root.handlers == before
