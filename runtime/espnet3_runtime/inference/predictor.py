@@ -95,31 +95,36 @@ class Predictor:
     output_keys: tuple[str, ...] | None
     device: str
 
-    def predict(self, items: Sequence[tuple[str, Sample]]) -> list[Result]:
-        """Return one result for each ``(utt_id, sample)``, in order."""
+    def predict(self, items: Sequence[tuple[str, Sample]], **options: Any) -> list[Result]:
+        """Return one result for each ``(utt_id, sample)``, in order; options go to the runner."""
         prepared = [(utt_id, self.preparation.prepare(utt_id, item)) for utt_id, item in items]
-        return self.run(*self.preparation.batch(prepared))
+        return self.run(*self.preparation.batch(prepared), **options)
 
-    def run(self, utt_ids: Sequence[str], batch: Any) -> list[Result]:
+    def run(self, utt_ids: Sequence[str], batch: Any, **options: Any) -> list[Result]:
         """Return one result for each item of a batch that :class:`Preparation` made.
+
+        Args:
+            utt_ids: Ids of the items.
+            batch: The batch.
+            **options: Further keyword arguments of the runner.
 
         Raises:
             UserError: The runner failed, or its results are not what the config declares.
         """
-        results = _as_results(self._call(utt_ids, batch), utt_ids)
+        results = _as_results(self._call(utt_ids, batch, options), utt_ids)
         return [
             self._accept(utt_id, result) for utt_id, result in zip(utt_ids, results, strict=True)
         ]
 
-    def _call(self, utt_ids: Sequence[str], batch: Any) -> Any:
+    def _call(self, utt_ids: Sequence[str], batch: Any, options: Mapping[str, Any]) -> Any:
         import torch
 
         try:
             with torch.inference_mode():
                 moved = move(batch, self.device)
                 if self.preparation.collate is None:
-                    return self.runner(self.model, moved)
-                return self.runner(self.model, **moved)
+                    return self.runner(self.model, moved, **options)
+                return self.runner(self.model, **moved, **options)
         except UserError:
             raise
         except Exception as error:

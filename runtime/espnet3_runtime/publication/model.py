@@ -59,7 +59,7 @@ class InferenceModel:
         """
         bundle = open_bundle(Path(directory), verify=verify)
         config, model = _configs(bundle)
-        check_trust(bundle, targets_of(config, model), trusted=trust_user_code)
+        check_trust(bundle, targets_of(config, model), trust_user_code)
         code = BundledCode(bundle.directory / CODE)
         chosen = pick_device(device or str(config["device"]))
         weights = bundle.path(WEIGHTS)
@@ -104,21 +104,24 @@ class InferenceModel:
         named = self.bundle.meta.get("named", {})
         return {name: self.bundle.path(place) for name, place in named.items()}
 
-    def __call__(self, audio: Audio, sample_rate: int | None = None) -> dict[str, Any]:
+    def __call__(
+        self, audio: Audio, sample_rate: int | None = None, **options: Any
+    ) -> dict[str, Any]:
         """Return the outputs for one item, for example ``{"text": "one two"}``.
 
         Args:
             audio: Path of an audio file; an array of shape (samples,) or (channels, samples); or a
                 mapping with all fields of a sample (``Path`` values are audio files).
             sample_rate: Of an array, in Hz; None: the one that the contract declares.
+            **options: Further keyword arguments of the recipe's runner.
 
         Raises:
             UserError: The input does not fit the contract, or the model failed.
         """
-        return self.forward_batch([audio], sample_rate)[0]
+        return self.forward_batch([audio], sample_rate, **options)[0]
 
     def forward_batch(
-        self, items: Sequence[Audio], sample_rate: int | None = None
+        self, items: Sequence[Audio], sample_rate: int | None = None, **options: Any
     ) -> list[dict[str, Any]]:
         """Return the outputs of several items, run together as one batch."""
         samples = [
@@ -132,7 +135,7 @@ class InferenceModel:
         if not samples:
             return []
         with self.code.active():
-            return self.predictor.predict(samples)
+            return self.predictor.predict(samples, **options)
 
     def _sample(self, item: Audio, sample_rate: int | None) -> Mapping[str, Any]:
         fields = item if isinstance(item, Mapping) else {self._audio_name(): item}

@@ -5,7 +5,8 @@ from typing import Any
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.instantiate import locate
-from espnet3_runtime.publication.bundle import CODE, Bundle
+from espnet3_runtime.publication.bundle import CODE, INFERENCE, MODEL, Bundle
+from espnet3_runtime.publication.code import targets_of
 
 _OURS = frozenset(
     f"espnet3_runtime.{name}"
@@ -19,7 +20,17 @@ _OURS = frozenset(
 _SHOWN = 5
 
 
-def check_trust(bundle: Bundle, targets: Iterable[str], *, trusted: bool) -> None:
+_HOW = (
+    "read that code; to run it, pass trust_user_code=True (on the command line: --trust_user_code)"
+)
+
+
+def check_bundle(bundle: Bundle, *, trusted: bool, hint: str) -> None:
+    """Do what :func:`check_trust` does for all targets in the files of a bundle."""
+    check_trust(bundle, targets_of(*map(bundle.config, (INFERENCE, MODEL))), trusted, hint)
+
+
+def check_trust(bundle: Bundle, targets: Iterable[str], trusted: bool, hint: str = _HOW) -> None:
     """Refuse a bundle that wants to run more than layers of torch and parts of this runtime.
 
     Raises:
@@ -34,8 +45,7 @@ def check_trust(bundle: Bundle, targets: Iterable[str], *, trusted: bool) -> Non
     raise UserError(
         f'the bundle "{bundle.directory.name}" wants to run code of its own: '
         f"{', '.join(foreign)}{code}",
-        hint="read that code; to run it, pass trust_user_code=True (on the command line: "
-        "--trust_user_code)",
+        hint=hint,
     )
 
 

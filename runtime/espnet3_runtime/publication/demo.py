@@ -1,0 +1,143 @@
+"""The Gradio page of a packed demo.
+
+``app.py`` of a demo calls :func:`make_demo` with its own directory, which holds ``demo.yaml``,
+``bundle/`` and, where the recipe gives some, ``examples/`` with audio files.
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.publication.model import InferenceModel
+
+SETTINGS = "demo.yaml"
+BUNDLE = "bundle"
+_AUDIO = (".wav", ".flac", ".ogg", ".mp3")
+_FONTS = ["system-ui", "sans-serif"]  # Gradio's own are fetched from the network
+
+
+def make_demo(directory: Path) -> Any:
+    """Return the page as ``gradio.Blocks``; start it with :func:`launch`.
+
+    Raises:
+        UserError: Gradio is not installed, or the bundle cannot be loaded.
+    """
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    gradio = _gradio()
+    settings = yaml.safe_load((directory / SETTINGS).read_text(encoding="utf-8"))
+    model = InferenceModel.from_packed(
+        directory / BUNDLE,
+        trust_user_code=settings["model"]["trust_user_code"],
+        device=settings["model"]["device"],
+    )
+    theme = _accepted(gradio.Blocks.__init__, theme=_theme(gradio))
+    with gradio.Blocks(title=settings["title"], **theme) as page:
+        gradio.Markdown(f"# {settings['title']}")
+        if settings["description"]:
+            gradio.Markdown(settings["description"])
+        with gradio.Row():
+            with gradio.Column():
+                inputs = [_input(gradio, field) for field in settings["inputs"]]
+                button = gradio.Button("Run", variant="primary")
+            with gradio.Column():
+                outputs = [_output(gradio, field) for field in settings["outputs"]]
+        button.click(_run(gradio, model, settings), inputs, outputs, api_name="run")
+        _add_examples(gradio, directory, settings, inputs)
+    return page
+
+
+def launch(page: Any) -> None:
+    """Serve a page until it is stopped; GRADIO_SERVER_PORT and GRADIO_SERVER_NAME say where."""
+    # Gradio 6 moved the theme from the page to its start.
+    page.launch(**_accepted(page.launch, theme=_theme(_gradio()), ssr_mode=False))
+
+
+def _theme(gradio: Any) -> Any:
+    return gradio.themes.Default(font=_FONTS, font_mono=["ui-monospace", "monospace"])
+
+
+def _accepted(function: Callable[..., Any], **options: Any) -> dict[str, Any]:
+    names = inspect.signature(function).parameters
+    return {name: value for name, value in options.items() if name in names}
+
+
+def _run(gradio: Any, model: InferenceModel, settings: Mapping[str, Any]) -> Callable[..., Any]:
+    def run(*values: Any) -> Any:
+        try:
+            sample = _sample(settings["inputs"], values)
+            result = model(sample, **settings["model"]["call_args"])
+        except UserError as error:
+            raise gradio.Error(error.message) from error
+        shown = [_shown(field, result.get(field["key"])) for field in settings["outputs"]]
+        return shown[0] if len(shown) == 1 else shown
+
+    return run
+
+
+def _sample(fields: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, Any]:
+    sample: dict[str, Any] = {}
+    for field, value in zip(fields, values, strict=True):
+        if value not in (None, ""):
+            sample[field["key"]] = Path(value) if field["type"] == "audio" else value
+        elif not field["optional"]:
+            raise UserError(f'"{field["label"]}" is empty')
+    return sample
+
+
+def _input(gradio: Any, field: Mapping[str, Any]) -> Any:
+    if field["type"] == "audio":
+        return gradio.Audio(type="filepath", label=field["label"])
+    if field["type"] == "number":
+        return gradio.Number(label=field["label"])
+    return gradio.Textbox(label=field["label"])
+
+
+def _output(gradio: Any, field: Mapping[str, Any]) -> Any:
+    if field["type"] == "audio":
+        return gradio.Audio(label=field["label"])
+    if field["type"] == "number":
+        return gradio.Number(label=field["label"])
+    if field["type"] == "segments":
+        heads = ["start", "end", "text"]
+        return gradio.Dataframe(headers=heads, label=field["label"], interactive=False)
+    return gradio.Textbox(label=field["label"], lines=3)
+
+
+def _shown(field: Mapping[str, Any], value: Any) -> Any:
+    if value is None:
+        return None
+    if field["type"] == "audio":
+        wave = value.detach().cpu().numpy() if hasattr(value, "detach") else value
+        return field["sample_rate"], wave.T
+    if field["type"] == "segments":
+        return [[item["start"], item["end"], item["text"]] for item in value]
+    if field["type"] == "text" and isinstance(value, list):
+        return "\n".join(value)
+    return value
+
+
+def _add_examples(
+    gradio: Any, directory: Path, settings: Mapping[str, Any], inputs: Sequence[Any]
+) -> None:
+    """Offer the audio files of ``examples/``, when audio is all that the model wants."""
+    folder = directory / "examples"
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    audio = [str(file) for file in files if file.suffix.lower() in _AUDIO]
+    if audio and [field["type"] for field in settings["inputs"]] == ["audio"]:
+        gradio.Examples(audio, inputs=inputs[0])
+
+
+def _gradio() -> Any:
+    try:
+        import gradio
+    except ModuleNotFoundError:
+        raise UserError(
+            'the demo needs the package "gradio", which is not installed',
+            hint="pip install 'espnet3-compile[demo]'",
+        ) from None
+    return gradio

@@ -1,0 +1,196 @@
+"""Assembles a demo: a page, its settings, and the bundle."""
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from espnet3_runtime.config import ConfigView, plain
+from espnet3_runtime.errors import UserError, did_you_mean
+from espnet3_runtime.inference.contract import Field, read_contract
+from espnet3_runtime.publication.bundle import open_bundle
+from espnet3_runtime.publication.code import copy_code
+from espnet3_runtime.publication.demo import BUNDLE, SETTINGS
+from espnet3_runtime.publication.trust import check_bundle
+
+_IN = ("audio", "text", "number")
+_OWN = frozenset((SETTINGS, "app.py", "requirements.txt", "README.md"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoParts:
+    """What a demo is made from.
+
+    Attributes:
+        recipe: ``<corpus>/<task>``.
+        exp_tag: The experiment.
+        recipe_dir: Absolute.
+        config: The demo config.
+        bundle: The bundle of pack_model.
+    """
+
+    recipe: str
+    exp_tag: str
+    recipe_dir: Path
+    config: ConfigView
+    bundle: Path
+
+
+def pack_demo_files(parts: DemoParts, directory: Path) -> None:
+    """Write a demo into an empty directory.
+
+    Raises:
+        UserError: The bundle needs trust that the config does not give, the page's fields do not
+            fit the contract, or a file is missing.
+    """
+    config = parts.config
+    bundle = open_bundle(parts.bundle)
+    check_bundle(bundle, trusted=config["model"]["trust_user_code"], hint=_TRUST)
+    settings = demo_settings(parts, bundle.meta.get("contract"))
+    pack = config["pack"]
+    names = copy_code(parts.recipe_dir, pack["include"], pack["exclude"], directory)
+    taken = [name for name in names if name in _OWN or name.startswith(f"{BUNDLE}/")]
+    if taken:
+        raise UserError(
+            f'"{taken[0]}" is written by pack_demo itself', where=f"{config.where}.pack.include"
+        )
+    shutil.copytree(parts.bundle, directory / BUNDLE)
+    (directory / SETTINGS).write_text(_yaml(settings), encoding="utf-8")
+    (directory / "app.py").write_text(_app(parts), encoding="utf-8")
+    requirements = "".join(f"{line}\n" for line in pack["requirements"])
+    (directory / "requirements.txt").write_text(requirements, encoding="utf-8")
+    card = _card(parts, settings["title"], pack["readme_context"])
+    (directory / "README.md").write_text(card, encoding="utf-8")
+
+
+def demo_settings(parts: DemoParts, contract: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the content of ``demo.yaml``: everything that the page needs to know."""
+    ui, model = parts.config["ui"], parts.config["model"]
+    declared = read_contract(contract, "contract")
+    sides = {}
+    for side in ("inputs", "outputs"):
+        fields = getattr(declared, side) if declared else ()
+        sides[side] = _fields(ui[side], fields, f"{parts.config.where}.ui.{side}")
+    return {
+        "title": ui["title"] or f"{parts.recipe} · {parts.exp_tag}",
+        "description": _description(parts.recipe_dir, ui["description"]),
+        "model": {key: plain(model[key]) for key in ("device", "trust_user_code", "call_args")},
+        **sides,
+    }
+
+
+def _fields(
+    chosen: Sequence[Mapping[str, Any]] | None, declared: Sequence[Field], where: str
+) -> list[dict[str, Any]]:
+    by_name = {field.name: field for field in declared}
+    if chosen is None:
+        if not declared:
+            raise UserError(
+                "the page has no fields",
+                where=where,
+                hint="declare contract in the inference config, or list the fields here",
+            )
+        chosen = [{"key": field.name, "type": field.kind, "label": None} for field in declared]
+    shown = []
+    for item in chosen:
+        field = by_name.get(item["key"])
+        if declared and field is None:
+            raise UserError(
+                f'the contract has no "{item["key"]}"',
+                where=where,
+                hint=did_you_mean(item["key"], list(by_name)),
+            )
+        if where.endswith("inputs") and item["type"] not in _IN:
+            raise UserError(f'a page cannot ask for {item["type"]} ("{item["key"]}")', where=where)
+        shown.append(
+            {
+                "key": item["key"],
+                "type": item["type"],
+                "label": item["label"] or (field.label if field else item["key"]),
+                "optional": bool(field and field.optional),
+                "sample_rate": field.sample_rate if field else None,
+            }
+        )
+    _check_rates(shown, where)
+    return shown
+
+
+def _check_rates(fields: Sequence[Mapping[str, Any]], where: str) -> None:
+    for field in fields:
+        if where.endswith("outputs") and field["type"] == "audio" and not field["sample_rate"]:
+            raise UserError(
+                f'the sample rate of "{field["key"]}" is not known',
+                where=where,
+                hint="declare sample_rate in the inference config's contract.outputs",
+            )
+
+
+def _description(recipe_dir: Path, text: str | None) -> str:
+    """Return a text, or the content of the Markdown file that it names."""
+    if not text or not text.endswith(".md") or "\n" in text:
+        return text or ""
+    path = recipe_dir / text
+    if not path.is_file():
+        raise UserError(f'there is no description "{text}"', where="ui.description")
+    return path.read_text(encoding="utf-8")
+
+
+def _app(parts: DemoParts) -> str:
+    script = parts.config["ui"]["app_script"]
+    if script is None:
+        return _APP
+    path: Path = parts.recipe_dir / script
+    if not path.is_file():
+        raise UserError(f'there is no script "{script}"', where="ui.app_script")
+    return path.read_text(encoding="utf-8")
+
+
+def _card(parts: DemoParts, title: str, extra: Mapping[str, Any]) -> str:
+    """Return the README of the Space; its head configures it."""
+    corpus, _, task = parts.recipe.partition("/")
+    head = {
+        "title": title,
+        "emoji": "🎙️",
+        "colorFrom": "blue",
+        "colorTo": "gray",
+        "sdk": "gradio",
+        "app_file": "app.py",
+        "pinned": False,
+        "tags": ["speech", "espnet3-compile", *(re.sub(r"\W+", "-", t) for t in (corpus, task))],
+    }
+    body = _README.format(title=title, recipe=parts.recipe, exp_tag=parts.exp_tag)
+    return f"---\n{_yaml({**head, **plain(extra)})}---\n\n{body}"
+
+
+def _yaml(value: Mapping[str, Any]) -> str:
+    text: str = yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True)
+    return text
+
+
+_TRUST = "read that code; to let the demo run it, write model: {trust_user_code: true}"
+_APP = '''\
+"""The demo.  Its texts and fields stand in demo.yaml; start it with: python app.py"""
+
+from pathlib import Path
+
+from espnet3_runtime.publication.demo import launch, make_demo
+
+demo = make_demo(Path(__file__).resolve().parent)
+
+if __name__ == "__main__":
+    launch(demo)
+'''
+_README = """\
+# {title}
+
+A demo of the recipe `{recipe}`, experiment `{exp_tag}`. To start it on your own machine:
+
+```sh
+pip install -r requirements.txt
+python app.py
+```
+"""
