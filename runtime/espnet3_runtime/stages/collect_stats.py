@@ -23,6 +23,7 @@ from espnet3_runtime.data.reference import Place
 from espnet3_runtime.data.split import SplitDataset
 from espnet3_runtime.parallel import in_process, run_tasks
 from espnet3_runtime.stage import Outputs, StageContext
+from espnet3_runtime.threads import use_threads
 
 STRETCHES = 64
 """Into how many pieces a split is cut at most; fixed, so that sums do not depend on the workers."""
@@ -42,6 +43,7 @@ def collect_stats(context: StageContext) -> Outputs:
         valid_shapes: The same for the validation set.
     """
     config = context.configs["training"]
+    use_threads(config["num_threads"])
     place = Place(context.recipe_dir, context.data_dir)
     job = Job(config, context.model, place, config["seed"] or 0)
     work = context.directory / "work"

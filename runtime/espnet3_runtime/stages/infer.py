@@ -18,6 +18,7 @@ from espnet3_runtime.inference.shards import Record, Shard, keep_plan, merge_sha
 from espnet3_runtime.inference.weights import digest
 from espnet3_runtime.parallel import in_process, run_tasks
 from espnet3_runtime.stage import Bar, Outputs, StageContext
+from espnet3_runtime.threads import use_threads
 
 if TYPE_CHECKING:
     from espnet3_runtime.inference.decode import Job
@@ -49,6 +50,7 @@ def infer(context: StageContext) -> Outputs:
     from espnet3_runtime.inference.decode import Job, load_test_set
 
     config = context.configs["inference"]
+    use_threads(config["num_threads"])
     entries = _entries(config)
     checkpoint = Path(config["checkpoint"]).absolute() if config["checkpoint"] else None
     job = Job(config, context.model, checkpoint, Place(context.recipe_dir, context.data_dir))

@@ -12,6 +12,7 @@ from espnet3_runtime.data.reference import Place
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.stage import Outputs, StageContext
+from espnet3_runtime.threads import use_threads
 from espnet3_runtime.training.files import LAST, set_aside
 from espnet3_runtime.training.initial import initial_path, initialise
 from espnet3_runtime.training.selection import freeze
@@ -45,6 +46,7 @@ def train(context: StageContext) -> Outputs:
 
     config = context.configs["training"]
     _check(config)
+    use_threads(config["num_threads"])
     resume_from = _resume_from(context)
     clock = Clock(_seed(config["seed"]))
     with quiet_lightning():
