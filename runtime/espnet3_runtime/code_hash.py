@@ -7,295 +7,30 @@ count, nor do comments, layout and docstrings.  Where names cannot be followed (
 import whose name is computed) the whole file, or every file of the recipe, counts.
 """
 
-import hashlib
-import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from espnet3_runtime.code_module import Imported, Module, Statement, read_module
-
-Parts = tuple[str, ...]
+from espnet3_runtime.code_walk import Code, Walk
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """What the walk found.
-
-    Attributes:
-        modules: Digest of the code that counts, by path of the file.
-        texts: String constants of that code, each with the directory of its file.
-        packages: Top-level packages from outside of the recipe that the code uses.
-    """
-
-    modules: dict[str, str]
-    texts: frozenset[tuple[str, Path]]
-    packages: frozenset[str]
-
-
-def is_local(name: str, base: Path) -> bool:
-    """Say whether the first part of a dotted name is a module or package of the recipe."""
-    first = name.partition(".")[0]
-    return first.isidentifier() and _locate(base, (first,)) is not None
-
-
-def collect(roots: Iterable[str], base: Path, aside: Iterable[Path] = ()) -> Code:
+def collect(
+    roots: Iterable[str],
+    base: Path,
+    aside: Iterable[Path] = (),
+    method: tuple[str, str] | None = None,
+) -> Code:
     """Follow dotted names through the files of a recipe.
 
     Args:
         roots: Names of classes, functions or modules.
         base: The recipe's directory: where ``import`` looks first.
         aside: Directories that hold no code of the recipe (build, exp, data).
+        method: A class and the one method of it that is called from outside.
     """
-    walk = _Walk(base, tuple(aside))
+    walk = Walk(base, tuple(aside))
+    if method is not None:
+        walk.need_method(*method)
     for root in sorted(set(roots)):
         walk.need(tuple(root.split(".")))
     walk.run()
     return walk.code()
-
-
-@dataclass
-class _Walk:
-    """The state of one walk."""
-
-    base: Path
-    aside: tuple[Path, ...]
-    _names: dict[str, Module | None] = field(default_factory=dict)
-    _included: dict[str, set[int]] = field(default_factory=dict)
-    _queue: list[tuple[str, int]] = field(default_factory=list)
-    _seen: set[tuple[str, str]] = field(default_factory=set)
-    _packages: set[str] = field(default_factory=set)
-    _texts: set[tuple[str, Path]] = field(default_factory=set)
-    _bytes: set[Path] = field(default_factory=set)
-    _places: dict[Parts, Path | None] = field(default_factory=dict)
-
-    def need(self, parts: Parts) -> None:
-        """Count what an absolute dotted name names."""
-        module, rest = self._split(parts)
-        if module is None:
-            self._packages.add(parts[0])
-            return
-        self._visit(module)
-        if rest:
-            self._need_symbol(module, rest)
-        else:
-            self._need_whole(module)
-
-    def run(self) -> None:
-        """Follow the statements that count until nothing new turns up."""
-        while self._queue:
-            name, index = self._queue.pop()
-            module = self._names[name]
-            assert module is not None
-            self._follow(name, module.statements[index])
-
-    def code(self) -> Code:
-        """Return what was found."""
-        modules = {}
-        for name, indices in self._included.items():
-            module = self._names[name]
-            if module is not None and indices:
-                digests = "".join(module.statements[index].digest for index in sorted(indices))
-                modules[self._path(name)] = hashlib.sha256(digests.encode()).hexdigest()
-        for path in self._bytes:
-            modules[self._show(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
-        return Code(modules, frozenset(self._texts), frozenset(self._packages))
-
-    def _follow(self, name: str, statement: Statement) -> None:
-        inner: dict[str, list[Imported]] = {}
-        for bound, found in statement.imports:
-            inner.setdefault(bound, []).append(found)
-            self._visit_import(found)
-        for chain in statement.chains:
-            for found in inner.get(chain[0], ()):
-                self._need_import(found, chain[1:])
-            if chain[0] not in inner:
-                self._need_name(name, chain)
-        for found in (found for bound, found in statement.imports if bound == found.module):
-            self.need(tuple(found.module.split(".")))
-        directory = self._file(name).parent
-        self._texts.update((text, directory) for text in statement.texts)
-        if statement.whole:
-            self._need_whole(name)
-        if statement.anything:
-            self._need_everything()
-
-    def _need_name(self, name: str, chain: Parts) -> None:
-        """Count what a chain of names used in a module stands for; unknown ones are local."""
-        module = self._names[name]
-        assert module is not None
-        if chain[0] in module.bindings or chain[0] in module.imports:
-            self._need_symbol(name, chain)
-            return
-        for star in module.stars:
-            target, rest = self._split(tuple(star.split(".")))
-            if target is None:
-                self._packages.add(star.partition(".")[0])
-            elif not rest and self._defines(target, chain[0]):
-                self._need_symbol(target, chain)
-
-    def _need_symbol(self, name: str, rest: Parts) -> None:
-        if (name, ".".join(rest)) in self._seen:
-            return
-        self._seen.add((name, ".".join(rest)))
-        module = self._names[name]
-        if module is None:
-            return  # counted as bytes
-        indices = module.bindings.get(rest[0], ())
-        found = module.imports.get(rest[0])
-        for index in indices:
-            self._include(name, index)
-        if found is not None:
-            self._need_import(found, rest[1:])
-        if found is None and not indices:
-            before = len(self._seen)
-            self._need_name(name, rest)
-            if len(self._seen) == before:
-                self._need_whole(name)
-
-    def _need_import(self, found: Imported, rest: Parts) -> None:
-        module = tuple(found.module.split("."))
-        if found.chained:
-            self.need((module[0], *rest))
-        elif found.attribute is None or found.attribute == "*":
-            self.need((*module, *rest))
-        else:
-            self.need((*module, found.attribute, *rest))
-
-    def _need_whole(self, name: str) -> None:
-        module = self._names.get(name)
-        if module is not None:
-            for index in range(len(module.statements)):
-                self._include(name, index)
-            for found in module.imports.values():
-                if found.attribute is not None:
-                    self._need_import(found, ())
-
-    def _need_everything(self) -> None:
-        for root, directories, files in os.walk(self.base):
-            directories[:] = [
-                directory
-                for directory in directories
-                if not directory.startswith((".", "__pycache__"))
-                and Path(root, directory) not in self.aside
-            ]
-            self._bytes.update(Path(root, file) for file in files if file.endswith(".py"))
-
-    def _include(self, name: str, index: int) -> None:
-        if index not in self._included[name]:
-            self._included[name].add(index)
-            self._queue.append((name, index))
-
-    def _visit(self, name: str) -> None:
-        """Count what importing a module, and the packages around it, does."""
-        if name in self._names:
-            return
-        parent = name.rpartition(".")[0]
-        if parent:
-            self._visit(parent)
-        file = self._file(name)
-        self._names[name] = module = self._read(file, name)
-        self._included[name] = set()
-        if module is None:
-            return
-        for index in module.always:
-            self._include(name, index)
-        for found in (*module.imports.values(), *(Imported(star) for star in module.stars)):
-            self._visit_import(found)
-        for index, statement in enumerate(module.statements):
-            if any(self._hooked(name, base, depth=0) for base in statement.bases):
-                self._include(name, index)
-
-    def _visit_import(self, found: Imported) -> None:
-        parts = tuple(found.module.split("."))
-        if found.attribute not in (None, "*"):
-            parts = (*parts, str(found.attribute))
-        module, _ = self._split(parts)
-        if module is not None:
-            self._visit(module)
-
-    def _hooked(self, name: str, base: Parts, depth: int) -> bool:
-        """Say whether a base class of the recipe is told about its subclasses."""
-        module = self._names.get(name)
-        if module is None or depth > 20:  # noqa: PLR2004 - deeper than any hierarchy, or a circle
-            return False
-        found = module.imports.get(base[0])
-        if found is not None:
-            parts = (
-                *found.module.split("."),
-                *([found.attribute] if found.attribute else base[1:]),
-            )
-            target, rest = self._split(parts)
-            return target is not None and bool(rest) and self._hooked(target, rest, depth + 1)
-        statements = [module.statements[index] for index in module.bindings.get(base[0], ())]
-        return any(
-            statement.hooks
-            or any(self._hooked(name, inner, depth + 1) for inner in statement.bases)
-            for statement in statements
-        )
-
-    def _defines(self, name: str, symbol: str) -> bool:
-        self._visit(name)
-        module = self._names[name]
-        return module is not None and (
-            symbol in module.bindings or symbol in module.imports or bool(module.stars)
-        )
-
-    def _read(self, file: Path, name: str) -> Module | None:
-        if file.is_dir():
-            return Module()
-        if file.suffix == ".py":
-            package = file.name == "__init__.py"
-            module = read_module(file, f"{name}.__init__" if package else name)
-            if module is not None:
-                return module
-        self._bytes.add(file)
-        return None
-
-    def _split(self, parts: Parts) -> tuple[str | None, Parts]:
-        """Return the longest prefix that is a module of the recipe, and the rest."""
-        count = 0
-        while count < len(parts) and self._locate(parts[: count + 1]) is not None:
-            count += 1
-        return (".".join(parts[:count]) if count else None), parts[count:]
-
-    def _file(self, name: str) -> Path:
-        file = self._locate(tuple(name.split(".")))
-        assert file is not None
-        return file
-
-    def _locate(self, parts: Parts) -> Path | None:
-        if parts not in self._places:
-            self._places[parts] = _locate(self.base, parts)
-        return self._places[parts]
-
-    def _path(self, name: str) -> str:
-        return self._show(self._file(name))
-
-    def _show(self, path: Path) -> str:
-        return path.relative_to(self.base).as_posix()
-
-
-def _locate(base: Path, parts: Parts) -> Path | None:
-    """Return the file of a module, or the directory of a package without ``__init__.py``."""
-    if not all(part.isidentifier() for part in parts):
-        return None
-    place = os.path.join(base, *parts)  # noqa: PTH118 - asked some hundred times in a plan
-    for file in (f"{place}/__init__.py", f"{place}.py"):
-        if os.path.isfile(file):  # noqa: PTH113 - as above
-            return Path(file)
-    if os.path.isdir(place):  # noqa: PTH112 - as above
-        return Path(place)
-    return _extension(place)
-
-
-def _extension(place: str) -> Path | None:
-    """Return a compiled module of the recipe's own, ``name.<platform>.so``."""
-    folder, name = os.path.split(place)
-    try:
-        names = [entry.name for entry in os.scandir(folder)]
-    except OSError:
-        return None
-    found = [entry for entry in names if entry.startswith(f"{name}.")]
-    found = sorted(entry for entry in found if entry.endswith((".so", ".pyd")))
-    return Path(folder, found[0]) if found else None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TypeGuard
 
 _DYNAMIC = frozenset({"globals", "eval", "exec"})
 _IMPORTERS = frozenset({"import_module", "__import__"})
@@ -115,6 +116,40 @@ def _read(path: Path, name: str, _modified: int, _size: int) -> Module | None:
     plain = {bound: found for bound, found in imports.items() if found.attribute != "*"}
     frozen = {bound: tuple(indices) for bound, indices in bindings.items()}
     return Module(tuple(statements), tuple(always), frozen, plain, stars)
+
+
+def only_method(statement: Statement, name: str, method: str) -> Statement:
+    """Return a class without the public methods that one of its methods cannot call.
+
+    Args:
+        statement: The class.
+        name: Dotted name of its module, as for :func:`read_module`.
+        method: The method; what it mentions as an attribute stays, and private methods stay.
+    """
+    node = statement.node
+    if not isinstance(node, ast.ClassDef):
+        return statement
+    public = {item.name: item for item in node.body if _is_public_method(item)}
+    kept: set[str] = set()
+    others = [item for item in node.body if not _is_public_method(item)]
+    queue: list[ast.stmt] = [*others, *([public[method]] if method in public else [])]
+    kept |= {method} & public.keys()
+    while queue:
+        mentioned = {inner.attr for inner in ast.walk(queue.pop()) if _is_attribute(inner)}
+        fresh = (mentioned & public.keys()) - kept
+        kept |= fresh
+        queue += [public[item] for item in fresh]
+    body = [item for item in node.body if not _is_public_method(item) or item.name in kept]
+    fields = {field: getattr(node, field) for field in node._fields}
+    return _statement(ast.ClassDef(**{**fields, "body": body or [ast.Pass()]}), name)
+
+
+def _is_public_method(node: ast.AST) -> TypeGuard[ast.FunctionDef]:
+    return isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+
+
+def _is_attribute(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute)
 
 
 def _bound(node: ast.stmt) -> list[str]:

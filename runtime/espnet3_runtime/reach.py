@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from espnet3_runtime.build import Build, Stage
-from espnet3_runtime.code_hash import Code, collect, is_local
+from espnet3_runtime.code_files import is_local
+from espnet3_runtime.code_hash import collect
+from espnet3_runtime.code_walk import Code
 from espnet3_runtime.config import ConfigView
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
@@ -22,17 +24,18 @@ def code_of(build: Build, stage: Stage, configs: Iterable[ConfigView], texts: li
     """Return the code that a stage runs, as far as it belongs to a recipe.
 
     It starts from every dotted name in the settings that names something of the recipe, the
-    function of a ``call`` stage, the classes of the dataset entries, and the recipe's own System.
+    function of a ``call`` stage, the classes of the dataset entries, and the stage's method in
+    the recipe's own System.
     """
     roots = {text for text in texts if _DOTTED.fullmatch(text) and is_local(text, build.recipe_dir)}
     if stage.call is not None:
         roots.add(stage.call)
-    elif is_local(build.system, build.recipe_dir):
-        roots.add(build.system)
+    own = stage.run is not None and is_local(build.system, build.recipe_dir)
+    method = (build.system, str(stage.run)) if own else None
     datasets = _datasets(build, stage, configs)
     roots |= datasets.pop(build.recipe_dir, set())
     aside = (build.directory, build.experiment, build.recipe_dir / build.data_dir)
-    code = collect(roots, build.recipe_dir, aside)
+    code = collect(roots, build.recipe_dir, aside, method)
     for base, names in sorted(datasets.items()):
         other = collect(names, base, aside)
         prefix = f"{base.parent.name}/{base.name}"

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_runtime.code_hash import Code, collect, is_local
+from espnet3_runtime.code_files import is_local
+from espnet3_runtime.code_hash import collect
+from espnet3_runtime.code_walk import Code
 
 
 @pytest.fixture
@@ -256,3 +258,52 @@ def test_reading_does_not_run(base: Path) -> None:
     (base / "src" / "danger.py").write_text(f"open({str(trap)!r}, 'w').write('ran')\nX = 1\n")
     assert code(base, "src.danger.X").modules
     assert not trap.exists()
+
+
+SYSTEM = """from espnet3_runtime.systems.base import BaseSystem
+
+from src.b import inside, outside
+
+
+class Own(BaseSystem):
+    limit = 1
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+
+    def polish(self, context):
+        return self.shared(context) + self._private()
+
+    def shared(self, context):
+        return inside(1)
+
+    def grind(self, context):
+        return outside(2)
+
+    def _private(self):
+        return 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ("return self.shared(context) + ", "return ", True),
+        ("return inside(1)", "return inside(3)", True),
+        ("limit = 1", "limit = 2", True),
+        ("super().__init__(**kwargs)", "super().__init__(**kwargs)\n        self.x = 1", True),
+        ("def _private(self):\n        return 1", "def _private(self):\n        return 2", True),
+        ("return outside(2)", "return outside(3)", False),
+        ("def grind(self, context)", "def grind(self, context, more=1)", False),
+    ],
+)
+def test_an_own_system_counts_as_far_as_the_method_reaches(
+    old: str, new: str, counts: bool, base: Path
+) -> None:
+    (base / "src" / "system.py").write_text(SYSTEM)
+    method = ("src.system.Own", "polish")
+    before = collect([], base, method=method)
+    assert old in SYSTEM
+    (base / "src" / "system.py").write_text(SYSTEM.replace(old, new))
+    assert (collect([], base, method=method).modules != before.modules) is counts
+    assert "src/b.py" in before.modules
