@@ -7,7 +7,7 @@ from espnet3_compiler.checks import target_findings as findings
 from espnet3_compiler.checks.target_nodes import FLAGS, NOTHING, Slot, Target, arguments, flag
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.shape_keys import legible
-from espnet3_compiler.signature import annotation
+from espnet3_compiler.signature import literal
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Parameter, Signature
 from espnet3_compiler.suggest import nearest
@@ -114,7 +114,7 @@ def _supplied(case: Case) -> Iterator[Diagnostic]:
 
 
 def _type(case: Case, parameter: Parameter, value: Node, shown: str) -> Iterator[Diagnostic]:
-    if annotation.fits(case.library, parameter, value) is False:
+    if literal.fits(case.library, parameter, value) is False:
         yield findings.wrong_type(case, parameter, value, shown)
 
 

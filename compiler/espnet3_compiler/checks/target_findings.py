@@ -8,7 +8,9 @@ from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.lower_report import listed
 from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.shape_types import shown
+from espnet3_compiler.signature.annotation import type_of
 from espnet3_compiler.signature.model import Origin, Parameter
+from espnet3_compiler.signature.types import words
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure
 from espnet3_compiler.tree import Entry, Mapping, Node, Sequence
@@ -56,9 +58,10 @@ def missing(case: "Case", names: list[str]) -> Diagnostic:
 
 def wrong_type(case: "Case", parameter: Parameter, value: Node, name: str) -> Diagnostic:
     """R504: a literal does not fit the annotation."""
-    expected = " ".join((parameter.annotation or "").split())
+    wanted = type_of(case.library, parameter)
+    expected = words(wanted)
     expected = expected if len(expected) <= _LONGEST else expected[: _LONGEST - 1] + "…"
-    found = advice(case.library, parameter, value)
+    found = advice(wanted, value)
     return Diagnostic(
         "R504",
         f'"{name}" of {case.signature.name} must be {expected}, not {shown(value)}',

@@ -16,7 +16,7 @@ from espnet3_compiler.expression import is_open
 from espnet3_compiler.lower_report import listed
 from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.shape_types import brief
-from espnet3_compiler.signature import lookup, reader
+from espnet3_compiler.signature import definitions, lookup, reader
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import Place
 from espnet3_compiler.signature.model import Missing, NotCallable, Signature, Unknown
@@ -26,6 +26,7 @@ from espnet3_compiler.tree import Entry, Mapping, Scalar
 
 _NULLS = ("none", "null", "nil")
 _ENDING = "_conf"
+_SHORT = 6
 
 
 def check_task(library: Library, target: Target) -> list[Diagnostic] | Unknown:
@@ -94,6 +95,7 @@ def _is_choice(entry: Entry, choice: Choice) -> bool:
 
 def _unknown_choice(entry: Entry, choice: Choice, task: Task) -> Diagnostic:
     words = list(choice.classes)
+    allowed = [*words, "null"] if choice.optional else words
     value = entry.value
     text = str(value.value) if isinstance(value, Scalar) else ""
     near = nearest(text, words)
@@ -106,10 +108,10 @@ def _unknown_choice(entry: Entry, choice: Choice, task: Task) -> Diagnostic:
     return Diagnostic(
         "R507",
         f"{task.name} has no {choice.name} {shown}",
-        Label(place, f"not in ({listed(words, 6)})"),
+        Label(place, f"not in ({listed(allowed, _SHORT)})"),
         related=related_labels(value),
         help=(f'did you mean "{near}"?',) if near else (),
-        notes=(f"it can be {', '.join(words)}{' or null' if choice.optional else ''}",),
+        notes=(f"it can be {', '.join(words)}",) if len(words) > _SHORT else (),
         fix=fix,
     )
 
@@ -130,7 +132,11 @@ def _conf(library: Library, node: Mapping, task: Task, option: str) -> Iterator[
             yield _no_mapping(given)
         return
     target = lookup.find_in(library, place, callee)
-    name = f"{target.place.name}.{target.name}" if isinstance(target, lookup.ClassFound) else callee
+    name = (
+        f"{target.place.name}.{target.name}"
+        if isinstance(target, definitions.ClassFound)
+        else callee
+    )
     signature = reader.of(library, target, name)
     if isinstance(signature, Signature) and (given or head):
         yield from compare(_case(library, signature, block, head or given, uses, bool(head)))

@@ -1,66 +1,52 @@
 """What was probably meant by a literal that does not fit an annotation."""
 
-import ast
 import math
-import re
+from collections.abc import Iterator
 
 from espnet3_compiler.read_scalars import core_value
 from espnet3_compiler.shape_hints import FALSE_WORDS, NULL_WORDS, TRUE_WORDS, Hint, quoted_like
-from espnet3_compiler.signature import annotation
-from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.model import Parameter
+from espnet3_compiler.signature import types
+from espnet3_compiler.signature.literal import judge
+from espnet3_compiler.signature.types import Type
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Node, Scalar
 
-_WORD = re.compile(r"Literal\[([^\]]*)\]")
 
-
-def advice(library: Library, parameter: Parameter, value: Node) -> Hint:
-    """Return advice on a value that does not fit a parameter."""
+def advice(wanted: Type, value: Node) -> Hint:
+    """Return advice on a value that does not fit a type."""
     if not isinstance(value, Scalar):
         return Hint()
-    for text, words in _candidates(value):
-        other = Scalar(core_value(text), value.span)
-        if text.startswith('"'):
-            other = Scalar(text[1:-1], value.span)
-        if annotation.fits(library, parameter, other):
-            return Hint((words,), text, sure=True)
-    return _literal(parameter, value)
+    words = list(_words(wanted))
+    if isinstance(value.value, str) and (near := nearest(value.value, words)):
+        sure = is_sure(value.value, words)
+        return Hint((f'did you mean "{near}"?',), quoted_like(value, near), sure)
+    for text, meant, advised in _spellings(value):
+        if judge(wanted, Scalar(meant, value.span)):
+            return Hint((advised,), text, sure=True)
+    return Hint()
 
 
-def _candidates(value: Scalar) -> list[tuple[str, str]]:
-    """Return other spellings of a value, as YAML, with the words that advise them."""
+def _words(wanted: Type) -> Iterator[str]:
+    """Yield the texts of ``Literal["a", "b"]``."""
+    for item in wanted.options if isinstance(wanted, types.Either) else (wanted,):
+        if isinstance(item, types.Literals):
+            yield from (word for word in item.values if isinstance(word, str))
+
+
+def _spellings(value: Scalar) -> Iterator[tuple[str, str | float | bool | None, str]]:
+    """Yield other spellings as YAML, their values, and the words that advise them."""
     found = value.value
     if isinstance(found, str):
         word = found.strip().casefold()
         if word in TRUE_WORDS + FALSE_WORDS:
             text = "true" if word in TRUE_WORDS else "false"
-            return [(text, f"write {text}")]
+            yield text, word in TRUE_WORDS, f"write {text}"
         if word in NULL_WORDS:
-            return [("null", "write null")]
+            yield "null", None, "write null"
         number = core_value(found.strip())
         if isinstance(number, int | float) and not isinstance(number, bool):
-            return [(found.strip(), "write it without quotes")]
-        return []
-    if isinstance(found, float) and math.isfinite(found) and found.is_integer():
-        return [(str(int(found)), f"write {int(found)}")]
-    if isinstance(found, bool) or found is None:
-        return []
-    return [(f'"{value.span.text}"', "put it in quotes to make it text")]
-
-
-def _literal(parameter: Parameter, value: Scalar) -> Hint:
-    """Return the nearest word of a ``Literal[…]`` in the annotation."""
-    words: list[str] = []
-    for match in _WORD.finditer(parameter.annotation or ""):
-        tree = annotation.parse(f"({match[1]},)")
-        items = tree.elts if isinstance(tree, ast.Tuple) else []
-        options = annotation.literal_options(items) or []
-        words.extend(item for item in options if isinstance(item, str))
-    if not isinstance(value.value, str):
-        return Hint((f"one of {', '.join(words)}",)) if words else Hint()
-    near = nearest(value.value, words)
-    if near is None:
-        return Hint((f"one of {', '.join(words)}",)) if words else Hint()
-    sure = is_sure(value.value, words)
-    return Hint((f'did you mean "{near}"?',), quoted_like(value, near), sure)
+            yield found.strip(), number, "write it without quotes"
+    elif isinstance(found, float) and math.isfinite(found) and found.is_integer():
+        yield str(int(found)), int(found), f"write {int(found)}"
+    if isinstance(found, int | float) and value.span.text.strip():
+        yield f'"{value.span.text}"', value.span.text, "put it in quotes to make it text"

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from espnet3_compiler.signature import known, lookup
-from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.lookup import (
+from espnet3_compiler.signature import definitions, known, lookup
+from espnet3_compiler.signature.definitions import (
     BuiltinFound,
     CallFound,
     ClassFound,
     FunctionFound,
     Result,
 )
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Missing, Origin, Unknown
 from espnet3_compiler.signature.outline import Piece
 
@@ -59,7 +59,7 @@ def provider(library: Library, order: tuple[Node, ...], name: str, after: int = 
             continue
         if not isinstance(node, ClassFound):
             return node
-        own = lookup.own_member(node, name)
+        own = definitions.own_member(node, name)
         if f"{node.name}.{name}" in _patched(library, node):
             return Unknown(f"{node.name}.{name} is set from outside")
         if isinstance(own, FunctionFound):
@@ -78,9 +78,9 @@ def attribute(library: Library, found: ClassFound, name: str) -> Result:
             return node
         if isinstance(node, BuiltinFound):
             return Unknown(f"{found.name} inherits from {node.name}")
-        own = lookup.own_member(node, name)
+        own = definitions.own_member(node, name)
         if isinstance(own, Piece):
-            return lookup.class_at(library, node.place, own, f"{node.name}.")
+            return definitions.class_at(library, node.place, own, f"{node.name}.")
         if own is not None:
             return own
         patched = f"{node.name}.{name}" in _patched(library, node)
@@ -97,7 +97,7 @@ def metaclass_reason(library: Library, order: tuple[Node, ...]) -> str | None:
         if not isinstance(node, ClassFound) or node.summary.metaclass is None:
             continue
         name = node.summary.metaclass
-        if lookup.full_name(library, node.place, name) in known.PLAIN_METACLASSES:
+        if definitions.full_name(library, node.place, name) in known.PLAIN_METACLASSES:
             continue
         meta = lookup.find_in(library, node.place, name) if name else None
         if not isinstance(meta, ClassFound):
@@ -139,7 +139,7 @@ def _base(library: Library, found: ClassFound, name: str) -> Node | None:
     """Return a base class; None for one that adds nothing."""
     if not name:
         return Unknown(f"a base of {found.name} is computed")
-    if lookup.full_name(library, found.place, name) in known.NEUTRAL_BASES:
+    if definitions.full_name(library, found.place, name) in known.NEUTRAL_BASES:
         return None
     base = lookup.find_in(library, found.place, name)
     if isinstance(base, ClassFound | BuiltinFound | Unknown):
@@ -163,4 +163,4 @@ def _names(library: Library, found: ClassFound) -> tuple[str, ...]:
 
 
 def _origin(found: ClassFound) -> Origin:
-    return lookup.origin(found.place, found.summary.line)
+    return definitions.origin(found.place, found.summary.line)

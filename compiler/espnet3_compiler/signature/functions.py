@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from espnet3_compiler.signature import classes, known, lookup
+from espnet3_compiler.signature import classes, definitions, known, lookup
 from espnet3_compiler.signature.classes import Node, Provider
+from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.lookup import ClassFound, FunctionFound
 from espnet3_compiler.signature.model import Origin, Parameter, Reading, Signature, Unknown
 from espnet3_compiler.signature.summary import Forward, Function
 
@@ -16,7 +16,7 @@ _KINDS = {"place": "place", "both": "both", "name": "name"}
 def origin_of(library: Library, found: FunctionFound) -> Origin:
     """Return where a function is defined."""
     function = library.function(found.place, found.pieces[-1])
-    return lookup.origin(found.place, function.line if function else found.pieces[-1].first)
+    return definitions.origin(found.place, function.line if function else found.pieces[-1].first)
 
 
 def plain(library: Library, found: FunctionFound, name: str, depth: int = 0) -> Reading:
@@ -61,10 +61,10 @@ def _read(
     opaque = known.opaque(library, found.place, function.decorators, *_BINDING)
     if opaque:
         return Unknown(f"{found.name} is decorated with {opaque}")
-    origin = lookup.origin(found.place, function.line)
+    origin = definitions.origin(found.place, function.line)
     own = _own(function, origin, skip)
     signature = Signature(name, own, _has(function, "args"), _has(function, "kwargs"), origin)
-    if function.flow is None or depth > lookup.DEPTH:
+    if function.flow is None or depth > definitions.DEPTH:
         return signature
     taken = {item.name for item in own} | {item.name for item in function.params[:skip]}
     return _widen(library, found, signature, function, taken, order, index, depth)

@@ -3,11 +3,11 @@
 import ast
 import sys
 
-from espnet3_compiler.signature import known, lookup
+from espnet3_compiler.signature import definitions, known, lookup
 from espnet3_compiler.signature.classes import Node
+from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import Place
-from espnet3_compiler.signature.lookup import ClassFound
 from espnet3_compiler.signature.model import Kind, Origin, Parameter, Reading, Signature, Unknown
 from espnet3_compiler.signature.summary import Field
 
@@ -96,4 +96,4 @@ def _signature(name: str, found: ClassFound, parameters: list[Parameter]) -> Sig
 
 
 def _origin(found: ClassFound) -> Origin:
-    return lookup.origin(found.place, found.summary.line)
+    return definitions.origin(found.place, found.summary.line)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from espnet3_compiler.signature import lookup
+from espnet3_compiler.signature import definitions, lookup
+from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import Place
-from espnet3_compiler.signature.lookup import ClassFound, FunctionFound
 from espnet3_compiler.signature.outline import Piece
 from espnet3_compiler.signature.summary import Decorator
 
@@ -74,7 +74,7 @@ GENERATED = frozenset({"__init__", "__new__"})
 def dataclass_options(library: Library, found: ClassFound) -> dict[str, Any] | None:
     """Return the arguments of a class's ``@dataclass``; None when it has no such decorator."""
     for item in found.summary.decorators:
-        if item.name and lookup.full_name(library, found.place, item.name) == DATACLASS:
+        if item.name and definitions.full_name(library, found.place, item.name) == DATACLASS:
             return dict(item.keywords)
     return None
 
@@ -82,13 +82,16 @@ def dataclass_options(library: Library, found: ClassFound) -> dict[str, Any] | N
 def is_named_tuple(library: Library, found: ClassFound) -> bool:
     """Return whether a class is written as ``class X(NamedTuple)``."""
     return any(
-        lookup.full_name(library, found.place, item) == NAMED_TUPLE for item in found.summary.bases
+        definitions.full_name(library, found.place, item) == NAMED_TUPLE
+        for item in found.summary.bases
     )
 
 
 def is_enumeration(library: Library, found: ClassFound) -> bool:
     """Return whether a class derives from one of ``enum`` by itself."""
-    bases = (lookup.full_name(library, found.place, item) for item in found.summary.bases if item)
+    bases = (
+        definitions.full_name(library, found.place, item) for item in found.summary.bases if item
+    )
     return any(item in ENUMS for item in bases)
 
 
@@ -112,7 +115,7 @@ def opaque(
         plain: Full names that the caller understands itself.
     """
     for item in decorators:
-        name = lookup.full_name(library, place, item.name) if item.name else ""
+        name = definitions.full_name(library, place, item.name) if item.name else ""
         if name in TRANSPARENT or name in plain:
             continue
         found = lookup.find_in(library, place, item.name) if item.name else None

@@ -1,75 +1,19 @@
 """Follow a dotted path, or a name inside a module, to the statement that defines it."""
 
-import builtins
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 from espnet3_compiler.signature import locate
+from espnet3_compiler.signature.definitions import (
+    BuiltinFound,
+    ClassFound,
+    ModuleFound,
+    Result,
+    absolute,
+    origin,
+)
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import Place
-from espnet3_compiler.signature.model import Missing, Origin, Unknown
-from espnet3_compiler.signature.outline import Piece
-from espnet3_compiler.signature.summary import Binding, Class, Module
+from espnet3_compiler.signature.model import Missing, Unknown
+from espnet3_compiler.signature.names import BUILTINS, member
 from espnet3_compiler.suggest import nearest
-
-DEPTH = 40
-"""How many imports and aliases are followed."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleFound:
-    """A module."""
-
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class ClassFound:
-    """A class; ``summary`` is its body."""
-
-    place: Place
-    name: str
-    summary: Class
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionFound:
-    """A function; ``owner`` is the class that it is a method of."""
-
-    place: Place
-    name: str
-    pieces: tuple[Piece, ...]
-    owner: ClassFound | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallFound:
-    """The result of a call at module level, such as ``functools.partial(…)``."""
-
-    place: Place
-    binding: Binding
-
-
-@dataclass(frozen=True, slots=True)
-class ValueFound:
-    """A literal, or an expression that may be a type alias."""
-
-    place: Place
-    binding: Binding
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltinFound:
-    """A name of ``builtins``."""
-
-    name: str
-
-
-_BUILTINS = frozenset(dir(builtins))
-
-Found = ModuleFound | ClassFound | FunctionFound | CallFound | ValueFound | BuiltinFound
-Result = Found | Missing | Unknown
 
 
 def find(library: Library, path: str) -> Result:
@@ -90,53 +34,15 @@ def find_in(library: Library, place: Place, name: str, depth: int = 0) -> Result
             return found
     found = member(library, place, head, depth)
     if isinstance(found, Missing):
-        return BuiltinFound(head) if head in _BUILTINS and not rest else found
+        return BuiltinFound(head) if head in BUILTINS and not rest else found
     return _descend(library, found, rest)
 
 
-def _through_module(library: Library, place: Place, head: str, rest: list[str]) -> Result | None:
-    """Return what ``nn.Module`` is after ``from torch import nn``, without reading ``torch``.
+def class_member(library: Library, found: ClassFound, name: str) -> Result:
+    """Return what an attribute of a class is: its own or inherited."""
+    from espnet3_compiler.signature import classes
 
-    The name could be bound otherwise in ``torch/__init__.py``; where the path through the
-    submodule leads to something, it is taken to be the submodule.
-    """
-    module = library.module(place)
-    bindings = module.bindings.get(head, ()) if module else ()
-    if len(bindings) != 1 or bindings[0].kind != "import":
-        return None
-    full = f"{absolute(place, bindings[0].source)}.{bindings[0].value}"
-    below = library.place(full)
-    if below is None or below.name == place.name:
-        return None
-    found = _walk(library, below, [head, *rest], 1)
-    return None if isinstance(found, Missing | Unknown) else found
-
-
-def origin(place: Place, line: int = 0) -> Origin:
-    """Return the origin that a report shows for a line of a module."""
-    return Origin(place.name, place.shown, line)
-
-
-def names_of(library: Library, place: Place) -> tuple[str, ...]:
-    """Return the names that a module is known to have, its submodules included."""
-    module = library.module(place)
-    bound = list(module.bindings) if module else []
-    for source, _ in module.stars if module else ():
-        star = library.place(absolute(place, source))
-        bound.extend(_exported(library, star) if star and star.name != place.name else ())
-    return tuple(dict.fromkeys([*bound, *locate.names_below(library.path, place.folders)]))
-
-
-def member(library: Library, place: Place, name: str, depth: int = 0) -> Result:
-    """Return what a name means in a module: a binding, a starred name, or a submodule."""
-    key = ("member", place.name, name)
-    if key not in library.memo:
-        if depth > DEPTH:
-            return Unknown(f"the imports of {place.name} go in a circle")
-        library.memo[key] = Unknown(f"the imports of {place.name} go in a circle")
-        library.memo[key] = _member(library, place, name, depth)
-    result: Result = library.memo[key]
-    return result
+    return classes.attribute(library, found, name)
 
 
 def _find(library: Library, parts: list[str]) -> Result:
@@ -162,6 +68,24 @@ def _walk(library: Library, place: Place, parts: list[str], index: int) -> Resul
     if isinstance(here, Unknown) and index < len(parts) - 1:
         here = _slip(library, place, parts[index]) or here
     return _numbered(_descend(library, here, parts[index + 1 :]), parts, index)
+
+
+def _through_module(library: Library, place: Place, head: str, rest: list[str]) -> Result | None:
+    """Return what ``nn.Module`` is after ``from torch import nn``, without reading ``torch``.
+
+    The name could be bound otherwise in ``torch/__init__.py``; where the path through the
+    submodule leads to something, it is taken to be the submodule.
+    """
+    module = library.module(place)
+    bindings = module.bindings.get(head, ()) if module else ()
+    if len(bindings) != 1 or bindings[0].kind != "import":
+        return None
+    full = f"{absolute(place, bindings[0].source)}.{bindings[0].value}"
+    below = library.place(full)
+    if below is None or below.name == place.name:
+        return None
+    found = _walk(library, below, [head, *rest], 1)
+    return None if isinstance(found, Missing | Unknown) else found
 
 
 def _slip(library: Library, place: Place, name: str) -> Missing | None:
@@ -198,206 +122,3 @@ def _descend(library: Library, found: Result, rest: list[str]) -> Result:
         else:
             break
     return found
-
-
-def class_member(library: Library, found: ClassFound, name: str) -> Result:
-    """Return what an attribute of a class is: its own or inherited."""
-    from espnet3_compiler.signature import classes
-
-    return classes.attribute(library, found, name)
-
-
-def own_member(found: ClassFound, name: str) -> FunctionFound | Piece | Unknown | None:
-    """Return a method, nested class (as a piece) or unknown value in a class body; None if none."""
-    pieces = found.summary.members.get(name)
-    if pieces is None:
-        return None
-    kept = [item for item in pieces if item]
-    if len(kept) != len(pieces) or not kept:
-        return Unknown(f"{found.name}.{name} is a value")
-    if kept[-1].kind == "class":
-        return kept[-1] if len(kept) == 1 else Unknown(f"{found.name}.{name} is defined twice")
-    return FunctionFound(found.place, f"{found.name}.{name}", tuple(kept), found)
-
-
-def class_at(library: Library, place: Place, piece: Piece, prefix: str = "") -> Result:
-    """Return the class that a piece is."""
-    summary = library.class_(place, piece)
-    if summary is None:
-        return Unknown(f"{place.shown} cannot be parsed")
-    return ClassFound(place, prefix + piece.name, summary)
-
-
-def _member(library: Library, place: Place, name: str, depth: int) -> Result:
-    if place.name == "builtins":
-        known = name in _BUILTINS
-        return BuiltinFound(name) if known else Missing("builtins", name, 1, tuple(_BUILTINS))
-    if place.kind in ("extension", "builtin"):
-        below = library.place(f"{place.name}.{name}") if place.folders else None
-        return ModuleFound(below) if below else Unknown(f"{place.name} is compiled")
-    module = library.module(place)
-    if module is None and place.kind != "namespace":
-        return Unknown(f"{place.shown} cannot be parsed")
-    bindings = module.bindings.get(name, ()) if module else ()
-    last = max((item.first for item in bindings if item.level == "plain"), default=0)
-    starred = _from_stars(library, place, module, name, last, depth) if module else None
-    if starred:
-        return starred
-    found = _choose(library, place, name, bindings, depth) if bindings else None
-    if found and not isinstance(found, Missing):
-        return found
-    below = library.place(f"{place.name}.{name}") if place.folders else None
-    return ModuleFound(below) if below else _absent(library, place, module, name)
-
-
-def _absent(library: Library, place: Place, module: Module | None, name: str) -> Result:
-    names = names_of(library, place)
-    file = library.file(place)
-    if module and (module.open or "__path__" in module.bindings):
-        return Unknown(f"{place.name} makes names while it runs")
-    if file and re.search(
-        rf"\bglobal\b.*\b{re.escape(name)}\b|\b{re.escape(name)}\s*:=", file.text.text
-    ):
-        return Unknown(f"{place.name} makes names while it runs")
-    return Missing(place.name, name, 0, names, origin(place))
-
-
-def _from_stars(
-    library: Library, place: Place, module: Module, name: str, after: int, depth: int
-) -> Result | None:
-    """Return what the star imports behind a line make of a name; None when they do not have it."""
-    found = [
-        _from_star(library, place, absolute(place, source), name, depth)
-        for source, line in module.stars
-        if line > after
-    ]
-    kept = [item for item in found if item is not None]
-    unknown = next((item for item in kept if isinstance(item, Unknown)), None)
-    return unknown or (kept[-1] if kept else None)
-
-
-def _from_star(library: Library, place: Place, source: str, name: str, depth: int) -> Result | None:
-    star = library.place(source)
-    if star is None:
-        return _no_module(library, source)
-    if star.name == place.name or name.startswith("__"):
-        return None
-    inner = library.module(star)
-    exports = inner.exports if inner else None
-    hidden = name.startswith("_") if exports is None else name not in exports
-    if inner and hidden and not (inner.open and exports is None):
-        return None
-    found = member(library, star, name, depth + 1)
-    return None if isinstance(found, Missing) else found
-
-
-def _exported(library: Library, place: Place) -> Iterable[str]:
-    module = library.module(place)
-    if module is None:
-        return ()
-    if module.exports is not None:
-        return module.exports
-    return (name for name in module.bindings if not name.startswith("_"))
-
-
-def _choose(
-    library: Library, place: Place, name: str, bindings: tuple[Binding, ...], depth: int
-) -> Result:
-    """Return what a name means that may be bound several times."""
-    last = max((i for i, item in enumerate(bindings) if item.level == "plain"), default=0)
-    live = bindings[last:]
-    for level in (("plain", "branch"), ("weak",)):
-        group = [item for item in live if item.level in level]
-        found = [_bound(library, place, name, item, depth) for item in group]
-        kept = [item for item in found if not _is_nothing(item)]
-        if len(kept) > 1 and len({repr(item) for item in kept}) > 1:
-            return Unknown(f"{place.name}.{name} depends on a condition")
-        if kept:
-            return kept[0]
-        if found and level == ("plain", "branch") and len(live) == len(group):
-            return found[-1]
-    return Unknown(f"{place.name}.{name} depends on a condition")
-
-
-def _is_nothing(item: Result) -> bool:
-    is_none = isinstance(item, ValueFound) and item.binding.value == "None"
-    return isinstance(item, Missing) or is_none
-
-
-def _bound(library: Library, place: Place, name: str, binding: Binding, depth: int) -> Result:
-    match binding.kind:
-        case "piece":
-            assert binding.piece is not None
-            if binding.piece.kind == "class":
-                return class_at(library, place, binding.piece)
-            return FunctionFound(place, name, (binding.piece,))
-        case "module":
-            return find_module(library, binding.source)
-        case "import":
-            return _imported(library, place, binding, depth)
-        case "name":
-            if binding.value == name:
-                return Unknown(f"{place.name}.{name} is bound to itself")
-            return find_in(library, place, binding.value, depth + 1)
-        case "call":
-            return CallFound(place, binding)
-        case "constant" | "expression":
-            return ValueFound(place, binding)
-    return Unknown(f"{place.name}.{name} is made while the module runs")
-
-
-def _imported(library: Library, place: Place, binding: Binding, depth: int) -> Result:
-    full = absolute(place, binding.source)
-    source = library.place(full)
-    if source is None:
-        return _no_module(library, full)
-    if source.name == place.name:
-        below = library.place(f"{full}.{binding.value}")
-        return ModuleFound(below) if below else Unknown(f"{full} imports itself")
-    found = member(library, source, binding.value, depth + 1)
-    if isinstance(found, Missing):
-        return Unknown(f"{place.name} imports {binding.value}, which {full} does not have")
-    return found
-
-
-def find_module(library: Library, name: str) -> Result:
-    """Return a module by its absolute name."""
-    place = library.place(name)
-    return ModuleFound(place) if place else _no_module(library, name)
-
-
-def _no_module(library: Library, name: str) -> Unknown:
-    top = name.partition(".")[0]
-    if library.place(top) is None:
-        return Unknown(f"{top} is not installed")
-    return Unknown(f"the module {name} is not found")
-
-
-def full_name(library: Library, place: Place, name: str) -> str:
-    """Return the absolute name of a dotted name in a module, following one import only.
-
-    Enough to recognise ``dataclasses.dataclass`` or ``typing.Generic`` without reading them.
-    """
-    head, _, rest = name.partition(".")
-    module = library.module(place)
-    bindings = module.bindings.get(head, ()) if module else ()
-    first = next((item for item in bindings if item.kind in ("import", "module")), None)
-    if first is None:
-        base = f"{place.name}.{head}" if bindings else head
-    elif first.kind == "module":
-        base = first.source
-    else:
-        base = f"{absolute(place, first.source)}.{first.value}"
-    return f"{base}.{rest}" if rest else base
-
-
-def absolute(place: Place, source: str) -> str:
-    """Return the absolute name of a module in ``from … import`` of another."""
-    name = source.lstrip(".")
-    level = len(source) - len(name)
-    if level == 0:
-        return name
-    parts = place.name.split(".")
-    base = parts if place.kind == "package" else parts[:-1]
-    kept = base[: len(base) - (level - 1)]
-    return ".".join([*kept, name] if name else kept)

@@ -35,9 +35,10 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Context:
-    """Where a statement stands: its condition, and how far its lines are from the file's."""
+    """Where a statement stands: under which condition, and whether it runs at all."""
 
     level: str = "plain"
+    runs: bool = True
 
     def branch(self) -> "_Context":
         return self if self.level == "weak" else replace(self, level="branch")
@@ -93,11 +94,7 @@ def _statement(node: ast.stmt, context: _Context, found: _Found) -> None:
         case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
             _assign(node, context, found)
         case ast.If():
-            taken = _version_test(node.test)
-            if taken is not False:
-                _body(node.body, context if taken else context.branch(), found)
-            if taken is not True:
-                _body(node.orelse, context if taken is False else context.branch(), found)
+            _condition(node, context, found)
         case ast.Try():
             _body(node.body, context, found)
             for handler in node.handlers:
@@ -113,6 +110,18 @@ def _statement(node: ast.stmt, context: _Context, found: _Found) -> None:
             _bound(node, context, found)
 
 
+def _condition(node: ast.If, context: _Context, found: _Found) -> None:
+    if (dotted(node.test) or "").endswith("TYPE_CHECKING"):
+        _body(node.body, _Context("weak", runs=False), found)
+        _body(node.orelse, context, found)
+        return
+    taken = _version_test(node.test)
+    if taken is not False:
+        _body(node.body, context if taken else context.branch(), found)
+    if taken is not True:
+        _body(node.orelse, context if taken is False else context.branch(), found)
+
+
 def _import(node: ast.Import | ast.ImportFrom, context: _Context, found: _Found) -> None:
     first, last = node.lineno, node.end_lineno or node.lineno
     if isinstance(node, ast.Import):
@@ -124,7 +133,7 @@ def _import(node: ast.Import | ast.ImportFrom, context: _Context, found: _Found)
     source = "." * node.level + (node.module or "")
     for item in node.names:
         if item.name == "*":
-            found.stars.append((source, node.lineno))
+            found.stars += [(source, node.lineno)] if context.runs else []
         else:
             binding = Binding(
                 "import", context.level, source=source, value=item.name, first=first, last=last

@@ -2,10 +2,9 @@
 
 import ast
 
-from espnet3_compiler.signature import classes, generated, known, lookup, patches
+from espnet3_compiler.signature import classes, definitions, generated, known, lookup, patches
 from espnet3_compiler.signature.classes import Provider
-from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.lookup import (
+from espnet3_compiler.signature.definitions import (
     BuiltinFound,
     CallFound,
     ClassFound,
@@ -14,6 +13,7 @@ from espnet3_compiler.signature.lookup import (
     Result,
     ValueFound,
 )
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Missing, NotCallable, Reading, Signature, Unknown
 
 
@@ -28,7 +28,7 @@ def read(library: Library, path: str) -> Reading:
 
 def of(library: Library, found: Result, name: str, depth: int = 0) -> Reading:
     """Return what calling something takes; ``name`` is what a report calls it."""
-    if depth > lookup.DEPTH:
+    if depth > definitions.DEPTH:
         return Unknown("calls go round in a circle")
     match found:
         case Missing() if found.prefix and patches.may_be_set(library, found.prefix, found.part):
@@ -36,7 +36,7 @@ def of(library: Library, found: Result, name: str, depth: int = 0) -> Reading:
         case Missing() | Unknown():
             return found
         case ModuleFound():
-            return NotCallable("a module", lookup.origin(found.place))
+            return NotCallable("a module", definitions.origin(found.place))
         case ClassFound():
             return construct(library, found, name, depth)
         case FunctionFound():
@@ -72,7 +72,7 @@ def parent_init(
     if giver is None:
         found = order[after]
         assert isinstance(found, ClassFound)
-        origin = lookup.origin(found.place, found.summary.line)
+        origin = definitions.origin(found.place, found.summary.line)
         return Signature("object", (), more_places=False, more_names=False, origin=origin)
     return _method(library, order, giver, "super().__init__", depth)
 
@@ -85,7 +85,7 @@ def _constructor(
     if isinstance(made, Provider | ClassFound) and _depth(order, made) < _depth(order, init):
         return _method(library, order, made, name, depth)
     if init is None:
-        origin = lookup.origin(found.place, found.summary.line)
+        origin = definitions.origin(found.place, found.summary.line)
         return Signature(name, (), more_places=False, more_names=False, origin=origin)
     reading = _method(library, order, init, name, depth)
     if isinstance(made, Provider) and _depth(order, made) == _depth(order, init):
@@ -160,7 +160,7 @@ def _function(library: Library, found: FunctionFound, name: str, depth: int) -> 
 def _partial(library: Library, found: CallFound, name: str, depth: int) -> Reading:
     callee = found.binding.value
     place = found.place
-    if not callee or lookup.full_name(library, place, callee) != "functools.partial":
+    if not callee or definitions.full_name(library, place, callee) != "functools.partial":
         return Unknown(f"{name} is the result of a call")
     file = library.file(place)
     assert file is not None
@@ -169,7 +169,7 @@ def _partial(library: Library, found: CallFound, name: str, depth: int) -> Readi
 
 
 def _value(found: ValueFound) -> Reading:
-    origin = lookup.origin(found.place, found.binding.first)
+    origin = definitions.origin(found.place, found.binding.first)
     if found.binding.kind == "expression":
         return Unknown("it is the value of an expression")
     return NotCallable(_ARTICLES.get(found.binding.value, "a value"), origin)

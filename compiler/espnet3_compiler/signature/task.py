@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from espnet3_compiler.signature import classes, lookup, outline
+from espnet3_compiler.signature import classes, definitions, lookup, outline
+from espnet3_compiler.signature.definitions import CallFound, ClassFound
 from espnet3_compiler.signature.flow import dotted
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import Place
-from espnet3_compiler.signature.lookup import CallFound, ClassFound
 from espnet3_compiler.signature.model import Missing, NotCallable, Origin, Unknown
 
 _OPTION = re.compile(r"""["']--([A-Za-z_][^"'\s]*)["']""")
@@ -121,7 +121,7 @@ def _task(library: Library, path: str, order: list[ClassFound]) -> Task | Unknow
         tuple(dict.fromkeys(patterns)),
         {item.name: item for item in choices},
         tuple(_uses(library, order)),
-        lookup.origin(order[0].place, order[0].summary.line),
+        definitions.origin(order[0].place, order[0].summary.line),
     )
 
 
