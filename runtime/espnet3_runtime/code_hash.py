@@ -10,7 +10,10 @@ import whose name is computed) the whole file, or every file of the recipe, coun
 from collections.abc import Iterable
 from pathlib import Path
 
+from espnet3_runtime.code_files import is_local
 from espnet3_runtime.code_walk import Code, Walk
+
+__all__ = ["Code", "collect", "is_local"]
 
 
 def collect(

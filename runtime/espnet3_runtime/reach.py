@@ -5,9 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from espnet3_runtime.build import Build, Stage
-from espnet3_runtime.code_files import is_local
-from espnet3_runtime.code_hash import collect
-from espnet3_runtime.code_walk import Code
+from espnet3_runtime.code_hash import Code, collect, is_local
 from espnet3_runtime.config import ConfigView
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")

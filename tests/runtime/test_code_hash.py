@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_runtime.code_files import is_local
-from espnet3_runtime.code_hash import collect
-from espnet3_runtime.code_walk import Code
+from espnet3_runtime.code_hash import Code, collect, is_local
 
 
 @pytest.fixture
