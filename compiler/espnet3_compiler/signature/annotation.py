@@ -205,7 +205,5 @@ def _is_compiled(node: classes.Node) -> bool:
 
 
 def _is_loose(library: Library, found: ClassFound) -> bool:
-    bases = [
-        definitions.full_name(library, found.place, item) for item in found.summary.bases if item
-    ]
-    return any(item.endswith((".Protocol", ".TypedDict", ".NamedTuple")) for item in bases)
+    loose = (".Protocol", ".TypedDict", ".NamedTuple")
+    return any(item.endswith(loose) for item in definitions.base_names(library, found))

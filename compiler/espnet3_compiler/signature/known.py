@@ -81,18 +81,12 @@ def dataclass_options(library: Library, found: ClassFound) -> dict[str, Any] | N
 
 def is_named_tuple(library: Library, found: ClassFound) -> bool:
     """Return whether a class is written as ``class X(NamedTuple)``."""
-    return any(
-        definitions.full_name(library, found.place, item) == NAMED_TUPLE
-        for item in found.summary.bases
-    )
+    return NAMED_TUPLE in definitions.base_names(library, found)
 
 
 def is_enumeration(library: Library, found: ClassFound) -> bool:
     """Return whether a class derives from one of ``enum`` by itself."""
-    bases = (
-        definitions.full_name(library, found.place, item) for item in found.summary.bases if item
-    )
-    return any(item in ENUMS for item in bases)
+    return not ENUMS.isdisjoint(definitions.base_names(library, found))
 
 
 def generates(library: Library, found: ClassFound, name: str) -> bool:
