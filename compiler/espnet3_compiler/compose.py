@@ -75,6 +75,8 @@ def compose(
     for name in parts:
         configs[name], more = _config(name, roles.get(name), parts, settings)
         found += [finding for finding in more if finding not in found]
+    if "configs" in recipe.illegible:  # a base may be the config whose name could not be read
+        found = [finding for finding in found if finding.code != "R306"]
     models = {str(model.name.value): _model(model, settings, found) for model in recipe.models}
     changed = replace(
         recipe,
@@ -139,7 +141,7 @@ def _config(
         history=record.history,
         sources=tuple(dict.fromkeys(part.source for part in chain if part.source)),
         bases=tuple(str(part.name.value) for part in chain[:-1]),
-        whole=broken is None and all(part.whole for part in chain),
+        whole=chain[0].extends is None and all(part.whole for part in chain),
     )
     found = [] if role is None and (composed.bases or _is_base(name, parts)) else record.found
     return composed, [*([broken] if broken else []), *found]

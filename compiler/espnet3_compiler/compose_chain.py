@@ -101,8 +101,7 @@ def chain_of(name: str, parts: dict[str, Part]) -> tuple[list[Part], Diagnostic 
     while (extends := chain[-1].extends) is not None:
         base = str(extends.value)
         if base not in parts:
-            known = [other for other in parts if other != chain[-1].name.value]
-            return chain[::-1], _unknown_base(extends, known)
+            return chain[::-1], _unknown_base(extends, parts, chain[-1])
         if base in seen:
             return chain[::-1], _cycle(parts, seen[seen.index(base) :])
         if len(chain) >= MAX_CHAIN:
@@ -128,8 +127,9 @@ def _cycle(parts: dict[str, Part], names: list[str]) -> Diagnostic:
     )
 
 
-def _unknown_base(extends: Scalar, known: list[str]) -> Diagnostic:
+def _unknown_base(extends: Scalar, parts: dict[str, Part], owner: Part) -> Diagnostic:
     name = str(extends.value)
+    known = [other for other in parts if other != owner.name.value]
     near = nearest(name, known)
     fix = None
     if near:

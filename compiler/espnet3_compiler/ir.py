@@ -107,6 +107,8 @@ class Recipe:
         stages: In the order of the manifest.
         whole: False where a part of the manifest was so wrong that it was left out; what then
             seems unused or missing may be a consequence, so checks for absences keep silent.
+        illegible: ``configs`` or ``models`` where one of the names there could not be read, so that
+            a name which seems unknown may be that one.
     """
 
     source: Source
@@ -118,6 +120,7 @@ class Recipe:
     configs: tuple[ConfigDecl, ...]
     stages: tuple[StageDecl, ...]
     whole: bool = True
+    illegible: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from espnet3_compiler.source import Source
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
 from espnet3_schemas import ROLES, load
 
+NAMED = ("configs", "models")
 GLOBALS = ("exp_tag", "exp_dir", "data_dir")
 
 
@@ -43,6 +44,7 @@ def lower(root: Mapping, source: Source, directory: Path) -> tuple[Recipe, tuple
         models=models,
         configs=tuple(_meant(config, result.meant) for config in configs),
         stages=result.stages,
+        illegible=_illegible(root),
         whole=result.whole and _is_legible(root) and not findings,
     )
     return recipe, (*findings, *result.findings)
@@ -59,6 +61,11 @@ def roles_of(recipe: Recipe) -> dict[str, str | None]:
             if binding.role in ROLES and roles.get(binding.config, "") is None:
                 roles[binding.config] = binding.role
     return roles
+
+
+def _illegible(root: Mapping) -> frozenset[str]:
+    lost = [] if is_legible(root) else [name for name in NAMED if root.get(name) is None]
+    return frozenset((*lost, *(name for name in NAMED if not is_legible(root.get(name)))))
 
 
 def _is_legible(root: Mapping) -> bool:

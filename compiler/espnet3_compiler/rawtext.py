@@ -6,6 +6,7 @@ order; that is how they are matched.
 """
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 
 from espnet3_compiler.source import Span
@@ -76,7 +77,13 @@ def _double_units(raw: str) -> Iterator[_Unit]:
             continue
         char = match.group()[1]
         if char in _HEX:
-            yield chr(int(f"0x{match.group()[2:]}", 16)), at, match.end()
+            yield _character(match.group()[2:]), at, match.end()
         elif char in _NAMED:
             yield _NAMED[char], at, match.end()
         at = match.end()
+
+
+def _character(digits: str) -> str:
+    """Return the character with a hexadecimal number; what is none fits no character of a value."""
+    code = int(f"0x{digits}", 16)
+    return chr(code) if code <= sys.maxunicode else ""

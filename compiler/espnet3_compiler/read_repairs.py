@@ -10,6 +10,9 @@ from espnet3_compiler.read_place import COMMENT, TIGHT, Place, flow_reference, l
 _INDENT = re.compile(r"[ \t]*")
 _VALUE = re.compile(r"[ \t]*(?:- +)*(?:[^\s:'\"\[{][^:\n]*?:[ \t]+|- +)?(?=\S)")
 
+MAX_TABBED = 50
+"""Lines whose indentation is guessed one by one."""
+
 
 class Repair(NamedTuple):
     """Replacements ``(start, end, text)`` in the order of the text, and what they do."""
@@ -45,13 +48,56 @@ def repairs_for(place: Place) -> Iterator[Repair]:
 
 
 def _tabs(text: str) -> Iterator[Repair]:
-    """Replace the tabs of all indentations, by two spaces or more."""
+    """Replace the tabs of all indentations: by what the neighbours have, or a number of spaces."""
+    tabbed = list(re.finditer(r"^[ \t]*\t[ \t]*(?=\S)", text, re.MULTILINE))
+    likely = [_likely_indent(text, match.start()) for match in tabbed[:MAX_TABBED]]
+    if len(likely) == len(tabbed) and None not in likely:
+        edits = [
+            (match.start(), match.end(), " " * (width or 0))
+            for match, width in zip(tabbed, likely, strict=True)
+        ]
+        yield Repair(tuple(edits), "indent with spaces like the lines around", certain=True)
     for width in (2, 4, 8):
         edits = [
             (match.start(), match.end(), match.group().replace("\t", " " * width))
-            for match in re.finditer(r"^[ \t]*\t[ \t]*(?=\S)", text, re.MULTILINE)
+            for match in tabbed
         ]
         yield Repair(tuple(edits), f"indent with {width} spaces for each tab", certain=True)
+
+
+def _likely_indent(text: str, start: int) -> int | None:
+    """Return the indentation of a line by the lines above and below; None where they have tabs."""
+    above, line, below = _neighbours(text, start)
+    if "\t" in above + below:
+        return None
+    before, after = _depth(above), _depth(below)
+    if below and _opens(line):
+        return after if below.lstrip().startswith("- ") else max(after - 2, 0)
+    if _opens(above):
+        return after if after > before else before + 2
+    levels = 2 * len(re.findall(r"\t", line[: len(line) - len(line.lstrip())]))
+    return after if levels == after < before else before
+
+
+def _neighbours(text: str, start: int) -> tuple[str, str, str]:
+    """Return the line at an offset, and those above and below that hold more than a comment."""
+    above = [line for line in text[:start].split("\n") if _holds(line)]
+    line, *rest = text[start:].split("\n")
+    return above[-1] if above else "", line, next(filter(_holds, rest), "")
+
+
+def _holds(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _opens(line: str) -> bool:
+    return COMMENT.sub("", line).rstrip().endswith(":")
+
+
+def _depth(line: str) -> int:
+    """Return where the key of a line begins, behind the ``- `` of list items."""
+    match = re.match(r" *(?:- +)*", line)
+    return match.end() if match else 0
 
 
 def _quote(place: Place) -> Iterator[Repair]:

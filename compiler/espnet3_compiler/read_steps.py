@@ -43,6 +43,11 @@ def stand_in(span: Span) -> Scalar:
     return Scalar("${}", span, "error")
 
 
+def is_legible(node: Mapping) -> bool:
+    """Return whether all keys of a mapping could be read: if not, any key may be among them."""
+    return not any(entry.key.style == "error" for entry in node.entries)
+
+
 def is_stand_in(node: Node) -> bool:
     """Return whether a node takes the place of something that could not be read."""
     return isinstance(node, Scalar) and node.style == "error"

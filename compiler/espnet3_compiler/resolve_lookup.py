@@ -6,7 +6,7 @@ from espnet3_compiler import resolve_findings as findings
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import has_reference
 from espnet3_compiler.expression_parts import Key
-from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.read_steps import is_legible, is_stand_in
 from espnet3_compiler.resolve_roots import GLOBALS, NAMESPACES, shown
 from espnet3_compiler.resolve_state import Place, State, resolve_node
 from espnet3_compiler.source import Span
@@ -32,8 +32,10 @@ class Target(NamedTuple):
 
 def target_of(
     state: State, place: Place, dots: int, keys: list[Key], span: Span
-) -> Target | Diagnostic:
+) -> Target | Diagnostic | None:
     """Return where a reference leads, or what is wrong with its beginning.
+
+    None where it may lead to what could not be read.
 
     The root of the config comes first, then the names of the manifest: ``recipe``, ``recipe_dir``,
     ``exp_tag``, ``exp_dir``, ``data_dir``, ``configs.``, ``models.`` and ``stages.``.
@@ -50,12 +52,12 @@ def target_of(
         return Target(GLOBALS, names, tuple(keys))
     if names[0] in NAMESPACES:
         return _in_namespace(state, keys, span)
-    if owner in state.partial:
-        return Target(owner, names, tuple(keys))
+    if owner in state.partial or not is_legible(state.roots[owner]):
+        return None
     return _unknown_root(state, owner, keys[0], span)
 
 
-def _in_namespace(state: State, keys: list[Key], span: Span) -> Target | Diagnostic:
+def _in_namespace(state: State, keys: list[Key], span: Span) -> Target | Diagnostic | None:
     namespace, names = _name(keys[0]), tuple(_name(key) for key in keys)
     if namespace == "stages":
         if len(keys) != STAGE_STEPS:
@@ -67,6 +69,8 @@ def _in_namespace(state: State, keys: list[Key], span: Span) -> Target | Diagnos
     owner = (namespace, names[1])
     if owner in state.roots:
         return Target(owner, names[2:], tuple(keys[2:]))
+    if namespace in state.recipe.illegible:
+        return None
     known = [str(other[1]) for other in state.roots if other[0] == namespace]
     kind = {"configs": "the list of configs", "models": "the list of models"}[namespace]
     return findings.unknown(span, keys[1].span, names[1], kind, known)
@@ -100,7 +104,10 @@ def find(state: State, target: Target, span: Span) -> Node | Diagnostic | None:
             return None
         below = _child(node, str(step))
         if below is None:
-            return None if target.owner in state.partial else _missing(target, depth, node, span)
+            lost = isinstance(node, Mapping) and not is_legible(node)
+            if lost or target.owner in state.partial:
+                return None
+            return _missing(target, depth, node, span)
         walked = (*walked, int(step) if isinstance(node, Sequence) else step)
         node = below
     return resolve_node(state, target.owner, walked, node) if raw else node
@@ -115,7 +122,7 @@ def _child(node: Node, name: str) -> Node | None:
     return None
 
 
-def _missing(target: Target, depth: int, node: Node, span: Span) -> Diagnostic | None:
+def _missing(target: Target, depth: int, node: Node, span: Span) -> Diagnostic:
     written = depth - (len(target.path) - len(target.keys))
     segment = target.keys[written].span if written >= 0 else span
     where = shown(target.owner, target.path[:depth])

@@ -55,6 +55,8 @@ def _fetch(state: State, place: Place, dots: int, keys: list[Key], span: Span) -
     target = target_of(state, place, dots, keys, span)
     if isinstance(target, Diagnostic):
         _give_up(state, place, target)
+    if target is None:
+        raise GiveUp
     path = (*target.owner, *target.path)
     if target.owner == ("stages",):
         return Late(f"${{{'.'.join(str(step) for step in path)}}}", span)
@@ -175,8 +177,8 @@ def _select(state: State, place: Place, call: Call) -> Node | Late:
 
 def _exists(state: State, place: Place, dots: int, keys: list[Key], span: Span) -> bool:
     target = target_of(state, place, dots, keys, span)
-    if isinstance(target, Diagnostic):
-        return False
+    if target is None or isinstance(target, Diagnostic):
+        return target is None
     return target.owner == ("stages",) or not isinstance(find(state, target, span), Diagnostic)
 
 

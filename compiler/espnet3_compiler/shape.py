@@ -21,6 +21,7 @@ from espnet3_compiler import shape_findings as findings
 from espnet3_compiler import shape_keys as keys
 from espnet3_compiler.compose_defaults import resolved
 from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.shape_types import Spot, fits
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 
@@ -56,6 +57,8 @@ def check_shape(node: Node, schema: Schema, *, lenient_references: bool) -> tupl
 
 
 def _check(spot: Spot, schema: Schema, rules: _Rules) -> Iterator[Diagnostic]:
+    if is_stand_in(spot.node):  # its mistake has been reported
+        return
     schema = resolved(schema, rules.root, None)
     schema = resolved(schema, rules.root, keys.as_meant(spot.node, schema))
     if isinstance(spot.node, Scalar) and isinstance(spot.node.value, str):

@@ -357,6 +357,22 @@ def test_chained_aliases_do_not_grow_deeper_than_the_limit() -> None:
     assert got is not None
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a:\n    b: 1\n\tc: 2\n    d: 3\n", {"a": {"b": 1, "c": 2, "d": 3}}),
+        ("a:\n    b:\n\tc: 2\n", {"a": {"b": {"c": 2}}}),
+        ("a:\n  - b: 1\n\tc: 2\n", {"a": [{"b": 1, "c": 2}]}),
+        ("a:\n\tb:\n      c: 2\n", {"a": {"b": {"c": 2}}}),
+        ("a:\n\tb:\n\t\tc: 2\n\td: 1\n", {"a": {"b": {"c": 2}, "d": 1}}),
+    ],
+)
+def test_tabs_are_read_as_the_indentation_around_them(text: str, value: object) -> None:
+    got, found = read(text)
+    assert [finding.code for finding in found] == ["R112"]
+    assert got == value
+
+
 def test_stand_ins_are_known() -> None:
     root, _ = read_text(Source("f", "a: !t [1]\nb: !t x\n"))
     assert root is not None

@@ -327,3 +327,14 @@ def test_a_base_is_judged_by_those_that_extend_it(tmp_path: Path) -> None:
 def test_what_an_unreadable_file_lacks_is_no_second_finding(tmp_path: Path) -> None:
     done = front(tmp_path, "configs: {c: no.yaml, d: {x: '${configs.c.k}', y: 'a${x}'}}\n")
     assert done.only.code == "R701"
+
+
+def test_what_an_illegible_name_may_have_been_is_no_second_finding(tmp_path: Path) -> None:
+    done = front(
+        tmp_path,
+        """
+        models: {m: {_target_: src.M, x: "${configs.full.a}", y: "${configs.c.z}"}}
+        configs: {1: {a: 1}, easy: {extends: full, b: "${a}"}, c: {2: x, d: "${z}"}}
+        """,
+    )
+    assert done.codes == ["R106", "R106"]
