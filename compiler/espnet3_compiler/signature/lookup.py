@@ -4,6 +4,7 @@ from espnet3_compiler.signature import locate
 from espnet3_compiler.signature.definitions import (
     BuiltinFound,
     ClassFound,
+    FunctionFound,
     ModuleFound,
     Result,
     absolute,
@@ -61,7 +62,7 @@ def _walk(library: Library, place: Place, parts: list[str], index: int) -> Resul
         if not isinstance(deeper, Missing):
             return deeper
         here = member(library, place, parts[index])
-        if isinstance(here, Missing | Unknown | ModuleFound):
+        if isinstance(here, Missing | Unknown | ModuleFound | FunctionFound):
             return deeper
         return _numbered(_descend(library, here, parts[index + 1 :]), parts, index + 1)
     here = member(library, place, parts[index])

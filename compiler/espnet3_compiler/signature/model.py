@@ -105,9 +105,15 @@ class NotCallable:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A path that cannot be judged without running code, and why."""
+    """A path that cannot be judged without running code, and why.
+
+    Attributes:
+        reason: Half a sentence.
+        absent: Whether importing it would fail, so that an ``except ImportError`` takes over.
+    """
 
     reason: str
+    absent: bool = False
 
 
 Reading = Signature | Missing | NotCallable | Unknown

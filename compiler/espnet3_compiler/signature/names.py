@@ -146,7 +146,8 @@ def _choose(
 
 def _is_nothing(item: Result) -> bool:
     is_none = isinstance(item, ValueFound) and item.binding.value == "None"
-    return isinstance(item, Missing) or is_none
+    is_absent = isinstance(item, Unknown) and item.absent
+    return isinstance(item, Missing) or is_none or is_absent
 
 
 def _bound(library: Library, place: Place, name: str, binding: Binding, depth: int) -> Result:
@@ -191,4 +192,4 @@ def _no_module(library: Library, name: str) -> Unknown:
     top = name.partition(".")[0]
     if library.place(top) is None:
         return Unknown(f"{top} is not installed")
-    return Unknown(f"the module {name} is not found")
+    return Unknown(f"the module {name} is not found", absent=True)
