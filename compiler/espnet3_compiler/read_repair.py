@@ -49,15 +49,17 @@ def read_on(source: Source, first: Attempt, parse: Parse) -> tuple[Node | None, 
 
 
 def _first_that_helps(text: str, error: Place, parse: Parse) -> tuple[Repair | None, Attempt]:
-    failed = Attempt(None, (), error)
+    best: tuple[Repair | None, Attempt] = (None, Attempt(None, (), error))
     if len(text) > MAX_CHARACTERS:
-        return None, failed
+        return best
     for repair in repairs_for(error):
         repaired = _applied(text, repair)
         attempt = parse(replace(error.source, text=repaired))
-        if attempt.error is None or attempt.error.at > _reached(error) + len(repaired) - len(text):
+        if attempt.error is None:
             return repair, attempt
-    return None, failed
+        if best[0] is None and attempt.error.at > _reached(error) + len(repaired) - len(text):
+            best = repair, attempt
+    return best
 
 
 def _reached(error: Place) -> int:

@@ -71,8 +71,12 @@ def _likely_indent(text: str, start: int) -> int | None:
     if "\t" in above + below:
         return None
     before, after = _depth(above), _depth(below)
+    expected = before + 2 if _opens(above) else before
+    if below.lstrip().startswith("- ") and _opens(line):
+        indent = len(below) - len(below.lstrip())
+        return indent if indent == expected else max(indent - 2, 0)
     if below and _opens(line):
-        return after if below.lstrip().startswith("- ") else max(after - 2, 0)
+        return max(after - 2, 0)
     if _opens(above):
         return after if after > before else before + 2
     levels = 2 * len(re.findall(r"\t", line[: len(line) - len(line.lstrip())]))

@@ -46,7 +46,7 @@ def target_of(
         if dots > len(path):
             return findings.above_root(span)
         return Target(owner, (*path[: len(path) - dots], *names), tuple(keys))
-    if owner[0] == "configs" and _has(state.roots[owner], names[0]):
+    if owner[0] == "configs" and _leads_on(state.roots[owner], names):
         return Target(owner, names, tuple(keys))
     if _has(state.roots[GLOBALS], names[0]):
         return Target(GLOBALS, names, tuple(keys))
@@ -135,6 +135,14 @@ def _missing(target: Target, depth: int, node: Node, span: Span) -> Diagnostic:
     if has_reference(node.value):
         return findings.late(span, f"{inside} must be a mapping now")
     return findings.not_a_container(span, segment, inside, node)
+
+
+def _leads_on(root: Mapping, names: tuple[str, ...]) -> bool:
+    """Return whether a path begins in a config; a part of a default null was surely not meant."""
+    node = root.get(names[0])
+    if len(names) == 1 or not isinstance(node, Scalar) or node.value is not None:
+        return node is not None
+    return node.span.source.kind != "schema"
 
 
 def _has(root: Mapping, name: str) -> bool:

@@ -329,6 +329,19 @@ def test_what_an_unreadable_file_lacks_is_no_second_finding(tmp_path: Path) -> N
     assert done.only.code == "R701"
 
 
+def test_a_part_of_a_default_null_was_surely_not_meant(tmp_path: Path) -> None:
+    done = front(
+        tmp_path,
+        """
+        models: {m: {_target_: src.M, a: {b: 1}}}
+        configs: {t: {collect_stats: {features: "${model.m.a}"}}}
+        stages: [{name: train, config: t}]
+        """,
+    )
+    assert done.only.primary.span.text == "model"
+    assert done.only.help == ('did you mean "models"?',)
+
+
 def test_what_an_illegible_name_may_have_been_is_no_second_finding(tmp_path: Path) -> None:
     done = front(
         tmp_path,
