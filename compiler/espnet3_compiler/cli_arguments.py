@@ -17,6 +17,9 @@ class Arguments:
     paths: tuple[Path, ...]
     output: Path | None
     check: bool
+    deep: bool
+    deep_timeout: float
+    deep_memory: float
     fix: bool
     strict: bool
     sets: tuple[str, ...]
@@ -45,6 +48,9 @@ def parse(argv: Sequence[str]) -> Arguments:
         paths=tuple(given.manifests),
         output=given.output,
         check=given.check,
+        deep=given.deep,
+        deep_timeout=given.deep_timeout,
+        deep_memory=given.deep_memory,
         fix=given.fix,
         strict=given.strict,
         sets=tuple(given.set),
@@ -79,6 +85,25 @@ def _parser() -> argparse.ArgumentParser:
         help="where the build goes (build/ beside the manifest)",
     )
     add("--check", action="store_true", help="report mistakes, write nothing")
+    add(
+        "--deep",
+        action="store_true",
+        help="also run the recipe's code: import targets, build models, try a batch",
+    )
+    add(
+        "--deep-timeout",
+        metavar="SECONDS",
+        type=_positive,
+        default=120.0,
+        help="stop --deep after so long for each manifest (120)",
+    )
+    add(
+        "--deep-memory",
+        metavar="GIB",
+        type=_positive,
+        default=8.0,
+        help="the most memory that --deep may use (8)",
+    )
     add("--fix", action="store_true", help="apply the suggestions that are certain, then check")
     add("--strict", action="store_true", help="treat warnings as mistakes")
     add(
@@ -99,6 +124,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--why", metavar="NAME.KEY", help="print the places that set a value instead of building")
     add("--version", action=_Version, nargs=0, help="print the version")
     return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
 
 
 def _with_graph_default(argv: Sequence[str]) -> Sequence[str]:

@@ -18,7 +18,10 @@ BUILD = "build"
 
 def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> int:
     """Compile manifests one after the other, report once, and return the exit code."""
-    outcomes = [_compile(path, arguments) for path in manifests]
+    if arguments.deep and (problem := _deep_problem()):
+        print(f"error: {problem}", file=sys.stderr)
+        return USAGE
+    outcomes = [_deepen(_compile(path, arguments), arguments) for path in manifests]
     codes = [CLEAN if _is_clean(outcome, arguments) else MISTAKES for outcome in outcomes]
     _report(outcomes, arguments, time.perf_counter() - start)
     codes += [_deliver(outcome, arguments) for outcome in outcomes]
@@ -33,6 +36,26 @@ def _compile(manifest: Path, arguments: Arguments) -> Outcome:
         if apply_fixes(outcome):
             return compile_manifest(manifest, arguments.sets)
     return outcome
+
+
+def _deep_problem() -> str | None:
+    from espnet3_compiler.deep import problem
+
+    return problem()
+
+
+def _deepen(outcome: Outcome, arguments: Arguments) -> Outcome:
+    """Run what ``--deep`` runs, and say on stderr what was seen, whatever the format."""
+    if not arguments.deep:
+        return outcome
+    from espnet3_compiler.deep import deepen
+    from espnet3_compiler.deep_run import Limits
+
+    limits = Limits(arguments.deep_timeout, int(arguments.deep_memory * (1 << 30)))
+    deepened = deepen(outcome, limits)
+    for line in deepened.report:
+        print(line, file=sys.stderr)
+    return deepened.outcome
 
 
 def _is_clean(outcome: Outcome, arguments: Arguments) -> bool:

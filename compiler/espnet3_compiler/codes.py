@@ -84,6 +84,18 @@ CODES: tuple[Code, ...] = (
     Code("R804", "unread-key", "warning", "No stage reads a key of a config."),
     Code("R805", "idle-stage-key", "warning", "A stage kind ignores a key of the stage."),
     Code("R806", "no-training", "warning", "The trainer is told to train for no time at all."),
+    Code("R807", "idle-freeze", "error", "A freeze selector matches no parameter (--deep)."),
+    Code("R901", "import-failed", "error", "The module of a target cannot be imported."),
+    Code("R902", "call-misfit", "error", "The imported target does not take its arguments."),
+    Code("R903", "construction-failed", "error", "A constructor raises an exception."),
+    Code("R904", "forward-failed", "error", "A model fails on a batch of the recipe."),
+    Code("R905", "no-loss", "error", "forward returns no loss that can be trained with."),
+    Code("R906", "batch-misfit", "error", "The batch and the arguments of forward differ."),
+    Code("R907", "too-few-classes", "error", "Ids of tokens or labels exceed a model's classes."),
+    Code("R908", "optimizer-misfit", "error", "An optimizer or scheduler does not fit the model."),
+    Code("R909", "data-failed", "error", "The data, a preprocessor or the collate function fails."),
+    Code("R910", "no-end", "error", "The recipe's code hangs or ends the process."),
+    Code("R911", "inference-failed", "error", "Inference fails on an item of the recipe."),
 )
 
 BY_NUMBER: dict[str, Code] = {code.number: code for code in CODES}

@@ -25,7 +25,7 @@ REST = {
 }
 NUMBERS = [code.number for code in CODES]
 NOT_COMPILED = {"R108", "R109", "R507"}  # about bytes, about nothing, needs ESPnet2
-DEEP = {number for number in NUMBERS if number.startswith("R9")}
+DEEP = {"R807", *(number for number in NUMBERS if number.startswith("R9"))}
 
 
 def examples(number: str) -> dict[str, tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 from espnet3_compiler.chain import USES
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import roles_of
-from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence
 from espnet3_schemas import load
 
 Schema = dict[str, Any]
@@ -46,11 +46,13 @@ class Target:
         slot: What the runtime adds.
         judged: Whether it is constructed with its arguments as they stand; not below
             ``_recursive_: false``, where the target gets the node itself.
+        path: Where it stands: ``("models", name, …)``, ``("configs", name, …)``, ``("stages", …)``.
     """
 
     node: Mapping
     slot: Slot
     judged: bool = True
+    path: Path = ()
 
     @property
     def is_task(self) -> bool:
@@ -64,14 +66,15 @@ def targets(recipe: Recipe, resolved: Resolved) -> Iterator[Target]:
     for model in recipe.models:
         node = resolved.models.get(str(model.name.value))
         if node is not None:
-            yield from _walk(node, {"$ref": "#/$defs/model"}, manifest)
+            path: Path = ("models", str(model.name.value))
+            yield from _walk(node, {"$ref": "#/$defs/model"}, manifest, path)
     for name, role in roles_of(recipe).items():
         config = resolved.configs.get(name)
         if config is not None and role is not None:
             schema = load(role)
-            yield from _walk(config, schema, schema)
-    for call in resolved.calls.values():
-        yield from _walk(call, {}, {})
+            yield from _walk(config, schema, schema, ("configs", name))
+    for name, call in resolved.calls.items():
+        yield from _walk(call, {}, {}, ("stages", name))
 
 
 def arguments(node: Mapping) -> list[Entry]:
@@ -85,23 +88,26 @@ def flag(node: Mapping, name: str) -> object:
     return value.value if isinstance(value, Scalar) else None
 
 
-def _walk(node: Node, schema: Schema, root: Schema, *, judged: bool = True) -> Iterator[Target]:
+def _walk(
+    node: Node, schema: Schema, root: Schema, path: Path, *, judged: bool = True
+) -> Iterator[Target]:
     schema = _effective(schema, node, root)
     if isinstance(node, Sequence):
         places = schema.get("prefixItems", [])
         for index, item in enumerate(node.items):
             below = places[index] if index < len(places) else schema.get("items", {})
-            yield from _walk(item, _mapping(below), root, judged=judged)
+            yield from _walk(item, _mapping(below), root, (*path, index), judged=judged)
     elif isinstance(node, Mapping):
         if node.entry(TARGET) or (node.entry(TASK) and "x-target" in schema):
-            yield Target(_home(node), _slot(schema), judged)
+            yield Target(_home(node), _slot(schema), judged, path)
             judged = judged and flag(node, "_recursive_") is not False
         properties = schema.get("properties", {})
         others = schema.get("additionalProperties", {})
         for entry in node:
             below = properties.get(entry.name, others)
             if below is not False:  # the key is unknown, which shape says
-                yield from _walk(entry.value, _mapping(below), root, judged=judged)
+                place = (*path, entry.name)
+                yield from _walk(entry.value, _mapping(below), root, place, judged=judged)
 
 
 def _mapping(value: object) -> Schema:

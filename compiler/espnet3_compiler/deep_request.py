@@ -1,0 +1,85 @@
+"""What the probe is asked: the plan of a build as plain data, and every target in it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from espnet3_compiler.checks.target_nodes import TARGET, Target, targets
+from espnet3_compiler.expression import is_open
+from espnet3_compiler.ir import Recipe, Resolved
+from espnet3_compiler.plan import Plan, StagePlan
+from espnet3_compiler.tree import Scalar
+
+LARGEST = 60_000_000
+"""A model with more parameters stays on the meta device."""
+
+
+def make_request(plan: Plan, recipe: Recipe, resolved: Resolved, memory: int) -> dict[str, Any]:
+    """Return the request about a recipe without mistakes, as JSON.
+
+    Args:
+        plan: Its plan.
+        recipe: The manifest as typed values.
+        resolved: Everything after resolution.
+        memory: How many bytes the probe may use; 0 for no limit.
+    """
+    return {
+        "version": 1,
+        "recipe_dir": str(recipe.directory),
+        "data_dir": plan.globals["data_dir"],
+        "memory": memory,
+        "largest": LARGEST,
+        "configs": {
+            config.name: {"role": config.role, "value": config.value} for config in plan.configs
+        },
+        "models": {model.name: model.value for model in plan.models},
+        "stages": [_stage(stage) for stage in plan.stages],
+        "targets": [*_targets(recipe, resolved), *_calls(recipe)],
+    }
+
+
+def _stage(stage: StagePlan) -> dict[str, Any]:
+    return {
+        "name": stage.name,
+        "run": stage.run,
+        "call": stage.call,
+        "configs": dict(stage.configs),
+        "model": stage.model,
+        "arguments": stage.arguments,
+        "outputs": {
+            name: {"path": output.path, "type": output.type}
+            for name, output in stage.outputs.items()
+        },
+    }
+
+
+def _targets(recipe: Recipe, resolved: Resolved) -> Iterator[dict[str, Any]]:
+    for target in targets(recipe, resolved):
+        name = target.node.get(TARGET)
+        if isinstance(name, Scalar) and isinstance(name.value, str) and not is_open(name):
+            yield _target(target, name.value)
+
+
+def _target(target: Target, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "owner": list(target.path[:2]),
+        "path": list(target.path[2:]),
+        "positional": target.slot.positional,
+        "supplied": list(target.slot.supplied),
+        "offered": list(target.slot.offered),
+        "judged": target.judged,
+    }
+
+
+def _calls(recipe: Recipe) -> Iterator[dict[str, Any]]:
+    for stage in recipe.stages:
+        if stage.call is not None and not is_open(stage.call):
+            yield {
+                "name": str(stage.call.value),
+                "owner": ["stages", str(stage.name.value)],
+                "path": [],
+                "positional": 0,
+                "supplied": [],
+                "offered": [],
+                "judged": True,
+            }

@@ -1,0 +1,136 @@
+"""Construct models: on the meta device first, which costs neither time nor memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.errors import InstantiateError
+from espnet3_runtime.instantiate import instantiate
+from espnet3_runtime.probe.answers import Answers, Place, UnprobedError
+from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
+from espnet3_runtime.probe.request import Request, Stage
+from espnet3_runtime.probe.samples import FoundError
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model.
+
+    Attributes:
+        name: Its import path.
+        module: On the CPU where it is small enough, otherwise on the meta device.
+        device: ``cpu`` or ``meta``.
+        parameters: How many numbers it learns, frozen ones included.
+        trains: The parameters' own ``requires_grad``, to undo what ``freeze`` does.
+    """
+
+    name: str
+    module: nn.Module
+    device: str
+    parameters: int
+    trains: Mapping[str, bool]
+
+    def thaw(self) -> None:
+        """Put ``requires_grad`` of every parameter back."""
+        for name, parameter in self.module.named_parameters():
+            parameter.requires_grad_(self.trains[name])
+
+
+def build_model(
+    request: Request, answers: Answers, node: ConfigView, stage: Stage, role: str
+) -> Built:
+    """Construct the model of a stage.
+
+    A constructor that reads files or looks at values has no use for the meta device; it is called
+    again for the CPU, and so is that of every model that is small enough: only there a batch can
+    be looked at with its values. What it says there counts.
+
+    Raises:
+        FoundError: It cannot be constructed (R903), which was reported.
+        UnprobedError: It needs more memory than is allowed, or the network.
+    """
+    name = str(node.get("_target_", "the model"))
+    place = request.place(node.where, stage, role)
+    answers.step(place, f"constructing {name}")
+    meta = _on_meta(node)
+    size = _size(meta)
+    if meta is not None and size > request.largest:
+        return _built(name, meta, "meta")
+    before = answers.network.refused
+    try:
+        torch.manual_seed(0)
+        module = instantiate(node)
+    except FAILURES as error:
+        judge(error, answers, before, f"constructing {name}")
+        raise refuse(request, answers, error, place, stage, role) from error
+    if not isinstance(module, nn.Module):
+        what = f"{name} gives {type(module).__name__}, and a model is a torch.nn.Module"
+        answers.finding("R903", Place(place.owner, (*place.path, "_target_"), stage.name), what)
+        raise FoundError
+    return _built(name, module, "cpu")
+
+
+def refuse(
+    request: Request,
+    answers: Answers,
+    error: BaseException,
+    place: Place,
+    stage: Stage,
+    role: str,
+    code: str = "R903",
+) -> FoundError:
+    """Report that something cannot be constructed, and return what to raise.
+
+    The key path of an :class:`InstantiateError` names the node inside of the settings that failed.
+    """
+    found = blame(error, request.recipe_dir)
+    if isinstance(error, InstantiateError) and error.where:
+        place = request.place(error.where, stage, role)
+    elif found.where:
+        place = request.place(found.where, stage, role)
+    inner = request.node(place)
+    name = inner.get("_target_") if isinstance(inner, Mapping) else None
+    path = (*place.path, "_target_") if name else place.path
+    what = f"constructing {name} fails" if name else "this cannot be used"
+    report(answers, code, Place(place.owner, path, stage.name), what, found)
+    return FoundError()
+
+
+def _on_meta(node: ConfigView) -> nn.Module | None:
+    """Return the model on the meta device, or None where its constructor does not work there."""
+    try:
+        with torch.device("meta"):
+            module = instantiate(node)
+    except FAILURES:
+        return None
+    return module if isinstance(module, nn.Module) else None
+
+
+def _built(name: str, module: nn.Module, device: str) -> Built:
+    trains = {key: parameter.requires_grad for key, parameter in module.named_parameters()}
+    return Built(name, module, device, _size(module), trains)
+
+
+def _size(module: nn.Module | None) -> int:
+    return sum(parameter.numel() for parameter in module.parameters()) if module else 0
+
+
+def is_about_meta(error: BaseException) -> bool:
+    """Return whether an operator is missing on the meta device."""
+    text = str(error)
+    return isinstance(error, NotImplementedError) or "meta" in text or "data-dependent" in text
+
+
+def on_device(fields: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """Return a batch on a device."""
+    return {
+        key: value.to(device) if isinstance(value, torch.Tensor) else value
+        for key, value in fields.items()
+    }
+
+
+__all__ = ["Built", "UnprobedError", "build_model", "is_about_meta", "on_device", "refuse"]

@@ -1,0 +1,104 @@
+"""Statistics of features, from one batch."""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from espnet3_runtime.data.moments import moments_of, write_moments
+from espnet3_runtime.instantiate import instantiate
+from espnet3_runtime.probe.answers import Place, UnprobedError
+from espnet3_runtime.probe.batch import make_batch
+from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
+from espnet3_runtime.probe.build_model import refuse
+from espnet3_runtime.probe.request import Stage
+from espnet3_runtime.probe.samples import FoundError
+from espnet3_runtime.probe.train import ROLE, Tools
+
+SPEECH = ("speech", "speech_lengths")
+
+
+class Statistics:
+    """Makes ``feats_stats.npz`` for collect_stats stages, each once."""
+
+    def __init__(self, tools: Tools, folder: Path) -> None:
+        self.tools = tools
+        self.folder = folder
+        self._made: dict[str, Path | Exception] = {}
+
+    def of(self, stage: Stage) -> Path:
+        """Return the file.
+
+        Raises:
+            FoundError: The extractor is wrong, which was reported.
+            UnprobedError: There is no extractor, or nothing to extract from.
+        """
+        if stage.name not in self._made:
+            try:
+                self._made[stage.name] = self._make(stage)
+            except (FoundError, UnprobedError) as error:
+                self._made[stage.name] = error
+        made = self._made[stage.name]
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    def _make(self, stage: Stage) -> Path:
+        config = self.tools.config(stage, ROLE)
+        node = config["collect_stats"]["features"]
+        if node is None:
+            return self._real(stage)
+        request, answers = self.tools.request, self.tools.answers
+        place = request.place(node.where, stage, ROLE)
+        if answers.is_wrong(place.owner, place.path):
+            raise FoundError
+        answers.step(place, f"constructing {node['_target_']}")
+        before = answers.network.refused
+        try:
+            extractor = instantiate(node)
+        except FAILURES as error:
+            judge(error, answers, before, f"constructing {node['_target_']}")
+            raise refuse(request, answers, error, place, stage, ROLE) from error
+        items = self.tools.source.items(stage, config, ROLE, "train")
+        batch = make_batch(self.tools.source, stage, config, ROLE, items)
+        answers.step(place, f"extracting features with {node['_target_']}")
+        try:
+            with torch.inference_mode():
+                moments = moments_of(*_extract(extractor, batch))
+        except FAILURES as error:
+            what = f"extracting features with {node['_target_']}"
+            judge(error, answers, before, what)
+            found = blame(error, request.recipe_dir)
+            if not items.is_certain():
+                raise UnprobedError(f"{what} from made-up items: {found.text}") from error
+            where = Place(place.owner, (*place.path, "_target_"), stage.name)
+            report(answers, "R904", where, f"{what} fails", found)
+            raise FoundError from error
+        path = self.folder / f"{stage.name}-feats_stats.npz"
+        write_moments(path, moments)
+        return path
+
+    def _real(self, stage: Stage) -> Path:
+        path = self.tools.request.recipe_dir / stage.outputs["feats_stats"][0]
+        if path.is_file():
+            return path
+        raise UnprobedError(
+            f"${{stages.{stage.name}.feats_stats}} does not exist yet, and without "
+            "collect_stats.features its size is not known"
+        )
+
+
+def _extract(extractor: Any, batch: Mapping[str, Any]) -> Any:
+    """Call an extractor with what its arguments are named after, else with speech."""
+    is_module = isinstance(extractor, torch.nn.Module)
+    function = extractor.eval().forward if is_module else extractor
+    parameters = inspect.signature(function).parameters.values()
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    names = [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
+    wanted = names if all(name in batch for name in names) else SPEECH
+    missing = [name for name in wanted if name not in batch]
+    if missing:
+        raise UnprobedError(f"the features need {', '.join(names)}; a batch has {', '.join(batch)}")
+    return extractor(*(batch[name] for name in wanted))

@@ -1,0 +1,60 @@
+"""Probe an ``infer`` stage: model, runner and contract, on the first items."""
+
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.errors import InstantiateError
+from espnet3_runtime.inference.predictor import Predictor, make_predictor
+from espnet3_runtime.probe.answers import UnprobedError
+from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
+from espnet3_runtime.probe.build_model import build_model, refuse
+from espnet3_runtime.probe.request import Stage
+from espnet3_runtime.probe.samples import FoundError
+from espnet3_runtime.probe.train import Tools, model_node
+
+ROLE = "inference"
+PROVIDER = "espnet3_runtime.inference.provider.from_checkpoint"
+
+
+def probe_infer(tools: Tools, stage: Stage) -> None:
+    """Run the first items through the stage, with weights as they are initialised.
+
+    Raises:
+        FoundError: A mistake was reported.
+        UnprobedError: Something cannot be looked at.
+    """
+    view = tools.request.configs[stage.configs[ROLE]]
+    if view["model"] is not None or view["provider"]["_target_"] != PROVIDER:
+        raise UnprobedError(f'"{stage.name}": a model that the config loads in a way of its own')
+    config = tools.config(stage, ROLE, without=("checkpoint",))
+    node = model_node(tools, stage, config)
+    if build_model(tools.request, tools.answers, node, stage, ROLE).device != "cpu":
+        raise UnprobedError(f'"{stage.name}": the model is too large for the CPU')
+    predictor = _predictor(tools, stage, config, node)
+    items = tools.source.items(stage, config, ROLE, "test", preprocess=False)
+    place = tools.request.place(f"{config.where}.runner", stage, ROLE)
+    tools.answers.step(place, "running the inference of an item")
+    before = tools.answers.network.refused
+    try:
+        predictor.predict(items.samples)
+    except FAILURES as error:
+        judge(error, tools.answers, before, f'"{stage.name}"')
+        found = blame(error, tools.request.recipe_dir)
+        if not items.is_certain():
+            what = f'"{stage.name}" on made-up items: {found.text}'
+            raise UnprobedError(what) from error
+        place = tools.request.place(found.where or "runner", stage, ROLE)
+        report(tools.answers, "R911", place, "running the inference of an item fails", found)
+        raise FoundError from error
+
+
+def _predictor(tools: Tools, stage: Stage, config: ConfigView, node: ConfigView) -> Predictor:
+    place = tools.request.place(f"{config.where}.runner", stage, ROLE)
+    if tools.answers.is_wrong(place.owner):
+        raise FoundError
+    tools.answers.step(place, "constructing the runner")
+    before = tools.answers.network.refused
+    try:
+        return make_predictor(config, node, "cpu", None)
+    except FAILURES as error:
+        judge(error, tools.answers, before, "constructing the runner")
+        code = "R903" if isinstance(error, InstantiateError) else "R911"
+        raise refuse(tools.request, tools.answers, error, place, stage, ROLE, code) from error

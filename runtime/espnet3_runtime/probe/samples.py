@@ -1,0 +1,258 @@
+"""A batch as the model will see it: of the first items of the data, or of made-up ones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from espnet3_runtime.config import ConfigView, plain
+from espnet3_runtime.data.reference import Entry, make_builder, read_entries
+from espnet3_runtime.data.reference import Place as Folders
+from espnet3_runtime.data.split import SplitDataset, load_split, make_preprocessor
+from espnet3_runtime.inference.contract import read_contract
+from espnet3_runtime.probe.answers import Answers, UnprobedError
+from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
+from espnet3_runtime.probe.request import Request, Stage
+from espnet3_runtime.probe.stand_ins import Tokenizers
+
+ITEMS = 2
+SECONDS = (2.0, 1.4)
+RATE = 16_000
+SPEECH = "speech"
+PLAIN_TOKENS = "espnet3_runtime.data.preprocess.TextToTokens"
+
+Sample = dict[str, Any]
+
+
+class FoundError(Exception):
+    """A mistake that was reported: what follows from it is left out."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """Samples after the preprocessor.
+
+    Attributes:
+        samples: ``(utt_id, sample)`` pairs.
+        origin: Where they come from, for people.
+        real: Whether they are data of the recipe.
+        declared: Made-up fields that the recipe declares; what happens with others says nothing.
+    """
+
+    samples: list[tuple[str, Sample]]
+    origin: str
+    real: bool
+    declared: frozenset[str] = field(default_factory=frozenset)
+
+    def is_certain(self) -> bool:
+        """Return whether a failure on these items is one of the recipe."""
+        return self.real or all(set(sample) <= self.declared for _, sample in self.samples)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What items are made from."""
+
+    request: Request
+    answers: Answers
+    tokenizers: Tokenizers
+
+    def items(
+        self, stage: Stage, config: ConfigView, role: str, split: str, *, preprocess: bool = True
+    ) -> Items:
+        """Return items of a split.
+
+        Args:
+            stage: The stage that reads them.
+            config: Its config, late values filled in.
+            role: The role of the config.
+            split: ``train``, ``valid`` or ``test``.
+            preprocess: Whether the preprocessor is applied.
+
+        Raises:
+            FoundError: The data, a transform or the preprocessor is wrong.
+            UnprobedError: There are no data, and no item can be made up.
+        """
+        entries = read_entries(config["dataset"], split)
+        folders = Folders(self.request.recipe_dir, self.request.data_dir)
+        if not entries:
+            raise UnprobedError(f'the stage "{stage.name}": dataset.{split} is empty')
+        ready = [self._is_ready(stage, role, entry, folders) for entry in entries]
+        if not all(ready):
+            return self._made_up(stage, config, split, preprocess=preprocess)
+        attempt = _Attempt(self, stage, role)
+        try:
+            dataset = load_split(config["dataset"], split, folders, preprocess=preprocess)
+        except FAILURES as error:
+            if _is_absent(error):
+                return self._made_up(stage, config, split, preprocess=preprocess)
+            raise attempt.failed(error, "loading the data", entries[0].where) from error
+        return attempt.read(dataset, config)
+
+    def _is_ready(self, stage: Stage, role: str, entry: Entry, folders: Folders) -> bool:
+        """Return whether the builder of an entry says that its data are there."""
+        attempt = _Attempt(self, stage, role)
+        values = {**self._builder_settings(stage), **plain(entry.builder_args)}
+        self.answers.step(
+            self.request.place(entry.where, stage, role), f"asking for the data of {entry.where}"
+        )
+        try:
+            builder = make_builder(entry, folders)
+            checks = ("is_source_prepared", "is_built")
+            return builder is None or all(getattr(builder, name)(**values) for name in checks)
+        except FAILURES as error:
+            if _is_absent(error):
+                return False
+            what = "asking the DatasetBuilder whether its data are there"
+            raise attempt.failed(error, what, entry.where) from error
+
+    def _builder_settings(self, stage: Stage) -> dict[str, Any]:
+        """Return the ``create_dataset`` block of the stage that prepares the data."""
+        makers = [other for other in self.request.stages if other.run == "create_dataset"]
+        for other in (*makers, stage):
+            config = self.request.configs.get(other.configs.get("training", ""))
+            if config is not None and "create_dataset" in config:
+                return dict(plain(config["create_dataset"]))
+        return {}
+
+    def _made_up(self, stage: Stage, config: ConfigView, split: str, *, preprocess: bool) -> Items:
+        fields = self._declared(stage, split)
+        declared = frozenset(fields[0])
+        if SPEECH not in declared:
+            for sample, seconds in zip(fields, SECONDS, strict=True):
+                sample.setdefault(SPEECH, _noise(seconds, RATE))
+        samples = [(f"made-up-{index}", sample) for index, sample in enumerate(fields)]
+        try:
+            function = make_preprocessor(config["dataset"], split) if preprocess else None
+        except FAILURES as error:
+            attempt = _Attempt(self, stage, "training" if split == "train" else "inference")
+            raise attempt.failed(error, "constructing the preprocessor", "dataset") from error
+        if function is not None:
+            try:
+                samples = [(name, dict(function(name, sample))) for name, sample in samples]
+            except FAILURES as error:
+                text = blame(error, self.request.recipe_dir).text
+                what = f'"{stage.name}": the data are not there, and the preprocessor does not take'
+                raise UnprobedError(f"{what} made-up items ({text})") from error
+        return Items(samples, "made-up items, the data are not there yet", False, declared)
+
+    def _declared(self, stage: Stage, split: str) -> list[Sample]:
+        """Return made-up samples with the fields that contracts and tokenizers declare."""
+        samples: list[Sample] = [{} for _ in range(ITEMS)]
+        for name, role in self.request.roles.items():
+            contract = None
+            if role == "inference" and name in self.request.configs:
+                contract = read_contract(self.request.configs[name].get("contract"), name)
+            for item in contract.inputs if contract else ():
+                for sample, seconds in zip(samples, SECONDS, strict=True):
+                    value = _value(item.kind, seconds, item.sample_rate or RATE, item.channels)
+                    if value is not None:
+                        sample[item.name] = value
+        text = None if split == "test" else self.text(stage)
+        if text is not None:
+            for sample, words in zip(samples, (text[1], text[1].split()[-1]), strict=True):
+                sample[text[0]] = words
+        return samples
+
+    def text(self, stage: Stage) -> tuple[str, str] | None:
+        """Return the field that the stage's tokenizer reads, and words that it knows."""
+        config = stage.configs.get("training")
+        for other in self.request.stages:
+            if other.run == "train_tokenizer" and other.configs.get("training") == config:
+                return self.tokenizers.settings(other)["field"], self.tokenizers.words(other)
+        for other in self.request.stages:
+            if other.run == "train_tokenizer":
+                return self.tokenizers.settings(other)["field"], self.tokenizers.words(other)
+        return None
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """Runs what may fail on items of the data."""
+
+    source: Source
+    stage: Stage
+    role: str
+
+    def failed(self, error: BaseException, what: str, where: str) -> Exception:
+        """Report a failure, and return what to raise."""
+        answers, request = self.source.answers, self.source.request
+        try:
+            judge(error, answers, answers.network.refused, what)
+        except UnprobedError as why:
+            return why
+        found = blame(error, request.recipe_dir)
+        place = request.place(found.where or where, self.stage, self.role)
+        report(answers, "R909", place, f"{what} fails", found)
+        return FoundError()
+
+    def read(self, dataset: SplitDataset, config: ConfigView) -> Items:
+        """Read the first items, step by step."""
+        entry = dataset.entries[0]
+        samples = []
+        for index in range(min(ITEMS, len(dataset))):
+            at = request_step(self, entry.where, "reading an item of the data")
+            utt_id, sample = self._guard(partial(dataset.raw, index), *at)
+            transform = dataset.transforms[dataset.locate(index)[0]]
+            if transform is not None:
+                at = request_step(self, f"{entry.where}.transform", "the transform")
+                sample = dict(self._guard(partial(transform, sample), *at))
+            if dataset.preprocessor is not None:
+                where = f"{config.where}.dataset.preprocessor"
+                at = request_step(self, where, "the preprocessor")
+                function = partial(dataset.preprocessor, utt_id, sample)
+                sample = dict(self._guard(function, *at))
+            samples.append((utt_id, sample))
+        return Items(samples, f"the first items of {entry.where}", real=True)
+
+    def _guard(self, function: Any, what: str, where: str) -> Any:
+        try:
+            return function()
+        except FAILURES as error:
+            raise self.failed(error, what, where) from error
+
+
+def request_step(attempt: _Attempt, where: str, what: str) -> tuple[str, str]:
+    """Announce a step, and return what it is and where."""
+    request = attempt.source.request
+    attempt.source.answers.step(request.place(where, attempt.stage, attempt.role), what)
+    return what, where
+
+
+def _is_absent(error: BaseException) -> bool:
+    """Return whether data are simply not there."""
+    from espnet3_runtime.probe.blame import chain
+
+    return any(isinstance(link, FileNotFoundError) for link in chain(error))
+
+
+def _value(kind: str, seconds: float, rate: int, channels: int | None) -> Any:
+    if kind == "audio":
+        return _noise(seconds, rate) if channels in (None, 1) else None
+    return {"text": "one two", "number": 1.0}.get(kind)
+
+
+def _noise(seconds: float, rate: int) -> Any:
+    rng = np.random.default_rng(int(seconds * 10))
+    return rng.uniform(-0.5, 0.5, int(seconds * rate)).astype(np.float32)
+
+
+def highest_id(
+    sample: Mapping[str, Any], config: ConfigView, vocabulary: tuple[str, int] | None
+) -> dict[str, Any]:
+    """Return a sample whose text holds the highest id that the tokenizer can give.
+
+    Only where the preprocessor is the runtime's own: of another one it is not known which ids it
+    gives.
+    """
+    node = config["dataset"]["preprocessor"]
+    changed = dict(sample)
+    if vocabulary is None or not node or node.get("_target_") != PLAIN_TOKENS:
+        return changed
+    name, size = vocabulary
+    value = changed.get(name)
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.size:
+        changed[name] = np.concatenate([value[:-1], [size - 2]]).astype(value.dtype)
+    return changed

@@ -1,0 +1,74 @@
+"""All that is probed of a recipe, in order."""
+
+import os
+import random
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from espnet3_runtime.probe.answers import Answers, Place, UnprobedError
+from espnet3_runtime.probe.blame import FAILURES, blame
+from espnet3_runtime.probe.features import Statistics
+from espnet3_runtime.probe.infer import probe_infer
+from espnet3_runtime.probe.request import Request, Stage
+from espnet3_runtime.probe.samples import FoundError, Source
+from espnet3_runtime.probe.stand_ins import StandIns, Tokenizers
+from espnet3_runtime.probe.targets import probe_targets
+from espnet3_runtime.probe.train import Tools, probe_train
+
+PROBES = {"train": probe_train, "infer": probe_infer}
+
+
+def probe(request: Request, answers: Answers, folder: Path) -> None:
+    """Probe targets first, then the stages in their order.
+
+    Args:
+        request: What to probe.
+        answers: Where to say it.
+        folder: For stand-ins; it is removed afterwards.
+    """
+    _prepare(request)
+    probe_targets(request, answers)
+    tools = make_tools(request, answers, folder)
+    for stage in request.stages:
+        _probe_stage(tools, stage)
+
+
+def make_tools(request: Request, answers: Answers, folder: Path) -> Tools:
+    """Return what the probes of the stages share."""
+    stand_ins, tokenizers = StandIns(request, folder), Tokenizers(request, folder)
+    tools = Tools(request, answers, stand_ins, tokenizers, Source(request, answers, tokenizers))
+    stand_ins.makers |= tokenizers.makers()
+    stand_ins.makers["collect_stats", "feats_stats"] = Statistics(tools, folder).of
+    return tools
+
+
+def _prepare(request: Request) -> None:
+    """Stand where ``run.py`` would, on one core, with seeds of our own."""
+    os.chdir(request.recipe_dir)
+    sys.path.insert(0, str(request.recipe_dir))
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - user code may use the global generator
+    torch.manual_seed(0)
+
+
+def _probe_stage(tools: Tools, stage: Stage) -> None:
+    work = PROBES.get(str(stage.run))
+    if work is None:
+        return
+    tools.answers.step(Place(("stages", stage.name), (), stage.name), f"probing {stage.name}")
+    try:
+        work(tools, stage)
+    except FoundError:
+        return
+    except UnprobedError as why:
+        tools.answers.note(str(why))
+    except FAILURES as error:  # what nobody foresaw says nothing about the recipe
+        tools.answers.note(
+            f'the stage "{stage.name}": {blame(error, tools.request.recipe_dir).text}'
+        )
