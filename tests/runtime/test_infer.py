@@ -385,3 +385,17 @@ def test_a_wanted_device_that_is_not_there(recipe):
         pytest.skip("the machine has a GPU")
     with pytest.raises(UserError, match='this machine has no device "cuda"'):
         run(recipe, device="cuda")
+
+
+def test_a_torn_shard_is_decoded_again(recipe):
+    add_code(recipe, "failing", FAILING)
+    (recipe / "fail").touch()
+    changes = {"runner": {"_target_": "src.failing.Failing"}, "batch_size": 2}
+    with pytest.raises(UserError):
+        run(recipe, **changes)
+    first = recipe / "exp/tiny/infer/work/test/shard-00000/records.jsonl"
+    first.write_text(first.read_text()[:-20])
+    (recipe / "fail").unlink()
+    run(recipe, resume=True, **changes)
+    assert len((recipe / "calls.txt").read_text()) == 3 + 4
+    assert len(read_scp(recipe / "exp/tiny/infer/test/text.scp")) == 10

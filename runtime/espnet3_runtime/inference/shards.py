@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from espnet3_runtime.atomic import atomic_directory, write_json
+from espnet3_runtime.atomic import atomic_directory, temporary, write_json
 from espnet3_runtime.data.lengths import find_lengths
 from espnet3_runtime.data.split import SplitDataset
 from espnet3_runtime.errors import UserError
@@ -99,13 +99,35 @@ def keep_plan(work: Path, shards: Sequence[Shard], key: str) -> None:
 
 
 def write_shard(directory: Path, decode: Callable[[Path], Iterator[Record]]) -> None:
-    """Let ``decode`` write files into a directory and yield records; keep it all or nothing."""
-    with (
-        atomic_directory(directory) as part,
-        (part / RECORDS).open("w", encoding="utf-8") as file,
-    ):
-        for record in decode(part):
-            file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
+    """Let ``decode`` write files into a directory and yield records; keep it all or nothing.
+
+    A killed process leaves nothing that looks whole.  Shards are not flushed to the disk one by
+    one, that costs more than a small model; the merged result is.
+    """
+    part = temporary(directory)
+    part.mkdir(parents=True)
+    try:
+        with (part / RECORDS).open("w", encoding="utf-8") as file:
+            for record in decode(part):
+                file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
+        shutil.rmtree(directory, ignore_errors=True)
+        part.rename(directory)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def is_done(shard: Shard, work: Path) -> bool:
+    """Say whether all results of a shard are there; after a power cut they may be torn."""
+    try:
+        return len(read_records(shard.directory(work))) == shard.size
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def read_records(directory: Path) -> list[Record]:
+    """Return the records of a shard."""
+    with (directory / RECORDS).open(encoding="utf-8") as file:
+        return [Record(**json.loads(line)) for line in file]
 
 
 def merge_shards(work: Path, shards: Sequence[Shard], directory: Path, shown: str) -> list[Record]:
@@ -140,8 +162,7 @@ def merge_shards(work: Path, shards: Sequence[Shard], directory: Path, shown: st
 
 def _take(source: Path, target: Path) -> list[Record]:
     """Link the files of a shard into the result, so that the shard stays whole until the end."""
-    with (source / RECORDS).open(encoding="utf-8") as file:
-        records = [Record(**json.loads(line)) for line in file]
+    records = read_records(source)
     for record in records:
         for name in record.files.values():
             (target / name).parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,14 @@ from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.reference import Entry, Place, read_entries
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.contract import read_contract
-from espnet3_runtime.inference.shards import Record, Shard, keep_plan, merge_shards, plan_shards
+from espnet3_runtime.inference.shards import (
+    Record,
+    Shard,
+    is_done,
+    keep_plan,
+    merge_shards,
+    plan_shards,
+)
 from espnet3_runtime.inference.weights import digest
 from espnet3_runtime.parallel import in_process, run_tasks
 from espnet3_runtime.stage import Bar, Outputs, StageContext
@@ -111,7 +118,7 @@ def _decode_all(context: StageContext, job: "Job", sets: Sequence[Decoding]) -> 
     speeds = {}
     predictor: Predictor | None = None
     for test in sets:
-        todo = [shard for shard in test.shards if not shard.directory(test.work).is_dir()]
+        todo = [shard for shard in test.shards if not is_done(shard, test.work)]
         if not todo:
             continue
         skipped = len(test.dataset) - sum(shard.size for shard in todo)
