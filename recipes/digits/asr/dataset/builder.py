@@ -1,15 +1,17 @@
 """Builds the corpus: WAV files and one manifest for each split."""
 
 import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
-from dataset.synthesis import SAMPLE_RATE, synthesise
-from dataset.voices import Utterance, plan
+from .synthesis import SAMPLE_RATE, synthesise
+from .voices import Utterance, plan
 
+LONGEST = 7
 VERSION = 1  # count up when the audio of an utterance changes
 COLUMNS = ("utt_id", "wav", "samples", "speaker", "text")
 
@@ -31,32 +33,47 @@ class DatasetBuilder:
     def prepare_source(self, **_: object) -> None:
         """Nothing to do."""
 
-    def is_built(self, *, sizes: dict[str, int], seed: int, **_: object) -> bool:
+    def is_built(
+        self, *, sizes: dict[str, int], seed: int, longest: int = LONGEST, **_: object
+    ) -> bool:
         """Tell whether the manifests of exactly this corpus are there."""
         stamp = self.root / "corpus.txt"
-        return stamp.is_file() and stamp.read_text() == _stamp(sizes, seed)
+        return stamp.is_file() and stamp.read_text() == _stamp(sizes, seed, longest)
 
-    def build(self, *, sizes: dict[str, int], seed: int, jobs: int = 2) -> None:
-        """Synthesise every split of ``sizes`` (split to number of utterances)."""
+    def build(
+        self, *, sizes: dict[str, int], seed: int, longest: int = LONGEST, jobs: int = 2
+    ) -> None:
+        """Synthesise a corpus.
+
+        Args:
+            sizes: Utterances in each split.
+            seed: Another seed gives another corpus.
+            longest: Words in the longest utterances.
+            jobs: Processes; the audio does not depend on them.
+        """
         (self.root / "corpus.txt").unlink(missing_ok=True)
         for split, count in sizes.items():
-            utterances = plan(split, count, seed)
-            folder = self.root / "wav" / f"{split}-v{VERSION}-{seed}"
+            utterances = plan(split, count, seed, longest)
+            folder = self.root / "wav" / f"{split}-v{VERSION}-{seed}-{longest}"
             folder.mkdir(parents=True, exist_ok=True)
             rows = list(_progress(_speak_all(utterances, folder, jobs), split, count))
             _write_text(self.root / f"{split}.tsv", _manifest(utterances, folder, rows))
-        _write_text(self.root / "corpus.txt", _stamp(sizes, seed))
+        _write_text(self.root / "corpus.txt", _stamp(sizes, seed, longest))
 
 
-def _stamp(sizes: dict[str, int], seed: int) -> str:
-    return f"version {VERSION}\nseed {seed}\n" + "".join(
+def _stamp(sizes: dict[str, int], seed: int, longest: int) -> str:
+    return f"version {VERSION}\nseed {seed}\nlongest {longest}\n" + "".join(
         f"{split} {count}\n" for split, count in sizes.items()
     )
 
 
 def _speak_all(utterances: list[Utterance], folder: Path, jobs: int) -> Iterator[int]:
     tasks = [(asdict(utterance), str(folder)) for utterance in utterances]
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    if jobs == 1 or "fork" not in get_all_start_methods():
+        yield from map(_speak_one, tasks)
+        return
+    # Forked, the workers have this module whatever name another recipe loads it under.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
         yield from pool.map(_speak_one, tasks, chunksize=32)
 
 
@@ -92,4 +109,5 @@ def _write_text(path: Path, text: str) -> None:
 def _progress(items: Iterator[int], split: str, total: int) -> Iterator[int]:
     from tqdm import tqdm
 
-    yield from tqdm(items, total=total, desc=f"synthesise {split}", unit="utt", mininterval=0.5)
+    pause = 0.5 if sys.stderr.isatty() else 10.0  # a log file gets a line now and then
+    yield from tqdm(items, total=total, desc=f"synthesise {split}", unit="utt", mininterval=pause)

@@ -12,7 +12,7 @@ from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int, c_short, c_void_p
 import espeakng_loader
 import numpy as np
 
-from dataset.voices import Utterance
+from .voices import Utterance
 
 SAMPLE_RATE = 16_000
 _ENGINE_RATE = 22_050

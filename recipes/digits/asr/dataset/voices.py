@@ -58,17 +58,17 @@ class Utterance:
         return f"{self.accent}+{self.variant}"
 
 
-def plan(split: str, count: int, seed: int) -> list[Utterance]:
-    """Return the utterances of a split, ``train``, ``valid`` or ``test``.
+def plan(split: str, count: int, seed: int, longest: int) -> list[Utterance]:
+    """Return the utterances of a split (train, valid or test), of up to ``longest`` words.
 
     The variants of the three splits are disjoint, and every third test utterance has an accent
     that training and validation never have.
     """
     rng = random.Random(f"{seed} {split}")
-    return [_draw(split, index, rng) for index in range(count)]
+    return [_draw(split, index, longest, rng) for index in range(count)]
 
 
-def _draw(split: str, index: int, rng: random.Random) -> Utterance:
+def _draw(split: str, index: int, longest: int, rng: random.Random) -> Utterance:
     variants = {"train": TRAIN_VARIANTS, "valid": VALID_VARIANTS, "test": TEST_VARIANTS}[split]
     accent = rng.choice(TRAIN_ACCENTS)
     if split == "test" and index % 3 == 0:
@@ -76,7 +76,7 @@ def _draw(split: str, index: int, rng: random.Random) -> Utterance:
     variant = rng.choice(variants)
     return Utterance(
         utt_id=f"{accent}_{variant}_{split}{index:05d}",
-        text=" ".join(rng.choice(DIGITS) for _ in range(rng.randint(1, 7))),
+        text=" ".join(rng.choice(DIGITS) for _ in range(rng.randint(1, longest))),
         accent=accent,
         variant=variant,
         rate=rng.randint(130, 220),
