@@ -11,6 +11,7 @@ from espnet3_runtime.data.lengths import read_shapes
 from espnet3_runtime.data.reference import Place
 from espnet3_runtime.data.split import load_split
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.stages import collect_stats as stage
 from espnet3_runtime.stages.collect_stats import collect_stats
 
 SETS = {
@@ -84,7 +85,8 @@ def test_reading_in_worker_processes_changes_nothing(recipe, workers):
     assert first == {name: path.read_bytes() for name, path in again.items()}
 
 
-def test_dask_workers_give_the_same_bytes(recipe):
+def test_dask_workers_give_the_same_bytes(recipe, monkeypatch):
+    monkeypatch.setattr(stage, "LEAST_ITEMS", 1)
     first = {n: p.read_bytes() for n, p in collect_stats(context_of(recipe)).items()}
     context = context_of(recipe, parallel={"n_workers": 2})
     again = collect_stats(context)
@@ -93,6 +95,7 @@ def test_dask_workers_give_the_same_bytes(recipe):
 
 
 def test_what_is_done_stays_done(recipe, monkeypatch):
+    monkeypatch.setattr(stage, "LEAST_ITEMS", 1)
     expected = {n: p.read_bytes() for n, p in collect_stats(context_of(recipe)).items()}
     run = collecting.Collector.run
     done = []
@@ -111,10 +114,18 @@ def test_what_is_done_stays_done(recipe, monkeypatch):
     with pytest.raises(KeyboardInterrupt):  # three are found, the next one is not made
         collect_stats(context)
     assert context.progress.done["collect_stats train"] == 12
-    monkeypatch.undo()
+    monkeypatch.setattr(collecting.Collector, "run", run)
     outputs = collect_stats(context)
     assert expected == {name: path.read_bytes() for name, path in outputs.items()}
     assert not (context.directory / "work").exists()
+
+
+def test_pieces_are_fixed_whatever_the_workers(tmp_path):
+    stretches = stage._cut("train", 100_000, 16, tmp_path)
+    assert len(stretches) <= stage.STRETCHES
+    assert sum(stretch.size for stretch in stretches) == 100_000
+    assert all(stretch.start % 16 == 0 for stretch in stretches)
+    assert len(stage._cut("train", 300, 16, tmp_path)) == 2
 
 
 def test_leftovers_of_other_inputs_are_not_used(recipe):

@@ -96,16 +96,21 @@ class SeedItem:
     epoch: int
 
     def __call__(self, index: int) -> None:
-        """Seed for one item."""
-        seed_generators(self.seed, self.epoch, index)
+        """Seed for one item; the CPU's generators only, which is what reading draws from."""
+        torch.default_generator.manual_seed(_seed_numpy(self.seed, self.epoch, index))
 
 
 def seed_generators(*parts: int) -> None:
     """Seed Python's, numpy's and torch's global generators from several numbers."""
+    torch.manual_seed(_seed_numpy(*parts))
+
+
+def _seed_numpy(*parts: int) -> int:
+    """Seed Python's and numpy's generators, and return a seed for torch's."""
     words = np.random.SeedSequence(parts).generate_state(3)
     random.seed(int(words[0]))
     np.random.seed(int(words[1]))  # noqa: NPY002 - libraries draw from the global generator
-    torch.manual_seed(int(words[2]))
+    return int(words[2])
 
 
 def read_generators() -> dict[str, Any]:

@@ -27,6 +27,8 @@ from espnet3_runtime.threads import use_threads
 
 STRETCHES = 64
 """Into how many pieces a split is cut at most; fixed, so that sums do not depend on the workers."""
+LEAST_ITEMS = 256
+"""Items of a piece at least; smaller ones would cost more than a restart saves."""
 
 
 def collect_stats(context: StageContext) -> Outputs:
@@ -58,15 +60,15 @@ def collect_stats(context: StageContext) -> Outputs:
 
 
 def _collect_split(context: StageContext, job: Job, split: str, work: Path) -> Outputs:
-    dataset = load_for_statistics(job, split)
+    here = in_process(job.config["parallel"])
+    collector = Collector(job, split) if here else None
+    dataset = load_for_statistics(job, split) if collector is None else collector.dataset
     stretches = _cut(split, len(dataset), job.config["collect_stats"]["batch_size"], work)
     todo = [stretch for stretch in stretches if not stretch.path.is_file()]
     with context.progress(f"collect_stats {split}", total=len(dataset)) as bar:
         bar.advance(len(dataset) - sum(stretch.size for stretch in todo))
-        if in_process(job.config["parallel"]):
-            collector = Collector(job, split) if todo else None
+        if collector is not None:
             for stretch in todo:
-                assert collector is not None
                 write_found(stretch.path, collector.run(stretch, bar.advance))
         else:
             tasks = [(job, stretch) for stretch in todo]
@@ -79,7 +81,7 @@ def _collect_split(context: StageContext, job: Job, split: str, work: Path) -> O
 def _cut(split: str, count: int, batch_size: int, work: Path) -> Sequence[Stretch]:
     """Cut a split into stretches of whole batches."""
     batches = -(-count // batch_size)
-    size = batch_size * -(-batches // STRETCHES)
+    size = batch_size * max(-(-batches // STRETCHES), -(-LEAST_ITEMS // batch_size))
     return [
         Stretch(split, start, min(start + size, count), work / split / f"{number:03d}.npz")
         for number, start in enumerate(range(0, count, size))
