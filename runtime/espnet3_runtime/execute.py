@@ -1,6 +1,7 @@
 """Run one stage: give it what it may see, keep what it made, write down how it went."""
 
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -119,8 +120,13 @@ class Runner:
             progress=Bars(quiet=self.rank > 0),
             stop=Stop(requested=self.interrupts.requested, gracefully=self.interrupts.gracefully),
             log=log.getChild(stage.name),
-            result=self.results.__setitem__,
+            result=self._keep,
         )
+
+    def _keep(self, name: str, value: float | str) -> None:
+        """Keep a result; what is no number in JSON (nan, inf) is kept as text."""
+        finite = not isinstance(value, float) or math.isfinite(value)
+        self.results[name] = value if finite else str(value)
 
     def _upstream(self, stage: Stage) -> tuple[dict[str, Path], dict[str, str]]:
         paths, hashes = {}, {}

@@ -158,3 +158,17 @@ def test_silence_of_rank_0_ends_the_others(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("espnet3_runtime.ranks._SILENT_SECONDS", 0.5)
     with pytest.raises(UserError, match="rank 0 has said nothing"):
         list(Follower(tmp_path, 1).orders())
+
+
+def test_another_rank_fails_in_one_line(recipe: Toy) -> None:
+    recipe.file(
+        "src/system.py", SYSTEM.replace("if context.rank:", "if context.rank:\n            1 / 0")
+    )
+    order = json.dumps({"stage": "train_easy", "resume": False, "directory": "/"})
+    done = recipe.python(env={**os.environ, "LOCAL_RANK": "1", ORDER: order})
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: rank 1 failed: ZeroDivisionError: division by zero  "
+        "(log: exp/toy/train_easy/train_easy_rank1.log)\n"
+    )
+    assert "1 / 0" in (recipe.exp / "train_easy" / "train_easy_rank1.log").read_text()

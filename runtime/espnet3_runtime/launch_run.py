@@ -1,0 +1,112 @@
+"""What ``launch`` does with a plan: show it, run it as rank 0, or help rank 0 to run it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from espnet3_runtime import console
+from espnet3_runtime.build import Build
+from espnet3_runtime.errors import Stopped
+from espnet3_runtime.experiment import Experiment
+from espnet3_runtime.failures import Locate
+from espnet3_runtime.interrupts import Interrupts
+from espnet3_runtime.launch_arguments import Arguments
+from espnet3_runtime.lockfile import locked
+from espnet3_runtime.plan import Verdict, plan, stale_upstream
+from espnet3_runtime.ranks import Follower, Leader, Order, Rank
+from espnet3_runtime.redact import redact
+from espnet3_runtime.system import System
+
+if TYPE_CHECKING:
+    from espnet3_runtime.execute import Runner
+
+FAILED = 1
+
+
+def show_plan(experiment: Experiment, arguments: Arguments) -> tuple[Verdict, ...]:
+    """Decide what runs and print it, with warnings about what is used although out of date."""
+    build = experiment.build
+    verdicts = plan(build, experiment, arguments.stages, force=arguments.force)
+    console.show_plan(build, verdicts, most=None if arguments.dry_run else 3)
+    for name, reasons in stale_upstream(build, experiment, verdicts).items():
+        console.complain(
+            f'warning: stage "{name}" is out of date ({reasons[0]}) and not asked for; '
+            "what it made before is used"
+        )
+    return verdicts
+
+
+def lead(
+    system_cls: type[System],
+    build: Build,
+    arguments: Arguments,
+    rank: Rank,
+    locate: Locate | None,
+    start: Path,
+) -> int:
+    """Run what has to run, as the only process or as rank 0; return the exit code."""
+    from espnet3_runtime.session import Session
+
+    runner = _runner(system_cls, build)
+    lock = build.experiment / "stages" / ".lock"
+    with locked(lock, f'"{build.exp_dir}"'), runner.interrupts.installed():
+        runner.experiment.keep_salt()
+        leader = Leader(build.experiment, rank.size) if rank.size > 1 else None
+        code = FAILED
+        try:
+            verdicts = show_plan(runner.experiment, arguments)
+            if arguments.write_requirements:
+                _write_requirements(build)
+            session = Session(runner, arguments.force, locate, leader, str(start))
+            code = session.run(verdicts)
+        finally:
+            if leader is not None:
+                leader.finish(code)
+    return code
+
+
+def follow(system_cls: type[System], build: Build, rank: Rank) -> int:
+    """Join the training stages that rank 0 runs."""
+    runner = _runner(system_cls, build, rank.number)
+    follower = None if rank.order else Follower(build.experiment, rank.number)
+    orders = follower.orders() if follower else (rank.order,)
+    with runner.interrupts.installed():
+        for order in orders:
+            assert order is not None
+            code = _join(runner, order)
+            if code:
+                return code
+    return follower.code if follower else 0
+
+
+def _join(runner: "Runner", order: Order) -> int:
+    """Run a stage beside rank 0, which tells what there is to tell; here one line must do."""
+    from espnet3_runtime.failures import summary
+
+    stage = runner.build.stage(order.stage)
+    for other in runner.build.stages:
+        runner.experiment.forget(other.name)
+    try:
+        runner.run(stage, resume=order.resume)
+    except (KeyboardInterrupt, Stopped):
+        return runner.interrupts.exit_code
+    except Exception as error:  # noqa: BLE001 - its log has the traceback
+        log = runner.experiment.relative(runner.log_path(stage))
+        what = redact(summary(error), runner.secrets(stage))
+        console.complain(f"error: rank {runner.rank} failed: {what}  (log: {log})")
+        return FAILED
+    return 0
+
+
+def _runner(system_cls: type[System], build: Build, rank: int = 0) -> "Runner":
+    from espnet3_runtime.execute import Runner
+
+    configs = {f"{name}_config": build.config(name) for name in build.configs}
+    interrupts = Interrupts(say=lambda text: console.complain(f"stopping: {text}"))
+    return Runner(build, system_cls(**configs), Experiment(build), interrupts, rank)
+
+
+def _write_requirements(build: Build) -> None:
+    from espnet3_runtime.requirements import write_requirements
+
+    path = build.experiment / "requirements.txt"
+    console.say(f"wrote {write_requirements(path)} packages to {path}")
