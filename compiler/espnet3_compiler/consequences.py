@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
-from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.places import Place, place
 from espnet3_compiler.source import Source
@@ -14,6 +15,11 @@ _CAUSES = ("R1", "R3", "R6")
 _USES = ("R4", "R5", "R7")
 """Families that find a value wrong where it is used."""
 
+_NAMED = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "configs"}
+"""Codes of names that are not declared, and where they should be."""
+
+_LIST = re.compile(r"the list of (models|configs) has no ")
+
 _CONFIG = re.compile(r"\bconfigs\.(\w+)")
 
 
@@ -22,13 +28,15 @@ def without_consequences(
 ) -> tuple[Diagnostic, ...]:
     """Leave out what another finding explains.
 
-    * A line that cannot be read is not what was meant.
+    * A line that cannot be read is not what was meant, and in a file whose layout is broken keys
+      may stand in a wrong mapping: what is then unknown or missing there is no mistake of its own.
     * A value that is wrong where it is written is wrong at every place that fetches it.
     * A ``${…}`` that names nothing because the key that it names is misspelt at its own place, or
       stands where something could not be read.
     """
-    found = tuple(findings)
+    found = merged(findings)
     lines = {_line(f) for f in found if f.code in ("R101", "R112")}
+    broken = {f.primary.span.source for f in found if f.code in ("R101", "R112")}
     unread = {place(f.primary.span) for f in found if f.code.startswith("R1")}
     causes = {place(f.primary.span) for f in found if f.code.startswith(_CAUSES)}
     slips = {_meant(f) for f in found if f.code in ("R502", "R601")} - {None}
@@ -38,6 +46,7 @@ def without_consequences(
         if f.code.startswith("R1")
         or not (
             _line(f) in lines
+            or (f.primary.span.source in broken and _is_astray(f))
             or (f.code.startswith("R6") and place(f.primary.span) in unread)
             or (f.code.startswith(_USES) and _is_use(f, causes))
             or (f.code == "R301" and _is_echo(f, slips, recipe, resolved))
@@ -45,9 +54,48 @@ def without_consequences(
     )
 
 
+def merged(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Tell a name that is not declared once, with every place that says it."""
+    first: dict[tuple[str, str], Diagnostic] = {}
+    others: list[Diagnostic] = []
+    for finding in findings:
+        kind = _kind(finding)
+        key = (kind or "", finding.primary.span.text)
+        if kind is None:
+            others.append(finding)
+        else:
+            first[key] = _with_place(first[key], finding) if key in first else finding
+    return (*first.values(), *others)
+
+
+def _kind(finding: Diagnostic) -> str | None:
+    """Return what an unknown name should be the name of."""
+    if finding.code == "R301":
+        listed = _LIST.search(finding.message)
+        return listed[1] if listed else None
+    return _NAMED.get(finding.code)
+
+
+def _with_place(finding: Diagnostic, again: Diagnostic) -> Diagnostic:
+    labels = (*finding.related, Label(again.primary.span, "named here too"))
+    fix = finding.fix
+    if fix and again.fix:
+        fix = replace(fix, edits=(*fix.edits, *again.fix.edits))
+    return replace(finding, related=labels, fix=fix)
+
+
 def _line(finding: Diagnostic) -> tuple[Source, int]:
     span = finding.primary.span
     return span.source, span.source.line_column(span.start)[0]
+
+
+def _is_astray(finding: Diagnostic) -> bool:
+    """Return whether a finding says that something is not where it should be."""
+    if finding.code in ("R601", "R502"):
+        return finding.fix is None
+    return finding.code in ("R503", "R603") or (
+        finding.code == "R602" and finding.message.endswith("not null")
+    )
 
 
 def _is_use(finding: Diagnostic, causes: set[Place]) -> bool:

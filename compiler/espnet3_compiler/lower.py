@@ -10,7 +10,7 @@ from pathlib import Path
 
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import ConfigDecl, ModelDecl, Recipe
-from espnet3_compiler.lower_mend import is_legible, mend
+from espnet3_compiler.lower_mend import is_settled, mend
 from espnet3_compiler.lower_stages import Declared, lower_stages
 from espnet3_compiler.lower_system import lower_system
 from espnet3_compiler.lower_values import default, entries, mapping, stand_in, text, without
@@ -34,6 +34,7 @@ def lower(root: Mapping, source: Source, directory: Path) -> tuple[Recipe, tuple
     system, findings = lower_system(root, directory)
     models = tuple(_model(entry) for entry in entries(root.get("models")))
     configs = tuple(_config(entry) for entry in entries(root.get("configs")))
+    illegible = frozenset() if is_settled(root) else frozenset(NAMED)
     result = lower_stages(Declared(root, system, models, configs))
     recipe = Recipe(
         source=source,
@@ -44,8 +45,8 @@ def lower(root: Mapping, source: Source, directory: Path) -> tuple[Recipe, tuple
         models=models,
         configs=tuple(_meant(config, result.meant) for config in configs),
         stages=result.stages,
-        illegible=_illegible(root),
-        whole=result.whole and _is_legible(root) and not findings,
+        illegible=illegible,
+        whole=result.whole and not illegible and not findings,
     )
     return recipe, (*findings, *result.findings)
 
@@ -61,15 +62,6 @@ def roles_of(recipe: Recipe) -> dict[str, str | None]:
             if binding.role in ROLES and roles.get(binding.config, "") is None:
                 roles[binding.config] = binding.role
     return roles
-
-
-def _illegible(root: Mapping) -> frozenset[str]:
-    lost = [] if is_legible(root) else [name for name in NAMED if root.get(name) is None]
-    return frozenset((*lost, *(name for name in NAMED if not is_legible(root.get(name)))))
-
-
-def _is_legible(root: Mapping) -> bool:
-    return all(map(is_legible, (root, root.get("models"), root.get("configs"))))
 
 
 def _model(entry: Entry) -> ModelDecl:

@@ -85,9 +85,19 @@ def _config(
 
 
 def missing_roles(
-    stages: Iterable[tuple[Draft, Bound]], configs: tuple[ConfigDecl, ...], root: Mapping
+    stages: Iterable[tuple[Draft, Bound]],
+    configs: tuple[ConfigDecl, ...],
+    root: Mapping,
+    *,
+    settled: bool,
 ) -> tuple[tuple[Diagnostic, ...], dict[str, str]]:
     """Report each required role without a config once, with every stage that reads it.
+
+    Args:
+        stages: The stages and their bindings.
+        configs: The declared configs.
+        root: The manifest.
+        settled: Whether those are all configs; if not, only likely misspellings are reported.
 
     Returns:
         The findings, and for a role the config that was likely meant.
@@ -102,11 +112,10 @@ def missing_roles(
     used = {name for some in bound.values() for name in some}
     free = {str(config.name.value): config for config in configs}
     likely = {role: nearest(role, [n for n in free if n not in used]) for role in readers}
-    legible = is_legible(root.get("configs"))
     findings = tuple(
         _missing_role(role, drafts, free.get(likely[role] or ""), bound.get(role, []), root)
         for role, drafts in readers.items()
-        if likely[role] or legible
+        if likely[role] or settled
     )
     return findings, {role: name for role, name in likely.items() if name}
 

@@ -9,7 +9,7 @@ from typing import Any
 from espnet3_compiler.lower_values import stand_in
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.suggest import nearest
-from espnet3_compiler.tree import Entry, Mapping, Node, Sequence
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 from espnet3_schemas import load
 
 
@@ -49,6 +49,28 @@ def _meant(entry: Entry, schema: dict[str, Any], free: SequenceABC[str]) -> str 
         return None
     renamed = schema.get("x-renamed", {}).get(entry.name)
     return renamed if renamed in free else nearest(entry.name, free)
+
+
+def is_settled(root: Mapping) -> bool:
+    """Return whether the names under ``models`` and ``configs`` are all that the recipe declares.
+
+    Not so where a block is no mapping, or has a key that is no text or a value of a wrong type;
+    nor where a key at the top means nothing: a line that is missing or indented otherwise moves
+    names from one block to another.
+    """
+    known = load("recipe")["properties"]
+    if not is_legible(root) or not all(entry.name in known for entry in root):
+        return False
+    models, configs = root.get("models"), root.get("configs")
+    return _is_block(models, Mapping) and _is_block(configs, Mapping, Scalar)
+
+
+def _is_block(node: Node | None, *types: type) -> bool:
+    if node is None:
+        return True
+    return isinstance(node, Mapping) and all(
+        isinstance(entry.value, types) and not is_stand_in(entry.key) for entry in node
+    )
 
 
 def is_legible(node: Node | None) -> bool:

@@ -7,7 +7,7 @@ from espnet3_compiler.ir import ConfigDecl, ModelDecl, RoleBinding, StageDecl, S
 from espnet3_compiler.lower_bindings import Bound, bind, missing_roles
 from espnet3_compiler.lower_drafts import Draft, draft_stages
 from espnet3_compiler.lower_lookup import Known, find_model, find_stage, find_start, stages_known
-from espnet3_compiler.lower_mend import is_legible
+from espnet3_compiler.lower_mend import is_settled
 from espnet3_compiler.lower_values import mapping, text, texts
 from espnet3_compiler.tree import Mapping, Scalar
 
@@ -41,13 +41,9 @@ def lower_stages(declared: Declared) -> Stages:
     node = declared.root.get("stages")
     drafts, findings = draft_stages(node, declared.system)
     names = tuple(str(config.name.value) for config in declared.configs)
-    legible = is_legible(declared.root.get("configs"))
-    bound = [(draft, bind(draft, names, legible=legible)) for draft in drafts]
-    missing: tuple[Diagnostic, ...] = ()
-    likely: dict[str, str] = {}
-    block = declared.root.entry("configs")
-    if (block and mapping(block.value)) or (block is None and is_legible(declared.root)):
-        missing, likely = missing_roles(bound, declared.configs, declared.root)
+    settled = is_settled(declared.root)
+    bound = [(draft, bind(draft, names, legible=settled)) for draft in drafts]
+    missing, likely = missing_roles(bound, declared.configs, declared.root, settled=settled)
     known = stages_known(node, drafts)
     stages: list[StageDecl] = []
     for draft, result in bound:
@@ -66,8 +62,8 @@ def _complete(draft: Draft, bound: Bound, likely: dict[str, str]) -> tuple[RoleB
 def _stage(
     draft: Draft, configs: tuple[RoleBinding, ...], declared: Declared, known: Known
 ) -> tuple[StageDecl, list[Diagnostic]]:
-    legible = is_legible(declared.root.get("models"))
-    model, findings = find_model(draft, declared.models, legible=legible)
+    settled = is_settled(declared.root)
+    model, findings = find_model(draft, declared.models, legible=settled)
     start, more = find_start(draft, known)
     findings += more
     needs: list[Scalar] = []

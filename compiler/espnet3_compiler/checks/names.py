@@ -30,7 +30,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         if first := models.get(str(config.name.value)):
             yield _shared(config.name, first)
         yield from _invalid("config", config.name, CONFIG_WORDS)
-    for name in models.values():
+    for name in (model.name for model in recipe.models if model.node.entries):
         yield from _invalid("model", name, CONFIG_WORDS)
     for stage in recipe.stages:
         yield from _invalid("stage", stage.name, STAGE_WORDS)
