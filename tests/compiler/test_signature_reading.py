@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from target_kit import write
 
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.locate import search_path
 from espnet3_compiler.signature.model import Missing, NotCallable, Signature, Unknown
 from espnet3_compiler.signature.reader import read
-from target_kit import write
 
 KINDS = {
     inspect.Parameter.POSITIONAL_ONLY: "place",
@@ -19,7 +19,7 @@ KINDS = {
     inspect.Parameter.KEYWORD_ONLY: "name",
 }
 
-SHAPES = '''
+SHAPES = """
 import abc, enum, functools
 import dataclasses as dc
 from dataclasses import KW_ONLY, InitVar, dataclass, field
@@ -131,7 +131,7 @@ def again(a, b): ...
 
 if True:
     def conditional(a): ...
-'''
+"""
 
 
 def shapes(root: Path) -> None:

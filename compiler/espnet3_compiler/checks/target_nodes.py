@@ -98,7 +98,8 @@ def _walk(
             below = places[index] if index < len(places) else schema.get("items", {})
             yield from _walk(item, _mapping(below), root, (*path, index), judged=judged)
     elif isinstance(node, Mapping):
-        if node.entry(TARGET) or (node.entry(TASK) and "x-target" in schema):
+        named = schema.get("additionalProperties", True) is not False  # else shape refuses it
+        if named and (node.entry(TARGET) or (node.entry(TASK) and "x-target" in schema)):
             yield Target(_home(node), _slot(schema), judged, path)
             judged = judged and flag(node, "_recursive_") is not False
         properties = schema.get("properties", {})

@@ -6,7 +6,7 @@ from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.lower_report import listed
 from espnet3_compiler.rawtext import raw_span
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.model import Missing, NotCallable, Unknown
+from espnet3_compiler.signature.model import Missing, NotCallable, Origin, Unknown
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Scalar
@@ -32,6 +32,17 @@ def unknown_path(path: Scalar, missing: Missing, library: Library) -> Diagnostic
     if missing.prefix:
         return _no_attribute(path, missing)
     return _no_package(path, missing, library)
+
+
+def not_python(path: Scalar, message: str, origin: Origin) -> Diagnostic:
+    """R501: a file of the recipe on the way is not Python; told once for a file."""
+    return Diagnostic(
+        "R501",
+        f'"{path.value}" cannot be imported: {origin.file} is not Python',
+        Label(use_place(path), f"{message} at {origin}"),
+        related=related_labels(path),
+        help=(f"mend {origin}",),
+    )
 
 
 def not_callable(path: Scalar, found: NotCallable) -> Diagnostic:

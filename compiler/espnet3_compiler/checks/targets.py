@@ -44,6 +44,7 @@ class _Result:
     findings: list[Diagnostic] = field(default_factory=list)
     checked: int = 0
     reasons: list[tuple[str, str]] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
 
 
 _LAST: list[tuple[Resolved, _Result]] = []
@@ -80,7 +81,7 @@ def judge(recipe: Recipe, resolved: Resolved, library: Library) -> _Result:
             _target(library, target, result)
     for stage in recipe.stages:
         if stage.call is not None:
-            _note(result, str(stage.call.value), target_calls.check_call(library, stage, resolved))
+            _note(result, stage.call, target_calls.check_call(library, stage, resolved))
     return result
 
 
@@ -99,17 +100,20 @@ def _target(library: Library, target: Target, result: _Result) -> None:
     elif not target.judged:
         result.reasons.append((str(name.value), "it stands below _recursive_: false"))
     elif target.is_task:
-        _note(result, str(name.value), check_task(library, target))
+        _note(result, name, check_task(library, target))
     else:
-        _note(result, str(name.value), check_target(library, target, name))
+        _note(result, name, check_target(library, target, name))
 
 
-def _note(result: _Result, name: str, found: list[Diagnostic] | Unknown) -> None:
-    if isinstance(found, Unknown):
-        result.reasons.append((name, found.reason))
-    else:
+def _note(result: _Result, name: Scalar, found: list[Diagnostic] | Unknown) -> None:
+    if isinstance(found, list):
         result.checked += 1
         result.findings.extend(found)
+        return
+    result.reasons.append((str(name.value), found.reason))
+    if found.broken and found.broken.file not in result.broken:
+        result.broken.add(found.broken.file)
+        result.findings.append(target_paths.not_python(name, found.reason, found.broken))
 
 
 def check_target(library: Library, target: Target, path: Scalar) -> list[Diagnostic] | Unknown:

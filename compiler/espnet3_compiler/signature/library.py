@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from espnet3_compiler.signature import cache, extract, locate, module_index, summary
+from espnet3_compiler.signature import cache, extract, locate, module_index, outline, summary
 from espnet3_compiler.signature.locate import Place, SearchPath
 from espnet3_compiler.signature.outline import Piece, Text
 from espnet3_compiler.signature.summary import Class, Function, Module
@@ -21,6 +21,7 @@ class File:
         key: The SHA-256 of its content.
         content: Its bytes.
         module: Its bindings; None when it is not Python.
+        wrong: The line at which it is not Python, and what Python says.
         functions: Summaries by piece.
         classes: Summaries by piece.
         changed: Whether there is something that the cache does not have.
@@ -31,6 +32,7 @@ class File:
     key: str
     content: bytes
     module: Module | None = None
+    wrong: tuple[int, str] | None = None
     functions: dict[Piece, Function] = field(default_factory=dict)
     classes: dict[Piece, Class] = field(default_factory=dict)
     changed: bool = False
@@ -78,7 +80,7 @@ class Library:
     def file(self, place: Place) -> File | None:
         """Return the file of a module; None without a text or when it cannot be read."""
         if place.file not in self._files:
-            self._files[place.file] = _open(place.file, self.folder) if place.file else None
+            self._files[place.file] = _open(place, self.folder) if place.file else None
         return self._files[place.file]
 
     def module(self, place: Place) -> Module | None:
@@ -120,6 +122,7 @@ class Library:
         for file in changed:
             facts = {
                 "module": file.module,
+                "wrong": file.wrong,
                 "functions": [[piece, item] for piece, item in file.functions.items()],
                 "classes": [[piece, item] for piece, item in file.classes.items()],
             }
@@ -138,7 +141,8 @@ def default_folder() -> Path | None:
     return cache.default_folder(os.environ)
 
 
-def _open(name: str, folder: Path | None) -> File | None:
+def _open(place: Place, folder: Path | None) -> File | None:
+    name = place.file
     try:
         stat = os.stat(name)  # noqa: PTH116  called for every file of every recipe
         stamp = (stat.st_size, stat.st_mtime_ns)
@@ -150,16 +154,21 @@ def _open(name: str, folder: Path | None) -> File | None:
         return None
     file = File(name, stamp, cache.digest(content), content)
     if not (folder and _recall(file, folder)):
-        _index(file)
+        _index(file, whole=place.local)
     _FILES[name] = file
     return file
 
 
-def _index(file: File) -> None:
+def _index(file: File, *, whole: bool) -> None:
+    """Read the bindings of a file; one of the recipe is parsed whole, to find its mistakes."""
     try:
+        if whole:
+            outline.parse(file.text.text)
         file.module = module_index.index(file.text)
-    except (SyntaxError, ValueError, RecursionError):
-        file.module = None
+    except SyntaxError as error:
+        file.wrong = (error.lineno or 1, error.msg)
+    except (ValueError, RecursionError) as error:
+        file.wrong = (1, str(error))
     file.changed = True
 
 
@@ -168,10 +177,13 @@ def _recall(file: File, folder: Path) -> bool:
     if record is None:
         return False
     try:
-        module, functions, classes = (record[name] for name in ("module", "functions", "classes"))
+        module, wrong = record["module"], record["wrong"]
+        file.functions = {
+            Piece(*key): summary.read_function(row) for key, row in record["functions"]
+        }
+        file.classes = {Piece(*key): summary.read_class(row) for key, row in record["classes"]}
         file.module = module and summary.read_module(module)
-        file.functions = {Piece(*key): summary.read_function(row) for key, row in functions}
-        file.classes = {Piece(*key): summary.read_class(row) for key, row in classes}
+        file.wrong = wrong and (wrong[0], wrong[1])
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
     return True

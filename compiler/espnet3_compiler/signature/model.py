@@ -110,10 +110,12 @@ class Unknown:
     Attributes:
         reason: Half a sentence.
         absent: Whether importing it would fail, so that an ``except ImportError`` takes over.
+        broken: The place in a file of the recipe that is not Python, where that is why.
     """
 
     reason: str
     absent: bool = False
+    broken: Origin | None = None
 
 
 Reading = Signature | Missing | NotCallable | Unknown

@@ -62,7 +62,7 @@ def _member(library: Library, place: Place, name: str, depth: int) -> Result:
         return ModuleFound(below) if below else Unknown(f"{place.name} is compiled")
     module = library.module(place)
     if module is None and place.kind != "namespace":
-        return Unknown(f"{place.shown} cannot be parsed")
+        return _unreadable(library, place)
     bindings = module.bindings.get(name, ()) if module else ()
     last = max((item.first for item in bindings if item.level == "plain"), default=0)
     starred = _from_stars(library, place, module, name, last, depth) if module else None
@@ -73,6 +73,14 @@ def _member(library: Library, place: Place, name: str, depth: int) -> Result:
         return found
     below = library.place(f"{place.name}.{name}") if place.folders else None
     return ModuleFound(below) if below else _absent(library, place, module, name)
+
+
+def _unreadable(library: Library, place: Place) -> Unknown:
+    file = library.file(place)
+    if file is None or file.wrong is None or not place.local:
+        return Unknown(f"{place.shown} cannot be parsed")
+    line, message = file.wrong
+    return Unknown(message, broken=origin(place, line))
 
 
 def _absent(library: Library, place: Place, module: Module | None, name: str) -> Result:

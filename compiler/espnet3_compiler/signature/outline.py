@@ -9,6 +9,7 @@ more, and the whole text is parsed instead.
 
 import ast
 import re
+import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,13 +82,24 @@ class Text:
         return self.text[self.starts[first - 1] : self.starts[min(last, len(self.starts) - 1)]]
 
 
+def parse(source: str) -> ast.Module:
+    """Return the tree of a text; what Python only warns of stays unsaid.
+
+    Raises:
+        SyntaxError: The text is not Python.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
+
+
 def module_branches(text: Text) -> list[Branch]:
     """Return what stands at the top level of a module, in order."""
     pieces = list(_cut(text, 1, len(text.starts) - 1, ""))
     try:
-        body = ast.parse(_skeleton(text, 1, len(text.starts) - 1, pieces, "")).body
+        body = parse(_skeleton(text, 1, len(text.starts) - 1, pieces, "")).body
     except SyntaxError:
-        return _branches_of(ast.parse(text.text).body, 0)
+        return _branches_of(parse(text.text).body, 0)
     return _merge(body, pieces, 0)
 
 
@@ -136,10 +148,10 @@ def _class_node(source: str) -> ast.ClassDef:
 
 def _inner(source: str) -> ast.stmt:
     if source[:1] in " \t":
-        block = ast.parse("if 1:\n" + source).body[0]
+        block = parse("if 1:\n" + source).body[0]
         assert isinstance(block, ast.If)
         return block.body[0]
-    return ast.parse("\n" + source).body[0]
+    return parse("\n" + source).body[0]
 
 
 def _cut(text: Text, first: int, last: int, indent: str) -> Iterator[Piece]:
@@ -174,8 +186,7 @@ def _skeleton(text: Text, first: int, last: int, pieces: list[Piece], filler: st
         parts.append(filler + "\n" * (piece.last - piece.first + 1))
         position = text.starts[piece.last]
     parts.append(text.text[position : text.starts[last]])
-    prefix = "" if first == 1 and not filler else "\n"
-    return prefix + "".join(parts)
+    return "".join(parts)
 
 
 def _merge(body: list[ast.stmt], pieces: list[Piece], shift: int) -> list[Branch]:

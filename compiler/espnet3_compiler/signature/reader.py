@@ -1,8 +1,14 @@
 """Read the signature of a dotted path, without importing anything."""
 
-import ast
-
-from espnet3_compiler.signature import classes, definitions, generated, known, lookup, patches
+from espnet3_compiler.signature import (
+    classes,
+    definitions,
+    generated,
+    known,
+    lookup,
+    outline,
+    patches,
+)
 from espnet3_compiler.signature.classes import Provider
 from espnet3_compiler.signature.definitions import (
     BuiltinFound,
@@ -164,7 +170,7 @@ def _partial(library: Library, found: CallFound, name: str, depth: int) -> Readi
         return Unknown(f"{name} is the result of a call")
     file = library.file(place)
     assert file is not None
-    statement = ast.parse(file.text.lines(found.binding.first, found.binding.last)).body[0]
+    statement = outline.parse(file.text.lines(found.binding.first, found.binding.last)).body[0]
     return generated.partial(library, place, statement, name, depth)
 
 

@@ -207,7 +207,7 @@ def _call(library: Library, place: Place, variable: str) -> tuple[Place, ast.Cal
     file = library.file(found.place)
     assert file is not None
     lines = file.text.lines(found.binding.first, found.binding.last)
-    value = getattr(ast.parse(lines).body[0], "value", None)
+    value = getattr(outline.parse(lines).body[0], "value", None)
     return (found.place, value) if isinstance(value, ast.Call) else None
 
 
