@@ -17,6 +17,7 @@ from espnet3_runtime.inference.outputs import Format, read_formats, write_output
 from espnet3_runtime.inference.predictor import Predictor, Preparation, make_predictor
 from espnet3_runtime.inference.shards import Record, Shard, write_shard
 from espnet3_runtime.parallel import worker_number
+from espnet3_runtime.threads import use_threads
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def decode_in_worker(job: Job, entry: Entry, shard: Shard, work: Path) -> float:
     Returns:
         Seconds of audio.
     """
+    use_threads(job.config["num_threads"])
     key = repr(job)
     if key not in _ready:
         _ready.clear()
