@@ -97,20 +97,29 @@ class SeedItem:
 
     def __call__(self, index: int) -> None:
         """Seed for one item; the CPU's generators only, which is what reading draws from."""
-        torch.default_generator.manual_seed(_seed_numpy(self.seed, self.epoch, index))
+        word = mix(mix(mix(self.seed) + self.epoch) + index)
+        random.seed(word)
+        np.random.seed(word & 0xFFFFFFFF)  # noqa: NPY002 - libraries draw from the global one
+        torch.default_generator.manual_seed(word >> 1)
+
+
+def mix(word: int) -> int:
+    """Return 64 well mixed bits (the finaliser of SplitMix64, Steele et al. 2014)."""
+    word = (word + 0x9E3779B97F4A7C15) & _WORD
+    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
+    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _WORD
+    return word ^ (word >> 31)
+
+
+_WORD = 0xFFFFFFFFFFFFFFFF
 
 
 def seed_generators(*parts: int) -> None:
     """Seed Python's, numpy's and torch's global generators from several numbers."""
-    torch.manual_seed(_seed_numpy(*parts))
-
-
-def _seed_numpy(*parts: int) -> int:
-    """Seed Python's and numpy's generators, and return a seed for torch's."""
     words = np.random.SeedSequence(parts).generate_state(3)
     random.seed(int(words[0]))
     np.random.seed(int(words[1]))  # noqa: NPY002 - libraries draw from the global generator
-    return int(words[2])
+    torch.manual_seed(int(words[2]))
 
 
 def read_generators() -> dict[str, Any]:
