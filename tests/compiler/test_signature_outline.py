@@ -17,9 +17,10 @@ TRICKY = {
     "escapes": 'a = "\\""\nb = """\\"""\ndef no(): ...\n"""\ndef yes(): ...\n',
     "brackets": "def f(\n    a,\n    b,\n):\n    return a\n\n\nx = [\n    1,\n]\n",
     "column 0": "x = [\n1,\n2,\n]\ndef f(a,\nb):\n    return (\na)\n",
-    "decorators": "@a\n@b(\n    1,\n)\ndef f(): ...\n\n\n@c\nclass D:\n    @e\n    def g(self): ...\n",  # noqa: E501
-    "body": 'class A:\n    """Doc\n    def no(self): ...\n    """\n    x: int = 1\n\n    def f(self):\n'  # noqa: E501
-    "        def g(): ...\n\n    y = 2\n",
+    "decorators": "@a\n@b(\n    1,\n)\ndef f(): ...\n\n\n@c\nclass D:\n    @e\n"
+    "    def g(self): ...\n",
+    "body": 'class A:\n    """Doc\n    def no(self): ...\n    """\n    x: int = 1\n\n'
+    "    def f(self):\n        def g(): ...\n\n    y = 2\n",
     "nested": "class A:\n    class B:\n        def f(self): ...\n\n    def g(self): ...\n",
     "one line": "class A: x = 1\ndef f(): return 1\n",
     "conditional": "if x:\n    def f(): ...\nelse:\n    class F: ...\n",

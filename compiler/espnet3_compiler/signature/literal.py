@@ -38,7 +38,8 @@ def fits(library: Library, parameter: Parameter, value: Node) -> Verdict:
 
     Args:
         library: Where to look up the names of the annotation.
-        parameter: The parameter; the type of its default fits always (``x: int = None``).
+        parameter: The parameter; where its annotation does not even admit its own default
+            (``x: int = None``), values of the default's type fit too.
         value: The value.
 
     Returns:
@@ -46,9 +47,11 @@ def fits(library: Library, parameter: Parameter, value: Node) -> Verdict:
     """
     if parameter.annotation is None or is_wild(value):
         return None
-    if kind_of(value) == parameter.default:
+    wanted = type_of(library, parameter)
+    default = parameter.default
+    if default is not None and kind_of(value) == default and not _may_be(wanted, default):
         return True
-    return judge(type_of(library, parameter), value)
+    return judge(wanted, value)
 
 
 def is_wild(value: Node) -> bool:
@@ -90,6 +93,24 @@ def judge(wanted: Type, value: Node) -> Verdict:  # noqa: C901  one line for eac
             return _table(inner, value)
         case types.Unread():
             return None
+
+
+def _may_be(wanted: Type, kind: str) -> bool:
+    """Return whether values of a kind (see ``kind_of``) can fit a type at all."""
+    match wanted:
+        case types.Plain(name):
+            return name not in _SCALARS or kind in _SCALARS[name]
+        case types.Literals(values):
+            return any(type(item).__name__.removesuffix("Type") == kind for item in values)
+        case types.Either(options):
+            return any(_may_be(item, kind) for item in options)
+        case types.Many(name):
+            return kind == "list" or (kind == "str" and name in _TEXT_TOO)
+        case types.Fixed():
+            return kind == "list"
+        case types.Table():
+            return kind == "dict"
+    return False
 
 
 def _plain(name: str, value: Node) -> Verdict:
