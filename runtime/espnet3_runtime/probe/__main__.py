@@ -11,7 +11,7 @@ from espnet3_runtime.probe.limits import Network, limit_memory, own_stdout
 
 def main(path: str) -> int:
     """Answer the request in a file and return the exit code."""
-    answers = Answers(own_stdout(), Network())
+    answers = Answers(own_stdout(), Network().refuse())
     raw = json.loads(Path(path).read_text(encoding="utf-8"))
     limit_memory(raw["memory"])
     from espnet3_runtime.probe.request import read_request

@@ -27,6 +27,7 @@ class Run:
     Attributes:
         node: The model's node, late values filled in.
         fields: The batch.
+        real: Whether the items are data of the recipe.
         certain: Whether a failure is one of the recipe: the items are real or declared.
         surely: Fields that data have for sure, even when the items are made up.
         vocabulary: The number of tokens of the tokenizer, where there is one.
@@ -40,6 +41,7 @@ class Run:
     node: ConfigView
     built: Built
     fields: dict[str, Any]
+    real: bool
     certain: bool
     surely: frozenset[str]
     vocabulary: int | None
@@ -72,7 +74,8 @@ def _fitting(run: Run) -> dict[str, Any]:
         dropped = unused_lengths(run.built.module, run.built.name, run.fields)
     except UserError as error:
         found = blame(error, run.request.recipe_dir)
-        if not run.certain and not any(f'has "{name}"' in error.message for name in run.surely):
+        surely = run.real or any(f'has "{name}"' in error.message for name in run.surely)
+        if not surely:  # what is missing may just not be declared
             raise UnprobedError(f"{run.built.name}.forward: {found.text}") from error
         _target(run, "R906", error.message, found)
         raise FoundError from error

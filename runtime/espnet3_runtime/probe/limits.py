@@ -40,7 +40,7 @@ class NetworkRefusedError(OSError):
 
 
 class Network:
-    """Refuses connections, and knows whether there was one to refuse.
+    """Knows how many connections were refused; :meth:`refuse` begins to refuse them.
 
     Attributes:
         refused: How many connections were refused so far.
@@ -48,7 +48,11 @@ class Network:
 
     def __init__(self) -> None:
         self.refused = 0
+
+    def refuse(self) -> "Network":
+        """Refuse connections from now on, for as long as the process lives."""
         sys.addaudithook(self._hear)
+        return self
 
     def _hear(self, event: str, arguments: Sequence[Any]) -> None:
         if event not in ("socket.connect", "socket.getaddrinfo"):

@@ -1,6 +1,5 @@
 """A batch as the model will see it: of the first items of the data, or of made-up ones."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ from espnet3_runtime.config import ConfigView, plain
 from espnet3_runtime.data.reference import Entry, make_builder, read_entries
 from espnet3_runtime.data.reference import Place as Folders
 from espnet3_runtime.data.split import SplitDataset, load_split, make_preprocessor
+from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.inference.contract import read_contract
 from espnet3_runtime.probe.answers import Answers, UnprobedError
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
@@ -185,7 +185,10 @@ class _Attempt:
             return why
         found = blame(error, request.recipe_dir)
         place = request.place(found.where or where, self.stage, self.role)
-        report(answers, "R909", place, f"{what} fails", found)
+        if isinstance(error, UserError) and not isinstance(error, InstantiateError):
+            answers.finding("R909", place, error.message, help_=found.help, notes=found.notes)
+        else:
+            report(answers, "R909", place, f"{what} fails", found)
         return FoundError()
 
     def read(self, dataset: SplitDataset, config: ConfigView) -> Items:
@@ -239,20 +242,24 @@ def _noise(seconds: float, rate: int) -> Any:
     return rng.uniform(-0.5, 0.5, int(seconds * rate)).astype(np.float32)
 
 
-def highest_id(
-    sample: Mapping[str, Any], config: ConfigView, vocabulary: tuple[str, int] | None
-) -> dict[str, Any]:
-    """Return a sample whose text holds the highest id that the tokenizer can give.
+def with_ids(
+    items: Items, config: ConfigView, vocabulary: tuple[str, int] | None
+) -> list[tuple[str, Sample]]:
+    """Return the samples with texts of two lengths that hold the highest id of the tokenizer.
 
-    Only where the preprocessor is the runtime's own: of another one it is not known which ids it
-    gives.
+    A tokenizer that stands in knows few words of the data. This is done only where the
+    preprocessor is the runtime's own: of another one it is not known which ids it gives.
     """
     node = config["dataset"]["preprocessor"]
-    changed = dict(sample)
     if vocabulary is None or not node or node.get("_target_") != PLAIN_TOKENS:
-        return changed
+        return items.samples
     name, size = vocabulary
-    value = changed.get(name)
-    if isinstance(value, np.ndarray) and value.ndim == 1 and value.size:
-        changed[name] = np.concatenate([value[:-1], [size - 2]]).astype(value.dtype)
+    changed = []
+    for index, (utt_id, sample) in enumerate(items.samples):
+        value = sample.get(name)
+        if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "i":
+            ids = np.array([2, 1, size - 2][index % 2 :], dtype=value.dtype)
+            changed.append((utt_id, {**sample, name: ids}))
+        else:
+            changed.append((utt_id, sample))
     return changed

@@ -12,7 +12,7 @@ from espnet3_runtime.probe.blame import FAILURES, blame, judge
 from espnet3_runtime.probe.build_model import Built, build_model, refuse
 from espnet3_runtime.probe.forward import Run, run_forward, shapes
 from espnet3_runtime.probe.request import Request, Stage
-from espnet3_runtime.probe.samples import FoundError, Items, Source, highest_id
+from espnet3_runtime.probe.samples import FoundError, Items, Source, with_ids
 from espnet3_runtime.probe.stand_ins import StandIns, Tokenizers
 from espnet3_runtime.training.optimizers import count_steps, make_named, make_single
 from espnet3_runtime.training.selection import freeze
@@ -100,7 +100,7 @@ def _run(
     items: Items,
 ) -> Run:
     vocabulary = _vocabulary(tools)
-    samples = [(name, highest_id(sample, config, vocabulary)) for name, sample in items.samples]
+    samples = with_ids(items, config, vocabulary)
     fields = make_batch(tools.source, stage, config, ROLE, replace(items, samples=samples))
     return Run(
         tools.request,
@@ -110,6 +110,7 @@ def _run(
         node,
         built,
         fields,
+        items.real,
         items.is_certain(),
         frozenset([vocabulary[0]] if vocabulary else ()),
         vocabulary[1] if vocabulary else None,

@@ -78,9 +78,14 @@ def _outcome(loss: Any, stats: Mapping[str, Any], weight: Any, model: str) -> Ou
 def _losses(loss: Any, model: str) -> torch.Tensor | dict[str, torch.Tensor]:
     if isinstance(loss, Mapping):
         return {str(name): _scalar(item, model) for name, item in loss.items()}
-    if isinstance(loss, Sequence) and loss and all(hasattr(item, "name") for item in loss):
+    if isinstance(loss, Sequence) and loss and all(map(_is_named, loss)):
         return {str(item.name): _scalar(item.loss, model) for item in loss}
     return _scalar(loss, model)
+
+
+def _is_named(loss: Any) -> bool:
+    """Return whether something is a loss of a named optimizer; a tensor has a name, too."""
+    return hasattr(loss, "name") and hasattr(loss, "loss")
 
 
 def _scalar(loss: Any, model: str) -> torch.Tensor:

@@ -1,0 +1,136 @@
+"""What the probe says about a small recipe, and about every mistake put into it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from probe_kit import ask, codes, of_kind, place
+
+
+@pytest.mark.parametrize("data", [True, False], ids=["data", "no data yet"])
+def test_a_good_recipe_is_silent(tmp_path: Path, data: bool) -> None:
+    said = ask(tmp_path, data=data)
+    assert of_kind(said, "finding") == []
+    assert of_kind(said, "note") == []
+    (model,) = of_kind(said, "model")
+    assert model["parameters"] == 40 * 8 + 8 + 8 * 9 + 9
+    assert model["frozen"] == 0
+    assert model["returns"] == "(loss, stats, weight)"
+    assert ("the first items" in model["items"]) is data
+    assert "speech (2, " in model["inputs"]
+    assert "text_lengths (2,)" in model["inputs"]
+
+
+MISTAKES = {
+    "dimension": ({"input_size: 40": "input_size: 80"}, "R904", "models.net._target_"),
+    "vocabulary": ({"vocab_size: 9\nconfigs": "vocab_size: 5\nconfigs"}, "R907", ".vocab_size"),
+    "argument": ({"text, text_lengths):": "txt, text_lengths):"}, "R906", "models.net._target_"),
+    "list": ({"return loss, {": "return [loss], {"}, "R905", "models.net._target_"),
+    "no loss": ({"return loss, {": "return {} and {"}, "R905", "models.net._target_"),
+    "detached": ({"return loss, {": "return loss.detach(), {"}, "R905", "models.net._target_"),
+    "vector": ({"return loss, {": "return scores[:, 0, 0], {"}, "R905", "models.net._target_"),
+    "raises": ({"self.encoder = nn": "raise KeyError('lost')  #"}, "R903", "models.net._target_"),
+    "inner": ({"self.size = size": "raise OSError"}, "R903", "._target_"),
+    "import": ({"import numpy as np\nimport torch\n": "import numpyy\n"}, "R901", "._target_"),
+    "exit": ({"import torch\nfrom": "raise SystemExit(3)\nfrom"}, "R901", "._target_"),
+    "optimizer": ({"lr: 0.1": "lr: -0.1"}, "R908", "configs.training.optimizer._target_"),
+    "scheduler": (
+        {"    optimizer:": "    scheduler: {_target_: torch.optim.lr_scheduler.OneCycleLR, "
+         "max_lr: 1.0, pct_start: 2.0}\n    optimizer:"},
+        "R908", "configs.training.scheduler._target_",
+    ),
+    "freeze": ({"    optimizer:": "    freeze: [encodr]\n    optimizer:"}, "R807", ".freeze.0"),
+    "all frozen": (
+        {"    optimizer:": "    freeze: [encoder, head]\n    optimizer:"}, "R908", ".freeze"
+    ),
+    "item": ({'return {"speech"': 'return {}[3], {"speech"'}, "R909", "dataset.train.0"),
+    "builder": ({"def is_built(self)": "def is_built(self, size)"}, "R909", "dataset.train.0"),
+    "runner": ({"self.tokens[i]": "self.token[i]"}, "R911", "configs.inference.runner"),
+    "outputs": ({'[{"text": " "': '[{"txt": " "'}, "R911", "configs.inference.output_keys"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_found_at_its_place(tmp_path: Path, name: str) -> None:
+    edits, code, where = MISTAKES[name]
+    said = ask(tmp_path, edits)
+    assert codes(said) == [code], of_kind(said, "finding") + of_kind(said, "note")
+    assert place(of_kind(said, "finding")[0]).endswith(where)
+
+
+@pytest.mark.parametrize("name", ["dimension", "vocabulary", "argument", "list", "runner"])
+def test_declared_items_are_enough(tmp_path: Path, name: str) -> None:
+    edits, code, _ = MISTAKES[name]
+    assert codes(ask(tmp_path, edits, data=False)) == [code]
+
+
+def test_messages_name_the_line_and_the_sizes(tmp_path: Path) -> None:
+    (found,) = of_kind(ask(tmp_path, MISTAKES["dimension"][0]), "finding")
+    assert found["message"].startswith("src.model.Net.forward fails: RuntimeError: mat1 and mat2")
+    assert {40, 80} <= set(found["numbers"])
+    assert found["notes"][0] == "raised at src/model.py:30 in encode"
+    assert found["notes"][1].startswith("the batch had speech (2, 4400), speech_lengths (2,)")
+
+
+def test_padding_that_reaches_an_embedding_is_found(tmp_path: Path) -> None:
+    call = "        nn.functional.embedding(text, self.head.weight)\n"
+    longer = '"text": "one two" + " two" * index'
+    edits = {"        loss = nn": f"{call}        loss = nn", '"text": "one two"': longer}
+    (found,) = of_kind(ask(tmp_path, edits), "finding")
+    assert found["code"] == "R907"
+    assert "the ids -1 to 7" in found["message"]
+    assert found["help"]
+
+
+def test_what_made_up_items_cannot_say_is_a_note(tmp_path: Path) -> None:
+    edits = {
+        "text, text_lengths):": "text, text_lengths, speaker):",
+        '"text": "one two"}': '"text": "one two", "speaker": 3}',
+    }
+    assert codes(ask(tmp_path / "with", edits)) == []
+    said = ask(tmp_path / "without", edits, data=False)
+    assert codes(said) == []
+    assert any('needs "speaker"' in note["text"] for note in of_kind(said, "note"))
+
+
+def test_an_undeclared_field_proves_nothing(tmp_path: Path) -> None:
+    edits = {
+        "    contract:\n      inputs: {speech: {kind: audio, sample_rate: 8000}}\n": "",
+        "      outputs: {text: {kind: text}}\n": "",
+        "input_size: 40": "input_size: 80",
+    }
+    said = ask(tmp_path, edits, data=False)
+    assert codes(said) == []
+    assert any("on made-up items" in note["text"] for note in of_kind(said, "note"))
+
+
+def test_a_missing_variable_is_a_note(tmp_path: Path) -> None:
+    said = ask(tmp_path, {"input_size: 40": "input_size: ${oc.env:NO_SUCH_SIZE}"})
+    assert codes(said) == []
+    assert any('"NO_SUCH_SIZE" is not set' in note["text"] for note in of_kind(said, "note"))
+
+
+def test_a_package_that_is_not_installed_is_a_note(tmp_path: Path) -> None:
+    said = ask(tmp_path, target="no_such_package.Model")
+    assert codes(said) == []
+    assert any('"no_such_package" is not installed' in n["text"] for n in of_kind(said, "note"))
+
+
+def test_nothing_of_the_recipe_changes(tmp_path: Path) -> None:
+    ask(tmp_path, data=False)
+    left = {path.name for path in tmp_path.iterdir()} - {"stand-ins"}
+    assert left == {"data", "dataset", "src", "recipe.yaml"}
+    assert list((tmp_path / "data").iterdir()) == []
+    assert "src.model" not in sys.modules
+
+
+def test_a_large_model_stays_on_the_meta_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("espnet3_compiler.deep_request.LARGEST", 10)
+    edits = {'mean = torch.tensor(stats["sum"] / stats["count"]).float()': "mean = torch.zeros(40)"}
+    said = ask(tmp_path, edits)
+    assert codes(said) == []
+    (model,) = of_kind(said, "model")
+    assert model["device"] == "meta"
+    assert model["parameters"] == 409
