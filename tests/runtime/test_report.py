@@ -70,7 +70,7 @@ def built(tmp_path):
     return experiment, build
 
 
-def done(experiment, name, *, status="done", error=None, results=None, seconds=2.0):
+def done(experiment, name, *, status="done", error=None, results=None, seconds=2.0, read=None):
     record = OutputRecord(f"exp/tiny/{name}/x", "a" * 64, "s", 2_500_000, 1)
     receipt = Receipt(
         name,
@@ -78,6 +78,7 @@ def done(experiment, name, *, status="done", error=None, results=None, seconds=2
         now(),
         finished=now(),
         seconds=seconds,
+        inputs={"upstream": read or {}},
         outputs={"x": record},
         results=results or {},
         error=error,
@@ -232,6 +233,16 @@ def test_scores_of_a_measure_that_failed_later_are_not_shown(built):
     done(experiment, "measure", status="failed", error="oops")
     text = write_report(experiment, build).read_text()
     assert "12.50 %" not in text
+
+
+def test_results_of_an_earlier_training_are_marked(built):
+    experiment, build = built
+    done(experiment, "train")
+    done(experiment, "infer", read={"train.x": "a" * 64})
+    assert "earlier result" not in write_report(experiment, build).read_text()
+    done(experiment, "measure", read={"infer.x": "b" * 64, "train.x": "a" * 64})
+    text = write_report(experiment, build).read_text()
+    assert "<b>measure</b> was made from an earlier result of infer" in text
 
 
 def test_two_reports_of_one_state_are_equal(built):

@@ -86,11 +86,31 @@ def _warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str]]:
         elif view.status == "running":
             yield "warning", view.stage.name, "is running, or was killed"
     for view in stages:
+        for name in _outdated(view, stages):
+            yield "warning", view.stage.name, f"was made from an earlier result of {name}"
+    for view in stages:
         yield from (("warning", view.stage.name, text) for text in view.warnings)
     dirty = [view for view in stages if view.receipt and _git(view).get("dirty")]
     if dirty:
         names = ", ".join(view.stage.name for view in dirty)
         yield "note", names, "ran with changes that were not committed to git"
+
+
+def _outdated(view: StageView, stages: Sequence[StageView]) -> list[str]:
+    """Return the stages that made something else since a stage read it."""
+    if view.receipt is None or view.status != "done":
+        return []
+    now = {
+        f"{other.stage.name}.{output}": record.sha256
+        for other in stages
+        if other.receipt is not None and other.status == "done"
+        for output, record in other.receipt.outputs.items()
+    }
+    read = view.receipt.inputs.get("upstream") or {}
+    names = [
+        key.partition(".")[0] for key, sha256 in read.items() if now.get(key, sha256) != sha256
+    ]
+    return list(dict.fromkeys(names))
 
 
 def _git(view: StageView) -> Mapping[str, Any]:
