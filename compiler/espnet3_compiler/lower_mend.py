@@ -3,6 +3,7 @@
 Otherwise ``modles:`` would be followed by a finding for every stage that needs a model.
 """
 
+from collections.abc import Callable
 from collections.abc import Sequence as SequenceABC
 from typing import Any
 
@@ -62,15 +63,27 @@ def is_settled(root: Mapping) -> bool:
     if not is_legible(root) or not all(entry.name in known for entry in root):
         return False
     models, configs = root.get("models"), root.get("configs")
-    return _is_block(models, Mapping) and _is_block(configs, Mapping, Scalar)
+    return _is_block(models, _is_model) and _is_block(configs, _is_config)
 
 
-def _is_block(node: Node | None, *types: type) -> bool:
+def _is_block(node: Node | None, fits: Callable[[Node], bool]) -> bool:
     if node is None:
         return True
     return isinstance(node, Mapping) and all(
-        isinstance(entry.value, types) and not is_stand_in(entry.key) for entry in node
+        fits(entry.value) and not is_stand_in(entry.key) for entry in node
     )
+
+
+def _is_model(node: Node) -> bool:
+    """Return whether a node looks like a model, and not like a config in a wrong place."""
+    names = load("recipe")["$defs"]["model"]["x-requires-one"]
+    return isinstance(node, Mapping) and any(
+        entry.name in names or nearest(entry.name, names) for entry in node
+    )
+
+
+def _is_config(node: Node) -> bool:
+    return isinstance(node, Mapping | Scalar)
 
 
 def is_legible(node: Node | None) -> bool:

@@ -211,3 +211,36 @@ def test_k_mistakes_of_k_families_give_k_findings(check):
 def test_codes_are_numbered_once_and_named_once():
     assert len({code.number for code in CODES}) == len(CODES)
     assert len({code.name for code in CODES}) == len(CODES)
+
+
+def test_an_undeclared_config_is_told_once(check):
+    text = HEAD.replace("size: 8", 'size: "${configs.gone.size}"') + CONFIGS.replace(
+        "  inference:\n", "  inference:\n    extends: gone\n"
+    )
+    stages = "stages: [{name: train, config: gone}, {name: again, run: train, config: gone}, infer]"
+    assert [code for code, _ in check(text + stages + "\n") if code != "R207"] == ["R204"]
+
+
+def test_an_undeclared_stage_is_told_once(check):
+    text = HEAD + CONFIGS.replace("stages.train.", "stages.fit_model.")
+    stages = "stages: [train, {name: infer, needs: [fit_model]}]\n"
+    assert check(text + stages) == [("R205", "fit_model")]
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("models:\n", ""),
+        ("configs:\n", ""),
+        ("  net:", "net:"),
+        ("  training:", "training:"),
+        ("  inference:", "inference:"),
+        ("    checkpoint:", "checkpoint:"),
+    ],
+)
+def test_a_broken_layout_has_few_consequences(check, line, instead):
+    text = HEAD + CONFIGS + "stages: [create_dataset, train, infer]\n"
+    assert line in text
+    codes = [code for code, _ in check(text.replace(line, instead, 1))]
+    assert 1 <= len(codes) <= 3
+    assert set(codes) <= {"R101", "R601", "R602", "R603"}
