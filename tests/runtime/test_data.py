@@ -11,6 +11,7 @@ from training_kit import DATASET, recipe_in, stage_context
 from espnet3_runtime.data.collate import CommonCollateFn
 from espnet3_runtime.data.reference import Entry, Place, load_module, make_dataset, read_entries
 from espnet3_runtime.data.split import load_split
+from espnet3_runtime.data.table import Table
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.create_dataset import create_dataset
 
@@ -224,3 +225,73 @@ def test_a_dataset_without_builder_needs_no_preparation(recipe):
     training = {"dataset": {"train": [{"data_src": "sets"}]}}
     outputs = create_dataset(stage_context(recipe, "create_dataset", training))
     assert json.loads(outputs["summary"].read_text())["builders"][0]["builder"] is None
+
+
+def declaring(recipe, fields, extra=""):
+    code = (
+        "from dataset import Dataset as Base\n"
+        "class Dataset(Base):\n"
+        f"    fields = {fields!r}\n"
+        f"    {extra or 'pass'}\n"
+        "    def __getitem__(self, index):\n"
+        "        sample = super().__getitem__(index)\n"
+        "        return {**sample, 'text': 3} if index == 5 else sample\n"
+    )
+    (recipe / "sets.py").write_text(code)
+    return {"train": [{"data_src": "sets"}]}
+
+
+def test_declared_fields_are_checked_on_samples(recipe):
+    load_split(declaring(recipe, {"label": "number", "text": "text"}), "train", place(recipe))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"speach": "audio"}, 'train0 has no "speach"; it has speech'),
+        ({"label": "text"}, '"label" of train0 is not text'),
+        ({"label": "numbr"}, 'declares "label" as "numbr", which is no kind'),
+    ],
+)
+def test_samples_that_are_not_as_declared(recipe, fields, message):
+    with pytest.raises(UserError, match=message):
+        load_split(declaring(recipe, fields), "train", place(recipe))
+
+
+def test_every_item_is_checked_when_asked(recipe):
+    dataset = declaring(recipe, {"text": "text"}, "check_every_item = True")
+    split = load_split(dataset, "train", place(recipe))
+    split[4]
+    with pytest.raises(UserError, match='"text" of train5 is not text'):
+        split[5]
+
+
+def test_tables_are_read_on_demand(tmp_path):
+    path = tmp_path / "rows.tsv"
+    path.write_text("utt_id\ttext\na\tone ä\nb\t\nc\tthree")
+    table = Table(path)
+    assert len(table) == 3
+    assert table[0] == {"utt_id": "a", "text": "one ä"}
+    assert list(table.column("text")) == ["one ä", "", "three"]
+    assert pickle.loads(pickle.dumps(table))[2]["text"] == "three"
+    with pytest.raises(UserError, match='no column "txt"'):
+        next(table.column("txt"))
+    with pytest.raises(IndexError):
+        table[3]
+    path.write_text("a\tb\n1\n")
+    with pytest.raises(UserError, match="line 2: 1 fields, and there are 2 columns"):
+        Table(path)[0]
+    path.write_text("")
+    with pytest.raises(UserError, match="empty"):
+        Table(path)
+
+
+def test_a_million_rows_take_sixteen_bytes_each(tmp_path):
+    path = tmp_path / "rows.tsv"
+    with path.open("w") as file:
+        file.write("utt_id\n")
+        file.writelines(f"u{index}\n" for index in range(1_000_000))
+    table = Table(path)
+    assert table[999_999] == {"utt_id": "u999999"}
+    kept = sum(value.nbytes for value in vars(table).values() if isinstance(value, np.ndarray))
+    assert kept <= 16_000_100

@@ -1,5 +1,6 @@
 """Training: what it writes, and that it is right."""
 
+import io
 import json
 
 import numpy as np
@@ -22,6 +23,7 @@ from espnet3_runtime.data.split import load_split
 from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.stages.collect_stats import collect_stats
 from espnet3_runtime.stages.train import train
+from espnet3_runtime.training import watch
 
 
 @pytest.fixture
@@ -283,3 +285,16 @@ def test_kit_reads_only_what_the_kind_declares(recipe):
     context = stage_context(recipe, "train", {**training(), "tokenizer": {"vocab_size": 5}})
     with pytest.raises(RuntimeError, match="not in"):
         context.configs["training"]["tokenizer"]
+
+
+def test_a_terminal_has_a_bar_an_epoch(recipe, monkeypatch):
+    monkeypatch.setattr(watch.sys, "stderr", Terminal())
+    context = train_context(recipe)
+    train(context)
+    assert context.progress.totals == {"epoch 1/3": 6, "epoch 2/3": 6, "epoch 3/3": 6}
+    assert set(context.progress.done.values()) == {6}
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True

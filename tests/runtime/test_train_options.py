@@ -502,3 +502,32 @@ def test_validation_within_an_epoch(recipe):
 def test_max_steps(recipe):
     outputs = train(train_context(recipe, trainer={"max_steps": 8, "max_epochs": -1}))
     assert load(outputs["last_checkpoint"])["global_step"] == 8
+
+
+@pytest.mark.parametrize(
+    ("node", "shape"),
+    [
+        ({"_target_": "warmup", "warmup_steps": 6}, [1 / 6, 1.0, (6 / 18) ** 0.5]),
+        ({"_target_": "warmup_cosine", "warmup_steps": 6}, [1 / 6, 1.0, 0.017]),
+        ({"_target_": "warmup_linear", "warmup_steps": 6, "final": 0.1}, [1 / 6, 1.0, 0.175]),
+    ],
+)
+def test_schedules_of_speech_recipes(recipe, node, shape):
+    node = {**node, "_target_": f"espnet3_runtime.training.schedulers.{node['_target_']}"}
+    outputs = train(train_context(recipe, optimizer={**SGD, "lr": 1.0}, scheduler=node))
+    from espnet3_runtime.training import schedulers
+
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=1.0)
+    total = {} if node["_target_"].endswith("warmup") else {"total_steps": 18}
+    arguments = {key: value for key, value in node.items() if key != "_target_"}
+    make = getattr(schedulers, node["_target_"].rpartition(".")[2])
+    scheduler = make(optimizer, **arguments, **total)
+    rates = []
+    for _ in range(18):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert [rates[0], max(rates), rates[-1]] == pytest.approx(shape, rel=0.05)
+    found = load(outputs["last_checkpoint"])["optimizer_states"][0]["param_groups"][0]["lr"]
+    assert found == optimizer.param_groups[0]["lr"]  # total_steps was supplied

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from espnet3_runtime.data.declared import Declared
 from espnet3_runtime.data.reference import Entry, Place, make_dataset, read_entries
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.instantiate import instantiate, locate
@@ -34,6 +35,9 @@ class SplitDataset:
         self.members = tuple(members)
         self.transforms = tuple(transforms)
         self.preprocessor = preprocessor
+        self.declared = tuple(
+            Declared(member, entry.where) for member, entry in zip(members, entries, strict=True)
+        )
         self.sizes = np.array([len(member) for member in members], dtype=np.int64)
         self._ends = np.cumsum(self.sizes)
         self.before_item: Callable[[int], None] | None = None
@@ -76,8 +80,23 @@ class SplitDataset:
 
     def _read(self, member: int, inner: int, index: int) -> tuple[str, Sample]:
         sample = dict(_mapping(self.members[member][inner], "Dataset", self.entries[member]))
-        utt_id = sample.pop("utt_id", None)
-        return (str(index) if utt_id is None else str(utt_id)), sample
+        given = sample.pop("utt_id", None)
+        utt_id = str(index) if given is None else str(given)
+        if self.declared[member].every:
+            self.declared[member].check(utt_id, sample)
+        return utt_id, sample
+
+    def check_samples(self) -> None:
+        """Check some items against the fields that their data sets declare.
+
+        Raises:
+            UserError: A declared field is missing or of another kind.
+        """
+        start = 0
+        for declared, size in zip(self.declared, self.sizes.tolist(), strict=True):
+            for index in declared.samples(size):
+                declared.check(*self.raw(start + index))
+            start += size
 
 
 def load_split(
@@ -114,7 +133,9 @@ def load_split(
         for entry in chosen
     ]
     preprocessor = make_preprocessor(dataset, preprocess_as or split) if preprocess else None
-    return SplitDataset(chosen, members, transforms, preprocessor)
+    loaded = SplitDataset(chosen, members, transforms, preprocessor)
+    loaded.check_samples()
+    return loaded
 
 
 def make_preprocessor(
