@@ -1,13 +1,13 @@
 """The stage ``upload_demo``: the demo becomes a Space of the Hugging Face hub."""
 
-from espnet3_runtime.atomic import write_json
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.publication.hub import Upload, upload
+from espnet3_runtime.publication.hub import Upload
+from espnet3_runtime.publication.sending import send
 from espnet3_runtime.stage import Outputs, StageContext
 
 
 def upload_demo(context: StageContext) -> Outputs:
-    """Upload the demo.
+    """Upload the demo; with ``dry_run``, show what would go and stop.
 
     Raises:
         UserError: There is no demo or no destination, or the hub refuses.
@@ -24,18 +24,13 @@ def upload_demo(context: StageContext) -> Outputs:
     repo, owner = settings["hf_repo"], settings["organization"]
     if "/" in repo and owner is not None and not repo.startswith(f"{owner}/"):
         raise UserError(f'"{repo}" does not belong to "{owner}"', where=f"{where}.organization")
-    done = upload(
-        Upload(
-            directory=demo,
-            repo=repo if "/" in repo or owner is None else f"{owner}/{repo}",
-            repo_type="space",
-            private=settings["private"],
-            update=settings["update"],
-            delete_patterns=("*",),
-            message=f"Upload the demo of {context.recipe} {context.exp_tag}",
-        )
+    what = Upload(
+        directory=demo,
+        repo=repo if "/" in repo or owner is None else f"{owner}/{repo}",
+        repo_type="space",
+        private=settings["private"],
+        update=settings["update"],
+        delete_patterns=("*",),
+        message=f"Upload the demo of {context.recipe} {context.exp_tag}",
     )
-    receipt = context.directory / "upload.json"
-    write_json(receipt, done)
-    context.result("uploaded", done["url"])
-    return {"receipt": receipt}
+    return send(context, what, dry_run=settings["dry_run"])

@@ -1,9 +1,9 @@
 """The stage ``upload_model``: the bundle goes to the Hugging Face hub."""
 
-from espnet3_runtime.atomic import write_json
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.bundle import open_bundle
-from espnet3_runtime.publication.hub import Upload, upload
+from espnet3_runtime.publication.hub import Upload
+from espnet3_runtime.publication.sending import send
 from espnet3_runtime.stage import Outputs, StageContext
 
 
@@ -34,13 +34,4 @@ def upload_model(context: StageContext) -> Outputs:
         delete_patterns=tuple(settings["delete_patterns"]),
         message=f"Upload {context.recipe} {context.exp_tag}",
     )
-    receipt = context.directory / "upload.json"
-    if settings["dry_run"]:
-        print(f"dry run, nothing is uploaded: {what.describe()}")
-        write_json(receipt, {"schema_version": 1, "dry_run": True, "files": what.files()})
-        context.result("uploaded", "nothing (dry run)")
-    else:
-        done = upload(what)
-        write_json(receipt, done)
-        context.result("uploaded", done["url"])
-    return {"receipt": receipt}
+    return send(context, what, dry_run=settings["dry_run"])
