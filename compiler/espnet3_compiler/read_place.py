@@ -29,8 +29,8 @@ class Place(NamedTuple):
         return self.source.text[self.at : self.at + 1]
 
     def span(self, start: int, end: int) -> Span:
-        """Return a stretch of the text."""
-        return Span(self.source, start, max(start, end))
+        """Return a stretch of the text, as far as it goes."""
+        return Span(self.source, start, max(start, min(end, len(self.source.text))))
 
     def rest(self, start: int) -> Span:
         """Return what follows in the line, without white space at its end."""

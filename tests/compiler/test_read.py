@@ -266,6 +266,7 @@ def test_all_mistakes_are_found_in_one_run() -> None:
         ("a: |x\n", '"|" must end its line', "f:1:4 |x", None),
         ("a: [1,\n  2,\nb: 3\n", '"[" is never closed', "f:1:4 [", None),
         ("[", "ends too early", "f:1:1 [", None),
+        ('a: "b\\', "is no escape", "f:1:6 \\", None),
     ],
 )
 def test_syntax_errors(text: str, message: str, where: str, value: object) -> None:
