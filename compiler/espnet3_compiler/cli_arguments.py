@@ -2,8 +2,9 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from espnet3_compiler.records import dataclass
 
 FORMATS = ("human", "json", "github", "sarif")
 GRAPHS = ("mermaid", "text")

@@ -2,7 +2,6 @@
 
 import os
 import posixpath
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.expression import has_reference
 from espnet3_compiler.read import read_file, unreadable
+from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Scalar

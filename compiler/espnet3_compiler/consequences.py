@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.places import Place, place
+from espnet3_compiler.records import replace
 from espnet3_compiler.source import Source
 
 _CAUSES = ("R1", "R3", "R6")

@@ -1,7 +1,6 @@
 """What a user can get wrong, as a value."""
 
-from dataclasses import dataclass
-
+from espnet3_compiler.records import dataclass
 from espnet3_compiler.source import Span
 
 

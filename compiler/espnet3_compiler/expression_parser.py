@@ -1,11 +1,11 @@
 """The parser of references; it stops at the first mistake of a text."""
 
 import re
-from dataclasses import dataclass
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.expression_parts import Argument, Call, Key, Lookup, Template
 from espnet3_compiler.rawtext import raw_span
+from espnet3_compiler.records import dataclass
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Scalar
 

@@ -3,10 +3,10 @@
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit
+from espnet3_compiler.records import dataclass
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

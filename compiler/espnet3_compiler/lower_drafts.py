@@ -1,7 +1,6 @@
 """Stage items as written, with names and kinds settled and everything else still as it stands."""
 
 import re
-from dataclasses import dataclass, replace
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import System
@@ -9,6 +8,7 @@ from espnet3_compiler.kinds import OPEN
 from espnet3_compiler.lower_mend import is_legible
 from espnet3_compiler.lower_report import listed, rename, unknown
 from espnet3_compiler.lower_values import mapping, stand_in, text
+from espnet3_compiler.records import dataclass, replace
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 from espnet3_schemas import systems

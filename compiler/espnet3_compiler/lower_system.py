@@ -1,6 +1,5 @@
 """Which System a recipe builds on, and the stage kinds it runs."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
@@ -9,6 +8,7 @@ from espnet3_compiler.kinds import OPEN
 from espnet3_compiler.lower_classes import Found, Lost, find_class
 from espnet3_compiler.lower_report import rename, unknown
 from espnet3_compiler.lower_values import stand_in, text
+from espnet3_compiler.records import replace
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Scalar
 from espnet3_schemas import systems

@@ -1,7 +1,6 @@
 """What a compile found and made, and the order in which findings are told."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from espnet3_compiler.checks.targets import TargetCounts
@@ -10,6 +9,7 @@ from espnet3_compiler.compose import Composition
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.plan import Plan
+from espnet3_compiler.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from espnet3_compiler.checks import ALL, targets
@@ -14,6 +13,7 @@ from espnet3_compiler.lower import lower, roles_of
 from espnet3_compiler.outcome import Outcome, tidy
 from espnet3_compiler.planning import make_plan
 from espnet3_compiler.read import read_file
+from espnet3_compiler.records import replace
 from espnet3_compiler.resolve import resolve
 from espnet3_compiler.shape import check_shape
 from espnet3_compiler.shape_repair import repair

@@ -13,7 +13,6 @@ to write instead of a key of ESPnet3), ``x-form`` (a pattern in words), ``x-targ
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -22,6 +21,7 @@ from espnet3_compiler import shape_keys as keys
 from espnet3_compiler.compose_defaults import resolved
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.records import dataclass
 from espnet3_compiler.shape_types import Spot, fits
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 

@@ -1,10 +1,10 @@
 """What was probably meant by a value of the wrong type."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from espnet3_compiler.read_scalars import core_value
+from espnet3_compiler.records import dataclass
 from espnet3_compiler.shape_types import fits, types_of
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 

@@ -13,12 +13,12 @@ a stage reads. Beside them stand edges that follow from the kinds (``consumes`` 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Literal
 
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import facts, is_own, kind_of
 from espnet3_compiler.reading import leaves, outputs_of, uses
+from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Mapping, Scalar, Sequence, descend, plain
 from espnet3_schemas import systems

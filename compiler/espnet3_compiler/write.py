@@ -10,8 +10,9 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from espnet3_compiler.records import dataclass
 
 LOCK = "recipe.lock.json"
 CACHES = ("__pycache__", ".mypy_cache", ".ruff_cache")

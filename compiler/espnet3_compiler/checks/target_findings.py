@@ -9,6 +9,7 @@ from espnet3_compiler.lower_report import listed
 from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.shape_types import shown
 from espnet3_compiler.signature.annotation import type_of
+from espnet3_compiler.signature.literal import culprit
 from espnet3_compiler.signature.model import Origin, Parameter
 from espnet3_compiler.signature.types import words
 from espnet3_compiler.source import Span
@@ -58,13 +59,13 @@ def missing(case: "Case", names: list[str]) -> Diagnostic:
 
 def wrong_type(case: "Case", parameter: Parameter, value: Node, name: str) -> Diagnostic:
     """R504: a literal does not fit the annotation."""
-    wanted = type_of(case.library, parameter)
+    wanted, value, path = culprit(type_of(case.library, parameter), value)
     expected = words(wanted)
     expected = expected if len(expected) <= _LONGEST else expected[: _LONGEST - 1] + "…"
     found = advice(wanted, value)
     return Diagnostic(
         "R504",
-        f'"{name}" of {case.signature.name} must be {expected}, not {shown(value)}',
+        f'"{name}{path}" of {case.signature.name} must be {expected}, not {shown(value)}',
         Label(_value_place(value), f"expected {expected}"),
         related=related_labels(value),
         help=found.help,

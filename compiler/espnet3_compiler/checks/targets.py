@@ -9,15 +9,17 @@ judged that way is counted, never guessed.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from espnet3_compiler.checks import target_arguments, target_calls, target_paths
+from espnet3_compiler.checks.target_datasets import check_datasets
+from espnet3_compiler.checks.target_metrics import check_metrics
 from espnet3_compiler.checks.target_nodes import TARGET, Target, targets
 from espnet3_compiler.checks.target_task import check_task
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.places import Place, place
+from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.signature.library import Library, default_folder, open_library
 from espnet3_compiler.signature.model import Missing, NotCallable, Signature, Unknown
 from espnet3_compiler.signature.reader import read
@@ -82,6 +84,8 @@ def judge(recipe: Recipe, resolved: Resolved, library: Library) -> _Result:
     for stage in recipe.stages:
         if stage.call is not None:
             _note(result, stage.call, target_calls.check_call(library, stage, resolved))
+    result.findings.extend(check_datasets(library, recipe, resolved))
+    result.findings.extend(check_metrics(library, recipe, resolved))
     return result
 
 

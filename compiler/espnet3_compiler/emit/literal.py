@@ -8,7 +8,8 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from espnet3_compiler.records import dataclass
 
 LINE_LENGTH = 100
 INDENT = 4

@@ -1,7 +1,8 @@
 """Source lines as they look on a terminal: tabs, wide characters, control characters, width."""
 
 import unicodedata
-from dataclasses import dataclass
+
+from espnet3_compiler.records import dataclass
 
 TAB = 4
 SHADY = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")

@@ -1,7 +1,6 @@
 """Spans in lines and columns, for the machine formats."""
 
-from dataclasses import dataclass
-
+from espnet3_compiler.records import dataclass
 from espnet3_compiler.source import Span
 
 

@@ -1,7 +1,6 @@
 """Find what constructing a class takes, and what its attributes are."""
 
-from dataclasses import dataclass
-
+from espnet3_compiler.records import dataclass
 from espnet3_compiler.signature import definitions, known, lookup
 from espnet3_compiler.signature.definitions import (
     BuiltinFound,
@@ -88,7 +87,7 @@ def attribute(library: Library, found: ClassFound, name: str) -> Result:
             return Unknown(f"{node.name}.{name} cannot be seen")
     if any(isinstance(item, ClassFound) and item.summary.metaclass for item in (found,)):
         return Unknown(f"{found.name} has a metaclass")
-    return Missing(found.name, name, 0, _names(library, found), _origin(found))
+    return Missing(found.name, name, 0, names(library, found), _origin(found))
 
 
 def metaclass_reason(library: Library, order: tuple[Node, ...]) -> str | None:
@@ -154,7 +153,8 @@ def _patched(library: Library, found: ClassFound) -> tuple[str, ...]:
     return module.patched if module else ()
 
 
-def _names(library: Library, found: ClassFound) -> tuple[str, ...]:
+def names(library: Library, found: ClassFound) -> tuple[str, ...]:
+    """Return the attributes that a class is known to have, inherited ones included."""
     order = resolution_order(library, found)
     named = [
         name for item in order if isinstance(item, ClassFound) for name in item.summary.members

@@ -6,7 +6,7 @@ a path; but ``true`` is no number and ``"3"`` is none either. A text with ``${â€
 that are not installed) is not judged.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from espnet3_compiler.expression import has_reference
 from espnet3_compiler.signature import types
@@ -93,6 +93,39 @@ def judge(wanted: Type, value: Node) -> Verdict:  # noqa: C901  one line for eac
             return _table(inner, value)
         case types.Unread():
             return None
+
+
+def culprit(wanted: Type, value: Node, path: str = "") -> tuple[Type, Node, str]:
+    """Return the innermost type and value that do not fit, and the path to it from the outside.
+
+    Args:
+        wanted: A type.
+        value: A value that does not fit it.
+        path: The path so far, as ``.key`` and ``[index]``.
+    """
+    for kind, inner, step in _parts(wanted, value):
+        if judge(kind, inner) is False:
+            return culprit(kind, inner, path + step)
+    return wanted, value, path
+
+
+def _parts(wanted: Type, value: Node) -> Iterator[tuple[Type, Node, str]]:
+    """Yield the parts of a list or mapping with the types that they must have."""
+    match wanted:
+        case types.Either(options):
+            same = [item for item in options if _may_be(item, kind_of(value))]
+            if len(same) == 1:
+                yield from _parts(same[0], value)
+        case types.Many(item=item) if isinstance(value, Sequence):
+            for index, inner in enumerate(value.items):
+                yield item, inner, f"[{index}]"
+        case types.Fixed(items) if isinstance(value, Sequence):
+            if len(items) == len(value.items):
+                for index, inner in enumerate(value.items):
+                    yield items[index], inner, f"[{index}]"
+        case types.Table(value=item) if isinstance(value, Mapping):
+            for entry in value:
+                yield item, entry.value, f".{entry.name}"
 
 
 def _may_be(wanted: Type, kind: str) -> bool:

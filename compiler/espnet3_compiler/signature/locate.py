@@ -3,10 +3,11 @@
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Literal
+
+from espnet3_compiler.records import dataclass, field
 
 Kind = Literal["source", "package", "namespace", "extension", "builtin"]
 
@@ -44,6 +45,11 @@ class SearchPath:
     roots: tuple[str, ...]
     recipe: str
     _listings: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """The recipe directory."""
+        return Path(self.recipe)
 
     def listing(self, folder: str) -> frozenset[str]:
         """Return the names in a folder; none where it cannot be read."""

@@ -4,8 +4,8 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 
+from espnet3_compiler.records import dataclass, field, replace
 from espnet3_compiler.signature import outline
 from espnet3_compiler.signature.extract import type_of
 from espnet3_compiler.signature.flow import dotted

@@ -32,6 +32,20 @@ def read(library: Library, path: str) -> Reading:
     return reading
 
 
+def read_method(library: Library, path: str, name: str) -> Reading:
+    """Return what a method takes that is called on an object of a class."""
+    found = lookup.find(library, path)
+    if not isinstance(found, ClassFound):
+        return Unknown(f"{path} is no class that can be read")
+    order = classes.resolution_order(library, found)
+    giver = classes.provider(library, order, name)
+    if giver is None:
+        names = classes.names(library, found)
+        origin = definitions.origin(found.place, found.summary.line)
+        return Missing(path, name, path.count(".") + 1, names, origin)
+    return _method(library, order, giver, f"{path}.{name}", 0)
+
+
 def of(library: Library, found: Result, name: str, depth: int = 0) -> Reading:
     """Return what calling something takes; ``name`` is what a report calls it."""
     if depth > definitions.DEPTH:

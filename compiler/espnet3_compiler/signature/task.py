@@ -8,8 +8,8 @@ options to an ``argparse`` parser, and passes ``**args.encoder_conf`` to the cho
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from espnet3_compiler.records import dataclass
 from espnet3_compiler.signature import classes, definitions, lookup, outline
 from espnet3_compiler.signature.definitions import CallFound, ClassFound
 from espnet3_compiler.signature.flow import dotted
