@@ -44,7 +44,7 @@ MISTAKES = {
         {"    optimizer:": "    freeze: [encoder, head]\n    optimizer:"}, "R908", ".freeze"
     ),
     "item": ({'return {"speech"': 'return {}[3], {"speech"'}, "R909", "dataset.train.0"),
-    "builder": ({"def is_built(self)": "def is_built(self, size)"}, "R909", "dataset.train.0"),
+    "builder": ({"return self.ready.e": "return {}[self.ready].e"}, "R909", "dataset.train.0"),
     "runner": ({"self.tokens[i]": "self.token[i]"}, "R911", "configs.inference.runner"),
     "outputs": ({'[{"text": " "': '[{"txt": " "'}, "R911", "configs.inference.output_keys"),
 }  # fmt: skip
