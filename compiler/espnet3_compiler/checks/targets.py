@@ -84,7 +84,9 @@ def judge(recipe: Recipe, resolved: Resolved, library: Library) -> _Result:
     for stage in recipe.stages:
         if stage.call is not None:
             _note(result, stage.call, target_calls.check_call(library, stage, resolved))
-    result.findings.extend(check_datasets(library, recipe, resolved))
+    for found in check_datasets(library, recipe, resolved):
+        if not any(file in found.message for file in result.broken):
+            result.findings.append(found)
     result.findings.extend(check_metrics(library, recipe, resolved))
     return result
 
