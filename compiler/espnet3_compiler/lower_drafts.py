@@ -9,7 +9,7 @@ from espnet3_compiler.lower_mend import is_legible
 from espnet3_compiler.lower_report import listed, rename, unknown
 from espnet3_compiler.lower_values import mapping, stand_in, text
 from espnet3_compiler.records import dataclass, replace
-from espnet3_compiler.suggest import nearest
+from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 from espnet3_schemas import systems
 
@@ -112,7 +112,12 @@ def _settle_kind(
 
 
 def _variant_of(name: str, kinds: tuple[str, ...]) -> str | None:
-    """Return the kind that a name such as ``train_easy`` begins with."""
+    """Return the kind that a name such as ``train_easy`` begins with.
+
+    A name that is all but a kind, such as ``train_tokeniser``, is a slip and no variant.
+    """
+    if is_sure(name, kinds):
+        return None
     return next((kind for kind in kinds if name.startswith(f"{kind}_")), None)
 
 
