@@ -1,6 +1,5 @@
 """Collect lengths and feature statistics of a stretch of a split: what one worker does."""
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +13,12 @@ from espnet3_runtime.atomic import atomic_file
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.batching import Ints
 from espnet3_runtime.data.carry import carried, unpack
+from espnet3_runtime.data.extract import Batch, Features, make_extract, pick_device
 from espnet3_runtime.data.loader import make_collate
 from espnet3_runtime.data.moments import Moments, moments_from, moments_of
 from espnet3_runtime.data.reference import Place
 from espnet3_runtime.data.sampler import Clock, SeedItem, SeedWorker
 from espnet3_runtime.data.split import SplitDataset, load_split
-from espnet3_runtime.errors import UserError
-from espnet3_runtime.instantiate import instantiate, locate
-from espnet3_runtime.parallel import worker_number
-
-Batch = Mapping[str, torch.Tensor]
-Extract = Callable[[Batch], Mapping[str, tuple[torch.Tensor, torch.Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -78,8 +72,8 @@ class Collector:
     def __init__(self, job: Job, split: str) -> None:
         self.job = job
         self.dataset = load_for_statistics(job, split)
-        self.device = _device()
-        self.extract = _make_extract(job, self.device)
+        self.device = pick_device()
+        self.extract = make_extract(job.config["collect_stats"]["features"], job.model, self.device)
         self.collate = _CollateWithShapes(make_collate(job.config["dataloader"]))
 
     def run(self, stretch: Stretch, advance: Callable[[int], None]) -> Found:
@@ -100,7 +94,7 @@ class Collector:
         lengths_of |= {name: np.concatenate(parts) for name, parts in feats.items()}
         return Found(lengths_of, {**widths_of, **widths}, moments)
 
-    def _features(self, batch: Batch) -> Mapping[str, tuple[torch.Tensor, torch.Tensor]]:
+    def _features(self, batch: Batch) -> Features:
         if self.extract is None:
             return {}
         with torch.inference_mode():
@@ -194,59 +188,3 @@ def _columns(
         field: np.array([shape[field][0] for shape in shapes], dtype=np.int64) for field in fields
     }
     return lengths, {field: int(np.prod(shapes[0][field][1:])) for field in fields}
-
-
-def _device() -> torch.device:
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", worker_number() % torch.cuda.device_count())
-
-
-def _make_extract(job: Job, device: torch.device) -> Extract | None:
-    node = job.config["collect_stats"]["features"]
-    if node is not None:
-        return _from_module(instantiate(node), node.where, device)
-    if job.model is None or "_target_" not in job.model:
-        return None
-    if not hasattr(locate(job.model["_target_"], job.model.where), "collect_feats"):
-        return None
-    return _from_model(instantiate(job.model), device)
-
-
-def _from_module(module: Any, where: str, device: torch.device) -> Extract:
-    """Call a feature extractor with what its arguments are named after, else with speech."""
-    if isinstance(module, torch.nn.Module):
-        module.to(device).eval()
-    function = module.forward if isinstance(module, torch.nn.Module) else module
-    names = [
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is parameter.empty and parameter.kind not in (2, 4)
-    ]
-
-    def extract(batch: Batch) -> Mapping[str, tuple[torch.Tensor, torch.Tensor]]:
-        wanted = names if all(name in batch for name in names) else ["speech", "speech_lengths"]
-        missing = [name for name in wanted if name not in batch]
-        if missing:
-            what = f"the features need {', '.join(names)}; a batch has {', '.join(batch)}"
-            raise UserError(what, where=where)
-        return {"feats": module(*(batch[name] for name in wanted))}
-
-    return extract
-
-
-def _from_model(model: torch.nn.Module, device: torch.device) -> Extract:
-    model.to(device).eval()
-
-    def extract(batch: Batch) -> Mapping[str, tuple[torch.Tensor, torch.Tensor]]:
-        found: Mapping[str, torch.Tensor] = model.collect_feats(**batch)  # type: ignore[operator]
-        names = [name for name in found if not name.endswith("_lengths")]
-        return {name: (found[name], _lengths(found, name)) for name in names}
-
-    return extract
-
-
-def _lengths(found: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:
-    value = found[name]
-    whole = torch.full((len(value),), value.shape[1], device=value.device)
-    return found.get(f"{name}_lengths", whole)

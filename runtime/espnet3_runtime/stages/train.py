@@ -8,19 +8,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from espnet3_runtime.data.reference import Place
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.stage import Outputs, StageContext
 from espnet3_runtime.threads import use_threads
 from espnet3_runtime.training.files import LAST, set_aside
 from espnet3_runtime.training.initial import initial_path, initialise
-from espnet3_runtime.training.selection import freeze
+from espnet3_runtime.training.selection import count_parameters, freeze
 
 if TYPE_CHECKING:
     import lightning.pytorch as pl
     from torch import nn
-    from torch.utils.data import DataLoader
 
     from espnet3_runtime.data.sampler import Clock
     from espnet3_runtime.training.module import TrainingModule
@@ -80,7 +78,7 @@ def _prepare(
     context: StageContext, model: "nn.Module", name: str, clock: "Clock"
 ) -> "TrainingModule":
     from espnet3_runtime.training.module import TrainingModule
-    from espnet3_runtime.training.watch import count_parameters
+    from espnet3_runtime.training.splits import Splits
 
     config = context.configs["training"]
     frozen = freeze(model, config["freeze"], f"{config.where}.freeze")
@@ -91,36 +89,6 @@ def _prepare(
     if config["compile"]:
         model.compile()
     return TrainingModule(model, name, config, Splits(context, clock), clock)
-
-
-class Splits:
-    """Makes the loaders of the stage (see ``training.module.Loaders``)."""
-
-    def __init__(self, context: StageContext, clock: "Clock") -> None:
-        self.context = context
-        self.clock = clock
-
-    def __call__(self, split: str, rank: int, world: int) -> "DataLoader[Any] | None":
-        """Return the loader of ``train`` or ``valid``; None when the split is empty."""
-        from espnet3_runtime.data.lengths import read_shapes
-        from espnet3_runtime.data.loader import Rank, make_loader
-        from espnet3_runtime.data.sampler import Clock
-        from espnet3_runtime.data.split import load_split
-
-        context, config = self.context, self.context.configs["training"]
-        if not config["dataset"][split]:
-            return None
-        place = Place(context.recipe_dir, context.data_dir)
-        shapes = context.find("collect_stats", f"{split}_shapes")
-        return make_loader(
-            load_split(config["dataset"], split, place),
-            split,
-            config["dataloader"],
-            shapes=None if shapes is None else read_shapes(shapes),
-            clock=self.clock if split == "train" else Clock(self.clock.seed),
-            rank=Rank(rank, world),
-            log=context.log,
-        )
 
 
 def _fit(context: StageContext, module: "TrainingModule", resume_from: Path | None) -> Outputs:

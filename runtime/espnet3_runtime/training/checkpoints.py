@@ -13,8 +13,9 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.training.files import LAST, average, link, save_everything, save_weights
-from espnet3_runtime.training.module import TrainingModule, latest_of
+from espnet3_runtime.training.module import TrainingModule
 from espnet3_runtime.training.named import read_value
+from espnet3_runtime.training.numbers import latest_of
 
 WEIGHTS_PREFIX = "model."
 WHERE = "training.best_model_criterion"
@@ -157,7 +158,7 @@ class Checkpoints(Checkpoint):
         for index, criterion in enumerate(self.criteria):
             if criterion.monitor.startswith("train/") != of_training:
                 continue
-            value = read_value(latest_of(trainer, pl_module), criterion.monitor, WHERE)
+            value = read_value(latest_of(trainer, pl_module.numbers), criterion.monitor, WHERE)
             epoch, step = trainer.current_epoch + 1, trainer.global_step
             file = f"epoch{epoch}_step{step}_{criterion.slug}.ckpt"
             new = Kept(value, epoch, step, file)

@@ -1,7 +1,6 @@
 """The LightningModule around a bare model; checkpoint keys are the bare model's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import lightning.pytorch as pl
@@ -11,17 +10,13 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
-from espnet3_runtime.data.sampler import (
-    Clock,
-    read_generators,
-    restore_generators,
-    seed_generators,
-)
+from espnet3_runtime.data.sampler import Clock, restore_generators, seed_generators
 from espnet3_runtime.training.ema import MovingAverage
 from espnet3_runtime.training.fields import Fields, batch_size, move, split_batch, unused_lengths
 from espnet3_runtime.training.finite import NanPolicy
-from espnet3_runtime.training.means import Means, Weight
+from espnet3_runtime.training.means import Weight
 from espnet3_runtime.training.named import NamedLoop, single_loss, step_plateau
+from espnet3_runtime.training.numbers import Numbers
 from espnet3_runtime.training.optimizers import (
     Scheduler,
     count_steps,
@@ -29,9 +24,7 @@ from espnet3_runtime.training.optimizers import (
     make_single,
 )
 from espnet3_runtime.training.outcome import Outcome, read_outcome
-
-KEY = "espnet3"
-"""Where a full checkpoint keeps what Lightning does not: position, generators, means, average."""
+from espnet3_runtime.training.state import KEY, load_state, save_state
 
 
 class Loaders(Protocol):
@@ -39,31 +32,6 @@ class Loaders(Protocol):
 
     def __call__(self, split: str, rank: int, world: int) -> DataLoader[Any] | None:
         """Return the loader of ``train`` or ``valid``; None when the split is empty."""
-
-
-@dataclass
-class Numbers:
-    """What was measured.
-
-    Attributes:
-        means: Sums over the running epoch by split.
-        latest: The last known mean of every value, as ``train/loss`` and ``valid/loss``.
-        fresh: Names of the values that were measured in the running epoch.
-        step: The numbers of the last batch.
-    """
-
-    means: dict[str, Means] = field(default_factory=lambda: {"train": Means(), "valid": Means()})
-    latest: dict[str, float] = field(default_factory=dict)
-    fresh: set[str] = field(default_factory=set)
-    step: dict[str, Any] = field(default_factory=dict)
-
-    def close(self, split: str) -> dict[str, float]:
-        """Return the means of an epoch and begin a new one."""
-        values = {f"{split}/{name}": value for name, value in self.means[split].compute().items()}
-        self.means[split].reset()
-        self.latest |= values
-        self.fresh |= values.keys()
-        return values
 
 
 class TrainingModule(pl.LightningModule):
@@ -75,6 +43,13 @@ class TrainingModule(pl.LightningModule):
         config: The training config.
         loaders: Makes the data loaders.
         clock: Seed and position; shared with the training loader.
+
+    Attributes:
+        numbers: What was measured.
+        average: The moving average of the weights, if there is one.
+        named: The named optimizers, if there are any.
+        named_state: Their counters, from a checkpoint.
+        generators: The state of the random generators, from a checkpoint.
     """
 
     def __init__(
@@ -101,8 +76,8 @@ class TrainingModule(pl.LightningModule):
         self._scheduler: Scheduler | None = None
         self._dropped: frozenset[str] | None = None
         self._made: dict[str, DataLoader[Any] | None] = {}
-        self._generators: dict[str, Any] | None = None
-        self._named_state: dict[str, dict[str, int]] | None = None
+        self.generators: dict[str, Any] | None = None
+        self.named_state: dict[str, dict[str, int]] | None = None
 
     # The bare model's names, so that a checkpoint loads into the model alone.
 
@@ -182,8 +157,8 @@ class TrainingModule(pl.LightningModule):
         if self.config["optimizers"]:
             named = make_named(self.model, self.config, self.total_steps)
             self.named = NamedLoop(named)
-            if self._named_state is not None:
-                self.named.load(self._named_state)
+            if self.named_state is not None:
+                self.named.load(self.named_state)
             return self.named.lightning()
         optimizer, self._scheduler = make_single(self.model, self.config, self.total_steps)
         if self._scheduler is None:
@@ -234,14 +209,14 @@ class TrainingModule(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """Put the generators back to where the checkpoint was written."""
-        if self._generators is not None:
+        if self.generators is not None:
             if self.trainer.world_size == 1:
-                restore_generators(self._generators)
+                restore_generators(self.generators)
             else:  # the checkpoint holds those of rank 0 only
                 seed_generators(
                     self.clock.seed, self.clock.epoch, self.trainer.global_rank, self.clock.skip
                 )
-            self._generators = None
+            self.generators = None
 
     def on_train_epoch_start(self) -> None:
         """Make the epoch a function of the seed and its number."""
@@ -274,46 +249,10 @@ class TrainingModule(pl.LightningModule):
             self.average.swap()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the position, generators, running means, average and policies."""
-        epoch, done = self._position()
-        checkpoint[KEY] = {
-            "seed": self.clock.seed,
-            "epoch": epoch,
-            "batches": done,
-            "generators": read_generators() if done else None,
-            "means": {split: means.state() for split, means in self.numbers.means.items()},
-            "latest": dict(self.numbers.latest),
-            "average": None if self.average is None else self.average.state(),
-            "ended": bool(self.trainer.should_stop),
-            "named": None if self.named is None else self.named.state(),
-        }
+        """Add what Lightning does not know."""
+        checkpoint[KEY] = save_state(self)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from there."""
-        state = checkpoint.get(KEY)
-        if state is None:
-            return
-        self.clock.seed = state["seed"]
-        self.clock.epoch, self.clock.skip = state["epoch"], state["batches"]
-        self._generators = state["generators"]
-        for split, means in state["means"].items():
-            self.numbers.means[split].load(means)
-        self.numbers.latest = dict(state["latest"])
-        if self.average is not None and state["average"] is not None:
-            self.average.load(state["average"])
-        self._named_state = state["named"]
-        self.trainer.should_stop = state["ended"]  # early stopping may have had its say
-
-    def _position(self) -> tuple[int, int]:
-        """Return the epoch to go on with, and how many of its batches are done."""
-        progress: Any = self.trainer.fit_loop.epoch_progress.current
-        if progress.processed > progress.completed:  # an epoch has just ended
-            return progress.processed, 0
-        loop = self.trainer.fit_loop.epoch_loop
-        return progress.processed, int(loop.batch_progress.current.ready)
-
-
-def latest_of(trainer: pl.Trainer, module: TrainingModule) -> dict[str, float]:
-    """Return all known values, those logged by callbacks of the recipe included."""
-    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    return {**logged, **module.numbers.latest}
+        if KEY in checkpoint:
+            load_state(self, checkpoint[KEY])

@@ -19,7 +19,9 @@ def warmup(optimizer: Optimizer, warmup_steps: int = 25_000) -> LambdaLR:
 
     def factor(step: int) -> float:
         step += 1
-        return math.sqrt(warmup_steps) * min(1 / math.sqrt(step), step * warmup_steps**-1.5)
+        return math.sqrt(warmup_steps) * min(
+            1 / math.sqrt(step), step / math.pow(warmup_steps, 1.5)
+        )
 
     return LambdaLR(optimizer, factor)
 

@@ -71,6 +71,12 @@ def divide(
     }
 
 
+def count_parameters(model: "nn.Module") -> tuple[int, int]:
+    """Return the number of parameters, and of those that are not trained."""
+    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return sum(count for count, _ in counts), sum(count for count, grad in counts if not grad)
+
+
 _SHOWN = 5
 
 

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 
 from espnet3_runtime.stage import Bar, Progress
+from espnet3_runtime.training.bars import Nothing, Seldom
 from espnet3_runtime.training.curves import Curves
-from espnet3_runtime.training.module import TrainingModule, latest_of
+from espnet3_runtime.training.module import TrainingModule
 from espnet3_runtime.training.named import read_value
+from espnet3_runtime.training.numbers import latest_of
 
 NOTE_EVERY = 0.5
 """Seconds between updates of the numbers behind a bar; each waits for the device."""
-LINE_EVERY = 60.0
-"""Seconds between lines within an epoch where there is no terminal."""
 
 
 class Watch(pl.Callback):
@@ -97,7 +96,7 @@ class Watch(pl.Callback):
         """Find misspelt monitors, in the sanity check already."""
         assert isinstance(pl_module, TrainingModule)
         for monitor, where in self._monitors.items():
-            read_value(latest_of(trainer, pl_module), monitor, where)
+            read_value(latest_of(trainer, pl_module.numbers), monitor, where)
         self._monitors = {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -158,9 +157,9 @@ class Watch(pl.Callback):
         done = max(trainer.fit_loop.epoch_loop.batch_progress.current.completed, 0)
         self._began = self._noted = time.monotonic()
         if self._path is None:
-            self._bar = _Nothing()
+            self._bar = Nothing()
         elif not sys.stderr.isatty():
-            self._bar = _Seldom(self._say, description, total, done)
+            self._bar = Seldom(self._say, description, total, done)
         else:
             self._open = self._progress(description, total)
             self._bar = self._open.__enter__()
@@ -171,43 +170,6 @@ class Watch(pl.Callback):
         if self._open is not None:
             self._open.__exit__(None, None, None)
         self._open = self._bar = None
-
-
-class _Nothing:
-    def advance(self, count: int = 1) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        pass
-
-
-class _Seldom:
-    """Says a line every minute within a long epoch."""
-
-    def __init__(
-        self, say: Callable[[str], None], description: str, total: int | None, done: int
-    ) -> None:
-        self._say = say
-        self._description = description
-        self._total = total
-        self._count = self._first = done if done < (total or 0) else 0
-        self._start = self._said = time.monotonic()
-        self._note = ""
-
-    def advance(self, count: int = 1) -> None:
-        self._count += count
-
-    def note(self, text: str) -> None:
-        self._note = text
-        now = time.monotonic()
-        if now - self._said >= LINE_EVERY:
-            self._said = now
-            rate = (self._count - self._first) / (now - self._start)
-            of = f"/{self._total}" if self._total else ""
-            parts = [f"{self._description}: batch {self._count}{of}", f"{rate:.2g}/s"]
-            if self._total:
-                parts.append(f"{(self._total - self._count) / rate:.0f} s left")
-            self._say(", ".join([*parts, self._note]))
 
 
 def _learning_rates(trainer: pl.Trainer) -> dict[str, float]:
@@ -222,9 +184,3 @@ def _ordered(latest: Mapping[str, float]) -> list[str]:
     losses = [name for name in ("train/loss", "valid/loss") if name in latest]
     others = [name for name in latest if name.startswith("valid/") and name not in losses]
     return losses + sorted(others)
-
-
-def count_parameters(model: torch.nn.Module) -> tuple[int, int]:
-    """Return the number of parameters, and of those that are not trained."""
-    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
-    return sum(count for count, _ in counts), sum(count for count, grad in counts if not grad)
