@@ -1,0 +1,58 @@
+"""Measure our stages on the model and corpus of recipes/digits/asr beside bare loops.
+
+``python -m benchmarks.runtime [train] [infer] [collect_stats] [--rounds 7] [--steps 60]``
+
+One torch thread.  The ways of doing a thing take turns, and the goals are judged by CPU seconds:
+what else runs on the machine moves wall time far more.  Results of all ways are compared, too.
+"""
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from benchmarks.runtime import collect_stats, infer, train
+from benchmarks.runtime.workspace import workspace
+
+PARTS = {"train": train.measure, "infer": infer.measure, "collect_stats": collect_stats.measure}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the parts that were asked for and print their reports."""
+    options = _parse(argv)
+    torch.set_num_threads(1)
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, ",
+        end="",
+    )
+    print(f"torch {torch.__version__}; load {os.getloadavg()[0]:.1f}", flush=True)
+    with TemporaryDirectory(prefix="espnet3-benchmark-") as name:
+        directory = Path(name).resolve()
+        with workspace(directory, options.steps, options.items) as recipe:
+            for part in options.parts or PARTS:
+                print(f"\n{PARTS[part](recipe, options.rounds)}", flush=True)
+    return 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.runtime", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--rounds", type=int, default=7, help="how often each way is measured")
+    parser.add_argument("--steps", type=int, default=60, help="training batches a lap")
+    parser.add_argument("--items", type=int, default=300, help="utterances decoded a lap")
+    options = parser.parse_args(argv)
+    for part in options.parts:
+        if part not in PARTS:
+            parser.error(f'"{part}" is none of {", ".join(PARTS)}')
+    if options.steps <= train.WARM or options.rounds < 1 or options.items < 1:
+        parser.error(f"at least {train.WARM + 1} steps, 1 round and 1 item")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

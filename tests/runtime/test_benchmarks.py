@@ -1,0 +1,43 @@
+"""The runtime benchmark's own reading of data, and its table; nothing here is timed."""
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.runtime.bare import collate
+from benchmarks.runtime.timing import Goal, Lap, in_turns, table, verdict
+from espnet3_runtime.data.collate import CommonCollateFn
+
+
+def test_the_bare_batches_are_ours() -> None:
+    rng = np.random.default_rng(0)
+    items = [
+        (f"u{n}", {"speech": rng.normal(size=n).astype(np.float32), "text": np.arange(n // 2)})
+        for n in (5, 9, 3)
+    ]
+    ids, batch = CommonCollateFn()(items)
+    bare_ids, bare = collate([{"utt_id": utt_id, **sample} for utt_id, sample in items])
+    assert ids == bare_ids
+    assert batch.keys() == bare.keys()
+    assert all(torch.equal(batch[name], bare[name]) for name in batch)
+
+
+def test_ways_take_turns_and_the_first_round_does_not_count() -> None:
+    called: list[str] = []
+
+    def way(name: str) -> Lap:
+        called.append(name)
+        return Lap(cpu=float(len(called)), wall=2.0)
+
+    laps = in_turns({name: lambda name=name: way(name) for name in "ab"}, 2)
+    assert called == ["a", "b"] * 3
+    assert [lap.cpu for lap in laps["a"]] == [3.0, 5.0]
+
+
+@pytest.mark.parametrize(("ours", "word"), [(1.0, "met"), (1.2, "MISSED")])
+def test_a_goal_is_judged_by_the_least_cpu_time(ours: float, word: str) -> None:
+    laps = {"a": [Lap(9.0, 9.0), Lap(ours, 9.0)], "b": [Lap(1.0, 1.0), Lap(8.0, 1.0)]}
+    line = verdict(laps, Goal("a", "b", 1.10))
+    assert line.endswith(f": {word}")
+    assert f"{ours:.3f} (least CPU)" in line
+    assert "1000.00" in table(laps, "utt")
