@@ -1,10 +1,10 @@
 """Findings that only follow from others: one cause gives one finding."""
 
-import re
 from collections.abc import Iterable
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved
+from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import Place, place
 from espnet3_compiler.records import replace
 from espnet3_compiler.source import Source
@@ -18,9 +18,9 @@ _USES = ("R4", "R5", "R7")
 _NAMED = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "configs"}
 """Codes of names that are not declared, and where they should be."""
 
-_LIST = re.compile(r"the list of (models|configs) has no ")
+_LIST = lazy(r"the list of (models|configs) has no ")
 
-_CONFIG = re.compile(r"\bconfigs\.(\w+)")
+_CONFIG = lazy(r"\bconfigs\.(\w+)")
 
 
 def without_consequences(

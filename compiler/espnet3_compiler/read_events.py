@@ -4,14 +4,15 @@ Both parsers are PyYAML's and give the same marks.  ``PurePythonParser`` bends t
 libyaml: a tab may separate a key from its value, and an escape must name a character.
 """
 
-import re
 from typing import Any, Protocol
 
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+from espnet3_compiler.patterns import lazy
+
+_SURROGATE = lazy("[\ud800-\udfff]")
 
 
 class EventParser(Protocol):

@@ -20,6 +20,7 @@ from espnet3_compiler import shape_findings as findings
 from espnet3_compiler import shape_keys as keys
 from espnet3_compiler.compose_defaults import resolved
 from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.records import dataclass
 from espnet3_compiler.shape_types import Spot, fits
@@ -27,13 +28,13 @@ from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 
 Schema = dict[str, Any]
 
-REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\$\{")
+REFERENCE = lazy(r"(?<!\\)(?:\\\\)*\$\{")
 ARGUMENT: Schema = {
     "properties": {
         name: {} for name in ("_target_", "_args_", "_partial_", "_recursive_", "_convert_")
     }
 }
-PATH_OUTPUT = re.compile(r"^\$\{\s*stages\.")
+PATH_OUTPUT = lazy(r"^\$\{\s*stages\.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """What to say about a tree that does not have the form of its schema."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from espnet3_compiler import shape_keys as keys
 from espnet3_compiler.chain import related_labels, use_place
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.patterns import lazy
 from espnet3_compiler.shape_hints import Hint, hint, quoted_like
 from espnet3_compiler.shape_types import Spot, brief, expected, kind_of, shown
 from espnet3_compiler.source import Span
@@ -15,7 +15,7 @@ from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
 
 Schema = dict[str, Any]
 
-WORD = re.compile(r"(?<=[(|])\w+(?=[)|])")
+WORD = lazy(r"(?<=[(|])\w+(?=[)|])")
 LONGEST_LIST = 60
 MOST_PLACES = 3
 MOST_WORDS = 24

@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
+from espnet3_compiler.patterns import lazy
 from espnet3_compiler.tree import Plain
 
 SHORT = 80
-CORE_SCALARS = re.compile(
+CORE_SCALARS = lazy(
     r"""^(?: [-+]?[0-9]+ | 0o[0-7]+ | 0x[0-9a-fA-F]+
       | [-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?
       | [-+]?\.(?:inf|Inf|INF) | \.(?:nan|NaN|NAN)

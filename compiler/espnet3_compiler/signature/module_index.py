@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 
+from espnet3_compiler.patterns import lazy
 from espnet3_compiler.records import dataclass, field, replace
 from espnet3_compiler.signature import outline
 from espnet3_compiler.signature.extract import type_of
@@ -12,7 +13,7 @@ from espnet3_compiler.signature.flow import dotted
 from espnet3_compiler.signature.outline import Branch, Text
 from espnet3_compiler.signature.summary import Binding, Module
 
-_OPEN = re.compile(
+_OPEN = lazy(
     r"\bglobals\(\)(?:\[[^\]]*\]\s*=[^=]|\.update|\.setdefault|\s*$)|\bvars\(\)|\blocals\(\)\["
     r"|\bexec\(|\bsys\.modules\[|\bsetattr\(\s*sys\.modules|\b__getattr__\b",
     re.MULTILINE,
