@@ -162,12 +162,18 @@ def test_source_slices_read_back(tree: dict, flow: bool | None, style: str | Non
     if found:
         return  # tags that SafeDumper writes beside quoted numbers
     for node in nodes(root) if root else []:
-        raw = node.span.text
+        raw = node.span.text + _break(node)
         indent = node.span.source.line_column(node.span.start)[1] - 1
         again, more = read_text(Source("slice", "k:\n" + " " * (indent + 1) + _moved(raw)))
         assert not more, (text, raw)
         assert isinstance(again, Mapping)
         assert again.entries[0].value == node or _is_nan(node), (text, raw)
+
+
+def _break(node: Node) -> str:
+    """Return the line break that a block scalar takes for granted, unless its header keeps all."""
+    block = isinstance(node, Scalar) and node.style in ("literal", "folded")
+    return "\n" if block and "+" not in node.span.text.split("\n")[0] else ""
 
 
 def _moved(raw: str) -> str:
