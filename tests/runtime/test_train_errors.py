@@ -82,6 +82,8 @@ def test_models_that_take_everything_get_everything(recipe):
         ({"trainer": {"accelerator": "abacus"}}, "Lightning refuses the trainer"),
         ({"trainer": {"devices": 3, "accelerator": "gpu"}}, "Lightning refuses the trainer"),
         ({"early_stopping": {"monitor": "valid/x"}}, "valid/x"),
+        ({"trainer": {"enable_checkpointing": False}}, "always writes checkpoints"),
+        ({"trainer": {"limit_val_batches": 0}}, "never measured"),
     ],
 )
 def test_configs_that_cannot_work(recipe, changes, message):

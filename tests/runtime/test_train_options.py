@@ -447,7 +447,7 @@ def test_error_and_allow(recipe):
     with pytest.raises(UserError, match=r"not finite: loss nan \(epoch 1, step \d+; train"):
         train(train_context(recipe, bad_model(recipe), nan_policy="error"))
     criteria = [["train/loss", 1, "min"]]
-    with pytest.raises(UserError, match="never a finite number"):
+    with pytest.raises(UserError, match="or never a finite number"):
         train(
             train_context(
                 recipe, bad_model(recipe), nan_policy="allow", best_model_criterion=criteria
@@ -497,6 +497,14 @@ def test_validation_within_an_epoch(recipe):
     curve = [row for row in rows(outputs) if "valid/loss" in row]
     assert [row["step"] for row in curve] == [3, 6, 9, 12]
     assert load(outputs["best_checkpoint"])["value"] == min(row["valid/loss"] for row in curve)
+
+
+def test_validation_every_other_epoch(recipe, capsys):
+    outputs = train(train_context(recipe, trainer={"check_val_every_n_epoch": 2}))
+    curve = [row for row in rows(outputs) if "valid/loss" in row]
+    assert [row["epoch"] for row in curve] == [2]
+    lines = [line for line in capsys.readouterr().err.splitlines() if "epoch" in line]
+    assert ["valid/loss" in line for line in lines] == [False, True, False]
 
 
 def test_max_steps(recipe):

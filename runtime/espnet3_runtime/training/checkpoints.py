@@ -138,7 +138,8 @@ class Checkpoints(Checkpoint):
             kept = self.kept[criterion.monitor]
             if not kept:
                 raise UserError(
-                    f'"{criterion.monitor}" was never a finite number, so no checkpoint is best',
+                    f'no checkpoint is best: "{criterion.monitor}" was never measured, or never '
+                    "a finite number",
                     where=WHERE,
                 )
             if index == 0:

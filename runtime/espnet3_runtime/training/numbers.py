@@ -25,12 +25,13 @@ class Numbers:
     fresh: set[str] = field(default_factory=set)
     step: dict[str, Any] = field(default_factory=dict)
 
-    def close(self, split: str) -> dict[str, float]:
-        """Return the means of an epoch and begin a new one."""
+    def close(self, split: str, *, record: bool = True) -> dict[str, float]:
+        """Return the means of an epoch and begin a new one; a sanity check is not recorded."""
         values = {f"{split}/{name}": value for name, value in self.means[split].compute().items()}
         self.means[split].reset()
-        self.latest |= values
-        self.fresh |= values.keys()
+        if record:
+            self.latest |= values
+            self.fresh |= values.keys()
         return values
 
 

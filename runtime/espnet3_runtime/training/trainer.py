@@ -37,6 +37,12 @@ def make_trainer(
         UserError: Lightning refuses an argument or a combination of them.
     """
     block = config["trainer"]
+    if block.get("enable_checkpointing") is False or block.get("barebones"):
+        raise UserError(
+            "a training stage always writes checkpoints",
+            where=_where(block),
+            hint="remove enable_checkpointing: false and barebones: true",
+        )
     arguments = {key: plain(value) for key, value in block.items() if key not in _OURS}
     for key in _NODES:
         if isinstance(block.get(key), (Mapping, tuple)):

@@ -87,7 +87,7 @@ class Watch(pl.Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the means of validation."""
         assert isinstance(pl_module, TrainingModule)
-        values = pl_module.numbers.close("valid")
+        values = pl_module.numbers.close("valid", record=not trainer.sanity_checking)
         pl_module.log_dict(values)
         if not trainer.sanity_checking and self._curves is not None:
             self._curves.add("epoch", trainer.current_epoch + 1, trainer.global_step, values)
@@ -142,7 +142,7 @@ class Watch(pl.Callback):
     def _line(self, trainer: pl.Trainer, module: TrainingModule) -> str:
         limit = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
         epoch = f"epoch {trainer.current_epoch + 1}" + (f"/{limit}" if limit else "")
-        latest = module.numbers.latest
+        latest = {name: module.numbers.latest[name] for name in module.numbers.fresh}
         parts = [f"{name} {latest[name]:.4g}" for name in _ordered(latest)]
         skipped = module.finite.take_skipped()
         parts += [f"{skipped} batches skipped (not finite)"] if skipped else []
