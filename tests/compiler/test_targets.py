@@ -260,6 +260,17 @@ def test_the_slip_is_not_missing_too(tmp_path):
     assert len(found) == 3
 
 
+def test_a_name_that_stands_in_another_module(tmp_path):
+    (found,) = model(tmp_path, "{_target_: src.model.to_onnx}")
+    assert found.help == ('did you mean "src.export.to_onnx"?',)
+    assert found.fix
+    assert [(e.span.text, e.text) for e in found.fix.edits] == [
+        ("src.model.to_onnx", "src.export.to_onnx")
+    ]
+    (found,) = model(tmp_path, "{_target_: src.Step}")
+    assert found.help == ('did you mean "src.model.Step"?',)
+
+
 def test_where_it_is_defined(tmp_path):
     (found,) = model(tmp_path, "{_target_: src.model.Net, hidden_size: 3, x: 1}")
     line = inspect.cleandoc(SOURCES["src/model.py"]).split("class Net:")[0].count("\n") + 2

@@ -9,7 +9,6 @@ The runtime calls ``Dataset(**data_src_args)``, and the four methods of the buil
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from espnet3_compiler.checks import target_paths
 from espnet3_compiler.checks.target_arguments import Case, compare
@@ -20,6 +19,7 @@ from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.kinds import is_own, kind_of
 from espnet3_compiler.lower import roles_of
 from espnet3_compiler.places import Place, place
+from espnet3_compiler.records import dataclass, replace
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.model import (
     Missing,

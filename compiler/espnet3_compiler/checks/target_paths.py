@@ -1,17 +1,21 @@
 """Findings about the dotted path of a target: it leads to nothing, or to nothing callable."""
 
 from espnet3_compiler.chain import related_labels, use_place
-from espnet3_compiler.checks.target_packages import is_optional
+from espnet3_compiler.checks.target_packages import OPTIONAL, is_optional
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.lower_report import listed
 from espnet3_compiler.rawtext import raw_span
+from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.locate import names_below
 from espnet3_compiler.signature.model import Missing, NotCallable, Origin, Unknown
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Scalar
 
 _SHORT = 6
+_NEARBY = 40
+"""How many modules are looked through for a name that stands in none of the expected ones."""
 
 
 def malformed(path: Scalar) -> Diagnostic | None:
@@ -30,7 +34,7 @@ def malformed(path: Scalar) -> Diagnostic | None:
 def unknown_path(path: Scalar, missing: Missing, library: Library) -> Diagnostic | Unknown:
     """R501: the path leads to nothing; Unknown where a package may just not be installed here."""
     if missing.prefix:
-        return _no_attribute(path, missing)
+        return _no_attribute(path, missing, library)
     return _no_package(path, missing, library)
 
 
@@ -56,9 +60,12 @@ def not_callable(path: Scalar, found: NotCallable) -> Diagnostic:
     )
 
 
-def _no_attribute(path: Scalar, missing: Missing) -> Diagnostic:
+def _no_attribute(path: Scalar, missing: Missing, library: Library) -> Diagnostic:
     names = [item for item in missing.near if not item.startswith("_")] or list(missing.near)
     near = nearest(missing.part, names)
+    sure = near is not None and is_sure(missing.part, names)
+    other = None if sure else _elsewhere(path, missing, library)
+    meant = other or near
     short = 0 < len(names) <= _SHORT
     where = f" ({missing.where.file})" if missing.where else ""
     return Diagnostic(
@@ -66,10 +73,25 @@ def _no_attribute(path: Scalar, missing: Missing) -> Diagnostic:
         f'"{missing.prefix}" has no "{missing.part}"',
         Label(_part(path, missing), f"not in ({listed(names)})" if short else "no such name"),
         related=related_labels(path),
-        help=(f'did you mean "{near}"?',) if near else (),
+        help=(f'did you mean "{meant}"?',) if meant else (),
         notes=(f"looked in {missing.prefix}{where}",),
-        fix=_fix(path, missing, near, certain=near is not None and is_sure(missing.part, names)),
+        fix=_whole(path, other) if other else _fix(path, missing, near, certain=sure),
     )
+
+
+def _elsewhere(path: Scalar, missing: Missing, library: Library) -> str | None:
+    """Return the path of a class or function of that very name in a module nearby."""
+    place = library.place(missing.prefix)
+    if place is None or not str(path.value).endswith(f".{missing.part}"):
+        return None
+    above = place if place.folders else library.place(place.name.rpartition(".")[0])
+    for name in names_below(library.path, above.folders)[:_NEARBY] if above else ():
+        below = library.place(f"{above.name}.{name}") if above else None
+        module = library.module(below) if below and below.file else None
+        found = module.bindings.get(missing.part, ()) if module else ()
+        if any(item.kind == "piece" for item in found):
+            return f"{above.name}.{name}.{missing.part}" if above else None
+    return None
 
 
 def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic | Unknown:
@@ -92,9 +114,6 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
 
 def _packages(missing: Missing, library: Library) -> tuple[str, ...]:
     """Return the packages that may have been meant, those of the recipe first."""
-    from espnet3_compiler.checks.target_packages import OPTIONAL
-    from espnet3_compiler.signature.locate import names_below
-
     own = names_below(library.path, library.path.roots[:1])
     return tuple(dict.fromkeys([*own, *OPTIONAL, *missing.near]))
 
@@ -106,6 +125,12 @@ def _part(path: Scalar, missing: Missing) -> Span:
         return place
     start = len(missing.prefix) + 1 if missing.prefix else 0
     return raw_span(path, start, start + len(missing.part))
+
+
+def _whole(path: Scalar, meant: str) -> Fix | None:
+    if path.span.source.kind != "file" or use_place(path) is not path.span:
+        return None
+    return Fix(f'write "{meant}"', (Edit(path.span, quoted_like(path, meant)),))
 
 
 def _fix(path: Scalar, missing: Missing, near: str | None, *, certain: bool) -> Fix | None:

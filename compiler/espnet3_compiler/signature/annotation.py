@@ -1,6 +1,7 @@
 """Read annotations: follow their names through imports and aliases to a tree of types."""
 
 import ast
+from collections.abc import Iterator
 
 from espnet3_compiler.signature import classes, definitions, known, lookup
 from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, ValueFound
@@ -47,6 +48,33 @@ def type_of(library: Library, parameter: Parameter) -> Type:
     if parameter.annotation is None or place is None:
         return Unread(parameter.annotation or "")
     return _Reader(library, place, {}, 0).text(parameter.annotation)
+
+
+def plain_names(annotation: str) -> frozenset[str]:
+    """Return the kinds of literals that fit by the mere words of ``float | Tensor``.
+
+    Most values fit, and no other name of the annotation has to be followed then.
+    """
+    node = parse(annotation)
+    found = set(_alternatives(node)) if node else set()
+    return frozenset(found | {"int"} if "float" in found else found)
+
+
+def _alternatives(node: ast.expr) -> Iterator[str]:
+    match node:
+        case ast.Constant(value=None):
+            yield "None"
+        case ast.Name(id=name) if name in ("int", "float", "str", "bool"):
+            yield name
+        case ast.BinOp(op=ast.BitOr()):
+            yield from _alternatives(node.left)
+            yield from _alternatives(node.right)
+        case ast.Subscript(value=ast.Name(id="Optional")):
+            yield "None"
+            yield from _alternatives(node.slice)
+        case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=items)):
+            for item in items:
+                yield from _alternatives(item)
 
 
 def parse(text: str) -> ast.expr | None:

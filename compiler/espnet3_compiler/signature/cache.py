@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,6 +58,8 @@ def load(folder: Path, file: str, key: str, size: int) -> dict[str, Any] | None:
 
 def save(folder: Path, file: str, key: str, size: int, facts: Mapping[str, Any]) -> None:
     """Write the record of a file, whole or not at all; where that cannot be, do nothing."""
+    import tempfile
+
     body = json.dumps(facts, separators=(",", ":"), default=dict).encode()
     head = json.dumps([_FORMAT, file, key, size, digest(body)]).encode()
     target = _record(folder, file)

@@ -41,12 +41,13 @@ def enumeration(found: ClassFound, name: str) -> Signature:
     return Signature(name, (value, names, *rest), more, more_names=False, origin=origin)
 
 
-def partial(library: Library, place: Place, statement: ast.stmt, name: str, depth: int) -> Reading:
+def partial(
+    library: Library, place: Place, call: ast.expr | None, name: str, depth: int
+) -> Reading:
     """Return what is left to give to ``name = functools.partial(f, …)``."""
     from espnet3_compiler.signature import reader
     from espnet3_compiler.signature.flow import dotted
 
-    call = getattr(statement, "value", None)
     if not isinstance(call, ast.Call) or not call.args:
         return Unknown(f"{name} is the result of a call")
     callee = dotted(call.args[0])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from espnet3_compiler.expression import has_reference
 from espnet3_compiler.signature import types
-from espnet3_compiler.signature.annotation import type_of
+from espnet3_compiler.signature.annotation import plain_names, type_of
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Parameter
 from espnet3_compiler.signature.types import Type
@@ -47,6 +47,8 @@ def fits(library: Library, parameter: Parameter, value: Node) -> Verdict:
     """
     if parameter.annotation is None or is_wild(value):
         return None
+    if kind_of(value) in plain_names(parameter.annotation):
+        return True
     wanted = type_of(library, parameter)
     default = parameter.default
     if default is not None and kind_of(value) == default and not _may_be(wanted, default):

@@ -131,6 +131,19 @@ def function_node(text: Text, piece: Piece) -> ast.FunctionDef | ast.AsyncFuncti
     return node
 
 
+def value_of(text: Text, first: int, last: int) -> ast.expr | None:
+    """Return what the assignment on some lines assigns; None when there is not exactly one."""
+    source = text.lines(first, last)
+    prefix = "if 1:\n" if source[:1] in " \t" else ""
+    try:
+        body = parse(prefix + source).body
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    body = body[0].body if prefix and isinstance(body[0], ast.If) else body
+    found: ast.expr | None = getattr(body[0], "value", None) if len(body) == 1 else None
+    return found
+
+
 def piece_of(node: ast.stmt, shift: int) -> Piece | None:
     """Return the piece that a ``def`` or ``class`` node is, or None for another statement."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -184,8 +184,8 @@ def _partial(library: Library, found: CallFound, name: str, depth: int) -> Readi
         return Unknown(f"{name} is the result of a call")
     file = library.file(place)
     assert file is not None
-    statement = outline.parse(file.text.lines(found.binding.first, found.binding.last)).body[0]
-    return generated.partial(library, place, statement, name, depth)
+    call = outline.value_of(file.text, found.binding.first, found.binding.last)
+    return generated.partial(library, place, call, name, depth)
 
 
 def _value(found: ValueFound) -> Reading:

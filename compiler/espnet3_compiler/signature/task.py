@@ -206,8 +206,7 @@ def _call(library: Library, place: Place, variable: str) -> tuple[Place, ast.Cal
         return None
     file = library.file(found.place)
     assert file is not None
-    lines = file.text.lines(found.binding.first, found.binding.last)
-    value = getattr(outline.parse(lines).body[0], "value", None)
+    value = outline.value_of(file.text, found.binding.first, found.binding.last)
     return (found.place, value) if isinstance(value, ast.Call) else None
 
 
