@@ -10,7 +10,7 @@ def typo(rng: random.Random, word: str) -> str:
     slips = (_swap, _drop, _double, _beside)
     while True:
         slipped = rng.choice(slips)(rng, word)
-        if slipped != word and slipped.isidentifier():
+        if slipped != word and all(part.isidentifier() for part in slipped.split(".")):
             return slipped
 
 
