@@ -221,6 +221,17 @@ def test_an_explicit_checkpoint_is_gone_on_from(recipe):
         train(train_context(recipe, fit={"ckpt_path": "none.ckpt"}))
 
 
+def test_weights_alone_cannot_be_gone_on_from(recipe):
+    path = train(train_context(recipe))["best_checkpoint"]
+    path.rename(recipe / "best.ckpt")
+    with pytest.raises(UserError, match="holds weights only") as error:
+        train(train_context(recipe, fit={"ckpt_path": "best.ckpt"}))
+    assert "init_from" in error.value.hint
+    (recipe / "best.ckpt").write_bytes(b"torn")
+    with pytest.raises(UserError, match=r"is not a checkpoint|is damaged"):
+        train(train_context(recipe, fit={"ckpt_path": "best.ckpt"}))
+
+
 SCRIPT = """
 import sys, logging
 sys.path[:0] = [{tests!r}]

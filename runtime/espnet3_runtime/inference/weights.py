@@ -27,7 +27,7 @@ def read_weights(path: Path) -> "dict[str, Tensor]":
         path = path / "model.safetensors"
     if not path.is_file():
         raise _missing(path)
-    loaded = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    loaded = _read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
     state = loaded.get("state_dict", loaded)
     if not isinstance(state, Mapping) or not state or not all(map(_is_tensor, state.values())):
         raise UserError(f'"{path}" holds no state dict')
@@ -104,7 +104,12 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         raise UserError(f'"{path}" is damaged: {error}') from None
 
 
-def _read_torch(path: Path) -> dict[str, Any]:
+def read_torch(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint that torch wrote, tensors on the CPU.
+
+    Raises:
+        UserError: The file is damaged, or holds anything but tensors and plain data.
+    """
     import torch
 
     try:
@@ -114,8 +119,10 @@ def _read_torch(path: Path) -> dict[str, Any]:
             f'"{path}" is not a checkpoint of tensors and plain data: {str(error).splitlines()[0]}',
             hint="files that would run code when opened are refused; save the state_dict alone",
         ) from None
-    except (RuntimeError, EOFError, OSError) as error:
-        raise UserError(f'"{path}" is damaged: {str(error).splitlines()[0]}') from None
+    except Exception as error:  # noqa: BLE001 - torch fails on torn files in many ways
+        raise UserError(
+            f'"{path}" is damaged: {(str(error) or repr(error)).splitlines()[0]}'
+        ) from None
     if not isinstance(loaded, Mapping):
         raise UserError(f'"{path}" holds no state dict')
     return dict(loaded)

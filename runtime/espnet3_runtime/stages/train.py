@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.inference.weights import read_torch
 from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.stage import Outputs, StageContext
 from espnet3_runtime.threads import use_threads
@@ -165,11 +166,16 @@ def _initialise(model: "nn.Module", context: StageContext) -> None:
 
 
 def _step_of(checkpoint: Path | None) -> int | None:
+    """Return the step that training goes on from; see to it that the file can be gone on from."""
     if checkpoint is None or not checkpoint.is_file():
         return None
-    import torch
-
-    loaded = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    loaded = read_torch(checkpoint)
+    if "optimizer_states" not in loaded or "loops" not in loaded:
+        raise UserError(
+            f'"{checkpoint}" holds weights only, and a training cannot go on from them',
+            where="training.fit.ckpt_path",
+            hint="use last.ckpt, or start a new training from the weights with init_from",
+        )
     return int(loaded["global_step"])
 
 
