@@ -7,12 +7,13 @@ Fails: ``infer`` before ``train``; two stages that need each other.
 from collections import Counter
 from collections.abc import Iterator
 
+from espnet3_compiler.consumption import late_producers
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import kind_of
 from espnet3_compiler.lower_report import listed
 from espnet3_compiler.reading import reads_model
-from espnet3_compiler.stage_graph import SAID, StageEdge, edges, late_producers
+from espnet3_compiler.stage_graph import SAID, StageEdge, edges
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -24,7 +25,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for circle in circles:
         inside = [edge for edge in said if {edge.producer, edge.consumer} <= set(circle)]
         yield _circle(circle, inside, stages, resolved)
-    said += late_producers(recipe, resolved)
+    said += [StageEdge(*pair, None, None) for pair in late_producers(recipe, resolved)]
     backwards = [
         edge
         for edge in said

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from espnet3_compiler.chain import related_labels
+from espnet3_compiler.consumption import needs_kind
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import facts, is_own, kind_of
 from espnet3_compiler.lower_report import listed
 from espnet3_compiler.reading import may_have_model
 from espnet3_compiler.source import Span
-from espnet3_compiler.stage_graph import needs_kind
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Scalar, descend
 from espnet3_schemas import load
