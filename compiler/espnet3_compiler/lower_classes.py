@@ -180,9 +180,8 @@ def _no_module(module: str, name: str, directory: Path) -> Found | Lost:
 
 def _modules(folder: Path) -> list[str]:
     """Return the names that can be imported from a directory."""
-    names = [
-        entry.stem
-        for entry in folder.iterdir()
-        if (entry.suffix == ".py" or entry.is_dir()) and entry.stem.isidentifier()
-    ]
-    return sorted(set(names))
+    try:
+        entries = [entry for entry in folder.iterdir() if entry.suffix == ".py" or entry.is_dir()]
+    except OSError:
+        return []
+    return sorted({entry.stem for entry in entries if entry.stem.isidentifier()})
