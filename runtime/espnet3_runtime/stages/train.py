@@ -162,7 +162,8 @@ def _resume_from(context: StageContext) -> Path | None:
 def _initialise(model: "nn.Module", context: StageContext) -> None:
     path = initial_path(context)
     if path is not None:
-        initialise(model, path, context.log)
+        shown = Path(os.path.relpath(path, context.recipe_dir))
+        _say(context, initialise(model, path, context.log, str(shown)))
 
 
 def _step_of(checkpoint: Path | None) -> int | None:

@@ -24,8 +24,11 @@ def initial_path(context: StageContext) -> Path | None:
     return best if best is not None else context.recipe_dir / source
 
 
-def initialise(model: "nn.Module", path: Path, log: Logger) -> None:
-    """Copy the weights that fit by name and shape into a model, and report the others.
+def initialise(model: "nn.Module", path: Path, log: Logger, shown: str) -> str:
+    """Copy the weights that fit by name and shape into a model, and warn of the others.
+
+    Returns:
+        How many weights were taken.
 
     Raises:
         UserError: The file cannot be read, or nothing in it fits.
@@ -44,8 +47,8 @@ def initialise(model: "nn.Module", path: Path, log: Logger) -> None:
             hint=f"the model has {_some(own)}; the file has {_some(weights)}",
         )
     model.load_state_dict(fitting, strict=False)
-    log.info("%d of %d weights from %s", len(fitting), len(own), path)
     _report(own, weights, log)
+    return f"{len(fitting)} of {len(own)} weights from {shown}"
 
 
 def _report(own: "Mapping[str, Tensor]", weights: "Mapping[str, Tensor]", log: Logger) -> None:
