@@ -7,7 +7,6 @@ everything else goes to stderr.
 import os
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 
 from espnet3_compiler.cli_arguments import Arguments, parse
@@ -69,6 +68,8 @@ def _explain(code: str) -> int:
 def _our_fault(error: Exception) -> int:
     _say(f"espnet3-compile has a bug: {type(error).__name__}: {error}")
     if os.environ.get(TRACEBACK):
+        import traceback
+
         traceback.print_exception(error)
     else:
         _say(f"please report it with the manifest and what {TRACEBACK}=1 prints")

@@ -13,7 +13,7 @@ from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest, display_name
 
 CLEAN, MISTAKES, USAGE = 0, 1, 2
-BUILD = "build"
+BUILD, LOCK = "build", "recipe.lock.json"
 
 
 def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> int:
@@ -68,17 +68,18 @@ def _deliver(outcome: Outcome, arguments: Arguments) -> int:
         return _print_graph(outcome, arguments.graph)
     if arguments.why is not None:
         return _print_why(outcome, arguments.why)
-    if outcome.plan is None:
-        return CLEAN
+    build = build_of(outcome.path, arguments.output)
     if arguments.check:
+        if not (outcome.ok and (build / LOCK).is_file()):
+            return CLEAN
         from espnet3_compiler.cli_write import compare
 
-        return compare(outcome, build_of(outcome.path, arguments.output), arguments.strict)
+        return compare(outcome, build, arguments.strict)
     if not _is_clean(outcome, arguments):
         return CLEAN
     from espnet3_compiler.cli_write import write
 
-    return write(outcome, build_of(outcome.path, arguments.output))
+    return write(outcome, build)
 
 
 def build_of(manifest: Path, output: Path | None) -> Path:

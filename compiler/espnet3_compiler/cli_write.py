@@ -38,8 +38,6 @@ def compare(outcome: Outcome, build: Path, strict: bool) -> int:
     The code is compared by the hashes in the lock, so that a check renders no templates.
     """
     assert outcome.plan is not None
-    if not (build / LOCK).is_file():
-        return CLEAN
     stale = _stale(build, data_files(outcome.plan, build))
     if not stale:
         return CLEAN

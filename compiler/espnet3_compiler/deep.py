@@ -42,8 +42,6 @@ def deepen(outcome: Outcome, limits: Limits) -> Deepened:
     found = findings(answer, recipe, resolved, limits)
     name = display_name(outcome.path)
     more = replace(outcome, diagnostics=tidy((*outcome.diagnostics, *found), name))
-    if not more.ok:
-        more = replace(more, plan=None)
     return Deepened(more, _report(name, [*models(answer), *notes(answer)]))
 
 

@@ -1,36 +1,43 @@
 """What a compile found and made, and the order in which findings are told."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from espnet3_compiler.checks.targets import TargetCounts
 from espnet3_compiler.codes import BY_NUMBER
 from espnet3_compiler.compose import Composition
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved
-from espnet3_compiler.plan import Plan
 from espnet3_compiler.records import dataclass, field
+from espnet3_compiler.tree import Mapping
+
+if TYPE_CHECKING:
+    from espnet3_compiler.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """Everything about one manifest; what a step could not make is None or empty.
 
     Attributes:
         path: The manifest, absolute.
+        root: The manifest's tree.
+        sets: The ``--set`` arguments.
         recipe: The manifest as typed values.
         composition: Its configs and models before resolution.
         resolved: Everything after resolution.
-        plan: What to build; None as soon as one error was found.
         diagnostics: Every finding once, in the order of place.
         counts: How many targets were checked.
     """
 
     path: Path
+    root: Mapping | None = None
+    sets: tuple[str, ...] = ()
     recipe: Recipe | None = None
     composition: Composition | None = None
     resolved: Resolved | None = None
-    plan: Plan | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
     counts: TargetCounts = field(default_factory=TargetCounts)
 
@@ -38,6 +45,16 @@ class Outcome:
     def ok(self) -> bool:
         """Whether there is no error; warnings do not count."""
         return not any(is_error(finding) for finding in self.diagnostics)
+
+    @cached_property
+    def plan(self) -> "Plan | None":
+        """What to build, made when it is asked for; None as soon as one error was found."""
+        composition = self.composition
+        if not (self.ok and self.root and self.recipe and composition and self.resolved):
+            return None
+        from espnet3_compiler.planning import make_plan
+
+        return make_plan(self.root, self.recipe, composition.configs, self.resolved, self.sets)
 
 
 def is_error(finding: Diagnostic) -> bool:

@@ -1,4 +1,4 @@
-"""From a manifest to a plan, as a list of steps; every step adds what it finds."""
+"""From a manifest to its outcome, as a list of steps; every step adds what it finds."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,6 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import lower, roles_of
 from espnet3_compiler.outcome import Outcome, tidy
-from espnet3_compiler.planning import make_plan
 from espnet3_compiler.read import read_file
 from espnet3_compiler.records import replace
 from espnet3_compiler.resolve import resolve
@@ -27,7 +26,7 @@ def compile_manifest(
     sets: Sequence[str] = (),
     config_files: Mapping[str, Path] | None = None,
 ) -> Outcome:
-    """Check a manifest and everything it names, and plan its build.
+    """Check a manifest and everything it names; the outcome can plan its build.
 
     All mistakes are reported in one run: a step that cannot work because of an earlier mistake
     passes the part over, and the others go on.  Nothing is written and no code of the recipe runs.
@@ -57,17 +56,16 @@ def compile_manifest(
     resolved, more = _config_shapes(resolved, roles)
     found += more
     found = without_consequences((*found, *_checks(recipe, resolved)), recipe, resolved)
-    outcome = Outcome(
+    return Outcome(
         manifest,
+        root=root,
+        sets=tuple(sets),
         recipe=recipe,
         composition=composition,
         resolved=resolved,
         diagnostics=tidy(found, name),
         counts=targets.count(recipe, resolved),
     )
-    if not outcome.ok:
-        return outcome
-    return replace(outcome, plan=make_plan(root, recipe, composition.configs, resolved, sets))
 
 
 def display_name(path: Path) -> str:

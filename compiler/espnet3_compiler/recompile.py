@@ -4,9 +4,8 @@ Everything is imported inside, so that ``run.py`` without overrides never loads 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field  # the runtime has them loaded already
 from pathlib import Path
-
-from espnet3_compiler.records import dataclass, field
 
 LOCK = "recipe.lock.json"
 

@@ -58,7 +58,7 @@ def load(folder: Path, file: str, key: str, size: int) -> dict[str, Any] | None:
 
 def save(folder: Path, file: str, key: str, size: int, facts: Mapping[str, Any]) -> None:
     """Write the record of a file, whole or not at all; where that cannot be, do nothing."""
-    import tempfile
+    import tempfile  # a warm check saves nothing
 
     body = json.dumps(facts, separators=(",", ":"), default=dict).encode()
     head = json.dumps([_FORMAT, file, key, size, digest(body)]).encode()
