@@ -71,7 +71,8 @@ def duplicate_stage(recipe: GoodRecipe, _: random.Random) -> Mutations:
         if isinstance(node, Scalar):
             column = node.span.source.line_column(node.span.start)[1]
             name = str(node.value)
-            lead = "\n" + " " * (column - 3) + "- "
+            in_block = node.span.source.text[: node.span.start].endswith("- ")
+            lead = "\n" + " " * (column - 3) + "- " if in_block else ", "
             place = (len(lead), len(lead) + len(name))
             end = node.span.end
             codes = frozenset({"R201"})
