@@ -35,9 +35,14 @@ class Verdict:
 
 @contextmanager
 def workspace(recipe: GoodRecipe) -> Iterator[Path]:
-    """Give a scratch copy of a recipe."""
+    """Give a scratch copy of a recipe, beside links to its sibling recipes."""
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / recipe.directory.name
+        corpus = Path(folder) / "recipes" / recipe.directory.parent.name
+        corpus.mkdir(parents=True)
+        for sibling in recipe.directory.parent.iterdir():
+            if sibling.is_dir() and sibling != recipe.directory:
+                (corpus / sibling.name).symlink_to(sibling.resolve())
+        copy = corpus / recipe.directory.name
         shutil.copytree(recipe.directory, copy, ignore=shutil.ignore_patterns(*GENERATED))
         yield copy
 

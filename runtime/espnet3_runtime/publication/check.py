@@ -25,7 +25,8 @@ def load_elsewhere(bundle: Path) -> dict[str, Any]:
     Raises:
         UserError: It does not load there; the message is the other process's.
     """
-    command = [sys.executable, "-P", "-m", "espnet3_runtime.publication.check", str(bundle)]
+    # -B: a bundle is closed, and bytecode of the one who packed it is no part of it.
+    command = [sys.executable, "-P", "-B", "-m", "espnet3_runtime.publication.check", str(bundle)]
     with tempfile.TemporaryDirectory() as elsewhere:
         done = subprocess.run(
             command, cwd=elsewhere, capture_output=True, text=True, timeout=_TIMEOUT, check=False

@@ -35,7 +35,8 @@ class Upload:
 
     def files(self) -> dict[str, int]:
         """Return the size of every file by its name in the repository."""
-        paths = sorted(path for path in self.directory.rglob("*") if path.is_file())
+        found = sorted(path for path in self.directory.rglob("*") if path.is_file())
+        paths = [path for path in found if "__pycache__" not in path.parts]
         return {path.relative_to(self.directory).as_posix(): path.stat().st_size for path in paths}
 
     def describe(self) -> str:
@@ -84,6 +85,7 @@ def upload(what: Upload, api: Any = None) -> dict[str, Any]:
             repo_type=what.repo_type,
             folder_path=str(what.directory),
             commit_message=what.message,
+            ignore_patterns=["**/__pycache__/**"],
             delete_patterns=list(what.delete_patterns) if what.update else None,
         ),
     )
