@@ -56,7 +56,8 @@ def training(root: Path, entry: str, create: str = "{seed: 1, sizes: {train: 3}}
         "{data_src_args: {split: train}, builder_args: {jobs: 3}}",
         "{data_src: src.corpus, data_src_args: {part: train}}",
         "{data_src: b/asr, data_src_args: {other: train}}",
-        "{data_src: c/asr, data_src_args: {other: train}}",
+        "{data_src: elsewhere/tts, data_src_args: {other: train}}",
+        "{data_src: unheard_of.corpora}",
         "{data_src: torchaudio.datasets, data_src_args: {other: train}}",
     ],
 )
@@ -88,6 +89,9 @@ def test_silent(tmp_path, entry):
             "{data_src: src.corpus, data_src_args: {split: train}}",
             "R502 'split': src.corpus.Dataset has no argument \"split\"",
         ),
+        ("{data_src: b/asrr}", "R501 'b/asrr': there is no recipe \"b/asrr\" beside this one"),
+        ("{data_src: src.metric}", 'R501 \'src.metric\': "src.metric" exports no "Dataset"'),
+        ("{data_src: scr.corpus}", "R501 'scr': there is no package \"scr\""),
         ("{data_src: src.corpsu}", 'R501 \'corpsu\': "src" has no "corpsu"'),
         (
             "{data_src: b/asr, data_src_args: {others: train}}",

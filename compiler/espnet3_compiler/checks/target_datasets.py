@@ -9,33 +9,40 @@ The runtime calls ``Dataset(**data_src_args)``, and the four methods of the buil
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from espnet3_compiler.chain import related_labels, use_place
 from espnet3_compiler.checks import target_paths
 from espnet3_compiler.checks.target_arguments import Case, compare
 from espnet3_compiler.checks.target_nodes import Slot
-from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.kinds import is_own, kind_of
 from espnet3_compiler.lower import roles_of
 from espnet3_compiler.places import Place, place
 from espnet3_compiler.records import dataclass, replace
+from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.model import (
     Missing,
-    NotCallable,
     Origin,
     Parameter,
     Signature,
     Unknown,
 )
 from espnet3_compiler.signature.reader import read, read_method
+from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Entry, Mapping, Scalar, Sequence, descend
+
+_ROLES = ("training", "inference")
+"""Roles whose configs make data sets; in others they are only named."""
 
 _SPLITS = ("train", "valid", "test")
 _OFFERED = Slot(offered=("recipe_dir", "data_dir"))
 _METHODS = ("build", "prepare_source", "is_built", "is_source_prepared")
 _EXPORTED = "Dataset"
+_NOTHING = f'exports no "{_EXPORTED}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +56,15 @@ class _Data:
 
 
 def check_datasets(library: Library, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R501 to R504 for the data sets of a recipe, each place once."""
-    told: set[tuple[str, Place]] = set()
+    """Yield R501 to R504 for the data sets of a recipe, each place and each cause once."""
+    told: set[tuple[str, Place | str]] = set()
     findings = [
         *_datasets(library, recipe, resolved),
         *_builders(library, recipe, resolved),
     ]
     for found in findings:
-        key = (found.code, place(found.primary.span))
+        cause = found.message if found.message.endswith(_NOTHING) else None
+        key = (found.code, cause or place(found.primary.span))
         if key not in told:
             told.add(key)
             yield found
@@ -65,10 +73,12 @@ def check_datasets(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
 def _datasets(library: Library, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for name, role in roles_of(recipe).items():
         config = resolved.configs.get(name)
-        if role is not None and config is not None:
+        if role in _ROLES and config is not None:
             for data in _entries(library, config, sure=resolved.is_sure(name)):
                 if _is_there(data):
                     yield from _dataset(data)
+                elif data.library is not library:
+                    yield from _no_recipe(data)
 
 
 def _is_there(data: _Data) -> bool:
@@ -111,17 +121,61 @@ def _dataset(data: _Data) -> Iterator[Diagnostic]:
             head = source.span if isinstance(source, Scalar) else _head(named, data.node).key.span
             path = Scalar(f"{data.module}.{_EXPORTED}", head)
             yield target_paths.not_python(path, reason, broken)
-        case Missing() | NotCallable() if isinstance(source, Scalar) and source.value is not None:
-            yield from _no_source(data, source, reading)
+        case Missing(part=part) if part == _EXPORTED and data.library.place(data.module):
+            yield _not_exported(data)
+        case Missing() if isinstance(source, Scalar) and source.value is not None:
+            found = target_paths.unknown_path(source, reading, data.library)
+            if isinstance(found, Diagnostic) and (
+                reading.prefix or found.help[0].startswith("did")
+            ):
+                yield found
 
 
-def _no_source(data: _Data, source: Scalar, reading: Missing | NotCallable) -> Iterator[Diagnostic]:
-    if isinstance(reading, NotCallable):
-        yield target_paths.not_callable(source, reading)
-    elif "/" not in str(source.value) and reading.part != _EXPORTED:
-        found = target_paths.unknown_path(source, reading, data.library)
-        if isinstance(found, Diagnostic):
-            yield found
+def _not_exported(data: _Data) -> Diagnostic:
+    source = data.node.entry("data_src")
+    key = _head(source, data.node).key
+    named = source and isinstance(source.value, Scalar) and source.value.value is not None
+    place_ = use_place(source.value) if source and named else key.span
+    return Diagnostic(
+        "R501",
+        f'"{data.module}" {_NOTHING}',
+        Label(place_, f"no {_EXPORTED} there"),
+        help=(f"import the class in {data.module}/__init__.py under this name",),
+    )
+
+
+def _no_recipe(data: _Data) -> Iterator[Diagnostic]:
+    """Report a recipe that is not beside this one where another name was plainly meant."""
+    source = data.node.get("data_src")
+    assert isinstance(source, Scalar)
+    recipes = data.library.path.folder.parent.parent
+    known = [name for name in _recipes_in(recipes) if name != source.value]
+    near = nearest(str(source.value), known)
+    if near:
+        yield Diagnostic(
+            "R501",
+            f'there is no recipe "{source.value}" beside this one',
+            Label(use_place(source), "no such recipe"),
+            related=related_labels(source),
+            help=(f'did you mean "{near}"?',),
+            fix=_fix(source, near, certain=is_sure(str(source.value), known)),
+        )
+
+
+def _recipes_in(folder: Path) -> list[str]:
+    """Return the recipes two levels below a directory, as far as it can be read."""
+    try:
+        found = list(folder.parent.glob(f"{folder.name}/*/*/dataset"))
+    except OSError:  # directories may vanish meanwhile, or be closed to us
+        return []
+    return sorted("/".join(path.parts[-3:-1]) for path in found)
+
+
+def _fix(source: Scalar, near: str, *, certain: bool) -> Fix | None:
+    place_ = use_place(source)
+    if place_ is not source.span or place_.source.kind != "file":
+        return None
+    return Fix(f'write "{near}"', (Edit(place_, quoted_like(source, near)),), certain=certain)
 
 
 def _case(data: _Data, signature: Signature) -> Case:

@@ -4,7 +4,7 @@
 class Dataset:
     """Items of a split."""
 
-    def __init__(self, split: str = "train", cost: str = "") -> None:
+    def __init__(self, split: str = "train", cost: str = "", **others: object) -> None:
         self.split = split
         self.cost = cost
 
@@ -31,10 +31,3 @@ class DatasetBuilder:
 
     def build(self, **options: object) -> None:
         """Build."""
-
-
-class Dataset:
-    """Nothing: no stage is run."""
-
-    def __init__(self, split: str, rate: int = 16000, **others: object) -> None:
-        self.split = split
