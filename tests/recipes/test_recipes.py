@@ -1,0 +1,90 @@
+"""Every shipped recipe checks clean, compiles and plans; the main one runs for real, made small."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+MANIFESTS = sorted(RECIPES.glob("*/*/recipe.yaml"))
+NAMES = [path.parent.relative_to(RECIPES).as_posix() for path in MANIFESTS]
+GENERATED = shutil.ignore_patterns("build", "data", "exp", "downloads", "__pycache__")
+SMALL = (
+    "training.create_dataset.sizes.train=32",
+    "training.create_dataset.sizes.valid=6",
+    "training.create_dataset.sizes.test=6",
+    "training.trainer.max_epochs=1",
+)
+
+
+def run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    arguments = [sys.executable, *command]
+    return subprocess.run(
+        arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def recipes(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(RECIPES, tmp_path / "recipes", symlinks=True, ignore=GENERATED))
+
+
+def test_recipes_were_found():
+    assert "digits/asr" in NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_checks_without_a_warning_compiles_and_plans(name: str, recipes: Path):
+    folder = recipes / name
+    checked = run("-m", "espnet3_compiler", "--check", "--strict", "recipe.yaml", folder=folder)
+    assert checked.returncode == 0, checked.stderr
+    assert "0 not checked" in checked.stderr
+    compiled = run("-m", "espnet3_compiler", "recipe.yaml", folder=folder)
+    assert compiled.returncode == 0, compiled.stderr
+    lock = json.loads((folder / "build" / "recipe.lock.json").read_text())
+    before = sorted(path for path in recipes.rglob("*") if "__pycache__" not in path.parts)
+    for flag in ("--list", "--dry_run"):
+        planned = run("-X", "importtime", "build/run.py", flag, folder=folder)
+        assert planned.returncode == 0, planned.stderr
+        assert all(stage["name"] in planned.stdout for stage in lock["stages"])
+        assert "| torch\n" not in planned.stderr
+    assert before == sorted(p for p in recipes.rglob("*") if "__pycache__" not in p.parts)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_has_a_readme_and_tells_editors_its_schema(name: str):
+    assert (RECIPES / name / "README.md").is_file()
+    first = (RECIPES / name / "recipe.yaml").read_text().splitlines()[0]
+    schema = (RECIPES / name / first.partition("$schema=")[2]).resolve()
+    assert schema.is_file()
+
+
+def test_the_main_job_runs_from_another_directory_and_then_skips(recipes: Path, tmp_path: Path):
+    folder = recipes / "digits" / "asr"
+    sets = [word for value in SMALL for word in ("--set", value)]
+    compiled = run("-m", "espnet3_compiler", "recipe.yaml", *sets, folder=folder)
+    assert compiled.returncode == 0, compiled.stderr
+    done = run(str(folder / "build" / "run.py"), "--stages", "all", folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    exp = folder / "exp" / "recipe"
+    score = json.loads((exp / "measure" / "metrics.json").read_text())["metrics"]["wer"]["test"]
+    assert score["utterances"] == 6
+    assert (exp / "report.html").is_file()
+    again = run(str(folder / "build" / "run.py"), folder=tmp_path)
+    assert again.returncode == 0
+    assert "nothing to do" in again.stdout
+
+    bundle = Path(shutil.move(exp / "pack_model" / "bundle", tmp_path / "elsewhere"))
+    wav = next((folder / "data").rglob("*.wav"))
+    transcribe = ("-m", "espnet3_runtime.publication.transcribe", str(bundle), str(wav))
+    refused = run(*transcribe, folder=tmp_path)
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    trusted = run(*transcribe, "--trust_user_code", folder=tmp_path)
+    assert trusted.returncode == 0, trusted.stderr
+    assert trusted.stdout.startswith(str(wav))
