@@ -8,6 +8,7 @@ from espnet3_compiler.rawtext import raw_span
 from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import names_below
+from espnet3_compiler.signature.lookup import find
 from espnet3_compiler.signature.model import Missing, NotCallable, Origin, Unknown
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure, nearest
@@ -98,24 +99,35 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
     name = missing.part
     if is_optional(name):
         return Unknown(f"{name} is not installed")
-    candidates = _packages(missing, library)
-    near = nearest(name, candidates)
+    groups = _packages(missing, library)
+    near = _package(path, name, groups, library)
     if near is None and library.place("torch") is None:
         return Unknown(f"{name} is not installed")
+    candidates = [item for group in groups for item in group]
+    sure = near is not None and is_sure(name, candidates)
     return Diagnostic(
         "R501",
         f'there is no package "{name}"',
         Label(_part(path, missing), "neither in the recipe nor installed"),
         related=related_labels(path),
         help=(f'did you mean "{near}"?',) if near else ("install it, or correct the name",),
-        fix=_fix(path, missing, near, certain=near is not None and is_sure(name, candidates)),
+        fix=_fix(path, missing, near, certain=sure),
     )
 
 
-def _packages(missing: Missing, library: Library) -> tuple[str, ...]:
-    """Return the packages that may have been meant, those of the recipe first."""
-    own = names_below(library.path, library.path.roots[:1])
-    return tuple(dict.fromkeys([*own, *OPTIONAL, *missing.near]))
+def _packages(missing: Missing, library: Library) -> tuple[tuple[str, ...], ...]:
+    """Return the packages that may have been meant: the recipe's, well-known ones, all others."""
+    return names_below(library.path, library.path.roots[:1]), OPTIONAL, missing.near
+
+
+def _package(
+    path: Scalar, name: str, groups: tuple[tuple[str, ...], ...], library: Library
+) -> str | None:
+    """Return the likeliest package: the first in which the rest of the path leads somewhere."""
+    near = [found for group in groups if (found := nearest(name, group))]
+    rest = str(path.value).partition(".")[2]
+    fits = (item for item in near if not isinstance(find(library, f"{item}.{rest}"), Missing))
+    return next(fits, near[0] if near else None)
 
 
 def _part(path: Scalar, missing: Missing) -> Span:
