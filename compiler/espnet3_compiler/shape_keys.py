@@ -39,11 +39,13 @@ def slips(node: Mapping, schema: Schema, unknown_keys: tuple[str, ...]) -> dict[
     In an open mapping (the arguments of a target) every key is allowed, so that only this shows
     ``_taget_`` to be a slip.
     """
+    known = schema.get("properties", {})
+    if all(entry.name in known for entry in node) and not unknown_keys:
+        return {}
     absent = list(missing(node, schema))
     one_of = schema.get("x-requires-one", ())
     if not any(node.entry(name) for name in one_of):
         absent.extend(one_of)
-    known = schema.get("properties", {})
     renamed = schema.get("x-renamed", {})
     special = [name for name in _special(node, known) if node.entry(name) is None]
     found: dict[str, str] = {}

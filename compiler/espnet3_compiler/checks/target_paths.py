@@ -99,7 +99,7 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
     name = missing.part
     if is_optional(name):
         return Unknown(f"{name} is not installed")
-    groups = _packages(missing, library)
+    groups = _packages(library)
     near = _package(path, name, groups, library)
     if near is None and library.place("torch") is None:
         return Unknown(f"{name} is not installed")
@@ -115,9 +115,10 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
     )
 
 
-def _packages(missing: Missing, library: Library) -> tuple[tuple[str, ...], ...]:
+def _packages(library: Library) -> tuple[tuple[str, ...], ...]:
     """Return the packages that may have been meant: the recipe's, well-known ones, all others."""
-    return names_below(library.path, library.path.roots[:1]), OPTIONAL, missing.near
+    roots = library.path.roots
+    return names_below(library.path, roots[:1]), OPTIONAL, names_below(library.path, roots)
 
 
 def _package(

@@ -49,7 +49,7 @@ def class_member(library: Library, found: ClassFound, name: str) -> Result:
 def _find(library: Library, parts: list[str]) -> Result:
     top = library.place(parts[0])
     if top is None:
-        return Missing("", parts[0], 0, locate.names_below(library.path, library.path.roots))
+        return Missing("", parts[0], 0, ())
     return _walk(library, top, parts, 1)
 
 

@@ -85,7 +85,7 @@ class Missing:
         prefix: The part that was found, empty when already the package is not.
         part: The part that was not.
         index: Its number in the path, from 0.
-        near: The names there are at that point.
+        near: The names there are at that point; none for a package, which may be any.
         where: Where ``prefix`` is defined, if anywhere.
     """
 
