@@ -1,0 +1,1 @@
+"""What a check costs, cold and warm, beside what other checkers cost and find."""

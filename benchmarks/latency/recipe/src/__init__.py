@@ -1,0 +1,1 @@
+"""Code of the recipe: never run by the benchmark, only read by the checkers."""
