@@ -47,7 +47,7 @@ def leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Lea
         unread = (*ignored, *_strangers(binding, resolved))
         for entry in node or ():
             if OPEN in keys or entry.name in keys:
-                yield from walk(entry.value, (entry.name,), unread)
+                yield from walk(entry.value, (entry.name,), _below(unread, entry.name))
     model = stage.model if reads_model(stage, resolved) else None
     if model and (node := resolved.models.get(str(model.value))):
         yield from walk(node)
@@ -140,20 +140,25 @@ def uses(leaf: Scalar) -> Iterator[OutputUse]:
 
 
 def walk(node: Node, path: Path = (), ignored: tuple[tuple[str, ...], ...] = ()) -> Iterator[Leaf]:
-    """Yield every scalar below a node, less what lies below an ignored path."""
-    if any(_matches(path, pattern) for pattern in ignored):
+    """Yield every scalar below a node, less what lies below an ignored path.
+
+    Args:
+        node: Where to begin.
+        path: Where that is, for the leaves.
+        ignored: Paths from there, ``*`` for any step.
+    """
+    if () in ignored:
         return
     if isinstance(node, Scalar):
         yield Leaf(path, node)
     elif isinstance(node, Sequence):
         for index, item in enumerate(node.items):
-            yield from walk(item, (*path, index), ignored)
+            yield from walk(item, (*path, index), ignored and _below(ignored, str(index)))
     else:
         for entry in node:
-            yield from walk(entry.value, (*path, entry.name), ignored)
+            name = entry.name
+            yield from walk(entry.value, (*path, name), ignored and _below(ignored, name))
 
 
-def _matches(path: Path, pattern: tuple[str, ...]) -> bool:
-    if len(path) != len(pattern):
-        return False
-    return all(want in ("*", str(step)) for want, step in zip(pattern, path, strict=True))
+def _below(paths: tuple[tuple[str, ...], ...], step: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(path[1:] for path in paths if path[0] in ("*", step))

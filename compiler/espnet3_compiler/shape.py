@@ -143,11 +143,13 @@ def _check_mapping(
     slips = keys.slips(node, schema, unknown)
     properties: Schema = schema.get("properties", {})
     others = schema.get("additionalProperties", {})
+    wrong = {*unknown, *slips.values()}
     for entry in node:
-        if entry.name in unknown or entry.name in slips.values():
+        name = entry.name
+        if name in wrong:
             yield findings.unknown_key(spot, entry, schema, rules.root, slips)
-        elif entry.name in properties:
-            yield from _check(spot.entry(entry), properties[entry.name], rules)
+        elif name in properties:
+            yield from _check(spot.entry(entry), properties[name], rules)
         elif isinstance(others, dict):
             yield from _check(spot.entry(entry), others, rules)
         elif "_target_" in properties:

@@ -23,9 +23,8 @@ def unknown(node: Mapping, schema: Schema) -> tuple[str, ...]:
 
 def missing(node: Mapping, schema: Schema) -> tuple[str, ...]:
     """Return the required keys that are absent, unless one may be a key that was not legible."""
-    if not legible(node):
-        return ()
-    return tuple(name for name in schema.get("required", ()) if node.entry(name) is None)
+    absent = tuple(name for name in schema.get("required", ()) if node.entry(name) is None)
+    return absent if absent and legible(node) else ()
 
 
 def legible(node: Mapping) -> bool:

@@ -54,7 +54,10 @@ class Mapping:
 
     def entry(self, name: str) -> Entry | None:
         """Return the entry with a key, or None."""
-        return next((entry for entry in self.entries if entry.key.value == name), None)
+        for entry in self.entries:
+            if entry.key.value == name:
+                return entry
+        return None
 
     def get(self, name: str) -> "Node | None":
         """Return the value under a key, or None."""
