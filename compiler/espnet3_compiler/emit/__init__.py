@@ -15,17 +15,12 @@ def build_files(plan: Plan, build: Path) -> dict[str, str]:
     Args:
         plan: What to write.
         build: The absolute directory it is meant for; the lock names the manifest from there.
-
-    Raises:
-        ValueError: The lock does not fit its schema: a fault of the compiler.
     """
     from espnet3_compiler.emit.code import run_text, system_text
-    from espnet3_compiler.emit.validate import validate_lock
 
     code = {"run.py": run_text(plan, build), "system.py": system_text(plan)}
     files = code | _values(plan)
     lock = lock_text(plan, build, files)
-    validate_lock(lock)
     return files | {LOCK: lock}
 
 
