@@ -19,7 +19,7 @@ def make_environment(directory: Path, tools: Sequence[str]) -> Path:
     """Make an environment of this Python and return its interpreter.
 
     Our packages are copied from this working tree, everything else from the environment that runs
-    the benchmark, so that all are measured in the same place: a short ``sys.path``, byte code ready.
+    the benchmark, so all are measured in the same place: a short ``sys.path``, byte code ready.
 
     Args:
         directory: Where to make it.
