@@ -155,8 +155,7 @@ def test_what_is_written_is_read(tree: dict, flow: bool | None, indent: int) -> 
 
 
 @given(DOCUMENTS, st.sampled_from([None, True, False]), st.sampled_from(["'", "|", ">", '"', None]))
-@settings(max_examples=150, deadline=None)
-@settings(derandomize=True, max_examples=25)
+@settings(max_examples=25, derandomize=True, deadline=None)
 def test_source_slices_read_back(tree: dict, flow: bool | None, style: str | None) -> None:
     text = yaml.safe_dump(tree, default_flow_style=flow, allow_unicode=True, default_style=style)
     root, found = read_text(Source("f", text))
