@@ -4,6 +4,7 @@ Machine formats and what was asked for (``--graph``, ``--why``, ``--explain``) g
 everything else goes to stderr.
 """
 
+import gc
 import os
 import sys
 import time
@@ -16,13 +17,25 @@ INTERRUPTED, BROKEN_PIPE = 130, 141
 """As shells report SIGINT and SIGPIPE."""
 
 TRACEBACK = "ESPNET3_COMPILE_TRACEBACK"
+OBJECTS = 200_000
+"""Garbage is looked for when so many objects are new: hardly any of a check's are in circles."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
+    """Run the command line and return the exit code; without ``argv``, as the whole program."""
+    if argv is not None:
+        return _main(argv)
+    gc.set_threshold(OBJECTS)
+    try:
+        return _main(sys.argv[1:])
+    finally:
+        gc.freeze()  # all that is left goes with the process: nothing to look for in it
+
+
+def _main(argv: Sequence[str]) -> int:
     start = time.perf_counter()
     try:
-        code = _run(parse(sys.argv[1:] if argv is None else argv), start)
+        code = _run(parse(argv), start)
         sys.stdout.flush()
     except KeyboardInterrupt:
         _say("interrupted; nothing was left half-written")

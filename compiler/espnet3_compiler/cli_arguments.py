@@ -1,6 +1,7 @@
 """The command line of ``espnet3-compile``."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="espnet3-compile",
         description="Check a recipe manifest and compile it into a directory that runs.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -132,6 +133,16 @@ def _positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Return what lays out the help; argparse makes one for every argument that is added.
+
+    With a width it need not ask the terminal each time, for which it would import ``shutil``.
+    """
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() else 80
+    return argparse.RawDescriptionHelpFormatter(prog, width=max(width - 2, 40))
 
 
 def _with_graph_default(argv: Sequence[str]) -> Sequence[str]:

@@ -16,17 +16,18 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+from espnet3_compiler.patterns import lazy
 from espnet3_compiler.records import dataclass
 
-_STRING = re.compile(
+_STRING = lazy(
     r'#[^\n]*|"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|'
     r"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''|"
     r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|' + r"'[^'\\\n]*(?:\\.[^'\\\n]*)*'",
     re.DOTALL,
 )
-_HEAD = re.compile(r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
-_FIRST = re.compile(r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S")
-_STARTS = {"": re.compile(r"^[^\s#)\]}]", re.MULTILINE)}
+_HEAD = lazy(r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
+_FIRST = lazy(r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S")
+_STARTS = {"": lazy(r"^[^\s#)\]}]", re.MULTILINE)}
 
 
 class Piece(NamedTuple):
