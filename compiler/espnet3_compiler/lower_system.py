@@ -1,17 +1,20 @@
 """Which System a recipe builds on, and the stage kinds it runs."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import System
 from espnet3_compiler.kinds import OPEN
-from espnet3_compiler.lower_classes import Found, Lost, find_class
 from espnet3_compiler.lower_report import rename, unknown
 from espnet3_compiler.lower_values import stand_in, text
 from espnet3_compiler.records import replace
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Scalar
 from espnet3_schemas import systems
+
+if TYPE_CHECKING:
+    from espnet3_compiler.lower_classes import Lost
 
 _FALLBACK = "asr"
 """Taken where the system is missing or unknown: it knows every kind."""
@@ -50,6 +53,8 @@ def _anything(name: Scalar) -> System:
 
 
 def _own_class(name: Scalar, directory: Path) -> tuple[System, tuple[Diagnostic, ...]]:
+    from espnet3_compiler.lower_classes import Found, find_class
+
     path = str(name.value)
     found = find_class(path, directory)
     if isinstance(found, Found):
@@ -60,7 +65,7 @@ def _own_class(name: Scalar, directory: Path) -> tuple[System, tuple[Diagnostic,
     return _anything(name), (_lost(name, found),)
 
 
-def _lost(name: Scalar, lost: Lost) -> Diagnostic:
+def _lost(name: Scalar, lost: "Lost") -> Diagnostic:
     return Diagnostic(
         code="R206",
         message=f'the system "{name.value}" {lost.problem}',

@@ -2,9 +2,9 @@
 
 The compiler has a hundred records, and a check lasts a few tenths of a second: a third of that
 would go into importing ``dataclasses`` (with ``inspect``) and into compiling six methods for each
-class.  Here a class compiles its ``__init__`` alone; the other methods are the same functions for
-all.  To type checkers these are the real ones, and ``dataclasses.fields``, ``replace`` and
-``asdict`` take the classes as they take their own.
+class.  Here a class compiles its ``__init__`` alone, for its first instance; the other methods are
+the same functions for all.  To type checkers these are the real ones, and ``dataclasses.fields``,
+``replace`` and ``asdict`` take the classes as they take their own.
 
 Left out, because nothing needs it: inherited fields, ``order``, ``kw_only``, ``InitVar``.
 """
@@ -59,7 +59,7 @@ def _dataclass(
         _FIELDS: fields,
         "__dataclass_fields__": _StandardFields(),
         "__match_args__": names,
-        "__init__": _constructor(cls, fields, frozen),
+        "__init__": _first_constructor(cls.__qualname__, fields, frozen),
         "__repr__": cls.__dict__.get("__repr__", _repr),
     }
     if eq:
@@ -88,7 +88,18 @@ def _fields(cls: type) -> Iterator[_Field]:
         yield each
 
 
-def _constructor(cls: type, fields: tuple[_Field, ...], frozen: bool) -> Any:
+def _first_constructor(name: str, fields: tuple[_Field, ...], frozen: bool) -> Any:
+    """Return an ``__init__`` that puts the compiled one in its place: most records stay unused."""
+
+    def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: N807 - it is one
+        compiled = _constructor(name, fields, frozen)
+        self.__class__.__init__ = compiled
+        compiled(self, *values, **named)
+
+    return __init__
+
+
+def _constructor(name_of_class: str, fields: tuple[_Field, ...], frozen: bool) -> Any:
     """Compile ``__init__``; defaults and factories reach it as globals, the rest by name."""
     known: dict[str, Any] = {"_set": object.__setattr__, "_missing": _MISSING}
     parameters, lines = ["self"], []
@@ -105,7 +116,7 @@ def _constructor(cls: type, fields: tuple[_Field, ...], frozen: bool) -> Any:
     body = "\n".join(lines) or "  pass"
     exec(f"def __init__({', '.join(parameters)}):\n{body}", known)  # noqa: S102 - names of fields
     made = known["__init__"]
-    made.__qualname__ = f"{cls.__qualname__}.__init__"
+    made.__qualname__ = f"{name_of_class}.__init__"
     return made
 
 

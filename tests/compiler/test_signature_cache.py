@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from target_kit import write
 
-from espnet3_compiler.signature import cache, library
+from espnet3_compiler.signature import cache, extract, library, module_index
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import search_path
 from espnet3_compiler.signature.model import Missing, Signature
@@ -78,9 +78,9 @@ def test_nothing_is_parsed_when_warm(tmp_path, monkeypatch):
     def fail(*_: object) -> None:
         raise AssertionError("parsed")
 
-    monkeypatch.setattr(library.module_index, "index", fail)
-    monkeypatch.setattr(library.extract, "function", fail)
-    monkeypatch.setattr(library.extract, "class_", fail)
+    monkeypatch.setattr(module_index, "index", fail)
+    monkeypatch.setattr(extract, "function", fail)
+    monkeypatch.setattr(extract, "class_", fail)
     assert readings(tmp_path / "recipe", tmp_path / "cache") == cold
 
 

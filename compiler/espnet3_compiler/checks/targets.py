@@ -14,7 +14,6 @@ from espnet3_compiler.checks import target_arguments, target_calls, target_paths
 from espnet3_compiler.checks.target_datasets import check_datasets
 from espnet3_compiler.checks.target_metrics import check_metrics
 from espnet3_compiler.checks.target_nodes import TARGET, Target, targets
-from espnet3_compiler.checks.target_task import check_task
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved
@@ -106,6 +105,8 @@ def _target(library: Library, target: Target, result: _Result) -> None:
     elif not target.judged:
         result.reasons.append((str(name.value), "it stands below _recursive_: false"))
     elif target.is_task:
+        from espnet3_compiler.checks.target_task import check_task
+
         _note(result, name, check_task(library, target))
     else:
         _note(result, name, check_target(library, target, name))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_compiler.records import dataclass, field
-from espnet3_compiler.signature import cache, extract, locate, module_index, outline, summary
+from espnet3_compiler.signature import cache, locate, outline, summary
 from espnet3_compiler.signature.locate import Place, SearchPath
 from espnet3_compiler.signature.outline import Piece, Text
 from espnet3_compiler.signature.summary import Class, Function, Module
@@ -94,6 +94,8 @@ class Library:
         if file is None:
             return None
         if piece not in file.functions:
+            from espnet3_compiler.signature import extract
+
             try:
                 file.functions[piece] = extract.function(file.text, piece)
             except (SyntaxError, ValueError, RecursionError):
@@ -107,6 +109,8 @@ class Library:
         if file is None:
             return None
         if piece not in file.classes:
+            from espnet3_compiler.signature import extract
+
             try:
                 file.classes[piece] = extract.class_(file.text, piece)
             except (SyntaxError, ValueError, RecursionError):
@@ -161,6 +165,8 @@ def _open(place: Place, folder: Path | None) -> File | None:
 
 def _index(file: File, *, whole: bool) -> None:
     """Read the bindings of a file; one of the recipe is parsed whole, to find its mistakes."""
+    from espnet3_compiler.signature import module_index
+
     try:
         if whole:
             outline.parse(file.text.text)
