@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,22 +59,17 @@ def load(folder: Path, file: str, key: str, size: int) -> dict[str, Any] | None:
 
 def save(folder: Path, file: str, key: str, size: int, facts: Mapping[str, Any]) -> None:
     """Write the record of a file, whole or not at all; where that cannot be, do nothing."""
-    import tempfile  # a warm check saves nothing
-
     body = json.dumps(facts, separators=(",", ":"), default=dict).encode()
     head = json.dumps([_FORMAT, file, key, size, digest(body)]).encode()
     target = _record(folder, file)
+    new = target.with_name(f".new-{os.getpid()}-{target.name}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".new-", dir=target.parent)
+        new.write_bytes(head + b"\n" + body)
+        new.replace(target)
     except OSError:
-        return
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(head + b"\n" + body)
-        Path(name).replace(target)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
 
 
 def prune(folder: Path, limit: int = LIMIT) -> None:
