@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.latency.checkers import CHECKERS, OURS, Checker, plain_environment
+from benchmarks.latency.checkers import CHECKERS, OURS, PROGRAM, Checker, plain_environment
 from benchmarks.latency.environment import is_installed, make_environment
 from benchmarks.latency.measure import Run, best_of, run
 from benchmarks.latency.mistakes import MISTAKES, Mistake
@@ -22,6 +22,7 @@ from benchmarks.latency.mistakes import MISTAKES, Mistake
 RECIPE = Path(__file__).parent / "recipe"
 MANIFEST = "recipe.yaml"
 COLD, WARM, MANY = 0.25, 0.15, 5.0
+NO_NOTION, FOUND = "-", ("line", "found")
 STAGES = ("unknown stage", "cycle of stages", "input that nothing makes")
 
 
@@ -52,7 +53,7 @@ def _goals(python: Path, folder: Path, runs: int, manifests: int) -> bool:
         if cold:
             shutil.rmtree(cache, ignore_errors=True)
         environment = plain_environment() | {"ESPNET3_COMPILE_CACHE": str(cache)}
-        found = run([python, "-m", "espnet3_compiler", "--check", path], folder, environment)
+        found = run([python, *PROGRAM, path], folder, environment)
         if found.code:
             raise SystemExit(f"the recipe of the benchmark does not check clean:\n{found.output}")
         return found
@@ -91,17 +92,18 @@ def _side_by_side(python: Path, folder: Path, checkers: Sequence[Checker], runs:
     print(f"\n{'':26}" + "".join(f"{name:>20}" for name in columns))
     for index, name in enumerate(names):
         print(f"{name:26}" + "".join(f"{column[index][0]:>20}" for column in columns.values()))
-    caught = {name: sum(word in FOUND for word, _ in each[1:]) for name, each in columns.items()}
     costs = {name: min(run.seconds for _, run in each) for name, each in columns.items()}
-    print(f"{'found':26}" + "".join(f"{f'{n} of {len(MISTAKES)}':>20}" for n in caught.values()))
+    print(f"{'found':26}" + "".join(f"{share:>20}" for share in map(_share, columns.values())))
     print(f"{'CPU seconds (we: warm)':26}" + "".join(f"{s:20.3f}" for s in costs.values()))
     ratios = [f"{seconds / costs[OURS.name]:.2f} x" for seconds in costs.values()]
     print(f"{'in units of ours':26}" + "".join(f"{ratio:>20}" for ratio in ratios))
     print("\nline: found, with its line; found: without; -: there is no such notion in it")
-    return caught[OURS.name] == len(MISTAKES)
+    return all(word in FOUND for word, _ in columns[OURS.name][1:])
 
 
-FOUND = ("line", "found")
+def _share(column: Sequence[tuple[str, Run]]) -> str:
+    words = [word for word, _ in column[1:] if word != NO_NOTION]
+    return f"{sum(word in FOUND for word in words)} of {len(words)}"
 
 
 def _column(
@@ -122,7 +124,7 @@ def _column(
 
 def _verdict(checker: Checker, mistake: Mistake, said: Run, line: int, good: Run) -> str:
     if mistake.name in STAGES and not checker.knows_stages:
-        return "-"
+        return NO_NOTION
     if not said.code or said.code == good.code:
         return "no"
     return "line" if f":{line}:" in said.output or f"line {line}," in said.output else "found"

@@ -84,7 +84,15 @@ def _for_hydra(text: str) -> str:
     return STAGE_OUTPUT.sub(r"exp/\1/\2", text)
 
 
-OURS = Checker("espnet3-compile", None, ("-m", "espnet3_compiler", "--check", "recipe.yaml"))
+PROGRAM = ("-c", "import sys; from espnet3_compiler.cli import main; sys.exit(main())", "--check")
+"""What the installed script does."""
+
+OURS = Checker(
+    "espnet3-compile",
+    None,
+    (*PROGRAM, "recipe.yaml"),
+    environment={"ESPNET3_COMPILE_CACHE": ".cache"},
+)
 CHECKERS = (
     OURS,
     Checker(
