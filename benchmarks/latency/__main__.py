@@ -12,11 +12,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks.latency.checkers import CHECKERS, OURS, PROGRAM, Checker, plain_environment
 from benchmarks.latency.environment import is_installed, make_environment
-from benchmarks.latency.measure import Run, best_of, run
+from benchmarks.latency.measure import Run, best_in_turn, run
 from benchmarks.latency.mistakes import MISTAKES, Mistake
 
 RECIPE = Path(__file__).parent / "recipe"
@@ -58,11 +59,15 @@ def _goals(python: Path, folder: Path, runs: int, manifests: int) -> bool:
             raise SystemExit(f"the recipe of the benchmark does not check clean:\n{found.output}")
         return found
 
-    nothing = best_of(runs, lambda: run([python, "-c", "pass"], folder, plain_environment()))
-    cold = best_of(runs, lambda: check(one / MANIFEST, cold=True))
-    warm = best_of(runs, lambda: check(one / MANIFEST, cold=False))
-    hundred = best_of(max(runs // 4, 1), lambda: check(many, cold=True))
-    again = best_of(max(runs // 4, 1), lambda: check(many, cold=False))
+    nothing, cold, warm = best_in_turn(
+        runs,
+        lambda: run([python, "-c", "pass"], folder, plain_environment()),
+        lambda: check(one / MANIFEST, cold=True),
+        lambda: check(one / MANIFEST, cold=False),
+    )
+    hundred, again = best_in_turn(
+        max(runs // 4, 1), lambda: check(many, cold=True), lambda: check(many, cold=False)
+    )
     print(f"\nthe recipe: {_size(RECIPE / MANIFEST)}\n{warm.output.strip()}\n")
     print(f"{'CPU seconds, best of ' + str(runs):40} {'s':>7} {'goal':>7}")
     print(f"{'an interpreter that does nothing':40} {nothing.seconds:7.3f}")
@@ -87,12 +92,19 @@ def _size(manifest: Path) -> str:
 def _side_by_side(python: Path, folder: Path, checkers: Sequence[Checker], runs: int) -> bool:
     """Print which mistake is found by whom and at what cost; return whether we found all."""
     text = (RECIPE / MANIFEST).read_text(encoding="utf-8")
-    columns = {each.name: _column(python, folder, each, text, runs) for each in checkers}
+    for each in checkers:
+        shutil.copytree(RECIPE, folder / each.name)
+        each.prepare(folder / each.name)
+    good = best_in_turn(runs, *(partial(each.check, python, folder, text) for each in checkers))
+    columns = {
+        each.name: _column(python, folder, each, text, clean)
+        for each, clean in zip(checkers, good, strict=True)
+    }
     names = ["(no mistake)", *(mistake.name for mistake in MISTAKES)]
     print(f"\n{'':26}" + "".join(f"{name:>20}" for name in columns))
     for index, name in enumerate(names):
         print(f"{name:26}" + "".join(f"{column[index][0]:>20}" for column in columns.values()))
-    costs = {name: min(run.seconds for _, run in each) for name, each in columns.items()}
+    costs = {name: column[0][1].seconds for name, column in columns.items()}
     print(f"{'found':26}" + "".join(f"{share:>20}" for share in map(_share, columns.values())))
     print(f"{'CPU seconds (we: warm)':26}" + "".join(f"{s:20.3f}" for s in costs.values()))
     ratios = [f"{seconds / costs[OURS.name]:.2f} x" for seconds in costs.values()]
@@ -107,17 +119,13 @@ def _share(column: Sequence[tuple[str, Run]]) -> str:
 
 
 def _column(
-    python: Path, folder: Path, checker: Checker, text: str, runs: int
+    python: Path, folder: Path, checker: Checker, text: str, good: Run
 ) -> list[tuple[str, Run]]:
     """Return what a checker says, first of the good recipe and then of each mistake."""
-    recipe = folder / checker.name
-    shutil.copytree(RECIPE, recipe)
-    checker.prepare(recipe)
-    good = best_of(runs, lambda: checker.check(python, recipe, text))
     column = [("false finding" if good.code else "clean", good)]
     for mistake in MISTAKES:
         wrong, line = mistake.plant(text)
-        said = best_of(2, lambda wrong=wrong: checker.check(python, recipe, wrong))
+        said = checker.check(python, folder, wrong)
         column.append((_verdict(checker, mistake, said, line, good), said))
     return column
 

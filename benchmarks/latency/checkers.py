@@ -48,8 +48,9 @@ class Checker:
     environment: Mapping[str, str] | None = None
     knows_stages: bool = True
 
-    def check(self, python: Path, recipe: Path, text: str) -> Run:
-        """Check a text of the manifest."""
+    def check(self, python: Path, folder: Path, text: str) -> Run:
+        """Check a text of the manifest, in the checker's own copy of the recipe."""
+        recipe = folder / self.name
         (recipe / "recipe.yaml").write_text(self.text(text), encoding="utf-8")
         return run([python, *self.command], recipe, plain_environment() | (self.environment or {}))
 

@@ -30,6 +30,10 @@ def run(command: Sequence[str | Path], directory: Path, environment: Mapping[str
     return Run(usage.ru_utime + usage.ru_stime, process.returncode, text)
 
 
-def best_of(count: int, once: Callable[[], Run]) -> Run:
-    """Return the cheapest of several runs: what else the machine does only adds."""
-    return min((once() for _ in range(count)), key=lambda each: each.seconds)
+def best_in_turn(count: int, *commands: Callable[[], Run]) -> list[Run]:
+    """Return the cheapest of several runs of each command: what else the machine does only adds.
+
+    They take turns, so that slow minutes of the machine meet all of them.
+    """
+    rounds = [[command() for command in commands] for _ in range(count)]
+    return [min(runs, key=lambda each: each.seconds) for runs in zip(*rounds, strict=True)]
