@@ -60,6 +60,8 @@ def check_shape(node: Node, schema: Schema, *, lenient_references: bool) -> tupl
 def _check(spot: Spot, schema: Schema, rules: _Rules) -> Iterator[Diagnostic]:
     if is_stand_in(spot.node):  # its mistake has been reported
         return
+    if _is_default(spot.node):
+        return
     schema = resolved(schema, rules.root, None)
     schema = resolved(schema, rules.root, keys.as_meant(spot.node, schema))
     if isinstance(spot.node, Scalar) and isinstance(spot.node.value, str):
@@ -72,6 +74,13 @@ def _check(spot: Spot, schema: Schema, rules: _Rules) -> Iterator[Diagnostic]:
         yield from _check_sequence(spot, spot.node, schema, rules)
     else:
         yield from _check_value(spot, spot.node, schema)
+
+
+def _is_default(node: Node) -> bool:
+    """Return whether a node stands where its schema put it; a test holds defaults valid."""
+    if node.span.source.kind != "schema":
+        return False
+    return all(step.how == "default" for step in node.via)
 
 
 def _check_text(spot: Spot, text: str, schema: Schema, rules: _Rules) -> Iterator[Diagnostic]:
