@@ -68,6 +68,18 @@ def test_findings_of_the_manifest_come_first(tmp_path: Path) -> None:
     assert [Path(name).name for name in names] == ["recipe.yaml", "full.yaml"]
 
 
+def test_a_default_that_is_fetched_into_another_place_is_checked_there(tmp_path: Path) -> None:
+    manifest = copy("pipeline", tmp_path / "recipe")
+    text = manifest.read_text()
+    assert text.count("max_epochs: 2") == 1
+    manifest.write_text(
+        text.replace("max_epochs: 2", "max_epochs: '${configs.full.trainer.strategy}'")
+    )
+    (finding,) = compile_manifest(manifest).diagnostics
+    assert finding.code == "R602"
+    assert "max_epochs" in finding.message
+
+
 @pytest.mark.parametrize(
     "text", ["", "- a\n", "a: [", "null\n", "\x00", "version: 1\n", "stages: 3\n"]
 )
