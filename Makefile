@@ -30,7 +30,7 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable '.[runtime,asr,parallel,demo,hub,dev]'
+	$(INSTALL) --editable '.[runtime,asr,parallel,demo,hub,export,dev]'
 	touch $@ $(VENV)/demo.stamp
 
 clean:  ## remove the virtual environment and everything the recipes made
