@@ -387,6 +387,16 @@ def test_named_schedulers(recipe):
     assert rates == pytest.approx([0.1 * 0.5**6, 0.1 * 0.5])
 
 
+def test_a_named_plateau_scheduler_watches_a_value_and_says_nothing(recipe, recwarn):
+    node = {"_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau", "patience": 0, "factor": 0.5}
+    never = {**node, "threshold": 1e9}  # nothing counts as better
+    plateau = {"scheduler": never, "interval": "epoch", "monitor": "valid/loss"}
+    last = load(gan(recipe, schedulers={"g": plateau})["last_checkpoint"])
+    rates = [state["param_groups"][0]["lr"] for state in last["optimizer_states"]]
+    assert rates == pytest.approx([0.05, 0.1])
+    assert not [one for one in recwarn if "lr scheduler" in str(one.message)]
+
+
 def test_losses_and_optimizers_must_agree(recipe):
     (recipe / "src" / "gan.py").write_text(GAN)
     model = {"_target_": "src.gan.Gan"}
@@ -489,6 +499,12 @@ def test_trainer_keys_and_nodes_reach_lightning(recipe):
     outputs = train(train_context(recipe, trainer={**trainer, **ONE}))
     assert load(outputs["last_checkpoint"])["global_step"] == 2
     assert list(outputs["last_checkpoint"].parent.rglob("*profile*"))
+
+
+def test_the_report_of_a_profiler_named_in_short_is_a_file(recipe):
+    outputs = train(train_context(recipe, trainer={**ONE, "profiler": "simple"}))
+    (report,) = outputs["curves"].parent.glob("*profile*")
+    assert "run_training_epoch" in report.read_text()
 
 
 def test_validation_within_an_epoch(recipe):

@@ -32,7 +32,7 @@ class NamedLoop:
         """Return what ``configure_optimizers`` returns, so that all states are saved."""
         return [
             {"optimizer": one.optimizer}
-            | ({"lr_scheduler": one.scheduler.lightning()} if one.scheduler else {})
+            | ({"lr_scheduler": one.scheduler.scheduler} if one.scheduler else {})
             for one in self.named.values()
         ]
 

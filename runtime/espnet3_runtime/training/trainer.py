@@ -7,6 +7,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import profilers
 from lightning.pytorch.callbacks import EarlyStopping
 
 from espnet3_runtime.config import plain
@@ -47,6 +48,8 @@ def make_trainer(
     for key in _NODES:
         if isinstance(block.get(key), (Mapping, tuple)):
             arguments[key] = instantiate(block[key])
+    if isinstance(arguments.get("profiler"), str):
+        arguments["profiler"] = _profiler(arguments["profiler"], directory)
     if config["optimizers"]:
         arguments = _for_named(arguments, f"{_where(block)}.accumulate_grad_batches")
     callbacks = [instantiate(node) for node in block["callbacks"]]
@@ -61,6 +64,17 @@ def make_trainer(
         )
     except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"Lightning refuses the trainer: {error}", where=_where(block)) from None
+
+
+def _profiler(name: str, directory: Path) -> Any:
+    """Construct a profiler by its short name; left to Lightning, its report reaches nobody."""
+    kinds = {
+        "simple": profilers.SimpleProfiler,
+        "advanced": profilers.AdvancedProfiler,
+        "pytorch": profilers.PyTorchProfiler,
+    }
+    kind = kinds.get(name.lower())
+    return name if kind is None else kind(dirpath=directory, filename="profile")
 
 
 def _for_named(arguments: dict[str, Any], where: str) -> dict[str, Any]:
