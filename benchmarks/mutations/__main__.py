@@ -9,11 +9,11 @@ findings per mistake, and the findings on the good recipes (which must be none).
 import argparse
 import random
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.mutations import keys, references, stages, syntax, targets
+from benchmarks.mutations import keys, mixes, references, stages, syntax, targets
 from benchmarks.mutations.model import GoodRecipe, Mutation, load_recipe
 from benchmarks.mutations.trial import Verdict, judge, workspace
 from espnet3_compiler.output.human import render_one
@@ -49,7 +49,6 @@ GENERATORS: tuple[Generator, ...] = (
     syntax.second_document,
     syntax.number_key,
 )
-MAX_MIX = 10
 ROOT = Path(__file__).parents[2] / "recipes"
 
 
@@ -65,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report(verdicts)
     if options.show:
         show(verdicts)
-    mix(chosen, rng)
+    mixes.report(chosen, rng, off=options.show)
     return 0 if recipes and len(recipes) == len(manifests) else 1
 
 
@@ -107,37 +106,6 @@ def _row(kind: str, some: Sequence[Verdict]) -> str:
 
 def _percent(values: Sequence[bool | None]) -> str:
     return f"{100 * sum(map(bool, values)) / len(values):.1f}%" if values else "-"
-
-
-def mix(chosen: Sequence[tuple[GoodRecipe, list[Mutation]]], rng: random.Random) -> None:
-    """Plant k mistakes at once, k = 1 … 10, and compare the number of findings with k."""
-    exact = trials = 0
-    off: Counter[int] = Counter()
-    for recipe, some in chosen:
-        with workspace(recipe) as copy:
-            for k in [*range(1, MAX_MIX + 1)] * 3:
-                picked = _apart(some, rng, k)
-                found = judge(recipe, copy, picked)[0].findings if picked else ()
-                trials += 1
-                exact += len(found) == len(picked)
-                off[len(found) - len(picked)] += 1
-    print(
-        f"k mistakes at once, k = 1 … {MAX_MIX}: {exact} of {trials} mixes gave exactly k findings"
-    )
-    print("findings less mistakes: " + ", ".join(f"{d:+d}: {n}" for d, n in sorted(off.items())))
-
-
-def _apart(some: Sequence[Mutation], rng: random.Random, k: int) -> list[Mutation]:
-    """Draw k mistakes of different lines, none of them one that stops the reader."""
-    picked: list[Mutation] = []
-    for m in rng.sample(some, len(some)):
-        inside = 0 <= m.place[0] <= m.place[1] <= len(m.text)
-        far = all(m.file != p.file or m.start > p.end + 80 or m.end < p.start - 80 for p in picked)
-        if inside and far and m.kind not in ("tab", "second document", "unclosed reference"):
-            picked.append(m)
-        if len(picked) == k:
-            break
-    return picked
 
 
 def show(verdicts: Sequence[Verdict]) -> None:

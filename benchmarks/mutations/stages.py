@@ -49,7 +49,7 @@ def unknown_need(recipe: GoodRecipe, rng: random.Random) -> Mutations:
     names = [str(stage.name.value) for stage in recipe.recipe.stages]
     for node in _items(recipe):
         if isinstance(node, Scalar):
-            right = names[0]
+            right = next(name for name in names if name != node.value)
             wrong = typo(rng, right)
             text = f"{{name: {node.value}, needs: [{wrong}]}}"
             at = text.index(wrong)

@@ -45,10 +45,14 @@ class Files:
             return ConfigFile()
         path = self.directory / inner
         if path not in self.read and not path.is_file():
-            self.found.append(self._missing(file, path))
-            return ConfigFile()
+            finding = self._missing(file, path)
+            self.found.append(finding)
+            if not (finding.fix and finding.fix.certain):
+                return ConfigFile()
+            inner = finding.fix.edits[0].text  # what is wrong in the file that was meant counts too
         base = posixpath.dirname(self.manifest.name)
-        return self._load(path, posixpath.normpath(posixpath.join(base, inner)))
+        name = posixpath.normpath(posixpath.join(base, inner))
+        return self._load(self.directory / inner, name)
 
     def given(self, path: Path, option: Span) -> ConfigFile:
         """Return a file from the command line, which may lie anywhere."""

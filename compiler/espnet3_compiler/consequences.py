@@ -30,12 +30,14 @@ def without_consequences(
 
     * A line that cannot be read is not what was meant, and in a file whose layout is broken keys
       may stand in a wrong mapping: what is then unknown or missing there is no mistake of its own.
+    * A tag may have been meant to say what is missing on its line.
     * A value that is wrong where it is written is wrong at every place that fetches it.
     * A ``${…}`` that names nothing because the key that it names is misspelt at its own place, or
       stands where something could not be read.
     """
     found = merged(findings)
     lines = {_line(f) for f in found if f.code in ("R101", "R112")}
+    tagged = {_line(f) for f in found if f.code == "R103"}
     broken = {f.primary.span.source for f in found if f.code in ("R101", "R112")}
     unread = {place(f.primary.span) for f in found if f.code.startswith("R1")}
     causes = {place(f.primary.span) for f in found if f.code.startswith(_CAUSES)}
@@ -46,6 +48,7 @@ def without_consequences(
         if f.code.startswith("R1")
         or not (
             _line(f) in lines
+            or (f.code == "R603" and _line(f) in tagged)
             or (f.primary.span.source in broken and _is_astray(f))
             or (f.code.startswith("R6") and place(f.primary.span) in unread)
             or (f.code.startswith(_USES) and _is_use(f, causes))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import ConfigDecl, ModelDecl, Recipe
+from espnet3_compiler.lower_elimination import with_names
 from espnet3_compiler.lower_mend import is_settled, mend
 from espnet3_compiler.lower_stages import Declared, lower_stages
 from espnet3_compiler.lower_system import lower_system
@@ -30,9 +31,9 @@ def lower(root: Mapping, source: Source, directory: Path) -> tuple[Recipe, tuple
         source: The manifest's text.
         directory: The absolute recipe directory.
     """
-    root = mend(root)
+    root = with_names(mend(root))
     system, findings = lower_system(root, directory)
-    models = tuple(_model(entry) for entry in entries(root.get("models")))
+    models = tuple(_model(entry) for entry in entries(root.get("models"), every=True))
     configs = tuple(_config(entry) for entry in entries(root.get("configs")))
     illegible = frozenset() if is_settled(root) else frozenset(NAMED)
     result = lower_stages(Declared(root, system, models, configs))

@@ -28,11 +28,11 @@ def texts(node: Node | None) -> tuple[Scalar, ...]:
     return tuple(item for item in map(text, items) if item)
 
 
-def entries(node: Node | None) -> tuple[Entry, ...]:
-    """Return the entries of a mapping whose keys are texts."""
+def entries(node: Node | None, *, every: bool = False) -> tuple[Entry, ...]:
+    """Return the entries of a mapping whose keys are texts, or ``every`` one."""
     if not isinstance(node, Mapping):
         return ()
-    return tuple(entry for entry in node if text(entry.key))
+    return tuple(entry for entry in node if every or text(entry.key))
 
 
 def without(node: Mapping, *keys: str) -> Mapping:

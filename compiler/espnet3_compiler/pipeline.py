@@ -1,7 +1,8 @@
 """From a manifest to its outcome, as a list of steps; every step adds what it finds."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping as MappingABC
+from collections.abc import Sequence
 from pathlib import Path
 
 from espnet3_compiler.checks import ALL, targets
@@ -11,20 +12,23 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import lower, roles_of
 from espnet3_compiler.outcome import Outcome, tidy
+from espnet3_compiler.places import inherited
 from espnet3_compiler.read import read_file
+from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.records import replace
 from espnet3_compiler.resolve import resolve
 from espnet3_compiler.shape import check_shape
 from espnet3_compiler.shape_repair import repair
 from espnet3_compiler.source import Source
 from espnet3_compiler.strangers import strangers
+from espnet3_compiler.tree import Mapping
 from espnet3_schemas import load
 
 
 def compile_manifest(
     path: Path,
     sets: Sequence[str] = (),
-    config_files: Mapping[str, Path] | None = None,
+    config_files: MappingABC[str, Path] | None = None,
 ) -> Outcome:
     """Check a manifest and everything it names; the outcome can plan its build.
 
@@ -78,7 +82,7 @@ def _set_sources(sets: Sequence[str]) -> tuple[Source, ...]:
 
 
 def _config_shapes(
-    resolved: Resolved, roles: Mapping[str, str | None]
+    resolved: Resolved, roles: MappingABC[str, str | None]
 ) -> tuple[Resolved, tuple[Diagnostic, ...]]:
     """Check configs against their schemas, and note those in which something is wrong."""
     found: tuple[Diagnostic, ...] = ()
@@ -88,12 +92,18 @@ def _config_shapes(
         if role is None:
             continue
         wrong = check_shape(config, load(role), lenient_references=False)
-        if name in resolved.partial:  # what is missing may stand in the part that was not read
+        if name in resolved.partial or _has_lost_base(config):
+            # What is missing may stand in the part that was not read.
             wrong = tuple(finding for finding in wrong if finding.code != "R603")
         if wrong or strangers(config, role):
             doubtful.add(name)
         found += wrong
     return replace(resolved, doubtful=frozenset(doubtful)), found
+
+
+def _has_lost_base(config: Mapping) -> bool:
+    """Return whether a key that could not be read came from another config."""
+    return any(is_stand_in(entry.key) and inherited(entry.key) for entry in config)
 
 
 def _checks(recipe: Recipe, resolved: Resolved) -> tuple[Diagnostic, ...]:

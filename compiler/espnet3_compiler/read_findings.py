@@ -8,7 +8,7 @@ from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Node, Scalar
 
-_CORE_TAG = "tag:yaml.org,2002:"
+CORE_TAG = "tag:yaml.org,2002:"
 
 
 def note_once(found: list[Diagnostic], finding: Diagnostic) -> None:
@@ -30,7 +30,7 @@ def duplicate_key(first: Scalar, second: Scalar) -> Diagnostic:
 
 def unknown_tag(place: Span, tag: str) -> Diagnostic:
     """R103: a tag; recipes have none."""
-    shown = "!!" + tag.removeprefix(_CORE_TAG) if tag.startswith(_CORE_TAG) else tag
+    shown = "!!" + tag.removeprefix(CORE_TAG) if tag.startswith(CORE_TAG) else tag
     text = 'to make it text write it in quotes: "..."' if shown == "!!str" else "remove the tag"
     return Diagnostic(
         "R103",

@@ -29,6 +29,8 @@ MAX_NODES = 200_000
 """Nodes of a text after its aliases have been expanded."""
 
 _NODE_EVENTS = (AliasEvent, ScalarEvent, MappingStartEvent, SequenceStartEvent)
+_TEXT_TAG = f"{findings.CORE_TAG}str"
+_RETYPING = {f"{findings.CORE_TAG}{name}" for name in ("int", "float", "bool", "null", "binary")}
 _STYLES = {"'": "single", '"': "double", "|": "literal", ">": "folded"}
 
 
@@ -119,13 +121,19 @@ def _content(state: State, event: Any, start: int, depth: int) -> Built:
 
 def _scalar(state: State, event: Any, start: int) -> Built:
     end = max(start, _end(event))
-    if event.tag is not None:
+    if _is_unclear(event):
         return Built(stand_in(state.span(start, end)), end)
-    if not event.style:
+    style = _STYLES.get(event.style, "plain")
+    if style == "plain" and event.tag != _TEXT_TAG:
         return Built(_plain_scalar(state, event.value, state.span(start, end)), end)
-    if event.style in "|>":
+    if style in ("literal", "folded"):
         end = _block_end(state, start, end)
-    return Built(Scalar(event.value, state.span(start, end), _STYLES[event.style]), end)
+    return Built(Scalar(event.value, state.span(start, end), style), end)
+
+
+def _is_unclear(event: Any) -> bool:
+    """Return whether a tag says that a value is not what it looks like without it."""
+    return event.tag is not None and (not event.value or event.tag in _RETYPING)
 
 
 def _plain_scalar(state: State, text: str, span: Span) -> Scalar:
@@ -166,9 +174,11 @@ def _mapping(state: State, event: Any, start: int, depth: int) -> Built:
         if key is None:
             continue
         if first := seen.get(str(key.value)):
-            state.found.append(findings.duplicate_key(first, key))
+            if not is_stand_in(key):
+                state.found.append(findings.duplicate_key(first, key))
             continue
-        seen[str(key.value)] = key
+        if not is_stand_in(key):
+            seen[str(key.value)] = key
         merges = merges or is_merge_key(key)
         entries.append(Entry(key, value.node))
     if event.flow_style:

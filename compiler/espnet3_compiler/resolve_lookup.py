@@ -10,6 +10,7 @@ from espnet3_compiler.read_steps import is_legible, is_stand_in
 from espnet3_compiler.resolve_roots import GLOBALS, NAMESPACES, shown
 from espnet3_compiler.resolve_state import Place, State, resolve_node
 from espnet3_compiler.source import Span
+from espnet3_compiler.suggest import is_sure
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence
 
 STAGE_STEPS = 3
@@ -52,7 +53,8 @@ def target_of(
         return Target(GLOBALS, names, tuple(keys))
     if names[0] in NAMESPACES:
         return _in_namespace(state, keys, span)
-    if owner in state.partial or not is_legible(state.roots[owner]):
+    unclear = owner in state.partial or not is_legible(state.roots[owner])
+    if unclear and not is_sure(names[0], _known_roots(state, owner)):
         return None
     return _unknown_root(state, owner, keys[0], span)
 
@@ -69,9 +71,9 @@ def _in_namespace(state: State, keys: list[Key], span: Span) -> Target | Diagnos
     owner = (namespace, names[1])
     if owner in state.roots:
         return Target(owner, names[2:], tuple(keys[2:]))
-    if namespace in state.recipe.illegible:
-        return None
     known = [str(other[1]) for other in state.roots if other[0] == namespace]
+    if namespace in state.recipe.illegible and not is_sure(names[1], known):
+        return None
     kind = {"configs": "the list of configs", "models": "the list of models"}[namespace]
     return findings.unknown(span, keys[1].span, names[1], kind, known)
 
@@ -81,9 +83,13 @@ def _unknown_root(state: State, owner: Path, key: Key, span: Span) -> Diagnostic
     for namespace in ("configs", "models"):
         if (namespace, name) in state.roots and key.span.text == name:
             return findings.namespace_missing(span, key.span, namespace, name)
+    return findings.unknown_root(span, key.span, name, _known_roots(state, owner))
+
+
+def _known_roots(state: State, owner: Path) -> list[str]:
     own = [entry.name for entry in state.roots[owner]] if owner[0] == "configs" else []
     manifest = [entry.name for entry in state.roots[GLOBALS]]
-    return findings.unknown_root(span, key.span, name, [*own, *manifest, *NAMESPACES])
+    return [*own, *manifest, *NAMESPACES]
 
 
 def find(state: State, target: Target, span: Span) -> Node | Diagnostic | None:
@@ -104,13 +110,22 @@ def find(state: State, target: Target, span: Span) -> Node | Diagnostic | None:
             return None
         below = _child(node, str(step))
         if below is None:
-            lost = isinstance(node, Mapping) and not is_legible(node)
-            if lost or target.owner in state.partial:
+            if _may_be_lost(state, target, node) and not _is_slip(node, str(step)):
                 return None
             return _missing(target, depth, node, span)
         walked = (*walked, int(step) if isinstance(node, Sequence) else step)
         node = below
     return resolve_node(state, target.owner, walked, node) if raw else node
+
+
+def _may_be_lost(state: State, target: Target, node: Node) -> bool:
+    """Return whether what is not there may be among what could not be read."""
+    lost = isinstance(node, Mapping) and not is_legible(node)
+    return lost or target.owner in state.partial
+
+
+def _is_slip(node: Node, name: str) -> bool:
+    return isinstance(node, Mapping) and is_sure(name, [entry.name for entry in node])
 
 
 def _child(node: Node, name: str) -> Node | None:

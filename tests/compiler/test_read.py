@@ -188,8 +188,8 @@ def test_merge_keys() -> None:
     [
         ("a: 1\nb: 2\na: 3\n", "R102", 'the key "a" stands twice', "f:3:1 a", {"a": 1, "b": 2}),
         ("a: {b: 1, b: 2}\n", "R102", 'the key "b" stands twice', "f:1:11 b", {"a": {"b": 1}}),
-        ("a: !!python/x y\n", "R103", '"!!python/x"', "f:1:4 !!python/x", {"a": "${}"}),
-        ("a: !!str 1\n", "R103", '"!!str"', "f:1:4 !!str", {"a": "${}"}),
+        ("a: !!python/x y\n", "R103", '"!!python/x"', "f:1:4 !!python/x", {"a": "y"}),
+        ("a: !!str 1\n", "R103", '"!!str"', "f:1:4 !!str", {"a": "1"}),
         ("a: !x\n", "R103", '"!x"', "f:1:4 !x", {"a": "${}"}),
         ("a: &a [1, *a]\n", "R104", '"*a" stands inside', "f:1:11 *a", {"a": [1, "${}"]}),
         ("1: a\n", "R106", 'the key "1" is a number', "f:1:1 1", {"1": "a"}),
@@ -375,7 +375,7 @@ def test_tabs_are_read_as_the_indentation_around_them(text: str, value: object) 
 
 
 def test_stand_ins_are_known() -> None:
-    root, _ = read_text(Source("f", "a: !t [1]\nb: !t x\n"))
+    root, _ = read_text(Source("f", "a: !t [1]\nb: !!int x\n"))
     assert root is not None
     first, second = descend(root, ("a",)), descend(root, ("b",))
     assert isinstance(first, Sequence)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import kind_of
+from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.tree import Scalar
 
 STAGE_WORDS = {
@@ -49,6 +50,8 @@ def _shared(config: Scalar, model: Scalar) -> Diagnostic:
 
 
 def _invalid(what: str, name: Scalar, words: dict[str, str]) -> Iterator[Diagnostic]:
+    if is_stand_in(name):
+        return
     text = str(name.value)
     reason = words.get(text)
     if not (text.isascii() and text.isidentifier()):

@@ -209,7 +209,7 @@ def _builders(library: Library, recipe: Recipe, resolved: Resolved) -> Iterator[
         configs = [resolved.configs[name] for name in names.values() if name in resolved.configs]
         training = resolved.configs.get(names.get("training", ""))
         common = training.entry("create_dataset") if training else None
-        sure = all(map(resolved.is_sure, names.values()))
+        sure = recipe.whole and all(map(resolved.is_sure, names.values()))
         for config in configs:
             for data in _entries(library, config, sure=sure):
                 if _is_there(data):

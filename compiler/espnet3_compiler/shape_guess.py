@@ -1,0 +1,106 @@
+"""Which key was meant where something stands that is no text, as far as only one can have been.
+
+``12: {train: […]}`` in a config can only be its ``dataset``: what stands below is then checked too.
+"""
+
+from typing import Any
+
+from espnet3_compiler.compose_defaults import resolved
+from espnet3_compiler.patterns import lazy
+from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.records import replace
+from espnet3_compiler.shape import check_shape
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
+
+Schema = dict[str, Any]
+
+TARGET = "_target_"
+_PATH = lazy(r"[A-Za-z_]\w*(\.\w+)+")
+
+
+def with_guesses(node: Mapping, schema: Schema) -> Mapping:
+    """Return a tree in which keys that could not be read have the names that must be meant.
+
+    Args:
+        node: A manifest, or a part of a config.
+        schema: Its whole schema.
+    """
+    if not _has_stand_in(node):
+        return node
+    guessed = _guessed(node, schema, schema)
+    assert isinstance(guessed, Mapping)
+    return guessed
+
+
+def _has_stand_in(node: Node) -> bool:
+    if isinstance(node, Mapping):
+        return any(is_stand_in(entry.key) or _has_stand_in(entry.value) for entry in node.entries)
+    return isinstance(node, Sequence) and any(map(_has_stand_in, node.items))
+
+
+def _guessed(node: Node, schema: Any, root: Schema) -> Node:
+    if not isinstance(schema, dict):
+        return node
+    schema = resolved(schema, root, None)
+    if isinstance(node, Sequence):
+        part = schema.get("items", {})
+        return replace(node, items=tuple(_guessed(item, part, root) for item in node.items))
+    if not isinstance(node, Mapping):
+        return node
+    others = schema.get("additionalProperties", {})
+    entries = []
+    for entry in node:
+        name = _meant(entry, node, schema, root) if is_stand_in(entry.key) else None
+        key = replace(entry.key, value=name, style="plain") if name else entry.key
+        below = schema.get("properties", {}).get(str(key.value), others)
+        entries.append(Entry(key, _guessed(entry.value, below, root)))
+    return replace(node, entries=tuple(entries))
+
+
+def _meant(entry: Entry, node: Mapping, schema: Schema, root: Schema) -> str | None:
+    """Return the only key that fits a value best; one that must be there wins."""
+    known: Schema = schema.get("properties", {})
+    free = [name for name in known if node.entry(name) is None]
+    if TARGET in known:  # the arguments of a target are called as its signature says
+        return TARGET if TARGET in free and _is_path(entry.value) else None
+    scores: dict[str, int] = {
+        name: score
+        for name in free
+        if (score := _score(entry.value, known[name], root)) is not None
+    }
+    best = [name for name, score in scores.items() if score == max(scores.values())]
+    wanted = {*schema.get("required", ()), *schema.get("x-requires-one", ())}
+    required = [name for name in best if name in wanted]
+    certain = required or best
+    if len(certain) != 1 or sum(is_stand_in(other.key) for other in node) > len(certain):
+        return None
+    return certain[0]
+
+
+def _is_path(value: Node) -> bool:
+    return isinstance(value, Scalar) and bool(_PATH.fullmatch(str(value.value)))
+
+
+def _score(value: Node, schema: Schema, root: Schema) -> int | None:
+    """Return how well a value fits: the keys of it that are known, or None if it does not fit."""
+    whole = {"title": "value", "$defs": root.get("$defs", {}), **schema}
+    wrong = check_shape(value, whole, lenient_references=True)
+    if any(not finding.fix for finding in wrong):
+        return None
+    return _known(value, schema, root) - len(wrong)
+
+
+def _known(node: Node, schema: Any, root: Schema) -> int:
+    if not isinstance(schema, dict):
+        return 0
+    schema = resolved(schema, root, None)
+    if isinstance(node, Scalar):
+        return 0
+    if isinstance(node, Sequence):
+        return sum(_known(item, schema.get("items", {}), root) for item in node.items)
+    properties = schema.get("properties", {})
+    others = schema.get("additionalProperties", {})
+    return sum(
+        (entry.name in properties) + _known(entry.value, properties.get(entry.name, others), root)
+        for entry in node
+    )
