@@ -26,6 +26,12 @@ from espnet3_runtime.ranks import detect
 from espnet3_runtime.system import System
 
 USAGE, FAILED = 2, 1
+_LOOKS = frozenset({"--dry_run", "--list", "--help", "-h"})
+
+
+def only_looks(argv: Sequence[str]) -> bool:
+    """Say whether a command line asks for something that leaves no trace, not even bytecode."""
+    return not _LOOKS.isdisjoint(argv)
 
 
 def launch(

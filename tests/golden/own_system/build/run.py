@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from espnet3_compiler.recompile import locate, recompose
-from espnet3_runtime.launch import launch
+from espnet3_runtime.launch import launch, only_looks
 
 BUILD = Path(__file__).resolve().parent
 RECIPE = (BUILD / "..").resolve()
@@ -16,6 +16,8 @@ RECIPE = (BUILD / "..").resolve()
 
 def main() -> int:
     """Import the System, whose parent class is the recipe's own, and run its stages."""
+    if only_looks(sys.argv):
+        sys.dont_write_bytecode = True
     sys.path.insert(1, str(RECIPE))
     from system import GoldenOwnSystem
 
