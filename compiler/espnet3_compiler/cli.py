@@ -52,6 +52,10 @@ def _main(argv: Sequence[str]) -> int:
 def _run(arguments: Arguments, start: float) -> int:
     if arguments.explain is not None:
         return _explain(arguments.explain)
+    if arguments.init is not None:
+        from espnet3_compiler.scaffold.create import create
+
+        return create(arguments.init)
     from espnet3_compiler.cli_find import find_manifests
     from espnet3_compiler.cli_job import run_all
 

@@ -29,6 +29,7 @@ class Arguments:
     explain: str | None
     graph: str | None
     why: str | None
+    init: str | None
 
     @property
     def writes(self) -> bool:
@@ -44,7 +45,7 @@ def parse(argv: Sequence[str]) -> Arguments:
     """
     parser = _parser()
     given = parser.parse_args(list(_with_graph_default(argv)))
-    if given.explain is None and not given.manifests:
+    if given.explain is None and given.init is None and not given.manifests:
         parser.error("name a manifest or a directory to look for recipe.yaml in")
     return Arguments(
         paths=tuple(given.manifests),
@@ -60,6 +61,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         explain=given.explain,
         graph=given.graph,
         why=given.why,
+        init=given.init,
     )
 
 
@@ -124,8 +126,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--explain", metavar="CODE", help="explain a finding, for example R601 or unknown-key")
     add("--graph", choices=GRAPHS, help="print the stage graph instead of building (default text)")
     add("--why", metavar="NAME.KEY", help="print the places that set a value instead of building")
+    _add_starts(parser)
     add("--version", action=_Version, nargs=0, help="print the version")
     return parser
+
+
+def _add_starts(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("starting a recipe").add_argument
+    add("--init", metavar="NAME", help="make the directory NAME with a recipe that runs as it is")
 
 
 def _positive(text: str) -> float:

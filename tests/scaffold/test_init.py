@@ -1,0 +1,139 @@
+"""``--init``: the recipe checks clean, compiles and runs with the extra ``runtime`` alone."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from espnet3_compiler import cli
+from espnet3_compiler.scaffold import names
+from espnet3_compiler.scaffold.create import create
+
+FILES = {
+    "README.md",
+    "dataset/__init__.py",
+    "recipe.yaml",
+    "src/__init__.py",
+    "src/decode.py",
+    "src/model.py",
+}
+OTHER_EXTRAS = ("soundfile", "sentencepiece", "jiwer", "espeakng_loader", "dask", "gradio")
+ROOT = Path(__file__).parents[2]
+
+
+def written(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_what_is_written_and_what_to_do_next(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["--init", "bells/tones"]) == 0
+    assert written(tmp_path) == {f"bells/tones/{name}" for name in FILES}
+    manifest = (tmp_path / "bells/tones/recipe.yaml").read_text()
+    assert "\nrecipe: bells/tones\n" in manifest
+    said = capsys.readouterr().err
+    assert "  cd bells/tones\n  espnet3-compile recipe.yaml\n  python build/run.py\n" in said
+
+
+def test_a_plain_name_gets_a_task(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["--init", "bells"]) == 0
+    assert "\nrecipe: bells/base\n" in (tmp_path / "bells/recipe.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a/b/c", "/abs", "../up", "a b", "a/", "${x}", "a\nb", ".x", "x/build", "déjà"]
+)
+def test_a_bad_name_is_refused_and_nothing_is_written(name, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["--init", name]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_nothing_is_overwritten(kind, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    there = tmp_path / "bells"
+    {
+        "file": there.touch,
+        "folder": there.mkdir,
+        "link": lambda: there.symlink_to(tmp_path / "nowhere"),
+    }[kind]()
+    assert cli.main(["--init", "bells"]) == 2
+    assert '"bells" exists' in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["bells"]
+
+
+def test_a_disk_that_refuses_leaves_nothing(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus").touch()  # a file where the corpus directory would be
+    assert create("corpus/task") == 1
+    assert capsys.readouterr().err.startswith('error: cannot write "corpus/task"')
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_names_that_are_no_problem():
+    assert [names.problem(name) for name in ("a", "A-b_c.d/e9", "8/8")] == [None] * 3
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("init")
+    made = subprocess.run(
+        [sys.executable, "-m", "espnet3_compiler", "--init", "bells/tones"],
+        cwd=folder,
+        check=False,
+    )
+    assert made.returncode == 0
+    return folder / "bells" / "tones"
+
+
+def test_it_is_clean_and_tidy(recipe: Path):
+    checked = subprocess.run(
+        [sys.executable, "-m", "espnet3_compiler", "--check", "--strict", "recipe.yaml"],
+        cwd=recipe,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "0 not checked" in checked.stderr
+    for words in (["format", "--check"], ["check", "--ignore", "D,ANN,INP,EXE"]):
+        ruff = subprocess.run(
+            [sys.executable, "-m", "ruff", *words, "--config", ROOT / "pyproject.toml", "."],
+            cwd=recipe,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ruff.returncode == 0, ruff.stdout
+
+
+def test_it_runs_without_the_other_extras_and_then_skips(recipe: Path, tmp_path: Path):
+    for module in OTHER_EXTRAS:
+        text = f'raise ModuleNotFoundError("left out", name="{module}")\n'
+        (tmp_path / f"{module}.py").write_text(text)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=recipe,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("-m", "espnet3_compiler", "recipe.yaml")
+    run("build/run.py")
+    score = json.loads((recipe / "exp/recipe/measure/metrics.json").read_text())
+    assert score["metrics"]["accuracy"]["test"]["accuracy"] > 90
+    assert (recipe / "exp/recipe/pack_model/bundle/model.safetensors").is_file()
+    assert "nothing to do" in run("build/run.py")
