@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from espnet3_runtime.config import plain
 from espnet3_runtime.errors import UserError
@@ -28,50 +28,71 @@ _CLUSTERS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def in_process(parallel: Mapping[str, Any]) -> bool:
-    """Say whether a ``parallel`` block asks for no more than this process can do itself."""
-    return bool(parallel["env"] in ("local", "local_gpu") and parallel["n_workers"] == 1)
+def in_process(parallel: Mapping[str, Any], tasks: int) -> bool:
+    """Say whether so many tasks need no more than this process: one worker, or one task, here."""
+    return _is_local(parallel) and min(parallel["n_workers"], tasks) <= 1
 
 
-def run_tasks(
-    function: Callable[..., Any],
-    tasks: Sequence[tuple[Any, ...]],
-    parallel: Mapping[str, Any],
-    recipe_dir: Path,
-) -> Iterator[tuple[int, Any]]:
-    """Call ``function(*task)`` for every task on the workers of a ``parallel`` block.
+class Workers:
+    """The Dask workers of a ``parallel`` block; they start with the first tasks, and stay.
 
-    Workers run in the recipe directory with the recipe importable, as a stage does.  The first
-    failure cancels what has not begun; what is done stays done.
+    Workers run in the recipe directory with the recipe importable, as a stage does.
 
     Args:
-        function: A function of a module (workers import it).
-        tasks: Its arguments, once for each call.
         parallel: The ``parallel`` block of a config.
         recipe_dir: Absolute.
-
-    Yields:
-        The number of a task and what its call returned, in the order in which they finish.
-
-    Raises:
-        UserError: Dask or the kind of cluster is not installed, or workers died.
+        most: Tasks of the longest list; no more workers than that are started.
     """
-    workers = min(parallel["n_workers"], len(tasks))
-    if workers == 0:
-        return
-    local = parallel["env"] in ("local", "local_gpu")
-    threads = max((os.cpu_count() or 1) // workers, 1) if local else 0
-    with ExitStack() as stack:
-        cluster = stack.enter_context(_cluster(parallel, workers))
-        client = stack.enter_context(_import("distributed").Client(cluster))
+
+    def __init__(self, parallel: Mapping[str, Any], recipe_dir: Path, most: int) -> None:
+        self._parallel = parallel
+        self._recipe_dir = recipe_dir
+        self._count = min(parallel["n_workers"], most)
+        self._stack = ExitStack()
+        self._client: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._stack.close()
+
+    def run(
+        self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
+    ) -> Iterator[tuple[int, Any]]:
+        """Call ``function(*task)`` for every task.
+
+        The first failure cancels what has not begun; what is done stays done.
+
+        Args:
+            function: A function of a module (workers import it).
+            tasks: Its arguments, once for each call.
+
+        Yields:
+            The number of a task and what its call returned, in the order in which they finish.
+
+        Raises:
+            UserError: Dask or the kind of cluster is not installed, or workers died.
+        """
+        if not tasks:
+            return
+        if self._client is None:
+            cluster = self._stack.enter_context(_cluster(self._parallel, self._count))
+            self._client = self._stack.enter_context(_import("distributed").Client(cluster))
+        cores = os.cpu_count() or 1
+        threads = max(cores // self._count, 1) if _is_local(self._parallel) else 0
         futures = [
-            client.submit(_call, str(recipe_dir), threads, function, task, pure=False)
+            self._client.submit(_call, str(self._recipe_dir), threads, function, task, pure=False)
             for task in tasks
         ]
         try:
             yield from _as_completed(futures)
         finally:
-            client.cancel(futures)
+            self._client.cancel(futures)
+
+
+def _is_local(parallel: Mapping[str, Any]) -> bool:
+    return parallel["env"] in ("local", "local_gpu")
 
 
 def worker_number() -> int:
@@ -109,9 +130,9 @@ def _cluster(parallel: Mapping[str, Any], workers: int) -> Any:
     module, name = _CLUSTERS[env]
     kind = getattr(_import(module), name)
     try:
-        if env in ("local", "local_gpu"):
+        if _is_local(parallel):
             defaults = {"threads_per_worker": 1, "dashboard_address": None}
-            quiet = {"silence_logs": logging.ERROR}
+            quiet = {"silence_logs": logging.CRITICAL}  # what fails is told by this process
             return kind(n_workers=workers, **{**defaults, **quiet, **options})
         cluster = kind(**options)
         if env != "ssh":  # its hosts are its workers

@@ -10,6 +10,7 @@ import soundfile
 import torch
 from inference_kit import in_recipe, make_context
 
+from espnet3_runtime import parallel
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.scp import read_scp
 from espnet3_runtime.stages.infer import infer
@@ -170,18 +171,31 @@ def test_shards_of_another_checkpoint_are_not_continued(recipe):
     assert hypotheses["utt2"].startswith("four")
 
 
-def test_workers_give_the_same_as_one_process(recipe):
-    _, context = run(recipe)
+def test_workers_give_the_same_as_one_process(recipe, monkeypatch):
+    names = ("test", "more")
+    sets = {"test": [{"name": name, "data_src_args": {"size": 10}} for name in names]}
+    _, context = run(recipe, dataset=sets)
     alone = (context.directory / "test/results.jsonl").read_text()
-    _, context = run(recipe, parallel={"env": "local", "n_workers": 2})
+    started = []
+    start = parallel._cluster
+    monkeypatch.setattr(parallel, "_cluster", lambda *a: started.append(a) or start(*a))
+    two = {"env": "local", "n_workers": 2}
+    _, context = run(recipe, dataset=sets, parallel=two, dataloader={"num_workers": 1})
     assert (context.directory / "test/results.jsonl").read_text() == alone
-    assert context.progress.done == {"infer test": 10}
+    assert context.progress.done == {"infer test": 10, "infer more": 10}
+    assert len(started) == 1
 
 
-def test_a_failure_in_a_worker_is_told_like_one_at_home(recipe):
+def test_one_shard_needs_no_workers(recipe, monkeypatch):
+    monkeypatch.setattr(parallel, "_cluster", lambda *_: pytest.fail("a cluster was started"))
+    run(recipe, batch_size=10, parallel={"env": "local", "n_workers": 2})
+
+
+def test_a_failure_in_a_worker_is_told_like_one_at_home(recipe, capfd):
     torch.save({"other": torch.ones(1)}, recipe / "best.ckpt")
     with pytest.raises(UserError, match="missing in the file: scale"):
         run(recipe, parallel={"env": "local", "n_workers": 2})
+    assert capfd.readouterr().err == ""
 
 
 def test_a_cluster_that_is_not_installed(recipe):

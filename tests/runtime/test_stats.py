@@ -88,7 +88,8 @@ def test_reading_in_worker_processes_changes_nothing(recipe, workers):
 def test_dask_workers_give_the_same_bytes(recipe, monkeypatch):
     monkeypatch.setattr(stage, "LEAST_ITEMS", 1)
     first = {n: p.read_bytes() for n, p in collect_stats(context_of(recipe)).items()}
-    context = context_of(recipe, parallel={"n_workers": 2})
+    two = {"n_workers": 2}
+    context = context_of(recipe, parallel=two, dataloader={"num_workers": 1})
     again = collect_stats(context)
     assert first == {name: path.read_bytes() for name, path in again.items()}
     assert context.progress.done == {"collect_stats train": 30, "collect_stats valid": 5}

@@ -4,6 +4,7 @@ PyTorch turns an exception of a worker into a text with the worker's traceback. 
 a clear message travels as a value instead, and is raised where the batch arrives.
 """
 
+import multiprocessing
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -46,6 +47,14 @@ class CarryingCollate:
             return self.collate(items)
         except UserError as error:
             return error
+
+
+def loader_workers(wanted: int) -> int:
+    """Return how many processes may read ahead here: none on a Dask worker.
+
+    Such workers are daemons, which may not start processes; reading is spread over them already.
+    """
+    return 0 if multiprocessing.current_process().daemon else wanted
 
 
 def carried(dataset: Any, collate: Callable[[Any], Any], workers: int) -> tuple[Any, Any]:

@@ -12,13 +12,14 @@ from torch.utils.data import DataLoader
 from espnet3_runtime.atomic import atomic_file
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.batching import Ints
-from espnet3_runtime.data.carry import carried, unpack
+from espnet3_runtime.data.carry import carried, loader_workers, unpack
 from espnet3_runtime.data.extract import Batch, Features, make_extract, pick_device
 from espnet3_runtime.data.loader import make_collate
 from espnet3_runtime.data.moments import Moments, moments_from, moments_of
 from espnet3_runtime.data.reference import Place
 from espnet3_runtime.data.sampler import Clock, SeedItem, SeedWorker
 from espnet3_runtime.data.split import SplitDataset, load_split
+from espnet3_runtime.threads import use_threads
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ class Collector:
         dataset: The split.
     """
 
-    def __init__(self, job: Job, split: str) -> None:
+    def __init__(self, job: Job, dataset: SplitDataset) -> None:
         self.job = job
-        self.dataset = load_for_statistics(job, split)
+        self.dataset = dataset
         self.device = pick_device()
         self.extract = make_extract(job.config["collect_stats"]["features"], job.model, self.device)
         self.collate = _CollateWithShapes(make_collate(job.config["dataloader"]))
@@ -104,7 +105,7 @@ class Collector:
         config = self.job.config
         size = config["collect_stats"]["batch_size"]
         indices = range(stretch.start, stretch.stop)
-        workers = config["dataloader"]["num_workers"]
+        workers = loader_workers(config["dataloader"]["num_workers"])
         if workers == 0:
             self.dataset.before_item = SeedItem(self.job.seed, 0)
         dataset, collate = carried(self.dataset, self.collate, workers)
@@ -129,10 +130,11 @@ def load_for_statistics(job: Job, split: str) -> SplitDataset:
 
 def collect_in_worker(job: Job, stretch: Stretch) -> None:
     """Collect one stretch on a Dask worker; data set and model are kept for the next one."""
+    use_threads(job.config["num_threads"])
     key = (repr(job), stretch.split)
     if key not in _COLLECTORS:
         _COLLECTORS.clear()
-        _COLLECTORS[key] = Collector(job, stretch.split)
+        _COLLECTORS[key] = Collector(job, load_for_statistics(job, stretch.split))
     write_found(stretch.path, _COLLECTORS[key].run(stretch, lambda _count: None))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.config import ConfigView
+from espnet3_runtime.data.carry import loader_workers
 from espnet3_runtime.data.reference import Entry, Place
 from espnet3_runtime.data.split import SplitDataset, load_split
 from espnet3_runtime.errors import UserError
@@ -90,7 +91,7 @@ def decode_shards(
     loader: DataLoader[Any] = DataLoader(
         samples,  # type: ignore[arg-type]
         batch_sampler=[list(batch) for shard in shards for batch in shard.batches],
-        num_workers=config["dataloader"]["num_workers"],
+        num_workers=loader_workers(config["dataloader"]["num_workers"]),
         collate_fn=samples.batch,
     )
     contract = predictor.preparation.contract

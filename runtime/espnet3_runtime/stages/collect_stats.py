@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -21,7 +22,7 @@ from espnet3_runtime.data.lengths import Shapes, write_shapes
 from espnet3_runtime.data.moments import write_moments
 from espnet3_runtime.data.reference import Place
 from espnet3_runtime.data.split import SplitDataset
-from espnet3_runtime.parallel import in_process, run_tasks
+from espnet3_runtime.parallel import Workers, in_process
 from espnet3_runtime.stage import Outputs, StageContext
 from espnet3_runtime.threads import use_threads
 
@@ -51,31 +52,57 @@ def collect_stats(context: StageContext) -> Outputs:
     work = context.directory / "work"
     if not context.resume:
         shutil.rmtree(work, ignore_errors=True)
+    splits = [_plan(job, split, work) for split in ("train", "valid") if config["dataset"][split]]
+    most = max((len(split.todo) for split in splits), default=0)
     outputs: Outputs = {}
-    for split in ("train", "valid"):
-        if config["dataset"][split]:
-            outputs |= _collect_split(context, job, split, work)
+    with Workers(config["parallel"], context.recipe_dir, most) as workers:
+        for split in splits:
+            if in_process(config["parallel"], most):
+                _collect_here(context, job, split)
+            else:
+                _collect_on_workers(context, job, split, workers)
+            outputs |= _merge(context, split.dataset, split.name, split.stretches)
     shutil.rmtree(work, ignore_errors=True)
     return outputs
 
 
-def _collect_split(context: StageContext, job: Job, split: str, work: Path) -> Outputs:
-    here = in_process(job.config["parallel"])
-    collector = Collector(job, split) if here else None
-    dataset = load_for_statistics(job, split) if collector is None else collector.dataset
+@dataclass(frozen=True)
+class Split:
+    """A split, the pieces into which it is cut, and those that are not done yet."""
+
+    name: str
+    dataset: SplitDataset
+    stretches: Sequence[Stretch]
+    todo: Sequence[Stretch]
+
+    @property
+    def done(self) -> int:
+        """Number of items that were read before."""
+        return len(self.dataset) - sum(stretch.size for stretch in self.todo)
+
+
+def _plan(job: Job, split: str, work: Path) -> Split:
+    dataset = load_for_statistics(job, split)
     stretches = _cut(split, len(dataset), job.config["collect_stats"]["batch_size"], work)
     todo = [stretch for stretch in stretches if not stretch.path.is_file()]
-    with context.progress(f"collect_stats {split}", total=len(dataset)) as bar:
-        bar.advance(len(dataset) - sum(stretch.size for stretch in todo))
-        if collector is not None:
-            for stretch in todo:
-                write_found(stretch.path, collector.run(stretch, bar.advance))
-        else:
-            tasks = [(job, stretch) for stretch in todo]
-            parallel = job.config["parallel"]
-            for number, _ in run_tasks(collect_in_worker, tasks, parallel, context.recipe_dir):
-                bar.advance(todo[number].size)
-    return _merge(context, dataset, split, stretches)
+    return Split(split, dataset, stretches, todo)
+
+
+def _collect_here(context: StageContext, job: Job, split: Split) -> None:
+    collector = Collector(job, split.dataset) if split.todo else None
+    with context.progress(f"collect_stats {split.name}", total=len(split.dataset)) as bar:
+        bar.advance(split.done)
+        for stretch in split.todo:
+            assert collector is not None
+            write_found(stretch.path, collector.run(stretch, bar.advance))
+
+
+def _collect_on_workers(context: StageContext, job: Job, split: Split, workers: Workers) -> None:
+    tasks = [(job, stretch) for stretch in split.todo]
+    with context.progress(f"collect_stats {split.name}", total=len(split.dataset)) as bar:
+        bar.advance(split.done)
+        for number, _ in workers.run(collect_in_worker, tasks):
+            bar.advance(split.todo[number].size)
 
 
 def _cut(split: str, count: int, batch_size: int, work: Path) -> Sequence[Stretch]:

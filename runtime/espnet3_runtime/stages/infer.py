@@ -3,7 +3,8 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from espnet3_runtime.inference.shards import (
     plan_shards,
 )
 from espnet3_runtime.inference.weights import digest
-from espnet3_runtime.parallel import in_process, run_tasks
+from espnet3_runtime.parallel import Workers, in_process
 from espnet3_runtime.stage import Bar, Outputs, StageContext
 from espnet3_runtime.threads import use_threads
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from espnet3_runtime.inference.predictor import Predictor
 
 SUMMARY = "inference.json"
+Tick = Callable[[int, float], None]
+"""Takes the number of items and the seconds of audio that were decoded since."""
 
 
 @dataclass(frozen=True)
@@ -115,28 +118,41 @@ class Speed:
 
 def _decode_all(context: StageContext, job: "Job", sets: Sequence[Decoding]) -> dict[str, Speed]:
     parallel = job.config["parallel"]
+    left = {
+        test.name: [shard for shard in test.shards if not is_done(shard, test.work)]
+        for test in sets
+    }
+    most = max(map(len, left.values()))
+    here = in_process(parallel, most)
     speeds = {}
-    predictor: Predictor | None = None
-    for test in sets:
-        todo = [shard for shard in test.shards if not is_done(shard, test.work)]
-        if not todo:
-            continue
-        skipped = len(test.dataset) - sum(shard.size for shard in todo)
-        if skipped:
-            context.log.info("%s: %d items are done already", test.name, skipped)
-        if predictor is None and in_process(parallel):
-            predictor = _predictor(job)
-        with context.progress(f"infer {test.name}", len(test.dataset)) as bar:
-            bar.advance(skipped)
-            start = time.monotonic()
-            tick = partial(_tick, bar, speed := Speed(), start)
-            if predictor is not None:
-                _decode_here(job, predictor, test, todo, tick)
-            else:
-                _decode_on_workers(context, job, test, todo, tick)
-            speed.seconds = time.monotonic() - start
+    with Workers(parallel, context.recipe_dir, most) as workers:
+        predictor = _predictor(job) if here and most else None
+        for test in sets:
+            todo = left[test.name]
+            if not todo:
+                continue
+            with _timed(context, test, todo) as (speed, tick):
+                if predictor is not None:
+                    _decode_here(job, predictor, test, todo, tick)
+                else:
+                    _decode_on_workers(workers, job, test, todo, tick)
             speeds[test.name] = speed
     return speeds
+
+
+@contextmanager
+def _timed(
+    context: StageContext, test: Decoding, todo: Sequence[Shard]
+) -> Iterator[tuple["Speed", Tick]]:
+    """Show a bar, and measure what is decoded while the block runs."""
+    skipped = len(test.dataset) - sum(shard.size for shard in todo)
+    if skipped:
+        context.log.info("%s: %d items are done already", test.name, skipped)
+    with context.progress(f"infer {test.name}", len(test.dataset)) as bar:
+        bar.advance(skipped)
+        start, speed = time.monotonic(), Speed()
+        yield speed, partial(_tick, bar, speed, start)
+        speed.seconds = time.monotonic() - start
 
 
 def _predictor(job: "Job") -> "Predictor":
@@ -152,7 +168,7 @@ def _decode_here(
     predictor: "Predictor",
     test: Decoding,
     shards: Sequence[Shard],
-    tick: Callable[[int, float], None],
+    tick: Tick,
 ) -> None:
     from espnet3_runtime.inference.decode import decode_shards
 
@@ -163,17 +179,12 @@ def _decode_here(
 
 
 def _decode_on_workers(
-    context: StageContext,
-    job: "Job",
-    test: Decoding,
-    shards: Sequence[Shard],
-    tick: Callable[[int, float], None],
+    workers: Workers, job: "Job", test: Decoding, shards: Sequence[Shard], tick: Tick
 ) -> None:
     from espnet3_runtime.inference.decode import decode_in_worker
 
     tasks = [(job, test.entry, shard, test.work) for shard in shards]
-    parallel = job.config["parallel"]
-    for number, seconds in run_tasks(decode_in_worker, tasks, parallel, context.recipe_dir):
+    for number, seconds in workers.run(decode_in_worker, tasks):
         tick(shards[number].size, seconds)
 
 
