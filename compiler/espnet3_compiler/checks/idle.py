@@ -77,8 +77,7 @@ def _batches(block: Mapping) -> Iterator[Verdict]:
         return
     sampler = written(block, "sampler")
     if sampler:
-        message = "batches has no effect beside a sampler"
-        yield batches, _finding("R803", batches, message, Label(sampler.key.span, "the sampler"))
+        yield from _beside_sampler(batches.value, sampler)
         return
     kind = batches.value.get("type")
     if not isinstance(kind, Scalar) or not isinstance(kind.value, str) or "$" in kind.value:
@@ -92,6 +91,14 @@ def _batches(block: Mapping) -> Iterator[Verdict]:
     if least:
         message = "min_batch_size has no effect where batch_bins does not count"
         yield least, None if counts and bins else _finding("R803", least, message)
+
+
+def _beside_sampler(batches: Mapping, sampler: Entry) -> Iterator[Verdict]:
+    """Yield what a sampler decides itself; one that gives single items leaves their number."""
+    for entry in batches:
+        if entry.name not in ("batch_size", "drop_last") and written(batches, entry.name):
+            message = f"{entry.name} has no effect beside a sampler"
+            yield entry, _finding("R803", entry, message, Label(sampler.key.span, "the sampler"))
 
 
 def _finding(code: str, entry: Entry, message: str, *related: Label) -> Diagnostic:
