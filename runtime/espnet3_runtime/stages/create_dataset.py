@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.atomic import is_temporary, write_json
+from espnet3_runtime.atomic import write_json
 from espnet3_runtime.config import plain
 from espnet3_runtime.data.reference import Entry, Place, all_entries, load_module, make_builder
 from espnet3_runtime.errors import UserError
@@ -22,7 +22,8 @@ def create_dataset(context: StageContext) -> Outputs:
     where it was interrupted as far as the builder can tell what is done.
 
     Outputs:
-        summary: For every builder what was done, and number and size of the files in its place.
+        summary: Every builder, and number and size of the files in its place; what each had to do
+            stands in the log, so that an interrupted preparation leaves the same summary.
         data_dir: The directory that the builders wrote.
     """
     place = Place(context.recipe_dir, context.data_dir)
@@ -57,7 +58,7 @@ def _prepare(
     row: dict[str, Any] = {"data_src": entry.data_src, "builder_args": plain(entry.builder_args)}
     if builder is None:
         context.log.info("%s has no DatasetBuilder: nothing to prepare", entry.where)
-        return {**row, "builder": None, "done": []}
+        return {**row, "builder": None}
     arguments = {**common, **plain(entry.builder_args)}
     start = time.monotonic()
     done = []
@@ -72,7 +73,7 @@ def _prepare(
     context.log.info("%s: %s in %.1f s", name, done or "up to date", time.monotonic() - start)
     _, home = load_module(entry, place)
     other = {} if home == place else {"data": _listing(home.data_dir)}
-    return {**row, "builder": name, "done": done, **other}
+    return {**row, "builder": name, **other}
 
 
 def _check_done(builder: Any, check: str, work: str, arguments: Any, entry: Entry) -> None:
@@ -91,6 +92,8 @@ def _listing(directory: Path) -> dict[str, Any]:
 
 
 def _files(directory: Path) -> Iterator[tuple[str, int]]:
+    """Yield relative names and sizes; hidden names (locks, temporary files) are nobody's output."""
     for path in directory.rglob("*"):
-        if path.is_file() and not is_temporary(path.name):
-            yield path.relative_to(directory).as_posix(), path.stat().st_size
+        relative = path.relative_to(directory)
+        if path.is_file() and not any(part.startswith(".") for part in relative.parts):
+            yield relative.as_posix(), path.stat().st_size
