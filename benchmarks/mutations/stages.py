@@ -45,11 +45,10 @@ def misspelt_extends(recipe: GoodRecipe, rng: random.Random) -> Mutations:
 
 
 def unknown_need(recipe: GoodRecipe, rng: random.Random) -> Mutations:
-    """``needs:`` a stage that is not declared."""
-    names = [str(stage.name.value) for stage in recipe.recipe.stages]
-    for node in _items(recipe):
+    """``needs:`` a stage before it that is not declared."""
+    right = str(recipe.recipe.stages[0].name.value)
+    for node in _items(recipe)[1:]:
         if isinstance(node, Scalar):
-            right = next(name for name in names if name != node.value)
             wrong = typo(rng, right)
             text = f"{{name: {node.value}, needs: [{wrong}]}}"
             at = text.index(wrong)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from espnet3_compiler.lower_values import entries, mapping, stand_in, text
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
-from espnet3_schemas import systems
+from espnet3_schemas import ROLES, systems
 
 
 def with_names(root: Mapping) -> Mapping:
@@ -35,7 +35,7 @@ def _named(entry: Entry, wanted: list[str], lost: int) -> Entry:
     if not is_stand_in(entry.key):
         return entry
     stem = _stem(entry.value)
-    name = stem if stem in wanted else wanted[0] if len(wanted) == lost == 1 else None
+    name = stem if stem in (*wanted, *ROLES) else wanted[0] if len(wanted) == lost == 1 else None
     return Entry(stand_in(name, entry.key), entry.value) if name else entry
 
 

@@ -8,12 +8,12 @@ alone costs half of what a whole check may take (0.1 s of CPU time).
 Beyond the standard the schemas say ``x-exclusive`` (keys that exclude each other; null does not
 count), ``x-requires-one`` (one of these keys must be there), ``x-renamed`` and ``x-moved`` (what
 to write instead of a key of ESPnet3), ``x-form`` (a pattern in words), ``x-target`` and
-``x-path`` (for other checks).
+``x-path`` (for other checks), and ``x-example`` (for the reference).
 """
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from espnet3_compiler import shape_findings as findings
@@ -156,7 +156,8 @@ def _check_mapping(
     for entry in node:
         name = entry.name
         if name in wrong:
-            yield findings.unknown_key(spot, entry, schema, rules.root, slips)
+            suits = partial(_suits, entry.value, properties, rules)
+            yield findings.unknown_key(spot, entry, schema, rules.root, slips, suits)
         elif name in properties:
             yield from _check(spot.entry(entry), properties[name], rules)
         elif isinstance(others, dict):
@@ -164,6 +165,11 @@ def _check_mapping(
         elif "_target_" in properties:
             yield from _check_argument(spot.entry(entry), rules)
     yield from _check_presence(spot, node, schema, slips)
+
+
+def _suits(value: Node, properties: Schema, rules: _Rules, name: str) -> bool:
+    """Return whether a value could stand under another key."""
+    return not any(_check(Spot(value, name, None, ""), properties[name], rules))
 
 
 def _check_argument(spot: Spot, rules: _Rules) -> Iterator[Diagnostic]:

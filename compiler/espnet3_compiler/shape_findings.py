@@ -1,6 +1,6 @@
 """What to say about a tree that does not have the form of its schema."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from espnet3_compiler import shape_keys as keys
@@ -10,7 +10,7 @@ from espnet3_compiler.patterns import lazy
 from espnet3_compiler.shape_hints import Hint, hint, quoted_like
 from espnet3_compiler.shape_types import Spot, brief, expected, kind_of, shown
 from espnet3_compiler.source import Span
-from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.suggest import equally_near, is_sure, nearest
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
 
 Schema = dict[str, Any]
@@ -22,17 +22,31 @@ MOST_WORDS = 24
 
 
 def unknown_key(
-    spot: Spot, entry: Entry, schema: Schema, root: Schema, slips: dict[str, str]
+    spot: Spot,
+    entry: Entry,
+    schema: Schema,
+    root: Schema,
+    slips: dict[str, str],
+    suits: Callable[[str], bool] = bool,
 ) -> Diagnostic:
-    """R601: the schema has no such key here."""
+    """R601: the schema has no such key here.
+
+    Args:
+        spot: The mapping.
+        entry: The entry with the key.
+        schema: What the mapping should be.
+        root: The whole schema.
+        slips: Required keys and what stands in their place.
+        suits: Whether the value could stand under another key; decides between two as near.
+    """
     assert isinstance(spot.node, Mapping)
     valid = list(schema.get("properties", {}))
     choices = keys.candidates(spot.node, entry, schema)
     wanted = next((name for name, slip in slips.items() if slip == entry.name), None)
     wanted = wanted or schema.get("x-renamed", {}).get(entry.name)
-    sure = wanted is not None or is_sure(entry.name, choices)
     moved = schema.get("x-moved", {}).get(entry.name)
-    wanted = wanted or (None if moved else nearest(entry.name, choices))
+    sure = wanted is not None or is_sure(entry.name, choices)
+    wanted = wanted or (None if moved else _likeliest(entry.name, choices, suits))
     twin = _twin(spot.node, entry, wanted or (None if moved else nearest(entry.name, valid)))
     listed = ", ".join(valid)
     short = len(listed) <= LONGEST_LIST
@@ -45,6 +59,11 @@ def unknown_key(
         notes=() if wanted or twin or moved or short else (f"the keys here: {_cut(valid)}",),
         fix=None if twin else _key_fix(entry, wanted, sure=sure),
     )
+
+
+def _likeliest(name: str, choices: list[str], suits: Callable[[str], bool]) -> str | None:
+    near = equally_near(name, choices)
+    return next(filter(suits, near), near[0]) if len(near) > 1 else next(iter(near), None)
 
 
 def _cut(words: list[str]) -> str:

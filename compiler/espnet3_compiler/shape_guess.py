@@ -10,6 +10,7 @@ from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.records import replace
 from espnet3_compiler.shape import check_shape
+from espnet3_compiler.shape_types import fits
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
 Schema = dict[str, Any]
@@ -71,7 +72,7 @@ def _meant(entry: Entry, node: Mapping, schema: Schema, root: Schema) -> str | N
     best = [name for name, score in scores.items() if score == max(scores.values())]
     wanted = {*schema.get("required", ()), *schema.get("x-requires-one", ())}
     required = [name for name in best if name in wanted]
-    certain = required or best
+    certain = required or [name for name in best if scores[name] > 0]
     if len(certain) != 1 or sum(is_stand_in(other.key) for other in node) > len(certain):
         return None
     return certain[0]
@@ -85,7 +86,7 @@ def _score(value: Node, schema: Schema, root: Schema) -> int | None:
     """Return how well a value fits: the keys of it that are known, or None if it does not fit."""
     whole = {"title": "value", "$defs": root.get("$defs", {}), **schema}
     wrong = check_shape(value, whole, lenient_references=True)
-    if any(not finding.fix for finding in wrong):
+    if wrong and (isinstance(value, Scalar) or not fits(value, resolved(whole, whole, None))):
         return None
     return _known(value, schema, root) - len(wrong)
 

@@ -24,6 +24,12 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     return ranked[0][1] if ranked else None
 
 
+def equally_near(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
+    """Return the candidates that are as near as the nearest one, the likeliest first."""
+    ranked = _ranked(name, candidates)
+    return tuple(other for score, other in ranked if score == ranked[0][0])
+
+
 def is_sure(name: str, candidates: Iterable[str]) -> bool:
     """Tell whether ``nearest`` is a plain slip of the pen with no second explanation.
 

@@ -5,9 +5,11 @@ Fails: ``checkpoint: ${stages.train.best_ckpt}``, ``init_from: create_dataset``.
 """
 
 from collections.abc import Iterator
+from keyword import iskeyword
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
+from espnet3_compiler.kinds import kind_of
 from espnet3_compiler.lower_report import listed, rename
 from espnet3_compiler.places import Place, place
 from espnet3_compiler.reading import outputs_of
@@ -19,6 +21,7 @@ from espnet3_compiler.suggest import is_sure, nearest
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R205 and R404 for stages and outputs that do not exist, R409 for other weights."""
     stages = {str(stage.name.value): stage for stage in recipe.stages}
+    stages |= _renamed(recipe, stages)
     lost: dict[str, list[Span]] = {}
     for names, span in _uses(resolved):
         producer = stages.get(names[0])
@@ -37,6 +40,16 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         producer = stages.get(str(start.value)) if start else None
         if start and producer and producer is not stage:
             yield from _start(stage, start.span, producer, recipe)
+
+
+def _renamed(recipe: Recipe, stages: dict[str, StageDecl]) -> dict[str, StageDecl]:
+    """Return stages whose name cannot be used under their kind: others call them so, surely."""
+    found: dict[str, StageDecl] = {}
+    for stage in recipe.stages:
+        name, kind = str(stage.name.value), kind_of(stage)
+        if kind and kind not in stages and (not name.isidentifier() or iskeyword(name)):
+            found.setdefault(kind, stage)
+    return found
 
 
 def _uses(resolved: Resolved) -> Iterator[tuple[tuple[str, str], Span]]:

@@ -123,6 +123,21 @@ def _note(result: _Result, name: Scalar, found: list[Diagnostic] | Unknown) -> N
         result.findings.append(target_paths.not_python(name, found.reason, found.broken))
 
 
+def _as_meant(
+    library: Library, target: Target, path: Scalar, missing: Diagnostic
+) -> list[Diagnostic]:
+    """Return what is wrong with the arguments of the target that was certainly meant."""
+    if missing.fix is None or not missing.fix.certain:
+        return []
+    edit = missing.fix.edits[0]
+    text, start = edit.span.source.text, path.span.start
+    meant = text[start : edit.span.start] + edit.text + text[edit.span.end : path.span.end]
+    reading = read(library, meant.strip("\"'"))
+    if not isinstance(reading, Signature):
+        return []
+    return list(target_arguments.compare(target_arguments.case_of(library, target, reading)))
+
+
 def check_target(library: Library, target: Target, path: Scalar) -> list[Diagnostic] | Unknown:
     """Return what is wrong with a target, or why that is not known."""
     wrong = target_paths.malformed(path)
@@ -134,7 +149,9 @@ def check_target(library: Library, target: Target, path: Scalar) -> list[Diagnos
             return reading
         case Missing():
             missing = target_paths.unknown_path(path, reading, library)
-            return missing if isinstance(missing, Unknown) else [missing]
+            if isinstance(missing, Unknown):
+                return missing
+            return [missing, *_as_meant(library, target, path, missing)]
         case NotCallable():
             return [target_paths.not_callable(path, reading)]
         case Signature():
