@@ -13,6 +13,7 @@ from espnet3_runtime.receipts import Receipt, Unreadable
 
 _WORDS = {"run": "runs", "maybe": "may run", "skip": "skipped"}
 _MOST_REASONS = 3
+_MOST_RESULTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,15 @@ def show_summary(rows: Sequence[Row]) -> None:
     cells = [("stage", "status", "time", "made")]
     for row in rows:
         time = "-" if row.seconds is None else duration(row.seconds)
-        made = ", ".join(f"{name} {value}" for name, value in row.results.items())
+        made = _some([f"{name} {value}" for name, value in row.results.items()])
         cells.append((row.stage, row.status, time, made or ", ".join(row.outputs) or "-"))
     say("")
     _table(cells)
+
+
+def _some(results: Sequence[str]) -> str:
+    more = len(results) - _MOST_RESULTS
+    return ", ".join(results[:_MOST_RESULTS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _table(rows: Sequence[Sequence[str]]) -> None:

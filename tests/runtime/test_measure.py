@@ -93,6 +93,16 @@ def test_scores_by_name_and_test_set_with_the_checkpoint(recipe):
     assert "too" in alignment
 
 
+def test_the_console_has_a_table(recipe, capsys):
+    run(recipe, [WER, {**WER, "name": "strict"}])
+    head, _, first, second = capsys.readouterr().err.splitlines()[-4:]
+    assert head.split() == ["test", "set", "wer", "strict"]
+    assert [first.split(), second.split()] == [
+        ["a", "25.00", "%", "25.00", "%"],
+        ["b", "33.33", "%", "33.33", "%"],
+    ]
+
+
 def test_two_metrics_of_one_class_do_not_overwrite_each_other(recipe):
     """In ESPnet3 the second would take the place of the first in metrics.json."""
     strict = {**WER, "name": "strict"}

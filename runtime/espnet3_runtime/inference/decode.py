@@ -1,6 +1,7 @@
 """Runs a model over the shards of a test set, in this process or in a Dask worker."""
 
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -161,11 +162,11 @@ def _seconds(contract: Contract | None, sample: dict[str, Any]) -> float:
 _ready: dict[str, Predictor] = {}
 
 
-def decode_in_worker(job: Job, entry: Entry, shard: Shard, work: Path) -> float:
+def decode_in_worker(job: Job, entry: Entry, shard: Shard, work: Path) -> tuple[float, float]:
     """Decode one shard in a worker process, which keeps the model for its next shard.
 
     Returns:
-        Seconds of audio.
+        Seconds of audio, and the seconds that decoding it took.
     """
     use_threads(job.config["num_threads"])
     key = repr(job)
@@ -175,5 +176,6 @@ def decode_in_worker(job: Job, entry: Entry, shard: Shard, work: Path) -> float:
         _ready[key] = make_predictor(job.config, job.model, device, job.checkpoint)
     done: list[Record] = []
     dataset = load_test_set(job.config, entry, job.place)
+    start = time.monotonic()
     decode_shards(_ready[key], dataset, [shard], work, job.config, done.extend)
-    return sum(record.seconds for record in done)
+    return sum(record.seconds for record in done), time.monotonic() - start

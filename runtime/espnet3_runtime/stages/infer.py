@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from espnet3_runtime.inference.predictor import Predictor
 
 SUMMARY = "inference.json"
-Tick = Callable[[int, float], None]
-"""Takes the number of items and the seconds of audio that were decoded since."""
+Tick = Callable[[int, float, float], None]
+"""Takes the number of items decoded since, the seconds of their audio, and the seconds it took."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _length_key(config: ConfigView) -> str | None:
 
 @dataclass
 class Speed:
-    """What was decoded in this run, as opposed to found from an earlier one."""
+    """What was decoded in this run, as opposed to found from an earlier one; on all workers."""
 
     seconds: float = 0.0
     audio: float = 0.0
@@ -150,9 +150,8 @@ def _timed(
         context.log.info("%s: %d items are done already", test.name, skipped)
     with context.progress(f"infer {test.name}", len(test.dataset)) as bar:
         bar.advance(skipped)
-        start, speed = time.monotonic(), Speed()
-        yield speed, partial(_tick, bar, speed, start)
-        speed.seconds = time.monotonic() - start
+        speed = Speed()
+        yield speed, partial(_tick, bar, speed)
 
 
 def _predictor(job: "Job") -> "Predictor":
@@ -172,8 +171,12 @@ def _decode_here(
 ) -> None:
     from espnet3_runtime.inference.decode import decode_shards
 
+    last = time.monotonic()
+
     def count(records: Sequence[Record]) -> None:
-        tick(len(records), sum(record.seconds for record in records))
+        nonlocal last
+        before, last = last, time.monotonic()
+        tick(len(records), sum(record.seconds for record in records), last - before)
 
     decode_shards(predictor, test.dataset, shards, test.work, job.config, count)
 
@@ -184,15 +187,16 @@ def _decode_on_workers(
     from espnet3_runtime.inference.decode import decode_in_worker
 
     tasks = [(job, test.entry, shard, test.work) for shard in shards]
-    for number, seconds in workers.run(decode_in_worker, tasks):
-        tick(shards[number].size, seconds)
+    for number, (audio, seconds) in workers.run(decode_in_worker, tasks):
+        tick(shards[number].size, audio, seconds)
 
 
-def _tick(bar: Bar, speed: Speed, start: float, count: int, audio: float) -> None:
+def _tick(bar: Bar, speed: Speed, count: int, audio: float, seconds: float) -> None:
     speed.audio += audio
+    speed.seconds += seconds
     bar.advance(count)
     if speed.audio:
-        bar.note(f"RTF {(time.monotonic() - start) / speed.audio:.4f}")
+        bar.note(f"RTF {speed.seconds / speed.audio:.4f}")
 
 
 def _finish(context: StageContext, test: Decoding, speed: Speed | None) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The stage ``measure``: score the results of ``infer``."""
 
 import json
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,9 @@ def measure(context: StageContext) -> Outputs:
     result = _report(context, summary, metrics, scores)
     path = context.directory / "metrics.json"
     write_text(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")  # in our order
-    context.log.info("scores:\n%s", as_text(rows(result)))
+    table = as_text(rows(result))
+    context.log.info("scores:\n%s", table)
+    print(textwrap.indent(table, "  "), file=sys.stderr, flush=True)
     return {"metrics": path}
 
 
