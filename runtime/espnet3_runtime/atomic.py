@@ -113,8 +113,13 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     sync_directory(path.parent)
 
 
-def remove_leftovers(directory: Path) -> None:
-    """Remove temporary names that a killed process left anywhere below ``directory``."""
+def remove_leftovers(directory: Path, *, deep: bool = True) -> None:
+    """Remove temporary names that a killed process left anywhere below ``directory``.
+
+    Args:
+        directory: Where to look.
+        deep: Below its directories, too; False looks at what lies in it directly.
+    """
     for root, directories, files in os.walk(directory):
         for name in [name for name in directories if is_temporary(name)]:
             shutil.rmtree(Path(root, name), ignore_errors=True)
@@ -122,6 +127,8 @@ def remove_leftovers(directory: Path) -> None:
         for name in files:
             if is_temporary(name):
                 Path(root, name).unlink(missing_ok=True)
+        if not deep:
+            break
 
 
 def sync_directory(directory: Path) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from espnet3_runtime import afresh
 from espnet3_runtime.atomic import remove_leftovers
 from espnet3_runtime.bind import Env, StageOutput, bind, references
 from espnet3_runtime.build import Build, Stage
@@ -71,12 +73,15 @@ class Runner:
                 )
             context = self._context(stage, spec, log, resume=resume)
             write_header(log, self.build.recipe_dir, _settings(context))
+            if stage.call is not None:  # what it does with its directory is its own affair
+                context.cleared()
             try:
                 made = getattr(self.system, stage.name)(context)
             except BaseException:
                 log.exception("the stage did not finish")
                 raise
             log.info("the stage has finished")
+            context.cleared()
         return _checked(made, stage, self.build)
 
     def _context(
@@ -117,6 +122,9 @@ class Runner:
             seed=_seed(configs),
             resume=resume,
             rank=self.rank,
+            cleared=partial(afresh.fulfil, build.directory_of(stage))
+            if not self.rank
+            else _nothing,
             progress=Bars(quiet=self.rank > 0),
             stop=Stop(requested=self.interrupts.requested, gracefully=self.interrupts.gracefully),
             log=log.getChild(stage.name),
@@ -203,6 +211,10 @@ def close(runner: Runner, receipt: Receipt, clock: float) -> Receipt:
     write_receipt(runner.build.experiment, receipt)
     runner.experiment.forget(receipt.stage)
     return receipt
+
+
+def _nothing() -> None:
+    """Other ranks clear nothing."""
 
 
 def _bound(view: ConfigView, values: Any) -> ConfigView:

@@ -1,7 +1,9 @@
 """How a failed stage is told: what, where, and the recipe's own frames of the traceback."""
 
+import errno
+import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -16,6 +18,9 @@ _OURS = Path(espnet3_runtime.__file__).parent
 
 def summary(error: BaseException) -> str:
     """Return one line for receipts and tables."""
+    refused = _refused(error)
+    if refused is not None:
+        return refused.message
     if isinstance(error, UserError):
         return error.message.splitlines()[0]
     text = str(error).splitlines()
@@ -29,9 +34,13 @@ def explain(error: BaseException, build: Path) -> str:
         error: What a stage raised.
         build: The build directory; its ``system.py`` counts as ours.
 
-    A mistake in the recipe is told without a traceback; an exception from the recipe's code, or
-    from a library that it called, comes with the frames below ours.
+    A mistake in the recipe is told without a traceback, and so is a disk that takes no more; an
+    exception from the recipe's code, or from a library that it called, comes with the frames below
+    ours.
     """
+    refused = _refused(error)
+    if refused is not None:
+        return str(refused)
     if isinstance(error, UserError):
         frames = _foreign_frames(error.__cause__, build)
         return f"{error}\n{frames}" if frames else str(error)
@@ -39,6 +48,39 @@ def explain(error: BaseException, build: Path) -> str:
     if frames:
         return f"{summary(error)}\n{frames}"
     return "".join(traceback.format_exception(error)).rstrip()
+
+
+def _refused(error: BaseException) -> UserError | None:
+    """Return what to say when the disk refused to write, however a library wrapped that up."""
+    for one in _chain(error):
+        full = isinstance(one, OSError) and one.errno in _FULL
+        if full or any(words in str(one) for words in _FULL_WORDS):
+            place = f' "{one.filename}"' if isinstance(one, OSError) and one.filename else ""
+            why = os.strerror(one.errno) if isinstance(one, OSError) and one.errno else "it is full"
+            return UserError(
+                f"the disk refused to write{place}: {why}",
+                hint="make some room; nothing half-written is left, and the same command goes on",
+            )
+    return None
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_WORDS = tuple(map(os.strerror, _FULL))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what it came from."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def stopped_by_signal(error: BaseException) -> bool:
+    """Say whether an exception came from Ctrl-C or SIGTERM, whatever cleaning up made of it."""
+    return any(isinstance(one, KeyboardInterrupt) for one in _chain(error))
 
 
 def _foreign_frames(error: BaseException | None, build: Path) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from espnet3_runtime import console
+from espnet3_runtime.atomic import remove_leftovers
 from espnet3_runtime.build import Build
 from espnet3_runtime.errors import Stopped
 from espnet3_runtime.experiment import Experiment
@@ -49,6 +50,8 @@ def lead(
     runner = _runner(system_cls, build)
     lock = build.experiment / "stages" / ".lock"
     with locked(lock, f'"{build.exp_dir}"'), runner.interrupts.installed():
+        for directory in (build.experiment, lock.parent):
+            remove_leftovers(directory, deep=False)
         runner.experiment.keep_salt()
         leader = Leader(build.experiment, rank.size) if rank.size > 1 else None
         code = FAILED

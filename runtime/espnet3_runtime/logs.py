@@ -99,7 +99,7 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def _handlers(path: Path, secrets: tuple[str, ...], *, console: bool) -> list[logging.Handler]:
-    file = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    file = _File(path, encoding="utf-8", errors="backslashreplace")
     file.setFormatter(logging.Formatter(_FORMAT))
     handlers: list[logging.Handler] = [file]
     if console:
@@ -111,6 +111,15 @@ def _handlers(path: Path, secrets: tuple[str, ...], *, console: bool) -> list[lo
     for handler in handlers:
         handler.addFilter(Redactor(secrets))
     return handlers
+
+
+class _File(logging.FileHandler):
+    """A log file; a disk that refuses it does not fill the screen with tracebacks."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Leave the line out when it cannot be written."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 def _yaml(value: Any) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from espnet3_runtime import afresh
 from espnet3_runtime.build import Build, Stage
 from espnet3_runtime.diff import differences, pending_upstream
 from espnet3_runtime.errors import UserError
@@ -62,7 +63,8 @@ def judge(
     changes = differences(dict(receipt.inputs), inputs, receipt.own)
     if receipt.status != "done":
         reasons = (_UNFINISHED[receipt.status], *changes)
-        return Verdict(stage, "run", reasons, inputs, resume=not changes)
+        resume = not changes and not afresh.is_demanded(experiment.build.directory_of(stage))
+        return Verdict(stage, "run", reasons, inputs, resume)
     changes += _damage(stage, experiment)
     if force or changes:
         return Verdict(stage, "run", (*(["forced"] if force else []), *changes), inputs)

@@ -6,12 +6,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from espnet3_runtime import console
+from espnet3_runtime import afresh, console
 from espnet3_runtime.build import Stage
 from espnet3_runtime.console import Row
 from espnet3_runtime.errors import Stopped
 from espnet3_runtime.execute import Runner, begin, close, finish
-from espnet3_runtime.failures import Locate, explain, summary
+from espnet3_runtime.failures import Locate, explain, stopped_by_signal, summary
 from espnet3_runtime.fingerprint import own_files
 from espnet3_runtime.plan import Verdict, judge
 from espnet3_runtime.provenance import device, provenance
@@ -96,6 +96,8 @@ class Session:
         clock = time.monotonic()
         runner.results.clear()
         about = provenance(runner.build.recipe_dir)
+        if not verdict.resume:
+            afresh.demand(runner.build.directory_of(stage))
         receipt = begin(runner, stage, verdict.inputs, about)
         try:
             made = self._call(verdict)
@@ -123,7 +125,9 @@ class Session:
     def _stopped(self, error: BaseException) -> bool:
         """Say whether it ended because somebody asked; some libraries exit after Ctrl-C."""
         asked = self.runner.interrupts.received is not None
-        return isinstance(error, _STOPS) or (asked and isinstance(error, SystemExit))
+        if isinstance(error, _STOPS):
+            return True
+        return asked and (isinstance(error, SystemExit) or stopped_by_signal(error))
 
     def _failed(self, stage: Stage, receipt: Receipt, error: BaseException, clock: float) -> int:
         stopped = self._stopped(error)

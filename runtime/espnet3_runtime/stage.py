@@ -108,6 +108,9 @@ class StageContext:
         resume: True when an earlier attempt with the very same inputs was cut off: what it left
             in ``directory`` may be continued.  When False, files found there were made from other
             inputs (or are whole, and ``--force`` was given): start afresh.
+        cleared: A stage that looks at ``resume`` calls it as soon as ``directory`` holds nothing of
+            an attempt that must not be continued.  Killed before, the next attempt does not take
+            those files for its own.
         rank: Rank of this process; only ``train`` stages see another one than 0.
         progress: Makes progress bars.
         stop: Whether to stop, see :class:`Stop`.
@@ -135,6 +138,7 @@ class StageContext:
     upstream_kinds: Mapping[str, str] = field(default_factory=_empty)
     seed: int = 0
     resume: bool = False
+    cleared: Callable[[], None] = lambda: None
     rank: int = 0
     progress: Progress
     stop: Stop

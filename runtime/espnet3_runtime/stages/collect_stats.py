@@ -52,6 +52,7 @@ def collect_stats(context: StageContext) -> Outputs:
     work = context.directory / "work"
     if not context.resume:
         shutil.rmtree(work, ignore_errors=True)
+    context.cleared()
     splits = [_plan(job, split, work) for split in ("train", "valid") if config["dataset"][split]]
     most = max((len(split.todo) for split in splits), default=0)
     outputs: Outputs = {}

@@ -65,13 +65,14 @@ def infer(context: StageContext) -> Outputs:
     checkpoint = Path(config["checkpoint"]).absolute() if config["checkpoint"] else None
     job = Job(config, context.model, checkpoint, Place(context.recipe_dir, context.data_dir))
     sha256 = digest(checkpoint) if checkpoint else None
+    if not context.resume:
+        shutil.rmtree(context.directory / "work", ignore_errors=True)
+    context.cleared()
     sets = []
     for entry in entries:
         dataset = load_test_set(config, entry, job.place)
         shards = plan_shards(dataset, _length_key(config), config["batch_size"])
         work = context.directory / "work" / str(entry.name)
-        if not context.resume:
-            shutil.rmtree(work, ignore_errors=True)
         keep_plan(work, shards, str(sha256))
         sets.append(Decoding(entry, str(entry.name), dataset, shards, work))
     speeds = _decode_all(context, job, sets)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LAST = "last.ckpt"
 PREVIOUS = "previous"
+_WAITING = f".{PREVIOUS}"
 
 
 def save_weights(path: Path, state: Mapping[str, torch.Tensor], **facts: Any) -> None:
@@ -73,25 +74,37 @@ def average(paths: Sequence[Path], target: Path) -> None:
 def set_aside(directory: Path, keep: Sequence[str]) -> bool:
     """Move what another training left into ``previous``, and say whether there was anything.
 
-    Only one generation is kept.  ``last.ckpt`` moves first: without it nothing can be resumed.
+    Only one generation is kept, and a training that left no checkpoint is none: its pieces are
+    removed.  A kill in between loses nothing; the next call goes on.
 
     Args:
         directory: The stage's directory.
         keep: Suffixes of files that stay, such as logs.
     """
-    found = [
+    found, waiting = _files_of(directory, keep), directory / _WAITING
+    if not waiting.exists() and not any(path.suffix == ".ckpt" for path in found):
+        remove_pieces(directory, keep)
+        return False
+    waiting.mkdir(exist_ok=True)
+    for path in found:
+        path.rename(waiting / path.name)
+    shutil.rmtree(directory / PREVIOUS, ignore_errors=True)
+    waiting.rename(directory / PREVIOUS)
+    return True
+
+
+def remove_pieces(directory: Path, keep: Sequence[str]) -> None:
+    """Remove what a training left that was killed before it could be resumed."""
+    for path in _files_of(directory, keep):
+        _remove(path)
+
+
+def _files_of(directory: Path, keep: Sequence[str]) -> list[Path]:
+    return [
         path
         for path in directory.iterdir()
         if path.name != PREVIOUS and path.suffix not in keep and not path.name.startswith(".")
     ]
-    if not found:
-        return False
-    previous = directory / PREVIOUS
-    shutil.rmtree(previous, ignore_errors=True)
-    previous.mkdir()
-    for path in sorted(found, key=lambda path: path.name != LAST):
-        path.rename(previous / path.name)
-    return True
 
 
 def _remove(path: Path) -> None:
