@@ -4,7 +4,11 @@ from espnet3_compiler.diagnostic import Label
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Node
 
-USES = ("interpolation", "alias")
+FETCHES = ("interpolation", "alias")
+"""Stations that fetch a value from elsewhere: it may be right where it was written."""
+
+USES = (*FETCHES, "default")
+"""Stations to look at: a default stands in no file of the recipe, but the config that takes it."""
 
 WORDS = {
     "alias": "used through this alias",
@@ -19,8 +23,8 @@ WORDS = {
 def use_place(node: Node) -> Span:
     """Return the place to look at for a finding in a value.
 
-    That is the outermost ``${…}`` or alias that fetched the value: the value may be right where it
-    was written. A value that was inherited or merged is looked at where it was written.
+    That is the outermost ``${…}`` or alias that fetched the value, or the config that takes a
+    default. A value that was inherited or merged is looked at where it was written.
     """
     return next((step.span for step in node.via if step.how in USES), node.span)
 

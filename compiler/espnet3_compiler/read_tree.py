@@ -171,8 +171,6 @@ def _mapping(state: State, event: Any, start: int, depth: int) -> Built:
         key = _key(state, _build(state, inner, depth + 1), inner)
         value = _build(state, state.parser.get_event(), depth + 1)
         end, size, height = value.end, size + value.size, max(height, value.height)
-        if key is None:
-            continue
         if first := seen.get(str(key.value)):
             if not is_stand_in(key):
                 state.found.append(findings.duplicate_key(first, key))
@@ -191,7 +189,7 @@ def _is_merge(key: Scalar) -> bool:
     return key.value == "<<" and key.style == "plain"
 
 
-def _key(state: State, built: Built, event: Any) -> Scalar | None:
+def _key(state: State, built: Built, event: Any) -> Scalar:
     node = built.node
     if is_stand_in(node):
         return Scalar(node.span.text, node.span, "error")
@@ -199,7 +197,7 @@ def _key(state: State, built: Built, event: Any) -> Scalar | None:
         return node
     place = state.span(_start(event), max(built.end, _start(event)))
     state.found.append(findings.key_not_text(place, node))
-    return Scalar(node.span.text, node.span, "error") if isinstance(node, Scalar) else None
+    return Scalar(node.span.text, node.span, "error")
 
 
 def _alias(state: State, event: Any, depth: int) -> Built:

@@ -81,18 +81,21 @@ def _text(node: Node) -> str:
 def _need_now(state: State, owner: Path, tree: Mapping) -> None:
     """Report late references where the plan needs the value: globals and outputs of calls."""
     if owner == GLOBALS:
-        why, nodes = "the paths of a recipe are needed now", [entry.value for entry in tree]
+        for entry in tree:
+            hint = f'give it when compiling: --set "recipe.{entry.name}=$VAR/{entry.name[:-4]}"'
+            _need_one(state, owner, entry.value, "the paths of a recipe are needed now", hint)
     elif owner[0] == "stages":
         outputs = tree.get("outputs")
-        why = "the outputs of a stage are needed now"
-        nodes = [entry.value for entry in outputs] if isinstance(outputs, Mapping) else []
-    else:
-        return
-    for node in nodes:
-        if isinstance(node, Scalar) and has_reference(node.value) and not is_stand_in(node):
-            late = next(p for p in late_pieces(state, node) if isinstance(p, Late))
-            if all(finding.primary.span != late.span for finding in state.found):
-                state.report(owner, findings.late(late.span, why))
+        for entry in outputs if isinstance(outputs, Mapping) else ():
+            hint = "write a path below ${exp_dir}"
+            _need_one(state, owner, entry.value, "the outputs of a stage are needed now", hint)
+
+
+def _need_one(state: State, owner: Path, node: Node, why: str, hint: str) -> None:
+    if isinstance(node, Scalar) and has_reference(node.value) and not is_stand_in(node):
+        late = next(p for p in late_pieces(state, node) if isinstance(p, Late))
+        if all(finding.primary.span != late.span for finding in state.found):
+            state.report(owner, findings.late(late.span, why, hint))
 
 
 def _references(state: State, trees: MappingABC[Path, Mapping]) -> list[Reference]:

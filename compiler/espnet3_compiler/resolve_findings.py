@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.read_scalars import kind_of
+from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
@@ -94,6 +95,28 @@ def incomplete(reference: Span, form: str, example: str) -> Diagnostic:
     )
 
 
+def no_matrix(reference: Span) -> Diagnostic:
+    """R301: a value of a matrix outside of a group."""
+    return Diagnostic(
+        "R301",
+        f'"{reference.text}" names nothing: only a group of stages has a matrix',
+        Label(reference, "not in a group"),
+        help=("write it in a group: - {matrix: {round: [1, 2]}, configs: …, stages: …}",),
+    )
+
+
+def not_in_row(
+    reference: Span, names: tuple[tuple[str, Span], ...], row: Mapping
+) -> Diagnostic | None:
+    """R301: ``${matrix.NAME}`` with a name that a row of the matrix does not have."""
+    if len(names) != 1:
+        return incomplete(reference, "matrix.NAME", "${matrix.round}")
+    (name, place), known = names[0], [entry.name for entry in row]
+    if name in known or not is_legible(row):
+        return None
+    return unknown(reference, place, name, "the row of the matrix", known)
+
+
 def cycle(members: list[tuple[str, Span]]) -> Diagnostic:
     """R302: references that lead back to where they started, from the first in the text."""
     start = min(range(len(members)), key=lambda i: _order(members[i][1]))
@@ -143,13 +166,15 @@ def not_text(place: Span, node: Node) -> Diagnostic:
     )
 
 
-def late(place: Span, why: str) -> Diagnostic:
+def late(
+    place: Span, why: str, hint: str = "write the value out; another can be given with --set"
+) -> Diagnostic:
     """R310: a value known only at run time where it is needed at compile time."""
     return Diagnostic(
         "R310",
         f'"{place.text}" is known only when a stage runs, but {why}',
         Label(place, "known only at run time"),
-        help=("write the value out; another can be given with --set",),
+        help=(hint,),
     )
 
 

@@ -101,7 +101,8 @@ def _known(node: Node, schema: Any, root: Schema) -> int:
         return sum(_known(item, schema.get("items", {}), root) for item in node.items)
     properties = schema.get("properties", {})
     others = schema.get("additionalProperties", {})
+    described = isinstance(others, dict) and bool(others)
     return sum(
-        (entry.name in properties) + _known(entry.value, properties.get(entry.name, others), root)
+        (described or entry.name in properties) + _known(entry.value, properties.get(entry.name, others), root)
         for entry in node
     )

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 
 from espnet3_compiler.checks import (
+    batches,
     files,
     idle,
     metrics,
+    monitors,
     names,
     order,
     outputs,
@@ -30,6 +32,8 @@ ALL: tuple[Check, ...] = (
     metrics.check,
     files.check,
     idle.check,
+    monitors.check,
+    batches.check,
     unread.check,
     targets.check,
 )

@@ -51,7 +51,7 @@ def _training(config: Mapping) -> Iterator[Verdict]:
         if isinstance(block, Mapping):
             yield from _batches(block)
     trainer = config.get("trainer")
-    for name in ("max_epochs", "max_steps"):
+    for name in ("max_epochs", "max_steps", "limit_train_batches"):
         entry = written(trainer, name) if isinstance(trainer, Mapping) else None
         if entry:
             zero = _number(entry.value) == 0

@@ -7,19 +7,24 @@ Fails: ``infer`` without ``checkpoint`` and ``model``; ``measure`` in a recipe w
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from espnet3_compiler.chain import related_labels
+from espnet3_compiler.chain import related_labels, use_place
 from espnet3_compiler.consumption import needs_kind
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import facts, is_own, kind_of
 from espnet3_compiler.lower_report import listed
-from espnet3_compiler.reading import may_have_model
+from espnet3_compiler.patterns import lazy
+from espnet3_compiler.reading import may_have_model, outputs_of
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Scalar, descend
 from espnet3_schemas import load
 
 _CHECKPOINT = "best_checkpoint"
+_SUFFIXES = (".ckpt", ".pth", ".pt", ".safetensors")
+
+_KEPT = lazy(r"(?:epoch|averaged_).*")
+"""Checkpoints that training keeps beside its outputs, by what they are called."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -99,23 +104,40 @@ def _unwritten(node: Scalar, recipe: Recipe, resolved: Resolved) -> Iterator[Dia
     if "${" in path.as_posix() or "${" in exp_dir.as_posix() or exp_dir not in path.parents:
         return
     directory, *rest = path.relative_to(exp_dir).parts
-    names = [str(stage.name.value) for stage in recipe.stages]
-    if not rest or directory in names or _written_by_call(path, recipe, resolved):
+    stages = {str(stage.name.value): stage for stage in recipe.stages}
+    if not rest or _written_by_call(path, recipe, resolved):
         return
-    near = nearest(directory, names)
-    at = node.span.text.find(f"/{directory}/") + 1
-    spot = Span(node.span.source, node.span.start + at, node.span.start + at + len(directory))
+    if directory not in stages:
+        yield _wrong_part(node, path, directory, list(stages), "no stage is called")
+    elif len(rest) == 1 and kind_of(stages[directory]) == "train":
+        written = _weights(stages[directory], recipe)
+        if rest[0] not in written and not _KEPT.fullmatch(rest[0]) and written:
+            yield _wrong_part(node, path, rest[0], written, f'stage "{directory}" writes no')
+
+
+def _weights(stage: StageDecl, recipe: Recipe) -> list[str]:
+    """Return the files with weights that a training stage writes."""
+    outputs = {} if is_own(stage, recipe) else outputs_of(stage, recipe) or {}
+    return [path for path in outputs.values() if path.endswith(_SUFFIXES)]
+
+
+def _wrong_part(
+    node: Scalar, path: PurePosixPath, part: str, known: list[str], label: str
+) -> Diagnostic:
+    near = nearest(part, known)
+    at = node.span.text.rfind(f"/{part}") + 1
+    spot = Span(node.span.source, node.span.start + at, node.span.start + at + len(part))
     fix = None
     if near and at and not node.via:
-        fix = Fix(f'write "{near}"', (Edit(spot, near),), certain=is_sure(directory, names))
-    yield Diagnostic(
+        fix = Fix(f'write "{near}"', (Edit(spot, near),), certain=is_sure(part, known))
+    return Diagnostic(
         code="R411",
         message=f'no stage writes "{path}"',
-        primary=Label(node.span, f'no stage is called "{directory}"'),
+        primary=Label(use_place(node), f'{label} "{part}"'),
         related=related_labels(node),
-        help=(f'did you mean "{exp_dir.joinpath(near, *rest)}"?',)
+        help=(f'did you mean "{str(path).replace(part, near)}"?',)
         if near
-        else (f"stages are {listed(names)}",),
+        else (f"known are {listed(known)}",),
         fix=fix,
     )
 

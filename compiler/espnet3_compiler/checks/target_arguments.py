@@ -121,15 +121,23 @@ def _type(case: Case, parameter: Parameter, value: Node, shown: str) -> Iterator
 def _names(case: Case, unknown: list[Entry], given: set[str]) -> Iterator[Diagnostic]:
     """Yield unknown names, and the missing ones that none of them was meant to be."""
     absent = [] if case.partial or not legible(case.node) else _absent(case, given)
-    free = [item for item in case.signature.names if item not in given | set(case.slot.supplied)]
     meant: set[str] = set()
     for entry in unknown:
+        free = _free(case, entry)
         flags = [item for item in FLAGS if case.node.entry(item) is None] if case.flags else []
         near = _nearest(entry.name, [item for item in absent if item not in meant], free, flags)
         meant |= {near} if near else set()
         yield findings.unknown(case, entry, near, tuple(free))
     if "_partial_" not in meant and (left := [item for item in absent if item not in meant]):
         yield findings.missing(case, left)
+
+
+def _free(case: Case, entry: Entry) -> list[str]:
+    """Return the names that may have been meant: those not given beside the wrong one."""
+    source = entry.key.span.source
+    given = {item.name for item in case.entries if item.key.span.source is source}
+    taken = given | {item.name for item in _by_place(case)} | set(case.slot.supplied)
+    return [item for item in case.signature.names if item not in taken]
 
 
 def _nearest(name: str, absent: list[str], free: list[str], flags: list[str]) -> str | None:

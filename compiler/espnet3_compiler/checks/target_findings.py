@@ -45,7 +45,7 @@ def unknown(case: "Case", entry: Entry, near: str | None, free: tuple[str, ...])
 
 
 def missing(case: "Case", names: list[str]) -> Diagnostic:
-    """R503: required arguments are not given."""
+    """R503: required arguments are not given; a function may be meant to get them when called."""
     words = "arguments" if len(names) > 1 else "argument"
     quoted = ", ".join(f'"{name}"' for name in names)
     return Diagnostic(
@@ -53,8 +53,16 @@ def missing(case: "Case", names: list[str]) -> Diagnostic:
         f"{case.signature.name} needs the {words} {quoted}",
         Label(_head_place(case), f"{listed(names)} not given"),
         related=related_labels(case.head.value),
+        help=_partial_help(case, names),
         notes=_defined(case.signature.origin),
     )
+
+
+def _partial_help(case: "Case", names: list[str]) -> tuple[str, ...]:
+    """Return the advice for a function that stands where what is built is called later."""
+    if not case.slot.called or case.node.entry("_partial_"):
+        return ()
+    return (f"if {listed(names)} come with each call, write _partial_: true beside _target_",)
 
 
 def wrong_type(case: "Case", parameter: Parameter, value: Node, name: str) -> Diagnostic:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from espnet3_compiler.chain import USES
+from espnet3_compiler.chain import FETCHES
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import roles_of
 from espnet3_compiler.records import dataclass
@@ -26,12 +26,14 @@ class Slot:
         offered: Arguments that the runtime passes by name where they are taken and not given.
         positional: How many arguments the runtime passes by place, before all others.
         named: Whether the schema names the place at all; it then checks the form of ``_target_``.
+        called: Whether the runtime calls what is built there, so that a function must be partial.
     """
 
     supplied: tuple[str, ...] = ()
     offered: tuple[str, ...] = ()
     positional: int = 0
     named: bool = False
+    called: bool = False
 
 
 NOTHING = Slot()
@@ -135,6 +137,7 @@ def _slot(schema: Schema) -> Slot:
         tuple(said.get("offered", ())),
         said.get("positional", 0),
         named=TARGET in schema.get("properties", {}),
+        called=bool(said.get("called")),
     )
 
 
@@ -145,7 +148,7 @@ def _home(node: Mapping) -> Mapping:
     it is used.
     """
     count = 0
-    while count < len(node.via) and node.via[count].how in USES:
+    while count < len(node.via) and node.via[count].how in FETCHES:
         count += 1
     bare = _without(node, count) if count else node
     assert isinstance(bare, Mapping)

@@ -62,10 +62,11 @@ class _Paint:
 
 def _by_source(labels: list[tuple[Label, str]]) -> list[tuple[Source, list[tuple[Label, str]]]]:
     """Group labels by their source, that of the first label first."""
-    groups: dict[tuple[str, str], list[tuple[Label, str]]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[Label, str]]] = {}
     for label, mark in labels:
         source = label.span.source
-        groups.setdefault((source.kind, source.name), []).append((label, mark))
+        given = source.text if source.kind == "set" else ""
+        groups.setdefault((source.kind, source.name, given), []).append((label, mark))
     return [(group[0][0].span.source, group) for group in groups.values()]
 
 
@@ -78,13 +79,21 @@ def _excerpt(
     *,
     first: bool,
 ) -> list[str]:
-    line, column = source.line_column(labels[0][0].span.start)
     arrow = paint(" " * gutter + ("-->" if first else ":::"), "frame")
-    lines = [f"{arrow} {visible(source.name)}:{line}:{column}", _bar(gutter, paint)]
+    place = _place(source, labels[0][0].span.start)
+    lines = [f"{arrow} {visible(place)}", _bar(gutter, paint)]
     ordered = sorted(labels, key=lambda pair: (_line(pair[0]), pair[1] != "^"))
     for number, group in groupby(ordered, key=lambda pair: _line(pair[0])):
         lines.extend(_marked(source, number, list(group), gutter, width, paint))
     return lines
+
+
+def _place(source: Source, start: int) -> str:
+    """Return where something stands: of an argument of the command line, the argument itself."""
+    if source.kind == "set" and "\n" not in source.text:
+        return f"{source.name} {source.text}"
+    line, column = source.line_column(start)
+    return f"{source.name}:{line}:{column}"
 
 
 def _marked(
@@ -107,7 +116,8 @@ def _marked(
     lines = []
     for index, (view_text, row) in enumerate(rows):
         if index == 0 or view_text != rows[index - 1][0]:
-            lines.append(f"{paint(f'{number:>{gutter}} |', 'frame')} {view_text}")
+            shown_number = "" if source.kind == "set" else number
+            lines.append(f"{paint(f'{shown_number:>{gutter}} |', 'frame')} {view_text}")
         lines.append(f"{_bar(gutter, paint)} {row}")
     return lines
 

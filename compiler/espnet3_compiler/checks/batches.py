@@ -1,0 +1,90 @@
+"""Settings of batches, schedules and metrics that contradict each other.
+
+Passes: ``{type: numel, batch_bins: 4000}``; metrics called ``wer`` and ``cer``.
+Fails: ``{type: numel}``; two metrics called ``wer``; ``OneCycleLR`` with an interval of epochs.
+"""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.chain import related_labels, use_place
+from espnet3_compiler.diagnostic import Diagnostic, Label
+from espnet3_compiler.ir import Recipe, Resolved
+from espnet3_compiler.lower import roles_of
+from espnet3_compiler.places import Place, place, written
+from espnet3_compiler.read_steps import is_legible
+from espnet3_compiler.tree import Mapping, Scalar, Sequence, descend
+
+_COUNTING = ("numel", "length")
+_CYCLE = "torch.optim.lr_scheduler.OneCycleLR"
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R603 for batches without a size, R201 for metrics of one name, R801, each once."""
+    told: set[Place] = set()
+    for name, role in roles_of(recipe).items():
+        config = resolved.configs.get(name)
+        if config is None or not resolved.is_sure(name):
+            continue
+        found = [*_bins(config), *_cycle(config)] if role == "training" else []
+        found += _repeated(config) if role == "metrics" else []
+        for finding in found:
+            if place(finding.primary.span) not in told:
+                told.add(place(finding.primary.span))
+                yield finding
+
+
+def _bins(config: Mapping) -> Iterator[Diagnostic]:
+    for split in ("train", "valid"):
+        block = descend(config, ("dataloader", split))
+        batches = block.get("batches") if isinstance(block, Mapping) else None
+        if not isinstance(block, Mapping) or not isinstance(batches, Mapping):
+            continue
+        kind = batches.get("type")
+        if written(block, "sampler") or not isinstance(kind, Scalar) or not is_legible(batches):
+            continue
+        bins = batches.get("batch_bins")
+        absent = bins is None or (isinstance(bins, Scalar) and bins.value is None)
+        if kind.value in _COUNTING and absent:
+            yield Diagnostic(
+                "R603",
+                f'"dataloader.{split}.batches" needs the key "batch_bins" with type: {kind.value}',
+                Label(use_place(kind), 'only together with "batch_bins"'),
+                related=related_labels(kind),
+                help=("write batch_bins: and the size that a padded batch may have",),
+            )
+
+
+def _cycle(config: Mapping) -> Iterator[Diagnostic]:
+    """Report a schedule over all steps that moves only once an epoch."""
+    node, interval = config.get("scheduler"), config.get("scheduler_interval")
+    if not isinstance(node, Mapping) or not isinstance(interval, Scalar):
+        return
+    target = node.get("_target_")
+    if interval.value != "epoch" or not isinstance(target, Scalar) or target.value != _CYCLE:
+        return
+    if not any(node.entry(name) for name in ("total_steps", "epochs", "_args_")):
+        yield Diagnostic(
+            "R801",
+            "OneCycleLR plans for every step of training, but moves only once an epoch",
+            Label(use_place(interval), "it never gets beyond its beginning"),
+            related=(Label(use_place(target), "the scheduler"), *related_labels(interval)),
+            help=("write scheduler_interval: step, or total_steps: and the number of epochs",),
+        )
+
+
+def _repeated(config: Mapping) -> Iterator[Diagnostic]:
+    items = config.get("metrics")
+    first: dict[str, Scalar] = {}
+    for item in items.items if isinstance(items, Sequence) else ():
+        name = item.get("name") if isinstance(item, Mapping) else None
+        if not isinstance(name, Scalar) or not isinstance(name.value, str) or "${" in name.value:
+            continue
+        if name.value in first:
+            yield Diagnostic(
+                "R201",
+                f'two metrics are called "{name.value}"',
+                Label(use_place(name), "used again here"),
+                related=(Label(use_place(first[name.value]), "first used here"),),
+                help=("give each metric its own name: its scores are kept under it",),
+            )
+        first.setdefault(name.value, name)
