@@ -78,6 +78,9 @@ def _sections(schema: Schema, root: Schema, path: str) -> Iterator[tuple[str, Sc
         yield from _sections(schema["additionalProperties"], root, f"{path}.NAME")
     if isinstance(schema.get("items"), dict):
         yield from _sections(schema["items"], root, f"{path}[]")
+    if "if" in schema and path.endswith("[]"):
+        yield from _sections(schema["else"], root, path)
+        yield f"{path} with {schema['if']['required'][0]}", _followed(schema["then"], root)
 
 
 def _followed(schema: Schema, root: Schema) -> Schema:
@@ -96,6 +99,7 @@ def _section(path: str, section: Schema, root: Schema) -> list[str]:
         for key, below in section["properties"].items()
     ]
     text = [section["description"]] if path else []
+    text += [f"```yaml\n{section['x-example']}```"] if "x-example" in section else []
     text += ["\n".join(f"- {words}" for words in _also(section))] if any(_also(section)) else []
     return [*text, "\n".join([HEADING, *rows])]
 

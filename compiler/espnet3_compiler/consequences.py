@@ -124,5 +124,7 @@ def _is_echo(
     said = _meant(finding)
     if said:
         return said[::-1] in slips
+    if "${matrix." in finding.message:  # a row is read whole, or nothing is said of it
+        return False
     config = _CONFIG.search(finding.message)
     return not recipe.whole or bool(config and not resolved.is_sure(config[1]))

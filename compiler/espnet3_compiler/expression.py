@@ -2,7 +2,8 @@ r"""References in texts: ``${a.b}``, ``${.b}``, ``${a.${b}}``, ``${a[0]}``, ``${
 
 The grammar is that of OmegaConf 2.3 (https://omegaconf.readthedocs.io/en/2.3_branch/grammar.html)
 as far as recipes use it: not the lists and mappings as resolver arguments, nor computed resolver
-names.  ``\${`` is a literal ``${``; a text without any ``${`` means itself, backslashes and all.
+names.  Beyond it, ``${matrix.NAME}`` may be a part of a key: ``${stages.tune_${matrix.round}.x}``.
+``\${`` is a literal ``${``; a text without any ``${`` means itself, backslashes and all.
 """
 
 import re

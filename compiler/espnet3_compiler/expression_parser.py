@@ -3,7 +3,7 @@
 import re
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
-from espnet3_compiler.expression_parts import Argument, Call, Key, Lookup, Template
+from espnet3_compiler.expression_parts import Argument, Call, Joined, Key, Lookup, Template
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.rawtext import raw_span
 from espnet3_compiler.records import dataclass
@@ -15,6 +15,7 @@ MAX_DEPTH = 16
 
 _KEY = lazy(r"[^\\{}()\[\]:. \t\r\n'\"$]+|\$(?!\{)")
 _NAME = lazy(r"[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*")
+_MATRIX = lazy(r"\$\{[ \t\r\n]*matrix\.")
 _SPACE = lazy(r"[ \t\r\n]*")
 _SLASHES = lazy(r"\\*")
 _ESCAPABLE = frozenset("\\()[]{}:=, \t")
@@ -97,16 +98,24 @@ class Parser:
         return Lookup(dots, tuple(keys), self.span(start, self.at))
 
     def key(self) -> Key:
-        """Read one name, or a nested reference in its place."""
+        """Read one name, or a nested reference in its place; a value of a matrix is a part too."""
         start = self.at
-        if self.value.startswith("${", start):
+        if self.value.startswith("${", start) and not _MATRIX.match(self.value, start):
             nested = self.reference()
             return Key(nested, nested.span)
-        while match := _KEY.match(self.value, self.at):
-            self.at = match.end()
-        if self.at == start:
+        parts: list[str | Lookup | Call] = []
+        while self.at < len(self.value):
+            if match := _KEY.match(self.value, self.at):
+                _append(parts, match.group())
+                self.at = match.end()
+            elif _MATRIX.match(self.value, self.at):
+                parts.append(self.reference())
+            else:
+                break
+        if not parts:
             self.fail_at_character("a name")
-        return Key(self.value[start : self.at], self.span(start, self.at))
+        name = parts[0] if len(parts) == 1 else Joined(tuple(parts))
+        return Key(name, self.span(start, self.at))
 
     def bracketed(self) -> Key:
         """Read ``[name]``."""

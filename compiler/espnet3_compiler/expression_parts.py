@@ -6,10 +6,16 @@ from espnet3_compiler.source import Span
 
 
 class Key(NamedTuple):
-    """One step of a path: a name or number, or another reference that gives it."""
+    """One step of a path: a name or number, or what gives it."""
 
-    name: "str | Lookup | Call"
+    name: "str | Lookup | Call | Joined"
     span: Span
+
+
+class Joined(NamedTuple):
+    """A name of which ``${matrix.NAME}`` is a part, as ``tune_${matrix.round}``."""
+
+    parts: "tuple[str | Lookup | Call, ...]"
 
 
 class Lookup(NamedTuple):

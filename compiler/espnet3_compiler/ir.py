@@ -109,6 +109,8 @@ class Recipe:
             seems unused or missing may be a consequence, so checks for absences keep silent.
         illegible: ``configs`` or ``models`` where one of the names there could not be read, so that
             a name which seems unknown may be that one.
+        rows: The row of a matrix that a stage, config or model belongs to, by its owner, for
+            example ``("stages", "tune_1")``.
     """
 
     source: Source
@@ -121,6 +123,7 @@ class Recipe:
     stages: tuple[StageDecl, ...]
     whole: bool = True
     illegible: frozenset[str] = frozenset()
+    rows: MappingABC[Path, Mapping] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

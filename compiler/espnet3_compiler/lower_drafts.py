@@ -153,7 +153,8 @@ def _settle_names(
             first[name] = draft.name
             settled.append(draft)
             continue
-        findings.append(_duplicate(name, first[name], draft.name))
+        if draft.keys.entry("name") is None or text(draft.keys.get("name")):
+            findings.append(_duplicate(name, first[name], draft.name))
         settled.append(replace(draft, name=stand_in(_free(name, drafts, first), draft.name)))
         first[str(settled[-1].name.value)] = settled[-1].name
     return tuple(settled), tuple(findings)

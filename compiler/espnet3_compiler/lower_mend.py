@@ -18,7 +18,7 @@ def mend(root: Mapping) -> Mapping:
     """Return a manifest with the keys that its schema knows, as far as they can be guessed."""
     schema = load("recipe")
     top = _mend(root, schema)
-    stage = schema["properties"]["stages"]["items"]
+    stage = schema["$defs"]["stage"]
     entries = tuple(
         Entry(entry.key, _stages(entry.value, stage)) if entry.name == "stages" else entry
         for entry in top

@@ -11,6 +11,7 @@ from espnet3_compiler.consequences import without_consequences
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import lower, roles_of
+from espnet3_compiler.matrix import Expansion, expand, told_once
 from espnet3_compiler.outcome import Outcome, tidy
 from espnet3_compiler.places import inherited
 from espnet3_compiler.read import read_file
@@ -47,7 +48,10 @@ def compile_manifest(
         return Outcome(manifest, diagnostics=tidy(found, name))
     root, slips = repair(root, load("recipe"))
     found += (*slips, *check_shape(root, load("recipe"), lenient_references=True))
-    recipe, more = lower(root, source, manifest.parent)
+    written = _written_out(root)
+    found += tuple(written.found)
+    recipe, more = lower(written.root, source, manifest.parent)
+    recipe = replace(recipe, rows=written.rows, whole=recipe.whole and written.whole)
     if any(finding.code in ("R101", "R112") for finding in found):
         recipe = replace(recipe, whole=False)
     found += more
@@ -59,7 +63,8 @@ def compile_manifest(
     found += more
     resolved, more = _config_shapes(resolved, roles)
     found += more
-    found = without_consequences((*found, *_checks(recipe, resolved)), recipe, resolved)
+    found = told_once((*found, *_checks(recipe, resolved)), written.templates)
+    found = without_consequences(found, recipe, resolved)
     return Outcome(
         manifest,
         root=root,
@@ -75,6 +80,16 @@ def compile_manifest(
 def display_name(path: Path) -> str:
     """Return what reports call a file: its path from the working directory."""
     return Path(os.path.relpath(path)).as_posix()
+
+
+def _written_out(root: Mapping) -> Expansion:
+    """Return the manifest without groups; what rows of a matrix filled in is checked too."""
+    written = expand(root)
+    whole = load("recipe")
+    for name, node in written.parts:
+        schema = {**whole["$defs"][name], "type": ["string", "object"], "$defs": whole["$defs"]}
+        written.found += check_shape(node, schema, lenient_references=True)
+    return written
 
 
 def _set_sources(sets: Sequence[str]) -> tuple[Source, ...]:

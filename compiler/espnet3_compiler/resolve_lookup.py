@@ -7,7 +7,7 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import has_reference
 from espnet3_compiler.expression_parts import Key
 from espnet3_compiler.read_steps import is_legible, is_stand_in
-from espnet3_compiler.resolve_roots import GLOBALS, NAMESPACES, shown
+from espnet3_compiler.resolve_roots import GLOBALS, MATRIX, NAMESPACES, shown
 from espnet3_compiler.resolve_state import Place, State, resolve_node
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure
@@ -39,7 +39,8 @@ def target_of(
     None where it may lead to what could not be read.
 
     The root of the config comes first, then the names of the manifest: ``recipe``, ``recipe_dir``,
-    ``exp_tag``, ``exp_dir``, ``data_dir``, ``configs.``, ``models.`` and ``stages.``.
+    ``exp_tag``, ``exp_dir``, ``data_dir``, ``configs.``, ``models.`` and ``stages.``; last
+    ``matrix.``, for what stands in a group.
     """
     owner, path = place
     names = tuple(_name(key) for key in keys)
@@ -53,6 +54,8 @@ def target_of(
         return Target(GLOBALS, names, tuple(keys))
     if names[0] in NAMESPACES:
         return _in_namespace(state, keys, span)
+    if names[0] == MATRIX:
+        return _in_row(state, owner, keys, span)
     unclear = owner in state.partial or not is_legible(state.roots[owner])
     if unclear and not is_sure(names[0], _known_roots(state, owner)):
         return None
@@ -76,6 +79,15 @@ def _in_namespace(state: State, keys: list[Key], span: Span) -> Target | Diagnos
         return None
     kind = {"configs": "the list of configs", "models": "the list of models"}[namespace]
     return findings.unknown(span, keys[1].span, names[1], kind, known)
+
+
+def _in_row(state: State, owner: Path, keys: list[Key], span: Span) -> Target | Diagnostic | None:
+    """Return the value that the row of a matrix gives to a name."""
+    row = state.roots.get((MATRIX, *owner))
+    if row is None:
+        return findings.no_matrix(span) if state.recipe.whole else None
+    wrong = findings.not_in_row(span, tuple((_name(key), key.span) for key in keys[1:]), row)
+    return wrong or Target((MATRIX, *owner), (_name(keys[1]),), (keys[1],))
 
 
 def _unknown_root(state: State, owner: Path, key: Key, span: Span) -> Diagnostic:

@@ -5,7 +5,7 @@ from typing import NoReturn
 from espnet3_compiler import resolve_findings as findings
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import Late, render, render_call, typed
-from espnet3_compiler.expression_parts import Argument, Call, Key, Lookup
+from espnet3_compiler.expression_parts import Argument, Call, Joined, Key, Lookup
 from espnet3_compiler.ir import Reference
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.resolve_lookup import Target, find, target_of
@@ -77,12 +77,8 @@ def _plain_keys(state: State, place: Place, key: Key) -> list[Key]:
     """Return a key as names; a nested reference may give several, as ``a.b``."""
     if isinstance(key.name, str):
         return [key]
-    value = evaluate(state, place, key.name)
-    if value is None:
-        raise GiveUp
-    pieces = as_pieces(state, place[0], key.span, value)
-    if pieces is None:
-        raise GiveUp
+    parts = key.name.parts if isinstance(key.name, Joined) else (key.name,)
+    pieces = _argument(state, place, Argument(parts, quoted=False, span=key.span))
     text = _known_now(state, place, pieces, "it chooses what is referred to")
     return [Key(name, key.span) for name in text.split(".")]
 

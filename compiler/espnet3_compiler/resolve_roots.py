@@ -8,6 +8,7 @@ from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar
 
 GLOBALS: Path = ("globals",)
 NAMESPACES = ("configs", "models", "stages")
+MATRIX = "matrix"
 
 Roots = dict[Path, Mapping]
 
@@ -28,7 +29,8 @@ def roots_of(recipe: Recipe, configs: MappingABC[str, Composed]) -> Roots:
         entries = [_entry(name, node) for name, node in parts if node is not None]
         if entries or stage.call:
             roots["stages", str(stage.name.value)] = Mapping(tuple(entries), stage.node.span)
-    return roots
+    rows: Roots = {(MATRIX, *owner): row for owner, row in recipe.rows.items()}
+    return {**roots, **rows}
 
 
 def shown(owner: Path, path: Path) -> str:

@@ -64,7 +64,8 @@ def make_object(rng, schema, root, depth):
     if "if" in schema:
         schema = {**schema, **schema[rng.choice(["then", "else"])]}
         if "$ref" in schema:
-            schema = {**root["$defs"]["target"], "type": "object"}
+            name = schema["$ref"].removeprefix("#/$defs/")
+            schema = {**root["$defs"][name], "type": "object"}
     share = 0.5 / (depth + 1)
     made = {
         name: make(rng, below, root, depth + 1)

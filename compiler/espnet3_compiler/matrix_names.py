@@ -1,0 +1,82 @@
+"""Names that the rows of a matrix give, and findings that every row would repeat."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from espnet3_compiler.diagnostic import Diagnostic, Label
+from espnet3_compiler.matrix_text import filled
+from espnet3_compiler.patterns import lazy
+from espnet3_compiler.places import Place, place
+from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.records import replace
+from espnet3_compiler.tree import Mapping as Tree
+from espnet3_compiler.tree import Scalar
+
+_VALUE = lazy(r'"[^"]*"|\d\S*')
+
+
+def is_repeated(name: Scalar, rows: tuple[Tree, ...], found: list[Diagnostic]) -> bool:
+    """Return whether several rows give the same name, and report it."""
+    silent: list[Diagnostic] = []
+    names = [filled(name, row, silent) for row in rows]
+    if any(is_stand_in(made) for made in names):
+        return False
+    values = [str(made.value) for made in names]
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        found.append(_twice(name, twice, rows[0]))
+    return twice is not None
+
+
+def _twice(name: Scalar, value: str, row: Tree) -> Diagnostic:
+    unused = [entry.name for entry in row if f"matrix.{entry.name}" not in str(name.value)]
+    hint = "let every row of the matrix have other values"
+    if unused:
+        example = f"{name.value}_${{matrix.{unused[0]}}}"
+        hint = f'write a value of the matrix into it, for example "{example}"'
+    return Diagnostic(
+        "R201",
+        f'several rows of a matrix give the name "{value}"',
+        Label(name.span, "the same for several rows"),
+        help=(hint,),
+    )
+
+
+def taken(block: str, name: Scalar, first: Scalar) -> Diagnostic:
+    """R201: a config or model of a group that has the name of another one."""
+    return Diagnostic(
+        "R201",
+        f'two {block} are called "{name.value}"',
+        Label(name.span, "used again here"),
+        related=(Label(first.span, "first used here"),),
+        help=("give one of them another name",),
+    )
+
+
+def told_once(
+    findings: Iterable[Diagnostic], templates: Mapping[str, str]
+) -> tuple[Diagnostic, ...]:
+    """Tell what every row of a matrix repeats once, and offer no fix that would end the pattern.
+
+    Args:
+        findings: All findings.
+        templates: The names that rows gave, and the texts that they were made from.
+    """
+    if not templates:
+        return tuple(findings)
+    words = "|".join(re.escape(name) for name in sorted(templates, key=len, reverse=True))
+    names = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
+    first: dict[tuple[str, Place, str], Diagnostic] = {}
+    for finding in findings:
+        message = names.sub(lambda match: templates[match[0]], finding.message)
+        if "${matrix." in finding.primary.span.text:
+            message = _VALUE.sub("", message)
+        key = finding.code, place(finding.primary.span), message
+        first.setdefault(key, _without_wrong_fix(finding))
+    return tuple(first.values())
+
+
+def _without_wrong_fix(finding: Diagnostic) -> Diagnostic:
+    edits = finding.fix.edits if finding.fix else ()
+    wrong = any("${matrix." in edit.span.text for edit in edits)
+    return replace(finding, fix=None) if wrong else finding

@@ -1,0 +1,107 @@
+"""``${matrix.NAME}`` in the names that a group gives and uses."""
+
+from espnet3_compiler import resolve_findings as findings
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.expression import parse
+from espnet3_compiler.expression_parts import Call, Lookup
+from espnet3_compiler.lower_values import text
+from espnet3_compiler.read_steps import is_stand_in, with_step
+from espnet3_compiler.source import Step
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
+
+STAGE_KEYS = ("name", "run", "call", "config", "model", "needs", "init_from", "description")
+CONFIG_KEYS = ("extends", "file")
+Piece = str | Lookup | Call
+
+
+def name_of(stage: Node) -> Scalar | None:
+    """Return the name of a stage as it stands: in the short form the item, else name or run."""
+    if not isinstance(stage, Mapping):
+        return text(stage)
+    return text(stage.get("name")) or text(stage.get("run"))
+
+
+def filled_stage(stage: Node, row: Mapping, found: list[Diagnostic]) -> Node:
+    """Return a stage with the names that it gives and uses filled in."""
+    if isinstance(stage, Scalar):
+        return filled(stage, row, found)
+    return _with_filled(stage, STAGE_KEYS, row, found) if isinstance(stage, Mapping) else stage
+
+
+def filled_block(config: Node, row: Mapping, found: list[Diagnostic]) -> Node:
+    """Return the declaration of a config with its base and file filled in."""
+    if isinstance(config, Scalar):
+        return filled(config, row, found)
+    return _with_filled(config, CONFIG_KEYS, row, found) if isinstance(config, Mapping) else config
+
+
+def filled(scalar: Scalar, row: Mapping, found: list[Diagnostic]) -> Scalar:
+    """Return a text with the values of a row in it; a whole ``${matrix.NAME}`` keeps its type.
+
+    A text with other references is left to the resolver; one whose name is in no row is reported
+    and becomes a stand-in.
+    """
+    if not isinstance(scalar.value, str) or "${" not in scalar.value or is_stand_in(scalar):
+        return scalar
+    pieces, bad = parse(scalar)
+    if bad:
+        found.append(bad)
+        return _failed(scalar)
+    if not all(isinstance(piece, str) or is_matrix(piece) for piece in pieces):
+        return scalar
+    if any(isinstance(piece, str) and "${" in piece for piece in pieces):
+        return scalar
+    values = [_value(piece, row, found) for piece in pieces]
+    if any(value is None for value in values):
+        return _failed(scalar)
+    if len(pieces) == 1 and isinstance(pieces[0], Lookup) and isinstance(values[0], Scalar):
+        return with_step(values[0], Step("interpolation", pieces[0].span))
+    joined = "".join(str(v.value) if isinstance(v, Scalar) else str(v) for v in values)
+    return Scalar(joined, scalar.span, "plain", (Step("interpolation", scalar.span), *scalar.via))
+
+
+def is_matrix(piece: Piece) -> bool:
+    """Return whether a reference begins with ``matrix`` and says the rest in plain words."""
+    return (
+        isinstance(piece, Lookup)
+        and piece.dots == 0
+        and piece.keys[0].name == "matrix"
+        and all(isinstance(key.name, str) for key in piece.keys)
+    )
+
+
+def _value(piece: Piece, row: Mapping, found: list[Diagnostic]) -> str | Scalar | None:
+    if isinstance(piece, str):
+        return piece
+    assert isinstance(piece, Lookup)
+    names = tuple((str(key.name), key.span) for key in piece.keys[1:])
+    wrong = findings.not_in_row(piece.span, names, row)
+    if wrong is not None:
+        found.append(wrong)
+        return None
+    node = row.get(str(piece.keys[1].name))
+    return node if isinstance(node, Scalar) and not is_stand_in(node) else None
+
+
+def _with_filled(
+    block: Mapping, names: tuple[str, ...], row: Mapping, found: list[Diagnostic]
+) -> Mapping:
+    entries = (
+        Entry(entry.key, _filled_node(entry.value, row, found)) if entry.name in names else entry
+        for entry in block
+    )
+    return Mapping(tuple(entries), block.span, block.via)
+
+
+def _filled_node(node: Node, row: Mapping, found: list[Diagnostic]) -> Node:
+    if isinstance(node, Scalar):
+        return filled(node, row, found)
+    if isinstance(node, Sequence):
+        items = (_filled_node(item, row, found) for item in node.items)
+        return Sequence(tuple(items), node.span, node.via)
+    entries = (Entry(entry.key, _filled_node(entry.value, row, found)) for entry in node)
+    return Mapping(tuple(entries), node.span, node.via)
+
+
+def _failed(scalar: Scalar) -> Scalar:
+    return Scalar(scalar.value, scalar.span, "error", scalar.via)
