@@ -56,6 +56,10 @@ def _run(arguments: Arguments, start: float) -> int:
         from espnet3_compiler.scaffold.create import create
 
         return create(arguments.init)
+    if arguments.from_espnet3 is not None:
+        from espnet3_compiler.convert.convert import convert
+
+        return convert(arguments.from_espnet3, force=arguments.force, form=arguments.format)
     from espnet3_compiler.cli_find import find_manifests
     from espnet3_compiler.cli_job import run_all
 

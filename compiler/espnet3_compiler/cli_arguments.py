@@ -30,6 +30,8 @@ class Arguments:
     graph: str | None
     why: str | None
     init: str | None
+    from_espnet3: Path | None
+    force: bool
 
     @property
     def writes(self) -> bool:
@@ -45,7 +47,8 @@ def parse(argv: Sequence[str]) -> Arguments:
     """
     parser = _parser()
     given = parser.parse_args(list(_with_graph_default(argv)))
-    if given.explain is None and given.init is None and not given.manifests:
+    others = (given.explain, given.init, given.from_espnet3)
+    if all(other is None for other in others) and not given.manifests:
         parser.error("name a manifest or a directory to look for recipe.yaml in")
     return Arguments(
         paths=tuple(given.manifests),
@@ -62,6 +65,8 @@ def parse(argv: Sequence[str]) -> Arguments:
         graph=given.graph,
         why=given.why,
         init=given.init,
+        from_espnet3=given.from_espnet3,
+        force=given.force,
     )
 
 
@@ -134,6 +139,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_starts(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("starting a recipe").add_argument
     add("--init", metavar="NAME", help="make the directory NAME with a recipe that runs as it is")
+    add(
+        "--from-espnet3",
+        metavar="DIR",
+        type=Path,
+        help="write recipe.yaml for an ESPnet3 recipe, beside its files",
+    )
+    add("--force", action="store_true", help="let --from-espnet3 replace files that are there")
 
 
 def _positive(text: str) -> float:

@@ -1,0 +1,94 @@
+"""What ESPnet3's stages write, by path, and the outputs of our stages that take its place."""
+
+import fnmatch
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+from espnet3_compiler.records import dataclass, field
+from espnet3_compiler.tree import Plain
+
+SYMBOLS = ("recipe_dir", "data_dir", "exp_dir", "stats_dir", "inference_dir")
+TOKEN_LIST = "${stages.train_tokenizer.token_list}"  # noqa: S105 - a path
+TOKENIZER = "${stages.train_tokenizer.tokenizer_model}"
+FEATS_STATS = "${stages.collect_stats.feats_stats}"
+CONFIG = "${stages.train.task_config}"
+INFERENCE_DIR = "${stages.infer.inference_dir}"
+CHECKPOINTS = {
+    "last*.ckpt": "${stages.train.last_checkpoint}",
+    "*.ave_*best.pth": "${stages.train.averaged_checkpoint}",
+    "*.ckpt": "${stages.train.best_checkpoint}",
+    "*.pth": "${stages.train.best_checkpoint}",
+}
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The directories of one experiment of ESPnet3.
+
+    Attributes:
+        folders: Symbol to path relative to the recipe directory.
+        known: Path to the reference that takes its place.
+    """
+
+    folders: Mapping[str, str]
+    known: Mapping[str, str] = field(default_factory=dict)
+
+    def carried(self, value: Plain) -> Plain:
+        """Return a value whose paths are ours: outputs of stages, or relative to the recipe."""
+        if isinstance(value, dict):
+            return {key: self.carried(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.carried(inner) for inner in value]
+        return self._path(value) if isinstance(value, str) else value
+
+    def checkpoint(self, value: str) -> str | None:
+        """Return the checkpoint of our train stage that stands for one of ESPnet3's, or None."""
+        folder, name = posixpath.split(self.normal(value))
+        if folder != self.folders["exp_dir"]:
+            return None
+        return next(
+            (ours for pattern, ours in CHECKPOINTS.items() if fnmatch.fnmatch(name, pattern)), None
+        )
+
+    def normal(self, text: str) -> str:
+        """Return a path relative to the recipe directory, symbols written out."""
+        for _ in range(3):
+            for name in SYMBOLS:
+                text = text.replace(f"${{{name}}}", self.folders.get(name, name))
+        return posixpath.normpath(text) if text else text
+
+    def _path(self, text: str) -> str:
+        if text == "${recipe_dir}":
+            return text
+        if "/" in text or text.startswith("${"):
+            normal = self.normal(text)
+            if normal in self.known:
+                return self.known[normal]
+            if (ours := self.checkpoint(text)) and "*" not in text:
+                return ours
+        text = text.removeprefix("${recipe_dir}/")
+        for name in ("stats_dir", "inference_dir"):
+            text = text.replace(f"${{{name}}}", self.folders.get(name, name))
+        return text
+
+
+def artifacts(folders: Mapping[str, str], tokenizer: Mapping[str, Any] | None) -> Artifacts:
+    """Return the artifacts of an experiment.
+
+    Args:
+        folders: ``data_dir``, ``exp_dir`` and so on, as ESPnet3 has them.
+        tokenizer: The ``tokenizer`` block, interpolated.
+    """
+    made = Artifacts(folders)
+    known = {
+        f"{folders['stats_dir']}/train/feats_stats.npz": FEATS_STATS,
+        f"{folders['exp_dir']}/config.yaml": CONFIG,
+        folders["inference_dir"]: INFERENCE_DIR,
+    }
+    save_path = (tokenizer or {}).get("save_path")
+    if isinstance(save_path, str) and tokenizer:
+        where = made.normal(save_path)
+        known[f"{where}/tokens.txt"] = TOKEN_LIST
+        known[f"{where}/{tokenizer.get('model_type')}.model"] = TOKENIZER
+    return Artifacts(folders, known)

@@ -1,0 +1,116 @@
+"""The publication and demo configs."""
+
+import fnmatch
+from pathlib import Path
+
+from espnet3_compiler.convert.artifacts import FEATS_STATS, TOKEN_LIST, TOKENIZER
+from espnet3_compiler.convert.draft import Block, Draft, Reasons
+from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
+
+MADE = (TOKEN_LIST, TOKENIZER, FEATS_STATS)
+TOKENIZER_FILES = ("*.model", "*.vocab", "*tokens.txt")
+OF_EXP_DIR = ("inference*", "*.ckpt", "*.pth", "*tensorboard*", "*wandb*", "curves")
+UPLOAD = "uploads are dry runs (dry_run: true) until you take that line out"
+ROOT: Reasons = {
+    "recipe_dir": (MOVED, "the directory of the manifest is the recipe directory"),
+    "data_dir": (MOVED, "stands in the manifest where it is not data"),
+    "exp_tag": (MOVED, "stages share the manifest's exp_tag"),
+    "exp_dir": (MOVED, "stages share the manifest's exp_dir"),
+    "inference_dir": (MOVED, "results come from the stages"),
+}
+PACK: Reasons = {
+    "out_dir": (MOVED, "the stage writes ${exp_dir}/pack_model/bundle"),
+    "allow_overwrite": (DROPPED, "a bundle is replaced whole"),
+    "inference_dir": (DEAD, "ESPnet3 reads the key of this name at the top"),
+    "yaml_files": (DROPPED, "configs are packed by themselves; other YAML files go to files"),
+}
+DEMO_PACK: Reasons = {
+    "out_dir": (MOVED, "the stage writes ${exp_dir}/pack_demo/demo"),
+    "readme": (DROPPED, "the card is built in; its values stand under readme_context"),
+}
+DEMO_UPLOAD: Reasons = {
+    "repo_type": (DROPPED, "it is always a Space"),
+    "create": (DROPPED, "the Space is made for Gradio"),
+    "delete_patterns": (DROPPED, "an update replaces the demo"),
+}
+
+
+def carry_publication(root: Block) -> Draft:
+    """Return our publication config."""
+    draft = Draft()
+    pack = root.block("pack_model")
+    _carry_include(pack, draft)
+    for name in ("files", "readme", "readme_context", "include_model_detail"):
+        pack.move(draft, name, ("pack_model", name))
+    pack.rest(PACK)
+    upload = root.block("upload_model")
+    for name in ("hf_repo", "private", "update", "delete_patterns"):
+        upload.move(draft, name, ("upload_model", name))
+    if upload.node is not None:
+        draft.put(("upload_model", "dry_run"), value=True)
+        upload.note("hf_repo", CHANGED, UPLOAD)
+    upload.rest({})
+    root.rest(ROOT, (MOVED, "its value stands where the config refers to it"))
+    return draft
+
+
+def _carry_include(pack: Block, draft: Draft) -> None:
+    include, kept = pack.value("include"), []
+    for path in include if isinstance(include, list) else []:
+        if path in MADE or _is_tokenizer(str(path)):
+            why = "the bundle holds every file that the packed configs name"
+            pack.note("include", MOVED, f"{path}: {why}")
+        else:
+            kept.append(path)
+    draft.put(("pack_model", "include"), kept, pack.span("include"))
+    exclude, left = pack.raw("exclude"), []
+    for pattern in exclude if isinstance(exclude, list) else []:
+        if any(fnmatch.fnmatch(str(pattern), made) for made in OF_EXP_DIR):
+            why = "nothing of exp_dir is copied but the checkpoint that the inference config names"
+            pack.note("exclude", MOVED, f"{pattern}: {why}")
+        else:
+            left.append(pattern)
+    if left:
+        draft.put(("pack_model", "exclude"), left, pack.span("exclude"))
+
+
+def _is_tokenizer(path: str) -> bool:
+    return path.startswith("${data_dir}/") and any(
+        fnmatch.fnmatch(path, pattern) for pattern in TOKENIZER_FILES
+    )
+
+
+def carry_demo(root: Block, directory: Path) -> Draft:
+    """Return our demo config."""
+    draft = Draft()
+    model = root.block("model")
+    for name in ("device", "trust_user_code", "call_args"):
+        model.move(draft, name, ("model", name))
+    model.rest({"dir_or_tag": (MOVED, "the demo takes the bundle of pack_model")})
+    _carry_ui(root.block("ui"), draft, directory)
+    pack = root.block("pack")
+    for name in ("include", "exclude", "requirements", "readme_context"):
+        pack.move(draft, name, ("pack", name))
+    pack.rest(DEMO_PACK)
+    upload = root.block("upload_demo")
+    for name in ("hf_repo", "organization", "private", "update"):
+        upload.move(draft, name, ("upload_demo", name))
+    if upload.node is not None:
+        draft.put(("upload_demo", "dry_run"), value=True)
+        upload.note("hf_repo", CHANGED, UPLOAD)
+    upload.rest(DEMO_UPLOAD)
+    root.rest(ROOT, (MOVED, "its value stands where the config refers to it"))
+    return draft
+
+
+def _carry_ui(ui: Block, draft: Draft, directory: Path) -> None:
+    script = ui.value("app_script")
+    if isinstance(script, str) and (directory / script).is_file():
+        if "espnet3" in (directory / script).read_text(encoding="utf-8", errors="replace"):
+            why = f"{script} drives ESPnet3's demo session; the built-in app serves the contract"
+            ui.note("app_script", DROPPED, why)
+        else:
+            draft.put(("ui", "app_script"), script, ui.span("app_script"))
+    for name in ("title", "description", "inputs", "outputs"):
+        ui.move(draft, name, ("ui", name))
+    ui.rest({})

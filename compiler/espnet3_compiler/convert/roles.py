@@ -1,0 +1,71 @@
+"""Which file of ``conf/`` plays which role; ESPnet3 itself knows it from the command line."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from espnet3_compiler.read import read_file
+from espnet3_compiler.records import dataclass
+from espnet3_compiler.tree import Mapping, Scalar
+
+STEMS = {
+    "training": ("train",),
+    "inference": ("infer", "decode"),
+    "metrics": ("metric", "measure", "score"),
+    "publication": ("publi", "publish"),
+    "demo": ("demo",),
+}
+KEYS = {
+    "training": ("trainer", "optimizer", "optimizers", "dataloader", "tokenizer"),
+    "metrics": ("metrics",),
+    "publication": ("pack_model", "upload_model"),
+    "demo": ("ui", "pack", "upload_demo"),
+    "inference": ("contract", "runner", "provider", "input_key", "output_fn"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RoleFile:
+    """A config file of the recipe."""
+
+    path: Path
+    role: str
+
+    @property
+    def stem(self) -> str:
+        """The name of the file without its ending."""
+        return self.path.stem
+
+
+def find(directory: Path) -> tuple[list[RoleFile], list[Path]]:
+    """Return the config files of a recipe by role, and the YAML files that play none.
+
+    Files whose name is just the role's come first, then by path.
+    """
+    paths = sorted((directory / "conf").rglob("*.yaml"))
+    named = [(path, _role(path)) for path in paths]
+    found = [RoleFile(path, role) for path, role in named if role]
+    found.sort(key=lambda each: (each.stem != each.role, len(each.path.parts), each.path))
+    return found, [path for path, role in named if role is None]
+
+
+def of_role(files: Iterable[RoleFile], role: str) -> list[RoleFile]:
+    """Return the files of a role."""
+    return [file for file in files if file.role == role]
+
+
+def _role(path: Path) -> str | None:
+    for named, stems in STEMS.items():
+        if path.stem.lower().startswith(stems):
+            return named
+    root, _, _ = read_file(path, path.name)
+    if root is None:
+        return None
+    names = {entry.name for entry in root}
+    if "defaults" not in names and len(names) == 1:
+        return None  # a part for a defaults list
+    role = next((role for role, keys in KEYS.items() if names & set(keys)), None)
+    return role or ("inference" if _has_target(root.get("model")) else None)
+
+
+def _has_target(node: object) -> bool:
+    return isinstance(node, Mapping) and isinstance(node.get("_target_"), Scalar)

@@ -1,0 +1,114 @@
+"""The System that ``run.py`` launches, read without importing it."""
+
+import ast
+from pathlib import Path
+
+from espnet3_compiler.convert.notes import CHANGED, DROPPED, Notes
+from espnet3_compiler.source import Source, Span
+
+RUN = "run.py"
+KNOWN = {
+    "espnet3.systems.esp2_asr.system.ASRSystem": "asr",
+    "espnet3.systems.base.system.BaseSystem": "base",
+}
+MAX_BASES = 10
+
+
+def find_system(directory: Path, notes: Notes) -> str:
+    """Return ``asr`` or ``base``; what a System of the recipe does besides is noted."""
+    path = directory / RUN
+    tree, source = _parse(path, RUN)
+    if tree is None or source is None:
+        notes.add_file(CHANGED, RUN, "it cannot be read; the system is taken to be asr")
+        return "asr"
+    launched = _launched(tree)
+    if launched is None:
+        notes.add_file(CHANGED, RUN, "it launches no System; the system is taken to be asr")
+        return "asr"
+    return _follow(directory, tree, source, launched, notes)
+
+
+def _follow(directory: Path, tree: ast.Module, source: Source, name: ast.expr, notes: Notes) -> str:
+    for _ in range(MAX_BASES):
+        cls = _class(tree, name)
+        if cls is not None:
+            _tell(cls, source, notes)
+            if not cls.bases:
+                return "base"
+            name = cls.bases[0]
+            continue
+        path = _imported(tree, name)
+        if path in KNOWN:
+            return KNOWN[path]
+        module = directory / f"{'/'.join(path.split('.')[:-1])}.py"
+        inner, found = _parse(
+            module, module.name if not module.exists() else _shown(module, directory)
+        )
+        if inner is None or found is None:
+            why = f"{path} is not known here; its stages are taken to be those of base"
+            notes.add(CHANGED, _span(source, name), "launch", why)
+            return "base"
+        tree, source, name = inner, found, ast.Name(path.rpartition(".")[2], lineno=1, col_offset=0)
+    return "base"
+
+
+def _tell(cls: ast.ClassDef, source: Source, notes: Notes) -> None:
+    """Note the stages of a System of the recipe."""
+    for item in cls.body:
+        if isinstance(item, ast.FunctionDef) and not item.name.startswith("_"):
+            why = (
+                f"a stage of {cls.name}: write it as a function and a stage "
+                f"{{name: {item.name}, call: src.…}}, or as a System class of the recipe"
+            )
+            notes.add(DROPPED, _span(source, item), item.name, why)
+
+
+def _launched(tree: ast.Module) -> ast.expr | None:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else None
+            called = node.func.id if isinstance(node.func, ast.Name) else called
+            if called == "launch":
+                named = [word.value for word in node.keywords if word.arg == "system_cls"]
+                return next(iter([*node.args, *named]), None)
+    return None
+
+
+def _class(tree: ast.Module, name: ast.expr) -> ast.ClassDef | None:
+    if not isinstance(name, ast.Name):
+        return None
+    return next((n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name.id), None)
+
+
+def _imported(tree: ast.Module, name: ast.expr) -> str:
+    """Return the dotted path that a name of a module stands for."""
+    text = ast.unparse(name)
+    first, _, rest = text.partition(".")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                if (alias.asname or alias.name) == first:
+                    return ".".join(filter(None, (node.module, alias.name, rest)))
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.asname == first:
+                    return ".".join(filter(None, (alias.name, rest)))
+    return text
+
+
+def _parse(path: Path, name: str) -> tuple[ast.Module | None, Source | None]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return ast.parse(text), Source(name, text, "file", path)
+    except (OSError, ValueError, SyntaxError):
+        return None, None
+
+
+def _shown(path: Path, directory: Path) -> str:
+    return path.relative_to(directory).as_posix()
+
+
+def _span(source: Source, node: ast.AST) -> Span:
+    line = getattr(node, "lineno", 1)
+    start = sum(len(text) for text in source.text.splitlines(keepends=True)[: line - 1])
+    return Span(source, start, start)
