@@ -50,11 +50,22 @@ def leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Lea
                 yield from walk(entry.value, (entry.name,), _below(unread, entry.name))
     model = stage.model if reads_model(stage, resolved) else None
     if model and (node := resolved.models.get(str(model.value))):
-        yield from walk(node)
+        yield from walk(node, (), _unbuilt(stage, node))
     if node := resolved.calls.get(str(stage.name.value)):
         yield from walk(node)
     if start := resolved.init_from.get(str(stage.name.value), stage.init_from):
         yield Leaf(("init_from",), start)
+
+
+def _unbuilt(stage: StageDecl, model: Mapping) -> tuple[tuple[str, ...], ...]:
+    """Return the keys of a task's model without which a stage builds it: ``task_without``.
+
+    ``collect_stats`` collects what normalisation reads, and so builds the model without.
+    """
+    endings = tuple(facts(stage).get("task_without", ()))
+    if not endings or model.entry("task") is None:
+        return ()
+    return tuple((entry.name,) for entry in model if entry.name.endswith(endings))
 
 
 def _strangers(binding: RoleBinding, resolved: Resolved) -> tuple[tuple[str, ...], ...]:
@@ -122,7 +133,18 @@ def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
         return {entry.name: str(getattr(entry.value, "value", "")) for entry in pairs}
     if is_own(stage, recipe):
         return None
-    return {name: entry["path"] for name, entry in facts(stage)["outputs"].items()}
+    outputs: dict[str, dict[str, str]] = facts(stage)["outputs"]
+    return {
+        name: entry["path"]
+        for name, entry in outputs.items()
+        if "model_by" not in entry or _has_model_by(stage, recipe, entry["model_by"])
+    }
+
+
+def _has_model_by(stage: StageDecl, recipe: Recipe, key: str) -> bool:
+    """Return whether a stage has a model of the kind that a key marks: ``task``."""
+    name = stage.model.value if stage.model else None
+    return any(model.name.value == name and model.node.entry(key) for model in recipe.models)
 
 
 def uses(leaf: Scalar) -> Iterator[OutputUse]:

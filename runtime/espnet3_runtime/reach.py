@@ -7,6 +7,7 @@ from pathlib import Path
 from espnet3_runtime.build import Build, Stage
 from espnet3_runtime.code_hash import Code, collect, is_local
 from espnet3_runtime.config import ConfigView
+from espnet3_runtime.models import TASK, is_task
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _LONGEST_PATH = 1000
@@ -45,12 +46,12 @@ def code_of(build: Build, stage: Stage, configs: Iterable[ConfigView], texts: li
 
 
 def packages_of(build: Build, views: Iterable[ConfigView]) -> set[str]:
-    """Return the top-level packages of ``_target_`` names from outside of the recipe."""
+    """Return the top-level packages of ``_target_`` and ``task`` names from outside the recipe."""
     found = {
         leaf.partition(".")[0]
         for view in views
         for path, leaf in view.flat
-        if path.endswith("_target_") and isinstance(leaf, str)
+        if isinstance(leaf, str) and (path.endswith("_target_") or (path == TASK and is_task(view)))
     }
     return {name for name in found if not is_local(name, build.recipe_dir)}
 

@@ -8,6 +8,7 @@ import torch
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.instantiate import instantiate, locate
+from espnet3_runtime.models import is_task
 from espnet3_runtime.parallel import worker_number
 
 Batch = Mapping[str, torch.Tensor]
@@ -28,11 +29,16 @@ def make_extract(node: Any, model: Any, device: torch.device) -> Extract | None:
 
     Args:
         node: ``collect_stats.features``, which goes first.
-        model: The model's node; used when its class has ``collect_feats``.
+        model: The model's node; used when its class has ``collect_feats``, as all models of tasks
+            have.  These are built without normalisation, which reads the statistics.
         device: Where to compute.
     """
     if node is not None:
         return _from_module(instantiate(node), node.where, device)
+    if is_task(model):
+        from espnet3_runtime.task_bridge.build import build
+
+        return _from_model(build(model, normalize=False).model, device)
     if model is None or "_target_" not in model:
         return None
     if not hasattr(locate(model["_target_"], model.where), "collect_feats"):

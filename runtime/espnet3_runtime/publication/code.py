@@ -8,6 +8,7 @@ from typing import Any
 from espnet3_runtime.code_hash import Code, collect, is_local
 from espnet3_runtime.config import leaves
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.models import TARGET, TASK, is_task
 
 
 def copy_code(
@@ -46,13 +47,14 @@ def _excluded(name: PurePosixPath, patterns: Sequence[str]) -> bool:
 
 
 def targets_of(*nodes: Mapping[str, Any] | None) -> list[str]:
-    """Return every ``_target_`` in some nodes, each once."""
+    """Return every ``_target_`` in some nodes, and the ``task`` of a model, each once."""
     found = (
         leaf
         for node in nodes
         if node is not None
         for path, leaf in leaves(node)
-        if isinstance(leaf, str) and path.rpartition(".")[2] == "_target_"
+        if isinstance(leaf, str)
+        and (path.rpartition(".")[2] == TARGET or (path == TASK and is_task(node)))
     )
     return list(dict.fromkeys(found))
 

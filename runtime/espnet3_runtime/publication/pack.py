@@ -11,6 +11,7 @@ from espnet3_runtime.atomic import write_json
 from espnet3_runtime.config import ConfigView, plain
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.weights import digest, read_weights
+from espnet3_runtime.models import is_task
 from espnet3_runtime.provenance import git
 from espnet3_runtime.publication.bundle import (
     CODE,
@@ -34,9 +35,14 @@ from espnet3_runtime.publication.closure import Closure
 from espnet3_runtime.publication.code import check_code, copy_code, targets_of
 from espnet3_runtime.versions import version
 
-_DEFAULT_PROVIDER = "espnet3_runtime.inference.provider.from_checkpoint"
+_OUR_PROVIDERS = (
+    "espnet3_runtime.inference.provider.from_checkpoint",
+    "espnet3_runtime.task_bridge.decode.speech2text",
+)
+"""They read the weights in any form, so those of a bundle are safetensors."""
 _LEFT_OUT = ("output_artifacts", "parallel")  # of the stage infer, not of the model
 _VERSIONS = ("espnet3-compile", "torch", "numpy")
+_TASKS = "espnet2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +110,7 @@ def _pack_weights(parts: Parts, closure: Closure) -> dict[str, str] | None:
     if source is None:
         return None
     path = parts.recipe_dir / source
-    if (
-        parts.inference["provider"]["_target_"] == _DEFAULT_PROVIDER
-        and not parts.inference["model"]
-    ):
+    if parts.inference["provider"]["_target_"] in _OUR_PROVIDERS and not parts.inference["model"]:
         from safetensors.torch import save_file
 
         weights = read_weights(path)
@@ -167,6 +170,7 @@ def _pack_named(parts: Parts, closure: Closure) -> dict[str, str]:
 def _meta(
     parts: Parts, checkpoint: dict[str, str] | None, code: list[str], named: dict[str, str]
 ) -> dict[str, Any]:
+    used = (*_VERSIONS, _TASKS) if is_task(parts.model) else _VERSIONS
     return {
         "format": FORMAT,
         "schema_version": SCHEMA_VERSION,
@@ -177,7 +181,7 @@ def _meta(
         "named": named,
         "contract": plain(parts.inference["contract"]),
         "git": git(parts.recipe_dir),
-        "versions": {name: number for name in _VERSIONS if (number := version(name))},
+        "versions": {name: number for name in used if (number := version(name))},
     }
 
 

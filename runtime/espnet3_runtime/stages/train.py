@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.weights import read_torch
-from espnet3_runtime.instantiate import instantiate
+from espnet3_runtime.models import construct, is_task, name_of
 from espnet3_runtime.stage import Outputs, StageContext
 from espnet3_runtime.threads import use_threads
 from espnet3_runtime.training.files import LAST, remove_pieces, set_aside
@@ -39,6 +39,8 @@ def train(context: StageContext) -> Outputs:
         averaged_checkpoint: Mean of the best by the first criterion (``average: true``).
         curves: What was measured.
         tensorboard: Event files, unless other loggers were chosen.
+        task_config: ``config.yaml`` of ESPnet2, of a model that a task builds.
+        task_weights: The averaged, else the best weights in the form of ESPnet2, of such a model.
     """
     from espnet3_runtime.data.sampler import Clock, seed_generators
     from espnet3_runtime.training.quiet import quiet_lightning
@@ -67,12 +69,29 @@ def make_model(context: StageContext) -> "tuple[nn.Module, str]":
     node = context.model
     if node is None:
         raise UserError("the stage has no model", where=context.spec.name)
-    model = instantiate(node)
-    name = str(node.get("_target_", type(model).__name__))
+    model = _build_task(context) if is_task(node) else construct(node)
+    name = name_of(node, type(model).__name__)
     if not isinstance(model, nn.Module):
         what = f'"{name}" is {type(model).__name__}, and a model is a torch.nn.Module'
         raise UserError(what, where=node.where)
     return model, name
+
+
+def _build_task(context: StageContext) -> "nn.Module":
+    """Build the model of a task, and write the config from which ESPnet2 builds it again."""
+    from espnet3_runtime.task_bridge.build import build
+    from espnet3_runtime.task_bridge.config_file import write_task_config
+
+    assert context.model is not None
+    built = build(context.model)
+    if built.idle:
+        context.log.warning(
+            "options of the task without effect on the model: %s; training is set in the training "
+            "config",
+            ", ".join(built.idle),
+        )
+    write_task_config(context)
+    return built.model
 
 
 def _prepare(
@@ -117,10 +136,17 @@ def _fit(context: StageContext, module: "TrainingModule", resume_from: Path | No
         return {}
     outputs = keeper.finish(averages=config["average"])
     _tell(context, keeper.kept)
+    outputs |= _task_outputs(context, outputs) | {"curves": curves}
     tensorboard = {"tensorboard": directory / "tensorboard"}
-    return (
-        outputs | {"curves": curves} | (tensorboard if tensorboard["tensorboard"].is_dir() else {})
-    )
+    return outputs | (tensorboard if tensorboard["tensorboard"].is_dir() else {})
+
+
+def _task_outputs(context: StageContext, checkpoints: Outputs) -> Outputs:
+    if not is_task(context.model):
+        return {}
+    from espnet3_runtime.task_bridge.config_file import task_outputs
+
+    return task_outputs(context, checkpoints)
 
 
 def _run(trainer: "pl.Trainer", module: "TrainingModule", resume_from: Path | None) -> None:

@@ -1,0 +1,37 @@
+"""Models from their nodes: by ``_target_``, or by the ESPnet2 ``task`` that builds them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from espnet3_runtime.instantiate import instantiate
+
+TARGET = "_target_"
+TASK = "task"
+
+
+def is_task(node: Mapping[str, Any] | None) -> bool:
+    """Say whether a model's node is one of the task bridge."""
+    return node is not None and TASK in node and TARGET not in node
+
+
+def key_of(node: Mapping[str, Any]) -> str:
+    """Return the key of a model's node that holds an import path."""
+    return TASK if is_task(node) else TARGET
+
+
+def name_of(node: Mapping[str, Any], otherwise: str = "the model") -> str:
+    """Return the import path of a model's class or task."""
+    return str(node.get(key_of(node), otherwise))
+
+
+def construct(node: Mapping[str, Any]) -> Any:
+    """Construct what a model's node describes.
+
+    Raises:
+        InstantiateError: It cannot be constructed; the message names the key path.
+    """
+    if is_task(node):
+        from espnet3_runtime.task_bridge.build import build
+
+        return build(node).model
+    return instantiate(node)

@@ -1,0 +1,126 @@
+"""Build the model of a task."""
+
+import re
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from espnet3_runtime.config import join
+from espnet3_runtime.errors import InstantiateError, UserError, did_you_mean
+from espnet3_runtime.models import TASK
+from espnet3_runtime.task_bridge.options import choice_names, fill_in, find_task, where_of
+from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FREEZE = "freeze_param"
+ELSEWHERE = frozenset(
+    (
+        *(FREEZE, "token_type", "bpemodel", "cleaner", "g2p", "non_linguistic_symbols"),
+        *("use_preprocessor", "preprocessor", "preprocessor_conf"),
+    )
+)
+"""Options that shape no model but its decoding, or that the bridge itself obeys."""
+
+_QUOTED = re.compile(r"'(\w+)'")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model, and the options of its node that had no part in it (``max_epoch`` for example)."""
+
+    model: "nn.Module"
+    idle: tuple[str, ...]
+
+
+def build(node: Mapping[str, Any], *, normalize: bool = True) -> Built:
+    """Build the model that a node with ``task`` describes.
+
+    Args:
+        node: The model's node, late values filled in.
+        normalize: Whether with normalisation; statistics are collected without, because it reads
+            them.
+
+    Raises:
+        InstantiateError: The node does not fit the task, or the task cannot build the model.
+    """
+    task = find_task(node)
+    options = fill_in(task, node)
+    if not normalize:
+        options |= {name: None for name in choice_names(task) if name.endswith("normalize")}
+    args = _Reads(**options)
+    model = _call(task, args, node)
+    _check_model(model, node)
+    _freeze(model, options.get(FREEZE) or (), join(where_of(node), FREEZE))
+    read = _looked_at(args) | ELSEWHERE | {TASK}
+    idle = [name for name in node if name not in read and not name.endswith("_conf")]
+    return Built(model, tuple(idle))
+
+
+class _Reads(Namespace):
+    """Options that remember which of them were looked at."""
+
+    def __init__(self, **options: Any) -> None:
+        object.__setattr__(self, "_looked_at", set())
+        super().__init__(**options)
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.startswith("_"):
+            object.__getattribute__(self, "_looked_at").add(name)
+        return object.__getattribute__(self, name)
+
+
+def _looked_at(args: _Reads) -> set[str]:
+    found: set[str] = object.__getattribute__(args, "_looked_at")
+    return found
+
+
+def _call(task: Any, args: Namespace, node: Mapping[str, Any]) -> Any:
+    name, where = str(node[TASK]), where_of(node)
+    try:
+        with torchaudio_or_stand_in():
+            return task.build_model(args)
+    except UserError:
+        raise
+    except Exception as error:
+        place = _culprit(str(error), node)
+        raise InstantiateError(
+            f"{name} failed: {type(error).__name__}: {error}",
+            where=join(where, place) if place else where,
+        ) from error
+
+
+def _culprit(message: str, node: Mapping[str, Any]) -> str:
+    """Return the argument that a message quotes, as a key path, if a ``*_conf`` has it."""
+    for word in _QUOTED.findall(message):
+        for key, block in node.items():
+            if isinstance(block, Mapping) and word in block:
+                return join(key, word)
+    return ""
+
+
+def _check_model(model: Any, node: Mapping[str, Any]) -> None:
+    from espnet3_runtime.instantiate import locate
+
+    base = locate("espnet2.train.abs_espnet_model.AbsESPnetModel", where_of(node))
+    if not isinstance(model, base):
+        raise InstantiateError(
+            f"{node[TASK]} built a {type(model).__name__}, which is no AbsESPnetModel",
+            where=join(where_of(node), TASK),
+        )
+
+
+def _freeze(model: "nn.Module", names: Sequence[str], where: str) -> None:
+    """Take what ``freeze_param`` names out of training: parameters, or modules with all inside."""
+    own = dict(model.named_parameters())
+    for wanted in names:
+        found = [name for name in own if name == wanted or name.startswith(f"{wanted}.")]
+        if not found:
+            parts = sorted({name.partition(".")[0] for name in own})
+            raise InstantiateError(
+                f'"{wanted}" is no part of the model', where=where, hint=did_you_mean(wanted, parts)
+            )
+        for name in found:
+            own[name].requires_grad_(False)

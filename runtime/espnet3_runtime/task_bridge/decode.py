@@ -1,0 +1,216 @@
+"""Decoding with ESPnet2's ``Speech2Text``, as provider and runner of the stage ``infer``."""
+
+import logging
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import yaml
+from torch import nn
+
+from espnet3_runtime.errors import InstantiateError, UserError
+from espnet3_runtime.inference.weights import load_strictly, read_weights
+from espnet3_runtime.instantiate import locate
+from espnet3_runtime.models import TASK, is_task
+from espnet3_runtime.task_bridge.config_file import write_config
+from espnet3_runtime.task_bridge.options import INSTALL, fill_in, find_task
+from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_SPEECH2TEXT = "espnet2.bin.asr_inference.Speech2Text"
+_ASR = "espnet2.tasks.asr.ASRTask"
+_SHORT = "TooShortUttError"
+_log = logging.getLogger(__name__)
+
+
+class Decoder(nn.Module):
+    """A ``Speech2Text`` whose model counts as ours: it moves, and its parameters are seen.
+
+    Args:
+        search: A ``Speech2Text``.
+    """
+
+    def __init__(self, search: Any) -> None:
+        super().__init__()
+        self.asr_model = search.asr_model
+        self.search = search
+
+    def forward(self, speech: "Tensor") -> list[tuple[Any, ...]]:
+        """Return the hypotheses for ``(samples,)``, best first: text, tokens, ids, hypothesis."""
+        found: list[tuple[Any, ...]] = self.search(speech)
+        return found
+
+
+def speech2text(
+    model: Mapping[str, Any] | None,
+    checkpoint: str | Path | None,
+    device: str,
+    *,
+    train_config: str,
+    beam_size: int = 20,
+    ctc_weight: float = 0.5,
+    penalty: float = 0.0,
+    maxlenratio: float = 0.0,
+    minlenratio: float = 0.0,
+    nbest: int = 1,
+    normalize_length: bool = False,
+    time_sync: bool = False,
+    lm_train_config: str | None = None,
+    lm_file: str | None = None,
+    lm_weight: float = 1.0,
+    ngram_file: str | None = None,
+    ngram_weight: float = 0.9,
+    transducer_conf: dict[str, Any] | None = None,
+    token_type: str | None = None,
+    bpemodel: str | None = None,
+    dtype: str = "float32",
+) -> Decoder:
+    """Make ESPnet2's ``Speech2Text`` for a trained model of ``ASRTask``.
+
+    The weights are loaded strictly, unlike ESPnet2's own loading, which leaves a part that does
+    not fit as it was initialised and says nothing.
+
+    Args:
+        model: The model's node; its values win over ``train_config``, so that files of a bundle
+            are found where they are now.
+        checkpoint: Weights in any form that ``infer`` knows; None keeps the initial ones.
+        device: For example ``cpu`` or ``cuda:0``.
+        train_config: ``config.yaml`` of the training, ``${stages.train.task_config}``.
+        beam_size: Hypotheses that are kept at each step.
+        ctc_weight: Of CTC against the decoder, 0 to 1.
+        penalty: Added for each token.
+        maxlenratio: Most tokens for each encoder frame; 0 means as many as frames.
+        minlenratio: Fewest tokens for each encoder frame.
+        nbest: How many hypotheses are returned.
+        normalize_length: Whether scores are divided by the number of tokens.
+        time_sync: Whether to search frame by frame.
+        lm_train_config: ``config.yaml`` of a language model.
+        lm_file: Its weights.
+        lm_weight: Its weight.
+        ngram_file: An n-gram model of KenLM.
+        ngram_weight: Its weight.
+        transducer_conf: Further arguments of the transducer's search.
+        token_type: ``bpe``, ``char``, ``word`` …; None takes that of the model.
+        bpemodel: The SentencePiece model; None takes that of the model.
+        dtype: Of the computation.
+
+    Raises:
+        UserError: ESPnet2 is not installed, refuses the settings, or the weights do not fit.
+    """
+    options = _options(train_config, model)
+    settings: dict[str, Any] = {
+        "beam_size": beam_size,
+        "ctc_weight": ctc_weight,
+        "penalty": penalty,
+        "maxlenratio": maxlenratio,
+        "minlenratio": minlenratio,
+        "nbest": nbest,
+        "normalize_length": normalize_length,
+        "time_sync": time_sync,
+        "lm_train_config": lm_train_config,
+        "lm_file": lm_file,
+        "lm_weight": lm_weight,
+        "ngram_file": ngram_file,
+        "ngram_weight": ngram_weight,
+        "transducer_conf": transducer_conf,
+        "token_type": token_type,
+        "bpemodel": bpemodel,
+        "dtype": dtype,
+        "device": device,
+    }
+    if (token_type or options.get("token_type")) is None:
+        raise UserError(
+            "nothing says how tokens become text",
+            where="inference.provider.token_type",
+            hint="give the model token_type: bpe and bpemodel: "
+            "${stages.train_tokenizer.tokenizer_model}, or token_type: char or word",
+        )
+    decoder = Decoder(_make(options, settings))
+    if checkpoint is not None:
+        load_strictly(decoder.asr_model, read_weights(Path(checkpoint)), checkpoint)
+    return decoder.requires_grad_(requires_grad=False).eval()
+
+
+class BestHypothesis:
+    """The runner: the text, tokens and score of the best hypothesis of each item."""
+
+    def __call__(
+        self, model: Decoder, speech: "Tensor", speech_lengths: "Tensor", **_fields: Any
+    ) -> list[dict[str, Any]]:
+        """Return one result for each item.
+
+        Args:
+            model: From :func:`speech2text`.
+            speech: ``(B, samples)``.
+            speech_lengths: ``(B,)``.
+            **_fields: Other fields of the batch.
+        """
+        pairs = zip(speech, speech_lengths.tolist(), strict=True)
+        return [_best(model, wave[:length]) for wave, length in pairs]
+
+
+def _best(model: Decoder, wave: "Tensor") -> dict[str, Any]:
+    try:
+        text, tokens, _, hypothesis = model(wave)[0]
+    except Exception as error:
+        if type(error).__name__ != _SHORT:
+            raise
+        _log.warning("%d samples are too few for the model: an empty text", len(wave))
+        return {"text": "", "tokens": "", "score": 0.0}
+    score = torch.as_tensor(hypothesis.score).item()
+    return {"text": text or "", "tokens": " ".join(tokens), "score": float(score)}
+
+
+def _options(train_config: str, model: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the config of a training with the values of the model's node over it."""
+    if model is None or not is_task(model):
+        raise UserError(
+            "Speech2Text decodes a model that a task builds",
+            hint="give the stage the model that was trained (model: NAME)",
+        )
+    path = Path(train_config)
+    try:
+        options = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f'"{path}" cannot be read: {error.strerror}') from error
+    task, expected = find_task(model), _locate(_ASR)
+    if not (isinstance(task, type) and issubclass(task, expected)):
+        raise UserError(
+            f'Speech2Text decodes models of {_ASR}, not of "{model[TASK]}"',
+            where=str(getattr(model, "where", "")),
+            hint="write a provider of your own for this task",
+        )
+    here = fill_in(task, model)
+    return {**options, **{name: here[name] for name in model if name != TASK}}
+
+
+def _make(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+    from espnet3_runtime.config import plain
+
+    make = _locate(_SPEECH2TEXT)
+    with tempfile.TemporaryDirectory(prefix="espnet3-task-") as folder:
+        config = Path(folder) / "config.yaml"
+        write_config(config, plain(options))
+        try:
+            with torchaudio_or_stand_in():
+                return make(asr_train_config=config, asr_model_file=None, **settings)
+        except UserError:
+            raise
+        except Exception as error:
+            raise InstantiateError(
+                f"{_SPEECH2TEXT} failed: {type(error).__name__}: {error}",
+                where="inference.provider",
+            ) from error
+
+
+def _locate(name: str) -> Any:
+    try:
+        with torchaudio_or_stand_in():
+            return locate(name)
+    except InstantiateError as error:
+        error.hint = error.hint or INSTALL
+        raise

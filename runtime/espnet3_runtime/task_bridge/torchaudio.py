@@ -1,0 +1,101 @@
+"""Import ESPnet2 where torchaudio cannot be imported.
+
+ESPnet2 imports torchaudio at the top of modules that few models need.  The wheel of torchaudio on
+PyPI is linked against CUDA and cannot be imported beside a torch for the CPU.  While ESPnet2 is
+imported, a stand-in takes its place: every name exists in it, and whatever is done with one says
+what is missing.  Afterwards the stand-in is gone, so no other library mistakes it for torchaudio.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, NoReturn
+
+NAME = "torchaudio"
+
+
+class TorchaudioMissingError(ImportError):
+    """Something of torchaudio is really used, and torchaudio cannot be imported here."""
+
+
+@contextmanager
+def torchaudio_or_stand_in() -> Iterator[None]:
+    """Let ``import torchaudio`` succeed inside of the block, with a stand-in if need be."""
+    reason = _why_not()
+    if reason is None:
+        yield
+        return
+    finder = _Finder(reason)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        _forget()
+
+
+def _why_not() -> str | None:
+    """Return why torchaudio cannot be imported, or None."""
+    try:
+        import_module(NAME)
+    except (ImportError, OSError) as error:
+        _forget()
+        return (str(error) or type(error).__name__).splitlines()[0]
+    return None
+
+
+def _forget() -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == NAME]:
+        del sys.modules[name]
+
+
+class _Absent:
+    """Stands for a function, class or constant; any use of it but a look is an error."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self._name = name
+        self._reason = reason
+
+    def __getattr__(self, name: str) -> "_Absent":
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Absent(f"{self._name}.{name}", self._reason)
+
+    def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        raise TorchaudioMissingError(
+            f"{self._name} is needed, and torchaudio cannot be imported here: {self._reason}"
+        )
+
+
+class _AbsentModule(ModuleType):
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name)
+        self._reason = reason
+
+    def __getattr__(self, name: str) -> _Absent:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Absent(f"{self.__name__}.{name}", self._reason)
+
+
+class _Finder(MetaPathFinder, Loader):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        del path, target
+        if fullname.partition(".")[0] != NAME:
+            return None
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _AbsentModule(spec.name, self.reason)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Do nothing: every name is made when it is asked for."""
