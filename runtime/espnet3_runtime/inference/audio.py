@@ -1,5 +1,6 @@
 """Audio files and sample rates."""
 
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,9 @@ def write_wav(path: Path, samples: Any, sample_rate: int) -> None:
 
     wave = np.asarray(samples, dtype=np.float32)
     data = np.clip(wave.T if wave.ndim > 1 else wave, -1.0, 1.0)
-    soundfile.write(path, data, sample_rate, subtype="PCM_16", format="WAV")
+    whole = io.BytesIO()  # written by Python, which says what a disk that refuses has against it
+    soundfile.write(whole, data, sample_rate, subtype="PCM_16", format="WAV")
+    path.write_bytes(whole.getvalue())
 
 
 def as_wave(value: Any) -> Wave:

@@ -34,10 +34,11 @@ def write_examples(
         records = [json.loads(line) for line in lines]
     examples = _worst(records) + _best(records)
     try:
-        audio = _write_audio(results, [item["utt_id"] for item in examples], contract)
+        waves = _read_audio(results, [item["utt_id"] for item in examples], contract)
     except Exception as error:  # noqa: BLE001 - a report without sound is still a report
         log.info("the examples of %s have no audio: %s", results.name, error)
-        audio = {}
+        waves = {}
+    audio = _write_audio(results.scratch / "audio", waves)
     for item in examples:
         item.update(metric=name, audio=audio.get(item["utt_id"]))
     write_json(results.scratch / EXAMPLES, examples)
@@ -55,24 +56,29 @@ def _best(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**record, "rank": "best"} for record in right[:_EACH] if not record["errors"]]
 
 
-def _write_audio(
+def _read_audio(
     results: TestResults, utt_ids: list[str], contract: Contract | None
-) -> dict[str, str]:
+) -> dict[str, tuple[Wave, int]]:
     dataset = results.load()
     if dataset is None:
         return {}
     with (results.directory / "results.jsonl").open(encoding="utf-8") as lines:
         places = {record["utt_id"]: record["index"] for record in map(json.loads, lines)}
-    directory = results.scratch / "audio"
+    found = {
+        utt_id: _audio_of(dataset.raw(places[utt_id])[1], contract)
+        for utt_id in dict.fromkeys(utt_ids)
+    }
+    return {utt_id: audio for utt_id, audio in found.items() if audio is not None}
+
+
+def _write_audio(directory: Path, waves: Mapping[str, tuple[Wave, int]]) -> dict[str, str]:
+    """Write a file for each utterance; here a disk that refuses is a failure like any other."""
     files = {}
-    for number, utt_id in enumerate(dict.fromkeys(utt_ids)):
-        found = _audio_of(dataset.raw(places[utt_id])[1], contract)
-        if found is not None:
-            wave, rate = found
-            directory.mkdir(exist_ok=True)
-            file = directory / f"{number:02d}.wav"
-            write_wav(file, wave[..., : int(_LONGEST * rate)], rate)
-            files[utt_id] = f"audio/{file.name}"
+    for number, (utt_id, (wave, rate)) in enumerate(waves.items()):
+        directory.mkdir(exist_ok=True)
+        file = directory / f"{number:02d}.wav"
+        write_wav(file, wave[..., : int(_LONGEST * rate)], rate)
+        files[utt_id] = f"audio/{file.name}"
     return files
 
 
