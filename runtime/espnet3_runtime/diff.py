@@ -1,6 +1,6 @@
 """Why a stage has to run: the differences between two fingerprints, in words."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from espnet3_runtime.fingerprint import Inputs
@@ -32,6 +32,8 @@ def pending_upstream(inputs: Inputs) -> list[str]:
 def _differences(old: Inputs, new: Inputs, own: tuple[str, ...]) -> Iterator[str]:
     if old["what"] != new["what"]:
         yield f"it runs {new['what']} instead of {old['what']}"
+    if old["signed"] != new["signed"]:
+        yield f"it is signed {_list(new['signed'])} instead of {_list(old['signed'])}"
     upstream = list(_upstream(old["upstream"], new["upstream"]))
     for reason in (
         *_configs(old["configs"], new["configs"]),
@@ -120,3 +122,7 @@ def _versions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for key in sorted(old.keys() | new.keys()):
         if old.get(key, _NONE) != new.get(key, _NONE):
             yield f"version of {key} changed ({old.get(key, 'none')} -> {new.get(key, 'none')})"
+
+
+def _list(names: Sequence[str]) -> str:
+    return " ".join(names) or "by nobody"

@@ -10,8 +10,8 @@ from espnet3_runtime import versions
 from espnet3_runtime.build import Stage
 from espnet3_runtime.experiment import Experiment
 from espnet3_runtime.late import LateHashes
-from espnet3_runtime.reach import code_of, files_of, packages_of, texts_of
-from espnet3_runtime.slices import edges_of, hashed_configs_of, model_of
+from espnet3_runtime.reach import code_of, files_of, packages_of, packed_files, texts_of
+from espnet3_runtime.slices import configs_of, edges_of, hashed_configs_of, model_of
 
 Inputs = dict[str, Any]
 
@@ -38,10 +38,11 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
     late = LateHashes(upstream.hashes, os.environ, experiment.salt)
     views = [*configs.values(), arguments, *([] if model is None else [model])]
     texts = [*texts_of(views), *([stage.init_from] if stage.init_from else [])]
-    code = code_of(build, stage, configs.values(), texts)
+    code = code_of(build, stage, configs_of(build, stage).values(), texts)
     made = upstream.paths | _own_places(stage, experiment)
     return {
         "what": stage.run or f"call {stage.call}",
+        "signed": [build.recipe, build.exp_tag] if _signs(stage) else [],
         "configs": {
             role: {"name": stage.configs[role], "values": late.leaves(config)}
             for role, config in configs.items()
@@ -54,7 +55,7 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
         "code": code.modules,
         "files": {
             experiment.relative(path): experiment.file_hash(path)
-            for path in files_of(build, texts, code, made)
+            for path in files_of(build, texts, code, made) | packed_files(build, stage, configs)
         },
         "versions": versions.of(stage, code.packages | packages_of(build, views)),
     }
@@ -84,6 +85,12 @@ def _upstream(stage: Stage, experiment: Experiment, pending: frozenset[str]) -> 
         if wanted is None and name in pending:
             hashes[f"{name}.*"] = None
     return _Upstream(hashes, frozenset(paths), frozenset(edges))
+
+
+def _signs(stage: Stage) -> bool:
+    """Say whether the names of recipe and experiment may stand in what a stage makes."""
+    known = stage.run is not None and "title" in stage.facts
+    return bool(stage.facts.get("signs")) if known else True
 
 
 def _own_places(stage: Stage, experiment: Experiment) -> set[Path]:

@@ -1,17 +1,26 @@
 """What a stage can reach outside of its settings: code of the recipe, files, and packages."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from espnet3_runtime.build import Build, Stage
 from espnet3_runtime.code_hash import Code, collect, is_local
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.models import TASK, is_task
+from espnet3_runtime.packing import selected
+from espnet3_runtime.slices import SPLITS, look_up
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _LONGEST_PATH = 1000
-_SPLITS = ("train", "valid", "test")
+IMPORTED = {
+    "espnet3_runtime.data.preprocess": ("sentencepiece",),
+    "espnet3_runtime.metrics.ter": ("sentencepiece", "jiwer"),
+    "espnet3_runtime.metrics.wer": ("jiwer",),
+    "espnet3_runtime.metrics.cer": ("jiwer",),
+    "espnet3_runtime.task_bridge.decode": ("espnet2",),
+}
+"""What modules of this runtime import besides what their stage kinds do, see ``versions``."""
 
 
 def texts_of(views: Iterable[ConfigView]) -> list[str]:
@@ -31,7 +40,7 @@ def code_of(build: Build, stage: Stage, configs: Iterable[ConfigView], texts: li
         roots.add(stage.call)
     own = stage.run is not None and is_local(build.system, build.recipe_dir)
     method = (build.system, str(stage.run)) if own else None
-    datasets = _datasets(build, stage, configs)
+    datasets = {} if "packs" in stage.facts else _datasets(build, stage, configs)
     roots |= datasets.pop(build.recipe_dir, set())
     aside = (build.directory, build.experiment, build.recipe_dir / build.data_dir)
     code = collect(roots, build.recipe_dir, aside, method)
@@ -46,14 +55,19 @@ def code_of(build: Build, stage: Stage, configs: Iterable[ConfigView], texts: li
 
 
 def packages_of(build: Build, views: Iterable[ConfigView]) -> set[str]:
-    """Return the top-level packages of ``_target_`` and ``task`` names from outside the recipe."""
-    found = {
-        leaf.partition(".")[0]
+    """Return the top-level packages of ``_target_`` and ``task`` names from outside the recipe.
+
+    For targets of this runtime, these are the packages that they import.
+    """
+    targets = {
+        leaf
         for view in views
         for path, leaf in view.flat
         if isinstance(leaf, str) and (path.endswith("_target_") or (path == TASK and is_task(view)))
     }
-    return {name for name in found if not is_local(name, build.recipe_dir)}
+    found = {target.partition(".")[0] for target in targets}
+    used = {name for target in targets for name in IMPORTED.get(target.rpartition(".")[0], ())}
+    return used | {name for name in found if not is_local(name, build.recipe_dir)}
 
 
 def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path]) -> set[Path]:
@@ -70,11 +84,23 @@ def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path
         if _is_path(text) and not text.startswith(("/", "~")):
             named |= {build.recipe_dir / text, directory / text}
     places = set(made)
-    return {
-        path
-        for path in named
-        if path.suffix != ".py" and _is_file(path) and not places & {path, *path.parents}
-    }
+    return {path for path in named if _is_file(path) and not places & {path, *path.parents}}
+
+
+def packed_files(build: Build, stage: Stage, configs: Mapping[str, ConfigView]) -> set[Path]:
+    """Return the files that a packing stage copies as they are, comments and all.
+
+    Raises:
+        UserError: A glob leads out of the recipe.
+    """
+    role, _, path = stage.facts.get("packs", "").partition(".")
+    settings = look_up(configs[role], path) if role in configs else None
+    if settings is None:
+        return set()
+    names = selected(build.recipe_dir, settings["include"], settings["exclude"])
+    named = [build.recipe_dir / name for name in dict(settings).get("files", {}).values()]
+    inner = (file for folder in named for file in folder.rglob("*") if file.is_file())
+    return {build.recipe_dir / name for name in names} | set(inner)
 
 
 def _datasets(build: Build, stage: Stage, configs: Iterable[ConfigView]) -> dict[Path, set[str]]:
@@ -83,7 +109,7 @@ def _datasets(build: Build, stage: Stage, configs: Iterable[ConfigView]) -> dict
     found: dict[Path, set[str]] = {}
     for config in configs:
         block = dict(config).get("dataset")
-        entries = (entry for split in _SPLITS for entry in (block or {}).get(split) or ())
+        entries = (entry for split in SPLITS for entry in (block or {}).get(split) or ())
         for entry in entries:
             base, module = _source(build, entry.get("data_src"))
             found.setdefault(base, set()).add(f"{module}.{name}")

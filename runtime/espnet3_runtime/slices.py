@@ -3,6 +3,7 @@
 A stage sees this and nothing else, so what is hashed is exactly what can matter.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -11,6 +12,8 @@ from espnet3_runtime.bind import StageOutput, references
 from espnet3_runtime.build import Build, Stage
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.models import is_task
+
+SPLITS = ("train", "valid", "test")
 
 
 def configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
@@ -24,9 +27,35 @@ def configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
 
 
 def hashed_configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
-    """Return the same without the keys that cannot change the result (``harmless``)."""
-    harmless = tuple(stage.facts.get("harmless", ()))
-    return {role: without(view, harmless) for role, view in configs_of(build, stage).items()}
+    """Return the same without the keys that cannot change the result.
+
+    Those are ``harmless`` in ``systems.json``, for one role where ``role:`` stands before the key.
+    Of ``dataset``, ``create_dataset`` uses the builders alone (``hashes``).
+    """
+    views = {
+        role: without(view, _harmless(stage, role))
+        for role, view in configs_of(build, stage).items()
+    }
+    if stage.facts.get("hashes") == "builders":
+        return {role: _builders_only(view) for role, view in views.items()}
+    return views
+
+
+def _harmless(stage: Stage, role: str) -> tuple[str, ...]:
+    pairs = [pattern.rpartition(":") for pattern in stage.facts.get("harmless", ())]
+    return tuple(path for owner, _, path in pairs if owner in ("", role))
+
+
+def _builders_only(view: ConfigView) -> ConfigView:
+    """Return a config with its distinct builders, in a settled order, for its dataset."""
+    values = view.plain()
+    entries = (e for split in SPLITS for e in (values.get("dataset") or {}).get(split) or ())
+    found = {}
+    for entry in entries:
+        builder = [entry.get("data_src"), entry.get("builder_args") or {}]
+        found[json.dumps(builder, sort_keys=True)] = builder
+    values["dataset"] = [found[key] for key in sorted(found)]
+    return ConfigView(values, view.where, hidden=view.hidden)
 
 
 @lru_cache(maxsize=1024)
@@ -60,7 +89,8 @@ def edges_of(build: Build, stage: Stage) -> dict[str, frozenset[str] | None]:
     """Return the earlier stages whose outputs count, and which outputs; None means all of them.
 
     All outputs count of a stage whose kind this kind consumes, and of one that only ``needs``
-    names; of others, those that a ``${stages.…}`` names.
+    names; of others, those that a ``${stages.…}`` names.  A consumer does not look at what only
+    tells how the work went (``record``).
     """
     named: dict[str, set[str]] = {}
     for read in (*_late_outputs(build, stage), *_listed(stage)):
@@ -70,9 +100,18 @@ def edges_of(build: Build, stage: Stage) -> dict[str, frozenset[str] | None]:
     edges: dict[str, frozenset[str] | None] = {}
     needs = {name for name in stage.needs if _is_earlier(build, name, stage)}
     for name in sorted(needs | named.keys(), key=build.position.__getitem__):
-        whole = name in needs and (name not in named or build.stage(name).run in consumed)
+        consumes = build.stage(name).run in consumed
+        whole = name in needs and (name not in named or consumes)
         edges[name] = None if whole else frozenset(named[name])
+        if whole and consumes:
+            edges[name] = _without_records(build.stage(name), named.get(name, set()))
     return edges
+
+
+def _without_records(stage: Stage, named: set[str]) -> frozenset[str] | None:
+    known = stage.facts.get("outputs", {})
+    records = {name for name in stage.outputs if known.get(name, {}).get("record")}
+    return frozenset(stage.outputs.keys() - (records - named)) if records else None
 
 
 def _is_earlier(build: Build, name: str, stage: Stage) -> bool:

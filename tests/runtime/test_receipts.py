@@ -89,6 +89,7 @@ def test_any_receipt_ends_in_a_plan(
 @settings(max_examples=200, deadline=None)
 def test_any_old_fingerprint_can_be_compared(old: Any, part: Any) -> None:
     new: dict[str, Any] = {
+        "signed": [],
         "what": "train",
         "configs": {},
         "model": None,

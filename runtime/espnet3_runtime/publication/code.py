@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.code_hash import Code, collect, is_local
 from espnet3_runtime.config import leaves
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.models import TARGET, TASK, is_task
+from espnet3_runtime.packing import selected
 
 
 def copy_code(
@@ -19,31 +20,11 @@ def copy_code(
     Raises:
         UserError: A glob leads out of the recipe.
     """
-    names = sorted(set(_selected(recipe_dir, include, exclude)))
+    names = sorted(set(selected(recipe_dir, include, exclude)))
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(recipe_dir / name, target / name)
     return names
-
-
-def _selected(recipe_dir: Path, include: Sequence[str], exclude: Sequence[str]) -> Iterator[str]:
-    for pattern in include:
-        if pattern.startswith("/") or ".." in PurePosixPath(pattern).parts:
-            raise UserError(f'"{pattern}" leads out of the recipe', where="pack_model.include")
-        for found in recipe_dir.glob(pattern):
-            for path in found.rglob("*") if found.is_dir() else (found,):
-                name = path.relative_to(recipe_dir)
-                if path.is_file() and not _excluded(PurePosixPath(name.as_posix()), exclude):
-                    yield name.as_posix()
-
-
-def _excluded(name: PurePosixPath, patterns: Sequence[str]) -> bool:
-    """Say whether a pattern matches a file or a directory around it."""
-    return any(
-        place.match(pattern.removeprefix("**/"))
-        for place in (name, *name.parents)
-        for pattern in patterns
-    )
 
 
 def targets_of(*nodes: Mapping[str, Any] | None) -> list[str]:
