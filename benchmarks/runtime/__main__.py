@@ -2,8 +2,10 @@
 
 ``python -m benchmarks.runtime [train] [infer] [collect_stats] [--rounds 7] [--steps 60]``
 
-One torch thread.  The ways of doing a thing take turns, and the goals are judged by CPU seconds:
-what else runs on the machine moves wall time far more.  Results of all ways are compared, too.
+One torch thread.  The ways of doing a thing take turns; a goal is judged by the median over the
+rounds of how many times the CPU seconds of the one are those of the other: what else runs on the
+machine moves wall time far more.  Two workers are judged by the clock, so for them the machine has
+to be quiet.  Results of all ways are compared, too.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from benchmarks.runtime import collect_stats, infer, train
+from benchmarks.runtime.timing import Verdict, standings
 from benchmarks.runtime.workspace import workspace
 
 PARTS = {"train": train.measure, "infer": infer.measure, "collect_stats": collect_stats.measure}
@@ -34,9 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     with TemporaryDirectory(prefix="espnet3-benchmark-") as name:
         directory = Path(name).resolve()
         with workspace(directory, options.steps, options.items) as recipe:
+            verdicts: list[Verdict] = []
             for part in options.parts or PARTS:
-                print(f"\n{PARTS[part](recipe, options.rounds)}", flush=True)
-    return 0
+                report = PARTS[part](recipe, options.rounds)
+                print(f"\n{report.text}", flush=True)
+                verdicts += report.verdicts
+    print(f"\nload {os.getloadavg()[0]:.1f}\n{standings(verdicts)}")
+    return 0 if all(one.met for one in verdicts) else 1
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks.runtime.bare import Utterances, loader
-from benchmarks.runtime.timing import Goal, Lap, in_turns, recorded, table, verdict
+from benchmarks.runtime.timing import Goal, Lap, Report, in_turns, recorded, table, verdict
 from benchmarks.runtime.workspace import context_of
 from espnet3_runtime.data.reference import Place, read_entries
 from espnet3_runtime.inference.decode import load_test_set
@@ -20,8 +20,8 @@ OURS, LOOP = "our infer stage", "bare loop"
 GOAL = Goal(OURS, LOOP, 1.05)
 
 
-def measure(directory: Path, rounds: int) -> str:
-    """Return the report; both build the model and read its weights inside the lap."""
+def measure(directory: Path, rounds: int) -> Report:
+    """Time both ways; both build the model and read its weights inside the lap."""
     context = context_of(directory, "infer")
     batches = _batches(context)
     count = sum(map(len, batches))
@@ -42,8 +42,8 @@ def measure(directory: Path, rounds: int) -> str:
     found = (context.directory / "test" / "text.scp").read_text(encoding="utf-8").splitlines()
     same = sorted(found) == sorted((directory / "bare.scp").read_text("utf-8").splitlines())
     lines = [f"infer: an utterance, {count} a lap, in batches of {len(batches[0])}"]
-    lines += [table(laps, "utt"), verdict(laps, GOAL)]
-    return "\n".join([*lines, f"  both write the same texts: {'yes' if same else 'NO'}"])
+    lines += [table(laps, "utt"), f"  both write the same texts: {'yes' if same else 'NO'}"]
+    return Report("\n".join(lines), [verdict("infer", laps, GOAL)])
 
 
 def _batches(context: StageContext) -> list[Sequence[int]]:

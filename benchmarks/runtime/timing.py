@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,33 @@ class Goal:
     most: float
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """How a goal stands.
+
+    Attributes:
+        what: What is compared with what.
+        value: Median over the rounds of the quotient.
+        spread: Its first and third quartile.
+        goal: The limit, in words.
+        met: Whether the median keeps to it.
+    """
+
+    what: str
+    value: float
+    spread: tuple[float, float]
+    goal: str
+    met: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a part of the benchmark found."""
+
+    text: str
+    verdicts: Sequence[Verdict]
+
+
 class Clock:
     """A running lap."""
 
@@ -48,14 +75,15 @@ def recorded(laps: list[Lap]) -> Iterator[None]:
 
 
 def in_turns(ways: Mapping[str, Callable[[], Lap]], rounds: int) -> dict[str, list[Lap]]:
-    """Run A B C, A B C, … so that what else the machine does meets all alike.
+    """Run A B C, C B A, A B C, … so that what else the machine does meets all alike.
 
     One more round before, which does not count, warms the caches.
     """
     laps: dict[str, list[Lap]] = {name: [] for name in ways}
+    order = list(ways)
     for number in range(rounds + 1):
-        for name, run in ways.items():
-            lap = run()
+        for name in order if number % 2 else reversed(order):
+            lap = ways[name]()
             if number:
                 laps[name].append(lap)
     return laps
@@ -72,19 +100,30 @@ def table(laps: Mapping[str, Sequence[Lap]], unit: str) -> str:
     return "\n".join(lines)
 
 
-def verdict(laps: Mapping[str, Sequence[Lap]], goal: Goal) -> str:
-    """Return how two ways compare in CPU seconds, the measure that a busy machine distorts least.
+def verdict(part: str, laps: Mapping[str, Sequence[Lap]], goal: Goal) -> Verdict:
+    """Compare two ways round by round in CPU seconds, which a busy machine distorts least."""
+    pairs = zip(laps[goal.way], laps[goal.reference], strict=True)
+    value, spread = middle([one.cpu / other.cpu for one, other in pairs])
+    what = f"{part}: {goal.way} / {goal.reference}"
+    return Verdict(what, value, spread, f"<= {goal.most:.2f}", value <= goal.most)
 
-    The quotient of the minima is held against the goal; the median of the quotients round by
-    round and the quotient of the least wall times stand beside it.
-    """
-    ours, other = laps[goal.way], laps[goal.reference]
-    least = min(lap.cpu for lap in ours) / min(lap.cpu for lap in other)
-    pairs = median(a.cpu / b.cpu for a, b in zip(ours, other, strict=True))
-    wall = min(lap.wall for lap in ours) / min(lap.wall for lap in other)
-    word = "met" if least <= goal.most else "MISSED"
-    return (
-        f"  {goal.way} / {goal.reference}: "
-        f"{least:.3f} (least CPU), {pairs:.3f} (rounds' median), "
-        f"{wall:.3f} (least wall); goal {goal.most:.2f}: {word}"
-    )
+
+def middle(values: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    """Return the median, and the first and third quartile."""
+    if len(values) == 1:
+        return values[0], (values[0], values[0])
+    first, second, third = quantiles(values, n=4, method="inclusive")
+    return second, (first, third)
+
+
+def standings(verdicts: Sequence[Verdict]) -> str:
+    """Return how all goals stand, a line each."""
+    width = max(len(one.what) for one in verdicts)
+    lines = [f"  {'':<{width}}  median  middle half    goal"]
+    for one in verdicts:
+        low, high = one.spread
+        word = "met" if one.met else "MISSED"
+        lines.append(
+            f"  {one.what:<{width}}  {one.value:6.3f}  {low:.3f}-{high:.3f}    {one.goal}  {word}"
+        )
+    return "\n".join(lines)

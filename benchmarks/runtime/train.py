@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from benchmarks.runtime.bare import Utterances, loader
-from benchmarks.runtime.timing import Clock, Goal, Lap, in_turns, table, verdict
+from benchmarks.runtime.timing import Clock, Goal, Lap, Report, in_turns, table, verdict
 from benchmarks.runtime.workspace import changed, context_of
 from espnet3_runtime.data.sampler import Clock as Position
 from espnet3_runtime.data.sampler import seed_generators
@@ -175,8 +175,8 @@ def bare_loop(task: Task) -> tuple[Lap, Mapping[str, torch.Tensor]]:
 WAYS = {OURS: our_stage, TRAINER: by_hand, LOOP: bare_loop}
 
 
-def measure(directory: Path, rounds: int) -> str:
-    """Return the report."""
+def measure(directory: Path, rounds: int) -> Report:
+    """Time the three ways, and compare the weights that they end with."""
     task = make_task(directory)
     ends: dict[str, Mapping[str, torch.Tensor]] = {}
 
@@ -186,8 +186,8 @@ def measure(directory: Path, rounds: int) -> str:
 
     laps = in_turns({name: lambda name=name: run(name) for name in WAYS}, rounds)
     title = f"train: a step of {len(task.batches[0])} utterances, {task.timed} steps a lap"
-    lines = [title, table(laps, "step"), *(verdict(laps, goal) for goal in GOALS)]
-    return "\n".join([*lines, f"  the three end in one model: {_same(ends)}"])
+    lines = [title, table(laps, "step"), f"  the three end in one model: {_same(ends)}"]
+    return Report("\n".join(lines), [verdict("train", laps, goal) for goal in GOALS])
 
 
 def _same(ends: Mapping[str, Mapping[str, torch.Tensor]]) -> str:
