@@ -10,6 +10,7 @@ from keyword import iskeyword
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import kind_of
+from espnet3_compiler.lower import roles_of
 from espnet3_compiler.lower_report import listed, rename
 from espnet3_compiler.places import Place, place
 from espnet3_compiler.reading import outputs_of
@@ -23,14 +24,14 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     stages = {str(stage.name.value): stage for stage in recipe.stages}
     stages |= _renamed(recipe, stages)
     lost: dict[str, list[Span]] = {}
-    for names, span in _uses(resolved):
+    for names, span in _uses(recipe, resolved):
         producer = stages.get(names[0])
         known = outputs_of(producer, recipe) if producer else None
         if producer is None:
             lost.setdefault(names[0], []).append(span)
         elif known is not None and names[1] not in known:
             yield _unknown_output(names[1], span, producer, list(known))
-    used = {names[0] for names, _ in _uses(resolved)}
+    used = {names[0] for names, _ in _uses(recipe, resolved)}
     for name, spans in lost.items():
         if not recipe.whole and not is_sure(name, stages):
             continue  # it may be one that could not be read, or whose name cannot be used
@@ -52,11 +53,19 @@ def _renamed(recipe: Recipe, stages: dict[str, StageDecl]) -> dict[str, StageDec
     return found
 
 
-def _uses(resolved: Resolved) -> Iterator[tuple[tuple[str, str], Span]]:
-    """Yield stage and output of every ``${stages.STAGE.OUTPUT}``, each place once."""
+def _uses(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[tuple[str, str], Span]]:
+    """Yield stage and output of every ``${stages.STAGE.OUTPUT}``, each place once.
+
+    What a config that is only extended says counts where it is inherited: it may be replaced.
+    """
     told: set[Place] = set()
+    roles = roles_of(recipe)
+    extended = {str(config.extends.value) for config in recipe.configs if config.extends}
+    bases = {("configs", name) for name in extended if roles.get(name, "") is None}
     for reference in resolved.references:
         namespace, *names = reference.target
+        if reference.owner in bases:
+            continue
         if namespace == "stages" and len(names) > 1 and place(reference.span) not in told:
             told.add(place(reference.span))
             yield (str(names[0]), ".".join(map(str, names[1:]))), reference.span
