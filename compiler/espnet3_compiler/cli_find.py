@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from espnet3_compiler.disk import exists, is_folder
+
 MANIFEST = "recipe.yaml"
 PASSED_OVER = ("build", "exp", "data", "downloads", "node_modules", "__pycache__")
 
@@ -17,10 +19,10 @@ def find_manifests(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[str, 
     manifests: dict[Path, Path] = {}
     problems = []
     for path in paths:
-        found = sorted(_below(path)) if path.is_dir() else [path]
+        found = sorted(_below(path)) if is_folder(path) else [path]
         if not found:
             problems.append(f'there is no {MANIFEST} in or below "{path}"')
-        elif not path.is_dir() and not path.exists():
+        elif not is_folder(path) and not exists(path):
             problems.append(f'there is no file "{path}"')
         else:
             manifests |= {manifest.resolve(): manifest for manifest in found}

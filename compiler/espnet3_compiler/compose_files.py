@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.disk import exists, is_file
 from espnet3_compiler.expression import has_reference
 from espnet3_compiler.read import read_file, unreadable
 from espnet3_compiler.records import dataclass, field
@@ -44,7 +45,7 @@ class Files:
             self.found.append(outside(file.span, text))
             return ConfigFile()
         path = self.directory / inner
-        if path not in self.read and not path.is_file():
+        if path not in self.read and not is_file(path):
             finding = self._missing(file, path)
             self.found.append(finding)
             if not (finding.fix and finding.fix.certain):
@@ -57,7 +58,7 @@ class Files:
     def given(self, path: Path, option: Span) -> ConfigFile:
         """Return a file from the command line, which may lie anywhere."""
         name = Path(os.path.relpath(path)).as_posix()
-        if not path.is_file():
+        if not is_file(path):
             self.found.append(_unreadable(Label(option, "named here"), name, path))
             return ConfigFile()
         return self._load(path, name)
@@ -73,7 +74,7 @@ class Files:
         known = _yaml_files(self.directory)
         near = nearest(str(file.value), known)
         finding = _unreadable(Label(file.span, "named here"), str(file.value), path)
-        if near is None or path.exists():
+        if near is None or exists(path):
             return finding
         edit = Edit(file.span, near)
         return Diagnostic(

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from espnet3_compiler.disk import exists, is_file, is_folder
 from espnet3_compiler.kinds import OPEN
 from espnet3_compiler.records import dataclass
 from espnet3_compiler.suggest import nearest
@@ -140,7 +141,7 @@ def _load(name: str, directory: Path) -> _Module | None:
     for file in _files(name, directory):
         try:
             return _Module(name, file, ast.parse(file.read_bytes()))
-        except (OSError, SyntaxError, ValueError, RecursionError):
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             return None
     return None
 
@@ -152,7 +153,7 @@ def _files(name: str, directory: Path) -> Iterator[Path]:
     for root in (directory, *map(Path, sys.path)):
         stem = root.joinpath(*parts)
         yield from (
-            file for file in (stem / "__init__.py", stem.with_suffix(".py")) if file.is_file()
+            file for file in (stem / "__init__.py", stem.with_suffix(".py")) if is_file(file)
         )
 
 
@@ -162,12 +163,12 @@ def _no_module(module: str, name: str, directory: Path) -> Found | Lost:
         return Found((OPEN,), ())
     parent, _, last = module.rpartition(".")
     folder = directory.joinpath(*parent.split(".")) if parent else directory
-    if not folder.is_dir():
+    if not is_folder(folder):
         head, _, tail = module.partition(".")
         near = nearest(head, _modules(directory))
         better = f"{near}.{tail}.{name}" if tail else f"{near}.{name}"
         where = directory / head
-        if near is None and not where.exists():
+        if near is None and not exists(where):
             return Found((OPEN,), ())
         return Lost("does not exist", f'there is no module "{module}"', better if near else None)
     near = nearest(last, _modules(folder))

@@ -15,6 +15,7 @@ from typing import Any
 
 from espnet3_compiler.chain import related_labels, use_place
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.disk import exists
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import roles_of
@@ -83,7 +84,7 @@ def _missing(node: Scalar, directory: Path, made: list[PurePosixPath]) -> Iterat
     path = PurePosixPath(str(node.value))
     if path.is_absolute() or _leaves(path) or any(path.is_relative_to(m) for m in made):
         return
-    if (directory / path).exists():
+    if exists(directory / path):
         return
     known = _files(directory, made)
     near = nearest(str(path), known)

@@ -81,7 +81,7 @@ def parse(text: str) -> ast.expr | None:
     """Return the tree of an annotation; None when it is not an expression."""
     try:
         return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 

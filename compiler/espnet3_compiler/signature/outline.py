@@ -88,11 +88,14 @@ def parse(source: str) -> ast.Module:
     """Return the tree of a text; what Python only warns of stays unsaid.
 
     Raises:
-        SyntaxError: The text is not Python.
+        SyntaxError: The text is not Python, or nested deeper than Python reads.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ast.parse(source)
+        try:
+            return ast.parse(source)
+        except MemoryError:  # how Python's parser says so
+            raise SyntaxError("too many nested parentheses or brackets") from None
 
 
 def module_branches(text: Text) -> list[Branch]:

@@ -73,7 +73,10 @@ class Table:
 
     def _line(self, number: int) -> list[str]:
         line = self._text[self._starts[number] : self._ends[number]]
-        return line.decode("utf-8").rstrip("\r").split("\t")
+        try:
+            return line.decode("utf-8").rstrip("\r").split("\t")
+        except UnicodeDecodeError:
+            raise UserError(f'"{self.path}", line {number + 1}: it is not UTF-8') from None
 
 
 _BLOCK = 1 << 24

@@ -10,7 +10,7 @@ def read_scp(path: Path) -> dict[str, str]:
     """Return the values by utterance id, in the order of the file; a value may be empty.
 
     Raises:
-        UserError: The file is missing, or an id appears twice.
+        UserError: The file is missing or not UTF-8, or an id appears twice.
     """
     values: dict[str, str] = {}
     try:
@@ -22,6 +22,8 @@ def read_scp(path: Path) -> dict[str, str]:
                 values[utt_id] = value
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f'"{path}" is not UTF-8 after line {len(values)}') from error
     return values
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.publication.foreign import read_mapping
 
 META = "bundle.json"
 INFERENCE = "inference.yaml"
@@ -66,10 +67,7 @@ class Bundle:
         path = self.path(name)
         if not path.is_file():
             return None
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(loaded, dict):
-            raise UserError(f'"{path}" holds no mapping')
-        located = self._locate(loaded)
+        located = self._locate(read_mapping(path))
         assert isinstance(located, dict)
         return located
 
@@ -115,7 +113,7 @@ def open_bundle(directory: Path, *, verify: bool = True) -> Bundle:
         meta = json.loads((directory / META).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f'"{directory}" is no bundle: it has no {META}') from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f'"{directory / META}" cannot be read: {error}') from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise UserError(f'"{directory / META}" does not describe a bundle')
@@ -151,6 +149,16 @@ def hashes(directory: Path) -> dict[str, str]:
     return {name: sha256_of(path) for name, path in names if name != META}
 
 
+class _PlainDumper(yaml.SafeDumper):
+    """Writes equal values twice, since :func:`read_mapping` reads no aliases."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+
 def dump(value: Mapping[str, Any]) -> str:
     """Return plain data as YAML in its own order."""
-    return yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True, width=100)
+    text: str = yaml.dump(
+        dict(value), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=100
+    )
+    return text

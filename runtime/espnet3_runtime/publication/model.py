@@ -16,8 +16,12 @@ from espnet3_runtime.inference.predictor import Predictor, make_predictor
 from espnet3_runtime.late import lookup
 from espnet3_runtime.publication.bundle import CODE, INFERENCE, MODEL, WEIGHTS, Bundle, open_bundle
 from espnet3_runtime.publication.code import targets_of
+from espnet3_runtime.publication.foreign import check_config
 from espnet3_runtime.publication.modules import BundledCode
 from espnet3_runtime.publication.trust import check_trust
+
+_OF_THE_STAGE = ("parallel",)
+"""What a bundle's config lacks: how the stage ``infer`` ran is nothing of the model's."""
 
 Audio = str | os.PathLike[str] | Any
 
@@ -102,6 +106,8 @@ class InferenceModel:
     def files(self) -> dict[str, Path]:
         """Return the files that the recipe packed by name (``pack_model.files``)."""
         named = self.bundle.meta.get("named", {})
+        if not isinstance(named, dict) or not all(isinstance(n, str) for n in named.values()):
+            raise UserError(f'the bundle "{self.bundle.directory}" names its files wrongly')
         return {name: self.bundle.path(place) for name, place in named.items()}
 
     def __call__(
@@ -184,7 +190,9 @@ def _configs(bundle: Bundle) -> tuple[ConfigView, ConfigView | None]:
         raise UserError(f'the bundle "{bundle.directory}" lacks "{INFERENCE}"')
     model = bundle.config(MODEL)
     values = lookup(_no_stage, os.environ)
-    bound = ConfigView(bind(config, values, "inference"), "inference")
+    filled = bind(config, values, "inference")
+    check_config(filled, "inference", _OF_THE_STAGE, bundle.path(INFERENCE))
+    bound = ConfigView(filled, "inference")
     return bound, None if model is None else ConfigView(bind(model, values, "model"), "model")
 
 

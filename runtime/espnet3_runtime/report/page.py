@@ -13,6 +13,7 @@ from espnet3_runtime.progress import duration
 from espnet3_runtime.report.curves import best, charts
 from espnet3_runtime.report.graph import ROW, graph
 from espnet3_runtime.report.read import Example, Experiment, Scores, StageView
+from espnet3_runtime.report.valid import fits
 
 _PACKAGES = ("torch", "lightning", "numpy", "espnet3-compile")
 
@@ -106,7 +107,8 @@ def _outdated(view: StageView, stages: Sequence[StageView]) -> list[str]:
         if other.receipt is not None and other.status == "done"
         for output, record in other.receipt.outputs.items()
     }
-    read = view.receipt.inputs.get("upstream") or {}
+    upstream = view.receipt.inputs.get("upstream")
+    read = upstream if isinstance(upstream, Mapping) else {}
     names = [
         key.partition(".")[0] for key, sha256 in read.items() if now.get(key, sha256) != sha256
     ]
@@ -173,7 +175,7 @@ def _provenance(stages: Sequence[StageView]) -> Mapping[str, Any]:
     if not ran:
         return {}
     last = max(ran, key=lambda receipt: receipt.finished or "")
-    about = last.provenance
+    about = last.provenance if fits(last.provenance, "provenance") else {}
     packages = about.get("packages") or {}
     return {
         "git": about.get("git") or {},

@@ -10,6 +10,7 @@ from typing import Any
 
 from espnet3_runtime.build import LOCK, Build, Stage
 from espnet3_runtime.receipts import Receipt, read_receipt
+from espnet3_runtime.report.valid import fits, is_results
 
 _AUDIO_BUDGET = 6_000_000  # bytes of sound in one report
 _WARNING = re.compile(r"^\S+ \S+ (?:WARNING|ERROR)\s+[\w.]+: (?P<text>.*)$")
@@ -111,20 +112,20 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a JSON lines file; a torn last line is left out."""
     if not path.is_file():
         return
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return
-            if isinstance(row, dict):
+            if fits(row, "curve"):
                 yield row
 
 
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 
@@ -133,12 +134,14 @@ def _scores(exp_dir: Path, build: Build, done: set[str]) -> Iterator[Scores]:
     for stage in build.stages:
         directory = exp_dir / stage.name
         content = _json(directory / "metrics.json")
-        if stage.run != "measure" or stage.name not in done or not isinstance(content, dict):
+        if stage.run != "measure" or stage.name not in done or not is_results(content):
             continue
         examples = {}
         for test in _tests(content):
-            found = _json(directory / test / "examples.json") or []
-            examples[test], budget = _examples(directory / test, found, budget)
+            found = _json(directory / test / "examples.json")
+            known = found if fits(found, "examples") else []
+            known = [item for item in known if item["metric"] in content["about"]]
+            examples[test], budget = _examples(directory / test, known, budget)
         yield Scores(stage.name, content, examples)
 
 

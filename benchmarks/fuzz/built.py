@@ -1,0 +1,62 @@
+"""A compiled recipe with receipts, a bundle and a checkpoint: what hostile input is made from."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.fuzz.compiler_side import RECIPE
+from espnet3_compiler.emit import build_files
+from espnet3_compiler.pipeline import compile_manifest
+from espnet3_compiler.write import write_build
+from espnet3_runtime.receipts import OutputRecord, Receipt, write_receipt
+
+
+def compiled(directory: Path) -> Path:
+    """Compile the recipe into a directory; return its build."""
+    shutil.copytree(RECIPE, directory, dirs_exist_ok=True)
+    outcome = compile_manifest(directory / "recipe.yaml")
+    assert outcome.plan is not None, outcome.diagnostics
+    build = directory / "build"
+    write_build(build, build_files(outcome.plan, build))
+    return build
+
+
+def experiment(directory: Path, stage: str, output: str) -> Path:
+    """Compile the recipe and leave a receipt of a stage; return the experiment."""
+    build = compiled(directory)
+    lock = json.loads((build / "recipe.lock.json").read_text(encoding="utf-8"))
+    exp = directory / str(lock["exp_dir"])
+    (found,) = (one for one in lock["stages"] if one["name"] == stage)
+    record = OutputRecord(found["outputs"][output]["path"], "0" * 64, "1" * 64, 2, 1)
+    write_receipt(exp, Receipt(stage, "done", "2026", "2026", 1.5, outputs={output: record}))
+    return exp
+
+
+def bundle(directory: Path) -> None:
+    """Write a bundle of torch's own layers, which needs no trust."""
+    import torch
+    import yaml
+    from safetensors.torch import save_file
+
+    directory.mkdir(parents=True, exist_ok=True)
+    build = compiled(directory.parent / "packed")
+    config = yaml.safe_load((build / "conf" / "inference.yaml").read_text(encoding="utf-8"))
+    model = torch.nn.Linear(4, 2)
+    save_file(model.state_dict(), directory / "model.safetensors")
+    node = {"_target_": "torch.nn.Linear", "in_features": 4, "out_features": 2}
+    plain = {"checkpoint": None, "contract": None, "runner": None, "model": node}
+    sign(directory, {"inference.yaml": {**config, **plain}})
+
+
+def sign(directory: Path, texts: Mapping[str, object]) -> None:
+    """Write files of a bundle and a ``bundle.json`` that fits them."""
+    import yaml
+
+    from espnet3_runtime.publication.bundle import FORMAT, META, SCHEMA_VERSION, hashes
+
+    for name, value in texts.items():
+        data = value if isinstance(value, bytes) else yaml.safe_dump(value).encode()
+        (directory / name).write_bytes(data)
+    meta = {"format": FORMAT, "schema_version": SCHEMA_VERSION, "files": hashes(directory)}
+    (directory / META).write_text(json.dumps({**meta, "named": {}}, indent=1), encoding="utf-8")

@@ -1,0 +1,79 @@
+"""Hostile input, the bounded part: every surface of ``benchmarks.fuzz`` gets a few inputs."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.fuzz.judge import judge
+from benchmarks.fuzz.shape import check_build
+from benchmarks.fuzz.surfaces import ALL
+from espnet3_runtime.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+ROW = re.compile(r"(?P<name>.{12})\s+(?P<accepted>\d+)\s+(?P<refused>\d+)\s+0\b")
+
+
+def test_hostile_input_ends_in_a_report(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.fuzz", "--inputs", "2000", "--jobs", "1"]
+    done = subprocess.run(
+        [*command, "--save", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    rows = {
+        match["name"].strip(): (int(match["accepted"]), int(match["refused"]))
+        for match in map(ROW.match, done.stdout.splitlines())
+        if match
+    }
+    assert set(rows) == {*(surface.name for surface in ALL), "all"}
+    accepted, refused = rows["all"]
+    assert accepted + refused >= 1900
+    assert min(accepted, refused) > 300, "both ends must be reached"
+
+
+def test_shares_add_up() -> None:
+    assert sum(surface.share for surface in ALL) == 1000
+
+
+def test_the_judge_tells_faults_from_refusals() -> None:
+    def refuses(_data: bytes) -> bool:
+        raise UserError("no")
+
+    def fails(_data: bytes) -> bool:
+        raise KeyError("x")
+
+    def hangs(_data: bytes) -> bool:
+        while True:
+            pass
+
+    assert judge(lambda _: True, b"", 1).ending == "accepted"
+    assert judge(refuses, b"", 1).ending == "refused"
+    assert "KeyError" in judge(fails, b"", 1).detail
+    assert "more than" in judge(hangs, b"", 0.05).detail
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("run.py", "raise SystemExit", "print(1)\n    raise SystemExit"),
+        ("system.py", '"""', '"""x"""\nimport os\nos.system("x")\n"""'),
+        ("system.py", "StageSpec(", "eval(StageSpec("),
+    ],
+)
+def test_code_of_another_shape_is_noticed(name: str, old: str, new: str) -> None:
+    build = ROOT / "tests" / "golden" / "pipeline" / "build"
+    good = {file: (build / file).read_text() for file in ("run.py", "system.py")}
+    lock = (build / "recipe.lock.json").read_text()
+    check_build({**good, "recipe.lock.json": lock}, good)
+    assert old in good[name]
+    changed = {**good, name: good[name].replace(old, new, 1), "recipe.lock.json": lock}
+    with pytest.raises((AssertionError, SyntaxError)):
+        check_build(changed, good)
