@@ -1,0 +1,1 @@
+"""Easy utterances first, against all utterances from the start."""
