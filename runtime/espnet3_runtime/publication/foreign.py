@@ -85,4 +85,4 @@ def _properties(
 
 
 _STANDARD = Draft202012Validator.VALIDATORS["properties"]
-_Validator = extend(Draft202012Validator, {"properties": _properties})
+_Validator = extend(Draft202012Validator, {"properties": _properties})  # type: ignore[no-untyped-call]
