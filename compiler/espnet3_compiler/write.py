@@ -15,6 +15,8 @@ from pathlib import Path
 from espnet3_compiler.records import dataclass
 
 LOCK = "recipe.lock.json"
+_HERE = -100  # AT_FDCWD
+_EXCHANGE = 2
 CACHES = ("__pycache__", ".mypy_cache", ".ruff_cache")
 
 
@@ -85,11 +87,29 @@ def _replace(build: Path, files: Mapping[str, str], old: Mapping[str, bytes]) ->
             shutil.copy2(build / name, target)
         else:
             target.write_bytes(text.encode())
-    if build.exists():
+    if not build.exists():
+        new.rename(build)
+    elif _exchange(new, build):
+        shutil.rmtree(new)
+    else:
         build.rename(aside)
-    new.rename(build)
-    if aside.exists():
+        new.rename(build)
         shutil.rmtree(aside)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step, so that a build is there all the time; False if impossible.
+
+    Source: ``renameat2`` of Linux 3.15 with ``RENAME_EXCHANGE``.
+    """
+    import ctypes
+
+    try:
+        renameat2 = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError):
+        return False
+    names = (os.fsencode(one), os.fsencode(other))
+    return bool(renameat2(_HERE, names[0], _HERE, names[1], ctypes.c_uint(_EXCHANGE)) == 0)
 
 
 def _beside(build: Path) -> tuple[Path, Path]:

@@ -1,5 +1,6 @@
 """Builds the corpus: WAV files and one manifest for each split."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,8 @@ class DatasetBuilder:
             utterances = plan(split, count, seed, longest)
             folder = self.root / "wav" / f"{split}-v{VERSION}-{seed}-{longest}"
             folder.mkdir(parents=True, exist_ok=True)
+            for leftover in folder.glob(".*.partial"):
+                leftover.unlink(missing_ok=True)
             rows = list(_progress(_speak_all(utterances, folder, jobs), split, count))
             _write_text(self.root / f"{split}.tsv", _manifest(utterances, folder, rows))
         _write_text(self.root / "corpus.txt", _stamp(sizes, seed, longest))
@@ -86,8 +89,10 @@ def _speak_one(task: tuple[dict, str]) -> int:
     if path.is_file():
         return soundfile.info(path).frames
     audio = synthesise(utterance)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    soundfile.write(partial, audio, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    whole = io.BytesIO()  # a full disk is then an OSError that says so
+    soundfile.write(whole, audio, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(whole.getvalue())
     partial.replace(path)
     return len(audio)
 
