@@ -72,7 +72,9 @@ def config_path(request: Request) -> Answer:
 
 
 def load_line(request: Request) -> Answer:
-    """Return the lines of a text file, stripped, as a list."""
+    """Return the lines of a text file, stripped, as a list; the recipe brings that file."""
+    if posixpath.isabs(request.arguments[0]):  # what it reads goes into builds and bundles
+        return Answer(finding=outside(request.span, request.arguments[0]))
     path = _path(request)
     if isinstance(path, Diagnostic):
         return Answer(finding=path)

@@ -101,6 +101,7 @@ def test_values_are_those_of_omegaconf(text: str, tmp_path: Path) -> None:
         ("${load_line:}", "R304", "${load_line:}", "does not take these arguments"),
         ("${load_line:no.txt}", "R701", "${load_line:no.txt}", '"no.txt" does not exist'),
         ("${load_line:../no.txt}", "R702", "${load_line:../no.txt}", "leaves the recipe"),
+        ("${load_line:/etc/hosts}", "R702", "${load_line:/etc/hosts}", "leaves the recipe"),
         ("${oc.env:}", "R304", "${oc.env:}", "does not take these arguments"),
         ("${oc.env:A B}", "R304", "${oc.env:A B}", "does not take these arguments"),
         ("t ${a.l}", "R307", "${a.l}", "is a list and cannot stand inside a text"),
