@@ -18,7 +18,7 @@ DATASET = """
         def is_source_prepared(self, **_): ...
         def prepare_source(self, **_): ...
         def is_built(self, *, seed: int, **_): ...
-        def build(self, *, seed: int, sizes: dict[str, int], jobs: int = 2): ...
+        def build(self, progress, *, seed: int, sizes: dict[str, int], jobs: int = 2): ...
 """
 FILES = {
     "a/asr/dataset/__init__.py": "from .parts import Dataset, DatasetBuilder\n",
@@ -103,6 +103,13 @@ def test_one_mistake_one_finding(tmp_path, entry, expected):
     found = training(tmp_path, entry)
     assert expected in found
     assert [row for row in found if row != expected and not row.startswith("R503")] == []
+
+
+def test_bars_are_the_runtimes_to_give(tmp_path):
+    create = "{seed: 1, sizes: {train: 3}, progress: true}"
+    assert training(tmp_path, "{data_src_args: {split: train}}", create) == [
+        "R506 'progress': the runtime passes \"progress\" to dataset.DatasetBuilder.build itself"
+    ]
 
 
 @pytest.mark.parametrize(

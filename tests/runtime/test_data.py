@@ -206,6 +206,25 @@ def test_create_dataset_goes_on_where_it_failed(recipe, caplog):
     assert "DatasetBuilder: ['build'] in" in caplog.text
 
 
+def test_a_builder_that_asks_for_bars_gets_them(recipe):
+    (recipe / "sets.py").write_text(
+        "class Dataset: pass\n"
+        "class DatasetBuilder:\n"
+        "    built = False\n"
+        "    def is_source_prepared(self, **_): return True\n"
+        "    def prepare_source(self, **_): pass\n"
+        "    def is_built(self, **more): return self.built and 'progress' not in more\n"
+        "    def build(self, size, progress):\n"
+        "        with progress('build', total=size) as bar:\n"
+        "            bar.advance(size)\n"
+        "        self.built = True\n"
+    )
+    training = {"dataset": {"train": [{"data_src": "sets"}]}, "create_dataset": {"size": 5}}
+    context = stage_context(recipe, "create_dataset", training)
+    create_dataset(context)
+    assert context.progress.done == {"create_dataset": 1, "build": 5}
+
+
 def test_create_dataset_checks_that_the_work_was_done(recipe):
     (recipe / "sets.py").write_text(
         "class Dataset: pass\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 from espnet3_compiler.chain import related_labels, use_place
 from espnet3_compiler.checks import target_paths
 from espnet3_compiler.checks.target_arguments import Case, compare
-from espnet3_compiler.checks.target_nodes import Slot
+from espnet3_compiler.checks.target_nodes import NOTHING, Slot
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved
@@ -39,6 +39,7 @@ _ROLES = ("training", "inference")
 """Roles whose configs make data sets; in others they are only named."""
 
 _SPLITS = ("train", "valid", "test")
+_BARS = Slot(supplied=("progress",))
 _OFFERED = Slot(offered=("recipe_dir", "data_dir"))
 _METHODS = ("build", "prepare_source", "is_built", "is_source_prepared")
 _EXPORTED = "Dataset"
@@ -227,21 +228,25 @@ def _builder(data: _Data, common: Entry | None) -> Iterator[Diagnostic]:
     if len(signatures) == len(readings):
         head = _head(common, data.node)
         merged = _merged(signatures)
-        case = Case(data.library, merged, node, head, node.entries, partial=not data.sure)
+        slot = _BARS if merged.find("progress") else NOTHING
+        case = Case(
+            data.library, merged, node, head, node.entries, slot=slot, partial=not data.sure
+        )
         yield from compare(replace(case, flags=False))
 
 
 def _merged(signatures: list[Signature]) -> Signature:
     """Return what all methods take together: each is called with the same arguments.
 
-    What one of them requires is required; a name must be known to every one without ``**kwargs``.
+    What one of them requires is required; a name must be known to every one without ``**kwargs``,
+    but for ``progress``, which the runtime passes to those that have it.
     """
     every = [item for signature in signatures for item in signature.parameters]
     closed = [signature for signature in signatures if not signature.more_names]
     named: dict[str, Parameter] = {}
     for item in every:
         known = named.get(item.name)
-        if all(signature.find(item.name) for signature in closed):
+        if item.name == "progress" or all(signature.find(item.name) for signature in closed):
             named[item.name] = item if known is None or item.required else known
     first = (closed or signatures)[0]
     return replace(first, parameters=tuple(named.values()), more_names=not closed)

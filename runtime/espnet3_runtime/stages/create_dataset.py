@@ -1,6 +1,7 @@
 """Prepare every corpus that the recipe names: the builders' four methods, once per builder."""
 
 import hashlib
+import inspect
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +20,11 @@ def create_dataset(context: StageContext) -> Outputs:
 
     The entries of the training config come first, then those that only inference uses.  A builder
     whose ``is_source_prepared`` and ``is_built`` answer true does nothing, so the stage goes on
-    where it was interrupted as far as the builder can tell what is done.
+    where it was interrupted as far as the builder can tell what is done.  A method that names an
+    argument ``progress`` is given what makes a bar with rate and remaining time::
+
+        with progress("download", total=len(files)) as bar:
+            bar.advance()
 
     Outputs:
         summary: Every builder, and number and size of the files in its place; what each had to do
@@ -63,12 +68,14 @@ def _prepare(
     start = time.monotonic()
     done = []
     for check, work in (("is_source_prepared", "prepare_source"), ("is_built", "build")):
-        if getattr(builder, check)(**arguments):
+        if _call(builder, check, arguments, context):
             continue
         context.log.info("%s: %s", entry.where, work)
-        getattr(builder, work)(**arguments)
+        _call(builder, work, arguments, context)
         done.append(work)
-        _check_done(builder, check, work, arguments, entry)
+        if not _call(builder, check, arguments, context):
+            what = f'"{type(builder).__qualname__}.{check}" is still false after "{work}"'
+            raise UserError(what, where=entry.where)
     name = f"{type(builder).__module__}.{type(builder).__qualname__}"
     context.log.info("%s: %s in %.1f s", name, done or "up to date", time.monotonic() - start)
     _, home = load_module(entry, place)
@@ -76,10 +83,10 @@ def _prepare(
     return {**row, "builder": name, **other}
 
 
-def _check_done(builder: Any, check: str, work: str, arguments: Any, entry: Entry) -> None:
-    if not getattr(builder, check)(**arguments):
-        what = f'"{type(builder).__qualname__}.{check}" is still false after "{work}"'
-        raise UserError(what, where=entry.where)
+def _call(builder: Any, method: str, arguments: Mapping[str, Any], context: StageContext) -> Any:
+    function = getattr(builder, method)
+    wants_bars = "progress" in inspect.signature(function).parameters
+    return function(**arguments, **({"progress": context.progress} if wants_bars else {}))
 
 
 def _listing(directory: Path) -> dict[str, Any]:

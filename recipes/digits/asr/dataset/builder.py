@@ -2,12 +2,13 @@
 
 import io
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
+from typing import Any
 
 from .synthesis import SAMPLE_RATE, synthesise
 from .voices import Utterance, plan
@@ -42,7 +43,13 @@ class DatasetBuilder:
         return stamp.is_file() and stamp.read_text() == _stamp(sizes, seed, longest)
 
     def build(
-        self, *, sizes: dict[str, int], seed: int, longest: int = LONGEST, jobs: int = 2
+        self,
+        *,
+        sizes: dict[str, int],
+        seed: int,
+        longest: int = LONGEST,
+        jobs: int = 2,
+        progress: Callable | None = None,
     ) -> None:
         """Synthesise a corpus.
 
@@ -51,6 +58,7 @@ class DatasetBuilder:
             seed: Another seed gives another corpus.
             longest: Words in the longest utterances.
             jobs: Processes; the audio does not depend on them.
+            progress: Makes a bar; the stage create_dataset passes it.
         """
         (self.root / "corpus.txt").unlink(missing_ok=True)
         for split, count in sizes.items():
@@ -59,7 +67,8 @@ class DatasetBuilder:
             folder.mkdir(parents=True, exist_ok=True)
             for leftover in folder.glob(".*.partial"):
                 leftover.unlink(missing_ok=True)
-            rows = list(_progress(_speak_all(utterances, folder, jobs), split, count))
+            with progress(f"synthesise {split}", count) if progress else nullcontext() as bar:
+                rows = list(_counted(_speak_all(utterances, folder, jobs), bar))
             _write_text(self.root / f"{split}.tsv", _manifest(utterances, folder, rows))
         _write_text(self.root / "corpus.txt", _stamp(sizes, seed, longest))
 
@@ -111,8 +120,8 @@ def _write_text(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _progress(items: Iterator[int], split: str, total: int) -> Iterator[int]:
-    from tqdm import tqdm
-
-    pause = 0.5 if sys.stderr.isatty() else 10.0  # a log file gets a line now and then
-    yield from tqdm(items, total=total, desc=f"synthesise {split}", unit="utt", mininterval=pause)
+def _counted(items: Iterator[int], bar: Any) -> Iterator[int]:
+    for item in items:
+        yield item
+        if bar is not None:
+            bar.advance()
