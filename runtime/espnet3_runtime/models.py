@@ -1,8 +1,9 @@
 """Models from their nodes: by ``_target_``, or by the ESPnet2 ``task`` that builds them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from espnet3_runtime.config import ConfigView
 from espnet3_runtime.instantiate import instantiate
 
 TARGET = "_target_"
@@ -22,6 +23,17 @@ def key_of(node: Mapping[str, Any]) -> str:
 def name_of(node: Mapping[str, Any], otherwise: str = "the model") -> str:
     """Return the import path of a model's class or task."""
     return str(node.get(key_of(node), otherwise))
+
+
+def without_endings(node: ConfigView, endings: Sequence[str]) -> ConfigView:
+    """Return the node of a task's model without the keys that end so; other nodes as they are.
+
+    A stage kind names the endings as ``task_without`` in ``systems.json``.
+    """
+    if not endings or not is_task(node):
+        return node
+    kept = {key: value for key, value in node.items() if not key.endswith(tuple(endings))}
+    return ConfigView(kept, node.where, hidden=node.hidden)
 
 
 def construct(node: Mapping[str, Any]) -> Any:

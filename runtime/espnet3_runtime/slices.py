@@ -11,7 +11,7 @@ from typing import Any
 from espnet3_runtime.bind import StageOutput, references
 from espnet3_runtime.build import Build, Stage
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.models import is_task
+from espnet3_runtime.models import without_endings
 
 SPLITS = ("train", "valid", "test")
 
@@ -74,7 +74,7 @@ def model_of(build: Build, stage: Stage) -> ConfigView | None:
     """
     if stage.model is None or stage.facts.get("model") == "none":
         return None
-    model = _without_endings(build.model(stage.model), stage.facts.get("task_without", ()))
+    model = without_endings(build.model(stage.model), stage.facts.get("task_without", ()))
     if stage.facts.get("model") == "optional" and stage.run is not None:
         if _replaced(build, stage):
             return None
@@ -133,14 +133,6 @@ def look_up(value: Any, path: str) -> Any:
     for key in path.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value
-
-
-def _without_endings(model: ConfigView, endings: Sequence[str]) -> ConfigView:
-    """Return the node of a task's model without the keys that end so; other nodes as they are."""
-    if not endings or not is_task(model):
-        return model
-    kept = {key: value for key, value in model.items() if not key.endswith(tuple(endings))}
-    return ConfigView(kept, model.where, hidden=model.hidden)
 
 
 def _replaced(build: Build, stage: Stage) -> bool:

@@ -9,7 +9,7 @@ from torch import nn
 
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import InstantiateError
-from espnet3_runtime.instantiate import instantiate
+from espnet3_runtime.models import construct, key_of, name_of
 from espnet3_runtime.probe.answers import Answers, Place, UnprobedError
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
 from espnet3_runtime.probe.request import Request, Stage
@@ -53,7 +53,7 @@ def build_model(
         FoundError: It cannot be constructed (R903), which was reported.
         UnprobedError: It needs more memory than is allowed, or the network.
     """
-    name = str(node.get("_target_", "the model"))
+    name = name_of(node)
     place = request.place(node.where, stage, role)
     answers.step(place, f"constructing {name}")
     meta = _on_meta(node)
@@ -63,13 +63,14 @@ def build_model(
     before = answers.network.refused
     try:
         torch.manual_seed(0)
-        module = instantiate(node)
+        module = construct(node)
     except FAILURES as error:
+        check_installed(error, name)
         judge(error, answers, before, f"constructing {name}")
         raise refuse(request, answers, error, place, stage, role) from error
     if not isinstance(module, nn.Module):
         what = f"{name} gives {type(module).__name__}, and a model is a torch.nn.Module"
-        answers.finding("R903", Place(place.owner, (*place.path, "_target_"), stage.name), what)
+        answers.finding("R903", Place(place.owner, (*place.path, key_of(node)), stage.name), what)
         raise FoundError
     return _built(name, module, "cpu")
 
@@ -93,18 +94,25 @@ def refuse(
     elif found.where:
         place = request.place(found.where, stage, role)
     inner = request.node(place)
-    name = inner.get("_target_") if isinstance(inner, Mapping) else None
-    path = (*place.path, "_target_") if name else place.path
+    name = name_of(inner, "") if isinstance(inner, Mapping) else ""
+    path = (*place.path, key_of(inner)) if name else place.path
     what = f"constructing {name} fails" if name else "this cannot be used"
     report(answers, code, Place(place.owner, path, stage.name), what, found)
     return FoundError()
+
+
+def check_installed(error: BaseException, name: str) -> None:
+    """Take a package of others that is not installed as nobody's mistake."""
+    cause, package = error.__cause__, name.partition(".")[0]
+    if isinstance(cause, ModuleNotFoundError) and cause.name == package:
+        raise UnprobedError(f'{name}: the package "{package}" is not installed') from error
 
 
 def _on_meta(node: ConfigView) -> nn.Module | None:
     """Return the model on the meta device, or None where its constructor does not work there."""
     try:
         with torch.device("meta"):
-            module = instantiate(node)
+            module = construct(node)
     except FAILURES:
         return None
     return module if isinstance(module, nn.Module) else None

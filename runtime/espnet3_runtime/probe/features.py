@@ -7,15 +7,19 @@ from typing import Any
 
 import torch
 
-from espnet3_runtime.data.moments import moments_of, write_moments
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.data.extract import make_extract
+from espnet3_runtime.data.moments import Moments, moments_of, write_moments
 from espnet3_runtime.instantiate import instantiate
+from espnet3_runtime.models import is_task, name_of, without_endings
 from espnet3_runtime.probe.answers import Place, UnprobedError
 from espnet3_runtime.probe.batch import make_batch
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
-from espnet3_runtime.probe.build_model import refuse
+from espnet3_runtime.probe.build_model import check_installed, refuse
 from espnet3_runtime.probe.request import Stage
 from espnet3_runtime.probe.samples import FoundError
 from espnet3_runtime.probe.train import ROLE, Tools
+from espnet3_schemas import systems
 
 SPEECH = ("speech", "speech_lengths")
 
@@ -49,7 +53,7 @@ class Statistics:
         config = self.tools.config(stage, ROLE)
         node = config["collect_stats"]["features"]
         if node is None:
-            return self._real(stage)
+            return self._of_task(stage, config)
         request, answers = self.tools.request, self.tools.answers
         place = request.place(node.where, stage, ROLE)
         if answers.is_wrong(place.owner, place.path):
@@ -76,6 +80,32 @@ class Statistics:
             where = Place(place.owner, (*place.path, "_target_"), stage.name)
             report(answers, "R904", where, f"{what} fails", found)
             raise FoundError from error
+        return self._write(stage, moments)
+
+    def _of_task(self, stage: Stage, config: ConfigView) -> Path:
+        """Return what the model of a task extracts; for other models the real file."""
+        model = self.tools.request.models.get(stage.model or "")
+        if model is None or not is_task(model):
+            return self._real(stage)
+        kind = systems()["kinds"]["collect_stats"]
+        node = self.tools.stand_ins.bound(without_endings(model, kind["task_without"]))
+        request, answers = self.tools.request, self.tools.answers
+        place, before = request.place(node.where, stage, ROLE), answers.network.refused
+        items = self.tools.source.items(stage, config, ROLE, "train")
+        batch = make_batch(self.tools.source, stage, config, ROLE, items)
+        answers.step(place, f"collecting features with {name_of(node)}")
+        try:
+            extract = make_extract(None, node, torch.device("cpu"))
+            assert extract is not None
+            with torch.inference_mode():
+                moments = moments_of(*extract(batch)["feats"])
+        except FAILURES as error:
+            check_installed(error, name_of(node))
+            judge(error, answers, before, f"collecting features with {name_of(node)}")
+            raise refuse(request, answers, error, place, stage, ROLE) from error
+        return self._write(stage, moments)
+
+    def _write(self, stage: Stage, moments: Moments) -> Path:
         path = self.folder / f"{stage.name}-feats_stats.npz"
         write_moments(path, moments)
         return path

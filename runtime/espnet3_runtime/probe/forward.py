@@ -8,6 +8,7 @@ import torch
 
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.models import key_of
 from espnet3_runtime.probe.answers import Answers, Place, UnprobedError
 from espnet3_runtime.probe.blame import FAILURES, Blame, blame, judge
 from espnet3_runtime.probe.build_model import Built, is_about_meta, on_device
@@ -106,14 +107,14 @@ def _call(run: Run, fields: Mapping[str, Any]) -> tuple[Any, LabelWatch]:
 
 
 def _target(run: Run, code: str, message: str, found: Blame) -> None:
-    place = Place(run.place.owner, (*run.place.path, "_target_"), run.place.stage)
+    place = Place(run.place.owner, (*run.place.path, key_of(run.node)), run.place.stage)
     help_ = found.help
     notes = (*found.notes, f"the batch had {shapes(run.fields)}")
     run.answers.finding(code, place, message, help_=help_, notes=notes, numbers=found.numbers)
 
 
 def _too_small(run: Run, error: LabelError) -> None:
-    path = size_path(run.node, error.classes) or ("_target_",)
+    path = size_path(run.node, error.classes) or (key_of(run.node),)
     notes = [f"the tokenizer has {run.vocabulary} tokens"] if run.vocabulary else []
     found = blame(error, run.request.recipe_dir)
     help_ = []

@@ -11,7 +11,11 @@ from espnet3_runtime.probe.samples import FoundError
 from espnet3_runtime.probe.train import Tools, model_node
 
 ROLE = "inference"
-PROVIDER = "espnet3_runtime.inference.provider.from_checkpoint"
+PROVIDERS = (
+    "espnet3_runtime.inference.provider.from_checkpoint",
+    "espnet3_runtime.task_bridge.decode.speech2text",
+)
+"""They take the model's node, and do without a checkpoint."""
 
 
 def probe_infer(tools: Tools, stage: Stage) -> None:
@@ -22,7 +26,7 @@ def probe_infer(tools: Tools, stage: Stage) -> None:
         UnprobedError: Something cannot be looked at.
     """
     view = tools.request.configs[stage.configs[ROLE]]
-    if view["model"] is not None or view["provider"]["_target_"] != PROVIDER:
+    if view["model"] is not None or view["provider"]["_target_"] not in PROVIDERS:
         raise UnprobedError(f'"{stage.name}": a model that the config loads in a way of its own')
     config = tools.config(stage, ROLE, without=("checkpoint",))
     node = model_node(tools, stage, config)

@@ -83,8 +83,6 @@ def model_node(tools: Tools, stage: Stage, config: ConfigView) -> ConfigView:
     view = tools.request.models.get(stage.model or "")
     if view is None:
         raise UnprobedError(f'the stage "{stage.name}" has no model')
-    if "_target_" not in view:
-        raise UnprobedError(f'the model "{stage.model}": the task bridge')
     if tools.answers.is_wrong(("models", str(stage.model))):
         raise FoundError
     return tools.stand_ins.bound(view)

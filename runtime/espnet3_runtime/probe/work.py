@@ -4,6 +4,7 @@ import os
 import random
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from espnet3_runtime.probe.request import Request, Stage
 from espnet3_runtime.probe.samples import FoundError, Source
 from espnet3_runtime.probe.stand_ins import StandIns, Tokenizers
 from espnet3_runtime.probe.targets import probe_targets
+from espnet3_runtime.probe.task_config import make_task_config
 from espnet3_runtime.probe.train import Tools, probe_train
 
 PROBES = {"train": probe_train, "infer": probe_infer}
@@ -43,6 +45,7 @@ def make_tools(request: Request, answers: Answers, folder: Path) -> Tools:
     tools = Tools(request, answers, stand_ins, tokenizers, Source(request, answers, tokenizers))
     stand_ins.makers |= tokenizers.makers()
     stand_ins.makers["collect_stats", "feats_stats"] = Statistics(tools, folder).of
+    stand_ins.makers["train", "task_config"] = partial(make_task_config, tools, folder)
     return tools
 
 
