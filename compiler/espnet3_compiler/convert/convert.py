@@ -10,6 +10,7 @@ from espnet3_compiler.convert.recipe import Found, read_recipe
 from espnet3_compiler.convert.settle import outcomes, settle, spare, write_all
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.outcome import is_error
+from espnet3_compiler.output.summary import plural
 from espnet3_compiler.pipeline import display_name
 from espnet3_compiler.records import dataclass
 
@@ -113,8 +114,8 @@ def _remarks(found: Found, shown: str, verdict: Verdict) -> list[str]:
         lines.append("uploads are dry runs until you take dry_run: true out of their configs")
     if verdict.unchecked:
         lines.append(
-            f"{verdict.unchecked} targets could not be looked at (is ESPnet importable here?); "
-            "check again where it is"
+            f"{plural(verdict.unchecked, 'target')} could not be looked at "
+            "(is ESPnet importable here?); check again where it is"
         )
     if not verdict.clean:
         return [*lines, "not clean yet: mend what is reported above"]

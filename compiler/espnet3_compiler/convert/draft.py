@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from espnet3_compiler.convert.artifacts import Artifacts
 from espnet3_compiler.convert.notes import DROPPED, MOVED, Notes
-from espnet3_compiler.convert.values import Values
+from espnet3_compiler.convert.values import Values, dotted
 from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Entry, Mapping, Node, Path, Plain, Sequence
@@ -130,7 +130,7 @@ class Block:
         """Take a key and say what became of it, where the user wrote it."""
         entry = self.entry(name)
         if entry is not None:
-            key = ".".join(str(step) for step in (*self.path, name))
+            key = dotted((*self.path, name))
             self.context.notes.add(kind, entry.key.span, key, reason)
 
     def rest(self, reasons: Reasons, otherwise: tuple[str, str] | None = None) -> None:

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from espnet3_compiler.convert.recipe import Config, Found
 from espnet3_compiler.convert.trim import differences, trimmed
+from espnet3_compiler.convert.values import LOAD_LINE
 from espnet3_compiler.emit.yaml_text import write
 from espnet3_compiler.tree import Plain
 
@@ -51,7 +52,9 @@ def texts(found: Found) -> dict[str, str]:
 
 def _file(config: Config, value: dict[str, Plain]) -> str:
     source = config.file.path.name
-    return HEADER.format(source=source) + write(value)
+    up = "../" * (config_name(config).count("/"))
+    text = write(value).replace(f"${{{LOAD_LINE}:", f"${{{LOAD_LINE}:{up}")
+    return HEADER.format(source=source) + text
 
 
 def chosen(found: Found, training: Config) -> dict[str, Config]:

@@ -28,7 +28,6 @@ REASONS: Reasons = {
     "exp_dir": (MOVED, "stages share the manifest's exp_dir"),
     "inference_dir": (MOVED, "the stage writes into ${exp_dir}/infer"),
     "dataset_dir": (MOVED, RESOLVED),
-    "idx_key": (DROPPED, "the id of a sample is its utt_id, or its number"),
     "test_set": (DEAD, "ESPnet3 sets it itself for every test set"),
     "local_rank": (DROPPED, "write device: cuda:<index>"),
     "output_fn": (
@@ -55,6 +54,8 @@ def carry_inference(root: Block) -> Draft:
     _carry_contract(root.block("contract"), draft)
     _carry_artifacts(root.block("output_artifacts"), ("output_artifacts",), draft)
     _carry_classes(root)
+    if root.raw("idx_key") not in (None, "utt_id"):
+        root.note("idx_key", DROPPED, "the id of a sample is its utt_id, or its number")
     carry_parallel(root.block("parallel"), draft)
     root.rest(REASONS, (MOVED, RESOLVED))
     return draft

@@ -5,6 +5,7 @@ Merging is OmegaConf's: mappings merge, everything else replaces.  So the argume
 """
 
 from collections.abc import Iterator
+from os.path import normpath
 from pathlib import Path
 
 import yaml
@@ -25,12 +26,14 @@ class Reader:
 
     Attributes:
         directory: The recipe directory.
+        template: Whose defaults are filled in: ``esp2_asr`` or ``f5tts``.
         notes: Takes what a ``defaults`` list names and is not there.
         found: What is wrong with the files as YAML.
     """
 
     directory: Path
     notes: Notes
+    template: str = "esp2_asr"
     found: list[Diagnostic] = field(default_factory=list)
 
     def read(self, path: Path, role: str | None) -> Mapping | None:
@@ -43,7 +46,7 @@ class Reader:
         own = self._with_defaults(path, ())
         if own is None or role is None:
             return own
-        merged = merge(_filled_in(role), own)
+        merged = merge(_filled_in(self.template, role), own)
         assert isinstance(merged, Mapping)
         return merged
 
@@ -91,6 +94,14 @@ class Reader:
         return Mapping((Entry(key, part),), part.span)
 
 
+def based_on(path: Path) -> set[Path]:
+    """Return the files that the ``defaults`` list of a file names."""
+    root, _, _ = read_file(path, path.name)
+    listed = root.get("defaults") if root else None
+    names = [name for name in _names(listed) if name != "_self_"] if listed else []
+    return {Path(normpath(path.parent / f"{name.replace('@', '/')}.yaml")) for name in names}
+
+
 def _names(listed: Node) -> Iterator[str]:
     """Yield the entries of a ``defaults`` list; ``group: name`` as ``group@name``."""
     for item in listed.items if isinstance(listed, Sequence) else ():
@@ -119,8 +130,11 @@ def _merged(base: Mapping | None, over: Mapping) -> Mapping:
     return Mapping(tuple(entries.values()), over.span, over.via)
 
 
-def _filled_in(role: str) -> Mapping:
-    text = (_HERE / f"{role}.yaml").read_text(encoding="utf-8")
+def _filled_in(template: str, role: str) -> Mapping | None:
+    file = _HERE / template / f"{role}.yaml"
+    if not file.is_file():
+        return None
+    text = file.read_text(encoding="utf-8")
     root, found = read_text(Source(f"the {role} defaults of ESPnet3", text, "schema"))
     assert isinstance(root, Mapping)
     assert not found

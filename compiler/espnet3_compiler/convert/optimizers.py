@@ -37,8 +37,7 @@ def _carry_named(root: Block, draft: Draft) -> None:
             if isinstance(value, dict):
                 value.setdefault("interval", "epoch")  # ESPnet3's default; ours is step
         draft.put(("schedulers",), schedulers, root.span("schedulers"))
+    for name in ("optimizer", "scheduler"):
+        draft.put((name,), None)  # a variant may lie over a config that has them
     for name in ("optimizer", "scheduler", "scheduler_interval", "scheduler_monitor"):
         root.entry(name)
-    clip = root.block("trainer")
-    if not clip.is_users("gradient_clip_val"):
-        draft.put(("trainer", "gradient_clip_val"), None)

@@ -63,12 +63,12 @@ def name_of(directory: Path) -> str:
 
 def read_recipe(directory: Path, notes: Notes, reader: Reader) -> Found:
     """Read and translate the configs of a recipe directory."""
+    name = name_of(directory)
+    system, reader.template = find_system(directory, notes)
     files, strangers = find(directory)
     for path in strangers:
-        why = "it plays no role by name or content; if a defaults list names it, it was read there"
+        why = "it plays no role by its name or content"
         notes.add_file(DROPPED, path.relative_to(directory).as_posix(), why)
-    name = name_of(directory)
-    system = find_system(directory, notes)
     trainings: list[Config] = []
     known = artifacts(FOLDERS, None)
     for file in of_role(files, "training"):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from espnet3_compiler.convert.load import based_on
 from espnet3_compiler.read import read_file
 from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Mapping, Scalar
@@ -42,7 +43,9 @@ def find(directory: Path) -> tuple[list[RoleFile], list[Path]]:
     Files whose name is just the role's come first, then by path.
     """
     paths = sorted((directory / "conf").rglob("*.yaml"))
-    named = [(path, _role(path)) for path in paths]
+    bases = {base for path in paths for base in based_on(path)}
+    named = [(path, _by_name(path) or _by_content(path)) for path in paths if path not in bases]
+    named += [(path, role) for path in sorted(bases) if (role := _by_name(path))]
     found = [RoleFile(path, role) for path, role in named if role]
     found.sort(key=lambda each: (each.stem != each.role, len(each.path.parts), each.path))
     return found, [path for path, role in named if role is None]
@@ -53,10 +56,12 @@ def of_role(files: Iterable[RoleFile], role: str) -> list[RoleFile]:
     return [file for file in files if file.role == role]
 
 
-def _role(path: Path) -> str | None:
-    for named, stems in STEMS.items():
-        if path.stem.lower().startswith(stems):
-            return named
+def _by_name(path: Path) -> str | None:
+    stem = path.stem.lower()
+    return next((role for role, stems in STEMS.items() if stem.startswith(stems)), None)
+
+
+def _by_content(path: Path) -> str | None:
     root, _, _ = read_file(path, path.name)
     if root is None:
         return None

@@ -13,6 +13,7 @@ from espnet3_compiler.convert.draft import Draft
 from espnet3_compiler.convert.files import FOLDER, MODEL, chosen, config_name, manifest_name, texts
 from espnet3_compiler.convert.notes import DEAD, DROPPED, Notes
 from espnet3_compiler.convert.recipe import Config, Found
+from espnet3_compiler.convert.values import dotted
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.outcome import Outcome
 from espnet3_compiler.pipeline import compile_manifest
@@ -126,7 +127,7 @@ def _take_one(
     if not _remove(draft.values, path):
         return False
     origin = _origin(draft, path)
-    key = ".".join(map(str, (*prefix[1:], *path)))
+    key = dotted((*prefix[1:], *path))
     if origin is not None:
         is_option = bool(prefix) and "task" in draft.values and len(path) == 1
         kind = DEAD if is_option else DROPPED  # tasks ignore options that they do not have

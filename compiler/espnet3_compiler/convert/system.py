@@ -12,12 +12,33 @@ KNOWN = {
     "espnet3.systems.base.system.BaseSystem": "base",
 }
 MAX_BASES = 10
+ASR, OTHER = "esp2_asr", "f5tts"
+"""Sets of defaults; ESPnet3 has no others."""
 
 
-def find_system(directory: Path, notes: Notes) -> str:
-    """Return ``asr`` or ``base``; what a System of the recipe does besides is noted."""
-    path = directory / RUN
-    tree, source = _parse(path, RUN)
+def find_system(directory: Path, notes: Notes) -> tuple[str, str]:
+    """Return ``asr`` or ``base``, and whose defaults are filled in.
+
+    What a System of the recipe does besides is noted.
+    """
+    system = _find(directory, notes)
+    tree, _ = _parse(directory / RUN, RUN)
+    package = _package(tree) if tree else None
+    if package is None:
+        return system, ASR if system == "asr" else OTHER
+    return system, ASR if package.endswith(f".{ASR}") else OTHER
+
+
+def _package(tree: ast.Module) -> str | None:
+    """Return the argument ``conf_package`` of the launch."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "conf_package":
+            return str(getattr(node.value, "value", ""))
+    return None
+
+
+def _find(directory: Path, notes: Notes) -> str:
+    tree, source = _parse(directory / RUN, RUN)
     if tree is None or source is None:
         notes.add_file(CHANGED, RUN, "it cannot be read; the system is taken to be asr")
         return "asr"

@@ -43,7 +43,7 @@ def carry_training(root: Block) -> Draft:
     carry_optimizers(root, draft)
     root.move(draft, "best_model_criterion", ("best_model_criterion",))
     root.move(draft, "seed", ("seed",))
-    _carry_trainer(root.block("trainer"), draft)
+    _carry_trainer(root.block("trainer"), draft, clips=not root.has("optimizers"))
     root.block("fit").move(draft, "ckpt_path", ("fit", "ckpt_path"))
     root.entry("model")
     root.rest(REASONS, (MOVED, RESOLVED))
@@ -103,7 +103,7 @@ _LIGHTNING = {"check_val_every_n_epoch": 1}
 """Values that are Lightning's own defaults: they need not be written."""
 
 
-def _carry_trainer(block: Block, draft: Draft) -> None:
+def _carry_trainer(block: Block, draft: Draft, *, clips: bool) -> None:
     _carry_logger(block, draft)
     _carry_callbacks(block, draft)
     block.note("init", DEAD, "Lightning's Trainer has no such argument")
@@ -112,6 +112,8 @@ def _carry_trainer(block: Block, draft: Draft) -> None:
         block.note(name, DROPPED, forced)
     for entry in block.node or ():
         if entry.name not in block.taken:
+            if entry.name == "gradient_clip_val" and not (clips or block.is_users(entry.name)):
+                continue  # ESPnet3 would refuse its own default beside several optimizers
             value = block.value(entry.name)
             if _LIGHTNING.get(entry.name, object()) != value:
                 draft.put(("trainer", entry.name), value, entry.key.span)

@@ -48,12 +48,16 @@ def differences(base: dict[str, Plain], variant: dict[str, Plain], role: str) ->
 
 def _differences(base: dict[str, Plain], variant: dict[str, Plain], slot: Slot) -> dict[str, Plain]:
     result: dict[str, Plain] = {}
-    for key in base:
-        if key not in variant:
-            default = _default(slot.child(key))
-            result[key if default is not _NOTHING else f"~{key}"] = (
-                None if default is _NOTHING else default
-            )
+    for key, inner in base.items():
+        default = _default(slot.child(key))
+        if key in variant or inner == default:
+            continue
+        if default is _NOTHING:
+            result[f"~{key}"] = None
+        elif isinstance(default, dict) and isinstance(inner, dict) and TARGET not in default:
+            result[key] = _differences(inner, default, slot.child(key))
+        else:
+            result[key] = default
     for key, value in variant.items():
         below = base.get(key)
         if key not in base:

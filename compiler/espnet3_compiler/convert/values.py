@@ -15,6 +15,8 @@ from espnet3_compiler.tree import Mapping, Node, Path, Plain, Scalar, Sequence, 
 
 KEPT = ("recipe_dir", "data_dir", "exp_dir", "exp_tag", "stats_dir", "inference_dir")
 MAX_DEPTH = 40
+LOAD_LINE = "load_line"
+"""Written as from the recipe directory; ``files`` makes it relative to the file it goes into."""
 
 
 class Unknown(Exception):  # noqa: N818 - a value that cannot be known, caught where it is used
@@ -53,7 +55,7 @@ class Values:
         try:
             return self._scalar(node, path, 0)
         except Unknown as error:
-            self.notes.add(DROPPED, node.span, ".".join(map(str, path)), str(error))
+            self.notes.add(DROPPED, node.span, dotted(path), str(error))
             return None
 
     def _scalar(self, node: Scalar, path: Path, depth: int) -> Plain:
@@ -116,7 +118,7 @@ class Values:
                 return posixpath.normpath(posixpath.join(self.folder, words[0]))
             case "load_line" if words:
                 file = posixpath.normpath(posixpath.join(self.folder, words[0]))
-                return f"${{load_line:../{file}}}"
+                return f"${{{LOAD_LINE}:{file}}}"
             case "oc.env":
                 return f"${{oc.env:{','.join(words)}}}"
             case "oc.select" if words:
@@ -128,6 +130,12 @@ class Values:
 
     def _argument(self, parts: Template, path: Path, depth: int) -> str:
         return "".join(self._text(piece, path, depth) for piece in parts)
+
+
+def dotted(path: Path) -> str:
+    """Return a path as reports write it, ``dataset.train[0].name``."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
 
 
 def _index(root: Node, keys: Path) -> Path:

@@ -1,0 +1,16 @@
+from torch import nn
+
+
+class Bells(nn.Module):
+    def __init__(self, size: int, words: list | None = None) -> None:
+        super().__init__()
+        self.layer = nn.Linear(size, size)
+
+
+def decode(model, **batch):
+    return [{"tone": "ding"} for _ in batch["speech"]]
+
+
+class Change:
+    def __call__(self, sample):
+        return sample

@@ -1,0 +1,250 @@
+"""``--from-espnet3`` on a small recipe: what is carried, what is told, what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from espnet3_compiler import cli
+from espnet3_compiler.convert.notes import Notes
+from espnet3_compiler.convert.trim import differences, trimmed
+from espnet3_compiler.convert.values import Values
+from espnet3_compiler.read import read_text
+from espnet3_compiler.source import Source
+
+WRITTEN = {
+    "recipe.yaml",
+    "recipe_gan.yaml",
+    "conf_compile/training.yaml",
+    "conf_compile/tuning/train_gan.yaml",
+    "conf_compile/inference.yaml",
+    "conf_compile/metrics.yaml",
+}
+
+
+def call(*words: object) -> int:
+    try:
+        return cli.main([str(word) for word in words])
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*.*")}
+
+
+def load(path: Path) -> dict:
+    return yaml.safe_load(path.read_text())
+
+
+@pytest.fixture
+def notes(recipe: Path, capsys) -> list[dict]:
+    assert call("--from-espnet3", recipe, "--format", "json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["clean"]
+    assert set(report["written"]) == WRITTEN
+    return report["notes"]
+
+
+def test_the_users_files_stay_and_all_manifests_check_clean(recipe: Path, capsys):
+    before = files(recipe)
+    assert call("--from-espnet3", recipe) == 0
+    after = files(recipe)
+    assert set(after) - set(before) == WRITTEN
+    assert {name: after[name] for name in before} == before
+    assert not [path for path in recipe.parent.iterdir() if path != recipe]
+    for name in ("recipe.yaml", "recipe_gan.yaml"):
+        assert call("--check", "--strict", recipe / name) == 0, capsys.readouterr().err
+
+
+def test_the_manifest(recipe: Path, notes):
+    manifest = load(recipe / "recipe.yaml")
+    assert manifest["recipe"] == "bells/esp2_asr"
+    assert manifest["system"] == "base"
+    assert manifest["data_dir"] == "corpus"
+    assert manifest["exp_tag"] == "first"
+    assert manifest["models"] == {"model": {"_target_": "src.model.Bells", "size": 8}}
+    assert manifest["stages"] == ["create_dataset", "collect_stats", "train", "infer", "measure"]
+
+
+def test_the_training_config_is_merged_and_interpolated(recipe: Path, notes):
+    config = load(recipe / "conf_compile" / "training.yaml")
+    assert config["seed"] == 7  # from the first of the defaults
+    assert config["optimizer"] == {"_target_": "torch.optim.AdamW", "lr": 0.001}
+    assert config["scheduler"] == {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}
+    assert config["create_dataset"] == {"root": "${oc.env:BELLS,/bells}"}
+    assert config["trainer"]["max_epochs"] == 9
+    assert config["freeze"] == ["layer"]
+    assert config["ema"] == {"decay": 0.99}
+    assert config["parallel"] == {"env": "slurm", "n_workers": 3}
+    assert config["dataset"]["train"][0]["transform"] == {"_target_": "src.model.Change"}
+    assert config["dataset"]["valid"][0]["data_src"] == "egs3.other.esp2_asr.dataset"
+    assert config["dataloader"]["num_workers"] == 2
+    assert config["dataloader"]["train"] == {"batches": {"batch_size": 6}}  # shuffle: yes
+
+
+def test_a_variant_is_its_differences(recipe: Path, notes):
+    manifest = load(recipe / "recipe_gan.yaml")
+    assert manifest["configs"]["training"] == {
+        "extends": "training_base",
+        "file": "conf_compile/tuning/train_gan.yaml",
+    }
+    assert manifest["models"]["model"]["words"] == "${load_line:words.txt}"
+    config = load(recipe / "conf_compile" / "tuning" / "train_gan.yaml")
+    assert config["create_dataset"] == {"root": "/bells"}
+    assert config["optimizer"] is None
+    assert config["schedulers"]["all"]["interval"] == "epoch"  # ESPnet3's default, not ours
+    assert config["dataloader"]["train"]["batches"] == {"type": "unsorted", "batch_size": 5}
+    assert "gradient_clip_val" not in config["trainer"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "line", "key", "reason"),
+    [
+        ("dead", "conf/training.yaml", 9, "create_dataset.func", "nothing calls it"),
+        ("dead", "conf/training.yaml", 15, "dataset.train[0].split", "ESPnet3 ignores it"),
+        ("dropped", "conf/training.yaml", 28, "trainer.max_epoch", 'did you mean "max_epochs"'),
+        ("dropped", "conf/training.yaml", 24, "scheduler.warmup_steps", "no argument"),
+        ("dropped", "conf/common.yaml", 2, "parallel.allow_overwrite_lock", "locks of dead"),
+        ("dropped", "conf/training.yaml", 35, "dataloader.train.batch_distribution", "whole"),
+        ("dropped", "conf/tuning/train_gan.yaml", 13, "dataloader.train.timeout", "DataLoader"),
+        ("dropped", "conf/inference.yaml", 5, "provider", "is a function"),
+        ("dropped", "conf/inference.yaml", 6, "output_fn", "write runner"),
+        ("dropped", "conf/inference.yaml", 8, "idx_key", "utt_id"),
+        ("dropped", "conf/inference.yaml", 9, "contract.imports", "built in"),
+        ("dropped", "conf/inference.yaml", 10, "output_artifacts.state", "pickles"),
+        ("dropped", "conf/metrics.yaml", 2, "metrics[0].metric.clean_types", "lowercase"),
+        ("dropped", "conf/metrics.yaml", 6, "metrics[2].metric._target_", "src.metrics.Own"),
+        ("dropped", "src/system.py", 5, "tune_bells", "a stage of BellSystem"),
+        ("changed", "conf/training.yaml", 25, "scheduler._target_", "warmup_steps"),
+        ("changed", "conf/training.yaml", 39, "dataloader.train.iter_factory.batches.type", "fold"),
+        ("changed", "conf/metrics.yaml", 4, "metrics[1].metric", "overwrite"),
+        ("moved", "conf/training.yaml", 6, "data_dir", "manifest"),
+        ("moved", "conf/training.yaml", 22, "model.freeze_param", ""),
+    ],
+)
+def test_what_is_told_at_which_place(kind, file, line, key, reason, notes):
+    if key == "model.freeze_param":  # carried whole: it needs no note
+        assert not [note for note in notes if note["key"] == key]
+        return
+    found = [note for note in notes if (note["file"], note["key"]) == (file, key)]
+    assert [(note["kind"], note["line"]) for note in found] == [(kind, line)]
+    assert reason in found[0]["reason"]
+
+
+def test_the_report_for_people(recipe: Path, capsys, monkeypatch):
+    monkeypatch.chdir(recipe)
+    assert call("--from-espnet3", ".") == 0
+    said = capsys.readouterr().err
+    assert "keys that had no effect in ESPnet3 and were left out:\n" in said
+    assert "  create_dataset.func: nothing calls it" in said
+    assert "      conf/training.yaml:9\n" in said
+    assert "more keys stand elsewhere now; --format json lists them" in said
+    assert said.endswith("next: espnet3-compile recipe.yaml\n")
+
+
+def test_nothing_is_replaced_without_force(recipe: Path, capsys):
+    mine = recipe / "recipe_gan.yaml"
+    mine.write_text("mine")
+    assert call("--from-espnet3", recipe) == 2
+    assert "recipe_gan.yaml would be replaced; --force does so" in capsys.readouterr().err
+    assert not (recipe / "conf_compile").exists()
+    assert mine.read_text() == "mine"
+    assert call("--from-espnet3", recipe, "--force") == 0
+    assert mine.read_text() != "mine"
+    before = files(recipe)
+    assert call("--from-espnet3", recipe, "--force") == 0
+    assert files(recipe) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code", "said"),
+    [
+        ("conf/training.yaml", "a: [1", 1, "error[R101"),
+        ("conf/training.yaml", "", 1, "nothing was written"),
+        ("conf/training.yaml", "a: 1\na: 2\n", 1, "error[R102"),
+    ],
+)
+def test_what_cannot_be_read_is_shown_and_nothing_is_written(
+    name, text, code, said, recipe: Path, capsys
+):
+    (recipe / name).write_text(text)
+    assert call("--from-espnet3", recipe) == code
+    assert said in capsys.readouterr().err
+    assert not (recipe / "recipe.yaml").exists()
+
+
+def test_wrong_usage(tmp_path: Path, recipe: Path, capsys):
+    assert call("--from-espnet3", tmp_path / "nowhere") == 2
+    assert "is no ESPnet3 recipe" in capsys.readouterr().err
+    assert call("--from-espnet3", recipe, "--format", "sarif") == 2
+    assert "human or json" in capsys.readouterr().err
+    for path in (recipe / "conf").rglob("*.yaml"):
+        path.unlink()
+    assert call("--from-espnet3", recipe) == 1
+    assert "there is no training config" in capsys.readouterr().err
+
+
+def test_a_mistake_that_stays_is_reported_and_fails(recipe: Path, capsys):
+    path = recipe / "conf" / "training.yaml"
+    path.write_text(path.read_text().replace("src.model.Bells", "src.model.Belles"))
+    assert call("--from-espnet3", recipe) == 1
+    said = capsys.readouterr().err
+    assert "error[R501 unknown-target]" in said
+    assert 'did you mean "Bells"?' in said
+    assert said.endswith("not clean yet: mend what is reported above\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "value"),
+    [
+        ("a: ${b.c}\nb: {c: 3}", "a", 3),
+        ("a: x${b}y\nb: true", "a", "xTruey"),
+        ("a: {b: 1, c: '${.b}'}", "a.c", 1),
+        ("a: {b: {c: '${..d}'}, d: 5}", "a.b.c", 5),
+        ("a: ${b[1]}\nb: [1, 2]", "a", 2),
+        ("a: ${b.1}\nb: [1, {c: '${d}'}]\nd: 7", "a", {"c": 7}),
+        ("a: ${self_name:}", "a", "train_x"),
+        ("a: ${config_path:../src/a.md}", "a", "conf/src/a.md"),
+        ("a: ${oc.env:HOME}/x", "a", "${oc.env:HOME}/x"),
+        ("a: ${data_dir}/x\ndata_dir: d", "a", "${data_dir}/x"),
+        ("a: ${b}\nb: ${a}", "a", None),
+        ("a: ${nothing}", "a", None),
+        ("a: ${load_yaml:x}", "a", None),
+        ("a: ${", "a", None),
+    ],
+)
+def test_interpolation(text: str, path: str, value: object):
+    root, _ = read_text(Source("conf/t.yaml", text))
+    notes = Notes()
+    values = Values(root, "train_x", "conf/tuning", notes)
+    found = values.plain(root, ())
+    for key in path.split("."):
+        found = found[key]
+    assert found == value
+    assert (value is None) == bool(notes.found)
+
+
+def test_little_is_written():
+    base = {
+        "seed": 0,
+        "optimizer": {"_target_": "a.B", "lr": 1.0},
+        "freeze": ["x"],
+        "average": True,
+    }
+    assert trimmed(base, "training") == {
+        "optimizer": {"_target_": "a.B", "lr": 1.0},
+        "freeze": ["x"],
+    }
+    other = {"seed": 3, "optimizer": {"_target_": "a.B", "eps": 2.0}}
+    assert differences(base, other, "training") == {
+        "freeze": [],
+        "seed": 3,
+        "optimizer": {"~lr": None, "eps": 2.0},
+    }
+    split = {"dataset": {"preprocessor": {"train": {"_target_": "a.C"}}}}
+    single = {"dataset": {"preprocessor": {"_target_": "a.B", "b": 1}}}
+    assert differences(single, split, "training") == {
+        "dataset": {"preprocessor": {"~_target_": None, "~b": None, "train": {"_target_": "a.C"}}}
+    }
