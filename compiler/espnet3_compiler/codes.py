@@ -57,7 +57,7 @@ CODES: tuple[Code, ...] = (
     Code("R403", "stage-cycle", "error", "Stages need each other in a circle."),
     Code("R404", "unknown-output", "error", "A stage has no output of that name."),
     Code("R405", "missing-role", "error", "A stage has no config for a role that it reads."),
-    Code("R406", "wrong-role", "error", "A config is used in two different roles."),
+    Code("R406", "wrong-role", "error", "A config is read in a role that is not its own."),
     Code("R407", "missing-model", "error", "A stage needs a model and none is chosen."),
     Code("R408", "two-models", "error", "A model comes from the stage and from the config."),
     Code("R409", "init-from-other-model", "error", "init_from names a stage of another model."),

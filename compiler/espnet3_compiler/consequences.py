@@ -7,7 +7,8 @@ from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import Place, place
 from espnet3_compiler.records import replace
-from espnet3_compiler.source import Source
+from espnet3_compiler.source import Source, Span
+from espnet3_compiler.strangers_role import told_by_role
 
 _CAUSES = ("R1", "R3", "R6")
 """Families that say that a value is wrong in itself."""
@@ -35,12 +36,14 @@ def without_consequences(
     * A ``${…}`` that names nothing because the key that it names is misspelt at its own place, or
       stands where something could not be read.
     """
-    found = merged(findings)
+    found = told_by_role(merged(findings), recipe)
     lines = {_line(f) for f in found if f.code in ("R101", "R112")}
     tagged = {_line(f) for f in found if f.code == "R103"}
     broken = {f.primary.span.source for f in found if f.code in ("R101", "R112")}
     unread = {place(f.primary.span) for f in found if f.code.startswith("R1")}
     causes = {place(f.primary.span) for f in found if f.code.startswith(_CAUSES)}
+    misfits = {place(f.primary.span) for f in found if f.code == "R504"}
+    wrapped = [f.primary.span for f in found if f.code == "R602"]
     slips = {_meant(f) for f in found if f.code in ("R502", "R601")} - {None}
     return tuple(
         f
@@ -52,6 +55,8 @@ def without_consequences(
             or (f.primary.span.source in broken and _is_astray(f))
             or (f.code.startswith("R6") and place(f.primary.span) in unread)
             or (f.code.startswith(_USES) and _is_use(f, causes))
+            or (f.code == "R504" and _is_echoed(f, misfits))
+            or (f.code == "R503" and any(_lies_in(f.primary.span, span) for span in wrapped))
             or (f.code == "R301" and _is_echo(f, slips, recipe, resolved))
         )
     )
@@ -104,6 +109,15 @@ def _is_astray(finding: Diagnostic) -> bool:
 def _is_use(finding: Diagnostic, causes: set[Place]) -> bool:
     places = {place(label.span) for label in (finding.primary, *finding.related)}
     return not causes.isdisjoint(places)
+
+
+def _is_echoed(finding: Diagnostic, misfits: set[Place]) -> bool:
+    """Return whether a value was found wrong where it is written, and this is where it is used."""
+    return any(place(label.span) in misfits for label in finding.related)
+
+
+def _lies_in(span: Span, outer: Span) -> bool:
+    return span.source is outer.source and outer.start < span.start and span.end <= outer.end
 
 
 def _meant(finding: Diagnostic) -> tuple[str, str] | None:

@@ -14,6 +14,7 @@ to write instead of a key of ESPnet3), ``x-form`` (a pattern in words), ``x-targ
 import re
 from collections.abc import Iterator
 from functools import cache, partial
+from itertools import permutations
 from typing import Any
 
 from espnet3_compiler import shape_findings as findings
@@ -24,7 +25,7 @@ from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.records import dataclass
 from espnet3_compiler.shape_types import Spot, fits
-from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
 Schema = dict[str, Any]
 
@@ -34,6 +35,7 @@ ARGUMENT: Schema = {
         name: {} for name in ("_target_", "_args_", "_partial_", "_recursive_", "_convert_")
     }
 }
+MOST_ORDERED = 4
 PATH_OUTPUT = lazy(r"^\$\{\s*stages\.")
 
 
@@ -136,13 +138,45 @@ def _check_sequence(
     spot: Spot, node: Sequence, schema: Schema, rules: _Rules
 ) -> Iterator[Diagnostic]:
     length = len(node.items)
-    if not schema.get("minItems", 0) <= length <= schema.get("maxItems", length):
+    if (wrapped := _as_one_item(node, schema, rules)) is not None:
+        yield findings.flat_list(spot, wrapped)
+    elif (order := _in_order(node, schema)) is not None:
+        yield findings.wrong_order(spot, schema, order)
+    elif not schema.get("minItems", 0) <= length <= schema.get("maxItems", length):
         yield findings.wrong_length(spot, schema, length)
     else:
         places = schema.get("prefixItems", [])
         for index, item in enumerate(node.items):
             below = places[index] if index < len(places) else schema.get("items", {})
             yield from _check(spot.item(index, item), below, rules)
+
+
+def _as_one_item(node: Sequence, schema: Schema, rules: _Rules) -> Schema | None:
+    """Return the schema of the items of a list of lists where one item stands without brackets."""
+    item = schema.get("items")
+    if not isinstance(item, dict) or not node.items:
+        return None
+    item = resolved(item, rules.root, None)
+    single = "prefixItems" in item and not any(isinstance(i, Sequence) for i in node.items)
+    fitting = single and not any(_check(Spot(node, "", None, ""), item, rules))
+    return item if fitting else None
+
+
+def _in_order(node: Sequence, schema: Schema) -> tuple[Node, ...] | None:
+    """Return the items in the order in which they have the right types, None if that is theirs."""
+    places = schema.get("prefixItems", [])
+    if len(places) != len(node.items) or _have_types(node.items, places):
+        return None
+    orders = permutations(node.items) if len(places) <= MOST_ORDERED else ()
+    return next((order for order in orders if _have_types(order, places)), None)
+
+
+def _have_types(items: tuple[Node, ...], places: list[Schema]) -> bool:
+    return all(
+        fits(item, place)
+        and ("enum" not in place or _is_listed(getattr(item, "value", None), place["enum"]))
+        for item, place in zip(items, places, strict=True)
+    )
 
 
 def _check_mapping(
@@ -153,11 +187,14 @@ def _check_mapping(
     properties: Schema = schema.get("properties", {})
     others = schema.get("additionalProperties", {})
     wrong = {*unknown, *slips.values()}
+    merges: set[object] = set()
     for entry in node:
         name = entry.name
-        if name in wrong:
+        if name in wrong and not _is_told(entry, merges):
             suits = partial(_suits, entry.value, properties, rules)
             yield findings.unknown_key(spot, entry, schema, rules.root, slips, suits)
+        elif name in wrong:
+            continue
         elif name in properties:
             yield from _check(spot.entry(entry), properties[name], rules)
         elif isinstance(others, dict):
@@ -165,6 +202,14 @@ def _check_mapping(
         elif "_target_" in properties:
             yield from _check_argument(spot.entry(entry), rules)
     yield from _check_presence(spot, node, schema, slips)
+
+
+def _is_told(entry: Entry, merges: set[object]) -> bool:
+    """Return whether another key of the same merge was reported: what is wrong is the merge."""
+    places = {(step.span.source, step.span.start) for step in entry.key.via if step.how == "merge"}
+    told = not merges.isdisjoint(places)
+    merges |= places
+    return told
 
 
 def _suits(value: Node, properties: Schema, rules: _Rules, name: str) -> bool:

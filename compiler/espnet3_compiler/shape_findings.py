@@ -12,6 +12,7 @@ from espnet3_compiler.shape_types import Spot, brief, expected, kind_of, shown
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import equally_near, is_sure, nearest
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
+from espnet3_schemas import ROLES, load
 
 Schema = dict[str, Any]
 
@@ -90,6 +91,9 @@ def _key_help(name: str, wanted: str | None, moved: str | None, root: Schema) ->
     places = keys.elsewhere(root, name)
     if 0 < len(places) <= MOST_PLACES:
         return (f'"{name}" is a key of {" and of ".join(_parent(place) for place in places)}',)
+    roles = [role for role in ROLES if root is not load(role) and name in load(role)["properties"]]
+    if roles and not places:
+        return (f'"{name}" is a key of a config in the role {" or ".join(roles)}',)
     return ()
 
 
@@ -231,6 +235,38 @@ def wrong_length(spot: Spot, schema: Schema, length: int) -> Diagnostic:
         Label(_value_place(spot), f"{wanted} {items}"),
         related=related_labels(spot.node),
         help=_item_help(schema),
+    )
+
+
+def flat_list(spot: Spot, item: Schema) -> Diagnostic:
+    """R602: one item of a list of lists, without brackets of its own."""
+    text = spot.node.span.text
+    fix = None
+    if text.startswith("[") and use_place(spot.node).source.kind == "file":
+        fix = Fix("put brackets around it", (Edit(spot.node.span, f"[{text}]"),), certain=True)
+    return Diagnostic(
+        "R602",
+        f"{spot.name} must be a list of lists",
+        Label(_value_place(spot), "this is one of its items"),
+        related=related_labels(spot.node),
+        help=(f"write [{text}]" if fix else "begin the item with a dash of its own",),
+        notes=_item_help(item),
+        fix=fix,
+    )
+
+
+def wrong_order(spot: Spot, schema: Schema, order: tuple[Node, ...]) -> Diagnostic:
+    """R602: the items of a list stand in another order than the schema says."""
+    text = f"[{', '.join(item.span.text for item in order)}]"
+    own = spot.node.span.text.startswith("[") and use_place(spot.node).source.kind == "file"
+    return Diagnostic(
+        "R602",
+        f"the items of {spot.name} stand in another order",
+        Label(_value_place(spot), "in the wrong order"),
+        related=related_labels(spot.node),
+        help=(f"write {text}",),
+        notes=_item_help(schema),
+        fix=Fix(f"write {text}", (Edit(spot.node.span, text),), certain=True) if own else None,
     )
 
 

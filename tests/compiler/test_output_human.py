@@ -51,7 +51,7 @@ def test_places_in_several_files():
 
 def test_nothing_follows_a_finding_without_advice():
     assert render_one(FROM_SET).splitlines()[-2:] == [
-        " 1 | training.seed=-1",
+        "   | training.seed=-1",
         "   |               ^^",
     ]
 

@@ -126,7 +126,10 @@ def _note(result: _Result, name: Scalar, found: list[Diagnostic] | Unknown) -> N
 def _as_meant(
     library: Library, target: Target, path: Scalar, missing: Diagnostic
 ) -> list[Diagnostic]:
-    """Return what is wrong with the arguments of the target that was certainly meant."""
+    """Return what is wrong with the arguments of the target that was certainly meant.
+
+    What is missing is not told: it may be that another target was meant after all.
+    """
     if missing.fix is None or not missing.fix.certain:
         return []
     edit = missing.fix.edits[0]
@@ -135,7 +138,8 @@ def _as_meant(
     reading = read(library, meant.strip("\"'"))
     if not isinstance(reading, Signature):
         return []
-    return list(target_arguments.compare(target_arguments.case_of(library, target, reading)))
+    found = target_arguments.compare(target_arguments.case_of(library, target, reading))
+    return [finding for finding in found if finding.code != "R503"]
 
 
 def check_target(library: Library, target: Target, path: Scalar) -> list[Diagnostic] | Unknown:

@@ -1,0 +1,199 @@
+"""Blocks that stand one level too high, and list items that run into each other.
+
+The layout of the text shows what was meant: the tree is put right, so that one slip of the
+indentation is one finding.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from espnet3_compiler.compose_defaults import resolved
+from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.patterns import lazy
+from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.records import dataclass, field, replace
+from espnet3_compiler.shape_types import fits, types_of
+from espnet3_compiler.source import Span
+from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
+
+Schema = dict[str, Any]
+
+_WORD = lazy(r"\S+")
+
+
+@dataclass
+class _Pass:
+    root: Schema
+    found: list[Diagnostic] = field(default_factory=list)
+
+
+def laid_out(node: Mapping, schema: Schema) -> tuple[Mapping, tuple[Diagnostic, ...]]:
+    """Return a tree as its text was meant, and what is wrong with the layout.
+
+    Args:
+        node: A manifest, or a part of a config.
+        schema: Its whole schema.
+    """
+    state = _Pass(schema)
+    laid = _laid(node, schema, state)
+    assert isinstance(laid, Mapping)
+    return laid, tuple(state.found)
+
+
+def _laid(node: Node, schema: Any, state: _Pass) -> Node:
+    if not isinstance(schema, dict) or isinstance(node, Scalar):
+        return node
+    schema = resolved(schema, state.root, None)
+    if isinstance(node, Sequence):
+        items = schema.get("items", {})
+        return replace(node, items=tuple(_items(node, items, state)))
+    schema = resolved(schema, state.root, node)
+    node = _indented(node, schema, state)
+    properties, others = schema.get("properties", {}), schema.get("additionalProperties", {})
+    entries = (
+        Entry(entry.key, _laid(entry.value, properties.get(entry.name, others), state))
+        for entry in node
+    )
+    return replace(node, entries=tuple(entries))
+
+
+def _items(node: Sequence, schema: Any, state: _Pass) -> Iterator[Node]:
+    known = resolved(schema, state.root, None) if isinstance(schema, dict) else {}
+    short = {"string", "object"} <= set(types_of(known))
+    for item in node.items:
+        if short and isinstance(item, Mapping) and _is_name(item, known):
+            state.found.append(_colon(item.entries[0]))
+            yield item.entries[0].key
+        elif short and isinstance(item, Scalar) and _is_run_on(item):
+            words = _words(item)
+            state.found.append(_dash(words))
+            yield from words
+        else:
+            yield _laid(item, schema, state)
+
+
+def _is_name(item: Mapping, schema: Schema) -> bool:
+    """Return whether an item is a name with a colon behind it."""
+    if len(item.entries) != 1:
+        return False
+    entry = item.entries[0]
+    known = schema.get("properties", {})
+    return _is_empty(entry) and entry.name not in known and not is_stand_in(entry.key)
+
+
+def _is_empty(entry: Entry) -> bool:
+    value = entry.value
+    return isinstance(value, Scalar) and value.value is None and not value.span.text
+
+
+def _is_run_on(item: Scalar) -> bool:
+    return item.style == "plain" and "\n" in item.span.text
+
+
+def _words(item: Scalar) -> list[Scalar]:
+    source, start = item.span.source, item.span.start
+    return [
+        Scalar(found.group(), Span(source, start + found.start(), start + found.end()))
+        for found in _WORD.finditer(item.span.text)
+    ]
+
+
+def _colon(entry: Entry) -> Diagnostic:
+    span = entry.key.span
+    end = span.source.text.index(":", span.end) + 1
+    edit = Edit(Span(span.source, span.start, end), span.text)
+    return Diagnostic(
+        "R601",
+        f'"{entry.name}:" begins a mapping with nothing in it',
+        Label(span, "a name alone has no colon"),
+        help=(f'write "{entry.name}"',),
+        fix=Fix("remove the colon", (edit,), certain=True),
+    )
+
+
+def _dash(words: list[Scalar]) -> Diagnostic:
+    second = words[1]
+    source = second.span.source
+    column = source.line_column(words[0].span.start)[1]
+    start = source.text.rindex("\n", 0, second.span.start) + 1
+    edit = Edit(Span(source, start, second.span.start), " " * (column - 3) + "- ")
+    return Diagnostic(
+        "R606",
+        f'"{second.value}" continues the item before it: a dash is missing',
+        Label(second.span, "no item of its own"),
+        related=(Label(words[0].span, "this item"),),
+        help=(f'write "- {second.value}"',),
+        fix=Fix("begin an item", (edit,), certain=len(words) == len("ab")),
+    )
+
+
+def _indented(node: Mapping, schema: Schema, state: _Pass) -> Mapping:
+    """Put keys that nothing here is called like below the empty key before them that has them."""
+    if schema.get("additionalProperties", True) is not False:
+        return node
+    known = schema.get("properties", {})
+    owner: Entry | None = None
+    moved: dict[str, list[Entry]] = {}
+    for entry in node:
+        if entry.name in known:
+            owner = entry if _is_empty(entry) else None
+        elif owner and _belongs(entry, known[owner.name], state.root):
+            moved.setdefault(owner.name, []).append(entry)
+        else:
+            owner = None
+    if not moved:
+        return node
+    for name, group in moved.items():
+        state.found.append(_outdented(name, group))
+    gone = {entry.name for group in moved.values() for entry in group}
+    return replace(node, entries=tuple(_kept(node, gone, moved)))
+
+
+def _belongs(entry: Entry, schema: Schema, root: Schema) -> bool:
+    schema = resolved(schema, root, None)
+    if "object" not in types_of(schema) or is_stand_in(entry.key):
+        return False
+    others = schema.get("additionalProperties")
+    if entry.name in schema.get("properties", {}):
+        return True
+    return (
+        isinstance(others, dict)
+        and bool(others)
+        and fits(entry.value, resolved(others, root, None))
+    )
+
+
+def _kept(node: Mapping, gone: set[str], moved: dict[str, list[Entry]]) -> Iterator[Entry]:
+    for entry in node:
+        if entry.name in moved:
+            group = tuple(moved[entry.name])
+            first, last = group[0].key.span, group[-1].value.span
+            span = Span(first.source, first.start, max(first.end, last.end))
+            yield Entry(entry.key, Mapping(group, span, entry.value.via))
+        elif entry.name not in gone:
+            yield entry
+
+
+def _outdented(owner: str, group: list[Entry]) -> Diagnostic:
+    first, others = group[0], group[1:]
+    names = ", ".join(entry.name for entry in group)
+    return Diagnostic(
+        "R601",
+        f'"{first.name}" stands beside "{owner}" and not in it',
+        Label(first.key.span, f'"{owner}" has this key, and is empty'),
+        related=tuple(Label(entry.key.span, "likewise") for entry in others),
+        help=(f'indent {names} under "{owner}"',),
+        fix=Fix("indent the lines", tuple(_edits(group)), certain=True),
+    )
+
+
+def _edits(group: list[Entry]) -> Iterator[Edit]:
+    source = group[0].key.span.source
+    first = source.line_column(group[0].key.span.start)[0]
+    end = max(group[-1].key.span.end, group[-1].value.span.end - 1)
+    start = source.text.rfind("\n", 0, group[0].key.span.start) + 1
+    for line in range(first, source.line_column(end)[0] + 1):
+        text = source.line_text(line)
+        if text.strip():
+            yield Edit(Span(source, start, start), "  ")
+        start += len(text) + 1
