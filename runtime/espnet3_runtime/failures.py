@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,9 +19,9 @@ _OURS = Path(espnet3_runtime.__file__).parent
 
 def summary(error: BaseException) -> str:
     """Return one line for receipts and tables."""
-    refused = _refused(error)
-    if refused is not None:
-        return refused.message
+    known = _refused(error) or _lost(error)
+    if known is not None:
+        return known.message
     if isinstance(error, UserError):
         return error.message.splitlines()[0]
     text = str(error).splitlines()
@@ -38,9 +39,9 @@ def explain(error: BaseException, build: Path) -> str:
     exception from the recipe's code, or from a library that it called, comes with the frames below
     ours.
     """
-    refused = _refused(error)
-    if refused is not None:
-        return str(refused)
+    known = _refused(error) or _lost(error)
+    if known is not None:
+        return str(known)
     if isinstance(error, UserError):
         frames = _foreign_frames(error.__cause__, build)
         return f"{error}\n{frames}" if frames else str(error)
@@ -64,6 +65,24 @@ def _refused(error: BaseException) -> UserError | None:
     return None
 
 
+def _lost(error: BaseException) -> UserError | None:
+    """Return what to say when a worker process of a loader or a pool was killed."""
+    for one in _chain(error):
+        found = _DEAD_LOADER.match(str(one)) if isinstance(one, RuntimeError) else None
+        if found or type(one).__name__ == "BrokenProcessPool":
+            how = f" by signal {found['signal']}" if found and found["signal"] else ""
+            return UserError(
+                f"a worker process was killed{how}",
+                hint="often there is not enough memory: ask for fewer workers or smaller batches; "
+                "the same command goes on from what was saved",
+            )
+    return None
+
+
+_DEAD_LOADER = re.compile(
+    r"DataLoader worker \(pid(\(s\))? [\d, ]+\) "
+    r"(is killed by signal: (?P<signal>[^.]+)|exited unexpectedly)"
+)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_WORDS = tuple(map(os.strerror, _FULL))
 

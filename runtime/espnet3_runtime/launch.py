@@ -1,7 +1,6 @@
 """``run.py``: from a command line to finished stages."""
 
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from espnet3_runtime.build import Build, load_build
 from espnet3_runtime.errors import UsageError, UserError
 from espnet3_runtime.experiment import Experiment
 from espnet3_runtime.failures import Locate
-from espnet3_runtime.interrupts import SIGNAL_CODE, Terminated
+from espnet3_runtime.interrupts import code_of
 from espnet3_runtime.launch_arguments import read_arguments
 from espnet3_runtime.launch_build import (
     Recompose,
@@ -52,7 +51,7 @@ def launch(
 
     Returns:
         0; 1 when a stage failed or the recipe has a mistake; 2 for a wrong command line;
-        130 after Ctrl-C, 143 after SIGTERM.
+        130 after Ctrl-C, 143 after SIGTERM, 138 after SIGUSR1 in a job of SLURM.
     """
     arguments = sys.argv[1:] if argv is None else argv
     try:
@@ -71,8 +70,7 @@ def launch(
         return FAILED
     except KeyboardInterrupt as error:
         console.complain("stopped: between stages")
-        number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
-        return SIGNAL_CODE + number
+        return code_of(error)
 
 
 def _launch(

@@ -1,5 +1,6 @@
 """What ``launch`` does with a plan: show it, run it as rank 0, or help rank 0 to run it."""
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from espnet3_runtime.lockfile import locked
 from espnet3_runtime.plan import Verdict, plan, stale_upstream
 from espnet3_runtime.ranks import Follower, Leader, Order, Rank
 from espnet3_runtime.redact import redact
+from espnet3_runtime.requeue import requeue
 from espnet3_runtime.system import System
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ def lead(
         finally:
             if leader is not None:
                 leader.finish(code)
+    if runner.interrupts.received == signal.SIGUSR1:
+        console.complain(requeue())
     return code
 
 
