@@ -1,6 +1,6 @@
 """Measure our stages on the model and corpus of recipes/digits/asr beside bare loops.
 
-``python -m benchmarks.runtime [train] [infer] [collect_stats] [--rounds 7] [--steps 60]``
+``python -m benchmarks.runtime [train] [infer] [collect_stats] [--rounds 7] [--steps 48]``
 
 One torch thread.  The ways of doing a thing take turns; a goal is judged by the median over the
 rounds of how many times the CPU seconds of the one are those of the other: what else runs on the
@@ -50,7 +50,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.runtime", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=7, help="how often each way is measured")
-    parser.add_argument("--steps", type=int, default=60, help="training batches a lap")
+    parser.add_argument("--steps", type=int, default=48, help="training batches a lap")
     parser.add_argument("--items", type=int, default=300, help="utterances decoded a lap")
     options = parser.parse_args(argv)
     for part in options.parts:
