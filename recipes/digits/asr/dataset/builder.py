@@ -15,6 +15,7 @@ from .voices import Utterance, plan
 
 LONGEST = 7
 VERSION = 1  # count up when the audio of an utterance changes
+HEADER = 44  # bytes before the samples of a WAV file
 COLUMNS = ("utt_id", "wav", "samples", "speaker", "text")
 
 
@@ -38,9 +39,18 @@ class DatasetBuilder:
     def is_built(
         self, *, sizes: dict[str, int], seed: int, longest: int = LONGEST, **_: object
     ) -> bool:
-        """Tell whether the manifests of exactly this corpus are there."""
+        """Tell whether exactly this corpus is there, and every file of it as long as it was."""
         stamp = self.root / "corpus.txt"
-        return stamp.is_file() and stamp.read_text() == _stamp(sizes, seed, longest)
+        if not stamp.is_file() or stamp.read_text() != _stamp(sizes, seed, longest):
+            return False
+        return all(self._is_whole(self.root / f"{split}.tsv") for split in sizes)
+
+    def _is_whole(self, manifest: Path) -> bool:
+        if not manifest.is_file():
+            return False
+        rows = [line.split("\t") for line in manifest.read_text(encoding="utf-8").splitlines()[1:]]
+        files = ((self.root / "wav" / row[1], int(row[2])) for row in rows)
+        return all(_samples(path) == samples for path, samples in files)
 
     def build(
         self,
@@ -95,8 +105,9 @@ def _speak_one(task: tuple[dict, str]) -> int:
 
     utterance = Utterance(**task[0])
     path = Path(task[1]) / f"{utterance.utt_id}.wav"
-    if path.is_file():
-        return soundfile.info(path).frames
+    samples = _samples(path)
+    if samples is not None:
+        return samples
     audio = synthesise(utterance)
     whole = io.BytesIO()  # a full disk is then an OSError that says so
     soundfile.write(whole, audio, SAMPLE_RATE, subtype="PCM_16", format="WAV")
@@ -104,6 +115,17 @@ def _speak_one(task: tuple[dict, str]) -> int:
     partial.write_bytes(whole.getvalue())
     partial.replace(path)
     return len(audio)
+
+
+def _samples(path: Path) -> int | None:
+    """Return the samples of a 16-bit WAV file; None when it is missing or cut off."""
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(HEADER)[-4:], "little")
+            whole = path.stat().st_size == HEADER + size
+    except FileNotFoundError:
+        return None
+    return size // 2 if whole else None
 
 
 def _manifest(utterances: list[Utterance], folder: Path, samples: list[int]) -> str:
