@@ -111,27 +111,49 @@ def test_init_from_a_stage_a_file_and_a_bundle(recipe, caplog):
     assert "9 of 9 weights from" in caplog.text
 
 
-def test_init_from_reports_what_does_not_fit(recipe, caplog):
+def misfit(recipe):
     state = initial(recipe, 5)
     state["head.weight"] = torch.zeros(7, 8)
     del state["head.bias"]
     torch.save({"state_dict": {**state, "decoder.weight": torch.zeros(1)}}, recipe / "other.ckpt")
-    found = weights(
-        train(train_context(recipe, optimizer={**SGD, "lr": 0.0}, spec=spec("other.ckpt")))
+    return state
+
+
+def test_init_from_refuses_what_does_not_fit(recipe):
+    misfit(recipe)
+    with pytest.raises(UserError, match="do not fit Classifier") as error:
+        train(train_context(recipe, spec=spec("other.ckpt")))
+    assert "1 missing in the file: head.bias" in error.value.message
+    assert "1 not in the model: decoder.weight" in error.value.message
+    assert "1 of another shape: head.weight (7, 8) for" in error.value.message
+    assert "reinit" in error.value.hint
+
+
+def test_what_is_declared_starts_afresh(recipe, caplog):
+    state = misfit(recipe)
+    del state["head.weight"]
+    torch.save({"state_dict": {**state, "head.scale": torch.ones(2)}}, recipe / "other.ckpt")
+    caplog.set_level("INFO")
+    context = train_context(
+        recipe, optimizer={**SGD, "lr": 0.0}, spec=spec("other.ckpt"), reinit=["head"]
     )
+    found = weights(train(context))
     assert same(found["encoder.weight"], state["encoder.weight"])
     assert same(found["head.weight"], initial(recipe)["head.weight"])
-    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert any("not in the file" in line and "head.bias" in line for line in told)
-    assert any("not in the model" in line and "decoder.weight" in line for line in told)
-    assert any("another shape" in line and "head.weight" in line for line in told)
+    assert "2 weights start afresh: head.bias, head.weight" in caplog.text
+
+
+def test_a_part_that_shall_start_afresh_must_exist(recipe):
+    misfit(recipe)
+    with pytest.raises(UserError, match='"haed" matches no weight') as error:
+        train(train_context(recipe, spec=spec("other.ckpt"), reinit=["haed"]))
+    assert error.value.where.endswith("reinit")
 
 
 def test_init_from_something_else_is_an_error(recipe):
     torch.save({"state_dict": {"a": torch.zeros(1)}}, recipe / "other.ckpt")
-    with pytest.raises(UserError, match=r"no weight of .* fits Classifier") as error:
+    with pytest.raises(UserError, match="do not fit Classifier"):
         train(train_context(recipe, spec=spec("other.ckpt")))
-    assert "encoder.weight" in error.value.hint
     with pytest.raises(UserError, match="there is no checkpoint"):
         train(train_context(recipe, spec=spec("none.ckpt")))
 

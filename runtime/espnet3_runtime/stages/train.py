@@ -198,7 +198,10 @@ def _initialise(model: "nn.Module", context: StageContext) -> None:
     path = initial_path(context)
     if path is not None:
         shown = Path(os.path.relpath(path, context.recipe_dir))
-        _say(context, initialise(model, path, context.log, str(shown)))
+        config = context.configs["training"]
+        parts, where = config["reinit"], f"{config.where}.reinit"
+        taken = initialise(model, path, context.log, str(shown), reinit=parts, where=where)
+        _say(context, taken)
 
 
 def _step_of(checkpoint: Path | None) -> int | None:
