@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _keep(corpus, chosen[0].seeds(directory))
 
     def one(data: bytes) -> None:
-        verdict = judge(attempt, data, LIMIT)
+        verdict = judge(attempt, data, 6 * LIMIT)  # counting branches costs time
         if verdict.ending == "fault":
             raise FaultError(verdict.detail)
 
