@@ -14,10 +14,14 @@ from espnet3_compiler.pipeline import compile_manifest, display_name
 
 CLEAN, MISTAKES, USAGE = 0, 1, 2
 BUILD, LOCK = "build", "recipe.lock.json"
+LOCKS = ".lock.json"
 
 
 def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> int:
     """Compile manifests one after the other, report once, and return the exit code."""
+    if problem := _lock_problem(manifests, arguments):
+        print(f"error: {problem}", file=sys.stderr)
+        return USAGE
     if arguments.deep and (problem := _deep_problem()):
         print(f"error: {problem}", file=sys.stderr)
         return USAGE
@@ -29,6 +33,10 @@ def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> in
 
 
 def _compile(manifest: Path, arguments: Arguments) -> Outcome:
+    if manifest.name.endswith(LOCKS):
+        from espnet3_compiler.relock import compile_lock
+
+        return compile_lock(manifest)
     outcome = compile_manifest(manifest, arguments.sets)
     if arguments.fix:
         from espnet3_compiler.cli_fix import apply_fixes
@@ -36,6 +44,15 @@ def _compile(manifest: Path, arguments: Arguments) -> Outcome:
         if apply_fixes(outcome):
             return compile_manifest(manifest, arguments.sets)
     return outcome
+
+
+def _lock_problem(manifests: Sequence[Path], arguments: Arguments) -> str | None:
+    """A lock says what is compiled; nothing may be added to it."""
+    locks = [path.name for path in manifests if path.name.endswith(LOCKS)]
+    if not locks or not (arguments.sets or arguments.fix):
+        return None
+    option = "--set" if arguments.sets else "--fix"
+    return f'"{locks[0]}" is compiled as it is: give {option} to the manifest'
 
 
 def _deep_problem() -> str | None:
@@ -68,7 +85,7 @@ def _deliver(outcome: Outcome, arguments: Arguments) -> int:
         return _print_graph(outcome, arguments.graph)
     if arguments.why is not None:
         return _print_why(outcome, arguments.why)
-    build = build_of(outcome.path, arguments.output)
+    build = build_of(outcome.path, arguments.output or outcome.build)
     if arguments.check:
         if not (outcome.ok and (build / LOCK).is_file()):
             return CLEAN

@@ -30,6 +30,7 @@ class Outcome:
         resolved: Everything after resolution.
         diagnostics: Every finding once, in the order of place.
         counts: How many targets were checked.
+        build: The build directory, where a lock was compiled.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Outcome:
     resolved: Resolved | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
     counts: TargetCounts = field(default_factory=TargetCounts)
+    build: Path | None = None
 
     @property
     def ok(self) -> bool:

@@ -18,6 +18,7 @@ from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest
 
 CASES = Path(__file__).parents[1] / "cases"
+OF_LOCKS = frozenset({"R703", "R704"})
 BEHIND_DEEP = frozenset({"R807", *(code.number for code in CODES if code.number.startswith("R9"))})
 
 
@@ -83,4 +84,6 @@ def test_no_report_is_left_over():
 def test_every_code_has_a_case(code):
     if code.number in BEHIND_DEEP:
         pytest.skip("only --deep finds it")
+    if code.number in OF_LOCKS:
+        pytest.skip("test_relock has it")
     assert any(name_of(manifest).startswith(f"{code.number}-") for manifest in ERR)

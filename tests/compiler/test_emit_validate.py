@@ -1,21 +1,20 @@
-"""The lock is compared with its schema before it is written."""
+"""The lock that is written fits its published schema."""
 
 import json
 from pathlib import Path
 
-import pytest
-
-from espnet3_compiler.emit.validate import validate_lock
+from espnet3_compiler.emit.validate import first_fault
 
 LOCK = Path(__file__).parents[1] / "golden" / "minimal" / "build" / "recipe.lock.json"
 
 
 def test_a_good_lock_passes():
-    validate_lock(LOCK.read_text())
+    assert first_fault(json.loads(LOCK.read_text())) is None
 
 
 def test_a_wrong_lock_is_refused():
     lock = json.loads(LOCK.read_text())
     lock["stages"][0]["needs"] = "train"
-    with pytest.raises(ValueError, match=r"stages\[0\]\.needs"):
-        validate_lock(json.dumps(lock))
+    fault = first_fault(lock)
+    assert fault is not None
+    assert fault.path == ("stages", 0, "needs")

@@ -1,19 +1,27 @@
-"""A last look at what others read: the lock against its published schema."""
+"""A lock against its published schema, with jsonschema: no check and no compile needs it."""
 
-import json
+from typing import Any
 
-from jsonschema import Draft202012Validator
-
+from espnet3_compiler.records import dataclass
 from espnet3_schemas import load
 
+LONGEST = 100
 
-def validate_lock(text: str) -> None:
-    """Compare the text of a lock with ``lock.schema.json``.
 
-    Raises:
-        ValueError: It does not fit; the message names the place.
-    """
-    validator = Draft202012Validator(load("lock"))
-    error = next(iter(validator.iter_errors(json.loads(text))), None)
-    if error is not None:
-        raise ValueError(f"the lock is wrong at {error.json_path}: {error.message}")
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Where a lock does not fit its schema, and how."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+
+def first_fault(lock: Any) -> Fault | None:
+    """Return the first place at which a lock does not fit ``lock.schema.json``."""
+    from jsonschema import Draft202012Validator
+
+    error = next(iter(Draft202012Validator(load("lock")).iter_errors(lock)), None)
+    if error is None:
+        return None
+    message = error.message if len(error.message) <= LONGEST else f"{error.message[:LONGEST]}…"
+    return Fault(tuple(error.absolute_path), message)

@@ -1,0 +1,168 @@
+"""Compile what a lock describes: its manifest, with the ``--set`` arguments that it holds.
+
+A lock may come from anybody.  Nothing that it names is compiled unless it lies in the recipe's
+directory and has the hash that the lock says, and the build is written only if it has the very
+same lock.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.outcome import Outcome
+from espnet3_compiler.pipeline import compile_manifest, display_name
+from espnet3_compiler.read import MAX_BYTES, load_source
+from espnet3_compiler.records import replace
+from espnet3_compiler.relock_findings import (
+    altered,
+    changed,
+    gone,
+    malformed,
+    no_manifest,
+    outside,
+)
+from espnet3_compiler.source import Source
+
+BUILD = "build"
+LONGEST_PATH = 4096
+
+
+def compile_lock(path: Path) -> Outcome:
+    """Check a lock, and compile its manifest as it was compiled then.
+
+    Args:
+        path: The lock, in its build directory or beside its manifest.
+    """
+    place = path.parent.resolve() / path.name
+    source, found = load_source(place, display_name(place))
+    if source is None or found:
+        return Outcome(place, diagnostics=found)
+    lock, found = _read(source)
+    if found:
+        return Outcome(place, diagnostics=found)
+    manifest = _manifest(place.parent, lock)
+    if manifest is None:
+        return Outcome(place, diagnostics=(no_manifest(source, lock["manifest"]),))
+    found = tuple(_changes(source, lock, manifest))
+    if found:
+        return Outcome(place, diagnostics=found)
+    outcome = compile_manifest(manifest, lock["set"])
+    outcome = replace(outcome, build=_home(place.parent, lock, manifest))
+    different = _difference(outcome, lock)
+    if different is None:
+        return outcome
+    return Outcome(place, diagnostics=(altered(source, different, display_name(manifest)),))
+
+
+def _read(source: Source) -> tuple[Any, tuple[Diagnostic, ...]]:
+    """Return the lock, and what is wrong with its form or with the paths in it."""
+    try:
+        lock = json.loads(source.text)
+        json.dumps(lock, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        return None, (malformed(source, f"it is not JSON: {error}", getattr(error, "pos", 0)),)
+    from espnet3_compiler.emit.validate import first_fault
+
+    fault = first_fault(lock)
+    if fault is not None:
+        return None, (malformed(source, fault.message, path=fault.path),)
+    return lock, tuple(outside(source, path) for path in islice(_paths_that_leave(lock), 1))
+
+
+def _paths_that_leave(lock: Any) -> Iterator[tuple[str | int, ...]]:
+    """Yield the keys of paths that are not where a lock of ours has them."""
+    up = PurePosixPath(lock["recipe_dir"])
+    below = up.parts[_climbs(up) :]
+    manifest = PurePosixPath(lock["manifest"])
+    if up.is_absolute() or ".." in below or not _is_plain(str(up)):
+        yield ("recipe_dir",)
+    if manifest.parent != up or manifest.name in ("", "..") or not _is_plain(str(manifest)):
+        yield ("manifest",)
+    if lock["sources"][0]["path"] != manifest.name:
+        yield ("sources", 0, "path")
+    for index, source in enumerate(lock["sources"]):
+        path = PurePosixPath(source["path"])
+        if path.is_absolute() or ".." in path.parts or not _is_plain(source["path"]):
+            yield ("sources", index, "path")
+
+
+def _climbs(path: PurePosixPath) -> int:
+    """Return with how many ``..`` a path begins."""
+    return next((i for i, part in enumerate(path.parts) if part != ".."), len(path.parts))
+
+
+def _is_plain(path: str) -> bool:
+    return path.isprintable() and len(path) <= LONGEST_PATH
+
+
+def _manifest(directory: Path, lock: Any) -> Path | None:
+    """Return the manifest: where the lock says, or beside it; rather one that is unchanged."""
+    named = _named(directory, lock)
+    beside = directory / named.name
+    there = [path for path in (named, beside) if path.is_file()]
+    same = [path for path in there if _sha256(path) == lock["sources"][0]["sha256"]]
+    return next(iter([*same, *there]), None)
+
+
+def _changes(source: Source, lock: Any, manifest: Path) -> Iterator[Diagnostic]:
+    for index, entry in enumerate(lock["sources"]):
+        path = manifest.parent / entry["path"]
+        found = _sha256(path)
+        if found is None:
+            yield gone(source, index, display_name(path))
+        elif found != entry["sha256"]:
+            yield changed(source, index, display_name(path), display_name(manifest))
+
+
+def _sha256(path: Path) -> str | None:
+    """Return the hash of a source; None for what cannot be one."""
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            return None
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _home(directory: Path, lock: Any, manifest: Path) -> Path:
+    """Return the build directory: the lock's, or ``build`` for a lock beside its manifest."""
+    return directory if _named(directory, lock) == manifest else manifest.parent / BUILD
+
+
+def _named(directory: Path, lock: Any) -> Path:
+    recipe_dir = Path(directory, lock["recipe_dir"]).resolve()
+    return recipe_dir / PurePosixPath(lock["manifest"]).name
+
+
+def _difference(outcome: Outcome, lock: Any) -> tuple[str | int, ...] | None:
+    """Return where a lock is not that of what was compiled; None where it is, or nothing was.
+
+    The lock is made as for a build as far from the manifest as its own was.
+    """
+    if outcome.plan is None:
+        return None
+    from espnet3_compiler.emit import LOCK, build_files
+
+    up = PurePosixPath(lock["recipe_dir"])
+    climbs = _climbs(up)
+    build = Path("/recipe", *(f"up{number}" for number in range(climbs)))
+    manifest = Path("/recipe", *up.parts[climbs:], outcome.plan.manifest.name)
+    files = build_files(replace(outcome.plan, manifest=manifest), build)
+    return _first(json.loads(files[LOCK]), lock, ())
+
+
+def _first(one: Any, two: Any, path: tuple[str | int, ...]) -> tuple[str | int, ...] | None:
+    if isinstance(one, dict) and isinstance(two, dict):
+        if list(one) != list(two):
+            return path
+        pairs = [(key, one[key], two[key]) for key in one]
+    elif isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
+        pairs = [(index, *pair) for index, pair in enumerate(zip(one, two, strict=True))]
+    else:
+        return None if type(one) is type(two) and one == two else path
+    found = (_first(a, b, (*path, key)) for key, a, b in pairs)
+    return next((place for place in found if place is not None), None)

@@ -1,0 +1,104 @@
+"""Findings about a lock that was given to be compiled."""
+
+from espnet3_compiler.diagnostic import Diagnostic, Label
+from espnet3_compiler.read import read_text
+from espnet3_compiler.source import Source, Span
+from espnet3_compiler.tree import Mapping, Node, Sequence
+
+Keys = tuple[str | int, ...]
+
+_ANEW = "if the recipe was meant to change, compile its manifest: espnet3-compile {}"
+
+
+def malformed(source: Source, what: str, start: int = 0, path: Keys = ()) -> Diagnostic:
+    """R703: it has not the form of a lock."""
+    span = _span(source, path) if path else Span(source, start, min(start + 1, len(source.text)))
+    return Diagnostic(
+        "R703",
+        f'"{source.name}" is no lock of espnet3-compile: {what}',
+        Label(span),
+        help=("compile the manifest, which writes a new lock",),
+    )
+
+
+def altered(source: Source, path: Keys, manifest: str) -> Diagnostic:
+    """R703: it is not what its own sources compile to."""
+    return Diagnostic(
+        "R703",
+        f'"{source.name}" is not the lock of its sources: it differs at "{dotted(path)}"',
+        Label(_span(source, path), "not what the manifest compiles to"),
+        help=(f"compile the manifest: espnet3-compile {manifest}",),
+        notes=("it was changed by hand, or written by another version of espnet3-compile",),
+    )
+
+
+def outside(source: Source, path: Keys) -> Diagnostic:
+    """R702: a path of the lock leads out of the recipe."""
+    span = _span(source, path)
+    return Diagnostic(
+        "R702",
+        f'"{dotted(path)}" of the lock is no path of its recipe',
+        Label(span, "not below the directory of the manifest"),
+        help=("compile the manifest, which writes a new lock",),
+    )
+
+
+def no_manifest(source: Source, manifest: str) -> Diagnostic:
+    """R701: the manifest is neither where the lock says nor beside the lock."""
+    return Diagnostic(
+        "R701",
+        f'the manifest "{manifest}" of the lock does not exist',
+        Label(_span(source, ("manifest",)), "neither here nor beside the lock"),
+        help=("put the lock beside its manifest, or into build/ there",),
+    )
+
+
+def gone(source: Source, index: int, name: str) -> Diagnostic:
+    """R704: a file that was compiled is not there."""
+    return Diagnostic(
+        "R704",
+        f'"{name}", which was compiled, is not there',
+        Label(_span(source, ("sources", index, "path")), "a file of the recipe then"),
+        help=("bring it back, for example from version control",),
+    )
+
+
+def changed(source: Source, index: int, name: str, manifest: str) -> Diagnostic:
+    """R704: a file has other bytes than the one that was compiled."""
+    return Diagnostic(
+        "R704",
+        f'"{name}" is not the file that was compiled',
+        Label(_span(source, ("sources", index, "sha256")), "the hash that it had"),
+        help=(
+            "bring it back as it was, for example from version control",
+            _ANEW.format(manifest),
+        ),
+    )
+
+
+def dotted(path: Keys) -> str:
+    """Return a path of keys as ``stages[2].outputs``."""
+    words = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return words.removeprefix(".") or "the top"
+
+
+def _span(source: Source, path: Keys) -> Span:
+    """Return the place of a value; JSON is YAML, so that our own reader knows it."""
+    node, _ = read_text(source)
+    for key in path:
+        inner = _child(node, key)
+        if inner is None:
+            break
+        node = inner
+    if node is None:
+        return Span(source, 0, 0)
+    end = node.span.end if not isinstance(node, Mapping | Sequence) else node.span.start + 1
+    return Span(source, node.span.start, end)
+
+
+def _child(node: Node | None, key: str | int) -> Node | None:
+    if isinstance(node, Mapping) and isinstance(key, str):
+        return node.get(key)
+    if isinstance(node, Sequence) and isinstance(key, int) and key < len(node.items):
+        return node.items[key]
+    return None
