@@ -1,5 +1,6 @@
 """Recipes of ESPnet3: those of the wheel on PyPI, and a small one of our own."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -33,5 +34,24 @@ def espnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """Return a small ESPnet3 recipe that uses what the shipped ones do not."""
+    return copy(tmp_path)
+
+
+def copy(folder: Path) -> Path:
+    """Return a copy of the small recipe, in a tree as ESPnet3 lays it out."""
     source = Path(__file__).parent / "recipe"
-    return Path(shutil.copytree(source, tmp_path / "egs3" / "bells" / "esp2_asr"))
+    return Path(shutil.copytree(source, folder / "egs3" / "bells" / "esp2_asr"))
+
+
+@pytest.fixture(scope="session")
+def converted_bells(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]]:
+    """Return the small recipe after its conversion, and the notes of the report."""
+    folder = copy(tmp_path_factory.mktemp("bells"))
+    command = (sys.executable, "-m", "espnet3_compiler", "--from-espnet3", str(folder))
+    done = subprocess.run(
+        [*command, "--format", "json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["clean"]
+    return folder, report["notes"]

@@ -1,6 +1,5 @@
 """``--from-espnet3`` on a small recipe: what is carried, what is told, what is refused."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -38,15 +37,6 @@ def load(path: Path) -> dict:
     return yaml.safe_load(path.read_text())
 
 
-@pytest.fixture
-def notes(recipe: Path, capsys) -> list[dict]:
-    assert call("--from-espnet3", recipe, "--format", "json") == 0
-    report = json.loads(capsys.readouterr().out)
-    assert report["clean"]
-    assert set(report["written"]) == WRITTEN
-    return report["notes"]
-
-
 def test_the_users_files_stay_and_all_manifests_check_clean(recipe: Path, capsys):
     before = files(recipe)
     assert call("--from-espnet3", recipe) == 0
@@ -58,7 +48,8 @@ def test_the_users_files_stay_and_all_manifests_check_clean(recipe: Path, capsys
         assert call("--check", "--strict", recipe / name) == 0, capsys.readouterr().err
 
 
-def test_the_manifest(recipe: Path, notes):
+def test_the_manifest(converted_bells):
+    recipe, _ = converted_bells
     manifest = load(recipe / "recipe.yaml")
     assert manifest["recipe"] == "bells/esp2_asr"
     assert manifest["system"] == "base"
@@ -68,7 +59,8 @@ def test_the_manifest(recipe: Path, notes):
     assert manifest["stages"] == ["create_dataset", "collect_stats", "train", "infer", "measure"]
 
 
-def test_the_training_config_is_merged_and_interpolated(recipe: Path, notes):
+def test_the_training_config_is_merged_and_interpolated(converted_bells):
+    recipe, _ = converted_bells
     config = load(recipe / "conf_compile" / "training.yaml")
     assert config["seed"] == 7  # from the first of the defaults
     assert config["optimizer"] == {"_target_": "torch.optim.AdamW", "lr": 0.001}
@@ -84,7 +76,8 @@ def test_the_training_config_is_merged_and_interpolated(recipe: Path, notes):
     assert config["dataloader"]["train"] == {"batches": {"batch_size": 6}}  # shuffle: yes
 
 
-def test_a_variant_is_its_differences(recipe: Path, notes):
+def test_a_variant_is_its_differences(converted_bells):
+    recipe, _ = converted_bells
     manifest = load(recipe / "recipe_gan.yaml")
     assert manifest["configs"]["training"] == {
         "extends": "training_base",
@@ -124,7 +117,8 @@ def test_a_variant_is_its_differences(recipe: Path, notes):
         ("moved", "conf/training.yaml", 22, "model.freeze_param", ""),
     ],
 )
-def test_what_is_told_at_which_place(kind, file, line, key, reason, notes):
+def test_what_is_told_at_which_place(kind, file, line, key, reason, converted_bells):
+    _, notes = converted_bells
     if key == "model.freeze_param":  # carried whole: it needs no note
         assert not [note for note in notes if note["key"] == key]
         return

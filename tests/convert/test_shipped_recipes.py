@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from espnet3_compiler.pipeline import compile_manifest
+
 VARIANTS = {
     "mini_an4": [
         "recipe.yaml",
@@ -114,12 +116,13 @@ OTHERWISE = {"trainer": {"logger", "check_val_every_n_epoch"}}
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_values_are_those_that_espnet3_would_use(name, converted, espnet):
+def test_values_are_those_that_espnet3_would_use(name, converted, espnet, monkeypatch):
+    monkeypatch.syspath_prepend(str(espnet))
     folder, report = converted[name]
     for manifest in VARIANTS[name]:
-        done = run(folder, espnet, manifest, "-o", f"build_{manifest}")
-        assert done.returncode == 0, done.stderr
-        ours = config(folder, f"build_{manifest}/conf/training.yaml")
+        plan = compile_manifest(folder / manifest).plan
+        assert plan is not None
+        ours = next(each.value for each in plan.configs if each.name == "training")
         source = config(folder, manifest)["configs"]["training"]
         source = source["file"] if isinstance(source, dict) else source
         file = folder / "conf" / Path(source).relative_to("conf_compile")
@@ -141,7 +144,7 @@ def test_values_are_those_that_espnet3_would_use(name, converted, espnet):
             assert sets == [entry["data_src_args"]["split"] for entry in theirs["dataset"][split]]
         assert ours["collect_stats"]["batch_size"] == theirs["collect_stats_batch_size"]
         assert ours["parallel"]["n_workers"] == theirs["parallel"]["n_workers"]
-        model = config(folder, f"build_{manifest}/models/model.yaml")
+        (model,) = (each.value for each in plan.models)
         for key in set(theirs["model"]) - {"token_list", "normalize_conf"}:
             told = [n for n in report["notes"] if n["key"] == f"model.{key}"]
             assert key in model or told or theirs["model"][key] is None, (manifest, key)

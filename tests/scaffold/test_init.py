@@ -1,7 +1,5 @@
-"""``--init``: the recipe checks clean, compiles and runs with the extra ``runtime`` alone."""
+"""``--init``; that its recipe runs is a part of the tutorial, whose test is in tests/docs."""
 
-import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +18,6 @@ FILES = {
     "src/decode.py",
     "src/model.py",
 }
-OTHER_EXTRAS = ("soundfile", "sentencepiece", "jiwer", "espeakng_loader", "dask", "gradio")
 ROOT = Path(__file__).parents[2]
 
 
@@ -111,29 +108,3 @@ def test_it_is_clean_and_tidy(recipe: Path):
             check=False,
         )
         assert ruff.returncode == 0, ruff.stdout
-
-
-def test_it_runs_without_the_other_extras_and_then_skips(recipe: Path, tmp_path: Path):
-    for module in OTHER_EXTRAS:
-        text = f'raise ModuleNotFoundError("left out", name="{module}")\n'
-        (tmp_path / f"{module}.py").write_text(text)
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
-
-    def run(*command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *command],
-            cwd=recipe,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    run("-m", "espnet3_compiler", "recipe.yaml")
-    run("build/run.py")
-    score = json.loads((recipe / "exp/recipe/measure/metrics.json").read_text())
-    assert score["metrics"]["accuracy"]["test"]["accuracy"] > 90
-    assert (recipe / "exp/recipe/pack_model/bundle/model.safetensors").is_file()
-    assert "nothing to do" in run("build/run.py")
