@@ -65,6 +65,11 @@ def _refused(error: BaseException) -> UserError | None:
     return None
 
 
+def lost_a_worker(error: BaseException | None) -> bool:
+    """Say whether an exception came from the death of a worker process."""
+    return error is not None and _lost(error) is not None
+
+
 def _lost(error: BaseException) -> UserError | None:
     """Return what to say when a worker process of a loader or a pool was killed."""
     for one in _chain(error):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,8 +93,9 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> Any:
         del frame
-        if os.getpid() != self._owner:
-            self._handle_in_worker(number)
+        if os.getpid() != self._owner:  # a forked worker: die as it would have without us
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
             return
         again = self._received is not None
         self._received = self._received or signal.Signals(number)
@@ -102,15 +104,48 @@ class Interrupts:
             return
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
-    def _handle_in_worker(self, number: int) -> None:
-        """Handle what came to a forked worker: a terminal and SLURM signal all processes at once.
 
-        Where the owner wants to save its state first it needs its workers, so they go on until it
-        ends them; but a SIGTERM without an end does end them, some time later or the second time.
-        """
-        if not self._graceful or (number == signal.SIGTERM and self._received is not None):
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        if number == signal.SIGTERM:
-            self._received = signal.SIGTERM
-            signal.alarm(_PATIENCE_SECONDS)
+def be_patient(_worker: int = 0) -> None:
+    """Let a loader's worker process outlive signals that its owner got, too.
+
+    A terminal and SLURM signal all processes of a job at once.  The owner needs its workers to
+    finish the step after which it saves; it ends them when it wants no more.  A SIGTERM that no end
+    follows ends the worker itself some time later, and so does a second one.
+    """
+
+    def leave_soon(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.alarm(_PATIENCE_SECONDS)
+
+    signal.signal(signal.SIGTERM, leave_soon)  # replaces that of PyTorch, which ends at once
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def quiet_ends(expected: Callable[[BaseException | None], bool]) -> Iterator[None]:
+    """Keep exceptions in destructors off the screen where a stop is what they come from.
+
+    Args:
+        expected: Says of such an exception whether it is what a stop brings with it.
+    """
+    before = sys.unraisablehook
+
+    def hook(problem: Any) -> None:
+        if not expected(problem.exc_value):
+            before(problem)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def forget_children() -> None:
+    """Let the deaths of worker processes interrupt nothing any more.
+
+    PyTorch raises in the main thread, wherever that is, when a loader's worker has died.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -1,6 +1,8 @@
 """What ``launch`` does with a plan: show it, run it as rank 0, or help rank 0 to run it."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +11,8 @@ from espnet3_runtime.atomic import remove_leftovers
 from espnet3_runtime.build import Build
 from espnet3_runtime.errors import Stopped
 from espnet3_runtime.experiment import Experiment
-from espnet3_runtime.failures import Locate
-from espnet3_runtime.interrupts import Interrupts
+from espnet3_runtime.failures import Locate, lost_a_worker
+from espnet3_runtime.interrupts import Interrupts, quiet_ends
 from espnet3_runtime.launch_arguments import Arguments
 from espnet3_runtime.lockfile import locked
 from espnet3_runtime.plan import Verdict, plan, stale_upstream
@@ -51,7 +53,7 @@ def lead(
 
     runner = _runner(system_cls, build)
     lock = build.experiment / "stages" / ".lock"
-    with locked(lock, f'"{build.exp_dir}"'), runner.interrupts.installed():
+    with locked(lock, f'"{build.exp_dir}"'), _listening(runner):
         for directory in (build.experiment, lock.parent):
             remove_leftovers(directory, deep=False)
         runner.experiment.keep_salt()
@@ -76,13 +78,25 @@ def follow(system_cls: type[System], build: Build, rank: Rank) -> int:
     runner = _runner(system_cls, build, rank.number)
     follower = None if rank.order else Follower(build.experiment, rank.number)
     orders = follower.orders() if follower else (rank.order,)
-    with runner.interrupts.installed():
+    with _listening(runner):
         for order in orders:
             assert order is not None
             code = _join(runner, order)
             if code:
                 return code
     return follower.code if follower else 0
+
+
+@contextmanager
+def _listening(runner: "Runner") -> Iterator[None]:
+    """Listen to signals, and tell what a stop brings with it in no more than its one message."""
+    interrupts = runner.interrupts
+
+    def expected(error: BaseException | None) -> bool:
+        return interrupts.requested() or lost_a_worker(error)
+
+    with interrupts.installed(), quiet_ends(expected):
+        yield
 
 
 def _join(runner: "Runner", order: Order) -> int:

@@ -11,8 +11,9 @@ from espnet3_runtime.build import Stage
 from espnet3_runtime.console import Row
 from espnet3_runtime.errors import Stopped
 from espnet3_runtime.execute import Runner, begin, close, finish
-from espnet3_runtime.failures import Locate, explain, stopped_by_signal, summary
+from espnet3_runtime.failures import Locate, explain, lost_a_worker, stopped_by_signal, summary
 from espnet3_runtime.fingerprint import own_files
+from espnet3_runtime.interrupts import forget_children
 from espnet3_runtime.plan import Verdict, judge
 from espnet3_runtime.provenance import device, provenance
 from espnet3_runtime.ranks import Leader, Order, announce
@@ -104,6 +105,7 @@ class Session:
             receipt = finish(runner, stage, made, receipt)
             receipt = replace(receipt, own=own_files(stage, runner.experiment, verdict.inputs))
         except BaseException as error:
+            forget_children()
             if not self._stopped(error) and not isinstance(error, Exception | SystemExit):
                 raise
             return self._failed(stage, receipt, error, clock)
@@ -127,7 +129,8 @@ class Session:
         asked = self.runner.interrupts.received is not None
         if isinstance(error, _STOPS):
             return True
-        return asked and (isinstance(error, SystemExit) or stopped_by_signal(error))
+        result = isinstance(error, SystemExit) or stopped_by_signal(error) or lost_a_worker(error)
+        return asked and result
 
     def _failed(self, stage: Stage, receipt: Receipt, error: BaseException, clock: float) -> int:
         stopped = self._stopped(error)

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import get_worker_info
 
 from espnet3_runtime.data.batching import Ints, Plan
+from espnet3_runtime.interrupts import be_patient
 
 
 @dataclass
@@ -86,6 +87,7 @@ class SeedWorker:
         seed, epoch = self.clock.seed, self.clock.epoch
         dataset: Any = info.dataset  # a CarryingDataset
         dataset.seed_items(SeedItem(seed, epoch))
+        be_patient()
 
 
 @dataclass

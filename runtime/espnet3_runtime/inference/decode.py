@@ -18,6 +18,7 @@ from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.outputs import Format, read_formats, write_output
 from espnet3_runtime.inference.predictor import Predictor, Preparation, make_predictor
 from espnet3_runtime.inference.shards import Record, Shard, write_shard
+from espnet3_runtime.interrupts import be_patient
 from espnet3_runtime.parallel import worker_number
 from espnet3_runtime.threads import use_threads
 
@@ -94,6 +95,7 @@ def decode_shards(
         batch_sampler=[list(batch) for shard in shards for batch in shard.batches],
         num_workers=loader_workers(config["dataloader"]["num_workers"]),
         collate_fn=samples.batch,
+        worker_init_fn=be_patient,
     )
     contract = predictor.preparation.contract
     formats = read_formats(config["output_artifacts"], contract, f"{config.where}.output_artifacts")
