@@ -8,7 +8,7 @@ from pathlib import Path
 
 from espnet3_runtime.atomic import write_bytes
 from espnet3_runtime.build import Build, Stage
-from espnet3_runtime.hashing import Skip, content_hash, settle, signature
+from espnet3_runtime.hashing import Signature, Skip, content_hash, settle, signature
 from espnet3_runtime.receipts import OutputRecord, Receipt, Unreadable, read_receipt, write_receipt
 
 
@@ -124,6 +124,11 @@ class Experiment:
         """Hash an output whatever its signature says; None when it is missing."""
         path = self.path(record.path)
         return content_hash(path, self._skip(stage, path))
+
+    def look_again(self, stage: Stage, record: OutputRecord) -> Signature | None:
+        """Return sizes and times of an output as it is now; None when it is missing."""
+        path = self.path(record.path)
+        return signature(path, self._skip(stage, path))
 
     def refresh(self, stage: str) -> None:
         """Keep new signatures of outputs that were touched but hold what they held."""

@@ -96,7 +96,7 @@ def _launch(
     if arguments.verify:
         from espnet3_runtime.verify import verify
 
-        return verify(Experiment(build))
+        return verify(Experiment(build), arguments.stages)
     if arguments.dry_run:
         show_plan(Experiment(build), arguments)
         return 0

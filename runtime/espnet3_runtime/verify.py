@@ -1,23 +1,57 @@
 """``run.py --verify``: hash every output again, whatever sizes and times say."""
 
+from collections.abc import Sequence
+
 from espnet3_runtime import console
+from espnet3_runtime.build import Stage
 from espnet3_runtime.experiment import Experiment
+from espnet3_runtime.receipts import OutputRecord, Receipt, Unreadable
 
 
-def verify(experiment: Experiment) -> int:
-    """Compare all outputs with their receipts; return 0 when every one is what its stage made."""
-    bad = count = 0
-    for stage in experiment.build.stages:
-        receipt = experiment.done(stage.name)
-        if receipt is None:
-            console.say(f"  {stage.name}  has not finished")
+def verify(experiment: Experiment, names: Sequence[str]) -> int:
+    """Compare outputs with their receipts; say what differs, and what to do.
+
+    Args:
+        experiment: What lies there.
+        names: The stages to look at.
+
+    Returns:
+        0 when every output is what its stage made; 1 otherwise.
+    """
+    wrong: dict[str, None] = {}
+    count = bad = 0
+    for name in names:
+        stage, receipt = experiment.build.stage(name), experiment.receipt(name)
+        if not isinstance(receipt, Receipt) or receipt.status != "done":
+            console.say(f"  {name}  {_unfinished(receipt)}")
+            wrong |= {name: None} if isinstance(receipt, Unreadable) else {}
             continue
-        for name, record in receipt.outputs.items():
-            count += 1
-            found = experiment.hash_again(stage, record)
-            good = found == record.sha256
-            bad += not good
-            state = "ok" if good else "missing" if found is None else "altered"
-            console.say(f"  {stage.name}.{name}  {state}  {record.path}")
+        for output, record in receipt.outputs.items():
+            fault = _fault(experiment, stage, record)
+            count, bad = count + 1, bad + bool(fault)
+            wrong |= {name: None} if fault else {}
+            console.say(f"  {name}.{output}  {fault or 'ok'}  {record.path}")
     console.say(f"{count} outputs, {bad} not as made")
-    return 1 if bad else 0
+    if wrong:
+        console.complain(f"to make them again: run.py --force --stages {' '.join(wrong)}")
+    return 1 if wrong else 0
+
+
+def _unfinished(receipt: Receipt | Unreadable | None) -> str:
+    if isinstance(receipt, Unreadable):
+        return f"its receipt is unusable: {receipt.reason}"
+    return "has not run" if receipt is None else f"has not finished: {receipt.status}"
+
+
+def _fault(experiment: Experiment, stage: Stage, record: OutputRecord) -> str:
+    """Return how an output differs from what was made; empty when it does not."""
+    if experiment.hash_again(stage, record) == record.sha256:
+        return ""
+    now = experiment.look_again(stage, record)
+    if now is None:
+        return "missing"
+    if now.files != record.files:
+        return f"altered ({now.files:,} files, made {record.files:,})"
+    if now.size != record.size:
+        return f"altered ({now.size:,} bytes, made {record.size:,})"
+    return "altered (other bytes, as many as before)"

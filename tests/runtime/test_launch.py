@@ -281,6 +281,14 @@ def test_verify_hashes_again(recipe: Toy) -> None:
     assert "first.number  altered" in done.stdout
     path.unlink()
     assert "first.number  missing" in recipe.python("--verify").stdout
+    recipe.file("exp/toy/stages/second.json", "{")
+    done = recipe.python("--verify")
+    assert done.returncode == 1
+    assert "second  its receipt is unusable: it is not JSON" in done.stdout
+    assert "--force --stages first second" in done.stderr
+    only = recipe.python("--verify", "--stages", "third")
+    assert (only.returncode, only.stderr) == (0, "")
+    assert "1 outputs, 0 not as made" in only.stdout
 
 
 def test_write_requirements(recipe: Toy) -> None:
