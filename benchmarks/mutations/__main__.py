@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.mutations import keys, mixes, references, stages, syntax, targets
+from benchmarks.mutations import keys, layout, mixes, references, stages, syntax, targets, values
 from benchmarks.mutations.model import GoodRecipe, Mutation, load_recipe
 from benchmarks.mutations.trial import Verdict, judge, workspace
 from espnet3_compiler.output.human import render_one
@@ -48,6 +48,22 @@ GENERATORS: tuple[Generator, ...] = (
     syntax.unknown_alias,
     syntax.second_document,
     syntax.number_key,
+    layout.outdented,
+    layout.last_outdented,
+    layout.lost_dash,
+    layout.stray_colon,
+    layout.list_for_mapping,
+    layout.bare_item,
+    values.quoted_number,
+    values.wrong_monitor,
+    values.wrong_direction,
+    values.swapped_items,
+    values.missing_brackets,
+    values.unknown_metric_input,
+    values.repeated_metric,
+    values.later_start,
+    values.file_of_other_role,
+    values.flag_value,
 )
 ROOT = Path(__file__).parents[2] / "recipes"
 

@@ -172,6 +172,7 @@ def _colon(place: Place) -> Iterator[Repair]:
 
 def _missing_colon(text: str, start: int) -> Iterator[Repair]:
     line = text[start : line_end(text, start)]
+    yield from _lost_dash(text, start)
     if tight := TIGHT.match(line):
         at = start + tight.end()
         yield Repair(((at, at, " "),), 'add a space after ":"', certain=True)
@@ -181,6 +182,14 @@ def _missing_colon(text: str, start: int) -> Iterator[Repair]:
         yield Repair(((at, at, ":"),), 'add ":"')
     end = start + len(COMMENT.sub("", line).rstrip())
     yield Repair(((end, end, ":"),), 'add ":"')
+
+
+def _lost_dash(text: str, start: int) -> Iterator[Repair]:
+    """Begin an item where a line stands exactly below the text of the item before it."""
+    above = next((line for line in reversed(text[:start].split("\n")[:-1]) if _holds(line)), "")
+    item = re.match(r" *- +(?=[^\s:]+(?: +#.*)?$)", above)
+    if item and item.end() == start - line_start(text, start):
+        yield Repair(((start - 2, start, "- "),), 'add "- "')
 
 
 def _quoted(text: str, start: int, end: int) -> Repair:

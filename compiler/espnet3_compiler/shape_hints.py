@@ -40,6 +40,8 @@ def hint(node: Node, schema: Schema) -> Hint:
     types = types_of(schema)
     if isinstance(node, Scalar):
         return _scalar_hint(node, types, schema)
+    if isinstance(node, Sequence) and len(node.items) == 1 and _is_flow(node, types):
+        return Hint(("write it without the brackets",), node.items[0].span.text, sure=True)
     if isinstance(node, Sequence) and "object" in types and node.items:
         return Hint(("write its keys without a dash in front",))
     if isinstance(node, Sequence) and len(node.items) == 1 and fits(node.items[0], schema):
@@ -48,6 +50,13 @@ def hint(node: Node, schema: Schema) -> Hint:
     if isinstance(node, Mapping) and "array" in types:
         return Hint(("begin each item with a dash",))
     return Hint()
+
+
+def _is_flow(node: Sequence, types: tuple[str, ...]) -> bool:
+    """Return whether a mapping on a single line stands in brackets."""
+    only = node.items[0]
+    single = "\n" not in node.span.text and only.span.source is node.span.source
+    return "object" in types and isinstance(only, Mapping) and single
 
 
 def _flow_text(node: Node) -> str | None:

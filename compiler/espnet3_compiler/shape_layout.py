@@ -18,6 +18,9 @@ from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
 Schema = dict[str, Any]
 
+STEP = 2
+"""How far blocks are indented where nothing tells."""
+
 _WORD = lazy(r"\S+")
 
 
@@ -128,7 +131,7 @@ def _dash(words: list[Scalar]) -> Diagnostic:
 
 
 def _indented(node: Mapping, schema: Schema, state: _Pass) -> Mapping:
-    """Put keys that nothing here is called like below the empty key before them that has them."""
+    """Put keys that nothing here is called like into the block before them that has them."""
     if schema.get("additionalProperties", True) is not False:
         return node
     known = schema.get("properties", {})
@@ -136,26 +139,33 @@ def _indented(node: Mapping, schema: Schema, state: _Pass) -> Mapping:
     moved: dict[str, list[Entry]] = {}
     for entry in node:
         if entry.name in known:
-            owner = entry if _is_empty(entry) else None
-        elif owner and _belongs(entry, known[owner.name], state.root):
+            owner = entry if _is_empty(entry) or _is_block(entry) else None
+        elif owner and _belongs(entry, owner, known[owner.name], state.root):
             moved.setdefault(owner.name, []).append(entry)
         else:
             owner = None
     if not moved:
         return node
     for name, group in moved.items():
-        state.found.append(_outdented(name, group))
+        state.found.append(_outdented(node, name, group))
     gone = {entry.name for group in moved.values() for entry in group}
     return replace(node, entries=tuple(_kept(node, gone, moved)))
 
 
-def _belongs(entry: Entry, schema: Schema, root: Schema) -> bool:
+def _is_block(entry: Entry) -> bool:
+    value = entry.value
+    return isinstance(value, Mapping) and bool(value.entries) and value.span.text[:1] != "{"
+
+
+def _belongs(entry: Entry, owner: Entry, schema: Schema, root: Schema) -> bool:
     schema = resolved(schema, root, None)
     if "object" not in types_of(schema) or is_stand_in(entry.key):
         return False
     others = schema.get("additionalProperties")
     if entry.name in schema.get("properties", {}):
-        return True
+        return not isinstance(owner.value, Mapping) or owner.value.entry(entry.name) is None
+    if not _is_empty(owner):
+        return False
     return (
         isinstance(others, dict)
         and bool(others)
@@ -166,7 +176,8 @@ def _belongs(entry: Entry, schema: Schema, root: Schema) -> bool:
 def _kept(node: Mapping, gone: set[str], moved: dict[str, list[Entry]]) -> Iterator[Entry]:
     for entry in node:
         if entry.name in moved:
-            group = tuple(moved[entry.name])
+            own = entry.value.entries if isinstance(entry.value, Mapping) else ()
+            group = (*own, *moved[entry.name])
             first, last = group[0].key.span, group[-1].value.span
             span = Span(first.source, first.start, max(first.end, last.end))
             yield Entry(entry.key, Mapping(group, span, entry.value.via))
@@ -174,20 +185,28 @@ def _kept(node: Mapping, gone: set[str], moved: dict[str, list[Entry]]) -> Itera
             yield entry
 
 
-def _outdented(owner: str, group: list[Entry]) -> Diagnostic:
+def _outdented(node: Mapping, owner: str, group: list[Entry]) -> Diagnostic:
     first, others = group[0], group[1:]
+    block = node.get(owner)
+    inside = block.entries[0].key.span if isinstance(block, Mapping) else None
+    indent = _column(inside) - _column(first.key.span) if inside else STEP
+    state = "and ends above" if inside else "and is empty"
     names = ", ".join(entry.name for entry in group)
     return Diagnostic(
         "R601",
         f'"{first.name}" stands beside "{owner}" and not in it',
-        Label(first.key.span, f'"{owner}" has this key, and is empty'),
+        Label(first.key.span, f'"{owner}" has this key, {state}'),
         related=tuple(Label(entry.key.span, "likewise") for entry in others),
         help=(f'indent {names} under "{owner}"',),
-        fix=Fix("indent the lines", tuple(_edits(group)), certain=True),
+        fix=Fix("indent the lines", tuple(_edits(group, indent)), certain=True),
     )
 
 
-def _edits(group: list[Entry]) -> Iterator[Edit]:
+def _column(span: Span) -> int:
+    return span.source.line_column(span.start)[1]
+
+
+def _edits(group: list[Entry], indent: int) -> Iterator[Edit]:
     source = group[0].key.span.source
     first = source.line_column(group[0].key.span.start)[0]
     end = max(group[-1].key.span.end, group[-1].value.span.end - 1)
@@ -195,5 +214,5 @@ def _edits(group: list[Entry]) -> Iterator[Edit]:
     for line in range(first, source.line_column(end)[0] + 1):
         text = source.line_text(line)
         if text.strip():
-            yield Edit(Span(source, start, start), "  ")
+            yield Edit(Span(source, start, start), " " * indent)
         start += len(text) + 1

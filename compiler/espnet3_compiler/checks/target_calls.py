@@ -6,6 +6,7 @@ from espnet3_compiler.checks.target_nodes import Slot
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Resolved, StageDecl
+from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Missing, NotCallable, Signature, Unknown
 from espnet3_compiler.signature.reader import read
@@ -48,5 +49,6 @@ def _case(library: Library, stage: StageDecl, resolved: Resolved, signature: Sig
         Entry(stage.call, stage.call),
         node.entries,
         slot=Slot(supplied=taken),
+        partial=isinstance(stage.node, Mapping) and not is_legible(stage.node),
         flags=False,
     )

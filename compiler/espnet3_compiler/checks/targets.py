@@ -76,7 +76,8 @@ def judge(recipe: Recipe, resolved: Resolved, library: Library) -> _Result:
     result = _Result()
     seen: set[tuple[Place, object]] = set()
     for target in targets(recipe, resolved):
-        key = (place(_name(target).span), target.slot)
+        slot = target.slot
+        key = (place(_name(target).span), (slot.supplied, slot.offered, slot.positional))
         if key not in seen:
             seen.add(key)
             _target(library, target, result)
