@@ -77,6 +77,8 @@ def _wer(directory: Path) -> float:
 def _copy(directory: Path) -> Path:
     for name in ("asr", "curriculum"):
         source, target = RECIPES / "digits" / name, directory / "digits" / name
+        if (target / "src").is_symlink():  # a directory that was kept
+            (target / "src").unlink()
         shutil.copytree(source, target, symlinks=True, ignore=GENERATED, dirs_exist_ok=True)
     return directory / "digits" / "curriculum"
 

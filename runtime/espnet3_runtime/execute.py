@@ -102,7 +102,7 @@ class Runner:
         configs = {role: _bound(view, values) for role, view in composed.items()}
         arguments = build.arguments(stage)
         return StageContext(
-            spec=spec,
+            spec=_with_start(spec, values),
             configs=MappingProxyType(configs),
             model=None if model is None else _bound(model, values),
             composed=MappingProxyType(composed),
@@ -219,6 +219,13 @@ def _nothing() -> None:
 
 def _bound(view: ConfigView, values: Any) -> ConfigView:
     return ConfigView(bind(plain(view), values, view.where), view.where, hidden=view.hidden)
+
+
+def _with_start(spec: StageSpec, values: Any) -> StageSpec:
+    """Return a line of the table with late values in ``init_from`` filled in."""
+    if spec.init_from is None or "${" not in spec.init_from:
+        return spec
+    return replace(spec, init_from=bind(spec.init_from, values, f"{spec.name}.init_from"))
 
 
 def _settings(context: StageContext) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
         },
         "model": None if model is None else late.leaves(model),
         "arguments": late.leaves(arguments),
-        "init_from": None if stage.init_from in upstream.stages else stage.init_from,
+        "init_from": None if stage.init_from in upstream.stages else late.leaf(stage.init_from),
         "declared": {} if stage.run else {n: o.path for n, o in stage.outputs.items()},
         "upstream": upstream.hashes,
         "code": code.modules,

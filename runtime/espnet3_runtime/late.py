@@ -65,9 +65,14 @@ class LateHashes:
         Raises:
             UserError: A variable without default is not set.
         """
-        return {path: self._leaf(leaf, path, view.where) for path, leaf in view.flat}
+        return {path: self.leaf(leaf, path, view.where) for path, leaf in view.flat}
 
-    def _leaf(self, leaf: Any, path: str, where: str) -> Any:
+    def leaf(self, leaf: Any, path: str = "", where: str = "") -> Any:
+        """Return one value as JSON.
+
+        Raises:
+            UserError: A variable without default is not set.
+        """
         if isinstance(leaf, float) and not math.isfinite(leaf):
             return {"float": str(leaf)}
         if not isinstance(leaf, str) or "${" not in leaf:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from espnet3_runtime.bind import StageOutput, references
+from espnet3_runtime.bind import StageOutput, flatten, parse, references
 from espnet3_runtime.build import Build, Stage
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.models import without_endings
@@ -65,16 +65,17 @@ def _slice(build: Build, name: str, keys: tuple[str, ...], ignores: tuple[str, .
 
 
 def model_of(build: Build, stage: Stage) -> ConfigView | None:
-    """Return the model node that the stage uses.
+    """Return the model node that the stage uses: of the manifest, or of its training config.
 
     A kind for which a model is optional does without it when its config says so (``model_unless``
     in ``systems.json``), or when the node needs an output that does not exist before the stage:
     ``collect_stats`` cannot build a model that reads the statistics.  The model of a task it builds
     without the keys that read them (``task_without``).
     """
-    if stage.model is None or stage.facts.get("model") == "none":
+    node = None if stage.facts.get("model") == "none" else _model_node(build, stage)
+    if node is None:
         return None
-    model = without_endings(build.model(stage.model), stage.facts.get("task_without", ()))
+    model = without_endings(node, stage.facts.get("task_without", ()))
     if stage.facts.get("model") == "optional" and stage.run is not None:
         if _replaced(build, stage):
             return None
@@ -82,6 +83,15 @@ def model_of(build: Build, stage: Stage) -> ConfigView | None:
         if not all(_is_earlier(build, found.stage, stage) for found in late):
             return None
     return model
+
+
+def _model_node(build: Build, stage: Stage) -> ConfigView | None:
+    if stage.model is not None:
+        return build.model(stage.model)
+    if stage.run is None or "training" not in stage.configs:
+        return None
+    own = build.config(stage.configs["training"]).get("model")
+    return own if isinstance(own, ConfigView) else None
 
 
 @lru_cache(maxsize=4096)
@@ -149,10 +159,18 @@ def _late_outputs(build: Build, stage: Stage) -> list[StageOutput]:
 
 def _listed(stage: Stage) -> list[StageOutput]:
     """Return what ``init_from`` names, and what only the lock knows to be read."""
-    listed = [StageOutput(stage.init_from, "best_checkpoint")] if stage.init_from else []
+    listed = _starts(stage.init_from) if stage.init_from else []
     if stage.run is None or stage.facts.get("title") is None:  # the recipe's own: reads everything
         listed += [StageOutput(read.stage, read.output) for read in stage.reads]
     return listed
+
+
+def _starts(init_from: str) -> list[StageOutput]:
+    """Return the outputs that ``init_from`` names; a stage stands for its best checkpoint."""
+    if "${" not in init_from:
+        return [StageOutput(init_from, "best_checkpoint")]
+    found = [late for part in parse(init_from) for late in flatten(part)]
+    return [late for late in found if isinstance(late, StageOutput)]
 
 
 def _drop(value: Any, pattern: Sequence[str]) -> None:

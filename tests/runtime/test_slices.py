@@ -187,6 +187,19 @@ def test_init_from_is_an_edge(recipe: Toy) -> None:
     assert inputs(recipe, "train_full")["files"] != before
 
 
+def test_an_output_in_init_from_is_an_edge(recipe: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = "${stages.train.last_checkpoint}"
+    recipe.run("train_full", "train", {}, configs={"training": "training"}, init_from=start)
+    build = build_of(recipe)
+    edges = edges_of(build, build.stage("train_full"))
+    assert edges["train"] == frozenset({"last_checkpoint"})
+    assert inputs(recipe, "train_full")["init_from"]["late"] == start
+    recipe.stage("train_full")["init_from"] = "${oc.env:START,here.ckpt}"
+    by_default = inputs(recipe, "train_full")["init_from"]
+    monkeypatch.setenv("START", "there.ckpt")
+    assert inputs(recipe, "train_full")["init_from"] != by_default
+
+
 def test_code_of_datasets_counts_by_what_the_kind_uses(recipe: Toy) -> None:
     def both() -> tuple[Inputs, Inputs]:
         return inputs(recipe, "create_dataset")["code"], inputs(recipe, "train")["code"]
