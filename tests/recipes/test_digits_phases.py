@@ -1,0 +1,147 @@
+"""digits/export and digits/finetune run for real, made small; what they promise is looked at."""
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from recipe_kit import RECIPES, copy_recipes, run, run_all
+
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.progress import Bars
+
+pytest.importorskip("espeakng_loader")
+
+SIZES = "{train: 24, valid: 6, test: 8}"
+CORPORA = (
+    "corpora.dataset.train=["
+    "{data_src: digits/asr, data_src_args: {split: train, data_dir: ../asr/data},"
+    f" builder_args: {{sizes: {SIZES}}}}},"
+    f"{{data_src_args: {{split: train}}, builder_args: {{sizes: {SIZES}}}}}]"
+)
+PHASES = ("pretraining", "head", "tune_1", "tune_2", "tune_3", "scratch")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    folder = copy_recipes(tmp_path_factory.mktemp("export")) / "digits" / "export"
+    run_all(folder, (f"corpus.create_dataset.sizes={SIZES}", "training.trainer.max_epochs=1"))
+    return folder
+
+
+@pytest.fixture
+def src(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Import ``src`` of digits/export as its stages do, and forget it afterwards."""
+    monkeypatch.syspath_prepend(str(RECIPES / "digits" / "export"))
+    before = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_src(name)}
+    import src
+    import src.audio
+    import src.parity
+    import src.prepare
+
+    yield src
+    for name in [name for name in sys.modules if _is_src(name)]:
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+def _is_src(name: str) -> bool:
+    return name.partition(".")[0] == "src"
+
+
+def test_every_hypothesis_of_onnxruntime_is_that_of_pytorch(exported: Path) -> None:
+    report = json.loads((exported / "exp" / "recipe" / "parity.json").read_text())
+    assert (report["utterances"], report["equal"], report["differing"]) == (8, 8, {})
+    receipt = json.loads((exported / "exp" / "recipe" / "stages" / "export.json").read_text())
+    assert float(receipt["results"]["largest difference"]) < 1e-4
+
+
+def test_training_reads_what_the_stage_prepared(exported: Path) -> None:
+    prepared = exported / "exp" / "recipe" / "prepared" / "digits"
+    rows = (prepared / "train.tsv").read_text().splitlines()[1:]
+    assert len(rows) == 48
+    assert sum("_x0.9" in row.split("\t")[0] or "_x1.1" in row.split("\t")[0] for row in rows) == 24
+    again = run("build/run.py", "--dry_run", folder=exported)
+    assert again.stdout.count("up to date") == 9
+
+
+def test_a_hypothesis_that_differs_stops_the_recipe(
+    src: ModuleType, exported: Path, tmp_path: Path
+) -> None:
+    exp = exported / "exp" / "recipe"
+    told = (exp / "infer" / "test" / "text.scp").read_text().splitlines()
+    (tmp_path / "test").mkdir()
+    wrong = told[0].partition(" ")[0]
+    told[0] = f"{wrong} what nobody said"
+    (tmp_path / "test" / "text.scp").write_text("\n".join(told) + "\n")
+    tokens = exp / "train_tokenizer"
+    with pytest.raises(UserError, match="1 of 8 hypotheses differ") as error:
+        src.parity.compare(
+            onnx=str(exp / "model.onnx"),
+            inference_dir=str(tmp_path),
+            data_dir=str(exp / "prepared"),
+            token_list=str(tokens / "tokens.txt"),
+            tokenizer_model=str(tokens / "tokenizer.model"),
+            report=str(tmp_path / "parity.json"),
+            context=SimpleNamespace(progress=Bars(quiet=True), result=lambda *_: None),
+        )
+    assert f'{wrong}: PyTorch "what nobody said"' in error.value.message
+    assert list(json.loads((tmp_path / "parity.json").read_text())["differing"]) == [wrong]
+
+
+def test_preparation_goes_on_where_it_was_cut_off(
+    src: ModuleType, exported: Path, tmp_path: Path
+) -> None:
+    source = exported.parent / "asr" / "data"
+
+    def prepare(*, resume: bool) -> None:
+        context = SimpleNamespace(resume=resume, progress=Bars(quiet=True), result=lambda *_: None)
+        src.prepare.trim_and_perturb(str(source), str(tmp_path), context, speeds=[0.9, 1.1])
+
+    prepare(resume=False)
+    whole = {path.name: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    wavs = sorted(tmp_path.rglob("*.wav"))
+    wavs[0].unlink()
+    (tmp_path / "digits" / "train.tsv").unlink()
+    kept = wavs[1].stat().st_mtime_ns
+    prepare(resume=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.rglob("*.*")} == whole
+    assert wavs[1].stat().st_mtime_ns == kept
+
+
+def test_trimming_finds_the_speech_and_speed_changes_the_length(src: ModuleType) -> None:
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    audio = rng.normal(0, 0.003, 16_000).astype(np.float32)
+    tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(6_400) / 16_000).astype(np.float32)
+    audio[4_800:11_200] += tone
+    trimmed = src.audio.trim(audio, margin=800)
+    assert abs(len(trimmed) - (6_400 + 2 * 800)) <= 2 * src.audio.FRAME
+    assert len(src.audio.change_speed(tone, 1.1)) == round(6_400 / 1.1)
+    slow = src.audio.change_speed(tone, 0.8)
+    peak = np.abs(np.fft.rfft(slow)).argmax() * 16_000 / len(slow)
+    assert peak == pytest.approx(440 * 0.8, abs=5)
+
+
+def test_finetuning_starts_from_the_bundle_and_goes_through_its_rounds(tmp_path: Path) -> None:
+    folder = copy_recipes(tmp_path) / "digits" / "finetune"
+    epochs = tuple(f"{name}.trainer.max_epochs=1" for name in PHASES)
+    said = run_all(folder, (CORPORA, *epochs))
+    assert "34 of 36 weights from exp/recipe/pack_digits/bundle" in said
+    for before, after in (("head", "tune_1"), ("tune_1", "tune_2"), ("tune_2", "tune_3")):
+        assert f"36 of 36 weights from exp/recipe/{before}/best.ckpt" in said, after
+    log = (folder / "exp" / "recipe" / "head" / "head.log").read_text()
+    assert "2 weights start afresh: head.bias, head.weight" in log
+    again = run("build/run.py", "--stages", "tune_2", folder=folder)
+    assert "nothing to do" in again.stdout
+
+
+def test_the_comparison_of_the_curriculum_is_clean() -> None:
+    folder = RECIPES / "digits" / "curriculum"
+    checked = run("-m", "espnet3_compiler", "--check", "--strict", "compare.yaml", folder=folder)
+    assert checked.returncode == 0, checked.stderr
+    assert "0 not checked" in checked.stderr
