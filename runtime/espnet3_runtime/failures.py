@@ -19,7 +19,7 @@ _OURS = Path(espnet3_runtime.__file__).parent
 
 def summary(error: BaseException) -> str:
     """Return one line for receipts and tables."""
-    known = _refused(error) or _lost(error)
+    known = _refused(error) or _lost(error) or _left_alone(error)
     if known is not None:
         return known.message
     if isinstance(error, UserError):
@@ -39,7 +39,7 @@ def explain(error: BaseException, build: Path) -> str:
     exception from the recipe's code, or from a library that it called, comes with the frames below
     ours.
     """
-    known = _refused(error) or _lost(error)
+    known = _refused(error) or _lost(error) or _left_alone(error)
     if known is not None:
         return str(known)
     if isinstance(error, UserError):
@@ -70,6 +70,21 @@ def lost_a_worker(error: BaseException | None) -> bool:
     return error is not None and _lost(error) is not None
 
 
+def lost_a_rank(error: BaseException) -> bool:
+    """Say whether an exception came from the end of another rank, which has told why."""
+    return _left_alone(error) is not None
+
+
+def _left_alone(error: BaseException) -> UserError | None:
+    """Return what to say when another process of a training ended while this one waited for it."""
+    if any(_NO_PEER.search(str(one)) for one in _chain(error) if isinstance(one, RuntimeError)):
+        return UserError(
+            "another process of this training has ended",
+            hint="why stands in its message, or at the end of its log (…_rank1.log)",
+        )
+    return None
+
+
 def _lost(error: BaseException) -> UserError | None:
     """Return what to say when a worker process of a loader or a pool was killed."""
     for one in _chain(error):
@@ -87,6 +102,11 @@ def _lost(error: BaseException) -> UserError | None:
 _DEAD_LOADER = re.compile(
     r"DataLoader worker \(pid(\(s\))? [\d, ]+\) "
     r"(is killed by signal: (?P<signal>[^.]+)|exited unexpectedly)"
+)
+_NO_PEER = re.compile(
+    r"gloo.*(Connection (closed|reset) by peer|Connection refused|Broken pipe)"
+    r"|NCCL.*(remote (process|peer)|aborted)|DDP.*(peer|rank).*(exited|died)",
+    re.DOTALL,
 )
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_WORDS = tuple(map(os.strerror, _FULL))

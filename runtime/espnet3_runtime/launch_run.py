@@ -101,7 +101,7 @@ def _listening(runner: "Runner") -> Iterator[None]:
 
 def _join(runner: "Runner", order: Order) -> int:
     """Run a stage beside rank 0, which tells what there is to tell; here one line must do."""
-    from espnet3_runtime.failures import summary
+    from espnet3_runtime.failures import lost_a_rank, summary
 
     stage = runner.build.stage(order.stage)
     for other in runner.build.stages:
@@ -111,6 +111,8 @@ def _join(runner: "Runner", order: Order) -> int:
     except (KeyboardInterrupt, Stopped):
         return runner.interrupts.exit_code
     except Exception as error:  # noqa: BLE001 - its log has the traceback
+        if lost_a_rank(error):
+            return FAILED  # the other one has told why
         log = runner.experiment.relative(runner.log_path(stage))
         what = redact(summary(error), runner.secrets(stage))
         console.complain(f"error: rank {runner.rank} failed: {what}  (log: {log})")
