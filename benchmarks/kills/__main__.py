@@ -1,0 +1,164 @@
+"""Kill runs of a small recipe wherever they can be killed, and the compiler at every write.
+
+``python -m benchmarks.kills [--kills 200] [--seed 1] [--stages train infer …] [--keep DIR]``
+
+Every run is killed, and the same command is given again, until it may finish; then every byte that
+it made is compared with what an uninterrupted run makes.  Prints a table of stages and ways to die:
+kills, and what was not as it has to be.  Exit code 1 if there was anything.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.kills import compiler, disk
+from benchmarks.kills.blows import DASK, FAILING, LOADER, SIGNALS, TORN, Blow, limited, operation
+from benchmarks.kills.chain import Kill, Lab, chain
+from benchmarks.kills.child import import_everything
+from benchmarks.kills.reference import measure
+from benchmarks.kills.workspace import STAGES
+
+LOADING = ("collect_stats", "train", "infer")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the harness; return 1 when anything was not as it has to be."""
+    options = _parse(argv)
+    began = time.monotonic()
+    import_everything()
+    rng = random.Random(options.seed)
+    directory = Path(options.keep or tempfile.mkdtemp(prefix="kills-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    kills: list[Kill] = []
+    for part in (_plain, _loaders, _dask, _full):
+        if options.parts and part.__name__[1:] not in options.parts:
+            continue
+        kills += part(directory, options, rng)
+    if not options.parts or "compiler" in options.parts:
+        kills += compiler.every_write(directory / "compiler")
+    return _tell(kills, time.monotonic() - began)
+
+
+def _plain(directory: Path, options: argparse.Namespace, rng: random.Random) -> list[Kill]:
+    """Signals, death at operations, and torn and failing writes, in one process."""
+    reference = measure(directory / "plain", "one process")
+    lab = Lab(reference.recipe, reference.seconds, reference.truth, rng)
+    kinds = [*SIGNALS]
+    kinds += [
+        replace(TORN, arm=limited(reference.sizes, torn=True)),
+        replace(FAILING, arm=limited(reference.sizes, torn=False)),
+    ]
+    kinds += [Blow("at an operation", (-9,), arm=operation(reference.operations))] * 3
+    return _until(lab, kinds, options.stages, options.kills * 3 // 4, rng, anywhere=SIGNALS)
+
+
+def _loaders(directory: Path, options: argparse.Namespace, rng: random.Random) -> list[Kill]:
+    """The death of a loader process, and signals to all of them."""
+    reference = measure(directory / "loaders", "loader processes")
+    lab = Lab(reference.recipe, reference.seconds, reference.truth, rng)
+    stages = [stage for stage in LOADING if stage in options.stages]
+    kinds = [LOADER, *(blow for blow in SIGNALS if "group" in blow.name)]
+    return _until(lab, kinds, stages, options.kills // 8, rng)
+
+
+def _dask(directory: Path, options: argparse.Namespace, rng: random.Random) -> list[Kill]:
+    """The death of a Dask worker: the very run goes on to the right end."""
+    reference = measure(directory / "dask", "dask workers")
+    lab = Lab(reference.recipe, reference.seconds, reference.truth, rng, cold=True)
+    stages = [stage for stage in ("collect_stats", "infer") if stage in options.stages]
+    kills = []
+    for _ in range(max(options.kills // 100, 1)):
+        blows: dict[str | None, list[Blow]] = {stage: [DASK] for stage in stages}
+        kills += [
+            Kill(stage, kill.blow, kill.problems)
+            for kill, stage in zip(chain(lab, blows, 1), [*stages, "end"], strict=False)
+        ]
+    return kills
+
+
+def _full(directory: Path, options: argparse.Namespace, rng: random.Random) -> list[Kill]:
+    """A disk that is full, again and again, until it is large enough."""
+    reference = measure(directory / "full", "one process")
+    lab = Lab(reference.recipe, reference.seconds, reference.truth, rng)
+    return disk.fill(lab, rng) if disk.can_mount() and options.kills >= 100 else []
+
+
+def _until(
+    lab: Lab,
+    kinds: Sequence[Blow],
+    stages: Sequence[str],
+    count: int,
+    rng: random.Random,
+    anywhere: Sequence[Blow] = (),
+) -> list[Kill]:
+    """Strike in chains until there were so many kills, evenly over stages and kinds."""
+    pairs = [(stage, kind) for stage in stages for kind in kinds]
+    pairs += [(None, kind) for kind in anywhere]
+    kills: list[Kill] = []
+    while (left := count - sum(bool(kill.stage) for kill in kills)) > 0:
+        rng.shuffle(pairs)
+        blows: dict[str | None, list[Blow]] = {}
+        for stage, kind in pairs[:left]:
+            blows.setdefault(stage, []).append(kind)
+        for _ in range(6):
+            if not any(blows.values()):
+                break
+            new = chain(lab, blows, most=6)
+            kills += new
+            _progress(kills, count)
+    return kills
+
+
+def _progress(kills: Sequence[Kill], count: int) -> None:
+    done = sum(bool(kill.stage) for kill in kills)
+    bad = sum(bool(kill.problems) for kill in kills)
+    print(f"{done} of {count} kills, {bad} with something wrong", file=sys.stderr, flush=True)
+    for kill in kills:
+        if kill.problems and kill not in _SHOWN:
+            _SHOWN.append(kill)
+            print(f"  {kill.blow} in {kill.stage}:", *kill.problems, sep="\n    ", file=sys.stderr)
+
+
+_SHOWN: list[Kill] = []
+
+
+def _tell(kills: Sequence[Kill], seconds: float) -> int:
+    hits = Counter((kill.stage, kill.blow) for kill in kills if kill.stage)
+    bad = Counter((kill.stage, kill.blow) for kill in kills if kill.problems)
+    blows = sorted({blow for _, blow in hits})
+    stages = [*STAGES, *sorted({stage for stage, _ in hits} - set(STAGES))]
+    width = max(map(len, stages))
+    print(" " * width, *blows, "wrong", sep="  ")
+    for stage in stages:
+        cells = [f"{hits[stage, blow] or '':>{len(blow)}}" for blow in blows]
+        wrong = sum(count for (name, _), count in bad.items() if name == stage)
+        print(f"{stage:{width}}", *cells, f"{wrong:>5}", sep="  ")
+    misses = sum(not kill.stage for kill in kills)
+    print(
+        f"{sum(hits.values())} kills, {sum(bad.values())} wrong, {misses} came too late; ", end=""
+    )
+    print(f"{seconds:.0f} s")
+    for kill in kills:
+        if kill.problems:
+            print(f"WRONG: {kill.blow} in {kill.stage}:", *kill.problems, sep="\n  ")
+    return bool(bad)
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks.kills", description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--parts", nargs="+", help="plain, loaders, dask, full, compiler")
+    parser.add_argument("--keep", help="work here, and leave it")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
