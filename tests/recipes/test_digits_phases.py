@@ -8,6 +8,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from recipe_kit import RECIPES, copy_recipes, run, run_all
 
+from benchmarks.curriculum.__main__ import report
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.progress import Bars
 
@@ -145,3 +146,24 @@ def test_the_comparison_of_the_curriculum_is_clean() -> None:
     checked = run("-m", "espnet3_compiler", "--check", "--strict", "compare.yaml", folder=folder)
     assert checked.returncode == 0, checked.stderr
     assert "0 not checked" in checked.stderr
+
+
+def write_run(exp: Path, name: str, steps: int, wer: float) -> None:
+    for folder in (exp / f"{name}_1", exp / f"measure_{name}_1"):
+        folder.mkdir(parents=True, exist_ok=True)
+    rows = [{"at": "step", "step": step} for step in (1, steps)]
+    (exp / f"{name}_1" / "curves.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    scores = {"metrics": {"wer": {"test": {"wer": wer}}}}
+    (exp / f"measure_{name}_1" / "metrics.json").write_text(json.dumps(scores))
+
+
+def test_the_benchmark_of_the_curriculum_compares_equal_steps_only(tmp_path: Path) -> None:
+    for name, steps, wer in (("easy", 3, 0.0), ("full", 9, 0.0), ("alone", 12, 4.5)):
+        write_run(tmp_path, name, steps, wer)
+    write_run(tmp_path, "curriculum", 0, 5.5)
+    table = report(tmp_path, [1])
+    assert "3+9=12" in table
+    assert table.splitlines()[-1].split() == ["mean", "5.50", "%", "4.50", "%", "WER"]
+    write_run(tmp_path, "alone", 13, 4.5)
+    with pytest.raises(SystemExit, match=r"3 \+ 9 steps against 13"):
+        report(tmp_path, [1])
