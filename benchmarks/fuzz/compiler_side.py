@@ -9,10 +9,11 @@ from benchmarks.fuzz.judge import Try
 from benchmarks.fuzz.shape import check_build
 from espnet3_compiler.codes import BY_NUMBER
 from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.emit import build_files
+from espnet3_compiler.emit import LOCK, build_files
 from espnet3_compiler.expression import parse
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.read import read_file
+from espnet3_compiler.relock import compile_lock
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Scalar
 
@@ -122,6 +123,26 @@ def sets(directory: Path) -> Try:
 
     def attempt(data: bytes) -> bool:
         return _compile(directory, good, data.decode("utf-8", "replace"))
+
+    return attempt
+
+
+def relock_seeds(directory: Path) -> Sequence[bytes]:
+    """Return the lock of the recipe in the directory."""
+    return [(directory / "build" / LOCK).read_bytes()]
+
+
+def relocks(directory: Path) -> Try:
+    """Return what compiles a lock."""
+    path = directory / "build" / LOCK
+    path.parent.mkdir()
+    path.write_text(_copy(directory)[LOCK], encoding="utf-8")
+
+    def attempt(data: bytes) -> bool:
+        path.write_bytes(data)
+        outcome = compile_lock(path)
+        _check(outcome.diagnostics)
+        return outcome.ok
 
     return attempt
 

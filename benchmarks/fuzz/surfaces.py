@@ -29,11 +29,12 @@ class Surface:
 
 ALL: tuple[Surface, ...] = (
     Surface("yaml", 150, compiler_side.yaml_seeds, compiler_side.reads),
-    Surface("expression", 400, compiler_side.expression_seeds, compiler_side.parses),
+    Surface("expression", 390, compiler_side.expression_seeds, compiler_side.parses),
     Surface("manifest", 12, compiler_side.manifest_seeds, compiler_side.compiles("recipe.yaml")),
     Surface("config", 12, compiler_side.config_seeds, compiler_side.compiles(compiler_side.CONFIG)),
     Surface("--set", 8, compiler_side.set_seeds, compiler_side.sets),
     Surface("source", 8, compiler_side.source_seeds, compiler_side.compiles("src/model.py")),
+    Surface("relock", 10, compiler_side.relock_seeds, compiler_side.relocks),
     Surface("lock", 40, runtime_side.lock_seeds, runtime_side.loads_build),
     Surface("late", 170, compiler_side.expression_seeds, runtime_side.binds),
     Surface("receipt", 25, runtime_side.receipt_seeds, runtime_side.plans),

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.disk import is_file
 from espnet3_compiler.outcome import Outcome
 from espnet3_compiler.pipeline import compile_manifest, display_name
 from espnet3_compiler.read import MAX_BYTES, load_source
@@ -103,7 +104,7 @@ def _manifest(directory: Path, lock: Any) -> Path | None:
     """Return the manifest: where the lock says, or beside it; rather one that is unchanged."""
     named = _named(directory, lock)
     beside = directory / named.name
-    there = [path for path in (named, beside) if path.is_file()]
+    there = [path for path in (named, beside) if is_file(path)]
     same = [path for path in there if _sha256(path) == lock["sources"][0]["sha256"]]
     return next(iter([*same, *there]), None)
 

@@ -117,7 +117,14 @@ def edit(*path: str | int, value: Any) -> Any:
     return change
 
 
+def too_long(lock: Any) -> None:
+    """Name a manifest as no disk can hold it."""
+    lock["manifest"] = "../" + "x" * 300
+    lock["sources"][0]["path"] = "x" * 300
+
+
 HOSTILE = [
+    (too_long, "R701"),
     (edit("recipe_dir", value="/etc"), "R702"),
     (edit("recipe_dir", value="../x/../../y"), "R702"),
     (edit("manifest", value="../../recipe.yaml"), "R702"),
