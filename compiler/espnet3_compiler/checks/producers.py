@@ -69,6 +69,16 @@ def _checkpoint(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterato
             yield _no_checkpoint(stage, binding.config, node, recipe)
 
 
+def loads_weights(stage: StageDecl, resolved: Resolved) -> bool:
+    """Return whether an infer stage loads a checkpoint into a model that is given to it."""
+    configs = [resolved.configs.get(b.config) for b in stage.configs if b.role == "inference"]
+    config = configs[0] if configs else None
+    if kind_of(stage) != "infer" or config is None:
+        return False
+    node = config.get("checkpoint")
+    return isinstance(node, Scalar) and node.value is not None and _default_provider(config)
+
+
 def _default_provider(config: Mapping) -> bool:
     given = descend(config, ("provider", "_target_"))
     usual = load("inference")["properties"]["provider"]["default"]["_target_"]

@@ -6,6 +6,7 @@ Fails: ``- {name: infer, config: training}`` where ``train`` reads ``training`` 
 
 from collections.abc import Iterator
 
+from espnet3_compiler.checks.producers import loads_weights
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved, RoleBinding, StageDecl
 from espnet3_compiler.kinds import facts, is_known, kind_of
@@ -83,7 +84,8 @@ def _models(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Di
     written = isinstance(stage.node, Mapping) and stage.node.get("model") is not None
     required = facts(stage)["model"] == "required"
     may = may_have_model(stage, resolved)
-    if not may and required and stage.model is None and not written:
+    needed = required or loads_weights(stage, resolved)
+    if not may and needed and stage.model is None and not written:
         yield _no_model(stage, recipe)
     elif own and stage.model and (written or required):
         place = "chosen here" if written else "the only one of the manifest"

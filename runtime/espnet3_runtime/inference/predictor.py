@@ -189,7 +189,8 @@ def _make_model(
     own = config["model"]
     if own is not None:
         wants = _parameters(own)
-        return instantiate(own, **({"device": device} if "device" in wants else {}))
+        placed = "device" in wants
+        return _quiet(instantiate(own, **({"device": device} if placed else {})), device, placed)
     supplied = {"model": model, "checkpoint": checkpoint, "device": device}
     node = config["provider"]
     wants = _parameters(node) or set(supplied)
@@ -197,6 +198,16 @@ def _make_model(
     return instantiate({**node, "_recursive_": False, "_partial_": True}, where=_where(node))(
         **{name: value for name, value in supplied.items() if name in wants}
     )
+
+
+def _quiet(built: Any, device: str, placed: bool) -> Any:
+    """Make a bare module ready to run; what else a config's ``model`` may be looks after itself."""
+    from torch import nn
+
+    if not isinstance(built, nn.Module):
+        return built
+    ready = built.requires_grad_(requires_grad=False).eval()
+    return ready if placed else ready.to(device)
 
 
 def _parameters(node: Mapping[str, Any]) -> set[str]:

@@ -77,15 +77,22 @@ def probe_train(tools: Tools, stage: Stage) -> None:
 
 def model_node(tools: Tools, stage: Stage, config: ConfigView) -> ConfigView:
     """Return the node of the stage's model, late values filled in."""
-    own = config.get("model")
+    own = config.get("model") or _of_training(tools, stage)
     if isinstance(own, ConfigView):
-        return own
+        return tools.stand_ins.bound(own)
     view = tools.request.models.get(stage.model or "")
     if view is None:
         raise UnprobedError(f'the stage "{stage.name}" has no model')
     if tools.answers.is_wrong(("models", str(stage.model))):
         raise FoundError
     return tools.stand_ins.bound(view)
+
+
+def _of_training(tools: Tools, stage: Stage) -> ConfigView | None:
+    """Return the model that the training config of a stage has, ESPnet3 style."""
+    view = tools.request.configs.get(stage.configs.get(ROLE, ""))
+    own = None if view is None else view.get("model")
+    return own if isinstance(own, ConfigView) else None
 
 
 def _run(

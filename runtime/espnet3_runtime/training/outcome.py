@@ -41,6 +41,7 @@ def read_outcome(value: Any, model: str) -> Outcome:
         UserError: It is something else, or the loss is not one number.
     """
     if isinstance(value, torch.Tensor):
+        _check_is_loss(value, model)
         return _outcome(value, {}, None, model)
     if isinstance(value, Mapping) and "loss" in value:
         stats = {name: item for name, item in value.items() if name not in _RESERVED}
@@ -56,6 +57,15 @@ def read_outcome(value: Any, model: str) -> Outcome:
         f'"{model}.forward" returned {_describe(value)}',
         hint=f"in training forward(**batch) returns {FORMS}",
     )
+
+
+def _check_is_loss(value: torch.Tensor, model: str) -> None:
+    """Refuse scores: a model that was made for inference returns them from ``forward``."""
+    if value.numel() != 1:
+        raise UserError(
+            f'"{model}.forward" returned {_describe(value)}, not a loss',
+            hint=f"in training forward(**batch) returns {FORMS}; a loss is one number",
+        )
 
 
 _RESERVED = ("loss", "stats", "weight")
