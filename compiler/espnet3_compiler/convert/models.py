@@ -18,7 +18,8 @@ def carry_model(root: Block, training: Draft) -> Draft | None:
         return None
     draft = Draft()
     if root.has("task"):
-        draft.put(("task",), root.value("task"), root.span("task"))
+        task = root.context.target(str(root.value("task")))
+        draft.put(("task",), task, root.span("task"))
     block.move(training, "freeze_param", ("freeze",))
     if root.has("task") and block.has("token_list"):
         block.note("vocab_size", DEAD, "the task counts the token list")

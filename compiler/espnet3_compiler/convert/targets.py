@@ -4,6 +4,10 @@ from pathlib import Path
 
 EQUAL = {
     "espnet2.train.collate_fn.CommonCollateFn": "espnet3_runtime.data.collate.CommonCollateFn",
+    "espnet3.systems.esp2_asr.task.ASRTask": "espnet2.tasks.asr.ASRTask",  # it is a copy of it
+    "espnet3.systems.esp2_asr.src.transducer_task.ASRTransducerTask": (
+        "espnet2.tasks.asr_transducer.ASRTransducerTask"
+    ),
     "espnet3.systems.esp2_asr.metrics.wer.WER": "espnet3_runtime.metrics.wer.WER",
     "espnet3.systems.esp2_asr.metrics.cer.CER": "espnet3_runtime.metrics.cer.CER",
     "espnet3.systems.esp2_asr.metrics.ter.TER": "espnet3_runtime.metrics.ter.TER",

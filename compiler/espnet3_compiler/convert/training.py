@@ -9,7 +9,7 @@ from espnet3_compiler.tree import Plain
 
 RESOLVED = "its value stands where the config refers to it"
 REASONS: Reasons = {
-    "task": (MOVED, "stands in the manifest, models.*.task"),
+    "task": (MOVED, "stands in the manifest, models.*.task; ESPnet3's copies as ESPnet2's own"),
     "recipe_dir": (MOVED, "the directory of the manifest is the recipe directory"),
     "data_dir": (MOVED, "stands in the manifest where it is not data"),
     "exp_tag": (MOVED, "stands in the manifest; without it, the manifest's file name is the tag"),
