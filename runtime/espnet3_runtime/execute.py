@@ -42,6 +42,7 @@ class Runner:
         experiment: What lies there.
         interrupts: Whether somebody asked to stop.
         rank: Rank of this process.
+        label: What its log is called by, when it is not rank 0.
     """
 
     build: Build
@@ -49,11 +50,12 @@ class Runner:
     experiment: Experiment
     interrupts: Interrupts
     rank: int = 0
+    label: str = ""
     results: dict[str, float | str] = field(default_factory=dict)
 
     def log_path(self, stage: Stage) -> Path:
         """Return where the stage's log lies."""
-        suffix = f"_rank{self.rank}" if self.rank else ""
+        suffix = f"_{self.label or f'rank{self.rank}'}" if self.rank else ""
         return self.build.directory_of(stage) / f"{stage.name}{suffix}.log"
 
     def run(self, stage: Stage, *, resume: bool) -> Outputs:

@@ -20,8 +20,8 @@ from espnet3_runtime.launch_build import (
     check_system,
     overridden,
 )
-from espnet3_runtime.launch_run import follow, lead, show_plan
-from espnet3_runtime.ranks import detect
+from espnet3_runtime.launch_run import follow, lead, most_nodes, show_plan
+from espnet3_runtime.ranks import among_nodes, detect
 from espnet3_runtime.system import System
 
 USAGE, FAILED = 2, 1
@@ -88,9 +88,11 @@ def _launch(
     check_code(build)
     build = overridden(build, arguments, recompose)
     check_system(system_cls, build)
+    if rank.node is not None:
+        rank = among_nodes(rank, most_nodes(build))
     _enter(build.recipe_dir)
     if rank.number:
-        return follow(system_cls, build, rank)
+        return follow(system_cls, build, rank, start)
     if arguments.list:
         return _list(system_cls, build)
     if arguments.verify:

@@ -2,7 +2,8 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from espnet3_runtime.interrupts import Interrupts, quiet_ends
 from espnet3_runtime.launch_arguments import Arguments
 from espnet3_runtime.lockfile import locked
 from espnet3_runtime.plan import Verdict, plan, stale_upstream
-from espnet3_runtime.ranks import Follower, Leader, Order, Rank
+from espnet3_runtime.ranks import Follower, Leader, Order, Rank, announce
 from espnet3_runtime.redact import redact
 from espnet3_runtime.requeue import requeue
 from espnet3_runtime.system import System
@@ -51,13 +52,14 @@ def lead(
     """Run what has to run, as the only process or as rank 0; return the exit code."""
     from espnet3_runtime.session import Session
 
-    runner = _runner(system_cls, build)
+    runner = _runner(system_cls, build, rank)
     lock = build.experiment / "stages" / ".lock"
     with locked(lock, f'"{build.exp_dir}"'), _listening(runner):
         for directory in (build.experiment, lock.parent):
             remove_leftovers(directory, deep=False)
         runner.experiment.keep_salt()
-        leader = Leader(build.experiment, rank.size) if rank.size > 1 else None
+        launches = rank.node is not None
+        leader = Leader(build.experiment, rank.size, launches=launches) if rank.size > 1 else None
         code = FAILED
         try:
             verdicts = show_plan(runner.experiment, arguments)
@@ -73,15 +75,19 @@ def lead(
     return code
 
 
-def follow(system_cls: type[System], build: Build, rank: Rank) -> int:
+def follow(system_cls: type[System], build: Build, rank: Rank, start: Path) -> int:
     """Join the training stages that rank 0 runs."""
-    runner = _runner(system_cls, build, rank.number)
+    runner = _runner(system_cls, build, rank)
+    launches = rank.node is not None and rank.order is None
+    if launches:
+        console.say(f"node {rank.node} of {rank.size}: joins trainings; node 0 runs the rest")
     follower = None if rank.order else Follower(build.experiment, rank.number)
     orders = follower.orders() if follower else (rank.order,)
     with _listening(runner):
         for order in orders:
             assert order is not None
-            code = _join(runner, order)
+            with announce(replace(order, directory=str(start))) if launches else nullcontext():
+                code = _join(runner, order)
             if code:
                 return code
     return follower.code if follower else 0
@@ -114,18 +120,29 @@ def _join(runner: "Runner", order: Order) -> int:
         if lost_a_rank(error):
             return FAILED  # the other one has told why
         log = runner.experiment.relative(runner.log_path(stage))
+        told = runner.label.replace("_", ", ").replace("rank", "rank ").replace("node", "node ")
         what = redact(summary(error), runner.secrets(stage))
-        console.complain(f"error: rank {runner.rank} failed: {what}  (log: {log})")
+        console.complain(f"error: {told} failed: {what}  (log: {log})")
         return FAILED
     return 0
 
 
-def _runner(system_cls: type[System], build: Build, rank: int = 0) -> "Runner":
+def most_nodes(build: Build) -> int:
+    """Return how many machines the training configs ask for at most."""
+    configs = (build.config(name).plain() for name in build.configs)
+    trainers = (config.get("trainer") for config in configs)
+    counts = (found.get("num_nodes") for found in trainers if isinstance(found, dict))
+    return max((count for count in counts if isinstance(count, int)), default=1)
+
+
+def _runner(system_cls: type[System], build: Build, rank: Rank) -> "Runner":
     from espnet3_runtime.execute import Runner
 
     configs = {f"{name}_config": build.config(name) for name in build.configs}
     interrupts = Interrupts(say=lambda text: console.complain(f"stopping: {text}"))
-    return Runner(build, system_cls(**configs), Experiment(build), interrupts, rank)
+    return Runner(
+        build, system_cls(**configs), Experiment(build), interrupts, rank.number, rank.label
+    )
 
 
 def _write_requirements(build: Build) -> None:

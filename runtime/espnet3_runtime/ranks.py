@@ -3,7 +3,9 @@
 Lightning's own launcher starts ``run.py`` again for each further process while ``train`` runs on
 rank 0; :func:`announce` tells those children which stage that is.  torchrun, srun and mpirun start
 all ranks at once; there the ranks other than 0 wait in :class:`Follower` for what :class:`Leader`
-writes into the experiment's directory.  Each of them shows a number of its own that the leader
+writes into the experiment's directory.  So do machines on which a person starts the same command
+with ``NODE_RANK`` and ``MASTER_ADDR``; on each of them Lightning starts the processes beside the
+first.  Each of them shows a number of its own that the leader
 repeats, so notes of an earlier run with the same address are never taken for this one's.
 """
 
@@ -15,7 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,22 +61,56 @@ class Rank:
         number: Its rank.
         size: How many were started from outside; 1 when Lightning starts the others.
         order: What Lightning's child is to do.
+        node: Which of several machines, where the same command was started on each of them and
+            Lightning starts what runs beside it; None otherwise.
+        local: Which of the processes of its machine.
     """
 
     number: int = 0
     size: int = 1
     order: Order | None = None
+    node: int | None = None
+    local: int = 0
+
+    @property
+    def label(self) -> str:
+        """What logs and messages call it; empty for the one that leads."""
+        if not self.number:
+            return ""
+        if not self.node:
+            return f"rank{self.number}"
+        return f"node{self.node}" + (f"_rank{self.local}" if self.local else "")
 
 
 def detect(environ: Mapping[str, str] = os.environ) -> Rank:
     """Read the rank from the variables of torchrun, SLURM, MPI, or Lightning's launcher."""
     local = _number(environ, ("LOCAL_RANK",), 0)
-    if ORDER in environ and (local or _number(environ, ("NODE_RANK", "GROUP_RANK"), 0)):
-        return Rank(max(local, 1), 1, Order(**json.loads(environ[ORDER])))
+    node = _number(environ, ("NODE_RANK", "GROUP_RANK"), 0)
+    if ORDER in environ and (local or node):
+        order = Order(**json.loads(environ[ORDER]))
+        return Rank(max(local, 1), 1, order, node or None, local)
     for rank, size in zip(_RANKS, _SIZES, strict=True):
         if rank in environ and _number(environ, (size,), 1) > 1 and not _interactive(environ, rank):
             return Rank(_number(environ, (rank,), 0), _number(environ, (size,), 1))
+    if "MASTER_ADDR" in environ and "NODE_RANK" in environ and "LOCAL_RANK" not in environ:
+        return Rank(node, 2, None, node)
     return Rank()
+
+
+def among_nodes(rank: Rank, nodes: int) -> Rank:
+    """Return the rank with the number of machines that the training configs ask for.
+
+    Raises:
+        UserError: This is another machine than the first, and they ask for one.
+    """
+    if rank.node is None or rank.order is not None:
+        return rank
+    if nodes > rank.node:
+        return replace(rank, size=nodes) if nodes > 1 else Rank()
+    raise UserError(
+        f"NODE_RANK is {rank.node}, and no training config has more nodes than {nodes}",
+        hint="set trainer.num_nodes, or unset NODE_RANK",
+    )
 
 
 @contextmanager
@@ -105,9 +141,14 @@ def announce(order: Order) -> Iterator[None]:
 
 
 class Leader:
-    """Rank 0 of several that were started at once; a thread keeps telling that it lives."""
+    """Rank 0 of several that were started at once; a thread keeps telling that it lives.
 
-    def __init__(self, experiment: Path, size: int) -> None:
+    Attributes:
+        launches: Whether Lightning starts the processes beside it.
+    """
+
+    def __init__(self, experiment: Path, size: int, *, launches: bool = False) -> None:
+        self.launches = launches
         self._directory = _meeting_place(experiment)
         self._size = size
         self._orders: list[dict[str, Any]] = []

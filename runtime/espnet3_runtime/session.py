@@ -120,7 +120,7 @@ class Session:
                 order = Order(stage.name, verdict.resume, self.directory)
                 if self.leader is not None:
                     self.leader.order(order)
-                else:
+                if self.leader is None or self.leader.launches:
                     stack.enter_context(announce(order))
             return self.runner.run(stage, resume=verdict.resume)
 

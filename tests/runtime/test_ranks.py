@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -78,6 +79,11 @@ def recipe(tmp_path: Path) -> Toy:
         ),
         ({"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"}, Rank(1, 2)),
         ({"RANK": "x", "WORLD_SIZE": "2"}, Rank(0, 2)),
+        ({"NODE_RANK": "0", "MASTER_ADDR": "a"}, Rank(0, 2, node=0)),
+        ({"NODE_RANK": "2", "MASTER_ADDR": "a"}, Rank(2, 2, node=2)),
+        ({"NODE_RANK": "2"}, Rank()),  # nobody to meet
+        ({"MASTER_ADDR": "a"}, Rank()),
+        ({"NODE_RANK": "1", "MASTER_ADDR": "a", "RANK": "3", "WORLD_SIZE": "4"}, Rank(3, 4)),
     ],
 )
 def test_ranks_are_read_from_the_environment(environ: dict[str, str], expected: Rank) -> None:
@@ -89,7 +95,10 @@ def test_children_of_lightning_are_told_their_stage(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     with announce(order):
         child = {**os.environ, "LOCAL_RANK": "1"}
-        assert detect(child) == Rank(1, 1, order)
+        assert detect(child) == Rank(1, 1, order, local=1)
+        assert detect(child).label == "rank1"
+        far = detect({**child, "NODE_RANK": "2"})
+        assert (far.order, far.label) == (order, "node2_rank1")
         assert detect(dict(os.environ)) == Rank()
         os.environ["LOCAL_RANK"] = "0"  # Lightning's launcher leaves these behind
         os.environ["MASTER_PORT"] = "1234"
@@ -121,6 +130,33 @@ def test_ranks_started_together_repeat_nothing_but_training(recipe: Toy) -> None
         trained = [f"{stage}-{rank} False" for stage in stages for rank in range(3)]
         assert sorted(notes) == sorted(["prepare-0 False", *trained]), attempt
     assert "nothing to do" in outputs[2]
+
+
+def machines(recipe: Toy, *numbers: int) -> list[subprocess.Popen[str]]:
+    """Start the same command on several machines, as a person does."""
+    environ = {**os.environ, "MASTER_ADDR": "localhost", "MASTER_PORT": "7"}
+    return [recipe.start(env={**environ, "NODE_RANK": str(node)}) for node in numbers]
+
+
+def test_machines_repeat_nothing_but_training_and_say_so(recipe: Toy) -> None:
+    recipe.configs = {"training": {"seed": 1, "trainer": {"num_nodes": 2}}}
+    recipe.write()
+    processes = machines(recipe, 1, 0)
+    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    notes = (recipe.exp / "notes.txt").read_text().splitlines()
+    trained = [f"train_{name}-{node} False" for name in ("easy", "full") for node in (0, 1)]
+    assert sorted(notes) == sorted(["prepare-0 False", *trained])
+    assert outputs[0] == "node 1 of 2: joins trainings; node 0 runs the rest\n"
+    assert (recipe.exp / "train_easy" / "train_easy_node1.log").is_file()
+
+
+def test_a_machine_that_no_config_asks_for(recipe: Toy) -> None:
+    (process,) = machines(recipe, 1)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "NODE_RANK is 1, and no training config has more nodes than 1" in output
+    assert not (recipe.exp / "notes.txt").exists()
 
 
 def test_notes_of_an_earlier_run_are_not_followed(tmp_path: Path) -> None:
