@@ -190,6 +190,31 @@ def test_a_mistake_that_stays_is_reported_and_fails(recipe: Path, capsys):
     assert said.endswith("not clean yet: mend what is reported above\n")
 
 
+def test_a_base_is_no_variant_and_variants_of_one_name_keep_apart(recipe: Path, capsys):
+    conf = recipe / "conf"
+    (conf / "common.yaml").rename(conf / "training_common.yaml")
+    main = (conf / "training.yaml").read_text().replace("- common", "- training_common")
+    (conf / "training.yaml").write_text(main)
+    outside = "defaults: [../../../elsewhere/training, training]\nexp_tag: other\n"
+    (conf / "training_gan.yaml").write_text(outside)
+    assert call("--from-espnet3", recipe) == 0
+    said = capsys.readouterr().err
+    assert sorted(path.name for path in recipe.glob("*.yaml")) == [
+        "recipe.yaml",
+        "recipe_training_gan.yaml",
+        "recipe_tuning_train_gan.yaml",
+    ]
+    assert 'there is no file "training.yaml"' in said
+    assert load(recipe / "recipe_training_gan.yaml")["exp_tag"] == "other"
+
+
+def test_without_run_py_the_system_is_guessed_and_told(recipe: Path, capsys):
+    (recipe / "run.py").unlink()
+    assert call("--from-espnet3", recipe) == 0
+    assert "the system is taken to be asr" in capsys.readouterr().err
+    assert load(recipe / "recipe.yaml")["system"] == "asr"
+
+
 @pytest.mark.parametrize(
     ("text", "path", "value"),
     [

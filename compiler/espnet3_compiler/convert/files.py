@@ -27,10 +27,18 @@ def manifest_name(found: Found, config: Config) -> str:
     """Return the manifest of a training config: ``recipe.yaml``, ``recipe_<variant>.yaml``."""
     if config is found.trainings[0]:
         return MAIN
+    short = _short(config)
+    if sum(_short(other) == short for other in found.trainings[1:]) > 1:
+        below = PurePosixPath(config_name(config)).relative_to(FOLDER)
+        short = "_".join(below.with_suffix("").parts)
+    return f"recipe_{short}.yaml"
+
+
+def _short(config: Config) -> str:
     stem = config.file.stem
     for prefix in ("training_", "train_", "training-", "train-"):
         stem = stem.removeprefix(prefix)
-    return f"recipe_{stem}.yaml"
+    return stem
 
 
 def texts(found: Found) -> dict[str, str]:

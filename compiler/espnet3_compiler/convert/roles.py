@@ -45,7 +45,7 @@ def find(directory: Path) -> tuple[list[RoleFile], list[Path]]:
     paths = sorted((directory / "conf").rglob("*.yaml"))
     bases = {base for path in paths for base in based_on(path)}
     named = [(path, _by_name(path) or _by_content(path)) for path in paths if path not in bases]
-    named += [(path, role) for path in sorted(bases) if (role := _by_name(path))]
+    named += [(p, _by_name(p)) for p in paths if p in bases and _is_whole(p)]
     found = [RoleFile(path, role) for path, role in named if role]
     found.sort(key=lambda each: (each.stem != each.role, len(each.path.parts), each.path))
     return found, [path for path, role in named if role is None]
@@ -54,6 +54,14 @@ def find(directory: Path) -> tuple[list[RoleFile], list[Path]]:
 def of_role(files: Iterable[RoleFile], role: str) -> list[RoleFile]:
     """Return the files of a role."""
     return [file for file in files if file.role == role]
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a file that others build on is also a config by itself."""
+    if _by_name(path) != "training":
+        return _by_name(path) is not None
+    root, _, _ = read_file(path, path.name)
+    return root is not None and root.get("model") is not None
 
 
 def _by_name(path: Path) -> str | None:
