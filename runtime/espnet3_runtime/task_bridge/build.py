@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from espnet3_runtime.config import join
 from espnet3_runtime.errors import InstantiateError, UserError, did_you_mean
 from espnet3_runtime.models import TASK
+from espnet3_runtime.task_bridge.importing import locate_task
 from espnet3_runtime.task_bridge.options import choice_names, fill_in, find_task, where_of
 from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in
 
@@ -102,9 +103,7 @@ def _culprit(message: str, node: Mapping[str, Any]) -> str:
 
 
 def _check_model(model: Any, node: Mapping[str, Any]) -> None:
-    from espnet3_runtime.instantiate import locate
-
-    base = locate("espnet2.train.abs_espnet_model.AbsESPnetModel", where_of(node))
+    base = locate_task("espnet2.train.abs_espnet_model.AbsESPnetModel", where_of(node))
     if not isinstance(model, base):
         raise InstantiateError(
             f"{node[TASK]} built a {type(model).__name__}, which is no AbsESPnetModel",

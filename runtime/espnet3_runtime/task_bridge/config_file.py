@@ -15,6 +15,10 @@ from espnet3_runtime.versions import version
 
 CONFIG = "task_config"
 WEIGHTS = "task_weights"
+HEADER = """\
+# Options of the task, for ESPnet2 to build the model again. What does not shape the model has
+# ESPnet2's defaults here and had no part in the training, which conf/ of the recipe describes.
+"""
 _LISTS = ("token_list", "src_token_list")
 
 
@@ -42,7 +46,7 @@ def write_config(path: Path, options: Mapping[str, Any]) -> None:
         text = yaml.safe_dump(dict(options), sort_keys=False, allow_unicode=True)
     except yaml.representer.RepresenterError as error:
         raise UserError(f"the options of the task cannot be written as YAML: {error}") from error
-    write_text(path, text)
+    write_text(path, HEADER + text)
 
 
 def write_task_config(context: StageContext) -> None:

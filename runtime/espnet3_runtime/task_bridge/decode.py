@@ -12,10 +12,10 @@ from torch import nn
 
 from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.inference.weights import load_strictly, read_weights
-from espnet3_runtime.instantiate import locate
 from espnet3_runtime.models import TASK, is_task
 from espnet3_runtime.task_bridge.config_file import write_config
-from espnet3_runtime.task_bridge.options import INSTALL, fill_in, find_task
+from espnet3_runtime.task_bridge.importing import locate_task
+from espnet3_runtime.task_bridge.options import fill_in, find_task
 from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in
 
 if TYPE_CHECKING:
@@ -58,12 +58,9 @@ def speech2text(
     minlenratio: float = 0.0,
     nbest: int = 1,
     normalize_length: bool = False,
-    time_sync: bool = False,
     lm_train_config: str | None = None,
     lm_file: str | None = None,
     lm_weight: float = 1.0,
-    ngram_file: str | None = None,
-    ngram_weight: float = 0.9,
     transducer_conf: dict[str, Any] | None = None,
     token_type: str | None = None,
     bpemodel: str | None = None,
@@ -87,12 +84,9 @@ def speech2text(
         minlenratio: Fewest tokens for each encoder frame.
         nbest: How many hypotheses are returned.
         normalize_length: Whether scores are divided by the number of tokens.
-        time_sync: Whether to search frame by frame.
         lm_train_config: ``config.yaml`` of a language model.
-        lm_file: Its weights.
+        lm_file: Its weights, loaded as strictly.
         lm_weight: Its weight.
-        ngram_file: An n-gram model of KenLM.
-        ngram_weight: Its weight.
         transducer_conf: Further arguments of the transducer's search.
         token_type: ``bpe``, ``char``, ``word`` …; None takes that of the model.
         bpemodel: The SentencePiece model; None takes that of the model.
@@ -110,12 +104,8 @@ def speech2text(
         "minlenratio": minlenratio,
         "nbest": nbest,
         "normalize_length": normalize_length,
-        "time_sync": time_sync,
         "lm_train_config": lm_train_config,
-        "lm_file": lm_file,
         "lm_weight": lm_weight,
-        "ngram_file": ngram_file,
-        "ngram_weight": ngram_weight,
         "transducer_conf": transducer_conf,
         "token_type": token_type,
         "bpemodel": bpemodel,
@@ -132,6 +122,10 @@ def speech2text(
     decoder = Decoder(_make(options, settings))
     if checkpoint is not None:
         load_strictly(decoder.asr_model, read_weights(Path(checkpoint)), checkpoint)
+    if lm_file is not None:
+        weights = read_weights(Path(lm_file))
+        bare = {name.removeprefix("lm."): value for name, value in weights.items()}
+        load_strictly(_language_model(decoder.search), bare, lm_file)
     return decoder.requires_grad_(requires_grad=False).eval()
 
 
@@ -151,6 +145,19 @@ class BestHypothesis:
         """
         pairs = zip(speech, speech_lengths.tolist(), strict=True)
         return [_best(model, wave[:length]) for wave, length in pairs]
+
+
+def _language_model(search: Any) -> nn.Module:
+    """Return the language model inside of a search; whoever searches keeps it elsewhere."""
+    for holder in (search.beam_search, search.beam_search_transducer):
+        for found in (getattr(holder, "full_scorers", {}).get("lm"), getattr(holder, "lm", None)):
+            if isinstance(found, nn.Module):
+                return found
+    raise UserError(
+        "lm_file is given, and the search has no language model",
+        where="inference.provider.lm_file",
+        hint="give lm_train_config too",
+    )
 
 
 def _best(model: Decoder, wave: "Tensor") -> dict[str, Any]:
@@ -177,7 +184,7 @@ def _options(train_config: str, model: Mapping[str, Any] | None) -> dict[str, An
         options = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f'"{path}" cannot be read: {error.strerror}') from error
-    task, expected = find_task(model), _locate(_ASR)
+    task, expected = find_task(model), locate_task(_ASR)
     if not (isinstance(task, type) and issubclass(task, expected)):
         raise UserError(
             f'Speech2Text decodes models of {_ASR}, not of "{model[TASK]}"',
@@ -191,7 +198,7 @@ def _options(train_config: str, model: Mapping[str, Any] | None) -> dict[str, An
 def _make(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     from espnet3_runtime.config import plain
 
-    make = _locate(_SPEECH2TEXT)
+    make = locate_task(_SPEECH2TEXT)
     with tempfile.TemporaryDirectory(prefix="espnet3-task-") as folder:
         config = Path(folder) / "config.yaml"
         write_config(config, plain(options))
@@ -205,12 +212,3 @@ def _make(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
                 f"{_SPEECH2TEXT} failed: {type(error).__name__}: {error}",
                 where="inference.provider",
             ) from error
-
-
-def _locate(name: str) -> Any:
-    try:
-        with torchaudio_or_stand_in():
-            return locate(name)
-    except InstantiateError as error:
-        error.hint = error.hint or INSTALL
-        raise

@@ -11,13 +11,11 @@ from typing import Any
 
 from espnet3_runtime.config import join, plain
 from espnet3_runtime.errors import InstantiateError, did_you_mean
-from espnet3_runtime.instantiate import locate
 from espnet3_runtime.models import TASK
-from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in
+from espnet3_runtime.task_bridge.importing import locate_task
 
 Options = dict[str, Any]
 
-INSTALL = "the README of recipes/mini_an4/espnet2_asr says how ESPnet is installed"
 _CONF = "_conf"
 _NULLS = ("none", "null", "nil")
 
@@ -29,13 +27,7 @@ def find_task(node: Mapping[str, Any]) -> Any:
         InstantiateError: It cannot be imported, or is no ESPnet2 task.
     """
     path, where = str(node[TASK]), where_of(node)
-    try:
-        with torchaudio_or_stand_in():
-            found = locate(path, join(where, TASK))
-    except InstantiateError as error:
-        if isinstance(error.__cause__, ModuleNotFoundError) and not error.hint:
-            error.hint = INSTALL
-        raise
+    found = locate_task(path, join(where, TASK))
     if not all(callable(getattr(found, name, None)) for name in ("get_parser", "build_model")):
         raise InstantiateError(f'"{path}" is no ESPnet2 task', where=join(where, TASK))
     return found
