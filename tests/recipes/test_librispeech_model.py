@@ -236,6 +236,7 @@ def test_it_learns_a_batch_by_heart_and_then_finds_it(tmp_path: Path):
     assert found == [[1, 2, 3], [2]]
 
 
+@torch.no_grad()
 def test_half_precision_keeps_features_and_losses_whole(tmp_path: Path):
     model = make_model(tmp_path).eval()
     fields = batch()

@@ -98,6 +98,21 @@ def test_another_archive_or_number_of_utterances_is_another_corpus(tmp_path: Pat
     assert not builder.is_built(archive=str(one), sha256=None, valid=2)
 
 
+def test_a_file_that_is_missing_or_cut_off_is_built_again(tmp_path: Path):
+    archive = write_archive(tmp_path / "an4.tar.gz", files())
+    root = build(tmp_path, archive)
+    builder = package(NAME, "dataset").DatasetBuilder(str(tmp_path / "data"))
+    arguments = {"archive": str(archive), "sha256": None}
+    wav = root / "wav" / "fdef-an3-b.wav"
+    whole = wav.read_bytes()
+    for damage in (lambda: wav.write_bytes(whole[:-2]), wav.unlink, (root / "test.tsv").unlink):
+        damage()
+        assert not builder.is_built(**arguments)
+        builder.build(**arguments)
+        assert builder.is_built(**arguments)
+        assert wav.read_bytes() == whole
+
+
 def test_names_in_an_archive_become_no_paths(tmp_path: Path):
     escape = "../../an4/wav/x/y/an9-evil-b.sph"
     contents = files(**{escape: sphere(10), "/tmp/an4/wav/x/y/an8-evil-b.sph": sphere(10)})

@@ -85,7 +85,9 @@ class DatasetBuilder:
         del url
         stamp = self.root / "corpus.json"
         wanted = _stamp(self._corpus(source), parts, official=official)
-        return stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted
+        if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
+            return False
+        return all((self.root / f"{part}.tsv").is_file() for part in parts)
 
     def build(
         self,

@@ -13,6 +13,8 @@ from .transcripts import Utterance, split_corpus
 
 VERSION = 1  # count up when the files that are written change
 SAMPLE_RATE = 16_000
+SPLITS = ("train", "valid", "test")
+HEADER = 44  # bytes before the samples of a WAV file
 COLUMNS = ("utt_id", "wav", "samples", "speaker", "text")
 
 
@@ -51,11 +53,13 @@ class DatasetBuilder:
     def is_built(
         self, *, archive: str | None = None, sha256: str | None = ARCHIVE_SHA256, valid: int = 1
     ) -> bool:
-        """Tell whether the manifests of exactly this corpus are there."""
+        """Tell whether exactly this corpus is there, and every file of it as long as it was."""
         del sha256
         stamp = self.root / "corpus.txt"
         wanted = _stamp(self._archive(archive), valid)
-        return stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted
+        if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
+            return False
+        return all(self._is_whole(self.root / f"{split}.tsv") for split in SPLITS)
 
     def build(
         self, *, archive: str | None = None, sha256: str | None = ARCHIVE_SHA256, valid: int = 1
@@ -76,6 +80,13 @@ class DatasetBuilder:
             lines = ["\t".join(row) + "\n" for row in (COLUMNS, *rows)]
             _write_text(self.root / f"{split}.tsv", "".join(lines))
         _write_text(self.root / "corpus.txt", _stamp(path, valid))
+
+    def _is_whole(self, manifest: Path) -> bool:
+        if not manifest.is_file():
+            return False
+        rows = [line.split("\t") for line in manifest.read_text(encoding="utf-8").splitlines()[1:]]
+        files = ((self.root / "wav" / row[1], HEADER + 2 * int(row[2])) for row in rows)
+        return all(path.is_file() and path.stat().st_size == size for path, size in files)
 
     def _archive(self, archive: str | None) -> Path:
         return self.root / "an4.tar.gz" if archive is None else Path(archive)
@@ -101,8 +112,10 @@ def _decode(source: str, data: bytes, folder: Path, name: str) -> int:
         raise UserError(
             f'"{source}.sph" has {audio.shape[1]} channels at {rate} Hz, not 1 at 16000'
         )
+    whole = io.BytesIO()  # a full disk is then an OSError that says so
+    soundfile.write(whole, audio, rate, subtype="PCM_16", format="WAV")
     partial = folder / f"{name}.partial"
-    soundfile.write(partial, audio, rate, subtype="PCM_16", format="WAV")
+    partial.write_bytes(whole.getvalue())
     partial.replace(folder / name)
     return len(audio)
 
