@@ -43,6 +43,8 @@ def compile_example(directory: Path, language: str, text: str) -> Outcome:
     head = [
         line for key, line in REST.items() if not re.search(rf"^{key}:", fragment, re.MULTILINE)
     ]
+    if "training:" in fragment and not re.search(r"\bdataset:", fragment):
+        sets.append("training.dataset.train=[{data_src_args: {split: train}}]")
     manifest = directory / "recipe.yaml"
     manifest.write_text("\n".join([*head, fragment, ""]))
     return compile_manifest(manifest, sets=sets)

@@ -147,7 +147,7 @@ def test_measure_reads_the_inference_of_its_config(tmp_path):
             checkpoint: ${stages.train.best_checkpoint}
             dataset: {test: [{name: clean, data_src: a/c}]}
           noisy: *c
-          metrics: {}
+          metrics: {metrics: [{metric: {_target_: src.score}, inputs: {hyp: text}}]}
         stages:
           - train
           - {name: infer_clean, run: infer, config: clean}

@@ -272,10 +272,11 @@ def test_training_with_worker_processes_is_the_same(recipe):
     assert same(first, second)
 
 
-def test_validation_without_training_numbers(recipe):
-    sets = {**SETS, "valid": []}
-    context = train_context(recipe, dataset=sets, best_model_criterion=[["train/loss", 1, "min"]])
-    outputs = train(context)
+def test_without_a_validation_set_training_decides(recipe, capsys):
+    best = [["valid/loss", 1, "min"], ["train/loss", 1, "min"]]
+    outputs = train(train_context(recipe, dataset={**SETS, "valid": []}, best_model_criterion=best))
+    assert "no validation set: best is what train/loss says" in capsys.readouterr().err
+    assert len(list(outputs["best_checkpoint"].parent.glob("epoch*.ckpt"))) == 1
     assert load(outputs["best_checkpoint"])["value"] == min(
         row["train/loss"] for row in rows(outputs["curves"])
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from espnet3_compiler.checks import (
     batches,
+    empty,
     files,
     idle,
     metrics,
@@ -34,6 +35,7 @@ ALL: tuple[Check, ...] = (
     idle.check,
     monitors.check,
     batches.check,
+    empty.check,
     unread.check,
     targets.check,
 )

@@ -69,6 +69,11 @@ def _watched(config: Mapping) -> Iterator[_Watched]:
     for item in criteria.items if isinstance(criteria, Sequence) else ():
         if isinstance(item, Sequence) and item.items and isinstance(item.items[0], Scalar):
             yield _Watched(item.items[0], _scalar(item.items[-1]))
+    yield from stops(config)
+
+
+def stops(config: Mapping) -> Iterator[_Watched]:
+    """Yield what early stopping and the schedulers watch."""
     stopping = config.get("early_stopping")
     if isinstance(stopping, Mapping) and (monitor := _scalar(stopping.get("monitor"))):
         yield _Watched(monitor, _scalar(stopping.get("mode")))

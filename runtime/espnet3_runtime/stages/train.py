@@ -127,7 +127,10 @@ def _fit(context: StageContext, module: "TrainingModule", resume_from: Path | No
         {name: where for name, where in _monitors(config) if not name.startswith("train/")},
     )
     directory, log = context.directory, context.log
-    keeper = Checkpoints(directory, read_criteria(config), context.stop.requested, log)
+    criteria = read_criteria(config)
+    if [one.monitor for one in criteria] != [one[0] for one in config["best_model_criterion"]]:
+        _say(context, f"there is no validation set: best is what {criteria[0].monitor} says")
+    keeper = Checkpoints(directory, criteria, context.stop.requested, log)
     trainer = make_trainer(config, directory, [watch, keeper], _step_of(resume_from), log)
     with context.stop.gracefully():
         _run(trainer, module, resume_from)
@@ -242,8 +245,10 @@ def _check(config: Mapping[str, Any]) -> None:
 def _monitors(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield every value that the config watches, and the key that says so."""
     name = getattr(config, "where", "training")
-    for criterion in config["best_model_criterion"]:
-        yield criterion[0], f"{name}.best_model_criterion"
+    from espnet3_runtime.training.checkpoints import read_criteria
+
+    for criterion in read_criteria(config):
+        yield criterion.monitor, f"{name}.best_model_criterion"
     if config["early_stopping"]:
         yield config["early_stopping"]["monitor"], f"{name}.early_stopping.monitor"
     if config["scheduler_monitor"]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from logging import Logger
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,19 @@ class Kept:
 
 
 def read_criteria(config: Mapping[str, Any]) -> list[Criterion]:
-    """Return the criteria of a training config."""
-    return [Criterion(*item) for item in config["best_model_criterion"]]
+    """Return the criteria of a training config.
+
+    Without a validation set, a value of validation gives way to the same value of training.
+    """
+    criteria = [Criterion(*item) for item in config["best_model_criterion"]]
+    if config["dataset"]["valid"]:
+        return criteria
+    trained = [replace(one, monitor=_trained(one.monitor)) for one in criteria]
+    return list({one.monitor: one for one in reversed(trained)}.values())[::-1]
+
+
+def _trained(monitor: str) -> str:
+    return f"train/{monitor[6:]}" if monitor.startswith("valid/") else monitor
 
 
 class Checkpoints(Checkpoint):
