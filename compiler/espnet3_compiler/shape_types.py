@@ -51,7 +51,7 @@ class Spot:
         """What a message calls the spot."""
         if self.path:
             return f'"{self.path}"'
-        return f"the {self.title[0].lower()}{self.title[1:]}"
+        return f"the {self.title[:1].lower()}{self.title[1:]}"
 
     @property
     def heading(self) -> Span:

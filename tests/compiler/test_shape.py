@@ -334,3 +334,9 @@ def test_head_of_the_manifest(old, new, code, marked):
 def test_other_roles(role, text, code, marked):
     (finding,) = check(text, role)
     assert (finding.code, place(finding)[2]) == (code, marked)
+
+
+def test_a_list_of_texts_where_lists_are_wanted_is_no_crash():
+    (finding,) = check("best_model_criterion: [text]")
+    assert finding.code == "R602"
+    assert place(finding) == (1, 24, "text")
