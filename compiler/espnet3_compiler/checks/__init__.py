@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from espnet3_compiler.checks import (
     batches,
+    contracts,
     empty,
     files,
     idle,
@@ -35,6 +36,7 @@ ALL: tuple[Check, ...] = (
     idle.check,
     monitors.check,
     batches.check,
+    contracts.check,
     empty.check,
     unread.check,
     targets.check,

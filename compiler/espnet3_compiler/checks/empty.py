@@ -50,7 +50,7 @@ def _empty(
     config: Mapping, path: tuple[str, ...], what: str, stage: StageDecl
 ) -> Iterator[Diagnostic]:
     node = descend(config, path)
-    if not _is_empty(node):
+    if node is None or not _is_empty(node):
         return
     name, key = stage.name.value, ".".join(path)
     yield Diagnostic(
