@@ -15,12 +15,7 @@ from espnet3_runtime.progress import Bars
 pytest.importorskip("espeakng_loader")
 
 SIZES = "{train: 24, valid: 6, test: 8}"
-CORPORA = (
-    "corpora.dataset.train=["
-    "{data_src: digits/asr, data_src_args: {split: train, data_dir: ../asr/data},"
-    f" builder_args: {{sizes: {SIZES}}}}},"
-    f"{{data_src_args: {{split: train}}, builder_args: {{sizes: {SIZES}}}}}]"
-)
+CORPORA = (f"sizes.digits={SIZES}", f"sizes.numbers={SIZES}")
 PHASES = ("pretraining", "head", "tune_1", "tune_2", "tune_3", "scratch")
 
 
@@ -131,7 +126,7 @@ def test_trimming_finds_the_speech_and_speed_changes_the_length(src: ModuleType)
 def test_finetuning_starts_from_the_bundle_and_goes_through_its_rounds(tmp_path: Path) -> None:
     folder = copy_recipes(tmp_path) / "digits" / "finetune"
     epochs = tuple(f"{name}.trainer.max_epochs=1" for name in PHASES)
-    said = run_all(folder, (CORPORA, *epochs))
+    said = run_all(folder, (*CORPORA, *epochs))
     assert "34 of 36 weights from exp/recipe/pack_digits/bundle" in said
     for before, after in (("head", "tune_1"), ("tune_1", "tune_2"), ("tune_2", "tune_3")):
         assert f"36 of 36 weights from exp/recipe/{before}/best.ckpt" in said, after
