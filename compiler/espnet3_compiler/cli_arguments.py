@@ -50,6 +50,11 @@ def parse(argv: Sequence[str]) -> Arguments:
     others = (given.explain, given.init, given.from_espnet3)
     if all(other is None for other in others) and not given.manifests:
         parser.error("name a manifest or a directory to look for recipe.yaml in")
+    starts = [given.init is not None, given.from_espnet3 is not None]
+    if any(starts) and (all(starts) or given.manifests):
+        parser.error("--init and --from-espnet3 stand alone, without a manifest")
+    if given.force and given.from_espnet3 is None:
+        parser.error("--force goes with --from-espnet3")
     return Arguments(
         paths=tuple(given.manifests),
         output=given.output,
@@ -84,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MANIFEST",
         nargs="*",
         type=Path,
-        help="recipe.yaml, or a directory to search",
+        help="recipe.yaml, a directory to search, or a recipe.lock.json to build again",
     )
     add(
         "-o",

@@ -73,6 +73,24 @@ def test_a_disk_that_refuses_leaves_nothing(tmp_path: Path, monkeypatch, capsys)
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--init", "bells", "recipe.yaml"),
+        ("--init", "bells", "--from-espnet3", "."),
+        ("--init", "bells", "--force"),
+        ("--force", "recipe.yaml"),
+    ],
+)
+def test_what_does_not_go_together(words, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    assert caught.value.code == 2
+    assert "error: --" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_names_that_are_no_problem():
     assert [names.problem(name) for name in ("a", "A-b_c.d/e9", "8/8")] == [None] * 3
 
