@@ -25,7 +25,7 @@ def misspelt_name(recipe: GoodRecipe, rng: random.Random) -> Mutations:
     kinds = {"config": "R204", "model": "R203", "init_from": "R205"}
     for node in _items(recipe):
         for entry in node if isinstance(node, Mapping) else ():
-            if entry.name in kinds and isinstance(entry.value, Scalar):
+            if entry.name in kinds and isinstance(entry.value, Scalar) and _is_name(entry.value):
                 wrong = typo(rng, str(entry.value.value))
                 codes = {kinds[entry.name], "R205", "R701"}
                 yield _replace(recipe, f"misspelt {entry.name}", entry.value, wrong, codes)
@@ -33,6 +33,10 @@ def misspelt_name(recipe: GoodRecipe, rng: random.Random) -> Mutations:
     if system and isinstance(system.value, Scalar):
         wrong = typo(rng, str(system.value.value))
         yield _replace(recipe, "misspelt system", system.value, wrong, {"R206"})
+
+
+def _is_name(node: Scalar) -> bool:
+    return all(part.isidentifier() for part in str(node.value).split("."))
 
 
 def misspelt_extends(recipe: GoodRecipe, rng: random.Random) -> Mutations:
