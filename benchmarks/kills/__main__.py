@@ -1,6 +1,7 @@
 """Kill runs of a small recipe wherever they can be killed, and the compiler at every write.
 
-``python -m benchmarks.kills [--kills 200] [--seed 1] [--stages train infer …] [--keep DIR]``
+``python -m benchmarks.kills [--kills 200] [--seed 1] [--minutes 15]
+[--stages train infer …] [--keep DIR]``
 
 Every run is killed, and the same command is given again, until it may finish; then every byte that
 it made is compared with what an uninterrupted run makes.  Prints a table of stages and ways to die:
@@ -31,12 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the harness; return 1 when anything was not as it has to be."""
     options = _parse(argv)
     began = time.monotonic()
+    options.end = began + 60 * options.minutes
     import_everything()
     rng = random.Random(options.seed)
     directory = Path(options.keep or tempfile.mkdtemp(prefix="kills-"))
     directory.mkdir(parents=True, exist_ok=True)
     kills: list[Kill] = []
-    for part in (_plain, _loaders, _dask, _full):
+    for part in (_full, _loaders, _dask, _plain):
         if options.parts and part.__name__[1:] not in options.parts:
             continue
         kills += part(directory, options, rng)
@@ -55,7 +57,8 @@ def _plain(directory: Path, options: argparse.Namespace, rng: random.Random) -> 
         replace(FAILING, arm=limited(reference.sizes, torn=False)),
     ]
     kinds += [Blow("at an operation", (-9,), arm=operation(reference.operations))] * 3
-    return _until(lab, kinds, options.stages, options.kills * 3 // 4, rng, anywhere=SIGNALS)
+    count, end = options.kills * 3 // 4, options.end
+    return _until(lab, kinds, options.stages, count, end, anywhere=SIGNALS)
 
 
 def _loaders(directory: Path, options: argparse.Namespace, rng: random.Random) -> list[Kill]:
@@ -64,7 +67,7 @@ def _loaders(directory: Path, options: argparse.Namespace, rng: random.Random) -
     lab = Lab(reference.recipe, reference.seconds, reference.truth, rng)
     stages = [stage for stage in LOADING if stage in options.stages]
     kinds = [LOADER, *(blow for blow in SIGNALS if "group" in blow.name)]
-    return _until(lab, kinds, stages, options.kills // 8, rng)
+    return _until(lab, kinds, stages, options.kills // 8, options.end)
 
 
 def _dask(directory: Path, options: argparse.Namespace, rng: random.Random) -> list[Kill]:
@@ -94,24 +97,21 @@ def _until(
     kinds: Sequence[Blow],
     stages: Sequence[str],
     count: int,
-    rng: random.Random,
+    end: float,
     anywhere: Sequence[Blow] = (),
 ) -> list[Kill]:
     """Strike in chains until there were so many kills, evenly over stages and kinds."""
+    rng = lab.random
     pairs = [(stage, kind) for stage in stages for kind in kinds]
     pairs += [(None, kind) for kind in anywhere]
     kills: list[Kill] = []
-    while (left := count - sum(bool(kill.stage) for kill in kills)) > 0:
+    while (left := count - sum(bool(kill.stage) for kill in kills)) > 0 and time.monotonic() < end:
         rng.shuffle(pairs)
         blows: dict[str | None, list[Blow]] = {}
         for stage, kind in pairs[:left]:
             blows.setdefault(stage, []).append(kind)
-        for _ in range(6):
-            if not any(blows.values()):
-                break
-            new = chain(lab, blows, most=6)
-            kills += new
-            _progress(kills, count)
+        kills += chain(lab, blows, most=5)
+        _progress(kills, count)
     return kills
 
 
@@ -156,6 +156,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     parser.add_argument("--parts", nargs="+", help="plain, loaders, dask, full, compiler")
+    parser.add_argument("--minutes", type=float, default=60.0, help="begin no chain after that")
     parser.add_argument("--keep", help="work here, and leave it")
     return parser.parse_args(argv)
 

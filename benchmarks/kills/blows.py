@@ -100,7 +100,7 @@ SIGNALS = (
     Blow("SIGINT", (130,), _send(signal.SIGINT, group=False), said=_ENDED),
     Blow("SIGINT group", (130,), _send(signal.SIGINT, group=True), said=_ENDED),
 )
-TORN = Blow("torn write", (-signal.SIGXFSZ,))
+TORN = Blow("torn write", (-signal.SIGXFSZ, 1), said="a worker process was killed")
 FAILING = Blow("failing write", (1,), said="error:")
 LOADER = Blow("loader's death", (1,), _worker(""), said="error:")
 DASK = Blow("Dask worker's death", (1,), _worker("spawn_main"), said="cluster does not start")

@@ -84,7 +84,7 @@ class Lab:
             span = self.seconds[stage] if stage else sum(self.seconds.values())
             while not run.ended() and receipts(self.recipe) == before:
                 time.sleep(0.002)
-            pause = time.monotonic() + self.random.uniform(0, 0.9 * span)
+            pause = time.monotonic() + self.random.uniform(0, 0.5 * span)
             while not run.ended() and time.monotonic() < pause:
                 time.sleep(0.002)
             struck = not run.ended() and blow.strike(run, self.random)

@@ -130,6 +130,8 @@ def load_for_statistics(job: Job, split: str) -> SplitDataset:
 
 def collect_in_worker(job: Job, stretch: Stretch) -> None:
     """Collect one stretch on a Dask worker; data set and model are kept for the next one."""
+    if stretch.path.is_file():  # Dask asks again for what a worker had done that died later
+        return
     use_threads(job.config["num_threads"])
     key = (repr(job), stretch.split)
     if key not in _COLLECTORS:

@@ -17,7 +17,7 @@ from espnet3_runtime.inference.contract import Contract
 from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.outputs import Format, read_formats, write_output
 from espnet3_runtime.inference.predictor import Predictor, Preparation, make_predictor
-from espnet3_runtime.inference.shards import Record, Shard, write_shard
+from espnet3_runtime.inference.shards import Record, Shard, is_done, read_records, write_shard
 from espnet3_runtime.interrupts import be_patient
 from espnet3_runtime.parallel import worker_number
 from espnet3_runtime.threads import use_threads
@@ -170,6 +170,8 @@ def decode_in_worker(job: Job, entry: Entry, shard: Shard, work: Path) -> tuple[
     Returns:
         Seconds of audio, and the seconds that decoding it took.
     """
+    if is_done(shard, work):  # Dask asks again for what a worker had done that died later
+        return sum(record.seconds for record in read_records(shard.directory(work))), 0.0
     use_threads(job.config["num_threads"])
     key = repr(job)
     if key not in _ready:

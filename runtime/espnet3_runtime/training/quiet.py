@@ -15,6 +15,7 @@ _MESSAGES = (
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*module.* in eval mode at the start of training.*",
     ".*No `.*_dataloader.*",
+    ".*It is recommended to use `self.log.*sync_dist=True.*",  # Means are of all ranks already
     ".*You defined a `validation_step` but have no `val_dataloader`.*",
     ".*Total length of .* across ranks is zero.*",
     ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
