@@ -223,12 +223,22 @@ def _check_argument(spot: Spot, rules: _Rules) -> Iterator[Diagnostic]:
         for index, item in enumerate(spot.node.items):
             yield from _check_argument(spot.item(index, item), rules)
     elif isinstance(spot.node, Mapping):
+        yield from _check_flags(spot, spot.node, rules)
         slips = keys.slips(spot.node, ARGUMENT, ())
         for entry in spot.node:
             if entry.name in slips.values():
                 yield findings.unknown_key(spot, entry, ARGUMENT, rules.root, slips)
             else:
                 yield from _check_argument(spot.entry(entry), rules)
+
+
+def _check_flags(spot: Spot, node: Mapping, rules: _Rules) -> Iterator[Diagnostic]:
+    """Check ``_partial_`` and its like in a target among the arguments of another."""
+    described = rules.root.get("$defs", {})
+    known = described.get("target", described.get("model", {})).get("properties", {})
+    for entry in node if node.entry("_target_") else ():
+        if entry.name in known and entry.name != "_target_":
+            yield from _check(spot.entry(entry), known[entry.name], rules)
 
 
 def _check_presence(

@@ -23,8 +23,8 @@ def told_by_role(findings: Iterable[Diagnostic], recipe: Recipe) -> tuple[Diagno
     """Tell a config whose keys are all those of another role once, where its file is named."""
     found = tuple(findings)
     strangers = list(_strangers(found, recipe))
-    gone = {stranger.keys[0].primary.span.source for stranger in strangers}
-    kept = [f for f in found if not (f.primary.span.source in gone and f.code.startswith("R6"))]
+    gone = {id(key) for stranger in strangers for key in stranger.keys}
+    kept = [finding for finding in found if id(finding) not in gone]
     return (*kept, *map(_finding, strangers))
 
 

@@ -23,9 +23,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     told: set[Place] = set()
     for name, role in roles_of(recipe).items():
         config = resolved.configs.get(name)
-        if config is None or not resolved.is_sure(name):
+        if config is None:
             continue
-        found = [*_bins(config), *_cycle(config)] if role == "training" else []
+        sure = role == "training" and resolved.is_sure(name)
+        found = [*_bins(config), *_cycle(config)] if sure else []
         found += _repeated(config) if role == "metrics" else []
         for finding in found:
             if place(finding.primary.span) not in told:

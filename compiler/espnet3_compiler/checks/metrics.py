@@ -26,10 +26,12 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for stage in recipe.stages:
         if kind_of(stage) != "measure":
             continue
+        # A method of the recipe may read and write what it likes: only plain slips are told then.
         own = is_own(stage, recipe) or "infer" in recipe.system.own
+        certain = not own and all(resolved.is_sure(binding.config) for binding in stage.configs)
         for found in _measure(stage, resolved):
-            if own and not (found.fix and found.fix.certain):
-                continue  # a method of the recipe may read and write what it likes
+            if not (certain or (found.fix and found.fix.certain)):
+                continue
             if place(found.primary.span) not in told:
                 told.add(place(found.primary.span))
                 yield found
@@ -39,8 +41,6 @@ def _measure(stage: StageDecl, resolved: Resolved) -> Iterator[Diagnostic]:
     configs = {binding.role: resolved.configs.get(binding.config) for binding in stage.configs}
     metrics, inference = configs.get("metrics"), configs.get("inference")
     if metrics is None or inference is None:
-        return
-    if not all(resolved.is_sure(binding.config) for binding in stage.configs):
         return
     stems = _stems(inference)
     if stems:

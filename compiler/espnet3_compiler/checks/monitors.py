@@ -42,9 +42,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     told: set[Place] = set()
     for name, role in roles_of(recipe).items():
         config = resolved.configs.get(name)
-        if config is None or role != "training" or not resolved.is_sure(name):
+        if config is None or role != "training":
             continue
-        for found in (*_monitors(config), *_plateaus(config)):
+        absent = _plateaus(config) if resolved.is_sure(name) else ()
+        for found in (*_monitors(config), *absent):
             if place(found.primary.span) not in told:
                 told.add(place(found.primary.span))
                 yield found
