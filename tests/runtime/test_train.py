@@ -272,10 +272,18 @@ def test_training_with_worker_processes_is_the_same(recipe):
     assert same(first, second)
 
 
-def test_without_a_validation_set_training_decides(recipe, capsys):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dataset": {**SETS, "valid": []}},
+        {"trainer": {"limit_val_batches": 0}},
+        {"trainer": {"check_val_every_n_epoch": 4}},
+    ],
+)
+def test_without_validation_training_decides(recipe, capsys, changes):
     best = [["valid/loss", 1, "min"], ["train/loss", 1, "min"]]
-    outputs = train(train_context(recipe, dataset={**SETS, "valid": []}, best_model_criterion=best))
-    assert "no validation set: best is what train/loss says" in capsys.readouterr().err
+    outputs = train(train_context(recipe, best_model_criterion=best, **changes))
+    assert "no validation: best is what train/loss says" in capsys.readouterr().err
     assert len(list(outputs["best_checkpoint"].parent.glob("epoch*.ckpt"))) == 1
     assert load(outputs["best_checkpoint"])["value"] == min(
         row["train/loss"] for row in rows(outputs["curves"])

@@ -79,14 +79,17 @@ def test_models_that_take_everything_get_everything(recipe):
         ({"dataset": {**SETS, "train": []}}, "there is no training set"),
         (
             {"dataset": {**SETS, "valid": []}, "early_stopping": {"monitor": "valid/loss"}},
-            "dataset.valid is empty",
+            "there is no validation",
         ),
         ({"optimizer": None}, 'training needs an "optimizer"'),
         ({"trainer": {"accelerator": "abacus"}}, "Lightning refuses the trainer"),
         ({"trainer": {"devices": 3, "accelerator": "gpu"}}, "Lightning refuses the trainer"),
         ({"early_stopping": {"monitor": "valid/x"}}, "valid/x"),
         ({"trainer": {"enable_checkpointing": False}}, "always writes checkpoints"),
-        ({"trainer": {"limit_val_batches": 0}}, "never measured"),
+        (
+            {"trainer": {"limit_val_batches": 0}, "early_stopping": {"monitor": "valid/loss"}},
+            "there is no validation",
+        ),
     ],
 )
 def test_configs_that_cannot_work(recipe, changes, message):

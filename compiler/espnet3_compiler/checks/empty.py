@@ -14,7 +14,7 @@ from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import is_own, kind_of
 from espnet3_compiler.lower import roles_of
 from espnet3_compiler.places import Place, is_written, place
-from espnet3_compiler.tree import Mapping, Node, Sequence, descend
+from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
 
 _NEEDED = {
     "train": ("training", ("dataset", "train"), "a training set"),
@@ -63,17 +63,20 @@ def _empty(
 
 
 def _never_validated(config: Mapping) -> Iterator[Diagnostic]:
-    if not _is_empty(descend(config, ("dataset", "valid"))):
+    limit = descend(config, ("trainer", "limit_val_batches"))
+    never = isinstance(limit, Scalar) and limit.value == 0 and not isinstance(limit.value, bool)
+    if not never and not _is_empty(descend(config, ("dataset", "valid"))):
         return
+    why = "trainer.limit_val_batches is 0" if never else '"dataset.valid" is empty'
     for one in stops(config):
         if str(one.monitor.value).startswith("valid/"):
             label = Label(use_place(one.monitor), "measured on no data set")
             yield Diagnostic(
                 "R412",
-                f'"{one.monitor.value}" is watched, and "dataset.valid" is empty',
+                f'"{one.monitor.value}" is watched, and {why}',
                 label,
                 related=related_labels(one.monitor),
-                help=("list a data set under dataset.valid, or watch train/loss",),
+                help=("let training validate on a data set of dataset.valid, or watch train/loss",),
             )
 
 

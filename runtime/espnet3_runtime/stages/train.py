@@ -129,7 +129,7 @@ def _fit(context: StageContext, module: "TrainingModule", resume_from: Path | No
     directory, log = context.directory, context.log
     criteria = read_criteria(config)
     if [one.monitor for one in criteria] != [one[0] for one in config["best_model_criterion"]]:
-        _say(context, f"there is no validation set: best is what {criteria[0].monitor} says")
+        _say(context, f"there is no validation: best is what {criteria[0].monitor} says")
     keeper = Checkpoints(directory, criteria, context.stop.requested, log)
     trainer = make_trainer(config, directory, [watch, keeper], _step_of(resume_from), log)
     with context.stop.gracefully():
@@ -229,16 +229,18 @@ def _seed(seed: int | None) -> int:
 
 
 def _check(config: Mapping[str, Any]) -> None:
+    from espnet3_runtime.training.checkpoints import validates
+
     if not config["dataset"]["train"]:
         raise UserError("there is no training set", where="training.dataset.train")
-    if config["dataset"]["valid"]:
+    if validates(config):
         return
     for monitor, where in _monitors(config):
         if monitor.startswith("valid/"):
             raise UserError(
-                f'"{monitor}" is watched, and dataset.valid is empty',
+                f'"{monitor}" is watched, and there is no validation',
                 where=where,
-                hint="give dataset.valid, or watch train/loss",
+                hint="give dataset.valid, let the trainer validate, or watch train/loss",
             )
 
 

@@ -55,13 +55,23 @@ class Kept:
 def read_criteria(config: Mapping[str, Any]) -> list[Criterion]:
     """Return the criteria of a training config.
 
-    Without a validation set, a value of validation gives way to the same value of training.
+    Without validation, a value of validation gives way to the same value of training.
     """
     criteria = [Criterion(*item) for item in config["best_model_criterion"]]
-    if config["dataset"]["valid"]:
+    if validates(config):
         return criteria
     trained = [replace(one, monitor=_trained(one.monitor)) for one in criteria]
     return list({one.monitor: one for one in reversed(trained)}.values())[::-1]
+
+
+def validates(config: Mapping[str, Any]) -> bool:
+    """Say whether a training ever validates."""
+    trainer = config["trainer"]
+    every, epochs = trainer.get("check_val_every_n_epoch") or 1, trainer["max_epochs"]
+    too_rare = epochs is not None and 0 < epochs < every
+    return (
+        bool(config["dataset"]["valid"]) and trainer.get("limit_val_batches") != 0 and not too_rare
+    )
 
 
 def _trained(monitor: str) -> str:
