@@ -141,6 +141,10 @@ PARTS = "mini2.parts"
     ("text", "expected"),
     [
         ("enocder: rnn", """R502 'enocder': mini2.asr.ASRTask has no option "enocder\""""),
+        (
+            "enocder: conformer\nencoder_conf: {num_blocks: 3}",
+            """R502 'enocder': mini2.asr.ASRTask has no option "enocder\"""",
+        ),
         ("encoder_config: {}", """R502 'encoder_config': mini2.asr.ASRTask has no option"""),
         ("optimm: adam", """R502 'optimm': mini2.asr.ASRTask has no option "optimm\""""),
         (

@@ -45,17 +45,15 @@ def check_task(library: Library, target: Target) -> list[Diagnostic] | Unknown:
         case NotCallable():
             return [target_paths.not_callable(path, task)]
         case Task():
-            return [*_options(target.node, task), *_choices(library, target.node, task)]
+            meant = _meant(target.node, task)
+            return [*_options(target.node, task), *_choices(library, meant, task)]
 
 
 def _options(node: Mapping, task: Task) -> Iterator[Diagnostic]:
     """Yield R502 for options that the task does not have."""
-    free = [name for name in task.options if node.entry(name) is None]
+    free = _free(node, task)
     for entry in node:
-        known = entry.name in task.options or any(
-            re.fullmatch(pattern, entry.name) for pattern in task.patterns
-        )
-        if not known and entry.name not in (TASK, *FLAGS):
+        if not _is_known(entry.name, task):
             near = _near(entry.name, free, task)
             sure = near is not None and is_sure(entry.name, free)
             yield Diagnostic(
@@ -67,6 +65,32 @@ def _options(node: Mapping, task: Task) -> Iterator[Diagnostic]:
                 notes=(f"defined at {task.origin}",),
                 fix=target_findings.rename(entry, near, certain=sure),
             )
+
+
+def _free(node: Mapping, task: Task) -> list[str]:
+    return [name for name in task.options if node.entry(name) is None]
+
+
+def _is_known(name: str, task: Task) -> bool:
+    known = (*task.options, TASK, *FLAGS)
+    return name in known or any(re.fullmatch(pattern, name) for pattern in task.patterns)
+
+
+def _meant(node: Mapping, task: Task) -> Mapping:
+    """Return a node with likely names for unknown ones.
+
+    A misspelt choice chooses all the same, for the ``*_conf`` beside it.
+    """
+    free = _free(node, task)
+    entries = []
+    for entry in node:
+        near = None if _is_known(entry.name, task) else _near(entry.name, free, task)
+        if near and (near not in task.choices or node.entry(f"{near}{_ENDING}")):
+            key = Scalar(near, entry.key.span, entry.key.style, entry.key.via)
+            entries.append(Entry(key, entry.value))
+        else:
+            entries.append(entry)
+    return Mapping(tuple(entries), node.span, node.via)
 
 
 def _near(name: str, free: list[str], task: Task) -> str | None:
