@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -115,17 +116,18 @@ def build(text: str) -> dict[str, str]:
     return {"run.py": text, "conf/a.yaml": text, LOCK: lock}
 
 
+def compile_and_die(place: Path, wire: Tripwire) -> None:
+    wire.install()
+    write_build(place, build("new"))
+
+
 def test_killed_at_any_operation_a_build_is_the_old_or_the_new_one(tmp_path: Path) -> None:
     place, at, code = tmp_path / "build", 0, -signal.SIGKILL
     while code == -signal.SIGKILL:
         at += 1
         write_build(place, build("old"))
 
-        def work(wire: Tripwire = Tripwire(tmp_path, at=at)) -> None:
-            wire.install()
-            write_build(place, build("new"))
-
-        code = forked(work)
+        code = forked(partial(compile_and_die, place, Tripwire(tmp_path, at=at)))
         found = {
             path.relative_to(place).as_posix(): path.read_text()
             for path in place.rglob("*")

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_kit import CLASSIFIER, SETS, load, recipe_in
+from training_kit import CLASSIFIER, SETS, load, recipe_in, train_context
 
 from espnet3_runtime.data.collate import CommonCollateFn
 from espnet3_runtime.data.reference import Place
 from espnet3_runtime.data.split import load_split
+from espnet3_runtime.failures import lost_a_rank
 from espnet3_runtime.instantiate import instantiate
+from espnet3_runtime.stages.train import train
 
 SCRIPT = """
 import os, sys
@@ -88,6 +90,66 @@ def test_two_ranks(recipe):
         loss = float(model.eval()(**batch)[0])
     assert best["value"] == pytest.approx(loss, rel=1e-5)  # 13 items, two batches, none twice
     assert load(directory / "last.ckpt")["global_step"] == 6  # six batches on two ranks, twice
+
+
+PLAIN = """
+
+class Plain(Classifier):
+    \"\"\"Nothing in it depends on how a batch is shared out.\"\"\"
+
+    def __init__(self, fail_at=None):
+        super().__init__(dropout=0.0)
+        self.norm = nn.Identity()
+        self.fail_at, self.calls = fail_at, 0
+
+    def forward(self, speech, speech_lengths, label):
+        import os
+        self.calls += 1
+        if self.calls == self.fail_at and os.environ.get("LOCAL_RANK") == "1":
+            raise ValueError("this rank has had enough")
+        return super().forward(speech, speech_lengths, label)
+"""
+
+
+def plainly(recipe, size):
+    """Return settings that share batches of the training set out evenly, of validation unevenly."""
+    with (recipe / "src" / "model.py").open("a") as file:
+        file.write(PLAIN)
+    train_set = [{"data_src_args": {"size": 40}}]
+    batches = {"type": "unsorted", "batch_size": size, "shuffle": False}
+    loader = {"train": {"batches": batches}, "valid": {"batches": {"batch_size": 5}}}
+    model = {"_target_": "src.model.Plain"}
+    return {"dataset": {**SETS, "train": train_set}, "dataloader": loader, "model": model}
+
+
+def test_two_ranks_learn_what_one_does_from_batches_of_twice_the_size(recipe):
+    changes = plainly(recipe, 8)
+    directory = recipe / "exp" / "tiny" / "train"
+    train(train_context(recipe, trainer={"max_epochs": 2}, **changes))
+    alone, curve = load(directory / "last.ckpt"), rows(recipe)
+    changes["dataloader"]["train"]["batches"]["batch_size"] = 4
+    finish(start(recipe, {"max_epochs": 2}, **changes))
+    together = load(directory / "last.ckpt")
+    assert together["global_step"] == alone["global_step"] == 10
+    for name, value in alone["state_dict"].items():
+        torch.testing.assert_close(together["state_dict"][name], value, rtol=1e-4, atol=1e-6)
+    means = [row for row in curve if row["at"] == "epoch"]
+    shared = [row for row in rows(recipe) if row["at"] == "epoch"]
+    assert len(means) == len(shared) == 4
+    for one, two in zip(means, shared, strict=True):
+        for name in one.keys() - {"seconds", "at"}:
+            assert two[name] == pytest.approx(one[name], rel=1e-4), name
+
+
+def test_the_failure_of_a_rank_ends_both(recipe):
+    changes = plainly(recipe, 4)
+    changes["model"] = {**changes["model"], "fail_at": 3}
+    process = start(recipe, {"max_epochs": 2, "num_sanity_val_steps": 0}, **changes)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "ValueError: this rank has had enough" in err
+    ours = err[err.index("RuntimeError: [") :].splitlines()[0].removeprefix("RuntimeError: ")
+    assert lost_a_rank(RuntimeError(ours))  # which run.py tells in one line
 
 
 @pytest.mark.slow
