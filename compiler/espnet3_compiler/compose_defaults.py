@@ -3,11 +3,10 @@
 import json
 from typing import Any, NamedTuple
 
-from espnet3_compiler.read_steps import is_legible
+from espnet3_compiler.schema_parts import Schema, resolved
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
-Schema = dict[str, Any]
 ANYTHING: Schema = {}
 
 
@@ -46,24 +45,6 @@ class Slot(NamedTuple):
 def slot_of(role: str, schema: Schema) -> Slot:
     """Return the slot of a whole config in a role."""
     return Slot(f"defaults of {role}", schema, schema)
-
-
-def resolved(schema: Schema, root: Schema, node: Node | None) -> Schema:
-    """Return a schema with ``$ref`` followed and, for a known mapping, ``if`` decided.
-
-    Where a key could not be read, it may be the one that decides: then neither branch counts.
-    """
-    while "$ref" in schema:
-        rest = {key: value for key, value in schema.items() if key != "$ref"}
-        schema = {**root["$defs"][schema["$ref"].removeprefix("#/$defs/")], **rest}
-    if "if" in schema and isinstance(node, Mapping):
-        rest = {key: value for key, value in schema.items() if key not in ("if", "then", "else")}
-        if not is_legible(node):
-            return rest
-        given = {entry.name for entry in node}
-        branch = "then" if given.issuperset(schema["if"]["required"]) else "else"
-        return {**resolved(schema.get(branch, {}), root, node), **rest}
-    return schema
 
 
 def defaults(slot: Slot) -> Mapping:

@@ -5,10 +5,10 @@
 
 from typing import Any
 
-from espnet3_compiler.compose_defaults import resolved
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.records import replace
+from espnet3_compiler.schema_parts import resolved
 from espnet3_compiler.shape import check_shape
 from espnet3_compiler.shape_types import fits
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
@@ -103,6 +103,7 @@ def _known(node: Node, schema: Any, root: Schema) -> int:
     others = schema.get("additionalProperties", {})
     described = isinstance(others, dict) and bool(others)
     return sum(
-        (described or entry.name in properties) + _known(entry.value, properties.get(entry.name, others), root)
+        (described or entry.name in properties)
+        + _known(entry.value, properties.get(entry.name, others), root)
         for entry in node
     )

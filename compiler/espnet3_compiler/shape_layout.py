@@ -7,11 +7,11 @@ indentation is one finding.
 from collections.abc import Iterator
 from typing import Any
 
-from espnet3_compiler.compose_defaults import resolved
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.records import dataclass, field, replace
+from espnet3_compiler.schema_parts import resolved
 from espnet3_compiler.shape_types import fits, types_of
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence

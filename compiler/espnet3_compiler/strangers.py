@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from espnet3_compiler.compose_defaults import resolved
 from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.schema_parts import resolved
 from espnet3_compiler.tree import Mapping, Node, Path, Sequence
 from espnet3_schemas import ROLES, load
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from espnet3_compiler.compose_defaults import Slot, resolved, slot_of
+from espnet3_compiler.compose_defaults import Slot, slot_of
+from espnet3_compiler.schema_parts import resolved
 from espnet3_compiler.tree import Plain
 from espnet3_schemas import load
 
