@@ -154,7 +154,8 @@ def chain(lab: Lab, blows: dict[str | None, list[Blow]], most: int) -> list[Kill
     """
     start_afresh(lab.recipe)
     kills = []
-    for stage in (None, *STAGES):
+    anywhere = bool(blows.get(None))  # in a chain of its own: it may leave nothing for the others
+    for stage in (None,) if anywhere else STAGES:
         if stage is not None and blows.get(stage):
             lab.prepare(stage)
         for _ in range(min(most, len(blows.get(stage, ())))):
