@@ -17,6 +17,8 @@ def misspelt_reference(recipe: GoodRecipe, rng: random.Random) -> Mutations:
     for document, node, match in _references(recipe):
         parts = match["path"].split(".")
         for index, part in enumerate(parts):
+            if part.isdigit():
+                continue
             wrong = typo(rng, part)
             at = node.span.start + match.start("path") + sum(len(p) + 1 for p in parts[:index])
             kind, codes = _kind(parts, index)
