@@ -44,7 +44,9 @@ def leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Lea
     for binding in stage.configs:
         node = resolved.configs.get(binding.config)
         keys = _keys(stage, binding, recipe)
-        unread = (*ignored, *_strangers(binding, resolved))
+        own = node.get("model") if node else None
+        unbuilt = _unbuilt(stage, own) if isinstance(own, Mapping) else ()
+        unread = (*ignored, *_strangers(binding, resolved), *(("model", *p) for p in unbuilt))
         for entry in node or ():
             if OPEN in keys or entry.name in keys:
                 yield from walk(entry.value, (entry.name,), _below(unread, entry.name))

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from textwrap import indent
 
 import numpy as np
 import pytest
@@ -121,6 +122,19 @@ def edits(conf: str = "{output_size: 12}") -> dict[str, str]:
     runner = PROBED[PROBED.index("    runner:") : PROBED.index("    input_key")]
     features = '    collect_stats: {features: "${models.net.frontend}"}\n'
     return {theirs: ours.replace("{output_size: 12}", conf), runner: provider, features: ""}
+
+
+def test_a_training_config_of_its_own_makes_no_cycle_of_the_statistics(tmp_path):
+    start, end = MANIFEST.index("models:"), MANIFEST.index("configs:")
+    node = MANIFEST[start:end].removeprefix("models:\n  net:\n")
+    own = "  training:\n    model:\n" + indent(node, "  ")
+    manifest = MANIFEST[:start] + MANIFEST[end:].replace("  training:\n", own)
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "__init__.py").write_text(DATASET)
+    (tmp_path / "recipe.yaml").write_text(manifest)
+    checked = run(tmp_path, "-m", "espnet3_compiler", "--check", "recipe.yaml")
+    assert "R403" not in checked.stderr
+    assert checked.stderr.count("error[") == checked.stderr.count("error[R404") == 2
 
 
 def test_in_depth_a_model_of_a_task_is_built_and_called(fake, tmp_path):
