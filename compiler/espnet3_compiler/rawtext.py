@@ -8,6 +8,7 @@ order; that is how they are matched.
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.source import Span
@@ -30,10 +31,16 @@ def raw_span(scalar: Scalar, start: int, end: int) -> Span:
         return Span(scalar.span.source, base + start, base + end)
     if raw[1:-1] == value and scalar.style in ("single", "double"):
         return Span(scalar.span.source, base + 1 + start, base + 1 + end)
-    units = _aligned(value, list(_units(raw, scalar.style)))
+    units = _units_of(value, raw, scalar.style)
     if units is None or start >= end:
         return scalar.span
     return Span(scalar.span.source, base + units[start][1], base + units[end - 1][2])
+
+
+@lru_cache(maxsize=1)
+def _units_of(value: str, raw: str, style: str) -> list[_Unit] | None:
+    """Align the text that was asked for last once, however many references it holds."""
+    return _aligned(value, list(_units(raw, style)))
 
 
 def _aligned(value: str, units: Sequence[_Unit]) -> list[_Unit] | None:

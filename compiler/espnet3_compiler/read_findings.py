@@ -57,7 +57,7 @@ def too_large(place: Span) -> Diagnostic:
         "R105",
         "the text is nested too deeply or its aliases expand to too many values",
         Label(place, "the limit is reached here"),
-        notes=("the limits are 64 levels and 200000 values",),
+        notes=("the limits are 64 levels, 200000 values, and 20000 more behind aliases",),
     )
 
 

@@ -26,7 +26,9 @@ from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 MAX_DEPTH = 64
 """Levels of nesting, those inside aliases included."""
 MAX_NODES = 200_000
-"""Nodes of a text after its aliases have been expanded."""
+"""Nodes that are written in a text."""
+MAX_EXPANDED = 20_000
+"""Nodes that aliases stand for: nine lines can stand for billions."""
 
 _NODE_EVENTS = (AliasEvent, ScalarEvent, MappingStartEvent, SequenceStartEvent)
 _TEXT_TAG = f"{findings.CORE_TAG}str"
@@ -53,7 +55,8 @@ class State:
         parser: Where the events come from.
         anchors: Finished anchored nodes.
         open: Anchors of nodes that are still being read, with their places.
-        nodes: Nodes so far, those of expanded aliases included.
+        nodes: Nodes that were written, so far.
+        expanded: Nodes that aliases stand for, so far.
         found: Mistakes so far.
     """
 
@@ -63,6 +66,7 @@ class State:
     anchors: dict[str, Built] = field(default_factory=dict)
     open: dict[str, Span] = field(default_factory=dict)
     nodes: int = 0
+    expanded: int = 0
     found: list[Diagnostic] = field(default_factory=list)
 
     def span(self, start: int, end: int) -> Span:
@@ -211,8 +215,8 @@ def _alias(state: State, event: Any, depth: int) -> Built:
         known = [*state.anchors, *state.open]
         state.found.append(findings.unknown_alias(span, event.anchor, known))
         return Built(stand_in(span), end)
-    state.nodes += target.size
-    if state.nodes > MAX_NODES or depth + target.height > MAX_DEPTH:
+    state.expanded += target.size
+    if state.expanded > MAX_EXPANDED or depth + target.height > MAX_DEPTH:
         findings.note_once(state.found, findings.too_large(span))
         return Built(stand_in(span), end)
     node = with_step(target.node, Step("alias", span))

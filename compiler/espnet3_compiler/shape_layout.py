@@ -21,6 +21,7 @@ Schema = dict[str, Any]
 STEP = 2
 """How far blocks are indented where nothing tells."""
 
+_COLON = lazy(r"[ \t]*:")
 _WORD = lazy(r"\S+")
 
 
@@ -81,6 +82,8 @@ def _is_name(item: Mapping, schema: Schema) -> bool:
         return False
     entry = item.entries[0]
     known = schema.get("properties", {})
+    if not _COLON.match(entry.key.span.source.text, entry.key.span.end):
+        return False  # as in {name} or "? name"
     return _is_empty(entry) and entry.name not in known and not is_stand_in(entry.key)
 
 

@@ -42,6 +42,22 @@ def is_sure(name: str, candidates: Iterable[str]) -> bool:
     return len(ranked) == 1 or ranked[1][0] > ranked[0][0]
 
 
+def is_slip(name: str, other: str) -> bool:
+    """Tell whether one name may be the other with slips of the pen, not merely a part of it."""
+    if name == other or _score(name, other) is None:
+        return False
+    mine, theirs = _folded(name), _folded(other)
+    if mine == theirs or sorted(_words(name)) == sorted(_words(other)):
+        return True
+    limit = _limit(mine, theirs)
+    return _distance(_spelt(name), _spelt(other), limit) <= limit
+
+
+def _limit(mine: str, theirs: str) -> int:
+    shorter, longer = sorted((mine, theirs), key=len)
+    return min(max(1, len(longer) // LIMIT_SHARE), len(shorter) - 1)
+
+
 def _ranked(name: str, candidates: Iterable[str]) -> list[tuple[float, str]]:
     scored = [
         (score, -_common_prefix(name, other), abs(len(name) - len(other)), index, other)
@@ -64,7 +80,7 @@ def _score(name: str, other: str) -> float | None:
     shorter, longer = sorted((mine, theirs), key=len)
     starts = len(shorter) >= SHORTEST_PREFIX and longer.startswith(shorter)
     missing = (len(longer) - len(shorter)) / len(longer)
-    limit = min(max(1, len(longer) // LIMIT_SHARE), len(shorter) - 1)
+    limit = _limit(mine, theirs)
     distance = _distance(_spelt(name), _spelt(other), limit)
     if distance <= limit:
         return min(float(distance), BEGINNING + missing) if starts else float(distance)

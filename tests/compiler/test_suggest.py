@@ -5,7 +5,7 @@ from string import ascii_lowercase
 
 import pytest
 
-from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.suggest import is_slip, is_sure, nearest
 from espnet3_schemas import ROLES, load
 
 TRAINER = list(load("training")["properties"]["trainer"]["properties"])
@@ -113,3 +113,19 @@ def test_slips_in_every_key_of_the_schemas(kind):
     assert tried > 100
     assert right / tried >= 0.99
     assert wrongly_sure == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "slip"),
+    [
+        ("digits", "digtis", True),
+        ("digits", "Digits", True),
+        ("my_data", "data_my", True),
+        ("digits", "test_digits_phases", False),
+        ("digits", "digits_tools", False),
+        ("digits", "digits", False),
+        ("digits", "torch", False),
+    ],
+)
+def test_a_slip_is_more_than_a_part(name: str, other: str, slip: bool) -> None:
+    assert is_slip(name, other) is slip

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from recipe_kit import RECIPES, copy_recipes, run, run_all
+from recipe_runs import RECIPES, copy_recipes, run, run_all
 
 from benchmarks.curriculum.__main__ import report
 from espnet3_runtime.errors import UserError

@@ -16,7 +16,7 @@ import soundfile
 import yaml
 
 from espnet3_runtime.errors import UserError
-from tests.recipes.recipe_kit import RECIPES, copy_recipes, module, package, run, run_all
+from tests.recipes.recipe_runs import RECIPES, copy_recipes, module, package, run, run_all
 
 NAME = "librispeech_100/asr"
 PARTS = {"train-clean-100": 8, "dev-clean": 2, "dev-other": 2, "test-clean": 2, "test-other": 2}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.recipes.recipe_kit import module
+from tests.recipes.recipe_runs import module
 
 NAME = "librispeech_100/asr"
 conformer = module(NAME, "src.conformer")

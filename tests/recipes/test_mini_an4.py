@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from espnet3_runtime.errors import UserError
-from tests.recipes.recipe_kit import copy_recipes, module, package, run_all
+from tests.recipes.recipe_runs import copy_recipes, module, package, run_all
 
 NAME = "mini_an4/asr"
 TRAIN = "<s> YES </s> (an1-fabc-b)\n<s> STOP AT TEN </s> (an2-mxyz-b)\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.recipes.recipe_kit import copy_recipes, run, run_all
+from tests.recipes.recipe_runs import copy_recipes, run, run_all
 
 NAME = "digits/my_model"
 TRAINING = """

@@ -126,10 +126,9 @@ def _dataset(data: _Data) -> Iterator[Diagnostic]:
             yield _not_exported(data)
         case Missing() if isinstance(source, Scalar) and source.value is not None:
             found = target_paths.unknown_path(source, reading, data.library)
-            if isinstance(found, Diagnostic) and (
-                reading.prefix or found.help[0].startswith("did")
-            ):
-                yield found
+            meant = reading.prefix or target_paths.is_misspelt(reading.part, data.library)
+            if isinstance(found, Diagnostic) and meant:
+                yield found  # any other package may be there where the recipe runs
 
 
 def _not_exported(data: _Data) -> Diagnostic:

@@ -11,7 +11,7 @@ from espnet3_compiler.signature.locate import names_below
 from espnet3_compiler.signature.lookup import find
 from espnet3_compiler.signature.model import Missing, NotCallable, Origin, Unknown
 from espnet3_compiler.source import Span
-from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.suggest import is_slip, is_sure, nearest
 from espnet3_compiler.tree import Scalar
 
 _SHORT = 6
@@ -113,6 +113,11 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
         help=(f'did you mean "{near}"?',) if near else ("install it, or correct the name",),
         fix=_fix(path, missing, near, certain=sure),
     )
+
+
+def is_misspelt(name: str, library: Library) -> bool:
+    """Return whether a package that is not there is one that is, but for slips of the pen."""
+    return any(is_slip(name, item) for group in _packages(library) for item in group)
 
 
 def _packages(library: Library) -> tuple[tuple[str, ...], ...]:
