@@ -111,7 +111,13 @@ class Session:
             return self._failed(stage, receipt, error, clock)
         receipt = replace(receipt, provenance={**about, "device": device()})
         self._row("done", close(runner, receipt, clock))
-        return runner.interrupts.exit_code if runner.interrupts.received else 0
+        if not runner.interrupts.received:
+            return 0
+        console.complain(
+            f'stopped: after stage "{stage.name}", which is done; '
+            "run the same command again to go on"
+        )
+        return runner.interrupts.exit_code
 
     def _call(self, verdict: Verdict) -> dict[str, Path]:
         stage = verdict.stage
