@@ -2,12 +2,14 @@
 
 import io
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from .synthesis import SAMPLE_RATE, synthesise
@@ -95,8 +97,20 @@ def _speak_all(utterances: list[Utterance], folder: Path, jobs: int) -> Iterator
         yield from map(_speak_one, tasks)
         return
     # Forked, the workers have this module whatever name another recipe loads it under.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+    fork, parent = get_context("fork"), os.getpid()
+    with ProcessPoolExecutor(jobs, fork, initializer=_end_with, initargs=(parent,)) as pool:
         yield from pool.map(_speak_one, tasks, chunksize=32)
+
+
+def _end_with(parent: int) -> None:
+    """End this worker soon after its parent, who cannot end it when killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _speak_one(task: tuple[dict, str]) -> int:
