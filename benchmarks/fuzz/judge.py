@@ -45,7 +45,7 @@ def judge(attempt: Try, data: bytes, limit: float) -> Verdict:
         return Verdict("refused", time.perf_counter() - start)
     except HangError:
         return Verdict("fault", limit, f"it ran for more than {limit:g} s")
-    except BaseException:  # noqa: BLE001 - whatever it is, it is what we look for
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever it is, it is what we look for
         return Verdict("fault", time.perf_counter() - start, traceback.format_exc(limit=-6))
     return Verdict("accepted" if accepted else "refused", time.perf_counter() - start)
 
