@@ -32,6 +32,10 @@ MISTAKES = {
     "raises": ({"self.encoder = nn": "raise KeyError('lost')  #"}, "R903", "models.net._target_"),
     "inner": ({"self.size = size": "raise OSError"}, "R903", "._target_"),
     "import": ({"import numpy as np\nimport torch\n": "import numpyy\n"}, "R901", "._target_"),
+    "misfit": (
+        {"class Greedy": "def other(_):\n    return lambda depth: None\n\n\n@other\nclass Greedy"},
+        "R902", "configs.inference.runner._target_",
+    ),
     "exit": ({"import torch\nfrom": "raise SystemExit(3)\nfrom"}, "R901", "._target_"),
     "optimizer": ({"lr: 0.1": "lr: -0.1"}, "R908", "configs.training.optimizer._target_"),
     "scheduler": (
