@@ -1,5 +1,6 @@
 """A tiny recipe that can be trained, and contexts of the stages that prepare and train it."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from inference_kit import make_context, with_defaults
 
 import espnet3_schemas
 from espnet3_runtime.config import ConfigView
+from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.stage import StageContext, Stop
 
 torch.set_num_threads(1)
@@ -257,3 +259,25 @@ def same(one: Any, other: Any) -> bool:
 def load(path: Path) -> Any:
     """Read a checkpoint."""
     return torch.load(path, weights_only=True)
+
+
+SGD = {"_target_": "torch.optim.SGD", "lr": 0.05}
+
+
+ONE = {"max_epochs": 1}
+
+
+def rows(outputs):
+    return [json.loads(line) for line in outputs["curves"].read_text().splitlines()]
+
+
+def weights(outputs, name="last_checkpoint"):
+    return load(outputs[name])["state_dict"]
+
+
+def initial(recipe, seed=1):
+    """Return the weights that the model starts with."""
+    from espnet3_runtime.data.sampler import seed_generators
+
+    seed_generators(seed)
+    return instantiate(CLASSIFIER).state_dict()
