@@ -4,8 +4,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from signature_kit import FORWARDS, NAMES, SHAPES
 from target_kit import write
-from test_signature_reading import FORWARDS, NAMES, SHAPES
 
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import search_path
