@@ -41,6 +41,23 @@ if __name__ == "__main__":
     )
 """
 
+RECOMPOSE = '''"""A stand-in for the compiler's loader: it knows how to change one number."""
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+
+def recompose(build, config_files, sets):
+    import sys
+    sys.path.insert(0, {tests!r})
+    import toy_state
+    return toy_state.recompose(build, config_files, sets)
+
+
+def locate(build, stage):
+    return f"recipe.yaml:{{3 + len(stage)}}:5"
+'''
+
 
 @dataclass
 class Toy:
