@@ -25,11 +25,13 @@ class Kill:
         stage: Which stage was hit; "" when none was.
         blow: Its name.
         problems: What should not be.
+        struck: Whether the blow fell at all; a run may end before it.
     """
 
     stage: str
     blow: str
     problems: tuple[str, ...] = ()
+    struck: bool = True
 
 
 @dataclass
@@ -95,7 +97,7 @@ class Lab:
         hit = next((name for name, status in now.items() if status != "done"), stage or "between")
         if not struck or run.code == 0:
             problems += () if run.code == 0 else self._told(run, blow)
-            return Kill("", blow.name, tuple(problems))
+            return Kill("", blow.name, tuple(problems), struck and blow.strike is not None)
         problems += [*self._told(run, blow), *damage(self.recipe, self.expected)]
         problems += [f"{name} is still locked" for name in is_locked(self.recipe)]
         return Kill(hit, blow.name, tuple(problems))

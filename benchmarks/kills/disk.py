@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.kills.blows import Blow
 from benchmarks.kills.chain import Kill, Lab
-from benchmarks.kills.workspace import STAGES, start_afresh
+from benchmarks.kills.workspace import start_afresh
 
 FULL = Blow("full disk", (1,), said="error:")
 _PAGE = 4096
@@ -62,6 +62,3 @@ def _mount(place: Path, size: int, *, remount: bool = False) -> bool:
 
 def _unmount(place: Path) -> None:
     subprocess.run(["umount", "-l", str(place)], capture_output=True, check=False)
-
-
-__all__ = ["FULL", "STAGES", "can_mount", "fill"]
