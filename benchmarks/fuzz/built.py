@@ -5,27 +5,28 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.fuzz.compiler_side import RECIPE
-from espnet3_compiler.emit import build_files
+from espnet3_compiler.emit import LOCK, build_files
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.write import write_build
 from espnet3_runtime.receipts import OutputRecord, Receipt, write_receipt
 
+RECIPE = Path(__file__).parents[2] / "tests" / "cases" / "ok" / "whole-pipeline"
+BUILD = "build"
 
-def compiled(directory: Path) -> Path:
-    """Compile the recipe into a directory; return its build."""
+
+def compiled(directory: Path) -> dict[str, str]:
+    """Copy the recipe into a directory and compile it there; return what its build holds."""
     shutil.copytree(RECIPE, directory, dirs_exist_ok=True)
     outcome = compile_manifest(directory / "recipe.yaml")
     assert outcome.plan is not None, outcome.diagnostics
-    build = directory / "build"
-    write_build(build, build_files(outcome.plan, build))
-    return build
+    files = build_files(outcome.plan, directory / BUILD)
+    write_build(directory / BUILD, files)
+    return files
 
 
 def experiment(directory: Path, stage: str, output: str) -> Path:
     """Compile the recipe and leave a receipt of a stage; return the experiment."""
-    build = compiled(directory)
-    lock = json.loads((build / "recipe.lock.json").read_text(encoding="utf-8"))
+    lock = json.loads(compiled(directory)[LOCK])
     exp = directory / str(lock["exp_dir"])
     (found,) = (one for one in lock["stages"] if one["name"] == stage)
     record = OutputRecord(found["outputs"][output]["path"], "0" * 64, "1" * 64, 2, 1)
@@ -40,8 +41,8 @@ def bundle(directory: Path) -> None:
     from safetensors.torch import save_file
 
     directory.mkdir(parents=True, exist_ok=True)
-    build = compiled(directory.parent / "packed")
-    config = yaml.safe_load((build / "conf" / "inference.yaml").read_text(encoding="utf-8"))
+    files = compiled(directory.parent / "packed")
+    config = yaml.safe_load(files["conf/inference.yaml"])
     model = torch.nn.Linear(4, 2)
     save_file(model.state_dict(), directory / "model.safetensors")
     node = {"_target_": "torch.nn.Linear", "in_features": 4, "out_features": 2}

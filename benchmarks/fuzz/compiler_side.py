@@ -1,10 +1,10 @@
 """Input of the compiler: YAML, expressions, manifests, configs, ``--set``, the recipe's Python."""
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks.fuzz.built import BUILD, compiled
 from benchmarks.fuzz.judge import Try
 from benchmarks.fuzz.shape import check_build
 from espnet3_compiler.codes import BY_NUMBER
@@ -18,7 +18,6 @@ from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Scalar
 
 ROOT = Path(__file__).parents[2]
-RECIPE = ROOT / "tests" / "cases" / "ok" / "whole-pipeline"
 CONFIG = "conf/training.yaml"
 _SEED_SIZE = 4000  # bytes
 _EXPRESSIONS = (
@@ -104,7 +103,7 @@ def compiles(name: str) -> Callable[[Path], Try]:
     """Return what compiles the recipe with one file replaced."""
 
     def prepare(directory: Path) -> Try:
-        good = _copy(directory)
+        good = _compiled(directory)
         path = directory / name
         assert path.exists(), path
 
@@ -119,7 +118,7 @@ def compiles(name: str) -> Callable[[Path], Try]:
 
 def sets(directory: Path) -> Try:
     """Return what compiles the recipe with one ``--set``."""
-    good = _copy(directory)
+    good = _compiled(directory)
 
     def attempt(data: bytes) -> bool:
         return _compile(directory, good, data.decode("utf-8", "replace"))
@@ -129,14 +128,13 @@ def sets(directory: Path) -> Try:
 
 def relock_seeds(directory: Path) -> Sequence[bytes]:
     """Return the lock of the recipe in the directory."""
-    return [(directory / "build" / LOCK).read_bytes()]
+    return [(directory / BUILD / LOCK).read_bytes()]
 
 
 def relocks(directory: Path) -> Try:
     """Return what compiles a lock."""
-    path = directory / "build" / LOCK
-    path.parent.mkdir()
-    path.write_text(_copy(directory)[LOCK], encoding="utf-8")
+    _compiled(directory)
+    path = directory / BUILD / LOCK
 
     def attempt(data: bytes) -> bool:
         path.write_bytes(data)
@@ -147,20 +145,17 @@ def relocks(directory: Path) -> Try:
     return attempt
 
 
-def _copy(directory: Path) -> dict[str, str]:
-    """Copy the recipe; return what its build holds."""
+def _compiled(directory: Path) -> dict[str, str]:
+    """Return the good build, with signatures cached apart from those of the user."""
     os.environ["ESPNET3_COMPILE_CACHE"] = str(directory.parent / "cache")
-    shutil.copytree(RECIPE, directory, dirs_exist_ok=True)
-    plan = compile_manifest(directory / "recipe.yaml").plan
-    assert plan is not None
-    return build_files(plan, directory / "build")
+    return compiled(directory)
 
 
 def _compile(directory: Path, good: dict[str, str], *values: str) -> bool:
     outcome = compile_manifest(directory / "recipe.yaml", sets=values)
     _check(outcome.diagnostics)
     if outcome.plan is not None:
-        check_build(build_files(outcome.plan, directory / "build"), good)
+        check_build(build_files(outcome.plan, directory / BUILD), good)
     return outcome.ok
 
 

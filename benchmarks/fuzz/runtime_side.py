@@ -24,12 +24,13 @@ _ENVIRON = {"HOME": "/home/me", "B": "b"}
 
 def lock_seeds(directory: Path) -> Sequence[bytes]:
     """Return the lock of a build."""
-    return [(directory / "build" / "recipe.lock.json").read_bytes()]
+    return [(directory / built.BUILD / "recipe.lock.json").read_bytes()]
 
 
 def loads_build(directory: Path) -> Try:
     """Return what reads a lock and every config and model of it."""
-    build = built.compiled(directory)
+    built.compiled(directory)
+    build = directory / built.BUILD
 
     def attempt(data: bytes) -> bool:
         (build / "recipe.lock.json").write_bytes(data)
@@ -66,7 +67,7 @@ def plans(directory: Path) -> Try:
     """Return what decides about a stage by a receipt."""
     stage = "create_dataset"  # the first: it needs no other one
     exp = built.experiment(directory, stage, "summary")
-    build = load_build(directory / "build")
+    build = load_build(directory / built.BUILD)
 
     def attempt(data: bytes) -> bool:
         (exp / "stages" / f"{stage}.json").write_bytes(data)
@@ -108,7 +109,7 @@ def reports(directory: Path) -> Try:
     from espnet3_runtime.report import write_report
 
     exp = built.experiment(directory, "measure", "metrics")
-    build = load_build(directory / "build")
+    build = load_build(directory / built.BUILD)
     whole = json.dumps(_METRICS).encode()
     paths = [exp / name for name in _SHOWN]
     for path in paths:

@@ -7,8 +7,6 @@ from pathlib import Path
 from benchmarks.fuzz import compiler_side, runtime_side
 from benchmarks.fuzz.judge import Try
 
-ROOT = Path(__file__).parents[2]
-
 
 @dataclass(frozen=True, slots=True)
 class Surface:
