@@ -6,6 +6,7 @@ for every row of its matrix. Names are filled in here, because lowering needs th
 """
 
 from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.lower_values import entries
 from espnet3_compiler.matrix_names import is_repeated, taken, told_once
 from espnet3_compiler.matrix_rows import rows_of
 from espnet3_compiler.matrix_text import filled, filled_block, filled_stage, name_of
@@ -47,7 +48,7 @@ def expand(root: Mapping) -> Expansion:
     made = Expansion(root)
     if not isinstance(stages, Sequence) or not any(map(is_group, stages.items)):
         return made
-    blocks = {name: _entries(root.get(name)) for name in BLOCKS}
+    blocks = {name: list(entries(root.get(name), every=True)) for name in BLOCKS}
     items: list[Node] = []
     for item in stages.items:
         if is_group(item):
@@ -55,7 +56,7 @@ def expand(root: Mapping) -> Expansion:
             items += _write_out(item, blocks, made)
         else:
             items.append(item)
-    whole = {name: Mapping(tuple(entries), stages.span) for name, entries in blocks.items()}
+    whole = {name: Mapping(tuple(block), stages.span) for name, block in blocks.items()}
     made.root = _with(root, {**whole, "stages": Sequence(tuple(items), stages.span, stages.via)})
     return made
 
@@ -73,7 +74,7 @@ def _write_out(group: Mapping, blocks: dict[str, list[Entry]], made: Expansion) 
     if not rows or not items:
         made.whole = False
         return [group]
-    keys = [entry.key for name in BLOCKS for entry in _entries(group.get(name))]
+    keys = [entry.key for name in BLOCKS for entry in entries(group.get(name), every=True)]
     names = [name for name in (*map(name_of, items), *keys) if name is not None]
     twice = [name for name in names if is_repeated(name, rows, made.found)]
     if twice:
@@ -81,7 +82,7 @@ def _write_out(group: Mapping, blocks: dict[str, list[Entry]], made: Expansion) 
     written: list[Node] = []
     for row in rows:
         for block in BLOCKS:
-            for entry in _entries(group.get(block)):
+            for entry in entries(group.get(block), every=True):
                 _add(entry, block, row, blocks[block], made)
         for item in items:
             stage = filled_stage(item, row, made.found)
@@ -114,28 +115,21 @@ def _note(
     made.templates[str(name.value)] = str(template.value)
 
 
-def _entries(node: Node | None) -> list[Entry]:
-    return list(node.entries) if isinstance(node, Mapping) else []
-
-
 def _with(root: Mapping, values: dict[str, Node]) -> Mapping:
     """Return a manifest with other values; a block that is there but no mapping stays wrong."""
+    wrong = [name for name in BLOCKS if not isinstance(root.get(name), Mapping)]
     kept = [
-        entry
-        if entry.name not in values or (entry.name in BLOCKS and not _is_block(entry.value))
-        else Entry(entry.key, values[entry.name])
+        Entry(entry.key, values[entry.name])
+        if entry.name in values and entry.name not in wrong
+        else entry
         for entry in root
     ]
     missing = [
         Entry(Scalar(name, node.span), node)
         for name, node in values.items()
-        if root.entry(name) is None and _entries(node)
+        if root.entry(name) is None and entries(node, every=True)
     ]
     return Mapping((*kept, *missing), root.span, root.via)
-
-
-def _is_block(node: Node) -> bool:
-    return isinstance(node, Mapping)
 
 
 __all__ = ["Expansion", "expand", "told_once"]

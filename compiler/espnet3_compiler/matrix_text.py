@@ -5,7 +5,7 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import parse
 from espnet3_compiler.expression_parts import Call, Lookup
 from espnet3_compiler.lower_values import text
-from espnet3_compiler.read_steps import is_stand_in, with_step
+from espnet3_compiler.read_steps import failed, is_stand_in, with_step
 from espnet3_compiler.source import Step
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
@@ -46,14 +46,14 @@ def filled(scalar: Scalar, row: Mapping, found: list[Diagnostic]) -> Scalar:
     pieces, bad = parse(scalar)
     if bad:
         found.append(bad)
-        return _failed(scalar)
+        return failed(scalar)
     if not all(isinstance(piece, str) or is_matrix(piece) for piece in pieces):
         return scalar
     if any(isinstance(piece, str) and "${" in piece for piece in pieces):
         return scalar
     values = [_value(piece, row, found) for piece in pieces]
     if any(value is None for value in values):
-        return _failed(scalar)
+        return failed(scalar)
     if len(pieces) == 1 and isinstance(pieces[0], Lookup) and isinstance(values[0], Scalar):
         return with_step(values[0], Step("interpolation", pieces[0].span))
     joined = "".join(str(v.value) if isinstance(v, Scalar) else str(v) for v in values)
@@ -101,7 +101,3 @@ def _filled_node(node: Node, row: Mapping, found: list[Diagnostic]) -> Node:
         return Sequence(tuple(items), node.span, node.via)
     entries = (Entry(entry.key, _filled_node(entry.value, row, found)) for entry in node)
     return Mapping(tuple(entries), node.span, node.via)
-
-
-def _failed(scalar: Scalar) -> Scalar:
-    return Scalar(scalar.value, scalar.span, "error", scalar.via)

@@ -30,7 +30,7 @@ class Outcome:
         resolved: Everything after resolution.
         diagnostics: Every finding once, in the order of place.
         counts: How many targets were checked.
-        build: The build directory, where a lock was compiled.
+        build: The build directory, where a lock in one was compiled.
     """
 
     path: Path

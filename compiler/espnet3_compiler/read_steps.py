@@ -43,6 +43,12 @@ def stand_in(span: Span) -> Scalar:
     return Scalar("${}", span, "error")
 
 
+def failed(node: Node) -> Scalar:
+    """Return the stand-in for a node that has no value; a text stays for reports."""
+    value = node.value if isinstance(node, Scalar) else "${}"
+    return Scalar(value, node.span, "error", node.via)
+
+
 def is_legible(node: Mapping) -> bool:
     """Return whether all keys of a mapping could be read: if not, any key may be among them."""
     return not any(entry.key.style == "error" for entry in node.entries)

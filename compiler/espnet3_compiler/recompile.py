@@ -52,6 +52,7 @@ def recompose(build: Path, config_files: Mapping[str, Path], sets: Sequence[str]
 def locate(build: Path, stage: str) -> str | None:
     """Return where the manifest declares a stage, as ``recipe.yaml:31:5``; None if it does not."""
     from espnet3_compiler.matrix import expand
+    from espnet3_compiler.matrix_text import name_of
     from espnet3_compiler.pipeline import display_name
     from espnet3_compiler.read import read_file
 
@@ -60,9 +61,8 @@ def locate(build: Path, stage: str) -> str | None:
         return None
     root, _, _ = read_file(lock[0], display_name(lock[0]))
     stages = expand(root).root.get("stages") if root else None
-    for item in getattr(stages, "items", ()):
-        name = item.get("name") if hasattr(item, "get") else item
-        if getattr(name, "value", None) == stage:
+    for name in map(name_of, getattr(stages, "items", ())):
+        if name is not None and name.value == stage:
             line, column = name.span.source.line_column(name.span.start)
             return f"{name.span.source.name}:{line}:{column}"
     return None

@@ -5,7 +5,6 @@ directory and has the hash that the lock says, and the build is written only if 
 same lock.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from itertools import islice
@@ -14,6 +13,9 @@ from typing import Any
 
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.disk import is_file
+from espnet3_compiler.emit import LOCK, build_files
+from espnet3_compiler.emit.lock import sha256
+from espnet3_compiler.emit.validate import first_fault
 from espnet3_compiler.outcome import Outcome
 from espnet3_compiler.pipeline import compile_manifest, display_name
 from espnet3_compiler.read import MAX_BYTES, load_source
@@ -27,8 +29,8 @@ from espnet3_compiler.relock_findings import (
     outside,
 )
 from espnet3_compiler.source import Source
+from espnet3_compiler.tree import Path as Keys
 
-BUILD = "build"
 LONGEST_PATH = 4096
 
 
@@ -52,29 +54,27 @@ def compile_lock(path: Path) -> Outcome:
     if found:
         return Outcome(place, diagnostics=found)
     outcome = compile_manifest(manifest, lock["set"])
-    outcome = replace(outcome, build=_home(place.parent, lock, manifest))
     different = _difference(outcome, lock)
-    if different is None:
-        return outcome
-    return Outcome(place, diagnostics=(altered(source, different, display_name(manifest)),))
+    if different is not None:
+        return Outcome(place, diagnostics=(altered(source, different, display_name(manifest)),))
+    in_build = _named(place.parent, lock) == manifest
+    return replace(outcome, build=place.parent) if in_build else outcome
 
 
 def _read(source: Source) -> tuple[Any, tuple[Diagnostic, ...]]:
     """Return the lock, and what is wrong with its form or with the paths in it."""
     try:
         lock = json.loads(source.text)
-        json.dumps(lock, ensure_ascii=False).encode()
+        json.dumps(lock, ensure_ascii=False).encode()  # refuses halves of characters: "\ud800"
     except (ValueError, RecursionError) as error:
         return None, (malformed(source, f"it is not JSON: {error}", getattr(error, "pos", 0)),)
-    from espnet3_compiler.emit.validate import first_fault
-
     fault = first_fault(lock)
     if fault is not None:
         return None, (malformed(source, fault.message, path=fault.path),)
     return lock, tuple(outside(source, path) for path in islice(_paths_that_leave(lock), 1))
 
 
-def _paths_that_leave(lock: Any) -> Iterator[tuple[str | int, ...]]:
+def _paths_that_leave(lock: Any) -> Iterator[Keys]:
     """Yield the keys of paths that are not where a lock of ours has them."""
     up = PurePosixPath(lock["recipe_dir"])
     below = up.parts[_climbs(up) :]
@@ -122,16 +122,11 @@ def _changes(source: Source, lock: Any, manifest: Path) -> Iterator[Diagnostic]:
 def _sha256(path: Path) -> str | None:
     """Return the hash of a source; None for what cannot be one."""
     try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        if not is_file(path) or path.stat().st_size > MAX_BYTES:
             return None
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256(path.read_bytes())
     except OSError:
         return None
-
-
-def _home(directory: Path, lock: Any, manifest: Path) -> Path:
-    """Return the build directory: the lock's, or ``build`` for a lock beside its manifest."""
-    return directory if _named(directory, lock) == manifest else manifest.parent / BUILD
 
 
 def _named(directory: Path, lock: Any) -> Path:
@@ -139,15 +134,13 @@ def _named(directory: Path, lock: Any) -> Path:
     return recipe_dir / PurePosixPath(lock["manifest"]).name
 
 
-def _difference(outcome: Outcome, lock: Any) -> tuple[str | int, ...] | None:
+def _difference(outcome: Outcome, lock: Any) -> Keys | None:
     """Return where a lock is not that of what was compiled; None where it is, or nothing was.
 
     The lock is made as for a build as far from the manifest as its own was.
     """
     if outcome.plan is None:
         return None
-    from espnet3_compiler.emit import LOCK, build_files
-
     up = PurePosixPath(lock["recipe_dir"])
     climbs = _climbs(up)
     build = Path("/recipe", *(f"up{number}" for number in range(climbs)))
@@ -156,7 +149,7 @@ def _difference(outcome: Outcome, lock: Any) -> tuple[str | int, ...] | None:
     return _first(json.loads(files[LOCK]), lock, ())
 
 
-def _first(one: Any, two: Any, path: tuple[str | int, ...]) -> tuple[str | int, ...] | None:
+def _first(one: Any, two: Any, path: Keys) -> Keys | None:
     if isinstance(one, dict) and isinstance(two, dict):
         if list(one) != list(two):
             return path

@@ -3,14 +3,12 @@
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.read import read_text
 from espnet3_compiler.source import Source, Span
-from espnet3_compiler.tree import Mapping, Node, Sequence
-
-Keys = tuple[str | int, ...]
+from espnet3_compiler.tree import Mapping, Path, Sequence, descend, dotted
 
 _ANEW = "if the recipe was meant to change, compile its manifest: espnet3-compile {}"
 
 
-def malformed(source: Source, what: str, start: int = 0, path: Keys = ()) -> Diagnostic:
+def malformed(source: Source, what: str, start: int = 0, path: Path = ()) -> Diagnostic:
     """R703: it has not the form of a lock."""
     span = _span(source, path) if path else Span(source, start, min(start + 1, len(source.text)))
     return Diagnostic(
@@ -21,18 +19,19 @@ def malformed(source: Source, what: str, start: int = 0, path: Keys = ()) -> Dia
     )
 
 
-def altered(source: Source, path: Keys, manifest: str) -> Diagnostic:
+def altered(source: Source, path: Path, manifest: str) -> Diagnostic:
     """R703: it is not what its own sources compile to."""
+    where = dotted(path) or "the top"
     return Diagnostic(
         "R703",
-        f'"{source.name}" is not the lock of its sources: it differs at "{dotted(path)}"',
+        f'"{source.name}" is not the lock of its sources: it differs at "{where}"',
         Label(_span(source, path), "not what the manifest compiles to"),
         help=(f"compile the manifest: espnet3-compile {manifest}",),
         notes=("it was changed by hand, or written by another version of espnet3-compile",),
     )
 
 
-def outside(source: Source, path: Keys) -> Diagnostic:
+def outside(source: Source, path: Path) -> Diagnostic:
     """R702: a path of the lock leads out of the recipe."""
     span = _span(source, path)
     return Diagnostic(
@@ -76,29 +75,15 @@ def changed(source: Source, index: int, name: str, manifest: str) -> Diagnostic:
     )
 
 
-def dotted(path: Keys) -> str:
-    """Return a path of keys as ``stages[2].outputs``."""
-    words = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
-    return words.removeprefix(".") or "the top"
+def _span(source: Source, path: Path) -> Span:
+    """Return the place of a value, or of what is there of the way to it.
 
-
-def _span(source: Source, path: Keys) -> Span:
-    """Return the place of a value; JSON is YAML, so that our own reader knows it."""
-    node, _ = read_text(source)
-    for key in path:
-        inner = _child(node, key)
-        if inner is None:
-            break
-        node = inner
-    if node is None:
+    JSON is YAML, so that our own reader knows it.
+    """
+    root, _ = read_text(source)
+    if root is None:
         return Span(source, 0, 0)
+    lengths = range(len(path), -1, -1)
+    node = next(node for length in lengths if (node := descend(root, path[:length])))
     end = node.span.end if not isinstance(node, Mapping | Sequence) else node.span.start + 1
     return Span(source, node.span.start, end)
-
-
-def _child(node: Node | None, key: str | int) -> Node | None:
-    if isinstance(node, Mapping) and isinstance(key, str):
-        return node.get(key)
-    if isinstance(node, Sequence) and isinstance(key, int) and key < len(node.items):
-        return node.items[key]
-    return None

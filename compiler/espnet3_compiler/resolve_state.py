@@ -6,7 +6,7 @@ from espnet3_compiler.expression import Late, has_reference, parse, render
 from espnet3_compiler.expression_parts import Call, Lookup
 from espnet3_compiler.ir import Recipe, Reference
 from espnet3_compiler.read_findings import note_once
-from espnet3_compiler.read_steps import is_stand_in, size_of, with_step
+from espnet3_compiler.read_steps import failed, is_stand_in, size_of, with_step
 from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.resolve_roots import Roots, shown
 from espnet3_compiler.source import Source, Span, Step
@@ -75,14 +75,14 @@ def resolve_node(state: State, owner: Path, path: Path, node: Node) -> Node:
         return state.done[place]
     if place in state.open:
         _report_cycle(state, place)
-        return _failed(node)
+        return failed(node)
     if isinstance(node, Scalar) and not has_reference(node.value) and "${" not in str(node.value):
         return node
     if len(state.open) >= MAX_OPEN or state.waiting >= MAX_WAITING:
         state.report(
             owner, findings.too_large(_outermost(state, node), "lead through too many others")
         )
-        return _failed(node)
+        return failed(node)
     state.open[place] = None
     result = _resolved(state, owner, path, node)
     del state.open[place]
@@ -112,7 +112,7 @@ def _resolved_text(state: State, owner: Path, path: Path, scalar: Scalar) -> Nod
     template, bad = parse(scalar)
     if bad:
         state.report(owner, bad)
-        return _failed(scalar)
+        return failed(scalar)
     if len(template) == 1 and not isinstance(template[0], str):
         return _whole(state, (owner, path), scalar, template[0])
     pieces: list[str | Late] = []
@@ -123,11 +123,11 @@ def _resolved_text(state: State, owner: Path, path: Path, scalar: Scalar) -> Nod
         value = evaluate(state, (owner, path), piece)
         added = value if value is None else as_pieces(state, owner, piece.span, value)
         if added is None:
-            return _failed(scalar)
+            return failed(scalar)
         pieces += added
         if sum(len(p) for p in pieces if isinstance(p, str)) > MAX_TEXT:
             state.report(owner, findings.too_large(piece.span, "make a text of endless length"))
-            return _failed(scalar)
+            return failed(scalar)
     return late_text(state, scalar, pieces)
 
 
@@ -136,13 +136,13 @@ def _whole(state: State, place: Place, scalar: Scalar, piece: Lookup | Call) -> 
 
     value = evaluate(state, place, piece)
     if value is None:
-        return _failed(scalar)
+        return failed(scalar)
     if isinstance(value, Late):
         return late_text(state, scalar, (value,))
     state.fetched += size_of(value)
     if state.fetched > MAX_FETCHED:
         state.report(place[0], findings.too_large(piece.span, "copy too many values"))
-        return _failed(scalar)
+        return failed(scalar)
     node = with_step(value, Step("interpolation", piece.span))
     return _under(node, scalar)
 
@@ -189,12 +189,6 @@ def late_pieces(state: State, scalar: Scalar) -> Pieces:
             key = id(scalar.span.source), scalar.span.start, piece.span.text
             pieces.append(Late(piece.span.text, state.late.get(key, scalar.span)))
     return tuple(pieces)
-
-
-def _failed(node: Node) -> Scalar:
-    """Return the stand-in for a leaf that cannot be resolved; its text stays for reports."""
-    value = node.value if isinstance(node, Scalar) else "${}"
-    return Scalar(value, node.span, "error", node.via)
 
 
 def _report_cycle(state: State, place: Place) -> None:

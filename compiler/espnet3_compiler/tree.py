@@ -101,3 +101,9 @@ def descend(node: Node, path: Path) -> Node | None:
             return None
         node = child
     return node
+
+
+def dotted(path: Path) -> str:
+    """Return a path as reports write it, ``dataset.train[0].name``."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")

@@ -10,7 +10,7 @@ from espnet3_compiler.outcome import Outcome
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping as Tree
-from espnet3_compiler.tree import Node, Path, Sequence, descend, plain
+from espnet3_compiler.tree import Node, Path, Sequence, descend, dotted, plain
 
 LONGEST = 60
 
@@ -80,7 +80,7 @@ def _leaves(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
 
 
 def _story(name: str, path: Path, node: Node, composed: Composed | None) -> Iterator[str]:
-    yield f"{_dotted(name, path)} = {_shown(node)}"
+    yield f"{dotted((name, *path))} = {_shown(node)}"
     stations = [(step.span, WORDS.get(step.how, step.how)) for step in node.via]
     for span, word in dict.fromkeys(stations):
         if word != WORDS["default"]:
@@ -106,7 +106,3 @@ def _place(span: Span) -> str:
 def _shown(node: Node) -> str:
     value = json.dumps(plain(node), ensure_ascii=False)
     return value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
-
-
-def _dotted(name: str, path: Path) -> str:
-    return name + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)

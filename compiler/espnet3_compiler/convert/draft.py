@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 from espnet3_compiler.convert.artifacts import Artifacts
 from espnet3_compiler.convert.notes import DROPPED, MOVED, Notes
-from espnet3_compiler.convert.values import Values, dotted
+from espnet3_compiler.convert.values import Values
 from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span
-from espnet3_compiler.tree import Entry, Mapping, Node, Path, Plain, Sequence
+from espnet3_compiler.tree import Entry, Mapping, Node, Path, Plain, Sequence, dotted
 
 Reasons = dict[str, tuple[str, str]]
 """Key to the kind of its note and the reason."""

@@ -13,14 +13,13 @@ from espnet3_compiler.convert.draft import Draft
 from espnet3_compiler.convert.files import FOLDER, MODEL, chosen, config_name, manifest_name, texts
 from espnet3_compiler.convert.notes import DEAD, DROPPED, Notes
 from espnet3_compiler.convert.recipe import Config, Found
-from espnet3_compiler.convert.values import dotted
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.outcome import Outcome
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.read import read_file
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Mapping as Tree
-from espnet3_compiler.tree import Node, Plain, Sequence
+from espnet3_compiler.tree import Node, Plain, Sequence, dotted
 from espnet3_compiler.tree import Path as Keys
 
 REFUSED = ("R502", "R504", "R601", "R602", "R604", "R605", "R606", "R701", "R702")

@@ -11,7 +11,7 @@ from espnet3_compiler.convert.notes import DROPPED, Notes
 from espnet3_compiler.expression import has_reference, parse
 from espnet3_compiler.expression_parts import Call, Joined, Lookup, Template
 from espnet3_compiler.records import dataclass
-from espnet3_compiler.tree import Mapping, Node, Path, Plain, Scalar, Sequence, descend
+from espnet3_compiler.tree import Mapping, Node, Path, Plain, Scalar, Sequence, descend, dotted
 
 KEPT = ("recipe_dir", "data_dir", "exp_dir", "exp_tag", "stats_dir", "inference_dir")
 MAX_DEPTH = 40
@@ -130,12 +130,6 @@ class Values:
 
     def _argument(self, parts: Template, path: Path, depth: int) -> str:
         return "".join(self._text(piece, path, depth) for piece in parts)
-
-
-def dotted(path: Path) -> str:
-    """Return a path as reports write it, ``dataset.train[0].name``."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".")
 
 
 def _index(root: Node, keys: Path) -> Path:

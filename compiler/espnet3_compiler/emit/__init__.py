@@ -20,8 +20,7 @@ def build_files(plan: Plan, build: Path) -> dict[str, str]:
 
     code = {"run.py": run_text(plan, build), "system.py": system_text(plan)}
     files = code | _values(plan)
-    lock = lock_text(plan, build, files)
-    return files | {LOCK: lock}
+    return files | {LOCK: lock_text(plan, build, files)}
 
 
 def data_files(plan: Plan, build: Path) -> dict[str, str]:
