@@ -29,6 +29,11 @@ def use_place(node: Node) -> Span:
     return next((step.span for step in node.via if step.how in USES), node.span)
 
 
+def is_mendable(node: Node) -> bool:
+    """Return whether a finding in a value can be mended in the file where the value stands."""
+    return use_place(node) is node.span and node.span.source.kind == "file"
+
+
 def related_labels(node: Node, primary: Span | None = None) -> tuple[Label, ...]:
     """Return a label for every other place that a value came through, the written one last.
 

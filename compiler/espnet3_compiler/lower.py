@@ -5,10 +5,11 @@ silence. A wrong name is reported here and replaced by the one that was likely m
 mistake gives one finding and everything behind it is still checked.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.ir import ConfigDecl, ModelDecl, Recipe
+from espnet3_compiler.ir import ConfigDecl, ModelDecl, Recipe, Resolved
 from espnet3_compiler.lower_elimination import with_names
 from espnet3_compiler.lower_mend import is_settled, mend
 from espnet3_compiler.lower_stages import Declared, lower_stages
@@ -63,6 +64,13 @@ def roles_of(recipe: Recipe) -> dict[str, str | None]:
             if binding.role in ROLES and roles.get(binding.config, "") is None:
                 roles[binding.config] = binding.role
     return roles
+
+
+def in_role(recipe: Recipe, resolved: Resolved, role: str) -> Iterator[tuple[str, Mapping]]:
+    """Yield the configs that play a role, each with its name."""
+    for name, its in roles_of(recipe).items():
+        if its == role and name in resolved.configs:
+            yield name, resolved.configs[name]
 
 
 def _model(entry: Entry) -> ModelDecl:

@@ -1,5 +1,8 @@
 """Where a node was written, as keys that can be compared and put into sets."""
 
+from collections.abc import Iterable, Iterator
+
+from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
@@ -9,6 +12,15 @@ Place = tuple[Source, int, int]
 def place(span: Span) -> Place:
     """Return a span as a key."""
     return span.source, span.start, span.end
+
+
+def once(findings: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Yield the first finding of each place: what several stages read wrong is one mistake."""
+    told: set[Place] = set()
+    for finding in findings:
+        if place(finding.primary.span) not in told:
+            told.add(place(finding.primary.span))
+            yield finding
 
 
 def is_written(node: Node) -> bool:

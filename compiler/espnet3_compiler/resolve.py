@@ -14,6 +14,9 @@ from espnet3_compiler.resolve_state import State, late_pieces, resolve_node
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence
 
+_FROM_OUTSIDE = {"exp_tag": "$VAR", "exp_dir": "$VAR/exp", "data_dir": "$VAR/data"}
+"""How the settings that a manifest may take from the environment can be given instead."""
+
 
 def resolve(
     recipe: Recipe, configs: MappingABC[str, Composed]
@@ -82,7 +85,8 @@ def _need_now(state: State, owner: Path, tree: Mapping) -> None:
     """Report late references where the plan needs the value: globals and outputs of calls."""
     if owner == GLOBALS:
         for entry in tree:
-            hint = f'give it when compiling: --set "recipe.{entry.name}=$VAR/{entry.name[:-4]}"'
+            value = _FROM_OUTSIDE.get(entry.name)
+            hint = f'give it when compiling: --set "recipe.{entry.name}={value}"' if value else None
             _need_one(state, owner, entry.value, "the paths of a recipe are needed now", hint)
     elif owner[0] == "stages":
         outputs = tree.get("outputs")
@@ -91,7 +95,7 @@ def _need_now(state: State, owner: Path, tree: Mapping) -> None:
             _need_one(state, owner, entry.value, "the outputs of a stage are needed now", hint)
 
 
-def _need_one(state: State, owner: Path, node: Node, why: str, hint: str) -> None:
+def _need_one(state: State, owner: Path, node: Node, why: str, hint: str | None) -> None:
     if isinstance(node, Scalar) and has_reference(node.value) and not is_stand_in(node):
         late = next(p for p in late_pieces(state, node) if isinstance(p, Late))
         if all(finding.primary.span != late.span for finding in state.found):

@@ -166,15 +166,13 @@ def not_text(place: Span, node: Node) -> Diagnostic:
     )
 
 
-def late(
-    place: Span, why: str, hint: str = "write the value out; another can be given with --set"
-) -> Diagnostic:
+def late(place: Span, why: str, hint: str | None = None) -> Diagnostic:
     """R310: a value known only at run time where it is needed at compile time."""
     return Diagnostic(
         "R310",
         f'"{place.text}" is known only when a stage runs, but {why}',
         Label(place, "known only at run time"),
-        help=(hint,),
+        help=(hint or "write the value out; another can be given with --set",),
     )
 
 

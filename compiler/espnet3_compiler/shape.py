@@ -15,7 +15,6 @@ import re
 from collections.abc import Iterator
 from functools import cache, partial
 from itertools import permutations
-from typing import Any
 
 from espnet3_compiler import shape_findings as findings
 from espnet3_compiler import shape_keys as keys
@@ -23,11 +22,9 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.records import dataclass
-from espnet3_compiler.schema_parts import resolved
+from espnet3_compiler.schema_parts import Schema, resolved
 from espnet3_compiler.shape_types import Spot, fits
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
-
-Schema = dict[str, Any]
 
 REFERENCE = lazy(r"(?<!\\)(?:\\\\)*\$\{")
 ARGUMENT: Schema = {

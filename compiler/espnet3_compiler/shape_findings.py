@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from espnet3_compiler import shape_keys as keys
-from espnet3_compiler.chain import related_labels, use_place
+from espnet3_compiler.chain import is_mendable, related_labels, use_place
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.patterns import lazy
+from espnet3_compiler.places import inherited
 from espnet3_compiler.shape_hints import Hint, hint, quoted_like
 from espnet3_compiler.shape_types import Spot, brief, expected, kind_of, shown
 from espnet3_compiler.source import Span
@@ -47,8 +48,9 @@ def unknown_key(
     wanted = wanted or schema.get("x-renamed", {}).get(entry.name)
     moved = schema.get("x-moved", {}).get(entry.name)
     sure = wanted is not None or is_sure(entry.name, choices)
-    wanted = wanted or (None if moved else _likeliest(entry.name, choices, suits))
-    twin = _twin(spot.node, entry, wanted or (None if moved else nearest(entry.name, valid)))
+    guess = not moved and (sure or spot.path != "" or not _roles_with(entry.name, root))
+    wanted = wanted or (_likeliest(entry.name, choices, suits) if guess else None)
+    twin = _twin(spot.node, entry, wanted or (nearest(entry.name, valid) if guess else None))
     listed = ", ".join(valid)
     short = len(listed) <= LONGEST_LIST
     return Diagnostic(
@@ -91,10 +93,15 @@ def _key_help(name: str, wanted: str | None, moved: str | None, root: Schema) ->
     places = keys.elsewhere(root, name)
     if 0 < len(places) <= MOST_PLACES:
         return (f'"{name}" is a key of {" and of ".join(_parent(place) for place in places)}',)
-    roles = [role for role in ROLES if root is not load(role) and name in load(role)["properties"]]
+    roles = _roles_with(name, root)
     if roles and not places:
         return (f'"{name}" is a key of a config in the role {" or ".join(roles)}',)
     return ()
+
+
+def _roles_with(name: str, root: Schema) -> list[str]:
+    """Return the other roles whose configs have a key: it may stand in a file of one of them."""
+    return [role for role in ROLES if root is not load(role) and name in load(role)["properties"]]
 
 
 def _parent(path: str) -> str:
@@ -135,10 +142,9 @@ def _key_or(spot: Spot, place: Span) -> Span:
 
 
 def _value_fix(node: Node, found: Hint) -> Fix | None:
-    place = node.span
-    if found.text is None or use_place(node) is not place or place.source.kind != "file":
+    if found.text is None or not is_mendable(node):
         return None
-    return Fix(f"write {found.text}", (Edit(place, found.text),), certain=found.sure)
+    return Fix(f"write {found.text}", (Edit(node.span, found.text),), certain=found.sure)
 
 
 def missing_key(spot: Spot, name: str, schema: Schema) -> Diagnostic:
@@ -241,15 +247,14 @@ def wrong_length(spot: Spot, schema: Schema, length: int) -> Diagnostic:
 def flat_list(spot: Spot, item: Schema) -> Diagnostic:
     """R602: one item of a list of lists, without brackets of its own."""
     text = spot.node.span.text
-    fix = None
-    if text.startswith("[") and use_place(spot.node).source.kind == "file":
-        fix = Fix("put brackets around it", (Edit(spot.node.span, f"[{text}]"),), certain=True)
+    flow = f"[{text}]" if text.startswith("[") else None
+    fix = _value_fix(spot.node, Hint((), flow, sure=True))
     return Diagnostic(
         "R602",
         f"{spot.name} must be a list of lists",
         Label(_value_place(spot), "this is one of its items"),
         related=related_labels(spot.node),
-        help=(f"write [{text}]" if fix else "begin the item with a dash of its own",),
+        help=(f"write {flow}" if flow else "begin the item with a dash of its own",),
         notes=_item_help(item),
         fix=fix,
     )
@@ -258,7 +263,7 @@ def flat_list(spot: Spot, item: Schema) -> Diagnostic:
 def wrong_order(spot: Spot, schema: Schema, order: tuple[Node, ...]) -> Diagnostic:
     """R602: the items of a list stand in another order than the schema says."""
     text = f"[{', '.join(item.span.text for item in order)}]"
-    own = spot.node.span.text.startswith("[") and use_place(spot.node).source.kind == "file"
+    flow = text if spot.node.span.text.startswith("[") else None
     return Diagnostic(
         "R602",
         f"the items of {spot.name} stand in another order",
@@ -266,7 +271,7 @@ def wrong_order(spot: Spot, schema: Schema, order: tuple[Node, ...]) -> Diagnost
         related=related_labels(spot.node),
         help=(f"write {text}",),
         notes=_item_help(schema),
-        fix=Fix(f"write {text}", (Edit(spot.node.span, text),), certain=True) if own else None,
+        fix=_value_fix(spot.node, Hint((), flow, sure=True)),
     )
 
 
@@ -314,7 +319,7 @@ def conflicting(spot: Spot, first: Entry, second: Entry) -> Diagnostic:
 
 def _or_delete(first: Entry, second: Entry) -> str:
     """Say how to get rid of a key that another config gave."""
-    inherited = first if any(step.how == "extends" for step in first.value.via) else second
-    if not any(step.how == "extends" for step in inherited.value.via):
+    other = first if inherited(first.value) else second
+    if not inherited(other.value):
         return ""
-    return f'; the inherited one goes away with "~{inherited.name}:"'
+    return f'; the inherited one goes away with "~{other.name}:"'

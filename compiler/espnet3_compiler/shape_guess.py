@@ -8,12 +8,10 @@ from typing import Any
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.records import replace
-from espnet3_compiler.schema_parts import resolved
+from espnet3_compiler.schema_parts import Schema, resolved
 from espnet3_compiler.shape import check_shape
 from espnet3_compiler.shape_types import fits
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
-
-Schema = dict[str, Any]
 
 TARGET = "_target_"
 _PATH = lazy(r"[A-Za-z_]\w*(\.\w+)+")

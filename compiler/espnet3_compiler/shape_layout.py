@@ -11,12 +11,10 @@ from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.records import dataclass, field, replace
-from espnet3_compiler.schema_parts import resolved
+from espnet3_compiler.schema_parts import Schema, resolved
 from espnet3_compiler.shape_types import fits, types_of
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
-
-Schema = dict[str, Any]
 
 STEP = 2
 """How far blocks are indented where nothing tells."""
@@ -129,7 +127,7 @@ def _dash(words: list[Scalar]) -> Diagnostic:
         Label(second.span, "no item of its own"),
         related=(Label(words[0].span, "this item"),),
         help=(f'write "- {second.value}"',),
-        fix=Fix("begin an item", (edit,), certain=len(words) == len("ab")),
+        fix=Fix("begin an item", (edit,), certain=not words[2:]),
     )
 
 

@@ -1,37 +1,29 @@
-"""Settings of batches, schedules and metrics that contradict each other.
+"""Settings of batches and schedules that contradict each other.
 
-Passes: ``{type: numel, batch_bins: 4000}``; metrics called ``wer`` and ``cer``.
-Fails: ``{type: numel}``; two metrics called ``wer``; ``OneCycleLR`` with an interval of epochs.
+Passes: ``{type: numel, batch_bins: 4000}``.
+Fails: ``{type: numel}``; ``OneCycleLR`` with an interval of epochs.
 """
 
 from collections.abc import Iterator
 
 from espnet3_compiler.chain import related_labels, use_place
+from espnet3_compiler.checks.idle import COUNTING
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved
-from espnet3_compiler.lower import roles_of
-from espnet3_compiler.places import Place, place, written
+from espnet3_compiler.lower import in_role
+from espnet3_compiler.places import written
 from espnet3_compiler.read_steps import is_legible
-from espnet3_compiler.tree import Mapping, Scalar, Sequence, descend
+from espnet3_compiler.tree import Mapping, Scalar, descend
 
-_COUNTING = ("numel", "length")
 _CYCLE = "torch.optim.lr_scheduler.OneCycleLR"
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R603 for batches without a size, R201 for metrics of one name, R801, each once."""
-    told: set[Place] = set()
-    for name, role in roles_of(recipe).items():
-        config = resolved.configs.get(name)
-        if config is None:
-            continue
-        sure = role == "training" and resolved.is_sure(name)
-        found = [*_bins(config), *_cycle(config)] if sure else []
-        found += _repeated(config) if role == "metrics" else []
-        for finding in found:
-            if place(finding.primary.span) not in told:
-                told.add(place(finding.primary.span))
-                yield finding
+    """Yield R603 for batches without a size, R801 for a schedule that cannot get on."""
+    for name, config in in_role(recipe, resolved, "training"):
+        if resolved.is_sure(name):
+            yield from _bins(config)
+            yield from _cycle(config)
 
 
 def _bins(config: Mapping) -> Iterator[Diagnostic]:
@@ -45,7 +37,7 @@ def _bins(config: Mapping) -> Iterator[Diagnostic]:
             continue
         bins = batches.get("batch_bins")
         absent = bins is None or (isinstance(bins, Scalar) and bins.value is None)
-        if kind.value in _COUNTING and absent:
+        if kind.value in COUNTING and absent:
             yield Diagnostic(
                 "R603",
                 f'"dataloader.{split}.batches" needs the key "batch_bins" with type: {kind.value}',
@@ -71,21 +63,3 @@ def _cycle(config: Mapping) -> Iterator[Diagnostic]:
             related=(Label(use_place(target), "the scheduler"), *related_labels(interval)),
             help=("write scheduler_interval: step, or total_steps: and the number of epochs",),
         )
-
-
-def _repeated(config: Mapping) -> Iterator[Diagnostic]:
-    items = config.get("metrics")
-    first: dict[str, Scalar] = {}
-    for item in items.items if isinstance(items, Sequence) else ():
-        name = item.get("name") if isinstance(item, Mapping) else None
-        if not isinstance(name, Scalar) or not isinstance(name.value, str) or "${" in name.value:
-            continue
-        if name.value in first:
-            yield Diagnostic(
-                "R201",
-                f'two metrics are called "{name.value}"',
-                Label(use_place(name), "used again here"),
-                related=(Label(use_place(first[name.value]), "first used here"),),
-                help=("give each metric its own name: its scores are kept under it",),
-            )
-        first.setdefault(name.value, name)

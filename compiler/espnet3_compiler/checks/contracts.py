@@ -11,8 +11,7 @@ from espnet3_compiler.chain import related_labels, use_place
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved
-from espnet3_compiler.lower import roles_of
-from espnet3_compiler.places import Place, place
+from espnet3_compiler.lower import in_role
 from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import nearest
@@ -20,16 +19,10 @@ from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R604, each place once."""
-    told: set[Place] = set()
-    for name, role in roles_of(recipe).items():
-        config = resolved.configs.get(name)
-        if config is None or role != "inference" or not resolved.is_sure(name):
-            continue
-        for found in _outputs(config):
-            if place(found.primary.span) not in told:
-                told.add(place(found.primary.span))
-                yield found
+    """Yield R604."""
+    for name, config in in_role(recipe, resolved, "inference"):
+        if resolved.is_sure(name):
+            yield from _outputs(config)
 
 
 def _outputs(config: Mapping) -> Iterator[Diagnostic]:

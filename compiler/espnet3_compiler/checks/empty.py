@@ -13,7 +13,7 @@ from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import is_own, kind_of
 from espnet3_compiler.lower import roles_of
-from espnet3_compiler.places import Place, is_written, place
+from espnet3_compiler.places import is_written, once
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
 
 _NEEDED = {
@@ -26,7 +26,10 @@ _NEEDED = {
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R605 for what is missing, R412 for a monitor of a validation that never happens."""
-    told: set[Place] = set()
+    yield from once(_found(recipe, resolved))
+
+
+def _found(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     roles = roles_of(recipe)
     for stage in recipe.stages:
         kind = kind_of(stage) or ""
@@ -37,13 +40,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         config = resolved.configs.get(name)
         if config is None or not resolved.is_sure(name) or roles[name] != role:
             continue
-        for found in (
-            *_empty(config, path, what, stage),
-            *(_never_validated(config) if kind == "train" else ()),
-        ):
-            if place(found.primary.span) not in told:
-                told.add(place(found.primary.span))
-                yield found
+        yield from _empty(config, path, what, stage)
+        if kind == "train":
+            yield from _never_validated(config)
 
 
 def _empty(

@@ -12,24 +12,22 @@ from collections.abc import Iterator
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.kinds import facts, is_own, kind_of
-from espnet3_compiler.lower import roles_of
+from espnet3_compiler.lower import in_role
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import place, written
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence, descend
 
 _PROBABILITY = lazy(r"p|prob|probability|.*_prob")
 _EFFECTS = ("effects", "transforms", "augmentations", "augments", "noises", "rirs")
-_COUNTING = ("numel", "length")
+COUNTING = ("numel", "length")
+"""Kinds of batches whose size is ``batch_bins``."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R801, R802, R803, R805 and R806."""
     yield from _stage_keys(recipe)
-    roles = roles_of(recipe)
     training = [
-        node
-        for name, node in resolved.configs.items()
-        if roles.get(name) == "training" and resolved.is_sure(name)
+        node for name, node in in_role(recipe, resolved, "training") if resolved.is_sure(name)
     ]
     every = [pair for node in training for pair in _training(node)]
     alive = {place(entry.key.span) for entry, finding in every if finding is None}
@@ -84,7 +82,7 @@ def _batches(block: Mapping) -> Iterator[Verdict]:
         return
     bins = written(batches.value, "batch_bins")
     least = written(batches.value, "min_batch_size")
-    counts = kind.value in _COUNTING
+    counts = kind.value in COUNTING
     if bins:
         message = f"batch_bins has no effect with type: {kind.value}"
         yield bins, None if counts else _finding("R803", bins, message)
@@ -104,7 +102,7 @@ def _beside_sampler(batches: Mapping, sampler: Entry) -> Iterator[Verdict]:
 def _finding(code: str, entry: Entry, message: str, *related: Label) -> Diagnostic:
     hints = {
         "R801": "add a scheduler, or remove the key",
-        "R803": f"use type: {' or '.join(_COUNTING)}, or remove the key",
+        "R803": f"use type: {' or '.join(COUNTING)}, or remove the key",
         "R806": "write how long to train; -1 is no limit",
     }
     hint = "remove one of them" if related else hints[code]

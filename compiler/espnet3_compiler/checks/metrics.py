@@ -1,7 +1,8 @@
-"""Inputs of metrics against what inference writes.
+"""Names of metrics, and their inputs against what inference writes.
 
 Passes: ``inputs: {ref: "dataset:text", hyp: text}`` where inference has ``output_keys: [text]``.
-Fails: ``inputs: {hyp: txt}``; a test set in ``metrics`` that inference does not run on.
+Fails: ``inputs: {hyp: txt}``; two metrics called ``wer``; a test set in ``metrics`` that inference
+does not run on.
 """
 
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import is_own, kind_of
+from espnet3_compiler.lower import in_role
 from espnet3_compiler.lower_report import listed
-from espnet3_compiler.places import Place, place
+from espnet3_compiler.places import once
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
@@ -21,8 +23,36 @@ COLUMN = "dataset:"
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R410, each place once."""
-    told: set[Place] = set()
+    """Yield R201 for metrics of one name, R410 for what inference does not write."""
+    for _, config in in_role(recipe, resolved, "metrics"):
+        yield from _repeated(_items(config.get("metrics")))
+    yield from once(_unwritten(recipe, resolved))
+
+
+def _repeated(metrics: list[Mapping]) -> Iterator[Diagnostic]:
+    first: dict[str, Scalar] = {}
+    for name, node in filter(None, map(_called, metrics)):
+        if name in first:
+            yield Diagnostic(
+                "R201",
+                f'two metrics are called "{name}"',
+                Label(use_place(node), "used again here"),
+                related=(Label(use_place(first[name]), "first used here"),),
+                help=("give each metric its own name: its scores are kept under it",),
+            )
+        first.setdefault(name, node)
+
+
+def _called(item: Mapping) -> tuple[str, Scalar] | None:
+    """Return what a metric is called, by itself or by its class, and where that is said."""
+    given = item.get("name")
+    node = given or descend(item, ("metric", "_target_"))
+    if not isinstance(node, Scalar) or not isinstance(node.value, str) or is_open(node):
+        return None
+    return node.value if given else node.value.rpartition(".")[2].lower(), node
+
+
+def _unwritten(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for stage in recipe.stages:
         if kind_of(stage) != "measure":
             continue
@@ -30,10 +60,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         own = is_own(stage, recipe) or "infer" in recipe.system.own
         certain = not own and all(resolved.is_sure(binding.config) for binding in stage.configs)
         for found in _measure(stage, resolved):
-            if not (certain or (found.fix and found.fix.certain)):
-                continue
-            if place(found.primary.span) not in told:
-                told.add(place(found.primary.span))
+            if certain or (found.fix and found.fix.certain):
                 yield found
 
 

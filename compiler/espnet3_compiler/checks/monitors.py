@@ -10,12 +10,12 @@ beside it, which only ``--deep`` knows; callbacks may add others.
 
 from collections.abc import Iterator
 
-from espnet3_compiler.chain import related_labels, use_place
+from espnet3_compiler.chain import is_mendable, related_labels, use_place
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import Recipe, Resolved
-from espnet3_compiler.lower import roles_of
+from espnet3_compiler.lower import in_role
 from espnet3_compiler.patterns import lazy
-from espnet3_compiler.places import Place, is_written, place
+from espnet3_compiler.places import is_written
 from espnet3_compiler.records import dataclass
 from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.suggest import is_sure, nearest
@@ -30,7 +30,7 @@ _PLATEAU = "ReduceLROnPlateau"
 
 
 @dataclass(frozen=True, slots=True)
-class _Watched:
+class Watched:
     """A monitor with the direction in which it is best, where one is said."""
 
     monitor: Scalar
@@ -38,17 +38,11 @@ class _Watched:
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R412 and R808, each place once."""
-    told: set[Place] = set()
-    for name, role in roles_of(recipe).items():
-        config = resolved.configs.get(name)
-        if config is None or role != "training":
-            continue
-        absent = _plateaus(config) if resolved.is_sure(name) else ()
-        for found in (*_monitors(config), *absent):
-            if place(found.primary.span) not in told:
-                told.add(place(found.primary.span))
-                yield found
+    """Yield R412 and R808."""
+    for name, config in in_role(recipe, resolved, "training"):
+        yield from _monitors(config)
+        if resolved.is_sure(name):
+            yield from _plateaus(config)
 
 
 def _monitors(config: Mapping) -> Iterator[Diagnostic]:
@@ -65,25 +59,25 @@ def _monitors(config: Mapping) -> Iterator[Diagnostic]:
             yield from _direction(node, watched.mode)
 
 
-def _watched(config: Mapping) -> Iterator[_Watched]:
+def _watched(config: Mapping) -> Iterator[Watched]:
     criteria = config.get("best_model_criterion")
     for item in criteria.items if isinstance(criteria, Sequence) else ():
         if isinstance(item, Sequence) and item.items and isinstance(item.items[0], Scalar):
-            yield _Watched(item.items[0], _scalar(item.items[-1]))
+            yield Watched(item.items[0], _scalar(item.items[-1]))
     yield from stops(config)
 
 
-def stops(config: Mapping) -> Iterator[_Watched]:
+def stops(config: Mapping) -> Iterator[Watched]:
     """Yield what early stopping and the schedulers watch."""
     stopping = config.get("early_stopping")
     if isinstance(stopping, Mapping) and (monitor := _scalar(stopping.get("monitor"))):
-        yield _Watched(monitor, _scalar(stopping.get("mode")))
+        yield Watched(monitor, _scalar(stopping.get("mode")))
     named = config.get("schedulers")
     entries = [entry.value for entry in named] if isinstance(named, Mapping) else []
     blocks = [item for item in entries if isinstance(item, Mapping)]
     for node in (config.get("scheduler_monitor"), *(block.get("monitor") for block in blocks)):
         if (monitor := _scalar(node)) and monitor.value is not None:
-            yield _Watched(monitor, None)
+            yield Watched(monitor, None)
 
 
 def _scalar(node: Node | None) -> Scalar | None:
@@ -93,7 +87,6 @@ def _scalar(node: Node | None) -> Scalar | None:
 def _unmeasured(node: Scalar, *, sure: bool) -> Diagnostic:
     near = nearest(str(node.value), MEASURED)
     spot = use_place(node)
-    own = spot is node.span and spot.source.kind == "file"
     edit = Edit(spot, quoted_like(node, near or ""))
     return Diagnostic(
         "R412",
@@ -102,7 +95,7 @@ def _unmeasured(node: Scalar, *, sure: bool) -> Diagnostic:
         related=related_labels(node),
         help=(f'did you mean "{near}"?',) if near else (FORM,),
         notes=(FORM,) if near else (),
-        fix=Fix(f'write "{near}"', (edit,), certain=sure) if near and own else None,
+        fix=Fix(f'write "{near}"', (edit,), certain=sure) if near and is_mendable(node) else None,
     )
 
 
@@ -111,14 +104,13 @@ def _direction(monitor: Scalar, mode: Scalar) -> Iterator[Diagnostic]:
     better = {"max": "min", "min": "max"}.get(str(mode.value))
     wrong = (_FALLS if mode.value == "max" else _RISES).fullmatch(name)
     if better and wrong and is_written(mode):
-        own = use_place(mode) is mode.span and mode.span.source.kind == "file"
         yield Diagnostic(
             "R808",
             f'"{monitor.value}" is best where it is {better}imal, not {mode.value}imal',
             Label(use_place(mode), "this takes the worst"),
             related=(Label(use_place(monitor), "what is watched"),),
             help=(f"write {better}",),
-            fix=Fix(f"write {better}", (Edit(mode.span, better),)) if own else None,
+            fix=Fix(f"write {better}", (Edit(mode.span, better),)) if is_mendable(mode) else None,
         )
 
 

@@ -24,14 +24,15 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     stages = {str(stage.name.value): stage for stage in recipe.stages}
     stages |= _renamed(recipe, stages)
     lost: dict[str, list[Span]] = {}
-    for names, span in _uses(recipe, resolved):
+    uses = list(_uses(recipe, resolved))
+    for names, span in uses:
         producer = stages.get(names[0])
         known = outputs_of(producer, recipe) if producer else None
         if producer is None:
             lost.setdefault(names[0], []).append(span)
         elif known is not None and names[1] not in known:
             yield _unknown_output(names[1], span, producer, list(known))
-    used = {names[0] for names, _ in _uses(recipe, resolved)}
+    used = {names[0] for names, _ in uses}
     for name, spans in lost.items():
         if not recipe.whole and not is_sure(name, stages):
             continue  # it may be one that could not be read, or whose name cannot be used

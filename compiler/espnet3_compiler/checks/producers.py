@@ -14,6 +14,7 @@ from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import facts, is_own, kind_of
 from espnet3_compiler.lower_report import listed
 from espnet3_compiler.patterns import lazy
+from espnet3_compiler.places import once
 from espnet3_compiler.reading import may_have_model, outputs_of
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure, nearest
@@ -32,17 +33,12 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     if not recipe.whole:
         return
     present = {kind_of(stage) for stage in recipe.stages}
-    told: set[Span] = set()
-    for stage in recipe.stages:
-        if is_own(stage, recipe):
-            continue
+    stages = [stage for stage in recipe.stages if not is_own(stage, recipe)]
+    for stage in stages:
         for kind in facts(stage)["consumes"]:
             if needs_kind(stage, kind) and kind not in present and not recipe.system.own:
                 yield _no_stage(stage, kind)
-        for found in _checkpoint(stage, recipe, resolved):
-            if found.primary.span not in told:
-                told.add(found.primary.span)
-                yield found
+    yield from once(found for one in stages for found in _checkpoint(one, recipe, resolved))
 
 
 def _no_stage(stage: StageDecl, kind: str) -> Diagnostic:
@@ -117,12 +113,13 @@ def _unwritten(node: Scalar, recipe: Recipe, resolved: Resolved) -> Iterator[Dia
     stages = {str(stage.name.value): stage for stage in recipe.stages}
     if not rest or _written_by_call(path, recipe, resolved):
         return
+    at = len(exp_dir.parts)
     if directory not in stages:
-        yield _wrong_part(node, path, directory, list(stages), "no stage is called")
+        yield _wrong_part(node, path, at, list(stages), "no stage is called")
     elif len(rest) == 1 and kind_of(stages[directory]) == "train":
         written = _weights(stages[directory], recipe)
         if rest[0] not in written and not _KEPT.fullmatch(rest[0]) and written:
-            yield _wrong_part(node, path, rest[0], written, f'stage "{directory}" writes no')
+            yield _wrong_part(node, path, at + 1, written, f'stage "{directory}" writes no')
 
 
 def _weights(stage: StageDecl, recipe: Recipe) -> list[str]:
@@ -132,10 +129,12 @@ def _weights(stage: StageDecl, recipe: Recipe) -> list[str]:
 
 
 def _wrong_part(
-    node: Scalar, path: PurePosixPath, part: str, known: list[str], label: str
+    node: Scalar, path: PurePosixPath, index: int, known: list[str], label: str
 ) -> Diagnostic:
+    """R411: one part of a path, by its number, is none of those that are known."""
+    before, part, behind = path.parts[:index], path.parts[index], path.parts[index + 1 :]
     near = nearest(part, known)
-    at = node.span.text.rfind(f"/{part}") + 1
+    at = node.span.text.rfind("/" + "/".join((part, *behind))) + 1
     spot = Span(node.span.source, node.span.start + at, node.span.start + at + len(part))
     fix = None
     if near and at and not node.via:
@@ -145,7 +144,7 @@ def _wrong_part(
         message=f'no stage writes "{path}"',
         primary=Label(use_place(node), f'{label} "{part}"'),
         related=related_labels(node),
-        help=(f'did you mean "{str(path).replace(part, near)}"?',)
+        help=(f'did you mean "{PurePosixPath(*before, near, *behind)}"?',)
         if near
         else (f"known are {listed(known)}",),
         fix=fix,

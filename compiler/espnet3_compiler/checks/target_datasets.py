@@ -11,7 +11,7 @@ The runtime calls ``Dataset(**data_src_args)``, and the four methods of the buil
 from collections.abc import Iterator
 from pathlib import Path
 
-from espnet3_compiler.chain import related_labels, use_place
+from espnet3_compiler.chain import is_mendable, related_labels, use_place
 from espnet3_compiler.checks import target_paths
 from espnet3_compiler.checks.target_arguments import Case, compare
 from espnet3_compiler.checks.target_nodes import NOTHING, Slot
@@ -172,10 +172,10 @@ def _recipes_in(folder: Path) -> list[str]:
 
 
 def _fix(source: Scalar, near: str, *, certain: bool) -> Fix | None:
-    place_ = use_place(source)
-    if place_ is not source.span or place_.source.kind != "file":
+    if not is_mendable(source):
         return None
-    return Fix(f'write "{near}"', (Edit(place_, quoted_like(source, near)),), certain=certain)
+    edit = Edit(source.span, quoted_like(source, near))
+    return Fix(f'write "{near}"', (edit,), certain=certain)
 
 
 def _case(data: _Data, signature: Signature) -> Case:

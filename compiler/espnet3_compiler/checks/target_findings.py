@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from espnet3_compiler.chain import related_labels, use_place
+from espnet3_compiler.chain import is_mendable, related_labels, use_place
 from espnet3_compiler.checks.target_values import advice
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.lower_report import listed
@@ -182,14 +182,13 @@ def _value_place(value: Node) -> Span:
 
 def rename(entry: Entry, near: str | None, *, certain: bool) -> Fix | None:
     """Return the fix that gives a key another name, where the key is in a file."""
-    place = use_place(entry.key)
-    if near is None or place is not entry.key.span or place.source.kind != "file":
+    if near is None or not is_mendable(entry.key):
         return None
-    return Fix(f'write "{near}"', (Edit(place, quoted_like(entry.key, near)),), certain=certain)
+    edit = Edit(entry.key.span, quoted_like(entry.key, near))
+    return Fix(f'write "{near}"', (edit,), certain=certain)
 
 
 def _replace(value: Node, text: str | None, *, certain: bool) -> Fix | None:
-    place = use_place(value)
-    if text is None or place is not value.span or place.source.kind != "file":
+    if text is None or not is_mendable(value):
         return None
-    return Fix(f"write {text}", (Edit(place, text),), certain=certain)
+    return Fix(f"write {text}", (Edit(value.span, text),), certain=certain)

@@ -10,7 +10,7 @@ from espnet3_compiler.checks.target_arguments import Case, compare
 from espnet3_compiler.checks.target_nodes import TARGET, Slot, arguments, flag
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved
-from espnet3_compiler.lower import roles_of
+from espnet3_compiler.lower import in_role
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Reading, Signature
 from espnet3_compiler.signature.reader import read, read_method
@@ -21,9 +21,8 @@ _OFFERED = Slot(offered=("utt_ids", "directory"))
 
 def check_metrics(library: Library, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R502 and R503 for inputs that a metric does not take."""
-    for name, role in roles_of(recipe).items():
-        config = resolved.configs.get(name)
-        block = config.get("metrics") if role == "metrics" and config else None
+    for name, config in in_role(recipe, resolved, "metrics"):
+        block = config.get("metrics")
         for item in block.items if isinstance(block, Sequence) else ():
             if isinstance(item, Mapping):
                 yield from _metric(library, item, sure=resolved.is_sure(name))

@@ -1,6 +1,6 @@
 """Findings about the dotted path of a target: it leads to nothing, or to nothing callable."""
 
-from espnet3_compiler.chain import related_labels, use_place
+from espnet3_compiler.chain import is_mendable, related_labels, use_place
 from espnet3_compiler.checks.target_packages import OPTIONAL, is_optional
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.lower_report import listed
@@ -146,12 +146,12 @@ def _part(path: Scalar, missing: Missing) -> Span:
 
 
 def _whole(path: Scalar, meant: str) -> Fix | None:
-    if path.span.source.kind != "file" or use_place(path) is not path.span:
+    if not is_mendable(path):
         return None
     return Fix(f'write "{meant}"', (Edit(path.span, quoted_like(path, meant)),))
 
 
 def _fix(path: Scalar, missing: Missing, near: str | None, *, certain: bool) -> Fix | None:
-    if near is None or path.span.source.kind != "file" or use_place(path) is not path.span:
+    if near is None or not is_mendable(path):
         return None
     return Fix(f'write "{near}"', (Edit(_part(path, missing), near),), certain=certain)
