@@ -41,6 +41,7 @@ def check(tmp_path):
         manifest.write_text(text)
         return [(f.code, f.primary.span.text) for f in compile_manifest(manifest).diagnostics]
 
+    run.manifest = tmp_path / "recipe.yaml"
     return run
 
 
@@ -244,3 +245,29 @@ def test_a_broken_layout_has_few_consequences(check, line, instead):
     codes = [code for code, _ in check(text.replace(line, instead, 1))]
     assert 1 <= len(codes) <= 3
     assert set(codes) <= {"R101", "R601", "R602", "R603"}
+
+
+@pytest.mark.parametrize(
+    ("written", "begins", "meant"),
+    [
+        ("${exp_dir}/trai/trained.ckpt", "trai/trained.ckpt", "train"),
+        ("${exp_dir}/train/bets.ckpt", "bets.ckpt", "best.ckpt"),
+    ],
+)
+def test_a_wrong_part_of_a_checkpoint_is_mended_in_its_place(check, written, begins, meant):
+    text = HEAD + "exp_dir: exp/trai\n" + CONFIGS + "stages: [create_dataset, train, infer]\n"
+    text = text.replace("${stages.train.best_checkpoint}", written)
+    assert [code for code, _ in check(text)] == ["R411"]
+    (finding,) = compile_manifest(check.manifest).diagnostics
+    (edit,) = finding.fix.edits
+    assert edit.span.source.text[edit.span.start :].startswith(begins)
+    assert edit.text == meant
+
+
+def test_a_list_that_is_fetched_is_not_mended_where_it_is_right(check):
+    wrong = "best_model_criterion: '${configs.usual.best}'"
+    configs = CONFIGS.replace("training: {", f"training: {{{wrong}, ")
+    configs += "  usual: {best: [valid/loss, 2, min]}\n"
+    assert [code for code, _ in check(HEAD + configs + "stages: [train, infer]\n")] == ["R602"]
+    (finding,) = compile_manifest(check.manifest).diagnostics
+    assert finding.fix is None
