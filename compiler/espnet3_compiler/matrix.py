@@ -12,9 +12,9 @@ from espnet3_compiler.matrix_rows import rows_of
 from espnet3_compiler.matrix_text import filled, filled_block, filled_stage, name_of
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.records import dataclass, field
+from espnet3_compiler.resolve_roots import MATRIX
 from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence
 
-MATRIX = "matrix"
 BLOCKS = ("configs", "models")
 
 Rows = dict[Path, Mapping]

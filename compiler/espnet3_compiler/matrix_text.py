@@ -6,7 +6,10 @@ from espnet3_compiler.expression import parse
 from espnet3_compiler.expression_parts import Call, Lookup
 from espnet3_compiler.lower_values import text
 from espnet3_compiler.read_steps import failed, is_stand_in, with_step
+from espnet3_compiler.resolve_roots import MATRIX
+from espnet3_compiler.resolvers import KNOWN
 from espnet3_compiler.source import Step
+from espnet3_compiler.suggest import is_sure
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
 STAGE_KEYS = ("name", "run", "call", "config", "model", "needs", "init_from", "description")
@@ -38,14 +41,18 @@ def filled_block(config: Node, row: Mapping, found: list[Diagnostic]) -> Node:
 def filled(scalar: Scalar, row: Mapping, found: list[Diagnostic]) -> Scalar:
     """Return a text with the values of a row in it; a whole ``${matrix.NAME}`` keeps its type.
 
-    A text with other references is left to the resolver; one whose name is in no row is reported
-    and becomes a stand-in.
+    A text with other references is left to the resolver; one whose name is in no row, or that is
+    wrong wherever it stands, is reported and becomes a stand-in.
     """
     if not isinstance(scalar.value, str) or "${" not in scalar.value or is_stand_in(scalar):
         return scalar
     pieces, bad = parse(scalar)
     if bad:
         found.append(bad)
+        return failed(scalar)
+    wrong = [finding for piece in pieces if (finding := _wrong(piece))]
+    if wrong:
+        found += wrong
         return failed(scalar)
     if not all(isinstance(piece, str) or is_matrix(piece) for piece in pieces):
         return scalar
@@ -60,12 +67,26 @@ def filled(scalar: Scalar, row: Mapping, found: list[Diagnostic]) -> Scalar:
     return Scalar(joined, scalar.span, "plain", (Step("interpolation", scalar.span), *scalar.via))
 
 
+def _wrong(piece: Piece) -> Diagnostic | None:
+    """Report a resolver that there is not, and a plain slip in the word ``matrix``.
+
+    Lowering would tell them as an unknown name, and a description is read by nobody after it.
+    """
+    if isinstance(piece, Call) and piece.name not in KNOWN:
+        return findings.unknown_resolver(piece.name_span, piece.name, KNOWN)
+    if isinstance(piece, Lookup) and piece.dots == 0:
+        name, place = piece.keys[0]
+        if isinstance(name, str) and is_sure(name, [MATRIX]):
+            return findings.unknown_root(piece.span, place, name, [MATRIX])
+    return None
+
+
 def is_matrix(piece: Piece) -> bool:
     """Return whether a reference begins with ``matrix`` and says the rest in plain words."""
     return (
         isinstance(piece, Lookup)
         and piece.dots == 0
-        and piece.keys[0].name == "matrix"
+        and piece.keys[0].name == MATRIX
         and all(isinstance(key.name, str) for key in piece.keys)
     )
 

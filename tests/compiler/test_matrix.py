@@ -118,6 +118,30 @@ def test_one_mistake_in_a_group_is_one_finding(tmp_path):
     assert [f.code for f in compile_manifest(manifest).diagnostics] == ["R602", "R401"]
 
 
+@pytest.mark.parametrize(
+    ("reference", "code", "place"),
+    [("${oc.evn:HOME}", "R303", "oc.evn"), ("${matirx.round}", "R301", "matirx")],
+)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("tune_${matrix.round}", "tune_%s"),
+        ("${matrix.start}", "%s"),
+        ("${matrix.note}", "Round %s of ${matrix.round}"),
+        ("    stages:\n", "    configs: {'c_%s': {seed: 1}}\n    stages:\n"),
+    ],
+    ids=["name", "init_from", "description", "config"],
+)
+def test_a_wrong_reference_in_a_name_is_told_at_its_place(
+    tmp_path, old, new, reference, code, place
+):
+    manifest = with_group(tmp_path)
+    manifest.write_text(manifest.read_text().replace(old, new % reference))
+    (finding,) = compile_manifest(manifest).diagnostics
+    assert (finding.code, finding.primary.span.text) == (code, place)
+    assert finding.fix is not None
+
+
 def test_no_fix_replaces_a_pattern(tmp_path):
     manifest = with_group(tmp_path)
     text = manifest.read_text().replace(

@@ -85,6 +85,12 @@ def test_stages_are_located(monkeypatch: pytest.MonkeyPatch) -> None:
     assert locate(GOLDEN / "pipeline/build", "infer") == "recipe.yaml:40:5"
 
 
+def test_a_stage_without_a_name_of_its_own_is_located(tmp_path: Path) -> None:
+    manifest = copy("pipeline", tmp_path / "recipe")
+    manifest.write_text("stages:\n  - {run: train}\n")
+    assert str(locate(manifest.parent / "build", "train")).endswith("recipe.yaml:2:11")
+
+
 def test_locate_survives_a_broken_manifest(tmp_path: Path) -> None:
     manifest = copy("pipeline", tmp_path / "recipe")
     for text in ("", "stages: [", "stages: 3", "stages: {a: 1}", "stages: [[1], {x: 1}, 2]", "- a"):
