@@ -50,6 +50,7 @@ class Interrupts:
         self._say = say
         self._received: signal.Signals | None = None
         self._graceful = 0
+        self._ignored = False
         self._owner = os.getpid()
 
     @property
@@ -75,6 +76,10 @@ class Interrupts:
         finally:
             self._graceful -= 1
 
+    def ignore(self) -> None:
+        """Take no notice of further signals: all that is left to do is to say so and to end."""
+        self._ignored = True
+
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Listen to the signals while the block runs (in the main thread; elsewhere do nothing)."""
@@ -96,6 +101,8 @@ class Interrupts:
         if os.getpid() != self._owner:  # a forked worker: die as it would have without us
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+            return
+        if self._ignored:
             return
         again = self._received is not None
         self._received = self._received or signal.Signals(number)

@@ -13,7 +13,7 @@ from espnet3_runtime.build import Build
 from espnet3_runtime.errors import Stopped
 from espnet3_runtime.experiment import Experiment
 from espnet3_runtime.failures import Locate, lost_a_worker
-from espnet3_runtime.interrupts import Interrupts, quiet_ends
+from espnet3_runtime.interrupts import Interrupts, code_of, quiet_ends
 from espnet3_runtime.launch_arguments import Arguments
 from espnet3_runtime.lockfile import locked
 from espnet3_runtime.plan import Verdict, plan, stale_upstream
@@ -24,6 +24,7 @@ from espnet3_runtime.system import System
 
 if TYPE_CHECKING:
     from espnet3_runtime.execute import Runner
+    from espnet3_runtime.session import Session
 
 FAILED = 1
 
@@ -60,19 +61,27 @@ def lead(
         runner.experiment.keep_salt()
         launches = rank.node is not None
         leader = Leader(build.experiment, rank.size, launches=launches) if rank.size > 1 else None
+        session = Session(runner, arguments.force, locate, leader, str(start))
         code = FAILED
         try:
-            verdicts = show_plan(runner.experiment, arguments)
-            if arguments.write_requirements:
-                _write_requirements(build)
-            session = Session(runner, arguments.force, locate, leader, str(start))
-            code = session.run(verdicts)
+            code = _carry_out(session, arguments)
+        except KeyboardInterrupt as error:
+            runner.interrupts.ignore()  # one signal more must not take away the message
+            console.complain("stopped: between stages")
+            code = code_of(error)
         finally:
             if leader is not None:
                 leader.finish(code)
     if runner.interrupts.received == signal.SIGUSR1:
         console.complain(requeue())
     return code
+
+
+def _carry_out(session: "Session", arguments: Arguments) -> int:
+    verdicts = show_plan(session.runner.experiment, arguments)
+    if arguments.write_requirements:
+        _write_requirements(session.runner.build)
+    return session.run(verdicts)
 
 
 def follow(system_cls: type[System], build: Build, rank: Rank, start: Path) -> int:

@@ -226,6 +226,43 @@ def test_the_signal_of_slurm_saves_and_queues_the_job_again(
     assert "it goes on from there" in recipe.python("--dry_run").stdout
 
 
+STRUCK = """import os
+import signal
+
+from espnet3_runtime import launch_run
+
+plan, complain = launch_run.show_plan, launch_run.console.complain
+
+
+def planned(*arguments):
+    plan(*arguments)
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def told(text):
+    if text.startswith("stopped"):
+        os.kill(os.getpid(), signal.SIGUSR1)
+    complain(text)
+
+
+launch_run.show_plan, launch_run.console.complain = planned, told
+"""
+
+
+def test_signals_between_stages_are_told_and_the_job_is_queued_again(
+    recipe: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scontrol(tmp_path, f'echo "$@" > {tmp_path}/asked', monkeypatch)
+    system = recipe.build / "system.py"
+    system.write_text(STRUCK + system.read_text())
+    done = recipe.python(env={**os.environ, "SLURM_JOB_ID": "41"})
+    assert done.returncode == 138, done.stderr
+    expected = "stopped: between stages\nSLURM runs job 41 again, which goes on from here\n"
+    assert done.stderr == expected
+    assert "[1/3]" not in done.stdout
+    assert (tmp_path / "asked").read_text() == "requeue 41\n"
+
+
 def test_a_job_that_slurm_does_not_queue_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
