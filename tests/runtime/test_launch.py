@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -226,6 +227,7 @@ def test_logs_are_rotated_and_tell_the_surroundings(recipe: Toy) -> None:
     text = (recipe.exp / "first" / "first.log").read_text()
     assert "command " in text
     assert "environment PATH=" in text
+    assert re.search(r"git (none|[0-9a-f]{7,})", text)
     assert "the stage has finished" in text
     assert recipe.python("--stages", "first").stdout.count("skipped") == 1  # logs are no outputs
 
