@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from espnet3_compiler.convert.draft import Block, Draft, Reasons
-from espnet3_compiler.convert.notes import DEAD
+from espnet3_compiler.convert.notes import DEAD, MOVED
 from espnet3_compiler.convert.targets import sibling
 from espnet3_compiler.tree import Plain
 
@@ -61,3 +61,9 @@ def carry_preprocessor(dataset: Block, draft: Draft, splits: tuple[str, ...]) ->
         if isinstance(found, dict):
             made[split] = {"_target_": found.get("_target_"), **shared, **found}
     draft.put(("dataset", "preprocessor"), made, span)
+
+
+def carry_rest(dataset: Block) -> None:
+    """Tell what became of the other keys of a ``dataset`` block."""
+    dataset.taken |= {"recipe_dir", "_recursive_", "_convert_"}
+    dataset.rest({"_target_": (MOVED, "the runtime arranges the data sets itself")})

@@ -12,6 +12,15 @@ from espnet3_compiler.tree import Entry, Mapping, Node, Path, Plain, Sequence, d
 Reasons = dict[str, tuple[str, str]]
 """Key to the kind of its note and the reason."""
 
+RESOLVED = "its value stands where the config refers to it"
+PLACES: Reasons = {
+    "recipe_dir": (MOVED, "the directory of the manifest is the recipe directory"),
+    "data_dir": (MOVED, "stands in the manifest where it is not data"),
+    "exp_tag": (MOVED, "stages share the manifest's exp_tag"),
+    "exp_dir": (MOVED, "stages share the manifest's exp_dir"),
+}
+"""What every config of ESPnet3 says for itself, and ours in the manifest."""
+
 
 @dataclass
 class Draft:

@@ -115,7 +115,7 @@ def _configs(found: Found, config: Config, others: dict[str, Config]) -> dict[st
 
 
 def _stages(found: Found, config: Config, others: dict[str, Config]) -> list[Plain]:
-    stages = ["create_dataset"]
+    stages: list[Plain] = ["create_dataset"]
     if found.system == "asr" and "tokenizer" in config.draft.values:
         stages.append("train_tokenizer")
     stages += ["collect_stats", "train"]
@@ -125,4 +125,4 @@ def _stages(found: Found, config: Config, others: dict[str, Config]) -> list[Pla
         if "publication" in others:
             stages += ["pack_model", "upload_model"]
             stages += ["pack_demo", "upload_demo"] if "demo" in others else []
-    return list(stages)
+    return stages

@@ -1,10 +1,10 @@
 """The inference config."""
 
 from espnet3_compiler.convert.artifacts import CHECKPOINTS, CONFIG
-from espnet3_compiler.convert.dataset import carry_entries, carry_preprocessor
-from espnet3_compiler.convert.draft import Block, Draft, Reasons
+from espnet3_compiler.convert.dataset import carry_entries, carry_preprocessor, carry_rest
+from espnet3_compiler.convert.draft import PLACES, RESOLVED, Block, Draft, Reasons
 from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
-from espnet3_compiler.convert.training import RESOLVED, carry_parallel
+from espnet3_compiler.convert.training import carry_parallel
 from espnet3_compiler.tree import Mapping
 
 PROVIDERS = ("espnet3.systems.base.inference_provider.InferenceProvider",)
@@ -22,10 +22,7 @@ ARGUMENTS = (
     *("ngram_weight", "transducer_conf", "token_type", "bpemodel", "dtype"),
 )
 REASONS: Reasons = {
-    "recipe_dir": (MOVED, "the directory of the manifest is the recipe directory"),
-    "data_dir": (MOVED, "stands in the manifest where it is not data"),
-    "exp_tag": (MOVED, "stages share the manifest's exp_tag"),
-    "exp_dir": (MOVED, "stages share the manifest's exp_dir"),
+    **PLACES,
     "inference_dir": (MOVED, "the stage writes into ${exp_dir}/infer"),
     "dataset_dir": (MOVED, RESOLVED),
     "test_set": (DEAD, "ESPnet3 sets it itself for every test set"),
@@ -44,15 +41,15 @@ def carry_inference(root: Block) -> Draft:
     entries = carry_entries(dataset, "test", draft)
     draft.put(("dataset", "test"), entries, dataset.span("test"))
     carry_preprocessor(dataset, draft, ("test",))
-    dataset.taken |= {"recipe_dir", "_recursive_", "_convert_", "train", "valid"}
-    dataset.rest({"_target_": (MOVED, "the runtime arranges the data sets itself")})
+    dataset.taken |= {"train", "valid"}
+    carry_rest(dataset)
     _carry_model(root, draft)
     for name in ("input_key", "output_keys", "batch_size", "device"):
         root.move(draft, name, (name,))
     if root.has("device_index"):
         draft.put(("device",), f"cuda:{root.raw('device_index')}", root.span("device_index"))
     _carry_contract(root.block("contract"), draft)
-    _carry_artifacts(root.block("output_artifacts"), ("output_artifacts",), draft)
+    carry_artifacts(root, "output_artifacts", draft)
     _carry_classes(root)
     if root.raw("idx_key") not in (None, "utt_id"):
         root.note("idx_key", DROPPED, "the id of a sample is its utt_id, or its number")
@@ -103,18 +100,15 @@ def _carry_contract(block: Block, draft: Draft) -> None:
     block.rest({})
 
 
-def _carry_artifacts(block: Block, to: tuple[str, ...], draft: Draft) -> None:
+def carry_artifacts(root: Block, name: str, draft: Draft) -> None:
+    """Write ``output_artifacts``, or ``dataset_artifacts`` of a metrics config."""
+    block = root.block(name)
     for entry in block.node or ():
         kind = entry.value.get("type") if isinstance(entry.value, Mapping) else None
         if getattr(kind, "value", None) == "pickle":
             block.note(entry.name, DROPPED, "pickles are not written; choose json or npy")
         else:
-            block.move(draft, entry.name, (*to, entry.name))
-
-
-def carry_dataset_artifacts(root: Block, draft: Draft) -> None:
-    """Write ``dataset_artifacts`` of a metrics config."""
-    _carry_artifacts(root.block("dataset_artifacts"), ("dataset_artifacts",), draft)
+            block.move(draft, entry.name, (name, entry.name))
 
 
 def _carry_classes(root: Block) -> None:

@@ -12,6 +12,7 @@ import yaml
 
 from espnet3_compiler.convert.notes import DROPPED, Notes
 from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.disk import is_file
 from espnet3_compiler.read import read_file, read_text
 from espnet3_compiler.records import dataclass, field, replace
 from espnet3_compiler.source import Source
@@ -79,7 +80,7 @@ class Reader:
     ) -> Mapping | None:
         group, _, inner = name.rpartition("@")
         file = path.parent / f"{(group + '/' if group else '') + inner}.yaml"
-        if not file.is_file() or file in above:
+        if not is_file(file) or file in above:
             why = (
                 "the files name each other" if file in above else f'there is no file "{file.name}"'
             )

@@ -1,16 +1,14 @@
 """The metrics config."""
 
-from espnet3_compiler.convert.draft import Block, Draft, Reasons
-from espnet3_compiler.convert.inference import carry_dataset_artifacts
+from espnet3_compiler.convert.draft import PLACES, RESOLVED, Block, Draft, Reasons
+from espnet3_compiler.convert.inference import carry_artifacts
 from espnet3_compiler.convert.notes import CHANGED, DROPPED, MOVED
 from espnet3_compiler.tree import Plain
 
 OURS = "espnet3_runtime.metrics."
 NORMALIZERS = {"lowercase": "lower", "uppercase": "upper"}
 REASONS: Reasons = {
-    "recipe_dir": (MOVED, "the directory of the manifest is the recipe directory"),
-    "exp_tag": (MOVED, "stages share the manifest's exp_tag"),
-    "exp_dir": (MOVED, "stages share the manifest's exp_dir"),
+    **PLACES,
     "inference_dir": (MOVED, "measure reads what infer wrote"),
 }
 
@@ -32,8 +30,8 @@ def carry_metrics(root: Block) -> Draft:
     ]
     if tests:
         draft.put(("dataset", "test"), tests, root.span("dataset"))
-    carry_dataset_artifacts(root, draft)
-    root.rest(REASONS, (MOVED, "its value stands where the config refers to it"))
+    carry_artifacts(root, "dataset_artifacts", draft)
+    root.rest(REASONS, (MOVED, RESOLVED))
     return draft
 
 

@@ -4,18 +4,16 @@ import fnmatch
 from pathlib import Path
 
 from espnet3_compiler.convert.artifacts import FEATS_STATS, TOKEN_LIST, TOKENIZER
-from espnet3_compiler.convert.draft import Block, Draft, Reasons
+from espnet3_compiler.convert.draft import PLACES, RESOLVED, Block, Draft, Reasons
 from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
+from espnet3_compiler.read import load_source
 
 MADE = (TOKEN_LIST, TOKENIZER, FEATS_STATS)
 TOKENIZER_FILES = ("*.model", "*.vocab", "*tokens.txt")
 OF_EXP_DIR = ("inference*", "*.ckpt", "*.pth", "*tensorboard*", "*wandb*", "curves")
 UPLOAD = "uploads are dry runs (dry_run: true) until you take that line out"
 ROOT: Reasons = {
-    "recipe_dir": (MOVED, "the directory of the manifest is the recipe directory"),
-    "data_dir": (MOVED, "stands in the manifest where it is not data"),
-    "exp_tag": (MOVED, "stages share the manifest's exp_tag"),
-    "exp_dir": (MOVED, "stages share the manifest's exp_dir"),
+    **PLACES,
     "inference_dir": (MOVED, "results come from the stages"),
 }
 PACK: Reasons = {
@@ -50,7 +48,7 @@ def carry_publication(root: Block) -> Draft:
         draft.put(("upload_model", "dry_run"), value=True)
         upload.note("hf_repo", CHANGED, UPLOAD)
     upload.rest({})
-    root.rest(ROOT, (MOVED, "its value stands where the config refers to it"))
+    root.rest(ROOT, (MOVED, RESOLVED))
     return draft
 
 
@@ -99,18 +97,18 @@ def carry_demo(root: Block, directory: Path) -> Draft:
         draft.put(("upload_demo", "dry_run"), value=True)
         upload.note("hf_repo", CHANGED, UPLOAD)
     upload.rest(DEMO_UPLOAD)
-    root.rest(ROOT, (MOVED, "its value stands where the config refers to it"))
+    root.rest(ROOT, (MOVED, RESOLVED))
     return draft
 
 
 def _carry_ui(ui: Block, draft: Draft, directory: Path) -> None:
     script = ui.value("app_script")
-    if isinstance(script, str) and (directory / script).is_file():
-        if "espnet3" in (directory / script).read_text(encoding="utf-8", errors="replace"):
-            why = f"{script} drives ESPnet3's demo session; the built-in app serves the contract"
-            ui.note("app_script", DROPPED, why)
-        else:
-            draft.put(("ui", "app_script"), script, ui.span("app_script"))
+    source = load_source(directory / script, script)[0] if isinstance(script, str) else None
+    if source is not None and "espnet3" in source.text:
+        why = f"{script} drives ESPnet3's demo session; the built-in app serves the contract"
+        ui.note("app_script", DROPPED, why)
+    elif source is not None:
+        draft.put(("ui", "app_script"), script, ui.span("app_script"))
     for name in ("title", "description", "inputs", "outputs"):
         ui.move(draft, name, ("ui", name))
     ui.rest({})

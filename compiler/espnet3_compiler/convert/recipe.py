@@ -111,10 +111,8 @@ def _training(
         given = block.raw("exp_tag")
         if tag.value != "${self_name:}" and isinstance(given, str):
             settings["exp_tag"] = given
-    model = None
     ours = training.carry_training(block)
-    model_block = Block(root, (), block.context)
-    model = models.carry_model(model_block, ours)
+    model = models.carry_model(Block(root, (), block.context), ours)
     return Config(file, ours, model, settings), known
 
 

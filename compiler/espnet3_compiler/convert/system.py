@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 from espnet3_compiler.convert.notes import CHANGED, DROPPED, Notes
+from espnet3_compiler.read import load_source
 from espnet3_compiler.source import Source, Span
 
 RUN = "run.py"
@@ -21,12 +22,18 @@ def find_system(directory: Path, notes: Notes) -> tuple[str, str]:
 
     What a System of the recipe does besides is noted.
     """
-    system = _find(directory, notes)
-    tree, _ = _parse(directory / RUN, RUN)
-    package = _package(tree) if tree else None
-    if package is None:
-        return system, ASR if system == "asr" else OTHER
-    return system, ASR if package.endswith(f".{ASR}") else OTHER
+    run = _parse(directory, RUN)
+    if run is None:
+        notes.add_file(CHANGED, RUN, "it cannot be read; the system is taken to be asr")
+        return "asr", ASR
+    tree, source = run
+    launched = _launched(tree)
+    if launched is None:
+        notes.add_file(CHANGED, RUN, "it launches no System; the system is taken to be asr")
+    system = _follow(directory, tree, source, launched, notes) if launched else "asr"
+    package = _package(tree)
+    is_asr = system == "asr" if package is None else package.endswith(f".{ASR}")
+    return system, ASR if is_asr else OTHER
 
 
 def _package(tree: ast.Module) -> str | None:
@@ -35,18 +42,6 @@ def _package(tree: ast.Module) -> str | None:
         if isinstance(node, ast.keyword) and node.arg == "conf_package":
             return str(getattr(node.value, "value", ""))
     return None
-
-
-def _find(directory: Path, notes: Notes) -> str:
-    tree, source = _parse(directory / RUN, RUN)
-    if tree is None or source is None:
-        notes.add_file(CHANGED, RUN, "it cannot be read; the system is taken to be asr")
-        return "asr"
-    launched = _launched(tree)
-    if launched is None:
-        notes.add_file(CHANGED, RUN, "it launches no System; the system is taken to be asr")
-        return "asr"
-    return _follow(directory, tree, source, launched, notes)
 
 
 def _follow(directory: Path, tree: ast.Module, source: Source, name: ast.expr, notes: Notes) -> str:
@@ -61,15 +56,13 @@ def _follow(directory: Path, tree: ast.Module, source: Source, name: ast.expr, n
         path = _imported(tree, name)
         if path in KNOWN:
             return KNOWN[path]
-        module = directory / f"{'/'.join(path.split('.')[:-1])}.py"
-        inner, found = _parse(
-            module, module.name if not module.exists() else _shown(module, directory)
-        )
-        if inner is None or found is None:
+        module, _, last = path.rpartition(".")
+        inner = _parse(directory, f"{module.replace('.', '/')}.py")
+        if inner is None:
             why = f"{path} is not known here; its stages are taken to be those of base"
             notes.add(CHANGED, _span(source, name), "launch", why)
             return "base"
-        tree, source, name = inner, found, ast.Name(path.rpartition(".")[2], lineno=1, col_offset=0)
+        (tree, source), name = inner, ast.Name(last, lineno=1, col_offset=0)
     return "base"
 
 
@@ -117,16 +110,14 @@ def _imported(tree: ast.Module, name: ast.expr) -> str:
     return text
 
 
-def _parse(path: Path, name: str) -> tuple[ast.Module | None, Source | None]:
+def _parse(directory: Path, name: str) -> tuple[ast.Module, Source] | None:
+    source, wrong = load_source(directory / name, name)
+    if source is None or wrong:
+        return None
     try:
-        text = path.read_text(encoding="utf-8")
-        return ast.parse(text), Source(name, text, "file", path)
-    except (OSError, ValueError, SyntaxError):
-        return None, None
-
-
-def _shown(path: Path, directory: Path) -> str:
-    return path.relative_to(directory).as_posix()
+        return ast.parse(source.text), source
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
 
 
 def _span(source: Source, node: ast.AST) -> Span:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from espnet3_compiler.disk import is_file
+
 EQUAL = {
     "espnet2.train.collate_fn.CommonCollateFn": "espnet3_runtime.data.collate.CommonCollateFn",
     "espnet3.systems.esp2_asr.task.ASRTask": "espnet2.tasks.asr.ASRTask",  # it is a copy of it
@@ -34,6 +36,6 @@ def sibling(tag: str, directory: Path) -> str:
 
     Elsewhere it is the module that ESPnet3 would import.
     """
-    if (directory.resolve().parent.parent / tag / "dataset" / "__init__.py").is_file():
+    if is_file(directory.resolve().parent.parent / tag / "dataset" / "__init__.py"):
         return tag
     return f"egs3.{tag.replace('/', '.').replace('-', '_')}.dataset"

@@ -1,17 +1,15 @@
 """The training config."""
 
 from espnet3_compiler.convert.dataloader import carry_dataloader
-from espnet3_compiler.convert.dataset import carry_entries, carry_preprocessor
-from espnet3_compiler.convert.draft import Block, Draft, Reasons
+from espnet3_compiler.convert.dataset import carry_entries, carry_preprocessor, carry_rest
+from espnet3_compiler.convert.draft import PLACES, RESOLVED, Block, Draft, Reasons
 from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
 from espnet3_compiler.convert.optimizers import carry_optimizers
 from espnet3_compiler.tree import Plain
 
-RESOLVED = "its value stands where the config refers to it"
 REASONS: Reasons = {
+    **PLACES,
     "task": (MOVED, "stands in the manifest, models.*.task; ESPnet3's copies as ESPnet2's own"),
-    "recipe_dir": (MOVED, "the directory of the manifest is the recipe directory"),
-    "data_dir": (MOVED, "stands in the manifest where it is not data"),
     "exp_tag": (MOVED, "stands in the manifest; without it, the manifest's file name is the tag"),
     "exp_dir": (MOVED, "stands in the manifest where it is not exp/${exp_tag}"),
     "stats_dir": (MOVED, "collect_stats writes into ${exp_dir}/collect_stats"),
@@ -62,8 +60,7 @@ def _carry_data(root: Block, draft: Draft) -> None:
         if entries:
             draft.put(("dataset", split), entries, dataset.span(split))
     carry_preprocessor(dataset, draft, ("train", "valid"))
-    dataset.taken |= {"recipe_dir", "_recursive_", "_convert_"}
-    dataset.rest({"_target_": (MOVED, "the runtime arranges the data sets itself")})
+    carry_rest(dataset)
 
 
 def _carry_tokenizer(block: Block, draft: Draft) -> None:
