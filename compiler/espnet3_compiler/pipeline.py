@@ -51,9 +51,9 @@ def compile_manifest(
     written = _written_out(root)
     found += tuple(written.found)
     recipe, more = lower(written.root, source, manifest.parent)
-    recipe = replace(recipe, rows=written.rows, whole=recipe.whole and written.whole)
-    if any(finding.code in ("R101", "R112") for finding in found):
-        recipe = replace(recipe, whole=False)
+    broken = any(finding.code in ("R101", "R112") for finding in found)
+    whole = recipe.whole and written.whole and not broken
+    recipe = replace(recipe, rows=written.rows, whole=whole)
     found += more
     roles = roles_of(recipe)
     composition, more = compose(recipe, roles, _set_sources(sets), config_files or {})

@@ -189,10 +189,6 @@ def _mapping(state: State, event: Any, start: int, depth: int) -> Built:
     return Built(Mapping(tuple(kept), state.span(start, end)), end, size, height + 1)
 
 
-def _is_merge(key: Scalar) -> bool:
-    return key.value == "<<" and key.style == "plain"
-
-
 def _key(state: State, built: Built, event: Any) -> Scalar:
     node = built.node
     if is_stand_in(node):

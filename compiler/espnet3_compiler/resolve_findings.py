@@ -7,7 +7,7 @@ from espnet3_compiler.read_scalars import kind_of
 from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure, nearest
-from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
+from espnet3_compiler.tree import Mapping, Node, Scalar
 
 SHOWN = 8
 
@@ -179,11 +179,6 @@ def late(place: Span, why: str, hint: str | None = None) -> Diagnostic:
 def too_large(place: Span, what: str) -> Diagnostic:
     """R105: references that expand without measure."""
     return Diagnostic("R105", f"references {what}", Label(place, "the limit is reached here"))
-
-
-def text_of(node: Node) -> str | None:
-    """Return how OmegaConf writes a scalar into a text; None for mappings and lists."""
-    return None if isinstance(node, Mapping | Sequence) else str(node.value)
 
 
 def _expected(names: list[str]) -> str:

@@ -101,7 +101,8 @@ def _unknown_root(state: State, owner: Path, key: Key, span: Span) -> Diagnostic
 def _known_roots(state: State, owner: Path) -> list[str]:
     own = [entry.name for entry in state.roots[owner]] if owner[0] == "configs" else []
     manifest = [entry.name for entry in state.roots[GLOBALS]]
-    return [*own, *manifest, *NAMESPACES]
+    rows = [MATRIX] if (MATRIX, *owner) in state.roots else []
+    return [*own, *manifest, *NAMESPACES, *rows]
 
 
 def find(state: State, target: Target, span: Span) -> Node | Diagnostic | None:

@@ -20,7 +20,7 @@ from espnet3_compiler import shape_findings as findings
 from espnet3_compiler import shape_keys as keys
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.patterns import lazy
-from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.read_steps import is_legible, is_stand_in
 from espnet3_compiler.records import dataclass
 from espnet3_compiler.schema_parts import Schema, resolved
 from espnet3_compiler.shape_types import Spot, fits
@@ -245,7 +245,7 @@ def _check_presence(
     for name in keys.missing(node, schema):
         if name not in slips:
             yield findings.missing_key(spot, name, schema)
-    if "x-requires-one" in schema and not slips and keys.legible(node):
+    if "x-requires-one" in schema and not slips and is_legible(node):
         yield from _check_requires_one(spot, node, schema["x-requires-one"])
     for first, second in keys.conflicts(node, schema):
         yield findings.conflicting(spot, first, second)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.records import replace
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
@@ -24,12 +24,7 @@ def unknown(node: Mapping, schema: Schema) -> tuple[str, ...]:
 def missing(node: Mapping, schema: Schema) -> tuple[str, ...]:
     """Return the required keys that are absent, unless one may be a key that was not legible."""
     absent = tuple(name for name in schema.get("required", ()) if node.entry(name) is None)
-    return absent if absent and legible(node) else ()
-
-
-def legible(node: Mapping) -> bool:
-    """Return whether every key is a text; others were reported by ``read``."""
-    return not any(is_stand_in(entry.key) for entry in node)
+    return absent if absent and is_legible(node) else ()
 
 
 def slips(node: Mapping, schema: Schema, unknown_keys: tuple[str, ...]) -> dict[str, str]:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from espnet3_compiler.checks import target_findings as findings
 from espnet3_compiler.checks.target_nodes import FLAGS, NOTHING, Slot, Target, arguments, flag
 from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.records import dataclass
-from espnet3_compiler.shape_keys import legible
 from espnet3_compiler.signature import literal
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Parameter, Signature
@@ -120,7 +120,7 @@ def _type(case: Case, parameter: Parameter, value: Node, shown: str) -> Iterator
 
 def _names(case: Case, unknown: list[Entry], given: set[str]) -> Iterator[Diagnostic]:
     """Yield unknown names, and the missing ones that none of them was meant to be."""
-    absent = [] if case.partial or not legible(case.node) else _absent(case, given)
+    absent = [] if case.partial or not is_legible(case.node) else _absent(case, given)
     meant: set[str] = set()
     for entry in unknown:
         free = _free(case, entry)

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import OPEN, reads
-from espnet3_compiler.lower import roles_of
+from espnet3_compiler.lower import in_role
 from espnet3_compiler.lower_report import listed
 from espnet3_compiler.places import Place, inherited, is_written, place
 from espnet3_compiler.reading import builds_model, walk
 from espnet3_compiler.source import Span
-from espnet3_compiler.tree import Entry, Mapping
+from espnet3_compiler.tree import Entry
 from espnet3_schemas import systems
 
 ROLE = "training"
@@ -26,12 +26,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R804, one for each key."""
     if not recipe.whole or resolved.partial:
         return
-    roles = roles_of(recipe)
-    configs = {
-        name: node
-        for name, node in resolved.configs.items()
-        if roles.get(name) == ROLE and isinstance(node, Mapping)
-    }
+    configs = dict(in_role(recipe, resolved, ROLE))
     read = {name: _read(name, recipe, resolved) for name in configs}
     alive = {
         spot
