@@ -18,8 +18,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-RECIPES = Path(__file__).parents[2] / "recipes"
-GENERATED = shutil.ignore_patterns("build", "data", "exp", "__pycache__")
+from benchmarks.recipes import GENERATED, RECIPES, settings
+
 SEEDS = (1, 2, 3)
 BATCH = 16
 EASY_EPOCHS = 3
@@ -90,8 +90,7 @@ def _compile(recipe: Path, utterances: int, test: int) -> None:
         *(f"sizes.whole={utterances}", f"sizes.easy={utterances // EASY_EPOCHS}"),
         f"training_full.create_dataset.sizes={sizes}",
     ]
-    words = [word for value in sets for word in ("--set", value)]
-    _call(recipe, "-m", "espnet3_compiler", "compare.yaml", *words)
+    _call(recipe, "-m", "espnet3_compiler", "compare.yaml", *settings(sets))
 
 
 def _call(recipe: Path, *command: str) -> None:

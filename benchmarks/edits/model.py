@@ -1,13 +1,9 @@
 """An edit of a shipped recipe, and the stages that it must run."""
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-RECIPES = Path(__file__).parents[2] / "recipes"
-GENERATED = shutil.ignore_patterns("build", "data", "exp", "downloads", "__pycache__")
 
 
 @dataclass(frozen=True)

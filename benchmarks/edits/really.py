@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.edits.model import Edit, Place
 from benchmarks.edits.results import results
 from benchmarks.edits.trial import edited, planned, run
+from benchmarks.recipes import GENERATED
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,7 @@ def really(base: Place, edit: Edit, folder: Path) -> Really | None:
 
 def _fresh(base: Place, edit: Edit, root: Path) -> Place:
     """Return the edited recipe before it has run; edits of what it made do not count."""
-    ignore = shutil.ignore_patterns("build", "data", "exp", "__pycache__")
-    shutil.copytree(base.root, root, symlinks=True, ignore=ignore)
+    shutil.copytree(base.root, root, symlinks=True, ignore=GENERATED)
     place = Place(root, base.subject)
     if edit.apply is not None and not edit.damages:
         edit.apply(place)

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.edits.model import GENERATED, RECIPES, Edit, Place, Subject
+from benchmarks.edits.model import Edit, Place, Subject
+from benchmarks.recipes import GENERATED, RECIPES, settings
 from espnet3_compiler.emit import build_files
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.recompile import recompose
@@ -123,7 +124,6 @@ def run(
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Compile and run as a person does, in processes of their own."""
-    values = [word for value in sets for word in ("--set", value)]
     variables = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
 
     def python(*words: str) -> subprocess.CompletedProcess[str]:
@@ -132,7 +132,7 @@ def run(
             command, cwd=place.recipe, env=variables, capture_output=True, text=True, check=False
         )
 
-    compiled = python("-m", "espnet3_compiler", "recipe.yaml", *values)
+    compiled = python("-m", "espnet3_compiler", "recipe.yaml", *settings(sets))
     return compiled if compiled.returncode else python("build/run.py", *options)
 
 

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "digits" / "asr"
+from benchmarks.recipes import GENERATED, RECIPES, settings
+
 STAGES = (
     *("create_dataset", "train_tokenizer", "collect_stats", "train"),
     *("infer", "measure", "pack_model"),
@@ -34,13 +35,12 @@ VARIANTS: Mapping[str, Sequence[str]] = {
     ),
 }
 """Ways to run the same recipe, with what makes them."""
-_GENERATED = shutil.ignore_patterns("build", "data", "exp", "downloads", "__pycache__")
 
 
 def make_recipe(directory: Path, variant: str) -> Path:
     """Copy the recipe and compile it small; return the copy."""
-    shutil.copytree(RECIPE, directory, ignore=_GENERATED)
-    sets = [word for value in (*SMALL, *VARIANTS[variant]) for word in ("--set", value)]
+    shutil.copytree(RECIPES / "digits" / "asr", directory, ignore=GENERATED)
+    sets = settings((*SMALL, *VARIANTS[variant]))
     command = [sys.executable, "-m", "espnet3_compiler", "recipe.yaml", *sets]
     done = subprocess.run(command, cwd=directory, check=False, capture_output=True, text=True)
     if done.returncode:

@@ -1,8 +1,9 @@
-"""CPU seconds of commands."""
+"""Seconds of commands, on the CPU and on the clock."""
 
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,24 +11,34 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a command: user and system time of the process and its children, in seconds."""
+    """One run of a command.
+
+    Attributes:
+        seconds: On the CPU: user and system time of the process and its children.
+        wall: Seconds on the clock.
+        code: The exit code.
+        output: What it printed, both streams together.
+    """
 
     seconds: float
+    wall: float
     code: int
     output: str
 
 
 def run(command: Sequence[str | Path], directory: Path, environment: Mapping[str, str]) -> Run:
     """Run a command to its end; its stdout and stderr become one text."""
+    start = time.perf_counter()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command, cwd=directory, env=environment, stdout=output, stderr=output
         )
         _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read().decode(errors="replace")
-    return Run(usage.ru_utime + usage.ru_stime, process.returncode, text)
+    return Run(usage.ru_utime + usage.ru_stime, wall, process.returncode, text)
 
 
 def best_in_turn(count: int, *commands: Callable[[], Run]) -> list[Run]:

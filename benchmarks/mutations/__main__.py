@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.mutations import keys, layout, mixes, references, stages, syntax, targets, values
 from benchmarks.mutations.model import GoodRecipe, Mutation, load_recipe
 from benchmarks.mutations.trial import Verdict, judge, workspace
+from benchmarks.recipes import RECIPES
 from espnet3_compiler.output.human import render_one
 
 Generator = Callable[[GoodRecipe, random.Random], Iterator[Mutation]]
@@ -65,13 +66,12 @@ GENERATORS: tuple[Generator, ...] = (
     values.file_of_other_role,
     values.flag_value,
 )
-ROOT = Path(__file__).parents[2] / "recipes"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; exit 1 if a good recipe has a finding."""
     options = _parse(argv)
-    manifests = options.manifests or sorted(ROOT.glob("*/*/recipe.yaml"))
+    manifests = options.manifests or sorted(RECIPES.glob("*/*/recipe.yaml"))
     recipes = [recipe for m in manifests if (recipe := load_recipe(m)) is not None]
     print(f"{len(recipes)} of {len(manifests)} recipes check clean")
     rng = random.Random(options.seed)

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.mutations.model import GoodRecipe, Mutation
+from benchmarks.recipes import GENERATED
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.pipeline import compile_manifest
-
-GENERATED = ("build", "exp", "data", "downloads", "__pycache__")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def workspace(recipe: GoodRecipe) -> Iterator[Path]:
             if sibling.is_dir() and sibling != recipe.directory:
                 (corpus / sibling.name).symlink_to(sibling.resolve())
         copy = corpus / recipe.directory.name
-        shutil.copytree(recipe.directory, copy, ignore=shutil.ignore_patterns(*GENERATED))
+        shutil.copytree(recipe.directory, copy, ignore=GENERATED)
         yield copy
 
 

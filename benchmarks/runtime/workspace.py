@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from benchmarks.recipes import GENERATED, RECIPES, settings
 from espnet3_runtime.build import load_build
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.execute import Runner
@@ -19,8 +20,7 @@ from espnet3_runtime.interrupts import Interrupts
 from espnet3_runtime.progress import Bars
 from espnet3_runtime.stage import Outputs, StageContext, StageSpec
 
-ROOT = Path(__file__).parents[2]
-RECIPE = ROOT / "recipes" / "digits" / "asr"
+RECIPE = RECIPES / "digits" / "asr"
 BATCH = 16
 
 
@@ -35,11 +35,7 @@ def workspace(directory: Path, steps: int, items: int) -> Iterator[Path]:
         steps: Training batches.
         items: Utterances to decode.
     """
-    for name in ("src", "conf", "dataset"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(RECIPE / name, directory / name, ignore=ignored)
-    manifest = (RECIPE / "recipe.yaml").read_text(encoding="utf-8")
-    (directory / "recipe.yaml").write_text(manifest, encoding="utf-8")
+    shutil.copytree(RECIPE, directory, ignore=GENERATED, dirs_exist_ok=True)
     sets = [
         f"training.dataset.train=[{{data_src_args: {{split: train, limit: {BATCH * steps}}}}}]",
         f"inference.dataset.test=[{{name: test, data_src_args: {{split: test, limit: {items}}}}}]",
@@ -64,8 +60,7 @@ def workspace(directory: Path, steps: int, items: int) -> Iterator[Path]:
 
 
 def _prepare(directory: Path, sets: list[str]) -> None:
-    options = [part for value in sets for part in ("--set", value)]
-    _call(directory, "-m", "espnet3_compiler", "recipe.yaml", *options)
+    _call(directory, "-m", "espnet3_compiler", "recipe.yaml", *settings(sets))
     stages = ("create_dataset", "train_tokenizer", "collect_stats", "train")
     _call(directory, "build/run.py", "--stages", *stages)
 

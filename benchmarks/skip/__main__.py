@@ -11,26 +11,16 @@ does not lengthen.  Exits 1 if ours takes longer than the goal for 100 stages, b
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.latency.measure import Run, run
 from benchmarks.skip.engines import ENGINES, Command, Engine, install, installed
 
 GOAL = 0.3
 """Seconds for a hundred stages."""
-
-
-@dataclass(frozen=True)
-class Lap:
-    """Seconds of one process."""
-
-    wall: float
-    cpu: float
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,19 +38,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         engines = [e for e in ENGINES if not e.package or installed(e.package, programs)]
         for engine in engines:
             _prepare(engine, folder, programs, options.stages)
-        laps = {engine.name: [] for engine in engines}
+        laps: dict[str, list[Run]] = {engine.name: [] for engine in engines}
         for _ in range(options.runs):
             for engine in engines:
                 laps[engine.name].append(_again(engine, folder, programs))
     print(f"{options.stages} stages up to date, best of {options.runs}")
     print(f"{'':18} {'wall s':>8} {'CPU s':>8}")
     for name, times in laps.items():
-        wall, cpu = min(lap.wall for lap in times), min(lap.cpu for lap in times)
+        wall, cpu = min(lap.wall for lap in times), min(lap.seconds for lap in times)
         print(f"{name:18} {wall:8.2f} {cpu:8.2f}")
     for engine in ENGINES:
         if engine not in engines:
             print(f"{engine.name:18} is not installed; --install does it for this run")
-    ours = min(lap.cpu for lap in laps[ENGINES[0].name])
+    ours = min(lap.seconds for lap in laps[ENGINES[0].name])
     goal = GOAL * max(options.stages / 100, 1)
     print(f"goal: {goal:.2f} s of CPU: {'met' if ours <= goal else 'MISSED'}")
     return 0 if ours <= goal else 1
@@ -74,26 +64,22 @@ def _prepare(engine: Engine, folder: Path, programs: Path, stages: int) -> None:
         _run(command, place, programs)
 
 
-def _again(engine: Engine, folder: Path, programs: Path) -> Lap:
-    before, start = os.times(), time.perf_counter()
-    output = _run(engine.again(programs), folder / engine.name, programs)
-    wall, after = time.perf_counter() - start, os.times()
-    if engine.settled not in output:
-        raise SystemExit(f"{engine.name} did not find everything up to date:\n{output[-2000:]}")
-    cpu = after.children_user + after.children_system
-    return Lap(wall, cpu - before.children_user - before.children_system)
+def _again(engine: Engine, folder: Path, programs: Path) -> Run:
+    lap = _run(engine.again(programs), folder / engine.name, programs)
+    if engine.settled not in lap.output:
+        what = f"{engine.name} did not find everything up to date"
+        raise SystemExit(f"{what}:\n{lap.output[-2000:]}")
+    return lap
 
 
-def _run(command: Command, place: Path, programs: Path) -> str:
+def _run(command: Command, place: Path, programs: Path) -> Run:
     path = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
     environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled once, as for a user
-    done = subprocess.run(
-        command, cwd=place, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.stdout + done.stderr
+    done = run(command, place, environment)
+    if done.code:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.output[-4000:]}")
+    return done
 
 
 if __name__ == "__main__":

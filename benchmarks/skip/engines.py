@@ -75,9 +75,9 @@ def installed(package: str, directory: Path) -> bool:
 def install(directory: Path, packages: list[str]) -> Path:
     """Make a throw-away environment with the other engines; return where its programs are."""
     venv.create(directory, with_pip=True)
-    pip = (directory / "bin" / "python", "-m", "pip", "install", "--quiet", *packages)
+    pip = (directory / "bin" / "python", "-m", "pip", "install", "--quiet")
     for package in packages:
-        done = subprocess.run([*pip[:5], package], check=False, capture_output=True, text=True)
+        done = subprocess.run([*pip, package], check=False, capture_output=True, text=True)
         if done.returncode:
             print(f"left out: {package} cannot be installed: {done.stderr.strip()[-200:]}")
     return directory / "bin"

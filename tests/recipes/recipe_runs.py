@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-RECIPES = Path(__file__).parents[2] / "recipes"
-GENERATED = shutil.ignore_patterns("build", "data", "exp", "downloads", "__pycache__")
+from benchmarks.recipes import GENERATED, RECIPES, settings
 
 
 def copy_recipes(target: Path) -> Path:
@@ -21,6 +20,7 @@ def copy_recipes(target: Path) -> Path:
 def run(*command: str, folder: Path, **extra: str) -> subprocess.CompletedProcess[str]:
     """Run Python with arguments in a folder; ``extra`` goes into its environment."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **extra}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as for a user, for whom bytecode is written
     return subprocess.run(
         [sys.executable, *command],
         cwd=folder,
@@ -33,9 +33,8 @@ def run(*command: str, folder: Path, **extra: str) -> subprocess.CompletedProces
 
 def run_all(folder: Path, sets: Sequence[str] = (), *, deep: bool = False) -> str:
     """Compile a recipe, which must be clean, and run all its stages; return what was said."""
-    words = [word for value in sets for word in ("--set", value)]
     flags = ["--deep"] if deep else []
-    compiled = run("-m", "espnet3_compiler", "recipe.yaml", *flags, *words, folder=folder)
+    compiled = run("-m", "espnet3_compiler", "recipe.yaml", *flags, *settings(sets), folder=folder)
     assert compiled.returncode == 0, compiled.stderr
     done = run("build/run.py", "--stages", "all", folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr

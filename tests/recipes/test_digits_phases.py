@@ -6,11 +6,11 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from recipe_runs import RECIPES, copy_recipes, run, run_all
 
 from benchmarks.curriculum.__main__ import report
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.progress import Bars
+from tests.recipes.recipe_runs import RECIPES, copy_recipes, run, run_all
 
 pytest.importorskip("espeakng_loader")
 
