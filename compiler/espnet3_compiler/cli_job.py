@@ -8,6 +8,7 @@ from pathlib import Path
 
 from espnet3_compiler.cli_arguments import Arguments
 from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.disk import is_file
 from espnet3_compiler.outcome import Outcome
 from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest, display_name
@@ -87,7 +88,7 @@ def _deliver(outcome: Outcome, arguments: Arguments) -> int:
         return _print_why(outcome, arguments.why)
     build = build_of(outcome.path, arguments.output or outcome.build)
     if arguments.check:
-        if not (outcome.ok and (build / LOCK).is_file()):
+        if not (outcome.ok and is_file(build / LOCK)):
             return CLEAN
         from espnet3_compiler.cli_write import compare
 

@@ -1,4 +1,4 @@
-"""Whether something is there, by any name that a manifest may hold.
+"""Files on the disk: whether one is there, by any name that a manifest may hold, and writing one.
 
 ``Path.is_file`` raises for names that are too long for the disk and for folders that may not be
 entered; to a recipe both are simply not there.
@@ -21,3 +21,22 @@ def is_folder(path: Path) -> bool:
 def exists(path: Path) -> bool:
     """Return whether there is anything at a path that can be seen."""
     return os.path.exists(path)  # noqa: PTH110 - see above
+
+
+def put(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, with the permissions of the one that it replaces.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    mode = path.stat().st_mode if path.exists() else None
+    try:
+        if mode is not None:
+            partial.touch(0o600)  # what was private is at no time public
+        partial.write_bytes(data)
+        if mode is not None:
+            partial.chmod(mode)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,11 +1,10 @@
 """Apply the edits that are certain, each file whole or not at all."""
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit
+from espnet3_compiler.disk import put
 from espnet3_compiler.records import dataclass
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -95,19 +94,5 @@ def write_fixes(fixed: Fixed) -> tuple[Path, ...]:
         if data != mark + fixed.before[path].encode():
             passed.append(path)
             continue
-        _replace(path.resolve(), mark + text.encode())
+        put(path.resolve(), mark + text.encode())
     return tuple(passed)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put a file in place by renaming, with the permissions of the old one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    new = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        new.chmod(path.stat().st_mode)
-        new.replace(path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise

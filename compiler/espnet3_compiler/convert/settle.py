@@ -14,6 +14,7 @@ from espnet3_compiler.convert.files import FOLDER, MODEL, chosen, config_name, m
 from espnet3_compiler.convert.notes import DEAD, DROPPED, Notes
 from espnet3_compiler.convert.recipe import Config, Found
 from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.disk import put
 from espnet3_compiler.outcome import Outcome
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.read import read_file
@@ -51,12 +52,7 @@ def write_all(directory: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         target = directory / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.partial-{getpid()}")
-        try:
-            partial.write_bytes(text.encode())
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        put(target, text.encode())
 
 
 @contextmanager
