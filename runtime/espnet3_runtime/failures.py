@@ -19,7 +19,7 @@ _OURS = Path(espnet3_runtime.__file__).parent
 
 def summary(error: BaseException) -> str:
     """Return one line for receipts and tables."""
-    known = _refused(error) or _lost(error) or _left_alone(error)
+    known = _known(error)
     if known is not None:
         return known.message
     if isinstance(error, UserError):
@@ -39,7 +39,7 @@ def explain(error: BaseException, build: Path) -> str:
     exception from the recipe's code, or from a library that it called, comes with the frames below
     ours.
     """
-    known = _refused(error) or _lost(error) or _left_alone(error)
+    known = _known(error)
     if known is not None:
         return str(known)
     if isinstance(error, UserError):
@@ -49,6 +49,11 @@ def explain(error: BaseException, build: Path) -> str:
     if frames:
         return f"{summary(error)}\n{frames}"
     return "".join(traceback.format_exception(error)).rstrip()
+
+
+def _known(error: BaseException) -> UserError | None:
+    """Return what to say of what the machine did, or another process; None of anything else."""
+    return _refused(error) or _lost(error) or _left_alone(error)
 
 
 def _refused(error: BaseException) -> UserError | None:

@@ -19,7 +19,6 @@ from espnet3_runtime.lockfile import locked
 from espnet3_runtime.plan import Verdict, plan, stale_upstream
 from espnet3_runtime.ranks import Follower, Leader, Order, Rank, announce
 from espnet3_runtime.redact import redact
-from espnet3_runtime.requeue import requeue
 from espnet3_runtime.system import System
 
 if TYPE_CHECKING:
@@ -73,6 +72,8 @@ def lead(
             if leader is not None:
                 leader.finish(code)
     if runner.interrupts.received == signal.SIGUSR1:
+        from espnet3_runtime.requeue import requeue
+
         console.complain(requeue())
     return code
 

@@ -8,6 +8,13 @@ from espnet3_runtime.instantiate import instantiate
 
 TARGET = "_target_"
 TASK = "task"
+PROVIDERS = (
+    "espnet3_runtime.inference.provider.from_checkpoint",
+    "espnet3_runtime.task_bridge.decode.speech2text",
+)
+"""What loads a model from its node for inference.
+
+They read weights in any form, so those of a bundle are safetensors, and do without any."""
 
 
 def is_task(node: Mapping[str, Any] | None) -> bool:

@@ -3,6 +3,7 @@
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import InstantiateError
 from espnet3_runtime.inference.predictor import Predictor, make_predictor
+from espnet3_runtime.models import PROVIDERS
 from espnet3_runtime.probe.answers import UnprobedError
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
 from espnet3_runtime.probe.build_model import build_model, refuse
@@ -11,11 +12,6 @@ from espnet3_runtime.probe.samples import FoundError
 from espnet3_runtime.probe.train import Tools, model_node
 
 ROLE = "inference"
-PROVIDERS = (
-    "espnet3_runtime.inference.provider.from_checkpoint",
-    "espnet3_runtime.task_bridge.decode.speech2text",
-)
-"""They take the model's node, and do without a checkpoint."""
 
 
 def probe_infer(tools: Tools, stage: Stage) -> None:

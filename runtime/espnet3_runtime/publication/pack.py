@@ -11,7 +11,7 @@ from espnet3_runtime.atomic import write_json
 from espnet3_runtime.config import ConfigView, plain
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.weights import digest, read_weights
-from espnet3_runtime.models import is_task
+from espnet3_runtime.models import PROVIDERS, is_task
 from espnet3_runtime.provenance import git
 from espnet3_runtime.publication.bundle import (
     CODE,
@@ -35,11 +35,6 @@ from espnet3_runtime.publication.closure import Closure
 from espnet3_runtime.publication.code import check_code, copy_code, targets_of
 from espnet3_runtime.versions import version
 
-_OUR_PROVIDERS = (
-    "espnet3_runtime.inference.provider.from_checkpoint",
-    "espnet3_runtime.task_bridge.decode.speech2text",
-)
-"""They read the weights in any form, so those of a bundle are safetensors."""
 _LEFT_OUT = ("output_artifacts", "parallel")  # of the stage infer, not of the model
 _VERSIONS = ("espnet3-compile", "torch", "numpy")
 _TASKS = "espnet2"
@@ -110,7 +105,7 @@ def _pack_weights(parts: Parts, closure: Closure) -> dict[str, str] | None:
     if source is None:
         return None
     path = parts.recipe_dir / source
-    if parts.inference["provider"]["_target_"] in _OUR_PROVIDERS and not parts.inference["model"]:
+    if parts.inference["provider"]["_target_"] in PROVIDERS and not parts.inference["model"]:
         from safetensors.torch import save_file
 
         weights = read_weights(path)

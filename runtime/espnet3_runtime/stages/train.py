@@ -246,9 +246,9 @@ def _check(config: Mapping[str, Any]) -> None:
 
 def _monitors(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield every value that the config watches, and the key that says so."""
-    name = getattr(config, "where", "training")
     from espnet3_runtime.training.checkpoints import read_criteria
 
+    name = getattr(config, "where", "training")
     for criterion in read_criteria(config):
         yield criterion.monitor, f"{name}.best_model_criterion"
     if config["early_stopping"]:

@@ -75,7 +75,7 @@ def validates(config: Mapping[str, Any]) -> bool:
 
 
 def _trained(monitor: str) -> str:
-    return f"train/{monitor[6:]}" if monitor.startswith("valid/") else monitor
+    return f"train/{monitor.removeprefix('valid/')}" if monitor.startswith("valid/") else monitor
 
 
 class Checkpoints(Checkpoint):
