@@ -114,7 +114,13 @@ _NO_PEER = re.compile(
     re.DOTALL,
 )
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FULL_WORDS = tuple(map(os.strerror, _FULL))
+_FULL_WORDS = (
+    *map(os.strerror, (errno.ENOSPC, errno.EDQUOT)),
+    str(OSError(errno.EFBIG, os.strerror(errno.EFBIG))),
+    f"{os.strerror(errno.EFBIG)} (os error {errno.EFBIG})",  # as libraries in Rust say it
+)
+"""What a library that wraps such an error up quotes; a file that is too large may be one to upload,
+so these words alone say nothing."""
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

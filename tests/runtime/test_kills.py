@@ -147,6 +147,8 @@ def test_killed_at_any_operation_a_build_is_the_old_or_the_new_one(tmp_path: Pat
             'refused to write "/x/y": No sp',
         ),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "refused to write: Disk quota exceeded"),
+        (RuntimeError("I/O error: File too large (os error 27)"), "refused to write: it is full"),
+        (RuntimeError("cannot save: [Errno 27] File too large"), "refused to write: it is full"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), "signal Killed"),
         (RuntimeError("DataLoader worker (pid(s) 7, 8) exited unexpectedly"), "process was killed"),
         (RuntimeError("[/gloo/pair.cc:5] Connection closed by peer [::1]:1"), "another process of"),
@@ -161,6 +163,10 @@ def test_what_the_machine_did_is_told_in_one_sentence(error: Exception, message:
         assert message in summary(one)
     assert lost_a_worker(wrapped) == ("DataLoader" in str(error))
     assert lost_a_rank(wrapped) == ("gloo" in str(error))
+
+
+def test_a_file_that_is_too_large_for_somebody_else_is_no_full_disk() -> None:
+    assert summary(ValueError("413: File too large")) == "ValueError: 413: File too large"
 
 
 def test_a_full_disk_ends_a_run_without_a_traceback(recipe: Toy) -> None:
