@@ -110,10 +110,3 @@ def test_the_manifest_is_short():
     text = next(text for kind, name, text in blocks() if name == "recipe.yaml" and kind == "yaml")
     assert len(text.splitlines()) <= LONGEST
     assert yaml.safe_load(text)["models"]["own"]["_target_"] == "src.model.MyModel"
-
-
-@pytest.mark.parametrize("name", ["tutorial.md", "from_espnet3.md"])
-def test_the_links_lead_somewhere(name: str):
-    page = PAGE.with_name(name)
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
-        assert (PAGE.parent / target).exists(), target

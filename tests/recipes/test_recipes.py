@@ -1,21 +1,24 @@
 """Every shipped recipe checks clean, compiles and plans; the main one runs for real, made small."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-RECIPES = Path(__file__).parents[2] / "recipes"
+from benchmarks.recipes import settings
+from tests.recipes.recipe_runs import RECIPES, copy_recipes, run
+
 MANIFESTS = sorted(RECIPES.glob("*/*/recipe.yaml"))
 NAMES = [path.parent.relative_to(RECIPES).as_posix() for path in MANIFESTS]
-GENERATED = shutil.ignore_patterns("build", "data", "exp", "downloads", "__pycache__")
 OTHERS = {"mini_an4/espnet2_asr": ("espnet2",)}
 """Packages that no test needs, by the recipe whose targets they hold."""
+COPIES = {
+    "src/features.py": ("mini_an4/asr", "librispeech_100/asr"),
+    "src/decode.py": ("mini_an4/asr",),
+}
+"""What a recipe that is copied as a whole has of digits/asr."""
 SMALL = (
     "training.create_dataset.sizes.train=32",
     "training.create_dataset.sizes.valid=6",
@@ -24,18 +27,9 @@ SMALL = (
 )
 
 
-def run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    arguments = [sys.executable, *command]
-    return subprocess.run(
-        arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-
-
 @pytest.fixture
 def recipes(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(RECIPES, tmp_path / "recipes", symlinks=True, ignore=GENERATED))
+    return copy_recipes(tmp_path)
 
 
 def test_recipes_were_found():
@@ -73,10 +67,16 @@ def test_it_has_a_readme_and_tells_editors_its_schema(name: str):
     assert schema.is_file()
 
 
+@pytest.mark.parametrize("file", COPIES)
+def test_what_recipes_of_other_corpora_repeat_is_still_the_same(file: str):
+    first = (RECIPES / "digits" / "asr" / file).read_text()
+    for name in COPIES[file]:
+        assert (RECIPES / name / file).read_text() == first, name
+
+
 def test_the_main_job_runs_from_another_directory_and_then_skips(recipes: Path, tmp_path: Path):
     folder = recipes / "digits" / "asr"
-    sets = [word for value in SMALL for word in ("--set", value)]
-    compiled = run("-m", "espnet3_compiler", "recipe.yaml", *sets, folder=folder)
+    compiled = run("-m", "espnet3_compiler", "recipe.yaml", *settings(SMALL), folder=folder)
     assert compiled.returncode == 0, compiled.stderr
     done = run(str(folder / "build" / "run.py"), "--stages", "all", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
