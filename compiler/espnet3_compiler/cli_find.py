@@ -22,7 +22,7 @@ def find_manifests(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[str, 
         found = sorted(_below(path)) if is_folder(path) else [path]
         if not found:
             problems.append(f'there is no {MANIFEST} in or below "{path}"')
-        elif not is_folder(path) and not exists(path):
+        elif not exists(path):
             problems.append(f'there is no file "{path}"')
         else:
             manifests |= {manifest.resolve(): manifest for manifest in found}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from recipe_kit import ROOT, run
+from recipe_kit import ROOT, run, texts
 
 from espnet3_compiler.cli import main
 from espnet3_compiler.outcome import Outcome
@@ -20,11 +20,6 @@ RECIPES = sorted((ROOT / "recipes").glob("*/*/recipe.yaml"))
 NAMES = [path.parent.relative_to(ROOT / "recipes").as_posix() for path in RECIPES]
 GENERATED = shutil.ignore_patterns("build", "data", "exp", "downloads", "__pycache__")
 LOCK = "recipe.lock.json"
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +34,18 @@ def test_every_shipped_recipe_is_built_again_from_its_lock(name: str, recipes: P
     config = next(iter(json.loads(built(folder / "recipe.yaml")[LOCK])["configs"]))
     if main([str(folder / "recipe.yaml"), "--set", f"{config}.seed=7"]):  # not every config has it
         assert main([str(folder / "recipe.yaml")]) == 0
-    first = content(folder / "build")
+    first = texts(folder / "build")
     shutil.copy(folder / "build" / LOCK, folder / LOCK)
     shutil.rmtree(folder / "build")
     assert main([str(folder / LOCK)]) == 0
-    assert content(folder / "build") == first
+    assert texts(folder / "build") == first
     assert main([str(folder / "build" / LOCK)]) == 0
-    assert content(folder / "build") == first
+    assert texts(folder / "build") == first
 
 
 def built(manifest: Path) -> dict[str, bytes]:
     assert main([str(manifest)]) == 0
-    return content(manifest.parent / "build")
+    return texts(manifest.parent / "build")
 
 
 @pytest.fixture
@@ -73,13 +68,13 @@ def test_elsewhere_only_the_way_to_the_recipe_differs(recipe: Path, tmp_path: Pa
     assert main([str(recipe / LOCK)]) == 0
     away = tmp_path / "far" / "away"
     assert main([str(recipe / LOCK), "-o", str(away)]) == 0
-    here, there = content(recipe / "build"), content(away)
+    here, there = texts(recipe / "build"), texts(away)
     assert {name for name in here if here[name] != there[name]} == {LOCK, "run.py"}
     shutil.rmtree(recipe / "build")
     shutil.copy(away / LOCK, tmp_path / LOCK)
     (away / "run.py").unlink()
     assert main([str(away / LOCK)]) == 0
-    assert content(away) == there
+    assert texts(away) == there
     assert not (recipe / "build").exists()
 
 

@@ -9,7 +9,7 @@ from espnet3_compiler.convert.notes import MOVED, Notes, as_json, as_text
 from espnet3_compiler.convert.recipe import Found, read_recipe
 from espnet3_compiler.convert.settle import outcomes, settle, spare, write_all
 from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.outcome import is_error
+from espnet3_compiler.outcome import is_error, tidy
 from espnet3_compiler.output.summary import plural
 from espnet3_compiler.pipeline import display_name
 from espnet3_compiler.records import dataclass
@@ -22,7 +22,7 @@ class Verdict:
     """What the checker says about the new recipe.
 
     Attributes:
-        findings: Each once.
+        findings: Each once, those of the main manifest first.
         unchecked: Targets whose package is not installed here.
     """
 
@@ -76,14 +76,10 @@ def _write(found: Found, directory: Path, notes: Notes, *, force: bool, form: st
 
 
 def _check(found: Found, directory: Path) -> Verdict:
-    told: dict[tuple[object, ...], Diagnostic] = {}
-    unchecked = 0
-    for _, outcome in outcomes(found, directory):
-        unchecked = max(unchecked, outcome.counts.not_checked)
-        for finding in outcome.diagnostics:
-            span = finding.primary.span
-            told.setdefault((finding.code, finding.message, span.source.name, span.start), finding)
-    return Verdict(tuple(told.values()), unchecked)
+    checked = [outcome for _, outcome in outcomes(found, directory)]
+    findings = (finding for outcome in checked for finding in outcome.diagnostics)
+    unchecked = max(outcome.counts.not_checked for outcome in checked)
+    return Verdict(tidy(findings, display_name(checked[0].path)), unchecked)
 
 
 def _tell(
