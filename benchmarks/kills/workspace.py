@@ -28,11 +28,7 @@ VARIANTS: Mapping[str, Sequence[str]] = {
         "training.dataloader.num_workers=2",
         "inference.dataloader.num_workers=2",
     ),
-    "dask workers": (
-        "training.parallel.n_workers=2",
-        "training.collect_stats.batch_size=1",
-        "inference.parallel.n_workers=2",
-    ),
+    "dask workers": ("inference.parallel.n_workers=2",),
 }
 """Ways to run the same recipe, with what makes them."""
 
