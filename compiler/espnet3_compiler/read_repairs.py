@@ -172,7 +172,6 @@ def _colon(place: Place) -> Iterator[Repair]:
 
 def _missing_colon(text: str, start: int) -> Iterator[Repair]:
     line = text[start : line_end(text, start)]
-    yield from _lost_dash(text, start)
     if tight := TIGHT.match(line):
         at = start + tight.end()
         yield Repair(((at, at, " "),), 'add a space after ":"', certain=True)
@@ -187,7 +186,7 @@ def _missing_colon(text: str, start: int) -> Iterator[Repair]:
 def _lost_dash(text: str, start: int) -> Iterator[Repair]:
     """Begin an item where a line stands exactly below the text of the item before it."""
     above = next((line for line in reversed(text[:start].split("\n")[:-1]) if _holds(line)), "")
-    item = re.match(r" *- +(?=[^\s:]+(?: +#.*)?$)", above)
+    item = re.match(r" *- +(?=\S)", above)
     if item and item.end() == start - line_start(text, start):
         yield Repair(((start - 2, start, "- "),), 'add "- "')
 
@@ -208,6 +207,7 @@ def _indentation(place: Place) -> Iterator[Repair]:
     start = line_start(text, place.at)
     if text[start : place.at].strip():
         return
+    yield from _lost_dash(text, place.at)
     if above := place.line_above(place.at):
         yield from _same_indent(text, start, above.start)
     if place.context is not None:

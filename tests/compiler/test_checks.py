@@ -271,3 +271,30 @@ def test_a_list_that_is_fetched_is_not_mended_where_it_is_right(check):
     assert [code for code, _ in check(HEAD + configs + "stages: [train, infer]\n")] == ["R602"]
     (finding,) = compile_manifest(check.manifest).diagnostics
     assert finding.fix is None
+
+
+def test_what_named_schedulers_watch_is_checked(check):
+    step = "{_target_: torch.optim.lr_scheduler.StepLR, step_size: 1}"
+    adam = "{optimizer: {_target_: torch.optim.Adam}, params: a}"
+    named = (
+        f"optimizers: {{a: {adam}}}, schedulers: {{a: {{scheduler: {step}, monitor: val_loss}}}}"
+    )
+    configs = CONFIGS.replace("training: {", f"training: {{{named}, ")
+    assert check(HEAD + configs + "stages: [train, infer]\n") == [("R412", "val_loss")]
+
+
+def test_a_function_that_is_called_later_may_be_partial(check):
+    node = "dataloader: {collate_fn: {_target_: src.collate.padded}}"
+    configs = CONFIGS.replace("training: {", f"training: {{{node}, ")
+    files = {"src/collate.py": "def padded(items): ...\n"}
+    text = HEAD + configs + "stages: [train, infer]\n"
+    assert [code for code, _ in check(text, files)] == ["R503"]
+    (finding,) = compile_manifest(check.manifest).diagnostics
+    assert finding.help == ("if items come with each call, write _partial_: true beside _target_",)
+    assert check(text.replace("padded}", "padded, _partial_: true}"), files) == []
+
+
+def test_arguments_inside_a_value_of_a_wrong_type_are_no_second_finding(check):
+    node = "scheduler: [{_target_: torch.optim.lr_scheduler.StepLR}]"
+    configs = CONFIGS.replace("training: {", f"training: {{{node}, ")
+    assert [code for code, _ in check(HEAD + configs + "stages: [train, infer]\n")] == ["R602"]

@@ -77,3 +77,39 @@ def test_what_stands_below_a_key_that_was_guessed_is_checked(tmp_path):
     config = manifest.parent / TRAINING
     config.write_text(config.read_text("utf-8").replace("max_epochs", "max_epoch"), "utf-8")
     assert [f.code for f in compile_manifest(manifest).diagnostics] == ["R106", "R601"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "right", "wrong", "code"),
+    [
+        ("\ndataset:", "\n12:", "data_src_args", "data_src_arg", "R601"),
+        ("optimizer: {_target_:", "optimizer: {12:", "optim.AdamW", "optim.AdamX", "R501"),
+    ],
+)
+def test_a_key_of_a_config_is_guessed_by_its_value(tmp_path, old, new, right, wrong, code):
+    manifest = planted(tmp_path, TRAINING, old, new)
+    assert [f.code for f in compile_manifest(manifest).diagnostics] == ["R106"]
+    config = manifest.parent / TRAINING
+    config.write_text(config.read_text("utf-8").replace(right, wrong, 1), "utf-8")
+    assert {f.code for f in compile_manifest(manifest).diagnostics} == {"R106", code}
+
+
+@pytest.mark.parametrize(
+    ("above", "line"),
+    [("train   # long", "infer"), ("{name: train}", "infer"), ("{name: train}", "{name: infer}")],
+)
+def test_a_lost_dash_is_put_back(tmp_path, above, line):
+    new = f"  - {above}\n    {line}\n"
+    manifest = planted(tmp_path, MANIFEST, "  - train\n  - infer\n", new)
+    (finding,) = compile_manifest(manifest).diagnostics
+    assert (finding.code, finding.primary.span.text) == ("R101", line)
+    assert finding.fix is not None
+    assert [(edit.span.text, edit.text) for edit in finding.fix.edits] == [("  ", "- ")]
+
+
+def test_a_file_with_a_single_key_of_another_role_is_told_by_its_name(tmp_path):
+    manifest = planted(tmp_path, MANIFEST, "inference: conf/inference", "inference: conf/few")
+    (manifest.parent / "conf/few.yaml").write_text("# scores\nmetrics: []\n", "utf-8")
+    assert "R406" in [f.code for f in compile_manifest(manifest).diagnostics]
+    (manifest.parent / "conf/few.yaml").write_text("metrics: []\nseed: 1\n", "utf-8")
+    assert "R601" in [f.code for f in compile_manifest(manifest).diagnostics]
