@@ -298,3 +298,14 @@ def test_arguments_inside_a_value_of_a_wrong_type_are_no_second_finding(check):
     node = "scheduler: [{_target_: torch.optim.lr_scheduler.StepLR}]"
     configs = CONFIGS.replace("training: {", f"training: {{{node}, ")
     assert [code for code, _ in check(HEAD + configs + "stages: [train, infer]\n")] == ["R602"]
+
+
+def test_an_inherited_key_that_excludes_another_can_be_deleted(check):
+    adam = "{_target_: torch.optim.Adam}"
+    named = f"optimizers: {{a: {{optimizer: {adam}, params: a}}}}"
+    configs = CONFIGS.replace("training: {", f"training: {{optimizer: {adam}, ")
+    configs += f"  several: {{extends: training, {named}}}\n"
+    stages = "stages: [train, {name: again, run: train, config: several}, infer]\n"
+    assert [code for code, _ in check(HEAD + configs + stages)] == ["R607"]
+    (finding,) = compile_manifest(check.manifest).diagnostics
+    assert '"~optimizer:"' in finding.help[0]
