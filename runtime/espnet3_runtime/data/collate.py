@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from espnet3_runtime.errors import UserError
 
@@ -69,7 +70,7 @@ class CommonCollateFn:
             _check_equal(field, lengths)
             batch[field] = torch.stack(tensors)
             return
-        batch[field] = _pad(tensors, lengths, self._pad_value(first))
+        batch[field] = pad_sequence(tensors, batch_first=True, padding_value=self._pad_value(first))
         batch[f"{field}_lengths"] = torch.tensor(lengths, dtype=torch.int64)
 
     def _pad_value(self, tensor: torch.Tensor) -> float | int | bool:
@@ -90,14 +91,6 @@ def _tensor(field: str, value: Any) -> torch.Tensor:
             f'field "{field}" is {type(value).__name__}, which cannot be part of a batch; '
             "a sample holds arrays, numbers and strings"
         ) from error
-
-
-def _pad(tensors: list[torch.Tensor], lengths: list[int], value: float) -> torch.Tensor:
-    first = tensors[0]
-    padded = first.new_full((len(tensors), max(lengths), *first.shape[1:]), value)
-    for row, tensor, length in zip(padded, tensors, lengths, strict=True):
-        row[:length] = tensor
-    return padded
 
 
 def _check_equal(field: str, lengths: list[int]) -> None:

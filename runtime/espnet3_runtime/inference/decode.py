@@ -107,12 +107,18 @@ def decode_shards(
 
 
 def _seed(seed: int | None, shard: int) -> None:
-    """Make a sampling decoder independent of which worker or which attempt runs a shard."""
+    """Make a sampling decoder independent of which worker or which attempt runs a shard.
+
+    ``torch.manual_seed`` would do the same, but keeps a stack trace for every device that is not
+    there, at each call.
+    """
     if seed is not None:
         import torch
 
         random.seed(seed + shard)
-        torch.manual_seed(seed + shard)
+        torch.default_generator.manual_seed(seed + shard)
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.manual_seed_all(seed + shard)
 
 
 def _decode_shard(

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from espnet3_runtime.inference.scp import check_id, format_scp
 
 RECORDS = "records.jsonl"
 _SHARDS = 16  # a killed run loses at most about this part of a test set
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _MOST = 2048  # items of a shard, whatever the size of the test set
 
 
@@ -109,7 +110,7 @@ def write_shard(directory: Path, decode: Callable[[Path], Iterator[Record]]) -> 
     try:
         with (part / RECORDS).open("w", encoding="utf-8") as file:
             for record in decode(part):
-                file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
+                file.write(_json_line(record))
         shutil.rmtree(directory, ignore_errors=True)
         part.rename(directory)
     finally:
@@ -128,6 +129,11 @@ def read_records(directory: Path) -> list[Record]:
     """Return the records of a shard."""
     with (directory / RECORDS).open(encoding="utf-8") as file:
         return [Record(**json.loads(line)) for line in file]
+
+
+def _json_line(record: Record) -> str:
+    """Return a record as JSON; ``asdict`` would copy all that is in it first, at twice the cost."""
+    return _encode(vars(record)) + "\n"
 
 
 def merge_shards(work: Path, shards: Sequence[Shard], directory: Path, shown: str) -> list[Record]:
@@ -156,7 +162,7 @@ def merge_shards(work: Path, shards: Sequence[Shard], directory: Path, shown: st
         _check_ids(records)
         _write_scps(records, part, shown)
         with (part / "results.jsonl").open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(asdict(r), ensure_ascii=False) + "\n" for r in records)
+            file.writelines(map(_json_line, records))
     return records
 
 
