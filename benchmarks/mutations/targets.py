@@ -67,8 +67,13 @@ def argument_type(recipe: GoodRecipe, _: random.Random) -> Mutations:
 
 
 def missing_argument(recipe: GoodRecipe, _: random.Random) -> Mutations:
-    """A required argument of a recipe's own class renamed away with its line."""
+    """A required argument of a recipe's own class left out with its line.
+
+    Not from a file that extends another config: what is left out there may be inherited.
+    """
     for spot in _arguments(recipe):
+        if spot.document.root.get("extends") is not None:
+            continue
         parent = _parent(spot)
         target = parent.entry("_target_")
         line = _whole_line(spot)

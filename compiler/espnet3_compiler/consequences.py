@@ -35,6 +35,8 @@ def without_consequences(
     * A value that is wrong where it is written is wrong at every place that fetches it.
     * A ``${…}`` that names nothing because the key that it names is misspelt at its own place, or
       stands where something could not be read.
+    * An order of stages that only the value of a key asks for that should not be there.
+    * An output that a stage lacks whose lines, with its outputs, could not be read.
     """
     found = told_by_role(merged(findings), recipe)
     lines = {_line(f) for f in found if f.code in ("R101", "R112")}
@@ -42,8 +44,11 @@ def without_consequences(
     broken = {f.primary.span.source for f in found if f.code in ("R101", "R112")}
     unread = {place(f.primary.span) for f in found if f.code.startswith("R1")}
     causes = {place(f.primary.span) for f in found if f.code.startswith(_CAUSES)}
+    # A reference that certainly meant another name was judged as that: its order is known.
+    firm = causes - {place(f.primary.span) for f in found if f.fix and f.fix.certain}
     misfits = {place(f.primary.span) for f in found if f.code == "R504"}
     wrapped = [f.primary.span for f in found if f.code == "R602"]
+    strays = {place(f.primary.span) for f in found if f.code in ("R502", "R601")}
     slips = {_meant(f) for f in found if f.code in ("R502", "R601")} - {None}
     return tuple(
         f
@@ -54,10 +59,12 @@ def without_consequences(
             or (f.code == "R603" and _line(f) in tagged)
             or (f.primary.span.source in broken and _is_astray(f))
             or (f.code.startswith("R6") and place(f.primary.span) in unread)
-            or (f.code.startswith(_USES) and _is_use(f, causes))
+            or (f.code.startswith(_USES) and _is_use(f, firm if f.code == "R402" else causes))
             or (f.code == "R504" and _is_echoed(f, misfits))
             or (f.code == "R503" and any(_lies_in(f.primary.span, span) for span in wrapped))
             or (f.code == "R301" and _is_echo(f, slips, recipe, resolved))
+            or (f.code == "R402" and _is_asked_astray(f, strays))
+            or (f.code == "R404" and any(label.span.source in broken for label in f.related))
         )
     )
 
@@ -114,6 +121,19 @@ def _is_use(finding: Diagnostic, causes: set[Place]) -> bool:
 def _is_echoed(finding: Diagnostic, misfits: set[Place]) -> bool:
     """Return whether a value was found wrong where it is written, and this is where it is used."""
     return any(place(label.span) in misfits for label in finding.related)
+
+
+def _is_asked_astray(finding: Diagnostic, strays: set[Place]) -> bool:
+    """Return whether all places that ask for an order are values of keys that nothing knows."""
+    asked = [label.span for label in finding.related if label.text.endswith(" here")]
+    return bool(asked) and all(any(_is_value_of(span, stray) for stray in strays) for span in asked)
+
+
+def _is_value_of(span: Span, key: Place) -> bool:
+    source, _, end = key
+    if span.source is not source or span.start < end:
+        return False
+    return source.text[end : span.start].strip(" \"'") == ":"
 
 
 def _lies_in(span: Span, outer: Span) -> bool:

@@ -56,9 +56,10 @@ def _has_nothing_else(source: Source, names: list[str]) -> bool:
 
 
 def _role_of(names: list[str], role: str) -> str | None:
-    """Return the role that has all of some keys."""
-    fitting = [other for other in ROLES if set(names) <= set(load(other)["properties"])]
-    return fitting[0] if fitting and role not in fitting else None
+    """Return the role that has more of some keys than any other; most of them at least."""
+    counts = {other: len(set(names) & set(load(other)["properties"])) for other in ROLES}
+    meant = max(counts, key=lambda other: counts[other])
+    return meant if meant != role and counts[meant] * SEVERAL > len(names) else None
 
 
 def _finding(stranger: _Stranger) -> Diagnostic:

@@ -290,7 +290,7 @@ def test_a_function_that_is_called_later_may_be_partial(check):
     text = HEAD + configs + "stages: [train, infer]\n"
     assert [code for code, _ in check(text, files)] == ["R503"]
     (finding,) = compile_manifest(check.manifest).diagnostics
-    assert finding.help == ("if items come with each call, write _partial_: true beside _target_",)
+    assert finding.help == ("if items comes with each call, write _partial_: true beside _target_",)
     assert check(text.replace("padded}", "padded, _partial_: true}"), files) == []
 
 

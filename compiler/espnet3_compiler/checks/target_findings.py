@@ -62,7 +62,8 @@ def _partial_help(case: "Case", names: list[str]) -> tuple[str, ...]:
     """Return the advice for a function that stands where what is built is called later."""
     if not case.slot.called or case.node.entry("_partial_"):
         return ()
-    return (f"if {listed(names)} come with each call, write _partial_: true beside _target_",)
+    verb = "come" if len(names) > 1 else "comes"
+    return (f"if {listed(names)} {verb} with each call, write _partial_: true beside _target_",)
 
 
 def wrong_type(case: "Case", parameter: Parameter, value: Node, name: str) -> Diagnostic:

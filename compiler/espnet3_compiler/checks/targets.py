@@ -72,15 +72,24 @@ def _result(recipe: Recipe, resolved: Resolved) -> _Result:
 
 
 def judge(recipe: Recipe, resolved: Resolved, library: Library) -> _Result:
-    """Judge every target once, however many places fetch it."""
+    """Judge every target once, however many places fetch it.
+
+    A target that several configs inherit is one target, but what they give it may differ: each
+    call is judged, and what was told of another one is not told again.
+    """
     result = _Result()
-    seen: set[tuple[Place, object]] = set()
+    seen: set[object] = set()
     for target in targets(recipe, resolved):
         slot = target.slot
         key = (place(_name(target).span), (slot.supplied, slot.offered, slot.positional))
+        call = (key, _given(target))
         if key not in seen:
-            seen.add(key)
             _target(library, target, result)
+        elif call not in seen:
+            again = _Result(broken=result.broken)
+            _target(library, target, again)
+            result.findings.extend(_news(again.findings, result.findings))
+        seen |= {key, call}
     for stage in recipe.stages:
         if stage.call is not None:
             _note(result, stage.call, target_calls.check_call(library, stage, resolved))
@@ -89,6 +98,17 @@ def judge(recipe: Recipe, resolved: Resolved, library: Library) -> _Result:
             result.findings.append(found)
     result.findings.extend(check_metrics(library, recipe, resolved))
     return result
+
+
+def _given(target: Target) -> tuple[tuple[str, Place], ...]:
+    return tuple((entry.name, place(entry.value.span)) for entry in target.node)
+
+
+def _news(found: list[Diagnostic], told: list[Diagnostic]) -> Iterator[Diagnostic]:
+    known = {(other.code, place(other.primary.span), other.message) for other in told}
+    for finding in found:
+        if (finding.code, place(finding.primary.span), finding.message) not in known:
+            yield finding
 
 
 def _name(target: Target) -> Scalar:
