@@ -13,6 +13,9 @@ _PATIENCE_SECONDS = 30
 SIGNAL_CODE = 128
 """Shells report a process ended by signal N as 128 + N: 130 for Ctrl-C, 143 for SIGTERM."""
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""What stops a run; SIGUSR1 in a job of SLURM only."""
+
 
 class Terminated(KeyboardInterrupt):
     """A signal other than Ctrl-C came; libraries clean up as after Ctrl-C.
@@ -127,6 +130,7 @@ def be_patient(_worker: int = 0) -> None:
     signal.signal(signal.SIGTERM, leave_soon)  # replaces that of PyTorch, which ends at once
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # held back while the process started
 
 
 @contextmanager

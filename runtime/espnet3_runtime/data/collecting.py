@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from espnet3_runtime.atomic import atomic_file
 from espnet3_runtime.config import ConfigView
@@ -16,6 +15,7 @@ from espnet3_runtime.data.carry import carried, loader_workers, unpack
 from espnet3_runtime.data.extract import Batch, Features, make_extract, pick_device
 from espnet3_runtime.data.loader import make_collate
 from espnet3_runtime.data.moments import Moments, moments_from, moments_of
+from espnet3_runtime.data.patient import PatientLoader
 from espnet3_runtime.data.reference import Place
 from espnet3_runtime.data.sampler import Clock, SeedItem, SeedWorker
 from espnet3_runtime.data.split import SplitDataset, load_split
@@ -109,7 +109,7 @@ class Collector:
         if workers == 0:
             self.dataset.before_item = SeedItem(self.job.seed, 0)
         dataset, collate = carried(self.dataset, self.collate, workers)
-        return DataLoader(
+        return PatientLoader(
             dataset,
             batch_sampler=[list(indices[at : at + size]) for at in range(0, len(indices), size)],
             collate_fn=collate,

@@ -11,6 +11,7 @@ from torch.utils.data import BatchSampler, DataLoader
 from espnet3_runtime.data.batching import make_plan
 from espnet3_runtime.data.carry import carried
 from espnet3_runtime.data.lengths import Shapes, find_lengths
+from espnet3_runtime.data.patient import PatientLoader
 from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
 from espnet3_runtime.data.split import SplitDataset
 from espnet3_runtime.instantiate import instantiate
@@ -48,7 +49,7 @@ def make_loader(
     block = config[split]
     sampling = _sampling(dataset, split, block, shapes, clock, rank, log)
     data, collate = carried(dataset, make_collate(config), config["num_workers"])
-    return DataLoader(
+    return PatientLoader(
         data,
         generator=torch.Generator().manual_seed(clock.seed),  # leaves the global one alone
         collate_fn=collate,

@@ -87,10 +87,10 @@ def decode_shards(
     tick: Callable[[Sequence[Record]], None],
 ) -> None:
     """Decode shards one after another; loader processes read ahead across their borders."""
-    from torch.utils.data import DataLoader
+    from espnet3_runtime.data.patient import PatientLoader
 
     samples = Samples(dataset, predictor.preparation)
-    loader: DataLoader[Any] = DataLoader(
+    loader: PatientLoader[Any] = PatientLoader(
         samples,  # type: ignore[arg-type]
         batch_sampler=[list(batch) for shard in shards for batch in shard.batches],
         num_workers=loader_workers(config["dataloader"]["num_workers"]),

@@ -1,0 +1,35 @@
+"""Signals that come while the processes of a loader start."""
+
+import os
+import signal
+
+import pytest
+
+from espnet3_runtime.data.patient import PatientLoader
+from espnet3_runtime.interrupts import SIGNALS, be_patient
+
+
+class Struck:
+    """What a worker process begins with: the signals of its whole group, then patience."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __call__(self, worker: int) -> None:
+        os.kill(os.getpid(), self.number)
+        be_patient(worker)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_process_that_is_struck_while_it_starts_loads_all_the_same(number: int) -> None:
+    loader = PatientLoader(range(8), num_workers=2, worker_init_fn=Struck(number), timeout=60)
+    assert sorted(int(item) for item in loader) == list(range(8))
+
+
+def test_the_owner_gets_its_signals_when_all_processes_are_started() -> None:
+    loader = PatientLoader(range(8), num_workers=1, worker_init_fn=be_patient, timeout=60)
+    items = iter(loader)
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(SIGNALS)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+    assert len(list(items)) == 8
