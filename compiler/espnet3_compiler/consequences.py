@@ -21,6 +21,8 @@ _NAMED = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "config
 
 _LIST = lazy(r"the list of (models|configs) has no ")
 
+_QUOTED = lazy(r'"(\w+)"')
+
 _CONFIG = lazy(r"\bconfigs\.(\w+)")
 
 
@@ -35,6 +37,8 @@ def without_consequences(
     * A value that is wrong where it is written is wrong at every place that fetches it.
     * A ``${…}`` that names nothing because the key that it names is misspelt at its own place, or
       stands where something could not be read.
+    * A ``${…}`` to an argument that is told to be missing, and a key missing in a value that a
+      config gives a wrong type and another one completes.
     * An order of stages that only the value of a key asks for that should not be there.
     * An output that a stage lacks whose lines, with its outputs, could not be read.
     """
@@ -49,6 +53,7 @@ def without_consequences(
     misfits = {place(f.primary.span) for f in found if f.code == "R504"}
     wrapped = [f.primary.span for f in found if f.code == "R602"]
     strays = {place(f.primary.span) for f in found if f.code in ("R502", "R601")}
+    absent = {name for f in found if f.code == "R503" for name in _QUOTED.findall(f.message)}
     slips = {_meant(f) for f in found if f.code in ("R502", "R601")} - {None}
     return tuple(
         f
@@ -63,6 +68,8 @@ def without_consequences(
             or (f.code == "R504" and _is_echoed(f, misfits))
             or (f.code == "R503" and any(_lies_in(f.primary.span, span) for span in wrapped))
             or (f.code == "R301" and _is_echo(f, slips, recipe, resolved))
+            or (f.code == "R301" and (f.primary.span.text in absent))
+            or (f.code == "R603" and any(_is_value_of(w, place(f.primary.span)) for w in wrapped))
             or (f.code == "R402" and _is_asked_astray(f, strays))
             or (f.code == "R404" and any(label.span.source in broken for label in f.related))
         )

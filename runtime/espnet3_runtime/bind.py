@@ -18,7 +18,7 @@ from espnet3_runtime.errors import BuildError
 _OPENING = re.compile(r"(\\*)\$\{")
 _STAGE = re.compile(r"stages\.([A-Za-z_]\w*)\.([A-Za-z_]\w*)")
 _ENV = re.compile(r"oc\.env\s*:\s*([A-Za-z_]\w*)\s*")
-_QUOTED = re.compile(r"""\s*(?P<q>['"])(?P<text>(?:\\.|(?!(?P=q)).)*)(?P=q)\s*""", re.DOTALL)
+_QUOTED = re.compile(r"""\s*(?P<q>['"])(?P<text>(?:\\.|(?!(?P=q))[^\\])*)(?P=q)\s*""", re.DOTALL)
 MAX_DEPTH = 50
 
 

@@ -117,6 +117,11 @@ def test_deep_nesting_is_refused() -> None:
         parse("${oc.env:A," * 5000)
 
 
+def test_a_quote_that_nothing_closes_is_refused_soon_whatever_follows() -> None:
+    with pytest.raises(BuildError):
+        parse("${oc.env:A,'9999" + r"\${" * 400)
+
+
 def test_references_are_found_with_their_places() -> None:
     view = ConfigView({"a": ["${oc.env:X,${stages.s.o}}"], "b": "\\${stages.no.no}"}, "m")
     found = list(references(view))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import kind_of
+from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.tree import Scalar
 
@@ -20,12 +21,14 @@ STAGE_WORDS = {
     "configs": "it is an attribute of every System",
     "stages": "it is an attribute of every System",
 }
+_LATE = lazy(r"\$\{\s*(oc\.env\b|stages\.)")
 CONFIG_WORDS = {"recipe": "--set recipe.exp_tag=… means the manifest"}
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R201 for a config and a model of one name, R202 for names that cannot be used."""
+    """Yield R201 and R202 for names of configs, models and stages, R606 for that of the recipe."""
     del resolved
+    yield from _referring(recipe.name)
     models = {str(model.name.value): model.name for model in recipe.models}
     for config in recipe.configs:
         if first := models.get(str(config.name.value)):
@@ -36,6 +39,18 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for stage in recipe.stages:
         yield from _invalid("stage", stage.name, STAGE_WORDS)
         yield from _hides_kind(stage, recipe)
+
+
+def _referring(name: Scalar) -> Iterator[Diagnostic]:
+    """Report a recipe whose name is not written out; R310 tells of what only a run knows."""
+    text = str(name.value)
+    if "${" in text and not _LATE.search(text):
+        yield Diagnostic(
+            code="R606",
+            message="the name of a recipe cannot be put together of references",
+            primary=Label(name.span, "expected <corpus>/<task>"),
+            help=("write it out, for example digits/asr",),
+        )
 
 
 def _shared(config: Scalar, model: Scalar) -> Diagnostic:
