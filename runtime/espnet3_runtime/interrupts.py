@@ -15,6 +15,8 @@ SIGNAL_CODE = 128
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """What stops a run; SIGUSR1 in a job of SLURM only."""
+HELD_BACK = (*SIGNALS, signal.SIGCHLD)
+"""What waits while worker processes and their threads start: a death tells PyTorch to raise."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -130,7 +132,7 @@ def be_patient(_worker: int = 0) -> None:
     signal.signal(signal.SIGTERM, leave_soon)  # replaces that of PyTorch, which ends at once
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # held back while the process started
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)  # held back while the process started
 
 
 @contextmanager

@@ -252,6 +252,67 @@ def test_own_batch_samplers(recipe):
     assert len(loader) == 15
 
 
+PLAIN = {"_target_": "torch.utils.data.DataLoader", "batch_size": 4, "shuffle": True}
+
+
+def ids(loader):
+    return [list(utt_ids) for utt_ids, _ in loader]
+
+
+def test_a_plain_loader_is_given_what_it_takes(recipe):
+    loader = loader_of(split_of(recipe), Clock(1), train={"loader": PLAIN})
+    batches = list(loader)
+    assert [len(utt_ids) for utt_ids, _ in batches] == [4] * 7 + [2]
+    assert batches[0][1]["speech"].dim() == 3  # padded by the collate function of the config
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"loader": PLAIN},
+        {"sampler": {"_target_": "torch.utils.data.RandomSampler"}, "batches": {"batch_size": 4}},
+    ],
+)
+def test_an_epoch_of_an_own_order_can_be_resumed(recipe, train):
+    clock = Clock(1)
+    loader = loader_of(split_of(recipe), clock, train=train)
+    first = ids(loader)
+    clock.epoch = 1
+    second = ids(loader)
+    assert sorted(itertools.chain(*first)) == sorted(itertools.chain(*second))
+    assert first != second
+    resumed = loader_of(split_of(recipe), Clock(1, epoch=1, skip=3), train=train)
+    assert ids(resumed) == second[3:]
+    assert ids(resumed) == second  # what is done was left out once
+
+
+def test_a_plain_loader_is_spread_over_ranks(recipe):
+    clock = Clock(1)
+    ranks = [
+        loader_of(split_of(recipe), clock, Rank(rank, 4), train={"loader": PLAIN})
+        for rank in range(4)
+    ]
+    found = [ids(loader) for loader in ranks]
+    assert {len(batches) for batches in found} == {2}
+    assert len({utt_id for batches in found for batch in batches for utt_id in batch}) == 30
+    clock.epoch = 1
+    assert ids(ranks[0]) != found[0]
+
+
+def test_a_loader_function_learns_its_rank(recipe):
+    (recipe / "src" / "batches.py").write_text(
+        "def every(data, rank, world, collate_fn):\n"
+        "    return [collate_fn([data[i]]) for i in range(rank, len(data), world)]\n"
+        "def none(data):\n"
+        "    return 3\n"
+    )
+    node = {"_target_": "src.batches.every"}
+    loader = loader_of(split_of(recipe), Clock(1), Rank(1, 3), train={"loader": node})
+    assert len(loader) == len(ids(loader)) == 10
+    with pytest.raises(UserError, match="gives int, which is no loader"):
+        loader_of(split_of(recipe), Clock(1), train={"loader": {"_target_": "src.batches.none"}})
+
+
 def test_shapes_survive_the_disk_and_are_found_by_entry(recipe, tmp_path):
     split = split_of(recipe)
     key = split.entries[0].key

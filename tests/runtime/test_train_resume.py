@@ -101,6 +101,17 @@ CONFIGS = {
             "head": {"scheduler": {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}}
         },
     },
+    "plain loader": {
+        "dataloader": {
+            "train": {
+                "loader": {
+                    "_target_": "torch.utils.data.DataLoader",
+                    "batch_size": 4,
+                    "shuffle": True,
+                }
+            }
+        }
+    },
     "unsorted": {"dataloader": {"train": {"batches": {"type": "unsorted"}}}},
 }
 

@@ -33,7 +33,8 @@ def _bins(config: Mapping) -> Iterator[Diagnostic]:
         if not isinstance(block, Mapping) or not isinstance(batches, Mapping):
             continue
         kind = batches.get("type")
-        if written(block, "sampler") or not isinstance(kind, Scalar) or not is_legible(batches):
+        own = written(block, "sampler") or written(block, "loader")
+        if own or not isinstance(kind, Scalar) or not is_legible(batches):
             continue
         bins = batches.get("batch_bins")
         absent = bins is None or (isinstance(bins, Scalar) and bins.value is None)

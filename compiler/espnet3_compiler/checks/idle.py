@@ -70,6 +70,10 @@ def _scheduler(config: Mapping) -> Iterator[Verdict]:
 
 
 def _batches(block: Mapping) -> Iterator[Verdict]:
+    loader = written(block, "loader")
+    if loader:
+        yield from _beside_loader(block, loader)
+        return
     batches = written(block, "batches")
     if batches is None or not isinstance(batches.value, Mapping):
         return
@@ -89,6 +93,15 @@ def _batches(block: Mapping) -> Iterator[Verdict]:
     if least:
         message = "min_batch_size has no effect where batch_bins does not count"
         yield least, None if counts and bins else _finding("R803", least, message)
+
+
+def _beside_loader(block: Mapping, loader: Entry) -> Iterator[Verdict]:
+    """Yield what a loader of the recipe's own decides itself: all of it."""
+    for name in ("batches", "sampler"):
+        entry = written(block, name)
+        if entry:
+            message = f"{name} has no effect beside a loader"
+            yield entry, _finding("R803", entry, message, Label(loader.key.span, "the loader"))
 
 
 def _beside_sampler(batches: Mapping, sampler: Entry) -> Iterator[Verdict]:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader
 
-from espnet3_runtime.interrupts import SIGNALS
+from espnet3_runtime.interrupts import HELD_BACK
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -16,14 +16,15 @@ class PatientLoader(DataLoader[Item_co]):
     A terminal sends Ctrl-C to all processes of a job.  A process that starts just then would end
     with a traceback of Python's or PyTorch's own.  It inherits that the signals are held back, and
     :func:`~espnet3_runtime.interrupts.be_patient`, with which ``worker_init_fn`` begins, lets them
-    in.  The owner gets its own as soon as all processes are started.
+    in.  The owner gets its own as soon as all processes are started; so it does the news of the
+    death of one, which raised in the middle of the start of a thread would print another traceback.
     """
 
     def __iter__(self) -> Any:
         """Return the iterator of an epoch; its processes are started by then."""
         if self.num_workers == 0:
             return super().__iter__()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
         try:
             return super().__iter__()
         finally:

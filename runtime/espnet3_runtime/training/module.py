@@ -8,8 +8,8 @@ import torch
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from torch.utils.data import DataLoader
 
+from espnet3_runtime.data.loader import Batches
 from espnet3_runtime.data.sampler import Clock, restore_generators, seed_generators
 from espnet3_runtime.training.ema import MovingAverage
 from espnet3_runtime.training.fields import Fields, batch_size, move, split_batch, unused_lengths
@@ -30,7 +30,7 @@ from espnet3_runtime.training.state import KEY, load_state, save_state
 class Loaders(Protocol):
     """Makes the loaders once the ranks are known."""
 
-    def __call__(self, split: str, rank: int, world: int) -> DataLoader[Any] | None:
+    def __call__(self, split: str, rank: int, world: int) -> Batches | None:
         """Return the loader of ``train`` or ``valid``; None when the split is empty."""
 
 
@@ -75,7 +75,7 @@ class TrainingModule(pl.LightningModule):
         self.grad_norm: torch.Tensor | None = None
         self._scheduler: Scheduler | None = None
         self._dropped: frozenset[str] | None = None
-        self._made: dict[str, DataLoader[Any] | None] = {}
+        self._made: dict[str, Batches | None] = {}
         self.generators: dict[str, Any] | None = None
         self.named_state: dict[str, dict[str, int]] | None = None
 
@@ -91,7 +91,7 @@ class TrainingModule(pl.LightningModule):
 
     # Data.
 
-    def loader(self, split: str) -> DataLoader[Any] | None:
+    def loader(self, split: str) -> Batches | None:
         """Return the loader of a split, made at the first call."""
         if split not in self._made:
             self._made[split] = self.loaders(

@@ -1,11 +1,7 @@
 """The data loaders of a training stage."""
 
-from typing import Any
-
-from torch.utils.data import DataLoader
-
 from espnet3_runtime.data.lengths import read_shapes
-from espnet3_runtime.data.loader import Rank, make_loader
+from espnet3_runtime.data.loader import Batches, Rank, make_loader
 from espnet3_runtime.data.reference import Place
 from espnet3_runtime.data.sampler import Clock
 from espnet3_runtime.data.split import load_split
@@ -19,7 +15,7 @@ class Splits:
         self.context = context
         self.clock = clock
 
-    def __call__(self, split: str, rank: int, world: int) -> DataLoader[Any] | None:
+    def __call__(self, split: str, rank: int, world: int) -> Batches | None:
         """Return the loader of ``train`` or ``valid``; None when the split is empty."""
         context, config = self.context, self.context.configs["training"]
         if not config["dataset"][split]:

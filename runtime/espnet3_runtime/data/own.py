@@ -1,0 +1,101 @@
+"""Loaders and samplers of a recipe's own, made to start each epoch from its seed and to resume."""
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, DistributedSampler
+
+from espnet3_runtime.data.sampler import Clock, mix
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.instantiate import instantiate, locate
+
+_SAMPLING = ("sampler", "batch_sampler")
+
+
+class OwnLoader:
+    """Any iterable of batches, as the training loop needs it.
+
+    Each epoch begins from a seed of its own, so that a resumed one gives the same batches; those
+    that are done already are read and dropped.
+
+    Args:
+        loader: Gives batches; iterated once an epoch.
+        generator: What its order is drawn from, if it takes one.
+        clock: Seed, epoch, and how many batches are done.
+    """
+
+    def __init__(self, loader: Iterable[Any], generator: torch.Generator, clock: Clock) -> None:
+        self.loader = loader
+        self.generator = generator
+        self.clock = clock
+
+    def __len__(self) -> int:
+        return len(self.loader)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Give the batches of the clock's epoch that are left."""
+        self.generator.manual_seed(mix(mix(self.clock.seed) + self.clock.epoch) >> 1)
+        for name in _SAMPLING:
+            set_epoch = getattr(getattr(self.loader, name, None), "set_epoch", None)
+            if set_epoch is not None:
+                set_epoch(self.clock.epoch)
+        skip, self.clock.skip = self.clock.skip, 0
+        for index, batch in enumerate(self.loader):
+            if index >= skip:
+                yield batch
+
+
+def draw_from(sampler: Any, generator: torch.Generator) -> Any:
+    """Let a sampler of PyTorch that was given no generator draw its order from this one."""
+    if getattr(sampler, "generator", sampler) is None:
+        sampler.generator = generator
+    return sampler
+
+
+def call_loader(
+    node: Mapping[str, Any], data: Any, offered: Mapping[str, Any], clock: Clock
+) -> OwnLoader:
+    """Construct the ``loader`` of a split.
+
+    Args:
+        node: What is called, with the data set first.
+        data: The data set.
+        offered: Further arguments, for those parameters that it has and the config does not give;
+            ``rank`` and ``world`` say which of how many processes this is, and ``generator`` is
+            seeded anew for each epoch.
+        clock: Seed and epoch.
+
+    Raises:
+        UserError: It cannot be called, or what it returns cannot be iterated.
+    """
+    where = getattr(node, "where", "")
+    target = locate(node["_target_"], where)
+    arguments = {
+        name: value for name, value in offered.items() if name in _names(target) - set(node)
+    }
+    given = dict(node)
+    if target is DataLoader and offered["world"] > 1 and not set(_SAMPLING) & set(node):
+        arguments["sampler"] = DistributedSampler(
+            data,
+            num_replicas=offered["world"],
+            rank=offered["rank"],
+            shuffle=bool(given.pop("shuffle", False)),
+            seed=clock.seed,
+        )
+    loader = instantiate(given, data, where=where, **arguments)
+    if not hasattr(loader, "__iter__"):
+        raise UserError(
+            f"{node['_target_']} gives {type(loader).__name__}, which is no loader",
+            where=where,
+            hint="it has to return something that gives batches, for example a DataLoader",
+        )
+    return OwnLoader(loader, offered["generator"], clock)
+
+
+def _names(target: Any) -> set[str]:
+    try:
+        return set(inspect.signature(target).parameters)
+    except (TypeError, ValueError):
+        return set()
