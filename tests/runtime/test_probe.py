@@ -43,6 +43,27 @@ MISTAKES = {
          "max_lr: 1.0, pct_start: 2.0}\n    optimizer:"},
         "R908", "configs.training.scheduler._target_",
     ),
+    "monitor": (
+        {"[[train/loss, 1, min]]": "[[valid/acc, 1, max]]"},
+        "R412", "configs.training.best_model_criterion.0.0",
+    ),
+    "stopping": (
+        {"    optimizer:": "    early_stopping: {monitor: train/wer}\n    optimizer:"},
+        "R412", "configs.training.early_stopping.monitor",
+    ),
+    "validation data": (
+        {"train: [{data_src_args: {split: train}}]": "train: [{data_src_args: {split: train}}]\n"
+         "      valid: [{data_src_args: {split: valid}, transform: {_target_: src.model.Lose}}]",
+         "class Net(": "class Lose:\n    def __call__(self, sample):\n"
+         "        return sample['nothing']\n\n\nclass Net("},
+        "R909", "dataset.valid.0.transform",
+    ),
+    "validation forward": (
+        {"train: [{data_src_args: {split: train}}]": "train: [{data_src_args: {split: train}}]\n"
+         "      valid: [{data_src_args: {split: valid}}]",
+         "return loss, {": "return loss if self.training else 1 / 0, {"},
+        "R904", "models.net._target_",
+    ),
     "freeze": ({"    optimizer:": "    freeze: [encodr]\n    optimizer:"}, "R807", ".freeze.0"),
     "all frozen": (
         {"    optimizer:": "    freeze: [encoder, head]\n    optimizer:"}, "R908", ".freeze"

@@ -49,8 +49,25 @@ class Run:
     optimizers: tuple[str, ...]
 
 
-def run_forward(run: Run) -> str:
+@dataclass(frozen=True)
+class Returned:
+    """What ``forward`` gave.
+
+    Attributes:
+        form: It in words.
+        names: The numbers that are logged of it, behind ``train/`` or ``valid/``.
+    """
+
+    form: str
+    names: frozenset[str]
+
+
+def run_forward(run: Run, *, training: bool = True) -> Returned:
     """Call ``forward`` and return what its result is; report R904 to R907.
+
+    Args:
+        run: The model and the batch.
+        training: Whether as a training step does; otherwise as validation does.
 
     Raises:
         FoundError: Something was reported.
@@ -58,15 +75,20 @@ def run_forward(run: Run) -> str:
     """
     fields = _fitting(run)
     run.answers.step(run.place, f"calling {run.built.name}.forward")
-    value, watch = _call(run, fields)
+    run.built.module.train(training)
+    with torch.set_grad_enabled(training):
+        value, watch = _call(run, fields)
     try:
         outcome = read_outcome(value, run.built.name)
-        _check_gradient(run, outcome)
+        if training:
+            _check_gradient(run, outcome)
     except UserError as error:
         _target(run, "R905", error.message, blame(error, run.request.recipe_dir))
         raise FoundError from error
     _check_classes(run, watch.classes)
-    return _form(value)
+    losses = outcome.losses
+    named = [f"{name}/loss" for name in losses] if isinstance(losses, Mapping) else []
+    return Returned(_form(value), frozenset([*outcome.stats, *named]))
 
 
 def _fitting(run: Run) -> dict[str, Any]:
@@ -87,7 +109,6 @@ def _call(run: Run, fields: Mapping[str, Any]) -> tuple[Any, LabelWatch]:
     module, device = run.built.module, run.built.device
     what = f"{run.built.name}.forward"
     before = run.answers.network.refused
-    module.train()
     watch = LabelWatch()
     try:
         with watch:

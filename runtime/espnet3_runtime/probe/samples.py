@@ -127,7 +127,7 @@ class Source:
         try:
             function = make_preprocessor(config["dataset"], split) if preprocess else None
         except FAILURES as error:
-            attempt = _Attempt(self, stage, "training" if split == "train" else "inference")
+            attempt = _Attempt(self, stage, "inference" if split == "test" else "training")
             raise attempt.failed(error, "constructing the preprocessor", "dataset") from error
         if function is not None:
             try:

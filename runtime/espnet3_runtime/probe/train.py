@@ -1,4 +1,4 @@
-"""Probe a ``train`` stage: model, batch, forward, freezing, optimizers."""
+"""Probe a ``train`` stage: model, freezing, optimizers, a batch of each split, monitors."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from espnet3_runtime.probe.batch import make_batch
 from espnet3_runtime.probe.blame import FAILURES, blame, judge
 from espnet3_runtime.probe.build_model import Built, build_model, refuse
 from espnet3_runtime.probe.forward import Run, run_forward, shapes
+from espnet3_runtime.probe.monitors import check_monitors
 from espnet3_runtime.probe.request import Request, Stage
 from espnet3_runtime.probe.samples import FoundError, Items, Source, with_ids
 from espnet3_runtime.probe.stand_ins import StandIns, Tokenizers
@@ -68,7 +69,14 @@ def probe_train(tools: Tools, stage: Stage) -> None:
         items = tools.source.items(stage, config, ROLE, "train")
         run = _run(tools, stage, config, node, built, place, items)
         facts |= {"inputs": shapes(run.fields), "items": items.origin}
-        facts["returns"] = run_forward(run)
+        returned = run_forward(run)
+        facts["returns"] = returned.form
+        valid = returned
+        if config["dataset"]["valid"]:
+            items = tools.source.items(stage, config, ROLE, "valid")
+            run = _run(tools, stage, config, node, built, place, items)
+            valid = run_forward(run, training=False)
+        check_monitors(tools.answers, stage, config, returned.names, valid.names)
     except UnprobedError as why:
         tools.answers.note(str(why))
     finally:
