@@ -118,6 +118,45 @@ def test_what_made_up_items_cannot_say_is_a_note(tmp_path: Path) -> None:
     assert any('needs "speaker"' in note["text"] for note in of_kind(said, "note"))
 
 
+def test_a_transform_is_constructed_without_data(tmp_path: Path) -> None:
+    train = "train: [{data_src_args: {split: train}}]"
+    wrong = "{_target_: torch.nn.Linear, in_features: 2, out_features: -1}"
+    valid = f"valid: [{{data_src_args: {{split: valid}}, transform: {wrong}}}]"
+    said = ask(tmp_path, {train: f"{train}\n      {valid}"}, data=False)
+    assert codes(said) == ["R909"]
+    assert place(of_kind(said, "finding")[0]).endswith("dataset.valid.0.transform")
+
+
+def test_the_tokenizer_of_the_stage_counts(tmp_path: Path) -> None:
+    """A small tokenizer of another config says nothing about this model."""
+    other = "  small: {extends: training, tokenizer: {vocab_size: 6}}\n  inference:"
+    early = "{name: tokens, run: train_tokenizer, config: small}, train_tokenizer, collect_stats"
+    roles = "{name: create_dataset, config: training}, " + early.replace(
+        "train_tokenizer, collect_stats",
+        "{name: train_tokenizer, config: training}, {name: collect_stats, config: training}",
+    )
+    edits = {
+        "  inference:": other,
+        "[create_dataset, train_tokenizer, collect_stats, train, infer]": (
+            f"[{roles}, {{name: train, config: training}}, infer]"
+        ),
+    }
+    said = ask(tmp_path, edits, data=False)
+    assert of_kind(said, "finding") + of_kind(said, "note") == []
+
+
+def test_calls_are_named_as_not_called(tmp_path: Path) -> None:
+    edits = {
+        "train, infer]\n": "train, infer, {name: after, call: src.model.fail}]\n",
+        "class Greedy": "def fail():\n    raise AssertionError\n\n\nclass Greedy",
+    }
+    said = ask(tmp_path, edits)
+    assert codes(said) == []
+    assert [note["text"] for note in of_kind(said, "note")] == [
+        "calls (after): imported and bound, the functions are not called"
+    ]
+
+
 def test_an_undeclared_field_proves_nothing(tmp_path: Path) -> None:
     edits = {
         "    contract:\n      inputs: {speech: {kind: audio, sample_rate: 8000}}\n": "",

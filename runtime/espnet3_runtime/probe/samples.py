@@ -12,6 +12,7 @@ from espnet3_runtime.data.reference import Place as Folders
 from espnet3_runtime.data.split import SplitDataset, load_split, make_preprocessor
 from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.inference.contract import read_contract
+from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.probe.answers import Answers, UnprobedError
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
 from espnet3_runtime.probe.request import Request, Stage
@@ -124,6 +125,8 @@ class Source:
             for sample, seconds in zip(fields, SECONDS, strict=True):
                 sample.setdefault(SPEECH, _noise(seconds, RATE))
         samples = [(f"made-up-{index}", sample) for index, sample in enumerate(fields)]
+        for entry in read_entries(config["dataset"], split):
+            self._transform(stage, config, entry)
         try:
             function = make_preprocessor(config["dataset"], split) if preprocess else None
         except FAILURES as error:
@@ -137,6 +140,16 @@ class Source:
                 what = f'"{stage.name}": the data are not there, and the preprocessor does not take'
                 raise UnprobedError(f"{what} made-up items ({text})") from error
         return Items(samples, "made-up items, the data are not there yet", False, declared)
+
+    def _transform(self, stage: Stage, config: ConfigView, entry: Entry) -> None:
+        """Construct the transform of an entry, whose data are not there to go through it."""
+        role = self.request.roles.get(config.where) or "training"
+        where = f"{entry.where}.transform"
+        try:
+            instantiate(entry.transform)
+        except FAILURES as error:
+            attempt = _Attempt(self, stage, role)
+            raise attempt.failed(error, "constructing the transform", where) from error
 
     def _declared(self, stage: Stage, split: str) -> list[Sample]:
         """Return made-up samples with the fields that contracts and tokenizers declare."""

@@ -112,7 +112,7 @@ def _run(
     place: Place,
     items: Items,
 ) -> Run:
-    vocabulary = _vocabulary(tools)
+    vocabulary = _vocabulary(tools, stage)
     samples = with_ids(items, config, vocabulary)
     fields = make_batch(tools.source, stage, config, ROLE, replace(items, samples=samples))
     return Run(
@@ -131,13 +131,17 @@ def _run(
     )
 
 
-def _vocabulary(tools: Tools) -> tuple[str, int] | None:
-    """Return the field that the recipe's tokenizer reads, and the number of tokens."""
-    for other in tools.request.stages:
-        if other.run == "train_tokenizer":
-            block = tools.tokenizers.settings(other)
-            return block["field"], block["vocab_size"]
-    return None
+def _vocabulary(tools: Tools, stage: Stage) -> tuple[str, int] | None:
+    """Return the field that the stage's tokenizer reads, and the number of tokens.
+
+    It is the first of the size that the stage's config says, otherwise the first of the recipe.
+    """
+    makers = [other for other in tools.request.stages if other.run == "train_tokenizer"]
+    blocks = [tools.tokenizers.settings(other) for other in makers]
+    own = (tools.request.configs[stage.configs[ROLE]].get("tokenizer") or {}).get("vocab_size")
+    same = [block for block in blocks if block["vocab_size"] == own]
+    chosen = next(iter(same or blocks), None)
+    return None if chosen is None else (chosen["field"], chosen["vocab_size"])
 
 
 def _freeze(tools: Tools, stage: Stage, config: ConfigView, built: Built) -> int:

@@ -37,6 +37,11 @@ def probe(request: Request, answers: Answers, folder: Path) -> None:
     tools = make_tools(request, answers, folder)
     for stage in request.stages:
         _probe_stage(tools, stage)
+    calls = [stage.name for stage in request.stages if stage.call]
+    if calls:
+        answers.note(
+            f"calls ({', '.join(calls)}): imported and bound, the functions are not called"
+        )
 
 
 def make_tools(request: Request, answers: Answers, folder: Path) -> Tools:
