@@ -157,6 +157,25 @@ def test_calls_are_named_as_not_called(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["good", "dimension", "vocabulary", "argument", "runner"])
+def test_data_that_a_call_will_write_hide_no_mistake(tmp_path: Path, name: str) -> None:
+    edits, code, _ = MISTAKES.get(name, ({}, None, ""))
+    call = (
+        "{name: prepare, call: src.model.prepare, with: {path: '${exp_dir}/p'}, "
+        "outputs: {data: '${exp_dir}/p'}}"
+    )
+    more = {
+        "{split: train}": "{split: train, data_dir: '${stages.prepare.data}'}",
+        "{split: test}": "{split: test, data_dir: '${stages.prepare.data}'}",
+        "stages: [create_dataset, ": f"stages: [{call}, ",
+        "class Greedy": "def prepare(path):\n    raise AssertionError\n\n\nclass Greedy",
+    }
+    said = ask(tmp_path, {**edits, **more})
+    assert codes(said) == ([code] if code else [])
+    notes = [note["text"] for note in of_kind(said, "note")]
+    assert "the data of training.dataset.train[0]: a stage before writes them" in notes
+
+
 def test_an_undeclared_field_proves_nothing(tmp_path: Path) -> None:
     edits = {
         "    contract:\n      inputs: {speech: {kind: audio, sample_rate: 8000}}\n": "",

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from espnet3_runtime.config import ConfigView, plain
+from espnet3_runtime.config import ConfigView, leaves, plain
 from espnet3_runtime.data.reference import Entry, make_builder, read_entries
 from espnet3_runtime.data.reference import Place as Folders
 from espnet3_runtime.data.split import SplitDataset, load_split, make_preprocessor
@@ -16,7 +17,7 @@ from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.probe.answers import Answers, UnprobedError
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
 from espnet3_runtime.probe.request import Request, Stage
-from espnet3_runtime.probe.stand_ins import Tokenizers
+from espnet3_runtime.probe.stand_ins import ABSENT, Tokenizers
 
 ITEMS = 2
 SECONDS = (2.0, 1.4)
@@ -94,6 +95,8 @@ class Source:
 
     def _is_ready(self, stage: Stage, role: str, entry: Entry, folders: Folders) -> bool:
         """Return whether the builder of an entry says that its data are there."""
+        if self._is_awaited(entry):
+            return False
         attempt = _Attempt(self, stage, role)
         values = {**self._builder_settings(stage), **plain(entry.builder_args)}
         self.answers.step(
@@ -108,6 +111,14 @@ class Source:
                 return False
             what = "asking the DatasetBuilder whether its data are there"
             raise attempt.failed(error, what, entry.where) from error
+
+    def _is_awaited(self, entry: Entry) -> bool:
+        """Return whether a stage that nothing can stand in for writes the data of an entry."""
+        values = [leaf for _, leaf in leaves([entry.data_src_args, entry.builder_args])]
+        if not any(ABSENT in Path(value).parts for value in values if isinstance(value, str)):
+            return False
+        self.answers.note(f"the data of {entry.where}: a stage before writes them")
+        return True
 
     def _builder_settings(self, stage: Stage) -> dict[str, Any]:
         """Return the ``create_dataset`` block of the stage that prepares the data."""

@@ -13,6 +13,9 @@ from espnet3_runtime.late import lookup
 from espnet3_runtime.probe.answers import UnprobedError
 from espnet3_runtime.probe.request import Request, Stage
 
+ABSENT = ".absent-until-its-stage-ran"
+"""Folder of what nothing can stand in for: it is never made."""
+
 LEAST_VOCABULARY = EXTRA + 1
 Maker = Callable[[Stage], Path]
 
@@ -57,6 +60,10 @@ class StandIns:
             self._open.add(key)
             try:
                 self._made[key] = self._make(output, shown)
+            except UnprobedError:
+                if not _is_of_data(where):
+                    raise
+                return str(self.folder / ABSENT / output.stage / output.output)
             finally:
                 self._open.discard(key)
         return self._made[key]
@@ -73,6 +80,11 @@ class StandIns:
         if path.exists():
             return str(path)
         raise UnprobedError(f"{shown} does not exist yet, and nothing can stand in for it")
+
+
+def _is_of_data(where: str) -> bool:
+    """Return whether a key path is one of the data: without them, items are made up."""
+    return ".data_src_args" in where or ".builder_args" in where
 
 
 class Tokenizers:
