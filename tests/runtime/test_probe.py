@@ -176,6 +176,33 @@ def test_data_that_a_call_will_write_hide_no_mistake(tmp_path: Path, name: str) 
     assert "the data of training.dataset.train[0]: a stage before writes them" in notes
 
 
+OWN = {
+    "good": ({}, []),
+    "size": ({"size: 40}\n    input_key": "size: 0}\n    input_key"}, ["R911"]),
+    "raises": ({"self.size = size": "assert size != 41\n        self.size = size",
+                "size: 40}\n    input_key": "size: 41}\n    input_key"}, ["R903"]),
+    "absent": ({"self.size = size": "size == 42 and open('later')\n        self.size = size",
+                "size: 40}\n    input_key": "size: 42}\n    input_key"}, []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_model_of_the_inference_config_is_run(tmp_path: Path, name: str) -> None:
+    checkpoint = "    checkpoint: ${stages.train.best_checkpoint}\n"
+    runner = '    runner: {_target_: src.model.Greedy, token_list: "${stages.train_tokenizer.t'
+    edits = {
+        f'{checkpoint}{runner}oken_list}}"}}\n': "    model: {_target_: src.model.Own, size: 40}\n",
+        "class Greedy": "class Own(Frames):\n    def forward(self, speech):\n        "
+        'return {"text": str(len(speech) // self.size)}\n\n\nclass Greedy',
+    }
+    said = ask(tmp_path, {**edits, **OWN[name][0]}, data=False)
+    assert codes(said) == OWN[name][1], of_kind(said, "finding") + of_kind(said, "note")
+    notes = [note["text"] for note in of_kind(said, "note")]
+    assert notes == (
+        ['"infer": a file that its model reads is not there yet'] if name == "absent" else []
+    )
+
+
 def test_an_undeclared_field_proves_nothing(tmp_path: Path) -> None:
     edits = {
         "    contract:\n      inputs: {speech: {kind: audio, sample_rate: 8000}}\n": "",

@@ -8,7 +8,7 @@ from espnet3_runtime.probe.answers import UnprobedError
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
 from espnet3_runtime.probe.build_model import build_model, refuse
 from espnet3_runtime.probe.request import Stage
-from espnet3_runtime.probe.samples import FoundError
+from espnet3_runtime.probe.samples import FoundError, is_absent
 from espnet3_runtime.probe.train import Tools, model_node
 
 ROLE = "inference"
@@ -22,11 +22,12 @@ def probe_infer(tools: Tools, stage: Stage) -> None:
         UnprobedError: Something cannot be looked at.
     """
     view = tools.request.configs[stage.configs[ROLE]]
-    if view["model"] is not None or view["provider"]["_target_"] not in PROVIDERS:
-        raise UnprobedError(f'"{stage.name}": a model that the config loads in a way of its own')
+    own = view["model"] is not None
+    if not own and view["provider"]["_target_"] not in PROVIDERS:
+        raise UnprobedError(f'"{stage.name}": a provider of its own, which may want a checkpoint')
     config = tools.config(stage, ROLE, without=("checkpoint",))
-    node = model_node(tools, stage, config)
-    if build_model(tools.request, tools.answers, node, stage, ROLE).device != "cpu":
+    node = None if own else model_node(tools, stage, config)
+    if node and build_model(tools.request, tools.answers, node, stage, ROLE).device != "cpu":
         raise UnprobedError(f'"{stage.name}": the model is too large for the CPU')
     predictor = _predictor(tools, stage, config, node)
     items = tools.source.items(stage, config, ROLE, "test", preprocess=False)
@@ -46,7 +47,9 @@ def probe_infer(tools: Tools, stage: Stage) -> None:
         raise FoundError from error
 
 
-def _predictor(tools: Tools, stage: Stage, config: ConfigView, node: ConfigView) -> Predictor:
+def _predictor(
+    tools: Tools, stage: Stage, config: ConfigView, node: ConfigView | None
+) -> Predictor:
     place = tools.request.place(f"{config.where}.runner", stage, ROLE)
     if tools.answers.is_wrong(place.owner):
         raise FoundError
@@ -56,5 +59,8 @@ def _predictor(tools: Tools, stage: Stage, config: ConfigView, node: ConfigView)
         return make_predictor(config, node, "cpu", None)
     except FAILURES as error:
         judge(error, tools.answers, before, "constructing the runner")
+        if node is None and is_absent(error):
+            what = f'"{stage.name}": a file that its model reads is not there yet'
+            raise UnprobedError(what) from error
         code = "R903" if isinstance(error, InstantiateError) else "R911"
         raise refuse(tools.request, tools.answers, error, place, stage, ROLE, code) from error

@@ -88,7 +88,7 @@ class Source:
         try:
             dataset = load_split(config["dataset"], split, folders, preprocess=preprocess)
         except FAILURES as error:
-            if _is_absent(error):
+            if is_absent(error):
                 return self._made_up(stage, config, split, preprocess=preprocess)
             raise attempt.failed(error, "loading the data", entries[0].where) from error
         return attempt.read(dataset, config)
@@ -107,7 +107,7 @@ class Source:
             checks = ("is_source_prepared", "is_built")
             return builder is None or all(getattr(builder, name)(**values) for name in checks)
         except FAILURES as error:
-            if _is_absent(error):
+            if is_absent(error):
                 return False
             what = "asking the DatasetBuilder whether its data are there"
             raise attempt.failed(error, what, entry.where) from error
@@ -248,7 +248,7 @@ def request_step(attempt: _Attempt, where: str, what: str) -> tuple[str, str]:
     return what, where
 
 
-def _is_absent(error: BaseException) -> bool:
+def is_absent(error: BaseException) -> bool:
     """Return whether data are simply not there."""
     from espnet3_runtime.probe.blame import chain
 
