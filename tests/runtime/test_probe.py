@@ -68,6 +68,11 @@ MISTAKES = {
     "all frozen": (
         {"    optimizer:": "    freeze: [encoder, head]\n    optimizer:"}, "R908", ".freeze"
     ),
+    "callback": (
+        {"    optimizer:": "    trainer: {callbacks: [{_target_: lightning.pytorch.callbacks."
+         "ModelCheckpoint, every_n_epochs: -1}]}\n    optimizer:"},
+        "R903", "configs.training.trainer.callbacks.0._target_",
+    ),
     "item": ({'return {"speech"': 'return {}[3], {"speech"'}, "R909", "dataset.train.0"),
     "builder": ({"return self.ready.e": "return {}[self.ready].e"}, "R909", "dataset.train.0"),
     "runner": ({"self.tokens[i]": "self.token[i]"}, "R911", "configs.inference.runner"),

@@ -10,6 +10,7 @@ from espnet3_runtime.probe.answers import Answers, Place, UnprobedError
 from espnet3_runtime.probe.batch import make_batch
 from espnet3_runtime.probe.blame import FAILURES, blame, judge
 from espnet3_runtime.probe.build_model import Built, build_model, refuse
+from espnet3_runtime.probe.callbacks import probe_callbacks
 from espnet3_runtime.probe.forward import Run, run_forward, shapes
 from espnet3_runtime.probe.monitors import check_monitors
 from espnet3_runtime.probe.request import Request, Stage
@@ -66,6 +67,7 @@ def probe_train(tools: Tools, stage: Stage) -> None:
     try:
         facts["frozen"] = _freeze(tools, stage, config, built)
         _optimizers(tools, stage, config, built)
+        probe_callbacks(tools.request, tools.answers, stage, config)
         items = tools.source.items(stage, config, ROLE, "train")
         run = _run(tools, stage, config, node, built, place, items)
         facts |= {"inputs": shapes(run.fields), "items": items.origin}
