@@ -54,7 +54,9 @@ def as_wave(value: Any) -> Wave:
     array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"audio has shape (samples,) or (channels, samples), not {array.shape}")
-    if array.dtype == np.uint8:  # 8-bit PCM is unsigned, silence is 128
+    if array.dtype == np.float32:
+        pass
+    elif array.dtype == np.uint8:  # 8-bit PCM is unsigned, silence is 128
         array = (array.astype(np.float32) - 128) / 128
     elif np.issubdtype(array.dtype, np.integer):
         array = array / np.float32(-float(np.iinfo(array.dtype).min) or 1.0)

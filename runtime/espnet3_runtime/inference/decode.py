@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from espnet3_runtime.inference.shards import Record, Shard, is_done, read_record
 from espnet3_runtime.interrupts import be_patient
 from espnet3_runtime.parallel import worker_number
 from espnet3_runtime.threads import use_threads
+
+_COLUMN_TYPES = (str, int, float)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Samples:
     def __getitem__(self, index: int) -> Item:
         utt_id, sample = self.dataset[index]
         columns = {
-            name: value for name, value in sample.items() if isinstance(value, str | int | float)
+            name: value for name, value in sample.items() if isinstance(value, _COLUMN_TYPES)
         }
         seconds = _seconds(self.preparation.contract, sample)
         record = Record(index=index, utt_id=utt_id, columns=columns, seconds=seconds)
@@ -148,7 +150,7 @@ def _filled(
             outputs[name] = written.value
         else:
             files[name] = written.file
-    return replace(record, outputs=outputs, files=files)
+    return Record(record.index, record.utt_id, outputs, files, record.columns, record.seconds)
 
 
 def _check_name(name: object) -> None:

@@ -58,16 +58,18 @@ class Preparation:
         return {key: sample[key] for key in self.keys if self._has(sample, key, utt_id)}
 
     def _has(self, sample: Sample, key: str, utt_id: str) -> bool:
+        if key in sample:
+            return True
         optional = self.contract is not None and any(
             field.optional for field in self.contract.inputs if field.name == key
         )
-        if key not in sample and not optional:
+        if not optional:
             raise UserError(
                 f'{utt_id} has no field "{key}"; it has {", ".join(sample) or "none"}',
                 where="input_key",
                 hint=did_you_mean(key, list(sample)),
             )
-        return key in sample
+        return False
 
     def batch(self, items: Sequence[tuple[str, Sample]]) -> tuple[list[str], Any]:
         """Return the ids, and the batch or (without a collate function) the list of samples."""

@@ -127,8 +127,12 @@ def is_done(shard: Shard, work: Path) -> bool:
 
 def read_records(directory: Path) -> list[Record]:
     """Return the records of a shard."""
+    return [Record(**json.loads(line)) for line in _read_lines(directory)]
+
+
+def _read_lines(directory: Path) -> list[str]:
     with (directory / RECORDS).open(encoding="utf-8") as file:
-        return [Record(**json.loads(line)) for line in file]
+        return file.readlines()
 
 
 def _json_line(record: Record) -> str:
@@ -155,25 +159,27 @@ def merge_shards(work: Path, shards: Sequence[Shard], directory: Path, shown: st
         UserError: Two items have one id, or an id that an SCP file cannot hold.
     """
     with atomic_directory(directory) as part:
-        records = []
+        found = []
         for shard in shards:
-            records += _take(shard.directory(work), part)
-        records.sort(key=lambda record: record.index)
+            found += _take(shard.directory(work), part)
+        found.sort(key=lambda pair: pair[0].index)
+        records = [record for record, _ in found]
         _check_ids(records)
         _write_scps(records, part, shown)
         with (part / "results.jsonl").open("w", encoding="utf-8") as file:
-            file.writelines(map(_json_line, records))
+            file.writelines(line for _, line in found)
     return records
 
 
-def _take(source: Path, target: Path) -> list[Record]:
+def _take(source: Path, target: Path) -> list[tuple[Record, str]]:
     """Link the files of a shard into the result, so that the shard stays whole until the end."""
-    records = read_records(source)
+    lines = _read_lines(source)
+    records = [Record(**json.loads(line)) for line in lines]
     for record in records:
         for name in record.files.values():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             _link(source / name, target / name)
-    return records
+    return list(zip(records, lines, strict=True))
 
 
 def _link(source: Path, target: Path) -> None:
