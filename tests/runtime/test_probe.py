@@ -74,6 +74,7 @@ MISTAKES = {
         "R903", "configs.training.trainer.callbacks.0._target_",
     ),
     "item": ({'return {"speech"': 'return {}[3], {"speech"'}, "R909", "dataset.train.0"),
+    "file": ({'(data_dir / "ready").r': '(data_dir / split / "x").r'}, "R909", "dataset.train.0"),
     "builder": ({"return self.ready.e": "return {}[self.ready].e"}, "R909", "dataset.train.0"),
     "runner": ({"self.tokens[i]": "self.token[i]"}, "R911", "configs.inference.runner"),
     "outputs": ({'[{"text": " "': '[{"txt": " "'}, "R911", "configs.inference.output_keys"),

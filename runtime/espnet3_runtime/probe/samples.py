@@ -82,19 +82,19 @@ class Source:
         if not entries:
             raise UnprobedError(f'the stage "{stage.name}": dataset.{split} is empty')
         ready = [self._is_ready(stage, role, entry, folders) for entry in entries]
-        if not all(ready):
+        if False in ready:
             return self._made_up(stage, config, split, preprocess=preprocess)
         attempt = _Attempt(self, stage, role)
         try:
             dataset = load_split(config["dataset"], split, folders, preprocess=preprocess)
         except FAILURES as error:
-            if is_absent(error):
+            if is_absent(error) and None in ready:
                 return self._made_up(stage, config, split, preprocess=preprocess)
             raise attempt.failed(error, "loading the data", entries[0].where) from error
         return attempt.read(dataset, config)
 
-    def _is_ready(self, stage: Stage, role: str, entry: Entry, folders: Folders) -> bool:
-        """Return whether the builder of an entry says that its data are there."""
+    def _is_ready(self, stage: Stage, role: str, entry: Entry, folders: Folders) -> bool | None:
+        """Return whether the builder of an entry says that its data are there; None without one."""
         if self._is_awaited(entry):
             return False
         attempt = _Attempt(self, stage, role)
@@ -105,7 +105,9 @@ class Source:
         try:
             builder = make_builder(entry, folders)
             checks = ("is_source_prepared", "is_built")
-            return builder is None or all(getattr(builder, name)(**values) for name in checks)
+            if builder is None:
+                return None
+            return all(getattr(builder, name)(**values) for name in checks)
         except FAILURES as error:
             if is_absent(error):
                 return False
