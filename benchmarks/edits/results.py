@@ -21,8 +21,11 @@ TOLD = (
     "report.html",
 )
 """What tells how the work went: times, speeds, dates."""
-TIMES = frozenset({"rtf", "done", "sha256", "files", "listing_sha256", "path"})
-"""Keys of JSON files that hold speeds, and hashes of files that are compared themselves."""
+TIMES = frozenset({"rtf", "done", "sha256", "files", "listing_sha256", "path", "git"})
+"""Keys of JSON files that hold speeds, hashes of files that are compared themselves, and the commit
+of then: to commit a recipe changes nothing that a stage reads."""
+COMMIT = b"- Commit `"
+"""How the line of a model card begins that names it."""
 
 
 def results(place: Place) -> Mapping[str, str]:
@@ -47,6 +50,9 @@ def digest(path: Path) -> str:
             content = b"".join(name.encode() + arrays[name].tobytes() for name in sorted(arrays))
     elif path.suffix == ".ckpt":
         content = _tensors(torch.load(path, map_location="cpu", weights_only=True))
+    elif path.name == "README.md":
+        lines = path.read_bytes().splitlines(keepends=True)
+        content = b"".join(line for line in lines if not line.startswith(COMMIT))
     else:
         content = path.read_bytes()
     return hashlib.sha256(content).hexdigest()
