@@ -7,8 +7,11 @@ import time
 import pytest
 import torch
 from inference_kit import in_recipe, make_context
+from training_kit import recipe_in, stage_context
 
 from espnet3_runtime.inference.scp import read_scp
+from espnet3_runtime.stages import collect_stats as collect_stage
+from espnet3_runtime.stages.collect_stats import collect_stats
 from espnet3_runtime.stages.infer import infer
 
 SBATCH = """#!/bin/bash
@@ -133,6 +136,26 @@ def options(recipe):
         "log_directory": str(recipe / "logs"),
         "scheduler_options": {"dashboard_address": None},
     }
+
+
+def test_statistics_are_collected_by_jobs_of_slurm(slurm, tmp_path, monkeypatch):
+    monkeypatch.setattr(collect_stage, "LEAST_ITEMS", 1)
+    with recipe_in(tmp_path / "trained") as recipe:
+        expected = statistics(recipe)
+        parallel = {"env": "slurm", "n_workers": 2, "options": options(recipe)}
+        assert statistics(recipe, parallel=parallel) == expected
+    assert len(list(slurm.glob("job-*.sh"))) == 2
+
+
+def statistics(recipe, **changes):
+    """Return the bytes of every output of the stage."""
+    config = {
+        "dataset": {"train": [{"data_src_args": {"size": 24}}]},
+        "collect_stats": {"features": {"_target_": "src.features.Doubled"}, "batch_size": 4},
+        **changes,
+    }
+    context = stage_context(recipe, "collect_stats", config)
+    return {name: path.read_bytes() for name, path in collect_stats(context).items()}
 
 
 def test_infer_runs_as_jobs_of_slurm(recipe, slurm):
