@@ -1,4 +1,4 @@
-"""digits/export and digits/finetune run for real, made small; what they promise is looked at."""
+"""The other recipes of digits run for real, made small; what they promise is looked at."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from benchmarks.curriculum.__main__ import report
+from benchmarks.recipes import settings
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.progress import Bars
 from tests.recipes.recipe_runs import RECIPES, copy_recipes, run, run_all
@@ -134,6 +135,37 @@ def test_finetuning_starts_from_the_bundle_and_goes_through_its_rounds(tmp_path:
     assert "2 weights start afresh: head.bias, head.weight" in log
     again = run("build/run.py", "--stages", "tune_2", folder=folder)
     assert "nothing to do" in again.stdout
+
+
+def test_the_curriculum_runs_as_the_guide_of_espnet3_writes_it(tmp_path: Path) -> None:
+    folder = copy_recipes(tmp_path) / "digits" / "curriculum"
+    phases = ("training_full", "training_easy")
+    epochs = tuple(f"{name}.trainer.max_epochs=1" for name in phases)
+    said = run_all(folder, (f"training_full.create_dataset.sizes={SIZES}", *epochs))
+    assert "36 of 36 weights from exp/recipe/train_easy/best.ckpt" in said
+    guide = ("--stages", "train_easy", "--training_easy_config", "conf/training_easy.yaml")
+    other = run("build/run.py", *guide, folder=folder)
+    assert other.returncode == 0, other.stdout + other.stderr
+    assert "train_easy  done" in other.stdout
+    after = run("build/run.py", "--dry_run", folder=folder).stdout
+    assert "max_words changed (2 -> 3)" in after  # it was the other easy phase that ran
+    assert "train_full       may run  if train_easy makes something else" in after
+
+
+def test_a_system_of_the_recipe_stops_what_its_gate_refuses(tmp_path: Path) -> None:
+    folder = copy_recipes(tmp_path) / "digits" / "keywords"
+    sizes = f"training.create_dataset.sizes={SIZES}"
+    sets = (sizes, "training.trainer.max_epochs=1", "training.scheduler.max_lr=1e-9")
+    compiled = run("-m", "espnet3_compiler", "recipe.yaml", *settings(sets), folder=folder)
+    assert compiled.returncode == 0, compiled.stderr
+    done = run("build/run.py", folder=folder)
+    assert done.returncode == 1, done.stdout
+    assert "below the 70 % that a packed model must reach" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "measure         failed" in done.stdout
+    assert "pack_model      not run" in done.stdout
+    scores = json.loads((folder / "exp/recipe/measure/metrics.json").read_text())["metrics"]
+    assert set(scores) == {"accuracy", "macro_recall"}
 
 
 def test_the_comparison_of_the_curriculum_is_clean() -> None:
