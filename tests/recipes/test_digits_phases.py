@@ -166,6 +166,8 @@ def test_a_system_of_the_recipe_stops_what_its_gate_refuses(tmp_path: Path) -> N
     assert "pack_model      not run" in done.stdout
     scores = json.loads((folder / "exp/recipe/measure/metrics.json").read_text())["metrics"]
     assert set(scores) == {"accuracy", "macro_recall"}
+    assert (folder / "data" / "digits" / "corpus.txt").is_file()
+    assert not (folder.parent / "asr" / "data").exists()  # digits/asr keeps its own corpus
 
 
 def test_the_comparison_of_the_curriculum_is_clean() -> None:
