@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -12,8 +13,8 @@ from espnet3_runtime.execute import now
 from espnet3_runtime.inference.audio import write_wav
 from espnet3_runtime.receipts import OutputRecord, Receipt, write_receipt
 from espnet3_runtime.report import write_report
-from espnet3_runtime.report.chart import Series, line_chart
-from espnet3_runtime.report.graph import edges
+from espnet3_runtime.report.chart import Series, line_chart, number
+from espnet3_runtime.report.graph import ROW, edges
 from espnet3_runtime.report.read import StageView
 
 STAGES = {
@@ -176,7 +177,7 @@ def test_everything_is_shown(built):
         "tiny/asr",
         "<b>12.50 %</b><span>wer · test</span>",
         "5 of 6 stages done",
-        "1 epochs, 100 steps; lowest validation loss 0.25 in epoch 1",
+        "1 epoch, 100 steps; lowest validation loss 0.25 in epoch 1",
         "src.export.to_onnx()",
         "one <del>&lt;two&gt;</del>",
         "one <ins>too</ins>",
@@ -245,6 +246,36 @@ def test_results_of_an_earlier_training_are_marked(built):
     assert "<b>measure</b> was made from an earlier result of infer" in text
 
 
+def several(built):
+    """Two stages that measure; returns the text of the report."""
+    experiment, build = built
+    lock = json.loads((build / "recipe.lock.json").read_text())
+    lock["stages"].append({**stage("measure_again", ["infer"]), "run": "measure"})
+    (build / "recipe.lock.json").write_text(json.dumps(lock))
+    fill(experiment)
+    shutil.copytree(experiment / "measure", experiment / "measure_again")
+    done(experiment, "measure_again")
+    return write_report(experiment, build).read_text()
+
+
+def test_scores_and_examples_of_several_stages_say_whose_they_are(built):
+    text = several(built)
+    for name in ("measure", "measure_again"):
+        assert f"<b>12.50 %</b><span>{name} · wer · test</span>" in text
+        assert f"Worst utterances <span>{name} · test</span>" in text
+
+
+def test_every_row_has_its_part_of_the_graph(built):
+    """Paper ends between two rows; a graph in one piece would lie on another page than they."""
+    rows = re.findall(r'<li class="(?:done|not-run)">.*?</li>', several(built), re.DOTALL)
+    assert len(rows) == len(STAGES) + 1
+    for place, row in enumerate(rows):
+        assert row.count("<svg") == row.count("<circle") == 1
+        assert f'viewBox="0 {ROW * place} ' in row
+    assert ['class="edge"' in row for row in rows] == [True] * 7
+    assert rows[4].count("<path") == 3  # infer to measure; train to export, infer to the other
+
+
 def test_two_reports_of_one_state_are_equal(built):
     experiment, build = built
     fill(experiment)
@@ -272,3 +303,9 @@ def test_charts_of_awkward_values():
     svg = str(line_chart([long], "step", may_be_log=True))
     assert len(svg) < 30_000
     assert "log scale" in svg
+
+
+def test_numbers_of_an_axis_are_short():
+    values = (0, 0.05, 0.00075, -0.00025, 1e-9, 99999, 250_000, 1234567)
+    told = ["0", "0.05", "7.5e-4", "-2.5e-4", "1e-9", "99999", "2.5e5", "1.23e6"]
+    assert [number(value) for value in values] == told

@@ -165,6 +165,6 @@ def _nice_step(rough: float) -> float:
 def number(value: float) -> str:
     """Return a number as short as an axis wants it."""
     if value and (abs(value) >= 1e5 or abs(value) < 1e-3):  # noqa: PLR2004
-        mantissa, _, power = f"{value:.2g}".partition("e")
-        return f"{mantissa}e{int(power)}" if power else mantissa
+        mantissa, _, power = f"{value:.2e}".partition("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
     return f"{value:.6g}"

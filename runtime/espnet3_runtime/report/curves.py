@@ -72,9 +72,8 @@ def best(training: Training) -> str:
         for row in rows
         if isinstance(row.get("valid/loss"), int | float)
     ]
-    parts = [
-        f"{max(row['epoch'] for row in rows)} epochs, {max(row['step'] for row in rows)} steps"
-    ]
+    counts = [(max(row[unit] for row in rows), unit) for unit in ("epoch", "step")]
+    parts = [", ".join(f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in counts)]
     if losses:
         loss, epoch = min(losses)
         parts.append(f"lowest validation loss {loss:.4g} in epoch {epoch}")

@@ -1,4 +1,4 @@
-"""The stage graph: dots below one another, arcs for what a stage needs."""
+"""The stage graph: dots below one another, arcs for what a stage needs; each row has a slice."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,11 @@ ROW = 62  # pixels; the rows of the page have this height
 _LANE, _MOST_LANES = 14, 4
 
 
-def graph(stages: Sequence[StageView]) -> tuple[Markup, int]:
-    """Return an SVG as high as the rows beside it, and its width in pixels."""
+def graph(stages: Sequence[StageView]) -> tuple[list[Markup], int]:
+    """Return one SVG for each row, and their width in pixels.
+
+    Each row shows its part of one picture, so that a page of paper may end between any two rows.
+    """
     places = {view.stage.name: number for number, view in enumerate(stages)}
     pairs = edges(stages, places)
     x = 24 + max((_reach(start, end) for start, end in pairs), default=0)
@@ -22,11 +25,22 @@ def graph(stages: Sequence[StageView]) -> tuple[Markup, int]:
         )
         for view in stages
     ]
-    height, width = ROW * len(stages), x + 16
-    svg = Markup(
-        '<svg class="graph" width="{}" height="{}" viewBox="0 0 {} {}" aria-hidden="true">{}</svg>'
-    ).format(width, height, width, height, Markup("").join([*arcs, *dots]))
-    return svg, width
+    width = x + 16
+    spans = [
+        *((_y(start), _y(end)) for start, end in pairs),
+        *((_y(n), _y(n)) for n in range(len(dots))),
+    ]
+    drawn = list(zip(spans, [*arcs, *dots], strict=True))
+    return [_slice(row, width, drawn) for row in range(len(stages))], width
+
+
+def _slice(row: int, width: int, drawn: Sequence[tuple[tuple[int, int], Markup]]) -> Markup:
+    """Return the part of the picture beside a row: what reaches into it, cut off at its edges."""
+    top, bottom = row * ROW, (row + 1) * ROW
+    parts = [part for (start, end), part in drawn if start < bottom and end > top]
+    return Markup(
+        '<svg class="graph" width="{}" height="{}" viewBox="0 {} {} {}" aria-hidden="true">{}</svg>'
+    ).format(width, ROW, top, width, ROW, Markup("").join(parts))
 
 
 def edges(stages: Sequence[StageView], places: dict[str, int]) -> list[tuple[int, int]]:

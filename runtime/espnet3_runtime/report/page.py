@@ -74,7 +74,9 @@ def _cards(experiment: Experiment) -> Iterator[Card]:
         for name, by_test in scores.content["metrics"].items():
             for test, numbers in by_test.items():
                 value = shown(numbers[about[name]["headline"]], about[name]["unit"])
-                yield Card(value, f"{name} · {test}")
+                label = f"{name} · {test}"
+                several = len(experiment.scores) > 1
+                yield Card(value, f"{scores.stage} · {label}" if several else label)
 
 
 def _warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str]]:
@@ -146,6 +148,7 @@ def _examples(scores: Sequence[Scores]) -> Iterator[dict[str, Any]]:
                     target = item.content["about"][chosen[0].metric]["target"]
                     gap = "" if target.endswith("CER") else " "
                     yield {
+                        "stage": item.stage,
                         "test": test,
                         "rank": rank,
                         "items": [(example, _marked(example, gap)) for example in chosen],
