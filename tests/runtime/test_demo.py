@@ -190,7 +190,10 @@ BUTTON = "[...document.querySelectorAll('button')].find(b => b.innerText.trim() 
 OUTPUT = "document.querySelector('textarea')?.value"
 
 
-@pytest.mark.skipif(browser.CHROMIUM is None, reason="there is no Chromium")
+@pytest.mark.skipif(
+    browser.CHROMIUM is None,
+    reason="no Chromium or Chrome is installed here: chromium, chromium-browser, google-chrome",
+)
 def test_a_person_uploads_a_recording_and_reads_the_text(served, tmp_path):
     words = np.repeat(np.array([2, 4, 1], dtype=np.float32) / 10, 160)
     soundfile.write(tmp_path / "said.wav", words, 16000)
@@ -207,3 +210,11 @@ def test_a_person_uploads_a_recording_and_reads_the_text(served, tmp_path):
         page.wait("!!document.querySelector('audio[src], #waveform, [data-testid*=waveform]')")
         page.evaluate(f"{BUTTON}.click()")
         assert page.wait(OUTPUT) == "two four one"
+        page.open(f"{served}?again")
+        page.wait(f"!({OUTPUT}) && !!({BUTTON}) && !!document.querySelector('input[type=file]')")
+        page.choose_file("input[type=file]", tmp_path / "broken.wav")
+        page.wait("!!document.querySelector('audio[src], #waveform, [data-testid*=waveform]')")
+        page.evaluate(f"{BUTTON}.click()")
+        page.wait("document.body.innerText.includes('cannot be read as audio')")
+        assert '"broken.wav" cannot be read as audio' in page.text()  # and no place on the server
+    assert "Traceback" not in (tmp_path / "log").read_text()

@@ -4,6 +4,7 @@
 ``bundle/`` and, where the recipe gives some, ``examples/`` with audio files.
 """
 
+import html
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -72,11 +73,20 @@ def _run(gradio: Any, model: InferenceModel, settings: Mapping[str, Any]) -> Cal
             sample = _sample(settings["inputs"], values)
             result = model(sample, **settings["model"]["call_args"])
         except UserError as error:
-            raise gradio.Error(error.message) from error
+            quiet = _accepted(gradio.Error.__init__, print_exception=False)
+            raise gradio.Error(_told(error.message, values), **quiet) from error
         shown = [_shown(field, result.get(field["key"])) for field in settings["outputs"]]
         return shown[0] if len(shown) == 1 else shown
 
     return run
+
+
+def _told(message: str, values: Sequence[Any]) -> str:
+    """Return a message as visitors may see it: a file has the name that they gave it, no place."""
+    for value in values:
+        if isinstance(value, str) and os.sep in value:
+            message = message.replace(value, Path(value).name)
+    return html.escape(message, quote=False)  # Gradio shows HTML
 
 
 def _sample(fields: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, Any]:
