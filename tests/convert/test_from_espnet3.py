@@ -1,5 +1,6 @@
 """``--from-espnet3`` on a small recipe: what is carried, what is told, what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,11 @@ def test_nothing_is_replaced_without_force(recipe: Path, capsys):
     assert mine.read_text() == "mine"
     assert call("--from-espnet3", recipe, "--force") == 0
     assert mine.read_text() != "mine"
+    capsys.readouterr()
+    assert call("--from-espnet3", recipe) == 2
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert re.search(r"\.yaml and \d+ more would be replaced", first)
+    assert first.count(".yaml") == 3
     before = files(recipe)
     assert call("--from-espnet3", recipe, "--force") == 0
     assert files(recipe) == before

@@ -9,7 +9,7 @@ import pytest
 from espnet3_runtime import versions
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.failures import explain, summary
-from espnet3_runtime.progress import Bars, Lines, duration
+from espnet3_runtime.progress import Bars, Lines, duration, size
 from espnet3_runtime.requirements import write_requirements
 
 
@@ -26,6 +26,14 @@ from espnet3_runtime.requirements import write_requirements
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (912, "912 B"), (9_140, "9.1 kB"), (3_302_880, "3.3 MB"), (7.7e9, "7.7 GB")],
+)
+def test_sizes(count: float, text: str) -> None:
+    assert size(count) == text
 
 
 class _Terminal(io.StringIO):

@@ -65,7 +65,8 @@ def convert(directory: Path, *, force: bool, form: str) -> int:
 def _write(found: Found, directory: Path, notes: Notes, *, force: bool, form: str) -> int:
     there = [name for name in texts(found) if (directory / name).exists()]
     if there and not force:
-        return _refuse(f"{', '.join(there)} would be replaced; --force does so", USAGE)
+        more = f" and {len(there) - 3} more" if len(there) > 3 else ""  # noqa: PLR2004
+        return _refuse(f"{', '.join(there[:3])}{more} would be replaced; --force does so", USAGE)
     files = settle(found, directory, notes)
     write_all(directory, files)
     verdict = _check(found, directory)

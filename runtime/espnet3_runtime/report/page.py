@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from espnet3_runtime.metrics.table import shown
-from espnet3_runtime.progress import duration
+from espnet3_runtime.progress import duration, size
 from espnet3_runtime.report.curves import best, charts
 from espnet3_runtime.report.graph import ROW, graph
 from espnet3_runtime.report.read import Example, Experiment, Scores, StageView
@@ -57,15 +57,6 @@ def render(experiment: Experiment) -> str:
         provenance=_provenance(experiment.stages),
         checkpoints=[scores.content.get("checkpoint") for scores in experiment.scores],
     )
-
-
-def size(count: float) -> str:
-    """Return a number of bytes as people say it."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:  # noqa: PLR2004
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
 
 
 def _cards(experiment: Experiment) -> Iterator[Card]:

@@ -2,6 +2,7 @@
 
 from espnet3_runtime.atomic import atomic_directory
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.progress import size
 from espnet3_runtime.publication.pack import Parts, pack
 from espnet3_runtime.stage import Outputs, StageContext
 
@@ -35,6 +36,6 @@ def pack_model(context: StageContext) -> Outputs:
     bundle = context.directory / "bundle"
     with atomic_directory(bundle) as part:
         pack(parts, part)
-    size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
-    context.result("bundle", f"{size / 1e6:.1f} MB")
+    count = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
+    context.result("bundle", size(count))
     return {"bundle": bundle}
