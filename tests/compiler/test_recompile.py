@@ -1,6 +1,7 @@
 """What generated code asks of the compiler when values are given on the command line."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,20 @@ def test_a_config_file_takes_the_place_of_a_declared_config(tmp_path: Path) -> N
     lock = json.loads(result.files["recipe.lock.json"])
     infer = next(stage for stage in lock["stages"] if stage["name"] == "infer")
     assert {"stage": "train_easy", "output": "best_checkpoint"} in infer["reads"]
+
+
+def test_a_config_that_is_given_knows_the_experiment(tmp_path: Path) -> None:
+    manifest = copy("pipeline", tmp_path / "recipe")
+    other = tmp_path / "other.yaml"
+    text = (manifest.parent / "conf/inference.yaml").read_text()
+    checkpoint = re.search(r"checkpoint: (\S+)", text)
+    assert checkpoint is not None
+    other.write_text(text.replace(checkpoint[1], "exp/${exp_tag}/train_full/best.ckpt"))
+    result = recompose(manifest.parent / "build", {"inference": other}, [])
+    assert result.ok, result.report
+    assert (
+        "checkpoint: exp/phases_recipe/train_full/best.ckpt" in result.files["conf/inference.yaml"]
+    )
 
 
 def test_a_mistake_is_reported_at_its_place_and_gives_no_files(tmp_path: Path) -> None:

@@ -47,3 +47,25 @@ def runs(module: str) -> bool:
     spec = find_spec(module)
     is_package = spec is not None and spec.submodule_search_locations is not None
     return spec is not None and (not is_package or find_spec(f"{module}.__main__") is not None)
+
+
+FEATURES = ROOT / "docs" / "espnet3.md"
+NAMED = re.compile(r"`((?:cases|compiler|convert|docs|recipes|runtime)/[^`]+)`")
+
+
+def test_every_feature_names_a_test_that_is_there():
+    lines = FEATURES.read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| ") and "| held by |" not in line]
+    assert len(rows) > 70
+    for row in rows:
+        named = NAMED.findall(row.rstrip("| ").rpartition(" | ")[2])
+        assert named, f"no test: {row}"
+        assert [one for one in named if not is_test(one)] == []
+
+
+def is_test(named: str) -> bool:
+    """Return whether ``file::test`` below ``tests`` is a test, or some cases are there."""
+    file, _, name = named.partition("::")
+    if file.startswith("cases/"):
+        return any(any((ROOT / "tests").glob(pattern)) for pattern in (file, f"{file}.yaml"))
+    return bool(name) and f"\ndef {name}(" in (ROOT / "tests" / file).read_text()

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -122,6 +123,14 @@ def test_preprocessors_by_split_and_with_the_train_flag(recipe):
     assert np.array_equal(quiet[0][1]["speech"], quiet.raw(0)[1]["speech"])
     noisy = load_split(dataset, "train", place(recipe))
     assert not np.array_equal(noisy[0][1]["speech"], noisy.raw(0)[1]["speech"])
+
+
+def test_a_preprocessor_may_be_a_plain_function(recipe):
+    node = {"_target_": "src.features.shout", "_partial_": True}
+    dataset = {"train": [{}], "valid": [{}], "preprocessor": node}
+    for name in ("train", "valid"):
+        split = load_split(dataset, name, place(recipe))
+        assert (split.raw(0)[1]["text"], split[0][1]["text"]) == ("zero one", "ZERO ONE")
 
 
 def test_a_preprocessor_that_returns_nothing_is_named(recipe):
@@ -275,6 +284,48 @@ def test_declared_fields_are_checked_on_samples(recipe):
 def test_samples_that_are_not_as_declared(recipe, fields, message):
     with pytest.raises(UserError, match=message):
         load_split(declaring(recipe, fields), "train", place(recipe))
+
+
+GOOD = {
+    "audio": "np.zeros(160, np.float32)",
+    "text": "'a'",
+    "segments": "[{'text': 'a', 'start': 0.0, 'end': 0.5}]",
+    "number": "2.5",
+}
+BAD = {
+    "audio": ("np.full(160, np.nan, np.float32)", "[[0.0], [0.0, 1.0]]", "'a'"),
+    "text": ("3", "b'a'"),
+    "segments": ("[{'text': 'a', 'start': 0.9, 'end': 0.5}]", "[{'text': 'a'}]", "'a'"),
+    "number": ("'2'", "float('nan')", "[1.0]"),
+}
+
+
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("kind", GOOD)
+def test_each_kind_of_field_is_held_to_what_it_is(recipe, kind, every):
+    def load(bad, at):
+        (recipe / "sets.py").write_text(
+            "import numpy as np\n"
+            "class Dataset:\n"
+            f"    fields = {{'x': {kind!r}}}\n"
+            f"    check_every_item = {every}\n"
+            "    def __len__(self): return 5\n"
+            "    def __getitem__(self, index):\n"
+            f"        x = {bad} if index == {at} else {GOOD[kind]}\n"
+            "        return {'utt_id': f'u{index}', 'x': x}\n"
+        )
+        sys.modules.pop("sets", None)
+        split = load_split({"train": [{"data_src": "sets"}]}, "train", place(recipe))
+        return [split[index] for index in range(5)]
+
+    assert len(load("None", 9)) == 5
+    for bad in BAD[kind]:
+        for at in (0, 1, 2, 4):
+            if every or at in (0, 2, 4):  # by default the first, middle and last item
+                with pytest.raises(UserError, match=f'"x" of u{at} is not {kind}'):
+                    load(bad, at)
+            else:
+                assert len(load(bad, at)) == 5
 
 
 def test_every_item_is_checked_when_asked(recipe):

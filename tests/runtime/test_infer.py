@@ -154,9 +154,26 @@ def test_workers_give_the_same_as_one_process(recipe, monkeypatch):
     assert len(started) == 1
 
 
-def test_one_shard_needs_no_workers(recipe, monkeypatch):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"parallel": {"env": "local", "n_workers": 1}},
+        {"parallel": {"env": "local", "n_workers": 2}, "batch_size": 10},  # one shard
+    ],
+)
+def test_one_worker_is_this_process(recipe, monkeypatch, changes):
+    """In ESPnet3 it is a Dask worker, which imports everything again."""
     monkeypatch.setattr(parallel, "_cluster", lambda *_: pytest.fail("a cluster was started"))
-    run(recipe, batch_size=10, parallel={"env": "local", "n_workers": 2})
+    add_code(
+        recipe,
+        "where",
+        "import os\n"
+        "def where(model, speech, **_):\n"
+        "    return [{'text': str(os.getpid())} for _ in speech]\n",
+    )
+    run(recipe, runner={"_target_": "src.where.where", "_partial_": True}, **changes)
+    assert set(read_scp(recipe / "exp/tiny/infer/test/text.scp").values()) == {str(os.getpid())}
 
 
 def test_a_failure_in_a_worker_is_told_like_one_at_home(recipe, capfd):

@@ -86,6 +86,19 @@ def test_a_failing_stage(recipe: Toy) -> None:
     assert "its last run failed" in again.stdout
 
 
+def test_a_type_error_inside_a_stage_is_told_as_it_is(recipe: Toy) -> None:
+    """In ESPnet3 each one becomes "stage does not accept CLI arguments"."""
+    recipe.calls["first"]["with"]["number"] = None
+    recipe.write()
+    done = recipe.python()
+    assert done.returncode == 1
+    told = "TypeError: unsupported operand type(s) for *: 'NoneType' and 'int'"
+    assert f'error: stage "first" failed: {told}' in done.stderr
+    assert "return number * FACTOR" in done.stderr
+    assert "argument" not in done.stderr
+    assert recipe.receipt("first")["error"] == told
+
+
 def test_later_stages_fail_but_earlier_ones_are_kept(recipe: Toy) -> None:
     recipe.calls["third"]["with"]["more"] = "not a number"
     recipe.write()

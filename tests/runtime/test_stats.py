@@ -129,12 +129,31 @@ def test_pieces_are_fixed_whatever_the_workers(tmp_path):
     assert len(stage._cut("train", 300, 16, tmp_path)) == 2
 
 
-def test_leftovers_of_other_inputs_are_not_used(recipe):
-    context = context_of(recipe)
-    stale = context.directory / "work" / "train" / "000.npz"
-    stale.parent.mkdir(parents=True)
-    stale.write_bytes(b"from another config")
-    collect_stats(context)
+def test_leftovers_of_other_inputs_are_not_used(recipe, monkeypatch):
+    """In ESPnet3 the numbers of another model come back, in 0.2 s."""
+    monkeypatch.setattr(stage, "LEAST_ITEMS", 1)
+    model = {"_target_": "src.model.Statistical"}
+    wanted = {n: p.read_bytes() for n, p in collect_stats(context_of(recipe, None, model)).items()}
+
+    def cut_off(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "_merge", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            collect_stats(context_of(recipe))  # other features; all its pieces are done
+    context = context_of(recipe, None, model)
+    assert list((context.directory / "work").rglob("*.npz"))
+    found = {name: path.read_bytes() for name, path in collect_stats(context).items()}
+    assert found == wanted
+
+
+def test_what_is_frozen_is_no_matter_of_statistics(recipe):
+    """In ESPnet3 ``freeze_param`` beside a ``_target_`` is an argument that the model refuses."""
+    model = {"_target_": "src.model.Statistical"}
+    plain = collect_stats(context_of(recipe, None, model))["feats_stats"].read_bytes()
+    frozen = context_of(recipe, None, model, freeze=["encoder"])
+    assert collect_stats(frozen)["feats_stats"].read_bytes() == plain
 
 
 def test_features_that_ask_for_what_is_not_there(recipe):
