@@ -4,6 +4,7 @@ Passes: ``checkpoint: ${stages.train.best_checkpoint}``, ``init_from: train_easy
 Fails: ``checkpoint: ${stages.train.best_ckpt}``, ``init_from: create_dataset``.
 """
 
+import re
 from collections.abc import Iterator
 from keyword import iskeyword
 
@@ -119,11 +120,15 @@ def _unknown_output(name: str, span: Span, producer: StageDecl, known: list[str]
 
 
 def _word(span: Span, word: str) -> Span:
-    """Return the place of a word inside a ``${…}``, its last one; the whole if it is not there."""
-    at = span.text.rfind(word)
-    if at < 0:
+    """Return the place of a key inside a ``${…}``, its last one; the whole if it is not there.
+
+    Only a whole key counts: ``infe`` in ``${stages.infe.inference_dir}`` is not that of the output.
+    """
+    places = [m.start() for m in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", span.text)]
+    if not places:
         return span
-    return Span(span.source, span.start + at, span.start + at + len(word))
+    at = span.start + places[-1]
+    return Span(span.source, at, at + len(word))
 
 
 def _start(
