@@ -23,6 +23,8 @@ _LIST = lazy(r"the list of (models|configs) has no ")
 
 _QUOTED = lazy(r'"(\w+)"')
 
+_OF_MODEL = lazy(r"\$\{models\.(\w+)\.")
+
 _CONFIG = lazy(r"\bconfigs\.(\w+)")
 
 
@@ -37,10 +39,11 @@ def without_consequences(
     * A value that is wrong where it is written is wrong at every place that fetches it.
     * A ``${…}`` that names nothing because the key that it names is misspelt at its own place, or
       stands where something could not be read.
-    * A ``${…}`` to an argument that is told to be missing, and a key missing in a value that a
-      config gives a wrong type and another one completes.
+    * A ``${…}`` to an argument of a model that is told to be missing, and a key missing in a value
+      that a config gives a wrong type and another one completes.
+    * A form that a text lacks because of a ``${…}`` in it that is wrong itself.
     * An order of stages that only the value of a key asks for that should not be there.
-    * An output that a stage lacks whose lines, with its outputs, could not be read.
+    * An output of a stage without any, whose lines could not be read.
     """
     found = told_by_role(merged(findings), recipe)
     lines = {_line(f) for f in found if f.code in ("R101", "R112")}
@@ -53,7 +56,8 @@ def without_consequences(
     misfits = {place(f.primary.span) for f in found if f.code == "R504"}
     wrapped = [f.primary.span for f in found if f.code == "R602"]
     strays = {place(f.primary.span) for f in found if f.code in ("R502", "R601")}
-    absent = {name for f in found if f.code == "R503" for name in _QUOTED.findall(f.message)}
+    absent = [f for f in found if f.code == "R503"]
+    references = [f.primary.span for f in found if f.code.startswith("R3")]
     slips = {_meant(f) for f in found if f.code in ("R502", "R601")} - {None}
     return tuple(
         f
@@ -68,10 +72,11 @@ def without_consequences(
             or (f.code == "R504" and _is_echoed(f, misfits))
             or (f.code == "R503" and any(_lies_in(f.primary.span, span) for span in wrapped))
             or (f.code == "R301" and _is_echo(f, slips, recipe, resolved))
-            or (f.code == "R301" and (f.primary.span.text in absent))
+            or (f.code == "R301" and any(_names_absent(f, other, recipe) for other in absent))
+            or (f.code == "R606" and any(_is_within(span, f.primary.span) for span in references))
             or (f.code == "R603" and any(_is_value_of(w, place(f.primary.span)) for w in wrapped))
             or (f.code == "R402" and _is_asked_astray(f, strays))
-            or (f.code == "R404" and any(label.span.source in broken for label in f.related))
+            or (f.code == "R404" and f.fix is None and _is_of(f, broken))
         )
     )
 
@@ -128,6 +133,24 @@ def _is_use(finding: Diagnostic, causes: set[Place]) -> bool:
 def _is_echoed(finding: Diagnostic, misfits: set[Place]) -> bool:
     """Return whether a value was found wrong where it is written, and this is where it is used."""
     return any(place(label.span) in misfits for label in finding.related)
+
+
+def _is_of(finding: Diagnostic, broken: set[Source]) -> bool:
+    """Return whether what a finding is about stands in a file whose layout is broken."""
+    return any(label.span.source in broken for label in finding.related)
+
+
+def _names_absent(finding: Diagnostic, missing: Diagnostic, recipe: Recipe) -> bool:
+    """Return whether a reference names the very argument that a model is told to lack."""
+    if finding.primary.span.text not in _QUOTED.findall(missing.message):
+        return False
+    model = _OF_MODEL.search(finding.message)
+    nodes = [other.node.span for other in recipe.models if model and other.name.value == model[1]]
+    return any(_is_within(missing.primary.span, node) for node in nodes)
+
+
+def _is_within(span: Span, outer: Span) -> bool:
+    return span.source is outer.source and outer.start <= span.start and span.end <= outer.end
 
 
 def _is_asked_astray(finding: Diagnostic, strays: set[Place]) -> bool:

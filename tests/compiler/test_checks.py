@@ -309,3 +309,17 @@ def test_an_inherited_key_that_excludes_another_can_be_deleted(check):
     assert [code for code, _ in check(HEAD + configs + stages)] == ["R607"]
     (finding,) = compile_manifest(check.manifest).diagnostics
     assert '"~optimizer:"' in finding.help[0]
+
+
+def test_a_missing_argument_explains_references_to_itself_only(check):
+    text = HEAD.replace(", size: 8", "") + CONFIGS + "stages: [train, infer]\n"
+    own = text.replace("training: {", "training: {num_threads: '${models.net.size}', ")
+    assert [code for code, _ in check(own)] == ["R503"]
+    other = text.replace("training: {", "training: {num_threads: '${configs.inference.size}', ")
+    assert [code for code, _ in check(other)] == ["R503", "R301"]
+
+
+def test_a_tab_hides_no_misspelt_output(check):
+    text = HEAD + CONFIGS.replace("best_checkpoint", "best_chekpoint") + "stages: [train, infer]\n"
+    tabbed = text.replace("    output_keys", "\toutput_keys")
+    assert [code for code, _ in check(tabbed)] == ["R404", "R112"]

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import kind_of
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.tree import Scalar
 
@@ -21,7 +20,6 @@ STAGE_WORDS = {
     "configs": "it is an attribute of every System",
     "stages": "it is an attribute of every System",
 }
-_LATE = lazy(r"\$\{\s*(oc\.env\b|stages\.)")
 CONFIG_WORDS = {"recipe": "--set recipe.exp_tag=… means the manifest"}
 
 
@@ -42,9 +40,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _referring(name: Scalar) -> Iterator[Diagnostic]:
-    """Report a recipe whose name is not written out; R310 tells of what only a run knows."""
-    text = str(name.value)
-    if "${" in text and not _LATE.search(text):
+    """Report a recipe whose name is not written out."""
+    if "${" in str(name.value):
         yield Diagnostic(
             code="R606",
             message="the name of a recipe cannot be put together of references",

@@ -1,6 +1,0 @@
-class Decode:
-    def __init__(self, beam: int) -> None:
-        self.beam = beam
-
-    def __call__(self, model, speech, speech_lengths):
-        return [{"text": ""} for _ in speech]
