@@ -7,6 +7,7 @@ because configs here are plain data and there is no other kind of container to h
 Source: https://hydra.cc/docs/advanced/instantiate_objects/overview/
 """
 
+import inspect
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
@@ -47,6 +48,18 @@ def instantiate(node: Any, *args: Any, where: str = "", **kwargs: Any) -> Any:
         recursive = _flag(kwargs, "_recursive_", path, default=True)
         return _build(node, path, (), recursive=recursive)
     raise InstantiateError(f"expected a mapping or a list, found {node!r}", where=path)
+
+
+def parameters_of(node: Mapping[str, Any], where: str = "") -> set[str]:
+    """Return the names of the parameters of a node's target; none of one without a signature.
+
+    Raises:
+        InstantiateError: There is no such target.
+    """
+    try:
+        return set(inspect.signature(locate(node["_target_"], where)).parameters)
+    except (TypeError, ValueError):
+        return set()
 
 
 def locate(target: str, where: str = "") -> Any:

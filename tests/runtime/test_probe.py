@@ -89,6 +89,12 @@ def test_a_mistake_is_found_at_its_place(tmp_path: Path, name: str) -> None:
     assert place(of_kind(said, "finding")[0]).endswith(where)
 
 
+def test_a_validation_that_never_happens_is_not_tried(tmp_path: Path) -> None:
+    edits, *_ = MISTAKES["validation forward"]
+    never = {"    optimizer:": "    trainer: {limit_val_batches: 0}\n    optimizer:"}
+    assert codes(ask(tmp_path, {**edits, **never})) == []
+
+
 @pytest.mark.parametrize("name", ["dimension", "vocabulary", "argument", "list", "runner"])
 def test_declared_items_are_enough(tmp_path: Path, name: str) -> None:
     edits, code, _ = MISTAKES[name]

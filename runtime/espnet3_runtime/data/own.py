@@ -1,6 +1,5 @@
 """Loaders and samplers of a recipe's own, made to start each epoch from its seed and to resume."""
 
-import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -9,7 +8,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from espnet3_runtime.data.sampler import Clock, mix
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.instantiate import instantiate, locate
+from espnet3_runtime.instantiate import instantiate, locate, parameters_of
 
 _SAMPLING = ("sampler", "batch_sampler")
 
@@ -71,12 +70,11 @@ def call_loader(
         UserError: It cannot be called, or what it returns cannot be iterated.
     """
     where = getattr(node, "where", "")
-    target = locate(node["_target_"], where)
-    arguments = {
-        name: value for name, value in offered.items() if name in _names(target) - set(node)
-    }
+    wanted = parameters_of(node, where) - set(node)
+    arguments = {name: value for name, value in offered.items() if name in wanted}
     given = dict(node)
-    if target is DataLoader and offered["world"] > 1 and not set(_SAMPLING) & set(node):
+    plain = locate(node["_target_"], where) is DataLoader
+    if plain and offered["world"] > 1 and not set(_SAMPLING) & set(node):
         arguments["sampler"] = DistributedSampler(
             data,
             num_replicas=offered["world"],
@@ -92,10 +90,3 @@ def call_loader(
             hint="it has to return something that gives batches, for example a DataLoader",
         )
     return OwnLoader(loader, offered["generator"], clock)
-
-
-def _names(target: Any) -> set[str]:
-    try:
-        return set(inspect.signature(target).parameters)
-    except (TypeError, ValueError):
-        return set()

@@ -54,18 +54,21 @@ def as_wave(value: Any) -> Wave:
     array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(f"audio has shape (samples,) or (channels, samples), not {array.shape}")
-    if array.dtype == np.float32:
-        pass
-    elif array.dtype == np.uint8:  # 8-bit PCM is unsigned, silence is 128
-        array = (array.astype(np.float32) - 128) / 128
-    elif np.issubdtype(array.dtype, np.integer):
-        array = array / np.float32(-float(np.iinfo(array.dtype).min) or 1.0)
-    elif not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(f"audio consists of numbers, not {array.dtype}")
-    wave = np.ascontiguousarray(array, dtype=np.float32)
+    scaled = array if array.dtype == np.float32 else _scaled(array)
+    wave = np.ascontiguousarray(scaled, dtype=np.float32)
     if not np.isfinite(wave).all():
         raise ValueError("audio has samples that are not finite")
     return wave
+
+
+def _scaled(array: Any) -> Any:
+    if array.dtype == np.uint8:  # 8-bit PCM is unsigned, silence is 128
+        return (array.astype(np.float32) - 128) / 128
+    if np.issubdtype(array.dtype, np.integer):
+        return array / np.float32(-float(np.iinfo(array.dtype).min) or 1.0)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"audio consists of numbers, not {array.dtype}")
+    return array
 
 
 def resample(wave: Wave, rate: int, new_rate: int) -> Wave:

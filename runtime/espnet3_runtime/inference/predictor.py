@@ -4,7 +4,6 @@ The stage ``infer`` and a packed :class:`~espnet3_runtime.publication.model.Infe
 work through this module, so a bundle gives what the stage gave.
 """
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from espnet3_runtime.inference.contract import (
 )
 from espnet3_runtime.inference.device import move
 from espnet3_runtime.inference.runner import CallModel
-from espnet3_runtime.instantiate import instantiate, locate
+from espnet3_runtime.instantiate import instantiate, parameters_of
 
 Sample = Mapping[str, Any]
 Result = dict[str, Any]
@@ -190,12 +189,12 @@ def _make_model(
 ) -> Any:
     own = config["model"]
     if own is not None:
-        wants = _parameters(own)
+        wants = parameters_of(own, _where(own))
         placed = "device" in wants
         return _quiet(instantiate(own, **({"device": device} if placed else {})), device, placed)
     supplied = {"model": model, "checkpoint": checkpoint, "device": device}
     node = config["provider"]
-    wants = _parameters(node) or set(supplied)
+    wants = parameters_of(node, _where(node)) or set(supplied)
     # A node among the arguments would be instantiated before the provider sees it.
     return instantiate({**node, "_recursive_": False, "_partial_": True}, where=_where(node))(
         **{name: value for name, value in supplied.items() if name in wants}
@@ -210,13 +209,6 @@ def _quiet(built: Any, device: str, placed: bool) -> Any:
         return built
     ready = built.requires_grad_(requires_grad=False).eval()
     return ready if placed else ready.to(device)
-
-
-def _parameters(node: Mapping[str, Any]) -> set[str]:
-    try:
-        return set(inspect.signature(locate(node["_target_"], _where(node))).parameters)
-    except (TypeError, ValueError):
-        return set()
 
 
 def _where(node: Mapping[str, Any]) -> str:

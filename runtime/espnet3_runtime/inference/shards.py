@@ -20,8 +20,8 @@ from espnet3_runtime.inference.scp import check_id, format_scp
 
 RECORDS = "records.jsonl"
 _SHARDS = 16  # a killed run loses at most about this part of a test set
-_encode = json.JSONEncoder(ensure_ascii=False).encode
 _MOST = 2048  # items of a shard, whatever the size of the test set
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)

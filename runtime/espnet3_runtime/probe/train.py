@@ -18,6 +18,7 @@ from espnet3_runtime.probe.samples import FoundError, Items, Source, with_ids
 from espnet3_runtime.probe.stand_ins import StandIns, Tokenizers
 from espnet3_runtime.training.optimizers import count_steps, make_named, make_single
 from espnet3_runtime.training.selection import freeze
+from espnet3_runtime.training.validation import validates
 
 ROLE = "training"
 BATCHES = 100
@@ -74,7 +75,7 @@ def probe_train(tools: Tools, stage: Stage) -> None:
         returned = run_forward(run)
         facts["returns"] = returned.form
         valid = returned
-        if config["dataset"]["valid"]:
+        if validates(config):
             items = tools.source.items(stage, config, ROLE, "valid")
             run = _run(tools, stage, config, node, built, place, items)
             valid = run_forward(run, training=False)

@@ -229,7 +229,7 @@ def _seed(seed: int | None) -> int:
 
 
 def _check(config: Mapping[str, Any]) -> None:
-    from espnet3_runtime.training.checkpoints import validates
+    from espnet3_runtime.training.validation import validates
 
     if not config["dataset"]["train"]:
         raise UserError("there is no training set", where="training.dataset.train")

@@ -16,6 +16,7 @@ from espnet3_runtime.training.files import LAST, average, link, save_everything,
 from espnet3_runtime.training.module import TrainingModule
 from espnet3_runtime.training.named import read_value
 from espnet3_runtime.training.numbers import latest_of
+from espnet3_runtime.training.validation import validates
 
 WEIGHTS_PREFIX = "model."
 WHERE = "training.best_model_criterion"
@@ -62,16 +63,6 @@ def read_criteria(config: Mapping[str, Any]) -> list[Criterion]:
         return criteria
     trained = [replace(one, monitor=_trained(one.monitor)) for one in criteria]
     return list({one.monitor: one for one in reversed(trained)}.values())[::-1]
-
-
-def validates(config: Mapping[str, Any]) -> bool:
-    """Say whether a training ever validates."""
-    trainer = config["trainer"]
-    every, epochs = trainer.get("check_val_every_n_epoch") or 1, trainer["max_epochs"]
-    too_rare = epochs is not None and 0 < epochs < every
-    return (
-        bool(config["dataset"]["valid"]) and trainer.get("limit_val_batches") != 0 and not too_rare
-    )
 
 
 def _trained(monitor: str) -> str:
