@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import sys
 
 import numpy as np
 import pytest
@@ -303,29 +302,32 @@ BAD = {
 @pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("kind", GOOD)
 def test_each_kind_of_field_is_held_to_what_it_is(recipe, kind, every):
-    def load(bad, at):
-        (recipe / "sets.py").write_text(
-            "import numpy as np\n"
-            "class Dataset:\n"
-            f"    fields = {{'x': {kind!r}}}\n"
-            f"    check_every_item = {every}\n"
-            "    def __len__(self): return 5\n"
-            "    def __getitem__(self, index):\n"
-            f"        x = {bad} if index == {at} else {GOOD[kind]}\n"
-            "        return {'utt_id': f'u{index}', 'x': x}\n"
-        )
-        sys.modules.pop("sets", None)
-        split = load_split({"train": [{"data_src": "sets"}]}, "train", place(recipe))
+    (recipe / "sets.py").write_text(
+        "import numpy as np\n"
+        f"BAD = [{', '.join(BAD[kind])}]\n"
+        "class Dataset:\n"
+        f"    fields = {{'x': {kind!r}}}\n"
+        f"    check_every_item = {every}\n"
+        "    def __init__(self, which, at): self.which, self.at = which, at\n"
+        "    def __len__(self): return 5\n"
+        "    def __getitem__(self, index):\n"
+        f"        x = BAD[self.which] if index == self.at else {GOOD[kind]}\n"
+        "        return {'utt_id': f'u{index}', 'x': x}\n"
+    )
+
+    def load(which, at):
+        entry = {"data_src": "sets", "data_src_args": {"which": which, "at": at}}
+        split = load_split({"train": [entry]}, "train", place(recipe))
         return [split[index] for index in range(5)]
 
-    assert len(load("None", 9)) == 5
-    for bad in BAD[kind]:
+    assert len(load(0, 9)) == 5
+    for which in range(len(BAD[kind])):
         for at in (0, 1, 2, 4):
             if every or at in (0, 2, 4):  # by default the first, middle and last item
                 with pytest.raises(UserError, match=f'"x" of u{at} is not {kind}'):
-                    load(bad, at)
+                    load(which, at)
             else:
-                assert len(load(bad, at)) == 5
+                assert len(load(which, at)) == 5
 
 
 def test_every_item_is_checked_when_asked(recipe):
