@@ -71,13 +71,31 @@ def apart(
 def _meet(recipe: GoodRecipe, one: Mutation, other: Mutation) -> bool:
     """Return whether of two mistakes only one can be seen.
 
-    They lie close together; or one takes away the name of the file in which the other is; or both
-    give two stages the same wrong name.
+    They lie close together; or one takes away what the other is seen by, such as the name of its
+    file or the target of its argument; or both are the same wrong name for the same thing, or move
+    keys to the same place.
     """
     if one.file == other.file:
         near = one.start <= other.end + APART and other.start <= one.end + APART
-        return near or (one.kind == "invalid name" and _word(one) == _word(other))
-    return other.file in _unnamed(recipe, one) or one.file in _unnamed(recipe, other)
+        moved = one.kind == other.kind == "block not indented"
+        if near or moved or (one.kind == "invalid name" and _word(one) == _word(other)):
+            return True
+    hidden = other.file in _unnamed(recipe, one) or one.file in _unnamed(recipe, other)
+    return hidden or _is_same_name(one, other) or _blinds(one, other) or _blinds(other, one)
+
+
+def _is_same_name(one: Mutation, other: Mutation) -> bool:
+    """Return whether two places misspell one name alike: that is told once, with both places."""
+    return one.right is not None and (one.right, one.text) == (other.right, other.text)
+
+
+def _blinds(one: Mutation, other: Mutation) -> bool:
+    """Return whether a mistake destroys a text without which another cannot be seen."""
+    destroys = one.right is None or one.kind == "unknown resolver"
+    return destroys and any(
+        one.file == part.file and one.start < part.end and part.start < one.end
+        for part in other.seen_by
+    )
 
 
 def _word(mutation: Mutation) -> str:

@@ -3,11 +3,14 @@
 import random
 from collections.abc import Iterator
 
-from benchmarks.mutations.model import GoodRecipe, Mutation, Spot, spots
+from benchmarks.mutations.model import GoodRecipe, Mutation, Spot, Stretch, spots
 from benchmarks.mutations.typos import typo
 from espnet3_compiler.tree import Mapping, Scalar, descend
 
 Mutations = Iterator[Mutation]
+
+_OTHERS = ("Adam",)
+"""Slips of a target that are targets of their own."""
 
 
 def misspelt_target(recipe: GoodRecipe, rng: random.Random) -> Mutations:
@@ -18,6 +21,8 @@ def misspelt_target(recipe: GoodRecipe, rng: random.Random) -> Mutations:
         parts = str(value.value).split(".")
         for index, part in enumerate(parts):
             wrong = typo(rng, part)
+            if wrong in _OTHERS:
+                continue
             at = value.span.start + sum(len(p) + 1 for p in parts[:index])
             kind = "misspelt target attribute" if index == len(parts) - 1 else "misspelt module"
             yield Mutation(
@@ -46,6 +51,7 @@ def misspelt_argument(recipe: GoodRecipe, rng: random.Random) -> Mutations:
             (0, len(wrong)),
             frozenset({"R502", "R503"}),
             spot.entry.name,
+            _target_place(spot),
         )
 
 
@@ -63,6 +69,7 @@ def argument_type(recipe: GoodRecipe, _: random.Random) -> Mutations:
                 "many",
                 (0, 4),
                 frozenset({"R504"}),
+                seen_by=_target_place(spot),
             )
 
 
@@ -89,6 +96,7 @@ def missing_argument(recipe: GoodRecipe, _: random.Random) -> Mutations:
             "",
             (begin, begin + place.end - place.start),
             frozenset({"R503"}),
+            seen_by=_target_place(spot),
         )
 
 
@@ -118,6 +126,13 @@ def _parent(spot: Spot) -> Mapping:
 def _target_of(spot: Spot) -> str | None:
     target = _parent(spot).get("_target_")
     return str(target.value) if isinstance(target, Scalar) else None
+
+
+def _target_place(spot: Spot) -> tuple[Stretch, ...]:
+    target = _parent(spot).entry("_target_")
+    assert target is not None
+    span = target.value.span
+    return (Stretch(spot.document.name, span.start, span.end),)
 
 
 def _whole_line(spot: Spot) -> tuple[int, int] | None:

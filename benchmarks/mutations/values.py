@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
-from benchmarks.mutations.model import Document, GoodRecipe, Mutation, scalars
+from benchmarks.mutations.model import Document, GoodRecipe, Mutation, Stretch, scalars
 from benchmarks.mutations.schema import schema_at, types_of
 from benchmarks.mutations.typos import typo
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
@@ -76,11 +77,12 @@ def unknown_metric_input(recipe: GoodRecipe, rng: random.Random) -> Mutations:
 
 def repeated_metric(recipe: GoodRecipe, _: random.Random) -> Mutations:
     """Two metrics of one name; the report belongs on the second."""
-    found = list(_metrics(recipe))
-    for (document, first), (_d, second) in pairwise(found):
+    for (document, first), (_d, second) in pairwise(_metrics(recipe)):
         name, again = first.get("name"), second.get("name")
         if isinstance(name, Scalar) and isinstance(again, Scalar):
-            yield _replace("metric name twice", document, again, str(name.value), {"R201"})
+            found = _replace("metric name twice", document, again, str(name.value), {"R201"})
+            partner = Stretch(document.name, name.span.start, name.span.end)
+            yield replace(found, seen_by=(partner,))
 
 
 def later_start(recipe: GoodRecipe, _: random.Random) -> Mutations:
@@ -101,8 +103,9 @@ def file_of_other_role(recipe: GoodRecipe, _: random.Random) -> Mutations:
     for name, file in files.items():
         other = {"inference": "metrics", "metrics": "inference"}.get(name)
         if other in files:
-            text = str(files[other].value)
-            yield _replace("file of another role", recipe.documents[0], file, text, {"R406"})
+            text, right = str(files[other].value), str(file.value)
+            document = recipe.documents[0]
+            yield _replace("file of another role", document, file, text, {"R406"}, right)
 
 
 def flag_value(recipe: GoodRecipe, rng: random.Random) -> Mutations:

@@ -69,7 +69,7 @@ def compose(
         The composition, and what is wrong; what could not be read or applied is left out.
     """
     settings, found = _settings(recipe, sets)
-    parts, more = parts_of(recipe, config_files or {})
+    parts, more = parts_of(recipe, roles, config_files or {})
     found += more
     configs = {}
     for name in parts:

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from espnet3_compiler.compose_files import ConfigFile, Files
+from espnet3_compiler.compose_role import file_in_role, role_finding
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import ConfigDecl, Recipe
+from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Scalar
@@ -33,22 +35,41 @@ class Part(NamedTuple):
 
 
 def parts_of(
-    recipe: Recipe, config_files: MappingABC[str, Path]
+    recipe: Recipe,
+    roles: MappingABC[str, str | None],
+    config_files: MappingABC[str, Path],
 ) -> tuple[dict[str, Part], list[Diagnostic]]:
     """Return the parts of all configs by name, and what is wrong with their files."""
     files = Files(recipe.directory, recipe.source)
     parts = {}
     for declared in recipe.configs:
         name = str(declared.name.value)
-        file: ConfigFile | None = None
+        role = _role(name, recipe, roles)
         if name in config_files:
-            file = files.given(config_files[name], _option(name, config_files[name]))
+            file = _given(declared, role, config_files[name], files)
             parts[name] = _part(ConfigDecl(declared.name, None, None, None), file, files.found)
         else:
-            file = files.declared(declared.file) if declared.file else None
-            parts[name] = _part(declared, file, files.found)
+            parts[name] = _part(declared, file_in_role(declared, role, recipe, files), files.found)
     found = [_unknown_option(name, path, parts) for name, path in config_files.items()]
     return parts, [*files.found, *(finding for finding in found if finding)]
+
+
+def _role(name: str, recipe: Recipe, roles: MappingABC[str, str | None]) -> str | None:
+    """Return the role of a config, or the only one of those that extend it."""
+    extending = {
+        roles.get(str(other.name.value))
+        for other in recipe.configs
+        if other.extends and other.extends.value == name
+    }
+    return roles.get(name) or (extending.pop() if len(extending) == 1 else None)
+
+
+def _given(declared: ConfigDecl, role: str | None, path: Path, files: Files) -> ConfigFile:
+    option = _option(str(declared.name.value), path)
+    file = files.given(path, option)
+    wrong = role_finding(declared, role, file, option)
+    files.found += [wrong] if wrong else []
+    return ConfigFile() if wrong else file
 
 
 def _part(declared: ConfigDecl, file: ConfigFile | None, found: list[Diagnostic]) -> Part:
@@ -58,8 +79,14 @@ def _part(declared: ConfigDecl, file: ConfigFile | None, found: list[Diagnostic]
         extends = _one_base(extends, file.node, found)
     if declared.inline:
         layers.append(declared.inline)
-    whole = declared.whole and (file is None or file.node is not None)
+    read = file is None or (file.node is not None and not _has_lost_base(file.node))
+    whole = declared.whole and read
     return Part(declared.name, extends, tuple(layers), file.source if file else None, whole)
+
+
+def _has_lost_base(node: Mapping) -> bool:
+    base = node.get("extends")
+    return base is not None and is_stand_in(base)
 
 
 def _without_extends(node: Mapping) -> Mapping:
@@ -69,7 +96,7 @@ def _without_extends(node: Mapping) -> Mapping:
 
 def _one_base(declared: Scalar | None, node: Mapping, found: list[Diagnostic]) -> Scalar | None:
     own = node.get("extends")
-    if own is None:
+    if own is None or is_stand_in(own):
         return declared
     if not isinstance(own, Scalar) or not isinstance(own.value, str):
         found.append(

@@ -51,6 +51,10 @@ class Files:
             if not (finding.fix and finding.fix.certain):
                 return ConfigFile()
             inner = finding.fix.edits[0].text  # what is wrong in the file that was meant counts too
+        return self.inside(inner)
+
+    def inside(self, inner: str) -> ConfigFile:
+        """Return a file by its path from the recipe."""
         base = posixpath.dirname(self.manifest.name)
         name = posixpath.normpath(posixpath.join(base, inner))
         return self._load(self.directory / inner, name)
@@ -71,7 +75,7 @@ class Files:
         return self.read[path]
 
     def _missing(self, file: Scalar, path: Path) -> Diagnostic:
-        known = _yaml_files(self.directory)
+        known = yaml_files(self.directory)
         near = nearest(str(file.value), known)
         finding = _unreadable(Label(file.span, "named here"), str(file.value), path)
         if near is None or exists(path):
@@ -114,7 +118,8 @@ def _unreadable(place: Label, name: str, path: Path) -> Diagnostic:
     return Diagnostic("R701", f'the file "{name}" is not an ordinary file', place)
 
 
-def _yaml_files(directory: Path) -> list[str]:
+def yaml_files(directory: Path) -> list[str]:
+    """Return the YAML files of a recipe, and of the folders in it, by their paths from it."""
     patterns = ("*.yaml", "*/*.yaml", "*.yml", "*/*.yml")
     found = (path for pattern in patterns for path in directory.glob(pattern))
     first = sorted(islice(found, MAX_CANDIDATES))

@@ -8,13 +8,15 @@ from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import Place, place
 from espnet3_compiler.records import replace
 from espnet3_compiler.source import Source, Span
-from espnet3_compiler.strangers_role import told_by_role
 
 _CAUSES = ("R1", "R3", "R6")
 """Families that say that a value is wrong in itself."""
 
 _USES = ("R4", "R5", "R7")
 """Families that find a value wrong where it is used."""
+
+_MISFITS = ("R504", "R602", "R604", "R605")
+"""Codes of values of a wrong type or size."""
 
 _NAMED = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "configs"}
 """Codes of names that are not declared, and where they should be."""
@@ -45,7 +47,7 @@ def without_consequences(
     * An order of stages that only the value of a key asks for that should not be there.
     * An output of a stage without any, whose lines could not be read.
     """
-    found = told_by_role(merged(findings), recipe)
+    found = merged(findings)
     lines = {_line(f) for f in found if f.code in ("R101", "R112")}
     tagged = {_line(f) for f in found if f.code == "R103"}
     broken = {f.primary.span.source for f in found if f.code in ("R101", "R112")}
@@ -53,7 +55,7 @@ def without_consequences(
     causes = {place(f.primary.span) for f in found if f.code.startswith(_CAUSES)}
     # A reference that certainly meant another name was judged as that: its order is known.
     firm = causes - {place(f.primary.span) for f in found if f.fix and f.fix.certain}
-    misfits = {place(f.primary.span) for f in found if f.code == "R504"}
+    misfits = {(f.code, place(f.primary.span)) for f in found if f.code in _MISFITS}
     wrapped = [f.primary.span for f in found if f.code == "R602"]
     strays = {place(f.primary.span) for f in found if f.code in ("R502", "R601")}
     absent = [f for f in found if f.code == "R503"]
@@ -69,7 +71,7 @@ def without_consequences(
             or (f.primary.span.source in broken and _is_astray(f))
             or (f.code.startswith("R6") and place(f.primary.span) in unread)
             or (f.code.startswith(_USES) and _is_use(f, firm if f.code == "R402" else causes))
-            or (f.code == "R504" and _is_echoed(f, misfits))
+            or _is_echoed(f, misfits)
             or (f.code == "R503" and any(_lies_in(f.primary.span, span) for span in wrapped))
             or (f.code == "R301" and _is_echo(f, slips, recipe, resolved))
             or (f.code == "R301" and any(_names_absent(f, other, recipe) for other in absent))
@@ -104,6 +106,9 @@ def _kind(finding: Diagnostic) -> str | None:
 
 
 def _with_place(finding: Diagnostic, again: Diagnostic) -> Diagnostic:
+    told = {place(label.span) for label in (finding.primary, *finding.related)}
+    if place(again.primary.span) in told:  # read twice, as by a config that extends another
+        return finding
     labels = (*finding.related, Label(again.primary.span, "named here too"))
     fix = finding.fix
     if fix and again.fix:
@@ -130,9 +135,9 @@ def _is_use(finding: Diagnostic, causes: set[Place]) -> bool:
     return not causes.isdisjoint(places)
 
 
-def _is_echoed(finding: Diagnostic, misfits: set[Place]) -> bool:
+def _is_echoed(finding: Diagnostic, misfits: set[tuple[str, Place]]) -> bool:
     """Return whether a value was found wrong where it is written, and this is where it is used."""
-    return any(place(label.span) in misfits for label in finding.related)
+    return any((finding.code, place(label.span)) in misfits for label in finding.related)
 
 
 def _is_of(finding: Diagnostic, broken: set[Source]) -> bool:

@@ -34,7 +34,7 @@ def bind(draft: Draft, names: tuple[str, ...], *, legible: bool = True) -> Bound
         names: The declared configs.
         legible: Whether those are all: every name under ``configs`` could be read.
     """
-    roles = _roles(draft)
+    roles = roles_of_kind(draft)
     given = _given(draft, roles)
     bindings: list[RoleBinding] = []
     findings: list[Diagnostic] = []
@@ -46,15 +46,19 @@ def bind(draft: Draft, names: tuple[str, ...], *, legible: bool = True) -> Bound
     said = {role for role, _ in given}
     silent = [role for role in roles if role not in said]
     bindings += [RoleBinding(role, role, draft.name.span) for role in silent if role in names]
-    missing = tuple(r for r in silent if r not in names and roles[r]["required"])
-    if not is_legible(draft.keys) or (not given and draft.keys.entry("config")):
+    named = {entry.name for entry in entries(draft.keys.get("config"))}  # legible or not
+    absent = [role for role in silent if role not in names and role not in named]
+    missing = tuple(role for role in absent if roles[role]["required"])
+    block = draft.keys.get("config")
+    if not (is_legible(draft.keys) and is_legible(block)) or (not given and block):
         missing = ()  # it may be named where nothing could be read
     order = {role: (not entry["required"], i) for i, (role, entry) in enumerate(roles.items())}
     bindings.sort(key=lambda binding: order.get(binding.role, (True, len(order))))
     return Bound(tuple(bindings), tuple(findings), missing)
 
 
-def _roles(draft: Draft) -> dict[str, dict[str, bool]]:
+def roles_of_kind(draft: Draft) -> dict[str, dict[str, bool]]:
+    """Return the roles that the kind of a stage reads, the first first."""
     kind = systems()["kinds"].get(draft.run.value if draft.run else None, {})
     roles: dict[str, dict[str, bool]] = kind.get("roles", {})
     return roles

@@ -7,6 +7,8 @@ from espnet3_compiler.lower_mend import is_legible
 from espnet3_compiler.lower_report import listed, rename, unknown
 from espnet3_compiler.lower_values import mapping, stand_in, text
 from espnet3_compiler.patterns import lazy
+from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.read_steps import stand_in as lost
 from espnet3_compiler.records import dataclass, replace
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
@@ -62,19 +64,31 @@ def _draft(item: Node) -> Draft | None:
     keys = mapping(item)
     if keys is None:
         return None
-    run, call = text(keys.get("run")), text(keys.get("call"))
+    run, call = text(keys.get("run")), _call(keys)
     if run and keys.entry("with") is None:  # with both, what goes with only one of them decides
         call = None
-    name = text(keys.get("name")) or run
+    name = text(keys.get("name")) or run or (stand_in(_last(call), call) if call else None)
     if name is None:
         return None
-    sure = is_legible(keys) and text(keys.get("name")) is not None and _has_config(keys)
+    sure = is_legible(keys) and text(keys.get("name")) is not None and has_config(keys)
     if run is None and _is_unreadable(keys, call):
         return Draft(name, name, None, keys, item, sure, guessed=True)
     return Draft(name, None if call else run or name, call, keys, item, sure)
 
 
-def _has_config(keys: Mapping) -> bool:
+def _call(keys: Mapping) -> Scalar | None:
+    """Return the function of a stage; a stand-in where it cannot be read and has arguments."""
+    node = keys.get("call")
+    if node is None or text(node) or not (keys.entry("with") or keys.entry("outputs")):
+        return text(node)
+    return lost(node.span)
+
+
+def _last(call: Scalar) -> str:
+    return str(call.value).rpartition(".")[2]
+
+
+def has_config(keys: Mapping) -> bool:
     """Return whether ``config`` is absent or can be read."""
     node = keys.get("config")
     return node is None or text(node) is not None or isinstance(node, Mapping)
@@ -83,7 +97,7 @@ def _has_config(keys: Mapping) -> bool:
 def _is_unreadable(keys: Mapping, call: Scalar | None) -> bool:
     """Return whether a stage says what it runs, but in a way that cannot be read."""
     if call:
-        return not _DOTTED.fullmatch(str(call.value))
+        return not (is_stand_in(call) or _DOTTED.fullmatch(str(call.value)))
     return not is_legible(keys) or any(keys.entry(name) for name in ("run", "call"))
 
 
@@ -153,11 +167,18 @@ def _settle_names(
             first[name] = draft.name
             settled.append(draft)
             continue
-        if draft.keys.entry("name") is None or text(draft.keys.get("name")):
+        if _has_own_name(draft):
             findings.append(_duplicate(name, first[name], draft.name))
         settled.append(replace(draft, name=stand_in(_free(name, drafts, first), draft.name)))
         first[str(settled[-1].name.value)] = settled[-1].name
     return tuple(settled), tuple(findings)
+
+
+def _has_own_name(draft: Draft) -> bool:
+    """Return whether a stage is called as it says, and not so for want of a legible name."""
+    if draft.keys.entry("name") is None:
+        return is_legible(draft.keys)
+    return text(draft.keys.get("name")) is not None
 
 
 def _free(name: str, drafts: list[Draft], first: dict[str, Scalar]) -> str:

@@ -18,17 +18,21 @@ class Known:
     """Declared names; ``complete`` is False where some could not be read.
 
     An unknown name that is no plain slip may then be one of those, and is passed over.
+    ``kinds`` are those of stages that nothing can name: what others call these stages, probably.
     """
 
     names: tuple[str, ...]
     complete: bool
+    kinds: tuple[str, ...] = ()
 
 
 def stages_known(node: Node | None, drafts: tuple[Draft, ...]) -> Known:
     """Return the names of the stages of a manifest."""
     names = tuple(str(draft.name.value) for draft in drafts)
     read = isinstance(node, Sequence) and len(node.items) == len(drafts)
-    return Known(names, read and all(draft.sure and _is_usable(draft) for draft in drafts))
+    lost = [draft for draft in drafts if not _is_usable(draft)]
+    kinds = tuple(str(draft.run.value) for draft in lost if draft.run)
+    return Known(names, read and not lost and all(draft.sure for draft in drafts), kinds)
 
 
 def _is_usable(draft: Draft) -> bool:
@@ -66,7 +70,7 @@ def find_stage(
     name = str(written.value)
     if name in stages.names:
         return written, []
-    others = [other for other in stages.names if other != draft.name.value]
+    others = [other for other in (*stages.names, *stages.kinds) if other != draft.name.value]
     near = nearest(name, others)
     if not stages.complete and not is_sure(name, others):
         return None, []

@@ -5,6 +5,7 @@ from espnet3_compiler.ir import ConfigDecl, ModelDecl, RoleBinding, StageDecl, S
 from espnet3_compiler.lower_bindings import Bound, bind, missing_roles
 from espnet3_compiler.lower_drafts import Draft, draft_stages
 from espnet3_compiler.lower_lookup import Known, find_model, find_stage, find_start, stages_known
+from espnet3_compiler.lower_lost import with_likely
 from espnet3_compiler.lower_mend import is_settled
 from espnet3_compiler.lower_values import mapping, text, texts
 from espnet3_compiler.records import dataclass
@@ -43,6 +44,9 @@ def lower_stages(declared: Declared) -> Stages:
     settled = is_settled(declared.root)
     bound = [(draft, bind(draft, names, legible=settled)) for draft in drafts]
     missing, likely = missing_roles(bound, declared.configs, declared.root, settled=settled)
+    bound = [
+        (draft, with_likely(draft, result, bound, declared.configs)) for draft, result in bound
+    ]
     known = stages_known(node, drafts)
     stages: list[StageDecl] = []
     for draft, result in bound:

@@ -18,7 +18,9 @@ def text(node: Node | None) -> Scalar | None:
 
 
 def mapping(node: Node | None) -> Mapping | None:
-    """Return a mapping, otherwise None."""
+    """Return a mapping, also one in brackets that should not be there, otherwise None."""
+    if isinstance(node, Sequence) and len(node.items) == 1:
+        node = node.items[0]
     return node if isinstance(node, Mapping) else None
 
 

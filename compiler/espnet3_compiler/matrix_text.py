@@ -5,7 +5,7 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import parse
 from espnet3_compiler.expression_parts import Call, Lookup
 from espnet3_compiler.lower_values import text
-from espnet3_compiler.read_steps import failed, is_stand_in, with_step
+from espnet3_compiler.read_steps import failed, is_legible, is_stand_in, with_step
 from espnet3_compiler.resolve_roots import MATRIX
 from espnet3_compiler.resolvers import KNOWN
 from espnet3_compiler.source import Step
@@ -21,7 +21,10 @@ def name_of(stage: Node) -> Scalar | None:
     """Return the name of a stage as it stands: in the short form the item, else name or run."""
     if not isinstance(stage, Mapping):
         return text(stage)
-    return text(stage.get("name")) or text(stage.get("run"))
+    name = stage.get("name")
+    if not is_legible(stage) or (name and is_stand_in(name)):
+        return text(name)
+    return text(name) or text(stage.get("run"))
 
 
 def filled_stage(stage: Node, row: Mapping, found: list[Diagnostic]) -> Node:

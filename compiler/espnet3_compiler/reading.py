@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from espnet3_compiler.ir import Recipe, Resolved, RoleBinding, StageDecl
 from espnet3_compiler.kinds import OPEN, facts, is_own, kind_of, reads
 from espnet3_compiler.patterns import lazy
+from espnet3_compiler.places import inherited
+from espnet3_compiler.read_steps import is_legible, is_stand_in
 from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span
 from espnet3_compiler.strangers import strangers
@@ -49,7 +51,9 @@ def leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Lea
         unread = (*ignored, *_strangers(binding, resolved), *(("model", *p) for p in unbuilt))
         for entry in node or ():
             if OPEN in keys or entry.name in keys:
-                yield from walk(entry.value, (entry.name,), _below(unread, entry.name))
+                below = walk(entry.value, (entry.name,), _below(unread, entry.name))
+                doubtful = node if binding.config in resolved.doubtful else None
+                yield from (leaf for leaf in below if not _is_replaced(leaf, doubtful))
     model = stage.model if reads_model(stage, resolved) else None
     if model and (node := resolved.models.get(str(model.value))):
         yield from walk(node, (), _unbuilt(stage, node))
@@ -57,6 +61,15 @@ def leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Lea
         yield from walk(node)
     if start := resolved.init_from.get(str(stage.name.value), stage.init_from):
         yield Leaf(("init_from",), start)
+
+
+def _is_replaced(leaf: Leaf, config: Mapping | None) -> bool:
+    """Return whether a key of a config that could not be read may replace an inherited value."""
+    if config is None or not inherited(leaf.node):
+        return False
+    nodes = [descend(config, leaf.path[:length]) for length in range(len(leaf.path))]
+    keys = [entry.key for node in nodes if isinstance(node, Mapping) for entry in node]
+    return any(is_stand_in(key) and not inherited(key) for key in keys)
 
 
 def _unbuilt(stage: StageDecl, model: Mapping) -> tuple[tuple[str, ...], ...]:
@@ -131,6 +144,8 @@ def own_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
 def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
     """Return the outputs of a stage with their raw paths; None where they cannot be known."""
     if stage.call:
+        if isinstance(stage.node, Mapping) and not is_legible(stage.node):
+            return None
         pairs = stage.outputs.entries if stage.outputs else ()
         return {entry.name: str(getattr(entry.value, "value", "")) for entry in pairs}
     if is_own(stage, recipe):
@@ -144,9 +159,12 @@ def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
 
 
 def _has_model_by(stage: StageDecl, recipe: Recipe, key: str) -> bool:
-    """Return whether a stage has a model of the kind that a key marks: ``task``."""
+    """Return whether a stage has, or may have, a model of the kind that a key marks: ``task``."""
     name = stage.model.value if stage.model else None
-    return any(model.name.value == name and model.node.entry(key) for model in recipe.models)
+    return any(
+        model.name.value == name and (model.node.entry(key) or not is_legible(model.node))
+        for model in recipe.models
+    )
 
 
 def uses(leaf: Scalar) -> Iterator[OutputUse]:

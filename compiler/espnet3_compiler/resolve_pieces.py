@@ -8,7 +8,7 @@ from espnet3_compiler.expression import Late, render, render_call, typed
 from espnet3_compiler.expression_parts import Argument, Call, Joined, Key, Lookup
 from espnet3_compiler.ir import Reference
 from espnet3_compiler.read_steps import is_stand_in
-from espnet3_compiler.resolve_lookup import Target, find, target_of
+from espnet3_compiler.resolve_lookup import find, target_of
 from espnet3_compiler.resolve_state import Pieces, Place, State, as_pieces
 from espnet3_compiler.resolvers import BY_NAME, KNOWN, Request
 from espnet3_compiler.source import Span
@@ -54,23 +54,34 @@ def _lookup(state: State, place: Place, piece: Lookup) -> Node | Late:
 def _fetch(state: State, place: Place, dots: int, keys: list[Key], span: Span) -> Node | Late:
     target = target_of(state, place, dots, keys, span)
     if isinstance(target, Diagnostic):
-        _give_up(state, place, target)
+        return _fetch(state, place, dots, _meant(state, place, target, keys), span)
     if target is None:
         raise GiveUp
     path = (*target.owner, *target.path)
     if target.owner == ("stages",):
         return Late(f"${{{'.'.join(str(step) for step in path)}}}", span)
     state.references.append(Reference(*place, path, span))
-    return _found(state, place, target, span)
-
-
-def _found(state: State, place: Place, target: Target, span: Span) -> Node:
     node = find(state, target, span)
     if isinstance(node, Diagnostic):
-        _give_up(state, place, node)
+        return _fetch(state, place, dots, _meant(state, place, node, keys), span)
     if node is None or is_stand_in(node):
         raise GiveUp
     return node
+
+
+def _meant(state: State, place: Place, finding: Diagnostic, keys: list[Key]) -> list[Key]:
+    """Report a wrong path; return the one that was certainly meant, so that the rest is judged."""
+    state.report(place[0], finding)
+    if finding.fix is None or not finding.fix.certain:
+        raise GiveUp
+    edit = finding.fix.edits[0]
+    meant: list[Key] = []
+    for key in keys:
+        names = edit.text.split(".") if key.span == edit.span else [str(key.name)]
+        meant += [Key(name, key.span) for name in names]
+    if [key.name for key in meant] == [key.name for key in keys]:
+        raise GiveUp
+    return meant
 
 
 def _plain_keys(state: State, place: Place, key: Key) -> list[Key]:

@@ -5,6 +5,7 @@
 
 from typing import Any
 
+from espnet3_compiler.expression import is_open
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.records import replace
@@ -13,7 +14,7 @@ from espnet3_compiler.shape import check_shape
 from espnet3_compiler.shape_types import fits
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
-TARGET = "_target_"
+TARGET, TASK = "_target_", "task"
 _PATH = lazy(r"[A-Za-z_]\w*(\.\w+)+")
 
 
@@ -60,8 +61,11 @@ def _meant(entry: Entry, node: Mapping, schema: Schema, root: Schema) -> str | N
     """Return the only key that fits a value best; one that must be there wins."""
     known: Schema = schema.get("properties", {})
     free = [name for name in known if node.entry(name) is None]
+    if isinstance(entry.value, Mapping) and entry.value.entry(TARGET):
+        free = [name for name in free if TARGET in _properties(known[name], root)]
     if TARGET in known:  # the arguments of a target are called as its signature says
-        return TARGET if TARGET in free and _is_path(entry.value) else None
+        name = TASK if TASK in known and _is_task(entry.value) else TARGET
+        return name if name in free and _is_path(entry.value) else None
     scores: dict[str, int] = {
         name: score
         for name in free
@@ -76,8 +80,17 @@ def _meant(entry: Entry, node: Mapping, schema: Schema, root: Schema) -> str | N
     return certain[0]
 
 
+def _properties(schema: Schema, root: Schema) -> Schema:
+    properties: Schema = resolved(schema, root, None).get("properties", {})
+    return properties
+
+
 def _is_path(value: Node) -> bool:
     return isinstance(value, Scalar) and bool(_PATH.fullmatch(str(value.value)))
+
+
+def _is_task(value: Node) -> bool:
+    return isinstance(value, Scalar) and str(value.value).endswith("Task")
 
 
 def _score(value: Node, schema: Schema, root: Schema) -> int | None:
@@ -101,7 +114,7 @@ def _known(node: Node, schema: Any, root: Schema) -> int:
     others = schema.get("additionalProperties", {})
     described = isinstance(others, dict) and bool(others)
     return sum(
-        (described or entry.name in properties)
+        ((described and not is_open(entry.value)) or entry.name in properties)
         + _known(entry.value, properties.get(entry.name, others), root)
         for entry in node
     )

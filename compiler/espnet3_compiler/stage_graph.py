@@ -13,6 +13,7 @@ from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.reading import Leaf, leaves, outputs_of, uses
 from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span
+from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Scalar, descend
 
 How = Literal["needs", "reads", "init_from", "path", "order"]
@@ -77,8 +78,16 @@ def _stated(stage: StageDecl, read: list[Leaf], recipe: Recipe) -> Iterator[Stag
         yield StageEdge(str(start.value), name, INIT_OUTPUT, start.span, "init_from")
     for leaf in read:
         for use in uses(leaf.node):
-            if use.stage in known:
-                yield StageEdge(use.stage, name, use.output, use.place, "reads")
+            producer = _meant(use.stage, known)
+            if producer in known:
+                yield StageEdge(producer, name, use.output, use.place, "reads")
+
+
+def _meant(name: str, known: set[str]) -> str:
+    """Return the stage that a reference names, or that it names but for one slip."""
+    if name in known or not is_sure(name, known):
+        return name
+    return nearest(name, known) or name
 
 
 def _paths(

@@ -34,12 +34,21 @@ def is_sure(name: str, candidates: Iterable[str]) -> bool:
     """Tell whether ``nearest`` is a plain slip of the pen with no second explanation.
 
     True for one slip (or a difference in case and underscores only), in a name of at least three
-    letters, when every other candidate is farther away.
+    letters, when every other candidate is farther away.  ``tune_2`` is no slip of ``tune_1``: names
+    of a series end in different numbers.
     """
     ranked = _ranked(name, candidates)
     if not ranked or len(name) < SHORTEST_PREFIX or ranked[0][0] > 1:
         return False
+    if _is_of_series(name, ranked[0][1]):
+        return False
     return len(ranked) == 1 or ranked[1][0] > ranked[0][0]
+
+
+def _is_of_series(name: str, other: str) -> bool:
+    """Tell whether two names end in different numbers of as many digits, and else are the same."""
+    stem, other_stem = (word.rstrip("0123456789") for word in (name, other))
+    return stem == other_stem and len(stem) < len(name) == len(other)
 
 
 def is_slip(name: str, other: str) -> bool:

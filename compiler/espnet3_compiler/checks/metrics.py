@@ -84,13 +84,18 @@ def _stems(inference: Mapping) -> tuple[list[str], Span] | None:
     keys = inference.get("output_keys")
     if keys is not None and is_open(keys):
         return None
-    if isinstance(keys, Sequence):
-        values = [str(item.value) for item in keys.items if isinstance(item, Scalar)]
+    values = _texts(keys)
+    if isinstance(keys, Sequence) and len(values) == len(keys.items):
         return None if any(map(is_open, keys.items)) else (values, keys.span)
     outputs = descend(inference, ("contract", "outputs"))
     if isinstance(outputs, Mapping) and outputs.entries:
         return [entry.name for entry in outputs], outputs.span
     return None
+
+
+def _texts(node: Node | None) -> list[str]:
+    items = node.items if isinstance(node, Sequence) else ()
+    return [s.value for s in items if isinstance(s, Scalar) and isinstance(s.value, str)]
 
 
 def _inputs(metrics: Mapping) -> Iterator[Scalar]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from espnet3_compiler.consumption import late_producers
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
-from espnet3_compiler.kinds import kind_of
+from espnet3_compiler.kinds import is_known, kind_of
 from espnet3_compiler.lower_report import listed
 from espnet3_compiler.reading import reads_model
 from espnet3_compiler.stage_graph import SAID, StageEdge, edges
@@ -23,6 +23,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     said = [edge for edge in edges(recipe, resolved) if edge.how in SAID]
     circles = _circles(said, list(stages))
     for circle in circles:
+        if not recipe.whole and any(_is_unclear(stages[name]) for name in circle):
+            continue
         inside = [edge for edge in said if {edge.producer, edge.consumer} <= set(circle)]
         yield _circle(circle, inside, stages, resolved)
     said += [StageEdge(*pair, None, None) for pair in late_producers(recipe, resolved)]
@@ -34,6 +36,11 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     ]
     for name, group in _misplaced(backwards):
         yield _backwards(name, group, stages)
+
+
+def _is_unclear(stage: StageDecl) -> bool:
+    """Return whether it is not known what a stage reads, because its kind could not be read."""
+    return stage.run is not None and not is_known(kind_of(stage))
 
 
 def _circles(said: list[StageEdge], names: list[str]) -> list[list[str]]:

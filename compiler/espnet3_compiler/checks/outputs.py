@@ -34,10 +34,13 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         elif known is not None and names[1] not in known:
             yield _unknown_output(names[1], span, producer, list(known))
     used = {names[0] for names, _ in uses}
+    kinds = [kind for kind in recipe.system.kinds if kind not in stages]
     for name, spans in lost.items():
-        if not recipe.whole and not is_sure(name, stages):
+        oftener = [other for other in lost if len(lost[other]) > len(spans)]
+        likely = [*stages, *kinds, *oftener]
+        if not recipe.whole and not is_sure(name, likely):
             continue  # it may be one that could not be read, or whose name cannot be used
-        yield _unknown_stage(name, spans, stages, used)
+        yield _unknown_stage(name, spans, stages, likely, used)
     for stage in recipe.stages:
         start = stage.init_from
         producer = stages.get(str(start.value)) if start else None
@@ -74,18 +77,18 @@ def _uses(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[tuple[str, str],
 
 
 def _unknown_stage(
-    name: str, spans: list[Span], stages: dict[str, StageDecl], used: set[str]
+    name: str, spans: list[Span], stages: dict[str, StageDecl], likely: list[str], used: set[str]
 ) -> Diagnostic:
     """Report a stage that references name and that is not declared.
 
     Where several references agree on a name, and no reference uses the stage of the nearest name,
     it is that stage that is misspelt.
     """
-    near = nearest(name, stages)
+    near = nearest(name, stages) or nearest(name, likely)
     places = [Label(_word(span, name), "named here") for span in spans]
     message = f'no stage is called "{name}"'
     help_ = (f'did you mean "{near}"?',) if near else ()
-    if near and len(spans) > 1 and near not in used:
+    if near in stages and len(spans) > 1 and near not in used:
         stage = stages[near].name
         fix = rename(stage, name, certain=False)
         label = Label(stage.span, f'every reference says "{name}"')
@@ -96,7 +99,7 @@ def _unknown_stage(
     fix = Fix(
         f'write "{near}"',
         tuple(Edit(found.span, near or "") for found in places),
-        certain=is_sure(name, stages),
+        certain=near in stages and is_sure(name, stages),
     )
     rest = tuple(places[1:])
     return Diagnostic("R205", message, label, rest, help_, fix=fix if near else None)
