@@ -1,8 +1,21 @@
 """What the keys of a training config do."""
 
+import shutil
+
 import pytest
 import torch
-from training_kit import ONE, SGD, initial, load, recipe_in, rows, same, train_context, weights
+from training_kit import (
+    ONE,
+    SETS,
+    SGD,
+    initial,
+    load,
+    recipe_in,
+    rows,
+    same,
+    train_context,
+    weights,
+)
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import StageSpec
@@ -254,6 +267,18 @@ def test_compile_keeps_the_names(recipe, monkeypatch):
     outputs = train(train_context(recipe, compile=True, trainer=ONE))
     assert calls == ["Classifier"]
     assert weights(outputs).keys() == initial(recipe).keys()
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
+def test_a_compiled_model_learns_the_same(recipe):
+    model = {"_target_": "src.model.Classifier", "dropout": 0.0}
+    sets = {key: SETS[key] for key in ("train", "preprocessor")}
+    options = {"dataset": sets, "trainer": {**ONE, "limit_train_batches": 1}}
+    plain = weights(train(train_context(recipe, model, **options)))
+    compiled = weights(train(train_context(recipe, model, compile=True, **options)))
+    assert compiled.keys() == plain.keys()
+    for name, value in plain.items():
+        torch.testing.assert_close(compiled[name], value, rtol=1e-4, atol=1e-6)
 
 
 def test_trainer_keys_and_nodes_reach_lightning(recipe):

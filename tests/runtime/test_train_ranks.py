@@ -1,14 +1,11 @@
 """Training on two ranks: the same batches as one rank would see, no rank waits for another."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
+from rank_kit import finish, plainly, start
 from training_kit import CLASSIFIER, SETS, load, recipe_in, train_context
 
 from espnet3_runtime.data.collate import CommonCollateFn
@@ -18,57 +15,11 @@ from espnet3_runtime.failures import lost_a_rank
 from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.stages.train import train
 
-SCRIPT = """
-import os, sys
-sys.path[:0] = [{tests!r}, {recipe!r}]
-from pathlib import Path
-from training_kit import *
-from espnet3_runtime.errors import Stopped
-from espnet3_runtime.interrupts import Interrupts
-from espnet3_runtime.stages.train import train
-from espnet3_runtime.training import checkpoints
-
-checkpoints.ASK_EVERY = 2
-interrupts = Interrupts()
-stop = Stop(requested=interrupts.requested, gracefully=interrupts.gracefully)
-rank = int(os.environ.get("LOCAL_RANK", "0"))
-trainer = {{"accelerator": "cpu", "devices": 2, "strategy": "ddp", **{trainer!r}}}
-os.chdir({recipe!r})
-with interrupts.installed():
-    try:
-        outputs = train(train_context(
-            Path({recipe!r}), rank=rank, stop=stop, resume={resume!r},
-            trainer=trainer, **{changes!r}
-        ))
-    except Stopped:
-        raise SystemExit(interrupts.exit_code)
-"""
-
 
 @pytest.fixture
 def recipe(tmp_path):
     with recipe_in(tmp_path / "tiny") as directory:
         yield directory
-
-
-def start(recipe, trainer, *, resume=False, **changes):
-    script = recipe / "run.py"  # Lightning starts the other rank with the same command
-    tests = str(Path(__file__).parent)
-    names = {"tests": tests, "recipe": str(recipe), "resume": resume, "changes": changes}
-    script.write_text(SCRIPT.format(trainer=trainer, **names))
-    return subprocess.Popen(
-        [sys.executable, str(script)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
-def finish(process):
-    out, err = process.communicate(timeout=180)
-    assert process.returncode == 0, (out, err)
-    return err
 
 
 def rows(recipe):
@@ -90,36 +41,6 @@ def test_two_ranks(recipe):
         loss = float(model.eval()(**batch)[0])
     assert best["value"] == pytest.approx(loss, rel=1e-5)  # 13 items, two batches, none twice
     assert load(directory / "last.ckpt")["global_step"] == 6  # six batches on two ranks, twice
-
-
-PLAIN = """
-
-class Plain(Classifier):
-    \"\"\"Nothing in it depends on how a batch is shared out.\"\"\"
-
-    def __init__(self, fail_at=None):
-        super().__init__(dropout=0.0)
-        self.norm = nn.Identity()
-        self.fail_at, self.calls = fail_at, 0
-
-    def forward(self, speech, speech_lengths, label):
-        import os
-        self.calls += 1
-        if self.calls == self.fail_at and os.environ.get("LOCAL_RANK") == "1":
-            raise ValueError("this rank has had enough")
-        return super().forward(speech, speech_lengths, label)
-"""
-
-
-def plainly(recipe, size):
-    """Return settings that share batches of the training set out evenly, of validation unevenly."""
-    with (recipe / "src" / "model.py").open("a") as file:
-        file.write(PLAIN)
-    train_set = [{"data_src_args": {"size": 40}}]
-    batches = {"type": "unsorted", "batch_size": size, "shuffle": False}
-    loader = {"train": {"batches": batches}, "valid": {"batches": {"batch_size": 5}}}
-    model = {"_target_": "src.model.Plain"}
-    return {"dataset": {**SETS, "train": train_set}, "dataloader": loader, "model": model}
 
 
 def test_two_ranks_learn_what_one_does_from_batches_of_twice_the_size(recipe):

@@ -67,21 +67,15 @@ def call_loader(
         clock: Seed and epoch.
 
     Raises:
-        UserError: It cannot be called, or what it returns cannot be iterated.
+        UserError: It cannot be called, what it returns cannot be iterated, or it is to serve one of
+            several ranks and has no parameter ``rank``.
     """
     where = getattr(node, "where", "")
     wanted = parameters_of(node, where) - set(node)
     arguments = {name: value for name, value in offered.items() if name in wanted}
     given = dict(node)
-    plain = locate(node["_target_"], where) is DataLoader
-    if plain and offered["world"] > 1 and not set(_SAMPLING) & set(node):
-        arguments["sampler"] = DistributedSampler(
-            data,
-            num_replicas=offered["world"],
-            rank=offered["rank"],
-            shuffle=bool(given.pop("shuffle", False)),
-            seed=clock.seed,
-        )
+    if offered["world"] > 1:
+        arguments |= _share(given, data, offered, clock, arguments, where)
     loader = instantiate(given, data, where=where, **arguments)
     if not hasattr(loader, "__iter__"):
         raise UserError(
@@ -90,3 +84,34 @@ def call_loader(
             hint="it has to return something that gives batches, for example a DataLoader",
         )
     return OwnLoader(loader, offered["generator"], clock)
+
+
+def _share(
+    given: dict[str, Any],
+    data: Any,
+    offered: Mapping[str, Any],
+    clock: Clock,
+    asked: Mapping[str, Any],
+    where: str,
+) -> dict[str, Any]:
+    """Return what gives a loader the share of its rank; ``shuffle`` goes over to the sampler."""
+    target = locate(given["_target_"], where)
+    if not (isinstance(target, type) and issubclass(target, DataLoader)):
+        if "rank" not in {*asked, *given}:
+            raise UserError(
+                f"{given['_target_']} does not ask which rank it is for: with {offered['world']} "
+                "ranks each would get all of the data",
+                where=where,
+                hint="give it the parameters rank and world, and let it return that share",
+            )
+        return {}
+    if set(_SAMPLING) & set(given):
+        return {}
+    sampler: Any = DistributedSampler(
+        data,
+        num_replicas=offered["world"],
+        rank=offered["rank"],
+        shuffle=bool(given.pop("shuffle", False)),
+        seed=clock.seed,
+    )
+    return {"sampler": sampler}

@@ -9,6 +9,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.training.optimizers import Named, Scheduler
 from espnet3_runtime.training.outcome import Outcome
+from espnet3_runtime.training.shared_gradients import on_this_rank, take_means
 
 if TYPE_CHECKING:
     from espnet3_runtime.training.module import TrainingModule
@@ -48,11 +49,12 @@ class NamedLoop:
         for index, (loss, members) in enumerate(groups):
             parameters = [parameter for one in members for parameter in one.parameters]
             _check_graph(loss, members, module.model_name)
-            module.manual_backward(
-                loss / members[0].accumulate,
-                inputs=parameters,
-                retain_graph=index + 1 < len(groups),
-            )
+            with on_this_rank(module):
+                module.manual_backward(
+                    loss / members[0].accumulate,
+                    inputs=parameters,
+                    retain_graph=index + 1 < len(groups),
+                )
         stepped = [self._advance(module, one) for one in active]
         for one in self.named.values():
             one.seen += 1
@@ -65,6 +67,7 @@ class NamedLoop:
             return False
         one.held = 0
         optimizer = self._wrapped(module, one)
+        take_means(module, one.parameters)
         if one.clip:
             module.configure_gradient_clipping(optimizer, one.clip, one.clip_algorithm)
         optimizer.step()
