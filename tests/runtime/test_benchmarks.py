@@ -1,9 +1,12 @@
 """The runtime benchmark's own reading of data, and its table; nothing here is timed."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 
+from benchmarks.memory.__main__ import main as memory
 from benchmarks.runtime.bare import collate
 from benchmarks.runtime.timing import Goal, Lap, in_turns, standings, table, verdict
 from espnet3_runtime.data.collate import CommonCollateFn
@@ -45,3 +48,13 @@ def test_a_goal_is_judged_by_the_median_of_the_rounds(ours: float, met: bool) ->
     assert found.spread == pytest.approx(((ours + 0.125) / 2, (ours + 9) / 2))
     assert ("MISSED" in standings([found])) is not met
     assert "1000.00" in table(laps, "utt")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    code = memory(["--rows", "2000", "--workers", "1", "--batches", "5"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("2,000 rows, 1 workers, ")
+    table, objects = (line.split()[-3:] for line in lines[3:5])
+    assert all(float(value) >= 0 for value in (*table, *objects))
+    assert ("MISSED" in lines[-1]) == bool(code)

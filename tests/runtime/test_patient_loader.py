@@ -1,5 +1,6 @@
 """Signals that come while the processes of a loader start."""
 
+import gc
 import os
 import signal
 
@@ -37,3 +38,20 @@ def test_the_owner_gets_its_signals_when_all_processes_are_started() -> None:
         assert len(list(items)) == 8
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class Frozen:
+    """Says how many objects collections of garbage leave alone."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> int:
+        return gc.get_freeze_count()
+
+
+def test_processes_leave_the_objects_of_their_owner_alone() -> None:
+    loader = PatientLoader(Frozen(), num_workers=1, timeout=60)
+    counts = [int(item) for item in loader]
+    assert min(counts) > len(gc.get_objects()) / 2
+    assert gc.get_freeze_count() == 0

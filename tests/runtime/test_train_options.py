@@ -18,6 +18,7 @@ from training_kit import (
 )
 
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.inference.weights import read_weights
 from espnet3_runtime.stage import StageSpec
 from espnet3_runtime.stages.train import train
 from espnet3_runtime.training.ema import MovingAverage
@@ -155,8 +156,10 @@ def test_the_moving_average_is_validated_and_kept_as_best(recipe):
     best, last = load(outputs["best_checkpoint"]), load(outputs["last_checkpoint"])
     assert best["epoch"] == 3
     average = last["espnet3"]["average"]["weights"]
+    decoded = read_weights(outputs["best_checkpoint"])  # as infer reads it
     for name, value in average.items():
         assert torch.equal(best["state_dict"][name], value)
+        assert torch.equal(decoded[name], value)
         assert not torch.equal(last["state_dict"][name], value)
     plain = load(train(train_context(recipe, optimizer=SGD))["last_checkpoint"])
     assert same(plain["state_dict"], last["state_dict"])  # training itself is not changed

@@ -95,11 +95,17 @@ CONFIGS = {
                 "optimizer": {"_target_": "torch.optim.SGD", "lr": 0.01},
                 "params": "head",
                 "step_every_n_iters": 2,
+                "gradient_clip_val": 0.05,
             },
         },
         "schedulers": {
-            "head": {"scheduler": {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}}
+            "head": {"scheduler": {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}},
+            "body": {
+                "scheduler": {"_target_": "torch.optim.lr_scheduler.ExponentialLR", "gamma": 0.5},
+                "interval": "epoch",
+            },
         },
+        "trainer": {"gradient_clip_val": None},
     },
     "plain loader": {
         "dataloader": {

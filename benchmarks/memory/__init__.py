@@ -1,0 +1,1 @@
+"""The memory that a loader process takes for a large manifest."""
