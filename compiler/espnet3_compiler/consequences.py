@@ -57,7 +57,7 @@ def without_consequences(
     firm = causes - {place(f.primary.span) for f in found if f.fix and f.fix.certain}
     misfits = {(f.code, place(f.primary.span)) for f in found if f.code in _MISFITS}
     wrapped = [f.primary.span for f in found if f.code == "R602"]
-    strays = {place(f.primary.span) for f in found if f.code in ("R502", "R601")}
+    strays = {place(f.primary.span) for f in found if f.code in ("R502", "R601") and not f.fix}
     absent = [f for f in found if f.code == "R503"]
     references = [f.primary.span for f in found if f.code.startswith("R3")]
     slips = {_meant(f) for f in found if f.code in ("R502", "R601")} - {None}

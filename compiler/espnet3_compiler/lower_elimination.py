@@ -88,8 +88,20 @@ def _with_stage_names(stages: Sequence, root: Mapping) -> Sequence:
     configs, models = ({e.name for e in entries(root.get(key))} for key in ("configs", "models"))
     taken = {kind for item in stages.items if (kind := _kind(item))}
     values = {"run": set(systems()["kinds"]), "config": configs | set(ROLES), "model": models}
-    items = (_with_kind(_with_name(_with_key(item, values)), taken) for item in stages.items)
+    keyed = (_with_key(_with_block(item), values) for item in stages.items)
+    items = (_with_kind(_with_name(item), taken) for item in keyed)
     return Sequence(tuple(items), stages.span, stages.via)
+
+
+def _with_block(item: Node) -> Node:
+    """Call the only illegible key of a ``call`` stage ``with`` or ``outputs``, what it lacks."""
+    block = mapping(item)
+    lost = [entry for entry in block or () if is_stand_in(entry.key)]
+    if block is None or block.entry("call") is None or len(lost) != 1:
+        return item
+    missing = [key for key in ("with", "outputs") if block.entry(key) is None]
+    names = {entry.name for entry in entries(lost[0].value)}
+    return _with_key(item, {missing[0]: names}) if len(missing) == 1 else item
 
 
 def _with_name(item: Node) -> Node:

@@ -144,7 +144,7 @@ def own_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
 def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
     """Return the outputs of a stage with their raw paths; None where they cannot be known."""
     if stage.call:
-        if isinstance(stage.node, Mapping) and not is_legible(stage.node):
+        if not all(is_legible(n) for n in (stage.node, stage.outputs) if isinstance(n, Mapping)):
             return None
         pairs = stage.outputs.entries if stage.outputs else ()
         return {entry.name: str(getattr(entry.value, "value", "")) for entry in pairs}

@@ -39,9 +39,7 @@ def _has_stand_in(node: Node) -> bool:
 
 
 def _guessed(node: Node, schema: Any, root: Schema) -> Node:
-    if not isinstance(schema, dict):
-        return node
-    schema = resolved(schema, root, None)
+    schema = resolved(schema, root, None) if isinstance(schema, dict) else {}
     if isinstance(node, Sequence):
         part = schema.get("items", {})
         return replace(node, items=tuple(_guessed(item, part, root) for item in node.items))
@@ -63,9 +61,9 @@ def _meant(entry: Entry, node: Mapping, schema: Schema, root: Schema) -> str | N
     free = [name for name in known if node.entry(name) is None]
     if isinstance(entry.value, Mapping) and entry.value.entry(TARGET):
         free = [name for name in free if TARGET in _properties(known[name], root)]
-    if TARGET in known:  # the arguments of a target are called as its signature says
+    if TARGET in known or not known:  # the arguments of a target are called as its signature says
         name = TASK if TASK in known and _is_task(entry.value) else TARGET
-        return name if name in free and _is_path(entry.value) else None
+        return name if node.entry(name) is None and _is_path(entry.value) else None
     scores: dict[str, int] = {
         name: score
         for name in free

@@ -171,6 +171,31 @@ CASES = {
         ),
     ),
     "the outputs of a call": ("digits/export", (MAIN, "outputs: {onnx", "12: {onnx", "R106 12")),
+    "the name of an output of a call": (
+        "digits/export",
+        (MAIN, "outputs: {onnx:", "outputs: {12:", "R106 12"),
+    ),
+    "the key of a nested target": (
+        "librispeech_100/asr",
+        (MAIN, "_target_: src.decoder.T", "12: src.decoder.T", "R106 12"),
+        (MAIN, "num_layers: 6", "num_layers: many", "R504 many"),
+    ),
+    "the only key of a file of another role": (
+        "digits/asr",
+        (
+            MAIN,
+            "inference: conf/inference.yaml",
+            "inference: conf/metrics.yaml",
+            "R406 conf/metrics.yaml",
+        ),
+        (METRICS, "metrics:", "12:", "R106 12"),
+        (INFERENCE, "kind: text", "kind: txt", "R604 txt"),
+    ),
+    "a misspelt key whose value asks for an order": (
+        "digits/keywords",
+        (INFERENCE, "checkpoint:", "checkopint:", "R601 checkopint"),
+        ORDER,
+    ),
     "the function of a call": (
         "digits/export",
         (MAIN, "call: src.export.to_onnx", "call: *nowhere", "R110 *nowhere"),

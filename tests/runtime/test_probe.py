@@ -119,6 +119,19 @@ def test_padding_that_reaches_an_embedding_is_found(tmp_path: Path) -> None:
     assert found["help"]
 
 
+def test_a_label_of_a_later_item_is_looked_at(tmp_path: Path) -> None:
+    call = "        nn.functional.cross_entropy(scores[:, 0], label)\n"
+    edits = {
+        "text, text_lengths):": "text, text_lengths, label):",
+        "        loss = nn": f"{call}        loss = nn",
+        '"text": "one two"}': '"text": "one two", "label": 11 if index == 60 else index % 3}',
+        "return 3": "return 100",
+    }
+    (found,) = of_kind(ask(tmp_path, edits), "finding")
+    assert found["code"] == "R907"
+    assert "the ids 0 to 11" in found["message"]
+
+
 def test_what_made_up_items_cannot_say_is_a_note(tmp_path: Path) -> None:
     edits = {
         "text, text_lengths):": "text, text_lengths, speaker):",

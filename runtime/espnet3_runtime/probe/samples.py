@@ -16,6 +16,7 @@ from espnet3_runtime.inference.contract import read_contract
 from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.probe.answers import Answers, UnprobedError
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
+from espnet3_runtime.probe.extremes import spread, with_largest
 from espnet3_runtime.probe.request import Request, Stage
 from espnet3_runtime.probe.stand_ins import ABSENT, Tokenizers
 
@@ -218,23 +219,25 @@ class _Attempt:
         return FoundError()
 
     def read(self, dataset: SplitDataset, config: ConfigView) -> Items:
-        """Read the first items, step by step."""
-        entry = dataset.entries[0]
-        samples = []
-        for index in range(min(ITEMS, len(dataset))):
-            at = request_step(self, entry.where, "reading an item of the data")
-            utt_id, sample = self._guard(partial(dataset.raw, index), *at)
-            transform = dataset.transforms[dataset.locate(index)[0]]
-            if transform is not None:
-                at = request_step(self, f"{entry.where}.transform", "the transform")
-                sample = dict(self._guard(partial(transform, sample), *at))
-            if dataset.preprocessor is not None:
-                where = f"{config.where}.dataset.preprocessor"
-                at = request_step(self, where, "the preprocessor")
-                function = partial(dataset.preprocessor, utt_id, sample)
-                sample = dict(self._guard(function, *at))
-            samples.append((utt_id, sample))
-        return Items(samples, f"the first items of {entry.where}", real=True)
+        """Read the first items, step by step, and those of some more that have the largest ids."""
+        first = [self._item(dataset, config, n) for n in range(min(ITEMS, len(dataset)))]
+        more = [self._item(dataset, config, n) for n in spread(len(first), len(dataset))]
+        samples = with_largest(first, more)
+        return Items(samples, f"the first items of {dataset.entries[0].where}", real=True)
+
+    def _item(self, dataset: SplitDataset, config: ConfigView, index: int) -> tuple[str, Sample]:
+        member = dataset.locate(index)[0]
+        entry, transform = dataset.entries[member], dataset.transforms[member]
+        at = request_step(self, entry.where, "reading an item of the data")
+        utt_id, sample = self._guard(partial(dataset.raw, index), *at)
+        if transform is not None:
+            at = request_step(self, f"{entry.where}.transform", "the transform")
+            sample = dict(self._guard(partial(transform, sample), *at))
+        if dataset.preprocessor is not None:
+            where = f"{config.where}.dataset.preprocessor"
+            at = request_step(self, where, "the preprocessor")
+            sample = dict(self._guard(partial(dataset.preprocessor, utt_id, sample), *at))
+        return utt_id, sample
 
     def _guard(self, function: Any, what: str, where: str) -> Any:
         try:
