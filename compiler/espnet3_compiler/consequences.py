@@ -57,7 +57,9 @@ def without_consequences(
     firm = causes - {place(f.primary.span) for f in found if f.fix and f.fix.certain}
     misfits = {(f.code, place(f.primary.span)) for f in found if f.code in _MISFITS}
     wrapped = [f.primary.span for f in found if f.code == "R602"]
-    strays = {place(f.primary.span) for f in found if f.code in ("R502", "R601") and not f.fix}
+    # A misspelt key of a config is read as the one that was meant, an argument is not.
+    unread_keys = [f for f in found if f.code == "R502" or (f.code == "R601" and not f.fix)]
+    strays = {place(f.primary.span) for f in unread_keys}
     absent = [f for f in found if f.code == "R503"]
     references = [f.primary.span for f in found if f.code.startswith("R3")]
     slips = {_meant(f) for f in found if f.code in ("R502", "R601")} - {None}

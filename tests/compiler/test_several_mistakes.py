@@ -196,6 +196,10 @@ CASES = {
         (INFERENCE, "checkpoint:", "checkopint:", "R601 checkopint"),
         ORDER,
     ),
+    "a misspelt argument that replaces an inherited one": (
+        "digits/finetune",
+        ("conf/decoding.yaml", "  token_list:", "  token_lst:", "R502 token_lst"),
+    ),
     "the function of a call": (
         "digits/export",
         (MAIN, "call: src.export.to_onnx", "call: *nowhere", "R110 *nowhere"),

@@ -1,14 +1,21 @@
 """The runtime benchmark's own reading of data, and its table; nothing here is timed."""
 
+import ast
+import random
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from benchmarks.memory.__main__ import main as memory
+from benchmarks.recipes import RECIPES
 from benchmarks.runtime.bare import collate
 from benchmarks.runtime.timing import Goal, Lap, in_turns, standings, table, verdict
+from benchmarks.shapes.__main__ import choose
+from espnet3_compiler.pipeline import compile_manifest
 from espnet3_runtime.data.collate import CommonCollateFn
 
 
@@ -58,3 +65,20 @@ def test_memory_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     table, objects = (line.split()[-3:] for line in lines[3:5])
     assert all(float(value) >= 0 for value in (*table, *objects))
     assert ("MISSED" in lines[-1]) == bool(code)
+
+
+@pytest.mark.parametrize("name", ["digits/asr", "digits/keywords", "librispeech_100/asr"])
+def test_mistakes_in_sizes_leave_code_and_manifests_legible(tmp_path: Path, name: str) -> None:
+    every = choose([RECIPES / name], random.Random(1), 8)
+    assert len({mistake.kind for _, mistake in every}) >= 3
+    for number, (recipe, mistake) in enumerate(every):
+        copy = tmp_path / str(number) / recipe.name
+        shutil.copytree(recipe, copy, ignore=shutil.ignore_patterns("build", "data", "exp"))
+        mistake.plant(copy)
+        text = (copy / mistake.file).read_text(encoding="utf-8")
+        assert text != (recipe / mistake.file).read_text(encoding="utf-8")
+        if mistake.file.endswith(".py"):
+            ast.parse(text)
+        found = compile_manifest(copy / "recipe.yaml").diagnostics
+        codes = {one.code for one in found}
+        assert codes <= ({"R501"} if name == "digits/keywords" else set())  # a data set beside it

@@ -132,6 +132,22 @@ def test_a_label_of_a_later_item_is_looked_at(tmp_path: Path) -> None:
     assert "the ids 0 to 11" in found["message"]
 
 
+def test_features_need_no_items_that_the_preprocessor_takes(tmp_path: Path) -> None:
+    """Without data the training of a classifier is not tried; its inference is all the same."""
+    edits = {
+        "_target_: espnet3_runtime.data.preprocess.TextToTokens\n"
+        "        tokenizer: ${stages.train_tokenizer.tokenizer_model}": "_target_: src.model.Label",
+        "class Net(": "class Label:\n    def __call__(self, sample):\n"
+        "        return sample['speaker']\n\n\nclass Net(",
+    }
+    said = ask(tmp_path / "good", edits, data=False)
+    assert codes(said) == []
+    assert len(of_kind(said, "model")) == 1
+    assert any("KeyError: 'speaker'" in note["text"] for note in of_kind(said, "note"))
+    wrong = {**edits, "nn.Linear(8, vocab_size)": "nn.Linear(9, vocab_size)"}
+    assert codes(ask(tmp_path / "bad", wrong, data=False)) == ["R911"]
+
+
 def test_what_made_up_items_cannot_say_is_a_note(tmp_path: Path) -> None:
     edits = {
         "text, text_lengths):": "text, text_lengths, speaker):",

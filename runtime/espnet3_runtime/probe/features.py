@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from espnet3_runtime.probe.batch import make_batch
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
 from espnet3_runtime.probe.build_model import check_installed, refuse
 from espnet3_runtime.probe.request import Stage
-from espnet3_runtime.probe.samples import FoundError
+from espnet3_runtime.probe.samples import FoundError, Items, Sample
 from espnet3_runtime.probe.train import ROLE, Tools
 from espnet3_schemas import systems
 
@@ -65,7 +66,7 @@ class Statistics:
         except FAILURES as error:
             judge(error, answers, before, f"constructing {node['_target_']}")
             raise refuse(request, answers, error, place, stage, ROLE) from error
-        items = self.tools.source.items(stage, config, ROLE, "train")
+        items = self._items(stage, config)
         batch = make_batch(self.tools.source, stage, config, ROLE, items)
         answers.step(place, f"extracting features with {node['_target_']}")
         try:
@@ -81,6 +82,21 @@ class Statistics:
             report(answers, "R904", where, f"{what} fails", found)
             raise FoundError from error
         return self._write(stage, moments)
+
+    def _items(self, stage: Stage, config: ConfigView) -> Items:
+        """Return items; made-up ones that the preprocessor does not take are left as they are.
+
+        Features are mostly those of the signal, and the model can be built with their size.
+        """
+        source = self.tools.source
+        try:
+            return source.items(stage, config, ROLE, "train")
+        except UnprobedError:
+            items = source.items(stage, config, ROLE, "train", preprocess=False)
+            if items.real:
+                raise
+        texts = [(name, _without_texts(sample)) for name, sample in items.samples]
+        return replace(items, samples=texts)
 
     def _of_task(self, stage: Stage, config: ConfigView) -> Path:
         """Return what the model of a task extracts; for other models the real file."""
@@ -118,6 +134,11 @@ class Statistics:
             f"${{stages.{stage.name}.feats_stats}} does not exist yet, and without "
             "collect_stats.features its size is not known"
         )
+
+
+def _without_texts(sample: Sample) -> Sample:
+    """Leave out what no collate function makes a tensor of."""
+    return {name: value for name, value in sample.items() if not isinstance(value, str)}
 
 
 def _extract(extractor: Any, batch: Mapping[str, Any]) -> Any:
