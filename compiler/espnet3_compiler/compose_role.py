@@ -69,7 +69,10 @@ def _is_lost(declared: ConfigDecl) -> bool:
 def _stranger(file: ConfigFile | None, role: str | None) -> _Stranger | None:
     if role is None or file is None or file.node is None:
         return None
-    written, known = _role_of(file.node, role), load(role)["properties"]
+    known = load(role)["properties"]
+    if all(entry.name in known for entry in file.node):
+        return None
+    written = _role_of(file.node, role)
     others = set(load(written)["properties"]) - set(known)
     first = next((entry.key.span for entry in file.node if entry.name in others), None)
     return _Stranger(written, first) if written != role else None
