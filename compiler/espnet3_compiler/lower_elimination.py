@@ -16,9 +16,9 @@ def with_names(root: Mapping) -> Mapping:
     * A key under ``configs`` is guessed by the name of its file (``conf/training.yaml``), or if it
       is the only one and the stages want only one config that is not declared.
     * A key of a config whose value is the name of another one is ``extends``.
-    * A key of a stage is ``run``, ``config`` or ``model`` if only that has such values, otherwise
-      ``name``.  A stage of which neither name nor kind can be read is of the only kind left that
-      reads its roles.
+    * A key of a stage is ``run``, ``config`` or ``model`` if only that has such values, the block
+      that a ``call`` lacks, otherwise ``name``.  A stage of which neither name nor kind can be read
+      is of the only kind left that reads its roles.
     """
     block, stages = root.get("configs"), root.get("stages")
     changed: dict[str, Node] = {}
@@ -57,17 +57,22 @@ def _with_base(config: Entry, names: set[str]) -> Node:
 
 def _with_key(node: Node, values: dict[str, set[str]]) -> Node:
     """Give the only illegible key of a mapping the name of the only key that has such values."""
-    block = mapping(node)
-    lost = [entry for entry in block or () if is_stand_in(entry.key)]
-    if block is None or len(lost) != 1:
+    block, lost = mapping(node), _lost(node)
+    if block is None or lost is None:
         return node
-    value = text(lost[0].value)
-    said = {str(value.value)} if value else {entry.name for entry in entries(lost[0].value)}
+    value = text(lost.value)
+    said = {str(value.value)} if value else {entry.name for entry in entries(lost.value)}
     fitting = [key for key, known in values.items() if said and said <= known]
     if len(fitting) != 1 or block.entry(fitting[0]):
         return node
-    made = (Entry(stand_in(fitting[0], e.key), e.value) if e is lost[0] else e for e in block)
+    made = (Entry(stand_in(fitting[0], e.key), e.value) if e is lost else e for e in block)
     return Mapping(tuple(made), block.span, block.via)
+
+
+def _lost(node: Node) -> Entry | None:
+    """Return the entry of a mapping whose key could not be read, if it is the only one."""
+    lost = [entry for entry in mapping(node) or () if is_stand_in(entry.key)]
+    return lost[0] if len(lost) == 1 else None
 
 
 def _named(entry: Entry, wanted: list[str], free: set[str], lost: int) -> Entry:
@@ -95,20 +100,18 @@ def _with_stage_names(stages: Sequence, root: Mapping) -> Sequence:
 
 def _with_block(item: Node) -> Node:
     """Call the only illegible key of a ``call`` stage ``with`` or ``outputs``, what it lacks."""
-    block = mapping(item)
-    lost = [entry for entry in block or () if is_stand_in(entry.key)]
-    if block is None or block.entry("call") is None or len(lost) != 1:
+    block, lost = mapping(item), _lost(item)
+    if block is None or lost is None or block.entry("call") is None:
         return item
     missing = [key for key in ("with", "outputs") if block.entry(key) is None]
-    names = {entry.name for entry in entries(lost[0].value)}
+    names = {entry.name for entry in entries(lost.value)}
     return _with_key(item, {missing[0]: names}) if len(missing) == 1 else item
 
 
 def _with_name(item: Node) -> Node:
     """Call a stage by the value of its only illegible key, if it has no name."""
-    block = mapping(item)
-    lost = [entry for entry in block or () if is_stand_in(entry.key)]
-    name = text(lost[0].value) if len(lost) == 1 else None
+    lost = _lost(item)
+    name = text(lost.value) if lost else None
     if name is None or is_open(name):
         return item
     return _with_key(item, {"name": {str(name.value)}})
