@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.draw import evenly
 from benchmarks.mutations import keys, layout, mixes, references, stages, syntax, targets, values
 from benchmarks.mutations.model import GoodRecipe, Mutation, load_recipe
 from benchmarks.mutations.trial import Verdict, judge, workspace
@@ -93,11 +94,7 @@ def choose(
         for generate in GENERATORS:
             for mutation in generate(recipe, rng):
                 by_kind[mutation.kind].append((index, mutation))
-    drawn: list[tuple[int, Mutation]] = []
-    left = sorted(by_kind.values(), key=len)
-    for position, candidates in enumerate(left):
-        share = -(-(count - len(drawn)) // (len(left) - position))
-        drawn += rng.sample(candidates, min(share, len(candidates)))
+    drawn = evenly(by_kind.values(), count, rng)
     return [(r, [m for i, m in drawn if i == index]) for index, r in enumerate(recipes)]
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.draw import evenly
 from benchmarks.recipes import GENERATED, RECIPES
 from benchmarks.shapes import layers, sizes
 from benchmarks.shapes.model import Mistake
@@ -79,12 +80,7 @@ def choose(recipes: Sequence[Path], rng: random.Random, count: int) -> list[tupl
         for generate in (layers.wrong_inputs, *sizes.GENERATORS):
             for mistake in generate(recipe, rng):
                 every[mistake.kind, _name(recipe)].append((recipe, mistake))
-    drawn: list[tuple[Path, Mistake]] = []
-    left = sorted(every.values(), key=len)
-    for position, candidates in enumerate(left):
-        share = -(-(count - len(drawn)) // (len(left) - position))
-        drawn += rng.sample(candidates, min(max(share, 0), len(candidates)))
-    return drawn
+    return evenly(every.values(), count, rng)
 
 
 def judge(recipe: Path, mistake: Mistake | None) -> Verdict:

@@ -42,13 +42,6 @@ def sizes_that_differ(recipe: Path, rng: random.Random) -> Mistakes:
             yield _replaced(f"{name} of a part", MAIN, found, str(rng.choice((64, 96, 128))))
 
 
-def other_features(recipe: Path, rng: random.Random) -> Mistakes:
-    """Features of another size than a model has it in its code."""
-    if "Linear(80," in _text(recipe, "src/model.py"):
-        for found in _all(recipe, MAIN, r"n_mels: (\d+)"):
-            yield _replaced("features", MAIN, found, str(rng.choice((40, 64, 128))))
-
-
 def other_statistics(recipe: Path, rng: random.Random) -> Mistakes:
     """Statistics of other features than the model normalises."""
     for found in _all(recipe, TRAINING, r"features: (\$\{models\.\w+\.frontend\})"):
@@ -70,7 +63,6 @@ GENERATORS = (
     few_classes,
     indivisible_heads,
     sizes_that_differ,
-    other_features,
     other_statistics,
     other_names,
 )

@@ -1,6 +1,7 @@
 """The file of a config: whether it is written in its role, and if not, which one was meant."""
 
 import posixpath
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from espnet3_compiler.compose_files import ConfigFile, Files, yaml_files
@@ -96,7 +97,7 @@ def _meant(name: str, role: str, recipe: Recipe) -> str | None:
     known = yaml_files(recipe.directory)
     for word in (name, role):
         for path in known:
-            if _stem(path) == word and _fits(path, role, recipe, least=0):
+            if PurePosixPath(path).stem == word and _fits(path, role, recipe, least=0):
                 return path
     fitting = [path for path in known if _fits(path, role, recipe, least=1)]
     named = {posixpath.normpath(str(one.file.value)) for one in recipe.configs if one.file}
@@ -122,9 +123,5 @@ def _wrong_role(
         Label(file.span, f"keys of the role {strange.role}"),
         related=(Label(strange.key, f"not a key of {role} configs"),) if strange.key else (),
         help=(f'did you mean "{meant}"?' if meant else "name the file of this config",),
-        fix=rename(file, meant, certain=_stem(meant) == name) if meant else None,
+        fix=rename(file, meant, certain=PurePosixPath(meant).stem == name) if meant else None,
     )
-
-
-def _stem(path: str) -> str:
-    return posixpath.splitext(posixpath.basename(path))[0]

@@ -46,10 +46,9 @@ def bind(draft: Draft, names: tuple[str, ...], *, legible: bool = True) -> Bound
     said = {role for role, _ in given}
     silent = [role for role in roles if role not in said]
     bindings += [RoleBinding(role, role, draft.name.span) for role in silent if role in names]
-    named = {entry.name for entry in entries(draft.keys.get("config"))}  # legible or not
-    absent = [role for role in silent if role not in names and role not in named]
-    missing = tuple(role for role in absent if roles[role]["required"])
     block = draft.keys.get("config")
+    there = {*names, *(entry.name for entry in entries(block))}  # with a legible config or not
+    missing = tuple(r for r in silent if r not in there and roles[r]["required"])
     if not (is_legible(draft.keys) and is_legible(block)) or (not given and block):
         missing = ()  # it may be named where nothing could be read
     order = {role: (not entry["required"], i) for i, (role, entry) in enumerate(roles.items())}

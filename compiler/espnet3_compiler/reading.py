@@ -48,11 +48,11 @@ def leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Lea
         keys = _keys(stage, binding, recipe)
         own = node.get("model") if node else None
         unbuilt = _unbuilt(stage, own) if isinstance(own, Mapping) else ()
+        doubtful = node if binding.config in resolved.doubtful else None
         unread = (*ignored, *_strangers(binding, resolved), *(("model", *p) for p in unbuilt))
         for entry in node or ():
             if OPEN in keys or entry.name in keys:
                 below = walk(entry.value, (entry.name,), _below(unread, entry.name))
-                doubtful = node if binding.config in resolved.doubtful else None
                 yield from (leaf for leaf in below if not _is_replaced(leaf, doubtful))
     model = stage.model if reads_model(stage, resolved) else None
     if model and (node := resolved.models.get(str(model.value))):

@@ -14,6 +14,7 @@ from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import is_own, kind_of
 from espnet3_compiler.lower import in_role
 from espnet3_compiler.lower_report import listed
+from espnet3_compiler.lower_values import texts
 from espnet3_compiler.places import once
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure, nearest
@@ -84,18 +85,13 @@ def _stems(inference: Mapping) -> tuple[list[str], Span] | None:
     keys = inference.get("output_keys")
     if keys is not None and is_open(keys):
         return None
-    values = _texts(keys)
+    values = [str(name.value) for name in texts(keys)]
     if isinstance(keys, Sequence) and len(values) == len(keys.items):
         return None if any(map(is_open, keys.items)) else (values, keys.span)
     outputs = descend(inference, ("contract", "outputs"))
     if isinstance(outputs, Mapping) and outputs.entries:
         return [entry.name for entry in outputs], outputs.span
     return None
-
-
-def _texts(node: Node | None) -> list[str]:
-    items = node.items if isinstance(node, Sequence) else ()
-    return [s.value for s in items if isinstance(s, Scalar) and isinstance(s.value, str)]
 
 
 def _inputs(metrics: Mapping) -> Iterator[Scalar]:

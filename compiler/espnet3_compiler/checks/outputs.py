@@ -34,10 +34,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         elif known is not None and names[1] not in known:
             yield _unknown_output(names[1], span, producer, list(known))
     used = {names[0] for names, _ in uses}
-    kinds = [kind for kind in recipe.system.kinds if kind not in stages]
     for name, spans in lost.items():
-        oftener = [other for other in lost if len(lost[other]) > len(spans)]
-        likely = [*stages, *kinds, *oftener]
+        likely = list(stages) if recipe.whole else [*stages, *_illegible(spans, lost, recipe)]
         if not recipe.whole and not is_sure(name, likely):
             continue  # it may be one that could not be read, or whose name cannot be used
         yield _unknown_stage(name, spans, stages, likely, used)
@@ -46,6 +44,12 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         producer = stages.get(str(start.value)) if start else None
         if start and producer and producer is not stage:
             yield from _start(stage, start.span, producer, recipe)
+
+
+def _illegible(spans: list[Span], lost: dict[str, list[Span]], recipe: Recipe) -> list[str]:
+    """Return what stages may be called that could not be read: as kinds, or as more places say."""
+    oftener = [name for name, others in lost.items() if len(others) > len(spans)]
+    return [*recipe.system.kinds, *oftener]
 
 
 def _renamed(recipe: Recipe, stages: dict[str, StageDecl]) -> dict[str, StageDecl]:
@@ -84,7 +88,7 @@ def _unknown_stage(
     Where several references agree on a name, and no reference uses the stage of the nearest name,
     it is that stage that is misspelt.
     """
-    near = nearest(name, stages) or nearest(name, likely)
+    near = nearest(name, likely)
     places = [Label(_word(span, name), "named here") for span in spans]
     message = f'no stage is called "{name}"'
     help_ = (f'did you mean "{near}"?',) if near else ()

@@ -1,7 +1,8 @@
 """Which items of a data set show whether all ids fit: those with the largest ones."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -27,19 +28,23 @@ def spread(first: int, size: int) -> Iterator[int]:
         yield first + int(number * step)
 
 
-def with_largest(first: Sequence[Pair], more: Sequence[Pair]) -> list[Pair]:
-    """Return the first samples, and for each field of whole numbers the one with the largest.
+def with_largest(first: Sequence[Pair], more: Iterable[Pair]) -> list[Pair]:
+    """Return the first samples, and for each of their fields of whole numbers the largest one's.
 
-    One that is largest in several fields stands there once, and none where a first one is.
+    One that is largest in several fields stands there once, and none where a first one is.  The
+    others are let go as soon as they are read: items may be long.
     """
-    chosen = list(first)
     names = dict.fromkeys(name for _, sample in first for name in sample)
-    for name in names:
-        ranked = [pair for pair in (*chosen, *more) if _largest(pair[1].get(name)) is not None]
-        if ranked:
-            top = max(ranked, key=lambda pair: _largest(pair[1][name]) or 0)
-            if not any(top is pair for pair in chosen):
-                chosen.append(top)
+    best: dict[str, tuple[int, Pair]] = {}
+    for pair in chain(first, more):
+        for name in names:
+            value = _largest(pair[1].get(name))
+            if value is not None and (name not in best or value > best[name][0]):
+                best[name] = value, pair
+    chosen = list(first)
+    for _, pair in best.values():
+        if not any(pair is other for other in chosen):
+            chosen.append(pair)
     return chosen
 
 

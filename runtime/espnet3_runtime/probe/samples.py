@@ -221,7 +221,7 @@ class _Attempt:
     def read(self, dataset: SplitDataset, config: ConfigView) -> Items:
         """Read the first items, step by step, and those of some more that have the largest ids."""
         first = [self._item(dataset, config, n) for n in range(min(ITEMS, len(dataset)))]
-        more = [self._item(dataset, config, n) for n in spread(len(first), len(dataset))]
+        more = (self._item(dataset, config, n) for n in spread(len(first), len(dataset)))
         samples = with_largest(first, more)
         return Items(samples, f"the first items of {dataset.entries[0].where}", real=True)
 

@@ -6,8 +6,8 @@ the passes stay on their rank, and the means are taken when an optimizer steps: 
 accumulated.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,10 +19,16 @@ if TYPE_CHECKING:
     from espnet3_runtime.training.module import TrainingModule
 
 
-def on_this_rank(module: "TrainingModule") -> AbstractContextManager[None]:
+@contextmanager
+def on_this_rank(module: "TrainingModule") -> Iterator[None]:
     """Keep the gradients of the passes within a block on this rank."""
     wrapped = _wrapped(module)
-    return nullcontext() if wrapped is None else wrapped.no_sync()
+    if wrapped is None:
+        yield
+        return
+    with wrapped.no_sync():
+        yield
+    wrapped.require_forward_param_sync = True  # else buffers would part, from the next batch on
 
 
 def take_means(module: "TrainingModule", parameters: Iterable[torch.nn.Parameter]) -> None:
@@ -30,10 +36,8 @@ def take_means(module: "TrainingModule", parameters: Iterable[torch.nn.Parameter
 
     One that some rank has and others lack counts as zero there; what no rank has stays away.
     """
-    wrapped = _wrapped(module)
-    if wrapped is None:
+    if _wrapped(module) is None:
         return
-    wrapped.require_forward_param_sync = True  # ``no_sync`` took it back: buffers of rank 0 for all
     by_type: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
     for parameter in _with_gradients(list(parameters)):
         assert parameter.grad is not None

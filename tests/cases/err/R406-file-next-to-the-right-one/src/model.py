@@ -1,8 +1,0 @@
-"""A model."""
-
-
-class Net:
-    """A layer."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
