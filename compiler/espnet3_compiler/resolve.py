@@ -9,8 +9,9 @@ from espnet3_compiler.expression import Late, has_reference, parse
 from espnet3_compiler.expression_parts import Call, Lookup
 from espnet3_compiler.ir import Composed, Recipe, Reference, Resolved
 from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.resolve_pieces import resolve_node
 from espnet3_compiler.resolve_roots import GLOBALS, roots_of
-from espnet3_compiler.resolve_state import State, late_pieces, resolve_node
+from espnet3_compiler.resolve_state import State, late_pieces
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence
 

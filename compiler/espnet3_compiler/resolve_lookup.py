@@ -1,4 +1,4 @@
-"""What the path of a reference leads to."""
+"""Which tree and which way through it a reference names."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ from espnet3_compiler import resolve_findings as findings
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import has_reference
 from espnet3_compiler.expression_parts import Key
-from espnet3_compiler.read_steps import is_legible, is_stand_in
+from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.resolve_roots import GLOBALS, MATRIX, NAMESPACES, shown
-from espnet3_compiler.resolve_state import Place, State, resolve_node
+from espnet3_compiler.resolve_state import Place, State
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence
@@ -105,43 +105,19 @@ def _known_roots(state: State, owner: Path) -> list[str]:
     return [*own, *manifest, *NAMESPACES, *rows]
 
 
-def find(state: State, target: Target, span: Span) -> Node | Diagnostic | None:
-    """Return the resolved node that a path leads to.
-
-    Returns:
-        The node; or what is wrong with the path; or None where something on the way has failed
-        before.
-    """
-    node: Node = state.roots[target.owner]
-    walked: Path = ()
-    raw = True
-    for depth, step in enumerate(target.path):
-        if raw and isinstance(node, Scalar) and has_reference(node.value):
-            node = resolve_node(state, target.owner, walked, node)
-            raw = False
-        if is_stand_in(node):
-            return None
-        below = _child(node, str(step))
-        if below is None:
-            if _may_be_lost(state, target, node) and not _is_slip(node, str(step)):
-                return None
-            return _missing(target, depth, node, span)
-        walked = (*walked, int(step) if isinstance(node, Sequence) else step)
-        node = below
-    return resolve_node(state, target.owner, walked, node) if raw else node
-
-
-def _may_be_lost(state: State, target: Target, node: Node) -> bool:
+def may_be_lost(state: State, target: Target, node: Node) -> bool:
     """Return whether what is not there may be among what could not be read."""
     lost = isinstance(node, Mapping) and not is_legible(node)
     return lost or target.owner in state.partial
 
 
-def _is_slip(node: Node, name: str) -> bool:
+def is_slip(node: Node, name: str) -> bool:
+    """Return whether a name was surely meant to be one of those that are there."""
     return isinstance(node, Mapping) and is_sure(name, [entry.name for entry in node])
 
 
-def _child(node: Node, name: str) -> Node | None:
+def child(node: Node, name: str) -> Node | None:
+    """Return the entry or item of a node that a step of a path names, or None."""
     if isinstance(node, Mapping):
         return node.get(name)
     if isinstance(node, Sequence) and name.isascii() and name.isdigit():
@@ -150,7 +126,15 @@ def _child(node: Node, name: str) -> Node | None:
     return None
 
 
-def _missing(target: Target, depth: int, node: Node, span: Span) -> Diagnostic:
+def missing(target: Target, depth: int, node: Node, span: Span) -> Diagnostic:
+    """Return what is wrong with a path of which a step leads nowhere.
+
+    Args:
+        target: Where the path leads.
+        depth: How many of its steps were found.
+        node: The node that they lead to.
+        span: The reference.
+    """
     written = depth - (len(target.path) - len(target.keys))
     segment = target.keys[written].span if written >= 0 else span
     where = shown(target.owner, target.path[:depth])

@@ -1,22 +1,131 @@
-"""The value of one reference or resolver call."""
+"""Resolution as a graph: every leaf is computed once, after those that it refers to.
+
+A node is resolved by evaluating its references, and a reference by resolving the nodes on its way.
+"""
 
 from typing import NoReturn
 
 from espnet3_compiler import resolve_findings as findings
 from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.expression import Late, render, render_call, typed
+from espnet3_compiler.expression import Late, has_reference, parse, render, render_call, typed
 from espnet3_compiler.expression_parts import Argument, Call, Joined, Key, Lookup
 from espnet3_compiler.ir import Reference
-from espnet3_compiler.read_steps import is_stand_in
-from espnet3_compiler.resolve_lookup import find, target_of
-from espnet3_compiler.resolve_state import Pieces, Place, State, as_pieces
+from espnet3_compiler.read_steps import failed, is_stand_in, size_of, with_step
+from espnet3_compiler.resolve_lookup import (
+    Target,
+    child,
+    is_slip,
+    may_be_lost,
+    missing,
+    target_of,
+)
+from espnet3_compiler.resolve_state import (
+    Pieces,
+    Place,
+    State,
+    as_pieces,
+    late_text,
+    outermost,
+    report_cycle,
+)
 from espnet3_compiler.resolvers import BY_NAME, KNOWN, Request
-from espnet3_compiler.source import Span
-from espnet3_compiler.tree import Node, Scalar
+from espnet3_compiler.source import Span, Step
+from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+
+MAX_OPEN = 110
+"""Nodes that wait for one another; each takes three frames of Python's stack."""
+MAX_WAITING = 40
+"""References among them; each takes nine."""
+MAX_FETCHED = 200_000
+"""Nodes that references copy, in all."""
+MAX_TEXT = 1_000_000
+"""Characters of a text after resolution."""
 
 
 class GiveUp(Exception):  # noqa: N818 - no error: the mistake, if any, has been reported
     """Leaves the evaluation of a reference that has no value."""
+
+
+def resolve_node(state: State, owner: Path, path: Path, node: Node) -> Node:
+    """Return a node with its references replaced; what cannot be is a stand-in."""
+    place = owner, path
+    if place in state.done:
+        return state.done[place]
+    if place in state.open:
+        report_cycle(state, place)
+        return failed(node)
+    if isinstance(node, Scalar) and not has_reference(node.value) and "${" not in str(node.value):
+        return node
+    if len(state.open) >= MAX_OPEN or state.waiting >= MAX_WAITING:
+        state.report(
+            owner, findings.too_large(outermost(state, node), "lead through too many others")
+        )
+        return failed(node)
+    state.open[place] = None
+    result = _resolved(state, owner, path, node)
+    del state.open[place]
+    state.done[place] = result
+    return result
+
+
+def _resolved(state: State, owner: Path, path: Path, node: Node) -> Node:
+    if isinstance(node, Mapping):
+        entries = [
+            Entry(entry.key, resolve_node(state, owner, (*path, entry.name), entry.value))
+            for entry in node
+        ]
+        return Mapping(tuple(entries), node.span, node.via)
+    if isinstance(node, Sequence):
+        items = [
+            resolve_node(state, owner, (*path, index), item)
+            for index, item in enumerate(node.items)
+        ]
+        return Sequence(tuple(items), node.span, node.via)
+    return node if is_stand_in(node) else _resolved_text(state, owner, path, node)
+
+
+def _resolved_text(state: State, owner: Path, path: Path, scalar: Scalar) -> Node:
+    template, bad = parse(scalar)
+    if bad:
+        state.report(owner, bad)
+        return failed(scalar)
+    if len(template) == 1 and not isinstance(template[0], str):
+        return _whole(state, (owner, path), scalar, template[0])
+    pieces: list[str | Late] = []
+    for piece in template:
+        if isinstance(piece, str):
+            pieces.append(piece)
+            continue
+        value = evaluate(state, (owner, path), piece)
+        added = value if value is None else as_pieces(state, owner, piece.span, value)
+        if added is None:
+            return failed(scalar)
+        pieces += added
+        if sum(len(p) for p in pieces if isinstance(p, str)) > MAX_TEXT:
+            state.report(owner, findings.too_large(piece.span, "make a text of endless length"))
+            return failed(scalar)
+    return late_text(state, scalar, pieces)
+
+
+def _whole(state: State, place: Place, scalar: Scalar, piece: Lookup | Call) -> Node:
+    value = evaluate(state, place, piece)
+    if value is None:
+        return failed(scalar)
+    if isinstance(value, Late):
+        return late_text(state, scalar, (value,))
+    state.fetched += size_of(value)
+    if state.fetched > MAX_FETCHED:
+        state.report(place[0], findings.too_large(piece.span, "copy too many values"))
+        return failed(scalar)
+    node = with_step(value, Step("interpolation", piece.span))
+    return _under(node, scalar)
+
+
+def _under(node: Node, scalar: Scalar) -> Node:
+    """Add the stations of the reference itself, which are nearer to the use."""
+    for step in reversed(scalar.via):
+        node = with_step(node, step)
+    return node
 
 
 def evaluate(state: State, place: Place, piece: Lookup | Call) -> Node | Late | None:
@@ -99,6 +208,32 @@ def _known_now(state: State, place: Place, pieces: Pieces, why: str) -> str:
         if isinstance(piece, Late):
             _give_up(state, place, findings.late(piece.span, why))
     return "".join(piece for piece in pieces if isinstance(piece, str))
+
+
+def find(state: State, target: Target, span: Span) -> Node | Diagnostic | None:
+    """Return the resolved node that a path leads to.
+
+    Returns:
+        The node; or what is wrong with the path; or None where something on the way has failed
+        before.
+    """
+    node: Node = state.roots[target.owner]
+    walked: Path = ()
+    raw = True
+    for depth, step in enumerate(target.path):
+        if raw and isinstance(node, Scalar) and has_reference(node.value):
+            node = resolve_node(state, target.owner, walked, node)
+            raw = False
+        if is_stand_in(node):
+            return None
+        below = child(node, str(step))
+        if below is None:
+            if may_be_lost(state, target, node) and not is_slip(node, str(step)):
+                return None
+            return missing(target, depth, node, span)
+        walked = (*walked, int(step) if isinstance(node, Sequence) else step)
+        node = below
+    return resolve_node(state, target.owner, walked, node) if raw else node
 
 
 def _call(state: State, place: Place, call: Call) -> Node | Late:

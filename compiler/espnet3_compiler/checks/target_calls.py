@@ -1,7 +1,8 @@
 """Compare the ``with`` block of a ``call`` stage with the function that it names."""
 
 from espnet3_compiler.checks import target_paths
-from espnet3_compiler.checks.target_arguments import Case, compare
+from espnet3_compiler.checks.target_arguments import compare
+from espnet3_compiler.checks.target_case import Case
 from espnet3_compiler.checks.target_nodes import Slot
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import is_open

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from espnet3_compiler.chain import is_mendable, related_labels, use_place
 from espnet3_compiler.checks import target_paths
-from espnet3_compiler.checks.target_arguments import Case, compare
+from espnet3_compiler.checks.target_arguments import compare
+from espnet3_compiler.checks.target_case import Case
 from espnet3_compiler.checks.target_nodes import NOTHING, Slot
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.expression import is_open

@@ -1,8 +1,7 @@
 """What to say about the arguments of a target."""
 
-from typing import TYPE_CHECKING
-
 from espnet3_compiler.chain import is_mendable, related_labels, use_place
+from espnet3_compiler.checks.target_case import Case
 from espnet3_compiler.checks.target_values import advice
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.lower_report import listed
@@ -16,13 +15,10 @@ from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure
 from espnet3_compiler.tree import Entry, Mapping, Node, Sequence
 
-if TYPE_CHECKING:
-    from espnet3_compiler.checks.target_arguments import Case
-
 _LONGEST = 60
 
 
-def unknown(case: "Case", entry: Entry, near: str | None, free: tuple[str, ...]) -> Diagnostic:
+def unknown(case: Case, entry: Entry, near: str | None, free: tuple[str, ...]) -> Diagnostic:
     """R502: the target has no such argument."""
     names = [item for item in case.signature.names if item not in case.slot.supplied]
     listing = ", ".join(names)
@@ -44,7 +40,7 @@ def unknown(case: "Case", entry: Entry, near: str | None, free: tuple[str, ...])
     )
 
 
-def missing(case: "Case", names: list[str]) -> Diagnostic:
+def missing(case: Case, names: list[str]) -> Diagnostic:
     """R503: required arguments are not given; a function may be meant to get them when called."""
     words = "arguments" if len(names) > 1 else "argument"
     quoted = ", ".join(f'"{name}"' for name in names)
@@ -58,7 +54,7 @@ def missing(case: "Case", names: list[str]) -> Diagnostic:
     )
 
 
-def _partial_help(case: "Case", names: list[str]) -> tuple[str, ...]:
+def _partial_help(case: Case, names: list[str]) -> tuple[str, ...]:
     """Return the advice for a function that stands where what is built is called later."""
     if not case.slot.called or case.node.entry("_partial_"):
         return ()
@@ -66,7 +62,7 @@ def _partial_help(case: "Case", names: list[str]) -> tuple[str, ...]:
     return (f"if {listed(names)} {verb} with each call, write _partial_: true beside _target_",)
 
 
-def wrong_type(case: "Case", parameter: Parameter, value: Node, name: str) -> Diagnostic:
+def wrong_type(case: Case, parameter: Parameter, value: Node, name: str) -> Diagnostic:
     """R504: a literal does not fit the annotation."""
     wanted, value, path = culprit(type_of(case.library, parameter), value)
     expected = words(wanted)
@@ -83,7 +79,7 @@ def wrong_type(case: "Case", parameter: Parameter, value: Node, name: str) -> Di
     )
 
 
-def duplicate(case: "Case", entry: Entry, index: int) -> Diagnostic:
+def duplicate(case: Case, entry: Entry, index: int) -> Diagnostic:
     """R506: an argument is given by place and by name."""
     if case.slot.positional:
         return supplied(case, entry)
@@ -99,7 +95,7 @@ def duplicate(case: "Case", entry: Entry, index: int) -> Diagnostic:
     )
 
 
-def supplied(case: "Case", entry: Entry) -> Diagnostic:
+def supplied(case: Case, entry: Entry) -> Diagnostic:
     """R506: the runtime passes an argument itself."""
     return Diagnostic(
         "R506",
@@ -110,7 +106,7 @@ def supplied(case: "Case", entry: Entry) -> Diagnostic:
     )
 
 
-def replaced_places(case: "Case") -> Diagnostic:
+def replaced_places(case: Case) -> Diagnostic:
     """R506: the runtime passes arguments by place, so that ``_args_`` never arrive."""
     entry = case.node.entry("_args_")
     assert entry is not None
@@ -123,7 +119,7 @@ def replaced_places(case: "Case") -> Diagnostic:
     )
 
 
-def too_many(case: "Case", room: int) -> Diagnostic:
+def too_many(case: Case, room: int) -> Diagnostic:
     """R502: more arguments by place than the target takes."""
     takes = f"at most {room}" if room else "no"
     words = "argument" if room == 1 else "arguments"
@@ -136,7 +132,7 @@ def too_many(case: "Case", room: int) -> Diagnostic:
     )
 
 
-def refuses_places(case: "Case") -> Diagnostic:
+def refuses_places(case: Case) -> Diagnostic:
     """R502: the runtime passes more arguments by place than the target takes."""
     count = case.slot.positional
     words = "argument" if count == 1 else "arguments"
@@ -149,7 +145,7 @@ def refuses_places(case: "Case") -> Diagnostic:
     )
 
 
-def refuses(case: "Case", name: str) -> Diagnostic:
+def refuses(case: Case, name: str) -> Diagnostic:
     """R502: the target does not take what the runtime passes."""
     return Diagnostic(
         "R502",
@@ -164,7 +160,7 @@ def _defined(origin: Origin) -> tuple[str, ...]:
     return (f"defined at {origin}",)
 
 
-def _head_place(case: "Case") -> Span:
+def _head_place(case: Case) -> Span:
     """Return the place of the target's name; of the first written key where that is a default."""
     place = use_place(case.head.value)
     if place.source.kind != "schema":

@@ -6,7 +6,8 @@ Fails: ``inputs: {reference: …, hyp: …}``.
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.target_arguments import Case, compare
+from espnet3_compiler.checks.target_arguments import compare
+from espnet3_compiler.checks.target_case import Case
 from espnet3_compiler.checks.target_nodes import TARGET, Slot, arguments, flag
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved

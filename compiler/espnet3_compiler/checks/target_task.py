@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from espnet3_compiler.chain import related_labels, use_place
 from espnet3_compiler.checks import target_findings, target_paths
-from espnet3_compiler.checks.target_arguments import Case, compare
+from espnet3_compiler.checks.target_arguments import compare
+from espnet3_compiler.checks.target_case import Case
 from espnet3_compiler.checks.target_nodes import FLAGS, TASK, Slot, Target
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.expression import is_open

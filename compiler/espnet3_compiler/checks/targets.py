@@ -11,6 +11,7 @@ judged that way is counted, never guessed.
 from collections.abc import Iterator
 
 from espnet3_compiler.checks import target_arguments, target_calls, target_paths
+from espnet3_compiler.checks.target_case import case_of
 from espnet3_compiler.checks.target_datasets import check_datasets
 from espnet3_compiler.checks.target_metrics import check_metrics
 from espnet3_compiler.checks.target_nodes import TARGET, Target, targets
@@ -159,7 +160,7 @@ def _as_meant(
     reading = read(library, meant.strip("\"'"))
     if not isinstance(reading, Signature):
         return []
-    found = target_arguments.compare(target_arguments.case_of(library, target, reading))
+    found = target_arguments.compare(case_of(library, target, reading))
     return [finding for finding in found if finding.code != "R503"]
 
 
@@ -180,5 +181,5 @@ def check_target(library: Library, target: Target, path: Scalar) -> list[Diagnos
         case NotCallable():
             return [target_paths.not_callable(path, reading)]
         case Signature():
-            case_ = target_arguments.case_of(library, target, reading)
+            case_ = case_of(library, target, reading)
             return list(target_arguments.compare(case_))

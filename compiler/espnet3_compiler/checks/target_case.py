@@ -1,0 +1,53 @@
+"""A call to judge: the arguments of a target beside the signature of what is called."""
+
+from espnet3_compiler.checks.target_nodes import NOTHING, Slot, Target, arguments, flag
+from espnet3_compiler.records import dataclass
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.model import Signature
+from espnet3_compiler.tree import Entry, Mapping, Node, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A call to judge.
+
+    Attributes:
+        library: Where annotations are looked up.
+        signature: What is called.
+        node: The mapping with the arguments.
+        head: The entry that names what is called, ``_target_`` or ``call``.
+        entries: Arguments by name.
+        items: Arguments by place.
+        slot: What the runtime adds.
+        partial: Whether some may be missing.
+        flags: Whether ``_partial_`` and its like may stand among the arguments.
+        giver: Who passes what ``slot`` lists.
+    """
+
+    library: Library
+    signature: Signature
+    node: Mapping
+    head: Entry
+    entries: tuple[Entry, ...]
+    items: tuple[Node, ...] = ()
+    slot: Slot = NOTHING
+    partial: bool = False
+    flags: bool = True
+    giver: str = "the runtime"
+
+
+def case_of(library: Library, target: Target, signature: Signature) -> Case:
+    """Return the call that a target node is."""
+    head = target.node.entry("_target_")
+    assert head is not None
+    args = target.node.get("_args_")
+    return Case(
+        library,
+        signature,
+        target.node,
+        head,
+        tuple(arguments(target.node)),
+        args.items if isinstance(args, Sequence) else (),
+        target.slot,
+        partial=flag(target.node, "_partial_") is True,
+    )
