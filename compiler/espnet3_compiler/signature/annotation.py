@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from espnet3_compiler.signature import classes, definitions, known, lookup
+from espnet3_compiler.signature import classes, definitions, lookup
 from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, ValueFound
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import Place
@@ -212,9 +212,9 @@ def _variables(library: Library, node: ast.expr, place: Place) -> list[str]:
 
 def _class(library: Library, found: ClassFound) -> Type | None:
     """Return the type that a class is; None where a literal might be an object of it."""
-    order = classes.resolution_order(library, found)
+    order = lookup.resolution_order(library, found)
     parents = [item for item in order if isinstance(item, ClassFound)]
-    if any(known.is_enumeration(library, item) for item in parents):
+    if any(classes.is_enumeration(library, item) for item in parents):
         return Member(found.name, _members(parents))
     readable = all(isinstance(item, ClassFound) or _is_compiled(item) for item in order)
     if not readable or any(_is_loose(library, item) for item in parents):
@@ -228,7 +228,7 @@ def _members(parents: list[ClassFound]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*names, *values]))
 
 
-def _is_compiled(node: classes.Node) -> bool:
+def _is_compiled(node: lookup.Node) -> bool:
     return "compiled" in getattr(node, "reason", "")
 
 

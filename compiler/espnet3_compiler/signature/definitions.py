@@ -1,6 +1,9 @@
 """What a name can be defined as, and small questions that need no search."""
 
+from collections.abc import Iterable
+
 from espnet3_compiler.records import dataclass
+from espnet3_compiler.signature import locate
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import Place
 from espnet3_compiler.signature.model import Missing, Origin, Unknown
@@ -124,3 +127,33 @@ def base_names(library: Library, found: ClassFound) -> tuple[str, ...]:
     """Return the full names of the bases that a class names."""
     named = (item for item in found.summary.bases if item)
     return tuple(full_name(library, found.place, item) for item in named)
+
+
+def names_of(library: Library, place: Place) -> tuple[str, ...]:
+    """Return the names that a module is known to have, its submodules included."""
+    module = library.module(place)
+    bound = list(module.bindings) if module else []
+    for source, _ in module.stars if module else ():
+        star = library.place(absolute(place, source))
+        bound.extend(_exported(library, star) if star and star.name != place.name else ())
+    return tuple(dict.fromkeys([*bound, *locate.names_below(library.path, place.folders)]))
+
+
+def _exported(library: Library, place: Place) -> Iterable[str]:
+    module = library.module(place)
+    if module is None:
+        return ()
+    if module.exports is not None:
+        return module.exports
+    return (name for name in module.bindings if not name.startswith("_"))
+
+
+def is_patched(library: Library, found: ClassFound, name: str) -> bool:
+    """Return whether the module of a class sets one of its attributes from outside."""
+    module = library.module(found.place)
+    return module is not None and f"{found.name}.{name}" in module.patched
+
+
+def class_origin(found: ClassFound) -> Origin:
+    """Return the origin that a report shows for a class."""
+    return origin(found.place, found.summary.line)

@@ -1,14 +1,12 @@
 """Signatures that nobody wrote: data classes, named tuples, enumerations, partials."""
 
-import ast
 import sys
 
-from espnet3_compiler.signature import definitions, known, lookup
-from espnet3_compiler.signature.classes import Node
+from espnet3_compiler.signature import classes, definitions
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.locate import Place
-from espnet3_compiler.signature.model import Kind, Origin, Parameter, Reading, Signature, Unknown
+from espnet3_compiler.signature.lookup import Node
+from espnet3_compiler.signature.model import Kind, Parameter, Reading, Signature, Unknown
 from espnet3_compiler.signature.summary import Field
 
 _ENUM = ("module", "qualname", "type", "start", "boundary")
@@ -16,14 +14,14 @@ _ENUM = ("module", "qualname", "type", "start", "boundary")
 
 def constructor(library: Library, order: tuple[Node, ...], found: ClassFound, name: str) -> Reading:
     """Return what the constructor takes that ``@dataclass`` or ``NamedTuple`` writes."""
-    if known.dataclass_options(library, found) is None:
+    if classes.dataclass_options(library, found) is None:
         return _signature(name, found, [_parameter(item, found) for item in found.summary.fields])
     behind = order[order.index(found) :]
     if any(isinstance(item, Unknown) for item in behind):
         return Unknown(f"a base of {found.name} cannot be read")
     fields: dict[str, Parameter] = {}
     for node in reversed(behind):
-        options = known.dataclass_options(library, node) if isinstance(node, ClassFound) else None
+        options = classes.dataclass_options(library, node) if isinstance(node, ClassFound) else None
         if options is not None:
             assert isinstance(node, ClassFound)
             _add(fields, node, by_name=bool(options.get("kw_only")))
@@ -33,7 +31,7 @@ def constructor(library: Library, order: tuple[Node, ...], found: ClassFound, na
 
 def enumeration(found: ClassFound, name: str) -> Signature:
     """Return what looking up a member of an enumeration takes."""
-    origin = _origin(found)
+    origin = definitions.class_origin(found)
     value = Parameter("value", "both", None, None, origin)
     names = Parameter("names", "both", "other", None, origin)
     rest = [Parameter(item, "name", "other", None, origin) for item in _ENUM]
@@ -41,27 +39,14 @@ def enumeration(found: ClassFound, name: str) -> Signature:
     return Signature(name, (value, names, *rest), more, more_names=False, origin=origin)
 
 
-def partial(
-    library: Library, place: Place, call: ast.expr | None, name: str, depth: int
-) -> Reading:
-    """Return what is left to give to ``name = functools.partial(f, …)``."""
-    from espnet3_compiler.signature import reader
-    from espnet3_compiler.signature.flow import dotted
+def without(inner: Signature, places: int, given: set[str | None]) -> Signature:
+    """Return what is left to give to ``functools.partial(f, …)``.
 
-    if not isinstance(call, ast.Call) or not call.args:
-        return Unknown(f"{name} is the result of a call")
-    callee = dotted(call.args[0])
-    starred = any(isinstance(item, ast.Starred) for item in call.args)
-    if callee is None or starred or any(item.arg is None for item in call.keywords):
-        return Unknown(f"{name} is the result of a call")
-    inner = reader.of(library, lookup.find_in(library, place, callee), name, depth + 1)
-    if not isinstance(inner, Signature):
-        return inner
-    given = {item.arg for item in call.keywords}
-    return _without(inner, len(call.args) - 1, given)
-
-
-def _without(inner: Signature, places: int, given: set[str | None]) -> Signature:
+    Args:
+        inner: What ``f`` takes.
+        places: How many arguments are given by place.
+        given: The arguments that are given by name.
+    """
     gone = {item.name for item in inner.places[:places]}
     left: list[Parameter] = []
     by_name = False
@@ -88,13 +73,11 @@ def _add(fields: dict[str, Parameter], found: ClassFound, *, by_name: bool) -> N
 
 
 def _parameter(item: Field, found: ClassFound, kind: Kind = "both") -> Parameter:
-    return Parameter(item.name, kind, item.default, item.annotation, _origin(found))
+    return Parameter(
+        item.name, kind, item.default, item.annotation, definitions.class_origin(found)
+    )
 
 
 def _signature(name: str, found: ClassFound, parameters: list[Parameter]) -> Signature:
-    origin = _origin(found)
+    origin = definitions.class_origin(found)
     return Signature(name, tuple(parameters), more_places=False, more_names=False, origin=origin)
-
-
-def _origin(found: ClassFound) -> Origin:
-    return definitions.origin(found.place, found.summary.line)

@@ -1,20 +1,42 @@
-"""Follow a dotted path, or a name inside a module, to the statement that defines it."""
+"""Follow a dotted path, or a name inside a module, to the statement that defines it.
+
+A path leads through modules (their bindings, conditions, star imports and submodules) and through
+classes (their own and inherited attributes); what one of them binds may be a path again.
+"""
+
+import builtins
+import re
 
 from espnet3_compiler.signature import locate
 from espnet3_compiler.signature.definitions import (
+    DEPTH,
     BuiltinFound,
+    CallFound,
     ClassFound,
     FunctionFound,
     ModuleFound,
     Result,
+    ValueFound,
     absolute,
+    class_at,
+    class_origin,
+    full_name,
+    is_patched,
+    names_of,
     origin,
+    own_member,
 )
+from espnet3_compiler.signature.known import NEUTRAL_BASES
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import Place
 from espnet3_compiler.signature.model import Missing, Unknown
-from espnet3_compiler.signature.names import BUILTINS, member
+from espnet3_compiler.signature.outline import Piece
+from espnet3_compiler.signature.summary import Binding, Module
 from espnet3_compiler.suggest import nearest
+
+BUILTINS = frozenset(dir(builtins))
+Node = ClassFound | BuiltinFound | Unknown
+"""A class in a resolution order; Unknown stands for a base that cannot be read."""
 
 
 def find(library: Library, path: str) -> Result:
@@ -37,13 +59,6 @@ def find_in(library: Library, place: Place, name: str, depth: int = 0) -> Result
     if isinstance(found, Missing):
         return BuiltinFound(head) if head in BUILTINS and not rest else found
     return _descend(library, found, rest)
-
-
-def class_member(library: Library, found: ClassFound, name: str) -> Result:
-    """Return what an attribute of a class is: its own or inherited."""
-    from espnet3_compiler.signature import classes
-
-    return classes.attribute(library, found, name)
 
 
 def _find(library: Library, parts: list[str]) -> Result:
@@ -117,9 +132,240 @@ def _descend(library: Library, found: Result, rest: list[str]) -> Result:
         if isinstance(found, ModuleFound):
             return _walk(library, found.place, [found.place.name, *rest[index:]], 1)
         if isinstance(found, ClassFound):
-            found = class_member(library, found, part)
+            found = attribute(library, found, part)
         elif not isinstance(found, Missing | Unknown):
             return Unknown("an attribute of something that is neither a module nor a class")
         else:
             break
     return found
+
+
+def member(library: Library, place: Place, name: str, depth: int = 0) -> Result:
+    """Return what a name means in a module: a binding, a starred name, or a submodule."""
+    key = ("member", place.name, name)
+    if key not in library.memo:
+        if depth > DEPTH:
+            return Unknown(f"the imports of {place.name} go in a circle")
+        library.memo[key] = Unknown(f"the imports of {place.name} go in a circle")
+        library.memo[key] = _member(library, place, name, depth)
+    result: Result = library.memo[key]
+    return result
+
+
+def _member(library: Library, place: Place, name: str, depth: int) -> Result:
+    if place.name == "builtins":
+        known = name in BUILTINS
+        return BuiltinFound(name) if known else Missing("builtins", name, 1, tuple(BUILTINS))
+    if place.kind in ("extension", "builtin"):
+        below = library.place(f"{place.name}.{name}") if place.folders else None
+        return ModuleFound(below) if below else Unknown(f"{place.name} is compiled")
+    module = library.module(place)
+    if module is None and place.kind != "namespace":
+        return _unreadable(library, place)
+    bindings = module.bindings.get(name, ()) if module else ()
+    last = max((item.first for item in bindings if item.level == "plain"), default=0)
+    starred = _from_stars(library, place, module, name, last, depth) if module else None
+    if starred:
+        return starred
+    found = _choose(library, place, name, bindings, depth) if bindings else None
+    if found and not isinstance(found, Missing):
+        return found
+    below = library.place(f"{place.name}.{name}") if place.folders else None
+    return ModuleFound(below) if below else _absent(library, place, module, name)
+
+
+def _unreadable(library: Library, place: Place) -> Unknown:
+    file = library.file(place)
+    if file is None or file.wrong is None or not place.local:
+        return Unknown(f"{place.shown} cannot be parsed")
+    line, message = file.wrong
+    return Unknown(message, broken=origin(place, line))
+
+
+def _absent(library: Library, place: Place, module: Module | None, name: str) -> Result:
+    names = names_of(library, place)
+    file = library.file(place)
+    if module and (module.open or "__path__" in module.bindings):
+        return Unknown(f"{place.name} makes names while it runs")
+    if file and re.search(
+        rf"\bglobal\b.*\b{re.escape(name)}\b|\b{re.escape(name)}\s*:=", file.text.text
+    ):
+        return Unknown(f"{place.name} makes names while it runs")
+    return Missing(place.name, name, 0, names, origin(place))
+
+
+def _from_stars(
+    library: Library, place: Place, module: Module, name: str, after: int, depth: int
+) -> Result | None:
+    """Return what the star imports behind a line make of a name; None when they do not have it."""
+    found = [
+        _from_star(library, place, absolute(place, source), name, depth)
+        for source, line in module.stars
+        if line > after
+    ]
+    kept = [item for item in found if item is not None]
+    unknown = next((item for item in kept if isinstance(item, Unknown)), None)
+    return unknown or (kept[-1] if kept else None)
+
+
+def _from_star(library: Library, place: Place, source: str, name: str, depth: int) -> Result | None:
+    star = library.place(source)
+    if star is None:
+        return _no_module(library, source)
+    if star.name == place.name or name.startswith("__"):
+        return None
+    inner = library.module(star)
+    exports = inner.exports if inner else None
+    hidden = name.startswith("_") if exports is None else name not in exports
+    if inner and hidden and not (inner.open and exports is None):
+        return None
+    found = member(library, star, name, depth + 1)
+    return None if isinstance(found, Missing) else found
+
+
+def _choose(
+    library: Library, place: Place, name: str, bindings: tuple[Binding, ...], depth: int
+) -> Result:
+    """Return what a name means that may be bound several times."""
+    last = max((i for i, item in enumerate(bindings) if item.level == "plain"), default=0)
+    live = bindings[last:]
+    for level in (("plain", "branch"), ("weak",)):
+        group = [item for item in live if item.level in level]
+        found = [_bound(library, place, name, item, depth) for item in group]
+        kept = [item for item in found if not _is_nothing(item)]
+        if len(kept) > 1 and len({repr(item) for item in kept}) > 1:
+            return Unknown(f"{place.name}.{name} depends on a condition")
+        if kept:
+            return kept[0]
+        if found and level == ("plain", "branch") and len(live) == len(group):
+            return found[-1]
+    return Unknown(f"{place.name}.{name} depends on a condition")
+
+
+def _is_nothing(item: Result) -> bool:
+    is_none = isinstance(item, ValueFound) and item.binding.value == "None"
+    is_absent = isinstance(item, Unknown) and item.absent
+    return isinstance(item, Missing) or is_none or is_absent
+
+
+def _bound(library: Library, place: Place, name: str, binding: Binding, depth: int) -> Result:
+    match binding.kind:
+        case "piece":
+            assert binding.piece is not None
+            if binding.piece.kind == "class":
+                return class_at(library, place, binding.piece)
+            return FunctionFound(place, name, (binding.piece,))
+        case "module":
+            below = library.place(binding.source)
+            return ModuleFound(below) if below else _no_module(library, binding.source)
+        case "import":
+            return _imported(library, place, binding, depth)
+        case "name":
+            if binding.value == name:
+                return Unknown(f"{place.name}.{name} is bound to itself")
+            return find_in(library, place, binding.value, depth + 1)
+        case "call":
+            return CallFound(place, binding)
+        case "constant" | "expression":
+            return ValueFound(place, binding)
+    return Unknown(f"{place.name}.{name} is made while the module runs")
+
+
+def _imported(library: Library, place: Place, binding: Binding, depth: int) -> Result:
+    full = absolute(place, binding.source)
+    source = library.place(full)
+    if source is None:
+        return _no_module(library, full)
+    if source.name == place.name:
+        below = library.place(f"{full}.{binding.value}")
+        return ModuleFound(below) if below else Unknown(f"{full} imports itself")
+    found = member(library, source, binding.value, depth + 1)
+    if isinstance(found, Missing):
+        return Unknown(f"{place.name} imports {binding.value}, which {full} does not have")
+    return found
+
+
+def _no_module(library: Library, name: str) -> Unknown:
+    top = name.partition(".")[0]
+    if library.place(top) is None:
+        return Unknown(f"{top} is not installed")
+    return Unknown(f"the module {name} is not found", absent=True)
+
+
+def resolution_order(library: Library, found: ClassFound) -> tuple[Node, ...]:
+    """Return the classes in which attributes are looked up, in order (C3, as Python does)."""
+    key = ("order", found.place.name, found.name)
+    if key not in library.memo:
+        library.memo[key] = (found, Unknown(f"{found.name} inherits from itself"))
+        library.memo[key] = _linearize(library, found)
+    order: tuple[Node, ...] = library.memo[key]
+    return order
+
+
+def attribute(library: Library, found: ClassFound, name: str) -> Result:
+    """Return what an attribute of a class is."""
+    for node in resolution_order(library, found):
+        if isinstance(node, Unknown):
+            return node
+        if isinstance(node, BuiltinFound):
+            return Unknown(f"{found.name} inherits from {node.name}")
+        own = own_member(node, name)
+        if isinstance(own, Piece):
+            return class_at(library, node.place, own, f"{node.name}.")
+        if own is not None:
+            return own
+        if node.summary.open or is_patched(library, node, name) or name.startswith("__"):
+            return Unknown(f"{node.name}.{name} cannot be seen")
+    if any(isinstance(item, ClassFound) and item.summary.metaclass for item in (found,)):
+        return Unknown(f"{found.name} has a metaclass")
+    return Missing(found.name, name, 0, attributes_of(library, found), class_origin(found))
+
+
+def attributes_of(library: Library, found: ClassFound) -> tuple[str, ...]:
+    """Return the attributes that a class is known to have, inherited ones included."""
+    order = resolution_order(library, found)
+    named = [
+        name for item in order if isinstance(item, ClassFound) for name in item.summary.members
+    ]
+    return tuple(dict.fromkeys(named))
+
+
+def _linearize(library: Library, found: ClassFound) -> tuple[Node, ...]:
+    bases = [_base(library, found, name) for name in found.summary.bases]
+    kept = [item for item in bases if item is not None]
+    rows: list[list[Node]] = [
+        list(resolution_order(library, item)) if isinstance(item, ClassFound) else [item]
+        for item in kept
+    ]
+    return (found, *_merge([*rows, list(kept)]))
+
+
+def _merge(rows: list[list[Node]]) -> list[Node]:
+    merged: list[Node] = []
+    while any(rows):
+        rows = [row for row in rows if row]
+        tails = [key for row in rows for key in map(_key, row[1:])]
+        head = next((row[0] for row in rows if _key(row[0]) not in tails), rows[0][0])
+        merged.append(head)
+        rows = [[item for item in row if _key(item) != _key(head)] for row in rows]
+    return merged
+
+
+def _key(node: Node) -> tuple[str, ...]:
+    if isinstance(node, ClassFound):
+        return (node.place.name, node.name)
+    return (node.name,) if isinstance(node, BuiltinFound) else ("", node.reason)
+
+
+def _base(library: Library, found: ClassFound, name: str) -> Node | None:
+    """Return a base class; None for one that adds nothing."""
+    if not name:
+        return Unknown(f"a base of {found.name} is computed")
+    if full_name(library, found.place, name) in NEUTRAL_BASES:
+        return None
+    base = find_in(library, found.place, name)
+    if isinstance(base, ClassFound | BuiltinFound | Unknown):
+        return base
+    if isinstance(base, CallFound):
+        return Unknown(f"{name}, a base of {found.name}, is computed")
+    return Unknown(f"{name}, a base of {found.name}, is not found")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.records import dataclass
-from espnet3_compiler.signature import classes, definitions, lookup, outline
+from espnet3_compiler.signature import definitions, lookup, outline
 from espnet3_compiler.signature.definitions import CallFound, ClassFound
 from espnet3_compiler.signature.flow import dotted
 from espnet3_compiler.signature.library import Library
@@ -93,7 +93,7 @@ def read_task(library: Library, path: str) -> Task | Missing | NotCallable | Unk
         return found
     if not isinstance(found, ClassFound):
         return NotCallable("no class", Origin(path, path.replace(".", "/"), 0))
-    order = classes.resolution_order(library, found)
+    order = lookup.resolution_order(library, found)
     known = [item for item in order if isinstance(item, ClassFound)]
     if len(known) < len(order):
         return Unknown(f"a base of {found.name} cannot be read")
@@ -133,7 +133,7 @@ def _texts(library: Library, order: list[ClassFound]) -> Iterator[str]:
         name = dotted(trainer) if trainer is not None else None
         target = lookup.find_in(library, found.place, name) if name else None
         if isinstance(target, ClassFound):
-            mro = classes.resolution_order(library, target)
+            mro = lookup.resolution_order(library, target)
             every += [item for item in mro if isinstance(item, ClassFound)]
             break
     for item in every:
