@@ -1,23 +1,55 @@
 """Which System a recipe builds on, and the stage kinds it runs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import System
 from espnet3_compiler.kinds import OPEN
 from espnet3_compiler.lower_report import rename, unknown
 from espnet3_compiler.lower_values import stand_in, text
-from espnet3_compiler.records import replace
+from espnet3_compiler.records import dataclass, replace
+from espnet3_compiler.signature import lookup
+from espnet3_compiler.signature.definitions import (
+    BuiltinFound,
+    ClassFound,
+    FunctionFound,
+    full_name,
+    own_member,
+)
+from espnet3_compiler.signature.known import NEUTRAL_BASES
+from espnet3_compiler.signature.library import Library, open_library
+from espnet3_compiler.signature.locate import names_below
+from espnet3_compiler.signature.model import Missing, Unknown
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Scalar
 from espnet3_schemas import systems
 
-if TYPE_CHECKING:
-    from espnet3_compiler.lower_classes import Lost
-
 _FALLBACK = "asr"
 """Taken where the system is missing or unknown: it knows every kind."""
+_DEPTH = 16
+"""How many bases above a class are followed."""
+_HINT = "write base, asr, or the dotted class of a System of the recipe"
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The stage kinds that a class runs, and those of them that it defines itself."""
+
+    kinds: tuple[str, ...]
+    own: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """Why a class is no System: half a sentence, a label, and the path that was likely meant."""
+
+    problem: str
+    label: str
+    near: str | None = None
+
+
+_OPEN = _Runs((OPEN,), ())
+"""What a class runs that cannot be seen."""
 
 
 def lower_system(root: Mapping, directory: Path) -> tuple[System, tuple[Diagnostic, ...]]:
@@ -34,9 +66,8 @@ def lower_system(root: Mapping, directory: Path) -> tuple[System, tuple[Diagnost
         return _built_in(name), ()
     if "." in str(name.value):
         return _own_class(name, directory)
-    hint = "write base, asr, or the dotted class of a System of the recipe"
     message = f'there is no system "{name.value}"'
-    found = unknown("R206", message, name, systems()["systems"], hint)
+    found = unknown("R206", message, name, systems()["systems"], _HINT)
     near = nearest(str(name.value), systems()["systems"])
     return _built_in(stand_in(near, name)) if near else _anything(name), (found,)
 
@@ -53,25 +84,96 @@ def _anything(name: Scalar) -> System:
 
 
 def _own_class(name: Scalar, directory: Path) -> tuple[System, tuple[Diagnostic, ...]]:
-    from espnet3_compiler.lower_classes import Found, find_class
-
     path = str(name.value)
-    found = find_class(path, directory)
-    if isinstance(found, Found):
-        return System(name, path, found.kinds, found.own), ()
-    meant = find_class(found.near, directory) if found.near else found
-    if isinstance(meant, Found):
-        return System(name, str(found.near), meant.kinds, meant.own), (_lost(name, found),)
-    return _anything(name), (_lost(name, found),)
+    library = open_library(directory)
+    runs = _runs_of(library, path)
+    if isinstance(runs, _Runs):
+        return System(name, path, runs.kinds, runs.own), ()
+    meant = _runs_of(library, runs.near) if runs.near else runs
+    if isinstance(meant, _Runs):
+        return System(name, str(runs.near), meant.kinds, meant.own), (_lost(name, runs),)
+    return _anything(name), (_lost(name, runs),)
 
 
-def _lost(name: Scalar, lost: "Lost") -> Diagnostic:
+def _lost(name: Scalar, lost: _Lost) -> Diagnostic:
     return Diagnostic(
         code="R206",
         message=f'the system "{name.value}" {lost.problem}',
         primary=Label(name.span, lost.label),
-        help=(f'did you mean "{lost.near}"?',)
-        if lost.near
-        else ("write base, asr, or the dotted class of a System of the recipe",),
+        help=(f'did you mean "{lost.near}"?',) if lost.near else (_HINT,),
         fix=rename(name, lost.near) if lost.near else None,
     )
+
+
+def _runs_of(library: Library, path: str) -> _Runs | _Lost:
+    """Return what a dotted class runs; a class that cannot be judged may run anything."""
+    built_in = _of_runtime(path)
+    found = None if built_in else lookup.find(library, path)
+    if isinstance(found, ClassFound):
+        label = "it derives from neither BaseSystem nor ASRSystem"
+        return _of_class(library, found, 0) or _Lost("is no System", label)
+    if isinstance(found, Missing):
+        return _no_class(library, path, found)
+    if built_in or isinstance(found, Unknown):
+        return built_in or _OPEN
+    module, _, last = path.rpartition(".")
+    return _Lost("does not exist", f'{module} has no class "{last}"')
+
+
+def _of_runtime(path: str) -> _Runs | None:
+    """Return what a System of the runtime runs; None for any other class."""
+    if path == "espnet3_runtime.system.System":
+        return _Runs((), ())
+    for entry in systems()["systems"].values():
+        short = f"espnet3_runtime.systems.{entry['class'].rpartition('.')[2]}"
+        if path in (entry["class"], short):
+            return _Runs(tuple(entry["kinds"]), ())
+    return None
+
+
+def _of_class(library: Library, found: ClassFound, depth: int) -> _Runs | None:
+    """Return what a class runs by itself and by its bases; None where it is no System."""
+    every = [_of_base(library, found, base, depth + 1) for base in found.summary.bases]
+    bases = [runs for runs in every if runs]
+    own = [name for name in found.summary.members if _is_kind(library, found, name)]
+    kinds = [kind for runs in bases for kind in runs.kinds]
+    defined = [kind for runs in bases for kind in runs.own]
+    runs = _Runs(tuple(dict.fromkeys([*kinds, *own])), tuple(dict.fromkeys([*defined, *own])))
+    return runs if bases else None
+
+
+def _of_base(library: Library, found: ClassFound, name: str, depth: int) -> _Runs | None:
+    full = full_name(library, found.place, name) if name else ""
+    if full in NEUTRAL_BASES:
+        return None
+    base = None if _of_runtime(full) else lookup.find_in(library, found.place, name)
+    if isinstance(base, ClassFound) and depth < _DEPTH:
+        return _of_runtime(f"{base.place.name}.{base.name}") or _of_class(library, base, depth)
+    return None if isinstance(base, BuiltinFound) else _of_runtime(full) or _OPEN
+
+
+def _is_kind(library: Library, found: ClassFound, name: str) -> bool:
+    """Return whether a stage can run a method: a public one that takes ``context``."""
+    method = own_member(found, name)
+    if name.startswith("_") or not isinstance(method, FunctionFound):
+        return False
+    function = library.function(found.place, method.pieces[-1])
+    if function is None or function.decorators:
+        return False
+    places = [item.name for item in function.params if item.kind in ("place", "both")]
+    return places[1:2] == ["context"]
+
+
+def _no_class(library: Library, path: str, missing: Missing) -> _Runs | _Lost:
+    """Report a path that leads to nothing; a package that is just not here may hold anything."""
+    modules = names_below(library.path, library.path.roots[:1])
+    near = nearest(missing.part, missing.near if missing.prefix else modules)
+    if near is None and not missing.prefix:
+        return _OPEN
+    parts = path.split(".")
+    if missing.index == len(parts) - 1:
+        label = f'{missing.prefix} has no class "{missing.part}"'
+    else:
+        label = f'there is no module "{".".join(parts[: missing.index + 1])}"'
+    parts[missing.index] = near or ""
+    return _Lost("does not exist", label, ".".join(parts) if near else None)
