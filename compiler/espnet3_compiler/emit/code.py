@@ -6,17 +6,13 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from espnet3_compiler.emit.literal import (
-    LINE_LENGTH,
-    Group,
-    Layout,
-    Text,
+    block,
     dotted,
     identifier,
-    lay_out,
+    long_string,
     string,
     string_map,
     strings,
-    width,
 )
 from espnet3_compiler.emit.lock import relative
 from espnet3_compiler.patterns import lazy
@@ -26,6 +22,8 @@ RECIPE_NAME = lazy(r"[A-Za-z0-9_./-]+")
 FILE_NAME = lazy(r"[A-Za-z0-9_.-]+")
 RECIPE_PACKAGES = ("src", "dataset")
 BUILT_IN = "espnet3_runtime."
+LONGEST_SUMMARY = 86
+"""Characters of a docstring that fits its line inside a class."""
 RESERVED = ("ConfigView", "Outputs", "StageContext", "StageSpec")
 
 
@@ -50,7 +48,7 @@ def system_text(plan: Plan) -> str:
         "imports": _imports(plan, base),
         "base": base,
         "stages": _stages(plan),
-        "constructor": _constructor(plan),
+        **_constructor(plan),
         "methods": [_method(stage) for stage in plan.stages if _needs_method(stage)],
     }
     return _render("system.py.j2", _common(plan) | values)
@@ -116,72 +114,49 @@ def _alphabet(module: str) -> tuple[str, str]:
 
 
 def _import(module: str, names: list[str]) -> str:
-    head = f"from {module} import "
-    flat = head + ", ".join(names)
-    return flat if len(flat) <= LINE_LENGTH else lay_out(_calling(f"{head}(", names, ")"))
-
-
-def _calling(opening: str, items: list[str], closing: str) -> Group:
-    return Group(opening, tuple(("", item) for item in items), closing)
+    return f"from {module} import {', '.join(names)}"
 
 
 def _stages(plan: Plan) -> str:
-    specs = [_spec(stage) for stage in plan.stages]
-    if len(specs) == 1:
-        return lay_out(Group("(", (("", specs[0]),), ")", single=","), 4, "stages = ")
-    lines = [lay_out(spec, 8, after=",") for spec in specs]
-    return "\n".join(["    stages = (", *lines, "    )"])
+    return block("stages = (", [_spec(stage) for stage in plan.stages], ")")
 
 
-def _spec(stage: StagePlan) -> Group:
-    items: list[tuple[str, Layout]] = [("name=", Text(stage.name))]
-    if stage.run is not None:
-        items.append(("run=", Text(stage.run)))
-    if stage.call is not None:
-        items.append(("call=", Text(stage.call)))
+def _spec(stage: StagePlan) -> str:
+    items = {"name": stage.name, "run": stage.run, "call": stage.call}
+    more = {"model": stage.model, "init_from": stage.init_from}
+    lines = [f"{key}={string(value)}" for key, value in items.items() if value is not None]
     if stage.configs:
-        items.append(("configs=", string_map(stage.configs)))
-    if stage.model is not None:
-        items.append(("model=", Text(stage.model)))
-    if stage.init_from is not None:
-        items.append(("init_from=", Text(stage.init_from)))
+        lines.append(f"configs={string_map(stage.configs)}")
+    lines += [f"{key}={string(value)}" for key, value in more.items() if value is not None]
     if stage.needs:
-        items.append(("needs=", strings(stage.needs)))
+        lines.append(f"needs={strings(stage.needs)}")
     if stage.description:
-        items.append(("description=", Text(stage.description)))
-    return Group("StageSpec(", tuple(items), ")")
+        lines.append(f"description={long_string(stage.description)}")
+    return block("StageSpec(", lines, ")")
 
 
-def _constructor(plan: Plan) -> str:
+def _constructor(plan: Plan) -> dict[str, str]:
+    """Return the beginning of ``__init__`` and the call in it."""
     names = {config.name: identifier(f"{config.name}_config") for config in plan.configs}
     arguments = [f"{name}: ConfigView" for name in names.values()]
     head = ["self", "*", *arguments] if arguments else ["self"]
-    signature = lay_out(_calling("def __init__(", head, ") -> None:"), 4)
-    configs = Group("{", tuple((f"{string(key)}: ", name) for key, name in names.items()), "}")
-    call = lay_out(Group("super().__init__(", (("configs=", configs),), ")"), 8)
-    return f"{signature}\n{call}"
+    configs = block("{", [f"{string(key)}: {name}" for key, name in names.items()], "}")
+    return {
+        "signature": block("def __init__(", head, ") -> None:"),
+        "parent_call": block("super().__init__(", [f"configs={configs}"], ")"),
+    }
 
 
 def _needs_method(stage: StagePlan) -> bool:
     return stage.call is not None or stage.name != stage.run
 
 
-def _method(stage: StagePlan) -> str:
-    signature = f"def {identifier(stage.name)}("
-    arguments = ["self", "context: StageContext"]
-    lines = [
-        lay_out(_calling(signature, arguments, ") -> Outputs:"), 4),
-        f'        """{_summary(stage)}"""',
-        lay_out(_delegation(stage), 8, "return "),
-    ]
-    return "\n".join(lines)
-
-
-def _delegation(stage: StagePlan) -> Group:
+def _method(stage: StagePlan) -> dict[str, str]:
     if stage.call is not None:
-        return Group("self.call(", (("", Text(dotted(stage.call))), ("", "context")), ")")
-    assert stage.run is not None
-    return _calling(f"self.{identifier(stage.run)}(", ["context"], ")")
+        work = f"self.call({string(dotted(stage.call))}, context)"
+    else:
+        work = f"self.{identifier(stage.run or '')}(context)"
+    return {"name": identifier(stage.name), "summary": _summary(stage), "work": work}
 
 
 def _summary(stage: StagePlan) -> str:
@@ -193,4 +168,4 @@ def _summary(stage: StagePlan) -> str:
         names = [identifier(name) for name in dict.fromkeys(stage.configs.values())]
         plural = "config" if len(names) == 1 else "configs"
         full = f"{short[:-1]} with the {plural} {', '.join(names)}." if names else short
-    return full if width(full) + 14 <= LINE_LENGTH else short
+    return full if len(full) <= LONGEST_SUMMARY else short

@@ -1,45 +1,24 @@
-"""Python source text for literals and names, laid out as ``ruff format`` would.
+"""Python source text for names, literals and what is made of them.
 
 Text of a manifest reaches generated code only through here: as a string literal, or as a name
-that was checked.  Widths are counted in terminal columns, as ruff does.
+that was checked.  What has several items is written with one item a line, which ``ruff format``
+leaves alone.
 """
 
 import keyword
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from textwrap import TextWrapper, indent
 
-from espnet3_compiler.records import dataclass
-
-LINE_LENGTH = 100
-INDENT = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A string literal; one that is too long for its line becomes adjacent strings."""
-
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """An opening, items and a closing: on one line where they fit, otherwise one item a line.
-
-    Attributes:
-        opening: For example ``StageSpec(``.
-        items: Text before each value (``name=``) and the value itself.
-        closing: For example ``)`` or ``) -> None:``.
-        single: What follows the only item in the one-line form: ``,`` for a tuple.
-    """
-
-    opening: str
-    items: "tuple[tuple[str, Layout], ...]"
-    closing: str
-    single: str = ""
-
-
-Layout = str | Text | Group
+_WORDS = TextWrapper(
+    width=73,
+    expand_tabs=False,
+    replace_whitespace=False,
+    drop_whitespace=False,
+    break_long_words=False,
+    break_on_hyphens=False,
+)
+"""Cuts a description that does not fit its line: ``description="…",`` inside two brackets."""
 
 
 def identifier(name: str) -> str:
@@ -75,74 +54,41 @@ def string(value: str) -> str:
     return quote + "".join(_escape(char, quote) for char in value) + quote
 
 
-def strings(values: tuple[str, ...]) -> Group:
+def long_string(value: str) -> str:
+    """Return a string literal; a long text becomes adjacent ones, a line each."""
+    pieces = [string(piece) for piece in _WORDS.wrap(value)]
+    if len(pieces) < 2:  # noqa: PLR2004 - nothing to cut
+        return string(value)
+    return "\n".join(["(", *(indent(piece, "    ") for piece in pieces), ")"])
+
+
+def strings(values: Iterable[str]) -> str:
     """Return a tuple of string literals."""
-    return Group("(", tuple(("", Text(value)) for value in values), ")", single=",")
+    items = [string(value) for value in values]
+    return f"({items[0]},)" if len(items) == 1 else block("(", items, ")")
 
 
-def string_map(values: Mapping[str, str]) -> Group:
+def string_map(values: Mapping[str, str]) -> str:
     """Return a dictionary of string literals."""
-    items = tuple((f"{string(key)}: ", Text(value)) for key, value in values.items())
-    return Group("{", items, "}")
+    items = [f"{string(key)}: {string(value)}" for key, value in values.items()]
+    return block("{", items, "}")
 
 
-def lay_out(layout: Layout, indent: int = 0, before: str = "", after: str = "") -> str:
-    """Return ``before``, a layout and ``after`` as indented lines.
+def block(opening: str, items: list[str], closing: str) -> str:
+    """Return items between brackets, one a line where there are several.
 
     Args:
-        layout: What to write.
-        indent: Columns before the first line and the closing one.
-        before: Text in front, for example ``name=``.
-        after: Text behind, for example a comma.
+        opening: For example ``StageSpec(``.
+        items: The items, which may take several lines themselves.
+        closing: For example ``)`` or ``) -> None:``.
     """
-    line = " " * indent + before + one_line(layout) + after
-    if isinstance(layout, str) or width(line) <= LINE_LENGTH:
-        return line
-    if isinstance(layout, Text):
-        opening, closing = "(", ")"
-        inner = [" " * (indent + INDENT) + piece for piece in _pieces(layout, indent + INDENT)]
-        if len(inner) == 1:
-            return line
-    else:
-        opening, closing = layout.opening, layout.closing
-        inner = [lay_out(item, indent + INDENT, label, ",") for label, item in layout.items]
-    return "\n".join([" " * indent + before + opening, *inner, " " * indent + closing + after])
-
-
-def one_line(layout: Layout) -> str:
-    """Return a layout on one line, however long."""
-    if isinstance(layout, str):
-        return layout
-    if isinstance(layout, Text):
-        return string(layout.value)
-    body = ", ".join(label + one_line(item) for label, item in layout.items)
-    single = layout.single if len(layout.items) == 1 else ""
-    return f"{layout.opening}{body}{single}{layout.closing}"
-
-
-def width(line: str) -> int:
-    """Return how many terminal columns a line takes."""
-    return sum(_columns(char) for char in line)
+    body = "".join(items)
+    if len(items) < 2 and "\n" not in body:  # noqa: PLR2004 - a single item
+        return f"{opening}{body}{closing}"
+    return "\n".join([opening, *(indent(f"{item},", "    ") for item in items), closing])
 
 
 def _escape(char: str, quote: str) -> str:
     if char in (quote, "\\"):
         return f"\\{char}"
     return char if char.isprintable() else repr(char)[1:-1]
-
-
-def _pieces(text: Text, indent: int) -> Iterator[str]:
-    piece = ""
-    for word in text.value.split(" "):
-        longer = f"{piece} {word}" if piece else word
-        if piece.strip() and width(string(longer + " ")) > LINE_LENGTH - indent:
-            yield string(piece + " ")
-            longer = word
-        piece = longer
-    yield string(piece)
-
-
-def _columns(char: str) -> int:
-    if unicodedata.combining(char):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1

@@ -12,7 +12,18 @@ from espnet3_runtime.systems.base import BaseSystem
 class GoldenMinimalSystem(BaseSystem):
     """The stages of golden/minimal, each with the configs that it reads."""
 
-    stages = (StageSpec(name="train", run="train", configs={"training": "training"}, model="net"),)
+    stages = (
+        StageSpec(
+            name="train",
+            run="train",
+            configs={"training": "training"},
+            model="net",
+        ),
+    )
 
-    def __init__(self, *, training_config: ConfigView) -> None:
+    def __init__(
+        self,
+        *,
+        training_config: ConfigView,
+    ) -> None:
         super().__init__(configs={"training": training_config})

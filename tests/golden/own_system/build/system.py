@@ -14,12 +14,28 @@ class GoldenOwnSystem(ParentSystem):
     """The stages of golden/own, each with the configs that it reads."""
 
     stages = (
-        StageSpec(name="polish", run="polish", configs={"polish": "polish"}),
-        StageSpec(name="polish_again", run="polish", configs={"polish": "polish"}),
-        StageSpec(name="mark", call="src.marks.write_mark", needs=("polish",)),
+        StageSpec(
+            name="polish",
+            run="polish",
+            configs={"polish": "polish"},
+        ),
+        StageSpec(
+            name="polish_again",
+            run="polish",
+            configs={"polish": "polish"},
+        ),
+        StageSpec(
+            name="mark",
+            call="src.marks.write_mark",
+            needs=("polish",),
+        ),
     )
 
-    def __init__(self, *, polish_config: ConfigView) -> None:
+    def __init__(
+        self,
+        *,
+        polish_config: ConfigView,
+    ) -> None:
         super().__init__(configs={"polish": polish_config})
 
     def polish_again(self, context: StageContext) -> Outputs:

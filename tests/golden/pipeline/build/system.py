@@ -16,7 +16,10 @@ class GoldenPipeLine2System(ASRSystem):
         StageSpec(
             name="create_dataset",
             run="create_dataset",
-            configs={"training": "full", "inference": "inference"},
+            configs={
+                "training": "full",
+                "inference": "inference",
+            },
         ),
         StageSpec(
             name="train_tokenizer",
@@ -29,18 +32,25 @@ class GoldenPipeLine2System(ASRSystem):
             run="collect_stats",
             configs={"training": "full"},
             model="ctc",
-            needs=("create_dataset", "train_tokenizer"),
+            needs=(
+                "create_dataset",
+                "train_tokenizer",
+            ),
         ),
         StageSpec(
             name="train_easy",
             run="train",
             configs={"training": "easy"},
             model="ctc",
-            needs=("create_dataset", "train_tokenizer", "collect_stats"),
+            needs=(
+                "create_dataset",
+                "train_tokenizer",
+                "collect_stats",
+            ),
             description=(
-                'A first phase on short utterances, with "quotes", it\'s long enough that it must '
-                "be cut into several literals — and it holds ünïcödé, 日本語, a backslash \\ and "
-                "braces {x}"
+                'A first phase on short utterances, with "quotes", it\'s long enough that '
+                "it must be cut into several literals — and it holds ünïcödé, 日本語, a "
+                "backslash \\ and braces {x}"
             ),
         ),
         StageSpec(
@@ -49,25 +59,44 @@ class GoldenPipeLine2System(ASRSystem):
             configs={"training": "full"},
             model="ctc",
             init_from="train_easy",
-            needs=("create_dataset", "train_tokenizer", "collect_stats", "train_easy"),
+            needs=(
+                "create_dataset",
+                "train_tokenizer",
+                "collect_stats",
+                "train_easy",
+            ),
         ),
         StageSpec(
             name="infer",
             run="infer",
             configs={"inference": "inference"},
             model="ctc",
-            needs=("create_dataset", "train_tokenizer", "collect_stats", "train_full"),
+            needs=(
+                "create_dataset",
+                "train_tokenizer",
+                "collect_stats",
+                "train_full",
+            ),
         ),
         StageSpec(
             name="measure",
             run="measure",
-            configs={"metrics": "metrics", "inference": "inference"},
-            needs=("create_dataset", "infer"),
+            configs={
+                "metrics": "metrics",
+                "inference": "inference",
+            },
+            needs=(
+                "create_dataset",
+                "infer",
+            ),
         ),
         StageSpec(
             name="export",
             call="src.export.to_file",
-            needs=("train_full", "measure"),
+            needs=(
+                "train_full",
+                "measure",
+            ),
             description='Says "it\'s done"',
         ),
     )

@@ -13,14 +13,26 @@ class GoldenRoundsSystem(BaseSystem):
     """The stages of golden/rounds, each with the configs that it reads."""
 
     stages = (
-        StageSpec(name="pretrain", run="train", configs={"training": "training"}, model="encoder"),
-        StageSpec(name="targets_1", call="src.targets.learn", needs=("pretrain",)),
+        StageSpec(
+            name="pretrain",
+            run="train",
+            configs={"training": "training"},
+            model="encoder",
+        ),
+        StageSpec(
+            name="targets_1",
+            call="src.targets.learn",
+            needs=("pretrain",),
+        ),
         StageSpec(
             name="label_1",
             run="infer",
             configs={"inference": "labels_1"},
             model="encoder",
-            needs=("pretrain", "targets_1"),
+            needs=(
+                "pretrain",
+                "targets_1",
+            ),
         ),
         StageSpec(
             name="tune_1",
@@ -28,16 +40,26 @@ class GoldenRoundsSystem(BaseSystem):
             configs={"training": "tune_1"},
             model="encoder",
             init_from="pretrain",
-            needs=("pretrain", "label_1"),
+            needs=(
+                "pretrain",
+                "label_1",
+            ),
             description="Round 1, from pretrain",
         ),
-        StageSpec(name="targets_2", call="src.targets.learn", needs=("tune_1",)),
+        StageSpec(
+            name="targets_2",
+            call="src.targets.learn",
+            needs=("tune_1",),
+        ),
         StageSpec(
             name="label_2",
             run="infer",
             configs={"inference": "labels_2"},
             model="encoder",
-            needs=("tune_1", "targets_2"),
+            needs=(
+                "tune_1",
+                "targets_2",
+            ),
         ),
         StageSpec(
             name="tune_2",
@@ -45,16 +67,26 @@ class GoldenRoundsSystem(BaseSystem):
             configs={"training": "tune_2"},
             model="encoder",
             init_from="tune_1",
-            needs=("tune_1", "label_2"),
+            needs=(
+                "tune_1",
+                "label_2",
+            ),
             description="Round 2, from tune_1",
         ),
-        StageSpec(name="targets_3", call="src.targets.learn", needs=("tune_2",)),
+        StageSpec(
+            name="targets_3",
+            call="src.targets.learn",
+            needs=("tune_2",),
+        ),
         StageSpec(
             name="label_3",
             run="infer",
             configs={"inference": "labels_3"},
             model="encoder",
-            needs=("tune_2", "targets_3"),
+            needs=(
+                "tune_2",
+                "targets_3",
+            ),
         ),
         StageSpec(
             name="tune_3",
@@ -62,10 +94,17 @@ class GoldenRoundsSystem(BaseSystem):
             configs={"training": "tune_3"},
             model="encoder",
             init_from="tune_2",
-            needs=("tune_2", "label_3"),
+            needs=(
+                "tune_2",
+                "label_3",
+            ),
             description="Round 3, from tune_2",
         ),
-        StageSpec(name="last", call="src.targets.learn", needs=("tune_3",)),
+        StageSpec(
+            name="last",
+            call="src.targets.learn",
+            needs=("tune_3",),
+        ),
     )
 
     def __init__(
