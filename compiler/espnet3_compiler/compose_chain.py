@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from espnet3_compiler.compose_files import ConfigFile, Files
 from espnet3_compiler.compose_role import file_in_role, role_finding
-from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import ConfigDecl, Recipe
+from espnet3_compiler.lower_report import did_you_mean, spelling_fix
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.source import Source, Span
-from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Scalar
 
 MAX_CHAIN = 20
@@ -158,15 +159,12 @@ def _unknown_base(extends: Scalar, parts: dict[str, Part], owner: Part) -> Diagn
     name = str(extends.value)
     known = [other for other in parts if other != owner.name.value]
     near = nearest(name, known)
-    fix = None
-    if near:
-        fix = Fix(f'write "{near}"', (Edit(extends.span, near),), certain=is_sure(name, known))
     return Diagnostic(
         "R306",
         f'"{name}" is extended but no config has this name',
         Label(extends.span, f"known are {', '.join(known[:8])}" if known else "no other config"),
-        help=(f'did you mean "{near}"?',) if near else (),
-        fix=fix,
+        help=did_you_mean(near),
+        fix=spelling_fix(extends.span, name, near, known),
     )
 
 

@@ -6,13 +6,14 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.disk import exists, is_file
 from espnet3_compiler.expression import has_reference
+from espnet3_compiler.lower_report import did_you_mean, spelling_fix
 from espnet3_compiler.read import read_file, unreadable
 from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Source, Span
-from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Scalar
 
 MAX_CANDIDATES = 500
@@ -80,13 +81,12 @@ class Files:
         finding = _unreadable(Label(file.span, "named here"), str(file.value), path)
         if near is None or exists(path):
             return finding
-        edit = Edit(file.span, near)
         return Diagnostic(
             finding.code,
             finding.message,
             finding.primary,
-            help=(f'did you mean "{near}"?',),
-            fix=Fix(f'write "{near}"', (edit,), certain=is_sure(str(file.value), known)),
+            help=did_you_mean(near),
+            fix=spelling_fix(file.span, str(file.value), near, known),
         )
 
 

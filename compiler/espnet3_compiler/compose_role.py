@@ -7,7 +7,7 @@ from typing import NamedTuple
 from espnet3_compiler.compose_files import ConfigFile, Files, yaml_files
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import ConfigDecl, Recipe
-from espnet3_compiler.lower_report import rename
+from espnet3_compiler.lower_report import did_you_mean, rename
 from espnet3_compiler.read import read_file
 from espnet3_compiler.shape_guess import with_guesses
 from espnet3_compiler.source import Span
@@ -122,6 +122,6 @@ def _wrong_role(
         f'config "{name}" is read as {role}, but "{file.value}" is written as {strange.role}',
         Label(file.span, f"keys of the role {strange.role}"),
         related=(Label(strange.key, f"not a key of {role} configs"),) if strange.key else (),
-        help=(f'did you mean "{meant}"?' if meant else "name the file of this config",),
+        help=did_you_mean(meant, "name the file of this config"),
         fix=rename(file, meant, certain=PurePosixPath(meant).stem == name) if meant else None,
     )

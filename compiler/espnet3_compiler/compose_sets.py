@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 from espnet3_compiler.compose_defaults import Slot
 from espnet3_compiler.compose_overlay import Record, overlay
-from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostic import Diagnostic, Label
+from espnet3_compiler.lower_report import did_you_mean, spelling_fix
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read import read_text
 from espnet3_compiler.read_scalars import kind_of
 from espnet3_compiler.source import Source, Span
-from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence
 
 MAX_KEYS = 32
@@ -141,19 +142,12 @@ def _apply_in_list(
 def unknown_name(name: Scalar, known: list[str]) -> Diagnostic:
     """R309: neither a config nor a model nor ``recipe``."""
     near = nearest(str(name.value), known)
-    fix = None
-    if near:
-        fix = Fix(
-            f'write "{near}"',
-            (Edit(name.span, near),),
-            certain=is_sure(str(name.value), known),
-        )
     return Diagnostic(
         "R309",
         f'"{name.value}" is neither a config nor a model',
         Label(name.span, f"known are {', '.join(known[:8])}"),
-        help=(f'did you mean "{near}"?',) if near else (),
-        fix=fix,
+        help=did_you_mean(near),
+        fix=spelling_fix(name.span, str(name.value), near, known),
     )
 
 
@@ -164,7 +158,7 @@ def unknown_global(key: Scalar, known: list[str]) -> Diagnostic:
         "R309",
         f'"{key.value}" of the recipe cannot be set',
         Label(key.span, f"not one of {', '.join(known)}"),
-        help=(f'did you mean "{near}"?',) if near else (),
+        help=did_you_mean(near),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Scalar
 
@@ -18,6 +19,25 @@ def rename(scalar: Scalar, name: str, *, certain: bool = True) -> Fix:
     return Fix(f'write "{name}"', (Edit(scalar.span, name),), certain=certain)
 
 
+def did_you_mean(near: str | None, *hints: str) -> tuple[str, ...]:
+    """Return the advice to write a name that is near; other advice where there is none."""
+    return (f'did you mean "{near}"?',) if near else hints
+
+
+def spelling_fix(place: Span, name: str, near: str | None, known: Iterable[str]) -> Fix | None:
+    """Return the fix that writes the nearest name, certain where it is a plain slip of the pen.
+
+    Args:
+        place: Where the wrong name stands.
+        name: The wrong name.
+        near: The name that is written, if there is one.
+        known: All names that would have been right.
+    """
+    if near is None:
+        return None
+    return Fix(f'write "{near}"', (Edit(place, near),), certain=is_sure(name, known))
+
+
 def unknown(
     code: str, message: str, scalar: Scalar, candidates: Iterable[str], hint: str
 ) -> Diagnostic:
@@ -31,11 +51,12 @@ def unknown(
         hint: What to do where no candidate is near.
     """
     known = list(candidates)
-    near = nearest(str(scalar.value), known)
+    name = str(scalar.value)
+    near = nearest(name, known)
     return Diagnostic(
         code=code,
         message=message,
         primary=Label(scalar.span, f"not in ({listed(known)})" if known else "there are none"),
-        help=(f'did you mean "{near}"?',) if near else (hint,),
-        fix=rename(scalar, near, certain=is_sure(str(scalar.value), known)) if near else None,
+        help=did_you_mean(near, hint),
+        fix=spelling_fix(scalar.span, name, near, known),
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import System
 from espnet3_compiler.kinds import OPEN
-from espnet3_compiler.lower_report import rename, unknown
+from espnet3_compiler.lower_report import did_you_mean, rename, unknown
 from espnet3_compiler.lower_values import stand_in, text
 from espnet3_compiler.records import dataclass, replace
 from espnet3_compiler.signature import lookup
@@ -100,7 +100,7 @@ def _lost(name: Scalar, lost: _Lost) -> Diagnostic:
         code="R206",
         message=f'the system "{name.value}" {lost.problem}',
         primary=Label(name.span, lost.label),
-        help=(f'did you mean "{lost.near}"?',) if lost.near else (_HINT,),
+        help=did_you_mean(lost.near, _HINT),
         fix=rename(name, lost.near) if lost.near else None,
     )
 

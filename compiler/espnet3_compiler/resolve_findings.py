@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.lower_report import did_you_mean, spelling_fix
 from espnet3_compiler.read_scalars import kind_of
 from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.source import Span
-from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar
 
 SHOWN = 8
@@ -22,7 +23,7 @@ def unknown(
         "R301",
         f'"{reference.text}" names nothing: {inside} has no "{name}"',
         Label(segment, _expected(names)),
-        help=(f'did you mean "{near}"?',) if near else (),
+        help=did_you_mean(near),
         fix=_fix(segment, name, near, names),
     )
 
@@ -34,7 +35,7 @@ def unknown_root(reference: Span, segment: Span, name: str, known: list[str]) ->
         "R301",
         f'"{reference.text}" names nothing: there is no "{name}" here',
         Label(segment, _expected(known)),
-        help=(f'did you mean "{near}"?',) if near else (),
+        help=did_you_mean(near),
         fix=_fix(segment, name, near, known),
     )
 
@@ -140,7 +141,7 @@ def unknown_resolver(place: Span, name: str, known: list[str]) -> Diagnostic:
         "R303",
         f'"{name}" is no resolver',
         Label(place, _expected(known)),
-        help=(f'did you mean "{near}"?',) if near else (),
+        help=did_you_mean(near),
         fix=_fix(place, name, near, known),
     )
 
@@ -189,9 +190,7 @@ def _expected(names: list[str]) -> str:
 
 
 def _fix(place: Span, name: str, near: str | None, known: list[str]) -> Fix | None:
-    if near is None or place.text != name:
-        return None
-    return Fix(f'write "{near}"', (Edit(place, near),), certain=is_sure(name, known))
+    return spelling_fix(place, name, near, known) if place.text == name else None
 
 
 def _first_line(span: Span) -> Span:

@@ -6,6 +6,7 @@ from typing import Any
 from espnet3_compiler import shape_keys as keys
 from espnet3_compiler.chain import is_mendable, related_labels, use_place
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.lower_report import did_you_mean
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import inherited
 from espnet3_compiler.shape_hints import Hint, hint, quoted_like
@@ -89,7 +90,7 @@ def _key_help(name: str, wanted: str | None, moved: str | None, root: Schema) ->
     if moved:
         return (moved,)
     if wanted:
-        return (f'did you mean "{wanted}"?',)
+        return did_you_mean(wanted)
     places = keys.elsewhere(root, name)
     if 0 < len(places) <= MOST_PLACES:
         return (f'"{name}" is a key of {" and of ".join(_parent(place) for place in places)}',)
@@ -194,7 +195,7 @@ def not_allowed(spot: Spot, allowed: list[Any]) -> Diagnostic:
         f"{spot.name} {f'must be {listed}, not' if short else 'cannot be'} {brief(node)}",
         Label(use_place(node), f"expected {listed}" if short else "not allowed"),
         related=related_labels(node),
-        help=(f'did you mean "{wanted}"?',) if wanted else (),
+        help=did_you_mean(wanted),
         notes=() if short else (f"allowed: {', '.join(words)}",),
         fix=_word_fix(node, wanted, texts),
     )
@@ -301,7 +302,7 @@ def bad_form(spot: Spot, schema: Schema) -> Diagnostic:
         f"{spot.name} must be {form}, not {brief(spot.node)}",
         Label(use_place(spot.node), f"expected {form}"),
         related=related_labels(spot.node),
-        help=(f'did you mean "{wanted}"?',) if wanted else (),
+        help=did_you_mean(wanted),
         fix=_word_fix(spot.node, wanted, words),
     )
 

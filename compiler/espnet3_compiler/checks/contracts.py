@@ -12,6 +12,7 @@ from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import in_role
+from espnet3_compiler.lower_report import did_you_mean
 from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import nearest
@@ -57,11 +58,10 @@ def _items(keys: Node | None) -> list[Scalar]:
 
 def _unknown(name: str, node: Scalar, known: list[str], where: str, span: Span) -> Diagnostic:
     near = nearest(name, known)
-    hint = f'did you mean "{near}"?' if near else f"choose from: {', '.join(known)}"
     return Diagnostic(
         "R604",
         f'"{name}" is none of the outputs of {where}',
         Label(use_place(node), "no such output"),
         related=(Label(span, "the outputs"), *related_labels(node)),
-        help=(hint,),
+        help=did_you_mean(near, f"choose from: {', '.join(known)}"),
     )

@@ -14,13 +14,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from espnet3_compiler.chain import related_labels, use_place
-from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.disk import exists
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import roles_of
+from espnet3_compiler.lower_report import did_you_mean, spelling_fix
 from espnet3_compiler.places import Place, place
-from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
 from espnet3_schemas import load
 
@@ -93,10 +94,8 @@ def _missing(node: Scalar, directory: Path, made: list[PurePosixPath]) -> Iterat
         message=f'the recipe has no file "{path}"',
         primary=Label(use_place(node), "does not exist"),
         related=related_labels(node),
-        help=(f'did you mean "{near}"?',) if near else ("paths start at the recipe directory",),
-        fix=Fix(f'write "{near}"', (Edit(node.span, near),), certain=is_sure(str(path), known))
-        if near
-        else None,
+        help=did_you_mean(near, "paths start at the recipe directory"),
+        fix=spelling_fix(node.span, str(path), near, known),
     )
 
 

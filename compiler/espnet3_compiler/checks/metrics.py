@@ -8,16 +8,16 @@ does not run on.
 from collections.abc import Iterator
 
 from espnet3_compiler.chain import related_labels, use_place
-from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import is_own, kind_of
 from espnet3_compiler.lower import in_role
-from espnet3_compiler.lower_report import listed
+from espnet3_compiler.lower_report import did_you_mean, listed, spelling_fix
 from espnet3_compiler.lower_values import texts
 from espnet3_compiler.places import once
 from espnet3_compiler.source import Span
-from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
 
 COLUMN = "dataset:"
@@ -125,16 +125,12 @@ def _unknown(
         return
     near = nearest(name, known)
     related = (Label(declared, "what it writes"),) if declared else ()
-    sure = is_sure(name, known)
+    columns = (f"write one of them, or {COLUMN}COLUMN for a column of the data",)
     yield Diagnostic(
         code="R410",
         message=f'{what} "{name}"',
         primary=Label(use_place(node), f"not in ({listed(known)})"),
         related=(*related_labels(node), *related),
-        help=(f'did you mean "{near}"?',)
-        if near
-        else (f"write one of them, or {COLUMN}COLUMN for a column of the data",)
-        if declared
-        else (),
-        fix=Fix(f'write "{near}"', (Edit(node.span, near),), certain=sure) if near else None,
+        help=did_you_mean(near, *(columns if declared else ())),
+        fix=spelling_fix(node.span, name, near, known),
     )

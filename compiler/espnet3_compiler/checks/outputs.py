@@ -12,7 +12,7 @@ from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import kind_of
 from espnet3_compiler.lower import roles_of
-from espnet3_compiler.lower_report import listed, rename
+from espnet3_compiler.lower_report import did_you_mean, listed, rename, spelling_fix
 from espnet3_compiler.places import Place, place
 from espnet3_compiler.reading import outputs_of
 from espnet3_compiler.source import Span
@@ -91,7 +91,7 @@ def _unknown_stage(
     near = nearest(name, likely)
     places = [Label(_word(span, name), "named here") for span in spans]
     message = f'no stage is called "{name}"'
-    help_ = (f'did you mean "{near}"?',) if near else ()
+    help_ = did_you_mean(near)
     if near in stages and len(spans) > 1 and near not in used:
         stage = stages[near].name
         fix = rename(stage, name, certain=False)
@@ -113,16 +113,13 @@ def _unknown_output(name: str, span: Span, producer: StageDecl, known: list[str]
     near = nearest(name, known)
     spot = _word(span, name)
     hint = f"it writes {listed(known)}" if known else "it declares no outputs"
-    fix = None
-    if near:
-        fix = Fix(f'write "{near}"', (Edit(spot, near),), certain=is_sure(name, known))
     return Diagnostic(
         code="R404",
         message=f'stage "{producer.name.value}" has no output "{name}"',
         primary=Label(spot, f"not in ({listed(known)})" if known else "it has none"),
         related=(Label(producer.name.span, "the stage"),),
-        help=(f'did you mean "{near}"?',) if near else (hint,),
-        fix=fix,
+        help=did_you_mean(near, hint),
+        fix=spelling_fix(spot, name, near, known),
     )
 
 

@@ -12,12 +12,12 @@ from espnet3_compiler.consumption import needs_kind
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import facts, is_own, kind_of
-from espnet3_compiler.lower_report import listed
+from espnet3_compiler.lower_report import did_you_mean, listed, spelling_fix
 from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import once
 from espnet3_compiler.reading import may_have_model, outputs_of
 from espnet3_compiler.source import Span
-from espnet3_compiler.suggest import is_sure, nearest
+from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Scalar, descend
 from espnet3_schemas import load
 
@@ -136,18 +136,14 @@ def _wrong_part(
     near = nearest(part, known)
     at = node.span.text.rfind("/" + "/".join((part, *behind))) + 1
     spot = Span(node.span.source, node.span.start + at, node.span.start + at + len(part))
-    fix = None
-    if near and at and not node.via:
-        fix = Fix(f'write "{near}"', (Edit(spot, near),), certain=is_sure(part, known))
+    whole = str(PurePosixPath(*before, near, *behind)) if near else None
     return Diagnostic(
         code="R411",
         message=f'no stage writes "{path}"',
         primary=Label(use_place(node), f'{label} "{part}"'),
         related=related_labels(node),
-        help=(f'did you mean "{PurePosixPath(*before, near, *behind)}"?',)
-        if near
-        else (f"known are {listed(known)}",),
-        fix=fix,
+        help=did_you_mean(whole, f"known are {listed(known)}"),
+        fix=spelling_fix(spot, part, near, known) if at and not node.via else None,
     )
 
 

@@ -4,7 +4,7 @@ from espnet3_compiler.chain import is_mendable, related_labels, use_place
 from espnet3_compiler.checks.target_case import Case
 from espnet3_compiler.checks.target_values import advice
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
-from espnet3_compiler.lower_report import listed
+from espnet3_compiler.lower_report import did_you_mean, listed
 from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.shape_types import shown
 from espnet3_compiler.signature.annotation import type_of
@@ -34,7 +34,7 @@ def unknown(case: Case, entry: Entry, near: str | None, free: tuple[str, ...]) -
             else "it takes no arguments",
         ),
         related=related_labels(entry.key),
-        help=(f'did you mean "{near}"?',) if near else (),
+        help=did_you_mean(near),
         notes=_defined(case.signature.origin),
         fix=rename(entry, near, certain=near is not None and is_sure(entry.name, free)),
     )

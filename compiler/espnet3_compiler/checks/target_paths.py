@@ -3,7 +3,7 @@
 from espnet3_compiler.chain import is_mendable, related_labels, use_place
 from espnet3_compiler.checks.target_packages import OPTIONAL, is_optional
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
-from espnet3_compiler.lower_report import listed
+from espnet3_compiler.lower_report import did_you_mean, listed
 from espnet3_compiler.rawtext import raw_span
 from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.signature.library import Library
@@ -74,7 +74,7 @@ def _no_attribute(path: Scalar, missing: Missing, library: Library) -> Diagnosti
         f'"{missing.prefix}" has no "{missing.part}"',
         Label(_part(path, missing), f"not in ({listed(names)})" if short else "no such name"),
         related=related_labels(path),
-        help=(f'did you mean "{meant}"?',) if meant else (),
+        help=did_you_mean(meant),
         notes=(f"looked in {missing.prefix}{where}",),
         fix=_whole(path, other) if other else _fix(path, missing, near, certain=sure),
     )
@@ -110,7 +110,7 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
         f'there is no package "{name}"',
         Label(_part(path, missing), "neither in the recipe nor installed"),
         related=related_labels(path),
-        help=(f'did you mean "{near}"?',) if near else ("install it, or correct the name",),
+        help=did_you_mean(near, "install it, or correct the name"),
         fix=_fix(path, missing, near, certain=sure),
     )
 

@@ -14,7 +14,7 @@ from espnet3_compiler.checks.target_case import Case
 from espnet3_compiler.checks.target_nodes import FLAGS, TASK, Slot, Target
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.expression import is_open
-from espnet3_compiler.lower_report import listed
+from espnet3_compiler.lower_report import did_you_mean, listed
 from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.shape_types import brief
 from espnet3_compiler.signature import definitions, lookup, reader
@@ -62,7 +62,7 @@ def _options(node: Mapping, task: Task) -> Iterator[Diagnostic]:
                 f'{task.name} has no option "{entry.name}"',
                 Label(use_place(entry.key), "no such option"),
                 related=related_labels(entry.key),
-                help=(f'did you mean "{near}"?',) if near else (),
+                help=did_you_mean(near),
                 notes=(f"defined at {task.origin}",),
                 fix=target_findings.rename(entry, near, certain=sure),
             )
@@ -135,7 +135,7 @@ def _unknown_choice(entry: Entry, choice: Choice, task: Task) -> Diagnostic:
         f"{task.name} has no {choice.name} {shown}",
         Label(place, f"not in ({listed(allowed, _SHORT)})"),
         related=related_labels(value),
-        help=(f'did you mean "{near}"?',) if near else (),
+        help=did_you_mean(near),
         notes=(f"it can be {', '.join(words)}",) if len(words) > _SHORT else (),
         fix=fix,
     )
