@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from espnet3_compiler.checks.target_nodes import TARGET, Target, targets
+from espnet3_compiler.emit.late import late_values
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.plan import Plan, StagePlan
@@ -33,6 +34,7 @@ def make_request(plan: Plan, recipe: Recipe, resolved: Resolved, memory: int) ->
         },
         "models": {model.name: model.value for model in plan.models},
         "stages": [_stage(stage) for stage in plan.stages],
+        "late_values": late_values(plan),
         "targets": [*_targets(recipe, resolved), *_calls(recipe)],
     }
 

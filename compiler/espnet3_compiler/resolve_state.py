@@ -2,7 +2,7 @@
 
 from espnet3_compiler import resolve_findings as findings
 from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.expression import Late, has_reference, parse, render
+from espnet3_compiler.expression import Late, has_reference, parse, parse_resolved, render
 from espnet3_compiler.expression_parts import Call, Lookup
 from espnet3_compiler.ir import Recipe, Reference
 from espnet3_compiler.read_findings import note_once
@@ -20,6 +20,8 @@ MAX_FETCHED = 200_000
 """Nodes that references copy, in all."""
 MAX_TEXT = 1_000_000
 """Characters of a text after resolution."""
+MAX_LATE = 50
+"""Late references in a text that another one holds: so they nest less deeply than MAX_NESTED."""
 
 Place = tuple[Path, Path]
 """An owner and a path in its tree."""
@@ -174,15 +176,17 @@ def as_pieces(state: State, owner: Path, place: Span, value: Node | Late) -> Pie
         return (str(value.value),)
     if "${" not in value.value:
         return (value.value,)
+    if value.value.count("${") > MAX_LATE:
+        state.report(owner, findings.too_large(place, "hold too many values of the run"))
+        return None
     return late_pieces(state, value)
 
 
 def late_pieces(state: State, scalar: Scalar) -> Pieces:
     """Split a resolved text into plain text and late references."""
     text = str(scalar.value)
-    template, _ = parse(Scalar(text, Span(Source("", text), 0, len(text))))
     pieces: list[str | Late] = []
-    for piece in template:
+    for piece in parse_resolved(text):
         if isinstance(piece, str):
             pieces.append(piece)
         else:

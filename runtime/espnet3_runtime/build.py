@@ -8,13 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from espnet3_runtime.bind import read_late_values
 from espnet3_runtime.build_fields import Fields
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import BuildError
 from espnet3_schemas import systems
+from espnet3_schemas.late_values import LateValues
 
 LOCK = "recipe.lock.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _UNKNOWN_KIND: Mapping[str, Any] = {"roles": {}, "model": "optional", "needs_torch": True}
 
@@ -83,6 +85,7 @@ class Build:
         configs: Files of the composed configs.
         models: Files of the model nodes.
         stages: In the order in which they run.
+        late: What the texts with a ``${`` mean, by text.
         overlay: Texts that take the place of files, from values given on the command line.
     """
 
@@ -99,6 +102,7 @@ class Build:
     configs: Mapping[str, DataFile]
     models: Mapping[str, DataFile]
     stages: tuple[Stage, ...]
+    late: LateValues = field(default_factory=dict, repr=False)
     overlay: Mapping[str, str] = field(default_factory=dict, repr=False)
     _loaded: dict[str, ConfigView] = field(default_factory=dict, repr=False)
 
@@ -199,7 +203,11 @@ def load_build(directory: Path, overlay: Mapping[str, str] | None = None) -> Bui
     except (ValueError, RecursionError) as error:
         raise BuildError(f'"{directory / LOCK}" is not JSON: {error}', hint=_AGAIN) from None
     if lock.take("schema_version", int) != SCHEMA_VERSION:
-        raise BuildError(f'"{LOCK}" was written by another version', hint=_AGAIN)
+        manifest = Path(lock.take("manifest", str)).name
+        raise BuildError(
+            f'"{LOCK}" was written by another version of espnet3-compile',
+            hint=f"run: espnet3-compile {manifest}",
+        )
     return replace(_build(directory, lock), overlay=dict(overlay or {}))
 
 
@@ -219,6 +227,7 @@ def _build(directory: Path, lock: Fields) -> Build:
         configs={name: _file(item, name, "conf") for name, item in lock.named("configs")},
         models={name: _file(item, name, "models") for name, item in lock.named("models")},
         stages=tuple(_stage(item) for item in lock.each("stages")),
+        late=read_late_values(lock.take("late_values", dict), f"{LOCK}: late_values"),
     )
 
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from espnet3_compiler.emit.late import late_values
 from espnet3_compiler.plan import Plan, StagePlan
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 held no parsed late values
 LOCK = "recipe.lock.json"
 CODE = ("run.py", "system.py")
 
@@ -42,6 +43,7 @@ def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
         },
         "models": {model.name: _file(f"models/{model.name}.yaml", files) for model in plan.models},
         "stages": [_stage(stage) for stage in plan.stages],
+        "late_values": late_values(plan),
     }
     return json.dumps(lock, indent=2, ensure_ascii=False) + "\n"
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.bind import Env, StageOutput, flatten, parse
+from espnet3_runtime.bind import references_of
 from espnet3_runtime.config import join
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.bundle import FILES, SCHEME
+from espnet3_schemas.late_values import Env, LateValues, StageOutput
 
 _NAME_OF_FILE = frozenset(
     (
@@ -28,11 +29,13 @@ class Closure:
     Attributes:
         recipe_dir: Where relative paths begin.
         bundle: The directory that is packed.
+        late: What late values mean.
         places: Name inside the bundle by absolute path of the original.
     """
 
     recipe_dir: Path
     bundle: Path
+    late: LateValues
     places: dict[Path, str] = field(default_factory=dict)
 
     def rewrite(self, composed: Any, bound: Any, where: str) -> Any:
@@ -76,7 +79,7 @@ class Closure:
         return self.places[path]
 
     def _text(self, composed: str, bound: Any, where: str) -> str:
-        late = [found for part in parse(composed) for found in flatten(part)]
+        late = list(references_of(composed, self.late))
         if bound is None or not isinstance(bound, str):
             return composed
         path = self.recipe_dir / bound
