@@ -9,7 +9,6 @@ from typing import Any
 
 from benchmarks.fuzz import built
 from benchmarks.fuzz.judge import Try
-from espnet3_compiler.emit import LOCK
 from espnet3_runtime.bind import bind, read_late_values
 from espnet3_runtime.build import load_build
 from espnet3_runtime.data.table import Table
@@ -18,13 +17,14 @@ from espnet3_runtime.inference.scp import read_scp
 from espnet3_runtime.late import lookup
 from espnet3_runtime.plan import plan
 from espnet3_runtime.receipts import Receipt, read_receipt
+from espnet3_schemas import LOCK
 
 _ENVIRON = {"HOME": "/home/me", "B": "b"}
 
 
 def lock_seeds(directory: Path) -> Sequence[bytes]:
     """Return the lock of a build."""
-    return [(directory / built.BUILD / "recipe.lock.json").read_bytes()]
+    return [(directory / built.BUILD / LOCK).read_bytes()]
 
 
 def loads_build(directory: Path) -> Try:
@@ -33,7 +33,7 @@ def loads_build(directory: Path) -> Try:
     build = directory / built.BUILD
 
     def attempt(data: bytes) -> bool:
-        (build / "recipe.lock.json").write_bytes(data)
+        (build / LOCK).write_bytes(data)
         loaded = load_build(build)
         for name in loaded.configs:
             loaded.config(name)

@@ -12,50 +12,9 @@ from espnet3_runtime.bind import read_late_values
 from espnet3_runtime.build_fields import Fields
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import BuildError
-from espnet3_schemas import systems
-from espnet3_schemas.late_values import LateValues
-
-LOCK = "recipe.lock.json"
-SCHEMA_VERSION = 2
-
-_UNKNOWN_KIND: Mapping[str, Any] = {"roles": {}, "model": "optional", "needs_torch": True}
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where a stage writes something; ``path`` is relative to the recipe directory."""
-
-    path: str
-    type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """An output of an earlier stage that a config, a model or arguments name."""
-
-    stage: str
-    output: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Stage:
-    """A stage as the lock describes it; exactly one of ``run`` and ``call`` is set."""
-
-    name: str
-    run: str | None
-    call: str | None
-    configs: Mapping[str, str]
-    model: str | None
-    init_from: str | None
-    needs: tuple[str, ...]
-    reads: tuple[Read, ...]
-    outputs: Mapping[str, Output]
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """What ``systems.json`` says about the kind; little about a kind of the recipe's own."""
-        facts: Mapping[str, Any] = systems()["kinds"].get(self.run, _UNKNOWN_KIND)
-        return facts
+from espnet3_schemas import LOCK
+from espnet3_schemas.build_records import SCHEMA_VERSION, Output, Stage
+from espnet3_schemas.late_values import LateValues, StageOutput
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +206,9 @@ def _stage(item: Fields) -> Stage:
         model=item.optional("model", str),
         init_from=item.optional("init_from", str),
         needs=item.string_list("needs"),
-        reads=tuple(Read(r.take("stage", str), r.take("output", str)) for r in item.each("reads")),
+        reads=tuple(
+            StageOutput(r.take("stage", str), r.take("output", str)) for r in item.each("reads")
+        ),
         outputs={
             name: Output(output.take("path", str), output.take("type", str))
             for name, output in item.named("outputs")

@@ -16,7 +16,7 @@ from typing import Any
 from espnet3_runtime import afresh
 from espnet3_runtime.atomic import remove_leftovers
 from espnet3_runtime.bind import bind, references
-from espnet3_runtime.build import Build, Stage
+from espnet3_runtime.build import Build
 from espnet3_runtime.config import ConfigView, plain
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.experiment import Experiment
@@ -30,6 +30,7 @@ from espnet3_runtime.redact import is_secret_name, secret_values
 from espnet3_runtime.slices import configs_of, edges_of, model_of
 from espnet3_runtime.stage import Outputs, StageContext, StageSpec, Stop
 from espnet3_runtime.system import System
+from espnet3_schemas.build_records import Stage
 from espnet3_schemas.late_values import Env, StageOutput
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.instantiate import instantiate
+from espnet3_schemas import TARGET
 
-TARGET = "_target_"
 TASK = "task"
 PROVIDERS = (
     "espnet3_runtime.inference.provider.from_checkpoint",

@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 from espnet3_runtime.bind import references, references_of
-from espnet3_runtime.build import Build, Stage
+from espnet3_runtime.build import Build
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.models import without_endings
+from espnet3_schemas.build_records import Stage
 from espnet3_schemas.late_values import StageOutput
 
 SPLITS = ("train", "valid", "test")
@@ -163,7 +164,7 @@ def _listed(build: Build, stage: Stage) -> list[StageOutput]:
     """Return what ``init_from`` names, and what only the lock knows to be read."""
     listed = _starts(build, stage.init_from) if stage.init_from else []
     if stage.run is None or stage.facts.get("title") is None:  # the recipe's own: reads everything
-        listed += [StageOutput(read.stage, read.output) for read in stage.reads]
+        listed += stage.reads
     return listed
 
 

@@ -12,6 +12,7 @@ from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Parameter, Signature
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Entry, Mapping, Node, Sequence
+from espnet3_schemas import TARGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Case:
 
 def case_of(library: Library, target: Target, signature: Signature) -> Case:
     """Return the call that a target node is."""
-    head = target.node.entry("_target_")
+    head = target.node.entry(TARGET)
     assert head is not None
     args = target.node.get("_args_")
     return Case(

@@ -7,7 +7,7 @@ Fails: ``inputs: {reference: …, hyp: …}``.
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.target_arguments import Case, compare
-from espnet3_compiler.checks.target_nodes import TARGET, Slot, arguments, flag
+from espnet3_compiler.checks.target_nodes import Slot, arguments, flag
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import in_role
@@ -15,6 +15,7 @@ from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Reading, Signature
 from espnet3_compiler.signature.reader import read, read_method
 from espnet3_compiler.tree import Entry, Mapping, Scalar, Sequence
+from espnet3_schemas import TARGET
 
 _OFFERED = Slot(offered=("utt_ids", "directory"))
 

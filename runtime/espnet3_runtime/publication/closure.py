@@ -10,6 +10,7 @@ from espnet3_runtime.bind import references_of
 from espnet3_runtime.config import join
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.bundle import FILES, SCHEME
+from espnet3_schemas import TARGET
 from espnet3_schemas.late_values import Env, LateValues, StageOutput
 
 _NAME_OF_FILE = frozenset(
@@ -53,9 +54,7 @@ class Closure:
         """
         if isinstance(composed, Mapping):
             return {
-                key: value
-                if key == "_target_"
-                else self.rewrite(value, bound[key], join(where, key))
+                key: value if key == TARGET else self.rewrite(value, bound[key], join(where, key))
                 for key, value in composed.items()
             }
         if isinstance(composed, list | tuple):

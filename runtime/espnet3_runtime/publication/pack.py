@@ -35,6 +35,7 @@ from espnet3_runtime.publication.check import load_elsewhere
 from espnet3_runtime.publication.closure import Closure
 from espnet3_runtime.publication.code import check_code, copy_code, targets_of
 from espnet3_runtime.versions import version
+from espnet3_schemas import TARGET
 from espnet3_schemas.late_values import LateValues, to_json
 
 _LEFT_OUT = ("output_artifacts", "parallel")  # of the stage infer, not of the model
@@ -110,7 +111,7 @@ def _pack_weights(parts: Parts, closure: Closure) -> dict[str, str] | None:
     if source is None:
         return None
     path = parts.recipe_dir / source
-    if parts.inference["provider"]["_target_"] in PROVIDERS and not parts.inference["model"]:
+    if parts.inference["provider"][TARGET] in PROVIDERS and not parts.inference["model"]:
         from safetensors.torch import save_file
 
         weights = read_weights(path)
@@ -150,7 +151,7 @@ def _pack_configs(
 def _preprocessor(dataset: Mapping[str, Any]) -> Any:
     """Return the node of the preprocessor that test sets get."""
     node = dataset.get("preprocessor")
-    return node.get("test") if node is not None and "_target_" not in node else node
+    return node.get("test") if node is not None and TARGET not in node else node
 
 
 def _pack_named(parts: Parts, closure: Closure) -> dict[str, str]:
