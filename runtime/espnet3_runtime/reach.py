@@ -7,7 +7,7 @@ from pathlib import Path
 from espnet3_runtime.build import Build
 from espnet3_runtime.code_hash import Code, collect, is_local
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.models import TASK, is_task
+from espnet3_runtime.model_node import TASK, is_task
 from espnet3_runtime.packing import selected
 from espnet3_runtime.slices import SPLITS, look_up
 from espnet3_schemas import TARGET

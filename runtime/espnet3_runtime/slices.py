@@ -11,7 +11,7 @@ from typing import Any
 from espnet3_runtime.bind import references, references_of
 from espnet3_runtime.build import Build
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.models import without_endings
+from espnet3_runtime.model_node import without_endings
 from espnet3_schemas.build_records import Stage
 from espnet3_schemas.late_values import StageOutput
 

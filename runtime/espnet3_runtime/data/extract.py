@@ -8,7 +8,7 @@ import torch
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.instantiate import instantiate, locate
-from espnet3_runtime.models import is_task
+from espnet3_runtime.model_node import is_task
 from espnet3_runtime.parallel import worker_number
 from espnet3_schemas import TARGET
 

@@ -12,7 +12,7 @@ from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.extract import make_extract
 from espnet3_runtime.data.moments import Moments, moments_of, write_moments
 from espnet3_runtime.instantiate import instantiate
-from espnet3_runtime.models import is_task, name_of, without_endings
+from espnet3_runtime.model_node import is_task, name_of, without_endings
 from espnet3_runtime.probe.answers import Place, UnprobedError
 from espnet3_runtime.probe.batch import make_batch
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report

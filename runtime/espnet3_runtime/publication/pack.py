@@ -12,7 +12,8 @@ from espnet3_runtime.bind import parts_of
 from espnet3_runtime.config import ConfigView, leaves, plain
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.weights import digest, read_weights
-from espnet3_runtime.models import PROVIDERS, is_task
+from espnet3_runtime.model_node import is_task
+from espnet3_runtime.models import PROVIDERS
 from espnet3_runtime.provenance import git
 from espnet3_runtime.publication.bundle import (
     CODE,
