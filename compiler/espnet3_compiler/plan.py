@@ -1,9 +1,10 @@
 """What a build is made of: ready values, as plain data, that ``emit`` turns into files."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Plain
 from espnet3_schemas.build_records import Stage
 
@@ -39,7 +40,7 @@ class ModelPlan:
     value: Plain
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)  # as what it extends
 class StagePlan(Stage):
     """A stage, with what only its files need.
 
