@@ -5,10 +5,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from espnet3_compiler.emit import LOCK, build_files
+from espnet3_compiler.emit import build_files
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.write import write_build
 from espnet3_runtime.receipts import OutputRecord, Receipt, write_receipt
+from espnet3_schemas import LOCK
 
 RECIPE = Path(__file__).parents[2] / "tests" / "cases" / "ok" / "whole-pipeline"
 BUILD = "build"

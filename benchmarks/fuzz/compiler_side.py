@@ -9,13 +9,14 @@ from benchmarks.fuzz.judge import Try
 from benchmarks.fuzz.shape import check_build
 from espnet3_compiler.codes import BY_NUMBER
 from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.emit import LOCK, build_files
+from espnet3_compiler.emit import build_files
 from espnet3_compiler.expression import parse
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.read import read_file
 from espnet3_compiler.relock import compile_lock
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Scalar
+from espnet3_schemas import LOCK
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "conf/training.yaml"

@@ -9,22 +9,22 @@ from typing import Any
 
 from benchmarks.fuzz import built
 from benchmarks.fuzz.judge import Try
-from espnet3_runtime.bind import bind
+from espnet3_runtime.bind import bind, read_late_values
 from espnet3_runtime.build import load_build
-from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.table import Table
 from espnet3_runtime.experiment import Experiment
 from espnet3_runtime.inference.scp import read_scp
 from espnet3_runtime.late import lookup
 from espnet3_runtime.plan import plan
 from espnet3_runtime.receipts import Receipt, read_receipt
+from espnet3_schemas import LOCK
 
 _ENVIRON = {"HOME": "/home/me", "B": "b"}
 
 
 def lock_seeds(directory: Path) -> Sequence[bytes]:
     """Return the lock of a build."""
-    return [(directory / built.BUILD / "recipe.lock.json").read_bytes()]
+    return [(directory / built.BUILD / LOCK).read_bytes()]
 
 
 def loads_build(directory: Path) -> Try:
@@ -33,7 +33,7 @@ def loads_build(directory: Path) -> Try:
     build = directory / built.BUILD
 
     def attempt(data: bytes) -> bool:
-        (build / "recipe.lock.json").write_bytes(data)
+        (build / LOCK).write_bytes(data)
         loaded = load_build(build)
         for name in loaded.configs:
             loaded.config(name)
@@ -46,13 +46,25 @@ def loads_build(directory: Path) -> Try:
     return attempt
 
 
+def late_seeds(directory: Path) -> Sequence[bytes]:
+    """Return the table of late values of a build, and one with every kind of part."""
+    parts = ["a", {"stage": "s", "output": "o"}, {"env": "B", "default": [{"env": "HOME"}]}]
+    lock = json.loads(built.compiled(directory)[LOCK])
+    tables = [lock["late_values"], {"${x}": parts, "${y}": [{"env": "C", "default": None}]}]
+    return [json.dumps(table).encode() for table in tables]
+
+
 def binds(_directory: Path) -> Try:
-    """Return what fills in the late values of a text."""
+    """Return what fills in a table of late values."""
     values = lookup(lambda reference, _: f"/exp/{reference.stage}", _ENVIRON)
 
     def attempt(data: bytes) -> bool:
-        view = ConfigView({"key": data.decode("utf-8", "replace")}, "training")
-        bind(view, values, "training")
+        try:
+            table = json.loads(data)
+        except (ValueError, RecursionError):
+            return False
+        late = read_late_values(table, LOCK)
+        bind(list(late), late, values, "training")
         return True
 
     return attempt

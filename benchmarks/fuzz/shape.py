@@ -4,8 +4,8 @@ import ast
 import json
 from collections.abc import Mapping
 
-from espnet3_compiler.emit import LOCK
 from espnet3_compiler.emit.validate import first_fault
+from espnet3_schemas import LOCK
 
 _NODES = frozenset(
     (

@@ -34,7 +34,7 @@ ALL: tuple[Surface, ...] = (
     Surface("source", 8, compiler_side.source_seeds, compiler_side.compiles("src/model.py")),
     Surface("relock", 10, compiler_side.relock_seeds, compiler_side.relocks),
     Surface("lock", 40, runtime_side.lock_seeds, runtime_side.loads_build),
-    Surface("late", 170, compiler_side.expression_seeds, runtime_side.binds),
+    Surface("late", 170, runtime_side.late_seeds, runtime_side.binds),
     Surface("receipt", 25, runtime_side.receipt_seeds, runtime_side.plans),
     Surface("report", 5, runtime_side.metrics_seeds, runtime_side.reports),
     Surface("scp", 90, runtime_side.scp_seeds, runtime_side.reads_scp),

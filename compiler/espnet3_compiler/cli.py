@@ -11,10 +11,7 @@ import time
 from collections.abc import Sequence
 
 from espnet3_compiler.cli_arguments import Arguments, parse
-
-CLEAN, USAGE, OURS = 0, 2, 3
-INTERRUPTED, BROKEN_PIPE = 130, 141
-"""As shells report SIGINT and SIGPIPE."""
+from espnet3_schemas.exit_codes import BROKEN_PIPE, CLEAN, INTERRUPTED, OUR_FAULT, USAGE
 
 TRACEBACK = "ESPNET3_COMPILE_TRACEBACK"
 OBJECTS = 200_000
@@ -94,7 +91,7 @@ def _our_fault(error: Exception) -> int:
         traceback.print_exception(error)
     else:
         _say(f"please report it with the manifest and what {TRACEBACK}=1 prints")
-    return OURS
+    return OUR_FAULT
 
 
 def _say(text: str) -> None:

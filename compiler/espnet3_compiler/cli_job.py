@@ -12,9 +12,10 @@ from espnet3_compiler.disk import is_file
 from espnet3_compiler.outcome import Outcome
 from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest, display_name
+from espnet3_schemas import LOCK
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
-CLEAN, MISTAKES, USAGE = 0, 1, 2
-BUILD, LOCK = "build", "recipe.lock.json"
+BUILD = "build"
 LOCKS = ".lock.json"
 
 

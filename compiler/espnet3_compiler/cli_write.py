@@ -4,13 +4,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from espnet3_compiler.emit import CODE, LOCK, build_files, data_files
+from espnet3_compiler.emit import CODE, build_files, data_files
 from espnet3_compiler.emit.lock import sha256, without_code
 from espnet3_compiler.outcome import Outcome
 from espnet3_compiler.pipeline import display_name
 from espnet3_compiler.write import NotOurs, write_build
-
-CLEAN, MISTAKES, USAGE = 0, 1, 2
+from espnet3_schemas import LOCK
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 
 def write(outcome: Outcome, build: Path) -> int:

@@ -7,6 +7,7 @@ from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span, Step
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_schemas import TARGET
 
 
 @dataclass
@@ -92,7 +93,7 @@ def _under(base: Node | None, over: Mapping, slot: Slot, path: Path, record: Rec
 
 
 def _changes_target(base: Mapping, over: Mapping) -> bool:
-    old, new = base.get("_target_"), over.get("_target_")
+    old, new = base.get(TARGET), over.get(TARGET)
     return old is not None and new is not None and old != new
 
 

@@ -10,6 +10,7 @@ from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Mapping as Tree
 from espnet3_compiler.tree import Node, Path, Scalar, Sequence, descend
+from espnet3_schemas import TARGET
 
 MOST_SIZES = 3
 KILLED = -9
@@ -99,7 +100,7 @@ def _written(root: Node, path: Path) -> Scalar | None:
     parent = descend(root, path[:-1]) if path else None
     candidates: list[Node | None] = [node]
     if isinstance(node, Tree):
-        candidates.append(node.get("_target_"))
+        candidates.append(node.get(TARGET))
     if isinstance(parent, Tree) and isinstance(node, Tree | Sequence):
         entry = parent.entry(str(path[-1]))
         candidates.append(entry.key if entry else None)

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from espnet3_compiler.checks.target_nodes import TARGET, Target, targets
+from espnet3_compiler.checks.target_nodes import Target, targets
+from espnet3_compiler.emit.late import late_values
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.plan import Plan, StagePlan
 from espnet3_compiler.tree import Scalar
+from espnet3_schemas import TARGET
 
 LARGEST = 60_000_000
 """A model with more parameters stays on the meta device."""
@@ -33,6 +35,7 @@ def make_request(plan: Plan, recipe: Recipe, resolved: Resolved, memory: int) ->
         },
         "models": {model.name: model.value for model in plan.models},
         "stages": [_stage(stage) for stage in plan.stages],
+        "late_values": late_values(plan),
         "targets": [*_targets(recipe, resolved), *_calls(recipe)],
     }
 

@@ -14,7 +14,7 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression_parser import BadExpressionError, Parser
 from espnet3_compiler.expression_parts import Template
 from espnet3_compiler.patterns import lazy
-from espnet3_compiler.source import Span
+from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Node, Scalar, Value
 
 _OPENINGS = lazy(r"(\\*)(\$\{)")
@@ -26,6 +26,9 @@ _FLOAT = lazy(
     re.IGNORECASE,
 )
 _WORDS: dict[str, Value] = {"null": None, "true": True, "false": False}
+
+MAX_NESTED = 80
+"""Levels of references inside references after resolution."""
 
 
 class Late(NamedTuple):
@@ -67,6 +70,12 @@ def parse(scalar: Scalar) -> tuple[Template, Diagnostic | None]:
         return Parser(scalar, scalar.value).text(), None
     except BadExpressionError as error:
         return (), error.finding
+
+
+def parse_resolved(text: str) -> Template:
+    """Split a text that resolution made: what it copied into defaults may be nested deeper."""
+    scalar = Scalar(text, Span(Source("", text), 0, len(text)))
+    return Parser(scalar, text, deepest=MAX_NESTED).text()
 
 
 def render(pieces: Iterable[str | Late]) -> str:

@@ -36,6 +36,7 @@ class Parser:
     scalar: Scalar
     value: str
     at: int = 0
+    deepest: int = MAX_DEPTH
     depth: int = 0
     opened: int = 0
 
@@ -66,7 +67,7 @@ class Parser:
         start, outer = self.at, self.opened
         self.opened = start
         self.depth += 1
-        if self.depth > MAX_DEPTH:
+        if self.depth > self.deepest:
             self.fail(start, start + 2, "references are nested too deeply", "too deep")
         self.at += 2
         self.skip_space()

@@ -1,10 +1,12 @@
 """What a build is made of: ready values, as plain data, that ``emit`` turns into files."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
 from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Plain
+from espnet3_schemas.build_records import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,49 +40,15 @@ class ModelPlan:
     value: Plain
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What a stage writes: its path relative to the recipe directory, and its type."""
-
-    path: str
-    type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """An output of an earlier stage that a stage's config, model or arguments name."""
-
-    stage: str
-    output: str
-
-
-@dataclass(frozen=True, slots=True)
-class StagePlan:
-    """A stage; exactly one of ``run`` and ``call`` is set.
+@dataclasses.dataclass(frozen=True, slots=True)  # as what it extends
+class StagePlan(Stage):
+    """A stage, with what only its files need.
 
     Attributes:
-        name: Its name, a Python identifier.
-        run: The stage kind.
-        call: The dotted function.
-        configs: Config names by role.
-        model: The model's name.
-        init_from: A stage, or a path, whose weights training starts from.
-        needs: Stages that run before, from ``needs``, references and artifacts, in order.
-        reads: The outputs that it names.
-        outputs: What it writes, by name.
         arguments: ``with`` and ``outputs`` of a ``call`` stage.
         description: One line for ``--list``.
     """
 
-    name: str
-    run: str | None
-    call: str | None
-    configs: Mapping[str, str]
-    model: str | None
-    init_from: str | None
-    needs: tuple[str, ...]
-    reads: tuple[Read, ...]
-    outputs: Mapping[str, Output]
     arguments: Plain
     description: str
 

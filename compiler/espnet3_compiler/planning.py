@@ -13,9 +13,7 @@ from espnet3_compiler.kinds import facts
 from espnet3_compiler.plan import (
     ConfigPlan,
     ModelPlan,
-    Output,
     Plan,
-    Read,
     SourceFile,
     StagePlan,
 )
@@ -25,6 +23,8 @@ from espnet3_compiler.stage_graph import StageEdge, edges
 from espnet3_compiler.tree import Mapping as Tree
 from espnet3_compiler.tree import plain
 from espnet3_schemas import load
+from espnet3_schemas.build_records import Output
+from espnet3_schemas.late_values import StageOutput
 
 GLOBALS = ("exp_tag", "exp_dir", "data_dir")
 
@@ -97,7 +97,7 @@ def _stage(
     mine = [edge for edge in graph if edge.consumer == name]
     producers = {edge.producer for edge in mine}
     order = [str(other.name.value) for other in recipe.stages]
-    reads = dict.fromkeys(Read(edge.producer, edge.output) for edge in mine if edge.output)
+    reads = dict.fromkeys(StageOutput(edge.producer, edge.output) for edge in mine if edge.output)
     call = resolved.calls.get(name)
     init = resolved.init_from.get(name, stage.init_from)
     return StagePlan(

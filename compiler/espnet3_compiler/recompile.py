@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field  # the runtime has them loaded already
 from pathlib import Path
 
-LOCK = "recipe.lock.json"
+from espnet3_schemas import LOCK
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.disk import is_file
-from espnet3_compiler.emit import LOCK, build_files
+from espnet3_compiler.emit import build_files
 from espnet3_compiler.emit.lock import sha256
 from espnet3_compiler.emit.validate import first_fault
 from espnet3_compiler.outcome import Outcome
@@ -30,6 +30,7 @@ from espnet3_compiler.relock_findings import (
 )
 from espnet3_compiler.source import Source
 from espnet3_compiler.tree import Path as Keys
+from espnet3_schemas import LOCK
 
 LONGEST_PATH = 4096
 

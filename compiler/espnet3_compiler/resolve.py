@@ -5,14 +5,13 @@ from collections.abc import Mapping as MappingABC
 from espnet3_compiler import resolve_findings as findings
 from espnet3_compiler.compose import bases_only
 from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.expression import Late, has_reference, parse
+from espnet3_compiler.expression import Late, has_reference, parse_resolved
 from espnet3_compiler.expression_parts import Call, Lookup
 from espnet3_compiler.ir import Composed, Recipe, Reference, Resolved
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.resolve_pieces import resolve_node
 from espnet3_compiler.resolve_roots import GLOBALS, roots_of
 from espnet3_compiler.resolve_state import State, late_pieces
-from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence
 
 _FROM_OUTSIDE = {"exp_tag": "$VAR", "exp_dir": "$VAR/exp", "data_dir": "$VAR/data"}
@@ -119,9 +118,8 @@ def _references(state: State, trees: MappingABC[Path, Mapping]) -> list[Referenc
 
 
 def _late_targets(text: str) -> list[Path]:
-    template, _ = parse(Scalar(text, Span(Source("", text), 0, len(text))))
     targets: list[Path] = []
-    for piece in template:
+    for piece in parse_resolved(text):
         if isinstance(piece, Lookup):
             targets.append(tuple(str(key.name) for key in piece.keys))
         elif isinstance(piece, Call):

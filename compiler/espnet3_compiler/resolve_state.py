@@ -2,13 +2,16 @@
 
 from espnet3_compiler import resolve_findings as findings
 from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.expression import Late, parse, render
+from espnet3_compiler.expression import Late, parse_resolved, render
 from espnet3_compiler.ir import Recipe, Reference
 from espnet3_compiler.read_findings import note_once
 from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.resolve_roots import Roots, shown
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence
+
+MAX_LATE = 50
+"""Late references in a text that another one holds: so they nest less deeply than MAX_NESTED."""
 
 Place = tuple[Path, Path]
 """An owner and a path in its tree."""
@@ -77,15 +80,17 @@ def as_pieces(state: State, owner: Path, place: Span, value: Node | Late) -> Pie
         return (str(value.value),)
     if "${" not in value.value:
         return (value.value,)
+    if value.value.count("${") > MAX_LATE:
+        state.report(owner, findings.too_large(place, "hold too many values of the run"))
+        return None
     return late_pieces(state, value)
 
 
 def late_pieces(state: State, scalar: Scalar) -> Pieces:
     """Split a resolved text into plain text and late references."""
     text = str(scalar.value)
-    template, _ = parse(Scalar(text, Span(Source("", text), 0, len(text))))
     pieces: list[str | Late] = []
-    for piece in template:
+    for piece in parse_resolved(text):
         if isinstance(piece, str):
             pieces.append(piece)
         else:

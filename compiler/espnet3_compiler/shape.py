@@ -25,12 +25,11 @@ from espnet3_compiler.records import dataclass
 from espnet3_compiler.schema_parts import Schema, resolved
 from espnet3_compiler.shape_types import Spot, fits
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_schemas import TARGET
 
 REFERENCE = lazy(r"(?<!\\)(?:\\\\)*\$\{")
 ARGUMENT: Schema = {
-    "properties": {
-        name: {} for name in ("_target_", "_args_", "_partial_", "_recursive_", "_convert_")
-    }
+    "properties": {name: {} for name in (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")}
 }
 MOST_ORDERED = 4
 PATH_OUTPUT = lazy(r"^\$\{\s*stages\.")
@@ -196,7 +195,7 @@ def _check_mapping(
             yield from _check(spot.entry(entry), properties[name], rules)
         elif isinstance(others, dict):
             yield from _check(spot.entry(entry), others, rules)
-        elif "_target_" in properties:
+        elif TARGET in properties:
             yield from _check_argument(spot.entry(entry), rules)
     yield from _check_presence(spot, node, schema, slips)
 
@@ -233,8 +232,8 @@ def _check_flags(spot: Spot, node: Mapping, rules: _Rules) -> Iterator[Diagnosti
     """Check ``_partial_`` and its like in a target among the arguments of another."""
     described = rules.root.get("$defs", {})
     known = described.get("target", described.get("model", {})).get("properties", {})
-    for entry in node if node.entry("_target_") else ():
-        if entry.name in known and entry.name != "_target_":
+    for entry in node if node.entry(TARGET) else ():
+        if entry.name in known and entry.name != TARGET:
             yield from _check(spot.entry(entry), known[entry.name], rules)
 
 

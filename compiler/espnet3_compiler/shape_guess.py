@@ -13,8 +13,9 @@ from espnet3_compiler.schema_parts import Schema, resolved
 from espnet3_compiler.shape import check_shape
 from espnet3_compiler.shape_types import fits
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_schemas import TARGET
 
-TARGET, TASK = "_target_", "task"
+TASK = "task"
 _PATH = lazy(r"[A-Za-z_]\w*(\.\w+)+")
 
 

@@ -7,10 +7,11 @@ from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.records import replace
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
+from espnet3_schemas import TARGET
 
 Schema = dict[str, Any]
 
-TARGET = ["_target_"]
+ONLY_TARGET = [TARGET]
 
 
 def unknown(node: Mapping, schema: Schema) -> tuple[str, ...]:
@@ -54,9 +55,9 @@ def slips(node: Mapping, schema: Schema, unknown_keys: tuple[str, ...]) -> dict[
 
 def _special(node: Mapping, known: Schema) -> list[str]:
     """Return the keys of a target that no argument is called like."""
-    if "_target_" not in known:
+    if TARGET not in known:
         return []
-    return [name for name in known if name.startswith("_")] if node.entry("_target_") else TARGET
+    return [name for name in known if name.startswith("_")] if node.entry(TARGET) else ONLY_TARGET
 
 
 def as_meant(node: Node, schema: Schema) -> Node:

@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from espnet3_compiler.records import dataclass
+from espnet3_schemas import LOCK
 
-LOCK = "recipe.lock.json"
 _HERE = -100  # AT_FDCWD
 _EXCHANGE = 2
 CACHES = ("__pycache__", ".mypy_cache", ".ruff_cache")

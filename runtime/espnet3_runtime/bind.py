@@ -1,180 +1,88 @@
 """Late values, filled in when a stage runs: environment variables and outputs of stages.
 
 ``${oc.env:VAR,default}`` and ``${stages.NAME.OUTPUT}`` are all that the compiler leaves behind.
-Everything else was resolved by the compiler.  The grammar is OmegaConf's
-(https://omegaconf.readthedocs.io/en/latest/grammar.html): a backslash before ``${`` makes it text,
-defaults may be quoted or hold another ``${…}``, and an environment variable is always a string.
+Configs hold them as they are written; what they mean stands, parsed by the compiler, in the lock.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from espnet3_runtime.config import ConfigView, join
 from espnet3_runtime.errors import BuildError
+from espnet3_schemas.late_values import Env, LateValues, Part, StageOutput, from_json
 
-_OPENING = re.compile(r"(\\*)\$\{")
-_STAGE = re.compile(r"stages\.([A-Za-z_]\w*)\.([A-Za-z_]\w*)")
-_ENV = re.compile(r"oc\.env\s*:\s*([A-Za-z_]\w*)\s*")
-_QUOTED = re.compile(r"""\s*(?P<q>['"])(?P<text>(?:\\.|(?!(?P=q))[^\\])*)(?P=q)\s*""", re.DOTALL)
-MAX_DEPTH = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Env:
-    """``${oc.env:VAR,default}``; without a default the variable must be set.
-
-    Attributes:
-        name: The variable.
-        default: Parts of the default; ``()`` is the empty text.
-        has_default: Whether there is one.
-        null: Whether the default is an unquoted ``null``.
-    """
-
-    name: str
-    default: tuple["Part", ...] = ()
-    has_default: bool = False
-    null: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StageOutput:
-    """``${stages.NAME.OUTPUT}``."""
-
-    stage: str
-    output: str
-
-
-Part = str | Env | StageOutput
 Lookup = Callable[[Env | StageOutput, str], str | None]
 """Gives the value of a late reference; the second argument is the key path, for messages."""
 
 
-@lru_cache(maxsize=4096)
-def parse(text: str) -> tuple[Part, ...]:
-    """Split a text into literal pieces and late references.
+def read_late_values(table: Any, where: str) -> LateValues:
+    """Return the late values that the compiler wrote, from JSON.
 
     Raises:
-        BuildError: A ``${`` that the compiler would not have left behind.
+        BuildError: It has another form.
+    """
+    try:
+        return from_json(table)
+    except ValueError as error:
+        raise BuildError(f"{where}: {error}", hint="compile the recipe again") from None
+
+
+def parts_of(text: str, late: LateValues) -> tuple[Part, ...]:
+    """Return the literal pieces and late references of a text.
+
+    Raises:
+        BuildError: The compiler did not parse it.
     """
     if "${" not in text:
         return (text,)
-    parts, end = _parse(text, 0, depth=0, inside=False)
-    assert end == len(text)
-    return parts
+    if text not in late:
+        hint = "compile the recipe again; if this is a bundle, pack the model again"
+        raise BuildError(f'cannot read "{text:.80}"', hint=hint)
+    return late[text]
 
 
-def bind(value: Any, lookup: Lookup, where: str = "") -> Any:
-    """Return plain data with every late reference replaced by its value."""
+def bind(value: Any, late: LateValues, lookup: Lookup, where: str = "") -> Any:
+    """Return plain data with every late reference replaced by its value.
+
+    Args:
+        value: Plain data with texts as configs hold them.
+        late: What the texts mean.
+        lookup: Gives the values.
+        where: The key path of the data, for messages.
+    """
     if isinstance(value, Mapping):
-        return {key: bind(item, lookup, join(where, key)) for key, item in value.items()}
+        return {key: bind(item, late, lookup, join(where, key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [bind(item, lookup, join(where, index)) for index, item in enumerate(value)]
-    return _value(parse(value), lookup, where) if isinstance(value, str) else value
+        return [bind(item, late, lookup, join(where, index)) for index, item in enumerate(value)]
+    return _value(parts_of(value, late), lookup, where) if isinstance(value, str) else value
 
 
-def references(view: ConfigView) -> Iterator[tuple[str, Env | StageOutput]]:
+def references(view: ConfigView, late: LateValues) -> Iterator[tuple[str, Env | StageOutput]]:
     """Yield every late reference in a config with the key path of its leaf."""
     for path, leaf in view.flat:
-        if isinstance(leaf, str) and "${" in leaf:
-            for part in parse(leaf):
-                yield from ((join(view.where, path), found) for found in flatten(part))
+        if isinstance(leaf, str):
+            yield from ((join(view.where, path), found) for found in references_of(leaf, late))
 
 
-def flatten(part: Part) -> Iterator[Env | StageOutput]:
-    """Yield a reference and those in its default."""
-    if not isinstance(part, str):
-        yield part
+def references_of(text: str, late: LateValues) -> Iterator[Env | StageOutput]:
+    """Yield every late reference in a text, those in defaults too."""
+    return _flatten(parts_of(text, late))
+
+
+def default_of(reference: Env, lookup: Lookup, where: str) -> str | None:
+    """Return the default of a variable that is not set; there must be one."""
+    return None if reference.null else _value(reference.default, lookup, where)
+
+
+def _flatten(parts: tuple[Part, ...]) -> Iterator[Env | StageOutput]:
+    for part in parts:
+        if not isinstance(part, str):
+            yield part
         if isinstance(part, Env):
-            for inner in part.default:
-                yield from flatten(inner)
+            yield from _flatten(part.default)
 
 
 def _value(parts: tuple[Part, ...], lookup: Lookup, where: str) -> str | None:
     if len(parts) == 1:
         return parts[0] if isinstance(parts[0], str) else lookup(parts[0], where)
     return "".join(part if isinstance(part, str) else str(lookup(part, where)) for part in parts)
-
-
-def default_of(reference: Env, lookup: Lookup, where: str) -> str | None:
-    """Return the default of a variable that is not set; there must be one."""
-    return None if reference.null else _value(reference.default or ("",), lookup, where)
-
-
-def _parse(text: str, start: int, *, depth: int, inside: bool) -> tuple[tuple[Part, ...], int]:
-    """Read parts up to the end, or up to the ``}`` that closes the reference we are inside of."""
-    if depth > MAX_DEPTH:
-        raise _bad(text)
-    parts: list[Part] = []
-    literal, position = "", start
-    while position < len(text) and not (inside and text[position] == "}"):
-        opening = _OPENING.match(text, position)
-        if opening is None:
-            escaped = (
-                inside and text[position] == "\\" and text[position + 1 : position + 2] in _SPECIAL
-            )
-            position += 1 if escaped else 0
-            literal += text[position : position + 1]
-            position += 1
-            continue
-        slashes = len(opening[1])
-        literal += "\\" * (slashes // 2)
-        position = opening.end()
-        if slashes % 2:
-            literal += "${"
-            continue
-        if literal:
-            parts.append(literal)
-            literal = ""
-        part, position = _reference(text, position, depth)
-        parts.append(part)
-    if literal or not parts:
-        parts.append(literal)
-    return tuple(parts), position
-
-
-_SPECIAL = tuple("\\,:=}{[]() \t")
-
-
-def _reference(text: str, start: int, depth: int) -> tuple[Env | StageOutput, int]:
-    rest = text[start:].lstrip()
-    start = len(text) - len(rest)
-    if (stage := _STAGE.match(text, start)) is not None:
-        return StageOutput(stage[1], stage[2]), _close(text, stage.end())
-    env = _ENV.match(text, start)
-    if env is None:
-        raise _bad(text)
-    if text[env.end() : env.end() + 1] != ",":
-        return Env(env[1]), _close(text, env.end())
-    position = env.end() + 1
-    if (quoted := _QUOTED.match(text, position)) is not None and text[quoted.end() :][:1] == "}":
-        inner = quoted["text"].replace(f"\\{quoted['q']}", quoted["q"])
-        default, _ = _parse(inner, 0, depth=depth + 1, inside=False)
-        return Env(env[1], default, has_default=True), quoted.end() + 1
-    default, end = _parse(text, position, depth=depth + 1, inside=True)
-    default = _strip(default)
-    null = default in (("null",), ("",)) and text[position:end].strip() == "null"
-    return Env(env[1], default, has_default=True, null=null), _close(text, end)
-
-
-def _strip(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Drop the white space around an unquoted default, as OmegaConf does."""
-    stripped = list(parts)
-    if isinstance(stripped[0], str):
-        stripped[0] = stripped[0].lstrip()
-    if isinstance(stripped[-1], str):
-        stripped[-1] = stripped[-1].rstrip()
-    return tuple(part for part in stripped if part != "") or ("",)
-
-
-def _close(text: str, position: int) -> int:
-    rest = text[position:].lstrip()
-    if not rest.startswith("}"):
-        raise _bad(text)
-    return len(text) - len(rest) + 1
-
-
-def _bad(text: str) -> BuildError:
-    return BuildError(f'cannot read "{text:.80}"', hint="compile the recipe again")

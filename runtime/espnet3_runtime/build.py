@@ -8,52 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from espnet3_runtime.bind import read_late_values
 from espnet3_runtime.build_fields import Fields
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import BuildError
-from espnet3_schemas import systems
-
-LOCK = "recipe.lock.json"
-SCHEMA_VERSION = 1
-
-_UNKNOWN_KIND: Mapping[str, Any] = {"roles": {}, "model": "optional", "needs_torch": True}
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where a stage writes something; ``path`` is relative to the recipe directory."""
-
-    path: str
-    type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """An output of an earlier stage that a config, a model or arguments name."""
-
-    stage: str
-    output: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Stage:
-    """A stage as the lock describes it; exactly one of ``run`` and ``call`` is set."""
-
-    name: str
-    run: str | None
-    call: str | None
-    configs: Mapping[str, str]
-    model: str | None
-    init_from: str | None
-    needs: tuple[str, ...]
-    reads: tuple[Read, ...]
-    outputs: Mapping[str, Output]
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """What ``systems.json`` says about the kind; little about a kind of the recipe's own."""
-        facts: Mapping[str, Any] = systems()["kinds"].get(self.run, _UNKNOWN_KIND)
-        return facts
+from espnet3_schemas import LOCK
+from espnet3_schemas.build_records import SCHEMA_VERSION, Output, Stage
+from espnet3_schemas.late_values import LateValues, StageOutput
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +44,7 @@ class Build:
         configs: Files of the composed configs.
         models: Files of the model nodes.
         stages: In the order in which they run.
+        late: What the texts with a ``${`` mean, by text.
         overlay: Texts that take the place of files, from values given on the command line.
     """
 
@@ -99,6 +61,7 @@ class Build:
     configs: Mapping[str, DataFile]
     models: Mapping[str, DataFile]
     stages: tuple[Stage, ...]
+    late: LateValues = field(default_factory=dict, repr=False)
     overlay: Mapping[str, str] = field(default_factory=dict, repr=False)
     _loaded: dict[str, ConfigView] = field(default_factory=dict, repr=False)
 
@@ -199,7 +162,11 @@ def load_build(directory: Path, overlay: Mapping[str, str] | None = None) -> Bui
     except (ValueError, RecursionError) as error:
         raise BuildError(f'"{directory / LOCK}" is not JSON: {error}', hint=_AGAIN) from None
     if lock.take("schema_version", int) != SCHEMA_VERSION:
-        raise BuildError(f'"{LOCK}" was written by another version', hint=_AGAIN)
+        manifest = Path(lock.take("manifest", str)).name
+        raise BuildError(
+            f'"{LOCK}" was written by another version of espnet3-compile',
+            hint=f"run: espnet3-compile {manifest}",
+        )
     return replace(_build(directory, lock), overlay=dict(overlay or {}))
 
 
@@ -219,6 +186,7 @@ def _build(directory: Path, lock: Fields) -> Build:
         configs={name: _file(item, name, "conf") for name, item in lock.named("configs")},
         models={name: _file(item, name, "models") for name, item in lock.named("models")},
         stages=tuple(_stage(item) for item in lock.each("stages")),
+        late=read_late_values(lock.take("late_values", dict), f"{LOCK}: late_values"),
     )
 
 
@@ -238,7 +206,9 @@ def _stage(item: Fields) -> Stage:
         model=item.optional("model", str),
         init_from=item.optional("init_from", str),
         needs=item.string_list("needs"),
-        reads=tuple(Read(r.take("stage", str), r.take("output", str)) for r in item.each("reads")),
+        reads=tuple(
+            StageOutput(r.take("stage", str), r.take("output", str)) for r in item.each("reads")
+        ),
         outputs={
             name: Output(output.take("path", str), output.take("type", str))
             for name, output in item.named("outputs")

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from espnet3_runtime.build import Build, Stage
+from espnet3_runtime.build import Build
 from espnet3_runtime.plan import Verdict
 from espnet3_runtime.progress import duration
 from espnet3_runtime.receipts import Receipt, Unreadable
+from espnet3_schemas.build_records import Stage
 
 _WORDS = {"run": "runs", "maybe": "may run", "skip": "skipped"}
 _MOST_REASONS = 3

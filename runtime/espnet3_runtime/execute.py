@@ -4,7 +4,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ from typing import Any
 
 from espnet3_runtime import afresh
 from espnet3_runtime.atomic import remove_leftovers
-from espnet3_runtime.bind import Env, StageOutput, bind, references
-from espnet3_runtime.build import Build, Stage
+from espnet3_runtime.bind import bind, references
+from espnet3_runtime.build import Build
 from espnet3_runtime.config import ConfigView, plain
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.experiment import Experiment
@@ -30,6 +30,8 @@ from espnet3_runtime.redact import is_secret_name, secret_values
 from espnet3_runtime.slices import configs_of, edges_of, model_of
 from espnet3_runtime.stage import Outputs, StageContext, StageSpec, Stop
 from espnet3_runtime.system import System
+from espnet3_schemas.build_records import Stage
+from espnet3_schemas.late_values import Env, StageOutput
 
 
 @dataclass(frozen=True)
@@ -98,18 +100,19 @@ class Runner:
                 raise _no_output(reference, where)
             return self.experiment.relative(path)
 
-        values = lookup(output, os.environ)
+        fill = partial(bind, late=build.late, lookup=lookup(output, os.environ))
         composed = configs_of(build, stage)
         model = model_of(build, stage)
-        configs = {role: _bound(view, values) for role, view in composed.items()}
+        configs = {role: _bound(view, fill) for role, view in composed.items()}
         arguments = build.arguments(stage)
         return StageContext(
-            spec=_with_start(spec, values),
+            spec=_with_start(spec, fill),
             configs=MappingProxyType(configs),
-            model=None if model is None else _bound(model, values),
+            model=None if model is None else _bound(model, fill),
             composed=MappingProxyType(composed),
             composed_model=model,
-            arguments=bind(plain(arguments), values, arguments.where),
+            late=build.late,
+            arguments=fill(plain(arguments), where=arguments.where),
             outputs={n: build.recipe_dir / o.path for n, o in stage.outputs.items()},
             recipe=build.recipe,
             exp_tag=build.exp_tag,
@@ -150,7 +153,7 @@ class Runner:
     def secrets(self, stage: Stage) -> tuple[str, ...]:
         """Return what must not be shown: values that come from the environment as secrets do."""
         views = [*configs_of(self.build, stage).values(), self.build.arguments(stage)]
-        late = [pair for view in views for pair in references(view)]
+        late = [pair for view in views for pair in references(view, self.build.late)]
         names = {
             reference.name
             for path, reference in late
@@ -219,15 +222,15 @@ def _nothing() -> None:
     """Other ranks clear nothing."""
 
 
-def _bound(view: ConfigView, values: Any) -> ConfigView:
-    return ConfigView(bind(plain(view), values, view.where), view.where, hidden=view.hidden)
+def _bound(view: ConfigView, fill: Callable[..., Any]) -> ConfigView:
+    return ConfigView(fill(plain(view), where=view.where), view.where, hidden=view.hidden)
 
 
-def _with_start(spec: StageSpec, values: Any) -> StageSpec:
+def _with_start(spec: StageSpec, fill: Callable[..., Any]) -> StageSpec:
     """Return a line of the table with late values in ``init_from`` filled in."""
     if spec.init_from is None or "${" not in spec.init_from:
         return spec
-    return replace(spec, init_from=bind(spec.init_from, values, f"{spec.name}.init_from"))
+    return replace(spec, init_from=fill(spec.init_from, where=f"{spec.name}.init_from"))
 
 
 def _settings(context: StageContext) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from functools import cached_property
 from pathlib import Path
 
 from espnet3_runtime.atomic import write_bytes
-from espnet3_runtime.build import Build, Stage
+from espnet3_runtime.build import Build
 from espnet3_runtime.hashing import Signature, Skip, content_hash, settle, signature
 from espnet3_runtime.receipts import OutputRecord, Receipt, Unreadable, read_receipt, write_receipt
+from espnet3_schemas.build_records import Stage
 
 
 @dataclass(frozen=True, slots=True)

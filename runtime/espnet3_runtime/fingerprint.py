@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime import versions
-from espnet3_runtime.build import Stage
 from espnet3_runtime.experiment import Experiment
 from espnet3_runtime.late import LateHashes
 from espnet3_runtime.reach import code_of, files_of, packages_of, packed_files, texts_of
 from espnet3_runtime.slices import configs_of, edges_of, hashed_configs_of, model_of
+from espnet3_schemas.build_records import Stage
 
 Inputs = dict[str, Any]
 
@@ -35,7 +35,7 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
     configs = hashed_configs_of(build, stage)
     model = model_of(build, stage)
     arguments = build.arguments(stage)
-    late = LateHashes(upstream.hashes, os.environ, experiment.salt)
+    late = LateHashes(upstream.hashes, os.environ, experiment.salt, build.late)
     views = [*configs.values(), arguments, *([] if model is None else [model])]
     texts = [*texts_of(views), *([stage.init_from] if stage.init_from else [])]
     code = code_of(build, stage, configs_of(build, stage).values(), texts)

@@ -16,8 +16,9 @@ from typing import Any
 
 from espnet3_runtime.config import ConfigView, join, plain
 from espnet3_runtime.errors import InstantiateError, did_you_mean
+from espnet3_schemas import TARGET
 
-_FLAGS = ("_target_", "_convert_", "_recursive_", "_partial_")
+_FLAGS = (TARGET, "_convert_", "_recursive_", "_partial_")
 _CONVERT = ("none", "partial", "object", "all")
 
 
@@ -41,7 +42,7 @@ def instantiate(node: Any, *args: Any, where: str = "", **kwargs: Any) -> Any:
     if isinstance(node, Mapping):
         merged = _merge(node, kwargs)
         recursive = _flag(merged, "_recursive_", path, default=True)
-        if "_target_" not in merged:
+        if TARGET not in merged:
             merged = {key: value for key, value in merged.items() if key not in _FLAGS}
         return _build(merged, path, args, recursive=recursive)
     if isinstance(node, list | tuple):
@@ -57,7 +58,7 @@ def parameters_of(node: Mapping[str, Any], where: str = "") -> set[str]:
         InstantiateError: There is no such target.
     """
     try:
-        return set(inspect.signature(locate(node["_target_"], where)).parameters)
+        return set(inspect.signature(locate(node[TARGET], where)).parameters)
     except (TypeError, ValueError):
         return set()
 
@@ -85,7 +86,7 @@ def locate(target: str, where: str = "") -> Any:
 def _build(node: Any, where: str, args: Sequence[Any] = (), *, recursive: bool) -> Any:
     if isinstance(node, Mapping):
         recursive = _flag(node, "_recursive_", where, default=recursive)
-        if "_target_" in node:
+        if TARGET in node:
             return _call(node, where, args, recursive=recursive)
         return {
             key: _build(value, join(where, key), recursive=recursive) for key, value in node.items()
@@ -99,7 +100,7 @@ def _build(node: Any, where: str, args: Sequence[Any] = (), *, recursive: bool) 
 
 def _call(node: Mapping[str, Any], where: str, args: Sequence[Any], *, recursive: bool) -> Any:
     _check_convert(node, where)
-    target, name = _target(node["_target_"], where)
+    target, name = _target(node[TARGET], where)
     values = {key: value for key, value in node.items() if key not in _FLAGS}
     if recursive:
         values = {

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from espnet3_runtime.bind import Env, Lookup, Part, StageOutput, default_of, flatten, parse
+from espnet3_runtime.bind import Lookup, default_of, parts_of, references_of
 from espnet3_runtime.config import ConfigView, join
 from espnet3_runtime.errors import UserError
+from espnet3_schemas.late_values import Env, LateValues, Part, StageOutput
 
 _ROUNDS = 20_000
 
@@ -53,11 +54,13 @@ class LateHashes:
         outputs: Content hashes by ``stage.output``; missing or None: not known yet.
         environ: The environment.
         salt: Random bytes of the experiment.
+        late: What the texts of the build mean.
     """
 
     outputs: Mapping[str, str | None]
     environ: Mapping[str, str]
     salt: bytes
+    late: LateValues
 
     def leaves(self, view: ConfigView) -> dict[str, Any]:
         """Return every leaf by key path, as JSON.
@@ -77,10 +80,9 @@ class LateHashes:
             return {"float": str(leaf)}
         if not isinstance(leaf, str) or "${" not in leaf:
             return leaf
-        parts = parse(leaf)
-        if not any(True for part in parts for _ in flatten(part)):
+        if not any(True for _ in references_of(leaf, self.late)):
             return leaf
-        used = [self._part(part, join(where, path)) for part in parts]
+        used = [self._part(part, join(where, path)) for part in parts_of(leaf, self.late)]
         if None in used:
             return {"late": leaf, "digest": None}
         return {"late": leaf, "digest": hashlib.sha256(repr(used).encode()).hexdigest()}

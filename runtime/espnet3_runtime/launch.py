@@ -23,8 +23,8 @@ from espnet3_runtime.launch_build import (
 from espnet3_runtime.launch_run import follow, lead, most_nodes, show_plan
 from espnet3_runtime.ranks import among_nodes, detect
 from espnet3_runtime.system import System
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
-USAGE, FAILED = 2, 1
 _LOOKS = frozenset({"--dry_run", "--list", "--help", "-h"})
 
 
@@ -64,10 +64,10 @@ def launch(
         return USAGE
     except UserError as error:
         console.complain(f"error: {error}")
-        return FAILED
+        return MISTAKES
     except OSError as error:
         console.complain(f"error: {error}")
-        return FAILED
+        return MISTAKES
     except KeyboardInterrupt as error:
         console.complain("stopped: between stages")
         return code_of(error)
@@ -101,7 +101,7 @@ def _launch(
         return verify(Experiment(build), arguments.stages)
     if arguments.dry_run:
         show_plan(Experiment(build), arguments)
-        return 0
+        return CLEAN
     return lead(system_cls, build, arguments, rank, locate, start)
 
 
@@ -109,7 +109,7 @@ def _list(system_cls: type[System], build: Build) -> int:
     experiment = Experiment(build)
     receipts = {stage.name: experiment.receipt(stage.name) for stage in build.stages}
     console.show_list(build, receipts, {spec.name: spec.description for spec in system_cls.stages})
-    return 0
+    return CLEAN
 
 
 def _enter(recipe_dir: Path) -> None:

@@ -10,6 +10,8 @@ from espnet3_runtime.build import Build, load_build
 from espnet3_runtime.errors import BuildError, UsageError
 from espnet3_runtime.launch_arguments import Arguments
 from espnet3_runtime.system import System
+from espnet3_schemas import LOCK
+from espnet3_schemas.exit_codes import MISTAKES
 
 
 class Recomposed(Protocol):
@@ -68,7 +70,7 @@ def overridden(build: Build, arguments: Arguments, recompose: Recompose | None) 
         sys.stderr.write(
             composed.report if composed.report.endswith("\n") else f"{composed.report}\n"
         )
-        raise SystemExit(1)
+        raise SystemExit(MISTAKES)
     return load_build(build.directory, composed.files)
 
 
@@ -77,4 +79,4 @@ def check_system(system_cls: type[System], build: Build) -> None:
     table = [(spec.name, spec.run, spec.call) for spec in system_cls.stages]
     if table != [(stage.name, stage.run, stage.call) for stage in build.stages]:
         again = f"run: espnet3-compile {build.manifest}"
-        raise BuildError("system.py and recipe.lock.json are not of one build", hint=again)
+        raise BuildError(f"system.py and {LOCK} are not of one build", hint=again)

@@ -20,12 +20,11 @@ from espnet3_runtime.plan import Verdict, plan, stale_upstream
 from espnet3_runtime.ranks import Follower, Leader, Order, Rank, announce
 from espnet3_runtime.redact import redact
 from espnet3_runtime.system import System
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES
 
 if TYPE_CHECKING:
     from espnet3_runtime.execute import Runner
     from espnet3_runtime.session import Session
-
-FAILED = 1
 
 
 def show_plan(experiment: Experiment, arguments: Arguments) -> tuple[Verdict, ...]:
@@ -61,7 +60,7 @@ def lead(
         launches = rank.node is not None
         leader = Leader(build.experiment, rank.size, launches=launches) if rank.size > 1 else None
         session = Session(runner, arguments.force, locate, leader, str(start))
-        code = FAILED
+        code = MISTAKES
         try:
             code = _carry_out(session, arguments)
         except KeyboardInterrupt as error:
@@ -100,7 +99,7 @@ def follow(system_cls: type[System], build: Build, rank: Rank, start: Path) -> i
                 code = _join(runner, order)
             if code:
                 return code
-    return follower.code if follower else 0
+    return follower.code if follower else CLEAN
 
 
 @contextmanager
@@ -128,13 +127,13 @@ def _join(runner: "Runner", order: Order) -> int:
         return runner.interrupts.exit_code
     except Exception as error:  # noqa: BLE001 - its log has the traceback
         if lost_a_rank(error):
-            return FAILED  # the other one has told why
+            return MISTAKES  # the other one has told why
         log = runner.experiment.relative(runner.log_path(stage))
         told = runner.label.replace("_", ", ").replace("rank", "rank ").replace("node", "node ")
         what = redact(summary(error), runner.secrets(stage))
         console.complain(f"error: {told} failed: {what}  (log: {log})")
-        return FAILED
-    return 0
+        return MISTAKES
+    return CLEAN
 
 
 def most_nodes(build: Build) -> int:

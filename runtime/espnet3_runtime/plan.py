@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from espnet3_runtime import afresh
-from espnet3_runtime.build import Build, Stage
+from espnet3_runtime.build import Build
 from espnet3_runtime.diff import differences, pending_upstream
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.experiment import Experiment
 from espnet3_runtime.fingerprint import Inputs, inputs_of
 from espnet3_runtime.receipts import Receipt, Unreadable
 from espnet3_runtime.slices import edges_of
+from espnet3_schemas.build_records import Stage
 
 Action = Literal["run", "maybe", "skip"]
 

@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from espnet3_runtime.build import Build, Stage
+from espnet3_runtime.build import Build
 from espnet3_runtime.code_hash import Code, collect, is_local
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.models import TASK, is_task
+from espnet3_runtime.model_node import TASK, is_task
 from espnet3_runtime.packing import selected
 from espnet3_runtime.slices import SPLITS, look_up
+from espnet3_schemas import TARGET
+from espnet3_schemas.build_records import Stage
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _LONGEST_PATH = 1000
@@ -63,7 +65,7 @@ def packages_of(build: Build, views: Iterable[ConfigView]) -> set[str]:
         leaf
         for view in views
         for path, leaf in view.flat
-        if isinstance(leaf, str) and (path.endswith("_target_") or (path == TASK and is_task(view)))
+        if isinstance(leaf, str) and (path.endswith(TARGET) or (path == TASK and is_task(view)))
     }
     found = {target.partition(".")[0] for target in targets}
     used = {name for target in targets for name in IMPORTED.get(target.rpartition(".")[0], ())}

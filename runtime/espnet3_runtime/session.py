@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from espnet3_runtime import afresh, console
-from espnet3_runtime.build import Stage
 from espnet3_runtime.console import Row
 from espnet3_runtime.errors import Stopped
 from espnet3_runtime.execute import Runner, begin, close, finish
@@ -19,6 +18,8 @@ from espnet3_runtime.provenance import device, provenance
 from espnet3_runtime.ranks import Leader, Order, announce
 from espnet3_runtime.receipts import Receipt
 from espnet3_runtime.redact import redact
+from espnet3_schemas.build_records import Stage
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES
 
 _STOPS = (KeyboardInterrupt, Stopped)
 
@@ -45,7 +46,7 @@ class Session:
 
     def run(self, verdicts: Sequence[Verdict]) -> int:
         """Run what has to run; return the exit code."""
-        code = 0
+        code = CLEAN
         for number, planned in enumerate(verdicts, start=1):
             verdict = self._again(planned)
             if verdict.action == "skip":
@@ -112,7 +113,7 @@ class Session:
         receipt = replace(receipt, provenance={**about, "device": device()})
         self._row("done", close(runner, receipt, clock))
         if not runner.interrupts.received:
-            return 0
+            return CLEAN
         console.complain(
             f'stopped: after stage "{stage.name}", which is done; '
             "run the same command again to go on"
@@ -153,7 +154,7 @@ class Session:
             console.complain(f'stopped: stage "{stage.name}"; run the same command again to go on')
             return self.runner.interrupts.exit_code
         console.complain(redact(self._message(stage, error, log), secrets))
-        return 1
+        return MISTAKES
 
     def _message(self, stage: Stage, error: BaseException, log: str) -> str:
         first, _, rest = explain(error, self.runner.build.directory).partition("\n")

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from espnet3_runtime.bind import StageOutput, flatten, parse, references
-from espnet3_runtime.build import Build, Stage
+from espnet3_runtime.bind import references, references_of
+from espnet3_runtime.build import Build
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.models import without_endings
+from espnet3_runtime.model_node import without_endings
+from espnet3_schemas.build_records import Stage
+from espnet3_schemas.late_values import StageOutput
 
 SPLITS = ("train", "valid", "test")
 
@@ -79,8 +81,9 @@ def model_of(build: Build, stage: Stage) -> ConfigView | None:
     if stage.facts.get("model") == "optional" and stage.run is not None:
         if _replaced(build, stage):
             return None
-        late = (found for _, found in references(model) if isinstance(found, StageOutput))
-        if not all(_is_earlier(build, found.stage, stage) for found in late):
+        late = (found for _, found in references(model, build.late))
+        made = (found for found in late if isinstance(found, StageOutput))
+        if not all(_is_earlier(build, found.stage, stage) for found in made):
             return None
     return model
 
@@ -103,7 +106,7 @@ def edges_of(build: Build, stage: Stage) -> dict[str, frozenset[str] | None]:
     tells how the work went (``record``).
     """
     named: dict[str, set[str]] = {}
-    for read in (*_late_outputs(build, stage), *_listed(stage)):
+    for read in (*_late_outputs(build, stage), *_listed(build, stage)):
         if _is_earlier(build, read.stage, stage):
             named.setdefault(read.stage, set()).add(read.output)
     consumed = stage.facts.get("consumes", ())
@@ -152,24 +155,24 @@ def _replaced(build: Build, stage: Stage) -> bool:
 
 
 def _late_outputs(build: Build, stage: Stage) -> list[StageOutput]:
-    values = [*configs_of(build, stage).values(), model_of(build, stage), build.arguments(stage)]
-    found = [late for value in values if value is not None for _, late in references(value)]
+    views = [*configs_of(build, stage).values(), model_of(build, stage), build.arguments(stage)]
+    found = [late for view in views if view is not None for _, late in references(view, build.late)]
     return [late for late in found if isinstance(late, StageOutput)]
 
 
-def _listed(stage: Stage) -> list[StageOutput]:
+def _listed(build: Build, stage: Stage) -> list[StageOutput]:
     """Return what ``init_from`` names, and what only the lock knows to be read."""
-    listed = _starts(stage.init_from) if stage.init_from else []
+    listed = _starts(build, stage.init_from) if stage.init_from else []
     if stage.run is None or stage.facts.get("title") is None:  # the recipe's own: reads everything
-        listed += [StageOutput(read.stage, read.output) for read in stage.reads]
+        listed += stage.reads
     return listed
 
 
-def _starts(init_from: str) -> list[StageOutput]:
+def _starts(build: Build, init_from: str) -> list[StageOutput]:
     """Return the outputs that ``init_from`` names; a stage stands for its best checkpoint."""
     if "${" not in init_from:
         return [StageOutput(init_from, "best_checkpoint")]
-    found = [late for part in parse(init_from) for late in flatten(part)]
+    found = references_of(init_from, build.late)
     return [late for late in found if isinstance(late, StageOutput)]
 
 

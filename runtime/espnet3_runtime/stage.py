@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from espnet3_runtime.config import ConfigView
+from espnet3_schemas.late_values import LateValues
 
 Outputs = dict[str, Path]
 """What a stage function returns: the outputs that it made, by name."""
@@ -92,6 +93,7 @@ class StageContext:
         composed: By role: the same configs before late values were filled in; write these, never
             ``configs``, into anything that leaves the machine.
         composed_model: The model node before late values were filled in.
+        late: What the ``${…}`` in them mean.
         arguments: The bound ``with`` block of a ``call`` stage.
         outputs: The declared outputs: where each has to be written.
         recipe: ``<corpus>/<task>``.
@@ -124,6 +126,7 @@ class StageContext:
     model: ConfigView | None
     composed: Mapping[str, ConfigView]
     composed_model: ConfigView | None
+    late: LateValues = field(default_factory=_empty)
     arguments: Mapping[str, Any] = field(default_factory=_empty)
     outputs: Mapping[str, Path] = field(default_factory=_empty)
     recipe: str

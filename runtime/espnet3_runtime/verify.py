@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from espnet3_runtime import console
-from espnet3_runtime.build import Stage
 from espnet3_runtime.experiment import Experiment
 from espnet3_runtime.receipts import OutputRecord, Receipt, Unreadable
+from espnet3_schemas.build_records import Stage
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES
 
 
 def verify(experiment: Experiment, names: Sequence[str]) -> int:
@@ -34,7 +35,7 @@ def verify(experiment: Experiment, names: Sequence[str]) -> int:
     console.say(f"{count} outputs, {bad} not as made")
     if wrong:
         console.complain(f"to make them again: run.py --force --stages {' '.join(wrong)}")
-    return 1 if wrong else 0
+    return MISTAKES if wrong else CLEAN
 
 
 def _unfinished(receipt: Receipt | Unreadable | None) -> str:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from functools import cache
 
-from espnet3_runtime.build import Stage
+from espnet3_schemas.build_records import Stage
 
 TORCH = ("torch", "numpy")
 LIBRARIES = {

@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 ROLES = ("training", "inference", "metrics", "publication", "demo")
+LOCK = "recipe.lock.json"
+"""What a build was made of, and its plan: a file of ``build/``."""
+TARGET = "_target_"
+"""Key of a node that becomes an object: the dotted name of its class or function."""
 
 
 @cache

@@ -8,7 +8,8 @@ from recipe_kit import GOLDEN, copy, minimal
 
 from espnet3_compiler.outcome import tidy
 from espnet3_compiler.pipeline import compile_manifest
-from espnet3_compiler.plan import Output, Read
+from espnet3_schemas.build_records import Output
+from espnet3_schemas.late_values import StageOutput
 
 MANY = """\
 version: 1
@@ -112,7 +113,7 @@ def test_the_plan_of_a_whole_recipe() -> None:
     stages = {stage.name: stage for stage in plan.stages}
     assert stages["train_full"].init_from == "train_easy"
     assert stages["train_full"].needs[-1] == "train_easy"
-    assert Read("train_easy", "best_checkpoint") in stages["train_full"].reads
+    assert StageOutput("train_easy", "best_checkpoint") in stages["train_full"].reads
     assert stages["train_easy"].outputs["best_checkpoint"] == Output(
         "exp/phases_recipe/train_easy/best.ckpt", "checkpoint"
     )

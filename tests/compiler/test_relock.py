@@ -134,7 +134,7 @@ HOSTILE = [
     (edit("sources", value=[]), "R703"),
     (edit("set", value=[]), "R703"),
     (edit("set", value=["training.seed=8", "classifier.channels=32"]), "R703"),
-    (edit("schema_version", value=2), "R703"),
+    (edit("schema_version", value=1), "R703"),
     (edit("schema_version", value=True), "R703"),
     (edit("more", value=1), "R703"),
     (edit("stages", 0, "name", value="x; import os"), "R703"),

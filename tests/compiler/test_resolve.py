@@ -7,7 +7,9 @@ import yaml
 from front_kit import front, place
 from omegaconf import OmegaConf
 
+from espnet3_compiler.emit.late import parts_of
 from espnet3_compiler.tree import Scalar, descend
+from espnet3_schemas.late_values import Env
 
 TREE: dict[str, object] = {
     "a": {"b": 1, "l": [10, 20, {"q": 5}], "k": "b", "t": "a.b"},
@@ -352,3 +354,21 @@ def test_what_an_illegible_name_may_have_been_is_no_second_finding(tmp_path: Pat
         """,
     )
     assert done.codes == ["R106", "R106"]
+
+
+@pytest.mark.parametrize(("links", "codes"), [(40, []), (60, ["R105"])])
+def test_defaults_that_hold_one_another(links: int, codes: list[str], tmp_path: Path) -> None:
+    chain = {
+        "x0": "${oc.env:X0}",
+        **{f"x{n}": f"${{oc.env:X{n},${{x{n - 1}}}}}" for n in range(1, links)},
+    }
+    done = front(
+        tmp_path, "configs: {c: c.yaml}\n", {"c.yaml": yaml.safe_dump(chain, sort_keys=False)}
+    )
+    assert done.codes[:1] == codes
+    if not codes:
+        text = str(done.config("c", f"x{links - 1}"))
+        assert text.count("${") == links
+        (outer,) = parts_of(text)
+        assert isinstance(outer, Env)
+        assert outer.name == f"X{links - 1}"

@@ -8,6 +8,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from late_kit import late_values
+
 import espnet3_schemas
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.stage import StageContext, StageSpec, Stop
@@ -178,6 +180,7 @@ def make_context(recipe_dir: Path, stage: str, **changes: Any) -> StageContext:
         "model": ConfigView(model, "models.tiny") if model else None,
         "composed": {**configs, **composed},
         "composed_model": ConfigView(composed_model, "models.tiny") if composed_model else None,
+        "late": late_values([composed, composed_model]),
         "recipe": "tiny/asr",
         "exp_tag": "tiny",
         "recipe_dir": recipe_dir,

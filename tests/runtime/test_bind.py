@@ -5,12 +5,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from late_kit import late_values
 from omegaconf import OmegaConf
 
-from espnet3_runtime.bind import Env, StageOutput, bind, parse, references
+from espnet3_compiler.emit.late import parts_of
+from espnet3_runtime.bind import bind, read_late_values, references
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import BuildError, UserError
 from espnet3_runtime.late import LateHashes, lookup
+from espnet3_schemas.late_values import Env, StageOutput, from_json, to_json
 
 ENVIRON = {"SET": "value", "EMPTY": "", "OTHER": "two words"}
 
@@ -20,7 +23,8 @@ def _output(reference: StageOutput, where: str) -> str:
 
 
 def _bind(value: Any, environ: dict[str, str] | None = None) -> Any:
-    return bind(value, lookup(_output, ENVIRON if environ is None else environ), "training")
+    values = lookup(_output, ENVIRON if environ is None else environ)
+    return bind(value, late_values(value), values, "training")
 
 
 @pytest.mark.parametrize(
@@ -79,15 +83,11 @@ def test_same_as_omegaconf(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _bind({"a": text})["a"] == OmegaConf.create({"a": text}).a
 
 
-@given(st.text("$ {}\\ab'\",:.", max_size=20))
-@settings(max_examples=500, deadline=None)
-def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
-        parts = parse(text)
-    except BuildError:
-        return
-    if "${" not in text:
-        assert parts == (text,)
+@given(st.from_regex(r"(x|\\{0,3}\$\{oc\.env:SET(,('a\\'b'|\$\{stages\.a\.b\}|null|))?\}){0,4}"))
+@settings(max_examples=200, deadline=None)
+def test_what_is_parsed_comes_back_from_json(text: str) -> None:
+    parts = parts_of(text)
+    assert from_json({text: to_json(parts)}) == {text: parts}
 
 
 @given(st.text("ab \\${}", max_size=10))
@@ -106,25 +106,34 @@ def test_a_missing_variable_is_named_with_its_place() -> None:
     assert "${oc.env:HF_TOKEN,default}" in caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["${", "${oc.env:A", "${configs.x}", "${oc.env:1A}", "${a:${b}}"])
-def test_what_the_compiler_never_leaves_is_refused(text: str) -> None:
+def test_a_text_that_the_compiler_did_not_parse_is_refused() -> None:
     with pytest.raises(BuildError, match="cannot read"):
-        parse(text)
+        bind("${oc.env:SET}", {}, lookup(_output, ENVIRON))
 
 
-def test_deep_nesting_is_refused() -> None:
-    with pytest.raises(BuildError):
-        parse("${oc.env:A," * 5000)
+NESTED: Any = ["x"]
+for _ in range(500):
+    NESTED = [{"env": "A", "default": NESTED}]
 
 
-def test_a_quote_that_nothing_closes_is_refused_soon_whatever_follows() -> None:
-    with pytest.raises(BuildError):
-        parse("${oc.env:A,'9999" + r"\${" * 400)
+@pytest.mark.parametrize(
+    "parts",
+    [
+        *(None, "x", {}, [None], [1], [[]], [{}], [{"stage": "a"}], [{"env": 1}], [{"env": "1A"}]),
+        [{"env": "A", "default": "x"}],
+        [{"env": "A", "more": 1}],
+        [{"stage": "a", "output": "b", "default": None}],
+        NESTED,
+    ],
+)
+def test_parts_that_the_compiler_never_writes_are_refused(parts: Any) -> None:
+    with pytest.raises(BuildError, match=r"recipe\.lock\.json: .* of a late value"):
+        read_late_values({"${x}": parts}, "recipe.lock.json")
 
 
 def test_references_are_found_with_their_places() -> None:
     view = ConfigView({"a": ["${oc.env:X,${stages.s.o}}"], "b": "\\${stages.no.no}"}, "m")
-    found = list(references(view))
+    found = list(references(view, late_values(view)))
     assert [path for path, _ in found] == ["m.a[0]", "m.a[0]"]
     assert isinstance(found[0][1], Env)
     assert found[1][1] == StageOutput("s", "o")
@@ -132,7 +141,7 @@ def test_references_are_found_with_their_places() -> None:
 
 def _hash(text: str, environ: dict[str, str], outputs: dict[str, str | None]) -> Any:
     view = ConfigView({"a": text}, "m")
-    return LateHashes(outputs, environ, b"salt").leaves(view)["a"]
+    return LateHashes(outputs, environ, b"salt", late_values(view)).leaves(view)["a"]
 
 
 def test_hashes_follow_values_and_hide_them() -> None:

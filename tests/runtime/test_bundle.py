@@ -166,6 +166,9 @@ def test_references_become_files_and_secrets_stay_out(recipe, monkeypatch):
     assert "word_list: bundle://files/words.txt" in (bundle / "inference.yaml").read_text()
     assert "${oc.env:TINY_TOKEN}" in (bundle / "model.yaml").read_text()
     assert str(recipe).encode() not in everything
+    assert json.loads((bundle / "bundle.json").read_text())["late_values"] == {
+        "${oc.env:TINY_TOKEN}": [{"env": "TINY_TOKEN"}]
+    }
     monkeypatch.delenv("TINY_TOKEN")
     with pytest.raises(UserError, match='the environment variable "TINY_TOKEN" is not set'):
         InferenceModel.from_packed(bundle, trust_user_code=True)

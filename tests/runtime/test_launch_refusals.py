@@ -36,7 +36,7 @@ def test_a_build_changed_by_hand_is_refused(recipe: Toy) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{", '{"schema_version": 2}', '{"schema_version": 1, "recipe": 3}', "[" * 9999],
+    ["", "[]", "{", '{"schema_version": 1}', '{"schema_version": 2, "recipe": 3}', "[" * 9999],
 )
 def test_a_broken_lock_is_refused(text: str, recipe: Toy) -> None:
     recipe.file("build/recipe.lock.json", text)
@@ -45,6 +45,14 @@ def test_a_broken_lock_is_refused(text: str, recipe: Toy) -> None:
     assert done.stderr.startswith("error: ")
     assert "compile the recipe again" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_build_of_another_version_names_the_command(recipe: Toy) -> None:
+    recipe.file("build/recipe.lock.json", json.dumps({**recipe.lock(), "schema_version": 1}))
+    done = recipe.python("--dry_run")
+    assert done.returncode == 1
+    assert '"recipe.lock.json" was written by another version of espnet3-compile' in done.stderr
+    assert "run: espnet3-compile recipe.yaml" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", "", "name with space"])

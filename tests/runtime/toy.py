@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from late_kit import parsed
 
 SYSTEM = """from espnet3_runtime.stage import Outputs, StageContext, StageSpec
 from {module} import {name} as Base
@@ -138,7 +139,7 @@ class Toy:
         """Return the lock as the compiler would write it."""
         files = self.files()
         return {
-            "schema_version": 1,
+            "schema_version": 2,
             "recipe": "toy/task",
             "system": self.system,
             "manifest": "../recipe.yaml",
@@ -166,6 +167,7 @@ class Toy:
                 for name in self.models
             },
             "stages": self.stages,
+            "late_values": parsed([self.configs, self.models, self.calls, self.stages]),
         }
 
     def files(self) -> dict[str, str]:

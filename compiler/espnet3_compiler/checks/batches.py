@@ -14,6 +14,7 @@ from espnet3_compiler.lower import in_role
 from espnet3_compiler.places import written
 from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.tree import Mapping, Scalar, descend
+from espnet3_schemas import TARGET
 
 _CYCLE = "torch.optim.lr_scheduler.OneCycleLR"
 
@@ -53,7 +54,7 @@ def _cycle(config: Mapping) -> Iterator[Diagnostic]:
     node, interval = config.get("scheduler"), config.get("scheduler_interval")
     if not isinstance(node, Mapping) or not isinstance(interval, Scalar):
         return
-    target = node.get("_target_")
+    target = node.get(TARGET)
     if interval.value != "epoch" or not isinstance(target, Scalar) or target.value != _CYCLE:
         return
     if not any(node.entry(name) for name in ("total_steps", "epochs", "_args_")):

@@ -19,6 +19,7 @@ from espnet3_compiler.places import once
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
+from espnet3_schemas import TARGET
 
 COLUMN = "dataset:"
 
@@ -47,7 +48,7 @@ def _repeated(metrics: list[Mapping]) -> Iterator[Diagnostic]:
 def _called(item: Mapping) -> tuple[str, Scalar] | None:
     """Return what a metric is called, by itself or by its class, and where that is said."""
     given = item.get("name")
-    node = given or descend(item, ("metric", "_target_"))
+    node = given or descend(item, ("metric", TARGET))
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or is_open(node):
         return None
     return node.value if given else node.value.rpartition(".")[2].lower(), node

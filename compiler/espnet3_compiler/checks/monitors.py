@@ -20,6 +20,7 @@ from espnet3_compiler.records import dataclass
 from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
+from espnet3_schemas import TARGET
 
 MEASURED = ("valid/loss", "train/loss")
 FORM = "values are called train/NAME and valid/NAME, for example valid/loss"
@@ -126,7 +127,7 @@ def _plateaus(config: Mapping) -> Iterator[Diagnostic]:
 def _plateau(
     node: Node | None, config: Mapping, interval: str, monitor: str
 ) -> Iterator[Diagnostic]:
-    target = _scalar(node.get("_target_")) if isinstance(node, Mapping) else None
+    target = _scalar(node.get(TARGET)) if isinstance(node, Mapping) else None
     if target is None or not str(target.value).endswith(f".{_PLATEAU}"):
         return
     given = _scalar(config.get(monitor))

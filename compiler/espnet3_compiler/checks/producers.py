@@ -19,7 +19,7 @@ from espnet3_compiler.reading import may_have_model, outputs_of
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Scalar, descend
-from espnet3_schemas import load
+from espnet3_schemas import TARGET, load
 
 _CHECKPOINT = "best_checkpoint"
 _SUFFIXES = (".ckpt", ".pth", ".pt", ".safetensors")
@@ -76,8 +76,8 @@ def loads_weights(stage: StageDecl, resolved: Resolved) -> bool:
 
 
 def _default_provider(config: Mapping) -> bool:
-    given = descend(config, ("provider", "_target_"))
-    usual = load("inference")["properties"]["provider"]["default"]["_target_"]
+    given = descend(config, ("provider", TARGET))
+    usual = load("inference")["properties"]["provider"]["default"][TARGET]
     return isinstance(given, Scalar) and given.value == usual
 
 

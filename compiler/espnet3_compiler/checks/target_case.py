@@ -5,6 +5,7 @@ from espnet3_compiler.records import dataclass
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Signature
 from espnet3_compiler.tree import Entry, Mapping, Node, Sequence
+from espnet3_schemas import TARGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Case:
 
 def case_of(library: Library, target: Target, signature: Signature) -> Case:
     """Return the call that a target node is."""
-    head = target.node.entry("_target_")
+    head = target.node.entry(TARGET)
     assert head is not None
     args = target.node.get("_args_")
     return Case(

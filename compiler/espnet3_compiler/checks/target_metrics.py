@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.target_arguments import compare
 from espnet3_compiler.checks.target_case import Case
-from espnet3_compiler.checks.target_nodes import TARGET, Slot, arguments, flag
+from espnet3_compiler.checks.target_nodes import Slot, arguments, flag
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import in_role
@@ -16,6 +16,7 @@ from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Reading, Signature
 from espnet3_compiler.signature.reader import read, read_method
 from espnet3_compiler.tree import Entry, Mapping, Scalar, Sequence
+from espnet3_schemas import TARGET
 
 _OFFERED = Slot(offered=("utt_ids", "directory"))
 

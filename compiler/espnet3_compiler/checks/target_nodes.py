@@ -8,11 +8,10 @@ from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import roles_of
 from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence
-from espnet3_schemas import load
+from espnet3_schemas import TARGET, load
 
 Schema = dict[str, Any]
 
-TARGET = "_target_"
 TASK = "task"
 FLAGS = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
 

@@ -14,7 +14,7 @@ from espnet3_compiler.checks import target_arguments, target_calls, target_paths
 from espnet3_compiler.checks.target_case import case_of
 from espnet3_compiler.checks.target_datasets import check_datasets
 from espnet3_compiler.checks.target_metrics import check_metrics
-from espnet3_compiler.checks.target_nodes import TARGET, Target, targets
+from espnet3_compiler.checks.target_nodes import Target, targets
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved
@@ -24,6 +24,7 @@ from espnet3_compiler.signature.library import Library, default_folder, open_lib
 from espnet3_compiler.signature.model import Missing, NotCallable, Signature, Unknown
 from espnet3_compiler.signature.reader import read
 from espnet3_compiler.tree import Scalar
+from espnet3_schemas import TARGET
 
 
 @dataclass(frozen=True, slots=True)

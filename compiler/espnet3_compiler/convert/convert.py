@@ -13,8 +13,7 @@ from espnet3_compiler.outcome import is_error, tidy
 from espnet3_compiler.output.summary import plural
 from espnet3_compiler.pipeline import display_name
 from espnet3_compiler.records import dataclass
-
-CLEAN, MISTAKES, USAGE = 0, 1, 2
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from espnet3_compiler.convert.draft import Block, Draft, Reasons
 from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
 from espnet3_compiler.tree import Plain
+from espnet3_schemas import TARGET
 
 SEQUENCE = "espnet2.iterators.sequence_iter_factory.SequenceIterFactory"
 BY_BINS = ("numel", "length")
@@ -61,9 +62,9 @@ def _carry_split(block: Block, split: str, model: Plain, draft: Draft) -> Plain:
         block.entry("iter_factory")
         return _carry_plain(block, split, draft)
     factory = block.block("iter_factory")
-    target = factory.raw("_target_")
+    target = factory.raw(TARGET)
     if target != SEQUENCE:
-        factory.note("_target_", DROPPED, "samples are batched whole, as SequenceIterFactory does")
+        factory.note(TARGET, DROPPED, "samples are batched whole, as SequenceIterFactory does")
     to = ("dataloader", split, "batches")
     factory.move(draft, "shuffle", (*to, "shuffle"))
     workers = factory.raw("num_workers")

@@ -6,6 +6,7 @@ from espnet3_compiler.convert.draft import Block, Draft, Reasons
 from espnet3_compiler.convert.notes import DEAD, MOVED
 from espnet3_compiler.convert.targets import sibling
 from espnet3_compiler.tree import Plain
+from espnet3_schemas import TARGET
 
 SPLITS = ("train", "valid", "test")
 ENTRY: Reasons = {
@@ -48,7 +49,7 @@ def carry_preprocessor(dataset: Block, draft: Draft, splits: tuple[str, ...]) ->
     value = dataset.value("preprocessor")
     if not isinstance(value, dict) or span is None:
         return
-    if "_target_" in value:
+    if TARGET in value:
         if isinstance(value.get("train"), bool):
             del value["train"]  # each split is told for itself
         draft.put(("dataset", "preprocessor"), value, span)
@@ -59,11 +60,11 @@ def carry_preprocessor(dataset: Block, draft: Draft, splits: tuple[str, ...]) ->
     for split in splits:
         found = next((by_split[s] for s in (split, "valid", "train") if s in by_split), None)
         if isinstance(found, dict):
-            made[split] = {"_target_": found.get("_target_"), **shared, **found}
+            made[split] = {TARGET: found.get(TARGET), **shared, **found}
     draft.put(("dataset", "preprocessor"), made, span)
 
 
 def carry_rest(dataset: Block) -> None:
     """Tell what became of the other keys of a ``dataset`` block."""
     dataset.taken |= {"recipe_dir", "_recursive_", "_convert_"}
-    dataset.rest({"_target_": (MOVED, "the runtime arranges the data sets itself")})
+    dataset.rest({TARGET: (MOVED, "the runtime arranges the data sets itself")})

@@ -8,6 +8,7 @@ from espnet3_compiler.convert.values import Values
 from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Entry, Mapping, Node, Path, Plain, Sequence, dotted
+from espnet3_schemas import TARGET
 
 Reasons = dict[str, tuple[str, str]]
 """Key to the kind of its note and the reason."""
@@ -170,8 +171,6 @@ def _retarget(value: Plain, target: Callable[[str], str]) -> Plain:
     if not isinstance(value, dict):
         return value
     return {
-        key: target(inner)
-        if key == "_target_" and isinstance(inner, str)
-        else _retarget(inner, target)
+        key: target(inner) if key == TARGET and isinstance(inner, str) else _retarget(inner, target)
         for key, inner in value.items()
     }

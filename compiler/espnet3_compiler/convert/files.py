@@ -8,6 +8,7 @@ from espnet3_compiler.convert.trim import differences, trimmed
 from espnet3_compiler.convert.values import LOAD_LINE
 from espnet3_compiler.emit.yaml_text import write
 from espnet3_compiler.tree import Plain
+from espnet3_schemas import TARGET
 
 FOLDER = "conf_compile"
 MAIN = "recipe.yaml"
@@ -81,7 +82,7 @@ def chosen(found: Found, training: Config) -> dict[str, Config]:
 
 def _decodes(config: Config, task: str) -> bool:
     model = config.draft.values.get("model")
-    target = str(model.get("_target_", "")) if isinstance(model, dict) else ""
+    target = str(model.get(TARGET, "")) if isinstance(model, dict) else ""
     return ("transducer" in task.lower()) == ("transducer" in target.lower())
 
 

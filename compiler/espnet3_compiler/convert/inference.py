@@ -6,6 +6,7 @@ from espnet3_compiler.convert.draft import PLACES, RESOLVED, Block, Draft, Reaso
 from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
 from espnet3_compiler.convert.training import carry_parallel
 from espnet3_compiler.tree import Mapping
+from espnet3_schemas import TARGET
 
 PROVIDERS = ("espnet3.systems.base.inference_provider.InferenceProvider",)
 RUNNERS = (
@@ -60,7 +61,7 @@ def carry_inference(root: Block) -> Draft:
 
 def _carry_model(root: Block, draft: Draft) -> None:
     block = root.block("model")
-    if block.raw("_target_") == SPEECH2TEXT:
+    if block.raw(TARGET) == SPEECH2TEXT:
         _carry_speech2text(block, draft)
         return
     for entry in block.node or ():
@@ -74,12 +75,12 @@ def _carry_model(root: Block, draft: Draft) -> None:
 def _carry_speech2text(block: Block, draft: Draft) -> None:
     """Decode through the task bridge: the stage's model, its weights loaded strictly."""
     config, weights = block.value("asr_train_config"), block.value("asr_model_file")
-    draft.put(("provider", "_target_"), PROVIDER, block.span("_target_"))
+    draft.put(("provider", TARGET), PROVIDER, block.span(TARGET))
     draft.put(("provider", "train_config"), config or CONFIG, block.span("asr_train_config"))
     if weights is not None:
         draft.put(("checkpoint",), weights, block.span("asr_model_file"))
         _tell_weights(block, "asr_model_file", str(weights))
-    draft.put(("runner", "_target_"), RUNNER)
+    draft.put(("runner", TARGET), RUNNER)
     draft.put(("output_keys",), ["text"])
     for name in ARGUMENTS:
         block.move(draft, name, ("provider", name))
@@ -113,10 +114,10 @@ def carry_artifacts(root: Block, name: str, draft: Draft) -> None:
 
 def _carry_classes(root: Block) -> None:
     provider, runner = root.block("provider"), root.block("runner")
-    if provider.node is not None and provider.raw("_target_") not in PROVIDERS:
+    if provider.node is not None and provider.raw(TARGET) not in PROVIDERS:
         why = "here a provider is a function (model, checkpoint, device) that gives the model"
         root.note("provider", DROPPED, why)
-    if runner.node is not None and runner.raw("_target_") not in RUNNERS:
+    if runner.node is not None and runner.raw(TARGET) not in RUNNERS:
         why = "here a runner is a callable (model, **batch) that gives one mapping for each item"
         root.note("runner", DROPPED, why)
     provider.note("params", DROPPED, "write arguments beside the provider's _target_")

@@ -4,6 +4,7 @@ from espnet3_compiler.convert.draft import PLACES, RESOLVED, Block, Draft, Reaso
 from espnet3_compiler.convert.inference import carry_artifacts
 from espnet3_compiler.convert.notes import CHANGED, DROPPED, MOVED
 from espnet3_compiler.tree import Plain
+from espnet3_schemas import TARGET
 
 OURS = "espnet3_runtime.metrics."
 NORMALIZERS = {"lowercase": "lower", "uppercase": "upper"}
@@ -38,12 +39,12 @@ def carry_metrics(root: Block) -> Draft:
 def _metric(item: Block, names: list[str]) -> Plain:
     """Return one metric, or None where it is a class of ESPnet3's kind."""
     block = item.block("metric")
-    target = block.context.target(str(block.raw("_target_")))
+    target = block.context.target(str(block.raw(TARGET)))
     if not target.startswith(OURS):
         why = "here a metric is a callable that takes its inputs as lists and returns the scores"
-        block.note("_target_", DROPPED, f"{target}: {why}")
+        block.note(TARGET, DROPPED, f"{target}: {why}")
         return None
-    metric: dict[str, Plain] = {"_target_": target}
+    metric: dict[str, Plain] = {TARGET: target}
     steps = _normalizers(block)
     if steps:
         metric["normalize"] = steps

@@ -2,6 +2,7 @@
 
 from espnet3_compiler.convert.draft import Block, Draft
 from espnet3_compiler.convert.notes import CHANGED
+from espnet3_schemas import TARGET
 
 
 def carry_optimizers(root: Block, draft: Draft) -> None:
@@ -21,12 +22,12 @@ def carry_optimizers(root: Block, draft: Draft) -> None:
 def _tell_leak(root: Block, name: str) -> None:
     """Note arguments of ESPnet3's default target that stay below another target."""
     node = root.block(name)
-    if not node.is_users("_target_"):
+    if not node.is_users(TARGET):
         return
     left = [e.name for e in node.node or () if not node.is_users(e.name)]
     if left:
         why = f"ESPnet3 passes it {', '.join(left)} of its own default besides; so do we"
-        node.note("_target_", CHANGED, why)
+        node.note(TARGET, CHANGED, why)
 
 
 def _carry_named(root: Block, draft: Draft) -> None:

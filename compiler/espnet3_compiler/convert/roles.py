@@ -7,6 +7,7 @@ from espnet3_compiler.convert.load import based_on
 from espnet3_compiler.read import read_file
 from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Mapping, Scalar
+from espnet3_schemas import TARGET
 
 STEMS = {
     "training": ("train",),
@@ -81,4 +82,4 @@ def _by_content(path: Path) -> str | None:
 
 
 def _has_target(node: object) -> bool:
-    return isinstance(node, Mapping) and isinstance(node.get("_target_"), Scalar)
+    return isinstance(node, Mapping) and isinstance(node.get(TARGET), Scalar)

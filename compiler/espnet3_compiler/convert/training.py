@@ -6,6 +6,7 @@ from espnet3_compiler.convert.draft import PLACES, RESOLVED, Block, Draft, Reaso
 from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
 from espnet3_compiler.convert.optimizers import carry_optimizers
 from espnet3_compiler.tree import Plain
+from espnet3_schemas import TARGET
 
 REASONS: Reasons = {
     **PLACES,
@@ -75,7 +76,7 @@ def _carry_tokenizer(block: Block, draft: Draft) -> None:
     builder = block.block("text_builder")
     target = builder.value("func")
     if isinstance(target, str):
-        arguments: dict[str, Plain] = {"_target_": builder.context.target(target)}
+        arguments: dict[str, Plain] = {TARGET: builder.context.target(target)}
         for entry in builder.node or ():
             if entry.name != "func":
                 arguments[entry.name] = builder.value(entry.name)
@@ -119,7 +120,7 @@ def _carry_trainer(block: Block, draft: Draft, *, clips: bool) -> None:
 def _carry_logger(block: Block, draft: Draft) -> None:
     loggers = block.value("logger")
     listed = loggers if isinstance(loggers, list) else [loggers]
-    targets = [str(each["_target_"]) for each in listed if isinstance(each, dict)]
+    targets = [str(each[TARGET]) for each in listed if isinstance(each, dict)]
     if any(not target.endswith(".TensorBoardLogger") for target in targets):
         draft.put(("trainer", "logger"), loggers, block.span("logger"))
     elif targets and block.is_users("logger"):
@@ -129,12 +130,12 @@ def _carry_logger(block: Block, draft: Draft) -> None:
 def _carry_callbacks(block: Block, draft: Draft) -> None:
     kept: list[Plain] = []
     for item in block.items("callbacks"):
-        target = str(item.raw("_target_"))
+        target = str(item.raw(TARGET))
         if target.endswith(".EMACallback"):
-            draft.put(("ema", "decay"), item.value("decay") or 0.999, item.span("_target_"))
+            draft.put(("ema", "decay"), item.value("decay") or 0.999, item.span(TARGET))
             item.rest({}, (DROPPED, "ema has decay alone"))
         elif target.startswith("espnet3."):
-            item.note("_target_", DROPPED, "a callback of ESPnet3's own trainer")
+            item.note(TARGET, DROPPED, "a callback of ESPnet3's own trainer")
         elif item.node is not None:
             kept.append(item.carry(item.node, item.path))
     if kept:

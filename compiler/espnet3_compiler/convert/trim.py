@@ -5,9 +5,8 @@ from typing import Any
 from espnet3_compiler.compose_defaults import Slot, slot_of
 from espnet3_compiler.schema_parts import resolved
 from espnet3_compiler.tree import Plain
-from espnet3_schemas import load
+from espnet3_schemas import TARGET, load
 
-TARGET = "_target_"
 _NOTHING: Any = object()
 
 

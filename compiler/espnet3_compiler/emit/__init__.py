@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from espnet3_compiler.emit.lock import CODE, LOCK, lock_text
+from espnet3_compiler.emit.lock import CODE, lock_text
 from espnet3_compiler.emit.yaml_text import document
 from espnet3_compiler.plan import Plan
+from espnet3_schemas import LOCK
 
-__all__ = ("CODE", "LOCK", "build_files", "call_file", "config_file", "data_files", "model_file")
+__all__ = ("CODE", "build_files", "call_file", "config_file", "data_files", "model_file")
 
 
 def build_files(plan: Plan, build: Path) -> dict[str, str]:

@@ -7,13 +7,14 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from espnet3_compiler.emit.late import late_values
 from espnet3_compiler.plan import Plan, StagePlan
+from espnet3_schemas.build_records import SCHEMA_VERSION, Stage
 
-SCHEMA_VERSION = 1
-LOCK = "recipe.lock.json"
 CODE = ("run.py", "system.py")
 
 
@@ -42,6 +43,7 @@ def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
         },
         "models": {model.name: _file(f"models/{model.name}.yaml", files) for model in plan.models},
         "stages": [_stage(stage) for stage in plan.stages],
+        "late_values": late_values(plan),
     }
     return json.dumps(lock, indent=2, ensure_ascii=False) + "\n"
 
@@ -70,17 +72,5 @@ def _file(path: str, files: Mapping[str, str]) -> dict[str, str]:
 
 
 def _stage(stage: StagePlan) -> dict[str, Any]:
-    return {
-        "name": stage.name,
-        "run": stage.run,
-        "call": stage.call,
-        "configs": dict(stage.configs),
-        "model": stage.model,
-        "init_from": stage.init_from,
-        "needs": list(stage.needs),
-        "reads": [{"stage": read.stage, "output": read.output} for read in stage.reads],
-        "outputs": {
-            name: {"path": output.path, "type": output.type}
-            for name, output in stage.outputs.items()
-        },
-    }
+    everything = asdict(stage)
+    return {field.name: everything[field.name] for field in fields(Stage)}

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 from espnet3_compiler.scaffold import names
-
-CLEAN, FAILED, USAGE = 0, 1, 2
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 
 def create(name: str) -> int:
@@ -27,7 +26,7 @@ def create(name: str) -> int:
     try:
         _write(target, texts)
     except OSError as error:
-        return _refuse(f'cannot write "{name}": {error.strerror or error}', FAILED)
+        return _refuse(f'cannot write "{name}": {error.strerror or error}', MISTAKES)
     _say(_next_steps(name, list(texts)))
     return CLEAN
 

@@ -15,6 +15,7 @@ from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Parameter
 from espnet3_compiler.signature.types import Type
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
+from espnet3_schemas import TARGET
 
 Verdict = bool | None
 
@@ -59,7 +60,7 @@ def fits(library: Library, parameter: Parameter, value: Node) -> Verdict:
 def is_wild(value: Node) -> bool:
     """Return whether a value is known only at run time, or built by a target."""
     if isinstance(value, Mapping):
-        return value.entry("_target_") is not None
+        return value.entry(TARGET) is not None
     return isinstance(value, Scalar) and (has_reference(value.value) or value.value == "???")
 
 

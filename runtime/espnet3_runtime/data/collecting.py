@@ -20,6 +20,7 @@ from espnet3_runtime.data.reference import Place
 from espnet3_runtime.data.sampler import Clock, SeedItem, SeedWorker
 from espnet3_runtime.data.split import SplitDataset, load_split
 from espnet3_runtime.threads import use_threads
+from espnet3_schemas import TARGET
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def load_for_statistics(job: Job, split: str) -> SplitDataset:
     """Load a split as validation would see it: without the augmentation of training."""
     dataset = job.config["dataset"]
     node = dataset["preprocessor"]
-    if split == "train" and (node is None or "_target_" in node or node.get("valid")):
+    if split == "train" and (node is None or TARGET in node or node.get("valid")):
         return load_split(dataset, split, job.place, preprocess_as="valid")
     return load_split(dataset, split, job.place)
 

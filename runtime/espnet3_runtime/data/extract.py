@@ -8,8 +8,9 @@ import torch
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.instantiate import instantiate, locate
-from espnet3_runtime.models import is_task
+from espnet3_runtime.model_node import is_task
 from espnet3_runtime.parallel import worker_number
+from espnet3_schemas import TARGET
 
 Batch = Mapping[str, torch.Tensor]
 Features = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
@@ -39,9 +40,9 @@ def make_extract(node: Any, model: Any, device: torch.device) -> Extract | None:
         from espnet3_runtime.task_bridge.build import build
 
         return _from_model(build(model, normalize=False).model, device)
-    if model is None or "_target_" not in model:
+    if model is None or TARGET not in model:
         return None
-    if not hasattr(locate(model["_target_"], model.where), "collect_feats"):
+    if not hasattr(locate(model[TARGET], model.where), "collect_feats"):
         return None
     return _from_model(instantiate(model), device)
 

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 from espnet3_runtime.data.sampler import Clock, mix
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.instantiate import instantiate, locate, parameters_of
+from espnet3_schemas import TARGET
 
 _SAMPLING = ("sampler", "batch_sampler")
 
@@ -79,7 +80,7 @@ def call_loader(
     loader = instantiate(given, data, where=where, **arguments)
     if not hasattr(loader, "__iter__"):
         raise UserError(
-            f"{node['_target_']} gives {type(loader).__name__}, which is no loader",
+            f"{node[TARGET]} gives {type(loader).__name__}, which is no loader",
             where=where,
             hint="it has to return something that gives batches, for example a DataLoader",
         )
@@ -95,11 +96,11 @@ def _share(
     where: str,
 ) -> dict[str, Any]:
     """Return what gives a loader the share of its rank; ``shuffle`` goes over to the sampler."""
-    target = locate(given["_target_"], where)
+    target = locate(given[TARGET], where)
     if not (isinstance(target, type) and issubclass(target, DataLoader)):
         if "rank" not in {*asked, *given}:
             raise UserError(
-                f"{given['_target_']} does not ask which rank it is for: with {offered['world']} "
+                f"{given[TARGET]} does not ask which rank it is for: with {offered['world']} "
                 "ranks each would get all of the data",
                 where=where,
                 hint="give it the parameters rank and world, and let it return that share",

@@ -14,6 +14,7 @@ from typing import Any
 from espnet3_runtime.config import plain
 from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.instantiate import instantiate
+from espnet3_schemas import TARGET
 
 LOCAL = "dataset"
 """Package of a recipe that exports its ``Dataset`` and ``DatasetBuilder``."""
@@ -84,9 +85,7 @@ def make_dataset(entry: Entry, place: Place) -> Any:
         raise UserError(f'"{_name(module)}" exports no "Dataset"', where=entry.where)
     offered = {name: value for name, value in vars(place).items() if name in _names(cls)}
     try:
-        dataset = instantiate(
-            {"_target_": cls, **offered, **entry.data_src_args}, where=entry.where
-        )
+        dataset = instantiate({TARGET: cls, **offered, **entry.data_src_args}, where=entry.where)
     except InstantiateError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
@@ -111,7 +110,7 @@ def make_builder(entry: Entry, place: Place) -> Any | None:
     if "data_dir" in entry.data_src_args:
         place = replace(place, data_dir=Path(entry.data_src_args["data_dir"]))
     offered = {name: value for name, value in vars(place).items() if name in _names(cls)}
-    builder = instantiate({"_target_": cls, **offered}, where=entry.where)
+    builder = instantiate({TARGET: cls, **offered}, where=entry.where)
     missing = [name for name in BUILDER_METHODS if not callable(getattr(builder, name, None))]
     if missing:
         what = f'"{_name(module)}.DatasetBuilder" lacks {", ".join(missing)}'

@@ -10,6 +10,7 @@ from espnet3_runtime.data.declared import Declared
 from espnet3_runtime.data.reference import Entry, Place, make_dataset, read_entries
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.instantiate import instantiate, locate
+from espnet3_schemas import TARGET
 
 Sample = dict[str, Any]
 Change = Callable[[Any], Any]
@@ -147,7 +148,7 @@ def make_preprocessor(
     split; one whose call takes two arguments gets the utterance id first, as in ESPnet2.
     """
     node = dataset.get("preprocessor")
-    if node is not None and "_target_" not in node:
+    if node is not None and TARGET not in node:
         node = node.get(split)
     if node is None:
         return None
@@ -172,7 +173,7 @@ def _wants_train(node: Mapping[str, Any]) -> bool:
     if "train" in node or node.get("_partial_"):
         return False
     try:
-        return "train" in inspect.signature(locate(node["_target_"])).parameters
+        return "train" in inspect.signature(locate(node[TARGET])).parameters
     except (TypeError, ValueError):
         return False
 

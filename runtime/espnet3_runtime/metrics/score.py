@@ -16,6 +16,7 @@ from typing import Any
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.instantiate import instantiate
+from espnet3_schemas import TARGET
 
 _OFFERED = ("utt_ids", "directory")
 
@@ -65,8 +66,8 @@ def make_metrics(config: ConfigView) -> list[Metric]:
 def _make(entry: ConfigView) -> Metric:
     node = entry["metric"]
     function = instantiate(node)
-    name = entry.get("name") or node["_target_"].rpartition(".")[2].lower()
-    metric = Metric(name, node["_target_"], dict(entry["inputs"]), function, entry.where)
+    name = entry.get("name") or node[TARGET].rpartition(".")[2].lower()
+    metric = Metric(name, node[TARGET], dict(entry["inputs"]), function, entry.where)
     if not name.replace("-", "_").isidentifier() or name in ("dataset", "audio"):
         raise UserError(f'"{name}" is no name for a metric', where=f"{entry.where}.name")
     _check_inputs(metric)

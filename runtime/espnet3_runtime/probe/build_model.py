@@ -9,7 +9,8 @@ from torch import nn
 
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import InstantiateError
-from espnet3_runtime.models import construct, key_of, name_of
+from espnet3_runtime.model_node import key_of, name_of
+from espnet3_runtime.models import construct
 from espnet3_runtime.probe.answers import Answers, Place, UnprobedError
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
 from espnet3_runtime.probe.request import Request, Stage

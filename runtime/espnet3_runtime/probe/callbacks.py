@@ -6,6 +6,7 @@ from espnet3_runtime.probe.answers import Answers, UnprobedError
 from espnet3_runtime.probe.blame import FAILURES, judge
 from espnet3_runtime.probe.build_model import check_installed, refuse
 from espnet3_runtime.probe.request import Request, Stage
+from espnet3_schemas import TARGET
 
 ROLE = "training"
 
@@ -16,7 +17,7 @@ def probe_callbacks(request: Request, answers: Answers, stage: Stage, config: Co
         place = request.place(node.where, stage, ROLE)
         if answers.is_wrong(place.owner, place.path):
             continue
-        name = str(node["_target_"])
+        name = str(node[TARGET])
         answers.step(place, f"constructing {name}")
         before = answers.network.refused
         try:

@@ -12,7 +12,7 @@ from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.extract import make_extract
 from espnet3_runtime.data.moments import Moments, moments_of, write_moments
 from espnet3_runtime.instantiate import instantiate
-from espnet3_runtime.models import is_task, name_of, without_endings
+from espnet3_runtime.model_node import is_task, name_of, without_endings
 from espnet3_runtime.probe.answers import Place, UnprobedError
 from espnet3_runtime.probe.batch import make_batch
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
@@ -20,7 +20,7 @@ from espnet3_runtime.probe.build_model import check_installed, refuse
 from espnet3_runtime.probe.request import Stage
 from espnet3_runtime.probe.samples import FoundError, Items, Sample
 from espnet3_runtime.probe.train import ROLE, Tools
-from espnet3_schemas import systems
+from espnet3_schemas import TARGET, systems
 
 SPEECH = ("speech", "speech_lengths")
 
@@ -59,26 +59,26 @@ class Statistics:
         place = request.place(node.where, stage, ROLE)
         if answers.is_wrong(place.owner, place.path):
             raise FoundError
-        answers.step(place, f"constructing {node['_target_']}")
+        answers.step(place, f"constructing {node[TARGET]}")
         before = answers.network.refused
         try:
             extractor = instantiate(node)
         except FAILURES as error:
-            judge(error, answers, before, f"constructing {node['_target_']}")
+            judge(error, answers, before, f"constructing {node[TARGET]}")
             raise refuse(request, answers, error, place, stage, ROLE) from error
         items = self._items(stage, config)
         batch = make_batch(self.tools.source, stage, config, ROLE, items)
-        answers.step(place, f"extracting features with {node['_target_']}")
+        answers.step(place, f"extracting features with {node[TARGET]}")
         try:
             with torch.inference_mode():
                 moments = moments_of(*_extract(extractor, batch))
         except FAILURES as error:
-            what = f"extracting features with {node['_target_']}"
+            what = f"extracting features with {node[TARGET]}"
             judge(error, answers, before, what)
             found = blame(error, request.recipe_dir)
             if not items.is_certain():
                 raise UnprobedError(f"{what} from made-up items: {found.text}") from error
-            where = Place(place.owner, (*place.path, "_target_"), stage.name)
+            where = Place(place.owner, (*place.path, TARGET), stage.name)
             report(answers, "R904", where, f"{what} fails", found)
             raise FoundError from error
         return self._write(stage, moments)

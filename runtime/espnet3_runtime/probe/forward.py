@@ -8,7 +8,7 @@ import torch
 
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.models import key_of
+from espnet3_runtime.model_node import key_of
 from espnet3_runtime.probe.answers import Answers, Place, UnprobedError
 from espnet3_runtime.probe.blame import FAILURES, Blame, blame, judge
 from espnet3_runtime.probe.build_model import Built, is_about_meta, on_device

@@ -10,6 +10,7 @@ from espnet3_runtime.probe.build_model import build_model, refuse
 from espnet3_runtime.probe.request import Stage
 from espnet3_runtime.probe.samples import FoundError, is_absent
 from espnet3_runtime.probe.train import Tools, model_node
+from espnet3_schemas import TARGET
 
 ROLE = "inference"
 
@@ -23,7 +24,7 @@ def probe_infer(tools: Tools, stage: Stage) -> None:
     """
     view = tools.request.configs[stage.configs[ROLE]]
     own = view["model"] is not None
-    if not own and view["provider"]["_target_"] not in PROVIDERS:
+    if not own and view["provider"][TARGET] not in PROVIDERS:
         raise UnprobedError(f'"{stage.name}": a provider of its own, which may want a checkpoint')
     config = tools.config(stage, ROLE, without=("checkpoint",))
     node = None if own else model_node(tools, stage, config)

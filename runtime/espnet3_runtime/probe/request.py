@@ -9,6 +9,7 @@ from typing import Any
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.probe.answers import Place
 from espnet3_schemas import systems
+from espnet3_schemas.late_values import LateValues, from_json
 
 _PARTS = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 _UNKNOWN_KIND: Mapping[str, Any] = {"roles": {}}
@@ -67,6 +68,7 @@ class Request:
     stages: tuple[Stage, ...]
     targets: tuple[Target, ...]
     largest: int
+    late: LateValues
 
     def stage(self, name: str) -> Stage | None:
         """Return a stage by name."""
@@ -123,6 +125,7 @@ def read_request(raw: Mapping[str, Any]) -> Request:
         stages=tuple(_stage(stage) for stage in raw["stages"]),
         targets=tuple(_target(target) for target in raw["targets"]),
         largest=raw["largest"],
+        late=from_json(raw["late_values"]),
     )
 
 

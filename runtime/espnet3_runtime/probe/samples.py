@@ -19,6 +19,7 @@ from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
 from espnet3_runtime.probe.extremes import spread, with_largest
 from espnet3_runtime.probe.request import Request, Stage
 from espnet3_runtime.probe.stand_ins import ABSENT, Tokenizers
+from espnet3_schemas import TARGET
 
 ITEMS = 2
 SECONDS = (2.0, 1.4)
@@ -280,7 +281,7 @@ def with_ids(
     preprocessor is the runtime's own: of another one it is not known which ids it gives.
     """
     node = config["dataset"]["preprocessor"]
-    if vocabulary is None or not node or node.get("_target_") != PLAIN_TOKENS:
+    if vocabulary is None or not node or node.get(TARGET) != PLAIN_TOKENS:
         return items.samples
     name, size = vocabulary
     changed = []

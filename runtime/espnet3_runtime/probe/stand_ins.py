@@ -5,13 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.bind import StageOutput, bind
+from espnet3_runtime.bind import bind
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.tokens import EXTRA
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.late import lookup
 from espnet3_runtime.probe.answers import UnprobedError
 from espnet3_runtime.probe.request import Request, Stage
+from espnet3_schemas.late_values import StageOutput
 
 ABSENT = ".absent-until-its-stage-ran"
 """Folder of what nothing can stand in for: it is never made."""
@@ -45,7 +46,8 @@ class StandIns:
             UnprobedError: One of them cannot be known here.
         """
         try:
-            plain = bind(view.plain(), lookup(self.path, os.environ), view.where)
+            values = lookup(self.path, os.environ)
+            plain = bind(view.plain(), self.request.late, values, view.where)
         except UserError as error:
             raise UnprobedError(error.message) from error
         return ConfigView(plain, view.where)

@@ -10,8 +10,9 @@ from espnet3_runtime.instantiate import locate
 from espnet3_runtime.probe.answers import Answers, Place, UnprobedError
 from espnet3_runtime.probe.blame import FAILURES, blame, judge, report
 from espnet3_runtime.probe.request import Request, Target
+from espnet3_schemas import TARGET
 
-FLAGS = ("_target_", "_args_", "_partial_", "_recursive_", "_convert_")
+FLAGS = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
 _QUOTED = re.compile(r"'(\w+)'")
 _CONTEXT = "context"
 
@@ -51,7 +52,7 @@ def _imported(
 
 
 def _name_key(target: Target) -> str:
-    return "call" if target.place.owner[0] == "stages" else "_target_"
+    return "call" if target.place.owner[0] == "stages" else TARGET
 
 
 def _bind(request: Request, answers: Answers, target: Target, found: Any) -> None:

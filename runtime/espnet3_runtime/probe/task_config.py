@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from espnet3_runtime.errors import InstantiateError
-from espnet3_runtime.models import is_task, name_of
+from espnet3_runtime.model_node import is_task, name_of
 from espnet3_runtime.probe.answers import UnprobedError
 from espnet3_runtime.probe.build_model import check_installed
 from espnet3_runtime.probe.request import Stage

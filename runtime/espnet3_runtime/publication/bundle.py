@@ -23,6 +23,7 @@ import yaml
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.foreign import read_mapping
+from espnet3_schemas.late_values import LateValues, from_json
 
 META = "bundle.json"
 INFERENCE = "inference.yaml"
@@ -54,6 +55,18 @@ class Bundle:
     def code(self) -> tuple[str, ...]:
         """Return the files of the recipe's code that it carries."""
         return tuple(name for name in self.meta["files"] if name.startswith(f"{CODE}/"))
+
+    @property
+    def late(self) -> LateValues:
+        """Return what the texts of its configs mean that are filled in where it is loaded.
+
+        Raises:
+            UserError: ``bundle.json`` has something else there.
+        """
+        try:
+            return from_json(self.meta.get("late_values", {}))
+        except ValueError as error:
+            raise UserError(f'"{self.directory / META}": {error}') from None
 
     def path(self, name: str) -> Path:
         """Return the place of a file of the bundle.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.errors import UserError
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES
 
 _TIMEOUT = 1800  # seconds; large models are read from slow disks
 
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
         )
     except UserError as error:
         print(error, file=sys.stderr)
-        return 1
+        return MISTAKES
     model = loaded.predictor.model
     parameters: Iterable[Any] = getattr(model, "parameters", tuple)()
     facts = {
@@ -59,7 +60,7 @@ def main(arguments: list[str]) -> int:
         "detail": repr(model),
     }
     print(json.dumps(facts))
-    return 0
+    return CLEAN
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.bind import Env, StageOutput, flatten, parse
+from espnet3_runtime.bind import references_of
 from espnet3_runtime.config import join
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.bundle import FILES, SCHEME
+from espnet3_schemas import TARGET
+from espnet3_schemas.late_values import Env, LateValues, StageOutput
 
 _NAME_OF_FILE = frozenset(
     (
@@ -28,11 +30,13 @@ class Closure:
     Attributes:
         recipe_dir: Where relative paths begin.
         bundle: The directory that is packed.
+        late: What late values mean.
         places: Name inside the bundle by absolute path of the original.
     """
 
     recipe_dir: Path
     bundle: Path
+    late: LateValues
     places: dict[Path, str] = field(default_factory=dict)
 
     def rewrite(self, composed: Any, bound: Any, where: str) -> Any:
@@ -50,9 +54,7 @@ class Closure:
         """
         if isinstance(composed, Mapping):
             return {
-                key: value
-                if key == "_target_"
-                else self.rewrite(value, bound[key], join(where, key))
+                key: value if key == TARGET else self.rewrite(value, bound[key], join(where, key))
                 for key, value in composed.items()
             }
         if isinstance(composed, list | tuple):
@@ -76,7 +78,7 @@ class Closure:
         return self.places[path]
 
     def _text(self, composed: str, bound: Any, where: str) -> str:
-        late = [found for part in parse(composed) for found in flatten(part)]
+        late = list(references_of(composed, self.late))
         if bound is None or not isinstance(bound, str):
             return composed
         path = self.recipe_dir / bound

@@ -8,8 +8,9 @@ from typing import Any
 from espnet3_runtime.code_hash import Code, collect, is_local
 from espnet3_runtime.config import leaves
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.models import TARGET, TASK, is_task
+from espnet3_runtime.model_node import TASK, is_task
 from espnet3_runtime.packing import selected
+from espnet3_schemas import TARGET
 
 
 def copy_code(

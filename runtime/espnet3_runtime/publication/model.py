@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.bind import StageOutput, bind
+from espnet3_runtime.bind import bind
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.audio import read_audio
@@ -19,6 +19,7 @@ from espnet3_runtime.publication.code import targets_of
 from espnet3_runtime.publication.foreign import check_config
 from espnet3_runtime.publication.modules import BundledCode
 from espnet3_runtime.publication.trust import check_trust
+from espnet3_schemas.late_values import StageOutput
 
 _OF_THE_STAGE = ("parallel",)
 """What a bundle's config lacks: how the stage ``infer`` ran is nothing of the model's."""
@@ -190,10 +191,13 @@ def _configs(bundle: Bundle) -> tuple[ConfigView, ConfigView | None]:
         raise UserError(f'the bundle "{bundle.directory}" lacks "{INFERENCE}"')
     model = bundle.config(MODEL)
     values = lookup(_no_stage, os.environ)
-    filled = bind(config, values, "inference")
+    late = bundle.late
+    filled = bind(config, late, values, "inference")
     check_config(filled, "inference", _OF_THE_STAGE, bundle.path(INFERENCE))
     bound = ConfigView(filled, "inference")
-    return bound, None if model is None else ConfigView(bind(model, values, "model"), "model")
+    if model is None:
+        return bound, None
+    return bound, ConfigView(bind(model, late, values, "model"), "model")
 
 
 def _no_stage(reference: StageOutput, where: str) -> str:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.atomic import write_json
-from espnet3_runtime.config import ConfigView, plain
+from espnet3_runtime.bind import parts_of
+from espnet3_runtime.config import ConfigView, leaves, plain
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.weights import digest, read_weights
-from espnet3_runtime.models import PROVIDERS, is_task
+from espnet3_runtime.model_node import is_task
+from espnet3_runtime.models import PROVIDERS
 from espnet3_runtime.provenance import git
 from espnet3_runtime.publication.bundle import (
     CODE,
@@ -34,6 +36,8 @@ from espnet3_runtime.publication.check import load_elsewhere
 from espnet3_runtime.publication.closure import Closure
 from espnet3_runtime.publication.code import check_code, copy_code, targets_of
 from espnet3_runtime.versions import version
+from espnet3_schemas import TARGET
+from espnet3_schemas.late_values import LateValues, to_json
 
 _LEFT_OUT = ("output_artifacts", "parallel")  # of the stage infer, not of the model
 _VERSIONS = ("espnet3-compile", "torch", "numpy")
@@ -53,6 +57,7 @@ class Parts:
         composed_inference: The same before that.
         model: The model's node, late values filled in.
         composed_model: The same before that.
+        late: What the late values of the composed ones mean.
         training: The training config before late values, for the record.
         scores: ``metrics.json`` of the stage measure.
     """
@@ -65,6 +70,7 @@ class Parts:
     composed_inference: ConfigView
     model: ConfigView | None
     composed_model: ConfigView | None
+    late: LateValues
     training: ConfigView | None
     scores: Path | None
 
@@ -75,7 +81,7 @@ def pack(parts: Parts, directory: Path) -> None:
     Raises:
         UserError: A file or code that the bundle needs would not be inside.
     """
-    closure = Closure(parts.recipe_dir, directory)
+    closure = Closure(parts.recipe_dir, directory, parts.late)
     checkpoint = _pack_weights(parts, closure)
     config, model = _pack_configs(parts, closure, checkpoint)
     named = _pack_named(parts, closure)
@@ -87,7 +93,8 @@ def pack(parts: Parts, directory: Path) -> None:
         shutil.copyfile(parts.scores, directory / METRICS)
     if parts.training is not None:
         (directory / TRAINING).write_text(dump(parts.training.plain()), encoding="utf-8")
-    meta = _meta(parts, checkpoint, code, named)
+    late = _late_values(parts, config, model)
+    meta = {**_meta(parts, checkpoint, code, named), "late_values": late}
     _write_meta(directory, meta)
     facts = load_elsewhere(directory)
     card = model_card(
@@ -105,7 +112,7 @@ def _pack_weights(parts: Parts, closure: Closure) -> dict[str, str] | None:
     if source is None:
         return None
     path = parts.recipe_dir / source
-    if parts.inference["provider"]["_target_"] in PROVIDERS and not parts.inference["model"]:
+    if parts.inference["provider"][TARGET] in PROVIDERS and not parts.inference["model"]:
         from safetensors.torch import save_file
 
         weights = read_weights(path)
@@ -145,7 +152,7 @@ def _pack_configs(
 def _preprocessor(dataset: Mapping[str, Any]) -> Any:
     """Return the node of the preprocessor that test sets get."""
     node = dataset.get("preprocessor")
-    return node.get("test") if node is not None and "_target_" not in node else node
+    return node.get("test") if node is not None and TARGET not in node else node
 
 
 def _pack_named(parts: Parts, closure: Closure) -> dict[str, str]:
@@ -178,6 +185,12 @@ def _meta(
         "git": git(parts.recipe_dir),
         "versions": {name: number for name in used if (number := version(name))},
     }
+
+
+def _late_values(parts: Parts, *configs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what the texts of the packed configs mean that are filled in where it is loaded."""
+    texts = [leaf for _, leaf in leaves(configs) if isinstance(leaf, str) and "${" in leaf]
+    return {text: to_json(parts_of(text, parts.late)) for text in texts}
 
 
 def _write_meta(directory: Path, meta: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.errors import UserError
+from espnet3_schemas.exit_codes import CLEAN, INTERRUPTED, MISTAKES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,10 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(line, flush=True)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return MISTAKES
     except KeyboardInterrupt:
-        return 130
-    return 0
+        return INTERRUPTED
+    return CLEAN
 
 
 def _parser() -> argparse.ArgumentParser:

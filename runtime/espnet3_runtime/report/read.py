@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.build import LOCK, Build, Stage
+from espnet3_runtime.build import Build
 from espnet3_runtime.receipts import Receipt, read_receipt
 from espnet3_runtime.report.valid import fits, is_results
+from espnet3_schemas import LOCK
+from espnet3_schemas.build_records import Stage
 
 _AUDIO_BUDGET = 6_000_000  # bytes of sound in one report
 _WARNING = re.compile(r"^\S+ \S+ (?:WARNING|ERROR)\s+[\w.]+: (?P<text>.*)$")

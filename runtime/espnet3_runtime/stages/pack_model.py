@@ -28,6 +28,7 @@ def pack_model(context: StageContext) -> Outputs:
         composed_inference=context.composed["inference"],
         model=context.model,
         composed_model=context.composed_model,
+        late=context.late,
         training=context.composed.get("training"),
         scores=context.find("measure", "metrics"),
     )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.weights import read_torch
-from espnet3_runtime.models import construct, is_task, name_of
+from espnet3_runtime.model_node import is_task, name_of
+from espnet3_runtime.models import construct
 from espnet3_runtime.stage import Outputs, StageContext
 from espnet3_runtime.threads import use_threads
 from espnet3_runtime.training.files import LAST, remove_pieces, set_aside

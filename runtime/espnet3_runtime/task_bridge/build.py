@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from espnet3_runtime.config import join
 from espnet3_runtime.errors import InstantiateError, UserError, did_you_mean
-from espnet3_runtime.models import TASK
+from espnet3_runtime.model_node import TASK
 from espnet3_runtime.task_bridge.importing import locate_task
 from espnet3_runtime.task_bridge.options import choice_names, fill_in, find_task, where_of
 from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in

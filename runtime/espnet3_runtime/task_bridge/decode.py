@@ -12,7 +12,7 @@ from torch import nn
 
 from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.inference.weights import load_strictly, read_weights
-from espnet3_runtime.models import TASK, is_task
+from espnet3_runtime.model_node import TASK, is_task
 from espnet3_runtime.task_bridge.config_file import write_config
 from espnet3_runtime.task_bridge.importing import locate_task
 from espnet3_runtime.task_bridge.options import fill_in, find_task

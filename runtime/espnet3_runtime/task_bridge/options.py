@@ -11,7 +11,7 @@ from typing import Any
 
 from espnet3_runtime.config import join, plain
 from espnet3_runtime.errors import InstantiateError, did_you_mean
-from espnet3_runtime.models import TASK
+from espnet3_runtime.model_node import TASK
 from espnet3_runtime.task_bridge.importing import locate_task
 
 Options = dict[str, Any]

@@ -2,16 +2,13 @@
 
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+import lightning.pytorch as pl
 import torch
 from torch import nn
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.training.outcome import Outcome
-
-if TYPE_CHECKING:
-    from espnet3_runtime.training.module import TrainingModule
 
 MOST_IN_A_ROW = 100
 """After so many skipped batches in a row a training is lost, and says so."""
@@ -35,7 +32,7 @@ class NanPolicy:
         self._in_a_row = 0
         self._good = 0
 
-    def check(self, outcome: Outcome, module: "TrainingModule", utt_ids: list[str]) -> bool:
+    def check(self, outcome: Outcome, module: pl.LightningModule, utt_ids: list[str]) -> bool:
         """Say whether a batch may be learned from.
 
         Raises:
@@ -101,7 +98,7 @@ def drop_gradients(parameters: Iterable[nn.Parameter]) -> None:
         parameter.grad = None
 
 
-def _describe(outcome: Outcome, module: "TrainingModule", utt_ids: list[str]) -> str:
+def _describe(outcome: Outcome, module: pl.LightningModule, utt_ids: list[str]) -> str:
     values = {name: float(value) for name, value in outcome.stats.items() if "loss" in name}
     shown = ", ".join(f"{name} {value:g}" for name, value in values.items())
     items = ", ".join(utt_ids[:3]) + (" …" if len(utt_ids) > 3 else "")  # noqa: PLR2004

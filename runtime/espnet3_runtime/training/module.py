@@ -132,7 +132,8 @@ class TrainingModule(pl.LightningModule):
         self.numbers.means["train"].add(outcome.stats, weight)
         if self.named is None:
             return single_loss(outcome, self.model_name)
-        self.named.step(self, outcome)
+        if self.named.step(self, outcome) and self.average is not None:
+            self.average.update()
         return None
 
     def validation_step(self, batch: tuple[list[str], Fields], index: int) -> None:
@@ -156,7 +157,7 @@ class TrainingModule(pl.LightningModule):
         """Construct what the config names."""
         if self.config["optimizers"]:
             named = make_named(self.model, self.config, self.total_steps)
-            self.named = NamedLoop(named)
+            self.named = NamedLoop(named, self.model_name)
             if self.named_state is not None:
                 self.named.load(self.named_state)
             return self.named.lightning()

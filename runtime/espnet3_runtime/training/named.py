@@ -1,8 +1,9 @@
 """Manual optimization with named optimizers."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import lightning.pytorch as pl
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
@@ -10,9 +11,6 @@ from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.training.optimizers import Named, Scheduler
 from espnet3_runtime.training.outcome import Outcome
 from espnet3_runtime.training.shared_gradients import on_this_rank, take_means
-
-if TYPE_CHECKING:
-    from espnet3_runtime.training.module import TrainingModule
 
 
 class NamedLoop:
@@ -24,10 +22,12 @@ class NamedLoop:
 
     Args:
         named: The optimizers by name.
+        model_name: The import path of the model, for messages.
     """
 
-    def __init__(self, named: Mapping[str, Named]) -> None:
+    def __init__(self, named: Mapping[str, Named], model_name: str) -> None:
         self.named = dict(named)
+        self.model_name = model_name
 
     def lightning(self) -> list[dict[str, Any]]:
         """Return what ``configure_optimizers`` returns, so that all states are saved."""
@@ -37,18 +37,18 @@ class NamedLoop:
             for one in self.named.values()
         ]
 
-    def step(self, module: "TrainingModule", outcome: Outcome) -> None:
-        """Learn from one batch.
+    def step(self, module: pl.LightningModule, outcome: Outcome) -> bool:
+        """Learn from one batch; return whether any weight may have changed.
 
         Raises:
             UserError: A loss belongs to no optimizer, or depends on no parameter.
         """
-        losses = self._losses(outcome, module.model_name)
+        losses = self._losses(outcome)
         active = [one for name, one in self.named.items() if name in losses and one.active]
         groups = _groups(active, losses)
         for index, (loss, members) in enumerate(groups):
             parameters = [parameter for one in members for parameter in one.parameters]
-            _check_graph(loss, members, module.model_name)
+            _check_graph(loss, members, self.model_name)
             with on_this_rank(module):
                 module.manual_backward(
                     loss / members[0].accumulate,
@@ -58,10 +58,9 @@ class NamedLoop:
         stepped = [self._advance(module, one) for one in active]
         for one in self.named.values():
             one.seen += 1
-        if any(stepped) and module.average is not None:
-            module.average.update()
+        return any(stepped)
 
-    def _advance(self, module: "TrainingModule", one: Named) -> bool:
+    def _advance(self, module: pl.LightningModule, one: Named) -> bool:
         one.held += 1
         if one.held < one.accumulate:
             return False
@@ -94,19 +93,20 @@ class NamedLoop:
         for name, one in self.named.items():
             one.load(state[name])
 
-    def _losses(self, outcome: Outcome, model: str) -> dict[str, torch.Tensor]:
+    def _losses(self, outcome: Outcome) -> dict[str, torch.Tensor]:
         if not isinstance(outcome.losses, dict):
             return dict.fromkeys(self.named, outcome.losses)
         unknown = outcome.losses.keys() - self.named.keys()
         if unknown:
             raise UserError(
-                f'"{model}" gives a loss for "{min(unknown)}", and there is no such optimizer',
+                f'"{self.model_name}" gives a loss for "{min(unknown)}", '
+                "and there is no such optimizer",
                 where="training.optimizers",
                 hint=f"the optimizers are {', '.join(self.named)}",
             )
         return outcome.losses
 
-    def _wrapped(self, module: "TrainingModule", one: Named) -> Any:
+    def _wrapped(self, module: pl.LightningModule, one: Named) -> Any:
         optimizers = module.optimizers()
         found: Iterable[Any] = optimizers if isinstance(optimizers, list) else [optimizers]
         return next(wrapped for wrapped in found if wrapped.optimizer is one.optimizer)

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.instantiate import instantiate, locate
 from espnet3_runtime.training.selection import divide
+from espnet3_schemas import TARGET
 
 TotalSteps = Callable[[int], int]
 """From the batches that one step of an optimizer takes to its steps in the whole training."""
@@ -151,7 +152,7 @@ def make_scheduler(
     supplied: dict[str, Any] = {"optimizer": optimizer}
     if _wants_total_steps(node):
         if steps < 0:
-            what = f'"{node["_target_"]}" needs the number of steps, and training has no end'
+            what = f'"{node[TARGET]}" needs the number of steps, and training has no end'
             raise UserError(what, where=_where(node), hint="set trainer.max_epochs or max_steps")
         supplied["total_steps"] = steps
     scheduler = instantiate(node, **supplied)
@@ -189,7 +190,7 @@ def count_steps(
 def _wants_total_steps(node: Mapping[str, Any]) -> bool:
     if "total_steps" in node or "epochs" in node:  # OneCycleLR takes either
         return False
-    target = locate(node["_target_"], _where(node))
+    target = locate(node[TARGET], _where(node))
     try:
         return "total_steps" in inspect.signature(target).parameters
     except (TypeError, ValueError):

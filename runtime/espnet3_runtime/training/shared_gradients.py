@@ -8,19 +8,16 @@ accumulated.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+import lightning.pytorch as pl
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-if TYPE_CHECKING:
-    from espnet3_runtime.training.module import TrainingModule
-
 
 @contextmanager
-def on_this_rank(module: "TrainingModule") -> Iterator[None]:
+def on_this_rank(module: pl.LightningModule) -> Iterator[None]:
     """Keep the gradients of the passes within a block on this rank."""
     wrapped = _wrapped(module)
     if wrapped is None:
@@ -31,7 +28,7 @@ def on_this_rank(module: "TrainingModule") -> Iterator[None]:
     wrapped.require_forward_param_sync = True  # else buffers would part, from the next batch on
 
 
-def take_means(module: "TrainingModule", parameters: Iterable[torch.nn.Parameter]) -> None:
+def take_means(module: pl.LightningModule, parameters: Iterable[torch.nn.Parameter]) -> None:
     """Replace the gradients of some parameters by their means over the ranks.
 
     One that some rank has and others lack counts as zero there; what no rank has stays away.
@@ -47,7 +44,7 @@ def take_means(module: "TrainingModule", parameters: Iterable[torch.nn.Parameter
         _mean(gradients)
 
 
-def _wrapped(module: "TrainingModule") -> DistributedDataParallel | None:
+def _wrapped(module: pl.LightningModule) -> DistributedDataParallel | None:
     model = module.trainer.strategy.model
     return model if isinstance(model, DistributedDataParallel) else None
 

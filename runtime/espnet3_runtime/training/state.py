@@ -1,18 +1,35 @@
 """What a full checkpoint keeps beside Lightning's state, so that a resumed training is the same."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from espnet3_runtime.data.sampler import read_generators
+import lightning.pytorch as pl
 
-if TYPE_CHECKING:
-    from espnet3_runtime.training.module import TrainingModule
+from espnet3_runtime.data.sampler import Clock, read_generators
+from espnet3_runtime.training.ema import MovingAverage
+from espnet3_runtime.training.named import NamedLoop
+from espnet3_runtime.training.numbers import Numbers
 
 KEY = "espnet3"
 """Where a checkpoint keeps it."""
 
 
-def save_state(module: "TrainingModule") -> dict[str, Any]:
+class Resumable(Protocol):
+    """The parts of a training that are saved; see ``TrainingModule`` for their meaning."""
+
+    clock: Clock
+    numbers: Numbers
+    average: MovingAverage | None
+    named: NamedLoop | None
+    named_state: dict[str, dict[str, int]] | None
+    generators: dict[str, Any] | None
+
+    @property
+    def trainer(self) -> pl.Trainer:
+        """The trainer that runs it."""
+
+
+def save_state(module: Resumable) -> dict[str, Any]:
     """Return position, generators, running means, moving average and counters as plain values.
 
     The generators matter in the middle of an epoch only; each epoch seeds them anew.
@@ -33,7 +50,7 @@ def save_state(module: "TrainingModule") -> dict[str, Any]:
     }
 
 
-def load_state(module: "TrainingModule", state: Mapping[str, Any]) -> None:
+def load_state(module: Resumable, state: Mapping[str, Any]) -> None:
     """Go on from a saved state; before the optimizers are constructed."""
     module.clock.seed = state["seed"]
     module.clock.epoch, module.clock.skip = state["epoch"], state["batches"]
@@ -48,7 +65,7 @@ def load_state(module: "TrainingModule", state: Mapping[str, Any]) -> None:
     module.trainer.should_stop = state["ended"]  # early stopping may have had its say
 
 
-def _position(module: "TrainingModule") -> tuple[int, int]:
+def _position(module: Resumable) -> tuple[int, int]:
     """Return the epoch to go on with, and how many of its batches are done."""
     loop = module.trainer.fit_loop
     progress: Any = loop.epoch_progress.current
