@@ -6,7 +6,6 @@ from typing import NamedTuple
 from espnet3_compiler.compose_defaults import Slot
 from espnet3_compiler.compose_overlay import Record, overlay
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read import read_text
 from espnet3_compiler.read_scalars import kind_of
 from espnet3_compiler.source import Source, Span
@@ -15,7 +14,7 @@ from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence
 
 MAX_KEYS = 32
 
-_KEY = lazy(r"[^.\[\]=\s]+")
+_KEY = re.compile(r"[^.\[\]=\s]+")
 
 
 class Setting(NamedTuple):

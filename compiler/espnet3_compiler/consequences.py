@@ -1,12 +1,12 @@
 """Findings that only follow from others: one cause gives one finding."""
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import Place, place
-from espnet3_compiler.records import replace
 from espnet3_compiler.source import Source, Span
 
 _CAUSES = ("R1", "R3", "R6")
@@ -21,13 +21,13 @@ _MISFITS = ("R504", "R602", "R604", "R605")
 _NAMED = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "configs"}
 """Codes of names that are not declared, and where they should be."""
 
-_LIST = lazy(r"the list of (models|configs) has no ")
+_LIST = re.compile(r"the list of (models|configs) has no ")
 
-_QUOTED = lazy(r'"(\w+)"')
+_QUOTED = re.compile(r'"(\w+)"')
 
-_OF_MODEL = lazy(r"\$\{models\.(\w+)\.")
+_OF_MODEL = re.compile(r"\$\{models\.(\w+)\.")
 
-_CONFIG = lazy(r"\bconfigs\.(\w+)")
+_CONFIG = re.compile(r"\bconfigs\.(\w+)")
 
 
 def without_consequences(

@@ -1,9 +1,9 @@
 """The recipe as frozen, typed values: what every step after lowering works on."""
 
 from collections.abc import Mapping as MappingABC
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar
 

@@ -6,6 +6,7 @@ mistake gives one finding and everything behind it is still checked.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from espnet3_compiler.diagnostic import Diagnostic
@@ -15,7 +16,6 @@ from espnet3_compiler.lower_mend import is_settled, mend
 from espnet3_compiler.lower_stages import Declared, lower_stages
 from espnet3_compiler.lower_system import lower_system
 from espnet3_compiler.lower_values import default, entries, mapping, stand_in, text, without
-from espnet3_compiler.records import replace
 from espnet3_compiler.source import Source
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
 from espnet3_schemas import ROLES, load

@@ -1,6 +1,7 @@
 """Which config a stage reads in which role."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import ConfigDecl, RoleBinding
@@ -8,7 +9,6 @@ from espnet3_compiler.lower_drafts import Draft
 from espnet3_compiler.lower_mend import is_legible
 from espnet3_compiler.lower_report import listed, rename, unknown
 from espnet3_compiler.lower_values import entries, text
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Scalar
 from espnet3_schemas import systems

@@ -3,11 +3,11 @@
 import ast
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from espnet3_compiler.disk import exists, is_file, is_folder
 from espnet3_compiler.kinds import OPEN
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.suggest import nearest
 from espnet3_schemas import systems
 

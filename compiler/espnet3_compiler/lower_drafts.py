@@ -1,20 +1,21 @@
 """Stage items as written, with names and kinds settled and everything else still as it stands."""
 
+import re
+from dataclasses import dataclass, replace
+
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import System
 from espnet3_compiler.kinds import OPEN
 from espnet3_compiler.lower_mend import is_legible
 from espnet3_compiler.lower_report import listed, rename, unknown
 from espnet3_compiler.lower_values import mapping, stand_in, text
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
 from espnet3_compiler.read_steps import stand_in as lost
-from espnet3_compiler.records import dataclass, replace
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 from espnet3_schemas import systems
 
-_DOTTED = lazy(r"\w+(\.\w+)+")
+_DOTTED = re.compile(r"\w+(\.\w+)+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Names of models and other stages that a stage gives, looked up or reported."""
 
+from dataclasses import dataclass
 from keyword import iskeyword
 
 from espnet3_compiler.diagnostic import Diagnostic
@@ -7,7 +8,6 @@ from espnet3_compiler.ir import ModelDecl
 from espnet3_compiler.lower_drafts import Draft
 from espnet3_compiler.lower_report import unknown
 from espnet3_compiler.lower_values import stand_in, text
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Node, Scalar, Sequence
 from espnet3_schemas import systems

@@ -1,12 +1,12 @@
 """The configs of a stage that names them in a way that cannot be read, where the others tell."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from espnet3_compiler.ir import ConfigDecl, RoleBinding
 from espnet3_compiler.lower_bindings import Bound, roles_of_kind
 from espnet3_compiler.lower_drafts import Draft, has_config
 from espnet3_compiler.lower_values import entries, text
-from espnet3_compiler.records import replace
 from espnet3_schemas import ROLES, load
 
 All = Sequence[tuple[Draft, Bound]]

@@ -1,5 +1,7 @@
 """Stages with everything they name looked up: configs, model, other stages."""
 
+from dataclasses import dataclass
+
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import ConfigDecl, ModelDecl, RoleBinding, StageDecl, System
 from espnet3_compiler.lower_bindings import Bound, bind, missing_roles
@@ -8,7 +10,6 @@ from espnet3_compiler.lower_lookup import Known, find_model, find_stage, find_st
 from espnet3_compiler.lower_lost import with_likely
 from espnet3_compiler.lower_mend import is_settled
 from espnet3_compiler.lower_values import mapping, text, texts
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Mapping, Scalar
 
 

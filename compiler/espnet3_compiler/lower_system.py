@@ -1,5 +1,6 @@
 """Which System a recipe builds on, and the stage kinds it runs."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,6 @@ from espnet3_compiler.ir import System
 from espnet3_compiler.kinds import OPEN
 from espnet3_compiler.lower_report import rename, unknown
 from espnet3_compiler.lower_values import stand_in, text
-from espnet3_compiler.records import replace
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Scalar
 from espnet3_schemas import systems

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from espnet3_compiler.checks import ALL, targets
@@ -16,7 +17,6 @@ from espnet3_compiler.outcome import Outcome, tidy
 from espnet3_compiler.places import inherited
 from espnet3_compiler.read import read_file
 from espnet3_compiler.read_steps import is_stand_in
-from espnet3_compiler.records import replace
 from espnet3_compiler.resolve import resolve
 from espnet3_compiler.shape import check_shape
 from espnet3_compiler.shape_repair import repair

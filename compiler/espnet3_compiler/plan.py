@@ -1,9 +1,9 @@
 """What a build is made of: ready values, as plain data, that ``emit`` turns into files."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Plain
 
 

@@ -1,10 +1,10 @@
 """Trees and findings of a repaired text, told in places of the text as it was written."""
 
 from collections.abc import Sequence as SequenceABC
+from dataclasses import replace
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Label
-from espnet3_compiler.records import replace
 from espnet3_compiler.source import Source, Span, Step
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 

@@ -6,13 +6,13 @@ tree, so that a wrong guess never brings findings that are only its consequences
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix
 from espnet3_compiler.read_moved import Origin, moved_finding, moved_node
 from espnet3_compiler.read_place import Attempt, Place, line_end
 from espnet3_compiler.read_repairs import Repair, repairs_for
 from espnet3_compiler.read_syntax import explain
-from espnet3_compiler.records import replace
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Node
 

@@ -1,18 +1,18 @@
 """What a stage reads: parts of its configs, its model, its arguments; whose outputs they name."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from espnet3_compiler.ir import Recipe, Resolved, RoleBinding, StageDecl
 from espnet3_compiler.kinds import OPEN, facts, is_own, kind_of, reads
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import inherited
 from espnet3_compiler.read_steps import is_legible, is_stand_in
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span
 from espnet3_compiler.strangers import strangers
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence, descend, plain
 
-_STAGE_OUTPUT = lazy(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
+_STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
 
 
 _MODEL_ROLE = {"train": "training", "collect_stats": "training", "infer": "inference"}

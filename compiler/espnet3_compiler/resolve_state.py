@@ -1,5 +1,7 @@
 """Resolution as a graph: every leaf is computed once, after those that it refers to."""
 
+from dataclasses import dataclass, field
+
 from espnet3_compiler import resolve_findings as findings
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import Late, has_reference, parse, render
@@ -7,7 +9,6 @@ from espnet3_compiler.expression_parts import Call, Lookup
 from espnet3_compiler.ir import Recipe, Reference
 from espnet3_compiler.read_findings import note_once
 from espnet3_compiler.read_steps import failed, is_stand_in, size_of, with_step
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.resolve_roots import Roots, shown
 from espnet3_compiler.source import Source, Span, Step
 from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence

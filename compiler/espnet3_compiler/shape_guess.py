@@ -3,19 +3,19 @@
 ``12: {train: […]}`` in a config can only be its ``dataset``: what stands below is then checked too.
 """
 
+import re
+from dataclasses import replace
 from typing import Any
 
 from espnet3_compiler.expression import is_open
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
-from espnet3_compiler.records import replace
 from espnet3_compiler.schema_parts import Schema, resolved
 from espnet3_compiler.shape import check_shape
 from espnet3_compiler.shape_types import fits
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
 TARGET, TASK = "_target_", "task"
-_PATH = lazy(r"[A-Za-z_]\w*(\.\w+)+")
+_PATH = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
 
 
 def with_guesses(node: Mapping, schema: Schema) -> Mapping:

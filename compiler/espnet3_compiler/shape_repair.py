@@ -5,11 +5,11 @@ into it lead nowhere.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.places import Place, place
-from espnet3_compiler.records import replace
 from espnet3_compiler.shape import check_shape
 from espnet3_compiler.shape_guess import with_guesses
 from espnet3_compiler.shape_layout import laid_out

@@ -10,9 +10,8 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-
-from espnet3_compiler.records import dataclass
 
 LOCK = "recipe.lock.json"
 _HERE = -100  # AT_FDCWD

@@ -1,12 +1,12 @@
 """Compare the arguments of a target with its signature."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from espnet3_compiler.checks import target_findings as findings
 from espnet3_compiler.checks.target_nodes import FLAGS, NOTHING, Slot, Target, arguments, flag
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.read_steps import is_legible
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.signature import literal
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Parameter, Signature

@@ -1,12 +1,12 @@
 """Find the target nodes of a recipe, each with what the runtime adds to its arguments."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from espnet3_compiler.chain import FETCHES
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import roles_of
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence
 from espnet3_schemas import load
 

@@ -8,8 +8,7 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-
-from espnet3_compiler.records import dataclass
+from dataclasses import dataclass
 
 LINE_LENGTH = 100
 INDENT = 4

@@ -1,6 +1,7 @@
 """Find what constructing a class takes, and what its attributes are."""
 
-from espnet3_compiler.records import dataclass
+from dataclasses import dataclass
+
 from espnet3_compiler.signature import definitions, known, lookup
 from espnet3_compiler.signature.definitions import (
     BuiltinFound,

@@ -1,6 +1,7 @@
 """What a name can be defined as, and small questions that need no search."""
 
-from espnet3_compiler.records import dataclass
+from dataclasses import dataclass
+
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import Place
 from espnet3_compiler.signature.model import Missing, Origin, Unknown
