@@ -75,7 +75,7 @@ def compose(
     for name in parts:
         configs[name], more = _config(name, roles.get(name), parts, settings)
         found += [finding for finding in more if finding not in found]
-    if "configs" in recipe.illegible:  # a base may be the config whose name could not be read
+    if not recipe.names_complete:  # a base may be the config whose name could not be read
         found = [finding for finding in found if finding.code != "R306"]
     models = {str(model.name.value): _model(model, settings, found) for model in recipe.models}
     changed = replace(

@@ -50,9 +50,9 @@ def compile_manifest(
     found += (*slips, *check_shape(root, load("recipe"), lenient_references=True))
     written = _written_out(root)
     found += tuple(written.found)
-    recipe, more = lower(written.root, source, manifest.parent)
+    recipe, more = lower(written.root, source, manifest.parent, written_out=written.whole)
     broken = any(finding.code in ("R101", "R112") for finding in found)
-    whole = recipe.whole and written.whole and not broken
+    whole = recipe.whole and not broken
     recipe = replace(recipe, rows=written.rows, whole=whole)
     found += more
     roles = roles_of(recipe)
