@@ -51,9 +51,7 @@ def compile_manifest(
     written = _written_out(root)
     found += tuple(written.found)
     recipe, more = lower(written.root, source, manifest.parent, written_out=written.whole)
-    broken = any(finding.code in ("R101", "R112") for finding in found)
-    whole = recipe.whole and not broken
-    recipe = replace(recipe, rows=written.rows, whole=whole)
+    recipe = replace(recipe, rows=written.rows)
     found += more
     roles = roles_of(recipe)
     composition, more = compose(recipe, roles, _set_sources(sets), config_files or {})

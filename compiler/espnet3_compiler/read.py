@@ -54,10 +54,10 @@ def read_text(source: Source, start: int = 0) -> tuple[Node | None, tuple[Diagno
     attempt = _parse(source, start)
     if attempt.error is None:
         return attempt.root, attempt.found
-    from espnet3_compiler.read_repair import read_on  # only what is wrong pays for its import
+    from espnet3_compiler.read_repair import syntax_finding  # what is right need not import it
 
-    root, found = read_on(source, attempt, partial(_parse, start=start))
-    return root, tuple(found)
+    wrong = syntax_finding(attempt.error, partial(_parse, start=start))
+    return None, (*attempt.found, wrong)
 
 
 def _parse(source: Source, start: int) -> Attempt:
