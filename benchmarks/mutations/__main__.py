@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.draw import evenly
-from benchmarks.mutations import keys, layout, mixes, references, stages, syntax, targets, values
+from benchmarks.mutations import keys, layout, references, stages, syntax, targets, values
 from benchmarks.mutations.model import GoodRecipe, Mutation, load_recipe
 from benchmarks.mutations.trial import Verdict, judge, workspace
 from benchmarks.recipes import RECIPES
@@ -81,7 +81,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     report(verdicts)
     if options.show:
         show(verdicts)
-    mixes.report(chosen, rng, off=options.show)
     return 0 if recipes and len(recipes) == len(manifests) else 1
 
 
@@ -135,7 +134,7 @@ def show(verdicts: Sequence[Verdict]) -> None:
 
 def _single(recipe: GoodRecipe, some: Sequence[Mutation]) -> list[Verdict]:
     with workspace(recipe) as copy:
-        return [judge(recipe, copy, [mutation])[0] for mutation in some]
+        return [judge(recipe, copy, mutation) for mutation in some]
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -33,15 +33,6 @@ class GoodRecipe:
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """A part of a good file."""
-
-    file: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
 class Mutation:
     """One mistake: a stretch of a file replaced by other text.
 
@@ -55,7 +46,6 @@ class Mutation:
             negative, or beyond its end).
         codes: Codes that name this mistake rightly.
         right: The good text that a right fix restores, None where it cannot be known.
-        seen_by: Stretches of good files by name, without any of which nobody can see the mistake.
     """
 
     kind: str
@@ -66,7 +56,6 @@ class Mutation:
     place: tuple[int, int]
     codes: frozenset[str]
     right: str | None = None
-    seen_by: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from benchmarks.mutations.model import GoodRecipe, Mutation, Stretch, scalars
+from benchmarks.mutations.model import GoodRecipe, Mutation
 from benchmarks.mutations.typos import typo
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
@@ -99,20 +99,7 @@ def wrong_order(recipe: GoodRecipe, _: random.Random) -> Mutations:
                     text,
                     (0, len("infer")),
                     codes,
-                    seen_by=_order_is_said(recipe),
                 )
-
-
-def _order_is_said(recipe: GoodRecipe) -> tuple[Stretch, ...]:
-    """Return the reference of inference to training, if there is one only."""
-    said = [
-        Stretch(document.name, document.source.text.rfind("\n", 0, node.span.start), node.span.end)
-        for document in recipe.documents
-        if document.role in ("inference", "")
-        for _, node in scalars(document)
-        if "${stages.train." in str(node.value)
-    ]
-    return tuple(said) if len(said) == 1 else ()
 
 
 def bad_name(recipe: GoodRecipe, _: random.Random) -> Mutations:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from benchmarks.mutations.model import GoodRecipe, Mutation, Spot, Stretch, spots
+from benchmarks.mutations.model import GoodRecipe, Mutation, Spot, spots
 from benchmarks.mutations.typos import typo
 from espnet3_compiler.tree import Mapping, Scalar, descend
 
@@ -51,7 +51,6 @@ def misspelt_argument(recipe: GoodRecipe, rng: random.Random) -> Mutations:
             (0, len(wrong)),
             frozenset({"R502", "R503"}),
             spot.entry.name,
-            _target_place(spot),
         )
 
 
@@ -69,7 +68,6 @@ def argument_type(recipe: GoodRecipe, _: random.Random) -> Mutations:
                 "many",
                 (0, 4),
                 frozenset({"R504"}),
-                seen_by=_target_place(spot),
             )
 
 
@@ -96,7 +94,6 @@ def missing_argument(recipe: GoodRecipe, _: random.Random) -> Mutations:
             "",
             (begin, begin + place.end - place.start),
             frozenset({"R503"}),
-            seen_by=_target_place(spot),
         )
 
 
@@ -126,13 +123,6 @@ def _parent(spot: Spot) -> Mapping:
 def _target_of(spot: Spot) -> str | None:
     target = _parent(spot).get("_target_")
     return str(target.value) if isinstance(target, Scalar) else None
-
-
-def _target_place(spot: Spot) -> tuple[Stretch, ...]:
-    target = _parent(spot).entry("_target_")
-    assert target is not None
-    span = target.value.span
-    return (Stretch(spot.document.name, span.start, span.end),)
 
 
 def _whole_line(spot: Spot) -> tuple[int, int] | None:

@@ -1,8 +1,8 @@
-"""Plant mistakes in a copy of a recipe, check it, and judge the report."""
+"""Plant a mistake in a copy of a recipe, check it, and judge the report."""
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,35 +46,20 @@ def workspace(recipe: GoodRecipe) -> Iterator[Path]:
         yield copy
 
 
-def judge(recipe: GoodRecipe, copy: Path, mutations: Sequence[Mutation]) -> list[Verdict]:
-    """Plant mutations that do not overlap, check, judge, and restore the copy."""
-    texts = {d.name: d.source.text for d in recipe.documents}
-    placed = _plant(copy, texts, mutations)
+def judge(recipe: GoodRecipe, copy: Path, mutation: Mutation) -> Verdict:
+    """Plant a mutation, check, judge, and restore the copy."""
+    good = next(d.source.text for d in recipe.documents if d.name == mutation.file)
+    file = copy / mutation.file
+    file.write_text(good[: mutation.start] + mutation.text + good[mutation.end :], "utf-8")
     try:
         found = compile_manifest(copy / recipe.manifest).diagnostics
     finally:
-        for name in {m.file for m in mutations}:
-            (copy / name).write_text(texts[name], encoding="utf-8")
-    return [_verdict(m, at, found, texts[m.file]) for m, at in placed]
+        file.write_text(good, encoding="utf-8")
+    return _verdict(mutation, found, good)
 
 
-def _plant(
-    copy: Path, texts: dict[str, str], mutations: Sequence[Mutation]
-) -> list[tuple[Mutation, int]]:
-    placed = []
-    for name in {m.file for m in mutations}:
-        text, shift = texts[name], 0
-        for m in sorted((m for m in mutations if m.file == name), key=lambda m: m.start):
-            at = m.start + shift
-            text = text[:at] + m.text + text[m.end + shift :]
-            shift += len(m.text) - (m.end - m.start)
-            placed.append((m, at))
-        (copy / name).write_text(text, encoding="utf-8")
-    return placed
-
-
-def _verdict(mutation: Mutation, at: int, found: tuple[Diagnostic, ...], good: str) -> Verdict:
-    start, end = at + mutation.place[0], at + mutation.place[1]
+def _verdict(mutation: Mutation, found: tuple[Diagnostic, ...], good: str) -> Verdict:
+    start, end = mutation.start + mutation.place[0], mutation.start + mutation.place[1]
     exact, near = [], []
     for finding in found:
         span = finding.primary.span

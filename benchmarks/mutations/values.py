@@ -2,10 +2,9 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 
-from benchmarks.mutations.model import Document, GoodRecipe, Mutation, Stretch, scalars
+from benchmarks.mutations.model import Document, GoodRecipe, Mutation, scalars
 from benchmarks.mutations.schema import schema_at, types_of
 from benchmarks.mutations.typos import typo
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
@@ -80,9 +79,7 @@ def repeated_metric(recipe: GoodRecipe, _: random.Random) -> Mutations:
     for (document, first), (_d, second) in pairwise(_metrics(recipe)):
         name, again = first.get("name"), second.get("name")
         if isinstance(name, Scalar) and isinstance(again, Scalar):
-            found = _replace("metric name twice", document, again, str(name.value), {"R201"})
-            partner = Stretch(document.name, name.span.start, name.span.end)
-            yield replace(found, seen_by=(partner,))
+            yield _replace("metric name twice", document, again, str(name.value), {"R201"})
 
 
 def later_start(recipe: GoodRecipe, _: random.Random) -> Mutations:

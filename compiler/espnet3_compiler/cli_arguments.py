@@ -3,9 +3,8 @@
 import argparse
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-from espnet3_compiler.records import dataclass
 
 FORMATS = ("human", "json", "github", "sarif")
 GRAPHS = ("mermaid", "text")

@@ -4,9 +4,8 @@ The families: R1xx reading, R2xx names, R3xx references and composition, R4xx st
 R5xx targets, R6xx shape, R7xx files, R8xx settings without effect, R9xx ``--deep``.
 """
 
+from dataclasses import dataclass
 from typing import Literal
-
-from espnet3_compiler.records import dataclass
 
 Severity = Literal["error", "warning"]
 

@@ -6,6 +6,7 @@ that extend it.  Defaults are those of the role that the extending config plays.
 
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Composed, ModelDecl, Recipe
 from espnet3_compiler.read_scalars import kind_of
 from espnet3_compiler.read_steps import with_step
-from espnet3_compiler.records import dataclass, replace
 from espnet3_compiler.shape_repair import repair
 from espnet3_compiler.source import Source, Span, Step
 from espnet3_compiler.tree import Entry, Mapping, Scalar
@@ -75,7 +75,7 @@ def compose(
     for name in parts:
         configs[name], more = _config(name, roles.get(name), parts, settings)
         found += [finding for finding in more if finding not in found]
-    if "configs" in recipe.illegible:  # a base may be the config whose name could not be read
+    if not recipe.names_complete:  # a base may be the config whose name could not be read
         found = [finding for finding in found if finding.code != "R306"]
     models = {str(model.name.value): _model(model, settings, found) for model in recipe.models}
     changed = replace(

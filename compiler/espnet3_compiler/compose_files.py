@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,6 @@ from espnet3_compiler.disk import exists, is_file
 from espnet3_compiler.expression import has_reference
 from espnet3_compiler.lower_report import did_you_mean, spelling_fix
 from espnet3_compiler.read import read_file, unreadable
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Mapping, Scalar

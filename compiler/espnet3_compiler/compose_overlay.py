@@ -1,9 +1,10 @@
 """Lay one tree over another: mappings merge, lists and scalars replace, ``~key`` deletes."""
 
+from dataclasses import dataclass, field
+
 from espnet3_compiler.compose_defaults import Slot, defaults
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.read_steps import with_step
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span, Step
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence

@@ -9,7 +9,6 @@ from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import ConfigDecl, Recipe
 from espnet3_compiler.lower_report import did_you_mean, rename
 from espnet3_compiler.read import read_file
-from espnet3_compiler.shape_guess import with_guesses
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure
 from espnet3_compiler.tree import Mapping, Scalar
@@ -85,11 +84,9 @@ def _role_of(node: Mapping, preferred: str) -> str:
 
 
 def _known(node: Mapping, role: str) -> int:
-    """Return how many keys of a mapping a role knows; slips and guesses count."""
-    schema = load(role)
-    known = schema["properties"]
-    guessed = with_guesses(node, schema)
-    return sum(entry.name in known or is_sure(entry.name, known) for entry in guessed)
+    """Return how many keys of a mapping a role knows; slips count."""
+    known = load(role)["properties"]
+    return sum(entry.name in known or is_sure(entry.name, known) for entry in node)
 
 
 def _meant(name: str, role: str, recipe: Recipe) -> str | None:

@@ -7,7 +7,6 @@ from espnet3_compiler.compose_defaults import Slot
 from espnet3_compiler.compose_overlay import Record, overlay
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.lower_report import did_you_mean, spelling_fix
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read import read_text
 from espnet3_compiler.read_scalars import kind_of
 from espnet3_compiler.source import Source, Span
@@ -16,7 +15,7 @@ from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence
 
 MAX_KEYS = 32
 
-_KEY = lazy(r"[^.\[\]=\s]+")
+_KEY = re.compile(r"[^.\[\]=\s]+")
 
 
 class Setting(NamedTuple):

@@ -1,12 +1,12 @@
 """Findings that only follow from others: one cause gives one finding."""
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import Place, place
-from espnet3_compiler.records import replace
 from espnet3_compiler.source import Source, Span
 
 _CAUSES = ("R1", "R3", "R6")
@@ -21,13 +21,13 @@ _MISFITS = ("R504", "R602", "R604", "R605")
 _NAMED = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "configs"}
 """Codes of names that are not declared, and where they should be."""
 
-_LIST = lazy(r"the list of (models|configs) has no ")
+_LIST = re.compile(r"the list of (models|configs) has no ")
 
-_QUOTED = lazy(r'"(\w+)"')
+_QUOTED = re.compile(r'"(\w+)"')
 
-_OF_MODEL = lazy(r"\$\{models\.(\w+)\.")
+_OF_MODEL = re.compile(r"\$\{models\.(\w+)\.")
 
-_CONFIG = lazy(r"\bconfigs\.(\w+)")
+_CONFIG = re.compile(r"\bconfigs\.(\w+)")
 
 
 def without_consequences(
@@ -35,8 +35,6 @@ def without_consequences(
 ) -> tuple[Diagnostic, ...]:
     """Leave out what another finding explains.
 
-    * A line that cannot be read is not what was meant, and in a file whose layout is broken keys
-      may stand in a wrong mapping: what is then unknown or missing there is no mistake of its own.
     * A tag may have been meant to say what is missing on its line.
     * A value that is wrong where it is written is wrong at every place that fetches it.
     * A ``${…}`` that names nothing because the key that it names is misspelt at its own place, or
@@ -45,12 +43,9 @@ def without_consequences(
       that a config gives a wrong type and another one completes.
     * A form that a text lacks because of a ``${…}`` in it that is wrong itself.
     * An order of stages that only the value of a key asks for that should not be there.
-    * An output of a stage without any, whose lines could not be read.
     """
     found = merged(findings)
-    lines = {_line(f) for f in found if f.code in ("R101", "R112")}
     tagged = {_line(f) for f in found if f.code == "R103"}
-    broken = {f.primary.span.source for f in found if f.code in ("R101", "R112")}
     unread = {place(f.primary.span) for f in found if f.code.startswith("R1")}
     causes = {place(f.primary.span) for f in found if f.code.startswith(_CAUSES)}
     # A reference that certainly meant another name was judged as that: its order is known.
@@ -68,9 +63,7 @@ def without_consequences(
         for f in found
         if f.code.startswith("R1")
         or not (
-            _line(f) in lines
-            or (f.code == "R603" and _line(f) in tagged)
-            or (f.primary.span.source in broken and _is_astray(f))
+            (f.code == "R603" and _line(f) in tagged)
             or (f.code.startswith("R6") and place(f.primary.span) in unread)
             or (f.code.startswith(_USES) and _is_use(f, firm if f.code == "R402" else causes))
             or _is_echoed(f, misfits)
@@ -80,7 +73,6 @@ def without_consequences(
             or (f.code == "R606" and any(_is_within(span, f.primary.span) for span in references))
             or (f.code == "R603" and any(_is_value_of(w, place(f.primary.span)) for w in wrapped))
             or (f.code == "R402" and _is_asked_astray(f, strays))
-            or (f.code == "R404" and f.fix is None and _is_of(f, broken))
         )
     )
 
@@ -123,15 +115,6 @@ def _line(finding: Diagnostic) -> tuple[Source, int]:
     return span.source, span.source.line_column(span.start)[0]
 
 
-def _is_astray(finding: Diagnostic) -> bool:
-    """Return whether a finding says that something is not where it should be."""
-    if finding.code in ("R601", "R502"):
-        return finding.fix is None
-    return finding.code in ("R503", "R603") or (
-        finding.code == "R602" and finding.message.endswith("not null")
-    )
-
-
 def _is_use(finding: Diagnostic, causes: set[Place]) -> bool:
     places = {place(label.span) for label in (finding.primary, *finding.related)}
     return not causes.isdisjoint(places)
@@ -140,11 +123,6 @@ def _is_use(finding: Diagnostic, causes: set[Place]) -> bool:
 def _is_echoed(finding: Diagnostic, misfits: set[tuple[str, Place]]) -> bool:
     """Return whether a value was found wrong where it is written, and this is where it is used."""
     return any((finding.code, place(label.span)) in misfits for label in finding.related)
-
-
-def _is_of(finding: Diagnostic, broken: set[Source]) -> bool:
-    """Return whether what a finding is about stands in a file whose layout is broken."""
-    return any(label.span.source in broken for label in finding.related)
 
 
 def _names_absent(finding: Diagnostic, missing: Diagnostic, recipe: Recipe) -> bool:

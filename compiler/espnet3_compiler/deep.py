@@ -1,13 +1,13 @@
 """``--deep``: what only shows when the recipe's code runs, asked of a process of its own."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from espnet3_compiler.deep_findings import findings, models, notes
 from espnet3_compiler.deep_request import make_request
 from espnet3_compiler.deep_run import Limits, missing, run_probe
 from espnet3_compiler.outcome import Outcome, tidy
 from espnet3_compiler.pipeline import display_name
-from espnet3_compiler.records import dataclass, replace
 
 INSTALL = 'pip install "espnet3-compile[runtime]"'
 

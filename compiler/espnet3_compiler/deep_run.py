@@ -7,11 +7,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
-
-from espnet3_compiler.records import dataclass
 
 MODULE = "espnet3_runtime.probe"
 NEEDED = ("espnet3_runtime", "torch", "numpy")

@@ -1,6 +1,7 @@
 """What a user can get wrong, as a value."""
 
-from espnet3_compiler.records import dataclass
+from dataclasses import dataclass
+
 from espnet3_compiler.source import Span
 
 

@@ -13,15 +13,14 @@ from typing import NamedTuple
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression_parser import BadExpressionError, Parser
 from espnet3_compiler.expression_parts import Template
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Node, Scalar, Value
 
-_OPENINGS = lazy(r"(\\*)(\$\{)")
-_BARE = lazy(r"[A-Za-z0-9_./+@%*?|-]+")
-_IN_QUOTES = lazy(r"(\\*)('|\$\{|$)")
-_INTEGER = lazy(r"[-+]?(?:0|[1-9][0-9_]*)")
-_FLOAT = lazy(
+_OPENINGS = re.compile(r"(\\*)(\$\{)")
+_BARE = re.compile(r"[A-Za-z0-9_./+@%*?|-]+")
+_IN_QUOTES = re.compile(r"(\\*)('|\$\{|$)")
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)")
+_FLOAT = re.compile(
     r"[-+]?(?:(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|inf|nan)",
     re.IGNORECASE,
 )

@@ -1,23 +1,22 @@
 """The parser of references; it stops at the first mistake of a text."""
 
 import re
+from dataclasses import dataclass
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.expression_parts import Argument, Call, Joined, Key, Lookup, Template
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.rawtext import raw_span
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Scalar
 
 MAX_DEPTH = 16
 """Levels of references inside references."""
 
-_KEY = lazy(r"[^\\{}()\[\]:. \t\r\n'\"$]+|\$(?!\{)")
-_NAME = lazy(r"[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*")
-_MATRIX = lazy(r"\$\{[ \t\r\n]*matrix\.")
-_SPACE = lazy(r"[ \t\r\n]*")
-_SLASHES = lazy(r"\\*")
+_KEY = re.compile(r"[^\\{}()\[\]:. \t\r\n'\"$]+|\$(?!\{)")
+_NAME = re.compile(r"[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*")
+_MATRIX = re.compile(r"\$\{[ \t\r\n]*matrix\.")
+_SPACE = re.compile(r"[ \t\r\n]*")
+_SLASHES = re.compile(r"\\*")
 _ESCAPABLE = frozenset("\\()[]{}:=, \t")
 
 

@@ -1,11 +1,11 @@
 """Apply the edits that are certain, each file whole or not at all."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit
 from espnet3_compiler.disk import put
-from espnet3_compiler.records import dataclass
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

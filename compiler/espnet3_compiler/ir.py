@@ -1,9 +1,9 @@
 """The recipe as frozen, typed values: what every step after lowering works on."""
 
 from collections.abc import Mapping as MappingABC
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar
 
@@ -107,8 +107,8 @@ class Recipe:
         stages: In the order of the manifest.
         whole: False where a part of the manifest was so wrong that it was left out; what then
             seems unused or missing may be a consequence, so checks for absences keep silent.
-        illegible: ``configs`` or ``models`` where one of the names there could not be read, so that
-            a name which seems unknown may be that one.
+        names_complete: False where a name under ``models`` or ``configs`` could not be read: one
+            that seems unknown may be that one.
         rows: The row of a matrix that a stage, config or model belongs to, by its owner, for
             example ``("stages", "tune_1")``.
     """
@@ -122,7 +122,7 @@ class Recipe:
     configs: tuple[ConfigDecl, ...]
     stages: tuple[StageDecl, ...]
     whole: bool = True
-    illegible: frozenset[str] = frozenset()
+    names_complete: bool = True
     rows: MappingABC[Path, Mapping] = field(default_factory=dict)
 
 

@@ -5,39 +5,41 @@ silence. A wrong name is reported here and replaced by the one that was likely m
 mistake gives one finding and everything behind it is still checked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import ConfigDecl, ModelDecl, Recipe, Resolved
-from espnet3_compiler.lower_elimination import with_names
-from espnet3_compiler.lower_mend import is_settled, mend
 from espnet3_compiler.lower_stages import Declared, lower_stages
 from espnet3_compiler.lower_system import lower_system
 from espnet3_compiler.lower_values import default, entries, mapping, stand_in, text, without
-from espnet3_compiler.records import replace
+from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.source import Source
+from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
 from espnet3_schemas import ROLES, load
 
-NAMED = ("configs", "models")
 GLOBALS = ("exp_tag", "exp_dir", "data_dir")
 
 
-def lower(root: Mapping, source: Source, directory: Path) -> tuple[Recipe, tuple[Diagnostic, ...]]:
+def lower(
+    root: Mapping, source: Source, directory: Path, *, written_out: bool = True
+) -> tuple[Recipe, tuple[Diagnostic, ...]]:
     """Return the recipe of a manifest and what is wrong with the names in it.
 
     Args:
         root: The manifest's tree.
         source: The manifest's text.
         directory: The absolute recipe directory.
+        written_out: False where a group with a ``matrix`` could not be written out: it may declare
+            what seems to be missing.
     """
-    root = with_names(mend(root))
     system, findings = lower_system(root, directory)
     models = tuple(_model(entry) for entry in entries(root.get("models"), every=True))
     configs = tuple(_config(entry) for entry in entries(root.get("configs")))
-    illegible = frozenset() if is_settled(root) else frozenset(NAMED)
-    result = lower_stages(Declared(root, system, models, configs))
+    names_complete = written_out and _are_names_complete(root)
+    result = lower_stages(Declared(root, system, models, configs, names_complete))
     recipe = Recipe(
         source=source,
         directory=directory,
@@ -47,8 +49,8 @@ def lower(root: Mapping, source: Source, directory: Path) -> tuple[Recipe, tuple
         models=models,
         configs=tuple(_meant(config, result.meant) for config in configs),
         stages=result.stages,
-        illegible=illegible,
-        whole=result.whole and not illegible and not findings,
+        names_complete=names_complete,
+        whole=result.whole and names_complete and not findings,
     )
     return recipe, (*findings, *result.findings)
 
@@ -88,7 +90,7 @@ def _config(entry: Entry) -> ConfigDecl:
         for name, node in (("extends", extends), ("file", file))
     ]
     inline = without(block, "extends", "file")
-    return ConfigDecl(entry.key, extends, file, inline, whole=all(read))
+    return ConfigDecl(entry.key, extends, file, inline, whole=all(read) and is_legible(block))
 
 
 def _meant(config: ConfigDecl, meant: dict[str, str]) -> ConfigDecl:
@@ -109,3 +111,36 @@ def _global(root: Mapping, name: str) -> Entry:
     written = load("recipe")["properties"][name]["default"]
     key = entry.key if entry else Scalar(name, root.span)
     return Entry(key, default(name, written))
+
+
+def _are_names_complete(root: Mapping) -> bool:
+    """Return whether the names under ``models`` and ``configs`` are all that the recipe declares.
+
+    Not so where a block is no mapping, or has a key that is no text or a value of a wrong type;
+    nor where a key at the top means nothing: a line that is missing or indented otherwise moves
+    names from one block to another.
+    """
+    known = load("recipe")["properties"]
+    if not is_legible(root) or not all(entry.name in known for entry in root):
+        return False
+    return _is_block(root.get("models"), _is_model) and _is_block(root.get("configs"), _is_config)
+
+
+def _is_block(node: Node | None, fits: Callable[[Node], bool]) -> bool:
+    if node is None:
+        return True
+    return (
+        isinstance(node, Mapping) and is_legible(node) and all(fits(entry.value) for entry in node)
+    )
+
+
+def _is_model(node: Node) -> bool:
+    """Return whether a node looks like a model, and not like a config in a wrong place."""
+    names = load("recipe")["$defs"]["model"]["x-requires-one"]
+    return isinstance(node, Mapping) and any(
+        entry.name in names or nearest(entry.name, names) for entry in node
+    )
+
+
+def _is_config(node: Node) -> bool:
+    return isinstance(node, Mapping | Scalar)

@@ -1,14 +1,14 @@
 """Which config a stage reads in which role."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import ConfigDecl, RoleBinding
 from espnet3_compiler.lower_drafts import Draft
-from espnet3_compiler.lower_mend import is_legible
 from espnet3_compiler.lower_report import listed, rename, unknown
 from espnet3_compiler.lower_values import entries, text
-from espnet3_compiler.records import dataclass
+from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Scalar
 from espnet3_schemas import systems
@@ -23,7 +23,7 @@ class Bound:
     missing: tuple[str, ...]
 
 
-def bind(draft: Draft, names: tuple[str, ...], *, legible: bool = True) -> Bound:
+def bind(draft: Draft, names: tuple[str, ...], *, complete: bool = True) -> Bound:
     """Return the bindings of a stage by what it says and the default rule.
 
     A plain name binds the kind's first role; a role that nothing is said about takes the config
@@ -32,25 +32,24 @@ def bind(draft: Draft, names: tuple[str, ...], *, legible: bool = True) -> Bound
     Args:
         draft: The stage.
         names: The declared configs.
-        legible: Whether those are all: every name under ``configs`` could be read.
+        complete: Whether those are all: every name under ``configs`` could be read.
     """
     roles = roles_of_kind(draft)
     given = _given(draft, roles)
     bindings: list[RoleBinding] = []
     findings: list[Diagnostic] = []
     for role, written in given:
-        found, config = _config(draft, role, written, names, legible=legible)
+        found, config = _config(draft, role, written, names, complete=complete)
         findings += found
         if config:
             bindings.append(RoleBinding(role, config, written.span))
-    said = {role for role, _ in given}
-    silent = [role for role in roles if role not in said]
-    bindings += [RoleBinding(role, role, draft.name.span) for role in silent if role in names]
     block = draft.keys.get("config")
-    there = {*names, *(entry.name for entry in entries(block))}  # with a legible config or not
-    missing = tuple(r for r in silent if r not in there and roles[r]["required"])
+    said = {role for role, _ in given} | {entry.name for entry in entries(block)}
+    silent = [role for role in roles if role not in said]
     if not (is_legible(draft.keys) and is_legible(block)) or (not given and block):
-        missing = ()  # it may be named where nothing could be read
+        silent = []  # a role may be named where nothing could be read
+    bindings += [RoleBinding(role, role, draft.name.span) for role in silent if role in names]
+    missing = tuple(r for r in silent if r not in names and roles[r]["required"])
     order = {role: (not entry["required"], i) for i, (role, entry) in enumerate(roles.items())}
     bindings.sort(key=lambda binding: order.get(binding.role, (True, len(order))))
     return Bound(tuple(bindings), tuple(findings), missing)
@@ -73,13 +72,13 @@ def _given(draft: Draft, roles: dict[str, dict[str, bool]]) -> list[tuple[str, S
 
 
 def _config(
-    draft: Draft, role: str, written: Scalar, names: tuple[str, ...], *, legible: bool
+    draft: Draft, role: str, written: Scalar, names: tuple[str, ...], *, complete: bool
 ) -> tuple[list[Diagnostic], str | None]:
     name = str(written.value)
     if name in names:
         return [], name
     near = nearest(name, names)
-    if not legible and not is_sure(name, names):
+    if not complete and not is_sure(name, names):
         return [], None
     hint = f"declare it under configs, for example {name}: conf/{name}.yaml"
     message = f'stage "{draft.name.value}" reads a config "{name}" that is not declared'
@@ -92,7 +91,7 @@ def missing_roles(
     configs: tuple[ConfigDecl, ...],
     root: Mapping,
     *,
-    settled: bool,
+    complete: bool,
 ) -> tuple[tuple[Diagnostic, ...], dict[str, str]]:
     """Report each required role without a config once, with every stage that reads it.
 
@@ -100,7 +99,7 @@ def missing_roles(
         stages: The stages and their bindings.
         configs: The declared configs.
         root: The manifest.
-        settled: Whether those are all configs; if not, only likely misspellings are reported.
+        complete: Whether those are all configs; if not, only likely misspellings are reported.
 
     Returns:
         The findings, and for a role the config that was likely meant.
@@ -115,10 +114,12 @@ def missing_roles(
     used = {name for some in bound.values() for name in some}
     free = {str(config.name.value): config for config in configs}
     likely = {role: nearest(role, [n for n in free if n not in used]) for role in readers}
+    if not complete:  # what is missing may be a name that could not be read
+        likely = {role: name for role, name in likely.items() if name and is_sure(name, [role])}
     findings = tuple(
-        _missing_role(role, drafts, free.get(likely[role] or ""), bound.get(role, []), root)
+        _missing_role(role, drafts, free.get(likely.get(role) or ""), bound.get(role, []), root)
         for role, drafts in readers.items()
-        if likely[role] or settled
+        if complete or role in likely
     )
     return findings, {role: name for role, name in likely.items() if name}
 

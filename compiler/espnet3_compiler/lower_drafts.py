@@ -1,20 +1,20 @@
 """Stage items as written, with names and kinds settled and everything else still as it stands."""
 
+import re
+from dataclasses import dataclass, replace
+
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import System
 from espnet3_compiler.kinds import OPEN
-from espnet3_compiler.lower_mend import is_legible
 from espnet3_compiler.lower_report import listed, rename, unknown
 from espnet3_compiler.lower_values import mapping, stand_in, text
-from espnet3_compiler.patterns import lazy
-from espnet3_compiler.read_steps import is_stand_in
+from espnet3_compiler.read_steps import is_legible, is_stand_in
 from espnet3_compiler.read_steps import stand_in as lost
-from espnet3_compiler.records import dataclass, replace
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 from espnet3_schemas import systems
 
-_DOTTED = lazy(r"\w+(\.\w+)+")
+_DOTTED = re.compile(r"\w+(\.\w+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _draft(item: Node) -> Draft | None:
     name = text(keys.get("name")) or run or (stand_in(_last(call), call) if call else None)
     if name is None:
         return None
-    sure = is_legible(keys) and text(keys.get("name")) is not None and has_config(keys)
+    sure = is_legible(keys) and text(keys.get("name")) is not None and _is_config_read(keys)
     if run is None and _is_unreadable(keys, call):
         return Draft(name, name, None, keys, item, sure, guessed=True)
     return Draft(name, None if call else run or name, call, keys, item, sure)
@@ -88,10 +88,12 @@ def _last(call: Scalar) -> str:
     return str(call.value).rpartition(".")[2]
 
 
-def has_config(keys: Mapping) -> bool:
-    """Return whether ``config`` is absent or can be read."""
+def _is_config_read(keys: Mapping) -> bool:
+    """Return whether ``config`` is absent or could be read as a whole."""
     node = keys.get("config")
-    return node is None or text(node) is not None or isinstance(node, Mapping)
+    if isinstance(node, Mapping):
+        return is_legible(node) and all(text(entry.value) for entry in node)
+    return node is None or text(node) is not None
 
 
 def _is_unreadable(keys: Mapping, call: Scalar | None) -> bool:

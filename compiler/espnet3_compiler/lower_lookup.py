@@ -1,5 +1,6 @@
 """Names of models and other stages that a stage gives, looked up or reported."""
 
+from dataclasses import dataclass
 from keyword import iskeyword
 
 from espnet3_compiler.diagnostic import Diagnostic
@@ -7,7 +8,6 @@ from espnet3_compiler.ir import ModelDecl
 from espnet3_compiler.lower_drafts import Draft
 from espnet3_compiler.lower_report import unknown
 from espnet3_compiler.lower_values import stand_in, text
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Node, Scalar, Sequence
 from espnet3_schemas import systems
@@ -42,7 +42,7 @@ def _is_usable(draft: Draft) -> bool:
 
 
 def find_model(
-    draft: Draft, models: tuple[ModelDecl, ...], *, legible: bool
+    draft: Draft, models: tuple[ModelDecl, ...], *, complete: bool
 ) -> tuple[Scalar | None, list[Diagnostic]]:
     """Return the model that a stage names, or the manifest's only one where it may use one."""
     names = [str(model.name.value) for model in models]
@@ -54,7 +54,7 @@ def find_model(
     if str(written.value) in names:
         return written, []
     near = nearest(str(written.value), names)
-    if not legible and not is_sure(str(written.value), names):
+    if not complete and not is_sure(str(written.value), names):
         return None, []
     message = f'stage "{draft.name.value}" names a model "{written.value}" that is not declared'
     hint = f"declare it under models: {written.value}: {{_target_: src.model.Model}}"

@@ -1,25 +1,33 @@
 """Stages with everything they name looked up: configs, model, other stages."""
 
+from dataclasses import dataclass
+
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import ConfigDecl, ModelDecl, RoleBinding, StageDecl, System
 from espnet3_compiler.lower_bindings import Bound, bind, missing_roles
 from espnet3_compiler.lower_drafts import Draft, draft_stages
 from espnet3_compiler.lower_lookup import Known, find_model, find_stage, find_start, stages_known
-from espnet3_compiler.lower_lost import with_likely
-from espnet3_compiler.lower_mend import is_settled
 from espnet3_compiler.lower_values import mapping, text, texts
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Mapping, Scalar
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What stages may name, and the manifest they stand in."""
+    """What stages may name, and the manifest they stand in.
+
+    Attributes:
+        root: The manifest.
+        system: The System it builds on.
+        models: The declared models.
+        configs: The declared configs.
+        names_complete: Whether those are all: every name could be read.
+    """
 
     root: Mapping
     system: System
     models: tuple[ModelDecl, ...]
     configs: tuple[ConfigDecl, ...]
+    names_complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +49,9 @@ def lower_stages(declared: Declared) -> Stages:
     node = declared.root.get("stages")
     drafts, findings = draft_stages(node, declared.system)
     names = tuple(str(config.name.value) for config in declared.configs)
-    settled = is_settled(declared.root)
-    bound = [(draft, bind(draft, names, legible=settled)) for draft in drafts]
-    missing, likely = missing_roles(bound, declared.configs, declared.root, settled=settled)
-    bound = [
-        (draft, with_likely(draft, result, bound, declared.configs)) for draft, result in bound
-    ]
+    complete = declared.names_complete
+    bound = [(draft, bind(draft, names, complete=complete)) for draft in drafts]
+    missing, likely = missing_roles(bound, declared.configs, declared.root, complete=complete)
     known = stages_known(node, drafts)
     stages: list[StageDecl] = []
     for draft, result in bound:
@@ -65,8 +70,7 @@ def _complete(draft: Draft, bound: Bound, likely: dict[str, str]) -> tuple[RoleB
 def _stage(
     draft: Draft, configs: tuple[RoleBinding, ...], declared: Declared, known: Known
 ) -> tuple[StageDecl, list[Diagnostic]]:
-    settled = is_settled(declared.root)
-    model, findings = find_model(draft, declared.models, legible=settled)
+    model, findings = find_model(draft, declared.models, complete=declared.names_complete)
     start, more = find_start(draft, known)
     findings += more
     needs: list[Scalar] = []

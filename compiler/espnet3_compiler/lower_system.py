@@ -1,5 +1,6 @@
 """Which System a recipe builds on, and the stage kinds it runs."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
@@ -7,7 +8,6 @@ from espnet3_compiler.ir import System
 from espnet3_compiler.kinds import OPEN
 from espnet3_compiler.lower_report import did_you_mean, rename, unknown
 from espnet3_compiler.lower_values import stand_in, text
-from espnet3_compiler.records import dataclass, replace
 from espnet3_compiler.signature import lookup
 from espnet3_compiler.signature.definitions import (
     BuiltinFound,

@@ -5,13 +5,14 @@ for every row of its matrix. Names are filled in here, because lowering needs th
 ``${matrix.NAME}`` is left to the resolver, which knows the row of every stage, config and model.
 """
 
+from dataclasses import dataclass, field
+
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.lower_values import entries
 from espnet3_compiler.matrix_names import is_repeated, taken, told_once
 from espnet3_compiler.matrix_rows import rows_of
 from espnet3_compiler.matrix_text import filled, filled_block, filled_stage, name_of
-from espnet3_compiler.read_steps import is_stand_in
-from espnet3_compiler.records import dataclass, field
+from espnet3_compiler.read_steps import is_legible, is_stand_in
 from espnet3_compiler.resolve_roots import MATRIX
 from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence
 
@@ -74,6 +75,7 @@ def _write_out(group: Mapping, blocks: dict[str, list[Entry]], made: Expansion) 
     if not rows or not items:
         made.whole = False
         return [group]
+    made.whole = made.whole and is_legible(group)
     keys = [entry.key for name in BLOCKS for entry in entries(group.get(name), every=True)]
     names = [name for name in (*map(name_of, items), *keys) if name is not None]
     twice = [name for name in names if is_repeated(name, rows, made.found)]

@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.matrix_text import filled
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import Place, place
 from espnet3_compiler.read_steps import is_stand_in
-from espnet3_compiler.records import replace
 from espnet3_compiler.tree import Mapping as Tree
 from espnet3_compiler.tree import Scalar
 
-_VALUE = lazy(r'"[^"]*"|\d\S*')
+_VALUE = re.compile(r'"[^"]*"|\d\S*')
 
 
 def is_repeated(name: Scalar, rows: tuple[Tree, ...], found: list[Diagnostic]) -> bool:

@@ -1,6 +1,7 @@
 """What a compile found and made, and the order in which findings are told."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,6 @@ from espnet3_compiler.codes import BY_NUMBER
 from espnet3_compiler.compose import Composition
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.ir import Recipe, Resolved
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.tree import Mapping
 
 if TYPE_CHECKING:

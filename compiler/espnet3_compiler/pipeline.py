@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from espnet3_compiler.checks import ALL, targets
@@ -16,7 +17,6 @@ from espnet3_compiler.outcome import Outcome, tidy
 from espnet3_compiler.places import inherited
 from espnet3_compiler.read import read_file
 from espnet3_compiler.read_steps import is_stand_in
-from espnet3_compiler.records import replace
 from espnet3_compiler.resolve import resolve
 from espnet3_compiler.shape import check_shape
 from espnet3_compiler.shape_repair import repair
@@ -50,10 +50,8 @@ def compile_manifest(
     found += (*slips, *check_shape(root, load("recipe"), lenient_references=True))
     written = _written_out(root)
     found += tuple(written.found)
-    recipe, more = lower(written.root, source, manifest.parent)
-    broken = any(finding.code in ("R101", "R112") for finding in found)
-    whole = recipe.whole and written.whole and not broken
-    recipe = replace(recipe, rows=written.rows, whole=whole)
+    recipe, more = lower(written.root, source, manifest.parent, written_out=written.whole)
+    recipe = replace(recipe, rows=written.rows)
     found += more
     roles = roles_of(recipe)
     composition, more = compose(recipe, roles, _set_sources(sets), config_files or {})

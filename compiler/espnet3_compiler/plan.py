@@ -2,9 +2,9 @@
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Plain
 from espnet3_schemas.build_records import Stage
 

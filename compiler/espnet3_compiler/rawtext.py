@@ -10,12 +10,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Scalar
 
 _BLANK = frozenset(" \t\r\n\x85\u2028\u2029")
-_ESCAPE = lazy(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r\n|.)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r\n|.)", re.DOTALL)
 _HEX = frozenset("xuU")
 _NAMED = dict(
     zip('0abt\tnvfre "\\/N_LP', '\0\a\b\t\t\n\v\f\r\x1b "\\/\x85\xa0\u2028\u2029', strict=True)

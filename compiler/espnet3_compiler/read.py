@@ -7,7 +7,6 @@ from pathlib import Path
 from yaml.error import MarkedYAMLError
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_events import make_parser
 from espnet3_compiler.read_place import Attempt, place_of
 from espnet3_compiler.read_tree import State, read_documents
@@ -17,7 +16,7 @@ from espnet3_compiler.tree import Mapping, Node
 MAX_BYTES = 2_000_000
 """Larger files are refused: a recipe is written by hand."""
 
-_CONTROL = lazy("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def read_file(
@@ -55,10 +54,10 @@ def read_text(source: Source, start: int = 0) -> tuple[Node | None, tuple[Diagno
     attempt = _parse(source, start)
     if attempt.error is None:
         return attempt.root, attempt.found
-    from espnet3_compiler.read_repair import read_on  # only what is wrong pays for its import
+    from espnet3_compiler.read_repair import syntax_finding  # what is right need not import it
 
-    root, found = read_on(source, attempt, partial(_parse, start=start))
-    return root, tuple(found)
+    wrong = syntax_finding(attempt.error, partial(_parse, start=start))
+    return None, (*attempt.found, wrong)
 
 
 def _parse(source: Source, start: int) -> Attempt:

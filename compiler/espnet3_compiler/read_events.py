@@ -4,15 +4,14 @@ Both parsers are PyYAML's and give the same marks.  ``PurePythonParser`` bends t
 libyaml: a tab may separate a key from its value, and an escape must name a character.
 """
 
+import re
 from typing import Any, Protocol
 
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
 
-from espnet3_compiler.patterns import lazy
-
-_SURROGATE = lazy("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class EventParser(Protocol):

@@ -1,18 +1,18 @@
 """What came of parsing a text; the place of a complaint, and the lines around it."""
 
+import re
 from typing import NamedTuple
 
 from yaml.error import MarkedYAMLError
 
 from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Node
 
-TIGHT = lazy(r"[A-Za-z_~][\w.-]*:(?=[^\s:/])")
+TIGHT = re.compile(r"[A-Za-z_~][\w.-]*:(?=[^\s:/])")
 """A key and a value without a space between them; two dots or a slash belong to other texts."""
-_VALUE_START = lazy(r"(?:[,\[{]|[:\-] |^)\s*")
-COMMENT = lazy(r"[ \t]+#.*$")
+_VALUE_START = re.compile(r"(?:[,\[{]|[:\-] |^)\s*")
+COMMENT = re.compile(r"[ \t]+#.*$")
 
 
 class Place(NamedTuple):

@@ -5,11 +5,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_place import COMMENT, TIGHT, Place, flow_reference, line_end, line_start
 
-_INDENT = lazy(r"[ \t]*")
-_VALUE = lazy(r"[ \t]*(?:- +)*(?:[^\s:'\"\[{][^:\n]*?:[ \t]+|- +)?(?=\S)")
+_INDENT = re.compile(r"[ \t]*")
+_VALUE = re.compile(r"[ \t]*(?:- +)*(?:[^\s:'\"\[{][^:\n]*?:[ \t]+|- +)?(?=\S)")
 
 MAX_TABBED = 50
 """Lines whose indentation is guessed one by one."""

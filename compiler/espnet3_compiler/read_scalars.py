@@ -4,7 +4,8 @@ PyYAML's own rules are those of YAML 1.1, by which ``1e-3`` is text, ``on`` is t
 eight and ``30:00`` is eighteen hundred.  Here they are by https://yaml.org/spec/1.2.2/#103-core-schema.
 """
 
-from espnet3_compiler.patterns import lazy
+import re
+
 from espnet3_compiler.tree import Value
 
 MAX_DIGITS = 1000
@@ -18,10 +19,10 @@ _WORDS: dict[str, Value] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
-_DECIMAL = lazy(r"[-+]?[0-9]+")
-_OCTAL = lazy(r"0o[0-7]+")
-_HEXADECIMAL = lazy(r"0x[0-9a-fA-F]+")
-_FLOAT = lazy(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_DECIMAL = re.compile(r"[-+]?[0-9]+")
+_OCTAL = re.compile(r"0o[0-7]+")
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _STARTS = frozenset("+-.0123456789")
 
 

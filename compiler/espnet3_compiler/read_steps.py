@@ -49,8 +49,13 @@ def failed(node: Node) -> Scalar:
     return Scalar(value, node.span, "error", node.via)
 
 
-def is_legible(node: Mapping) -> bool:
-    """Return whether all keys of a mapping could be read: if not, any key may be among them."""
+def is_legible(node: Node | None) -> bool:
+    """Return whether all keys of a mapping could be read: if not, any key may be among them.
+
+    What is no mapping has none that could not be read.
+    """
+    if not isinstance(node, Mapping):
+        return True
     return not any(entry.key.style == "error" for entry in node.entries)
 
 

@@ -3,11 +3,10 @@
 import re
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_place import TIGHT, Place, line_start
 from espnet3_compiler.source import Span
 
-_OPEN_KEY = lazy(r"(?:- +)*[^\s#'\"\[{][^#]*?:(?:[ \t]|$)")
+_OPEN_KEY = re.compile(r"(?:- +)*[^\s#'\"\[{][^#]*?:(?:[ \t]|$)")
 
 
 def tab(place: Place) -> Diagnostic | None:

@@ -1,5 +1,6 @@
 """From the events of a parser to a tree of nodes; a mistake is noted and reading goes on."""
 
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from yaml.events import (
@@ -19,7 +20,6 @@ from espnet3_compiler.read_events import EventParser
 from espnet3_compiler.read_merge import is_merge_key, merged
 from espnet3_compiler.read_scalars import core_value
 from espnet3_compiler.read_steps import is_stand_in, stand_in, with_step
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Source, Span, Step
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 

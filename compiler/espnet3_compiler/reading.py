@@ -1,18 +1,18 @@
 """What a stage reads: parts of its configs, its model, its arguments; whose outputs they name."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from espnet3_compiler.ir import Recipe, Resolved, RoleBinding, StageDecl
 from espnet3_compiler.kinds import OPEN, facts, is_own, kind_of, reads
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import inherited
 from espnet3_compiler.read_steps import is_legible, is_stand_in
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span
 from espnet3_compiler.strangers import strangers
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence, descend, plain
 
-_STAGE_OUTPUT = lazy(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
+_STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
 
 
 _MODEL_ROLE = {"train": "training", "collect_stats": "training", "infer": "inference"}
@@ -78,9 +78,11 @@ def _unbuilt(stage: StageDecl, model: Mapping) -> tuple[tuple[str, ...], ...]:
     ``collect_stats`` collects what normalisation reads, and so builds the model without.
     """
     endings = tuple(facts(stage).get("task_without", ()))
-    if not endings or model.entry("task") is None:
+    if not endings or (model.entry("task") is None and is_legible(model)):
         return ()
-    return tuple((entry.name,) for entry in model if entry.name.endswith(endings))
+    return tuple(
+        (entry.name,) for entry in model if entry.name.endswith(endings) or is_stand_in(entry.key)
+    )
 
 
 def _strangers(binding: RoleBinding, resolved: Resolved) -> tuple[tuple[str, ...], ...]:
@@ -144,7 +146,7 @@ def own_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
 def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
     """Return the outputs of a stage with their raw paths; None where they cannot be known."""
     if stage.call:
-        if not all(is_legible(n) for n in (stage.node, stage.outputs) if isinstance(n, Mapping)):
+        if not (is_legible(stage.node) and is_legible(stage.outputs)):
             return None
         pairs = stage.outputs.entries if stage.outputs else ()
         return {entry.name: str(getattr(entry.value, "value", "")) for entry in pairs}
@@ -160,11 +162,10 @@ def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
 
 def _has_model_by(stage: StageDecl, recipe: Recipe, key: str) -> bool:
     """Return whether a stage has, or may have, a model of the kind that a key marks: ``task``."""
-    name = stage.model.value if stage.model else None
-    return any(
-        model.name.value == name and (model.node.entry(key) or not is_legible(model.node))
-        for model in recipe.models
-    )
+    if stage.model is None:
+        return not recipe.names_complete
+    nodes = [model.node for model in recipe.models if model.name.value == stage.model.value]
+    return any(node.entry(key) or not is_legible(node) for node in nodes)
 
 
 def uses(leaf: Scalar) -> Iterator[OutputUse]:

@@ -7,6 +7,7 @@ same lock.
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,7 +20,6 @@ from espnet3_compiler.emit.validate import first_fault
 from espnet3_compiler.outcome import Outcome
 from espnet3_compiler.pipeline import compile_manifest, display_name
 from espnet3_compiler.read import MAX_BYTES, load_source
-from espnet3_compiler.records import replace
 from espnet3_compiler.relock_findings import (
     altered,
     changed,

@@ -75,7 +75,7 @@ def _in_namespace(state: State, keys: list[Key], span: Span) -> Target | Diagnos
     if owner in state.roots:
         return Target(owner, names[2:], tuple(keys[2:]))
     known = [str(other[1]) for other in state.roots if other[0] == namespace]
-    if namespace in state.recipe.illegible and not is_sure(names[1], known):
+    if not state.recipe.names_complete and not is_sure(names[1], known):
         return None
     kind = {"configs": "the list of configs", "models": "the list of models"}[namespace]
     return findings.unknown(span, keys[1].span, names[1], kind, known)
@@ -107,8 +107,7 @@ def _known_roots(state: State, owner: Path) -> list[str]:
 
 def may_be_lost(state: State, target: Target, node: Node) -> bool:
     """Return whether what is not there may be among what could not be read."""
-    lost = isinstance(node, Mapping) and not is_legible(node)
-    return lost or target.owner in state.partial
+    return not is_legible(node) or target.owner in state.partial
 
 
 def is_slip(node: Node, name: str) -> bool:

@@ -1,11 +1,12 @@
 """What resolution knows so far, and texts of which parts are known only at run time."""
 
+from dataclasses import dataclass, field
+
 from espnet3_compiler import resolve_findings as findings
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import Late, parse_resolved, render
 from espnet3_compiler.ir import Recipe, Reference
 from espnet3_compiler.read_findings import note_once
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.resolve_roots import Roots, shown
 from espnet3_compiler.source import Source, Span
 from espnet3_compiler.tree import Mapping, Node, Path, Scalar, Sequence

@@ -13,26 +13,25 @@ to write instead of a key of ESPnet3), ``x-form`` (a pattern in words), ``x-targ
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache, partial
 from itertools import permutations
 
 from espnet3_compiler import shape_findings as findings
 from espnet3_compiler import shape_keys as keys
 from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_legible, is_stand_in
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.schema_parts import Schema, resolved
 from espnet3_compiler.shape_types import Spot, fits
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 from espnet3_schemas import TARGET
 
-REFERENCE = lazy(r"(?<!\\)(?:\\\\)*\$\{")
+REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\$\{")
 ARGUMENT: Schema = {
     "properties": {name: {} for name in (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")}
 }
 MOST_ORDERED = 4
-PATH_OUTPUT = lazy(r"^\$\{\s*stages\.")
+PATH_OUTPUT = re.compile(r"^\$\{\s*stages\.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What to say about a tree that does not have the form of its schema."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -7,7 +8,6 @@ from espnet3_compiler import shape_keys as keys
 from espnet3_compiler.chain import is_mendable, related_labels, use_place
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.lower_report import did_you_mean
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import inherited
 from espnet3_compiler.shape_hints import Hint, hint, quoted_like
 from espnet3_compiler.shape_types import Spot, brief, expected, kind_of, shown
@@ -18,7 +18,7 @@ from espnet3_schemas import ROLES, load
 
 Schema = dict[str, Any]
 
-WORD = lazy(r"(?<=[(|])\w+(?=[)|])")
+WORD = re.compile(r"(?<=[(|])\w+(?=[)|])")
 LONGEST_LIST = 60
 MOST_PLACES = 3
 MOST_WORDS = 24

@@ -1,10 +1,10 @@
 """What was probably meant by a value of the wrong type."""
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_scalars import core_value
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.shape_types import fits, types_of
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence
 
@@ -15,9 +15,9 @@ FALSE_WORDS = ("off", "no", "n", "false", "f")
 NULL_WORDS = ("none", "nil", "null", "~")
 CONSTANTS = {"inf": ".inf", "+inf": ".inf", "infinity": ".inf", "-inf": "-.inf", "nan": ".nan"}
 LOOKALIKES = str.maketrans({"o": "0", "O": "0", "l": "1", "I": "1", "–": "-", "−": "-"})  # noqa: RUF001
-NUMBER = lazy(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
-DOTTED = lazy(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
-PLAIN_SAFE = lazy(r"^\w[\w./-]*$")
+NUMBER = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
+DOTTED = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
+PLAIN_SAFE = re.compile(r"^\w[\w./-]*$")
 
 
 @dataclass(frozen=True, slots=True)

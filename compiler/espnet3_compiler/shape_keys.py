@@ -1,10 +1,10 @@
 """Questions about the keys of a mapping that a schema asks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from espnet3_compiler.read_steps import is_legible
-from espnet3_compiler.records import replace
 from espnet3_compiler.suggest import nearest
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar
 from espnet3_schemas import TARGET

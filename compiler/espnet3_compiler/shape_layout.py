@@ -4,13 +4,13 @@ The layout of the text shows what was meant: the tree is put right, so that one 
 indentation is one finding.
 """
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.read_steps import is_stand_in
-from espnet3_compiler.records import dataclass, field, replace
 from espnet3_compiler.schema_parts import Schema, resolved
 from espnet3_compiler.shape_types import fits, types_of
 from espnet3_compiler.source import Span
@@ -19,8 +19,8 @@ from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 STEP = 2
 """How far blocks are indented where nothing tells."""
 
-_COLON = lazy(r"[ \t]*:")
-_WORD = lazy(r"\S+")
+_COLON = re.compile(r"[ \t]*:")
+_WORD = re.compile(r"\S+")
 
 
 @dataclass

@@ -5,13 +5,12 @@ into it lead nowhere.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.places import Place, place
-from espnet3_compiler.records import replace
 from espnet3_compiler.shape import check_shape
-from espnet3_compiler.shape_guess import with_guesses
 from espnet3_compiler.shape_layout import laid_out
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 
@@ -28,7 +27,7 @@ def repair(node: Mapping, schema: dict[str, Any]) -> tuple[Mapping, tuple[Diagno
     Returns:
         The tree, and the findings about the keys that changed; what else is wrong is left.
     """
-    node, found = laid_out(with_guesses(node, schema), schema)
+    node, found = laid_out(node, schema)
     while slips := _slips(node, schema):
         found += slips
         node = _with_meant_keys(node, slips)

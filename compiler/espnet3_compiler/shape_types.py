@@ -1,8 +1,8 @@
 """What kind of value a node is, in the words of JSON Schema and in those of a person."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 

@@ -1,11 +1,10 @@
 """Texts that a recipe is made of, and stretches of them."""
 
 from bisect import bisect_right
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
-
-from espnet3_compiler.records import dataclass, field
 
 SourceKind = Literal["file", "set", "schema"]
 

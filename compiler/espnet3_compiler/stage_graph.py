@@ -6,12 +6,12 @@ texts that are the path of an earlier stage's output or lie in its directory.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Literal
 
 from espnet3_compiler.consumption import consumption
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.reading import Leaf, leaves, outputs_of, uses
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Scalar, descend

@@ -5,8 +5,8 @@ histories do not count, so that comments and layout change nothing.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span, Step
 
 Value = None | bool | int | float | str

@@ -10,9 +10,9 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from espnet3_compiler.records import dataclass
 from espnet3_schemas import LOCK
 
 _HERE = -100  # AT_FDCWD

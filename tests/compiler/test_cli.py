@@ -289,7 +289,7 @@ def test_why_of_nothing(path: str, capsys) -> None:
 
 
 def test_a_bug_of_ours_is_one_message(tmp_path: Path, capsys, monkeypatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("wheel came off")
 
     monkeypatch.setattr("espnet3_compiler.pipeline.lower", broken)
@@ -304,7 +304,7 @@ def test_a_bug_of_ours_is_one_message(tmp_path: Path, capsys, monkeypatch) -> No
 
 
 def test_ctrl_c_is_one_message(tmp_path: Path, capsys, monkeypatch) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("espnet3_compiler.pipeline.lower", interrupted)

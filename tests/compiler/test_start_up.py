@@ -21,8 +21,8 @@ OTHERS = {
 }
 """Libraries that a compile, ``--deep`` or a stage needs."""
 
-STANDARD = {"dataclasses", "inspect", "traceback", "tempfile", "shutil", "subprocess", "random"}
-"""Slow parts of the standard library that a check does without; see ``records.py``."""
+STANDARD = {"traceback", "tempfile", "shutil", "subprocess", "random"}
+"""Slow parts of the standard library that a check does without."""
 
 FOREIGN = {"espnet3_runtime", "src", "dataset"}
 

@@ -7,17 +7,17 @@ Fails: ``scheduler_interval: epoch`` without a scheduler; ``batch_bins`` with ``
 A setting that a config inherits is told only if it is idle in every config that it reaches.
 """
 
+import re
 from collections.abc import Iterator
 
 from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.kinds import facts, is_own, kind_of
 from espnet3_compiler.lower import in_role
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import place, written
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence, descend
 
-_PROBABILITY = lazy(r"p|prob|probability|.*_prob")
+_PROBABILITY = re.compile(r"p|prob|probability|.*_prob")
 _EFFECTS = ("effects", "transforms", "augmentations", "augments", "noises", "rirs")
 COUNTING = ("numel", "length")
 """Kinds of batches whose size is ``batch_bins``."""

@@ -8,15 +8,15 @@ Training measures ``train/NAME`` and ``valid/NAME`` of the loss and of what ``fo
 beside it, which only ``--deep`` knows; callbacks may add others.
 """
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from espnet3_compiler.chain import is_mendable, related_labels, use_place
 from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import in_role
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import is_written
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.suggest import is_sure, nearest
 from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
@@ -25,8 +25,8 @@ from espnet3_schemas import TARGET
 MEASURED = ("valid/loss", "train/loss")
 FORM = "values are called train/NAME and valid/NAME, for example valid/loss"
 
-_FALLS = lazy(r"(?:.*[/_])?(?:loss|wer|cer|ter|error|err|ppl|perplexity)")
-_RISES = lazy(r"(?:.*[/_])?(?:acc|accuracy|f1|bleu|recall|precision|auc)")
+_FALLS = re.compile(r"(?:.*[/_])?(?:loss|wer|cer|ter|error|err|ppl|perplexity)")
+_RISES = re.compile(r"(?:.*[/_])?(?:acc|accuracy|f1|bleu|recall|precision|auc)")
 _PLATEAU = "ReduceLROnPlateau"
 
 

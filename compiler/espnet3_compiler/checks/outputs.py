@@ -35,21 +35,14 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             yield _unknown_output(names[1], span, producer, list(known))
     used = {names[0] for names, _ in uses}
     for name, spans in lost.items():
-        likely = list(stages) if recipe.whole else [*stages, *_illegible(spans, lost, recipe)]
-        if not recipe.whole and not is_sure(name, likely):
+        if not recipe.whole and not is_sure(name, stages):
             continue  # it may be one that could not be read, or whose name cannot be used
-        yield _unknown_stage(name, spans, stages, likely, used)
+        yield _unknown_stage(name, spans, stages, used)
     for stage in recipe.stages:
         start = stage.init_from
         producer = stages.get(str(start.value)) if start else None
         if start and producer and producer is not stage:
             yield from _start(stage, start.span, producer, recipe)
-
-
-def _illegible(spans: list[Span], lost: dict[str, list[Span]], recipe: Recipe) -> list[str]:
-    """Return what stages may be called that could not be read: as kinds, or as more places say."""
-    oftener = [name for name, others in lost.items() if len(others) > len(spans)]
-    return [*recipe.system.kinds, *oftener]
 
 
 def _renamed(recipe: Recipe, stages: dict[str, StageDecl]) -> dict[str, StageDecl]:
@@ -81,18 +74,18 @@ def _uses(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[tuple[str, str],
 
 
 def _unknown_stage(
-    name: str, spans: list[Span], stages: dict[str, StageDecl], likely: list[str], used: set[str]
+    name: str, spans: list[Span], stages: dict[str, StageDecl], used: set[str]
 ) -> Diagnostic:
     """Report a stage that references name and that is not declared.
 
     Where several references agree on a name, and no reference uses the stage of the nearest name,
     it is that stage that is misspelt.
     """
-    near = nearest(name, likely)
+    near = nearest(name, stages)
     places = [Label(_word(span, name), "named here") for span in spans]
     message = f'no stage is called "{name}"'
     help_ = did_you_mean(near)
-    if near in stages and len(spans) > 1 and near not in used:
+    if near and len(spans) > 1 and near not in used:
         stage = stages[near].name
         fix = rename(stage, name, certain=False)
         label = Label(stage.span, f'every reference says "{name}"')
@@ -103,7 +96,7 @@ def _unknown_stage(
     fix = Fix(
         f'write "{near}"',
         tuple(Edit(found.span, near or "") for found in places),
-        certain=near in stages and is_sure(name, stages),
+        certain=is_sure(name, stages),
     )
     rest = tuple(places[1:])
     return Diagnostic("R205", message, label, rest, help_, fix=fix if near else None)

@@ -4,6 +4,7 @@ Passes: ``infer`` with ``checkpoint: ${stages.train.best_checkpoint}``; ``measur
 Fails: ``infer`` without ``checkpoint`` and ``model``; ``measure`` in a recipe without ``infer``.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -13,7 +14,6 @@ from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.ir import Recipe, Resolved, StageDecl
 from espnet3_compiler.kinds import facts, is_own, kind_of
 from espnet3_compiler.lower_report import did_you_mean, listed, spelling_fix
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.places import once
 from espnet3_compiler.reading import may_have_model, outputs_of
 from espnet3_compiler.source import Span
@@ -24,7 +24,7 @@ from espnet3_schemas import TARGET, load
 _CHECKPOINT = "best_checkpoint"
 _SUFFIXES = (".ckpt", ".pth", ".pt", ".safetensors")
 
-_KEPT = lazy(r"(?:epoch|averaged_).*")
+_KEPT = re.compile(r"(?:epoch|averaged_).*")
 """Checkpoints that training keeps beside its outputs, by what they are called."""
 
 

@@ -50,6 +50,6 @@ def _case(library: Library, stage: StageDecl, resolved: Resolved, signature: Sig
         Entry(stage.call, stage.call),
         node.entries,
         slot=Slot(supplied=taken),
-        partial=isinstance(stage.node, Mapping) and not is_legible(stage.node),
+        partial=not is_legible(stage.node),
         flags=False,
     )

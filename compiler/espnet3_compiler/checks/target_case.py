@@ -1,7 +1,8 @@
 """A call to judge: the arguments of a target beside the signature of what is called."""
 
+from dataclasses import dataclass
+
 from espnet3_compiler.checks.target_nodes import NOTHING, Slot, Target, arguments, flag
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.model import Signature
 from espnet3_compiler.tree import Entry, Mapping, Node, Sequence

@@ -9,6 +9,7 @@ The runtime calls ``Dataset(**data_src_args)``, and the four methods of the buil
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from espnet3_compiler.chain import is_mendable, related_labels, use_place
@@ -22,7 +23,6 @@ from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.kinds import is_own, kind_of
 from espnet3_compiler.lower import roles_of
 from espnet3_compiler.places import Place, place
-from espnet3_compiler.records import dataclass, replace
 from espnet3_compiler.shape_hints import quoted_like
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.model import (

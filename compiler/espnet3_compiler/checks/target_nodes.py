@@ -1,12 +1,14 @@
 """Find the target nodes of a recipe, each with what the runtime adds to its arguments."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from espnet3_compiler.chain import FETCHES
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower import roles_of
-from espnet3_compiler.records import dataclass
+from espnet3_compiler.places import inherited, is_written
+from espnet3_compiler.read_steps import is_legible
 from espnet3_compiler.tree import Entry, Mapping, Node, Path, Scalar, Sequence
 from espnet3_schemas import TARGET, load
 
@@ -100,7 +102,7 @@ def _walk(
             yield from _walk(item, _mapping(below), root, (*path, index), judged=judged)
     elif isinstance(node, Mapping):
         named = schema.get("additionalProperties", True) is not False  # else shape refuses it
-        if named and (node.entry(TARGET) or (node.entry(TASK) and "x-target" in schema)):
+        if named and _is_target(node, schema):
             yield Target(_home(node), _slot(schema), judged, path)
             judged = judged and flag(node, "_recursive_") is not False
         properties = schema.get("properties", {})
@@ -110,6 +112,14 @@ def _walk(
             if below is not False:  # the key is unknown, which shape says
                 place = (*path, entry.name)
                 yield from _walk(entry.value, _mapping(below), root, place, judged=judged)
+
+
+def _is_target(node: Mapping, schema: Schema) -> bool:
+    """Return whether a mapping says what is called; a key that was not read may replace it."""
+    head = node.entry(TARGET)
+    if head is None:
+        return node.entry(TASK) is not None and "x-target" in schema
+    return is_legible(node) or (is_written(head.value) and not inherited(head.value))
 
 
 def _mapping(value: object) -> Schema:

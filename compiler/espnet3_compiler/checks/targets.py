@@ -9,6 +9,7 @@ judged that way is counted, never guessed.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from espnet3_compiler.checks import target_arguments, target_calls, target_paths
 from espnet3_compiler.checks.target_case import case_of
@@ -19,7 +20,6 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.expression import is_open
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.places import Place, place
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.signature.library import Library, default_folder, open_library
 from espnet3_compiler.signature.model import Missing, NotCallable, Signature, Unknown
 from espnet3_compiler.signature.reader import read

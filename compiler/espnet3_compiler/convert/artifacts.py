@@ -3,9 +3,9 @@
 import fnmatch
 import posixpath
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.tree import Plain
 
 SYMBOLS = ("recipe_dir", "data_dir", "exp_dir", "stats_dir", "inference_dir")

@@ -1,6 +1,7 @@
 """``--from-espnet3 DIR`` from start to end."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from espnet3_compiler.convert.files import FOLDER, MAIN, manifest_name, texts
@@ -12,7 +13,6 @@ from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.outcome import is_error, tidy
 from espnet3_compiler.output.summary import plural
 from espnet3_compiler.pipeline import display_name
-from espnet3_compiler.records import dataclass
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 

@@ -1,11 +1,11 @@
 """A config of ours while it is written, and the blocks of ESPnet3's while they are read."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from espnet3_compiler.convert.artifacts import Artifacts
 from espnet3_compiler.convert.notes import DROPPED, MOVED, Notes
 from espnet3_compiler.convert.values import Values
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span
 from espnet3_compiler.tree import Entry, Mapping, Node, Path, Plain, Sequence, dotted
 from espnet3_schemas import TARGET

@@ -5,6 +5,7 @@ Merging is OmegaConf's: mappings merge, everything else replaces.  So the argume
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from os.path import normpath
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from espnet3_compiler.convert.notes import DROPPED, Notes
 from espnet3_compiler.diagnostic import Diagnostic
 from espnet3_compiler.disk import is_file
 from espnet3_compiler.read import read_file, read_text
-from espnet3_compiler.records import dataclass, field, replace
 from espnet3_compiler.source import Source
 from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
 

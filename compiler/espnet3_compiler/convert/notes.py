@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.source import Span
 
 DEAD, DROPPED, CHANGED, MOVED = "dead", "dropped", "changed", "moved"

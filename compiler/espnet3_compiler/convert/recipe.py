@@ -1,6 +1,7 @@
 """A whole ESPnet3 recipe as configs of ours, before they become files."""
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from espnet3_compiler.convert import inference, metrics, models, publication, training
@@ -12,7 +13,6 @@ from espnet3_compiler.convert.roles import RoleFile, find, of_role
 from espnet3_compiler.convert.system import find_system
 from espnet3_compiler.convert.targets import translated
 from espnet3_compiler.convert.values import Values
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.tree import Mapping, Scalar
 
 FOLDERS = {

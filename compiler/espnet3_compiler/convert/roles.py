@@ -1,11 +1,11 @@
 """Which file of ``conf/`` plays which role; ESPnet3 itself knows it from the command line."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from espnet3_compiler.convert.load import based_on
 from espnet3_compiler.read import read_file
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Mapping, Scalar
 from espnet3_schemas import TARGET
 

@@ -6,11 +6,11 @@ know, ``${oc.env:…}``.
 """
 
 import posixpath
+from dataclasses import dataclass
 
 from espnet3_compiler.convert.notes import DROPPED, Notes
 from espnet3_compiler.expression import has_reference, parse
 from espnet3_compiler.expression_parts import Call, Joined, Lookup, Template
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Mapping, Node, Path, Plain, Scalar, Sequence, descend, dotted
 
 KEPT = ("recipe_dir", "data_dir", "exp_dir", "exp_tag", "stats_dir", "inference_dir")

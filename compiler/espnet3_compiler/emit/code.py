@@ -1,5 +1,6 @@
 """``run.py`` and ``system.py``: templates, and the ready values that they receive."""
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -15,11 +16,10 @@ from espnet3_compiler.emit.literal import (
     strings,
 )
 from espnet3_compiler.emit.lock import relative
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.plan import Plan, StagePlan
 
-RECIPE_NAME = lazy(r"[A-Za-z0-9_./-]+")
-FILE_NAME = lazy(r"[A-Za-z0-9_.-]+")
+RECIPE_NAME = re.compile(r"[A-Za-z0-9_./-]+")
+FILE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 RECIPE_PACKAGES = ("src", "dataset")
 BUILT_IN = "espnet3_runtime."
 LONGEST_SUMMARY = 86

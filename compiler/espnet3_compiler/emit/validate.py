@@ -1,8 +1,8 @@
 """A lock against its published schema, with jsonschema: no check and no compile needs it."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from espnet3_compiler.records import dataclass
 from espnet3_schemas import load
 
 LONGEST = 100

@@ -10,11 +10,10 @@ from typing import Any
 
 import yaml
 
-from espnet3_compiler.patterns import lazy
 from espnet3_compiler.tree import Plain
 
 SHORT = 80
-CORE_SCALARS = lazy(
+CORE_SCALARS = re.compile(
     r"""^(?: [-+]?[0-9]+ | 0o[0-7]+ | 0x[0-9a-fA-F]+
       | [-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?
       | [-+]?\.(?:inf|Inf|INF) | \.(?:nan|NaN|NAN)

@@ -1,8 +1,7 @@
 """Source lines as they look on a terminal: tabs, wide characters, control characters, width."""
 
 import unicodedata
-
-from espnet3_compiler.records import dataclass
+from dataclasses import dataclass
 
 TAB = 4
 SHADY = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")

@@ -1,6 +1,7 @@
 """Spans in lines and columns, for the machine formats."""
 
-from espnet3_compiler.records import dataclass
+from dataclasses import dataclass
+
 from espnet3_compiler.source import Span
 
 

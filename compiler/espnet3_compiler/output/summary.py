@@ -1,10 +1,10 @@
 """What was looked at, said once at the end of a report."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from espnet3_compiler.codes import BY_NUMBER, Severity
 from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Names of new recipes."""
 
-from espnet3_compiler.patterns import lazy
+import re
 
-_PART = lazy(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _RESERVED = {"build", "data", "dataset", "exp", "src"}
 PLAIN_TASK = "base"
 

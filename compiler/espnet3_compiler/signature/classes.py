@@ -1,8 +1,8 @@
 """Find who makes the objects of a class: methods, generated ones, metaclasses, decorators."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.signature import definitions, known, lookup
 from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, FunctionFound
 from espnet3_compiler.signature.library import Library

@@ -1,8 +1,8 @@
 """What a name can be defined as, and small questions that need no search."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.signature import locate
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import Place

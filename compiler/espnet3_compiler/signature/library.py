@@ -1,10 +1,10 @@
 """The modules of a recipe's search path, read as texts and remembered."""
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from espnet3_compiler.records import dataclass, field
 from espnet3_compiler.signature import cache, locate, outline, summary
 from espnet3_compiler.signature.locate import Place, SearchPath
 from espnet3_compiler.signature.outline import Piece, Text

@@ -3,11 +3,10 @@
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Literal
-
-from espnet3_compiler.records import dataclass, field
 
 Kind = Literal["source", "package", "namespace", "extension", "builtin"]
 

@@ -1,8 +1,7 @@
 """What reading a dotted path gives: a signature, or why there is none."""
 
+from dataclasses import dataclass
 from typing import Literal
-
-from espnet3_compiler.records import dataclass
 
 Kind = Literal["place", "both", "name"]
 

@@ -4,16 +4,15 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-from espnet3_compiler.patterns import lazy
-from espnet3_compiler.records import dataclass, field, replace
 from espnet3_compiler.signature import outline
 from espnet3_compiler.signature.extract import type_of
 from espnet3_compiler.signature.flow import dotted
 from espnet3_compiler.signature.outline import Branch, Text
 from espnet3_compiler.signature.summary import Binding, Module
 
-_OPEN = lazy(
+_OPEN = re.compile(
     r"\bglobals\(\)(?:\[[^\]]*\]\s*=[^=]|\.update|\.setdefault|\s*$)|\bvars\(\)|\blocals\(\)\["
     r"|\bexec\(|\bsys\.modules\[|\bsetattr\(\s*sys\.modules|\b__getattr__\b",
     re.MULTILINE,

@@ -12,22 +12,20 @@ import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from espnet3_compiler.patterns import lazy
-from espnet3_compiler.records import dataclass
-
-_STRING = lazy(
+_STRING = re.compile(
     r'#[^\n]*|"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|'
     r"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''|"
     r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|' + r"'[^'\\\n]*(?:\\.[^'\\\n]*)*'",
     re.DOTALL,
 )
-_HEAD = lazy(r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
-_FIRST = lazy(r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S")
-_STARTS = {"": lazy(r"^[^\s#)\]}]", re.MULTILINE)}
+_HEAD = re.compile(r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
+_FIRST = re.compile(r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S")
+_STARTS = {"": re.compile(r"^[^\s#)\]}]", re.MULTILINE)}
 
 
 class Piece(NamedTuple):

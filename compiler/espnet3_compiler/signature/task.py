@@ -6,10 +6,10 @@ options to an ``argparse`` parser, and passes ``**args.encoder_conf`` to the cho
 """
 
 import ast
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from espnet3_compiler.patterns import lazy
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.signature import definitions, lookup, outline
 from espnet3_compiler.signature.definitions import CallFound, ClassFound
 from espnet3_compiler.signature.flow import dotted
@@ -17,8 +17,8 @@ from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import Place
 from espnet3_compiler.signature.model import Missing, NotCallable, Origin, Unknown
 
-_OPTION = lazy(r"""["']--([A-Za-z_][^"'\s]*)["']""")
-_HOLE = lazy(r"\{[^}]*\}")
+_OPTION = re.compile(r"""["']--([A-Za-z_][^"'\s]*)["']""")
+_HOLE = re.compile(r"\{[^}]*\}")
 _LIST = "class_choices_list"
 _BUILD = "build_model"
 

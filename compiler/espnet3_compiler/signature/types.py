@@ -1,6 +1,6 @@
 """What an annotation says, as a small tree of types without names that must be looked up."""
 
-from espnet3_compiler.records import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
