@@ -71,7 +71,9 @@ def _read(source: Source) -> tuple[Any, tuple[Diagnostic, ...]]:
         return None, (malformed(source, f"it is not JSON: {error}", getattr(error, "pos", 0)),)
     fault = first_fault(lock)
     if fault is not None:
-        return None, (malformed(source, fault.message, path=fault.path),)
+        other = fault.path == ("schema_version",)
+        what = "it was written by another version" if other else fault.message
+        return None, (malformed(source, what, path=fault.path),)
     return lock, tuple(outside(source, path) for path in islice(_paths_that_leave(lock), 1))
 
 

@@ -49,7 +49,7 @@ def built(tmp_path):
     (build / "conf").mkdir(parents=True)
     (build / "conf/training.yaml").write_text("lr: 0.1\nname: <script>alert(1)</script>\n")
     lock = {
-        "schema_version": 1,
+        "schema_version": 2,
         "recipe": "tiny/asr",
         "system": "espnet3_runtime.systems.asr.ASRSystem",
         "manifest": "../recipe.yaml",
@@ -64,6 +64,7 @@ def built(tmp_path):
         },
         "models": {},
         "stages": [stage(name, needs) for name, needs in STAGES.items()],
+        "late_values": {},
     }
     (build / "recipe.lock.json").write_text(json.dumps(lock))
     experiment = tmp_path / "exp/tiny"
