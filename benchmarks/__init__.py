@@ -1,1 +1,1 @@
-"""What is compared with whom; each module is a command that prints its figures."""
+"""Time and memory, ours beside others'; each folder is a command that prints its figures."""

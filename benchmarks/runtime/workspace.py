@@ -11,7 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from benchmarks.recipes import GENERATED, RECIPES, settings
 from espnet3_runtime.build import load_build
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.execute import Runner
@@ -19,6 +18,7 @@ from espnet3_runtime.experiment import Experiment
 from espnet3_runtime.interrupts import Interrupts
 from espnet3_runtime.progress import Bars
 from espnet3_runtime.stage import Outputs, StageContext, StageSpec
+from evaluation.recipes import GENERATED, RECIPES, settings
 
 RECIPE = RECIPES / "digits" / "asr"
 BATCH = 16

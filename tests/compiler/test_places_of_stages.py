@@ -1,9 +1,9 @@
 """Where a report points in a reference to a stage."""
 
-from benchmarks.mutations.model import load_recipe
-from benchmarks.mutations.trial import workspace
-from benchmarks.recipes import RECIPES
 from espnet3_compiler.pipeline import compile_manifest
+from evaluation.mutations.model import load_recipe
+from evaluation.mutations.trial import workspace
+from evaluation.recipes import RECIPES
 
 
 def test_a_misspelt_stage_is_told_at_the_stage_and_not_in_an_output_that_begins_alike():

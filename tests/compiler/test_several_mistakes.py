@@ -5,10 +5,10 @@ Each case edits files of a recipe; every edit must be told once, at its word, an
 
 import pytest
 
-from benchmarks.mutations.model import load_recipe
-from benchmarks.mutations.trial import workspace
-from benchmarks.recipes import RECIPES
 from espnet3_compiler.pipeline import compile_manifest
+from evaluation.mutations.model import load_recipe
+from evaluation.mutations.trial import workspace
+from evaluation.recipes import RECIPES
 
 MAIN, INFERENCE, METRICS = "recipe.yaml", "conf/inference.yaml", "conf/metrics.yaml"
 ORDER = (MAIN, "train, infer", "infer, train", "R402 infer")

@@ -1,4 +1,4 @@
-"""Hostile input, the bounded part: every surface of ``benchmarks.fuzz`` gets a few inputs."""
+"""Hostile input, the bounded part: every surface of ``evaluation.fuzz`` gets a few inputs."""
 
 import os
 import re
@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fuzz.judge import judge
-from benchmarks.fuzz.shape import check_build
-from benchmarks.fuzz.surfaces import ALL
 from espnet3_runtime.errors import UserError
+from evaluation.fuzz.judge import judge
+from evaluation.fuzz.shape import check_build
+from evaluation.fuzz.surfaces import ALL
 
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"(?P<name>.{12})\s+(?P<accepted>\d+)\s+(?P<refused>\d+)\s+0\b")
 
 
 def test_hostile_input_ends_in_a_report(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.fuzz", "--inputs", "2000", "--jobs", "1"]
+    command = [sys.executable, "-m", "evaluation.fuzz", "--inputs", "2000", "--jobs", "1"]
     done = subprocess.run(
         [*command, "--save", str(tmp_path)],
         cwd=ROOT,

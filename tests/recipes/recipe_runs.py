@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks.recipes import GENERATED, RECIPES, settings
+from evaluation.recipes import GENERATED, RECIPES, settings
 
 
 def copy_recipes(target: Path) -> Path:

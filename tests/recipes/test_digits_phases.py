@@ -7,10 +7,10 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from benchmarks.curriculum.__main__ import report
-from benchmarks.recipes import settings
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.progress import Bars
+from evaluation.curriculum.__main__ import report
+from evaluation.recipes import settings
 from tests.recipes.recipe_runs import RECIPES, copy_recipes, run, run_all
 
 pytest.importorskip("espeakng_loader")

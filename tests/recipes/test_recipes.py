@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.recipes import settings
+from evaluation.recipes import settings
 from tests.recipes.recipe_runs import RECIPES, copy_recipes, run
 
 MANIFESTS = sorted(RECIPES.glob("*/*/recipe.yaml"))

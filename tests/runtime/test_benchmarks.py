@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from benchmarks.memory.__main__ import main as memory
-from benchmarks.recipes import GENERATED, RECIPES
 from benchmarks.runtime.bare import collate
 from benchmarks.runtime.timing import Goal, Lap, in_turns, standings, table, verdict
-from benchmarks.shapes.__main__ import choose
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_runtime.data.collate import CommonCollateFn
+from evaluation.recipes import GENERATED, RECIPES
+from evaluation.shapes.__main__ import choose
 
 
 def test_the_bare_batches_are_ours() -> None:

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from toy import Toy, chain
 
-from benchmarks.kills.tripwire import Tripwire
 from espnet3_compiler.write import LOCK, write_build
 from espnet3_runtime import afresh
 from espnet3_runtime.failures import explain, lost_a_rank, lost_a_worker, summary
 from espnet3_runtime.interrupts import be_patient
 from espnet3_runtime.requeue import requeue
 from espnet3_runtime.training.files import remove_pieces, set_aside
+from evaluation.kills.tripwire import Tripwire
 
 RESUMING = """from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Exact skip on a shipped recipe that has run: a part of ``python -m benchmarks.edits``."""
+"""Exact skip on a shipped recipe that has run: a part of ``python -m evaluation.edits``."""
 
 import json
 import os
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.edits import asr, curriculum, keywords
-from benchmarks.edits.model import Place
-from benchmarks.edits.trial import edited, finished, planned, run
 from benchmarks.skip.__main__ import main as skip
+from evaluation.edits import asr, curriculum, keywords
+from evaluation.edits.model import Place
+from evaluation.edits.trial import edited, finished, planned, run
 
 EVERY_THIRD = asr.EDITS[::3]
 

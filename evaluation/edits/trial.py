@@ -1,0 +1,150 @@
+"""Prepare a recipe that has run, plan after an edit, and judge the plan."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet3_compiler.emit import build_files
+from espnet3_compiler.pipeline import compile_manifest
+from espnet3_compiler.recompile import recompose
+from espnet3_compiler.write import write_build
+from espnet3_runtime.build import Build, load_build
+from espnet3_runtime.experiment import Experiment
+from espnet3_runtime.launch_arguments import read_arguments
+from espnet3_runtime.plan import Verdict, plan
+from evaluation.edits.model import Edit, Place, Subject
+from evaluation.recipes import GENERATED, RECIPES, settings
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a plan says after an edit.
+
+    Attributes:
+        edit: The edit.
+        verdicts: What is done with every stage.
+        stale: Stages that are passed over although the edit reaches them.
+        needless: Stages that run although it does not.
+    """
+
+    edit: Edit
+    verdicts: Mapping[str, Verdict]
+    stale: tuple[str, ...]
+    needless: tuple[str, ...]
+
+    @property
+    def right(self) -> bool:
+        """Whether the plan is exact."""
+        return not (self.stale or self.needless)
+
+    @property
+    def told(self) -> bool:
+        """Whether every stage that runs says why."""
+        return all(verdict.reasons for verdict in self.verdicts.values())
+
+
+def finished(subject: Subject, root: Path) -> Place:
+    """Copy a shipped recipe, compile it small, and run all its stages."""
+    place = Place(root, subject)
+    for name in (subject.name, *subject.beside):
+        shutil.copytree(RECIPES / name, root / "recipes" / name, ignore=GENERATED)
+    for patch in subject.patches:
+        place.replace(*patch)
+    done = run(place, subject.sets)
+    if done.returncode:
+        raise SystemExit(
+            f"{subject.name} does not run:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+        )
+    return place
+
+
+def edited(place: Place, edit: Edit, root: Path) -> Place:
+    """Return a copy of a finished recipe with an edit in it."""
+    shutil.copytree(place.root, root, symlinks=True)
+    copy = Place(root, place.subject)
+    if edit.apply is not None:
+        edit.apply(copy)
+    return copy
+
+
+def planned(place: Place, edit: Edit) -> Found:
+    """Compile an edited recipe and plan it, in this process."""
+    directory = place.recipe / "build"
+    with _environment(edit.environment):
+        outcome = compile_manifest(place.recipe / "recipe.yaml", (*place.subject.sets, *edit.sets))
+        if outcome.plan is None:
+            found = [(each.code, each.message) for each in outcome.diagnostics]
+            raise ValueError(f"after this edit the recipe has mistakes: {found}")
+        write_build(directory, build_files(outcome.plan, directory))
+        build = load_build(directory)
+        arguments = read_arguments(build, edit.options, place.recipe)
+        if arguments.sets or arguments.config_files:
+            again = recompose(directory, arguments.config_files, arguments.sets)
+            if not again.ok:
+                raise ValueError(again.report)
+            build = load_build(directory, again.files)
+        verdicts = plan(build, Experiment(build), arguments.stages)
+    return judged(edit, build, {verdict.stage.name: verdict for verdict in verdicts})
+
+
+def judged(edit: Edit, build: Build, verdicts: Mapping[str, Verdict]) -> Found:
+    """Compare a plan with what the edit must run: itself, and what lies behind may."""
+    behind = _behind(build, edit.runs)
+    actions = {name: verdict.action for name, verdict in verdicts.items()}
+    stale = [name for name in edit.runs if actions.get(name) != "run"]
+    stale += [name for name in behind if actions[name] == "skip"]
+    expected = edit.runs | behind
+    needless = [
+        name
+        for name, action in actions.items()
+        if (action == "run" and name not in edit.runs)
+        or (action != "skip" and name not in expected)
+    ]
+    return Found(edit, verdicts, tuple(sorted(stale)), tuple(needless))
+
+
+def _behind(build: Build, names: frozenset[str]) -> frozenset[str]:
+    """Return the stages that need one of these, directly or not."""
+    reached = set(names)
+    for stage in build.stages:  # in their order: whatever is needed has been seen
+        if not reached.isdisjoint(stage.needs):
+            reached.add(stage.name)
+    return frozenset(reached - names)
+
+
+def run(
+    place: Place,
+    sets: Sequence[str],
+    options: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Compile and run as a person does, in processes of their own."""
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
+
+    def python(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *words]
+        return subprocess.run(
+            command, cwd=place.recipe, env=variables, capture_output=True, text=True, check=False
+        )
+
+    compiled = python("-m", "espnet3_compiler", "recipe.yaml", *settings(sets))
+    return compiled if compiled.returncode else python("build/run.py", *options)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
