@@ -81,6 +81,7 @@ CODES: tuple[Code, ...] = (
     Code("R702", "outside-root", "error", "A path leaves the directory it must stay in."),
     Code("R703", "bad-lock", "error", "A lock is none that espnet3-compile wrote."),
     Code("R704", "changed-source", "error", "A file is not the one that a lock was made of."),
+    Code("R705", "broken-link", "error", "A symbolic link of the recipe leads nowhere."),
     Code("R801", "idle-scheduler-setting", "warning", "A scheduler setting without a scheduler."),
     Code("R802", "zero-probability", "warning", "Listed effects have the probability 0."),
     Code("R803", "idle-batch-setting", "warning", "A batch setting that the batch type ignores."),

@@ -92,10 +92,12 @@ def merged(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 
 def _kind(finding: Diagnostic) -> str | None:
-    """Return what an unknown name should be the name of."""
+    """Return what an unknown name should be the name of; of a package, what is said of it."""
     if finding.code == "R301":
         listed = _LIST.search(finding.message)
         return listed[1] if listed else None
+    if finding.code == "R501" and finding.message.startswith("there is no package"):
+        return finding.message
     return _NAMED.get(finding.code)
 
 

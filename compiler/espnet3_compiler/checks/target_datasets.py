@@ -72,6 +72,17 @@ def check_datasets(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
             yield found
 
 
+def data_modules(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar]]:
+    """Yield the modules that make data sets, each with the directory of the recipe it is of."""
+    library = open_library(recipe.directory)
+    for config in resolved.configs.values():
+        for data in _entries(library, config, sure=True):
+            source = data.node.get("data_src")
+            named = isinstance(source, Scalar) and source.value is not None
+            head = source if named and source else _head(None, data.node).key
+            yield data.library.path.folder, Scalar(data.module, head.span, via=head.via)
+
+
 def _datasets(library: Library, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for name, role in roles_of(recipe).items():
         config = resolved.configs.get(name)

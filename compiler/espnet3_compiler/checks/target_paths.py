@@ -6,7 +6,7 @@ from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.lower_report import did_you_mean, listed
 from espnet3_compiler.rawtext import raw_span
 from espnet3_compiler.shape_hints import quoted_like
-from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.locate import names_below
 from espnet3_compiler.signature.lookup import find
 from espnet3_compiler.signature.model import Missing, NotCallable, Origin, Unknown
@@ -110,9 +110,19 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
         f'there is no package "{name}"',
         Label(_part(path, missing), "neither in the recipe nor installed"),
         related=related_labels(path),
-        help=did_you_mean(near, "install it, or correct the name"),
+        help=did_you_mean(near) if near else (_where_to_get(path, library),),
         fix=_fix(path, missing, near, certain=sure),
     )
+
+
+def _where_to_get(path: Scalar, library: Library) -> str:
+    """Return what to do about a package that resembles no other: a lost link leaves no trace."""
+    name, here = str(path.value).partition(".")[0], library.path.folder
+    for found in sorted(here.parent.glob(f"*/{name}/")):
+        beside = open_library(found.parent, library.folder)
+        if not isinstance(find(beside, str(path.value)), Missing | Unknown):
+            return f"copy it from a recipe beside: cp -r ../{found.parent.name}/{name} {name}"
+    return "install it, or correct the name"
 
 
 def is_misspelt(name: str, library: Library) -> bool:

@@ -8,7 +8,9 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["source", "package", "namespace", "extension", "builtin"]
+from espnet3_compiler.disk import broken_link
+
+Kind = Literal["source", "package", "namespace", "extension", "builtin", "link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,9 @@ class Place:
 
     Attributes:
         name: Its dotted name.
-        kind: ``package`` has an ``__init__.py``, ``namespace`` has none.
-        file: The file with its text; empty for ``namespace``, ``extension`` and ``builtin``.
+        kind: ``package`` has an ``__init__.py``, ``namespace`` has none; a ``link`` of the
+            recipe leads nowhere, so that anything may be in it.
+        file: The file with its text; empty but for ``source`` and ``package``.
         folders: Where its submodules are; empty for a plain module.
         local: Whether it belongs to the recipe.
         shown: The file as a report names it, relative to the root it was found in.
@@ -117,7 +120,7 @@ def _find(path: SearchPath, name: str, folders: Iterable[str], dotted: str) -> P
         if name + ".pyc" in listing:
             return _compiled(path, dotted, folder, ())
     if not portions:
-        return None
+        return _behind_link(path, dotted)
     local = portions[0].startswith(path.recipe + os.sep)
     return Place(dotted, "namespace", "", tuple(portions), local, dotted.replace(".", "/"))
 
@@ -129,10 +132,24 @@ def _is_package(listing: frozenset[str]) -> bool:
 def _source(path: SearchPath, dotted: str, folder: str, file: str) -> Place:
     full = f"{folder}{os.sep}{file}"
     is_package = file == "__init__.py"
-    local = full.startswith(path.recipe + os.sep) and "site-packages" not in full
+    local = _is_local(path, full)
     shown = dotted.replace(".", "/") + ("/__init__.py" if is_package else ".py")
     kind: Kind = "package" if is_package else "source"
+    if local and broken_link(Path(full)):
+        kind, full = "link", ""
     return Place(dotted, kind, full, (folder,) if is_package else (), local, shown)
+
+
+def _behind_link(path: SearchPath, dotted: str) -> Place | None:
+    """Return the place of a package of the recipe that is a broken link; None for any other."""
+    shown = dotted.replace(".", "/")
+    if not broken_link(path.folder / shown):
+        return None
+    return Place(dotted, "link", "", (), local=True, shown=shown)
+
+
+def _is_local(path: SearchPath, file: str) -> bool:
+    return file.startswith(path.recipe + os.sep) and "site-packages" not in file
 
 
 def _compiled(path: SearchPath, dotted: str, folder: str, folders: tuple[str, ...]) -> Place:

@@ -156,9 +156,10 @@ def _member(library: Library, place: Place, name: str, depth: int) -> Result:
     if place.name == "builtins":
         known = name in BUILTINS
         return BuiltinFound(name) if known else Missing("builtins", name, 1, tuple(BUILTINS))
-    if place.kind in ("extension", "builtin"):
+    if place.kind in ("extension", "builtin", "link"):
         below = library.place(f"{place.name}.{name}") if place.folders else None
-        return ModuleFound(below) if below else Unknown(f"{place.name} is compiled")
+        why = "is a link that leads nowhere" if place.kind == "link" else "is compiled"
+        return ModuleFound(below) if below else Unknown(f"{place.name} {why}")
     module = library.module(place)
     if module is None and place.kind != "namespace":
         return _unreadable(library, place)
