@@ -46,6 +46,11 @@ def without_consequences(
     * A form that a text lacks because of a ``${…}`` in it that is wrong itself.
     * An order of stages that only the value of a key asks for that should not be there.
     * An output of a stage without any, whose lines could not be read.
+
+    Args:
+        findings: Everything that the steps found.
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs.
     """
     found = merged(findings)
     lines = {_line(f) for f in found if f.code in ("R101", "R112")}

@@ -67,7 +67,13 @@ def parse(text: str) -> tuple[Part, ...]:
 
 
 def bind(value: Any, lookup: Lookup, where: str = "") -> Any:
-    """Return plain data with every late reference replaced by its value."""
+    """Return plain data with every late reference replaced by its value.
+
+    Args:
+        value: Plain data or a view of it.
+        lookup: Gives the value of a reference.
+        where: The key path of the value, for messages.
+    """
     if isinstance(value, Mapping):
         return {key: bind(item, lookup, join(where, key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -99,7 +105,13 @@ def _value(parts: tuple[Part, ...], lookup: Lookup, where: str) -> str | None:
 
 
 def default_of(reference: Env, lookup: Lookup, where: str) -> str | None:
-    """Return the default of a variable that is not set; there must be one."""
+    """Return the default of a variable that is not set; there must be one.
+
+    Args:
+        reference: The variable with its default.
+        lookup: Gives the value of a reference inside of the default.
+        where: The key path of the setting, for messages.
+    """
     return None if reference.null else _value(reference.default or ("",), lookup, where)
 
 
