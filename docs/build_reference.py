@@ -1,15 +1,18 @@
-"""Write ``docs/reference/*.md`` and ``docs/diagnostics.md`` from schemas, systems and codes.
+"""Write ``docs/reference/*.md`` and ``docs/diagnostics.md`` from schemas, systems, codes and names.
 
 Run it after changing one of them: ``python docs/build_reference.py``. A test compares the result.
 """
 
+import ast
 import json
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from espnet3_compiler.codes import CODES
 from espnet3_compiler.explain import body
+from espnet3_runtime.public_names import PUBLIC
 from espnet3_schemas import ROLES, load, systems
 
 Schema = dict[str, Any]
@@ -36,12 +39,19 @@ A stage `{name: NAME, run: KIND}` writes into `${exp_dir}/NAME/`; another one re
 DIAGNOSTICS = """\
 What `espnet3-compile` can say about a recipe; `espnet3-compile --explain CODE` prints one of these.
 What an example leaves out of the manifest is as it should be."""
+PYTHON = """\
+These names may be imported by the code of a recipe and named by a `_target_`. They stay where they
+are, or a message says for a while where they went. Everything else in `espnet3_runtime` is internal
+and moves without notice. Models need none of them: they are ordinary `nn.Module` classes, and
+`Dataset` and `DatasetBuilder` have no base class either."""
+EXAMPLES = ("gate", "sentence_errors", "tokens_and_gain")
 
 
 def pages() -> dict[str, str]:
     """Return every generated page, by its path below ``docs``."""
     made = {f"reference/{name}.md": schema_page(name) for name in ("recipe", *ROLES)}
     made["reference/stages.md"] = stages_page()
+    made["reference/python.md"] = python_page()
     made["diagnostics.md"] = diagnostics_page()
     return {path: f"{text.strip()}\n" for path, text in made.items()}
 
@@ -205,6 +215,80 @@ def diagnostics_page() -> str:
             parts.append(f"## {prefix}xx {family}")
             parts.extend(f"##{body(number).strip()}" for number in numbers)
     return "\n\n".join(parts)
+
+
+def python_page() -> str:
+    """Return the page of the names that recipes may import."""
+    parts = ["# Python names for recipes", PYTHON, _origin("public_names.py and docs/examples")]
+    for module, names in PUBLIC.items():
+        parts.append(f"## `{module}`")
+        parts.append("\n".join(_public(module, name, words) for name, words in names.items()))
+    parts.append("## Examples")
+    for name in EXAMPLES:
+        text = (DOCS / "examples" / f"{name}.py").read_text(encoding="utf-8")
+        parts.append(f"```python src/{name}.py\n{text}```")
+    return "\n\n".join(parts)
+
+
+def _public(module: str, name: str, words: str) -> str:
+    defined = _definition(module, name)
+    if isinstance(defined, ast.FunctionDef):
+        return f"- `{name}({_parameters(defined)})`: {words}"
+    if not isinstance(defined, ast.ClassDef):
+        return f"- `{name}`: {words}"
+    lines = [f"- `{name}{_constructor(defined)}`: {words}"]
+    for kind, members in (("Attributes", _attributes(defined)), ("Methods", _methods(defined))):
+        lines += [f"{kind}: {', '.join(f'`{member}`' for member in members)}"] if members else []
+    return "\\\n  ".join(lines)
+
+
+def _constructor(cls: ast.ClassDef) -> str:
+    for item in cls.body:
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            return f"({_parameters(item)})"
+    return ""
+
+
+def _attributes(cls: ast.ClassDef) -> list[str]:
+    """Return annotated names and properties."""
+    names = [item.target.id for item in cls.body if isinstance(item, ast.AnnAssign)]
+    names += [item.name for item in cls.body if _is_property(item)]
+    return [name for name in names if not name.startswith("_")]
+
+
+def _methods(cls: ast.ClassDef) -> list[str]:
+    methods = [item for item in cls.body if isinstance(item, ast.FunctionDef)]
+    public = [item for item in methods if item.name[0] != "_" and not _is_property(item)]
+    return [f"{item.name}({_parameters(item)})" for item in public]
+
+
+def _is_property(item: ast.stmt) -> bool:
+    marks = [getattr(mark, "id", "") for mark in getattr(item, "decorator_list", ())]
+    return "property" in marks
+
+
+def _definition(module: str, name: str) -> ast.AST:
+    """Return where a name is defined, read without importing the module."""
+    spec = find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    for item in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        if isinstance(item, ast.ImportFrom) and name in {alias.name for alias in item.names}:
+            return _definition(str(item.module), name)
+        if getattr(item, "name", None) == name or name in {
+            getattr(target, "id", None) for target in getattr(item, "targets", ())
+        }:
+            return item
+    raise LookupError(f"{module} has no {name}")
+
+
+def _parameters(function: ast.FunctionDef) -> str:
+    """Return the parameters with their defaults, without types and without ``self``."""
+    for argument in ast.walk(function.args):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
+    words = ast.unparse(function.args)
+    return ", ".join(word for word in words.split(", ") if word not in ("self", "cls"))
 
 
 def write() -> None:

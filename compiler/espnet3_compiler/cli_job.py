@@ -20,7 +20,13 @@ LOCKS = ".lock.json"
 
 
 def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> int:
-    """Compile manifests one after the other, report once, and return the exit code."""
+    """Compile manifests one after the other, report once, and return the exit code.
+
+    Args:
+        manifests: Paths of manifests and locks.
+        arguments: The command line.
+        start: When the program started, as ``time.perf_counter`` counts seconds.
+    """
     if problem := _lock_problem(manifests, arguments):
         print(f"error: {problem}", file=sys.stderr)
         return USAGE

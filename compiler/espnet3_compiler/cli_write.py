@@ -36,6 +36,11 @@ def compare(outcome: Outcome, build: Path, strict: bool) -> int:
     """Say whether an existing build is what the manifest compiles to.
 
     The code is compared by the hashes in the lock, so that a check renders no templates.
+
+    Args:
+        outcome: A compiled recipe without errors.
+        build: Its build directory; it need not exist.
+        strict: Whether a difference makes the command fail.
     """
     assert outcome.plan is not None
     stale = _stale(build, data_files(outcome.plan, build))

@@ -40,7 +40,13 @@ def parts_of(
     roles: MappingABC[str, str | None],
     config_files: MappingABC[str, Path],
 ) -> tuple[dict[str, Part], list[Diagnostic]]:
-    """Return the parts of all configs by name, and what is wrong with their files."""
+    """Return the parts of all configs by name, and what is wrong with their files.
+
+    Args:
+        recipe: The declarations of the manifest.
+        roles: The role of each config by name; None where it is not known.
+        config_files: Files of the command line (``--training_config FILE``), by config name.
+    """
     files = Files(recipe.directory, recipe.source)
     parts = {}
     for declared in recipe.configs:

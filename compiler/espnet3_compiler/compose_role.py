@@ -52,7 +52,14 @@ def file_in_role(
 def role_finding(
     declared: ConfigDecl, role: str | None, file: ConfigFile, option: Span
 ) -> Diagnostic | None:
-    """Return R406 if a file from the command line is written in another role."""
+    """Return R406 if a file from the command line is written in another role.
+
+    Args:
+        declared: The config of the manifest that the file takes the place of.
+        role: Its role; None where it is not known.
+        file: The file of the command line.
+        option: The option on the command line, for the message.
+    """
     strange = _stranger(file, role)
     if role is None or strange is None:
         return None

@@ -82,7 +82,14 @@ def _keys(source: Source, deletes: bool, end: int) -> list[Scalar] | None:
 
 
 def apply_setting(root: Mapping, setting: Setting, slot: Slot, record: Record) -> Mapping:
-    """Return a config or model with one setting laid over it."""
+    """Return a config or model with one setting laid over it.
+
+    Args:
+        root: The config or model.
+        setting: A ``--set``: keys and value.
+        slot: What the schema allows at the root.
+        record: Takes down which settings were used and what is wrong with them.
+    """
     result = _apply(root, setting.keys, setting.value, slot, (), record)
     assert isinstance(result, Mapping)
     return result

@@ -43,6 +43,11 @@ def without_consequences(
       that a config gives a wrong type and another one completes.
     * A form that a text lacks because of a ``${…}`` in it that is wrong itself.
     * An order of stages that only the value of a key asks for that should not be there.
+
+    Args:
+        findings: Everything that the steps found.
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs.
     """
     found = merged(findings)
     tagged = {_line(f) for f in found if f.code == "R103"}

@@ -20,7 +20,14 @@ SLOW = "give it more time with --deep-timeout SECONDS, if it is only slow"
 def findings(
     answer: Answer, recipe: Recipe, resolved: Resolved, limits: Limits
 ) -> tuple[Diagnostic, ...]:
-    """Return the findings of a probe, with what stopped it, if anything did."""
+    """Return the findings of a probe, with what stopped it, if anything did.
+
+    Args:
+        answer: What the process of ``--deep`` printed, and how it ended.
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs, for the places of findings.
+        limits: The time and memory that the process had.
+    """
     found = [_finding(line, recipe, resolved) for line in answer.lines if line["kind"] == "finding"]
     stop = _stop(answer, recipe, resolved, limits)
     return (*found, *([stop] if stop else []))

@@ -217,6 +217,12 @@ class Parser:
     def fail(self, start: int, end: int, message: str, label: str) -> None:
         """Give up with a finding.
 
+        Args:
+            start: First character of what is wrong, as an offset into the text.
+            end: The character behind it.
+            message: What is wrong, one sentence.
+            label: What stands below the marked text.
+
         Raises:
             BadExpressionError: Always.
         """

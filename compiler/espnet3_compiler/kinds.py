@@ -44,7 +44,13 @@ def is_own(stage: StageDecl, recipe: Recipe) -> bool:
 
 
 def reads(stage: StageDecl, role: str, recipe: Recipe) -> tuple[str, ...]:
-    """Return the top-level keys that a stage reads of its config in a role; ``*`` is all."""
+    """Return the top-level keys that a stage reads of its config in a role; ``*`` is all.
+
+    Args:
+        stage: A stage of the recipe.
+        role: For example ``training``.
+        recipe: The declarations of the manifest, which say whether the kind is the recipe's own.
+    """
     if stage.call or is_own(stage, recipe):
         return (OPEN,)
     return tuple(facts(stage)["roles"].get(role, {}).get("reads", (OPEN,)))

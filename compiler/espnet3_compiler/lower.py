@@ -69,7 +69,13 @@ def roles_of(recipe: Recipe) -> dict[str, str | None]:
 
 
 def in_role(recipe: Recipe, resolved: Resolved, role: str) -> Iterator[tuple[str, Mapping]]:
-    """Yield the configs that play a role, each with its name."""
+    """Yield the configs that play a role, each with its name.
+
+    Args:
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs.
+        role: For example ``metrics``.
+    """
     for name, its in roles_of(recipe).items():
         if its == role and name in resolved.configs:
             yield name, resolved.configs[name]

@@ -44,7 +44,13 @@ def _is_usable(draft: Draft) -> bool:
 def find_model(
     draft: Draft, models: tuple[ModelDecl, ...], *, complete: bool
 ) -> tuple[Scalar | None, list[Diagnostic]]:
-    """Return the model that a stage names, or the manifest's only one where it may use one."""
+    """Return the model that a stage names, or the manifest's only one where it may use one.
+
+    Args:
+        draft: The stage.
+        models: The models that the manifest declares.
+        complete: Whether the name of every model could be read.
+    """
     names = [str(model.name.value) for model in models]
     written = text(draft.keys.get("model"))
     if written is None:
@@ -66,7 +72,13 @@ def find_model(
 def find_stage(
     draft: Draft, written: Scalar, stages: Known
 ) -> tuple[Scalar | None, list[Diagnostic]]:
-    """Return another stage that a stage names."""
+    """Return another stage that a stage names.
+
+    Args:
+        draft: The stage that names another one.
+        written: The name as it is written.
+        stages: The names that stages have, and their kinds.
+    """
     name = str(written.value)
     if name in stages.names:
         return written, []

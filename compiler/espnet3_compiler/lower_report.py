@@ -15,7 +15,13 @@ def listed(names: Iterable[str], limit: int = 8) -> str:
 
 
 def rename(scalar: Scalar, name: str, *, certain: bool = True) -> Fix:
-    """Return the fix that writes another name in the place of a scalar."""
+    """Return the fix that writes another name in the place of a scalar.
+
+    Args:
+        scalar: The wrong name where it is written.
+        name: The right one.
+        certain: Whether ``--fix`` may write it without a question.
+    """
     return Fix(f'write "{name}"', (Edit(scalar.span, name),), certain=certain)
 
 

@@ -15,7 +15,13 @@ _VALUE = re.compile(r'"[^"]*"|\d\S*')
 
 
 def is_repeated(name: Scalar, rows: tuple[Tree, ...], found: list[Diagnostic]) -> bool:
-    """Return whether several rows give the same name, and report it."""
+    """Return whether several rows give the same name, and report it.
+
+    Args:
+        name: The name as it is written, with its ``${matrix.…}``.
+        rows: The rows of the matrix.
+        found: Collects the finding.
+    """
     silent: list[Diagnostic] = []
     names = [filled(name, row, silent) for row in rows]
     if any(is_stand_in(made) for made in names):
@@ -42,7 +48,13 @@ def _twice(name: Scalar, value: str, row: Tree) -> Diagnostic:
 
 
 def taken(block: str, name: Scalar, first: Scalar) -> Diagnostic:
-    """R201: a config or model of a group that has the name of another one."""
+    """R201: a config or model of a group that has the name of another one.
+
+    Args:
+        block: ``configs`` or ``models``.
+        name: The second name.
+        first: Where the name is used first.
+    """
     return Diagnostic(
         "R201",
         f'two {block} are called "{name.value}"',

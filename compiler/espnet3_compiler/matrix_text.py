@@ -28,14 +28,26 @@ def name_of(stage: Node) -> Scalar | None:
 
 
 def filled_stage(stage: Node, row: Mapping, found: list[Diagnostic]) -> Node:
-    """Return a stage with the names that it gives and uses filled in."""
+    """Return a stage with the names that it gives and uses filled in.
+
+    Args:
+        stage: A stage of the group.
+        row: The row of the matrix.
+        found: Collects findings.
+    """
     if isinstance(stage, Scalar):
         return filled(stage, row, found)
     return _with_filled(stage, STAGE_KEYS, row, found) if isinstance(stage, Mapping) else stage
 
 
 def filled_block(config: Node, row: Mapping, found: list[Diagnostic]) -> Node:
-    """Return the declaration of a config with its base and file filled in."""
+    """Return the declaration of a config with its base and file filled in.
+
+    Args:
+        config: A config of the group: a file name or a mapping.
+        row: The row of the matrix.
+        found: Collects findings.
+    """
     if isinstance(config, Scalar):
         return filled(config, row, found)
     return _with_filled(config, CONFIG_KEYS, row, found) if isinstance(config, Mapping) else config
@@ -46,6 +58,11 @@ def filled(scalar: Scalar, row: Mapping, found: list[Diagnostic]) -> Scalar:
 
     A text with other references is left to the resolver; one whose name is in no row, or that is
     wrong wherever it stands, is reported and becomes a stand-in.
+
+    Args:
+        scalar: A text of the group.
+        row: The row of the matrix.
+        found: Collects findings.
     """
     if not isinstance(scalar.value, str) or "${" not in scalar.value or is_stand_in(scalar):
         return scalar

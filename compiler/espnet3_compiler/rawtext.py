@@ -23,7 +23,13 @@ _Unit = tuple[str, int, int]
 
 
 def raw_span(scalar: Scalar, start: int, end: int) -> Span:
-    """Return the raw text of ``scalar.value[start:end]``; the whole scalar where it has none."""
+    """Return the raw text of ``scalar.value[start:end]``; the whole scalar where it has none.
+
+    Args:
+        scalar: A text as YAML reads it, with the raw text that it was read from.
+        start: First character of the part in the value.
+        end: The character behind it.
+    """
     base, raw, value = scalar.span.start, scalar.span.text, scalar.value
     assert isinstance(value, str)
     if raw == value:

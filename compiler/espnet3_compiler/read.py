@@ -93,7 +93,13 @@ def load_source(path: Path, name: str) -> tuple[Source | None, tuple[Diagnostic,
 
 
 def unreadable(place: Label, name: str, error: OSError | ValueError) -> Diagnostic:
-    """R701: a file that is not there or cannot be read."""
+    """R701: a file that is not there or cannot be read.
+
+    Args:
+        place: Who names the file.
+        name: The file as messages call it.
+        error: Why it could not be read.
+    """
     if isinstance(error, FileNotFoundError):
         return Diagnostic("R701", f'the file "{name}" does not exist', place)
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)

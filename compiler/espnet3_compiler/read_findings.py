@@ -41,7 +41,13 @@ def unknown_tag(place: Span, tag: str) -> Diagnostic:
 
 
 def alias_loop(place: Span, name: str, anchor: Span) -> Diagnostic:
-    """R104: an alias inside the node that it names."""
+    """R104: an alias inside the node that it names.
+
+    Args:
+        place: The alias.
+        name: Its name, without the star.
+        anchor: Where the node begins that it names.
+    """
     return Diagnostic(
         "R104",
         f'the alias "*{name}" stands inside the node that it names',
@@ -99,7 +105,13 @@ def several_documents(place: Span) -> Diagnostic:
 
 
 def unknown_alias(place: Span, name: str, known: list[str]) -> Diagnostic:
-    """R110: an alias without an anchor before it."""
+    """R110: an alias without an anchor before it.
+
+    Args:
+        place: The alias.
+        name: Its name, without the star.
+        known: The anchors before it.
+    """
     near = nearest(name, known)
     advice = (
         f'did you mean "*{near}"?'

@@ -63,7 +63,13 @@ class Attempt(NamedTuple):
 
 
 def place_of(source: Source, error: MarkedYAMLError, start: int) -> Place:
-    """Return where a parser that began at ``start`` complains."""
+    """Return where a parser complains.
+
+    Args:
+        source: The file.
+        error: What the parser says.
+        start: The offset in the file at which the parser began.
+    """
     problem, context = error.problem_mark, error.context_mark
     at = start + problem.index if problem else len(source.text)
     began = start + context.index if context else None

@@ -41,6 +41,11 @@ def leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Lea
 
     Of a config a stage reads the keys that ``systems.json`` lists for its kind and role, less what
     it ignores there; of the manifest its model node, if it builds the model, and ``init_from``.
+
+    Args:
+        stage: A stage of the recipe.
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs.
     """
     ignored = tuple(tuple(text.split(".")) for text in facts(stage).get("ignores", ()))
     for binding in stage.configs:

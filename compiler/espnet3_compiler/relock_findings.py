@@ -9,7 +9,14 @@ _ANEW = "if the recipe was meant to change, compile its manifest: espnet3-compil
 
 
 def malformed(source: Source, what: str, start: int = 0, path: Path = ()) -> Diagnostic:
-    """R703: it has not the form of a lock."""
+    """R703: it has not the form of a lock.
+
+    Args:
+        source: The lock.
+        what: What is wrong, as the end of a sentence.
+        start: The offset of what is wrong, where no path leads to it.
+        path: Keys and indices that lead to what is wrong.
+    """
     span = _span(source, path) if path else Span(source, start, min(start + 1, len(source.text)))
     return Diagnostic(
         "R703",
@@ -20,7 +27,13 @@ def malformed(source: Source, what: str, start: int = 0, path: Path = ()) -> Dia
 
 
 def altered(source: Source, path: Path, manifest: str) -> Diagnostic:
-    """R703: it is not what its own sources compile to."""
+    """R703: it is not what its own sources compile to.
+
+    Args:
+        source: The lock.
+        path: Keys and indices that lead to the first difference.
+        manifest: The manifest's file name.
+    """
     where = dotted(path) or "the top"
     return Diagnostic(
         "R703",
@@ -53,7 +66,13 @@ def no_manifest(source: Source, manifest: str) -> Diagnostic:
 
 
 def gone(source: Source, index: int, name: str) -> Diagnostic:
-    """R704: a file that was compiled is not there."""
+    """R704: a file that was compiled is not there.
+
+    Args:
+        source: The lock.
+        index: Which of its sources it is, from 0.
+        name: The file as the lock calls it.
+    """
     return Diagnostic(
         "R704",
         f'"{name}", which was compiled, is not there',
@@ -63,7 +82,14 @@ def gone(source: Source, index: int, name: str) -> Diagnostic:
 
 
 def changed(source: Source, index: int, name: str, manifest: str) -> Diagnostic:
-    """R704: a file has other bytes than the one that was compiled."""
+    """R704: a file has other bytes than the one that was compiled.
+
+    Args:
+        source: The lock.
+        index: Which of its sources it is, from 0.
+        name: The file as the lock calls it.
+        manifest: The manifest's file name.
+    """
     return Diagnostic(
         "R704",
         f'"{name}" is not the file that was compiled',

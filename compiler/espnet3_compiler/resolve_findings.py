@@ -16,7 +16,15 @@ SHOWN = 8
 def unknown(
     reference: Span, segment: Span, name: str, inside: str, known: Iterable[str]
 ) -> Diagnostic:
-    """R301: a step of a path that does not exist."""
+    """R301: a step of a path that does not exist.
+
+    Args:
+        reference: The whole ``${…}``.
+        segment: The step of its path that does not exist.
+        name: That step as a name.
+        inside: What the step was looked for in, for the message.
+        known: The names that are there.
+    """
     names = [other for other in known if other]
     near = nearest(name, names)
     return Diagnostic(
@@ -29,7 +37,14 @@ def unknown(
 
 
 def unknown_root(reference: Span, segment: Span, name: str, known: list[str]) -> Diagnostic:
-    """R301: the first step of a path is neither a key of the config nor a name of the manifest."""
+    """R301: the first step of a path is neither a key of the config nor a name of the manifest.
+
+    Args:
+        reference: The whole ``${…}``.
+        segment: The first step of its path.
+        name: That step as a name.
+        known: The names that may begin a path here.
+    """
     near = nearest(name, known)
     return Diagnostic(
         "R301",
@@ -41,7 +56,14 @@ def unknown_root(reference: Span, segment: Span, name: str, known: list[str]) ->
 
 
 def namespace_missing(reference: Span, segment: Span, namespace: str, name: str) -> Diagnostic:
-    """R301: a config, model or stage without its namespace before it."""
+    """R301: a config, model or stage without its namespace before it.
+
+    Args:
+        reference: The whole ``${…}``.
+        segment: The first step of its path.
+        namespace: ``configs``, ``models`` or ``stages``.
+        name: The name that stands in it.
+    """
     return Diagnostic(
         "R301",
         f'"{reference.text}" names nothing: "{name}" stands among the {namespace}',
@@ -56,7 +78,14 @@ def namespace_missing(reference: Span, segment: Span, namespace: str, name: str)
 
 
 def not_a_container(reference: Span, segment: Span, inside: str, node: Node) -> Diagnostic:
-    """R301: a path that leads into a text or number."""
+    """R301: a path that leads into a text or number.
+
+    Args:
+        reference: The whole ``${…}``.
+        segment: The step that leads no further.
+        inside: What the step was looked for in, for the message.
+        node: The text or number that has no parts.
+    """
     shown = kind_of(node.value) if isinstance(node, Scalar) else kind_of(node)
     return Diagnostic(
         "R301",
@@ -67,7 +96,14 @@ def not_a_container(reference: Span, segment: Span, inside: str, node: Node) -> 
 
 
 def not_an_index(reference: Span, segment: Span, inside: str, count: int) -> Diagnostic:
-    """R301: a list is asked for something else than one of its items."""
+    """R301: a list is asked for something else than one of its items.
+
+    Args:
+        reference: The whole ``${…}``.
+        segment: The step that is no index of the list.
+        inside: What the list is called in the message.
+        count: How many items the list has.
+    """
     last = f"expected 0 to {count - 1}" if count else "the list is empty"
     return Diagnostic(
         "R301",
@@ -87,7 +123,13 @@ def above_root(reference: Span) -> Diagnostic:
 
 
 def incomplete(reference: Span, form: str, example: str) -> Diagnostic:
-    """R301: a namespace without what must follow."""
+    """R301: a namespace without what must follow.
+
+    Args:
+        reference: The whole ``${…}``.
+        form: What was expected, for example ``matrix.NAME``.
+        example: A whole reference of this form.
+    """
     return Diagnostic(
         "R301",
         f'"{reference.text}" is not complete',
@@ -109,7 +151,13 @@ def no_matrix(reference: Span) -> Diagnostic:
 def not_in_row(
     reference: Span, names: tuple[tuple[str, Span], ...], row: Mapping
 ) -> Diagnostic | None:
-    """R301: ``${matrix.NAME}`` with a name that a row of the matrix does not have."""
+    """R301: ``${matrix.NAME}`` with a name that a row of the matrix does not have.
+
+    Args:
+        reference: The whole ``${…}``.
+        names: The steps behind ``matrix``, each with its place.
+        row: The row of the matrix.
+    """
     if len(names) != 1:
         return incomplete(reference, "matrix.NAME", "${matrix.round}")
     (name, place), known = names[0], [entry.name for entry in row]
@@ -135,7 +183,13 @@ def cycle(members: list[tuple[str, Span]]) -> Diagnostic:
 
 
 def unknown_resolver(place: Span, name: str, known: list[str]) -> Diagnostic:
-    """R303: ``${name:…}`` with a name that is no resolver."""
+    """R303: ``${name:…}`` with a name that is no resolver.
+
+    Args:
+        place: The name where it is written.
+        name: The name.
+        known: The resolvers that there are.
+    """
     near = nearest(name, known)
     return Diagnostic(
         "R303",
@@ -147,7 +201,13 @@ def unknown_resolver(place: Span, name: str, known: list[str]) -> Diagnostic:
 
 
 def wrong_arguments(place: Span, name: str, form: str) -> Diagnostic:
-    """R304: a resolver with too many or too few arguments, or unfit ones."""
+    """R304: a resolver with too many or too few arguments, or unfit ones.
+
+    Args:
+        place: The ``${…}``.
+        name: The resolver.
+        form: How it is written, for example ``${oc.env:NAME,DEFAULT}``.
+    """
     return Diagnostic(
         "R304",
         f'the resolver "{name}" does not take these arguments',
@@ -168,7 +228,13 @@ def not_text(place: Span, node: Node) -> Diagnostic:
 
 
 def late(place: Span, why: str, hint: str | None = None) -> Diagnostic:
-    """R310: a value known only at run time where it is needed at compile time."""
+    """R310: a value known only at run time where it is needed at compile time.
+
+    Args:
+        place: The ``${…}``.
+        why: Why it is needed at compile time, as the end of a sentence.
+        hint: What to do; None advises to write the value out.
+    """
     return Diagnostic(
         "R310",
         f'"{place.text}" is known only when a stage runs, but {why}',

@@ -41,6 +41,13 @@ def target_of(
     The root of the config comes first, then the names of the manifest: ``recipe``, ``recipe_dir``,
     ``exp_tag``, ``exp_dir``, ``data_dir``, ``configs.``, ``models.`` and ``stages.``; last
     ``matrix.``, for what stands in a group.
+
+    Args:
+        state: What is resolved so far.
+        place: Where the reference stands: config, model or stage, and the keys inside of it.
+        dots: How many dots it begins with; each leads one mapping up.
+        keys: The steps of its path.
+        span: The whole ``${…}``, for findings.
     """
     owner, path = place
     names = tuple(_name(key) for key in keys)
@@ -106,7 +113,13 @@ def _known_roots(state: State, owner: Path) -> list[str]:
 
 
 def may_be_lost(state: State, target: Target, node: Node) -> bool:
-    """Return whether what is not there may be among what could not be read."""
+    """Return whether what is not there may be among what could not be read.
+
+    Args:
+        state: What is resolved so far.
+        target: Where the path leads.
+        node: The node in which its next step was looked for.
+    """
     return not is_legible(node) or target.owner in state.partial
 
 

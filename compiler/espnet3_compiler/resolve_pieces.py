@@ -47,7 +47,14 @@ class GiveUp(Exception):  # noqa: N818 - no error: the mistake, if any, has been
 
 
 def resolve_node(state: State, owner: Path, path: Path, node: Node) -> Node:
-    """Return a node with its references replaced; what cannot be is a stand-in."""
+    """Return a node with its references replaced; what cannot be is a stand-in.
+
+    Args:
+        state: What is resolved so far.
+        owner: The config, model or stage that the node belongs to.
+        path: The keys that lead to it.
+        node: The node as it is written.
+    """
     place = owner, path
     if place in state.done:
         return state.done[place]
@@ -212,6 +219,11 @@ def _known_now(state: State, place: Place, pieces: Pieces, why: str) -> str:
 
 def find(state: State, target: Target, span: Span) -> Node | Diagnostic | None:
     """Return the resolved node that a path leads to.
+
+    Args:
+        state: What is resolved so far.
+        target: Where the path leads.
+        span: The whole ``${…}``, for findings.
 
     Returns:
         The node; or what is wrong with the path; or None where something on the way has failed

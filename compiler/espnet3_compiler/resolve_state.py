@@ -62,7 +62,13 @@ class State:
 
 
 def late_text(state: State, scalar: Scalar, pieces: Pieces | list[str | Late]) -> Scalar:
-    """Return a text of which a part may be bound only when a stage runs."""
+    """Return a text of which a part may be bound only when a stage runs.
+
+    Args:
+        state: What is resolved so far; it remembers each value that is bound later.
+        scalar: The text as it is written.
+        pieces: Its parts, resolved as far as they can be.
+    """
     for piece in pieces:
         if isinstance(piece, Late):
             key = id(scalar.span.source), scalar.span.start, piece.text
@@ -71,7 +77,14 @@ def late_text(state: State, scalar: Scalar, pieces: Pieces | list[str | Late]) -
 
 
 def as_pieces(state: State, owner: Path, place: Span, value: Node | Late) -> Pieces | None:
-    """Return a value as part of a text, None for what has no text."""
+    """Return a value as part of a text, None for what has no text.
+
+    Args:
+        state: What is resolved so far.
+        owner: The config, model or stage that the text belongs to.
+        place: The ``${…}``, for findings.
+        value: What it leads to.
+    """
     if isinstance(value, Late):
         return (value,)
     if isinstance(value, Mapping | Sequence):

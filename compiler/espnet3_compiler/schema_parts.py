@@ -12,6 +12,11 @@ def resolved(schema: Schema, root: Schema, node: Node | None) -> Schema:
     """Return a schema with ``$ref`` followed and, for a known mapping, ``if`` decided.
 
     Where a key could not be read, it may be the one that decides: then neither branch counts.
+
+    Args:
+        schema: A part of a schema.
+        root: The whole schema, for ``$defs``.
+        node: What is judged by it; None leaves ``if`` undecided.
     """
     while "$ref" in schema:
         rest = {key: value for key, value in schema.items() if key != "$ref"}

@@ -149,7 +149,13 @@ def _value_fix(node: Node, found: Hint) -> Fix | None:
 
 
 def missing_key(spot: Spot, name: str, schema: Schema) -> Diagnostic:
-    """R603: a required key is absent."""
+    """R603: a required key is absent.
+
+    Args:
+        spot: The mapping that lacks the key.
+        name: The key.
+        schema: The schema of the mapping.
+    """
     described = schema.get("properties", {}).get(name, {}).get("description", "")
     return Diagnostic(
         "R603",
@@ -172,7 +178,13 @@ def missing_one(spot: Spot, names: Iterable[str]) -> Diagnostic:
 
 
 def needs(spot: Spot, entry: Entry, other: str) -> Diagnostic:
-    """R603: a key makes sense only together with another one."""
+    """R603: a key makes sense only together with another one.
+
+    Args:
+        spot: The mapping.
+        entry: The key that is given.
+        other: The key that it needs.
+    """
     return Diagnostic(
         "R603",
         f'"{entry.name}" of {spot.name} needs the key "{other}"',
@@ -209,7 +221,14 @@ def _word_fix(node: Scalar, wanted: str | None, words: list[str]) -> Fix | None:
 
 
 def out_of_range(spot: Spot, schema: Schema, words: str, limit: float) -> Diagnostic:
-    """R605: a number beyond a limit."""
+    """R605: a number beyond a limit.
+
+    Args:
+        spot: The number.
+        schema: Its schema.
+        words: How it must be, for example ``at least``.
+        limit: The limit.
+    """
     assert isinstance(spot.node, Scalar)
     return Diagnostic(
         "R605",
@@ -231,7 +250,13 @@ def _limit_fix(node: Node, words: str, limit: float) -> Fix | None:
 
 
 def wrong_length(spot: Spot, schema: Schema, length: int) -> Diagnostic:
-    """R605: a list with too few or too many items."""
+    """R605: a list with too few or too many items.
+
+    Args:
+        spot: The list.
+        schema: Its schema.
+        length: How many items it has.
+    """
     least, most = schema.get("minItems", 0), schema.get("maxItems")
     wanted = f"{least}" if least == most else f"at least {least}"
     wanted = f"at most {most}" if most is not None and least != most and length > most else wanted
@@ -262,7 +287,13 @@ def flat_list(spot: Spot, item: Schema) -> Diagnostic:
 
 
 def wrong_order(spot: Spot, schema: Schema, order: tuple[Node, ...]) -> Diagnostic:
-    """R602: the items of a list stand in another order than the schema says."""
+    """R602: the items of a list stand in another order than the schema says.
+
+    Args:
+        spot: The list.
+        schema: Its schema.
+        order: The items in the right order.
+    """
     text = f"[{', '.join(item.span.text for item in order)}]"
     flow = text if spot.node.span.text.startswith("[") else None
     return Diagnostic(
@@ -308,7 +339,13 @@ def bad_form(spot: Spot, schema: Schema) -> Diagnostic:
 
 
 def conflicting(spot: Spot, first: Entry, second: Entry) -> Diagnostic:
-    """R607: two keys that exclude each other."""
+    """R607: two keys that exclude each other.
+
+    Args:
+        spot: The mapping.
+        first: The key that is written first.
+        second: The key that excludes it.
+    """
     return Diagnostic(
         "R607",
         f'{spot.name} has both "{first.name}" and "{second.name}"',

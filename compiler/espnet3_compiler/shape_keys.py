@@ -33,6 +33,11 @@ def slips(node: Mapping, schema: Schema, unknown_keys: tuple[str, ...]) -> dict[
 
     In an open mapping (the arguments of a target) every key is allowed, so that only this shows
     ``_taget_`` to be a slip.
+
+    Args:
+        node: The mapping.
+        schema: Its schema.
+        unknown_keys: Keys that the schema does not allow.
     """
     known = schema.get("properties", {})
     if all(entry.name in known for entry in node) and not unknown_keys:
@@ -73,7 +78,13 @@ def as_meant(node: Node, schema: Schema) -> Node:
 
 
 def candidates(node: Mapping, entry: Entry, schema: Schema) -> list[str]:
-    """Return the keys that may have been meant: those not given beside the unknown one."""
+    """Return the keys that may have been meant: those not given beside the unknown one.
+
+    Args:
+        node: The mapping.
+        entry: The unknown key.
+        schema: The schema of the mapping.
+    """
     source = entry.key.span.source
     given = {other.name for other in node if other.key.span.source is source}
     return [name for name in schema.get("properties", {}) if name not in given]

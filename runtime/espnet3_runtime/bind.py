@@ -70,7 +70,13 @@ def references_of(text: str, late: LateValues) -> Iterator[Env | StageOutput]:
 
 
 def default_of(reference: Env, lookup: Lookup, where: str) -> str | None:
-    """Return the default of a variable that is not set; there must be one."""
+    """Return the default of a variable that is not set; there must be one.
+
+    Args:
+        reference: The variable with its default.
+        lookup: Gives the value of a reference inside of the default.
+        where: The key path of the setting, for messages.
+    """
     return None if reference.null else _value(reference.default, lookup, where)
 
 

@@ -41,7 +41,13 @@ def complain(text: str) -> None:
 
 
 def show_plan(build: Build, verdicts: Sequence[Verdict], most: int | None = _MOST_REASONS) -> None:
-    """Print what will run, and why."""
+    """Print what will run, and why.
+
+    Args:
+        build: The compiled recipe.
+        verdicts: What happens to each wanted stage.
+        most: How many reasons are shown for a stage; None shows all.
+    """
     say(f"{build.recipe}  {build.exp_dir}")
     width = max((len(verdict.stage.name) for verdict in verdicts), default=0)
     for verdict in verdicts:
@@ -50,14 +56,26 @@ def show_plan(build: Build, verdicts: Sequence[Verdict], most: int | None = _MOS
 
 
 def show_header(verdict: Verdict, number: int, count: int) -> None:
-    """Print the line above a stage's own output."""
+    """Print the line above a stage's own output.
+
+    Args:
+        verdict: The stage and why it runs.
+        number: Its number among the wanted stages, from 1.
+        count: How many stages are wanted.
+    """
     head = f"[{number}/{count}] {verdict.stage.name}"
     about = ", ".join(_about(verdict.stage))
     say(f"{_painted(head, '1', sys.stdout)}{f'  ({about})' if about else ''}")
 
 
 def show_skip(verdict: Verdict, number: int, count: int) -> None:
-    """Print that a stage is up to date."""
+    """Print that a stage is up to date.
+
+    Args:
+        verdict: The stage and why it is skipped.
+        number: Its number among the wanted stages, from 1.
+        count: How many stages are wanted.
+    """
     say(f"[{number}/{count}] {verdict.stage.name}  {verdict.reasons[0]}")
 
 
@@ -66,7 +84,13 @@ def show_list(
     receipts: Mapping[str, Receipt | Unreadable | None],
     descriptions: Mapping[str, str],
 ) -> None:
-    """Print every stage with what it runs, what it reads, and how it stands."""
+    """Print every stage with what it runs, what it reads, and how it stands.
+
+    Args:
+        build: The compiled recipe.
+        receipts: What each stage left behind, by name.
+        descriptions: One line for each stage, by name.
+    """
     rows = [("stage", "runs", "reads", "last run", "")]
     for stage in build.stages:
         reads = " ".join(dict.fromkeys([*stage.configs.values(), stage.model or ""])).strip()

@@ -179,6 +179,12 @@ class Runner:
 def finish(runner: Runner, stage: Stage, made: Outputs, started: Receipt) -> Receipt:
     """Hash what a stage made and write its receipt.
 
+    Args:
+        runner: What runs the stages.
+        stage: The stage.
+        made: The path of each output.
+        started: The receipt of the attempt so far.
+
     Raises:
         UserError: An output is missing.
     """
@@ -202,7 +208,14 @@ def now() -> str:
 def begin(
     runner: Runner, stage: Stage, inputs: Mapping[str, Any], about: Mapping[str, Any]
 ) -> Receipt:
-    """Write the receipt that says the stage is running: from now on its old outputs are void."""
+    """Write the receipt that says the stage is running: from now on its old outputs are void.
+
+    Args:
+        runner: What runs the stages.
+        stage: The stage.
+        inputs: Everything that the stage depends on, hashed.
+        about: Where and with what it runs: machine, versions, git.
+    """
     receipt = Receipt(stage.name, "running", now(), inputs=inputs, provenance=about)
     write_receipt(runner.build.experiment, receipt)
     runner.experiment.forget(stage.name)
@@ -210,7 +223,13 @@ def begin(
 
 
 def close(runner: Runner, receipt: Receipt, clock: float) -> Receipt:
-    """Write the final receipt of an attempt that began at ``clock`` (``time.monotonic``)."""
+    """Write the final receipt of an attempt.
+
+    Args:
+        runner: What runs the stages.
+        receipt: The receipt of the attempt, with its status.
+        clock: When the attempt began, as ``time.monotonic`` counts seconds.
+    """
     seconds = round(time.monotonic() - clock, 3)
     receipt = replace(receipt, finished=now(), seconds=seconds)
     write_receipt(runner.build.experiment, receipt)

@@ -99,6 +99,12 @@ def _own_places(stage: Stage, experiment: Experiment) -> set[Path]:
 
 
 def own_files(stage: Stage, experiment: Experiment, before: Inputs) -> tuple[str, ...]:
-    """Return files that settings name and that appeared while the stage ran: it wrote them."""
+    """Return files that settings name and that appeared while the stage ran: it wrote them.
+
+    Args:
+        stage: The stage.
+        experiment: Knows what stages made and hashes files.
+        before: The inputs as they were when the stage began.
+    """
     now = inputs_of(stage, experiment)
     return tuple(sorted(now["files"].keys() - before["files"].keys()))

@@ -73,6 +73,11 @@ class LateHashes:
     def leaf(self, leaf: Any, path: str = "", where: str = "") -> Any:
         """Return one value as JSON.
 
+        Args:
+            leaf: A scalar of a config.
+            path: Its key path inside of the config.
+            where: The key path of the config, for messages.
+
         Raises:
             UserError: A variable without default is not set.
         """

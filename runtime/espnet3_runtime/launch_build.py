@@ -57,6 +57,11 @@ def check_code(build: Build) -> None:
 def overridden(build: Build, arguments: Arguments, recompose: Recompose | None) -> Build:
     """Return the build with the configs and values of the command line in place.
 
+    Args:
+        build: The compiled recipe.
+        arguments: The command line.
+        recompose: The compiler's loader; None when ``run.py`` gives none.
+
     Raises:
         UsageError: There is no loader.
         SystemExit: The loader found mistakes; they are printed.

@@ -48,7 +48,16 @@ def lead(
     locate: Locate | None,
     start: Path,
 ) -> int:
-    """Run what has to run, as the only process or as rank 0; return the exit code."""
+    """Run what has to run, as the only process or as rank 0; return the exit code.
+
+    Args:
+        system_cls: The generated System.
+        build: The compiled recipe.
+        arguments: The command line.
+        rank: This process among those of the run.
+        locate: Gives the place of a stage in the manifest, for messages.
+        start: The directory that ``run.py`` was started in.
+    """
     from espnet3_runtime.session import Session
 
     runner = _runner(system_cls, build, rank)
@@ -85,7 +94,14 @@ def _carry_out(session: "Session", arguments: Arguments) -> int:
 
 
 def follow(system_cls: type[System], build: Build, rank: Rank, start: Path) -> int:
-    """Join the training stages that rank 0 runs."""
+    """Join the training stages that rank 0 runs.
+
+    Args:
+        system_cls: The generated System.
+        build: The compiled recipe.
+        rank: This process among those of the run.
+        start: The directory that ``run.py`` was started in.
+    """
     runner = _runner(system_cls, build, rank)
     launches = rank.node is not None and rank.order is None
     if launches:

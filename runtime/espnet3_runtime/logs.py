@@ -72,7 +72,13 @@ def stage_log(
 def write_header(
     log: logging.Logger, recipe_dir: Path, settings: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Log time, command, machine, git, environment, and the settings as they were compiled."""
+    """Log time, command, machine, git, environment, and the settings as they were compiled.
+
+    Args:
+        log: The stage's log.
+        recipe_dir: The recipe's directory, absolute.
+        settings: The stage's configs by name, late values not filled in.
+    """
     secrets = secret_values()
     lines = [
         f"started {time.strftime('%Y-%m-%d %H:%M:%S %z')} on {platform.node()}",

@@ -81,6 +81,12 @@ def plan(
 ) -> tuple[Verdict, ...]:
     """Decide about the wanted stages, in their declared order, before anything runs.
 
+    Args:
+        build: The compiled recipe.
+        experiment: Knows what stages made.
+        wanted: Names of stages.
+        force: Whether stages that are up to date run, too.
+
     Raises:
         UserError: A stage needs another one that has not finished and is not wanted either.
     """
@@ -96,7 +102,13 @@ def plan(
 def stale_upstream(
     build: Build, experiment: Experiment, verdicts: Sequence[Verdict]
 ) -> Mapping[str, tuple[str, ...]]:
-    """Return stages that are needed but not wanted and are out of date, with the reasons."""
+    """Return stages that are needed but not wanted and are out of date, with the reasons.
+
+    Args:
+        build: The compiled recipe.
+        experiment: Knows what stages made.
+        verdicts: What happens to the wanted stages.
+    """
     wanted = {verdict.stage.name for verdict in verdicts}
     queue = [verdict.stage for verdict in verdicts if verdict.action != "skip"]
     stale: dict[str, tuple[str, ...]] = {}

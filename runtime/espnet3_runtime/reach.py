@@ -36,6 +36,12 @@ def code_of(build: Build, stage: Stage, configs: Iterable[ConfigView], texts: li
     It starts from every dotted name in the settings that names something of the recipe, the
     function of a ``call`` stage, the classes of the dataset entries, and the stage's method in
     the recipe's own System.
+
+    Args:
+        build: The compiled recipe.
+        stage: The stage.
+        configs: The parts of configs that it reads.
+        texts: Every text in its settings.
     """
     roots = {text for text in texts if _DOTTED.fullmatch(text) and is_local(text, build.recipe_dir)}
     if stage.call is not None:
@@ -91,6 +97,11 @@ def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path
 
 def packed_files(build: Build, stage: Stage, configs: Mapping[str, ConfigView]) -> set[Path]:
     """Return the files that a packing stage copies as they are, comments and all.
+
+    Args:
+        build: The compiled recipe.
+        stage: The stage.
+        configs: Its configs by role.
 
     Raises:
         UserError: A glob leads out of the recipe.

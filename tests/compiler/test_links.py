@@ -113,7 +113,9 @@ def test_links_that_are_gone_without_a_trace(digits, monkeypatch):
     assert [label.text for label in found.related] == ["named here too"] * 2
 
 
-@pytest.mark.parametrize("text", ["", "x = 1", "a\n", "./", "..", "asr/b", "\0", "../a\n", "x" * 999])
+@pytest.mark.parametrize(
+    "text", ["", "x = 1", "a\n", "./", "..", "asr/b", "\0", "../a\n", "x" * 999]
+)
 def test_files_that_stand_for_no_link(tmp_path, text):
     (tmp_path / "a").mkdir()
     (tmp_path / "file").write_text(text)

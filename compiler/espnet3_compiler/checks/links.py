@@ -9,6 +9,7 @@ The code behind such a link is not judged: ``signature.locate`` says that anythi
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from espnet3_compiler.chain import related_labels, use_place
@@ -18,7 +19,6 @@ from espnet3_compiler.diagnostic import Diagnostic, Label
 from espnet3_compiler.disk import broken_link
 from espnet3_compiler.ir import Recipe, Resolved
 from espnet3_compiler.lower_report import listed
-from espnet3_compiler.records import dataclass
 from espnet3_compiler.tree import Scalar
 
 _ENDINGS = ("", ".py")

@@ -20,7 +20,13 @@ CONTEXT = "context"
 def check_call(
     library: Library, stage: StageDecl, resolved: Resolved
 ) -> list[Diagnostic] | Unknown:
-    """Return what is wrong with a ``call`` stage, or why that is not known."""
+    """Return what is wrong with a ``call`` stage, or why that is not known.
+
+    Args:
+        library: Reads the signatures of targets.
+        stage: A stage with ``call:``.
+        resolved: The recipe's values, for the arguments under ``with:``.
+    """
     call = stage.call
     assert call is not None
     if is_open(call) or target_paths.malformed(call):

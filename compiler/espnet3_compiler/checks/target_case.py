@@ -39,7 +39,13 @@ class Case:
 
 
 def case_of(library: Library, target: Target, signature: Signature) -> Case:
-    """Return the call that a target node is."""
+    """Return the call that a target node is.
+
+    Args:
+        library: Reads the signatures of targets.
+        target: The node with ``_target_`` and its place in the recipe.
+        signature: What its target takes.
+    """
     head = target.node.entry(TARGET)
     assert head is not None
     args = target.node.get("_args_")

@@ -58,7 +58,13 @@ class _Data:
 
 
 def check_datasets(library: Library, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R501 to R504 for the data sets of a recipe, each place and each cause once."""
+    """Yield R501 to R504 for the data sets of a recipe, each place and each cause once.
+
+    Args:
+        library: Reads the signatures of targets.
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs.
+    """
     told: set[tuple[str, Place | str]] = set()
     findings = [
         *_datasets(library, recipe, resolved),

@@ -19,7 +19,14 @@ _LONGEST = 60
 
 
 def unknown(case: Case, entry: Entry, near: str | None, free: tuple[str, ...]) -> Diagnostic:
-    """R502: the target has no such argument."""
+    """R502: the target has no such argument.
+
+    Args:
+        case: The call that is checked.
+        entry: The argument as it is written.
+        near: The parameter that it probably means, or None.
+        free: Parameters that the call does not give yet.
+    """
     names = [item for item in case.signature.names if item not in case.slot.supplied]
     listing = ", ".join(names)
     label = f"not in ({listing})" if len(listing) <= _LONGEST else "no such argument"
@@ -63,7 +70,14 @@ def _partial_help(case: Case, names: list[str]) -> tuple[str, ...]:
 
 
 def wrong_type(case: Case, parameter: Parameter, value: Node, name: str) -> Diagnostic:
-    """R504: a literal does not fit the annotation."""
+    """R504: a literal does not fit the annotation.
+
+    Args:
+        case: The call that is checked.
+        parameter: The parameter with its annotation.
+        value: The argument, a literal.
+        name: What the message calls the argument.
+    """
     wanted, value, path = culprit(type_of(case.library, parameter), value)
     expected = words(wanted)
     expected = expected if len(expected) <= _LONGEST else expected[: _LONGEST - 1] + "…"
@@ -80,7 +94,13 @@ def wrong_type(case: Case, parameter: Parameter, value: Node, name: str) -> Diag
 
 
 def duplicate(case: Case, entry: Entry, index: int) -> Diagnostic:
-    """R506: an argument is given by place and by name."""
+    """R506: an argument is given by place and by name.
+
+    Args:
+        case: The call that is checked.
+        entry: The argument that is given by name.
+        index: Where the same argument stands in ``_args_``, from 0.
+    """
     if case.slot.positional:
         return supplied(case, entry)
     return Diagnostic(
@@ -178,7 +198,13 @@ def _value_place(value: Node) -> Span:
 
 
 def rename(entry: Entry, near: str | None, *, certain: bool) -> Fix | None:
-    """Return the fix that gives a key another name, where the key is in a file."""
+    """Return the fix that gives a key another name, where the key is in a file.
+
+    Args:
+        entry: The key with its value.
+        near: The name that it gets; None makes no fix.
+        certain: Whether ``--fix`` may write it without a question.
+    """
     if near is None or not is_mendable(entry.key):
         return None
     edit = Edit(entry.key.span, quoted_like(entry.key, near))

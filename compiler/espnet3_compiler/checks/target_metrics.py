@@ -22,7 +22,13 @@ _OFFERED = Slot(offered=("utt_ids", "directory"))
 
 
 def check_metrics(library: Library, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R502 and R503 for inputs that a metric does not take."""
+    """Yield R502 and R503 for inputs that a metric does not take.
+
+    Args:
+        library: Reads the signatures of targets.
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs.
+    """
     for name, config in in_role(recipe, resolved, "metrics"):
         block = config.get("metrics")
         for item in block.items if isinstance(block, Sequence) else ():

@@ -33,14 +33,26 @@ def malformed(path: Scalar) -> Diagnostic | None:
 
 
 def unknown_path(path: Scalar, missing: Missing, library: Library) -> Diagnostic | Unknown:
-    """R501: the path leads to nothing; Unknown where a package may just not be installed here."""
+    """R501: the path leads to nothing; Unknown where a package may just not be installed here.
+
+    Args:
+        path: The dotted path as it is written.
+        missing: The step of the path that was not found.
+        library: Where modules are looked for.
+    """
     if missing.prefix:
         return _no_attribute(path, missing, library)
     return _no_package(path, missing, library)
 
 
 def not_python(path: Scalar, message: str, origin: Origin) -> Diagnostic:
-    """R501: a file of the recipe on the way is not Python; told once for a file."""
+    """R501: a file of the recipe on the way is not Python; told once for a file.
+
+    Args:
+        path: The dotted path as it is written.
+        message: What Python's parser says.
+        origin: File and line of the syntax error.
+    """
     return Diagnostic(
         "R501",
         f'"{path.value}" cannot be imported: {origin.file} is not Python',

@@ -78,6 +78,11 @@ def judge(recipe: Recipe, resolved: Resolved, library: Library) -> _Result:
 
     A target that several configs inherit is one target, but what they give it may differ: each
     call is judged, and what was told of another one is not told again.
+
+    Args:
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs.
+        library: Reads the signatures of targets.
     """
     result = _Result()
     seen: set[object] = set()
@@ -166,7 +171,13 @@ def _as_meant(
 
 
 def check_target(library: Library, target: Target, path: Scalar) -> list[Diagnostic] | Unknown:
-    """Return what is wrong with a target, or why that is not known."""
+    """Return what is wrong with a target, or why that is not known.
+
+    Args:
+        library: Reads the signatures of targets.
+        target: The node with ``_target_`` and its place in the recipe.
+        path: The dotted path to look at: that of the node, or the one that was probably meant.
+    """
     wrong = target_paths.malformed(path)
     if wrong:
         return [] if target.slot.named else [wrong]

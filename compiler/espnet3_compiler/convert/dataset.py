@@ -16,7 +16,13 @@ ENTRY: Reasons = {
 
 
 def carry_entries(dataset: Block, split: str, draft: Draft) -> list[Plain]:
-    """Return the entries of a split, and keep where they come from in the draft."""
+    """Return the entries of a split, and keep where they come from in the draft.
+
+    Args:
+        dataset: The ``dataset`` block of ESPnet3's config.
+        split: ``train``, ``valid`` or ``test``.
+        draft: Our config; it keeps where each entry comes from.
+    """
     entries: list[Plain] = []
     for item in dataset.items(split):
         entry: dict[str, Plain] = {}
@@ -44,6 +50,11 @@ def carry_preprocessor(dataset: Block, draft: Draft, splits: tuple[str, ...]) ->
     """Write the preprocessor: one for all splits, or one for each.
 
     A map of splits has shared keys beside the splits; ESPnet3 merges them into each.
+
+    Args:
+        dataset: The ``dataset`` block of ESPnet3's config.
+        draft: Our config, which gets the preprocessor.
+        splits: The splits that our config has.
     """
     span = dataset.span("preprocessor")
     value = dataset.value("preprocessor")

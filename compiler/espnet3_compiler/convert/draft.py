@@ -36,7 +36,13 @@ class Draft:
     origins: dict[Path, Span] = field(default_factory=dict)
 
     def put(self, path: tuple[str, ...], value: Plain, span: Span | None = None) -> None:
-        """Write a value at a path of keys."""
+        """Write a value at a path of keys.
+
+        Args:
+            path: The keys from the root of our config.
+            value: Plain data.
+            span: Where ESPnet3's config says it; None for what it does not say.
+        """
         place = self.values
         for key in path[:-1]:
             inner = place.setdefault(key, {})
@@ -130,14 +136,27 @@ class Block:
         return _retarget(plain, self.context.target)
 
     def move(self, draft: Draft, name: str, to: tuple[str, ...], *, null: bool = False) -> None:
-        """Take a key and write its value elsewhere; null only when asked for."""
+        """Take a key and write its value elsewhere; null only when asked for.
+
+        Args:
+            draft: Our config, which gets the value.
+            name: The key of ESPnet3's block.
+            to: The keys from the root of our config.
+            null: Whether null is written too; otherwise it is left out.
+        """
         span = self.span(name)
         value = self.value(name)
         if span is not None and (null or value is not None):
             draft.put(to, value, span)
 
     def note(self, name: str, kind: str, reason: str) -> None:
-        """Take a key and say what became of it, where the user wrote it."""
+        """Take a key and say what became of it, where the user wrote it.
+
+        Args:
+            name: The key of ESPnet3's block.
+            kind: What became of it, one of the kinds of :mod:`espnet3_compiler.convert.notes`.
+            reason: Why, as the report shows it.
+        """
         entry = self.entry(name)
         if entry is not None:
             key = dotted((*self.path, name))

@@ -102,7 +102,13 @@ def _carry_contract(block: Block, draft: Draft) -> None:
 
 
 def carry_artifacts(root: Block, name: str, draft: Draft) -> None:
-    """Write ``output_artifacts``, or ``dataset_artifacts`` of a metrics config."""
+    """Write ``output_artifacts``, or ``dataset_artifacts`` of a metrics config.
+
+    Args:
+        root: ESPnet3's inference or metrics config.
+        name: The block, ``output_artifacts`` or ``dataset_artifacts``.
+        draft: Our config, which gets the block.
+    """
     block = root.block(name)
     for entry in block.node or ():
         kind = entry.value.get("type") if isinstance(entry.value, Mapping) else None

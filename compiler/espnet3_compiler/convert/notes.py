@@ -42,13 +42,26 @@ class Notes:
     found: dict[Note, None] = field(default_factory=dict)
 
     def add(self, kind: str, span: Span, key: str, reason: str) -> None:
-        """Note a key at its place; what only ESPnet3's own defaults say is not worth a note."""
+        """Note a key at its place; what only ESPnet3's own defaults say is not worth a note.
+
+        Args:
+            kind: What became of the key: one of the kinds above.
+            span: Where it stands.
+            key: Its dotted path.
+            reason: Why, as the report shows it.
+        """
         if span.source.kind == "file":
             line, _ = span.source.line_column(span.start)
             self.found[Note(kind, span.source.name, line, key, reason)] = None
 
     def add_file(self, kind: str, file: str, reason: str) -> None:
-        """Note something about a whole file."""
+        """Note something about a whole file.
+
+        Args:
+            kind: What became of the file: one of the kinds above.
+            file: Its path below the recipe.
+            reason: Why, as the report shows it.
+        """
         self.found[Note(kind, file, 0, "", reason)] = None
 
     def sorted(self) -> list[Note]:
@@ -75,7 +88,13 @@ def as_text(notes: Iterable[Note]) -> str:
 
 
 def as_json(notes: Iterable[Note], written: Sequence[str], clean: bool) -> str:
-    """Return the report for a machine."""
+    """Return the report for a machine.
+
+    Args:
+        notes: What became of keys and files.
+        written: Paths of the files that were written.
+        clean: Whether the checker finds no mistake in what was written.
+    """
     value = {
         "format": FORMAT,
         "schema_version": 1,

@@ -62,7 +62,13 @@ def name_of(directory: Path) -> str:
 
 
 def read_recipe(directory: Path, notes: Notes, reader: Reader) -> Found:
-    """Read and translate the configs of a recipe directory."""
+    """Read and translate the configs of a recipe directory.
+
+    Args:
+        directory: The recipe of ESPnet3.
+        notes: Collects what cannot be carried over.
+        reader: Reads ESPnet3's YAML files with their bases.
+    """
     name = name_of(directory)
     system, reader.template = find_system(directory, notes)
     files, strangers = find(directory)

@@ -42,7 +42,13 @@ def _is_inside(value: Plain, default: Any) -> bool:
 
 
 def differences(base: dict[str, Plain], variant: dict[str, Plain], role: str) -> dict[str, Plain]:
-    """Return what has to be laid over a config of a role to get another one."""
+    """Return what has to be laid over a config of a role to get another one.
+
+    Args:
+        base: The config that the other one extends.
+        variant: The config that is wanted.
+        role: The role of both, whose schema says how lists and targets are merged.
+    """
     return _differences(base, variant, slot_of(role, load(role)))
 
 

@@ -35,7 +35,13 @@ def render(
 
 
 def render_one(diagnostic: Diagnostic, *, colour: bool = False, width: int = WIDTH) -> str:
-    """Return one finding without a line break at its end."""
+    """Return one finding without a line break at its end.
+
+    Args:
+        diagnostic: The finding.
+        colour: Whether to write the escape sequences of colours.
+        width: Columns of the terminal.
+    """
     paint = _Paint(colour)
     code = BY_NUMBER[diagnostic.code]
     head = paint(f"{code.severity}[{code.number} {code.name}]", code.severity)

@@ -46,7 +46,14 @@ def digest(content: bytes) -> str:
 
 
 def load(folder: Path, file: str, key: str, size: int) -> dict[str, Any] | None:
-    """Return the record of a file with that content, or None."""
+    """Return the record of a file with that content, or None.
+
+    Args:
+        folder: The directory of the cache.
+        file: The path of the Python file.
+        key: The hash that its record was saved under.
+        size: The size of the file in bytes.
+    """
     try:
         head, _, body = _record(folder, file).read_bytes().partition(b"\n")
         if json.loads(head) != [_FORMAT, file, key, size, digest(body)]:
@@ -58,7 +65,15 @@ def load(folder: Path, file: str, key: str, size: int) -> dict[str, Any] | None:
 
 
 def save(folder: Path, file: str, key: str, size: int, facts: Mapping[str, Any]) -> None:
-    """Write the record of a file, whole or not at all; where that cannot be, do nothing."""
+    """Write the record of a file, whole or not at all; where that cannot be, do nothing.
+
+    Args:
+        folder: The directory of the cache.
+        file: The path of the Python file.
+        key: The hash that the record is found by.
+        size: The size of the file in bytes.
+        facts: What is kept, plain data.
+    """
     body = json.dumps(facts, separators=(",", ":"), default=dict).encode()
     head = json.dumps([_FORMAT, file, key, size, digest(body)]).encode()
     target = _record(folder, file)

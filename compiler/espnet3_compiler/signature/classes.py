@@ -91,7 +91,13 @@ def is_enumeration(library: Library, found: ClassFound) -> bool:
 
 
 def generates(library: Library, found: ClassFound, name: str) -> bool:
-    """Return whether a class has a method that its decorator or kind writes for it."""
+    """Return whether a class has a method that its decorator or kind writes for it.
+
+    Args:
+        library: Finds decorators and bases.
+        found: The class.
+        name: The method, for example ``__init__``.
+    """
     if name == "__init__":
         options = dataclass_options(library, found)
         return options is not None and options.get("init") is not False

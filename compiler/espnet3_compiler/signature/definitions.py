@@ -86,7 +86,14 @@ def own_member(found: ClassFound, name: str) -> FunctionFound | Piece | Unknown 
 
 
 def class_at(library: Library, place: Place, piece: Piece, prefix: str = "") -> Result:
-    """Return the class that a piece is."""
+    """Return the class that a piece is.
+
+    Args:
+        library: Reads the class.
+        place: The module.
+        piece: The class statement in it.
+        prefix: The classes around it with a dot behind each, for its name.
+    """
     summary = library.class_(place, piece)
     if summary is None:
         return Unknown(f"{place.shown} cannot be parsed")
@@ -97,6 +104,11 @@ def full_name(library: Library, place: Place, name: str) -> str:
     """Return the absolute name of a dotted name in a module, following one import only.
 
     Enough to recognise ``dataclasses.dataclass`` or ``typing.Generic`` without reading them.
+
+    Args:
+        library: Reads the module.
+        place: The module.
+        name: A dotted name as its code writes it.
     """
     head, _, rest = name.partition(".")
     module = library.module(place)
@@ -149,7 +161,13 @@ def _exported(library: Library, place: Place) -> Iterable[str]:
 
 
 def is_patched(library: Library, found: ClassFound, name: str) -> bool:
-    """Return whether the module of a class sets one of its attributes from outside."""
+    """Return whether the module of a class sets one of its attributes from outside.
+
+    Args:
+        library: Reads the module.
+        found: The class.
+        name: The attribute.
+    """
     module = library.module(found.place)
     return module is not None and f"{found.name}.{name}" in module.patched
 

@@ -13,7 +13,14 @@ _ENUM = ("module", "qualname", "type", "start", "boundary")
 
 
 def constructor(library: Library, order: tuple[Node, ...], found: ClassFound, name: str) -> Reading:
-    """Return what the constructor takes that ``@dataclass`` or ``NamedTuple`` writes."""
+    """Return what the constructor takes that ``@dataclass`` or ``NamedTuple`` writes.
+
+    Args:
+        library: Finds decorators and bases.
+        order: The classes that attributes are looked for in, in their order.
+        found: The class whose constructor is generated.
+        name: What the signature is called in messages.
+    """
     if classes.dataclass_options(library, found) is None:
         return _signature(name, found, [_parameter(item, found) for item in found.summary.fields])
     behind = order[order.index(found) :]

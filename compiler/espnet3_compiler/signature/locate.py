@@ -84,7 +84,13 @@ def find_top(path: SearchPath, name: str) -> Place | None:
 
 
 def find_below(path: SearchPath, parent: Place, name: str) -> Place | None:
-    """Return where a submodule of a package is, or None."""
+    """Return where a submodule of a package is, or None.
+
+    Args:
+        path: Where modules are looked for.
+        parent: The package.
+        name: The submodule's own name.
+    """
     return _find(path, name, parent.folders, f"{parent.name}.{name}")
 
 

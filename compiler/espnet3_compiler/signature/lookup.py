@@ -49,7 +49,14 @@ def find(library: Library, path: str) -> Result:
 
 
 def find_in(library: Library, place: Place, name: str, depth: int = 0) -> Result:
-    """Return what a dotted name means inside a module."""
+    """Return what a dotted name means inside a module.
+
+    Args:
+        library: Reads modules.
+        place: The module.
+        name: The dotted name.
+        depth: How many imports led here; too many are a circle.
+    """
     head, *rest = name.split(".")
     if rest:
         found = _through_module(library, place, head, rest)
@@ -141,7 +148,14 @@ def _descend(library: Library, found: Result, rest: list[str]) -> Result:
 
 
 def member(library: Library, place: Place, name: str, depth: int = 0) -> Result:
-    """Return what a name means in a module: a binding, a starred name, or a submodule."""
+    """Return what a name means in a module: a binding, a starred name, or a submodule.
+
+    Args:
+        library: Reads modules.
+        place: The module.
+        name: One name, without dots.
+        depth: How many imports led here; too many are a circle.
+    """
     key = ("member", place.name, name)
     if key not in library.memo:
         if depth > DEPTH:
@@ -304,7 +318,13 @@ def resolution_order(library: Library, found: ClassFound) -> tuple[Node, ...]:
 
 
 def attribute(library: Library, found: ClassFound, name: str) -> Result:
-    """Return what an attribute of a class is."""
+    """Return what an attribute of a class is.
+
+    Args:
+        library: Reads modules.
+        found: The class.
+        name: The attribute.
+    """
     for node in resolution_order(library, found):
         if isinstance(node, Unknown):
             return node

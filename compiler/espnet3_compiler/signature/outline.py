@@ -134,7 +134,13 @@ def function_node(text: Text, piece: Piece) -> ast.FunctionDef | ast.AsyncFuncti
 
 
 def value_of(text: Text, first: int, last: int) -> ast.expr | None:
-    """Return what the assignment on some lines assigns; None when there is not exactly one."""
+    """Return what the assignment on some lines assigns; None when there is not exactly one.
+
+    Args:
+        text: The module's text.
+        first: The first line of the assignment, from 1.
+        last: Its last line.
+    """
     source = text.lines(first, last)
     prefix = "if 1:\n" if source[:1] in " \t" else ""
     try:

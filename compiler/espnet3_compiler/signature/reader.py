@@ -62,7 +62,13 @@ def read(library: Library, path: str) -> Reading:
 
 
 def read_method(library: Library, path: str, name: str) -> Reading:
-    """Return what a method takes that is called on an object of a class."""
+    """Return what a method takes that is called on an object of a class.
+
+    Args:
+        library: Reads modules.
+        path: The dotted path of the class.
+        name: The method.
+    """
     found = lookup.find(library, path)
     if not isinstance(found, ClassFound):
         return Unknown(f"{path} is no class that can be read")
@@ -76,7 +82,14 @@ def read_method(library: Library, path: str, name: str) -> Reading:
 
 
 def of(library: Library, found: Result, name: str, depth: int = 0) -> Reading:
-    """Return what calling something takes; ``name`` is what a report calls it."""
+    """Return what calling something takes.
+
+    Args:
+        library: Reads modules.
+        found: What is called.
+        name: What a report calls it.
+        depth: How many calls led here; too many are a circle.
+    """
     if depth > definitions.DEPTH:
         return Unknown("calls go round in a circle")
     match found:

@@ -58,7 +58,13 @@ def loader_workers(wanted: int) -> int:
 
 
 def carried(dataset: Any, collate: Callable[[Any], Any], workers: int) -> tuple[Any, Any]:
-    """Return data set and collate function for a loader with so many worker processes."""
+    """Return data set and collate function for a loader with so many worker processes.
+
+    Args:
+        dataset: Gives items by index.
+        collate: Makes a batch of a list of items.
+        workers: How many worker processes the loader has; with 0 nothing is wrapped.
+    """
     if workers == 0:
         return dataset, collate
     return CarryingDataset(dataset), CarryingCollate(collate)

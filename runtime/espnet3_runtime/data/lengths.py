@@ -71,6 +71,11 @@ def find_lengths(
     Every entry is looked up in the shapes; where those do not cover it, the data set's method
     ``lengths()`` (or attribute) is asked: an array of one length per item, or a mapping from field
     to such an array.
+
+    Args:
+        dataset: The split.
+        field: The field whose lengths are wanted.
+        shapes: What collect_stats measured; None when there is nothing.
     """
     parts, width = [], 1
     for entry, member, size in zip(dataset.entries, dataset.members, dataset.sizes, strict=True):

@@ -34,7 +34,14 @@ def read_audio(path: Path) -> tuple[Wave, int]:
 
 
 def write_wav(path: Path, samples: Any, sample_rate: int) -> None:
-    """Write 16-bit PCM; ``samples`` has shape (samples,) or (channels, samples), in [-1, 1]."""
+    """Write a WAV file of 16-bit PCM.
+
+    Args:
+        path: The file; its directory exists.
+        samples: Shape ``(samples,)`` or ``(channels, samples)``, in [-1, 1]; what is beyond is
+            clipped.
+        sample_rate: In Hz.
+    """
     import soundfile
 
     wave = np.asarray(samples, dtype=np.float32)

@@ -82,7 +82,11 @@ def accept_inputs(
 ) -> dict[str, Any]:
     """Return the sample with every declared input checked and brought into its form.
 
-    ``sample["sample_rate"]``, where there is one, is the rate of its audio in Hz.
+    Args:
+        fields: The declared inputs.
+        sample: By field; audio has shape ``(samples,)`` or ``(channels, samples)``.
+            ``sample_rate``, where there is one, is the rate of its audio in Hz.
+        utt_id: Its id, for messages.
 
     Raises:
         UserError: An input is missing or is not of its kind.
@@ -105,7 +109,11 @@ def accept_outputs(
 ) -> dict[str, Any]:
     """Return a result whose names and kinds are exactly the declared ones.
 
-    A text may be a list of texts, best first (n-best).
+    Args:
+        fields: The declared outputs.
+        result: What the runner gave for one item. A text may be a list of texts, best first
+            (n-best).
+        utt_id: Its id, for messages.
 
     Raises:
         UserError: A name is missing, undeclared, or its value is not of its kind.

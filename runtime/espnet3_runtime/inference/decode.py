@@ -76,7 +76,13 @@ class Samples:
 
 
 def load_test_set(config: ConfigView, entry: Entry, place: Place) -> SplitDataset:
-    """Return a test set with its transform; the preprocessor belongs to the predictor."""
+    """Return a test set with its transform; the preprocessor belongs to the predictor.
+
+    Args:
+        config: The inference config.
+        entry: The entry of ``dataset.test``.
+        place: The recipe's directory and that of its data.
+    """
     return load_split(config["dataset"], "test", place, entries=[entry], preprocess=False)
 
 
@@ -88,7 +94,16 @@ def decode_shards(
     config: ConfigView,
     tick: Callable[[Sequence[Record]], None],
 ) -> None:
-    """Decode shards one after another; loader processes read ahead across their borders."""
+    """Decode shards one after another; loader processes read ahead across their borders.
+
+    Args:
+        predictor: The model with everything around it.
+        dataset: The test set.
+        shards: Which items belong together, in batches.
+        work: The directory that shards are written below.
+        config: The inference config.
+        tick: Called after each batch with the records of its items.
+    """
     from espnet3_runtime.data.patient import PatientLoader
 
     samples = Samples(dataset, predictor.preparation)
@@ -174,6 +189,12 @@ _ready: dict[str, Predictor] = {}
 
 def decode_in_worker(job: Job, entry: Entry, shard: Shard, work: Path) -> tuple[float, float]:
     """Decode one shard in a worker process, which keeps the model for its next shard.
+
+    Args:
+        job: What a worker needs to build the predictor.
+        entry: The entry of ``dataset.test``.
+        shard: The items.
+        work: The directory that the shard is written below.
 
     Returns:
         Seconds of audio, and the seconds that decoding it took.

@@ -46,7 +46,13 @@ class Written:
 def read_formats(
     artifacts: Mapping[str, Any], contract: Contract | None, where: str
 ) -> dict[str, Format]:
-    """Return the formats that ``output_artifacts`` or the kinds of the contract decide."""
+    """Return the formats that ``output_artifacts`` or the kinds of the contract decide.
+
+    Args:
+        artifacts: ``output_artifacts`` of the inference config, by output.
+        contract: The declared outputs; None when there is no contract.
+        where: The key path of ``output_artifacts``, for messages.
+    """
     kinds = {"audio": "wav", "segments": "json"}
     fields = contract.outputs if contract is not None else ()
     rates = {field.name: field.sample_rate for field in fields}
@@ -67,6 +73,14 @@ def read_formats(
 
 def write_output(directory: Path, name: str, utt_id: str, value: Any, chosen: Format) -> Written:
     """Keep a text or number as it is; write anything else below ``directory/name/``.
+
+    Args:
+        directory: The directory of the shard or test set.
+        name: The output.
+        utt_id: The id of the item, which the file is named after.
+        value: A string, number or list of texts; or anything that the format can write, for example
+            audio of shape ``(samples,)`` or ``(channels, samples)`` in [-1, 1].
+        chosen: The format of the output.
 
     Raises:
         UserError: The value cannot be written in the chosen format.

@@ -67,6 +67,11 @@ def plan_shards(dataset: SplitDataset, length_key: str | None, batch_size: int) 
 
     Where lengths are known without reading audio, long items come first: batches hold items of
     like length, a lack of memory shows at once, and the last worker is not left with the longest.
+
+    Args:
+        dataset: The test set.
+        length_key: The field whose length says how long an item is; None keeps the order.
+        batch_size: Items of a batch.
     """
     count = len(dataset)
     order: NDArray[np.int64] = np.arange(count)
@@ -85,7 +90,13 @@ def plan_shards(dataset: SplitDataset, length_key: str | None, batch_size: int) 
 
 
 def keep_plan(work: Path, shards: Sequence[Shard], key: str) -> None:
-    """Empty the work directory of a test set unless it holds shards of this very plan."""
+    """Empty the work directory of a test set unless it holds shards of this very plan.
+
+    Args:
+        work: The work directory of a test set.
+        shards: The plan.
+        key: The hash of the weights.
+    """
     plan = {"key": key, "shards": [shard.batches for shard in shards]}
     plan = json.loads(json.dumps(plan))
     file = work / "plan.json"

@@ -50,6 +50,11 @@ def digest(path: Path) -> str:
 def load_strictly(model: "nn.Module", weights: "Mapping[str, Tensor]", source: object) -> None:
     """Copy weights into a model; every name and shape has to fit.
 
+    Args:
+        model: Gets the weights.
+        weights: Tensors by the names of ``model.state_dict()``.
+        source: What the weights were read from, for messages.
+
     Raises:
         UserError: Something is missing, unexpected or of another shape; all of it is listed.
     """

@@ -82,6 +82,11 @@ def write_alignments(
 
     A line of the latter is ``{"utt_id": str, "errors": int, "length": int, "steps": [[kind,
     reference token, hypothesis token], …]}``, kinds being equal, substitute, delete and insert.
+
+    Args:
+        directory: Gets the two files; it exists.
+        utt_ids: The ids.
+        alignments: One for each id, in the same order.
     """
     order = sorted(range(len(utt_ids)), key=lambda i: -alignments[i].errors)
     shown = (show(utt_ids[i], alignments[i]) for i in order)

@@ -56,6 +56,11 @@ def read_columns(
 ) -> tuple[list[str], dict[str, list[str]]]:
     """Return the utterance ids and one list of values for each input, all in one order.
 
+    Args:
+        results: What ``infer`` wrote for a test set.
+        inputs: By the metric's argument: where its values come from, for example ``dataset:text``.
+        where: The key path of the inputs, for messages.
+
     Raises:
         UserError: A source does not exist, or the sources disagree on the utterances.
     """

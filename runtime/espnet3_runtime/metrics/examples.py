@@ -24,6 +24,13 @@ def write_examples(
 
     Each example has utt_id, rank ("worst" or "best"), metric, errors, length, steps, and audio (a
     file, or null where the data set gives none).
+
+    Args:
+        results: What ``infer`` wrote for a test set.
+        metrics: Names of the metrics, in their order.
+        contract: The declared inputs, which say which field is audio; None when there is no
+            contract.
+        log: Says why there is no audio.
     """
     found = [(name, results.scratch / name / UTTERANCES) for name in metrics]
     chosen = next(((name, file) for name, file in found if file.is_file()), None)

@@ -64,7 +64,17 @@ class Answers:
         notes: Sequence[str] = (),
         numbers: Sequence[int] = (),
     ) -> None:
-        """Report a mistake; ``numbers`` are sizes in the message, to be found in the settings."""
+        """Report a mistake.
+
+        Args:
+            code: The number of the finding, for example ``R903``.
+            place: The setting that it is about.
+            message: What is wrong, one sentence.
+            label: What stands below the marked setting.
+            help_: What to do, a sentence each.
+            notes: Further facts, a sentence each.
+            numbers: Sizes in the message, to be found in the settings.
+        """
         self.found.append(place)
         self._write(
             {

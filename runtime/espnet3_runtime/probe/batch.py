@@ -18,6 +18,13 @@ def make_batch(
 ) -> dict[str, Any]:
     """Collate items.
 
+    Args:
+        source: Where the items came from.
+        stage: The stage.
+        config: Its config with ``dataloader``.
+        role: The role of the config.
+        items: Samples, of the data or made up.
+
     Raises:
         FoundError: The collate function cannot be constructed (R903) or fails (R909).
         UnprobedError: It fails on items that were made up.

@@ -101,7 +101,16 @@ def _numbers(text: str) -> tuple[int, ...]:
 def report(
     answers: Answers, code: str, place: Place, what: str, found: Blame, label: str = ""
 ) -> None:
-    """Report what was taken apart; ``what`` says what was attempted."""
+    """Report an error that was taken apart.
+
+    Args:
+        answers: Takes the finding.
+        code: The number of the finding, for example ``R909``.
+        place: The setting that it is about.
+        what: What was attempted and failed.
+        found: The error, taken apart.
+        label: What stands below the marked setting.
+    """
     answers.finding(
         code,
         place,

@@ -50,6 +50,13 @@ def build_model(
     again for the CPU, and so is that of every model that is small enough: only there a batch can
     be looked at with its values. What it says there counts.
 
+    Args:
+        request: What the compiler asks for.
+        answers: Takes steps and findings.
+        node: The model's node, late values filled in.
+        stage: The stage that has the model.
+        role: The role of the config that a message may name.
+
     Raises:
         FoundError: It cannot be constructed (R903), which was reported.
         UnprobedError: It needs more memory than is allowed, or the network.
@@ -88,6 +95,15 @@ def refuse(
     """Report that something cannot be constructed, and return what to raise.
 
     The key path of an :class:`InstantiateError` names the node inside of the settings that failed.
+
+    Args:
+        request: What the compiler asks for.
+        answers: Takes the finding.
+        error: Why it cannot be constructed.
+        place: The setting, where the error names none.
+        stage: The stage that needs it.
+        role: The role of the config that a message may name.
+        code: The number of the finding.
     """
     found = blame(error, request.recipe_dir)
     if isinstance(error, InstantiateError) and error.where:

@@ -12,7 +12,14 @@ ROLE = "training"
 
 
 def probe_callbacks(request: Request, answers: Answers, stage: Stage, config: ConfigView) -> None:
-    """Report R903 for callbacks that cannot be constructed, each at its place."""
+    """Report R903 for callbacks that cannot be constructed, each at its place.
+
+    Args:
+        request: What the compiler asks for.
+        answers: Takes steps and findings.
+        stage: A train stage.
+        config: Its training config.
+    """
     for node in config["trainer"]["callbacks"] or ():
         place = request.place(node.where, stage, ROLE)
         if answers.is_wrong(place.owner, place.path):

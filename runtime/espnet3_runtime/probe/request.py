@@ -91,6 +91,11 @@ class Request:
 
         Messages of stages begin with the name of a config, ``models.NAME``, ``stages.NAME``, the
         name of a role, or a key of the stage's config.
+
+        Args:
+            where: The key path.
+            stage: The stage whose message it is.
+            role: The role of the config that the path may begin with.
         """
         parts = [int(index) if index else key for key, index in _PARTS.findall(where)]
         config = stage.configs.get(role, role)

@@ -248,7 +248,13 @@ class _Attempt:
 
 
 def request_step(attempt: _Attempt, where: str, what: str) -> tuple[str, str]:
-    """Announce a step, and return what it is and where."""
+    """Announce a step, and return what it is and where.
+
+    Args:
+        attempt: The stage, split and config whose items are read.
+        where: The key path of the setting.
+        what: What is attempted.
+    """
     request = attempt.source.request
     attempt.source.answers.step(request.place(where, attempt.stage, attempt.role), what)
     return what, where
@@ -279,6 +285,12 @@ def with_ids(
 
     A tokenizer that stands in knows few words of the data. This is done only where the
     preprocessor is the runtime's own: of another one it is not known which ids it gives.
+
+    Args:
+        items: Samples after the preprocessor.
+        config: The stage's config.
+        vocabulary: The field with token ids, ``(length,)`` integers, and how many tokens there are;
+            None when that is not known.
     """
     node = config["dataset"]["preprocessor"]
     if vocabulary is None or not node or node.get(TARGET) != PLAIN_TOKENS:

@@ -14,6 +14,11 @@ from espnet3_runtime.task_bridge.config_file import portable_options, write_conf
 def make_task_config(tools: Tools, folder: Path, stage: Stage) -> Path:
     """Write the config of a train stage's model.
 
+    Args:
+        tools: What the probes share.
+        folder: The directory that it is written into.
+        stage: The train stage.
+
     Raises:
         UnprobedError: The model is no task's, or its task cannot be asked.
     """

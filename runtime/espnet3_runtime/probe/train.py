@@ -87,7 +87,13 @@ def probe_train(tools: Tools, stage: Stage) -> None:
 
 
 def model_node(tools: Tools, stage: Stage, config: ConfigView) -> ConfigView:
-    """Return the node of the stage's model, late values filled in."""
+    """Return the node of the stage's model, late values filled in.
+
+    Args:
+        tools: What the probes share.
+        stage: The stage.
+        config: Its config, which may have a ``model`` of its own.
+    """
     own = config.get("model") or _of_training(tools, stage)
     if isinstance(own, ConfigView):
         return tools.stand_ins.bound(own)

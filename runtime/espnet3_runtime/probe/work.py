@@ -45,7 +45,13 @@ def probe(request: Request, answers: Answers, folder: Path) -> None:
 
 
 def make_tools(request: Request, answers: Answers, folder: Path) -> Tools:
-    """Return what the probes of the stages share."""
+    """Return what the probes of the stages share.
+
+    Args:
+        request: What the compiler asks for.
+        answers: Takes steps, findings and notes.
+        folder: A temporary directory for the files that stand in for outputs of stages.
+    """
     stand_ins, tokenizers = StandIns(request, folder), Tokenizers(request, folder)
     tools = Tools(request, answers, stand_ins, tokenizers, Source(request, answers, tokenizers))
     stand_ins.makers |= tokenizers.makers()

@@ -18,6 +18,12 @@ def copy_code(
 ) -> list[str]:
     """Copy what the globs select; return the names, relative to the recipe.
 
+    Args:
+        recipe_dir: The recipe's directory.
+        include: Globs of what is copied.
+        exclude: Globs of what is left out.
+        target: The directory that it is copied into.
+
     Raises:
         UserError: A glob leads out of the recipe.
     """
@@ -43,6 +49,11 @@ def targets_of(*nodes: Mapping[str, Any] | None) -> list[str]:
 
 def check_code(recipe_dir: Path, targets: Iterable[str], packed: Sequence[str]) -> Code:
     """Check that all code that the targets lead to is packed, and the files that it names.
+
+    Args:
+        recipe_dir: The recipe's directory.
+        targets: Dotted paths that the configs of the bundle name.
+        packed: Names of the packed files, relative to the recipe.
 
     Raises:
         UserError: Something is not packed; the message names all of it.

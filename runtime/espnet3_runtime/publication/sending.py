@@ -8,6 +8,11 @@ from espnet3_runtime.stage import Outputs, StageContext
 def send(context: StageContext, what: Upload, *, dry_run: bool) -> Outputs:
     """Upload a directory, or only show what would go; write ``upload.json``.
 
+    Args:
+        context: The stage's context.
+        what: The directory and the place on the hub.
+        dry_run: Whether to show only what would go.
+
     Raises:
         UserError: The hub refuses or cannot be reached.
     """

@@ -26,12 +26,24 @@ _HOW = (
 
 
 def check_bundle(bundle: Bundle, *, trusted: bool, hint: str) -> None:
-    """Do what :func:`check_trust` does for all targets in the files of a bundle."""
+    """Do what :func:`check_trust` does for all targets in the files of a bundle.
+
+    Args:
+        bundle: The bundle.
+        trusted: Whether its code may run.
+        hint: What to do when it may not.
+    """
     check_trust(bundle, targets_of(*map(bundle.config, (INFERENCE, MODEL))), trusted, hint)
 
 
 def check_trust(bundle: Bundle, targets: Iterable[str], trusted: bool, hint: str = _HOW) -> None:
     """Refuse a bundle that wants to run more than layers of torch and parts of this runtime.
+
+    Args:
+        bundle: The bundle.
+        targets: Dotted paths that its configs name.
+        trusted: Whether its code may run.
+        hint: What to do when it may not.
 
     Raises:
         UserError: It does, and it is not trusted.

@@ -29,7 +29,14 @@ class Curves:
         self._file: TextIO = path.open("a", encoding="utf-8")
 
     def add(self, at: str, epoch: int, step: int, values: Mapping[str, float]) -> None:
-        """Write one row."""
+        """Write one row.
+
+        Args:
+            at: ``step`` or ``epoch``: what the values are measured over.
+            epoch: Number of the epoch, from 1.
+            step: How many optimizer steps were taken.
+            values: Measured numbers by name; one that is not finite is written as null.
+        """
         seconds = round(time.monotonic() - self._start, 3)
         row: dict[str, Any] = {"at": at, "epoch": epoch, "step": step, "seconds": seconds}
         row |= {name: value if math.isfinite(value) else None for name, value in values.items()}

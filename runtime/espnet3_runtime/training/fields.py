@@ -37,6 +37,11 @@ def unused_lengths(model: torch.nn.Module, name: str, fields: Mapping[str, Any])
     ``<field>_lengths`` come from the collate function, so a model without such an argument is
     simply not given them; any other difference is a mistake.
 
+    Args:
+        model: The model that is trained.
+        name: What messages call it.
+        fields: A batch by field; tensors of shape ``(B, ...)``.
+
     Raises:
         UserError: ``forward`` does not take a field, or the batch lacks a required argument.
     """

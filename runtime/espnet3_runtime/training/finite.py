@@ -35,6 +35,11 @@ class NanPolicy:
     def check(self, outcome: Outcome, module: pl.LightningModule, utt_ids: list[str]) -> bool:
         """Say whether a batch may be learned from.
 
+        Args:
+            outcome: What ``forward`` gave for the batch.
+            module: The module that is trained.
+            utt_ids: The items of the batch, for messages.
+
         Raises:
             UserError: It may not and the policy is ``error``, or too many were skipped in a row.
         """

@@ -191,7 +191,13 @@ class TrainingModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip, and keep the norm for the logs where torch's own function gives it."""
+        """Clip, and keep the norm for the logs where torch's own function gives it.
+
+        Args:
+            optimizer: The optimizer that steps next.
+            gradient_clip_val: Largest norm or value of a gradient; None clips nothing.
+            gradient_clip_algorithm: ``norm`` or ``value``; None is ``norm``.
+        """
         kind = getattr(gradient_clip_algorithm, "value", gradient_clip_algorithm)
         if not gradient_clip_val or kind not in (None, "norm") or not self._plain_gradients():
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)

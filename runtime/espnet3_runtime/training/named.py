@@ -157,6 +157,11 @@ def single_loss(outcome: Outcome, model: str) -> torch.Tensor:
 def read_value(latest: Mapping[str, float], monitor: str, where: str) -> float:
     """Return a measured value by name.
 
+    Args:
+        latest: The newest measured values by name.
+        monitor: The name, for example ``valid/loss``.
+        where: The key path of the setting that asks for it.
+
     Raises:
         UserError: There is no such value.
     """

@@ -77,6 +77,11 @@ def make_single(
 ) -> tuple[Optimizer, Scheduler | None]:
     """Construct the optimizer over all trainable parameters, and its scheduler.
 
+    Args:
+        model: The model that is trained.
+        config: The training config.
+        total_steps: From the batches of one optimizer step to the steps of the whole training.
+
     Raises:
         UserError: There is no optimizer, or an argument does not fit.
     """
@@ -96,6 +101,11 @@ def make_named(
     model: nn.Module, config: Mapping[str, Any], total_steps: TotalSteps
 ) -> dict[str, Named]:
     """Construct the named optimizers, in the order of the config.
+
+    Args:
+        model: The model that is trained.
+        config: The training config.
+        total_steps: From the batches of one optimizer step to the steps of the whole training.
 
     Raises:
         UserError: The optimizers do not cover the parameters once, or a scheduler has no optimizer.

@@ -24,6 +24,11 @@ def matches(name: str, selector: str) -> bool:
 def freeze(model: "nn.Module", selectors: Sequence[str], where: str) -> list[str]:
     """Take parameters out of training and return their names.
 
+    Args:
+        model: The model that is trained.
+        selectors: Patterns of parameter names.
+        where: The key path of the patterns, for messages.
+
     Raises:
         UserError: A selector matches no parameter, or nothing is left to train.
     """

@@ -114,7 +114,13 @@ class Watch(pl.Callback):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Leave the terminal tidy."""
+        """Leave the terminal tidy.
+
+        Args:
+            trainer: Lightning's trainer, not used.
+            pl_module: The module that is trained, not used.
+            exception: What ended the training, not used.
+        """
         del trainer, pl_module, exception
         self.close()
 
