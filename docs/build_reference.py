@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from espnet3_compiler.codes import CODES
-from espnet3_compiler.explain import body
+from espnet3_compiler.cli.explain import explanation_text
+from espnet3_compiler.diagnostics.codes import CODES
 from espnet3_runtime.public_names import PUBLIC
 from espnet3_schemas import ROLES, load, systems
 
@@ -213,7 +213,7 @@ def diagnostics_page() -> str:
         numbers = [code.number for code in CODES if code.number.startswith(prefix)]
         if numbers:
             parts.append(f"## {prefix}xx {family}")
-            parts.extend(f"##{body(number).strip()}" for number in numbers)
+            parts.extend(f"##{explanation_text(number).strip()}" for number in numbers)
     return "\n\n".join(parts)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from espnet3_compiler.signature.cache import VARIABLE
+from espnet3_compiler.signature.cache import CACHE_VARIABLE
 
 # A busy machine is no mistake: no example is timed.
 settings.register_profile("untimed", deadline=None)
@@ -16,10 +16,10 @@ settings.load_profile("untimed")
 @pytest.fixture(scope="session", autouse=True)
 def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Leave the cache of the person who runs the tests alone, in subprocesses too."""
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = str(tmp_path_factory.mktemp("cache"))
+    before = os.environ.get(CACHE_VARIABLE)
+    os.environ[CACHE_VARIABLE] = str(tmp_path_factory.mktemp("cache"))
     yield
     if before is None:
-        del os.environ[VARIABLE]
+        del os.environ[CACHE_VARIABLE]
     else:
-        os.environ[VARIABLE] = before
+        os.environ[CACHE_VARIABLE] = before

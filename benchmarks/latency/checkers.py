@@ -85,7 +85,11 @@ def _for_hydra(text: str) -> str:
     return STAGE_OUTPUT.sub(r"exp/\1/\2", text)
 
 
-PROGRAM = ("-c", "import sys; from espnet3_compiler.cli import main; sys.exit(main())", "--check")
+PROGRAM = (
+    "-c",
+    "import sys; from espnet3_compiler.cli.main import main; sys.exit(main())",
+    "--check",
+)
 """What the installed script does."""
 
 OURS = Checker(

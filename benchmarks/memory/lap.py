@@ -12,10 +12,10 @@ from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.data.loader import Rank, make_loader
-from espnet3_runtime.data.reference import Place
+from espnet3_runtime.data.dataset_entries import DatasetDirectories
+from espnet3_runtime.data.loader import DataParallelRank, make_loader
 from espnet3_runtime.data.sampler import Clock
-from espnet3_runtime.data.split import load_split
+from espnet3_runtime.data.split_dataset import load_split
 
 BATCHES = {
     "type": "length",
@@ -34,13 +34,13 @@ def main(module: str, table: str, workers: int, count: int) -> None:
     entry = {"data_src": module, "data_src_args": {"path": table}}
     here = Path.cwd()
     start = time.perf_counter()
-    data = load_split({"train": [entry]}, "train", Place(here, here))
+    data = load_split({"train": [entry]}, "train", DatasetDirectories(here, here))
     block = {"loader": None, "sampler": None, "batches": BATCHES}
     collate = {"_target_": "espnet3_runtime.data.collate.CommonCollateFn"}
     config = {"num_workers": workers, "pin_memory": False, "collate_fn": collate, "train": block}
     log = logging.getLogger("benchmarks.memory")
     loader: Any = make_loader(
-        data, "train", config, shapes=None, clock=Clock(seed=1), rank=Rank(), log=log
+        data, "train", config, shapes=None, clock=Clock(seed=1), rank=DataParallelRank(), log=log
     )
     iterator = iter(loader)
     next(iterator)

@@ -25,7 +25,7 @@ from benchmarks.runtime.timing import (
     verdict,
 )
 from benchmarks.runtime.workspace import changed, context_of
-from espnet3_runtime.instantiate import instantiate
+from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.stage import StageContext
 from espnet3_runtime.stages.collect_stats import collect_stats
 
@@ -118,7 +118,7 @@ class Moments:
         done = count + (self.all[-1].done if self.all else 0)
         self.all.append(Moment(time.perf_counter(), _cpu(), done))
 
-    def note(self, text: str) -> None:
+    def add_note(self, text: str) -> None:
         pass
 
     def lap(self, skip: int) -> Lap:

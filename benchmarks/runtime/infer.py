@@ -9,10 +9,10 @@ from torch import nn
 from benchmarks.runtime.bare import Utterances, loader
 from benchmarks.runtime.timing import Goal, Lap, Report, in_turns, recorded, table, verdict
 from benchmarks.runtime.workspace import context_of
-from espnet3_runtime.data.reference import Place, read_entries
+from espnet3_runtime.build.instantiate import instantiate
+from espnet3_runtime.data.dataset_entries import DatasetDirectories, read_entries
 from espnet3_runtime.inference.decode import load_test_set
 from espnet3_runtime.inference.shards import plan_shards
-from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.stage import StageContext
 from espnet3_runtime.stages.infer import infer
 
@@ -49,7 +49,7 @@ def measure(directory: Path, rounds: int) -> Report:
 def _batches(context: StageContext) -> list[Sequence[int]]:
     config = context.configs["inference"]
     (entry,) = read_entries(config["dataset"], "test")
-    dataset = load_test_set(config, entry, Place(context.recipe_dir, context.data_dir))
+    dataset = load_test_set(config, entry, DatasetDirectories(context.recipe_dir, context.data_dir))
     shards = plan_shards(dataset, "speech", config["batch_size"])
     return [batch for shard in shards for batch in shard.batches]
 

@@ -15,13 +15,13 @@ from torch.utils.data import DataLoader
 from benchmarks.runtime.bare import Utterances, loader
 from benchmarks.runtime.timing import Clock, Goal, Lap, Report, in_turns, table, verdict
 from benchmarks.runtime.workspace import changed, context_of
+from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.data.sampler import Clock as Position
 from espnet3_runtime.data.sampler import seed_generators
-from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.stage import StageContext
 from espnet3_runtime.stages.train import train
-from espnet3_runtime.training.quiet import quiet_lightning
-from espnet3_runtime.training.splits import Splits
+from espnet3_runtime.training.loaders import SplitLoaders
+from espnet3_runtime.training.trainer import quiet_lightning
 
 WARM = 3
 """Batches before the clock starts."""
@@ -94,7 +94,7 @@ def make_task(directory: Path) -> Task:
 
 
 def _our_loader(context: StageContext) -> DataLoader[Any]:
-    made = Splits(context, Position(context.configs["training"]["seed"]))("train", 0, 1)
+    made = SplitLoaders(context, Position(context.configs["training"]["seed"]))("train", 0, 1)
     assert made is not None
     return made
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from espnet3_runtime.build import load_build
+from espnet3_runtime.build.lock import load_build
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.execute import Runner
-from espnet3_runtime.experiment import Experiment
-from espnet3_runtime.interrupts import Interrupts
-from espnet3_runtime.progress import Bars
+from espnet3_runtime.incremental.experiment import Experiment
+from espnet3_runtime.launch.stage_runner import StageRunner
+from espnet3_runtime.process.interrupts import Interrupts
+from espnet3_runtime.process.progress import Bars
 from espnet3_runtime.stage import Outputs, StageContext, StageSpec
 from evaluation.recipes import GENERATED, RECIPES, settings
 
@@ -97,7 +97,7 @@ def context_of(directory: Path, name: str) -> StageContext:
     build = load_build(directory / "build")
     stage = build.stage(name)
     system: Any = _Taken((StageSpec(name=name, run=name, model=stage.model),))
-    Runner(build, system, Experiment(build), Interrupts(say=print)).run(stage, resume=False)
+    StageRunner(build, system, Experiment(build), Interrupts(say=print)).run(stage, resume=False)
     (context,) = system.contexts
     return replace(context, progress=Bars(quiet=True))
 

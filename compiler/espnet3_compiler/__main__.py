@@ -1,5 +1,5 @@
 """``python -m espnet3_compiler``."""
 
-from espnet3_compiler.cli import main
+from espnet3_compiler.cli.main import main
 
 raise SystemExit(main())

@@ -34,7 +34,7 @@ def recompose(build: Path, config_files: Mapping[str, Path], sets: Sequence[str]
         config_files: Files that replace declared configs, by config name.
         sets: ``name.key=value`` arguments; they come after those of the compile.
     """
-    from espnet3_compiler.emit import data_files
+    from espnet3_compiler.build.files import data_files
     from espnet3_compiler.output.human import render_one
     from espnet3_compiler.pipeline import compile_manifest
 
@@ -51,17 +51,17 @@ def recompose(build: Path, config_files: Mapping[str, Path], sets: Sequence[str]
 
 def locate(build: Path, stage: str) -> str | None:
     """Return where the manifest declares a stage, as ``recipe.yaml:31:5``; None if it does not."""
-    from espnet3_compiler.matrix import expand
-    from espnet3_compiler.matrix_text import name_of
+    from espnet3_compiler.manifest.matrix import expand
+    from espnet3_compiler.manifest.matrix_values import stage_item_name
     from espnet3_compiler.pipeline import display_name
-    from espnet3_compiler.read import read_file
+    from espnet3_compiler.syntax.read import read_file
 
     lock = _read_lock(build)
     if lock is None:
         return None
     root, _, _ = read_file(lock[0], display_name(lock[0]))
     stages = expand(root).root.get("stages") if root else None
-    for name in map(name_of, getattr(stages, "items", ())):
+    for name in map(stage_item_name, getattr(stages, "items", ())):
         if name is not None and name.value == stage:
             line, column = name.span.source.line_column(name.span.start)
             return f"{name.span.source.name}:{line}:{column}"

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet3_compiler.emit import build_files
+from espnet3_compiler.build.files import build_files
+from espnet3_compiler.build.write import write_build
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.recompile import recompose
-from espnet3_compiler.write import write_build
-from espnet3_runtime.build import Build, load_build
-from espnet3_runtime.experiment import Experiment
-from espnet3_runtime.launch_arguments import read_arguments
-from espnet3_runtime.plan import Verdict, plan
+from espnet3_runtime.build.lock import Build, load_build
+from espnet3_runtime.incremental.experiment import Experiment
+from espnet3_runtime.incremental.plan import Verdict, plan_stages
+from espnet3_runtime.launch.arguments import read_arguments
 from evaluation.edits.model import Edit, Place, Subject
 from evaluation.recipes import GENERATED, RECIPES, settings
 
@@ -88,7 +88,7 @@ def planned(place: Place, edit: Edit) -> Found:
             if not again.ok:
                 raise ValueError(again.report)
             build = load_build(directory, again.files)
-        verdicts = plan(build, Experiment(build), arguments.stages)
+        verdicts = plan_stages(build, Experiment(build), arguments.stages)
     return judged(edit, build, {verdict.stage.name: verdict for verdict in verdicts})
 
 

@@ -5,10 +5,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from espnet3_compiler.emit import build_files
+from espnet3_compiler.build.files import build_files
+from espnet3_compiler.build.write import write_build
 from espnet3_compiler.pipeline import compile_manifest
-from espnet3_compiler.write import write_build
-from espnet3_runtime.receipts import OutputRecord, Receipt, write_receipt
+from espnet3_runtime.incremental.receipts import OutputRecord, Receipt, write_receipt
 from espnet3_schemas import LOCK
 
 RECIPE = Path(__file__).parents[2] / "tests" / "cases" / "ok" / "whole-pipeline"
@@ -55,10 +55,10 @@ def sign(directory: Path, texts: Mapping[str, object]) -> None:
     """Write files of a bundle and a ``bundle.json`` that fits them."""
     import yaml
 
-    from espnet3_runtime.publication.bundle import FORMAT, META, SCHEMA_VERSION, hashes
+    from espnet3_runtime.publication.bundle import FORMAT, META, SCHEMA_VERSION, hash_files
 
     for name, value in texts.items():
         data = value if isinstance(value, bytes) else yaml.safe_dump(value).encode()
         (directory / name).write_bytes(data)
-    meta = {"format": FORMAT, "schema_version": SCHEMA_VERSION, "files": hashes(directory)}
+    meta = {"format": FORMAT, "schema_version": SCHEMA_VERSION, "files": hash_files(directory)}
     (directory / META).write_text(json.dumps({**meta, "named": {}}, indent=1), encoding="utf-8")

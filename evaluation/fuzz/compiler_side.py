@@ -4,15 +4,15 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from espnet3_compiler.codes import BY_NUMBER
-from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.emit import build_files
-from espnet3_compiler.expression import parse
+from espnet3_compiler.build.files import build_files
+from espnet3_compiler.diagnostics.codes import BY_NUMBER
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.expressions.template import parse
 from espnet3_compiler.pipeline import compile_manifest
-from espnet3_compiler.read import read_file
-from espnet3_compiler.relock import compile_lock
-from espnet3_compiler.source import Source, Span
-from espnet3_compiler.tree import Scalar
+from espnet3_compiler.relock.relock import compile_lock
+from espnet3_compiler.syntax.read import read_file
+from espnet3_compiler.syntax.tree import Scalar
 from espnet3_schemas import LOCK
 from evaluation.fuzz.built import BUILD, compiled
 from evaluation.fuzz.judge import Try

@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.bind import bind, read_late_values
-from espnet3_runtime.build import load_build
+from espnet3_runtime.build.late_values import lookup, read_late_values, resolve_references
+from espnet3_runtime.build.lock import load_build
 from espnet3_runtime.data.table import Table
-from espnet3_runtime.experiment import Experiment
+from espnet3_runtime.incremental.experiment import Experiment
+from espnet3_runtime.incremental.plan import plan_stages
+from espnet3_runtime.incremental.receipts import Receipt, read_receipt
 from espnet3_runtime.inference.scp import read_scp
-from espnet3_runtime.late import lookup
-from espnet3_runtime.plan import plan
-from espnet3_runtime.receipts import Receipt, read_receipt
 from espnet3_schemas import LOCK
 from evaluation.fuzz import built
 from evaluation.fuzz.judge import Try
@@ -64,7 +63,7 @@ def binds(_directory: Path) -> Try:
         except (ValueError, RecursionError):
             return False
         late = read_late_values(table, LOCK)
-        bind(list(late), late, values, "training")
+        resolve_references(list(late), late, values, "training")
         return True
 
     return attempt
@@ -83,7 +82,7 @@ def plans(directory: Path) -> Try:
 
     def attempt(data: bytes) -> bool:
         (exp / "stages" / f"{stage}.json").write_bytes(data)
-        verdicts = plan(build, Experiment(build), [stage])
+        verdicts = plan_stages(build, Experiment(build), [stage])
         assert verdicts[0].action == "run", "its output does not exist"
         return isinstance(read_receipt(exp, stage), Receipt)
 
@@ -223,7 +222,7 @@ def reads_weights(name: str) -> Callable[[Path], Try]:
     """Return what reads the weights in a file."""
 
     def prepare(directory: Path) -> Try:
-        from espnet3_runtime.inference.weights import read_weights
+        from espnet3_runtime.weights import read_weights
 
         def attempt(data: bytes) -> bool:
             for path in (directory / name, directory / "x.safetensors"):

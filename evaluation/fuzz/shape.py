@@ -4,7 +4,7 @@ import ast
 import json
 from collections.abc import Mapping
 
-from espnet3_compiler.emit.validate import first_fault
+from espnet3_compiler.relock.messages import first_violation
 from espnet3_schemas import LOCK
 
 _NODES = frozenset(
@@ -26,7 +26,7 @@ def check_build(files: Mapping[str, str], good: Mapping[str, str]) -> None:
     """
     assert _skeleton(files["run.py"]) == _skeleton(good["run.py"]), files["run.py"]
     _check_system(ast.parse(files["system.py"]))
-    assert first_fault(json.loads(files[LOCK])) is None
+    assert first_violation(json.loads(files[LOCK])) is None
 
 
 def _skeleton(text: str) -> str:

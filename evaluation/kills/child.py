@@ -22,9 +22,9 @@ from pathlib import Path
 MODULES = (
     *("torch", "lightning.pytorch", "torch.utils.data", "torch.utils.tensorboard", "numpy"),
     *("sentencepiece", "soundfile", "safetensors.torch", "espeakng_loader", "tqdm", "yaml"),
-    *("espnet3_compiler.cli", "espnet3_compiler.recompile", "espnet3_runtime.launch"),
-    *("espnet3_runtime.session", "espnet3_runtime.training.checkpoints"),
-    *("espnet3_runtime.training.trainer", "espnet3_runtime.training.watch"),
+    *("espnet3_compiler.cli.main", "espnet3_compiler.recompile", "espnet3_runtime.launch"),
+    *("espnet3_runtime.launch.session", "espnet3_runtime.training.checkpoints"),
+    *("espnet3_runtime.training.trainer", "espnet3_runtime.training.progress"),
     *("espnet3_runtime.inference.decode", "espnet3_runtime.publication.pack"),
     *("espnet3_runtime.metrics.score", "espnet3_runtime.report"),
     *("espnet3_runtime.stages.collect_stats", "espnet3_runtime.stages.train"),

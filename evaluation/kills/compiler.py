@@ -111,7 +111,7 @@ def _compile(recipe: Path, sets: tuple[str, ...], death: Callable[[], None] | No
 
 
 def _main(recipe: Path, sets: tuple[str, ...]) -> int:
-    from espnet3_compiler.cli import main
+    from espnet3_compiler.cli.main import main
 
     os.chdir(recipe)
     return int(main(["recipe.yaml", *sets]) or 0)

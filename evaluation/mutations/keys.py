@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from espnet3_compiler.tree import Scalar
+from espnet3_compiler.syntax.tree import Scalar
 from evaluation.mutations.model import Document, GoodRecipe, Mutation, Spot, scalars, spots
 from evaluation.mutations.schema import is_closed, schema_at, types_of
 from evaluation.mutations.typos import typo

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from itertools import pairwise
 
-from espnet3_compiler.tree import Entry, Mapping, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, Sequence
 from evaluation.mutations.model import Document, GoodRecipe, Mutation, spots
 from evaluation.mutations.schema import schema_at, types_of
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet3_compiler.ir import Recipe
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.manifest.recipe import Recipe
 from espnet3_compiler.pipeline import compile_manifest
-from espnet3_compiler.read import read_file
-from espnet3_compiler.source import Source
-from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
-from espnet3_compiler.tree import Path as TreePath
+from espnet3_compiler.syntax.read import read_file
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Path as TreePath
 
 
 @dataclass(frozen=True)

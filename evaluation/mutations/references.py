@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Iterator
 
-from espnet3_compiler.tree import Scalar
+from espnet3_compiler.syntax.tree import Scalar
 from evaluation.mutations.model import Document, GoodRecipe, Mutation, scalars
 from evaluation.mutations.typos import typo
 

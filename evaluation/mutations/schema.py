@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from espnet3_compiler.tree import Path
+from espnet3_compiler.syntax.tree import Path
 from espnet3_schemas import load
 
 Schema = dict[str, Any]

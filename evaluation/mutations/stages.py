@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from espnet3_compiler.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 from evaluation.mutations.model import GoodRecipe, Mutation
 from evaluation.mutations.typos import typo
 

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from espnet3_compiler.tree import Scalar
+from espnet3_compiler.syntax.tree import Scalar
 from evaluation.mutations.model import Document, GoodRecipe, Mutation, spots
 
 Mutations = Iterator[Mutation]

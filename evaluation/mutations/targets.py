@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from espnet3_compiler.tree import Mapping, Scalar, descend
+from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at
 from evaluation.mutations.model import GoodRecipe, Mutation, Spot, spots
 from evaluation.mutations.typos import typo
 
@@ -115,7 +115,7 @@ def _arguments(recipe: GoodRecipe) -> Iterator[Spot]:
 
 
 def _parent(spot: Spot) -> Mapping:
-    parent = descend(spot.document.root, spot.path[:-1])
+    parent = node_at(spot.document.root, spot.path[:-1])
     assert isinstance(parent, Mapping)
     return parent
 

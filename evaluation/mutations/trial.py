@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.pipeline import compile_manifest
 from evaluation.mutations.model import GoodRecipe, Mutation
 from evaluation.recipes import GENERATED

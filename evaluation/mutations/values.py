@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from itertools import pairwise
 
-from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 from evaluation.mutations.model import Document, GoodRecipe, Mutation, scalars
 from evaluation.mutations.schema import schema_at, types_of
 from evaluation.mutations.typos import typo
@@ -109,7 +109,7 @@ def flag_value(recipe: GoodRecipe, rng: random.Random) -> Mutations:
     """Unknown values of ``_convert_`` and its like, beside a ``_target_`` in a block."""
     for document in recipe.documents:
         for path, node in scalars(document):
-            if path[-1] != "_target_" or not isinstance(descend(document.root, path[:-1]), Mapping):
+            if path[-1] != "_target_" or not isinstance(node_at(document.root, path[:-1]), Mapping):
                 continue
             line = document.source.line_text(document.source.line_column(node.span.start)[0])
             if line.lstrip().startswith("_target_:"):

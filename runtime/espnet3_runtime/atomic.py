@@ -107,7 +107,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     try:
         yield part
         _sync_tree(part)
-        _swap(part, path)
+        _put_in_place(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     sync_directory(path.parent)
@@ -153,7 +153,7 @@ def _sync_tree(directory: Path) -> None:
         sync_directory(Path(root))
 
 
-def _swap(part: Path, path: Path) -> None:
+def _put_in_place(part: Path, path: Path) -> None:
     if not path.exists():
         part.rename(path)
     elif not _exchange(part, path):

@@ -23,7 +23,7 @@ class ConfigView(Mapping[str, Any]):
     def __init__(
         self, values: Mapping[str, Any], where: str = "", hidden: Iterable[str] = ()
     ) -> None:
-        frozen = {key: _freeze(value, join(where, key)) for key, value in values.items()}
+        frozen = {key: _freeze_value(value, join_key(where, key)) for key, value in values.items()}
         object.__setattr__(self, "_values", frozen)
         object.__setattr__(self, "_where", where)
         object.__setattr__(self, "_hidden", frozenset(hidden))
@@ -45,10 +45,10 @@ class ConfigView(Mapping[str, Any]):
         return self._hidden
 
     @property
-    def flat(self) -> tuple[tuple[str, Any], ...]:
+    def flat_leaves(self) -> tuple[tuple[str, Any], ...]:
         """Every leaf with its key path inside of this mapping, see :func:`leaves`."""
         if self._flat is None:
-            found = tuple((path, leaf) for path, leaf in leaves(self) if path)
+            found = tuple((path, leaf) for path, leaf in iter_leaves(self) if path)
             object.__setattr__(self, "_flat", found)
             return found
         return self._flat
@@ -61,16 +61,16 @@ class ConfigView(Mapping[str, Any]):
 
     def plain(self) -> dict[str, Any]:
         """Return a copy made of ordinary dicts and lists."""
-        return {key: plain(value) for key, value in self._values.items()}
+        return {key: to_plain(value) for key, value in self._values.items()}
 
     def __getitem__(self, key: str) -> Any:
         if key in self._values:
             return self._values[key]
         if key in self._hidden:
             raise UndeclaredRead(
-                f'{join(self._where, key)}: "{key}" is not in "reads" of this kind'
+                f'{join_key(self._where, key)}: "{key}" is not in "reads" of this kind'
             )
-        raise KeyError(join(self._where, key))
+        raise KeyError(join_key(self._where, key))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -92,37 +92,39 @@ class ConfigView(Mapping[str, Any]):
         return ConfigView, (self.plain(), self._where, tuple(sorted(self._hidden)))
 
 
-def join(where: str, key: str | int) -> str:
+def join_key(where: str, key: str | int) -> str:
     """Return the key path of a child: ``a.b`` and a key, or ``a.b[0]`` for an index."""
     if isinstance(key, int):
         return f"{where}[{key}]"
     return f"{where}.{key}" if where else str(key)
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Return the value with every view as a dict and every tuple as a list."""
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [to_plain(item) for item in value]
     return value
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def iter_leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every leaf with its key path; an empty mapping or list is a leaf itself."""
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
-            yield from leaves(item, join(path, key))
+            yield from iter_leaves(item, join_key(path, key))
     elif isinstance(value, list | tuple) and value:
         for index, item in enumerate(value):
-            yield from leaves(item, join(path, index))
+            yield from iter_leaves(item, join_key(path, index))
     else:
-        yield path, plain(value)
+        yield path, to_plain(value)
 
 
-def _freeze(value: Any, where: str) -> Any:
+def _freeze_value(value: Any, where: str) -> Any:
     if isinstance(value, Mapping):
         return ConfigView(value, where)
     if isinstance(value, list | tuple):
-        return tuple(_freeze(item, join(where, index)) for index, item in enumerate(value))
+        return tuple(
+            _freeze_value(item, join_key(where, index)) for index, item in enumerate(value)
+        )
     return value

@@ -32,7 +32,7 @@ class UserError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep every part when the error crosses a process boundary (Dask, DataLoader)."""
-        return _rebuild, (type(self), self.message, self.where, self.hint)
+        return _rebuild_error, (type(self), self.message, self.where, self.hint)
 
 
 class UsageError(UserError):
@@ -62,7 +62,7 @@ class UndeclaredRead(RuntimeError):  # noqa: N818 - a fault of ours, named for w
     """
 
 
-def _rebuild(kind: type[UserError], message: str, where: str, hint: str) -> UserError:
+def _rebuild_error(kind: type[UserError], message: str, where: str, hint: str) -> UserError:
     return kind(message, where=where, hint=hint)
 
 

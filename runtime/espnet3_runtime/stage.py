@@ -15,7 +15,7 @@ Outputs = dict[str, Path]
 """What a stage function returns: the outputs that it made, by name."""
 
 
-def _empty() -> Mapping[str, Any]:
+def _empty_mapping() -> Mapping[str, Any]:
     return MappingProxyType({})
 
 
@@ -126,9 +126,9 @@ class StageContext:
     model: ConfigView | None
     composed: Mapping[str, ConfigView]
     composed_model: ConfigView | None
-    late: LateValues = field(default_factory=_empty)
-    arguments: Mapping[str, Any] = field(default_factory=_empty)
-    outputs: Mapping[str, Path] = field(default_factory=_empty)
+    late: LateValues = field(default_factory=_empty_mapping)
+    arguments: Mapping[str, Any] = field(default_factory=_empty_mapping)
+    outputs: Mapping[str, Path] = field(default_factory=_empty_mapping)
     recipe: str
     exp_tag: str
     recipe_dir: Path
@@ -136,9 +136,9 @@ class StageContext:
     data_dir: Path
     directory: Path
     build: Path
-    upstream: Mapping[str, Path] = field(default_factory=_empty)
-    upstream_hashes: Mapping[str, str] = field(default_factory=_empty)
-    upstream_kinds: Mapping[str, str] = field(default_factory=_empty)
+    upstream: Mapping[str, Path] = field(default_factory=_empty_mapping)
+    upstream_hashes: Mapping[str, str] = field(default_factory=_empty_mapping)
+    upstream_kinds: Mapping[str, str] = field(default_factory=_empty_mapping)
     seed: int = 0
     resume: bool = False
     cleared: Callable[[], None] = lambda: None

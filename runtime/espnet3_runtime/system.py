@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from espnet3_runtime.build.instantiate import locate_target
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import InstantiateError, UserError
-from espnet3_runtime.instantiate import locate
 from espnet3_runtime.stage import Outputs, StageContext, StageSpec
 
 
@@ -48,15 +48,15 @@ class System:
         """
         where = f"stages.{context.spec.name}"
         try:
-            function = locate(target, where=f"{where}.call")
+            function = locate_target(target, where=f"{where}.call")
         except InstantiateError as error:
             raise UserError(error.message, where=error.where, hint=error.hint) from error.__cause__
         arguments = dict(context.arguments)
-        if "context" not in arguments and _accepts(function, "context"):
+        if "context" not in arguments and _has_parameter(function, "context"):
             arguments["context"] = context
         _check_arguments(function, arguments, target, where)
         made = function(**arguments)
-        return _outputs(made, context)
+        return _check_outputs(made, context)
 
 
 def check_stages(cls: type[System]) -> None:
@@ -83,7 +83,7 @@ def check_stages(cls: type[System]) -> None:
         before.append(spec.name)
 
 
-def _accepts(function: Any, name: str) -> bool:
+def _has_parameter(function: Any, name: str) -> bool:
     try:
         return name in inspect.signature(function).parameters
     except (TypeError, ValueError):
@@ -101,7 +101,7 @@ def _check_arguments(function: Any, arguments: Mapping[str, Any], target: str, w
         raise UserError(f'"{target}": {error}', where=f"{where}.with") from None
 
 
-def _outputs(made: Any, context: StageContext) -> Outputs:
+def _check_outputs(made: Any, context: StageContext) -> Outputs:
     if not isinstance(made, Mapping):
         return dict(context.outputs)
     extra = {name: Path(path) for name, path in made.items() if name not in context.outputs}

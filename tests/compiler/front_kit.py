@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
-from espnet3_compiler.compose import Composition, compose
-from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.ir import Resolved
-from espnet3_compiler.lower import lower, roles_of
-from espnet3_compiler.read import read_file
-from espnet3_compiler.resolve import resolve
-from espnet3_compiler.source import Source
-from espnet3_compiler.tree import Plain, descend, plain
+from espnet3_compiler.compose.compose import Composition, compose
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.interpolation.resolve import resolve
+from espnet3_compiler.manifest.lower import config_roles, lower
+from espnet3_compiler.manifest.recipe import Resolved
+from espnet3_compiler.syntax.read import read_file
+from espnet3_compiler.syntax.tree import Plain, node_at, to_python
 
 HEAD = "version: 1\nrecipe: digits/asr\nsystem: asr\n"
 
@@ -25,9 +25,9 @@ class Front:
     found: tuple[Diagnostic, ...]
 
     def config(self, name: str, *path: str | int) -> Plain:
-        node = descend(self.resolved.configs[name], path)
+        node = node_at(self.resolved.configs[name], path)
         assert node is not None
-        return plain(node)
+        return to_python(node)
 
     @property
     def codes(self) -> list[str]:
@@ -60,7 +60,7 @@ def front(
     assert source is not None
     recipe, _ = lower(tree, source, root)
     sources = [Source("--set", text, "set") for text in sets]
-    composition, more = compose(recipe, roles_of(recipe), sources, config_files or {})
+    composition, more = compose(recipe, config_roles(recipe), sources, config_files or {})
     found += more
     resolved, more = resolve(composition.recipe, composition.configs)
     return Front(composition, resolved, found + more)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from target_kit import judged, write
 
-from espnet3_compiler.checks.targets import TargetCounts
-from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.checks.targets.check import TargetCounts
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import search_path
 

@@ -1,8 +1,8 @@
 """Findings to render."""
 
-from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.output.summary import Summary
-from espnet3_compiler.source import Source, Span
 
 RECIPE = Source(
     "recipes/mini/recipe.yaml",

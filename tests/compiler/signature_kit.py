@@ -7,8 +7,8 @@ from target_kit import write
 
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import search_path
-from espnet3_compiler.signature.model import Signature
-from espnet3_compiler.signature.reader import read
+from espnet3_compiler.signature.read import read
+from espnet3_compiler.signature.result import Signature
 
 SHAPES = """
 import abc, enum, functools

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from espnet3_compiler.checks.targets import TargetCounts, judge
-from espnet3_compiler.compose import compose
-from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.ir import Resolved
-from espnet3_compiler.lower import lower, roles_of
+from espnet3_compiler.checks.targets.check import TargetCounts, analyze_targets
+from espnet3_compiler.compose.compose import compose
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.manifest.lower import config_roles, lower
+from espnet3_compiler.manifest.recipe import Resolved
 from espnet3_compiler.output.human import render
-from espnet3_compiler.read import read_file
 from espnet3_compiler.signature.library import Library, open_library
-from espnet3_compiler.tree import Entry, Mapping
+from espnet3_compiler.syntax.read import read_file
+from espnet3_compiler.syntax.tree import Entry, Mapping
 
 HEAD = """
 version: 1
@@ -40,7 +40,7 @@ def judged(
     assert tree is not None, found
     assert source is not None
     recipe, _ = lower(tree, source, root)
-    composition, _ = compose(recipe, roles_of(recipe))
+    composition, _ = compose(recipe, config_roles(recipe))
     calls = {
         str(stage.name.value): Mapping(
             (Entry(stage.call, stage.arguments),) if stage.arguments else (), stage.name.span
@@ -56,7 +56,7 @@ def judged(
         calls,
         (),
     )
-    result = judge(composition.recipe, resolved, library or open_library(root))
+    result = analyze_targets(composition.recipe, resolved, library or open_library(root))
     counts = TargetCounts(result.checked, len(result.reasons), tuple(result.reasons))
     return result.findings, counts
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler.codes import CODES
-from espnet3_compiler.outcome import Outcome
+from espnet3_compiler.diagnostics.codes import CODES
 from espnet3_compiler.output import human
 from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest
+from espnet3_compiler.result import CompileResult
 
 CASES = Path(__file__).parents[1] / "cases"
 TESTS = Path(__file__).parents[1]
@@ -34,13 +34,13 @@ def name_of(manifest: Path) -> str:
     return manifest.parent.name if manifest.name == "recipe.yaml" else manifest.stem
 
 
-def compile_case(manifest: Path) -> Outcome:
+def compile_case(manifest: Path) -> CompileResult:
     first = manifest.read_bytes().split(b"\n")[0].decode("ascii", "replace")
     words = shlex.split(first.removeprefix("#")) if first.startswith("# --set") else []
     return compile_manifest(manifest, sets=[word for word in words if word != "--set"])
 
 
-def report(outcome: Outcome, manifest: Path) -> str:
+def report(outcome: CompileResult, manifest: Path) -> str:
     name = Path(os.path.relpath(manifest)).as_posix()
     return human.render(outcome.diagnostics, Summary(manifests=(name,)))
 

@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from espnet3_compiler.codes import CODES
+from espnet3_compiler.diagnostics.codes import CODES
 from espnet3_compiler.pipeline import compile_manifest
 
 HEAD = """\

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from recipe_kit import GOLDEN, copy, minimal, run, texts
 
-from espnet3_compiler import cli
+from espnet3_compiler.cli import main
 
 MISTAKE = {"old": "in_features", "new": "in_featurs"}
 UNUSED = {"old": "configs:", "new": "configs:\n  spare: {a: 1}"}
@@ -25,7 +25,7 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def call(*words: object) -> int:
     try:
-        return cli.main([str(word) for word in words])
+        return main.main([str(word) for word in words])
     except SystemExit as exit_:  # argparse
         return int(exit_.code or 0)
 
@@ -298,7 +298,7 @@ def test_a_bug_of_ours_is_one_message(tmp_path: Path, capsys, monkeypatch) -> No
     err = capsys.readouterr().err
     assert "espnet3-compile has a bug: RuntimeError: wheel came off" in err
     assert "Traceback" not in err
-    monkeypatch.setenv(cli.TRACEBACK, "1")
+    monkeypatch.setenv(main.TRACEBACK_VARIABLE, "1")
     assert call(manifest) == 3
     assert "Traceback" in capsys.readouterr().err
 
@@ -349,7 +349,7 @@ def test_real_ctrl_c(tmp_path: Path) -> None:
 def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
     manifest = copy("pipeline", tmp_path / "recipe")
     script = (
-        "import sys; from espnet3_compiler.cli import main\n"
+        "import sys; from espnet3_compiler.cli.main import main\n"
         "code = main(sys.argv[1:])\n"
         "heavy = {'torch', 'lightning', 'numpy', 'espnet3_runtime', 'src', 'dataset'}\n"
         "print(sorted(heavy & set(sys.modules))); sys.exit(code)"
@@ -370,7 +370,7 @@ def test_a_check_renders_no_templates(tmp_path: Path) -> None:
     manifest = minimal(tmp_path)
     call(manifest)
     script = (
-        "import sys; from espnet3_compiler.cli import main\n"
+        "import sys; from espnet3_compiler.cli.main import main\n"
         "main(['--check', sys.argv[1]]); print({'jinja2', 'jsonschema'} & set(sys.modules))"
     )
     assert run("-c", script, manifest).stdout == "set()\n"

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from front_kit import front, place, write
 
-from espnet3_compiler.compose_defaults import Slot, defaults, slot_of
-from espnet3_compiler.compose_overlay import Record, overlay
-from espnet3_compiler.read import read_text
-from espnet3_compiler.source import Source
-from espnet3_compiler.tree import Mapping, Node, descend, plain
+from espnet3_compiler.compose.merge import MergeRecord, merge_nodes
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.schema.defaults import SchemaLocation, role_location, schema_defaults
+from espnet3_compiler.syntax.read import read_text
+from espnet3_compiler.syntax.tree import Mapping, Node, node_at, to_python
 
 SCHEMA = {
     "title": "Small",
@@ -58,12 +58,12 @@ def tree(text: str) -> Node:
 
 
 def composed(*layers: str) -> object:
-    slot, record = slot_of("small", SCHEMA), Record()
-    node: Node = defaults(slot)
+    slot, record = role_location("small", SCHEMA), MergeRecord()
+    node: Node = schema_defaults(slot)
     for layer in layers:
-        node = overlay(node, tree(layer), slot, (), record)
+        node = merge_nodes(node, tree(layer), slot, (), record)
     assert not record.found
-    return plain(node)
+    return to_python(node)
 
 
 DEFAULTS = {
@@ -121,11 +121,11 @@ def test_a_deleted_default_stays_away() -> None:
 
 
 def test_history_keeps_what_gave_way() -> None:
-    slot, record = slot_of("small", SCHEMA), Record()
-    node: Node = defaults(slot)
+    slot, record = role_location("small", SCHEMA), MergeRecord()
+    node: Node = schema_defaults(slot)
     for layer in ("optimizer: {lr: 1}", "optimizer: {lr: 2}", "optimizer: {_target_: a.B}"):
-        node = overlay(node, tree(layer), slot, (), record)
-    values = [plain(old) for old in record.history["optimizer", "lr"]]
+        node = merge_nodes(node, tree(layer), slot, (), record)
+    values = [to_python(old) for old in record.history["optimizer", "lr"]]
     assert values == [0.002, 1, 2]
 
 
@@ -140,8 +140,8 @@ def test_history_keeps_what_gave_way() -> None:
     ],
 )
 def test_deletions_of_nothing(base: str, over: str, code: str, raw: str, words: str) -> None:
-    record = Record()
-    overlay(tree(base), tree(over), Slot(), (), record)
+    record = MergeRecord()
+    merge_nodes(tree(base), tree(over), SchemaLocation(), (), record)
     (finding,) = record.found
     assert finding.code == code
     assert finding.primary.span.text == raw
@@ -149,8 +149,8 @@ def test_deletions_of_nothing(base: str, over: str, code: str, raw: str, words: 
 
 
 def test_a_deletion_is_mended() -> None:
-    record = Record()
-    overlay(tree("alpha: 1"), tree("'~alpah': "), Slot(), (), record)
+    record = MergeRecord()
+    merge_nodes(tree("alpha: 1"), tree("'~alpah': "), SchemaLocation(), (), record)
     fix = record.found[0].fix
     assert fix is not None
     assert [(edit.span.text, edit.text) for edit in fix.edits] == [("alpah", "alpha")]
@@ -210,7 +210,7 @@ def test_every_leaf_knows_where_it_was_written_and_how_it_came(tmp_path: Path) -
     node = done.composition.configs["last"].node
 
     def story(*path: str | int) -> tuple[str, str, list[str]]:
-        leaf = descend(node, path)
+        leaf = node_at(node, path)
         assert leaf is not None
         return leaf.span.source.name, leaf.span.text, [step.how for step in leaf.via]
 
@@ -218,14 +218,14 @@ def test_every_leaf_knows_where_it_was_written_and_how_it_came(tmp_path: Path) -
     assert story("trainer", "devices") == ("conf/last.yaml", "2", [])
     assert story("trainer", "precision") == ("conf/full.yaml", "16-mixed", ["extends", "extends"])
     assert story("trainer", "num_nodes") == ("defaults of training", "1", ["default"])
-    precision = descend(node, ("trainer", "precision"))
+    precision = node_at(node, ("trainer", "precision"))
     assert precision is not None
     assert [step.span.text for step in precision.via] == ["easy", "full"]
-    easy = descend(done.composition.configs["easy"].node, ("trainer", "devices"))
+    easy = node_at(done.composition.configs["easy"].node, ("trainer", "devices"))
     assert easy is not None
     assert (easy.span.source.kind, easy.span.text) == ("set", "4")
     old = done.composition.configs["last"].history["trainer", "devices"]
-    assert [(node.span.source.name, plain(node)) for node in old] == [
+    assert [(node.span.source.name, to_python(node)) for node in old] == [
         ("defaults of training", 1),
         ("--set", 4),
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from front_kit import front, place
 
-from espnet3_compiler.tree import plain
+from espnet3_compiler.syntax.tree import to_python
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_settings_reach_models_and_the_recipe(tmp_path: Path) -> None:
     sets = ("m.size=2", "recipe.exp_tag=try2", "recipe.data_dir=${recipe}/d")
     done = front(tmp_path, manifest, sets=sets)
     assert done.codes == []
-    assert plain(done.resolved.models["m"]) == {"_target_": "src.A", "size": 2}
+    assert to_python(done.resolved.models["m"]) == {"_target_": "src.A", "size": 2}
     assert done.resolved.globals["exp_dir"] == "exp/try2"
     assert done.resolved.globals["data_dir"] == "digits/asr/d"
     assert done.config("c", "x") == "exp/try2"
-    assert [plain(old) for old in done.composition.models["m"].history["size",]] == [1]
+    assert [to_python(old) for old in done.composition.models["m"].history["size",]] == [1]
     done = front(tmp_path, manifest, sets=("m._target_=src.B", "m.other=1"))
-    assert plain(done.resolved.models["m"]) == {"_target_": "src.B", "other": 1}
+    assert to_python(done.resolved.models["m"]) == {"_target_": "src.B", "other": 1}
 
 
 def test_yaml_mistakes_in_settings_have_their_place(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler import cli, deep_run
-from espnet3_compiler.deep import deepen
-from espnet3_compiler.deep_findings import notes
-from espnet3_compiler.deep_run import Answer, Limits
-from espnet3_compiler.outcome import Outcome
+from espnet3_compiler.cli import main
+from espnet3_compiler.deep import process
+from espnet3_compiler.deep.deep import check_deeply
+from espnet3_compiler.deep.findings import unprobed_notes
+from espnet3_compiler.deep.process import ProbeLimits, ProbeResult
 from espnet3_compiler.pipeline import compile_manifest
+from espnet3_compiler.result import CompileResult
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "recipes" / "digits" / "asr"
@@ -58,12 +59,12 @@ def write(folder: Path, model: str = MODEL, manifest: str = MANIFEST) -> Path:
     return folder / "recipe.yaml"
 
 
-def deeply(manifest: Path, limits: Limits = Limits()) -> tuple[Outcome, str]:  # noqa: B008
-    deepened = deepen(compile_manifest(manifest), limits)
+def deeply(manifest: Path, limits: ProbeLimits = ProbeLimits()) -> tuple[CompileResult, str]:  # noqa: B008
+    deepened = check_deeply(compile_manifest(manifest), limits)
     return deepened.outcome, "\n".join(deepened.report)
 
 
-def shown(outcome: Outcome) -> list[tuple[str, str, str]]:
+def shown(outcome: CompileResult) -> list[tuple[str, str, str]]:
     found = []
     for finding in outcome.diagnostics:
         span = finding.primary.span
@@ -88,7 +89,7 @@ def test_a_good_recipe_is_described_and_built(tmp_path: Path) -> None:
 
 def test_a_finding_stops_the_build_and_has_the_place_of_the_model(tmp_path: Path, capsys) -> None:
     manifest = write(tmp_path, MODEL.replace("Linear(4, size)", "Linear(5, size)"))
-    assert cli.main(["--deep", str(manifest)]) == 1
+    assert main.main(["--deep", str(manifest)]) == 1
     text = capsys.readouterr().err
     assert "error[R904 forward-failed]: src.model.Net.forward fails: RuntimeError: mat1" in text
     assert "recipe.yaml:5:19" in text
@@ -99,7 +100,7 @@ def test_a_finding_stops_the_build_and_has_the_place_of_the_model(tmp_path: Path
 def test_a_hang_is_stopped_where_it_is(tmp_path: Path) -> None:
     manifest = write(tmp_path, MODEL.replace("super()", "import time; time.sleep(999); super()"))
     start = time.monotonic()
-    outcome, _ = deeply(manifest, Limits(seconds=30))
+    outcome, _ = deeply(manifest, ProbeLimits(seconds=30))
     assert time.monotonic() - start < 90
     assert shown(outcome) == [("R910", "recipe.yaml:5:19", "src.model.Net")]
     (finding,) = outcome.diagnostics
@@ -169,22 +170,24 @@ def test_the_place_is_where_a_fetched_value_was_written(tmp_path: Path) -> None:
 def test_without_the_runtime_it_says_what_to_install(
     tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, word: str
 ) -> None:
-    real = deep_run.find_spec
-    monkeypatch.setattr(deep_run, "find_spec", lambda name: None if name == word else real(name))
-    assert cli.main(["--check", "--deep", str(write(tmp_path))]) == 2
+    real = process.find_spec
+    monkeypatch.setattr(process, "find_spec", lambda name: None if name == word else real(name))
+    assert main.main(["--check", "--deep", str(write(tmp_path))]) == 2
     assert f"--deep needs {word}, not installed here; run: pip install" in capsys.readouterr().err
 
 
 def test_a_mistake_of_the_ordinary_check_comes_first(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("espnet3_compiler.deep.run_probe", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr(
+        "espnet3_compiler.deep.deep.run_probe", lambda *_: pytest.raise_at("it ran")
+    )
     outcome, report = deeply(write(tmp_path, manifest=MANIFEST.replace("size:", "siez:")))
     assert [code for code, *_ in shown(outcome)] == ["R502"]
     assert report == ""
 
 
 def test_a_probe_that_the_system_kills_is_a_note() -> None:
-    answer = Answer((), ended=False, timed_out=False, code=-9, complaint="")
-    assert list(notes(answer)) == [
+    answer = ProbeResult((), ended=False, timed_out=False, code=-9, complaint="")
+    assert list(unprobed_notes(answer)) == [
         "not probed: the rest; the system killed the probe, probably for want of memory"
     ]
 
@@ -192,5 +195,5 @@ def test_a_probe_that_the_system_kills_is_a_note() -> None:
 @pytest.mark.parametrize("value", ["0", "-1", "inf", "soon"])
 def test_limits_are_above_zero(capsys, value: str) -> None:
     with pytest.raises(SystemExit) as stop:
-        cli.main(["--deep", "--deep-timeout", value, "recipe.yaml"])
+        main.main(["--deep", "--deep-timeout", value, "recipe.yaml"])
     assert stop.value.code == 2

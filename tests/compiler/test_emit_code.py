@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipe_kit import GOLDEN
 
-from espnet3_compiler.emit.code import run_text, system_text
+from espnet3_compiler.build.plan import Plan, StagePlan
+from espnet3_compiler.build.python_files import run_text, system_text
 from espnet3_compiler.pipeline import compile_manifest
-from espnet3_compiler.plan import Plan, StagePlan
 
 BUILD = Path("/recipe/build")
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=120)

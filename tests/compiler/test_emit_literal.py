@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from espnet3_compiler.emit.literal import (
+from espnet3_compiler.build.python_text import (
     block,
     class_name,
-    dotted,
-    identifier,
     long_string,
-    string,
+    require_dotted_path,
+    require_identifier,
+    string_literal,
     string_map,
-    strings,
+    string_tuple,
 )
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=200)
@@ -25,8 +25,8 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=200)
 
 @given(TEXTS)
 def test_a_string_reads_back_equal(text: str) -> None:
-    assert ast.literal_eval(string(text)) == text
-    assert "\n" not in string(text)
+    assert ast.literal_eval(string_literal(text)) == text
+    assert "\n" not in string_literal(text)
 
 
 @given(TEXTS)
@@ -36,15 +36,15 @@ def test_a_long_text_reads_back_equal(text: str) -> None:
 
 @given(st.lists(TEXTS, max_size=5), st.dictionaries(TEXTS, TEXTS, max_size=5))
 def test_collections_read_back_equal(items: list[str], table: dict[str, str]) -> None:
-    assert ast.literal_eval(strings(items)) == tuple(items)
+    assert ast.literal_eval(string_tuple(items)) == tuple(items)
     assert ast.literal_eval(string_map(table)) == table
 
 
 @given(TEXTS, TEXTS)
 def test_no_text_changes_the_shape_of_the_code(first: str, second: str) -> None:
-    code = block("call(", [f"a={long_string(first)}", f"b={strings((second, first))}"], ")")
+    code = block("call(", [f"a={long_string(first)}", f"b={string_tuple((second, first))}"], ")")
     kinds = [type(node).__name__ for node in ast.walk(ast.parse(code))]
-    plain = block("call(", [f"a={long_string('x')}", f"b={strings(('y', 'x'))}"], ")")
+    plain = block("call(", [f"a={long_string('x')}", f"b={string_tuple(('y', 'x'))}"], ")")
     assert kinds == [type(node).__name__ for node in ast.walk(ast.parse(plain))]
 
 
@@ -53,13 +53,13 @@ def test_no_text_changes_the_shape_of_the_code(first: str, second: str) -> None:
 )
 def test_a_bad_name_never_becomes_code(name: str) -> None:
     with pytest.raises(ValueError, match="not an identifier"):
-        identifier(name)
+        require_identifier(name)
 
 
 @pytest.mark.parametrize("path", ["a..b", "a.class", "a.b()", "a;b", ".a", "a."])
 def test_a_bad_path_never_becomes_code(path: str) -> None:
     with pytest.raises(ValueError, match="not an identifier"):
-        dotted(path)
+        require_dotted_path(path)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_bad_path_never_becomes_code(path: str) -> None:
 )
 def test_class_names(recipe: str, expected: str) -> None:
     assert class_name(recipe) == expected
-    assert identifier(class_name(recipe)) == expected
+    assert require_identifier(class_name(recipe)) == expected
 
 
 TEXT_SAMPLES = [
@@ -89,13 +89,13 @@ TEXT_SAMPLES = [
 ]
 SAMPLES = [
     *(block("f(", ["name=1", f"description={long_string(text)}"], ")") for text in TEXT_SAMPLES),
-    strings(()),
-    strings(("one",)),
-    strings(("a" * 60, "b" * 60)),
+    string_tuple(()),
+    string_tuple(("one",)),
+    string_tuple(("a" * 60, "b" * 60)),
     string_map({}),
     string_map({"a": "b"}),
     string_map({"a" * 50: "b" * 50, "c": "d"}),
-    block("f(", [f"a={strings(('b', 'c'))}"], ")"),
+    block("f(", [f"a={string_tuple(('b', 'c'))}"], ")"),
     block("f(", ["a=1"], ")"),
     block("f(", [], ")"),
 ]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler import write as module
-from espnet3_compiler.write import NotOurs, differences, write_build
+from espnet3_compiler.build import write as module
+from espnet3_compiler.build.write import ForeignFiles, compare_build, write_build
 
 
 def lock(*configs: str) -> str:
@@ -73,7 +73,7 @@ def test_caches_of_python_do_not_matter(tmp_path: Path) -> None:
     write_build(build, FIRST)
     (build / "__pycache__").mkdir()
     (build / "__pycache__" / "system.pyc").write_text("x")
-    assert differences(build, FIRST).changed == ()
+    assert compare_build(build, FIRST).changed == ()
     write_build(build, SECOND)
     assert content(build) == SECOND
 
@@ -99,17 +99,17 @@ def test_other_peoples_files_are_never_touched(tmp_path: Path, files: dict[str, 
     for name, text in files.items():
         (build / name).parent.mkdir(parents=True, exist_ok=True)
         (build / name).write_text(text)
-    with pytest.raises(NotOurs):
+    with pytest.raises(ForeignFiles):
         write_build(build, SECOND)
-    with pytest.raises(NotOurs):
-        differences(build, SECOND)
+    with pytest.raises(ForeignFiles):
+        compare_build(build, SECOND)
     assert content(build) == files
     assert names(tmp_path) == ["build"]
 
 
 def test_a_file_in_the_place_of_the_directory(tmp_path: Path) -> None:
     (tmp_path / "build").write_text("mine")
-    with pytest.raises(NotOurs):
+    with pytest.raises(ForeignFiles):
         write_build(tmp_path / "build", FIRST)
     assert (tmp_path / "build").read_text() == "mine"
 
@@ -146,7 +146,7 @@ def test_cut_off_anywhere_the_build_is_the_old_or_the_new(
             finished = True
         except Killed:
             finished = False
-    module.put_right(build)
+    module.clean_leftovers(build)
     assert content(build) in ([SECOND] if finished else [FIRST, SECOND])
     assert names(tmp_path) == ["build"]
     write_build(build, SECOND)
@@ -157,7 +157,8 @@ def test_cut_off_anywhere_the_build_is_the_old_or_the_new(
 def test_killed_for_real(tmp_path: Path) -> None:
     """SIGKILL at random moments of a process that writes two builds in turns."""
     script = (
-        "import sys; from pathlib import Path; from espnet3_compiler.write import write_build\n"
+        "import sys; from pathlib import Path\n"
+        "from espnet3_compiler.build.write import write_build\n"
         "sys.path.insert(0, sys.argv[2]); import test_emit_write as t\n"
         "build = Path(sys.argv[1])\n"
         "while True: write_build(build, t.FIRST); write_build(build, t.SECOND)"
@@ -171,14 +172,15 @@ def test_killed_for_real(tmp_path: Path) -> None:
         time.sleep(pause)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        module.put_right(build)
+        module.clean_leftovers(build)
         assert content(build) in (FIRST, SECOND)
         assert names(tmp_path) == ["build"]
 
 
 def test_two_at_once_take_turns(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from espnet3_compiler.write import write_build\n"
+        "import sys; from pathlib import Path\n"
+        "from espnet3_compiler.build.write import write_build\n"
         "sys.path.insert(0, sys.argv[2]); import test_emit_write as t\n"
         "for i in range(40): write_build(Path(sys.argv[1]), t.FIRST if i % 2 else t.SECOND)"
     )

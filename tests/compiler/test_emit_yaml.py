@@ -7,11 +7,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from espnet3_compiler.emit.order import in_schema_order
-from espnet3_compiler.emit.yaml_text import document, write
-from espnet3_compiler.read import read_text
-from espnet3_compiler.source import Source
-from espnet3_compiler.tree import Plain, plain
+from espnet3_compiler.build.yaml_text import dump_yaml, render_document
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.schema.key_order import in_schema_order
+from espnet3_compiler.syntax.read import read_text
+from espnet3_compiler.syntax.tree import Plain, to_python
 
 LOADERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if hasattr(yaml, "CSafeLoader") else [])]
 LETTERS = st.characters(codec="utf-8", exclude_categories=["Cs"])
@@ -42,13 +42,13 @@ def typed(value: object) -> object:
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=4))
 def test_everyone_reads_the_same(value: dict[str, Plain]) -> None:
-    text = write(value)
+    text = dump_yaml(value)
     for loader in LOADERS:
         assert typed(yaml.load(text, Loader=loader)) == typed(value)
     node, found = read_text(Source("x.yaml", text))
     assert found == ()
     assert node is not None
-    assert typed(plain(node)) == typed(value)
+    assert typed(to_python(node)) == typed(value)
 
 
 TRAPS = [
@@ -120,33 +120,33 @@ TRAPS = [
 def test_a_text_stays_a_text(text: str) -> None:
     value = {"key": text, text: "key", "list": [text, text]}
     for loader in LOADERS:
-        assert yaml.load(write(value), Loader=loader) == value
-    node, found = read_text(Source("x.yaml", write(value)))
+        assert yaml.load(dump_yaml(value), Loader=loader) == value
+    node, found = read_text(Source("x.yaml", dump_yaml(value)))
     assert found == ()
     assert node is not None
-    assert plain(node) == value
+    assert to_python(node) == value
 
 
 @pytest.mark.parametrize("number", [1e-3, 1e-5, 1e300, 5e-324, -0.0, math.inf, -math.inf, 3.0])
 def test_a_float_stays_a_float(number: float) -> None:
     for loader in LOADERS:
-        found = yaml.load(write({"a": number}), Loader=loader)["a"]
+        found = yaml.load(dump_yaml({"a": number}), Loader=loader)["a"]
         assert isinstance(found, float)
         assert found == number
 
 
 def test_long_texts_stay_on_a_line_and_paragraphs_in_blocks() -> None:
-    assert write({"a": "word " * 99 + "end"}).count("\n") == 1
-    assert write({"a": "one\ntwo\n"}) == "a: |\n  one\n  two\n"
+    assert dump_yaml({"a": "word " * 99 + "end"}).count("\n") == 1
+    assert dump_yaml({"a": "one\ntwo\n"}) == "a: |\n  one\n  two\n"
 
 
 def test_lists_of_scalars_are_short_and_lists_of_mappings_are_not() -> None:
-    text = write({"a": [1, 2], "b": [{"c": 1}], "d": {}, "e": []})
+    text = dump_yaml({"a": [1, 2], "b": [{"c": 1}], "d": {}, "e": []})
     assert text == "a: [1, 2]\nb:\n  - c: 1\nd: {}\ne: []\n"
 
 
 def test_the_header_cannot_be_left() -> None:
-    text = document({"a": 1}, ("x\nb: 2\u2028.yaml",))
+    text = render_document({"a": 1}, ("x\nb: 2\u2028.yaml",))
     assert yaml.safe_load(text) == {"a": 1}
     assert text.startswith("# Compiled from x?b: 2?.yaml by espnet3-compile; do not edit")
 
@@ -168,7 +168,7 @@ def test_keys_follow_the_schema() -> None:
     }
     ordered = in_schema_order(value, schema)
     assert ordered == value
-    assert write(ordered) == write(
+    assert dump_yaml(ordered) == dump_yaml(
         {
             "a": {"p": 2, "q": 1, "o": 0},
             "b": [{"d": 2, "c": 1}],

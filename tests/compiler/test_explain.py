@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler.codes import CODES
-from espnet3_compiler.explain import body, explain, likely
-from espnet3_compiler.outcome import Outcome
+from espnet3_compiler.cli.explain import explain, explanation_text, suggest_code
+from espnet3_compiler.diagnostics.codes import CODES
 from espnet3_compiler.pipeline import compile_manifest
+from espnet3_compiler.result import CompileResult
 
 CODE_OF_CASES = Path(__file__).parents[1] / "cases" / "ok"
 EXPLANATIONS = Path(__file__).parents[2] / "compiler" / "espnet3_compiler" / "explanations"
@@ -36,10 +36,12 @@ DEEP = {"R807", *(number for number in NUMBERS if number.startswith("R9"))}
 
 
 def examples(number: str) -> dict[str, tuple[str, str]]:
-    return {which: (language, text) for which, language, text in BLOCK.findall(body(number))}
+    return {
+        which: (language, text) for which, language, text in BLOCK.findall(explanation_text(number))
+    }
 
 
-def compile_example(directory: Path, language: str, text: str) -> Outcome:
+def compile_example(directory: Path, language: str, text: str) -> CompileResult:
     """Compile an example; what it leaves out of the manifest is added."""
     for name in ("src", "dataset"):
         shutil.copytree(CODE_OF_CASES / name, directory / name, dirs_exist_ok=True)
@@ -64,7 +66,7 @@ def test_there_is_one_for_each_code():
 @pytest.mark.parametrize("number", NUMBERS)
 def test_it_has_a_wrong_and_a_right_example(number):
     assert list(examples(number)) == ["Wrong", "Right"]
-    paragraph = body(number).split("\n\n")[2]
+    paragraph = explanation_text(number).split("\n\n")[2]
     assert paragraph.endswith(".")
     assert max(len(line) for line in paragraph.splitlines()) <= 100
 
@@ -83,11 +85,11 @@ def test_the_right_example_is_silent(tmp_path, number):
 
 
 def test_a_code_is_found_by_number_and_name():
-    assert explain("R601") == explain("r601") == explain("unknown-key") == body("R601")
-    assert body("R601").startswith("# R601 unknown-key (error)\n")
+    assert explain("R601") == explain("r601") == explain("unknown-key") == explanation_text("R601")
+    assert explanation_text("R601").startswith("# R601 unknown-key (error)\n")
     assert explain("R999") is None
 
 
 @pytest.mark.parametrize(("code", "meant"), [("unknown-kye", "unknown-key"), ("R6001", "R601")])
 def test_an_unknown_code_has_a_likely_one(code, meant):
-    assert likely(code) == meant
+    assert suggest_code(code) == meant

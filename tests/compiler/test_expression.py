@@ -4,18 +4,18 @@ import pytest
 from omegaconf.errors import GrammarParseError
 from omegaconf.grammar_parser import parse as omegaconf_parse
 
-from espnet3_compiler.expression import (
-    Late,
+from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.expressions.nodes import Call, Lookup
+from espnet3_compiler.expressions.template import (
+    RuntimeReference,
     has_reference,
     parse,
-    render,
+    parse_literal,
     render_call,
-    typed,
+    render_text,
 )
-from espnet3_compiler.expression_parts import Call, Lookup
-from espnet3_compiler.read import read_text
-from espnet3_compiler.source import Source, Span
-from espnet3_compiler.tree import Mapping, Scalar
+from espnet3_compiler.syntax.read import read_text
+from espnet3_compiler.syntax.tree import Mapping, Scalar
 
 
 def scalar(text: str) -> Scalar:
@@ -166,7 +166,7 @@ def test_has_reference(value: object, expected: bool) -> None:
     assert has_reference(value) is expected
 
 
-LATE = Late("${oc.env:A}", Span(Source("f", ""), 0, 0))
+LATE = RuntimeReference("${oc.env:A}", Span(Source("f", ""), 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ LATE = Late("${oc.env:A}", Span(Source("f", ""), 0, 0))
         ("\\\\",),
     ],
 )
-def test_rendered_pieces_read_back(pieces: tuple[str | Late, ...]) -> None:
-    text = render(pieces)
+def test_rendered_pieces_read_back(pieces: tuple[str | RuntimeReference, ...]) -> None:
+    text = render_text(pieces)
     back, finding = parse(scalar(text))
     assert finding is None
     flat = "".join(piece if isinstance(piece, str) else "<>" for piece in back)
@@ -208,7 +208,9 @@ def test_rendered_pieces_read_back(pieces: tuple[str | Late, ...]) -> None:
         (None, "${r:null}"),
     ],
 )
-def test_rendered_arguments_read_back(argument: tuple[str | Late, ...] | None, text: str) -> None:
+def test_rendered_arguments_read_back(
+    argument: tuple[str | RuntimeReference, ...] | None, text: str
+) -> None:
     assert render_call("r", [argument]) == text
     (call,), finding = parse(scalar(text))
     assert finding is None
@@ -232,5 +234,5 @@ def test_rendered_arguments_read_back(argument: tuple[str | Late, ...] | None, t
     ],
 )
 def test_typed(text: str, value: object) -> None:
-    assert typed(text) == value
-    assert type(typed(text)) is type(value)
+    assert parse_literal(text) == value
+    assert type(parse_literal(text)) is type(value)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
-from espnet3_compiler.fix import plan_fixes, write_fixes
-from espnet3_compiler.read import read_file
-from espnet3_compiler.shape import check_shape
-from espnet3_compiler.source import Source, Span
+from espnet3_compiler.cli.fix import plan_fixes, write_fixes
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.schema.validate import validate_tree
+from espnet3_compiler.syntax.read import read_file
 from espnet3_schemas import load
 
 
@@ -83,7 +83,7 @@ def test_byte_order_mark_and_line_ends_are_kept(tmp_path):
     path.write_bytes(b"\xef\xbb\xbf# gr\xc3\xbc\xc3\x9fe\r\nsede: 1\r\n")
     node, _, found = read_file(path, "training.yaml")
     assert not found
-    findings = check_shape(node, load("training"), lenient_references=True)
+    findings = validate_tree(node, load("training"), lenient_references=True)
     assert write_fixes(plan_fixes(findings)) == ()
     assert path.read_bytes() == b"\xef\xbb\xbf# gr\xc3\xbc\xc3\x9fe\r\nseed: 1\r\n"
 
@@ -114,7 +114,7 @@ def test_what_was_fixed_checks_clean(tmp_path):
     )
     for _ in range(3):
         node, _, _ = read_file(path, "training.yaml")
-        findings = check_shape(node, load("training"), lenient_references=True)
+        findings = validate_tree(node, load("training"), lenient_references=True)
         write_fixes(plan_fixes(findings))
     assert not findings
     assert path.read_text() == (

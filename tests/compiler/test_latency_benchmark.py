@@ -14,7 +14,7 @@ from benchmarks.latency.__main__ import MANIFEST, RECIPE  # noqa: E402
 from benchmarks.latency.checkers import whole_schema  # noqa: E402
 from benchmarks.latency.mistakes import MISTAKES, Mistake  # noqa: E402
 from espnet3_compiler.pipeline import compile_manifest  # noqa: E402
-from espnet3_compiler.tree import plain  # noqa: E402
+from espnet3_compiler.syntax.tree import to_python  # noqa: E402
 
 TEXT = (RECIPE / MANIFEST).read_text(encoding="utf-8")
 
@@ -42,7 +42,7 @@ def test_every_mistake_is_one_finding_on_its_line(tmp_path: Path, mistake: Mista
 def test_a_checker_of_schemas_gets_the_configs_too() -> None:
     root = compile_manifest(RECIPE / MANIFEST).root
     assert root is not None
-    document = plain(root)
+    document = to_python(root)
     validator = Draft202012Validator(whole_schema())
     assert not list(validator.iter_errors(document))
     document["configs"]["training"]["trainer"]["max_epoch"] = 3  # type: ignore[index, call-overload]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.recipes import GENERATED, RECIPES
-from espnet3_compiler.disk import broken_link
-from espnet3_compiler.outcome import Outcome
+from espnet3_compiler.filesystem import broken_link
 from espnet3_compiler.pipeline import compile_manifest
+from espnet3_compiler.result import CompileResult
 
 LINKED = ("curriculum", "export", "finetune", "keywords", "my_model")
 MESSAGE = '"src" is a file that holds "../asr/src": this checkout has no symbolic links'
@@ -34,7 +34,7 @@ def replace_links(folder: Path) -> None:
         path.write_bytes(leads.encode())
 
 
-def compile_recipe(folder: Path, monkeypatch) -> Outcome:
+def compile_recipe(folder: Path, monkeypatch) -> CompileResult:
     monkeypatch.chdir(folder)
     return compile_manifest(Path("recipe.yaml"))
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler.lower import lower, roles_of
-from espnet3_compiler.read import read_text
-from espnet3_compiler.source import Source
-from espnet3_compiler.tree import Mapping
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.manifest.lower import config_roles, lower
+from espnet3_compiler.syntax.read import read_text
+from espnet3_compiler.syntax.tree import Mapping
 
 HEAD = """\
 version: 1
@@ -75,7 +75,7 @@ def test_a_map_binds_roles():
     recipe, found = lowered(text)
     assert found == ()
     assert bindings(recipe.stages[0]) == {"training": "training", "inference": "other"}
-    assert roles_of(recipe) == {"training": "training", "other": "inference"}
+    assert config_roles(recipe) == {"training": "training", "other": "inference"}
 
 
 def test_required_roles_come_first():
@@ -91,7 +91,7 @@ def test_a_call_stage_reads_only_what_it_lists():
     recipe, found = lowered(text)
     assert found == ()
     assert bindings(recipe.stages[1]) == {"mine": "training"}
-    assert roles_of(recipe) == {"training": "training", "inference": None}
+    assert config_roles(recipe) == {"training": "training", "inference": None}
 
 
 def test_the_only_model_goes_to_stages_that_build_one():

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from recipe_kit import copy, minimal, run, texts
 
-from espnet3_compiler.emit import build_files
-from espnet3_compiler.expression import parse
-from espnet3_compiler.matrix import expand
+from espnet3_compiler.build.files import build_files
+from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.expressions.template import parse
+from espnet3_compiler.manifest.matrix import expand
 from espnet3_compiler.pipeline import compile_manifest
-from espnet3_compiler.read import read_text
 from espnet3_compiler.recompile import locate
-from espnet3_compiler.source import Source, Span
-from espnet3_compiler.tree import Mapping, Scalar, plain
+from espnet3_compiler.syntax.read import read_text
+from espnet3_compiler.syntax.tree import Mapping, Scalar, to_python
 
 GROUP = """\
 stages:
@@ -37,7 +37,7 @@ def expanded(text: str) -> tuple[list, list[str]]:
     assert isinstance(root, Mapping)
     assert not found
     made = expand(root)
-    value = plain(made.root)
+    value = to_python(made.root)
     assert isinstance(value, dict)
     return value["stages"], [finding.code for finding in made.found]
 
@@ -167,7 +167,7 @@ def test_expanded_names_work_on_the_command_line(tmp_path):
     manifest = copy("rounds", tmp_path / "rounds")
     outcome = compile_manifest(manifest, ["tune_2.optimizer.lr=7.0"])
     assert outcome.resolved is not None
-    rates = [plain(outcome.resolved.configs[f"tune_{n}"])["optimizer"]["lr"] for n in (1, 2, 3)]
+    rates = [to_python(outcome.resolved.configs[f"tune_{n}"])["optimizer"]["lr"] for n in (1, 2, 3)]
     assert rates == [1e-3, 7.0, 2.5e-4]
     listed = run(manifest.parent / "build" / "run.py", "--list", "--stages", "tune_2", "label_1")
     assert listed.returncode == 0, listed.stderr

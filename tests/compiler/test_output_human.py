@@ -6,11 +6,11 @@ import unicodedata
 import pytest
 from output_kit import ALL, FROM_SET, OUT_OF_RANGE, RECIPE, SUMMARY, TWICE, span
 
-from espnet3_compiler.diagnostic import Diagnostic, Label
-from espnet3_compiler.output.cells import shown, visible
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.output.human import render, render_one
 from espnet3_compiler.output.summary import Summary
-from espnet3_compiler.source import Source, Span
+from espnet3_compiler.output.terminal_cells import clip_line, escape_controls
 
 
 def columns(text):
@@ -82,8 +82,8 @@ def test_a_wide_gutter():
 )
 def test_marks_stand_under_what_they_mark(line, marked):
     start = line.index(marked)
-    view = shown(line, start, start + len(marked), 80)
-    before = columns(shown(line, 0, max(start, 1), 80).text.partition(marked)[0])
+    view = clip_line(line, start, start + len(marked), 80)
+    before = columns(clip_line(line, 0, max(start, 1), 80).text.partition(marked)[0])
     assert view.start == before if start else view.start == 0
     assert view.end - view.start == columns(marked)
     assert "\x1b" not in view.text
@@ -92,7 +92,7 @@ def test_marks_stand_under_what_they_mark(line, marked):
 
 
 def test_a_mark_at_the_end_of_a_line_is_one_cell():
-    view = shown("key:", 4, 4, 80)
+    view = clip_line("key:", 4, 4, 80)
     assert (view.start, view.end) == (4, 5)
 
 
@@ -103,7 +103,7 @@ def test_a_mark_at_the_end_of_a_line_is_one_cell():
 def test_long_lines_are_clipped_around_the_mark(width, start, length, letters):
     line = letters * 30
     end = min(start + length, len(line))
-    view = shown(line, start, end, width)
+    view = clip_line(line, start, end, width)
     assert columns(view.text) <= width
     assert 0 <= view.start < view.end <= columns(view.text)
     marked = "".join(_cells(view.text)[view.start : view.end]).replace("\0", "")
@@ -123,7 +123,7 @@ def test_messages_cannot_change_the_terminal():
     source = Source("a\x1b[2J.yaml", "key: \x1b[31m\n")
     finding = Diagnostic("R606", "not \x1b[31m", Label(Span(source, 5, 10), "\x1b"), help=("\r",))
     assert not re.search(r"[\x00-\x09\x0b-\x1f]", render_one(finding))
-    assert visible("a\x1bb\nc") == "a\\u001bb\\nc"
+    assert escape_controls("a\x1bb\nc") == "a\\u001bb\\nc"
 
 
 def test_a_mark_of_several_lines_ends_with_the_first():

@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 from output_kit import ALL, FROM_SET, SUMMARY
 
-from espnet3_compiler.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.output import as_json, github, human, sarif
-from espnet3_compiler.source import Source, Span
 from espnet3_schemas import load
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from recipe_kit import GOLDEN, copy, minimal
 
-from espnet3_compiler.outcome import tidy
 from espnet3_compiler.pipeline import compile_manifest
+from espnet3_compiler.result import sort_findings
 from espnet3_schemas.build_records import Output
 from espnet3_schemas.late_values import StageOutput
 
@@ -165,7 +165,7 @@ def test_tidy_is_stable(tmp_path: Path) -> None:
     path.write_text(MANY)
     findings = compile_manifest(path).diagnostics
     name = findings[0].primary.span.source.name
-    assert tidy(reversed((*findings, *findings)), name) == findings
+    assert sort_findings(reversed((*findings, *findings)), name) == findings
 
 
 def test_a_file_that_a_resolver_reads_is_a_source(tmp_path: Path) -> None:

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from front_kit import place
 
-from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.read import MAX_BYTES, read_file, read_text
-from espnet3_compiler.read_steps import is_stand_in
-from espnet3_compiler.source import Source
-from espnet3_compiler.tree import Mapping, Scalar, Sequence, descend, plain
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.syntax.placeholder import is_placeholder
+from espnet3_compiler.syntax.read import MAX_BYTES, read_file, read_text
+from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, node_at, to_python
 
 
 def read(text: str) -> tuple[object, tuple[Diagnostic, ...]]:
     root, found = read_text(Source("f", text))
-    return (plain(root) if root is not None else None), found
+    return (to_python(root) if root is not None else None), found
 
 
 def one(text: str) -> Diagnostic:
@@ -135,7 +135,7 @@ def test_places(path: tuple[str | int, ...], raw: str, breaks: str) -> None:
     root, found = read_text(Source("f", text))
     assert not found
     assert root is not None
-    node = descend(root, path)
+    node = node_at(root, path)
     assert node is not None
     assert node.span.text == raw.replace("\n", breaks)
     assert text[node.span.start : node.span.end] == raw.replace("\n", breaks)
@@ -154,11 +154,11 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
 def test_aliases_keep_both_places() -> None:
     root, _ = read_text(Source("f", "a: &x {k: [1]}\nb: *x\nc: *x\n"))
     assert root is not None
-    leaf = descend(root, ("b", "k", 0))
+    leaf = node_at(root, ("b", "k", 0))
     assert isinstance(leaf, Scalar)
     assert leaf.span.text == "1"
     assert [(step.how, step.span.start) for step in leaf.via] == [("alias", 18)]
-    assert descend(root, ("a", "k", 0)) == leaf
+    assert node_at(root, ("a", "k", 0)) == leaf
 
 
 def test_an_alias_can_be_a_key() -> None:
@@ -174,9 +174,9 @@ def test_merge_keys() -> None:
     root, found = read_text(Source("f", text))
     assert not found
     assert root is not None
-    merged = descend(root, ("all",))
+    merged = node_at(root, ("all",))
     assert isinstance(merged, Mapping)
-    assert plain(merged) == {"x": 0, "y": 1, "z": 2, "w": 3}
+    assert to_python(merged) == {"x": 0, "y": 1, "z": 2, "w": 3}
     leaf = merged.get("z")
     assert leaf is not None
     assert [(step.how, step.span.text) for step in leaf.via] == [("merge", "<<"), ("alias", "*m")]
@@ -373,10 +373,10 @@ def test_the_fix_of_tabs_is_the_indentation_around_them(text: str, value: object
 def test_stand_ins_are_known() -> None:
     root, _ = read_text(Source("f", "a: !t [1]\nb: !!int x\n"))
     assert root is not None
-    first, second = descend(root, ("a",)), descend(root, ("b",))
+    first, second = node_at(root, ("a",)), node_at(root, ("b",))
     assert isinstance(first, Sequence)
     assert second is not None
-    assert is_stand_in(second)
+    assert is_placeholder(second)
 
 
 def test_reading_may_begin_inside_a_text() -> None:
@@ -384,6 +384,6 @@ def test_reading_may_begin_inside_a_text() -> None:
     root, found = read_text(source, 4)
     assert not found
     assert root is not None
-    leaf = descend(root, ("c", 1))
+    leaf = node_at(root, ("c", 1))
     assert leaf is not None
     assert leaf.span.text == "'\U0001f600'"

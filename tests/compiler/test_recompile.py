@@ -8,8 +8,8 @@ import pytest
 import yaml
 from recipe_kit import GOLDEN, copy, minimal, run, texts
 
-from espnet3_compiler.cli import main
-from espnet3_compiler.emit import data_files
+from espnet3_compiler.build.files import data_files
+from espnet3_compiler.cli.main import main
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.recompile import locate, recompose
 

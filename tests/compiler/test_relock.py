@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from recipe_kit import ROOT, run, texts
 
-from espnet3_compiler.cli import main
-from espnet3_compiler.outcome import Outcome
+from espnet3_compiler.cli.main import main
 from espnet3_compiler.pipeline import compile_manifest
-from espnet3_compiler.relock import compile_lock
+from espnet3_compiler.relock.relock import compile_lock
+from espnet3_compiler.result import CompileResult
 
 RECIPES = sorted((ROOT / "recipes").glob("*/*/recipe.yaml"))
 NAMES = [path.parent.relative_to(ROOT / "recipes").as_posix() for path in RECIPES]
@@ -174,7 +174,7 @@ def test_bytes_that_are_no_lock(
 def test_a_lock_far_from_its_manifest(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.move(recipe / LOCK, tmp_path / "other.lock.json")
+    shutil.move_key(recipe / LOCK, tmp_path / "other.lock.json")
     assert main([str(tmp_path / "other.lock.json")]) == 1
     assert "neither here nor beside the lock" in capsys.readouterr().err
 
@@ -217,7 +217,7 @@ def test_whatever_a_lock_holds_it_is_rebuilt_only_when_nothing_changed(
     path = folder / "build" / LOCK
     path.write_text(json.dumps(lock, ensure_ascii=False), "utf-8", "surrogatepass")
     outcome = compile_lock(path)
-    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome, CompileResult)
     assert outcome.ok == (json.dumps(lock) == json.dumps(good))
     assert outcome.ok or len(outcome.diagnostics) == 1
 
@@ -225,9 +225,9 @@ def test_whatever_a_lock_holds_it_is_rebuilt_only_when_nothing_changed(
 def test_compiling_a_manifest_imports_no_jsonschema(tmp_path: Path) -> None:
     shutil.copy(ROOT / "tests/golden/minimal/recipe.yaml", tmp_path)
     code = (
-        "import sys; from espnet3_compiler.cli import main\n"
+        "import sys; from espnet3_compiler.cli.main import main\n"
         "assert main(['recipe.yaml']) == 0\n"
-        "assert not {'jsonschema', 'espnet3_compiler.relock'} & set(sys.modules)\n"
+        "assert not {'jsonschema', 'espnet3_compiler.relock.relock'} & set(sys.modules)\n"
         "assert main(['build/recipe.lock.json']) == 0\n"
         "assert 'jsonschema' in sys.modules\n"
     )

@@ -7,8 +7,8 @@ import yaml
 from front_kit import front, place
 from omegaconf import OmegaConf
 
-from espnet3_compiler.emit.late import parts_of
-from espnet3_compiler.tree import Scalar, descend
+from espnet3_compiler.build.late_values import parts_of
+from espnet3_compiler.syntax.tree import Scalar, node_at
 from espnet3_schemas.late_values import Env
 
 TREE: dict[str, object] = {
@@ -156,7 +156,7 @@ def test_globals_and_namespaces(tmp_path: Path) -> None:
     assert done.config("c", "a") == ["own", ".", "recipe", "exp/recipe", "/data/x"]
     assert done.config("c", "m") == 5
     model = done.resolved.models["m"]
-    assert descend(model, ("f", "n")) == Scalar(5, model.span)
+    assert node_at(model, ("f", "n")) == Scalar(5, model.span)
     assert done.resolved.globals == {
         "recipe": "digits/asr",
         "recipe_dir": ".",
@@ -217,8 +217,8 @@ def test_late_references_stay_and_belong_to_all_who_fetch_them(tmp_path: Path) -
     assert done.config("c", "text") == "\\${not} ${oc.env:A}"
     assert done.config("d", "got") == "${stages.train.best_checkpoint}.bak"
     call = done.resolved.calls["e"]
-    assert descend(call, ("with", "c")) == Scalar("${stages.train.best_checkpoint}.bak", call.span)
-    assert descend(call, ("outputs", "o")) == Scalar("exp/recipe/o", call.span)
+    assert node_at(call, ("with", "c")) == Scalar("${stages.train.best_checkpoint}.bak", call.span)
+    assert node_at(call, ("outputs", "o")) == Scalar("exp/recipe/o", call.span)
     assert done.resolved.init_from["train"].value == "${stages.e.o}"
     late = {(r.owner, r.path, r.target) for r in done.resolved.references if r.late}
     target = ("stages", "train", "best_checkpoint")

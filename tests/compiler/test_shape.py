@@ -2,10 +2,10 @@
 
 import pytest
 
-from espnet3_compiler.read import read_text
-from espnet3_compiler.shape import check_shape
-from espnet3_compiler.source import Source, Span, Step
-from espnet3_compiler.tree import Entry, Mapping, Scalar
+from espnet3_compiler.diagnostics.source import ProvenanceStep, Source, Span
+from espnet3_compiler.schema.validate import validate_tree
+from espnet3_compiler.syntax.read import read_text
+from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar
 from espnet3_schemas import load
 
 MANIFEST = "version: 1\nrecipe: digits/asr\nsystem: asr\nstages: [train]\n"
@@ -18,7 +18,7 @@ def tree(text, kind="file"):
 
 
 def check(text, schema="training", *, lenient=False):
-    return check_shape(tree(text), load(schema), lenient_references=lenient)
+    return validate_tree(tree(text), load(schema), lenient_references=lenient)
 
 
 def place(finding):
@@ -197,7 +197,7 @@ def test_a_default_does_not_count_as_given():
     (wrong,) = tree("sede: 1").entries
     (default,) = tree("seed: 0", "schema").entries
     node = Mapping((default, wrong), wrong.value.span)
-    (finding,) = check_shape(node, load("training"), lenient_references=False)
+    (finding,) = validate_tree(node, load("training"), lenient_references=False)
     assert fixed(finding) == ("seed: 1", True)
 
 
@@ -205,7 +205,7 @@ def test_a_default_conflicts_with_nothing():
     (default,) = tree("optimizer: {_target_: a.B}", "schema").entries
     (written,) = tree("optimizers: {}").entries
     node = Mapping((default, written), written.value.span)
-    assert not check_shape(node, load("training"), lenient_references=False)
+    assert not validate_tree(node, load("training"), lenient_references=False)
 
 
 @pytest.mark.parametrize("reference", ["${configs.a.b}", "${.b}", "${stages.train.x}", "${a}${b}"])
@@ -232,9 +232,9 @@ def test_text_around_a_reference_stays_text():
 def test_a_fetched_value_is_reported_where_it_is_used():
     use, origin = Source("use.yaml", "seed: ${configs.b.name}"), Source("b.yaml", "name: foo")
     fetched = Span(use, 6, 23)
-    value = Scalar("foo", Span(origin, 6, 9), via=(Step("interpolation", fetched),))
+    value = Scalar("foo", Span(origin, 6, 9), via=(ProvenanceStep("interpolation", fetched),))
     node = Mapping((Entry(Scalar("seed", Span(use, 0, 4)), value),), Span(use, 0, 23))
-    (finding,) = check_shape(node, load("training"), lenient_references=False)
+    (finding,) = validate_tree(node, load("training"), lenient_references=False)
     assert finding.primary.span == fetched
     assert [(label.span.text, label.text) for label in finding.related] == [("foo", "written here")]
     assert finding.fix is None
@@ -242,9 +242,9 @@ def test_a_fetched_value_is_reported_where_it_is_used():
 
 def test_an_inherited_value_is_reported_where_it_is_written():
     base, child = Source("base.yaml", "seed: foo"), Source("r.yaml", "extends: base")
-    value = Scalar("foo", Span(base, 6, 9), via=(Step("extends", Span(child, 9, 13)),))
+    value = Scalar("foo", Span(base, 6, 9), via=(ProvenanceStep("extends", Span(child, 9, 13)),))
     node = Mapping((Entry(Scalar("seed", Span(base, 0, 4)), value),), Span(base, 0, 9))
-    (finding,) = check_shape(node, load("training"), lenient_references=False)
+    (finding,) = validate_tree(node, load("training"), lenient_references=False)
     assert finding.primary.span.source is base
     assert [(label.span.text, label.text) for label in finding.related] == [
         ("base", "inherited here")
@@ -253,7 +253,7 @@ def test_an_inherited_value_is_reported_where_it_is_written():
 
 def test_a_value_of_the_command_line_gets_no_edit():
     node = tree("seed: foo\nsede: 1", "set")
-    findings = check_shape(node, load("training"), lenient_references=False)
+    findings = validate_tree(node, load("training"), lenient_references=False)
     assert [finding.code for finding in findings] == ["R602", "R601"]
     assert [finding.fix for finding in findings] == [None, None]
 

@@ -11,9 +11,9 @@ import random
 import jsonschema
 import pytest
 
-from espnet3_compiler.read import read_text
-from espnet3_compiler.shape import check_shape
-from espnet3_compiler.source import Source
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.schema.validate import validate_tree
+from espnet3_compiler.syntax.read import read_text
 from espnet3_schemas import ROLES, load
 
 OWN = ("x-exclusive", "x-requires-one")
@@ -110,7 +110,7 @@ def damaged(rng, document):
 def ours(document, schema):
     node, found = read_text(Source("t.json", json.dumps(document)))
     assert not found
-    return check_shape(node, schema, lenient_references=False)
+    return validate_tree(node, schema, lenient_references=False)
 
 
 @pytest.mark.parametrize("name", ["recipe", *ROLES])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler.fix import plan_fixes, write_fixes
+from espnet3_compiler.cli.fix import plan_fixes, write_fixes
 from espnet3_compiler.pipeline import compile_manifest
 
 ASR = Path(__file__).parents[2] / "recipes" / "digits" / "asr"

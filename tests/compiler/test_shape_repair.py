@@ -2,11 +2,11 @@
 
 import pytest
 
+from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.pipeline import compile_manifest
-from espnet3_compiler.read import read_text
-from espnet3_compiler.shape_repair import repair
-from espnet3_compiler.source import Source
-from espnet3_compiler.tree import plain
+from espnet3_compiler.schema.repair import repair_misspelt_keys
+from espnet3_compiler.syntax.read import read_text
+from espnet3_compiler.syntax.tree import to_python
 from espnet3_schemas import load
 
 MANIFEST = """\
@@ -93,8 +93,8 @@ def test_several_slips_are_several_findings(tmp_path):
 def layer(text):
     node, found = read_text(Source("t.yaml", text))
     assert not found
-    repaired, slips = repair(node, load("training"))
-    return plain(repaired), [finding.primary.span.text for finding in slips]
+    repaired, slips = repair_misspelt_keys(node, load("training"))
+    return to_python(repaired), [finding.primary.span.text for finding in slips]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from target_kit import write
 from espnet3_compiler.signature import cache, extract, library, module_index
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import search_path
-from espnet3_compiler.signature.model import Missing, Signature
-from espnet3_compiler.signature.reader import read
+from espnet3_compiler.signature.read import read
+from espnet3_compiler.signature.result import Missing, Signature
 
 SOURCE = """
 from dataclasses import dataclass
@@ -141,7 +141,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 def test_the_oldest_records_go(tmp_path):
     for index in range(12):
         cache.save(tmp_path, f"/file{index}.py", "k", 1, {"module": None})
-        item = cache._record(tmp_path, f"/file{index}.py")
+        item = cache._record_path(tmp_path, f"/file{index}.py")
         os.utime(item, ns=(index, index))
     cache.prune(tmp_path, limit=8)
     left = [index for index in range(12) if cache.load(tmp_path, f"/file{index}.py", "k", 1)]
@@ -157,9 +157,9 @@ def test_the_oldest_records_go(tmp_path):
         ({"HOME": "/h", "XDG_CACHE_HOME": "rel"}, "linux", "/h/.cache/espnet3-compile"),
         ({"HOME": "/h"}, "darwin", "/h/Library/Caches/espnet3-compile"),
         ({"LOCALAPPDATA": "/l", "USERPROFILE": "/u"}, "win32", "/l/espnet3-compile"),
-        ({"HOME": "/h", cache.VARIABLE: "/mine"}, "linux", "/mine"),
-        ({"HOME": "/h", cache.VARIABLE: "off"}, "linux", None),
-        ({"HOME": "/h", cache.VARIABLE: ""}, "linux", None),
+        ({"HOME": "/h", cache.CACHE_VARIABLE: "/mine"}, "linux", "/mine"),
+        ({"HOME": "/h", cache.CACHE_VARIABLE: "off"}, "linux", None),
+        ({"HOME": "/h", cache.CACHE_VARIABLE: ""}, "linux", None),
         ({}, "linux", None),
     ],
 )
@@ -174,7 +174,7 @@ def test_two_processes_write_at_once(tmp_path):
         "import sys; from pathlib import Path\n"
         "from espnet3_compiler.signature.library import Library\n"
         "from espnet3_compiler.signature.locate import search_path\n"
-        "from espnet3_compiler.signature.reader import read\n"
+        "from espnet3_compiler.signature.read import read\n"
         "root, folder = map(Path, sys.argv[1:])\n"
         "found = Library(search_path(root, []), folder)\n"
         "[read(found, path) for path in ('src.Net', 'src.f')]\n"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from espnet3_compiler.signature.library import Library, open_library
-from espnet3_compiler.signature.model import Signature, Unknown
-from espnet3_compiler.signature.reader import read
+from espnet3_compiler.signature.read import read
+from espnet3_compiler.signature.result import NotAnalyzable, Signature
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("lightning", reason="lightning is not installed")
@@ -76,7 +76,7 @@ def compare(library: Library, module: str) -> tuple[int, int]:
     for name, value in public(module):
         total += 1
         reading = read(library, f"{module}.{name}")
-        if isinstance(reading, Unknown):
+        if isinstance(reading, NotAnalyzable):
             continue
         try:
             real = inspect.signature(value)

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler.signature import outline
-from espnet3_compiler.signature.outline import Branch, Text, class_branches, function_node
+from espnet3_compiler.signature import split_source
+from espnet3_compiler.signature.split_source import (
+    Branch,
+    ModuleText,
+    class_branches,
+    function_node,
+)
 
 TRICKY = {
     "strings": 'a = """\ndef no(): pass\n"""\ndef yes(): pass\n',
@@ -42,7 +47,9 @@ def row(branch: Branch) -> tuple[object, ...]:
 
 
 def whole(body: list[ast.stmt]) -> list[tuple[object, ...]]:
-    pieces = [(item, outline.piece_of(item, 0)) for item in body if not isinstance(item, ast.Pass)]
+    pieces = [
+        (item, split_source.piece_of(item, 0)) for item in body if not isinstance(item, ast.Pass)
+    ]
     return [row(Branch(item.lineno, item, piece)) for item, piece in pieces]
 
 
@@ -54,11 +61,11 @@ def rows(branches: list[Branch]) -> list[tuple[object, ...]]:
 def compare(source: str) -> int:
     """Compare a module, its classes and functions with its whole tree; return their number."""
     tree = ast.parse(source)
-    text = Text(source)
-    assert rows(outline.module_branches(text)) == whole(tree.body)
+    text = ModuleText(source)
+    assert rows(split_source.module_branches(text)) == whole(tree.body)
     pieces = 0
     for node in tree.body:
-        piece = outline.piece_of(node, 0)
+        piece = split_source.piece_of(node, 0)
         if piece is None:
             continue
         pieces += 1
@@ -72,7 +79,7 @@ def compare(source: str) -> int:
     return pieces
 
 
-def compare_methods(text: Text, node: ast.ClassDef, inner: list[Branch]) -> None:
+def compare_methods(text: ModuleText, node: ast.ClassDef, inner: list[Branch]) -> None:
     real = {(item.name, first_line(item)): item for item in node.body if hasattr(item, "name")}
     for branch in inner:
         if branch.piece and branch.piece.kind == "def":
@@ -81,7 +88,7 @@ def compare_methods(text: Text, node: ast.ClassDef, inner: list[Branch]) -> None
 
 
 def first_line(node: ast.stmt) -> int:
-    piece = outline.piece_of(node, 0)
+    piece = split_source.piece_of(node, 0)
     assert piece is not None
     return piece.first
 
@@ -109,9 +116,9 @@ def test_libraries_that_recipes_name() -> None:
 
 def test_text_that_is_not_python() -> None:
     with pytest.raises(SyntaxError):
-        outline.module_branches(Text("x = (\n"))
-    text = Text("def f(:\n    pass\n")
-    (branch,) = outline.module_branches(text)
+        split_source.module_branches(ModuleText("x = (\n"))
+    text = ModuleText("def f(:\n    pass\n")
+    (branch,) = split_source.module_branches(text)
     assert branch.piece
     with pytest.raises(SyntaxError):
         function_node(text, branch.piece)

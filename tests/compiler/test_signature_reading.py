@@ -11,8 +11,8 @@ from target_kit import write
 
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.locate import search_path
-from espnet3_compiler.signature.model import Missing, NotCallable, Signature, Unknown
-from espnet3_compiler.signature.reader import read
+from espnet3_compiler.signature.read import read
+from espnet3_compiler.signature.result import Missing, NotAnalyzable, NotCallable, Signature
 
 KINDS = {
     inspect.Parameter.POSITIONAL_ONLY: "place",
@@ -232,7 +232,7 @@ def test_what_cannot_be_called(tmp_path, path):
 )
 def test_what_is_not_guessed(tmp_path, path):
     reading = read(tree(tmp_path), path)
-    assert isinstance(reading, Unknown), reading
+    assert isinstance(reading, NotAnalyzable), reading
     assert reading.reason
 
 
@@ -242,8 +242,8 @@ def test_a_name_that_another_module_sets(tmp_path):
         "src/old.py": "import sys, src\nsetattr(src, 'Legacy', 1)\nsys.modules['src.gone'] = src\n",
     }
     legacy, gone, other = readings(tmp_path, files, "src.Legacy", "src.gone.X", "src.Legacies")
-    assert isinstance(legacy, Unknown)
-    assert isinstance(gone, Unknown)
+    assert isinstance(legacy, NotAnalyzable)
+    assert isinstance(gone, NotAnalyzable)
     assert isinstance(other, Missing)
 
 

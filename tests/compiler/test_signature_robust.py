@@ -9,11 +9,11 @@ from target_kit import write
 
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import search_path
-from espnet3_compiler.signature.model import Missing, NotCallable, Signature, Unknown
-from espnet3_compiler.signature.reader import read
+from espnet3_compiler.signature.read import read
+from espnet3_compiler.signature.result import Missing, NotAnalyzable, NotCallable, Signature
 from espnet3_compiler.signature.task import read_task
 
-ANSWERS = (Missing, NotCallable, Signature, Unknown)
+ANSWERS = (Missing, NotCallable, Signature, NotAnalyzable)
 ODD = ["\0", "\t", "\r", "\f", '"', "'''", '"""', "\\", "(", ")", ":", "@", "#", "\n", "    ", "é"]
 WORDS = ["class", "def", "import *", "from . import", "**kwargs", "super()", "if 1:", "del x"]
 PARTIAL = """
@@ -70,7 +70,7 @@ def test_partials_in_odd_places(tmp_path):
     found = read(library, "m.conditional")
     assert isinstance(found, Signature)
     assert found.names == ("b",)
-    assert isinstance(read(library, "m.two"), Unknown)
+    assert isinstance(read(library, "m.two"), NotAnalyzable)
 
 
 def test_a_file_that_is_a_folder_and_links_in_a_circle(tmp_path):

@@ -3,7 +3,7 @@
 import textwrap
 
 from espnet3_compiler.pipeline import compile_manifest
-from espnet3_compiler.stage_graph import edges
+from espnet3_compiler.stage_graph.graph import stage_edges
 
 HEAD = """\
 version: 1
@@ -24,7 +24,7 @@ def graph(tmp_path, text):
     outcome = compile_manifest(manifest)
     errors = [f for f in outcome.diagnostics if f.code[1] not in "58"]
     assert not errors, errors
-    found = edges(outcome.recipe, outcome.resolved)
+    found = stage_edges(outcome.recipe, outcome.resolved)
     return {
         f"{edge.producer}{f'.{edge.output}' if edge.output else ''} -> {edge.consumer}"
         for edge in found
@@ -96,7 +96,9 @@ def test_statistics_with_features_of_their_own_do_not_read_the_model(tmp_path):
     manifest = tmp_path / "recipe.yaml"
     manifest.write_text(HEAD.split("models", maxsplit=1)[0] + textwrap.dedent(text))
     outcome = compile_manifest(manifest)
-    found = {(e.producer, e.consumer, e.output) for e in edges(outcome.recipe, outcome.resolved)}
+    found = {
+        (e.producer, e.consumer, e.output) for e in stage_edges(outcome.recipe, outcome.resolved)
+    }
     assert found == {("collect_stats", "train", "feats_stats")}
 
 

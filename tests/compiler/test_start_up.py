@@ -29,7 +29,7 @@ FOREIGN = {"espnet3_runtime", "src", "dataset"}
 SCRIPT = """
 import sys
 before = set(sys.modules)
-from espnet3_compiler.cli import main
+from espnet3_compiler.cli.main import main
 code = main(sys.argv[1:])
 print(*sorted(set(sys.modules) - before))
 sys.exit(code)
@@ -61,8 +61,8 @@ def test_a_check_imports_nothing_heavy(tmp_path: Path, name: str, form: str) -> 
 
 def test_a_check_without_a_build_plans_none(tmp_path: Path) -> None:
     found = imported(tmp_path, "--check", "-o", tmp_path / "none", RECIPES["minimal"])
-    assert not {name for name in found if name.startswith("espnet3_compiler.emit")}
-    assert "espnet3_compiler.planning" not in found
+    assert not {name for name in found if name.startswith("espnet3_compiler.build.files")}
+    assert "espnet3_compiler.build.make_plan" not in found
 
 
 def test_an_explanation_imports_no_compiler(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from string import ascii_lowercase
 
 import pytest
 
-from espnet3_compiler.suggest import is_slip, is_sure, nearest
+from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match, is_misspelling
 from espnet3_schemas import ROLES, load
 
 TRAINER = list(load("training")["properties"]["trainer"]["properties"])
@@ -35,7 +35,7 @@ TRAINING = list(load("training")["properties"])
 )
 def test_a_slip_finds_its_name(written, meant):
     names = [name for name in ("hidden_size", "lr", "dropout", "vocab_size") if name != written]
-    assert nearest(written, names) == meant
+    assert closest_match(written, names) == meant
 
 
 @pytest.mark.parametrize(
@@ -50,26 +50,26 @@ def test_a_slip_finds_its_name(written, meant):
 )
 def test_among_many_similar_names(written, meant):
     candidates = [name for name in TRAINER if name != "max_epochs" or meant == "max_epochs"]
-    assert nearest(written, candidates) == meant
+    assert closest_match(written, candidates) == meant
 
 
 def test_nothing_is_near_in_a_foreign_word():
     foreign = ("foo", "learning_rate", "hello", "path", "verbose", "debug", "url", "attention")
-    assert {word: nearest(word, TRAINING) for word in foreign} == dict.fromkeys(foreign)
+    assert {word: closest_match(word, TRAINING) for word in foreign} == dict.fromkeys(foreign)
 
 
 def test_the_order_of_candidates_decides_a_tie():
-    assert nearest("optio", ["option_b", "option_a"]) == "option_b"
-    assert nearest("ab", []) is None
+    assert closest_match("optio", ["option_b", "option_a"]) == "option_b"
+    assert closest_match("ab", []) is None
 
 
 def test_sure_means_one_slip_and_no_other_explanation():
-    assert is_sure("hiden_size", ["hidden_size", "vocab_size"])
-    assert is_sure("hidden-size", ["hidden_size"])
-    assert not is_sure("nin", ["min", "nim"])
-    assert not is_sure("lt", ["lr"])
-    assert not is_sure("hdn_sze", ["hidden_size"])
-    assert not is_sure("bananas", ["hidden_size"])
+    assert is_certain_match("hiden_size", ["hidden_size", "vocab_size"])
+    assert is_certain_match("hidden-size", ["hidden_size"])
+    assert not is_certain_match("nin", ["min", "nim"])
+    assert not is_certain_match("lt", ["lr"])
+    assert not is_certain_match("hdn_sze", ["hidden_size"])
+    assert not is_certain_match("bananas", ["hidden_size"])
 
 
 def slip(rng, name, kind):
@@ -108,8 +108,10 @@ def test_slips_in_every_key_of_the_schemas(kind):
             written = slip(rng, name, kind)
             if len(name) > 2 and written not in names:
                 tried += 1
-                right += nearest(written, names) == name
-                wrongly_sure += is_sure(written, names) and nearest(written, names) != name
+                right += closest_match(written, names) == name
+                wrongly_sure += (
+                    is_certain_match(written, names) and closest_match(written, names) != name
+                )
     assert tried > 100
     assert right / tried >= 0.99
     assert wrongly_sure == 0
@@ -128,4 +130,4 @@ def test_slips_in_every_key_of_the_schemas(kind):
     ],
 )
 def test_a_slip_is_more_than_a_part(name: str, other: str, slip: bool) -> None:
-    assert is_slip(name, other) is slip
+    assert is_misspelling(name, other) is slip

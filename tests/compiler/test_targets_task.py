@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from target_kit import judged, shown, write
 
-from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import search_path
 from espnet3_compiler.signature.task import Task, read_task

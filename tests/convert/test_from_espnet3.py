@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from espnet3_compiler import cli
+from espnet3_compiler.cli import main as cli
 from espnet3_compiler.convert.notes import Notes
-from espnet3_compiler.convert.trim import differences, trimmed
-from espnet3_compiler.convert.values import Values
-from espnet3_compiler.read import read_text
-from espnet3_compiler.source import Source
+from espnet3_compiler.convert.values import Interpolator
+from espnet3_compiler.convert.variants import drop_defaults, variant_overrides
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.syntax.read import read_text
 
 WRITTEN = {
     "recipe.yaml",
@@ -244,7 +244,7 @@ def test_without_run_py_the_system_is_guessed_and_told(recipe: Path, capsys):
 def test_interpolation(text: str, path: str, value: object):
     root, _ = read_text(Source("conf/t.yaml", text))
     notes = Notes()
-    values = Values(root, "train_x", "conf/tuning", notes)
+    values = Interpolator(root, "train_x", "conf/tuning", notes)
     found = values.plain(root, ())
     for key in path.split("."):
         found = found[key]
@@ -259,18 +259,18 @@ def test_little_is_written():
         "freeze": ["x"],
         "average": True,
     }
-    assert trimmed(base, "training") == {
+    assert drop_defaults(base, "training") == {
         "optimizer": {"_target_": "a.B", "lr": 1.0},
         "freeze": ["x"],
     }
     other = {"seed": 3, "optimizer": {"_target_": "a.B", "eps": 2.0}}
-    assert differences(base, other, "training") == {
+    assert variant_overrides(base, other, "training") == {
         "freeze": [],
         "seed": 3,
         "optimizer": {"~lr": None, "eps": 2.0},
     }
     split = {"dataset": {"preprocessor": {"train": {"_target_": "a.C"}}}}
     single = {"dataset": {"preprocessor": {"_target_": "a.B", "b": 1}}}
-    assert differences(single, split, "training") == {
+    assert variant_overrides(single, split, "training") == {
         "dataset": {"preprocessor": {"~_target_": None, "~b": None, "train": {"_target_": "a.C"}}}
     }

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from update import compiled, recipes
 
-from espnet3_compiler.read import read_file
-from espnet3_compiler.tree import plain
+from espnet3_compiler.syntax.read import read_file
+from espnet3_compiler.syntax.tree import to_python
 from espnet3_schemas import load
 
 RECIPES = recipes()
@@ -61,7 +61,7 @@ def test_configs_read_back_alike_with_every_reader(manifest: Path) -> None:
         root, _, found = read_file(path, file)
         assert found == ()
         assert root is not None
-        assert plain(root) == yaml.safe_load(path.read_text("utf-8"))
+        assert to_python(root) == yaml.safe_load(path.read_text("utf-8"))
 
 
 AS_USERS_HAVE_IT = "lint.isort.known-first-party = ['src', 'dataset']"

@@ -4,10 +4,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from espnet3_compiler.emit import build_files
+from espnet3_compiler.build.files import build_files
+from espnet3_compiler.build.write import write_build
 from espnet3_compiler.output.human import render_one
 from espnet3_compiler.pipeline import compile_manifest
-from espnet3_compiler.write import write_build
 
 GOLDEN = Path(__file__).parent
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from espnet3_compiler.codes import BY_NUMBER
-from espnet3_compiler.outcome import Outcome
+from espnet3_compiler.diagnostics.codes import BY_NUMBER
 from espnet3_compiler.pipeline import compile_manifest
+from espnet3_compiler.result import CompileResult
 
 GOOD = Path(__file__).parents[1] / "cases" / "ok" / "whole-pipeline"
 TYPED = st.sampled_from(
@@ -101,7 +101,7 @@ def test_comments_and_layout_change_no_finding(recipe: Path) -> None:
     assert messages == [finding.message for finding in after.diagnostics]
 
 
-def check(outcome: Outcome) -> None:
+def check(outcome: CompileResult) -> None:
     for finding in outcome.diagnostics:
         assert finding.code in BY_NUMBER
         assert finding.message
@@ -109,7 +109,7 @@ def check(outcome: Outcome) -> None:
             assert 0 <= span.start <= span.end <= len(span.source.text), finding
 
 
-def told(outcome: Outcome) -> list[tuple[str, str, int, int]]:
+def told(outcome: CompileResult) -> list[tuple[str, str, int, int]]:
     return [
         (one.code, one.message, one.primary.span.start, one.primary.span.end)
         for one in outcome.diagnostics

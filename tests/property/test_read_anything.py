@@ -9,14 +9,14 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from espnet3_compiler import read_events
-from espnet3_compiler.codes import BY_NUMBER
-from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.expression import parse
-from espnet3_compiler.read import read_file, read_text
-from espnet3_compiler.read_steps import is_stand_in
-from espnet3_compiler.source import Source, Span
-from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend, plain
+from espnet3_compiler.diagnostics.codes import BY_NUMBER
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.expressions.template import parse
+from espnet3_compiler.syntax import parser
+from espnet3_compiler.syntax.placeholder import is_placeholder
+from espnet3_compiler.syntax.read import read_file, read_text
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at, to_python
 
 MARKS = "- : # , [ ] { } & * ! | > ' \" % @ ` ? ~ < = \\ . / 0 1 e"
 PIECES = st.sampled_from(
@@ -118,7 +118,7 @@ def test_any_text_ends_in_a_report(text: str) -> None:
     assert all(map(is_sound, found))
     for node in nodes(root) if root else []:
         assert 0 <= node.span.start <= node.span.end <= len(text)
-        if isinstance(node, Scalar) and isinstance(node.value, str) and not is_stand_in(node):
+        if isinstance(node, Scalar) and isinstance(node.value, str) and not is_placeholder(node):
             pieces, bad = parse(node)
             assert bad is None or is_sound(bad)
             assert pieces or bad or node.value == ""
@@ -129,7 +129,7 @@ def test_any_text_ends_in_a_report(text: str) -> None:
 def test_both_parsers_agree(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         root, found = read_text(Source("f", text))
-        patch.setattr("espnet3_compiler.read.make_parser", read_events.PurePythonParser)
+        patch.setattr("espnet3_compiler.syntax.read.make_parser", parser.PurePythonParser)
         other, other_found = read_text(Source("f", text))
     codes, other_codes = [[one.code for one in some] for some in (found, other_found)]
     syntax = {"R101", "R103"}
@@ -151,7 +151,7 @@ def test_what_is_written_is_read(tree: dict, flow: bool | None, indent: int) -> 
     root, found = read_text(Source("f", text))
     assert not found
     assert root is not None
-    assert plain(root) == tree
+    assert to_python(root) == tree
 
 
 @given(DOCUMENTS, st.sampled_from([None, True, False]), st.sampled_from(["'", "|", ">", '"', None]))
@@ -168,7 +168,7 @@ def test_source_slices_read_back(tree: dict, flow: bool | None, style: str | Non
         again, more = read_text(Source("slice", alone))
         assert not more, (text, raw)
         assert again is not None
-        assert descend(again, path) == node or _is_nan(node), (text, raw)
+        assert node_at(again, path) == node or _is_nan(node), (text, raw)
 
 
 def _with_columns(node: Node, column: int = 0) -> list[tuple[Node, int]]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from toy import Toy
 
-from espnet3_runtime.build import load_build
-from espnet3_runtime.experiment import Experiment
-from espnet3_runtime.plan import plan
+from espnet3_runtime.build.lock import load_build
+from espnet3_runtime.incremental.experiment import Experiment
+from espnet3_runtime.incremental.plan import plan_stages
 
 LIBRARY = '''"""Shared things."""
 import json
@@ -111,7 +111,7 @@ def build_recipe(directory: Path) -> Toy:
 
 def actions(recipe: Toy) -> dict[str, tuple[str, tuple[str, ...]]]:
     build = load_build(recipe.build)
-    verdicts = plan(build, Experiment(build), [stage.name for stage in build.stages])
+    verdicts = plan_stages(build, Experiment(build), [stage.name for stage in build.stages])
     return {verdict.stage.name: (verdict.action, verdict.reasons) for verdict in verdicts}
 
 

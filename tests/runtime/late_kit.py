@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from espnet3_compiler.emit.late import parts_of
-from espnet3_runtime.config import leaves
+from espnet3_compiler.build.late_values import parts_of
+from espnet3_runtime.config import iter_leaves
 from espnet3_schemas.late_values import LateValues, from_json, to_json
 
 
 def parsed(value: Any) -> dict[str, Any]:
     """Return, as JSON, what the texts in plain data mean."""
-    texts = [leaf for _, leaf in leaves(value) if isinstance(leaf, str) and "${" in leaf]
+    texts = [leaf for _, leaf in iter_leaves(value) if isinstance(leaf, str) and "${" in leaf]
     return {text: to_json(parts_of(text)) for text in texts}
 
 

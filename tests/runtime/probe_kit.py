@@ -8,12 +8,12 @@ from typing import Any
 
 from training_kit import recipe_in
 
-from espnet3_compiler.deep_request import make_request
+from espnet3_compiler.deep.request import make_request
 from espnet3_compiler.pipeline import compile_manifest
-from espnet3_runtime.probe.answers import Answers
-from espnet3_runtime.probe.limits import Network
-from espnet3_runtime.probe.request import read_request
-from espnet3_runtime.probe.work import probe
+from espnet3_runtime.deep.limits import Network
+from espnet3_runtime.deep.probe import probe_recipe
+from espnet3_runtime.deep.protocol import Answers
+from espnet3_runtime.deep.request import read_request
 
 MANIFEST = """\
 version: 1
@@ -163,7 +163,7 @@ def ask(
         file = io.StringIO()
         (recipe / "stand-ins").mkdir()
         answers = Answers(file, Network())
-        probe(read_request(json.loads(json.dumps(raw))), answers, recipe / "stand-ins")
+        probe_recipe(read_request(json.loads(json.dumps(raw))), answers, recipe / "stand-ins")
     return [json.loads(line) for line in file.getvalue().splitlines()]
 
 

@@ -13,7 +13,7 @@ sys.path[:0] = [{tests!r}, {recipe!r}]
 from pathlib import Path
 from training_kit import *
 from espnet3_runtime.errors import Stopped
-from espnet3_runtime.interrupts import Interrupts
+from espnet3_runtime.process.interrupts import Interrupts
 from espnet3_runtime.stages.train import train
 from espnet3_runtime.training import checkpoints
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from espnet3_runtime.inference.audio import as_wave, resample
+from espnet3_runtime.data.audio import as_wave, resample
 
 
 def tone(rate, seconds=0.5, hertz=440.0):

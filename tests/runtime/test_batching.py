@@ -10,9 +10,9 @@ from inference_kit import with_defaults
 from training_kit import recipe_in
 
 from espnet3_runtime.data.batching import Lengths, make_plan
-from espnet3_runtime.data.lengths import Shapes, find_lengths, read_shapes, write_shapes
-from espnet3_runtime.data.loader import Rank, make_loader
-from espnet3_runtime.data.reference import Place, read_entries
+from espnet3_runtime.data.dataset_entries import DatasetDirectories, read_entries
+from espnet3_runtime.data.item_lengths import Shapes, find_lengths, read_shapes, write_shapes
+from espnet3_runtime.data.loader import DataParallelRank, make_loader
 from espnet3_runtime.data.sampler import (
     Clock,
     EpochBatches,
@@ -20,7 +20,7 @@ from espnet3_runtime.data.sampler import (
     restore_generators,
     seed_generators,
 )
-from espnet3_runtime.data.split import load_split
+from espnet3_runtime.data.split_dataset import load_split
 from espnet3_runtime.errors import UserError
 
 LOG = logging.getLogger("test")
@@ -181,13 +181,13 @@ def recipe(tmp_path):
 
 def split_of(recipe, module=None, **changes):
     dataset = {"train": [{"data_src": module, "data_src_args": {"size": 30}}], **changes}
-    return load_split(dataset, "train", Place(recipe, recipe / "data"))
+    return load_split(dataset, "train", DatasetDirectories(recipe, recipe / "data"))
 
 
 def loader_of(split, clock, rank=None, shapes=None, **changes):
     config = with_defaults("training", {"dataloader": changes})["dataloader"]
     return make_loader(
-        split, "train", config, shapes=shapes, clock=clock, rank=rank or Rank(), log=LOG
+        split, "train", config, shapes=shapes, clock=clock, rank=rank or DataParallelRank(), log=LOG
     )
 
 
@@ -289,7 +289,7 @@ def test_an_epoch_of_an_own_order_can_be_resumed(recipe, train):
 def test_a_plain_loader_is_spread_over_ranks(recipe):
     clock = Clock(1)
     ranks = [
-        loader_of(split_of(recipe), clock, Rank(rank, 4), train={"loader": PLAIN})
+        loader_of(split_of(recipe), clock, DataParallelRank(rank, 4), train={"loader": PLAIN})
         for rank in range(4)
     ]
     found = [ids(loader) for loader in ranks]
@@ -307,7 +307,7 @@ def test_a_loader_function_learns_its_rank(recipe):
         "    return 3\n"
     )
     node = {"_target_": "src.batches.every"}
-    loader = loader_of(split_of(recipe), Clock(1), Rank(1, 3), train={"loader": node})
+    loader = loader_of(split_of(recipe), Clock(1), DataParallelRank(1, 3), train={"loader": node})
     assert len(loader) == len(ids(loader)) == 10
     with pytest.raises(UserError, match="gives int, which is no loader"):
         loader_of(split_of(recipe), Clock(1), train={"loader": {"_target_": "src.batches.none"}})

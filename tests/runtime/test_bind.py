@@ -8,11 +8,16 @@ from hypothesis import strategies as st
 from late_kit import late_values
 from omegaconf import OmegaConf
 
-from espnet3_compiler.emit.late import parts_of
-from espnet3_runtime.bind import bind, read_late_values, references
+from espnet3_compiler.build.late_values import parts_of
+from espnet3_runtime.build.late_values import (
+    LateHashes,
+    find_references,
+    lookup,
+    read_late_values,
+    resolve_references,
+)
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import BuildError, UserError
-from espnet3_runtime.late import LateHashes, lookup
 from espnet3_schemas.late_values import Env, StageOutput, from_json, to_json
 
 ENVIRON = {"SET": "value", "EMPTY": "", "OTHER": "two words"}
@@ -24,7 +29,7 @@ def _output(reference: StageOutput, where: str) -> str:
 
 def _bind(value: Any, environ: dict[str, str] | None = None) -> Any:
     values = lookup(_output, ENVIRON if environ is None else environ)
-    return bind(value, late_values(value), values, "training")
+    return resolve_references(value, late_values(value), values, "training")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +113,7 @@ def test_a_missing_variable_is_named_with_its_place() -> None:
 
 def test_a_text_that_the_compiler_did_not_parse_is_refused() -> None:
     with pytest.raises(BuildError, match="cannot read"):
-        bind("${oc.env:SET}", {}, lookup(_output, ENVIRON))
+        resolve_references("${oc.env:SET}", {}, lookup(_output, ENVIRON))
 
 
 NESTED: Any = ["x"]
@@ -133,7 +138,7 @@ def test_parts_that_the_compiler_never_writes_are_refused(parts: Any) -> None:
 
 def test_references_are_found_with_their_places() -> None:
     view = ConfigView({"a": ["${oc.env:X,${stages.s.o}}"], "b": "\\${stages.no.no}"}, "m")
-    found = list(references(view, late_values(view)))
+    found = list(find_references(view, late_values(view)))
     assert [path for path, _ in found] == ["m.a[0]", "m.a[0]"]
     assert isinstance(found[0][1], Env)
     assert found[1][1] == StageOutput("s", "o")

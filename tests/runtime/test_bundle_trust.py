@@ -5,7 +5,7 @@ import torch
 from bundle_kit import INFERENCE, pack, packable
 
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.publication.bundle import inside, open_bundle
+from espnet3_runtime.publication.bundle import open_bundle, path_inside
 from espnet3_runtime.publication.model import InferenceModel
 from espnet3_runtime.publication.trust import is_harmless
 
@@ -42,7 +42,7 @@ def test_names_cannot_leave_the_bundle(tmp_path, name):
     bundle.mkdir()
     (bundle / "link").symlink_to(tmp_path)
     with pytest.raises(UserError, match="leads out of the bundle"):
-        inside(bundle, name)
+        path_inside(bundle, name)
 
 
 def test_paths_in_configs_cannot_leave_the_bundle(recipe):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_runtime.code_hash import Code, collect, is_local
+from espnet3_runtime.incremental.code_module import is_local
+from espnet3_runtime.incremental.code_walk import Code, collect_code
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def base(tmp_path: Path) -> Path:
 
 
 def code(base: Path, *roots: str) -> Code:
-    return collect(roots, base, [base / "data"])
+    return collect_code(roots, base, [base / "data"])
 
 
 def changes(base: Path, root: str, path: str, old: str, new: str) -> bool:
@@ -300,8 +301,8 @@ def test_an_own_system_counts_as_far_as_the_method_reaches(
 ) -> None:
     (base / "src" / "system.py").write_text(SYSTEM)
     method = ("src.system.Own", "polish")
-    before = collect([], base, method=method)
+    before = collect_code([], base, method=method)
     assert old in SYSTEM
     (base / "src" / "system.py").write_text(SYSTEM.replace(old, new))
-    assert (collect([], base, method=method).modules != before.modules) is counts
+    assert (collect_code([], base, method=method).modules != before.modules) is counts
     assert "src/b.py" in before.modules

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from espnet3_runtime.config import ConfigView, leaves, plain
+from espnet3_runtime.config import ConfigView, iter_leaves, to_plain
 from espnet3_runtime.errors import UndeclaredRead, UserError
 
 trees = st.dictionaries(
@@ -34,8 +34,8 @@ def test_plain_is_the_inverse(tree: dict[str, Any]) -> None:
 
 @given(trees)
 def test_leaves_tell_trees_apart(tree: dict[str, Any]) -> None:
-    found = dict(leaves(ConfigView(tree, "x")))
-    assert found == dict(leaves(tree))
+    found = dict(iter_leaves(ConfigView(tree, "x")))
+    assert found == dict(iter_leaves(tree))
     assert all(not isinstance(leaf, dict | list) or not leaf for leaf in found.values())
 
 
@@ -49,7 +49,7 @@ def test_nothing_can_be_changed() -> None:
     with pytest.raises(AttributeError, match=r"training.a"):
         view["a"].x = 1
     view.plain()["a"]["b"].append(9)
-    assert plain(view) == {"a": {"b": [1, 2]}}
+    assert to_plain(view) == {"a": {"b": [1, 2]}}
 
 
 def test_places_are_known() -> None:

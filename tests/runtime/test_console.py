@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_runtime import versions
 from espnet3_runtime.errors import UserError, did_you_mean
-from espnet3_runtime.failures import explain, summary
-from espnet3_runtime.progress import Bars, Lines, duration, size
-from espnet3_runtime.requirements import write_requirements
+from espnet3_runtime.incremental import versions
+from espnet3_runtime.launch.failures import explain_error, summarize_error
+from espnet3_runtime.launch.requirements import write_requirements
+from espnet3_runtime.process.progress import Bars, Lines, format_duration, format_size
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from espnet3_runtime.requirements import write_requirements
     ],
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_durations(seconds: float, text: str) -> None:
     [(0, "0 B"), (912, "912 B"), (9_140, "9.1 kB"), (3_302_880, "3.3 MB"), (7.7e9, "7.7 GB")],
 )
 def test_sizes(count: float, text: str) -> None:
-    assert size(count) == text
+    assert format_size(count) == text
 
 
 class _Terminal(io.StringIO):
@@ -80,15 +80,15 @@ def test_an_unknown_total_and_an_early_end() -> None:
 
 def test_a_mistake_is_told_without_a_traceback() -> None:
     error = UserError('there is no "x"', where="a.b", hint="add it")
-    assert explain(error, Path("/build")) == str(error)
-    assert summary(error) == 'there is no "x"'
+    assert explain_error(error, Path("/build")) == str(error)
+    assert summarize_error(error) == 'there is no "x"'
 
 
 def test_code_of_others_is_shown_from_where_it_begins() -> None:
     try:
         raise ValueError("two\nlines")  # noqa: TRY301
     except ValueError as error:
-        text = explain(error, Path("/build"))
+        text = explain_error(error, Path("/build"))
     assert text.splitlines()[0] == "ValueError: two"
     assert "test_console.py" in text
 
@@ -110,6 +110,6 @@ def test_requirements_pin_everything_and_name_no_directory(tmp_path: Path) -> No
 def test_versions_are_those_of_the_installed_packages() -> None:
     from importlib import metadata
 
-    assert versions.version("yaml") == metadata.version("PyYAML")
-    assert versions.version("pytest") == metadata.version("pytest")
-    assert versions.version("no_such_package_at_all") is None
+    assert versions.package_version("yaml") == metadata.version("PyYAML")
+    assert versions.package_version("pytest") == metadata.version("pytest")
+    assert versions.package_version("no_such_package_at_all") is None

@@ -9,8 +9,14 @@ import torch
 from training_kit import DATASET, recipe_in, stage_context
 
 from espnet3_runtime.data.collate import CommonCollateFn
-from espnet3_runtime.data.reference import Entry, Place, load_module, make_dataset, read_entries
-from espnet3_runtime.data.split import load_split
+from espnet3_runtime.data.dataset_entries import (
+    DatasetDirectories,
+    DatasetEntry,
+    load_module,
+    make_dataset,
+    read_entries,
+)
+from espnet3_runtime.data.split_dataset import load_split
 from espnet3_runtime.data.table import Table
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.create_dataset import create_dataset
@@ -23,7 +29,7 @@ def recipe(tmp_path):
 
 
 def place(recipe):
-    return Place(recipe, recipe / "data")
+    return DatasetDirectories(recipe, recipe / "data")
 
 
 def entry(**changes):
@@ -106,7 +112,7 @@ def test_several_entries_stand_behind_one_index(recipe):
     assert len(split) == 5
     assert [split[i][0] for i in range(5)] == ["train0", "train1", "train2", "more0", "more1"]
     assert split[3][1]["text"] == "ZERO ONE"
-    assert split.raw(3)[1]["text"] == "zero one"
+    assert split.raw_sample(3)[1]["text"] == "zero one"
     with pytest.raises(IndexError):
         split[5]
     assert pickle.loads(pickle.dumps(split.locate(4))) == (1, 1)
@@ -119,9 +125,9 @@ def test_preprocessors_by_split_and_with_the_train_flag(recipe):
     assert "label" in load_split(dataset, "valid", place(recipe))[0][1]
     dataset["preprocessor"] = {"_target_": "src.features.Noise"}
     quiet = load_split(dataset, "valid", place(recipe))
-    assert np.array_equal(quiet[0][1]["speech"], quiet.raw(0)[1]["speech"])
+    assert np.array_equal(quiet[0][1]["speech"], quiet.raw_sample(0)[1]["speech"])
     noisy = load_split(dataset, "train", place(recipe))
-    assert not np.array_equal(noisy[0][1]["speech"], noisy.raw(0)[1]["speech"])
+    assert not np.array_equal(noisy[0][1]["speech"], noisy.raw_sample(0)[1]["speech"])
 
 
 def test_a_preprocessor_may_be_a_plain_function(recipe):
@@ -129,7 +135,7 @@ def test_a_preprocessor_may_be_a_plain_function(recipe):
     dataset = {"train": [{}], "valid": [{}], "preprocessor": node}
     for name in ("train", "valid"):
         split = load_split(dataset, name, place(recipe))
-        assert (split.raw(0)[1]["text"], split[0][1]["text"]) == ("zero one", "ZERO ONE")
+        assert (split.raw_sample(0)[1]["text"], split[0][1]["text"]) == ("zero one", "ZERO ONE")
 
 
 def test_a_preprocessor_that_returns_nothing_is_named(recipe):
@@ -140,9 +146,9 @@ def test_a_preprocessor_that_returns_nothing_is_named(recipe):
 
 
 def test_entries_with_equal_samples_have_equal_keys():
-    base = Entry("a", None, {"split": "x"}, None, None, {})
-    assert base.key == Entry("b", None, {"split": "x"}, None, "test", {"n": 1}).key
-    assert base.key != Entry("a", None, {"split": "y"}, None, None, {}).key
+    base = DatasetEntry("a", None, {"split": "x"}, None, None, {})
+    assert base.key == DatasetEntry("b", None, {"split": "x"}, None, "test", {"n": 1}).key
+    assert base.key != DatasetEntry("a", None, {"split": "y"}, None, None, {}).key
 
 
 def test_collate_pads_and_measures():

@@ -8,9 +8,9 @@ import torch
 from infer_kit import add_code, run
 from inference_kit import in_recipe
 
-from espnet3_runtime import parallel
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.scp import read_scp
+from espnet3_runtime.process import dask_workers
 
 
 @pytest.fixture
@@ -145,8 +145,8 @@ def test_workers_give_the_same_as_one_process(recipe, monkeypatch):
     _, context = run(recipe, dataset=sets)
     alone = (context.directory / "test/results.jsonl").read_text()
     started = []
-    start = parallel._cluster
-    monkeypatch.setattr(parallel, "_cluster", lambda *a: started.append(a) or start(*a))
+    start = dask_workers._cluster
+    monkeypatch.setattr(dask_workers, "_cluster", lambda *a: started.append(a) or start(*a))
     two = {"env": "local", "n_workers": 2}
     _, context = run(recipe, dataset=sets, parallel=two, dataloader={"num_workers": 1})
     assert (context.directory / "test/results.jsonl").read_text() == alone
@@ -164,7 +164,7 @@ def test_workers_give_the_same_as_one_process(recipe, monkeypatch):
 )
 def test_one_worker_is_this_process(recipe, monkeypatch, changes):
     """In ESPnet3 it is a Dask worker, which imports everything again."""
-    monkeypatch.setattr(parallel, "_cluster", lambda *_: pytest.fail("a cluster was started"))
+    monkeypatch.setattr(dask_workers, "_cluster", lambda *_: pytest.fail("a cluster was started"))
     add_code(
         recipe,
         "where",

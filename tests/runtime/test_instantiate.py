@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from instantiate_targets import view
 
+from espnet3_runtime.build.instantiate import instantiate, locate_target
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import InstantiateError
-from espnet3_runtime.instantiate import instantiate, locate
 
 HERE = "instantiate_targets"
 TARGETS = [f"{HERE}.Thing", f"{HERE}.Outer.Inner", f"{HERE}.Outer.build", f"{HERE}.function"]
@@ -148,4 +148,4 @@ def test_a_module_that_fails_to_import_says_what_it_lacks(
     (tmp_path / "lacking_module.py").write_text("import not_installed_anywhere\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InstantiateError, match='needs the module "not_installed_anywhere"'):
-        locate("lacking_module.Model")
+        locate_target("lacking_module.Model")

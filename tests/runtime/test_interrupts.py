@@ -12,8 +12,8 @@ import pytest
 from toy import Toy, chain
 
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.interrupts import Interrupts, Terminated
-from espnet3_runtime.lockfile import locked
+from espnet3_runtime.process.interrupts import Interrupts, Terminated
+from espnet3_runtime.process.lockfile import hold_lock
 
 SLOW = """import time
 from pathlib import Path
@@ -194,20 +194,20 @@ def test_a_lock_ends_with_its_process_although_a_forked_worker_lives_on(recipe: 
 
 def test_a_lock_is_free_after_the_block_although_a_fork_has_it_open(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with locked(path, "it"):
+    with hold_lock(path, "it"):
         child = os.fork()
         if child == 0:
             time.sleep(3)
             os._exit(0)
-    with locked(path, "it"):
+    with hold_lock(path, "it"):
         pass
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
 
 
 def test_a_taken_lock_is_an_error_in_one_process_too(tmp_path: Path) -> None:
-    with locked(tmp_path / "lock", "it"), pytest.raises(UserError, match="another run"):  # noqa: SIM117
-        with locked(tmp_path / "lock", "it"):
+    with hold_lock(tmp_path / "lock", "it"), pytest.raises(UserError, match="another run"):  # noqa: SIM117
+        with hold_lock(tmp_path / "lock", "it"):
             pass
 
 

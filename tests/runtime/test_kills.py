@@ -13,12 +13,17 @@ from pathlib import Path
 import pytest
 from toy import Toy, chain
 
-from espnet3_compiler.write import LOCK, write_build
-from espnet3_runtime import afresh
-from espnet3_runtime.failures import explain, lost_a_rank, lost_a_worker, summary
-from espnet3_runtime.interrupts import be_patient
-from espnet3_runtime.requeue import requeue
-from espnet3_runtime.training.files import remove_pieces, set_aside
+from espnet3_compiler.build.write import write_build
+from espnet3_runtime.incremental import receipts
+from espnet3_runtime.launch.failures import (
+    explain_error,
+    lost_a_rank,
+    lost_a_worker,
+    summarize_error,
+)
+from espnet3_runtime.process.interrupts import be_patient, requeue
+from espnet3_runtime.training.checkpoint_files import remove_leftovers, set_aside
+from espnet3_schemas import LOCK
 from evaluation.kills.tripwire import Tripwire
 
 RESUMING = """from pathlib import Path
@@ -60,7 +65,7 @@ def test_killed_before_it_cleared_what_another_left_it_does_not_go_on_from_there
     for killed_late, made in ((False, "3"), (True, "of other settings")):
         receipt.write_text(json.dumps({**recipe.receipt("first"), "status": "running"}))
         if not killed_late:
-            afresh.demand(recipe.exp / "first")
+            receipts.set_marker(recipe.exp / "first")
         done = recipe.python("--stages", "first")
         assert ("it goes on from there" in done.stdout) == killed_late
         assert (recipe.exp / "first" / "number.txt").read_text() == made
@@ -104,7 +109,7 @@ def test_pieces_of_a_training_that_saved_nothing_do_not_replace_one_that_did(
     write(tmp_path, curves_jsonl="piece")
     assert not set_aside(tmp_path, (".log",))
     write(tmp_path, epoch1_ckpt="piece", train_log="log")
-    remove_pieces(tmp_path, (".log",))
+    remove_leftovers(tmp_path, (".log",))
     assert sorted(path.name for path in tmp_path.rglob("*")) == [
         *("last.ckpt", "previous", "train.log")
     ]
@@ -158,15 +163,15 @@ def test_what_the_machine_did_is_told_in_one_sentence(error: Exception, message:
     wrapped = RuntimeError("what a library makes of it")
     wrapped.__context__ = error
     for one in (error, wrapped):
-        assert message in explain(one, Path("/build"))
-        assert "Traceback" not in explain(one, Path("/build"))
-        assert message in summary(one)
+        assert message in explain_error(one, Path("/build"))
+        assert "Traceback" not in explain_error(one, Path("/build"))
+        assert message in summarize_error(one)
     assert lost_a_worker(wrapped) == ("DataLoader" in str(error))
     assert lost_a_rank(wrapped) == ("gloo" in str(error))
 
 
 def test_a_file_that_is_too_large_for_somebody_else_is_no_full_disk() -> None:
-    assert summary(ValueError("413: File too large")) == "ValueError: 413: File too large"
+    assert summarize_error(ValueError("413: File too large")) == "ValueError: 413: File too large"
 
 
 def test_a_full_disk_ends_a_run_without_a_traceback(recipe: Toy) -> None:

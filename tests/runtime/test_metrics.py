@@ -6,7 +6,7 @@ import pytest
 import sentencepiece
 
 from espnet3_runtime.metrics.accuracy import Accuracy
-from espnet3_runtime.metrics.alignment import align, show
+from espnet3_runtime.metrics.alignment import align, format_alignment
 from espnet3_runtime.metrics.cer import CER
 from espnet3_runtime.metrics.ter import TER
 from espnet3_runtime.metrics.wer import WER
@@ -71,7 +71,7 @@ def test_accuracy():
 
 def test_alignment_in_columns():
     (alignment,) = align([["one", "two", "three"]], [["one", "three", "four"]])
-    lines = show("utt1", alignment).splitlines()
+    lines = format_alignment("utt1", alignment).splitlines()
     assert lines[0] == "utt1  errors=2 length=3"
     assert lines[1].split()[0] == "REF:"
     assert alignment.errors == 2

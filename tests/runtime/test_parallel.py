@@ -6,8 +6,8 @@ import dask
 import distributed
 import pytest
 
-from espnet3_runtime import parallel
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.process import dask_workers
 
 
 def local(**options):
@@ -23,7 +23,7 @@ def test_local_workers_keep_what_they_free(monkeypatch):
         seen.update(options, environment=dict(environment))
 
     monkeypatch.setattr(distributed, "LocalCluster", cluster)
-    parallel._cluster(local(memory_limit=0), 2)
+    dask_workers._cluster(local(memory_limit=0), 2)
     assert seen["environment"]["MALLOC_TRIM_THRESHOLD_"] > 1 << 20
     assert seen["environment"]["OMP_NUM_THREADS"] == 1
     assert (seen["n_workers"], seen["threads_per_worker"], seen["memory_limit"]) == (2, 1, 0)
@@ -32,7 +32,7 @@ def test_local_workers_keep_what_they_free(monkeypatch):
 
 def test_options_that_the_cluster_does_not_know():
     with pytest.raises(UserError, match=r"does not start: .*'n_threads'") as caught:
-        parallel._cluster(local(n_threads=1, processes=False), 1)
+        dask_workers._cluster(local(n_threads=1, processes=False), 1)
     assert caught.value.where == "parallel.options"
 
 
@@ -46,4 +46,4 @@ def test_options_that_the_cluster_does_not_know():
     ],
 )
 def test_what_one_process_can_do(env, workers, tasks, here):
-    assert parallel.in_process({"env": env, "n_workers": workers}, tasks) is here
+    assert dask_workers.in_process({"env": env, "n_workers": workers}, tasks) is here

@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from espnet3_runtime.data.patient import PatientLoader
-from espnet3_runtime.interrupts import HELD_BACK, SIGNALS, be_patient
+from espnet3_runtime.data.loader import SignalSafeLoader
+from espnet3_runtime.process.interrupts import HELD_BACK, SIGNALS, be_patient
 
 
 class Struck:
@@ -23,12 +23,12 @@ class Struck:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_process_that_is_struck_while_it_starts_loads_all_the_same(number: int) -> None:
-    loader = PatientLoader(range(8), num_workers=2, worker_init_fn=Struck(number), timeout=60)
+    loader = SignalSafeLoader(range(8), num_workers=2, worker_init_fn=Struck(number), timeout=60)
     assert sorted(int(item) for item in loader) == list(range(8))
 
 
 def test_the_owner_gets_its_signals_when_all_processes_are_started() -> None:
-    loader = PatientLoader(range(8), num_workers=1, worker_init_fn=be_patient, timeout=60)
+    loader = SignalSafeLoader(range(8), num_workers=1, worker_init_fn=be_patient, timeout=60)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & ignores it
     try:
         items = iter(loader)
@@ -51,7 +51,7 @@ class Frozen:
 
 
 def test_processes_leave_the_objects_of_their_owner_alone() -> None:
-    loader = PatientLoader(Frozen(), num_workers=1, timeout=60)
+    loader = SignalSafeLoader(Frozen(), num_workers=1, timeout=60)
     counts = [int(item) for item in loader]
     assert min(counts) > len(gc.get_objects()) / 2
     assert gc.get_freeze_count() == 0

@@ -278,7 +278,7 @@ def test_nothing_of_the_recipe_changes(tmp_path: Path) -> None:
 def test_a_large_model_stays_on_the_meta_device(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("espnet3_compiler.deep_request.LARGEST", 10)
+    monkeypatch.setattr("espnet3_compiler.deep.request.LARGEST", 10)
     edits = {'mean = torch.tensor(stats["sum"] / stats["count"]).float()': "mean = torch.zeros(40)"}
     said = ask(tmp_path, edits)
     assert codes(said) == []

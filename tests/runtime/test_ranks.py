@@ -11,7 +11,15 @@ import pytest
 from toy import Toy
 
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.ranks import ORDER, Follower, Leader, Order, Rank, announce, detect
+from espnet3_runtime.process.ranks import (
+    ORDER,
+    Follower,
+    Leader,
+    Order,
+    Rank,
+    announce_order,
+    detect_rank,
+)
 
 STEPS = """import json, os, time
 from pathlib import Path
@@ -87,19 +95,19 @@ def recipe(tmp_path: Path) -> Toy:
     ],
 )
 def test_ranks_are_read_from_the_environment(environ: dict[str, str], expected: Rank) -> None:
-    assert detect(environ) == expected
+    assert detect_rank(environ) == expected
 
 
 def test_children_of_lightning_are_told_their_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     order = Order("train_full", resume=True, directory="/somewhere")
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    with announce(order):
+    with announce_order(order):
         child = {**os.environ, "LOCAL_RANK": "1"}
-        assert detect(child) == Rank(1, 1, order, local=1)
-        assert detect(child).label == "rank1"
-        far = detect({**child, "NODE_RANK": "2"})
+        assert detect_rank(child) == Rank(1, 1, order, local=1)
+        assert detect_rank(child).label == "rank1"
+        far = detect_rank({**child, "NODE_RANK": "2"})
         assert (far.order, far.label) == (order, "node2_rank1")
-        assert detect(dict(os.environ)) == Rank()
+        assert detect_rank(dict(os.environ)) == Rank()
         os.environ["LOCAL_RANK"] = "0"  # Lightning's launcher leaves these behind
         os.environ["MASTER_PORT"] = "1234"
     assert ORDER not in os.environ
@@ -168,7 +176,7 @@ def test_notes_of_an_earlier_run_are_not_followed(tmp_path: Path) -> None:
     leader._write()  # it was killed: its note stays
     follower = Follower(tmp_path, 1)
     seen: list[str] = []
-    thread = threading.Thread(target=lambda: seen.extend(o.stage for o in follower.orders()))
+    thread = threading.Thread(target=lambda: seen.extend(o.stage for o in follower.iter_orders()))
     thread.start()
     time.sleep(0.6)
     assert seen == []
@@ -191,9 +199,9 @@ def test_a_failure_of_rank_0_ends_the_others(recipe: Toy) -> None:
 
 
 def test_silence_of_rank_0_ends_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("espnet3_runtime.ranks._SILENT_SECONDS", 0.5)
+    monkeypatch.setattr("espnet3_runtime.process.ranks._SILENT_SECONDS", 0.5)
     with pytest.raises(UserError, match="rank 0 has said nothing"):
-        list(Follower(tmp_path, 1).orders())
+        list(Follower(tmp_path, 1).iter_orders())
 
 
 def test_another_rank_fails_in_one_line(recipe: Toy) -> None:

@@ -11,12 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy import chain
 
-from espnet3_runtime.build import load_build
-from espnet3_runtime.diff import differences
-from espnet3_runtime.experiment import Experiment
-from espnet3_runtime.hashing import content_hash, signature
-from espnet3_runtime.plan import plan
-from espnet3_runtime.receipts import OutputRecord, Receipt, Unreadable, read_receipt, write_receipt
+from espnet3_runtime.build.lock import load_build
+from espnet3_runtime.incremental.diff import describe_changes
+from espnet3_runtime.incremental.experiment import Experiment
+from espnet3_runtime.incremental.hashing import content_hash, read_signature
+from espnet3_runtime.incremental.plan import plan_stages
+from espnet3_runtime.incremental.receipts import (
+    OutputRecord,
+    Receipt,
+    Unreadable,
+    read_receipt,
+    write_receipt,
+)
 
 RECORD = OutputRecord("exp/toy/first/number.txt", "0" * 64, "1" * 64, 2, 1)
 json_values = st.recursive(
@@ -81,7 +87,7 @@ def test_any_receipt_ends_in_a_plan(
         place[path[-1]] = data.draw(json_values)
     recipe.file("exp/toy/stages/first.json", json.dumps(receipt))
     build = load_build(recipe.build)
-    verdicts = plan(build, Experiment(build), ["first"])
+    verdicts = plan_stages(build, Experiment(build), ["first"])
     assert verdicts[0].action == "run"
 
 
@@ -101,11 +107,11 @@ def test_any_old_fingerprint_can_be_compared(old: Any, part: Any) -> None:
         "files": {},
         "versions": {},
     }
-    assert differences(new, new) == []
-    assert differences(old, new)
+    assert describe_changes(new, new) == []
+    assert describe_changes(old, new)
     for key in new:
         changed = {**new, key: part}
-        assert differences(changed, new) or not part
+        assert describe_changes(changed, new) or not part
 
 
 @pytest.mark.parametrize(
@@ -139,7 +145,7 @@ def test_hashes_of_directories_follow_names_and_contents(tmp_path: Path) -> None
     (tree / "a" / "x").write_text("3")
     assert content_hash(tree) != first
     assert content_hash(tmp_path / "nowhere") is None
-    assert signature(tmp_path / "nowhere") is None
+    assert read_signature(tmp_path / "nowhere") is None
 
 
 def test_links_to_directories_are_not_followed(tmp_path: Path) -> None:
@@ -156,7 +162,7 @@ def test_links_to_directories_are_not_followed(tmp_path: Path) -> None:
 def test_a_signature_notices_a_change_that_keeps_size_and_time(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("1")
-    before, times = signature(path), path.stat()
+    before, times = read_signature(path), path.stat()
     path.write_text("2")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert signature(path) != before
+    assert read_signature(path) != before

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_runtime.logs import environment, rotate, stage_log
-from espnet3_runtime.redact import is_secret_name, redact, redact_command, secret_values
+from espnet3_runtime.launch.logs import logged_variables, rotate_log, stage_log
+from espnet3_runtime.process.redact import is_secret_name, redact, redact_command, secret_values
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_the_environment_of_a_log_has_no_secrets() -> None:
         "PATH": "/bin:s3cret-value",
         "HOME_ADDRESS": "x",
     }
-    assert environment(environ) == {"PATH": "/bin:***", "SLURM_JOB_ID": "1"}
+    assert logged_variables(environ) == {"PATH": "/bin:***", "SLURM_JOB_ID": "1"}
 
 
 def test_logs_rotate_to_free_numbers(tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     for text in "abc":
-        rotate(path)
+        rotate_log(path)
         path.write_text(text)
     texts = {file.name: file.read_text() for file in tmp_path.iterdir()}
     assert texts == {"train.log": "c", "train1.log": "a", "train2.log": "b"}

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from espnet3_runtime.execute import now
-from espnet3_runtime.inference.audio import write_wav
-from espnet3_runtime.receipts import OutputRecord, Receipt, write_receipt
+from espnet3_runtime.data.audio import write_wav
+from espnet3_runtime.incremental.receipts import OutputRecord, Receipt, write_receipt
+from espnet3_runtime.launch.stage_runner import current_time
 from espnet3_runtime.report import write_report
-from espnet3_runtime.report.chart import Series, line_chart, number
-from espnet3_runtime.report.graph import ROW, edges
-from espnet3_runtime.report.read import StageView
+from espnet3_runtime.report.chart import Series, format_number, line_chart
+from espnet3_runtime.report.collect import StageView
+from espnet3_runtime.report.graph import ROW, transitive_reduction
 
 STAGES = {
     "create_dataset": [],
@@ -77,8 +77,8 @@ def done(experiment, name, *, status="done", error=None, results=None, seconds=2
     receipt = Receipt(
         name,
         status,
-        now(),
-        finished=now(),
+        current_time(),
+        finished=current_time(),
         seconds=seconds,
         inputs={"upstream": read or {}},
         outputs={"x": record},
@@ -289,7 +289,7 @@ def test_only_edges_that_say_something():
         StageView(SimpleNamespace(name=name, needs=needs), None) for name, needs in STAGES.items()
     ]
     places = {name: number for number, name in enumerate(STAGES)}
-    assert edges(views, places) == [(0, 1), (1, 2), (2, 3), (3, 4), (2, 5)]
+    assert transitive_reduction(views, places) == [(0, 1), (1, 2), (2, 3), (3, 4), (2, 5)]
 
 
 def test_charts_of_awkward_values():
@@ -309,4 +309,4 @@ def test_charts_of_awkward_values():
 def test_numbers_of_an_axis_are_short():
     values = (0, 0.05, 0.00075, -0.00025, 1e-9, 99999, 250_000, 1234567)
     told = ["0", "0.05", "7.5e-4", "-2.5e-4", "1e-9", "99999", "2.5e5", "1.23e6"]
-    assert [number(value) for value in values] == told
+    assert [format_number(value) for value in values] == told

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from toy import Toy
 
-from espnet3_runtime.build import Build, load_build
+from espnet3_runtime.build.lock import Build, load_build
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import UndeclaredRead
-from espnet3_runtime.experiment import Experiment
-from espnet3_runtime.fingerprint import Inputs, inputs_of
-from espnet3_runtime.slices import configs_of, edges_of, model_of, without
+from espnet3_runtime.incremental.experiment import Experiment
+from espnet3_runtime.incremental.fingerprint import Inputs, inputs_of
+from espnet3_runtime.incremental.slices import configs_of, edges_of, model_of, without_keys
 from espnet3_schemas import systems
 
 TRAINING = {
@@ -231,7 +231,10 @@ def test_a_dataset_of_another_recipe(recipe: Toy, tmp_path: Path) -> None:
 
 def test_without() -> None:
     view = ConfigView({"a": [{"b": 1, "c": 2}, {"b": 3}], "d": {"e": 1}}, "w", hidden=["z"])
-    assert without(view, ("a.*.b", "d.e", "nothing.here")).plain() == {"a": [{"c": 2}, {}], "d": {}}
-    assert without(view, ()) is view
+    assert without_keys(view, ("a.*.b", "d.e", "nothing.here")).plain() == {
+        "a": [{"c": 2}, {}],
+        "d": {},
+    }
+    assert without_keys(view, ()) is view
     with pytest.raises(UndeclaredRead):
-        without(view, ("d",))["z"]
+        without_keys(view, ("d",))["z"]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from training_kit import recipe_in, stage_context
 
-from espnet3_runtime.data import collecting
-from espnet3_runtime.data.lengths import read_shapes
-from espnet3_runtime.data.reference import Place
-from espnet3_runtime.data.split import load_split
+from espnet3_runtime.data import collect_worker
+from espnet3_runtime.data.dataset_entries import DatasetDirectories
+from espnet3_runtime.data.item_lengths import read_shapes
+from espnet3_runtime.data.split_dataset import load_split
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages import collect_stats as stage
 from espnet3_runtime.stages.collect_stats import collect_stats
@@ -34,8 +34,8 @@ def context_of(recipe, features=FEATURES, model=None, stats=None, **changes):
 
 
 def frames(recipe, split="train"):
-    data = load_split(SETS, split, Place(recipe, recipe / "data"))
-    return [data.raw(index)[1]["speech"] for index in range(len(data))]
+    data = load_split(SETS, split, DatasetDirectories(recipe, recipe / "data"))
+    return [data.raw_sample(index)[1]["speech"] for index in range(len(data))]
 
 
 def test_moments_are_those_of_the_frames_without_padding(recipe):
@@ -98,7 +98,7 @@ def test_dask_workers_give_the_same_bytes(recipe, monkeypatch):
 def test_what_is_done_stays_done(recipe, monkeypatch):
     monkeypatch.setattr(stage, "LEAST_ITEMS", 1)
     expected = {n: p.read_bytes() for n, p in collect_stats(context_of(recipe)).items()}
-    run = collecting.Collector.run
+    run = collect_worker.StatsCollector.run
     done = []
 
     def interrupted(self, stretch, advance):
@@ -107,7 +107,7 @@ def test_what_is_done_stays_done(recipe, monkeypatch):
         done.append(stretch)
         return run(self, stretch, advance)
 
-    monkeypatch.setattr(collecting.Collector, "run", interrupted)
+    monkeypatch.setattr(collect_worker.StatsCollector, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         collect_stats(context_of(recipe))
     assert len(done) == 3
@@ -115,18 +115,18 @@ def test_what_is_done_stays_done(recipe, monkeypatch):
     with pytest.raises(KeyboardInterrupt):  # three are found, the next one is not made
         collect_stats(context)
     assert context.progress.done["collect_stats train"] == 12
-    monkeypatch.setattr(collecting.Collector, "run", run)
+    monkeypatch.setattr(collect_worker.StatsCollector, "run", run)
     outputs = collect_stats(context)
     assert expected == {name: path.read_bytes() for name, path in outputs.items()}
     assert not (context.directory / "work").exists()
 
 
 def test_pieces_are_fixed_whatever_the_workers(tmp_path):
-    stretches = stage._cut("train", 100_000, 16, tmp_path)
-    assert len(stretches) <= stage.STRETCHES
+    stretches = stage._cut_ranges("train", 100_000, 16, tmp_path)
+    assert len(stretches) <= stage.MOST_RANGES
     assert sum(stretch.size for stretch in stretches) == 100_000
     assert all(stretch.start % 16 == 0 for stretch in stretches)
-    assert len(stage._cut("train", 300, 16, tmp_path)) == 2
+    assert len(stage._cut_ranges("train", 300, 16, tmp_path)) == 2
 
 
 def test_leftovers_of_other_inputs_are_not_used(recipe, monkeypatch):

@@ -9,7 +9,7 @@ from task_kit import LINEAR, espnet_in_form, node
 
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.task_bridge.build import build
+from espnet3_runtime.task_bridge.build import build_task_model
 from espnet3_runtime.task_bridge.config_file import portable_options, write_config
 from espnet3_runtime.task_bridge.decode import BestHypothesis, speech2text
 
@@ -24,7 +24,7 @@ def fake(monkeypatch):
 def decodable(fake, tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     write_config(tmp_path / "config.yaml", portable_options(node(**LINEAR), tmp_path))
-    torch.save(build(node(**LINEAR)).model.state_dict(), tmp_path / "model.pth")
+    torch.save(build_task_model(node(**LINEAR)).model.state_dict(), tmp_path / "model.pth")
     return tmp_path
 
 

@@ -9,12 +9,12 @@ from inference_kit import make_context
 from task_kit import LINEAR, REAL, TASK, TOKENS, espnet_in_form, node, stats_file
 
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.data.extract import make_extract
+from espnet3_runtime.data.feature_extractors import make_feature_extractor
 from espnet3_runtime.errors import InstantiateError, UserError
-from espnet3_runtime.models import construct
 from espnet3_runtime.stages.train import make_model
-from espnet3_runtime.task_bridge.build import build
+from espnet3_runtime.task_bridge.build import build_task_model
 from espnet3_runtime.task_bridge.config_file import portable_options
+from espnet3_runtime.task_bridge.models import construct_model
 from espnet3_runtime.task_bridge.torchaudio import TorchaudioMissingError, torchaudio_or_stand_in
 
 
@@ -25,10 +25,13 @@ def fake(monkeypatch):
 
 
 def test_a_class_that_is_chosen_inherits_nothing_from_another(fake):
-    assert build(node()).model.encoder.rnn.hidden_size == 6  # the task's own default
-    assert build(node(encoder_conf={"bidirectional": False})).model.encoder.rnn.hidden_size == 6
-    assert build(node(encoder="rnn")).model.encoder.rnn.hidden_size == 6
-    assert build(node(encoder="linear")).model.encoder.output_size() == 16
+    assert build_task_model(node()).model.encoder.rnn.hidden_size == 6  # the task's own default
+    assert (
+        build_task_model(node(encoder_conf={"bidirectional": False})).model.encoder.rnn.hidden_size
+        == 6
+    )
+    assert build_task_model(node(encoder="rnn")).model.encoder.rnn.hidden_size == 6
+    assert build_task_model(node(encoder="linear")).model.encoder.output_size() == 16
 
 
 def test_defaults_are_filled_in_and_null_means_no_arguments(fake):
@@ -42,7 +45,7 @@ def test_defaults_are_filled_in_and_null_means_no_arguments(fake):
 def test_the_command_line_is_not_read(fake, monkeypatch):
     arguments = ["run.py", "--stages", "train", "--encoder", "linear"]
     monkeypatch.setattr(sys, "argv", arguments)
-    assert hasattr(build(node()).model.encoder, "rnn")
+    assert hasattr(build_task_model(node()).model.encoder, "rnn")
     assert sys.argv == arguments
 
 
@@ -61,7 +64,7 @@ def test_the_command_line_is_not_read(fake, monkeypatch):
 )
 def test_what_does_not_fit_the_task_is_refused(fake, options, message, where, hint):
     with pytest.raises(InstantiateError) as caught:
-        build(node(**options))
+        build_task_model(node(**options))
     assert message in caught.value.message
     assert caught.value.where == f"models.net.{where}".rstrip(".")
     assert hint in caught.value.hint
@@ -72,27 +75,27 @@ def test_what_does_not_fit_the_task_is_refused(fake, options, message, where, hi
 )
 def test_a_task_that_is_none_is_refused(fake, path):
     with pytest.raises(InstantiateError) as caught:
-        construct(ConfigView({"task": path}, "models.net"))
+        construct_model(ConfigView({"task": path}, "models.net"))
     assert caught.value.where == "models.net.task"
 
 
 @pytest.mark.skipif(REAL, reason="ESPnet is installed here")
 def test_without_espnet_the_message_says_how_to_install_it():
     with pytest.raises(InstantiateError) as caught:
-        construct(node())
+        construct_model(node())
     assert 'there is no module "espnet2"' in caught.value.message
     assert "pip install --no-deps espnet" in caught.value.hint
 
 
 def test_freeze_param_names_parts_as_espnet2_does(fake):
-    model = build(node(freeze_param=["encoder", "ctc_lo.bias"], **LINEAR)).model
+    model = build_task_model(node(freeze_param=["encoder", "ctc_lo.bias"], **LINEAR)).model
     trained = [name for name, one in model.named_parameters() if one.requires_grad]
     assert trained == ["ctc_lo.weight"]
 
 
 def test_options_of_training_are_told_to_be_without_effect(fake, tmp_path, caplog):
     given = {"max_epoch": 3, "token_type": "bpe", "encoder_conf": {"hidden_size": 3}}
-    assert build(node(**given)).idle == ("max_epoch",)
+    assert build_task_model(node(**given)).idle == ("max_epoch",)
     values = {"task": TASK, "token_list": TOKENS, **given}
     model, name = make_model(make_context(tmp_path, "train", model=values))
     assert name == TASK
@@ -102,8 +105,8 @@ def test_options_of_training_are_told_to_be_without_effect(fake, tmp_path, caplo
 
 def test_statistics_are_collected_without_normalisation(fake):
     # In the stage these keys are gone; what a task normalises by default is switched off, too.
-    extract = make_extract(None, node(**LINEAR), torch.device("cpu"))
-    assert build(node(**LINEAR), normalize=False).model.normalize is None
+    extract = make_feature_extractor(None, node(**LINEAR), torch.device("cpu"))
+    assert build_task_model(node(**LINEAR), normalize=False).model.normalize is None
     batch = {"speech": torch.ones(2, 24), "speech_lengths": torch.tensor([24, 16])}
     feats, lengths = extract(batch)["feats"]
     assert feats.shape == (2, 3, 8)

@@ -17,13 +17,13 @@ from training_kit import (
     training,
 )
 
+from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.data.collate import CommonCollateFn
-from espnet3_runtime.data.reference import Place
-from espnet3_runtime.data.split import load_split
-from espnet3_runtime.instantiate import instantiate
+from espnet3_runtime.data.dataset_entries import DatasetDirectories
+from espnet3_runtime.data.split_dataset import load_split
 from espnet3_runtime.stages.collect_stats import collect_stats
 from espnet3_runtime.stages.train import train
-from espnet3_runtime.training import watch
+from espnet3_runtime.training import progress
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def evaluate(recipe, state, split="valid"):
     """Return loss and accuracy over a split, one batch for all items."""
     model = instantiate(CLASSIFIER)
     model.load_state_dict(state)
-    data = load_split(SETS, split, Place(recipe, recipe / "data"))
+    data = load_split(SETS, split, DatasetDirectories(recipe, recipe / "data"))
     _, batch = CommonCollateFn()([data[index] for index in range(len(data))])
     _, stats, _ = model.eval()(**batch)
     return {name: float(value) for name, value in stats.items()}
@@ -297,7 +297,7 @@ def test_kit_reads_only_what_the_kind_declares(recipe):
 
 
 def test_a_terminal_has_a_bar_an_epoch(recipe, monkeypatch):
-    monkeypatch.setattr(watch.sys, "stderr", Terminal())
+    monkeypatch.setattr(progress.sys, "stderr", Terminal())
     context = train_context(recipe)
     train(context)
     assert context.progress.totals == {"epoch 1/3": 6, "epoch 2/3": 6, "epoch 3/3": 6}

@@ -6,9 +6,9 @@ from training_kit import SETS, recipe_in, train_context
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.train import train
-from espnet3_runtime.training.fields import split_batch
-from espnet3_runtime.training.means import Means
-from espnet3_runtime.training.outcome import read_outcome
+from espnet3_runtime.training.forward_inputs import split_batch
+from espnet3_runtime.training.forward_outputs import read_forward_output
+from espnet3_runtime.training.measurements import WeightedMeans
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_batches_without_ids_are_fine():
 
 def test_outcomes_detach_what_is_logged():
     loss = torch.ones((), requires_grad=True) * 2
-    outcome = read_outcome((loss, {"accuracy": loss, "n": 3}, 4), "m")
+    outcome = read_forward_output((loss, {"accuracy": loss, "n": 3}, 4), "m")
     assert outcome.losses is loss
     assert not outcome.stats["accuracy"].requires_grad
     assert outcome.stats == {"accuracy": loss.detach(), "n": 3.0, "loss": loss.detach()}
@@ -146,11 +146,11 @@ def test_outcomes_detach_what_is_logged():
 
 
 def test_means_are_weighted_and_wide():
-    means = Means()
+    means = WeightedMeans()
     means.add({"loss": torch.tensor(1.0), "only": 5.0}, torch.tensor(3))
     means.add({"loss": torch.tensor(2.0)}, 1)
     assert means.compute() == {"loss": 1.25, "only": 5.0}
-    again = Means()
+    again = WeightedMeans()
     again.load(means.state())
     assert again.compute() == means.compute()
     for _ in range(100):

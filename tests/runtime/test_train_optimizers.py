@@ -17,11 +17,11 @@ from training_kit import (
     weights,
 )
 
+from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.stages.train import train
 from espnet3_runtime.training.optimizers import count_steps
-from espnet3_runtime.training.selection import divide
+from espnet3_runtime.training.parameter_groups import assign_parameters
 
 
 @pytest.fixture
@@ -34,21 +34,21 @@ def by_hand(recipe, epochs=1, accumulate=1, clip=1.0):
     """Train as anyone would write it, over the same batches; return the weights."""
     from training_kit import stage_context, training
 
-    from espnet3_runtime.data.loader import Rank, make_loader
-    from espnet3_runtime.data.reference import Place
+    from espnet3_runtime.data.dataset_entries import DatasetDirectories
+    from espnet3_runtime.data.loader import DataParallelRank, make_loader
     from espnet3_runtime.data.sampler import Clock, seed_generators
-    from espnet3_runtime.data.split import load_split
+    from espnet3_runtime.data.split_dataset import load_split
 
     config = stage_context(recipe, "train", training()).configs["training"]
     clock = Clock(1)
-    split = load_split(SETS, "train", Place(recipe, recipe / "data"))
+    split = load_split(SETS, "train", DatasetDirectories(recipe, recipe / "data"))
     loader = make_loader(
         split,
         "train",
         config["dataloader"],
         shapes=None,
         clock=clock,
-        rank=Rank(),
+        rank=DataParallelRank(),
         log=logging.getLogger("test"),
     )
     seed_generators(1)
@@ -168,7 +168,7 @@ def test_every_parameter_has_one_optimizer(recipe):
 def test_dividing_covers_frozen_parameters_by_nobody():
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
     model[0].requires_grad_(False)
-    assert [len(part) for part in divide(model, {"a": "1"}, "").values()] == [2]
+    assert [len(part) for part in assign_parameters(model, {"a": "1"}, "").values()] == [2]
 
 
 GAN = '''

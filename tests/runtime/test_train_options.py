@@ -18,11 +18,11 @@ from training_kit import (
 )
 
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.inference.weights import read_weights
 from espnet3_runtime.stage import StageSpec
 from espnet3_runtime.stages.train import train
 from espnet3_runtime.training.ema import MovingAverage
-from espnet3_runtime.training.selection import freeze, matches
+from espnet3_runtime.training.parameter_groups import freeze_parameters, matches_selector
+from espnet3_runtime.weights import read_weights
 
 
 @pytest.fixture
@@ -65,12 +65,12 @@ def test_a_selector_that_matches_nothing_is_an_error(recipe):
     ],
 )
 def test_selectors(name, selector, expected):
-    assert matches(name, selector) is expected
+    assert matches_selector(name, selector) is expected
 
 
 def test_freezing_reports_names():
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
-    assert freeze(model, ["0"], "") == ["0.weight", "0.bias"]
+    assert freeze_parameters(model, ["0"], "") == ["0.weight", "0.bias"]
     assert [p.requires_grad for p in model.parameters()] == [False, False, True, True]
 
 
@@ -177,9 +177,9 @@ def test_the_average_follows_its_formula():
         average.update()
         decay = min(0.9, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * step
-    with average.applied():
+    with average.apply_average():
         assert model.weight.item() == pytest.approx(expected, rel=1e-5)
-        with average.applied():  # nested: no change
+        with average.apply_average():  # nested: no change
             assert model.weight.item() == pytest.approx(expected, rel=1e-5)
     assert model.weight.item() == 199.0
 

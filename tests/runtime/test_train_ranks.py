@@ -8,11 +8,11 @@ import torch
 from rank_kit import finish, plainly, start
 from training_kit import CLASSIFIER, SETS, load, recipe_in, train_context
 
+from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.data.collate import CommonCollateFn
-from espnet3_runtime.data.reference import Place
-from espnet3_runtime.data.split import load_split
-from espnet3_runtime.failures import lost_a_rank
-from espnet3_runtime.instantiate import instantiate
+from espnet3_runtime.data.dataset_entries import DatasetDirectories
+from espnet3_runtime.data.split_dataset import load_split
+from espnet3_runtime.launch.failures import lost_a_rank
 from espnet3_runtime.stages.train import train
 
 
@@ -35,7 +35,7 @@ def test_two_ranks(recipe):
     best = load(directory / "best.ckpt")
     model = instantiate(CLASSIFIER)
     model.load_state_dict(best["state_dict"])
-    data = load_split(SETS, "valid", Place(recipe, recipe / "data"))
+    data = load_split(SETS, "valid", DatasetDirectories(recipe, recipe / "data"))
     _, batch = CommonCollateFn()([data[index] for index in range(len(data))])
     with torch.no_grad():
         loss = float(model.eval()(**batch)[0])

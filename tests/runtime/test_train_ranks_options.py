@@ -8,7 +8,7 @@ from rank_kit import finish, plainly, start
 from test_train_optimizers import GAN
 from training_kit import SETS, SGD, load, recipe_in, train_context
 
-from espnet3_runtime.data.own import call_loader
+from espnet3_runtime.data.custom_loader import make_custom_loader
 from espnet3_runtime.data.sampler import Clock
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.train import train
@@ -108,8 +108,8 @@ def test_a_loader_that_does_not_ask_for_its_rank_is_refused(recipe):
     node = {"_target_": "src.loading.everything"}
     offered = {"collate_fn": list, "generator": torch.Generator(), "rank": 1, "world": 2}
     with pytest.raises(UserError, match="does not ask which rank it is for: with 2 ranks"):
-        call_loader(node, range(16), offered, Clock(seed=1))
-    alone = call_loader(node, range(16), {**offered, "rank": 0, "world": 1}, Clock(seed=1))
+        make_custom_loader(node, range(16), offered, Clock(seed=1))
+    alone = make_custom_loader(node, range(16), {**offered, "rank": 0, "world": 1}, Clock(seed=1))
     assert [len(batch) for batch in alone] == [8, 8]
 
 

@@ -20,7 +20,7 @@ from training_kit import (
 
 from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.stages.train import train
-from espnet3_runtime.training import checkpoints, watch
+from espnet3_runtime.training import checkpoints, progress
 
 POLLS_PER_EPOCH = 7  # six batches and the end
 
@@ -198,7 +198,7 @@ def killed_at(monkeypatch, owner, name, call):
         (checkpoints, "link", 2),  # between it and best.ckpt
         (checkpoints, "save_everything", 2),  # before last.ckpt
         (checkpoints.Checkpoints, "_tidy", 3),  # after it
-        (watch.Curves, "add", 7),  # in the middle of an epoch
+        (progress.Curves, "add", 7),  # in the middle of an epoch
         (checkpoints, "average", 1),  # when all but the mean was done
     ],
 )
@@ -255,7 +255,7 @@ sys.path[:0] = [{tests!r}]
 from pathlib import Path
 from training_kit import *
 from espnet3_runtime.errors import Stopped
-from espnet3_runtime.interrupts import Interrupts
+from espnet3_runtime.process.interrupts import Interrupts
 from espnet3_runtime.stage import Stop
 from espnet3_runtime.stages.train import train
 

@@ -11,7 +11,7 @@ from inference_kit import make_context
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication import hub
-from espnet3_runtime.publication.bundle import FORMAT, hashes
+from espnet3_runtime.publication.bundle import FORMAT, hash_files
 from espnet3_runtime.stages.upload_demo import upload_demo
 from espnet3_runtime.stages.upload_model import upload_model
 
@@ -134,7 +134,7 @@ def bundle(tmp_path):
     (directory / "code/src").mkdir(parents=True)
     (directory / "README.md").write_text("---\ntags: []\n---\n# hello\n")
     (directory / "code/src/model.py").write_text("x = 1\n")
-    meta = {"format": FORMAT, "schema_version": 1, "files": hashes(directory)}
+    meta = {"format": FORMAT, "schema_version": 1, "files": hash_files(directory)}
     (directory / "bundle.json").write_text(json.dumps(meta))
     return directory
 

@@ -12,8 +12,8 @@ import torch
 from inference_kit import make_context, with_defaults
 
 import espnet3_schemas
+from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.stage import StageContext, Stop
 
 torch.set_num_threads(1)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler import cli
-from espnet3_compiler.scaffold import names
-from espnet3_compiler.scaffold.create import create
+from espnet3_compiler.cli import main
+from espnet3_compiler.scaffold import create
+from espnet3_compiler.scaffold.create import create_recipe
 
 FILES = {
     "README.md",
@@ -27,7 +27,7 @@ def written(folder: Path) -> set[str]:
 
 def test_what_is_written_and_what_to_do_next(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["--init", "bells/tones"]) == 0
+    assert main.main(["--init", "bells/tones"]) == 0
     assert written(tmp_path) == {f"bells/tones/{name}" for name in FILES}
     manifest = (tmp_path / "bells/tones/recipe.yaml").read_text()
     assert "\nrecipe: bells/tones\n" in manifest
@@ -37,7 +37,7 @@ def test_what_is_written_and_what_to_do_next(tmp_path: Path, monkeypatch, capsys
 
 def test_a_plain_name_gets_a_task(tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["--init", "bells"]) == 0
+    assert main.main(["--init", "bells"]) == 0
     assert "\nrecipe: bells/base\n" in (tmp_path / "bells/recipe.yaml").read_text()
 
 
@@ -46,7 +46,7 @@ def test_a_plain_name_gets_a_task(tmp_path: Path, monkeypatch):
 )
 def test_a_bad_name_is_refused_and_nothing_is_written(name, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["--init", name]) == 2
+    assert main.main(["--init", name]) == 2
     assert capsys.readouterr().err.startswith("error: ")
     assert not list(tmp_path.iterdir())
 
@@ -60,7 +60,7 @@ def test_nothing_is_overwritten(kind, tmp_path: Path, monkeypatch, capsys):
         "folder": there.mkdir,
         "link": lambda: there.symlink_to(tmp_path / "nowhere"),
     }[kind]()
-    assert cli.main(["--init", "bells"]) == 2
+    assert main.main(["--init", "bells"]) == 2
     assert '"bells" exists' in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["bells"]
 
@@ -68,7 +68,7 @@ def test_nothing_is_overwritten(kind, tmp_path: Path, monkeypatch, capsys):
 def test_a_disk_that_refuses_leaves_nothing(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "corpus").touch()  # a file where the corpus directory would be
-    assert create("corpus/task") == 1
+    assert create_recipe("corpus/task") == 1
     assert capsys.readouterr().err.startswith('error: cannot write "corpus/task"')
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
 
@@ -85,14 +85,14 @@ def test_a_disk_that_refuses_leaves_nothing(tmp_path: Path, monkeypatch, capsys)
 def test_what_does_not_go_together(words, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as caught:
-        cli.main(words)
+        main.main(words)
     assert caught.value.code == 2
     assert "error: --" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
 def test_names_that_are_no_problem():
-    assert [names.problem(name) for name in ("a", "A-b_c.d/e9", "8/8")] == [None] * 3
+    assert [create.invalid_reason(name) for name in ("a", "A-b_c.d/e9", "8/8")] == [None] * 3
 
 
 @pytest.fixture(scope="module")

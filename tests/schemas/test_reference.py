@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler.codes import CODES
+from espnet3_compiler.diagnostics.codes import CODES
 from espnet3_schemas import load, systems
 
 DOCS = Path(__file__).parents[2] / "docs"

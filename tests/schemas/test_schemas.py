@@ -10,10 +10,10 @@ import jsonschema
 import pytest
 
 import espnet3_schemas
-from espnet3_compiler.read import read_text
-from espnet3_compiler.shape import check_shape
-from espnet3_compiler.source import Source
-from espnet3_compiler.tree import plain
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.schema.validate import validate_tree
+from espnet3_compiler.syntax.read import read_text
+from espnet3_compiler.syntax.tree import to_python
 from espnet3_schemas import ROLES, load, systems
 from espnet3_schemas.editor import editor_schema
 
@@ -106,7 +106,7 @@ def test_a_default_is_valid(schema, root, path):
         node, found = read_text(Source("default", json.dumps(schema["default"])))
         assert not found
         rooted = {"title": "Default", **schema, "$defs": root.get("$defs", {})}
-        assert not check_shape(node, rooted, lenient_references=True), path
+        assert not validate_tree(node, rooted, lenient_references=True), path
 
 
 @each_schema(CHECKED)
@@ -220,7 +220,7 @@ def test_shipped_recipes_name_an_editor_schema():
             headed += 1
             schema = (path.parent / head.partition("$schema=")[2]).resolve()
             assert schema.parent == DIRECTORY / "editor", path
-            assert not _editor_errors(schema.name.split(".")[0], plain(_tree(rest))), path
+            assert not _editor_errors(schema.name.split(".")[0], to_python(_tree(rest))), path
         else:
             assert path.name != "recipe.yaml", f"{path} names no schema"
     assert headed > 1

@@ -4,42 +4,42 @@ from collections.abc import Callable, Iterator
 
 from espnet3_compiler.checks import (
     batches,
-    contracts,
-    empty,
+    empty_lists,
     files,
-    idle,
+    identifiers,
+    inference_outputs,
     links,
     metrics,
+    missing_artifacts,
     monitors,
-    names,
-    order,
-    outputs,
-    producers,
+    no_effect,
     roles,
-    targets,
-    unread,
-    unused,
+    stage_order,
+    stage_outputs,
+    unread_keys,
+    unused_declarations,
 )
-from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.ir import Recipe, Resolved
+from espnet3_compiler.checks.targets import check
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
 
 Check = Callable[[Recipe, Resolved], Iterator[Diagnostic]]
 
 ALL: tuple[Check, ...] = (
-    names.check,
-    unused.check,
+    identifiers.check,
+    unused_declarations.check,
     roles.check,
-    outputs.check,
-    order.check,
-    producers.check,
+    stage_outputs.check,
+    stage_order.check,
+    missing_artifacts.check,
     metrics.check,
     files.check,
     links.check,
-    idle.check,
+    no_effect.check,
     monitors.check,
     batches.check,
-    contracts.check,
-    empty.check,
-    unread.check,
-    targets.check,
+    inference_outputs.check,
+    empty_lists.check,
+    unread_keys.check,
+    check.check,
 )

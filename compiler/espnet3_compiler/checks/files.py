@@ -13,57 +13,57 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from espnet3_compiler.chain import related_labels, use_place
-from espnet3_compiler.diagnostic import Diagnostic, Label
-from espnet3_compiler.disk import exists
-from espnet3_compiler.expression import is_open
-from espnet3_compiler.ir import Recipe, Resolved
-from espnet3_compiler.lower import roles_of
-from espnet3_compiler.lower_report import did_you_mean, spelling_fix
-from espnet3_compiler.places import Place, place
-from espnet3_compiler.suggest import nearest
-from espnet3_compiler.tree import Mapping, Node, Scalar, Sequence, descend
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.expressions.template import is_unresolved
+from espnet3_compiler.filesystem import path_exists
+from espnet3_compiler.manifest.lower import config_roles
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.syntax.provenance import provenance_labels, use_location
+from espnet3_compiler.syntax.span_key import SpanKey, span_key
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.unknown_name import did_you_mean, spelling_fix
 from espnet3_schemas import load
 
-INSIDE = {
+PACKED_PATHS = {
     "publication": (("pack_model", "include"),),
     "demo": (("pack", "include"),),
 }
 """Lists of paths that are packed with their places in the recipe: they must lie inside it."""
 
-_SKIPPED = {"build", "__pycache__", ".git", ".venv"}
-_MOST = 2000
+_SKIPPED_FOLDERS = {"build", "__pycache__", ".git", ".venv"}
+_MAX_FILES = 2000
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R701 for files that do not exist and R702 for paths that leave their directory."""
-    made = _made(recipe, resolved)
-    told: set[Place] = set()
-    for name, role in roles_of(recipe).items():
+    made = _produced_paths(recipe, resolved)
+    told: set[SpanKey] = set()
+    for name, role in config_roles(recipe).items():
         config = resolved.configs.get(name)
         if config is None or role is None:
             continue
-        for node in _paths(config, load(role), load(role)):
-            if place(node.span) not in told:
-                told.add(place(node.span))
-                yield from _missing(node, recipe.directory, made)
-        yield from _leaving(config, role)
-    yield from _starts(recipe, resolved, made)
-    yield from _outputs(recipe, resolved)
+        for node in _file_paths(config, load(role), load(role)):
+            if span_key(node.span) not in told:
+                told.add(span_key(node.span))
+                yield from _check_exists(node, recipe.directory, made)
+        yield from _check_packed_paths(config, role)
+    yield from _check_init_from(recipe, resolved, made)
+    yield from _check_call_outputs(recipe, resolved)
 
 
-def _made(recipe: Recipe, resolved: Resolved) -> list[PurePosixPath]:
+def _produced_paths(recipe: Recipe, resolved: Resolved) -> list[PurePosixPath]:
     """Return the paths that stages make: the two directories and the outputs of calls."""
     found = [PurePosixPath(resolved.globals.get(name, "exp")) for name in ("exp_dir", "data_dir")]
     for stage in recipe.stages:
         call = resolved.calls.get(str(stage.name.value))
-        outputs = descend(call, ("outputs",)) if call else None
+        outputs = node_at(call, ("outputs",)) if call else None
         values = [entry.value for entry in outputs] if isinstance(outputs, Mapping) else []
         found += [PurePosixPath(str(v.value)) for v in values if isinstance(v, Scalar)]
     return found
 
 
-def _paths(node: Node, schema: dict[str, Any], root: dict[str, Any]) -> Iterator[Scalar]:
+def _file_paths(node: Node, schema: dict[str, Any], root: dict[str, Any]) -> Iterator[Scalar]:
     """Yield the texts of a config that its schema calls files."""
     if "$ref" in schema:
         schema = {**root["$defs"][schema["$ref"].removeprefix("#/$defs/")], **schema}
@@ -72,34 +72,34 @@ def _paths(node: Node, schema: dict[str, Any], root: dict[str, Any]) -> Iterator
         for entry in node:
             part = schema.get("properties", {}).get(entry.name, others)
             if isinstance(part, dict):
-                yield from _paths(entry.value, part, root)
+                yield from _file_paths(entry.value, part, root)
     elif isinstance(node, Sequence):
         part = schema.get("items")
         for item in node.items if isinstance(part, dict) else ():
-            yield from _paths(item, part or {}, root)
-    elif schema.get("x-path") == "file" and isinstance(node.value, str) and not is_open(node):
+            yield from _file_paths(item, part or {}, root)
+    elif schema.get("x-path") == "file" and isinstance(node.value, str) and not is_unresolved(node):
         yield node
 
 
-def _missing(node: Scalar, directory: Path, made: list[PurePosixPath]) -> Iterator[Diagnostic]:
+def _check_exists(node: Scalar, directory: Path, made: list[PurePosixPath]) -> Iterator[Diagnostic]:
     path = PurePosixPath(str(node.value))
-    if path.is_absolute() or _leaves(path) or any(path.is_relative_to(m) for m in made):
+    if path.is_absolute() or _leaves_root(path) or any(path.is_relative_to(m) for m in made):
         return
-    if exists(directory / path):
+    if path_exists(directory / path):
         return
-    known = _files(directory, made)
-    near = nearest(str(path), known)
+    known = _recipe_files(directory, made)
+    near = closest_match(str(path), known)
     yield Diagnostic(
         code="R701",
         message=f'the recipe has no file "{path}"',
-        primary=Label(use_place(node), "does not exist"),
-        related=related_labels(node),
+        primary=Label(use_location(node), "does not exist"),
+        related=provenance_labels(node),
         help=did_you_mean(near, "paths start at the recipe directory"),
         fix=spelling_fix(node.span, str(path), near, known),
     )
 
 
-def _leaves(path: PurePosixPath) -> bool:
+def _leaves_root(path: PurePosixPath) -> bool:
     """Return whether a relative path leaves the directory that it starts in."""
     depth = 0
     for part in path.parts:
@@ -109,7 +109,7 @@ def _leaves(path: PurePosixPath) -> bool:
     return False
 
 
-def _files(directory: Path, made: list[PurePosixPath]) -> list[str]:
+def _recipe_files(directory: Path, made: list[PurePosixPath]) -> list[str]:
     """Return files of the recipe, relative to it, without what stages and tools made."""
     found: list[str] = []
     for folder, folders, names in os.walk(directory):
@@ -117,58 +117,61 @@ def _files(directory: Path, made: list[PurePosixPath]) -> list[str]:
         folders[:] = sorted(
             name
             for name in folders
-            if name not in _SKIPPED and not any(PurePosixPath(here / name) == m for m in made)
+            if name not in _SKIPPED_FOLDERS
+            and not any(PurePosixPath(here / name) == m for m in made)
         )
         found += [(here / name).as_posix() for name in sorted(names)]
-        if len(found) > _MOST:
+        if len(found) > _MAX_FILES:
             break
     return found
 
 
-def _leaving(config: Mapping, role: str) -> Iterator[Diagnostic]:
-    for path in INSIDE.get(role, ()):
-        items = descend(config, path)
+def _check_packed_paths(config: Mapping, role: str) -> Iterator[Diagnostic]:
+    for path in PACKED_PATHS.get(role, ()):
+        items = node_at(config, path)
         for item in items.items if isinstance(items, Sequence) else ():
-            if isinstance(item, Scalar) and not is_open(item):
+            if isinstance(item, Scalar) and not is_unresolved(item):
                 inside = PurePosixPath(str(item.value))
-                if inside.is_absolute() or _leaves(inside):
-                    yield _outside(item, "the recipe directory")
-    files = descend(config, ("pack_model", "files")) if role == "publication" else None
+                if inside.is_absolute() or _leaves_root(inside):
+                    yield _outside_path(item, "the recipe directory")
+    files = node_at(config, ("pack_model", "files")) if role == "publication" else None
     for entry in files if isinstance(files, Mapping) else ():
         inside = PurePosixPath(entry.name)
-        if inside.is_absolute() or _leaves(inside):
-            yield _outside(entry.key, "the bundle")
+        if inside.is_absolute() or _leaves_root(inside):
+            yield _outside_path(entry.key, "the bundle")
 
 
-def _outside(node: Scalar, where: str) -> Diagnostic:
+def _outside_path(node: Scalar, where: str) -> Diagnostic:
     return Diagnostic(
         code="R702",
         message=f'"{node.value}" leaves {where}',
-        primary=Label(use_place(node), "must stay inside"),
-        related=related_labels(node),
+        primary=Label(use_location(node), "must stay inside"),
+        related=provenance_labels(node),
         help=(f"write a path relative to {where}, without ..",),
     )
 
 
-def _starts(recipe: Recipe, resolved: Resolved, made: list[PurePosixPath]) -> Iterator[Diagnostic]:
+def _check_init_from(
+    recipe: Recipe, resolved: Resolved, made: list[PurePosixPath]
+) -> Iterator[Diagnostic]:
     names = {stage.name.value for stage in recipe.stages}
     for stage in recipe.stages:
         start = resolved.init_from.get(str(stage.name.value), stage.init_from)
-        if start and start.value not in names and not is_open(start):
-            yield from _missing(start, recipe.directory, made)
+        if start and start.value not in names and not is_unresolved(start):
+            yield from _check_exists(start, recipe.directory, made)
 
 
-def _outputs(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+def _check_call_outputs(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Report outputs of calls outside the recipe, exp_dir and data_dir."""
     roots = [PurePosixPath(resolved.globals.get(name, "exp")) for name in ("exp_dir", "data_dir")]
     for stage in recipe.stages:
         call = resolved.calls.get(str(stage.name.value))
-        outputs = descend(call, ("outputs",)) if call else None
+        outputs = node_at(call, ("outputs",)) if call else None
         for entry in outputs if isinstance(outputs, Mapping) else ():
             node = entry.value
-            if not isinstance(node, Scalar) or is_open(node):
+            if not isinstance(node, Scalar) or is_unresolved(node):
                 continue
             path = PurePosixPath(str(node.value))
             inside = any(path.is_relative_to(root) for root in roots)
-            if not inside and (path.is_absolute() or _leaves(path)):
-                yield _outside(node, "the recipe directory")
+            if not inside and (path.is_absolute() or _leaves_root(path)):
+                yield _outside_path(node, "the recipe directory")

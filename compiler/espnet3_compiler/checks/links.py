@@ -12,14 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet3_compiler.chain import related_labels, use_place
-from espnet3_compiler.checks.target_datasets import data_modules
-from espnet3_compiler.checks.target_nodes import TARGET, targets
-from espnet3_compiler.diagnostic import Diagnostic, Label
-from espnet3_compiler.disk import broken_link
-from espnet3_compiler.ir import Recipe, Resolved
-from espnet3_compiler.lower_report import listed
-from espnet3_compiler.tree import Scalar
+from espnet3_compiler.checks.targets.datasets import data_modules
+from espnet3_compiler.checks.targets.nodes import find_targets
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.filesystem import broken_link
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.syntax.provenance import provenance_labels, use_location
+from espnet3_compiler.syntax.tree import Scalar
+from espnet3_compiler.syntax.unknown_name import format_names
+from espnet3_schemas import TARGET
 
 _ENDINGS = ("", ".py")
 """Endings of what may be a link to a package or to a module."""
@@ -48,7 +49,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _uses(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar]]:
     """Yield the names that may lead into the code of a recipe, each with the recipe's directory."""
-    named = (target.node.get(TARGET) for target in targets(recipe, resolved))
+    named = (target.node.get(TARGET) for target in find_targets(recipe, resolved))
     for name in (recipe.system.name, *named, *(stage.call for stage in recipe.stages)):
         if isinstance(name, Scalar):
             yield recipe.directory, name
@@ -76,10 +77,10 @@ def _finding(links: list[_Link]) -> Diagnostic:
     return Diagnostic(
         "R705",
         f'"{_shown(first.path)}" {what}',
-        Label(use_place(first.name), "this code is not here"),
-        related=related_labels(first.name),
+        Label(use_location(first.name), "this code is not here"),
+        related=provenance_labels(first.name),
         help=_advice(links),
-        notes=(f"so are {listed(_shown(link.path) for link in others)}",) if others else (),
+        notes=(f"so are {format_names(_shown(link.path) for link in others)}",) if others else (),
     )
 
 

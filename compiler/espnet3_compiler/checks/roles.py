@@ -6,29 +6,29 @@ Fails: ``- {name: infer, config: training}`` where ``train`` reads ``training`` 
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.producers import loads_weights
-from espnet3_compiler.diagnostic import Diagnostic, Label
-from espnet3_compiler.ir import Recipe, Resolved, RoleBinding, StageDecl
-from espnet3_compiler.kinds import facts, is_known, kind_of
-from espnet3_compiler.lower import roles_of
-from espnet3_compiler.lower_report import listed, unknown
-from espnet3_compiler.lower_values import entries
-from espnet3_compiler.reading import may_have_model, own_model
-from espnet3_compiler.tree import Mapping
+from espnet3_compiler.checks.missing_artifacts import loads_weights
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.manifest.lower import config_roles
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl
+from espnet3_compiler.manifest.stage_kinds import is_known_kind, kind_spec, stage_kind
+from espnet3_compiler.manifest.values import mapping_entries
+from espnet3_compiler.stage_graph.stage_inputs import may_have_model, own_model
+from espnet3_compiler.syntax.tree import Mapping
+from espnet3_compiler.syntax.unknown_name import format_names, unknown_name
 from espnet3_schemas import ROLES
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R406 and R601 for wrong roles, R407 and R408 for models missing or given twice."""
-    yield from _wrong_roles(recipe)
+    yield from _check_roles(recipe)
     for stage in recipe.stages:
-        yield from _unknown_roles(stage, recipe)
+        yield from _check_stage_roles(stage, recipe)
         if recipe.whole:
-            yield from _models(stage, recipe, resolved)
+            yield from _check_model(stage, recipe, resolved)
 
 
-def _wrong_roles(recipe: Recipe) -> Iterator[Diagnostic]:
-    roles = roles_of(recipe)
+def _check_roles(recipe: Recipe) -> Iterator[Diagnostic]:
+    roles = config_roles(recipe)
     for name, role in roles.items():
         bindings = [
             (stage, binding)
@@ -49,7 +49,7 @@ def _wrong_role(
 ) -> Diagnostic:
     stage, binding = wrong[0]
     other, role = right[0], right[1].role
-    fitting = [name for name, its in roles_of(recipe).items() if its == binding.role]
+    fitting = [name for name, its in config_roles(recipe).items() if its == binding.role]
     hint = f"choose a config in the role {binding.role}"
     return Diagnostic(
         code="R406",
@@ -60,29 +60,31 @@ def _wrong_role(
             *(Label(more.place, f"read as {more.role} too") for _, more in wrong[1:]),
         ),
         help=(
-            f"{hint}: {listed(fitting)}"
+            f"{hint}: {format_names(fitting)}"
             if fitting
             else f"declare another config for {binding.role}",
         ),
     )
 
 
-def _unknown_roles(stage: StageDecl, recipe: Recipe) -> Iterator[Diagnostic]:
+def _check_stage_roles(stage: StageDecl, recipe: Recipe) -> Iterator[Diagnostic]:
     """Report roles in ``config: {role: name}`` that the kind does not read."""
-    kind = kind_of(stage)
-    if not is_known(kind) or recipe.system.own or not isinstance(stage.node, Mapping):
+    kind = stage_kind(stage)
+    if not is_known_kind(kind) or recipe.system.own or not isinstance(stage.node, Mapping):
         return
-    roles = list(facts(stage)["roles"])
-    for entry in entries(stage.node.get("config")):
+    roles = list(kind_spec(stage)["roles"])
+    for entry in mapping_entries(stage.node.get("config")):
         if entry.name not in roles:
             message = f'{kind} reads no config in the role "{entry.name}"'
-            yield unknown("R601", message, entry.key, roles, f"its roles are {listed(roles)}")
+            yield unknown_name(
+                "R601", message, entry.key, roles, f"its roles are {format_names(roles)}"
+            )
 
 
-def _models(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+def _check_model(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     own = own_model(stage, resolved)
     written = isinstance(stage.node, Mapping) and stage.node.get("model") is not None
-    required = facts(stage)["model"] == "required"
+    required = kind_spec(stage)["model"] == "required"
     may = may_have_model(stage, resolved)
     needed = required or loads_weights(stage, resolved)
     if not may and needed and stage.model is None and not written:
@@ -100,10 +102,10 @@ def _models(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Di
 
 def _no_model(stage: StageDecl, recipe: Recipe) -> Diagnostic:
     names = [str(model.name.value) for model in recipe.models]
-    hint = f"choose one with model: {listed(names)}" if names else "declare one under models"
+    hint = f"choose one with model: {format_names(names)}" if names else "declare one under models"
     return Diagnostic(
         code="R407",
         message=f'stage "{stage.name.value}" needs a model and none is chosen',
-        primary=Label(stage.name.span, f"{kind_of(stage)} builds a model"),
+        primary=Label(stage.name.span, f"{stage_kind(stage)} builds a model"),
         help=(hint,),
     )

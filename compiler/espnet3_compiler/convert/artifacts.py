@@ -4,15 +4,17 @@ import fnmatch
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from espnet3_compiler.tree import Plain
+from espnet3_compiler.filesystem import is_file
+from espnet3_compiler.syntax.tree import Plain
 
 SYMBOLS = ("recipe_dir", "data_dir", "exp_dir", "stats_dir", "inference_dir")
 TOKEN_LIST = "${stages.train_tokenizer.token_list}"  # noqa: S105 - a path
 TOKENIZER = "${stages.train_tokenizer.tokenizer_model}"
 FEATS_STATS = "${stages.collect_stats.feats_stats}"
-CONFIG = "${stages.train.task_config}"
+TASK_CONFIG = "${stages.train.task_config}"
 INFERENCE_DIR = "${stages.infer.inference_dir}"
 CHECKPOINTS = {
     "last*.ckpt": "${stages.train.last_checkpoint}",
@@ -34,38 +36,38 @@ class Artifacts:
     folders: Mapping[str, str]
     known: Mapping[str, str] = field(default_factory=dict)
 
-    def carried(self, value: Plain) -> Plain:
+    def translate_paths(self, value: Plain) -> Plain:
         """Return a value whose paths are ours: outputs of stages, or relative to the recipe."""
         if isinstance(value, dict):
-            return {key: self.carried(inner) for key, inner in value.items()}
+            return {key: self.translate_paths(inner) for key, inner in value.items()}
         if isinstance(value, list):
-            return [self.carried(inner) for inner in value]
-        return self._path(value) if isinstance(value, str) else value
+            return [self.translate_paths(inner) for inner in value]
+        return self._translate_path(value) if isinstance(value, str) else value
 
-    def checkpoint(self, value: str) -> str | None:
+    def checkpoint_reference(self, value: str) -> str | None:
         """Return the checkpoint of our train stage that stands for one of ESPnet3's, or None."""
-        folder, name = posixpath.split(self.normal(value))
+        folder, name = posixpath.split(self.normalize_path(value))
         if folder != self.folders["exp_dir"]:
             return None
         return next(
             (ours for pattern, ours in CHECKPOINTS.items() if fnmatch.fnmatch(name, pattern)), None
         )
 
-    def normal(self, text: str) -> str:
+    def normalize_path(self, text: str) -> str:
         """Return a path relative to the recipe directory, symbols written out."""
         for _ in range(3):
             for name in SYMBOLS:
                 text = text.replace(f"${{{name}}}", self.folders.get(name, name))
         return posixpath.normpath(text) if text else text
 
-    def _path(self, text: str) -> str:
+    def _translate_path(self, text: str) -> str:
         if text == "${recipe_dir}":
             return text
         if "/" in text or text.startswith("${"):
-            normal = self.normal(text)
+            normal = self.normalize_path(text)
             if normal in self.known:
                 return self.known[normal]
-            if (ours := self.checkpoint(text)) and "*" not in text:
+            if (ours := self.checkpoint_reference(text)) and "*" not in text:
                 return ours
         text = text.removeprefix("${recipe_dir}/")
         for name in ("stats_dir", "inference_dir"):
@@ -73,7 +75,7 @@ class Artifacts:
         return text
 
 
-def artifacts(folders: Mapping[str, str], tokenizer: Mapping[str, Any] | None) -> Artifacts:
+def build_artifacts(folders: Mapping[str, str], tokenizer: Mapping[str, Any] | None) -> Artifacts:
     """Return the artifacts of an experiment.
 
     Args:
@@ -83,12 +85,49 @@ def artifacts(folders: Mapping[str, str], tokenizer: Mapping[str, Any] | None) -
     made = Artifacts(folders)
     known = {
         f"{folders['stats_dir']}/train/feats_stats.npz": FEATS_STATS,
-        f"{folders['exp_dir']}/config.yaml": CONFIG,
+        f"{folders['exp_dir']}/config.yaml": TASK_CONFIG,
         folders["inference_dir"]: INFERENCE_DIR,
     }
     save_path = (tokenizer or {}).get("save_path")
     if isinstance(save_path, str) and tokenizer:
-        where = made.normal(save_path)
+        where = made.normalize_path(save_path)
         known[f"{where}/tokens.txt"] = TOKEN_LIST
         known[f"{where}/{tokenizer.get('model_type')}.model"] = TOKENIZER
     return Artifacts(folders, known)
+
+
+EQUIVALENT_TARGETS = {
+    "espnet2.train.collate_fn.CommonCollateFn": "espnet3_runtime.data.collate.CommonCollateFn",
+    "espnet3.systems.esp2_asr.task.ASRTask": "espnet2.tasks.asr.ASRTask",  # it is a copy of it
+    "espnet3.systems.esp2_asr.src.transducer_task.ASRTransducerTask": (
+        "espnet2.tasks.asr_transducer.ASRTransducerTask"
+    ),
+    "espnet3.systems.esp2_asr.metrics.wer.WER": "espnet3_runtime.metrics.wer.WER",
+    "espnet3.systems.esp2_asr.metrics.cer.CER": "espnet3_runtime.metrics.cer.CER",
+    "espnet3.systems.esp2_asr.metrics.ter.TER": "espnet3_runtime.metrics.ter.TER",
+}
+RECIPE_PACKAGES = ("src", "dataset")
+
+
+def translate_target(path: str, recipe: str) -> str:
+    """Return a dotted path as our recipe writes it.
+
+    Args:
+        path: For example ``egs3.mini_an4.esp2_asr.src.preprocessor.Tokenize``.
+        recipe: ``<corpus>/<task>``; its own code is ``src`` and ``dataset`` to it.
+    """
+    own = f"egs3.{recipe.replace('/', '.').replace('-', '_')}."
+    rest = path.removeprefix(own)
+    if rest != path and rest.split(".")[0] in RECIPE_PACKAGES:
+        return rest
+    return EQUIVALENT_TARGETS.get(path, path)
+
+
+def sibling_source(tag: str, directory: Path) -> str:
+    """Return a ``<corpus>/<system>`` data source: as it is where that recipe lies beside this one.
+
+    Elsewhere it is the module that ESPnet3 would import.
+    """
+    if is_file(directory.resolve().parent.parent / tag / "dataset" / "__init__.py"):
+        return tag
+    return f"egs3.{tag.replace('/', '.').replace('-', '_')}.dataset"

@@ -4,20 +4,25 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet3_compiler.convert.files import FOLDER, MAIN, manifest_name, texts
-from espnet3_compiler.convert.load import Reader
-from espnet3_compiler.convert.notes import MOVED, Notes, as_json, as_text
-from espnet3_compiler.convert.recipe import Found, read_recipe
-from espnet3_compiler.convert.settle import outcomes, settle, spare, write_all
-from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.outcome import is_error, tidy
+from espnet3_compiler.convert.files import MAIN_MANIFEST, OUTPUT_FOLDER, manifest_name, render_files
+from espnet3_compiler.convert.load import RecipeReader
+from espnet3_compiler.convert.notes import MOVED, Notes, render_notes, render_notes_json
+from espnet3_compiler.convert.prune import (
+    check_manifests,
+    prune_refused_keys,
+    unlisted_configs,
+    write_files,
+)
+from espnet3_compiler.convert.recipe import ConvertedRecipe, read_recipe
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.output.summary import plural
 from espnet3_compiler.pipeline import display_name
+from espnet3_compiler.result import is_error, sort_findings
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckResult:
     """What the checker says about the new recipe.
 
     Attributes:
@@ -43,67 +48,77 @@ def convert(directory: Path, *, force: bool, form: str) -> int:
         form: ``human``, or ``json`` for a report on stdout.
     """
     if form not in ("human", "json"):
-        return _refuse(f"--from-espnet3 reports as human or json, not as {form}", USAGE)
+        return _report_error(f"--from-espnet3 reports as human or json, not as {form}", USAGE)
     if not (directory / "conf").is_dir():
-        return _refuse(f'"{directory}" is no ESPnet3 recipe: it has no directory conf', USAGE)
+        return _report_error(f'"{directory}" is no ESPnet3 recipe: it has no directory conf', USAGE)
     directory = directory.resolve()
     notes = Notes()
-    reader = Reader(directory, notes)
+    reader = RecipeReader(directory, notes)
     found = read_recipe(directory, notes, reader)
     if reader.found:
-        return _unreadable(reader.found)
+        return _refuse_unreadable(reader.found)
     if not found.trainings:
-        return _refuse("there is no training config in conf: a recipe needs one", MISTAKES)
+        return _report_error("there is no training config in conf: a recipe needs one", MISTAKES)
     try:
-        return _write(found, directory, notes, force=force, form=form)
+        return _write_recipe(found, directory, notes, force=force, form=form)
     except OSError as error:
         place = error.filename or directory
-        return _refuse(f'cannot write "{place}": {error.strerror or error}', MISTAKES)
+        return _report_error(f'cannot write "{place}": {error.strerror or error}', MISTAKES)
 
 
-def _write(found: Found, directory: Path, notes: Notes, *, force: bool, form: str) -> int:
-    there = [name for name in texts(found) if (directory / name).exists()]
+def _write_recipe(
+    found: ConvertedRecipe, directory: Path, notes: Notes, *, force: bool, form: str
+) -> int:
+    there = [name for name in render_files(found) if (directory / name).exists()]
     if there and not force:
         more = f" and {len(there) - 3} more" if len(there) > 3 else ""  # noqa: PLR2004
-        return _refuse(f"{', '.join(there[:3])}{more} would be replaced; --force does so", USAGE)
-    files = settle(found, directory, notes)
-    write_all(directory, files)
-    verdict = _check(found, directory)
+        return _report_error(
+            f"{', '.join(there[:3])}{more} would be replaced; --force does so", USAGE
+        )
+    files = prune_refused_keys(found, directory, notes)
+    write_files(directory, files)
+    verdict = _check_recipe(found, directory)
     if form == "json":
-        sys.stdout.write(as_json(notes.sorted(), list(files), clean=verdict.clean))
-    _tell(found, directory, files, notes, verdict)
+        sys.stdout.write(render_notes_json(notes.in_order(), list(files), clean=verdict.clean))
+    _report_result(found, directory, files, notes, verdict)
     return CLEAN if verdict.clean else MISTAKES
 
 
-def _check(found: Found, directory: Path) -> Verdict:
-    checked = [outcome for _, outcome in outcomes(found, directory)]
+def _check_recipe(found: ConvertedRecipe, directory: Path) -> CheckResult:
+    checked = [outcome for _, outcome in check_manifests(found, directory)]
     findings = (finding for outcome in checked for finding in outcome.diagnostics)
     unchecked = max(outcome.counts.not_checked for outcome in checked)
-    return Verdict(tidy(findings, display_name(checked[0].path)), unchecked)
+    return CheckResult(sort_findings(findings, display_name(checked[0].path)), unchecked)
 
 
-def _tell(
-    found: Found, directory: Path, files: dict[str, str], notes: Notes, verdict: Verdict
+def _report_result(
+    found: ConvertedRecipe,
+    directory: Path,
+    files: dict[str, str],
+    notes: Notes,
+    verdict: CheckResult,
 ) -> None:
     from espnet3_compiler.output import human
 
     shown = display_name(directory)
     manifests = [manifest_name(found, training) for training in found.trainings]
     configs = len(files) - len(manifests)
-    _say(f"wrote {', '.join(manifests)} and {configs} configs in {FOLDER}, in {shown}")
-    every = notes.sorted()
-    _say(as_text(note for note in every if note.kind != MOVED).rstrip("\n"))
+    _print_stderr(
+        f"wrote {', '.join(manifests)} and {configs} configs in {OUTPUT_FOLDER}, in {shown}"
+    )
+    every = notes.in_order()
+    _print_stderr(render_notes(note for note in every if note.kind != MOVED).rstrip("\n"))
     moved = sum(note.kind == MOVED for note in every)
     if moved:
-        _say(f"\n{moved} more keys stand elsewhere now; --format json lists them")
+        _print_stderr(f"\n{moved} more keys stand elsewhere now; --format json lists them")
     for finding in verdict.findings:
-        _say("\n" + human.render_one(finding))
-    _say("\n" + "\n".join(_remarks(found, shown, verdict)))
+        _print_stderr("\n" + human.render_one(finding))
+    _print_stderr("\n" + "\n".join(_closing_lines(found, shown, verdict)))
 
 
-def _remarks(found: Found, shown: str, verdict: Verdict) -> list[str]:
+def _closing_lines(found: ConvertedRecipe, shown: str, verdict: CheckResult) -> list[str]:
     lines = []
-    if others := spare(found):
+    if others := unlisted_configs(found):
         lines.append("configs that no manifest names go in by flag:")
         lines += [f"  python build/run.py --{role}_config {name}" for role, name in others]
     if found.others["publication"] or found.others["demo"]:
@@ -115,22 +130,25 @@ def _remarks(found: Found, shown: str, verdict: Verdict) -> list[str]:
         )
     if not verdict.clean:
         return [*lines, "not clean yet: mend what is reported above"]
-    return [*lines, f"next: espnet3-compile {MAIN if shown == '.' else f'{shown}/{MAIN}'}"]
+    return [
+        *lines,
+        f"next: espnet3-compile {MAIN_MANIFEST if shown == '.' else f'{shown}/{MAIN_MANIFEST}'}",
+    ]
 
 
-def _unreadable(findings: list[Diagnostic]) -> int:
+def _refuse_unreadable(findings: list[Diagnostic]) -> int:
     from espnet3_compiler.output import human
 
     for finding in findings:
-        _say(human.render_one(finding) + "\n")
-    return _refuse("nothing was written", MISTAKES)
+        _print_stderr(human.render_one(finding) + "\n")
+    return _report_error("nothing was written", MISTAKES)
 
 
-def _refuse(message: str, code: int) -> int:
-    _say(f"error: {message}")
+def _report_error(message: str, code: int) -> int:
+    _print_stderr(f"error: {message}")
     return code
 
 
-def _say(text: str) -> None:
+def _print_stderr(text: str) -> None:
     if text:
         print(text, file=sys.stderr)

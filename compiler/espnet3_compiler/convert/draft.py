@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 
 from espnet3_compiler.convert.artifacts import Artifacts
 from espnet3_compiler.convert.notes import DROPPED, MOVED, Notes
-from espnet3_compiler.convert.values import Values
-from espnet3_compiler.source import Span
-from espnet3_compiler.tree import Entry, Mapping, Node, Path, Plain, Sequence, dotted
+from espnet3_compiler.convert.values import Interpolator
+from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Plain, Sequence, format_path
 from espnet3_schemas import TARGET
 
 Reasons = dict[str, tuple[str, str]]
 """Key to the kind of its note and the reason."""
 
-RESOLVED = "its value stands where the config refers to it"
-PLACES: Reasons = {
+RESOLVED_REASON = "its value stands where the config refers to it"
+PATH_REASONS: Reasons = {
     "recipe_dir": (MOVED, "the directory of the manifest is the recipe directory"),
     "data_dir": (MOVED, "stands in the manifest where it is not data"),
     "exp_tag": (MOVED, "stages share the manifest's exp_tag"),
@@ -24,7 +24,7 @@ PLACES: Reasons = {
 
 
 @dataclass
-class Draft:
+class ConfigDraft:
     """A config of ours.
 
     Attributes:
@@ -35,7 +35,7 @@ class Draft:
     values: dict[str, Plain] = field(default_factory=dict)
     origins: dict[Path, Span] = field(default_factory=dict)
 
-    def put(self, path: tuple[str, ...], value: Plain, span: Span | None = None) -> None:
+    def set_value(self, path: tuple[str, ...], value: Plain, span: Span | None = None) -> None:
         """Write a value at a path of keys.
 
         Args:
@@ -54,7 +54,7 @@ class Draft:
 
 
 @dataclass
-class Context:
+class ConversionContext:
     """What translating one file needs.
 
     Attributes:
@@ -64,7 +64,7 @@ class Context:
         target: Gives the dotted path under which something of ESPnet3 is known here.
     """
 
-    values: Values
+    values: Interpolator
     artifacts: Artifacts
     notes: Notes
     target: Callable[[str], str]
@@ -83,7 +83,7 @@ class Block:
 
     node: Mapping | None
     path: Path
-    context: Context
+    context: ConversionContext
     taken: set[str] = field(default_factory=set)
 
     def entry(self, name: str) -> Entry | None:
@@ -91,12 +91,12 @@ class Block:
         self.taken.add(name)
         return self.node.entry(name) if self.node else None
 
-    def has(self, name: str) -> bool:
+    def has_value(self, name: str) -> bool:
         """Return whether a key is there and not null, without taking it."""
         entry = self.node.entry(name) if self.node else None
         return entry is not None and getattr(entry.value, "value", True) is not None
 
-    def is_users(self, name: str) -> bool:
+    def is_user_written(self, name: str) -> bool:
         """Return whether the user wrote a key, and not ESPnet3's defaults."""
         entry = self.node.entry(name) if self.node else None
         return entry is not None and entry.key.span.source.kind == "file"
@@ -109,14 +109,14 @@ class Block:
     def value(self, name: str) -> Plain:
         """Take a key and return its value with our paths and targets; None where absent."""
         entry = self.entry(name)
-        return self.carry(entry.value, (*self.path, name)) if entry else None
+        return self.convert_value(entry.value, (*self.path, name)) if entry else None
 
-    def raw(self, name: str) -> Plain:
+    def raw_value(self, name: str) -> Plain:
         """Take a key and return its interpolated value, paths as ESPnet3 has them."""
         entry = self.entry(name)
         return self.context.values.plain(entry.value, (*self.path, name)) if entry else None
 
-    def block(self, name: str) -> "Block":
+    def take_block(self, name: str) -> "Block":
         """Take a key whose value is a mapping."""
         entry = self.entry(name)
         node = entry.value if entry and isinstance(entry.value, Mapping) else None
@@ -130,12 +130,14 @@ class Block:
                 if isinstance(item, Mapping):
                     yield Block(item, (*self.path, name, index), self.context)
 
-    def carry(self, node: Node, path: Path) -> Plain:
+    def convert_value(self, node: Node, path: Path) -> Plain:
         """Return a node's value with our paths and targets."""
-        plain = self.context.artifacts.carried(self.context.values.plain(node, path))
-        return _retarget(plain, self.context.target)
+        plain = self.context.artifacts.translate_paths(self.context.values.plain(node, path))
+        return _translate_targets(plain, self.context.target)
 
-    def move(self, draft: Draft, name: str, to: tuple[str, ...], *, null: bool = False) -> None:
+    def move_key(
+        self, draft: ConfigDraft, name: str, to: tuple[str, ...], *, null: bool = False
+    ) -> None:
         """Take a key and write its value elsewhere; null only when asked for.
 
         Args:
@@ -147,9 +149,9 @@ class Block:
         span = self.span(name)
         value = self.value(name)
         if span is not None and (null or value is not None):
-            draft.put(to, value, span)
+            draft.set_value(to, value, span)
 
-    def note(self, name: str, kind: str, reason: str) -> None:
+    def add_note(self, name: str, kind: str, reason: str) -> None:
         """Take a key and say what became of it, where the user wrote it.
 
         Args:
@@ -159,7 +161,7 @@ class Block:
         """
         entry = self.entry(name)
         if entry is not None:
-            key = dotted((*self.path, name))
+            key = format_path((*self.path, name))
             self.context.notes.add(kind, entry.key.span, key, reason)
 
     def rest(self, reasons: Reasons, otherwise: tuple[str, str] | None = None) -> None:
@@ -175,21 +177,23 @@ class Block:
                 continue
             if entry.name in reasons:
                 if not (_is_null(entry.value) and reasons[entry.name][0] == MOVED):
-                    self.note(entry.name, *reasons[entry.name])
+                    self.add_note(entry.name, *reasons[entry.name])
             else:
-                self.note(entry.name, kind, reason)
+                self.add_note(entry.name, kind, reason)
 
 
 def _is_null(node: Node) -> bool:
     return getattr(node, "value", True) is None
 
 
-def _retarget(value: Plain, target: Callable[[str], str]) -> Plain:
+def _translate_targets(value: Plain, target: Callable[[str], str]) -> Plain:
     if isinstance(value, list):
-        return [_retarget(item, target) for item in value]
+        return [_translate_targets(item, target) for item in value]
     if not isinstance(value, dict):
         return value
     return {
-        key: target(inner) if key == TARGET and isinstance(inner, str) else _retarget(inner, target)
+        key: target(inner)
+        if key == TARGET and isinstance(inner, str)
+        else _translate_targets(inner, target)
         for key, inner in value.items()
     }

@@ -3,70 +3,74 @@
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from espnet3_compiler.convert.recipe import Config, Found
-from espnet3_compiler.convert.trim import differences, trimmed
+from espnet3_compiler.build.yaml_text import dump_yaml
+from espnet3_compiler.convert.recipe import ConvertedConfig, ConvertedRecipe
 from espnet3_compiler.convert.values import LOAD_LINE
-from espnet3_compiler.emit.yaml_text import write
-from espnet3_compiler.tree import Plain
+from espnet3_compiler.convert.variants import drop_defaults, variant_overrides
+from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas import TARGET
 
-FOLDER = "conf_compile"
-MAIN = "recipe.yaml"
-BASE = "training_base"
-MODEL = "model"
+OUTPUT_FOLDER = "conf_compile"
+MAIN_MANIFEST = "recipe.yaml"
+BASE_CONFIG = "training_base"
+MODEL_NAME = "model"
 HEADER = "# Written by espnet3-compile --from-espnet3 from {source}; yours to edit.\n"
 
 
-def config_name(config: Config) -> str:
+def config_name(config: ConvertedConfig) -> str:
     """Return where a config of ours is written, as the original lies below ``conf``."""
     parts = config.file.path.parts
     below = parts[len(parts) - parts[::-1].index("conf") :]
-    return str(PurePosixPath(FOLDER, *below))
+    return str(PurePosixPath(OUTPUT_FOLDER, *below))
 
 
-def manifest_name(found: Found, config: Config) -> str:
+def manifest_name(found: ConvertedRecipe, config: ConvertedConfig) -> str:
     """Return the manifest of a training config: ``recipe.yaml``, ``recipe_<variant>.yaml``."""
     if config is found.trainings[0]:
-        return MAIN
-    short = _short(config)
-    if sum(_short(other) == short for other in found.trainings[1:]) > 1:
-        below = PurePosixPath(config_name(config)).relative_to(FOLDER)
+        return MAIN_MANIFEST
+    short = _variant_name(config)
+    if sum(_variant_name(other) == short for other in found.trainings[1:]) > 1:
+        below = PurePosixPath(config_name(config)).relative_to(OUTPUT_FOLDER)
         short = "_".join(below.with_suffix("").parts)
     return f"recipe_{short}.yaml"
 
 
-def _short(config: Config) -> str:
+def _variant_name(config: ConvertedConfig) -> str:
     stem = config.file.stem
     for prefix in ("training_", "train_", "training-", "train-"):
         stem = stem.removeprefix(prefix)
     return stem
 
 
-def texts(found: Found) -> dict[str, str]:
+def render_files(found: ConvertedRecipe) -> dict[str, str]:
     """Return relative path to text for everything that is written."""
     made: dict[str, str] = {}
     main = found.trainings[0]
     for config in found.trainings:
-        value = trimmed(config.draft.values, "training")
+        value = drop_defaults(config.draft.values, "training")
         if config is not main:
-            value = differences(main.draft.values, config.draft.values, "training")
-        made[config_name(config)] = _file(config, value)
+            value = variant_overrides(main.draft.values, config.draft.values, "training")
+        made[config_name(config)] = _render_config(config, value)
     for role, configs in found.others.items():
         for config in configs:
-            made[config_name(config)] = _file(config, trimmed(config.draft.values, role))
+            made[config_name(config)] = _render_config(
+                config, drop_defaults(config.draft.values, role)
+            )
     for config in found.trainings:
-        made[manifest_name(found, config)] = _manifest(found, config)
+        made[manifest_name(found, config)] = _render_manifest(found, config)
     return made
 
 
-def _file(config: Config, value: dict[str, Plain]) -> str:
+def _render_config(config: ConvertedConfig, value: dict[str, Plain]) -> str:
     source = config.file.path.name
     up = "../" * (config_name(config).count("/"))
-    text = write(value).replace(f"${{{LOAD_LINE}:", f"${{{LOAD_LINE}:{up}")
+    text = dump_yaml(value).replace(f"${{{LOAD_LINE}:", f"${{{LOAD_LINE}:{up}")
     return HEADER.format(source=source) + text
 
 
-def chosen(found: Found, training: Config) -> dict[str, Config]:
+def companion_configs(
+    found: ConvertedRecipe, training: ConvertedConfig
+) -> dict[str, ConvertedConfig]:
     """Return the config of each other role that goes with a training config.
 
     Several inference configs: the first that decodes what the task trains.
@@ -74,48 +78,52 @@ def chosen(found: Found, training: Config) -> dict[str, Config]:
     task = str(training.model.values.get("task", "")) if training.model else ""
     result = {}
     for role, configs in found.others.items():
-        fitting = [c for c in configs if role != "inference" or _decodes(c, task)]
+        fitting = [c for c in configs if role != "inference" or _decodes_task(c, task)]
         if configs:
             result[role] = (fitting or configs)[0]
     return result
 
 
-def _decodes(config: Config, task: str) -> bool:
+def _decodes_task(config: ConvertedConfig, task: str) -> bool:
     model = config.draft.values.get("model")
     target = str(model.get(TARGET, "")) if isinstance(model, dict) else ""
     return ("transducer" in task.lower()) == ("transducer" in target.lower())
 
 
-def _manifest(found: Found, config: Config) -> str:
-    others = chosen(found, config)
+def _render_manifest(found: ConvertedRecipe, config: ConvertedConfig) -> str:
+    others = companion_configs(found, config)
     head: dict[str, Plain] = {"version": 1, "recipe": found.name, "system": found.system}
     head |= config.settings
-    models: dict[str, Plain] = {MODEL: config.model.values} if config.model else {}
+    models: dict[str, Plain] = {MODEL_NAME: config.model.values} if config.model else {}
     parts: Iterable[dict[str, Plain]] = (
         head,
         {"models": models} if models else {},
-        {"configs": _configs(found, config, others)},
-        {"stages": _stages(found, config, others)},
+        {"configs": _config_entries(found, config, others)},
+        {"stages": _stage_entries(found, config, others)},
     )
-    header = HEADER.format(source=_sources(config))
-    return header + "\n".join(write(part) for part in parts if part)
+    header = HEADER.format(source=_source_names(config))
+    return header + "\n".join(dump_yaml(part) for part in parts if part)
 
 
-def _sources(config: Config) -> str:
+def _source_names(config: ConvertedConfig) -> str:
     return f"{config.file.path.name} and run.py"
 
 
-def _configs(found: Found, config: Config, others: dict[str, Config]) -> dict[str, Plain]:
+def _config_entries(
+    found: ConvertedRecipe, config: ConvertedConfig, others: dict[str, ConvertedConfig]
+) -> dict[str, Plain]:
     made: dict[str, Plain] = {}
     if config is found.trainings[0]:
         made["training"] = config_name(config)
     else:
-        made[BASE] = config_name(found.trainings[0])
-        made["training"] = {"extends": BASE, "file": config_name(config)}
+        made[BASE_CONFIG] = config_name(found.trainings[0])
+        made["training"] = {"extends": BASE_CONFIG, "file": config_name(config)}
     return made | {role: config_name(other) for role, other in others.items()}
 
 
-def _stages(found: Found, config: Config, others: dict[str, Config]) -> list[Plain]:
+def _stage_entries(
+    found: ConvertedRecipe, config: ConvertedConfig, others: dict[str, ConvertedConfig]
+) -> list[Plain]:
     stages: list[Plain] = ["create_dataset"]
     if found.system == "asr" and "tokenizer" in config.draft.values:
         stages.append("train_tokenizer")

@@ -1,11 +1,21 @@
 """The inference config."""
 
-from espnet3_compiler.convert.artifacts import CHECKPOINTS, CONFIG
-from espnet3_compiler.convert.dataset import carry_entries, carry_preprocessor, carry_rest
-from espnet3_compiler.convert.draft import PLACES, RESOLVED, Block, Draft, Reasons
+from espnet3_compiler.convert.artifacts import CHECKPOINTS, TASK_CONFIG
+from espnet3_compiler.convert.dataloader import (
+    convert_entries,
+    convert_preprocessor,
+    note_dataset_rest,
+)
+from espnet3_compiler.convert.draft import (
+    PATH_REASONS,
+    RESOLVED_REASON,
+    Block,
+    ConfigDraft,
+    Reasons,
+)
 from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
-from espnet3_compiler.convert.training import carry_parallel
-from espnet3_compiler.tree import Mapping
+from espnet3_compiler.convert.training import convert_parallel
+from espnet3_compiler.syntax.tree import Mapping
 from espnet3_schemas import TARGET
 
 PROVIDERS = ("espnet3.systems.base.inference_provider.InferenceProvider",)
@@ -17,15 +27,15 @@ SPEECH2TEXT = "espnet2.bin.asr_inference.Speech2Text"
 PROVIDER = "espnet3_runtime.task_bridge.decode.speech2text"
 RUNNER = "espnet3_runtime.task_bridge.decode.BestHypothesis"
 WEIGHTS = "${stages.train.task_weights}"
-ARGUMENTS = (
+SPEECH2TEXT_ARGUMENTS = (
     *("beam_size", "ctc_weight", "penalty", "maxlenratio", "minlenratio", "nbest"),
     *("normalize_length", "time_sync", "lm_train_config", "lm_file", "lm_weight", "ngram_file"),
     *("ngram_weight", "transducer_conf", "token_type", "bpemodel", "dtype"),
 )
 REASONS: Reasons = {
-    **PLACES,
+    **PATH_REASONS,
     "inference_dir": (MOVED, "the stage writes into ${exp_dir}/infer"),
-    "dataset_dir": (MOVED, RESOLVED),
+    "dataset_dir": (MOVED, RESOLVED_REASON),
     "test_set": (DEAD, "ESPnet3 sets it itself for every test set"),
     "local_rank": (DROPPED, "write device: cuda:<index>"),
     "output_fn": (
@@ -35,73 +45,77 @@ REASONS: Reasons = {
 }
 
 
-def carry_inference(root: Block) -> Draft:
+def convert_inference(root: Block) -> ConfigDraft:
     """Return our inference config."""
-    draft = Draft()
-    dataset = root.block("dataset")
-    entries = carry_entries(dataset, "test", draft)
-    draft.put(("dataset", "test"), entries, dataset.span("test"))
-    carry_preprocessor(dataset, draft, ("test",))
+    draft = ConfigDraft()
+    dataset = root.take_block("dataset")
+    entries = convert_entries(dataset, "test", draft)
+    draft.set_value(("dataset", "test"), entries, dataset.span("test"))
+    convert_preprocessor(dataset, draft, ("test",))
     dataset.taken |= {"train", "valid"}
-    carry_rest(dataset)
-    _carry_model(root, draft)
+    note_dataset_rest(dataset)
+    _convert_model(root, draft)
     for name in ("input_key", "output_keys", "batch_size", "device"):
-        root.move(draft, name, (name,))
-    if root.has("device_index"):
-        draft.put(("device",), f"cuda:{root.raw('device_index')}", root.span("device_index"))
-    _carry_contract(root.block("contract"), draft)
-    carry_artifacts(root, "output_artifacts", draft)
-    _carry_classes(root)
-    if root.raw("idx_key") not in (None, "utt_id"):
-        root.note("idx_key", DROPPED, "the id of a sample is its utt_id, or its number")
-    carry_parallel(root.block("parallel"), draft)
-    root.rest(REASONS, (MOVED, RESOLVED))
+        root.move_key(draft, name, (name,))
+    if root.has_value("device_index"):
+        draft.set_value(
+            ("device",), f"cuda:{root.raw_value('device_index')}", root.span("device_index")
+        )
+    _convert_contract(root.take_block("contract"), draft)
+    convert_artifacts(root, "output_artifacts", draft)
+    _note_classes(root)
+    if root.raw_value("idx_key") not in (None, "utt_id"):
+        root.add_note("idx_key", DROPPED, "the id of a sample is its utt_id, or its number")
+    convert_parallel(root.take_block("parallel"), draft)
+    root.rest(REASONS, (MOVED, RESOLVED_REASON))
     return draft
 
 
-def _carry_model(root: Block, draft: Draft) -> None:
-    block = root.block("model")
-    if block.raw(TARGET) == SPEECH2TEXT:
-        _carry_speech2text(block, draft)
+def _convert_model(root: Block, draft: ConfigDraft) -> None:
+    block = root.take_block("model")
+    if block.raw_value(TARGET) == SPEECH2TEXT:
+        _convert_speech2text(block, draft)
         return
     for entry in block.node or ():
         value = block.value(entry.name)
         if isinstance(value, str) and value in CHECKPOINTS.values():
-            _tell_weights(block, entry.name, WEIGHTS)
+            _note_weights(block, entry.name, WEIGHTS)
             value = WEIGHTS
-        draft.put(("model", entry.name), value, entry.key.span)
+        draft.set_value(("model", entry.name), value, entry.key.span)
 
 
-def _carry_speech2text(block: Block, draft: Draft) -> None:
+def _convert_speech2text(block: Block, draft: ConfigDraft) -> None:
     """Decode through the task bridge: the stage's model, its weights loaded strictly."""
     config, weights = block.value("asr_train_config"), block.value("asr_model_file")
-    draft.put(("provider", TARGET), PROVIDER, block.span(TARGET))
-    draft.put(("provider", "train_config"), config or CONFIG, block.span("asr_train_config"))
+    draft.set_value(("provider", TARGET), PROVIDER, block.span(TARGET))
+    draft.set_value(
+        ("provider", "train_config"), config or TASK_CONFIG, block.span("asr_train_config")
+    )
     if weights is not None:
-        draft.put(("checkpoint",), weights, block.span("asr_model_file"))
-        _tell_weights(block, "asr_model_file", str(weights))
-    draft.put(("runner", TARGET), RUNNER)
-    draft.put(("output_keys",), ["text"])
-    for name in ARGUMENTS:
-        block.move(draft, name, ("provider", name))
+        draft.set_value(("checkpoint",), weights, block.span("asr_model_file"))
+        _note_weights(block, "asr_model_file", str(weights))
+    draft.set_value(("runner", TARGET), RUNNER)
+    draft.set_value(("output_keys",), ["text"])
+    for name in SPEECH2TEXT_ARGUMENTS:
+        block.move_key(draft, name, ("provider", name))
     block.rest({}, (DROPPED, "an argument of Speech2Text that the task bridge has no use for"))
 
 
-def _tell_weights(block: Block, name: str, ours: str) -> None:
+def _note_weights(block: Block, name: str, ours: str) -> None:
     if "*.ave_" not in next((p for p, c in CHECKPOINTS.items() if c == ours), "*.ave_"):
-        block.note(name, CHANGED, f"stands for {ours}")
+        block.add_note(name, CHANGED, f"stands for {ours}")
 
 
-def _carry_contract(block: Block, draft: Draft) -> None:
+def _convert_contract(block: Block, draft: ConfigDraft) -> None:
     if block.node is None:
         return
-    block.note("imports", DROPPED, "kinds and normalisers are built in")
+    block.add_note("imports", DROPPED, "kinds and normalisers are built in")
     for side in ("inputs", "outputs"):
-        block.move(draft, side, ("contract", side))
+        block.move_key(draft, side, ("contract", side))
     block.rest({})
 
 
-def carry_artifacts(root: Block, name: str, draft: Draft) -> None:
+def convert_artifacts(root: Block, name: str, draft: ConfigDraft) -> None:
     """Write ``output_artifacts``, or ``dataset_artifacts`` of a metrics config.
 
     Args:
@@ -109,22 +123,24 @@ def carry_artifacts(root: Block, name: str, draft: Draft) -> None:
         name: The block, ``output_artifacts`` or ``dataset_artifacts``.
         draft: Our config, which gets the block.
     """
-    block = root.block(name)
+    block = root.take_block(name)
     for entry in block.node or ():
         kind = entry.value.get("type") if isinstance(entry.value, Mapping) else None
         if getattr(kind, "value", None) == "pickle":
-            block.note(entry.name, DROPPED, "pickles are not written; choose json or npy")
+            block.add_note(entry.name, DROPPED, "pickles are not written; choose json or npy")
         else:
-            block.move(draft, entry.name, (name, entry.name))
+            block.move_key(draft, entry.name, (name, entry.name))
 
 
-def _carry_classes(root: Block) -> None:
-    provider, runner = root.block("provider"), root.block("runner")
-    if provider.node is not None and provider.raw(TARGET) not in PROVIDERS:
+def _note_classes(root: Block) -> None:
+    provider, runner = root.take_block("provider"), root.take_block("runner")
+    if provider.node is not None and provider.raw_value(TARGET) not in PROVIDERS:
         why = "here a provider is a function (model, checkpoint, device) that gives the model"
-        root.note("provider", DROPPED, why)
-    if runner.node is not None and runner.raw(TARGET) not in RUNNERS:
+        root.add_note("provider", DROPPED, why)
+    if runner.node is not None and runner.raw_value(TARGET) not in RUNNERS:
         why = "here a runner is a callable (model, **batch) that gives one mapping for each item"
-        root.note("runner", DROPPED, why)
-    provider.note("params", DROPPED, "write arguments beside the provider's _target_")
-    runner.note("resume", DROPPED, "a run goes on where it was cut off, unless something changed")
+        root.add_note("runner", DROPPED, why)
+    provider.add_note("params", DROPPED, "write arguments beside the provider's _target_")
+    runner.add_note(
+        "resume", DROPPED, "a run goes on where it was cut off, unless something changed"
+    )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from espnet3_compiler.source import Span
+from espnet3_compiler.diagnostics.source import Span
 
 DEAD, DROPPED, CHANGED, MOVED = "dead", "dropped", "changed", "moved"
 TITLES = {
@@ -64,13 +64,13 @@ class Notes:
         """
         self.found[Note(kind, file, 0, "", reason)] = None
 
-    def sorted(self) -> list[Note]:
+    def in_order(self) -> list[Note]:
         """Return the notes by kind, file and line."""
         order = list(TITLES)
         return sorted(self.found, key=lambda n: (order.index(n.kind), n.file, n.line, n.key))
 
 
-def as_text(notes: Iterable[Note]) -> str:
+def render_notes(notes: Iterable[Note]) -> str:
     """Return the report for a person; empty where there is nothing to tell."""
     places: dict[tuple[str, str, str], list[str]] = {}
     for note in notes:
@@ -87,7 +87,7 @@ def as_text(notes: Iterable[Note]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def as_json(notes: Iterable[Note], written: Sequence[str], clean: bool) -> str:
+def render_notes_json(notes: Iterable[Note], written: Sequence[str], clean: bool) -> str:
     """Return the report for a machine.
 
     Args:

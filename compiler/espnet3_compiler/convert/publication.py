@@ -4,72 +4,78 @@ import fnmatch
 from pathlib import Path
 
 from espnet3_compiler.convert.artifacts import FEATS_STATS, TOKEN_LIST, TOKENIZER
-from espnet3_compiler.convert.draft import PLACES, RESOLVED, Block, Draft, Reasons
+from espnet3_compiler.convert.draft import (
+    PATH_REASONS,
+    RESOLVED_REASON,
+    Block,
+    ConfigDraft,
+    Reasons,
+)
 from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
-from espnet3_compiler.read import load_source
+from espnet3_compiler.syntax.read import load_source
 
-MADE = (TOKEN_LIST, TOKENIZER, FEATS_STATS)
+STAGE_ARTIFACTS = (TOKEN_LIST, TOKENIZER, FEATS_STATS)
 TOKENIZER_FILES = ("*.model", "*.vocab", "*tokens.txt")
 OF_EXP_DIR = ("inference*", "*.ckpt", "*.pth", "*tensorboard*", "*wandb*", "curves")
-UPLOAD = "uploads are dry runs (dry_run: true) until you take that line out"
-ROOT: Reasons = {
-    **PLACES,
+UPLOAD_REASON = "uploads are dry runs (dry_run: true) until you take that line out"
+ROOT_REASONS: Reasons = {
+    **PATH_REASONS,
     "inference_dir": (MOVED, "results come from the stages"),
 }
-PACK: Reasons = {
+PACK_REASONS: Reasons = {
     "out_dir": (MOVED, "the stage writes ${exp_dir}/pack_model/bundle"),
     "allow_overwrite": (DROPPED, "a bundle is replaced whole"),
     "inference_dir": (DEAD, "ESPnet3 reads the key of this name at the top"),
     "yaml_files": (DROPPED, "configs are packed by themselves; other YAML files go to files"),
 }
-DEMO_PACK: Reasons = {
+DEMO_PACK_REASONS: Reasons = {
     "out_dir": (MOVED, "the stage writes ${exp_dir}/pack_demo/demo"),
     "readme": (DROPPED, "the card is built in; its values stand under readme_context"),
 }
-DEMO_UPLOAD: Reasons = {
+DEMO_UPLOAD_REASONS: Reasons = {
     "repo_type": (DROPPED, "it is always a Space"),
     "create": (DROPPED, "the Space is made for Gradio"),
     "delete_patterns": (DROPPED, "an update replaces the demo"),
 }
 
 
-def carry_publication(root: Block) -> Draft:
+def convert_publication(root: Block) -> ConfigDraft:
     """Return our publication config."""
-    draft = Draft()
-    pack = root.block("pack_model")
-    _carry_include(pack, draft)
+    draft = ConfigDraft()
+    pack = root.take_block("pack_model")
+    _convert_include(pack, draft)
     for name in ("files", "readme", "readme_context", "include_model_detail"):
-        pack.move(draft, name, ("pack_model", name))
-    pack.rest(PACK)
-    upload = root.block("upload_model")
+        pack.move_key(draft, name, ("pack_model", name))
+    pack.rest(PACK_REASONS)
+    upload = root.take_block("upload_model")
     for name in ("hf_repo", "private", "update", "delete_patterns"):
-        upload.move(draft, name, ("upload_model", name))
+        upload.move_key(draft, name, ("upload_model", name))
     if upload.node is not None:
-        draft.put(("upload_model", "dry_run"), value=True)
-        upload.note("hf_repo", CHANGED, UPLOAD)
+        draft.set_value(("upload_model", "dry_run"), value=True)
+        upload.add_note("hf_repo", CHANGED, UPLOAD_REASON)
     upload.rest({})
-    root.rest(ROOT, (MOVED, RESOLVED))
+    root.rest(ROOT_REASONS, (MOVED, RESOLVED_REASON))
     return draft
 
 
-def _carry_include(pack: Block, draft: Draft) -> None:
+def _convert_include(pack: Block, draft: ConfigDraft) -> None:
     include, kept = pack.value("include"), []
     for path in include if isinstance(include, list) else []:
-        if path in MADE or _is_tokenizer(str(path)):
+        if path in STAGE_ARTIFACTS or _is_tokenizer(str(path)):
             why = "the bundle holds every file that the packed configs name"
-            pack.note("include", MOVED, f"{path}: {why}")
+            pack.add_note("include", MOVED, f"{path}: {why}")
         else:
             kept.append(path)
-    draft.put(("pack_model", "include"), kept, pack.span("include"))
-    exclude, left = pack.raw("exclude"), []
+    draft.set_value(("pack_model", "include"), kept, pack.span("include"))
+    exclude, left = pack.raw_value("exclude"), []
     for pattern in exclude if isinstance(exclude, list) else []:
         if any(fnmatch.fnmatch(str(pattern), made) for made in OF_EXP_DIR):
             why = "nothing of exp_dir is copied but the checkpoint that the inference config names"
-            pack.note("exclude", MOVED, f"{pattern}: {why}")
+            pack.add_note("exclude", MOVED, f"{pattern}: {why}")
         else:
             left.append(pattern)
     if left:
-        draft.put(("pack_model", "exclude"), left, pack.span("exclude"))
+        draft.set_value(("pack_model", "exclude"), left, pack.span("exclude"))
 
 
 def _is_tokenizer(path: str) -> bool:
@@ -78,37 +84,37 @@ def _is_tokenizer(path: str) -> bool:
     )
 
 
-def carry_demo(root: Block, directory: Path) -> Draft:
+def convert_demo(root: Block, directory: Path) -> ConfigDraft:
     """Return our demo config."""
-    draft = Draft()
-    model = root.block("model")
+    draft = ConfigDraft()
+    model = root.take_block("model")
     for name in ("device", "trust_user_code", "call_args"):
-        model.move(draft, name, ("model", name))
+        model.move_key(draft, name, ("model", name))
     model.rest({"dir_or_tag": (MOVED, "the demo takes the bundle of pack_model")})
-    _carry_ui(root.block("ui"), draft, directory)
-    pack = root.block("pack")
+    _convert_ui(root.take_block("ui"), draft, directory)
+    pack = root.take_block("pack")
     for name in ("include", "exclude", "requirements", "readme_context"):
-        pack.move(draft, name, ("pack", name))
-    pack.rest(DEMO_PACK)
-    upload = root.block("upload_demo")
+        pack.move_key(draft, name, ("pack", name))
+    pack.rest(DEMO_PACK_REASONS)
+    upload = root.take_block("upload_demo")
     for name in ("hf_repo", "organization", "private", "update"):
-        upload.move(draft, name, ("upload_demo", name))
+        upload.move_key(draft, name, ("upload_demo", name))
     if upload.node is not None:
-        draft.put(("upload_demo", "dry_run"), value=True)
-        upload.note("hf_repo", CHANGED, UPLOAD)
-    upload.rest(DEMO_UPLOAD)
-    root.rest(ROOT, (MOVED, RESOLVED))
+        draft.set_value(("upload_demo", "dry_run"), value=True)
+        upload.add_note("hf_repo", CHANGED, UPLOAD_REASON)
+    upload.rest(DEMO_UPLOAD_REASONS)
+    root.rest(ROOT_REASONS, (MOVED, RESOLVED_REASON))
     return draft
 
 
-def _carry_ui(ui: Block, draft: Draft, directory: Path) -> None:
+def _convert_ui(ui: Block, draft: ConfigDraft, directory: Path) -> None:
     script = ui.value("app_script")
     source = load_source(directory / script, script)[0] if isinstance(script, str) else None
     if source is not None and "espnet3" in source.text:
         why = f"{script} drives ESPnet3's demo session; the built-in app serves the contract"
-        ui.note("app_script", DROPPED, why)
+        ui.add_note("app_script", DROPPED, why)
     elif source is not None:
-        draft.put(("ui", "app_script"), script, ui.span("app_script"))
+        draft.set_value(("ui", "app_script"), script, ui.span("app_script"))
     for name in ("title", "description", "inputs", "outputs"):
-        ui.move(draft, name, ("ui", name))
+        ui.move_key(draft, name, ("ui", name))
     ui.rest({})

@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from espnet3_compiler.convert import inference, metrics, models, publication, training
-from espnet3_compiler.convert.artifacts import Artifacts, artifacts
-from espnet3_compiler.convert.draft import Block, Context, Draft
-from espnet3_compiler.convert.load import Reader
+from espnet3_compiler.convert.artifacts import Artifacts, build_artifacts, translate_target
+from espnet3_compiler.convert.draft import Block, ConfigDraft, ConversionContext
+from espnet3_compiler.convert.load import RecipeReader
 from espnet3_compiler.convert.notes import DROPPED, Notes
-from espnet3_compiler.convert.roles import RoleFile, find, of_role
+from espnet3_compiler.convert.roles import RoleFile, files_of_role, find_config_files
 from espnet3_compiler.convert.system import find_system
-from espnet3_compiler.convert.targets import translated
-from espnet3_compiler.convert.values import Values
-from espnet3_compiler.tree import Mapping, Scalar
+from espnet3_compiler.convert.values import Interpolator
+from espnet3_compiler.syntax.tree import Mapping, Scalar
 
 FOLDERS = {
     "recipe_dir": ".",
@@ -25,17 +24,17 @@ FOLDERS = {
 
 
 @dataclass(frozen=True)
-class Config:
+class ConvertedConfig:
     """A config of ours and the file that it comes from; ``model`` only for training."""
 
     file: RoleFile
-    draft: Draft
-    model: Draft | None = None
+    draft: ConfigDraft
+    model: ConfigDraft | None = None
     settings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Found:
+class ConvertedRecipe:
     """Everything that was read of a recipe.
 
     Attributes:
@@ -47,11 +46,11 @@ class Found:
 
     name: str
     system: str
-    trainings: tuple[Config, ...]
-    others: dict[str, tuple[Config, ...]]
+    trainings: tuple[ConvertedConfig, ...]
+    others: dict[str, tuple[ConvertedConfig, ...]]
 
 
-def name_of(directory: Path) -> str:
+def recipe_name(directory: Path) -> str:
     """Return ``<corpus>/<task>``: the last two directories, as ESPnet3 lays recipes out."""
     place = directory.resolve()
     clean = [
@@ -61,7 +60,7 @@ def name_of(directory: Path) -> str:
     return "/".join(part if part[0] not in "-." else f"_{part}" for part in clean)
 
 
-def read_recipe(directory: Path, notes: Notes, reader: Reader) -> Found:
+def read_recipe(directory: Path, notes: Notes, reader: RecipeReader) -> ConvertedRecipe:
     """Read and translate the configs of a recipe directory.
 
     Args:
@@ -69,82 +68,84 @@ def read_recipe(directory: Path, notes: Notes, reader: Reader) -> Found:
         notes: Collects what cannot be carried over.
         reader: Reads ESPnet3's YAML files with their bases.
     """
-    name = name_of(directory)
+    name = recipe_name(directory)
     system, reader.template = find_system(directory, notes)
-    files, strangers = find(directory)
+    files, strangers = find_config_files(directory)
     for path in strangers:
         why = "it plays no role by its name or content"
         notes.add_file(DROPPED, path.relative_to(directory).as_posix(), why)
-    trainings: list[Config] = []
-    known = artifacts(FOLDERS, None)
-    for file in of_role(files, "training"):
+    trainings: list[ConvertedConfig] = []
+    known = build_artifacts(FOLDERS, None)
+    for file in files_of_role(files, "training"):
         root = reader.read(file.path, "training")
         if root is not None:
-            made, of_this = _training(file, root, directory, name, notes)
+            made, of_this = _read_training(file, root, directory, name, notes)
             known = of_this if not trainings else known
             trainings.append(made)
     others = {}
     for role in ("inference", "metrics", "publication", "demo"):
-        read = [(file, reader.read(file.path, role)) for file in of_role(files, role)]
+        read = [(file, reader.read(file.path, role)) for file in files_of_role(files, role)]
         others[role] = tuple(
-            _other(file, root, known, directory, name, notes) for file, root in read if root
+            _read_other(file, root, known, directory, name, notes) for file, root in read if root
         )
-    return Found(name, system, tuple(trainings), others)
+    return ConvertedRecipe(name, system, tuple(trainings), others)
 
 
-def _context(
+def _make_context(
     file: RoleFile, root: Mapping, known: Artifacts, directory: Path, name: str, notes: Notes
-) -> Context:
+) -> ConversionContext:
     folder = file.path.parent.relative_to(directory).as_posix()
-    values = Values(root, file.stem, folder, notes)
-    return Context(values, known, notes, lambda path: translated(path, name))
+    values = Interpolator(root, file.stem, folder, notes)
+    return ConversionContext(values, known, notes, lambda path: translate_target(path, name))
 
 
-def _training(
+def _read_training(
     file: RoleFile, root: Mapping, directory: Path, name: str, notes: Notes
-) -> tuple[Config, Artifacts]:
-    plain = _context(file, root, Artifacts(FOLDERS), directory, name, Notes())
-    folders = FOLDERS | {key: _folder(plain, key) for key in ("data_dir", "exp_dir", "stats_dir")}
+) -> tuple[ConvertedConfig, Artifacts]:
+    plain = _make_context(file, root, Artifacts(FOLDERS), directory, name, Notes())
+    folders = FOLDERS | {
+        key: _configured_folder(plain, key) for key in ("data_dir", "exp_dir", "stats_dir")
+    }
     folders["inference_dir"] = f"{folders['exp_dir']}/inference"
     tokenizer = plain.values.plain(root.get("tokenizer"), ("tokenizer",))
-    known = artifacts(folders, tokenizer if isinstance(tokenizer, dict) else None)
-    block = Block(root, (), _context(file, root, known, directory, name, notes))
+    known = build_artifacts(folders, tokenizer if isinstance(tokenizer, dict) else None)
+    block = Block(root, (), _make_context(file, root, known, directory, name, notes))
     settings = {
         key: folders[key] for key in ("data_dir", "exp_dir") if folders[key] != FOLDERS[key]
     }
     tag = root.get("exp_tag")
     if isinstance(tag, Scalar) and tag.span.source.kind == "file" and tag.value:
-        given = block.raw("exp_tag")
+        given = block.raw_value("exp_tag")
         if tag.value != "${self_name:}" and isinstance(given, str):
             settings["exp_tag"] = given
-    ours = training.carry_training(block)
-    model = models.carry_model(Block(root, (), block.context), ours)
-    return Config(file, ours, model, settings), known
+    ours = training.convert_training(block)
+    model = models.convert_model(Block(root, (), block.context), ours)
+    return ConvertedConfig(file, ours, model, settings), known
 
 
-def _folder(context: Context, key: str) -> str:
+def _configured_folder(context: ConversionContext, key: str) -> str:
     """Return a directory relative to the recipe; ``${exp_tag}`` stays."""
     node = context.values.root.get(key)
     value = context.values.plain(node, (key,))
-    return context.artifacts.normal(str(value)) if value else FOLDERS[key]
+    return context.artifacts.normalize_path(str(value)) if value else FOLDERS[key]
 
 
-def _other(
+def _read_other(
     file: RoleFile, root: Mapping, known: Artifacts, directory: Path, name: str, notes: Notes
-) -> Config:
+) -> ConvertedConfig:
     folders = dict(known.folders)
-    plain = _context(file, root, Artifacts(folders), directory, name, Notes())
+    plain = _make_context(file, root, Artifacts(folders), directory, name, Notes())
     value = plain.values.plain(root.get("inference_dir"), ("inference_dir",))
     paths = dict(known.known)
     if isinstance(value, str):
-        paths[plain.artifacts.normal(value)] = "${stages.infer.inference_dir}"
-    context = _context(file, root, Artifacts(folders, paths), directory, name, notes)
+        paths[plain.artifacts.normalize_path(value)] = "${stages.infer.inference_dir}"
+    context = _make_context(file, root, Artifacts(folders, paths), directory, name, notes)
     block = Block(root, (), context)
     if file.role == "demo":
-        return Config(file, publication.carry_demo(block, directory))
+        return ConvertedConfig(file, publication.convert_demo(block, directory))
     carry = {
-        "inference": inference.carry_inference,
-        "metrics": metrics.carry_metrics,
-        "publication": publication.carry_publication,
+        "inference": inference.convert_inference,
+        "metrics": metrics.convert_metrics,
+        "publication": publication.convert_publication,
     }[file.role]
-    return Config(file, carry(block))
+    return ConvertedConfig(file, carry(block))

@@ -4,11 +4,11 @@ import ast
 from pathlib import Path
 
 from espnet3_compiler.convert.notes import CHANGED, DROPPED, Notes
-from espnet3_compiler.read import load_source
-from espnet3_compiler.source import Source, Span
+from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.syntax.read import load_source
 
-RUN = "run.py"
-KNOWN = {
+RUN_SCRIPT = "run.py"
+KNOWN_SYSTEMS = {
     "espnet3.systems.esp2_asr.system.ASRSystem": "asr",
     "espnet3.systems.base.system.BaseSystem": "base",
 }
@@ -22,21 +22,21 @@ def find_system(directory: Path, notes: Notes) -> tuple[str, str]:
 
     What a System of the recipe does besides is noted.
     """
-    run = _parse(directory, RUN)
+    run = _parse_module(directory, RUN_SCRIPT)
     if run is None:
-        notes.add_file(CHANGED, RUN, "it cannot be read; the system is taken to be asr")
+        notes.add_file(CHANGED, RUN_SCRIPT, "it cannot be read; the system is taken to be asr")
         return "asr", ASR
     tree, source = run
-    launched = _launched(tree)
+    launched = _launched_class(tree)
     if launched is None:
-        notes.add_file(CHANGED, RUN, "it launches no System; the system is taken to be asr")
-    system = _follow(directory, tree, source, launched, notes) if launched else "asr"
-    package = _package(tree)
+        notes.add_file(CHANGED, RUN_SCRIPT, "it launches no System; the system is taken to be asr")
+    system = _resolve_system(directory, tree, source, launched, notes) if launched else "asr"
+    package = _conf_package(tree)
     is_asr = system == "asr" if package is None else package.endswith(f".{ASR}")
     return system, ASR if is_asr else OTHER
 
 
-def _package(tree: ast.Module) -> str | None:
+def _conf_package(tree: ast.Module) -> str | None:
     """Return the argument ``conf_package`` of the launch."""
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "conf_package":
@@ -44,29 +44,31 @@ def _package(tree: ast.Module) -> str | None:
     return None
 
 
-def _follow(directory: Path, tree: ast.Module, source: Source, name: ast.expr, notes: Notes) -> str:
+def _resolve_system(
+    directory: Path, tree: ast.Module, source: Source, name: ast.expr, notes: Notes
+) -> str:
     for _ in range(MAX_BASES):
-        cls = _class(tree, name)
+        cls = _find_class(tree, name)
         if cls is not None:
-            _tell(cls, source, notes)
+            _note_stages(cls, source, notes)
             if not cls.bases:
                 return "base"
             name = cls.bases[0]
             continue
-        path = _imported(tree, name)
-        if path in KNOWN:
-            return KNOWN[path]
+        path = _imported_path(tree, name)
+        if path in KNOWN_SYSTEMS:
+            return KNOWN_SYSTEMS[path]
         module, _, last = path.rpartition(".")
-        inner = _parse(directory, f"{module.replace('.', '/')}.py")
+        inner = _parse_module(directory, f"{module.replace('.', '/')}.py")
         if inner is None:
             why = f"{path} is not known here; its stages are taken to be those of base"
-            notes.add(CHANGED, _span(source, name), "launch", why)
+            notes.add(CHANGED, _node_span(source, name), "launch", why)
             return "base"
         (tree, source), name = inner, ast.Name(last, lineno=1, col_offset=0)
     return "base"
 
 
-def _tell(cls: ast.ClassDef, source: Source, notes: Notes) -> None:
+def _note_stages(cls: ast.ClassDef, source: Source, notes: Notes) -> None:
     """Note the stages of a System of the recipe."""
     for item in cls.body:
         if isinstance(item, ast.FunctionDef) and not item.name.startswith("_"):
@@ -74,10 +76,10 @@ def _tell(cls: ast.ClassDef, source: Source, notes: Notes) -> None:
                 f"a stage of {cls.name}: write it as a function and a stage "
                 f"{{name: {item.name}, call: src.…}}, or as a System class of the recipe"
             )
-            notes.add(DROPPED, _span(source, item), item.name, why)
+            notes.add(DROPPED, _node_span(source, item), item.name, why)
 
 
-def _launched(tree: ast.Module) -> ast.expr | None:
+def _launched_class(tree: ast.Module) -> ast.expr | None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else None
@@ -88,13 +90,13 @@ def _launched(tree: ast.Module) -> ast.expr | None:
     return None
 
 
-def _class(tree: ast.Module, name: ast.expr) -> ast.ClassDef | None:
+def _find_class(tree: ast.Module, name: ast.expr) -> ast.ClassDef | None:
     if not isinstance(name, ast.Name):
         return None
     return next((n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name.id), None)
 
 
-def _imported(tree: ast.Module, name: ast.expr) -> str:
+def _imported_path(tree: ast.Module, name: ast.expr) -> str:
     """Return the dotted path that a name of a module stands for."""
     text = ast.unparse(name)
     first, _, rest = text.partition(".")
@@ -110,7 +112,7 @@ def _imported(tree: ast.Module, name: ast.expr) -> str:
     return text
 
 
-def _parse(directory: Path, name: str) -> tuple[ast.Module, Source] | None:
+def _parse_module(directory: Path, name: str) -> tuple[ast.Module, Source] | None:
     source, wrong = load_source(directory / name, name)
     if source is None or wrong:
         return None
@@ -120,7 +122,7 @@ def _parse(directory: Path, name: str) -> tuple[ast.Module, Source] | None:
         return None
 
 
-def _span(source: Source, node: ast.AST) -> Span:
+def _node_span(source: Source, node: ast.AST) -> Span:
     line = getattr(node, "lineno", 1)
     start = sum(len(text) for text in source.text.splitlines(keepends=True)[: line - 1])
     return Span(source, start, start)

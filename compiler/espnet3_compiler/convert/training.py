@@ -1,20 +1,69 @@
 """The training config."""
 
-from espnet3_compiler.convert.dataloader import carry_dataloader
-from espnet3_compiler.convert.dataset import carry_entries, carry_preprocessor, carry_rest
-from espnet3_compiler.convert.draft import PLACES, RESOLVED, Block, Draft, Reasons
+from espnet3_compiler.convert.dataloader import (
+    convert_dataloader,
+    convert_entries,
+    convert_preprocessor,
+    note_dataset_rest,
+)
+from espnet3_compiler.convert.draft import (
+    PATH_REASONS,
+    RESOLVED_REASON,
+    Block,
+    ConfigDraft,
+    Reasons,
+)
 from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
-from espnet3_compiler.convert.optimizers import carry_optimizers
-from espnet3_compiler.tree import Plain
+from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas import TARGET
 
+
+def convert_optimizers(root: Block, draft: ConfigDraft) -> None:
+    """Write the optimizers of a training config."""
+    if root.has_value("optimizers"):
+        _convert_named(root, draft)
+        return
+    for name in ("optimizer", "scheduler"):
+        _note_leaked_defaults(root, name)
+        root.move_key(draft, name, (name,), null=True)
+    root.move_key(draft, "scheduler_interval", ("scheduler_interval",))
+    root.move_key(draft, "scheduler_monitor", ("scheduler_monitor",))
+    for name in ("optimizers", "schedulers"):
+        root.entry(name)
+
+
+def _note_leaked_defaults(root: Block, name: str) -> None:
+    """Note arguments of ESPnet3's default target that stay below another target."""
+    node = root.take_block(name)
+    if not node.is_user_written(TARGET):
+        return
+    left = [e.name for e in node.node or () if not node.is_user_written(e.name)]
+    if left:
+        why = f"ESPnet3 passes it {', '.join(left)} of its own default besides; so do we"
+        node.add_note(TARGET, CHANGED, why)
+
+
+def _convert_named(root: Block, draft: ConfigDraft) -> None:
+    root.move_key(draft, "optimizers", ("optimizers",))
+    schedulers = root.value("schedulers")
+    if isinstance(schedulers, dict):
+        for value in schedulers.values():
+            if isinstance(value, dict):
+                value.setdefault("interval", "epoch")  # ESPnet3's default; ours is step
+        draft.set_value(("schedulers",), schedulers, root.span("schedulers"))
+    for name in ("optimizer", "scheduler"):
+        draft.set_value((name,), None)  # a variant may lie over a config that has them
+    for name in ("optimizer", "scheduler", "scheduler_interval", "scheduler_monitor"):
+        root.entry(name)
+
+
 REASONS: Reasons = {
-    **PLACES,
+    **PATH_REASONS,
     "task": (MOVED, "stands in the manifest, models.*.task; ESPnet3's copies as ESPnet2's own"),
     "exp_tag": (MOVED, "stands in the manifest; without it, the manifest's file name is the tag"),
     "exp_dir": (MOVED, "stands in the manifest where it is not exp/${exp_tag}"),
     "stats_dir": (MOVED, "collect_stats writes into ${exp_dir}/collect_stats"),
-    "dataset_dir": (MOVED, RESOLVED),
+    "dataset_dir": (MOVED, RESOLVED_REASON),
     "num_device": (MOVED, "stands in trainer.devices"),
     "num_nodes": (MOVED, "stands in trainer.num_nodes"),
     "inference_dir": (MOVED, "a stage writes into ${exp_dir}/<stage>"),
@@ -29,114 +78,120 @@ REASONS: Reasons = {
 }
 
 
-def carry_training(root: Block) -> Draft:
+def convert_training(root: Block) -> ConfigDraft:
     """Return our training config; the model is left to ``models``."""
-    draft = Draft()
-    _carry_data(root, draft)
-    _carry_tokenizer(root.block("tokenizer"), draft)
-    root.move(draft, "collect_stats_batch_size", ("collect_stats", "batch_size"))
-    if root.raw("collect_stats_train_mode") is True:
-        root.note("collect_stats_train_mode", DROPPED, "statistics are taken without augmentation")
-    carry_parallel(root.block("parallel"), draft)
-    carry_dataloader(root, draft)
-    carry_optimizers(root, draft)
-    root.move(draft, "best_model_criterion", ("best_model_criterion",))
-    root.move(draft, "seed", ("seed",))
-    _carry_trainer(root.block("trainer"), draft, clips=not root.has("optimizers"))
-    root.block("fit").move(draft, "ckpt_path", ("fit", "ckpt_path"))
+    draft = ConfigDraft()
+    _convert_data(root, draft)
+    _convert_tokenizer(root.take_block("tokenizer"), draft)
+    root.move_key(draft, "collect_stats_batch_size", ("collect_stats", "batch_size"))
+    if root.raw_value("collect_stats_train_mode") is True:
+        root.add_note(
+            "collect_stats_train_mode", DROPPED, "statistics are taken without augmentation"
+        )
+    convert_parallel(root.take_block("parallel"), draft)
+    convert_dataloader(root, draft)
+    convert_optimizers(root, draft)
+    root.move_key(draft, "best_model_criterion", ("best_model_criterion",))
+    root.move_key(draft, "seed", ("seed",))
+    _convert_trainer(root.take_block("trainer"), draft, clips=not root.has_value("optimizers"))
+    root.take_block("fit").move_key(draft, "ckpt_path", ("fit", "ckpt_path"))
     root.entry("model")
-    root.rest(REASONS, (MOVED, RESOLVED))
+    root.rest(REASONS, (MOVED, RESOLVED_REASON))
     return draft
 
 
-def _carry_data(root: Block, draft: Draft) -> None:
-    create = root.block("create_dataset")
-    create.note("func", DEAD, "nothing calls it; a stage {name: …, call: src.…} would")
+def _convert_data(root: Block, draft: ConfigDraft) -> None:
+    create = root.take_block("create_dataset")
+    create.add_note("func", DEAD, "nothing calls it; a stage {name: …, call: src.…} would")
     for entry in create.node or ():
         if entry.name not in create.taken:
-            create.move(draft, entry.name, ("create_dataset", entry.name), null=True)
-    dataset = root.block("dataset")
+            create.move_key(draft, entry.name, ("create_dataset", entry.name), null=True)
+    dataset = root.take_block("dataset")
     for split in ("train", "valid", "test"):
-        entries = carry_entries(dataset, split, draft)
+        entries = convert_entries(dataset, split, draft)
         if entries:
-            draft.put(("dataset", split), entries, dataset.span(split))
-    carry_preprocessor(dataset, draft, ("train", "valid"))
-    carry_rest(dataset)
+            draft.set_value(("dataset", split), entries, dataset.span(split))
+    convert_preprocessor(dataset, draft, ("train", "valid"))
+    note_dataset_rest(dataset)
 
 
-def _carry_tokenizer(block: Block, draft: Draft) -> None:
+def _convert_tokenizer(block: Block, draft: ConfigDraft) -> None:
     if not block.node:
         return
     names = ("vocab_size", "model_type", "character_coverage", "user_defined_symbols", "train_file")
     for name in names:
-        block.move(draft, name, ("tokenizer", name))
+        block.move_key(draft, name, ("tokenizer", name))
     for name in ("character_coverage", "user_defined_symbols"):
-        if block.is_users(name):
-            block.note(name, CHANGED, "ESPnet3 does not read it; here it has an effect")
-    builder = block.block("text_builder")
+        if block.is_user_written(name):
+            block.add_note(name, CHANGED, "ESPnet3 does not read it; here it has an effect")
+    builder = block.take_block("text_builder")
     target = builder.value("func")
     if isinstance(target, str):
         arguments: dict[str, Plain] = {TARGET: builder.context.target(target)}
         for entry in builder.node or ():
             if entry.name != "func":
                 arguments[entry.name] = builder.value(entry.name)
-        draft.put(("tokenizer", "text_builder"), arguments, builder.span("func"))
+        draft.set_value(("tokenizer", "text_builder"), arguments, builder.span("func"))
     moved = (
         "the stage writes ${exp_dir}/train_tokenizer; paths into it became ${stages.…} references"
     )
     block.rest({"save_path": (MOVED, moved)})
 
 
-def carry_parallel(block: Block, draft: Draft) -> None:
+def convert_parallel(block: Block, draft: ConfigDraft) -> None:
     """Write the ``parallel`` block of a training or inference config."""
     for name in ("env", "n_workers", "options"):
-        block.move(draft, name, ("parallel", name))
-    if block.raw("allow_overwrite_lock") is True:
+        block.move_key(draft, name, ("parallel", name))
+    if block.raw_value("allow_overwrite_lock") is True:
         why = "locks of dead workers are recognised and replaced"
-        block.note("allow_overwrite_lock", DROPPED, why)
+        block.add_note("allow_overwrite_lock", DROPPED, why)
     block.rest({})
 
 
-_LIGHTNING = {"check_val_every_n_epoch": 1}
+_LIGHTNING_DEFAULTS = {"check_val_every_n_epoch": 1}
 """Values that are Lightning's own defaults: they need not be written."""
 
 
-def _carry_trainer(block: Block, draft: Draft, *, clips: bool) -> None:
-    _carry_logger(block, draft)
-    _carry_callbacks(block, draft)
-    block.note("init", DEAD, "Lightning's Trainer has no such argument")
+def _convert_trainer(block: Block, draft: ConfigDraft, *, clips: bool) -> None:
+    _convert_logger(block, draft)
+    _convert_callbacks(block, draft)
+    block.add_note("init", DEAD, "Lightning's Trainer has no such argument")
     forced = "batches are planned and spread over the devices by the runtime"
     for name in ("use_distributed_sampler", "reload_dataloaders_every_n_epochs"):
-        block.note(name, DROPPED, forced)
+        block.add_note(name, DROPPED, forced)
     for entry in block.node or ():
         if entry.name not in block.taken:
-            if entry.name == "gradient_clip_val" and not (clips or block.is_users(entry.name)):
+            if entry.name == "gradient_clip_val" and not (
+                clips or block.is_user_written(entry.name)
+            ):
                 continue  # ESPnet3 would refuse its own default beside several optimizers
             value = block.value(entry.name)
-            if _LIGHTNING.get(entry.name, object()) != value:
-                draft.put(("trainer", entry.name), value, entry.key.span)
+            if _LIGHTNING_DEFAULTS.get(entry.name, object()) != value:
+                draft.set_value(("trainer", entry.name), value, entry.key.span)
 
 
-def _carry_logger(block: Block, draft: Draft) -> None:
+def _convert_logger(block: Block, draft: ConfigDraft) -> None:
     loggers = block.value("logger")
     listed = loggers if isinstance(loggers, list) else [loggers]
     targets = [str(each[TARGET]) for each in listed if isinstance(each, dict)]
     if any(not target.endswith(".TensorBoardLogger") for target in targets):
-        draft.put(("trainer", "logger"), loggers, block.span("logger"))
-    elif targets and block.is_users("logger"):
-        block.note("logger", MOVED, "built in: TensorBoard in ${exp_dir}/train/tensorboard, curves")
+        draft.set_value(("trainer", "logger"), loggers, block.span("logger"))
+    elif targets and block.is_user_written("logger"):
+        block.add_note(
+            "logger", MOVED, "built in: TensorBoard in ${exp_dir}/train/tensorboard, curves"
+        )
 
 
-def _carry_callbacks(block: Block, draft: Draft) -> None:
+def _convert_callbacks(block: Block, draft: ConfigDraft) -> None:
     kept: list[Plain] = []
     for item in block.items("callbacks"):
-        target = str(item.raw(TARGET))
+        target = str(item.raw_value(TARGET))
         if target.endswith(".EMACallback"):
-            draft.put(("ema", "decay"), item.value("decay") or 0.999, item.span(TARGET))
+            draft.set_value(("ema", "decay"), item.value("decay") or 0.999, item.span(TARGET))
             item.rest({}, (DROPPED, "ema has decay alone"))
         elif target.startswith("espnet3."):
-            item.note(TARGET, DROPPED, "a callback of ESPnet3's own trainer")
+            item.add_note(TARGET, DROPPED, "a callback of ESPnet3's own trainer")
         elif item.node is not None:
-            kept.append(item.carry(item.node, item.path))
+            kept.append(item.convert_value(item.node, item.path))
     if kept:
-        draft.put(("trainer", "callbacks"), kept, block.span("callbacks"))
+        draft.set_value(("trainer", "callbacks"), kept, block.span("callbacks"))

@@ -9,22 +9,31 @@ import posixpath
 from dataclasses import dataclass
 
 from espnet3_compiler.convert.notes import DROPPED, Notes
-from espnet3_compiler.expression import has_reference, parse
-from espnet3_compiler.expression_parts import Call, Joined, Lookup, Template
-from espnet3_compiler.tree import Mapping, Node, Path, Plain, Scalar, Sequence, descend, dotted
+from espnet3_compiler.expressions.nodes import Call, JoinedKey, Lookup, Template
+from espnet3_compiler.expressions.template import has_reference, parse
+from espnet3_compiler.syntax.tree import (
+    Mapping,
+    Node,
+    Path,
+    Plain,
+    Scalar,
+    Sequence,
+    format_path,
+    node_at,
+)
 
-KEPT = ("recipe_dir", "data_dir", "exp_dir", "exp_tag", "stats_dir", "inference_dir")
+KEPT_NAMES = ("recipe_dir", "data_dir", "exp_dir", "exp_tag", "stats_dir", "inference_dir")
 MAX_DEPTH = 40
 LOAD_LINE = "load_line"
 """Written as from the recipe directory; ``files`` makes it relative to the file it goes into."""
 
 
-class Unknown(Exception):  # noqa: N818 - a value that cannot be known, caught where it is used
+class UnresolvableReference(Exception):  # noqa: N818 - a value that cannot be known, caught where it is used
     """A reference that cannot be carried; the text says why."""
 
 
 @dataclass
-class Values:
+class Interpolator:
     """Interpolates inside one config.
 
     Attributes:
@@ -53,46 +62,46 @@ class Values:
         if node is None:
             return None
         try:
-            return self._scalar(node, path, 0)
-        except Unknown as error:
-            self.notes.add(DROPPED, node.span, dotted(path), str(error))
+            return self._scalar_value(node, path, 0)
+        except UnresolvableReference as error:
+            self.notes.add(DROPPED, node.span, format_path(path), str(error))
             return None
 
-    def _scalar(self, node: Scalar, path: Path, depth: int) -> Plain:
+    def _scalar_value(self, node: Scalar, path: Path, depth: int) -> Plain:
         if not has_reference(node.value):
             return node.value
         if depth > MAX_DEPTH:
-            raise Unknown("its references lead back to where they started")
+            raise UnresolvableReference("its references lead back to where they started")
         template, wrong = parse(node)
         if wrong:
-            raise Unknown(wrong.message)
+            raise UnresolvableReference(wrong.message)
         if len(template) == 1 and not isinstance(template[0], str):
-            return self._value(template[0], path, depth)
+            return self._reference_value(template[0], path, depth)
         return "".join(self._text(piece, path, depth) for piece in template)
 
     def _text(self, piece: str | Lookup | Call, path: Path, depth: int) -> str:
         if isinstance(piece, str):
             return piece.replace("${", "\\${")
-        value = self._value(piece, path, depth)
+        value = self._reference_value(piece, path, depth)
         if isinstance(value, dict | list):
-            raise Unknown(f'"{piece.span.text}" is no single value')
+            raise UnresolvableReference(f'"{piece.span.text}" is no single value')
         return "null" if value is None else str(value)
 
-    def _value(self, piece: Lookup | Call, path: Path, depth: int) -> Plain:
+    def _reference_value(self, piece: Lookup | Call, path: Path, depth: int) -> Plain:
         if isinstance(piece, Call):
-            return self._call(piece, path, depth)
-        keys = tuple(self._key(key.name, path, depth) for key in piece.keys)
+            return self._call_value(piece, path, depth)
+        keys = tuple(self._key_name(key.name, path, depth) for key in piece.keys)
         base = path[: len(path) - piece.dots] if piece.dots else ()
         full = (*base, *keys)
-        if len(full) == 1 and full[0] in KEPT:
+        if len(full) == 1 and full[0] in KEPT_NAMES:
             return f"${{{full[0]}}}"
-        found = descend(self.root, tuple(_index(self.root, full)))
+        found = node_at(self.root, tuple(_with_indices(self.root, full)))
         if found is None:
-            raise Unknown(f'"{piece.span.text}" names nothing in this config')
+            raise UnresolvableReference(f'"{piece.span.text}" names nothing in this config')
         if isinstance(found, Scalar):
-            return self._scalar(found, full, depth + 1)
+            return self._scalar_value(found, full, depth + 1)
         if depth > MAX_DEPTH:
-            raise Unknown("its references lead back to where they started")
+            raise UnresolvableReference("its references lead back to where they started")
         return self._below(found, full, depth + 1)
 
     def _below(self, node: Node, path: Path, depth: int) -> Plain:
@@ -100,15 +109,15 @@ class Values:
             return {e.name: self._below(e.value, (*path, e.name), depth) for e in node}
         if isinstance(node, Sequence):
             return [self._below(item, (*path, i), depth) for i, item in enumerate(node.items)]
-        return self._scalar(node, path, depth)
+        return self._scalar_value(node, path, depth)
 
-    def _key(self, name: str | Lookup | Call | Joined, path: Path, depth: int) -> str:
-        if isinstance(name, Joined):  # ESPnet3 has no matrix
-            raise Unknown("it names a matrix")
-        return name if isinstance(name, str) else str(self._value(name, path, depth))
+    def _key_name(self, name: str | Lookup | Call | JoinedKey, path: Path, depth: int) -> str:
+        if isinstance(name, JoinedKey):  # ESPnet3 has no matrix
+            raise UnresolvableReference("it names a matrix")
+        return name if isinstance(name, str) else str(self._reference_value(name, path, depth))
 
-    def _call(self, call: Call, path: Path, depth: int) -> Plain:
-        words = [self._argument(argument.parts, path, depth) for argument in call.arguments]
+    def _call_value(self, call: Call, path: Path, depth: int) -> Plain:
+        words = [self._argument_text(argument.parts, path, depth) for argument in call.arguments]
         match call.name:
             case "self_name":
                 return self.stem
@@ -122,17 +131,19 @@ class Values:
             case "oc.env":
                 return f"${{oc.env:{','.join(words)}}}"
             case "oc.select" if words:
-                found = descend(self.root, tuple(_index(self.root, tuple(words[0].split(".")))))
+                found = node_at(
+                    self.root, tuple(_with_indices(self.root, tuple(words[0].split("."))))
+                )
                 if found is None:
                     return words[1] if len(words) > 1 else None
                 return self.plain(found, tuple(words[0].split(".")))
-        raise Unknown(f'there is no resolver "{call.name}" here; write its value')
+        raise UnresolvableReference(f'there is no resolver "{call.name}" here; write its value')
 
-    def _argument(self, parts: Template, path: Path, depth: int) -> str:
+    def _argument_text(self, parts: Template, path: Path, depth: int) -> str:
         return "".join(self._text(piece, path, depth) for piece in parts)
 
 
-def _index(root: Node, keys: Path) -> Path:
+def _with_indices(root: Node, keys: Path) -> Path:
     """Turn the numbers of a path into indices where it passes lists."""
     node: Node | None = root
     result: list[str | int] = []
@@ -141,5 +152,5 @@ def _index(root: Node, keys: Path) -> Path:
         if isinstance(node, Sequence) and str(key).isdecimal():
             step = int(key)
         result.append(step)
-        node = descend(node, (step,)) if node is not None else None
+        node = node_at(node, (step,)) if node is not None else None
     return tuple(result)

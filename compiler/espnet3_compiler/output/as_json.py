@@ -4,11 +4,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from espnet3_compiler.codes import BY_NUMBER
-from espnet3_compiler.diagnostic import Diagnostic, Fix, Label
-from espnet3_compiler.output.places import region
-from espnet3_compiler.output.summary import Summary, count
-from espnet3_compiler.source import Span
+from espnet3_compiler.diagnostics.codes import BY_NUMBER
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Fix, Label
+from espnet3_compiler.diagnostics.source import Span, region_of
+from espnet3_compiler.output.summary import Summary, count_severities
 
 VERSION = 1
 
@@ -16,7 +15,7 @@ VERSION = 1
 def render(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
     """Return a report as one JSON object."""
     found = tuple(diagnostics)
-    errors, warnings = count(found)
+    errors, warnings = count_severities(found)
     report = {
         "version": VERSION,
         "summary": {
@@ -27,37 +26,37 @@ def render(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
             "unchecked": summary.unchecked,
             "seconds": summary.seconds,
         },
-        "findings": [_finding(diagnostic) for diagnostic in found],
+        "findings": [_json_finding(diagnostic) for diagnostic in found],
     }
     return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 
 
-def _finding(diagnostic: Diagnostic) -> dict[str, Any]:
+def _json_finding(diagnostic: Diagnostic) -> dict[str, Any]:
     code = BY_NUMBER[diagnostic.code]
     return {
         "code": code.number,
         "name": code.name,
         "severity": code.severity,
         "message": diagnostic.message,
-        "primary": _label(diagnostic.primary),
-        "related": [_label(label) for label in diagnostic.related],
+        "primary": _json_label(diagnostic.primary),
+        "related": [_json_label(label) for label in diagnostic.related],
         "help": list(diagnostic.help),
         "notes": list(diagnostic.notes),
-        "fix": _fix(diagnostic.fix) if diagnostic.fix else None,
+        "fix": _json_fix(diagnostic.fix) if diagnostic.fix else None,
     }
 
 
-def _label(label: Label) -> dict[str, Any]:
-    return {"place": _place(label.span), "text": label.text}
+def _json_label(label: Label) -> dict[str, Any]:
+    return {"place": _json_location(label.span), "text": label.text}
 
 
-def _fix(fix: Fix) -> dict[str, Any]:
-    edits = [{"place": _place(edit.span), "text": edit.text} for edit in fix.edits]
+def _json_fix(fix: Fix) -> dict[str, Any]:
+    edits = [{"place": _json_location(edit.span), "text": edit.text} for edit in fix.edits]
     return {"title": fix.title, "certain": fix.certain, "edits": edits}
 
 
-def _place(span: Span) -> dict[str, Any]:
-    where = region(span)
+def _json_location(span: Span) -> dict[str, Any]:
+    where = region_of(span)
     return {
         "source": span.source.name,
         "kind": span.source.kind,

@@ -5,9 +5,9 @@ The form: https://docs.github.com/actions/reference/workflow-commands-for-github
 
 from collections.abc import Iterable
 
-from espnet3_compiler.codes import BY_NUMBER
-from espnet3_compiler.diagnostic import Diagnostic
-from espnet3_compiler.output.places import region
+from espnet3_compiler.diagnostics.codes import BY_NUMBER
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.source import region_of
 from espnet3_compiler.output.summary import Summary
 
 IN_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -16,33 +16,35 @@ IN_PROPERTY = {**IN_DATA, ":": "%3A", ",": "%2C"}
 
 def render(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:  # noqa: ARG001 - as others
     """Return one workflow command for each finding; nothing when there is none."""
-    return "".join(f"{_command(diagnostic)}\n" for diagnostic in diagnostics)
+    return "".join(f"{_workflow_command(diagnostic)}\n" for diagnostic in diagnostics)
 
 
-def _command(diagnostic: Diagnostic) -> str:
+def _workflow_command(diagnostic: Diagnostic) -> str:
     code = BY_NUMBER[diagnostic.code]
-    properties = {**_place(diagnostic), "title": f"{code.number} {code.name}"}
-    listed = ",".join(f"{key}={_escaped(value, IN_PROPERTY)}" for key, value in properties.items())
-    return f"::{code.severity} {listed}::{_escaped(_text(diagnostic), IN_DATA)}"
+    properties = {**_annotation_location(diagnostic), "title": f"{code.number} {code.name}"}
+    listed = ",".join(
+        f"{key}={_escape_text(value, IN_PROPERTY)}" for key, value in properties.items()
+    )
+    return f"::{code.severity} {listed}::{_escape_text(_annotation_text(diagnostic), IN_DATA)}"
 
 
-def _place(diagnostic: Diagnostic) -> dict[str, str]:
+def _annotation_location(diagnostic: Diagnostic) -> dict[str, str]:
     """Return where the annotation goes; GitHub takes columns only within one line."""
     span = diagnostic.primary.span
     if span.source.kind != "file":
         return {}
-    where = region(span)
+    where = region_of(span)
     lines = {"file": span.source.name, "line": str(where.line), "endLine": str(where.end_line)}
     if where.line != where.end_line:
         return lines
     return {**lines, "col": str(where.column), "endColumn": str(where.end_column)}
 
 
-def _text(diagnostic: Diagnostic) -> str:
+def _annotation_text(diagnostic: Diagnostic) -> str:
     source = diagnostic.primary.span.source
     place = "" if source.kind == "file" else f" ({source.name})"
     return "\n".join([diagnostic.message + place, *diagnostic.help, *diagnostic.notes])
 
 
-def _escaped(text: str, table: dict[str, str]) -> str:
+def _escape_text(text: str, table: dict[str, str]) -> str:
     return "".join(table.get(char, char) for char in text)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from itertools import groupby
 
-from espnet3_compiler.codes import BY_NUMBER
-from espnet3_compiler.diagnostic import Diagnostic, Label
-from espnet3_compiler.output.cells import shown, visible
-from espnet3_compiler.output.summary import Summary, sentence
-from espnet3_compiler.source import Source
+from espnet3_compiler.diagnostics.codes import BY_NUMBER
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.output.summary import Summary, summary_line
+from espnet3_compiler.output.terminal_cells import clip_line, escape_controls
 
 WIDTH = 120
 LEAST_GUTTER = 2
@@ -31,7 +31,7 @@ def render(
     """
     found = tuple(diagnostics)
     blocks = [render_one(diagnostic, colour=colour, width=width) for diagnostic in found]
-    return "\n\n".join([*blocks, visible(sentence(found, summary))]) + "\n"
+    return "\n\n".join([*blocks, escape_controls(summary_line(found, summary))]) + "\n"
 
 
 def render_one(diagnostic: Diagnostic, *, colour: bool = False, width: int = WIDTH) -> str:
@@ -42,21 +42,21 @@ def render_one(diagnostic: Diagnostic, *, colour: bool = False, width: int = WID
         colour: Whether to write the escape sequences of colours.
         width: Columns of the terminal.
     """
-    paint = _Paint(colour)
+    paint = _Painter(colour)
     code = BY_NUMBER[diagnostic.code]
     head = paint(f"{code.severity}[{code.number} {code.name}]", code.severity)
-    lines = [f"{head}{paint(': ' + visible(diagnostic.message), 'bold')}"]
+    lines = [f"{head}{paint(': ' + escape_controls(diagnostic.message), 'bold')}"]
     labels = [(diagnostic.primary, "^"), *((label, "-") for label in diagnostic.related)]
-    gutter = max(LEAST_GUTTER, *(len(str(_line(label))) for label, _ in labels))
+    gutter = max(LEAST_GUTTER, *(len(str(_label_line(label))) for label, _ in labels))
     for index, (source, group) in enumerate(_by_source(labels)):
-        lines.extend([_bar(gutter, paint)] if index else [])
-        lines.extend(_excerpt(source, group, gutter, width, paint, first=index == 0))
-    footer = _footer(diagnostic, gutter, paint)
-    lines.extend([_bar(gutter, paint), *footer] if footer else [])
+        lines.extend([_gutter_bar(gutter, paint)] if index else [])
+        lines.extend(_source_excerpt(source, group, gutter, width, paint, first=index == 0))
+    footer = _footer_lines(diagnostic, gutter, paint)
+    lines.extend([_gutter_bar(gutter, paint), *footer] if footer else [])
     return "\n".join(line.rstrip() for line in lines)
 
 
-class _Paint:
+class _Painter:
     """Colours text, or leaves it alone."""
 
     def __init__(self, on: bool) -> None:
@@ -76,25 +76,25 @@ def _by_source(labels: list[tuple[Label, str]]) -> list[tuple[Source, list[tuple
     return [(group[0][0].span.source, group) for group in groups.values()]
 
 
-def _excerpt(
+def _source_excerpt(
     source: Source,
     labels: list[tuple[Label, str]],
     gutter: int,
     width: int,
-    paint: _Paint,
+    paint: _Painter,
     *,
     first: bool,
 ) -> list[str]:
     arrow = paint(" " * gutter + ("-->" if first else ":::"), "frame")
-    place = _place(source, labels[0][0].span.start)
-    lines = [f"{arrow} {visible(place)}", _bar(gutter, paint)]
-    ordered = sorted(labels, key=lambda pair: (_line(pair[0]), pair[1] != "^"))
-    for number, group in groupby(ordered, key=lambda pair: _line(pair[0])):
-        lines.extend(_marked(source, number, list(group), gutter, width, paint))
+    place = _format_location(source, labels[0][0].span.start)
+    lines = [f"{arrow} {escape_controls(place)}", _gutter_bar(gutter, paint)]
+    ordered = sorted(labels, key=lambda pair: (_label_line(pair[0]), pair[1] != "^"))
+    for number, group in groupby(ordered, key=lambda pair: _label_line(pair[0])):
+        lines.extend(_marked_line(source, number, list(group), gutter, width, paint))
     return lines
 
 
-def _place(source: Source, start: int) -> str:
+def _format_location(source: Source, start: int) -> str:
     """Return where something stands: of an argument of the command line, the argument itself."""
     if source.kind == "set" and "\n" not in source.text:
         return f"{source.name} {source.text}"
@@ -102,45 +102,47 @@ def _place(source: Source, start: int) -> str:
     return f"{source.name}:{line}:{column}"
 
 
-def _marked(
+def _marked_line(
     source: Source,
     number: int,
     labels: list[tuple[Label, str]],
     gutter: int,
     width: int,
-    paint: _Paint,
+    paint: _Painter,
 ) -> list[str]:
     """Return a source line with a row of marks below it for each label."""
     text = source.line_text(number)
     rows = []
     for label, mark in labels:
         column = source.line_column(label.span.start)[1] - 1
-        view = shown(text, column, column + label.span.end - label.span.start, width)
+        view = clip_line(text, column, column + label.span.end - label.span.start, width)
         marks = mark * (view.end - view.start)
-        row = paint(f"{marks} {visible(label.text)}".rstrip(), "error" if mark == "^" else "frame")
+        row = paint(
+            f"{marks} {escape_controls(label.text)}".rstrip(), "error" if mark == "^" else "frame"
+        )
         rows.append((view.text, f"{' ' * view.start}{row}"))
     lines = []
     for index, (view_text, row) in enumerate(rows):
         if index == 0 or view_text != rows[index - 1][0]:
             shown_number = "" if source.kind == "set" else number
             lines.append(f"{paint(f'{shown_number:>{gutter}} |', 'frame')} {view_text}")
-        lines.append(f"{_bar(gutter, paint)} {row}")
+        lines.append(f"{_gutter_bar(gutter, paint)} {row}")
     return lines
 
 
-def _bar(gutter: int, paint: _Paint) -> str:
+def _gutter_bar(gutter: int, paint: _Painter) -> str:
     return paint(f"{' ' * gutter} |", "frame")
 
 
-def _footer(diagnostic: Diagnostic, gutter: int, paint: _Paint) -> list[str]:
+def _footer_lines(diagnostic: Diagnostic, gutter: int, paint: _Painter) -> list[str]:
     texts = [("help", text) for text in diagnostic.help]
     texts += [("note", text) for text in diagnostic.notes]
     margin = " " * gutter
     return [
-        f"{paint(f'{margin} =', 'frame')} {paint(f'{kind}:', 'note')} {visible(text)}"
+        f"{paint(f'{margin} =', 'frame')} {paint(f'{kind}:', 'note')} {escape_controls(text)}"
         for kind, text in texts
     ]
 
 
-def _line(label: Label) -> int:
+def _label_line(label: Label) -> int:
     return label.span.source.line_column(label.span.start)[0]

@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from espnet3_compiler.codes import BY_NUMBER, Code
-from espnet3_compiler.diagnostic import Diagnostic, Edit, Fix, Label
-from espnet3_compiler.output.places import region
+from espnet3_compiler.diagnostics.codes import BY_NUMBER, Code
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostics.source import Span, region_of
 from espnet3_compiler.output.summary import Summary
-from espnet3_compiler.source import Span
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -23,18 +22,18 @@ def render(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
     """Return a SARIF log with one run."""
     found = tuple(diagnostics)
     numbers = sorted({diagnostic.code for diagnostic in found})
-    rules = [_rule(BY_NUMBER[number]) for number in numbers]
+    rules = [_sarif_rule(BY_NUMBER[number]) for number in numbers]
     run = {
         "tool": {"driver": {"name": "espnet3-compile", "rules": rules}},
         "columnKind": "unicodeCodePoints",
-        "artifacts": [{"location": _location(name)} for name in summary.manifests],
-        "results": [_result(diagnostic, numbers) for diagnostic in found],
+        "artifacts": [{"location": _artifact_location(name)} for name in summary.manifests],
+        "results": [_sarif_result(diagnostic, numbers) for diagnostic in found],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
 
 
-def _rule(code: Code) -> dict[str, Any]:
+def _sarif_rule(code: Code) -> dict[str, Any]:
     return {
         "id": code.number,
         "name": code.name,
@@ -43,40 +42,44 @@ def _rule(code: Code) -> dict[str, Any]:
     }
 
 
-def _result(diagnostic: Diagnostic, numbers: list[str]) -> dict[str, Any]:
+def _sarif_result(diagnostic: Diagnostic, numbers: list[str]) -> dict[str, Any]:
     advice = [*diagnostic.help, *diagnostic.notes]
     result: dict[str, Any] = {
         "ruleId": diagnostic.code,
         "ruleIndex": numbers.index(diagnostic.code),
         "level": BY_NUMBER[diagnostic.code].severity,
         "message": {"text": "\n".join([diagnostic.message, *advice])},
-        "locations": [_place(diagnostic.primary)],
+        "locations": [_sarif_location(diagnostic.primary)],
     }
     if diagnostic.related:
         result["relatedLocations"] = [
-            {"id": index, **_place(label)} for index, label in enumerate(diagnostic.related, 1)
+            {"id": index, **_sarif_location(label)}
+            for index, label in enumerate(diagnostic.related, 1)
         ]
     if diagnostic.fix and all(edit.span.source.kind == "file" for edit in diagnostic.fix.edits):
-        result["fixes"] = [_fix(diagnostic.fix)]
+        result["fixes"] = [_sarif_fix(diagnostic.fix)]
     return result
 
 
-def _place(label: Label) -> dict[str, Any]:
+def _sarif_location(label: Label) -> dict[str, Any]:
     """Return a location; one outside a file (``--set``) is a logical one."""
     span = label.span
     place: dict[str, Any] = {"message": {"text": label.text}} if label.text else {}
     if span.source.kind != "file":
         return {**place, "logicalLocations": [{"fullyQualifiedName": span.source.name}]}
-    physical = {"artifactLocation": _location(span.source.name), "region": _region(span)}
+    physical = {
+        "artifactLocation": _artifact_location(span.source.name),
+        "region": _sarif_region(span),
+    }
     return {**place, "physicalLocation": physical}
 
 
-def _location(name: str) -> dict[str, str]:
+def _artifact_location(name: str) -> dict[str, str]:
     return {"uri": quote(name)}
 
 
-def _region(span: Span) -> dict[str, int]:
-    where = region(span)
+def _sarif_region(span: Span) -> dict[str, int]:
+    where = region_of(span)
     return {
         "startLine": where.line,
         "startColumn": where.column,
@@ -85,16 +88,19 @@ def _region(span: Span) -> dict[str, int]:
     }
 
 
-def _fix(fix: Fix) -> dict[str, Any]:
+def _sarif_fix(fix: Fix) -> dict[str, Any]:
     by_file: dict[str, list[Edit]] = {}
     for edit in fix.edits:
         by_file.setdefault(edit.span.source.name, []).append(edit)
     changes = [
-        {"artifactLocation": _location(name), "replacements": [_replacement(e) for e in edits]}
+        {
+            "artifactLocation": _artifact_location(name),
+            "replacements": [_sarif_replacement(e) for e in edits],
+        }
         for name, edits in by_file.items()
     ]
     return {"description": {"text": fix.title}, "artifactChanges": changes}
 
 
-def _replacement(edit: Edit) -> dict[str, Any]:
-    return {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}}
+def _sarif_replacement(edit: Edit) -> dict[str, Any]:
+    return {"deletedRegion": _sarif_region(edit.span), "insertedContent": {"text": edit.text}}

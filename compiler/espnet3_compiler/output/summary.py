@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from espnet3_compiler.codes import BY_NUMBER, Severity
-from espnet3_compiler.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.codes import BY_NUMBER, Severity
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def severity_of(diagnostic: Diagnostic) -> Severity:
     return BY_NUMBER[diagnostic.code].severity
 
 
-def count(diagnostics: Iterable[Diagnostic]) -> tuple[int, int]:
+def count_severities(diagnostics: Iterable[Diagnostic]) -> tuple[int, int]:
     """Return the number of errors and of warnings."""
     severities = [severity_of(diagnostic) for diagnostic in diagnostics]
     return severities.count("error"), severities.count("warning")
@@ -40,9 +40,9 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def sentence(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
+def summary_line(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
     """Return the last line of a report for people."""
-    errors, warnings = count(diagnostics)
+    errors, warnings = count_severities(diagnostics)
     found = [plural(errors, "error")] if errors else []
     found += [plural(warnings, "warning")] if warnings else []
     place = (

@@ -1,37 +1,81 @@
 """Write a new recipe: whole or not at all, and never over something."""
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
 
-from espnet3_compiler.scaffold import names
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_RESERVED = {"build", "data", "dataset", "exp", "src"}
+PLAIN_TASK = "base"
 
-def create(name: str) -> int:
+
+def invalid_reason(name: str) -> str | None:
+    """Return why a recipe cannot be called so, or None."""
+    corpus, slash, task = name.partition("/")
+    parts = (corpus, task) if slash else (corpus,)
+    if not all(_PART.fullmatch(part) for part in parts):
+        return (
+            f'"{name}" is no name of a recipe: write <corpus>/<task> or one name, '
+            "of letters, digits, _ , - and ."
+        )
+    if parts[-1] in _RESERVED:
+        return f'a recipe cannot be called "{parts[-1]}": recipes have a part of that name'
+    return None
+
+
+def recipe_id(name: str) -> str:
+    """Return ``<corpus>/<task>`` for a name that has no problem."""
+    return name if "/" in name else f"{name}/{PLAIN_TASK}"
+
+
+_ENDING = ".j2"
+
+
+def render_templates(recipe: str) -> dict[str, str]:
+    """Return relative path to text.
+
+    Args:
+        recipe: ``<corpus>/<task>``, already checked.
+    """
+    environment = Environment(  # noqa: S701 - no HTML; the one value is a checked name
+        loader=PackageLoader("espnet3_compiler.scaffold"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return {
+        name.removesuffix(_ENDING): environment.get_template(name).render(recipe=recipe)
+        for name in environment.list_templates(extensions=[_ENDING.removeprefix(".")])
+    }
+
+
+def create_recipe(name: str) -> int:
     """Make the directory ``name`` with a recipe that runs, say how, and return the exit code.
 
     Args:
         name: ``<corpus>/<task>`` or one name; the directory is made below the working directory.
     """
-    if wrong := names.problem(name):
-        return _refuse(wrong, USAGE)
+    if wrong := invalid_reason(name):
+        return _report_error(wrong, USAGE)
     target = Path(name)
     if target.exists() or target.is_symlink():
-        return _refuse(f'"{name}" exists; choose another name, or move it away', USAGE)
-    from espnet3_compiler.scaffold.render import render
+        return _report_error(f'"{name}" exists; choose another name, or move it away', USAGE)
 
-    texts = render(names.recipe_id(name))
+    texts = render_templates(recipe_id(name))
     try:
-        _write(target, texts)
+        _write_files(target, texts)
     except OSError as error:
-        return _refuse(f'cannot write "{name}": {error.strerror or error}', MISTAKES)
-    _say(_next_steps(name, list(texts)))
+        return _report_error(f'cannot write "{name}": {error.strerror or error}', MISTAKES)
+    _print_stderr(_next_steps(name, list(texts)))
     return CLEAN
 
 
-def _write(target: Path, texts: dict[str, str]) -> None:
+def _write_files(target: Path, texts: dict[str, str]) -> None:
     """Fill a hidden directory, then give it its name."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
@@ -57,10 +101,10 @@ def _next_steps(name: str, written: list[str]) -> str:
     )
 
 
-def _refuse(message: str, code: int) -> int:
-    _say(f"error: {message}")
+def _report_error(message: str, code: int) -> int:
+    _print_stderr(f"error: {message}")
     return code
 
 
-def _say(text: str) -> None:
+def _print_stderr(text: str) -> None:
     print(text, file=sys.stderr)

@@ -3,35 +3,54 @@
 import ast
 from collections.abc import Iterator
 
-from espnet3_compiler.signature import classes, definitions, lookup
+from espnet3_compiler.signature import classes, definitions, resolve_name
 from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, ValueFound
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.locate import Place
-from espnet3_compiler.signature.model import Parameter
+from espnet3_compiler.signature.locate import ModuleLocation
+from espnet3_compiler.signature.result import Parameter
 from espnet3_compiler.signature.types import (
     ANY,
     NONE,
-    Either,
-    Fixed,
-    Instance,
-    Literals,
-    Many,
-    Member,
-    Plain,
-    Table,
+    EnumType,
+    InstanceType,
+    LiteralType,
+    MappingType,
+    SequenceType,
+    SimpleType,
+    TupleType,
     Type,
-    Unread,
+    UnionType,
+    UnknownType,
 )
 
-DEPTH = 20
-LISTS = ("list", "List", "Sequence", "MutableSequence", "Iterable", "Collection", "Iterator")
-TABLES = ("dict", "Dict", "Mapping", "MutableMapping", "OrderedDict", "DefaultDict")
-_INNER = ("Annotated", "Final", "ClassVar", "InitVar", "Required", "NotRequired", "ReadOnly")
-_PLAINS = ("int", "float", "complex", "str", "bool", "None", "object", "Any", "Text", "Callable")
-_LOWER = {"List": "list", "Dict": "dict", "Text": "str", "object": "Any"}
+MAX_ALIAS_DEPTH = 20
+SEQUENCE_NAMES = (
+    "list",
+    "List",
+    "Sequence",
+    "MutableSequence",
+    "Iterable",
+    "Collection",
+    "Iterator",
+)
+MAPPING_NAMES = ("dict", "Dict", "Mapping", "MutableMapping", "OrderedDict", "DefaultDict")
+_WRAPPERS = ("Annotated", "Final", "ClassVar", "InitVar", "Required", "NotRequired", "ReadOnly")
+_SIMPLE_NAMES = (
+    "int",
+    "float",
+    "complex",
+    "str",
+    "bool",
+    "None",
+    "object",
+    "Any",
+    "Text",
+    "Callable",
+)
+_CANONICAL_NAMES = {"List": "list", "Dict": "dict", "Text": "str", "object": "Any"}
 _BUILT_IN = ("list", "tuple", "dict", "int", "float", "complex", "str", "bool", "object", "type")
-_TYPING = ("typing", "typing_extensions", "collections.abc", "collections", "builtins")
-_SPECIAL = {
+_TYPING_MODULES = ("typing", "typing_extensions", "collections.abc", "collections", "builtins")
+_SPECIAL_TYPES = {
     "pathlib.Path": "Path",
     "pathlib.PurePath": "Path",
     "os.PathLike": "Path",
@@ -42,42 +61,42 @@ _SPECIAL = {
 }
 
 
-def type_of(library: Library, parameter: Parameter) -> Type:
+def parameter_type(library: Library, parameter: Parameter) -> Type:
     """Return what the annotation of a parameter says; Unread where it has none."""
     place = library.place(parameter.origin.module)
     if parameter.annotation is None or place is None:
-        return Unread(parameter.annotation or "")
-    return _Reader(library, place, {}, 0).text(parameter.annotation)
+        return UnknownType(parameter.annotation or "")
+    return _AnnotationReader(library, place, {}, 0).text(parameter.annotation)
 
 
-def plain_names(annotation: str) -> frozenset[str]:
+def literal_kinds(annotation: str) -> frozenset[str]:
     """Return the kinds of literals that fit by the mere words of ``float | Tensor``.
 
     Most values fit, and no other name of the annotation has to be followed then.
     """
-    node = parse(annotation)
-    found = set(_alternatives(node)) if node else set()
+    node = parse_annotation(annotation)
+    found = set(_union_kinds(node)) if node else set()
     return frozenset(found | {"int"} if "float" in found else found)
 
 
-def _alternatives(node: ast.expr) -> Iterator[str]:
+def _union_kinds(node: ast.expr) -> Iterator[str]:
     match node:
         case ast.Constant(value=None):
             yield "None"
         case ast.Name(id=name) if name in ("int", "float", "str", "bool"):
             yield name
         case ast.BinOp(op=ast.BitOr()):
-            yield from _alternatives(node.left)
-            yield from _alternatives(node.right)
+            yield from _union_kinds(node.left)
+            yield from _union_kinds(node.right)
         case ast.Subscript(value=ast.Name(id="Optional")):
             yield "None"
-            yield from _alternatives(node.slice)
+            yield from _union_kinds(node.slice)
         case ast.Subscript(value=ast.Name(id="Union"), slice=ast.Tuple(elts=items)):
             for item in items:
-                yield from _alternatives(item)
+                yield from _union_kinds(item)
 
 
-def parse(text: str) -> ast.expr | None:
+def parse_annotation(text: str) -> ast.expr | None:
     """Return the tree of an annotation; None when it is not an expression."""
     try:
         return ast.parse(text.strip(), mode="eval").body
@@ -85,68 +104,74 @@ def parse(text: str) -> ast.expr | None:
         return None
 
 
-class _Reader:
+class _AnnotationReader:
     """Reads expressions of one module; ``bound`` is what its type variables stand for."""
 
-    def __init__(self, library: Library, place: Place, bound: dict[str, Type], depth: int) -> None:
+    def __init__(
+        self, library: Library, place: ModuleLocation, bound: dict[str, Type], depth: int
+    ) -> None:
         self.library = library
         self.place = place
         self.bound = bound
         self.depth = depth
 
     def text(self, text: str) -> Type:
-        node = parse(text)
-        return Unread(text) if node is None or self.depth > DEPTH else self.read(node)
+        node = parse_annotation(text)
+        return (
+            UnknownType(text) if node is None or self.depth > MAX_ALIAS_DEPTH else self.read(node)
+        )
 
     def read(self, node: ast.expr) -> Type:
         match node:
             case ast.Constant(value=None):
                 return NONE
             case ast.Constant(value=str(text)):
-                return _Reader(self.library, self.place, self.bound, self.depth + 1).text(text)
+                return _AnnotationReader(self.library, self.place, self.bound, self.depth + 1).text(
+                    text
+                )
             case ast.BinOp(op=ast.BitOr()):
-                return _either(self.read(node.left), self.read(node.right))
+                return _union_type(self.read(node.left), self.read(node.right))
             case ast.Subscript():
-                return self.subscript(node)
+                return self.read_subscript(node)
             case ast.Name() | ast.Attribute():
                 return self.name(ast.unparse(node))
-        return Unread(ast.unparse(node))
+        return UnknownType(ast.unparse(node))
 
-    def subscript(self, node: ast.Subscript) -> Type:
+    def read_subscript(self, node: ast.Subscript) -> Type:
         items = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
         written = ast.unparse(node.value)
         short = self.typing_name(written)
         if short == "Optional":
-            return _either(self.read(items[0]), NONE)
+            return _union_type(self.read(items[0]), NONE)
         if short == "Union":
-            return _either(*map(self.read, items))
-        if short in _INNER:
+            return _union_type(*map(self.read, items))
+        if short in _WRAPPERS:
             return self.read(items[0])
         if short == "Literal":
-            return _literals(items) or Unread(ast.unparse(node))
+            return _literal_type(items) or UnknownType(ast.unparse(node))
         if short in ("tuple", "Tuple"):
-            return self.tuple(items)
-        if short in LISTS:
-            return Many(_LOWER.get(short, short), self.read(items[0]))
-        if short in TABLES:
-            return Table(_LOWER.get(short, short), self.read(items[-1]))
+            return self.read_tuple(items)
+        if short in SEQUENCE_NAMES:
+            return SequenceType(_CANONICAL_NAMES.get(short, short), self.read(items[0]))
+        if short in MAPPING_NAMES:
+            return MappingType(_CANONICAL_NAMES.get(short, short), self.read(items[-1]))
         if short:
             return self.plain(short, ast.unparse(node))
-        return self.defined(written, ast.unparse(node), [self.read(item) for item in items])
+        return self.read_definition(written, ast.unparse(node), [self.read(item) for item in items])
 
-    def tuple(self, items: list[ast.expr]) -> Type:
+    def read_tuple(self, items: list[ast.expr]) -> Type:
         last = items[-1]
         if isinstance(last, ast.Constant) and last.value is Ellipsis:
-            return Many("tuple", self.read(items[0]))
+            return SequenceType("tuple", self.read(items[0]))
         if isinstance(last, ast.Tuple) and not last.elts:
-            return Fixed(())
-        return Fixed(tuple(map(self.read, items)))
+            return TupleType(())
+        return TupleType(tuple(map(self.read, items)))
 
     def name(self, written: str) -> Type:
         if written in self.bound:
             return self.bound[written]
         short = self.typing_name(written)
-        return self.plain(short, written) if short else self.defined(written, written, [])
+        return self.plain(short, written) if short else self.read_definition(written, written, [])
 
     def typing_name(self, written: str) -> str:
         """Return the short name of something of ``typing`` and its like, otherwise nothing."""
@@ -154,51 +179,51 @@ class _Reader:
         home, _, name = full.rpartition(".")
         if not home and name in _BUILT_IN:
             return name
-        return _SPECIAL.get(full) or (name if home in _TYPING else "")
+        return _SPECIAL_TYPES.get(full) or (name if home in _TYPING_MODULES else "")
 
     def plain(self, short: str, written: str) -> Type:
-        if short in LISTS:
-            return Many(_LOWER.get(short, short), ANY)
-        if short in TABLES:
-            return Table(_LOWER.get(short, short), ANY)
+        if short in SEQUENCE_NAMES:
+            return SequenceType(_CANONICAL_NAMES.get(short, short), ANY)
+        if short in MAPPING_NAMES:
+            return MappingType(_CANONICAL_NAMES.get(short, short), ANY)
         if short in ("tuple", "Tuple"):
-            return Many("tuple", ANY)
-        if short in _PLAINS or short in _SPECIAL.values():
-            return Plain(_LOWER.get(short, short))
-        return Unread(written)
+            return SequenceType("tuple", ANY)
+        if short in _SIMPLE_NAMES or short in _SPECIAL_TYPES.values():
+            return SimpleType(_CANONICAL_NAMES.get(short, short))
+        return UnknownType(written)
 
-    def defined(self, name: str, written: str, items: list[Type]) -> Type:
+    def read_definition(self, name: str, written: str, items: list[Type]) -> Type:
         """Read a name of the code itself: a class, an enumeration, or another name of a type."""
-        found = lookup.find_in(self.library, self.place, name)
+        found = resolve_name.find_in(self.library, self.place, name)
         if isinstance(found, BuiltinFound):
             return self.plain(found.name, written)
         if isinstance(found, ClassFound):
-            return _class(self.library, found) or Unread(written)
+            return _class_type(self.library, found) or UnknownType(written)
         if not isinstance(found, ValueFound) or found.binding.kind != "expression":
-            return Unread(written)
-        inner = parse(found.binding.value)
-        variables = _variables(self.library, inner, found.place) if inner else []
+            return UnknownType(written)
+        inner = parse_annotation(found.binding.value)
+        variables = _type_variables(self.library, inner, found.place) if inner else []
         bound = dict(zip(variables, items, strict=False))
-        reader = _Reader(self.library, found.place, bound, self.depth + 1)
+        reader = _AnnotationReader(self.library, found.place, bound, self.depth + 1)
         return reader.text(found.binding.value)
 
 
-def _either(*options: Type) -> Type:
+def _union_type(*options: Type) -> Type:
     flat = [
         inner
         for item in options
-        for inner in (item.options if isinstance(item, Either) else (item,))
+        for inner in (item.options if isinstance(item, UnionType) else (item,))
     ]
-    return Either(tuple(dict.fromkeys(flat)))
+    return UnionType(tuple(dict.fromkeys(flat)))
 
 
-def _literals(items: list[ast.expr]) -> Literals | None:
+def _literal_type(items: list[ast.expr]) -> LiteralType | None:
     values = [item.value for item in items if isinstance(item, ast.Constant)]
     kept = [item for item in values if isinstance(item, str | int | bool | type(None))]
-    return Literals(tuple(kept)) if len(kept) == len(items) else None
+    return LiteralType(tuple(kept)) if len(kept) == len(items) else None
 
 
-def _variables(library: Library, node: ast.expr, place: Place) -> list[str]:
+def _type_variables(library: Library, node: ast.expr, place: ModuleLocation) -> list[str]:
     """Return the type variables of an alias, in the order in which they are filled in."""
     module = library.module(place)
     found: list[str] = []
@@ -210,25 +235,25 @@ def _variables(library: Library, node: ast.expr, place: Place) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _class(library: Library, found: ClassFound) -> Type | None:
+def _class_type(library: Library, found: ClassFound) -> Type | None:
     """Return the type that a class is; None where a literal might be an object of it."""
-    order = lookup.resolution_order(library, found)
+    order = resolve_name.resolution_order(library, found)
     parents = [item for item in order if isinstance(item, ClassFound)]
     if any(classes.is_enumeration(library, item) for item in parents):
-        return Member(found.name, _members(parents))
+        return EnumType(found.name, _member_words(parents))
     readable = all(isinstance(item, ClassFound) or _is_compiled(item) for item in order)
     if not readable or any(_is_loose(library, item) for item in parents):
         return None
-    return Instance(found.name)
+    return InstanceType(found.name)
 
 
-def _members(parents: list[ClassFound]) -> tuple[str, ...]:
+def _member_words(parents: list[ClassFound]) -> tuple[str, ...]:
     names = [name for item in parents for name in item.summary.members]
     values = [str(text) for item in parents for text in item.summary.literals.values()]
     return tuple(dict.fromkeys([*names, *values]))
 
 
-def _is_compiled(node: lookup.Node) -> bool:
+def _is_compiled(node: resolve_name.MroClass) -> bool:
     return "compiled" in getattr(node, "reason", "")
 
 

@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-VARIABLE = "ESPNET3_COMPILE_CACHE"
-LIMIT = 4096
+CACHE_VARIABLE = "ESPNET3_COMPILE_CACHE"
+MAX_RECORDS = 4096
 """How many records a folder holds at most; the oldest quarter goes when there are more."""
 
 _FORMAT = f"1-py{sys.version_info[0]}.{sys.version_info[1]}"
@@ -27,7 +27,7 @@ _FORMAT = f"1-py{sys.version_info[0]}.{sys.version_info[1]}"
 
 def default_folder(environment: Mapping[str, str], platform: str = sys.platform) -> Path | None:
     """Return the cache folder for an environment; None where nothing shall be kept."""
-    own = environment.get(VARIABLE)
+    own = environment.get(CACHE_VARIABLE)
     if own is not None:
         return None if own.strip().lower() in ("", "0", "off") else Path(own).absolute()
     home = environment.get("HOME") or environment.get("USERPROFILE")
@@ -55,7 +55,7 @@ def load(folder: Path, file: str, key: str, size: int) -> dict[str, Any] | None:
         size: The size of the file in bytes.
     """
     try:
-        head, _, body = _record(folder, file).read_bytes().partition(b"\n")
+        head, _, body = _record_path(folder, file).read_bytes().partition(b"\n")
         if json.loads(head) != [_FORMAT, file, key, size, digest(body)]:
             return None
         facts: dict[str, Any] = json.loads(body)
@@ -76,7 +76,7 @@ def save(folder: Path, file: str, key: str, size: int, facts: Mapping[str, Any])
     """
     body = json.dumps(facts, separators=(",", ":"), default=dict).encode()
     head = json.dumps([_FORMAT, file, key, size, digest(body)]).encode()
-    target = _record(folder, file)
+    target = _record_path(folder, file)
     new = target.with_name(f".new-{os.getpid()}-{target.name}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def save(folder: Path, file: str, key: str, size: int, facts: Mapping[str, Any])
             new.unlink(missing_ok=True)
 
 
-def prune(folder: Path, limit: int = LIMIT) -> None:
+def prune(folder: Path, limit: int = MAX_RECORDS) -> None:
     """Remove the records that were written first when there are more than ``limit``."""
     try:
         files = [item for item in (folder / "signatures").iterdir() if item.is_file()]
@@ -100,6 +100,6 @@ def prune(folder: Path, limit: int = LIMIT) -> None:
         return
 
 
-def _record(folder: Path, file: str) -> Path:
+def _record_path(folder: Path, file: str) -> Path:
     name = hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return folder / "signatures" / f"{name}.json"

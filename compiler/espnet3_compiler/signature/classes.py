@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
-from espnet3_compiler.signature import definitions, known, lookup
+from espnet3_compiler.signature import definitions, resolve_name
+from espnet3_compiler.signature import definitions as known
 from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, FunctionFound
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.locate import Place
-from espnet3_compiler.signature.lookup import Node
-from espnet3_compiler.signature.model import Unknown
-from espnet3_compiler.signature.summary import Decorator
+from espnet3_compiler.signature.locate import ModuleLocation
+from espnet3_compiler.signature.module_summary import Decorator
+from espnet3_compiler.signature.resolve_name import MroClass
+from espnet3_compiler.signature.result import NotAnalyzable
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class ResolvedMethod:
     """The method that a class gets from itself or an ancestor.
 
     Attributes:
@@ -25,11 +26,13 @@ class Provider:
     index: int
 
 
-Giver = Provider | ClassFound | BuiltinFound | Unknown | None
+MethodSource = ResolvedMethod | ClassFound | BuiltinFound | NotAnalyzable | None
 """Who has a method: a ``def``, a class or builtin that makes it, nobody readable, nobody."""
 
 
-def provider(library: Library, order: tuple[Node, ...], name: str, after: int = -1) -> Giver:
+def find_method(
+    library: Library, order: tuple[MroClass, ...], name: str, after: int = -1
+) -> MethodSource:
     """Return who gives a method to a class.
 
     Args:
@@ -45,17 +48,17 @@ def provider(library: Library, order: tuple[Node, ...], name: str, after: int = 
             return node
         own = definitions.own_member(node, name)
         if definitions.is_patched(library, node, name):
-            return Unknown(f"{node.name}.{name} is set from outside")
+            return NotAnalyzable(f"{node.name}.{name} is set from outside")
         if isinstance(own, FunctionFound):
-            return Provider(own, index)
+            return ResolvedMethod(own, index)
         if own is not None:
-            return Unknown(f"{node.name}.{name} is not a plain method")
-        if name in known.GENERATED and generates(library, node, name):
+            return NotAnalyzable(f"{node.name}.{name} is not a plain method")
+        if name in known.GENERATED_METHODS and generates_method(library, node, name):
             return node
     return None
 
 
-def metaclass_reason(library: Library, order: tuple[Node, ...]) -> str | None:
+def metaclass_reason(library: Library, order: tuple[MroClass, ...]) -> str | None:
     """Return why a metaclass makes a constructor unknown, or None."""
     for node in order:
         if not isinstance(node, ClassFound) or node.summary.metaclass is None:
@@ -63,10 +66,10 @@ def metaclass_reason(library: Library, order: tuple[Node, ...]) -> str | None:
         name = node.summary.metaclass
         if definitions.full_name(library, node.place, name) in known.PLAIN_METACLASSES:
             continue
-        meta = lookup.find_in(library, node.place, name) if name else None
+        meta = resolve_name.find_in(library, node.place, name) if name else None
         if not isinstance(meta, ClassFound):
             return f"{node.name} has the metaclass {name or 'of an expression'}"
-        giver = provider(library, lookup.resolution_order(library, meta), "__call__")
+        giver = find_method(library, resolve_name.resolution_order(library, meta), "__call__")
         if giver is not None and giver != BuiltinFound("type"):
             return f"{node.name} has the metaclass {name}"
     return None
@@ -87,10 +90,10 @@ def is_named_tuple(library: Library, found: ClassFound) -> bool:
 
 def is_enumeration(library: Library, found: ClassFound) -> bool:
     """Return whether a class derives from one of ``enum`` by itself."""
-    return not known.ENUMS.isdisjoint(definitions.base_names(library, found))
+    return not known.ENUM_CLASSES.isdisjoint(definitions.base_names(library, found))
 
 
-def generates(library: Library, found: ClassFound, name: str) -> bool:
+def generates_method(library: Library, found: ClassFound, name: str) -> bool:
     """Return whether a class has a method that its decorator or kind writes for it.
 
     Args:
@@ -104,8 +107,8 @@ def generates(library: Library, found: ClassFound, name: str) -> bool:
     return is_named_tuple(library, found)
 
 
-def opaque(
-    library: Library, place: Place, decorators: tuple[Decorator, ...], *plain: str
+def opaque_decorator(
+    library: Library, place: ModuleLocation, decorators: tuple[Decorator, ...], *plain: str
 ) -> str | None:
     """Return the first decorator after which a signature is not known, or None.
 
@@ -117,14 +120,14 @@ def opaque(
     """
     for item in decorators:
         name = definitions.full_name(library, place, item.name) if item.name else ""
-        if name in known.TRANSPARENT or name in plain:
+        if name in known.TRANSPARENT_DECORATORS or name in plain:
             continue
-        found = lookup.find_in(library, place, item.name) if item.name else None
-        if not (isinstance(found, FunctionFound) and _passes(library, found)):
+        found = resolve_name.find_in(library, place, item.name) if item.name else None
+        if not (isinstance(found, FunctionFound) and _is_transparent(library, found)):
             return item.name or "an expression"
     return None
 
 
-def _passes(library: Library, found: FunctionFound) -> bool:
+def _is_transparent(library: Library, found: FunctionFound) -> bool:
     function = library.function(found.place, found.pieces[-1])
     return function is not None and function.passes

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from espnet3_compiler.signature import locate
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.locate import Place
-from espnet3_compiler.signature.model import Missing, Origin, Unknown
-from espnet3_compiler.signature.outline import Piece
-from espnet3_compiler.signature.summary import Binding, Class
+from espnet3_compiler.signature.locate import ModuleLocation
+from espnet3_compiler.signature.module_summary import Binding, ClassSummary
+from espnet3_compiler.signature.result import DefinitionLocation, Missing, NotAnalyzable
+from espnet3_compiler.signature.split_source import Piece
 
-DEPTH = 40
+MAX_DEPTH = 40
 """How many imports, aliases and calls are followed."""
 
 
@@ -18,23 +18,23 @@ DEPTH = 40
 class ModuleFound:
     """A module."""
 
-    place: Place
+    place: ModuleLocation
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFound:
     """A class; ``summary`` is its body."""
 
-    place: Place
+    place: ModuleLocation
     name: str
-    summary: Class
+    summary: ClassSummary
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionFound:
     """A function; ``owner`` is the class that it is a method of."""
 
-    place: Place
+    place: ModuleLocation
     name: str
     pieces: tuple[Piece, ...]
     owner: ClassFound | None = None
@@ -44,7 +44,7 @@ class FunctionFound:
 class CallFound:
     """The result of a call at module level, such as ``functools.partial(…)``."""
 
-    place: Place
+    place: ModuleLocation
     binding: Binding
 
 
@@ -52,7 +52,7 @@ class CallFound:
 class ValueFound:
     """A literal, or an expression that may be a type alias."""
 
-    place: Place
+    place: ModuleLocation
     binding: Binding
 
 
@@ -63,29 +63,33 @@ class BuiltinFound:
     name: str
 
 
-Found = ModuleFound | ClassFound | FunctionFound | CallFound | ValueFound | BuiltinFound
-Result = Found | Missing | Unknown
+Definition = ModuleFound | ClassFound | FunctionFound | CallFound | ValueFound | BuiltinFound
+LookupResult = Definition | Missing | NotAnalyzable
 
 
-def origin(place: Place, line: int = 0) -> Origin:
+def definition_location(place: ModuleLocation, line: int = 0) -> DefinitionLocation:
     """Return the origin that a report shows for a line of a module."""
-    return Origin(place.name, place.shown, line)
+    return DefinitionLocation(place.name, place.shown, line)
 
 
-def own_member(found: ClassFound, name: str) -> FunctionFound | Piece | Unknown | None:
+def own_member(found: ClassFound, name: str) -> FunctionFound | Piece | NotAnalyzable | None:
     """Return a method, nested class (as a piece) or unknown value in a class body; None if none."""
     pieces = found.summary.members.get(name)
     if pieces is None:
         return None
     kept = [item for item in pieces if item]
     if len(kept) != len(pieces) or not kept:
-        return Unknown(f"{found.name}.{name} is a value")
+        return NotAnalyzable(f"{found.name}.{name} is a value")
     if kept[-1].kind == "class":
-        return kept[-1] if len(kept) == 1 else Unknown(f"{found.name}.{name} is defined twice")
+        return (
+            kept[-1] if len(kept) == 1 else NotAnalyzable(f"{found.name}.{name} is defined twice")
+        )
     return FunctionFound(found.place, f"{found.name}.{name}", tuple(kept), found)
 
 
-def class_at(library: Library, place: Place, piece: Piece, prefix: str = "") -> Result:
+def class_at(
+    library: Library, place: ModuleLocation, piece: Piece, prefix: str = ""
+) -> LookupResult:
     """Return the class that a piece is.
 
     Args:
@@ -96,11 +100,11 @@ def class_at(library: Library, place: Place, piece: Piece, prefix: str = "") -> 
     """
     summary = library.class_(place, piece)
     if summary is None:
-        return Unknown(f"{place.shown} cannot be parsed")
+        return NotAnalyzable(f"{place.shown} cannot be parsed")
     return ClassFound(place, prefix + piece.name, summary)
 
 
-def full_name(library: Library, place: Place, name: str) -> str:
+def full_name(library: Library, place: ModuleLocation, name: str) -> str:
     """Return the absolute name of a dotted name in a module, following one import only.
 
     Enough to recognise ``dataclasses.dataclass`` or ``typing.Generic`` without reading them.
@@ -119,11 +123,11 @@ def full_name(library: Library, place: Place, name: str) -> str:
     elif first.kind == "module":
         base = first.source
     else:
-        base = f"{absolute(place, first.source)}.{first.value}"
+        base = f"{absolute_module(place, first.source)}.{first.value}"
     return f"{base}.{rest}" if rest else base
 
 
-def absolute(place: Place, source: str) -> str:
+def absolute_module(place: ModuleLocation, source: str) -> str:
     """Return the absolute name of a module in ``from … import`` of another."""
     name = source.lstrip(".")
     level = len(source) - len(name)
@@ -141,17 +145,17 @@ def base_names(library: Library, found: ClassFound) -> tuple[str, ...]:
     return tuple(full_name(library, found.place, item) for item in named)
 
 
-def names_of(library: Library, place: Place) -> tuple[str, ...]:
+def names_of(library: Library, place: ModuleLocation) -> tuple[str, ...]:
     """Return the names that a module is known to have, its submodules included."""
     module = library.module(place)
     bound = list(module.bindings) if module else []
     for source, _ in module.stars if module else ():
-        star = library.place(absolute(place, source))
-        bound.extend(_exported(library, star) if star and star.name != place.name else ())
+        star = library.place(absolute_module(place, source))
+        bound.extend(_exported_names(library, star) if star and star.name != place.name else ())
     return tuple(dict.fromkeys([*bound, *locate.names_below(library.path, place.folders)]))
 
 
-def _exported(library: Library, place: Place) -> Iterable[str]:
+def _exported_names(library: Library, place: ModuleLocation) -> Iterable[str]:
     module = library.module(place)
     if module is None:
         return ()
@@ -172,6 +176,72 @@ def is_patched(library: Library, found: ClassFound, name: str) -> bool:
     return module is not None and f"{found.name}.{name}" in module.patched
 
 
-def class_origin(found: ClassFound) -> Origin:
+def class_location(found: ClassFound) -> DefinitionLocation:
     """Return the origin that a report shows for a class."""
-    return origin(found.place, found.summary.line)
+    return definition_location(found.place, found.summary.line)
+
+
+_ABSTRACT_CLASSES = (
+    *("Awaitable", "AsyncIterable", "AsyncIterator", "Callable", "Collection", "Container"),
+    *("Generic", "Hashable", "Iterable", "Iterator", "Mapping", "MutableMapping", "Protocol"),
+    *("MutableSequence", "MutableSet", "Reversible", "Sequence", "Set", "Sized"),
+)
+_ABSTRACT_MODULES = ("typing", "typing_extensions", "collections.abc")
+
+NEUTRAL_BASES = frozenset(
+    {
+        "object",
+        "abc.ABC",
+        *(f"{home}.{name}" for home in _ABSTRACT_MODULES for name in _ABSTRACT_CLASSES),
+    }
+)
+"""Bases that add no arguments."""
+
+PLAIN_METACLASSES = frozenset({"type", "abc.ABCMeta", "typing._ProtocolMeta"})
+"""Metaclasses that construct as ``type`` does."""
+
+TRANSPARENT_DECORATORS = frozenset(
+    {
+        "abc.abstractmethod",
+        "beartype.beartype",
+        "contextlib.asynccontextmanager",
+        "contextlib.contextmanager",
+        "functools.cache",
+        "functools.lru_cache",
+        "functools.total_ordering",
+        "lightning.pytorch.utilities.argparse._defaults_from_env_vars",
+        "pytorch_lightning.utilities.argparse._defaults_from_env_vars",
+        "torch._disable_dynamo",
+        "torch._dynamo.disable",
+        "torch.compile",
+        "torch.compiler.disable",
+        "torch.enable_grad",
+        "torch.inference_mode",
+        "torch.jit.export",
+        "torch.jit.ignore",
+        "torch.jit.unused",
+        "torch.no_grad",
+        "torch.utils.data.datapipes._decorator.functional_datapipe",
+        "typeguard.typechecked",
+        "typing.final",
+        "typing.no_type_check",
+        "typing.override",
+        "typing.runtime_checkable",
+        "typing_extensions.deprecated",
+        "typing_extensions.final",
+        "typing_extensions.override",
+        "typing_extensions.runtime_checkable",
+        "warnings.deprecated",
+    }
+)
+"""Decorators after which a function or class takes what it took before."""
+
+DATACLASS = "dataclasses.dataclass"
+NAMED_TUPLE = "typing.NamedTuple"
+ENUM_CLASSES = frozenset({"enum.Enum", "enum.IntEnum", "enum.StrEnum", "enum.Flag", "enum.IntFlag"})
+
+REFUSING_CLASSES = {("torch.nn.modules.module", "Module"): "call_super_init"}
+"""Classes whose ``__init__(*args, **kwargs)`` refuses every argument, unless this is set."""
+
+GENERATED_METHODS = frozenset({"__init__", "__new__"})
+"""Methods that a class can have without a ``def``."""

@@ -4,10 +4,16 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from espnet3_compiler.signature import outline
-from espnet3_compiler.signature.flow import Def, dotted, flow_of
-from espnet3_compiler.signature.outline import Branch, Piece, Text
-from espnet3_compiler.signature.summary import Class, Decorator, Field, Function, Param
+from espnet3_compiler.signature import split_source
+from espnet3_compiler.signature.flow import FunctionNode, dotted_name, kwargs_flow
+from espnet3_compiler.signature.module_summary import (
+    ClassField,
+    ClassSummary,
+    Decorator,
+    FunctionSummary,
+    ParameterSummary,
+)
+from espnet3_compiler.signature.split_source import Branch, ModuleText, Piece
 
 _DISPLAYS: tuple[tuple[type[ast.expr], str], ...] = (
     (ast.List, "list"),
@@ -19,51 +25,51 @@ _CONSTANTS = (str, int, float, bool, type(None))
 _FIELD_CALLS = ("field", "dataclasses.field")
 
 
-def function(text: Text, piece: Piece) -> Function:
+def function(text: ModuleText, piece: Piece) -> FunctionSummary:
     """Return the summary of a ``def``.
 
     Raises:
         SyntaxError: The piece is not Python.
     """
-    node = outline.function_node(text, piece)
-    return Function(
+    node = split_source.function_node(text, piece)
+    return FunctionSummary(
         node.name,
         node.lineno + piece.first - 2,
-        tuple(_params(node.args)),
-        _decorators(node.decorator_list),
-        flow_of(node),
+        tuple(_parameter_summaries(node.args)),
+        _decorator_summaries(node.decorator_list),
+        kwargs_flow(node),
         "wraps" in text.lines(piece.first, piece.last) and _passes_through(node),
     )
 
 
-def class_(text: Text, piece: Piece) -> Class:
+def class_(text: ModuleText, piece: Piece) -> ClassSummary:
     """Return the summary of a ``class``, its methods as pieces only.
 
     Raises:
         SyntaxError: The piece is not Python.
     """
-    node, branches = outline.class_branches(text, piece)
+    node, branches = split_source.class_branches(text, piece)
     members: dict[str, list[Piece | None]] = {}
     literals: dict[str, Any] = {}
-    for name, value in _members(branches):
+    for name, value in _class_members(branches):
         members.setdefault(name, []).append(value if isinstance(value, Piece) else None)
         if isinstance(value, ast.Constant) and isinstance(value.value, _CONSTANTS):
             literals[name] = value.value
     metaclass = next((item.value for item in node.keywords if item.arg == "metaclass"), None)
-    return Class(
+    return ClassSummary(
         node.name,
         node.lineno + piece.first - 2,
-        tuple(_base(item) for item in node.bases),
-        None if metaclass is None else dotted(metaclass) or "",
-        _decorators(node.decorator_list),
-        tuple(_fields(branches)),
+        tuple(_base_name(item) for item in node.bases),
+        None if metaclass is None else dotted_name(metaclass) or "",
+        _decorator_summaries(node.decorator_list),
+        tuple(_class_fields(branches)),
         {name: tuple(values) for name, values in members.items()},
         literals,
         any(_is_open(item) for item in branches) or any(item.arg is None for item in node.keywords),
     )
 
 
-def type_of(node: ast.expr) -> str:
+def expression_kind(node: ast.expr) -> str:
     """Return ``int``, ``float``, ``str``, ``bool``, ``None``, ``list``, ``dict`` or ``other``."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         node = node.operand
@@ -72,54 +78,54 @@ def type_of(node: ast.expr) -> str:
     return next((name for kind, name in _DISPLAYS if isinstance(node, kind)), "other")
 
 
-def _params(args: ast.arguments) -> Iterator[Param]:
+def _parameter_summaries(args: ast.arguments) -> Iterator[ParameterSummary]:
     places = [*args.posonlyargs, *args.args]
     required = len(places) - len(args.defaults)
     for index, item in enumerate(places):
         kind = "place" if index < len(args.posonlyargs) else "both"
-        default = type_of(args.defaults[index - required]) if index >= required else None
-        yield _param(item, kind, default)
+        default = expression_kind(args.defaults[index - required]) if index >= required else None
+        yield _parameter_summary(item, kind, default)
     if args.vararg:
-        yield _param(args.vararg, "args", None)
+        yield _parameter_summary(args.vararg, "args", None)
     for item, value in zip(args.kwonlyargs, args.kw_defaults, strict=True):
-        yield _param(item, "name", None if value is None else type_of(value))
+        yield _parameter_summary(item, "name", None if value is None else expression_kind(value))
     if args.kwarg:
-        yield _param(args.kwarg, "kwargs", None)
+        yield _parameter_summary(args.kwarg, "kwargs", None)
 
 
-def _param(item: ast.arg, kind: str, default: str | None) -> Param:
-    return Param(
+def _parameter_summary(item: ast.arg, kind: str, default: str | None) -> ParameterSummary:
+    return ParameterSummary(
         item.arg, kind, default, None if item.annotation is None else ast.unparse(item.annotation)
     )
 
 
-def _decorators(nodes: list[ast.expr]) -> tuple[Decorator, ...]:
-    return tuple(_decorator(node) for node in nodes)
+def _decorator_summaries(nodes: list[ast.expr]) -> tuple[Decorator, ...]:
+    return tuple(_decorator_summary(node) for node in nodes)
 
 
-def _decorator(node: ast.expr) -> Decorator:
+def _decorator_summary(node: ast.expr) -> Decorator:
     if not isinstance(node, ast.Call):
-        return Decorator(dotted(node) or "", ())
+        return Decorator(dotted_name(node) or "", ())
     literal = [
         (item.arg or "", item.value.value if isinstance(item.value, ast.Constant) else None)
         for item in node.keywords
     ]
     plain = [(name, value) for name, value in literal if isinstance(value, _CONSTANTS)]
-    return Decorator(dotted(node.func) or "", tuple(plain))
+    return Decorator(dotted_name(node.func) or "", tuple(plain))
 
 
-def _base(node: ast.expr) -> str:
+def _base_name(node: ast.expr) -> str:
     if isinstance(node, ast.Subscript):
         node = node.value
-    return dotted(node) or ""
+    return dotted_name(node) or ""
 
 
-def _members(branches: list[Branch]) -> Iterator[tuple[str, Piece | ast.expr | None]]:
+def _class_members(branches: list[Branch]) -> Iterator[tuple[str, Piece | ast.expr | None]]:
     for branch in branches:
         if branch.piece:
             yield branch.piece.name, branch.piece
         elif isinstance(branch.statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            for name in _targets(branch.statement):
+            for name in _assigned_names(branch.statement):
                 yield name, branch.statement.value
         elif branch.statement is not None:
             shift = branch.line - branch.statement.lineno
@@ -128,7 +134,7 @@ def _members(branches: list[Branch]) -> Iterator[tuple[str, Piece | ast.expr | N
 
 def _nested_members(node: ast.stmt, shift: int) -> Iterator[tuple[str, Piece | ast.expr | None]]:
     for item in ast.walk(node):
-        piece = outline.piece_of(item, shift) if isinstance(item, ast.stmt) else None
+        piece = split_source.piece_of(item, shift) if isinstance(item, ast.stmt) else None
         if piece:
             yield piece.name, piece
         elif isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
@@ -137,7 +143,7 @@ def _nested_members(node: ast.stmt, shift: int) -> Iterator[tuple[str, Piece | a
             yield (item.asname or item.name).split(".")[0], None
 
 
-def _targets(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> Iterator[str]:
+def _assigned_names(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> Iterator[str]:
     if isinstance(node, ast.AnnAssign) and node.value is None:
         return
     for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
@@ -146,7 +152,7 @@ def _targets(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> Iterator[str]:
                 yield item.id
 
 
-def _fields(branches: list[Branch]) -> Iterator[Field]:
+def _class_fields(branches: list[Branch]) -> Iterator[ClassField]:
     by_name: bool | None = None
     for branch in branches:
         item = branch.statement
@@ -156,21 +162,27 @@ def _fields(branches: list[Branch]) -> Iterator[Field]:
         if annotation.rpartition(".")[2] == "KW_ONLY":
             by_name = True
         else:
-            yield _field(item.target.id, annotation, item.value, by_name)
+            yield _class_field(item.target.id, annotation, item.value, by_name)
 
 
-def _field(name: str, annotation: str, value: ast.expr | None, by_name: bool | None) -> Field:
-    if not isinstance(value, ast.Call) or dotted(value.func) not in _FIELD_CALLS:
-        return Field(
-            name, annotation, None if value is None else type_of(value), init=True, by_name=by_name
+def _class_field(
+    name: str, annotation: str, value: ast.expr | None, by_name: bool | None
+) -> ClassField:
+    if not isinstance(value, ast.Call) or dotted_name(value.func) not in _FIELD_CALLS:
+        return ClassField(
+            name,
+            annotation,
+            None if value is None else expression_kind(value),
+            init=True,
+            by_name=by_name,
         )
     given = {item.arg: item.value for item in value.keywords}
     flags = {key: item.value for key, item in given.items() if isinstance(item, ast.Constant)}
-    default = type_of(given["default"]) if "default" in given else None
+    default = expression_kind(given["default"]) if "default" in given else None
     if default is None and "default_factory" in given:
         default = "other"
     named = flags.get("kw_only", by_name)
-    return Field(
+    return ClassField(
         name,
         annotation,
         default,
@@ -183,23 +195,24 @@ def _is_open(branch: Branch) -> bool:
     if not isinstance(branch.statement, ast.For | ast.While | ast.If | ast.Expr | ast.With):
         return False
     calls = (item for item in ast.walk(branch.statement) if isinstance(item, ast.Call))
-    return any(dotted(item.func) in ("locals", "vars", "exec", "setattr") for item in calls)
+    return any(dotted_name(item.func) in ("locals", "vars", "exec", "setattr") for item in calls)
 
 
-def _passes_through(node: Def) -> bool:
+def _passes_through(node: FunctionNode) -> bool:
     """Return whether a decorator returns ``@wraps(f) def inner(*args, **kwargs)`` unchanged."""
-    every = [item for item in ast.walk(node) if isinstance(item, Def)]
+    every = [item for item in ast.walk(node) if isinstance(item, FunctionNode)]
     wrapped = [item.arg for each in every for item in each.args.posonlyargs + each.args.args]
     inner = [item for item in every if item is not node]
-    return any(_wraps(item, wrapped) for item in inner)
+    return any(_is_wrapper(item, wrapped) for item in inner)
 
 
-def _wraps(inner: Def, wrapped: list[str]) -> bool:
+def _is_wrapper(inner: FunctionNode, wrapped: list[str]) -> bool:
     named = [item for item in inner.decorator_list if isinstance(item, ast.Call) and item.args]
     if not any(
-        dotted(item.func) in ("wraps", "functools.wraps") and dotted(item.args[0]) in wrapped
+        dotted_name(item.func) in ("wraps", "functools.wraps")
+        and dotted_name(item.args[0]) in wrapped
         for item in named
     ):
         return False
-    flow = flow_of(inner)
+    flow = kwargs_flow(inner)
     return flow is not None and not flow.keys and any(item.star for item in flow.forwards)

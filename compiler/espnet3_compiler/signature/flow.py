@@ -3,34 +3,34 @@
 import ast
 from collections.abc import Iterator
 
-from espnet3_compiler.signature.summary import Flow, Forward
+from espnet3_compiler.signature.module_summary import ForwardingCall, KwargsFlow
 
-Def = ast.FunctionDef | ast.AsyncFunctionDef
-_TAKE = ("pop", "get", "setdefault")
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+_KEY_METHODS = ("pop", "get", "setdefault")
 
 
-def flow_of(node: Def) -> Flow | None:
+def kwargs_flow(node: FunctionNode) -> KwargsFlow | None:
     """Return where the ``**kwargs`` of a function go; None when some use of them is not clear."""
     if node.args.kwarg is None:
         return None
     kwargs = node.args.kwarg.arg
     args = node.args.vararg.arg if node.args.vararg else None
     forwards, keys, seen = [], [], 0
-    for call in _calls(node):
+    for call in _find_calls(node):
         if any(item.arg is None and _is_name(item.value, kwargs) for item in call.keywords):
-            forward = _forward(node, call, args, kwargs)
+            forward = _forwarding_call(node, call, args, kwargs)
             if forward is None:
                 return None
             forwards.append(forward)
             seen += 1
-    for key in _keys(node, kwargs):
+    for key in _literal_keys(node, kwargs):
         keys.append(key)
         seen += 1
     uses = sum(1 for item in ast.walk(node) if _is_name(item, kwargs))
-    return Flow(tuple(forwards), tuple(keys)) if 0 < uses == seen else None
+    return KwargsFlow(tuple(forwards), tuple(keys)) if 0 < uses == seen else None
 
 
-def _calls(node: Def) -> Iterator[ast.Call]:
+def _find_calls(node: FunctionNode) -> Iterator[ast.Call]:
     for statement in node.body:
         yield from (item for item in ast.walk(statement) if isinstance(item, ast.Call))
 
@@ -39,12 +39,12 @@ def _is_name(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 
 
-def _keys(node: Def, kwargs: str) -> Iterator[str]:
+def _literal_keys(node: FunctionNode, kwargs: str) -> Iterator[str]:
     """Yield the literal keys that are taken out of, or looked up in, ``kwargs``."""
     for item in ast.walk(node):
         key: ast.AST | None = None
         if isinstance(item, ast.Call) and isinstance(item.func, ast.Attribute):
-            if item.func.attr in _TAKE and _is_name(item.func.value, kwargs) and item.args:
+            if item.func.attr in _KEY_METHODS and _is_name(item.func.value, kwargs) and item.args:
                 key = item.args[0]
         elif isinstance(item, ast.Subscript) and _is_name(item.value, kwargs):
             key = item.slice
@@ -54,14 +54,16 @@ def _keys(node: Def, kwargs: str) -> Iterator[str]:
             yield key.value
 
 
-def _forward(node: Def, call: ast.Call, args: str | None, kwargs: str) -> Forward | None:
-    callee = _callee(node, call.func)
+def _forwarding_call(
+    node: FunctionNode, call: ast.Call, args: str | None, kwargs: str
+) -> ForwardingCall | None:
+    callee = _callee_name(node, call.func)
     others = [item for item in call.keywords if not _is_name(item.value, kwargs) or item.arg]
     starred = [item for item in call.args if isinstance(item, ast.Starred)]
     own_star = bool(args) and all(_is_name(item.value, args or "") for item in starred)
     if callee is None or any(item.arg is None for item in others) or (starred and not own_star):
         return None
-    return Forward(
+    return ForwardingCall(
         callee,
         len(call.args) - len(starred),
         tuple(item.arg or "" for item in others),
@@ -76,12 +78,12 @@ def _is_value_of(statement: ast.stmt, call: ast.Call) -> bool:
     return isinstance(statement, kinds) and statement.value is call
 
 
-def _callee(node: Def, func: ast.expr) -> str | None:
+def _callee_name(node: FunctionNode, func: ast.expr) -> str | None:
     own = node.args.posonlyargs + node.args.args
     first = own[0].arg if own else ""
     if isinstance(func, ast.Attribute) and _is_super(func.value):
         return f"super:{func.attr}"
-    name = dotted(func)
+    name = dotted_name(func)
     if name is None:
         return None
     head, _, rest = name.partition(".")
@@ -94,7 +96,7 @@ def _is_super(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and _is_name(node.func, "super")
 
 
-def _local_names(node: Def) -> set[str]:
+def _local_names(node: FunctionNode) -> set[str]:
     every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     bound = {item.arg for item in every}
     for item in ast.walk(node):
@@ -107,7 +109,7 @@ def _local_names(node: Def) -> set[str]:
     return bound
 
 
-def dotted(node: ast.expr | None) -> str | None:
+def dotted_name(node: ast.expr | None) -> str | None:
     """Return ``a.b.c`` for such an expression, or None."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from espnet3_compiler.signature import cache, locate, outline, summary
-from espnet3_compiler.signature.locate import Place, SearchPath
-from espnet3_compiler.signature.outline import Piece, Text
-from espnet3_compiler.signature.summary import Class, Function, Module
+from espnet3_compiler.signature import cache, locate, module_summary, split_source
+from espnet3_compiler.signature.locate import ModuleLocation, SearchPath
+from espnet3_compiler.signature.module_summary import ClassSummary, FunctionSummary, ModuleSummary
+from espnet3_compiler.signature.split_source import ModuleText, Piece
 
 
 @dataclass
-class File:
+class ModuleFile:
     """A Python file and what was read of it so far.
 
     Attributes:
@@ -31,23 +31,23 @@ class File:
     stamp: tuple[int, int]
     key: str
     content: bytes
-    module: Module | None = None
+    module: ModuleSummary | None = None
     wrong: tuple[int, str] | None = None
-    functions: dict[Piece, Function] = field(default_factory=dict)
-    classes: dict[Piece, Class] = field(default_factory=dict)
+    functions: dict[Piece, FunctionSummary] = field(default_factory=dict)
+    classes: dict[Piece, ClassSummary] = field(default_factory=dict)
     changed: bool = False
-    _text: Text | None = None
+    _text: ModuleText | None = None
 
     @property
-    def text(self) -> Text:
+    def text(self) -> ModuleText:
         """The decoded text."""
         if self._text is None:
             decoded = self.content.decode("utf-8-sig", errors="replace")
-            self._text = Text(decoded.replace("\r\n", "\n").replace("\r", "\n"))
+            self._text = ModuleText(decoded.replace("\r\n", "\n").replace("\r", "\n"))
         return self._text
 
 
-_FILES: dict[str, File] = {}
+_FILES: dict[str, ModuleFile] = {}
 """Files that this process has read; a changed stamp makes it read again."""
 
 
@@ -62,11 +62,11 @@ class Library:
 
     path: SearchPath
     folder: Path | None = None
-    _places: dict[str, Place | None] = field(default_factory=dict, repr=False)
-    _files: dict[str, File | None] = field(default_factory=dict, repr=False)
+    _places: dict[str, ModuleLocation | None] = field(default_factory=dict, repr=False)
+    _files: dict[str, ModuleFile | None] = field(default_factory=dict, repr=False)
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
-    def place(self, name: str) -> Place | None:
+    def place(self, name: str) -> ModuleLocation | None:
         """Return where a module is, or None."""
         if name not in self._places:
             parent, _, last = name.rpartition(".")
@@ -77,18 +77,18 @@ class Library:
                 self._places[name] = above and locate.find_below(self.path, above, last)
         return self._places[name]
 
-    def file(self, place: Place) -> File | None:
+    def file(self, place: ModuleLocation) -> ModuleFile | None:
         """Return the file of a module; None without a text or when it cannot be read."""
         if place.file not in self._files:
-            self._files[place.file] = _open(place, self.folder) if place.file else None
+            self._files[place.file] = _open_file(place, self.folder) if place.file else None
         return self._files[place.file]
 
-    def module(self, place: Place) -> Module | None:
+    def module(self, place: ModuleLocation) -> ModuleSummary | None:
         """Return the bindings of a module; None when it has no text or is not Python."""
         file = self.file(place)
         return file.module if file else None
 
-    def function(self, place: Place, piece: Piece) -> Function | None:
+    def function(self, place: ModuleLocation, piece: Piece) -> FunctionSummary | None:
         """Return the summary of a ``def``; None when it is not Python."""
         file = self.file(place)
         if file is None:
@@ -103,7 +103,7 @@ class Library:
             file.changed = True
         return file.functions[piece]
 
-    def class_(self, place: Place, piece: Piece) -> Class | None:
+    def class_(self, place: ModuleLocation, piece: Piece) -> ClassSummary | None:
         """Return the summary of a ``class``; None when it is not Python."""
         file = self.file(place)
         if file is None:
@@ -145,7 +145,7 @@ def default_folder() -> Path | None:
     return cache.default_folder(os.environ)
 
 
-def _open(place: Place, folder: Path | None) -> File | None:
+def _open_file(place: ModuleLocation, folder: Path | None) -> ModuleFile | None:
     name = place.file
     try:
         stat = os.stat(name)  # noqa: PTH116  called for every file of every recipe
@@ -156,20 +156,20 @@ def _open(place: Place, folder: Path | None) -> File | None:
         content = Path(name).read_bytes()
     except OSError:
         return None
-    file = File(name, stamp, cache.digest(content), content)
-    if not (folder and _recall(file, folder)):
-        _index(file, whole=place.local)
+    file = ModuleFile(name, stamp, cache.digest(content), content)
+    if not (folder and _load_summaries(file, folder)):
+        _index_file(file, whole=place.local)
     _FILES[name] = file
     return file
 
 
-def _index(file: File, *, whole: bool) -> None:
+def _index_file(file: ModuleFile, *, whole: bool) -> None:
     """Read the bindings of a file; one of the recipe is parsed whole, to find its mistakes."""
     from espnet3_compiler.signature import module_index
 
     try:
         if whole:
-            outline.parse(file.text.text)
+            split_source.parse_module(file.text.text)
         file.module = module_index.index(file.text)
     except SyntaxError as error:
         file.wrong = (error.lineno or 1, error.msg)
@@ -178,17 +178,19 @@ def _index(file: File, *, whole: bool) -> None:
     file.changed = True
 
 
-def _recall(file: File, folder: Path) -> bool:
+def _load_summaries(file: ModuleFile, folder: Path) -> bool:
     record = cache.load(folder, file.name, file.key, len(file.content))
     if record is None:
         return False
     try:
         module, wrong = record["module"], record["wrong"]
         file.functions = {
-            Piece(*key): summary.read_function(row) for key, row in record["functions"]
+            Piece(*key): module_summary.read_function(row) for key, row in record["functions"]
         }
-        file.classes = {Piece(*key): summary.read_class(row) for key, row in record["classes"]}
-        file.module = module and summary.read_module(module)
+        file.classes = {
+            Piece(*key): module_summary.read_class(row) for key, row in record["classes"]
+        }
+        file.module = module and module_summary.read_module(module)
         file.wrong = wrong and (wrong[0], wrong[1])
     except (KeyError, TypeError, ValueError, AttributeError):
         return False

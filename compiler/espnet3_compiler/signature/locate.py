@@ -8,13 +8,13 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Literal
 
-from espnet3_compiler.disk import broken_link
+from espnet3_compiler.filesystem import broken_link
 
-Kind = Literal["source", "package", "namespace", "extension", "builtin", "link"]
+ModuleKind = Literal["source", "package", "namespace", "extension", "builtin", "link"]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ModuleLocation:
     """Where a module is.
 
     Attributes:
@@ -28,7 +28,7 @@ class Place:
     """
 
     name: str
-    kind: Kind
+    kind: ModuleKind
     file: str
     folders: tuple[str, ...]
     local: bool
@@ -53,7 +53,7 @@ class SearchPath:
         """The recipe directory."""
         return Path(self.recipe)
 
-    def listing(self, folder: str) -> frozenset[str]:
+    def list_folder(self, folder: str) -> frozenset[str]:
         """Return the names in a folder; none where it cannot be read."""
         found = self._listings.get(folder)
         if found is None:
@@ -73,17 +73,17 @@ def search_path(recipe: Path, paths: Iterable[str] | None = None) -> SearchPath:
     return SearchPath(tuple(dict.fromkeys([own, *rest])), own)
 
 
-def find_top(path: SearchPath, name: str) -> Place | None:
+def find_top(path: SearchPath, name: str) -> ModuleLocation | None:
     """Return where a top-level module is, or None."""
-    found = _find(path, name, path.roots, name)
+    found = _find_module(path, name, path.roots, name)
     if found and found.local:
         return found
     if name in sys.builtin_module_names:
-        return Place(name, "builtin", "", (), local=False, shown=name)
-    return found or _editable(path, name)
+        return ModuleLocation(name, "builtin", "", (), local=False, shown=name)
+    return found or _find_editable(path, name)
 
 
-def find_below(path: SearchPath, parent: Place, name: str) -> Place | None:
+def find_below(path: SearchPath, parent: ModuleLocation, name: str) -> ModuleLocation | None:
     """Return where a submodule of a package is, or None.
 
     Args:
@@ -91,14 +91,14 @@ def find_below(path: SearchPath, parent: Place, name: str) -> Place | None:
         parent: The package.
         name: The submodule's own name.
     """
-    return _find(path, name, parent.folders, f"{parent.name}.{name}")
+    return _find_module(path, name, parent.folders, f"{parent.name}.{name}")
 
 
 def names_below(path: SearchPath, folders: Iterable[str]) -> tuple[str, ...]:
     """Return the modules that folders hold, for suggestions, sorted."""
     found: set[str] = set()
     for folder in folders:
-        for item in path.listing(folder):
+        for item in path.list_folder(folder):
             stem, _, ending = item.partition(".")
             is_module = ending == "py" or f".{ending}" in EXTENSION_SUFFIXES
             is_folder = not ending and Path(folder, item).is_dir()
@@ -107,63 +107,67 @@ def names_below(path: SearchPath, folders: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _find(path: SearchPath, name: str, folders: Iterable[str], dotted: str) -> Place | None:
+def _find_module(
+    path: SearchPath, name: str, folders: Iterable[str], dotted: str
+) -> ModuleLocation | None:
     portions: list[str] = []
     for folder in folders:
-        listing = path.listing(folder)
+        listing = path.list_folder(folder)
         if name in listing:
             inner = f"{folder}{os.sep}{name}"
-            if "__init__.py" in path.listing(inner):
-                return _source(path, dotted, inner, "__init__.py")
-            if _is_package(path.listing(inner)):
-                return _compiled(path, dotted, folder, (inner,))
-            if path.listing(inner):
+            if "__init__.py" in path.list_folder(inner):
+                return _source_module(path, dotted, inner, "__init__.py")
+            if _is_package(path.list_folder(inner)):
+                return _compiled_module(path, dotted, folder, (inner,))
+            if path.list_folder(inner):
                 portions.append(inner)
         if any(name + suffix in listing for suffix in EXTENSION_SUFFIXES):
-            return _compiled(path, dotted, folder, ())
+            return _compiled_module(path, dotted, folder, ())
         if name + ".py" in listing:
-            return _source(path, dotted, folder, name + ".py")
+            return _source_module(path, dotted, folder, name + ".py")
         if name + ".pyc" in listing:
-            return _compiled(path, dotted, folder, ())
+            return _compiled_module(path, dotted, folder, ())
     if not portions:
         return _behind_link(path, dotted)
     local = portions[0].startswith(path.recipe + os.sep)
-    return Place(dotted, "namespace", "", tuple(portions), local, dotted.replace(".", "/"))
+    return ModuleLocation(dotted, "namespace", "", tuple(portions), local, dotted.replace(".", "/"))
 
 
 def _is_package(listing: frozenset[str]) -> bool:
     return any("__init__" + suffix in listing for suffix in (*EXTENSION_SUFFIXES, ".pyc"))
 
 
-def _source(path: SearchPath, dotted: str, folder: str, file: str) -> Place:
+def _source_module(path: SearchPath, dotted: str, folder: str, file: str) -> ModuleLocation:
     full = f"{folder}{os.sep}{file}"
     is_package = file == "__init__.py"
     local = _is_local(path, full)
     shown = dotted.replace(".", "/") + ("/__init__.py" if is_package else ".py")
-    kind: Kind = "package" if is_package else "source"
+    kind: ModuleKind = "package" if is_package else "source"
     if local and broken_link(Path(full)):
         kind, full = "link", ""
-    return Place(dotted, kind, full, (folder,) if is_package else (), local, shown)
+    return ModuleLocation(dotted, kind, full, (folder,) if is_package else (), local, shown)
 
 
-def _behind_link(path: SearchPath, dotted: str) -> Place | None:
+def _behind_link(path: SearchPath, dotted: str) -> ModuleLocation | None:
     """Return the place of a package of the recipe that is a broken link; None for any other."""
     shown = dotted.replace(".", "/")
     if not broken_link(path.folder / shown):
         return None
-    return Place(dotted, "link", "", (), local=True, shown=shown)
+    return ModuleLocation(dotted, "link", "", (), local=True, shown=shown)
 
 
 def _is_local(path: SearchPath, file: str) -> bool:
     return file.startswith(path.recipe + os.sep) and "site-packages" not in file
 
 
-def _compiled(path: SearchPath, dotted: str, folder: str, folders: tuple[str, ...]) -> Place:
+def _compiled_module(
+    path: SearchPath, dotted: str, folder: str, folders: tuple[str, ...]
+) -> ModuleLocation:
     local = folder.startswith(path.recipe) and "site-packages" not in folder
-    return Place(dotted, "extension", "", folders, local, dotted.replace(".", "/"))
+    return ModuleLocation(dotted, "extension", "", folders, local, dotted.replace(".", "/"))
 
 
-def _editable(path: SearchPath, name: str) -> Place | None:
+def _find_editable(path: SearchPath, name: str) -> ModuleLocation | None:
     """Ask the import hooks that setuptools' editable installs leave in ``sys.meta_path``."""
     for finder in sys.meta_path:
         mapping = getattr(sys.modules.get(getattr(finder, "__module__", "")), "MAPPING", {})
@@ -171,6 +175,6 @@ def _editable(path: SearchPath, name: str) -> Place | None:
         if isinstance(target, str):
             folder, _, file = target.rpartition(os.sep)
             if file.endswith(".py"):
-                return _source(path, name, folder, file)
-            return _find(path, file, (folder,), name)
+                return _source_module(path, name, folder, file)
+            return _find_module(path, file, (folder,), name)
     return None

@@ -6,23 +6,23 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from espnet3_compiler.signature import outline
-from espnet3_compiler.signature.extract import type_of
-from espnet3_compiler.signature.flow import dotted
-from espnet3_compiler.signature.outline import Branch, Text
-from espnet3_compiler.signature.summary import Binding, Module
+from espnet3_compiler.signature import split_source
+from espnet3_compiler.signature.extract import expression_kind
+from espnet3_compiler.signature.flow import dotted_name
+from espnet3_compiler.signature.module_summary import Binding, ModuleSummary
+from espnet3_compiler.signature.split_source import Branch, ModuleText
 
-_OPEN = re.compile(
+_DYNAMIC_NAMES = re.compile(
     r"\bglobals\(\)(?:\[[^\]]*\]\s*=[^=]|\.update|\.setdefault|\s*$)|\bvars\(\)|\blocals\(\)\["
     r"|\bexec\(|\bsys\.modules\[|\bsetattr\(\s*sys\.modules|\b__getattr__\b",
     re.MULTILINE,
 )
-_OPEN_WORDS = ("globals()", "vars()", "locals()", "exec(", "sys.modules", "__getattr__")
-_DISPLAY = (ast.List, ast.Tuple, ast.Set)
+_DYNAMIC_WORDS = ("globals()", "vars()", "locals()", "exec(", "sys.modules", "__getattr__")
+_LIST_DISPLAYS = (ast.List, ast.Tuple, ast.Set)
 
 
 @dataclass
-class _Found:
+class _ModuleBindings:
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     stars: list[tuple[str, int]] = field(default_factory=list)
     exports: list[str] | None = None
@@ -34,38 +34,38 @@ class _Found:
 
 
 @dataclass(frozen=True)
-class _Context:
+class _BindingContext:
     """Where a statement stands: under which condition, and whether it runs at all."""
 
     level: str = "plain"
     runs: bool = True
 
-    def branch(self) -> "_Context":
+    def conditional(self) -> "_BindingContext":
         return self if self.level == "weak" else replace(self, level="branch")
 
 
-def index(text: Text) -> Module:
+def index(text: ModuleText) -> ModuleSummary:
     """Return the bindings of a module.
 
     Raises:
         SyntaxError: The text is not Python.
     """
-    found = _Found()
-    _walk(outline.module_branches(text), _Context(), found)
-    return Module(
+    found = _ModuleBindings()
+    _index_branches(split_source.module_branches(text), _BindingContext(), found)
+    return ModuleSummary(
         {name: tuple(items) for name, items in found.bindings.items()},
         tuple(found.stars),
-        _exported(found, text.text),
+        _exported_names(found, text.text),
         _is_open(text.text),
         tuple(dict.fromkeys(found.patched)),
     )
 
 
 def _is_open(text: str) -> bool:
-    return any(word in text for word in _OPEN_WORDS) and _OPEN.search(text) is not None
+    return any(word in text for word in _DYNAMIC_WORDS) and _DYNAMIC_NAMES.search(text) is not None
 
 
-def _exported(found: _Found, text: str) -> tuple[str, ...] | None:
+def _exported_names(found: _ModuleBindings, text: str) -> tuple[str, ...] | None:
     """Return ``__all__``; None where something else than plain lists may add to it."""
     names = found.exports
     if names is None or text.count("__all__") != found.listed:
@@ -73,56 +73,64 @@ def _exported(found: _Found, text: str) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def _walk(branches: list[Branch], context: _Context, found: _Found) -> None:
+def _index_branches(
+    branches: list[Branch], context: _BindingContext, found: _ModuleBindings
+) -> None:
     for branch in branches:
         if branch.piece:
             first, last = branch.piece.first, branch.piece.last
             binding = Binding("piece", context.level, piece=branch.piece, first=first, last=last)
             found.add(branch.piece.name, binding)
         elif branch.statement is not None:
-            _statement(branch.statement, context, found)
+            _index_statement(branch.statement, context, found)
 
 
-def _body(nodes: list[ast.stmt], context: _Context, found: _Found) -> None:
-    _walk([Branch(item.lineno, item, outline.piece_of(item, 0)) for item in nodes], context, found)
+def _index_body(nodes: list[ast.stmt], context: _BindingContext, found: _ModuleBindings) -> None:
+    _index_branches(
+        [Branch(item.lineno, item, split_source.piece_of(item, 0)) for item in nodes],
+        context,
+        found,
+    )
 
 
-def _statement(node: ast.stmt, context: _Context, found: _Found) -> None:
+def _index_statement(node: ast.stmt, context: _BindingContext, found: _ModuleBindings) -> None:
     match node:
         case ast.Import() | ast.ImportFrom():
-            _import(node, context, found)
+            _index_import(node, context, found)
         case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
-            _assign(node, context, found)
+            _index_assignment(node, context, found)
         case ast.If():
-            _condition(node, context, found)
+            _index_condition(node, context, found)
         case ast.Try():
-            _body(node.body, context, found)
+            _index_body(node.body, context, found)
             for handler in node.handlers:
-                _body(handler.body, replace(context, level="weak"), found)
-            _body(node.orelse + node.finalbody, context, found)
+                _index_body(handler.body, replace(context, level="weak"), found)
+            _index_body(node.orelse + node.finalbody, context, found)
         case ast.With() | ast.For() | ast.While():
-            _bound(node, context, found)
-            _body(node.body, context, found)
-            _body(getattr(node, "orelse", []), context, found)
+            _bind_unknown(node, context, found)
+            _index_body(node.body, context, found)
+            _index_body(getattr(node, "orelse", []), context, found)
         case ast.Expr() | ast.Pass() | ast.Assert() | ast.Raise():
             pass
         case _:
-            _bound(node, context, found)
+            _bind_unknown(node, context, found)
 
 
-def _condition(node: ast.If, context: _Context, found: _Found) -> None:
-    if (dotted(node.test) or "").endswith("TYPE_CHECKING"):
-        _body(node.body, _Context("weak", runs=False), found)
-        _body(node.orelse, context, found)
+def _index_condition(node: ast.If, context: _BindingContext, found: _ModuleBindings) -> None:
+    if (dotted_name(node.test) or "").endswith("TYPE_CHECKING"):
+        _index_body(node.body, _BindingContext("weak", runs=False), found)
+        _index_body(node.orelse, context, found)
         return
     taken = _version_test(node.test)
     if taken is not False:
-        _body(node.body, context if taken else context.branch(), found)
+        _index_body(node.body, context if taken else context.conditional(), found)
     if taken is not True:
-        _body(node.orelse, context if taken is False else context.branch(), found)
+        _index_body(node.orelse, context if taken is False else context.conditional(), found)
 
 
-def _import(node: ast.Import | ast.ImportFrom, context: _Context, found: _Found) -> None:
+def _index_import(
+    node: ast.Import | ast.ImportFrom, context: _BindingContext, found: _ModuleBindings
+) -> None:
     first, last = node.lineno, node.end_lineno or node.lineno
     if isinstance(node, ast.Import):
         for item in node.names:
@@ -141,55 +149,59 @@ def _import(node: ast.Import | ast.ImportFrom, context: _Context, found: _Found)
             found.add(item.asname or item.name, binding)
 
 
-def _assign(
-    node: ast.Assign | ast.AnnAssign | ast.AugAssign, context: _Context, found: _Found
+def _index_assignment(
+    node: ast.Assign | ast.AnnAssign | ast.AugAssign,
+    context: _BindingContext,
+    found: _ModuleBindings,
 ) -> None:
     for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
         if isinstance(target, ast.Name):
             if target.id == "__all__":
-                _exports(node, found)
+                _record_exports(node, found)
             elif node.value is not None:
-                found.add(target.id, _value(node, node.value, context))
+                found.add(target.id, _value_binding(node, node.value, context))
         elif isinstance(target, ast.Attribute):
-            found.patched.append(dotted(target) or "")
+            found.patched.append(dotted_name(target) or "")
         else:
-            _bound(target, context, found)
+            _bind_unknown(target, context, found)
 
 
-def _value(node: ast.stmt, value: ast.expr, context: _Context) -> Binding:
+def _value_binding(node: ast.stmt, value: ast.expr, context: _BindingContext) -> Binding:
     first, last = node.lineno, node.end_lineno or node.lineno
-    name = dotted(value)
+    name = dotted_name(value)
     if name:
         return Binding("name", context.level, value=name, first=first, last=last)
     if isinstance(value, ast.Call):
         return Binding(
-            "call", context.level, value=dotted(value.func) or "", first=first, last=last
+            "call", context.level, value=dotted_name(value.func) or "", first=first, last=last
         )
     if isinstance(value, ast.Subscript | ast.BinOp):
         return Binding(
             "expression", context.level, value=ast.unparse(value), first=first, last=last
         )
-    kind = type_of(value)
+    kind = expression_kind(value)
     if kind == "other":
         return Binding("unknown", context.level, first=first, last=last)
     return Binding("constant", context.level, value=kind, first=first, last=last)
 
 
-def _exports(node: ast.Assign | ast.AnnAssign | ast.AugAssign, found: _Found) -> None:
-    items = node.value.elts if isinstance(node.value, _DISPLAY) else None
+def _record_exports(
+    node: ast.Assign | ast.AnnAssign | ast.AugAssign, found: _ModuleBindings
+) -> None:
+    items = node.value.elts if isinstance(node.value, _LIST_DISPLAYS) else None
     names = [item.value for item in items or [] if isinstance(item, ast.Constant)]
     if items is not None and len(names) == len(items):
         found.listed += 1
         found.exports = [*(found.exports or []), *(str(name) for name in names)]
 
 
-def _bound(node: ast.AST, context: _Context, found: _Found) -> None:
+def _bind_unknown(node: ast.AST, context: _BindingContext, found: _ModuleBindings) -> None:
     """Note every name that a statement binds in another way (loops, ``with``, ``del`` …)."""
-    for name in _stored(node):
+    for name in _stored_names(node):
         found.add(name, Binding("unknown", context.level, first=getattr(node, "lineno", 0)))
 
 
-def _stored(node: ast.AST) -> Iterator[str]:
+def _stored_names(node: ast.AST) -> Iterator[str]:
     for item in ast.walk(node):
         if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store | ast.Del):
             yield item.id
@@ -199,7 +211,7 @@ def _stored(node: ast.AST) -> Iterator[str]:
 
 def _version_test(node: ast.expr) -> bool | None:
     """Return the outcome of ``sys.version_info >= (3, 10)``; None for another condition."""
-    if not isinstance(node, ast.Compare) or dotted(node.left) != "sys.version_info":
+    if not isinstance(node, ast.Compare) or dotted_name(node.left) != "sys.version_info":
         return None
     try:
         wanted = ast.literal_eval(node.comparators[0])

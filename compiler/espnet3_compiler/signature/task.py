@@ -10,21 +10,26 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from espnet3_compiler.signature import definitions, lookup, outline
+from espnet3_compiler.signature import definitions, resolve_name, split_source
 from espnet3_compiler.signature.definitions import CallFound, ClassFound
-from espnet3_compiler.signature.flow import dotted
+from espnet3_compiler.signature.flow import dotted_name
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.locate import Place
-from espnet3_compiler.signature.model import Missing, NotCallable, Origin, Unknown
+from espnet3_compiler.signature.locate import ModuleLocation
+from espnet3_compiler.signature.result import (
+    DefinitionLocation,
+    Missing,
+    NotAnalyzable,
+    NotCallable,
+)
 
 _OPTION = re.compile(r"""["']--([A-Za-z_][^"'\s]*)["']""")
-_HOLE = re.compile(r"\{[^}]*\}")
-_LIST = "class_choices_list"
-_BUILD = "build_model"
+_FORMAT_FIELD = re.compile(r"\{[^}]*\}")
+_CHOICES_ATTRIBUTE = "class_choices_list"
+_BUILD_METHOD = "build_model"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ClassChoice:
     """A ``ClassChoices``.
 
     Attributes:
@@ -41,11 +46,11 @@ class Choice:
     classes: dict[str, str]
     default: str | None
     optional: bool
-    place: Place
+    place: ModuleLocation
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class ConfCall:
     """A call with ``**args.NAME_conf`` in ``build_model``.
 
     Attributes:
@@ -78,41 +83,41 @@ class Task:
     """
 
     name: str
-    place: Place
+    place: ModuleLocation
     options: tuple[str, ...]
     patterns: tuple[str, ...]
-    choices: dict[str, Choice]
-    uses: tuple[Use, ...]
-    origin: Origin
+    choices: dict[str, ClassChoice]
+    uses: tuple[ConfCall, ...]
+    origin: DefinitionLocation
 
 
-def read_task(library: Library, path: str) -> Task | Missing | NotCallable | Unknown:
+def read_task(library: Library, path: str) -> Task | Missing | NotCallable | NotAnalyzable:
     """Return a task class, or why it cannot be read."""
-    found = lookup.find(library, path)
-    if isinstance(found, Missing | Unknown):
+    found = resolve_name.find_definition(library, path)
+    if isinstance(found, Missing | NotAnalyzable):
         return found
     if not isinstance(found, ClassFound):
-        return NotCallable("no class", Origin(path, path.replace(".", "/"), 0))
-    order = lookup.resolution_order(library, found)
+        return NotCallable("no class", DefinitionLocation(path, path.replace(".", "/"), 0))
+    order = resolve_name.resolution_order(library, found)
     known = [item for item in order if isinstance(item, ClassFound)]
     if len(known) < len(order):
-        return Unknown(f"a base of {found.name} cannot be read")
+        return NotAnalyzable(f"a base of {found.name} cannot be read")
     try:
-        return _task(library, path, known)
+        return _read_class(library, path, known)
     except (SyntaxError, ValueError, RecursionError):
-        return Unknown(f"{found.place.shown} cannot be parsed")
+        return NotAnalyzable(f"{found.place.shown} cannot be parsed")
 
 
-def _task(library: Library, path: str, order: list[ClassFound]) -> Task | Unknown:
+def _read_class(library: Library, path: str, order: list[ClassFound]) -> Task | NotAnalyzable:
     owner, listed = _choice_names(library, order)
-    found = [_choice(library, owner.place, name) for name in listed] if owner else []
+    found = [_read_choice(library, owner.place, name) for name in listed] if owner else []
     choices = [item for item in found if item is not None]
     if owner is None or len(choices) < len(found):
-        return Unknown(f"the choices of {order[0].name} are computed")
-    texts = _texts(library, order)
+        return NotAnalyzable(f"the choices of {order[0].name} are computed")
+    texts = _option_texts(library, order)
     found_names = [name.replace("-", "_") for text in texts for name in _OPTION.findall(text)]
     options = [name for name in found_names if name.isidentifier()]
-    patterns = [_HOLE.sub(r"\\d*", name) for name in found_names if "{" in name]
+    patterns = [_FORMAT_FIELD.sub(r"\\d*", name) for name in found_names if "{" in name]
     options += [name for item in choices for name in (item.name, f"{item.name}_conf")]
     return Task(
         path,
@@ -120,29 +125,31 @@ def _task(library: Library, path: str, order: list[ClassFound]) -> Task | Unknow
         tuple(dict.fromkeys(options)),
         tuple(dict.fromkeys(patterns)),
         {item.name: item for item in choices},
-        tuple(_uses(library, order)),
-        definitions.origin(order[0].place, order[0].summary.line),
+        tuple(_build_calls(library, order)),
+        definitions.definition_location(order[0].place, order[0].summary.line),
     )
 
 
-def _texts(library: Library, order: list[ClassFound]) -> Iterator[str]:
+def _option_texts(library: Library, order: list[ClassFound]) -> Iterator[str]:
     """Yield the text of every class, and of the trainer that adds options of its own."""
     every = list(order)
     for found in order:
-        trainer = _values(library, found).get("trainer")
-        name = dotted(trainer) if trainer is not None else None
-        target = lookup.find_in(library, found.place, name) if name else None
+        trainer = _class_values(library, found).get("trainer")
+        name = dotted_name(trainer) if trainer is not None else None
+        target = resolve_name.find_in(library, found.place, name) if name else None
         if isinstance(target, ClassFound):
-            mro = lookup.resolution_order(library, target)
+            mro = resolve_name.resolution_order(library, target)
             every += [item for item in mro if isinstance(item, ClassFound)]
             break
     for item in every:
-        source = _source(library, item)
+        source = _class_source(library, item)
         if source:
             yield source[0].lines(source[1].first, source[1].last)
 
 
-def _source(library: Library, found: ClassFound) -> tuple[outline.Text, outline.Piece] | None:
+def _class_source(
+    library: Library, found: ClassFound
+) -> tuple[split_source.ModuleText, split_source.Piece] | None:
     module = library.module(found.place)
     file = library.file(found.place)
     bindings = module.bindings.get(found.name, ()) if module else ()
@@ -150,18 +157,18 @@ def _source(library: Library, found: ClassFound) -> tuple[outline.Text, outline.
     return (file.text, piece) if file and piece else None
 
 
-def _values(library: Library, found: ClassFound) -> dict[str, ast.expr]:
+def _class_values(library: Library, found: ClassFound) -> dict[str, ast.expr]:
     """Return what the names of a class body are bound to."""
     key = ("values", found.place.name, found.name)
     if key not in library.memo:
-        library.memo[key] = dict(_assigned(library, found))
+        library.memo[key] = dict(_class_assignments(library, found))
     values: dict[str, ast.expr] = library.memo[key]
     return values
 
 
-def _assigned(library: Library, found: ClassFound) -> Iterator[tuple[str, ast.expr]]:
-    source = _source(library, found)
-    branches = outline.class_branches(*source)[1] if source else []
+def _class_assignments(library: Library, found: ClassFound) -> Iterator[tuple[str, ast.expr]]:
+    source = _class_source(library, found)
+    branches = split_source.class_branches(*source)[1] if source else []
     for branch in branches:
         node = branch.statement
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
@@ -173,47 +180,49 @@ def _assigned(library: Library, found: ClassFound) -> Iterator[tuple[str, ast.ex
 
 def _choice_names(library: Library, order: list[ClassFound]) -> tuple[ClassFound | None, list[str]]:
     for found in order:
-        value = _values(library, found).get(_LIST)
+        value = _class_values(library, found).get(_CHOICES_ATTRIBUTE)
         if isinstance(value, ast.List | ast.Tuple):
-            names = [dotted(item) or "" for item in value.elts]
+            names = [dotted_name(item) or "" for item in value.elts]
             return (found, names) if all(names) else (None, [])
         if value is not None:
             return None, []
     return None, []
 
 
-def _choice(library: Library, place: Place, variable: str) -> Choice | None:
-    call = _call(library, place, variable)
+def _read_choice(library: Library, place: ModuleLocation, variable: str) -> ClassChoice | None:
+    call = _choices_call(library, place, variable)
     if call is None:
         return None
     where, node = call
     given: dict[str | None, ast.expr] = dict(zip(("name", "classes"), node.args, strict=False))
     given |= {item.arg: item.value for item in node.keywords}
     name = given.get("name")
-    words = _words(given.get("classes"))
+    words = _choice_words(given.get("classes"))
     default = given.get("default", ast.Constant(None))
     optional = given.get("optional", ast.Constant(value=False))
     if not (isinstance(name, ast.Constant) and isinstance(default, ast.Constant)) or words is None:
         return None
     chosen = None if default.value is None else str(default.value)
     can_be_null = chosen is None or not isinstance(optional, ast.Constant) or bool(optional.value)
-    return Choice(str(name.value), variable, words, chosen, can_be_null, where)
+    return ClassChoice(str(name.value), variable, words, chosen, can_be_null, where)
 
 
-def _call(library: Library, place: Place, variable: str) -> tuple[Place, ast.Call] | None:
-    found = lookup.find_in(library, place, variable)
+def _choices_call(
+    library: Library, place: ModuleLocation, variable: str
+) -> tuple[ModuleLocation, ast.Call] | None:
+    found = resolve_name.find_in(library, place, variable)
     if not isinstance(found, CallFound) or not found.binding.value.endswith("ClassChoices"):
         return None
     file = library.file(found.place)
     assert file is not None
-    value = outline.value_of(file.text, found.binding.first, found.binding.last)
+    value = split_source.assigned_value(file.text, found.binding.first, found.binding.last)
     return (found.place, value) if isinstance(value, ast.Call) else None
 
 
-def _words(node: ast.expr | None) -> dict[str, str] | None:
+def _choice_words(node: ast.expr | None) -> dict[str, str] | None:
     """Return the words of ``dict(a=A)`` or ``{"a": A}`` with the dotted names of their classes."""
     pairs: list[tuple[str | None, ast.expr]] = []
-    if isinstance(node, ast.Call) and dotted(node.func) == "dict" and not node.args:
+    if isinstance(node, ast.Call) and dotted_name(node.func) == "dict" and not node.args:
         pairs = [(item.arg, item.value) for item in node.keywords]
     elif isinstance(node, ast.Dict):
         keys = [item.value if isinstance(item, ast.Constant) else None for item in node.keys]
@@ -223,43 +232,43 @@ def _words(node: ast.expr | None) -> dict[str, str] | None:
         ]
     if not pairs or any(word is None for word, _ in pairs):
         return None
-    return {str(word).lower(): dotted(value) or "" for word, value in pairs}
+    return {str(word).lower(): dotted_name(value) or "" for word, value in pairs}
 
 
-def _uses(library: Library, order: list[ClassFound]) -> Iterator[Use]:
+def _build_calls(library: Library, order: list[ClassFound]) -> Iterator[ConfCall]:
     for found in order:
-        pieces = [item for item in found.summary.members.get(_BUILD, ()) if item]
-        source = _source(library, found)
+        pieces = [item for item in found.summary.members.get(_BUILD_METHOD, ()) if item]
+        source = _class_source(library, found)
         if pieces and source:
-            node = outline.function_node(source[0], pieces[-1])
-            yield from _calls(node)
+            node = split_source.function_node(source[0], pieces[-1])
+            yield from _conf_calls(node)
             return
 
 
-def _calls(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Use]:
-    chosen = dict(_chosen(node))
+def _conf_calls(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ConfCall]:
+    chosen = dict(_chosen_variables(node))
     for call in (item for item in ast.walk(node) if isinstance(item, ast.Call)):
-        options = [_conf(item.value) for item in call.keywords if item.arg is None]
-        callee = dotted(call.func)
+        options = [_conf_option(item.value) for item in call.keywords if item.arg is None]
+        callee = dotted_name(call.func)
         starred = any(isinstance(item, ast.Starred) for item in call.args)
         if len(options) != 1 or options[0] is None or callee is None or starred:
             continue
         names = tuple(item.arg for item in call.keywords if item.arg)
         target = chosen.get(callee, callee)
-        yield Use(options[0], target, callee in chosen, len(call.args), names)
+        yield ConfCall(options[0], target, callee in chosen, len(call.args), names)
 
 
-def _conf(node: ast.expr) -> str | None:
-    name = dotted(node) or ""
+def _conf_option(node: ast.expr) -> str | None:
+    name = dotted_name(node) or ""
     head, _, option = name.partition(".")
     return option if head == "args" and option.endswith("_conf") else None
 
 
-def _chosen(node: ast.AST) -> Iterator[tuple[str, str]]:
+def _chosen_variables(node: ast.AST) -> Iterator[tuple[str, str]]:
     """Yield variables that are bound to ``CHOICES.get_class(…)``."""
     for item in ast.walk(node):
         if isinstance(item, ast.Assign) and isinstance(item.value, ast.Call):
-            callee = dotted(item.value.func) or ""
-            target = dotted(item.targets[0])
+            callee = dotted_name(item.value.func) or ""
+            target = dotted_name(item.targets[0])
             if target and callee.endswith(".get_class"):
                 yield target, callee.removesuffix(".get_class")

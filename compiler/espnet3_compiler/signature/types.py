@@ -4,43 +4,43 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class SimpleType:
     """A type without parts: ``int``, ``str``, ``Callable`` … or ``Any``, which everything fits."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
+class InstanceType:
     """An object of a class, which no literal is."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """A member of an enumeration; ``words`` are names and values of its members."""
+class EnumType:
+    """A member of an enumeration; ``format_type`` are names and values of its members."""
 
     name: str
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Literals:
+class LiteralType:
     """One of some values."""
 
     values: tuple[str | int | bool | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Either:
+class UnionType:
     """One of some types."""
 
     options: tuple["Type", ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Many:
+class SequenceType:
     """A list (``list``, ``Sequence`` …) or tuple of any length, all items of one type."""
 
     name: str
@@ -48,14 +48,14 @@ class Many:
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class TupleType:
     """A tuple of known length."""
 
     items: tuple["Type", ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class MappingType:
     """A mapping from texts."""
 
     name: str
@@ -63,36 +63,46 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
+class UnknownType:
     """Something that cannot be judged; ``text`` as it is written."""
 
     text: str
 
 
-Type = Plain | Instance | Member | Literals | Either | Many | Fixed | Table | Unread
+Type = (
+    SimpleType
+    | InstanceType
+    | EnumType
+    | LiteralType
+    | UnionType
+    | SequenceType
+    | TupleType
+    | MappingType
+    | UnknownType
+)
 
-ANY = Plain("Any")
-NONE = Plain("None")
+ANY = SimpleType("Any")
+NONE = SimpleType("None")
 
 
-def words(found: Type) -> str:
+def format_type(found: Type) -> str:
     """Return a type as a person writes it."""
     match found:
-        case Plain(name) | Instance(name) | Member(name) | Unread(name):
+        case SimpleType(name) | InstanceType(name) | EnumType(name) | UnknownType(name):
             return name
-        case Literals(values):
+        case LiteralType(values):
             return " | ".join(
                 f'"{item}"' if isinstance(item, str) else str(item) for item in values
             )
-        case Either(options):
-            return " | ".join(dict.fromkeys(words(item) for item in options))
-        case Many("tuple", item):
-            return f"tuple[{words(item)}, ...]"
-        case Many(name, item) | Table(name, item) if item == ANY:
+        case UnionType(options):
+            return " | ".join(dict.fromkeys(format_type(item) for item in options))
+        case SequenceType("tuple", item):
+            return f"tuple[{format_type(item)}, ...]"
+        case SequenceType(name, item) | MappingType(name, item) if item == ANY:
             return name
-        case Many(name, item):
-            return f"{name}[{words(item)}]"
-        case Fixed(items):
-            return f"tuple[{', '.join(map(words, items))}]"
-        case Table(name, value):
-            return f"{name}[str, {words(value)}]"
+        case SequenceType(name, item):
+            return f"{name}[{format_type(item)}]"
+        case TupleType(items):
+            return f"tuple[{', '.join(map(format_type, items))}]"
+        case MappingType(name, value):
+            return f"{name}[str, {format_type(value)}]"

@@ -26,7 +26,7 @@ class Lengths:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """Batches over the items of a split.
 
     Attributes:
@@ -48,12 +48,12 @@ class Plan:
         items: list[int] = self.order[start : self.ends[index]].tolist()
         return items
 
-    def shuffled(self, rng: np.random.Generator) -> "Plan":
+    def shuffle_items(self, rng: np.random.Generator) -> "BatchPlan":
         """Return the plan with its items in another order, batch sizes unchanged."""
-        return Plan(rng.permutation(self.order), self.ends, self.by_item)
+        return BatchPlan(rng.permutation(self.order), self.ends, self.by_item)
 
 
-def make_plan(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -> Plan:
+def make_plan(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -> BatchPlan:
     """Plan the batches of a split.
 
     Args:
@@ -75,23 +75,23 @@ def make_plan(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -
     if len(plan) == 0:
         raise UserError(
             f"drop_last leaves no batch of {count} items",
-            where=_where(batches),
+            where=_key_path(batches),
             hint="set drop_last to false or make batch_size smaller",
         )
     return plan
 
 
-def _by_size(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -> Plan:
+def _by_size(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -> BatchPlan:
     size = batches["batch_size"]
     order = np.arange(count) if lengths is None else np.argsort(lengths.steps, kind="stable")
     ends = np.arange(size, count + size, size).clip(max=count)
     if batches["drop_last"]:
         ends = ends[: count // size]
-    return Plan(order.astype(np.int64), ends.astype(np.int64), by_item=lengths is None)
+    return BatchPlan(order.astype(np.int64), ends.astype(np.int64), by_item=lengths is None)
 
 
-def _by_bins(batches: Mapping[str, Any], lengths: Lengths | None, kind: str) -> Plan:
-    where = _where(batches)
+def _by_bins(batches: Mapping[str, Any], lengths: Lengths | None, kind: str) -> BatchPlan:
+    where = _key_path(batches)
     bins = batches["batch_bins"]
     if bins is None:
         raise UserError(f'type "{kind}" needs "batch_bins"', where=where)
@@ -107,14 +107,14 @@ def _by_bins(batches: Mapping[str, Any], lengths: Lengths | None, kind: str) -> 
     sizes = lengths.steps[order] * width
     ends, start = [], 0
     while start < len(sizes):
-        start = max(_fill(sizes, start, bins), min(start + least, len(sizes)))
+        start = max(_batch_end(sizes, start, bins), min(start + least, len(sizes)))
         ends.append(start)
     if batches["drop_last"] and ends[-1] - (ends[-2] if len(ends) > 1 else 0) < least:
         ends.pop()
-    return Plan(order.astype(np.int64), np.array(ends, dtype=np.int64), by_item=False)
+    return BatchPlan(order.astype(np.int64), np.array(ends, dtype=np.int64), by_item=False)
 
 
-def _fill(sizes: Ints, start: int, bins: int) -> int:
+def _batch_end(sizes: Ints, start: int, bins: int) -> int:
     """Return the end of the longest batch from ``start`` whose padded size fits, by bisection.
 
     The padded size grows with the end, because ``sizes`` ascends.
@@ -129,5 +129,5 @@ def _fill(sizes: Ints, start: int, bins: int) -> int:
     return low
 
 
-def _where(batches: Mapping[str, Any]) -> str:
+def _key_path(batches: Mapping[str, Any]) -> str:
     return getattr(batches, "where", "")

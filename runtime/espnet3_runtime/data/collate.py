@@ -50,11 +50,11 @@ class CommonCollateFn:
         batch: Batch = {}
         for field, value in samples[0].items():
             if not isinstance(value, (str, bytes)):
-                self._add(batch, field, utt_ids, [sample[field] for sample in samples])
+                self._add_field(batch, field, utt_ids, [sample[field] for sample in samples])
         return utt_ids, batch
 
-    def _add(self, batch: Batch, field: str, utt_ids: list[str], values: list[Any]) -> None:
-        tensors = [_tensor(field, value) for value in values]
+    def _add_field(self, batch: Batch, field: str, utt_ids: list[str], values: list[Any]) -> None:
+        tensors = [_as_tensor(field, value) for value in values]
         first = tensors[0]
         for utt_id, tensor in zip(utt_ids, tensors, strict=True):
             if tensor.shape[1:] != first.shape[1:] or tensor.dim() != first.dim():
@@ -81,7 +81,7 @@ class CommonCollateFn:
         return self.int_pad_value
 
 
-def _tensor(field: str, value: Any) -> torch.Tensor:
+def _as_tensor(field: str, value: Any) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
         return value
     try:

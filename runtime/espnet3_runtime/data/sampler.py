@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch.utils.data import get_worker_info
 
-from espnet3_runtime.data.batching import Ints, Plan
-from espnet3_runtime.interrupts import be_patient
+from espnet3_runtime.data.batching import BatchPlan, Ints
+from espnet3_runtime.process.interrupts import be_patient
 
 
 @dataclass
@@ -39,7 +39,7 @@ class EpochBatches:
     """
 
     def __init__(
-        self, plan: Plan, clock: Clock, *, shuffle: bool, keep_all: bool, rank: int, world: int
+        self, plan: BatchPlan, clock: Clock, *, shuffle: bool, keep_all: bool, rank: int, world: int
     ) -> None:
         self.plan = plan
         self.clock = clock
@@ -54,17 +54,17 @@ class EpochBatches:
         return self._length
 
     def __iter__(self) -> Iterator[list[int]]:
-        plan, indices = self._epoch()
+        plan, indices = self._epoch_plan()
         skip, self.clock.skip = self.clock.skip, 0
         for index in indices[skip:]:
             yield plan.batch(int(index))
 
-    def _epoch(self) -> tuple[Plan, Ints]:
+    def _epoch_plan(self) -> tuple[BatchPlan, Ints]:
         plan, indices = self.plan, np.arange(len(self.plan))
         if self.shuffle:
             rng = np.random.default_rng([self.clock.seed, self.clock.epoch])
             if plan.by_item:
-                plan = plan.shuffled(rng)
+                plan = plan.shuffle_items(rng)
             else:
                 indices = rng.permutation(indices)
         return plan, np.resize(indices, self._length * self.world)[self.rank :: self.world]
@@ -99,13 +99,13 @@ class SeedItem:
 
     def __call__(self, index: int) -> None:
         """Seed for one item; the CPU's generators only, which is what reading draws from."""
-        word = mix(mix(mix(self.seed) + self.epoch) + index)
+        word = mix_bits(mix_bits(mix_bits(self.seed) + self.epoch) + index)
         random.seed(word)
         np.random.seed(word & 0xFFFFFFFF)  # noqa: NPY002 - libraries draw from the global one
         torch.default_generator.manual_seed(word >> 1)
 
 
-def mix(word: int) -> int:
+def mix_bits(word: int) -> int:
     """Return 64 well mixed bits (the finaliser of SplitMix64, Steele et al. 2014)."""
     word = (word + 0x9E3779B97F4A7C15) & _WORD
     word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _WORD

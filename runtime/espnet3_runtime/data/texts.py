@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from espnet3_runtime.config import plain
-from espnet3_runtime.data.split import SplitDataset
+from espnet3_runtime.config import to_plain
+from espnet3_runtime.data.split_dataset import SplitDataset
 from espnet3_runtime.errors import UserError
 
 
@@ -19,14 +19,16 @@ def read_texts(dataset: SplitDataset, field: str) -> Iterator[str]:
         UserError: A sample has no such field, or it is not a string.
     """
     for index, member in enumerate(dataset.members):
-        column = None if dataset.transforms[index] else _column(member, field)
+        column = None if dataset.transforms[index] else _text_column(member, field)
         if column is None:
-            yield from _items(dataset, index, field)
+            yield from _item_texts(dataset, index, field)
         else:
-            yield from (_text(value, field, dataset.entries[index].where) for value in column)
+            yield from (
+                _require_text(value, field, dataset.entries[index].where) for value in column
+            )
 
 
-def _column(member: Any, field: str) -> Any | None:
+def _text_column(member: Any, field: str) -> Any | None:
     if field == "text" and callable(getattr(member, "texts", None)):
         return member.texts()
     if callable(getattr(member, "column", None)):
@@ -37,20 +39,20 @@ def _column(member: Any, field: str) -> Any | None:
     return None
 
 
-def _items(dataset: SplitDataset, member: int, field: str) -> Iterator[str]:
+def _item_texts(dataset: SplitDataset, member: int, field: str) -> Iterator[str]:
     start = int(dataset.sizes[:member].sum())
     transform = dataset.transforms[member]
     where = dataset.entries[member].where
     for index in range(start, start + int(dataset.sizes[member])):
-        _, sample = dataset.raw(index)
+        _, sample = dataset.raw_sample(index)
         changed = sample if transform is None else transform(sample)
         if field not in changed:
-            fields = ", ".join(sorted(plain(changed)))
+            fields = ", ".join(sorted(to_plain(changed)))
             raise UserError(f'a sample has no field "{field}" (fields: {fields})', where=where)
-        yield _text(changed[field], field, where)
+        yield _require_text(changed[field], field, where)
 
 
-def _text(value: Any, field: str, where: str) -> str:
+def _require_text(value: Any, field: str, where: str) -> str:
     if not isinstance(value, str):
         what = f'the field "{field}" is text, found {type(value).__name__}'
         raise UserError(what, where=where)

@@ -26,7 +26,7 @@ class Tokenizer:
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._model = _load(self._path)
+        self._model = _load_processor(self._path)
         self.tokens = token_list(self._model)
 
     def __len__(self) -> int:
@@ -63,7 +63,7 @@ def read_tokens(path: str | Path) -> Sequence[str]:
     return Path(path).read_text(encoding="utf-8").split("\n")[:-1]
 
 
-def _load(path: Path) -> Any:
+def _load_processor(path: Path) -> Any:
     import sentencepiece
 
     if not path.is_file():

@@ -9,24 +9,29 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.data.carry import loader_workers
-from espnet3_runtime.data.reference import Entry, Place
-from espnet3_runtime.data.split import SplitDataset, load_split
+from espnet3_runtime.data.contract import Contract
+from espnet3_runtime.data.dataset_entries import DatasetDirectories, DatasetEntry
+from espnet3_runtime.data.split_dataset import SplitDataset, load_split
+from espnet3_runtime.data.worker_errors import loader_workers
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.inference.contract import Contract
 from espnet3_runtime.inference.device import pick_device
-from espnet3_runtime.inference.outputs import Format, read_formats, write_output
+from espnet3_runtime.inference.outputs import OutputFormat, read_formats, write_output
 from espnet3_runtime.inference.predictor import Predictor, Preparation, make_predictor
-from espnet3_runtime.inference.shards import Record, Shard, is_done, read_records, write_shard
-from espnet3_runtime.interrupts import be_patient
-from espnet3_runtime.parallel import worker_number
-from espnet3_runtime.threads import use_threads
+from espnet3_runtime.inference.shards import (
+    InferenceRecord,
+    Shard,
+    is_done,
+    read_records,
+    write_shard,
+)
+from espnet3_runtime.process.dask_workers import use_threads, worker_number
+from espnet3_runtime.process.interrupts import be_patient
 
 _COLUMN_TYPES = (str, int, float)
 
 
 @dataclass(frozen=True)
-class Job:
+class DecodingJob:
     """Everything a process needs to decode any shard; it travels to Dask workers.
 
     Attributes:
@@ -39,18 +44,18 @@ class Job:
     config: ConfigView
     model: ConfigView | None
     checkpoint: Path | None
-    place: Place
+    place: DatasetDirectories
 
 
 @dataclass(frozen=True)
-class Item:
+class PreparedItem:
     """A prepared sample with what is remembered about it."""
 
-    record: Record
+    record: InferenceRecord
     sample: Any
 
 
-class Samples:
+class PreparedDataset:
     """Map-style data set of :class:`Item`: the sample for the model, its columns for scoring."""
 
     def __init__(self, dataset: SplitDataset, preparation: Preparation) -> None:
@@ -60,22 +65,24 @@ class Samples:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Item:
+    def __getitem__(self, index: int) -> PreparedItem:
         utt_id, sample = self.dataset[index]
         columns = {
             name: value for name, value in sample.items() if isinstance(value, _COLUMN_TYPES)
         }
-        seconds = _seconds(self.preparation.contract, sample)
-        record = Record(index=index, utt_id=utt_id, columns=columns, seconds=seconds)
-        return Item(record, self.preparation.prepare(utt_id, sample))
+        seconds = _audio_seconds(self.preparation.contract, sample)
+        record = InferenceRecord(index=index, utt_id=utt_id, columns=columns, seconds=seconds)
+        return PreparedItem(record, self.preparation.prepare(utt_id, sample))
 
-    def batch(self, items: Sequence[Item]) -> tuple[list[Record], Any]:
+    def batch(self, items: Sequence[PreparedItem]) -> tuple[list[InferenceRecord], Any]:
         """Return the records and the batch of some items."""
         pairs = [(item.record.utt_id, item.sample) for item in items]
         return [item.record for item in items], self.preparation.batch(pairs)[1]
 
 
-def load_test_set(config: ConfigView, entry: Entry, place: Place) -> SplitDataset:
+def load_test_set(
+    config: ConfigView, entry: DatasetEntry, place: DatasetDirectories
+) -> SplitDataset:
     """Return a test set with its transform; the preprocessor belongs to the predictor.
 
     Args:
@@ -92,7 +99,7 @@ def decode_shards(
     shards: Sequence[Shard],
     work: Path,
     config: ConfigView,
-    tick: Callable[[Sequence[Record]], None],
+    tick: Callable[[Sequence[InferenceRecord]], None],
 ) -> None:
     """Decode shards one after another; loader processes read ahead across their borders.
 
@@ -104,10 +111,10 @@ def decode_shards(
         config: The inference config.
         tick: Called after each batch with the records of its items.
     """
-    from espnet3_runtime.data.patient import PatientLoader
+    from espnet3_runtime.data.loader import SignalSafeLoader
 
-    samples = Samples(dataset, predictor.preparation)
-    loader: PatientLoader[Any] = PatientLoader(
+    samples = PreparedDataset(dataset, predictor.preparation)
+    loader: SignalSafeLoader[Any] = SignalSafeLoader(
         samples,  # type: ignore[arg-type]
         batch_sampler=[list(batch) for shard in shards for batch in shard.batches],
         num_workers=loader_workers(config["dataloader"]["num_workers"]),
@@ -118,12 +125,12 @@ def decode_shards(
     formats = read_formats(config["output_artifacts"], contract, f"{config.where}.output_artifacts")
     batches = iter(loader)
     for shard in shards:
-        _seed(config["seed"], shard.number)
+        _seed_shard(config["seed"], shard.number)
         run = partial(_decode_shard, predictor, batches, len(shard.batches), formats, tick)
         write_shard(shard.directory(work), run)
 
 
-def _seed(seed: int | None, shard: int) -> None:
+def _seed_shard(seed: int | None, shard: int) -> None:
     """Make a sampling decoder independent of which worker or which attempt runs a shard.
 
     ``torch.manual_seed`` would do the same, but keeps a stack trace for every device that is not
@@ -142,30 +149,37 @@ def _decode_shard(
     predictor: Predictor,
     batches: Iterator[Any],
     count: int,
-    formats: dict[str, Format],
-    tick: Callable[[Sequence[Record]], None],
+    formats: dict[str, OutputFormat],
+    tick: Callable[[Sequence[InferenceRecord]], None],
     directory: Path,
-) -> Iterator[Record]:
+) -> Iterator[InferenceRecord]:
     for _ in range(count):
         records, batch = next(batches)
         results = predictor.run([record.utt_id for record in records], batch)
         for record, result in zip(records, results, strict=True):
-            yield _filled(record, result, directory, formats)
+            yield _record_outputs(record, result, directory, formats)
         tick(records)
 
 
-def _filled(
-    record: Record, result: dict[str, Any], directory: Path, formats: dict[str, Format]
-) -> Record:
+def _record_outputs(
+    record: InferenceRecord,
+    result: dict[str, Any],
+    directory: Path,
+    formats: dict[str, OutputFormat],
+) -> InferenceRecord:
     outputs, files = {}, {}
     for name, value in result.items():
         _check_name(name)
-        written = write_output(directory, name, record.utt_id, value, formats.get(name, Format()))
+        written = write_output(
+            directory, name, record.utt_id, value, formats.get(name, OutputFormat())
+        )
         if written.file is None:
             outputs[name] = written.value
         else:
             files[name] = written.file
-    return Record(record.index, record.utt_id, outputs, files, record.columns, record.seconds)
+    return InferenceRecord(
+        record.index, record.utt_id, outputs, files, record.columns, record.seconds
+    )
 
 
 def _check_name(name: object) -> None:
@@ -176,7 +190,7 @@ def _check_name(name: object) -> None:
         )
 
 
-def _seconds(contract: Contract | None, sample: dict[str, Any]) -> float:
+def _audio_seconds(contract: Contract | None, sample: dict[str, Any]) -> float:
     for field in contract.inputs if contract else ():
         rate = sample.get("sample_rate") or field.sample_rate
         if field.kind == "audio" and rate and field.name in sample:
@@ -187,7 +201,9 @@ def _seconds(contract: Contract | None, sample: dict[str, Any]) -> float:
 _ready: dict[str, Predictor] = {}
 
 
-def decode_in_worker(job: Job, entry: Entry, shard: Shard, work: Path) -> tuple[float, float]:
+def decode_in_worker(
+    job: DecodingJob, entry: DatasetEntry, shard: Shard, work: Path
+) -> tuple[float, float]:
     """Decode one shard in a worker process, which keeps the model for its next shard.
 
     Args:
@@ -207,7 +223,7 @@ def decode_in_worker(job: Job, entry: Entry, shard: Shard, work: Path) -> tuple[
         _ready.clear()
         device = pick_device(job.config["device"], worker_number())
         _ready[key] = make_predictor(job.config, job.model, device, job.checkpoint)
-    done: list[Record] = []
+    done: list[InferenceRecord] = []
     dataset = load_test_set(job.config, entry, job.place)
     start = time.monotonic()
     decode_shards(_ready[key], dataset, [shard], work, job.config, done.extend)

@@ -39,12 +39,12 @@ def pick_device(wanted: str, worker: int = 0) -> str:
     return wanted if index else f"cuda:{worker % count}"
 
 
-def move(value: Any, device: str) -> Any:
+def move_batch(value: Any, device: str) -> Any:
     """Return a batch with every tensor in it on the device."""
     if hasattr(value, "to"):
         return value.to(device, non_blocking=True)
     if isinstance(value, dict):
-        return {key: move(item, device) for key, item in value.items()}
+        return {key: move_batch(item, device) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(move(item, device) for item in value)
+        return type(value)(move_batch(item, device) for item in value)
     return value

@@ -10,16 +10,16 @@ from urllib.parse import quote
 
 import numpy as np
 
+from espnet3_runtime.build.instantiate import instantiate
+from espnet3_runtime.data.audio import as_wave, write_wav
+from espnet3_runtime.data.contract import Contract
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.inference.audio import as_wave, write_wav
-from espnet3_runtime.inference.contract import Contract
-from espnet3_runtime.instantiate import instantiate
 
 _LONGEST_NAME = 200  # bytes of a file name; file systems end at 255
 
 
 @dataclass(frozen=True)
-class Format:
+class OutputFormat:
     """How one output is written.
 
     Attributes:
@@ -36,7 +36,7 @@ class Format:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenOutput:
     """An output as JSON (``value``), or as a file (``file``, relative to the directory)."""
 
     value: Any = None
@@ -45,7 +45,7 @@ class Written:
 
 def read_formats(
     artifacts: Mapping[str, Any], contract: Contract | None, where: str
-) -> dict[str, Format]:
+) -> dict[str, OutputFormat]:
     """Return the formats that ``output_artifacts`` or the kinds of the contract decide.
 
     Args:
@@ -57,12 +57,12 @@ def read_formats(
     fields = contract.outputs if contract is not None else ()
     rates = {field.name: field.sample_rate for field in fields}
     formats = {
-        field.name: Format(kinds[field.kind], field.sample_rate, where=field.where)
+        field.name: OutputFormat(kinds[field.kind], field.sample_rate, where=field.where)
         for field in fields
         if field.kind in kinds
     }
     for name, node in artifacts.items():
-        formats[name] = Format(
+        formats[name] = OutputFormat(
             type=node.get("type") or "",
             sample_rate=node.get("sample_rate") or rates.get(name),
             writer=node.get("writer"),
@@ -71,7 +71,9 @@ def read_formats(
     return formats
 
 
-def write_output(directory: Path, name: str, utt_id: str, value: Any, chosen: Format) -> Written:
+def write_output(
+    directory: Path, name: str, utt_id: str, value: Any, chosen: OutputFormat
+) -> WrittenOutput:
     """Keep a text or number as it is; write anything else below ``directory/name/``.
 
     Args:
@@ -88,17 +90,17 @@ def write_output(directory: Path, name: str, utt_id: str, value: Any, chosen: Fo
     if not chosen.type and chosen.writer is None:
         scalar = value.item() if getattr(value, "ndim", None) == 0 else value
         if isinstance(scalar, str | bool | int | float) or _is_nbest(scalar):
-            return Written(value=scalar)
+            return WrittenOutput(value=scalar)
     path = directory / name / _file_name(utt_id, chosen, value)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        written = _write(path, value, chosen).relative_to(directory)
+        written = _write_file(path, value, chosen).relative_to(directory)
     except (TypeError, ValueError) as error:
         raise UserError(
             f'"{name}" of {utt_id} cannot be written as {chosen.type or path.suffix[1:]}: {error}',
             where=chosen.where,
         ) from error
-    return Written(file=written.as_posix())
+    return WrittenOutput(file=written.as_posix())
 
 
 def as_line(value: Any) -> str:
@@ -116,7 +118,7 @@ def _is_nbest(value: Any) -> bool:
     )
 
 
-def _file_name(utt_id: str, chosen: Format, value: Any) -> str:
+def _file_name(utt_id: str, chosen: OutputFormat, value: Any) -> str:
     stem = quote(utt_id, safe="+,=@()[]")
     if len(stem) > _LONGEST_NAME:
         stem = f"{stem[:_LONGEST_NAME]}-{hashlib.sha256(utt_id.encode()).hexdigest()[:16]}"
@@ -130,32 +132,32 @@ def _type_of(value: Any) -> str:
     return "npy" if hasattr(value, "ndim") else "json"
 
 
-def _write(path: Path, value: Any, chosen: Format) -> Path:
+def _write_file(path: Path, value: Any, chosen: OutputFormat) -> Path:
     if chosen.writer is not None:
-        named = instantiate(chosen.writer, _numpy(value), str(path))
+        named = instantiate(chosen.writer, _to_numpy(value), str(path))
         return Path(named) if isinstance(named, str | Path) else path
     if path.suffix == ".wav":
         if chosen.sample_rate is None:
             raise ValueError("its sample_rate is not known; write it beside type: wav")
         write_wav(path, as_wave(value), chosen.sample_rate)
     elif path.suffix == ".npy":
-        np.save(path, np.asarray(_numpy(value)), allow_pickle=False)
+        np.save(path, np.asarray(_to_numpy(value)), allow_pickle=False)
     else:
-        path.write_text(json.dumps(_plain(value), ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(_to_plain(value), ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
-def _numpy(value: Any) -> Any:
+def _to_numpy(value: Any) -> Any:
     return value.detach().cpu().numpy() if hasattr(value, "detach") else value
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_to_plain(item) for item in value]
     if hasattr(value, "tolist"):
-        return _numpy(value).tolist()
+        return _to_numpy(value).tolist()
     if value is None or isinstance(value, str | bool | int | float):
         return value
     raise TypeError(f"{type(value).__name__} is no plain value")

@@ -9,18 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from espnet3_runtime.build.instantiate import instantiate, parameters_of
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.data.split import make_preprocessor
+from espnet3_runtime.data.contract import Contract, accept_inputs, accept_outputs, read_contract
+from espnet3_runtime.data.split_dataset import make_preprocessor
 from espnet3_runtime.errors import UserError, did_you_mean
-from espnet3_runtime.inference.contract import (
-    Contract,
-    accept_inputs,
-    accept_outputs,
-    read_contract,
-)
-from espnet3_runtime.inference.device import move
+from espnet3_runtime.inference.device import move_batch
 from espnet3_runtime.inference.runner import CallModel
-from espnet3_runtime.instantiate import instantiate, parameters_of
 
 Sample = Mapping[str, Any]
 Result = dict[str, Any]
@@ -54,9 +49,9 @@ class Preparation:
             sample = self.preprocessor(utt_id, dict(sample))
         if self.keys is None:
             return sample
-        return {key: sample[key] for key in self.keys if self._has(sample, key, utt_id)}
+        return {key: sample[key] for key in self.keys if self._has_input(sample, key, utt_id)}
 
-    def _has(self, sample: Sample, key: str, utt_id: str) -> bool:
+    def _has_input(self, sample: Sample, key: str, utt_id: str) -> bool:
         if key in sample:
             return True
         optional = self.contract is not None and any(
@@ -114,7 +109,8 @@ class Predictor:
         """
         results = _as_results(self._call(utt_ids, batch, options), utt_ids)
         return [
-            self._accept(utt_id, result) for utt_id, result in zip(utt_ids, results, strict=True)
+            self._accept_result(utt_id, result)
+            for utt_id, result in zip(utt_ids, results, strict=True)
         ]
 
     def _call(self, utt_ids: Sequence[str], batch: Any, options: Mapping[str, Any]) -> Any:
@@ -122,7 +118,7 @@ class Predictor:
 
         try:
             with torch.inference_mode():
-                moved = move(batch, self.device)
+                moved = move_batch(batch, self.device)
                 if self.preparation.collate is None:
                     return self.runner(self.model, moved, **options)
                 return self.runner(self.model, **moved, **options)
@@ -131,12 +127,12 @@ class Predictor:
         except Exception as error:
             hint = "make batch_size smaller" if isinstance(error, torch.OutOfMemoryError) else ""
             raise UserError(
-                f"the runner failed on {_names(utt_ids)}: {type(error).__name__}: {error}",
+                f"the runner failed on {_describe_ids(utt_ids)}: {type(error).__name__}: {error}",
                 where="runner",
                 hint=hint,
             ) from error
 
-    def _accept(self, utt_id: str, result: Result) -> Result:
+    def _accept_result(self, utt_id: str, result: Result) -> Result:
         if self.output_keys is not None:
             for key in self.output_keys:
                 if key not in result:
@@ -165,7 +161,7 @@ def make_predictor(
         UserError: Something cannot be built, or the config does not say how to run the model.
     """
     contract = read_contract(config["contract"], f"{config.where}.contract")
-    keys = _keys(config["input_key"], contract)
+    keys = _input_names(config["input_key"], contract)
     output_keys = tuple(config["output_keys"]) if config["output_keys"] else None
     if config["runner"] is not None:
         runner = instantiate(config["runner"])
@@ -189,19 +185,21 @@ def _make_model(
 ) -> Any:
     own = config["model"]
     if own is not None:
-        wants = parameters_of(own, _where(own))
+        wants = parameters_of(own, _key_path(own))
         placed = "device" in wants
-        return _quiet(instantiate(own, **({"device": device} if placed else {})), device, placed)
+        return _set_eval_mode(
+            instantiate(own, **({"device": device} if placed else {})), device, placed
+        )
     supplied = {"model": model, "checkpoint": checkpoint, "device": device}
     node = config["provider"]
-    wants = parameters_of(node, _where(node)) or set(supplied)
+    wants = parameters_of(node, _key_path(node)) or set(supplied)
     # A node among the arguments would be instantiated before the provider sees it.
-    return instantiate({**node, "_recursive_": False, "_partial_": True}, where=_where(node))(
+    return instantiate({**node, "_recursive_": False, "_partial_": True}, where=_key_path(node))(
         **{name: value for name, value in supplied.items() if name in wants}
     )
 
 
-def _quiet(built: Any, device: str, placed: bool) -> Any:
+def _set_eval_mode(built: Any, device: str, placed: bool) -> Any:
     """Make a bare module ready to run; what else a config's ``model`` may be looks after itself."""
     from torch import nn
 
@@ -211,11 +209,11 @@ def _quiet(built: Any, device: str, placed: bool) -> Any:
     return ready if placed else ready.to(device)
 
 
-def _where(node: Mapping[str, Any]) -> str:
+def _key_path(node: Mapping[str, Any]) -> str:
     return node.where if isinstance(node, ConfigView) else ""
 
 
-def _keys(input_key: Any, contract: Contract | None) -> tuple[str, ...] | None:
+def _input_names(input_key: Any, contract: Contract | None) -> tuple[str, ...] | None:
     if isinstance(input_key, str):
         return (input_key,)
     if input_key is not None:
@@ -244,5 +242,5 @@ def _as_results(value: Any, utt_ids: Sequence[str]) -> list[Result]:
     return [dict(result) for result in value]
 
 
-def _names(utt_ids: Sequence[str]) -> str:
+def _describe_ids(utt_ids: Sequence[str]) -> str:
     return utt_ids[0] if len(utt_ids) == 1 else f"{utt_ids[0]} and {len(utt_ids) - 1} others"

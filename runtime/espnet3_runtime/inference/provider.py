@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.inference.weights import load_strictly, read_weights
-from espnet3_runtime.models import construct
+from espnet3_runtime.task_bridge.models import construct_model
+from espnet3_runtime.weights import load_strictly, read_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +33,7 @@ def from_checkpoint(
             "there is no model to run",
             hint="give the stage a model (model: NAME), or the inference config its own model:",
         )
-    built: nn.Module = construct(model)
+    built: nn.Module = construct_model(model)
     if checkpoint is not None:
         load_strictly(built, read_weights(Path(checkpoint)), checkpoint)
     return built.requires_grad_(requires_grad=False).eval().to(device)

@@ -22,9 +22,9 @@ class CallModel:
         self, model: Callable[..., Any], samples: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, Any]]:
         """Return one mapping of outputs for each sample."""
-        return [self._named(model(**sample)) for sample in samples]
+        return [self._name_outputs(model(**sample)) for sample in samples]
 
-    def _named(self, result: Any) -> dict[str, Any]:
+    def _name_outputs(self, result: Any) -> dict[str, Any]:
         if isinstance(result, Mapping):
             return dict(result)
         if isinstance(result, list) and result and all(isinstance(item, tuple) for item in result):

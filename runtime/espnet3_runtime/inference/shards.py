@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espnet3_runtime.atomic import atomic_directory, temporary, write_json
-from espnet3_runtime.data.lengths import find_lengths
-from espnet3_runtime.data.split import SplitDataset
+from espnet3_runtime.data.item_lengths import find_lengths
+from espnet3_runtime.data.split_dataset import SplitDataset
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.outputs import as_line
 from espnet3_runtime.inference.scp import check_id, format_scp
@@ -25,7 +25,7 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
-class Record:
+class InferenceRecord:
     """One item of a test set after inference.
 
     Attributes:
@@ -89,7 +89,7 @@ def plan_shards(dataset: SplitDataset, length_key: str | None, batch_size: int) 
     ]
 
 
-def keep_plan(work: Path, shards: Sequence[Shard], key: str) -> None:
+def ensure_same_plan(work: Path, shards: Sequence[Shard], key: str) -> None:
     """Empty the work directory of a test set unless it holds shards of this very plan.
 
     Args:
@@ -110,7 +110,7 @@ def keep_plan(work: Path, shards: Sequence[Shard], key: str) -> None:
         write_json(file, plan)
 
 
-def write_shard(directory: Path, decode: Callable[[Path], Iterator[Record]]) -> None:
+def write_shard(directory: Path, decode: Callable[[Path], Iterator[InferenceRecord]]) -> None:
     """Let ``decode`` write files into a directory and yield records; keep it all or nothing.
 
     A killed process leaves nothing that looks whole.  Shards are not flushed to the disk one by
@@ -136,9 +136,9 @@ def is_done(shard: Shard, work: Path) -> bool:
         return False
 
 
-def read_records(directory: Path) -> list[Record]:
+def read_records(directory: Path) -> list[InferenceRecord]:
     """Return the records of a shard."""
-    return [Record(**json.loads(line)) for line in _read_lines(directory)]
+    return [InferenceRecord(**json.loads(line)) for line in _read_lines(directory)]
 
 
 def _read_lines(directory: Path) -> list[str]:
@@ -146,12 +146,14 @@ def _read_lines(directory: Path) -> list[str]:
         return file.readlines()
 
 
-def _json_line(record: Record) -> str:
+def _json_line(record: InferenceRecord) -> str:
     """Return a record as JSON; ``asdict`` would copy all that is in it first, at twice the cost."""
     return _encode(vars(record)) + "\n"
 
 
-def merge_shards(work: Path, shards: Sequence[Shard], directory: Path, shown: str) -> list[Record]:
+def merge_shards(
+    work: Path, shards: Sequence[Shard], directory: Path, shown: str
+) -> list[InferenceRecord]:
     """Make the directory of a test set from its shards.
 
     It holds ``<output>.scp``, ``<output>/`` with files, ``dataset/<column>.scp`` with the texts
@@ -172,7 +174,7 @@ def merge_shards(work: Path, shards: Sequence[Shard], directory: Path, shown: st
     with atomic_directory(directory) as part:
         found = []
         for shard in shards:
-            found += _take(shard.directory(work), part)
+            found += _link_shard(shard.directory(work), part)
         found.sort(key=lambda pair: pair[0].index)
         records = [record for record, _ in found]
         _check_ids(records)
@@ -182,18 +184,18 @@ def merge_shards(work: Path, shards: Sequence[Shard], directory: Path, shown: st
     return records
 
 
-def _take(source: Path, target: Path) -> list[tuple[Record, str]]:
+def _link_shard(source: Path, target: Path) -> list[tuple[InferenceRecord, str]]:
     """Link the files of a shard into the result, so that the shard stays whole until the end."""
     lines = _read_lines(source)
-    records = [Record(**json.loads(line)) for line in lines]
+    records = [InferenceRecord(**json.loads(line)) for line in lines]
     for record in records:
         for name in record.files.values():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            _link(source / name, target / name)
+            _link_file(source / name, target / name)
     return list(zip(records, lines, strict=True))
 
 
-def _link(source: Path, target: Path) -> None:
+def _link_file(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except FileExistsError:
@@ -202,7 +204,7 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _check_ids(records: Sequence[Record]) -> None:
+def _check_ids(records: Sequence[InferenceRecord]) -> None:
     seen: dict[str, int] = {}
     for record in records:
         check_id(record.utt_id)
@@ -213,7 +215,7 @@ def _check_ids(records: Sequence[Record]) -> None:
         seen[record.utt_id] = record.index
 
 
-def _write_scps(records: Sequence[Record], directory: Path, shown: str) -> None:
+def _write_scps(records: Sequence[InferenceRecord], directory: Path, shown: str) -> None:
     lines: dict[str, list[tuple[str, str]]] = {}
     for record in records:
         for name, value in record.outputs.items():

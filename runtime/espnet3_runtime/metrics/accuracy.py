@@ -29,9 +29,11 @@ class Accuracy:
         if not ref:
             raise ValueError("there are no items to compare")
         pairs = zip(ref, hyp, strict=True)
-        correct = sum(self._clean(left) == self._clean(right) for left, right in pairs)
+        correct = sum(
+            self._normalize_text(left) == self._normalize_text(right) for left, right in pairs
+        )
         total = len(ref)
         return {"accuracy": round(100 * correct / total, 4), "correct": correct, "total": total}
 
-    def _clean(self, text: str) -> str:
+    def _normalize_text(self, text: str) -> str:
         return normalize(text, self.normalize)

@@ -11,7 +11,7 @@ _MARKS = {"equal": " ", "substitute": "S", "delete": "D", "insert": "I"}
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AlignmentStep:
     """One column of an alignment: the kind of edit and the two tokens ("" where there is none)."""
 
     kind: str
@@ -23,7 +23,7 @@ class Step:
 class Alignment:
     """How one hypothesis differs from its reference."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[AlignmentStep, ...]
 
     def count(self, kind: str) -> int:
         """Return the number of steps of a kind: equal, substitute, delete or insert."""
@@ -61,10 +61,12 @@ def align(
         hypothesis_transform=split,
     )
     pairs = zip(output.references, output.hypotheses, output.alignments, strict=True)
-    return [Alignment(tuple(_steps(ref, hyp, chunks))) for ref, hyp, chunks in pairs]
+    return [Alignment(tuple(_alignment_steps(ref, hyp, chunks))) for ref, hyp, chunks in pairs]
 
 
-def _steps(ref: Sequence[str], hyp: Sequence[str], chunks: Sequence[object]) -> Iterator[Step]:
+def _alignment_steps(
+    ref: Sequence[str], hyp: Sequence[str], chunks: Sequence[object]
+) -> Iterator[AlignmentStep]:
     for chunk in chunks:
         left = list(ref[chunk.ref_start_idx : chunk.ref_end_idx])  # type: ignore[attr-defined]
         right = list(hyp[chunk.hyp_start_idx : chunk.hyp_end_idx])  # type: ignore[attr-defined]
@@ -72,7 +74,7 @@ def _steps(ref: Sequence[str], hyp: Sequence[str], chunks: Sequence[object]) -> 
         left += [""] * (width - len(left))
         right += [""] * (width - len(right))
         for pair in zip(left, right, strict=True):
-            yield Step(chunk.type, *pair)  # type: ignore[attr-defined]
+            yield AlignmentStep(chunk.type, *pair)  # type: ignore[attr-defined]
 
 
 def write_alignments(
@@ -89,14 +91,14 @@ def write_alignments(
         alignments: One for each id, in the same order.
     """
     order = sorted(range(len(utt_ids)), key=lambda i: -alignments[i].errors)
-    shown = (show(utt_ids[i], alignments[i]) for i in order)
+    shown = (format_alignment(utt_ids[i], alignments[i]) for i in order)
     (directory / "alignment.txt").write_text("\n".join(shown), encoding="utf-8")
     with (directory / UTTERANCES).open("w", encoding="utf-8") as file:
         for utt_id, alignment in zip(utt_ids, alignments, strict=True):
-            file.write(json.dumps(_record(utt_id, alignment), ensure_ascii=False) + "\n")
+            file.write(json.dumps(_alignment_record(utt_id, alignment), ensure_ascii=False) + "\n")
 
 
-def show(utt_id: str, alignment: Alignment) -> str:
+def format_alignment(utt_id: str, alignment: Alignment) -> str:
     """Return an alignment as four lines of text in columns."""
     rows = [["REF:"], ["HYP:"], ["    "]]
     for step in alignment.steps:
@@ -108,7 +110,7 @@ def show(utt_id: str, alignment: Alignment) -> str:
     return "\n".join([head, *(" ".join(row).rstrip() for row in rows)]) + "\n"
 
 
-def _record(utt_id: str, alignment: Alignment) -> dict[str, object]:
+def _alignment_record(utt_id: str, alignment: Alignment) -> dict[str, object]:
     steps = [[step.kind, step.reference, step.hypothesis] for step in alignment.steps]
     return {
         "utt_id": utt_id,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.data.reference import Entry, Place
-from espnet3_runtime.data.split import SplitDataset, load_split
+from espnet3_runtime.data.dataset_entries import DatasetDirectories, DatasetEntry
+from espnet3_runtime.data.split_dataset import SplitDataset, load_split
 from espnet3_runtime.errors import UserError, did_you_mean
-from espnet3_runtime.inference.outputs import Format, write_output
+from espnet3_runtime.inference.outputs import OutputFormat, write_output
 from espnet3_runtime.inference.scp import read_scp
 
 DATASET = "dataset:"
@@ -32,10 +32,10 @@ class TestResults:
     name: str
     directory: Path
     scratch: Path
-    entry: Entry | None
+    entry: DatasetEntry | None
     dataset: Mapping[str, Any]
-    place: Place
-    formats: Mapping[str, Format]
+    place: DatasetDirectories
+    formats: Mapping[str, OutputFormat]
 
     def load(self) -> SplitDataset | None:
         """Construct the data set without transform and preprocessor; None without its entry."""
@@ -85,7 +85,7 @@ def read_column(results: TestResults, source: str, where: str) -> dict[str, str]
     """
     column = source.removeprefix(DATASET)
     if column == source:
-        return read_scp(_existing(results.directory, source, "output of infer", where))
+        return read_scp(_existing_scp(results.directory, source, "output of infer", where))
     if column in results.formats:
         return _as_files(results, column, where)
     file = results.directory / "dataset" / f"{column}.scp"
@@ -94,11 +94,11 @@ def read_column(results: TestResults, source: str, where: str) -> dict[str, str]
     values = _from_data_set(results, column)
     if values is not None:
         return values
-    _existing(results.directory / "dataset", column, "column of the data set", where)
+    _existing_scp(results.directory / "dataset", column, "column of the data set", where)
     raise AssertionError(file)
 
 
-def _existing(directory: Path, stem: str, what: str, where: str) -> Path:
+def _existing_scp(directory: Path, stem: str, what: str, where: str) -> Path:
     file = directory / f"{stem}.scp"
     if not file.is_file():
         stems = sorted(found.stem for found in directory.glob("*.scp"))
@@ -121,13 +121,13 @@ def _from_data_set(results: TestResults, column: str) -> dict[str, str] | None:
         values = [str(v) for member in dataset.members for v in member.column(column)]
     except KeyError:
         return None
-    ids = _ids(results)
+    ids = _utterance_ids(results)
     if len(values) != len(ids):
         return None
     return dict(zip(ids, values, strict=True))
 
 
-def _ids(results: TestResults) -> list[str]:
+def _utterance_ids(results: TestResults) -> list[str]:
     first = sorted(results.directory.glob("*.scp"))[:1]
     return list(read_scp(first[0])) if first else []
 
@@ -142,7 +142,7 @@ def _as_files(results: TestResults, column: str, where: str) -> dict[str, str]:
         )
     values = {}
     for index in range(len(dataset)):
-        utt_id, sample = dataset.raw(index)
+        utt_id, sample = dataset.raw_sample(index)
         if column not in sample:
             raise UserError(
                 f'{utt_id} has no "{column}"', where=where, hint=did_you_mean(column, list(sample))

@@ -56,10 +56,13 @@ def error_rate(
         raise ValueError(f"the references have no {unit}: {name} cannot be computed")
     if utt_ids is not None and directory is not None:
         write_alignments(directory, utt_ids, alignments)
-    return {name: _percent(sum(a.errors for a in alignments), length), **_counts(alignments, unit)}
+    return {
+        name: _percent(sum(a.errors for a in alignments), length),
+        **_error_counts(alignments, unit),
+    }
 
 
-def _counts(alignments: Sequence[Alignment], unit: str) -> dict[str, float]:
+def _error_counts(alignments: Sequence[Alignment], unit: str) -> dict[str, float]:
     return {
         "substitutions": sum(alignment.count("substitute") for alignment in alignments),
         "deletions": sum(alignment.count("delete") for alignment in alignments),

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.atomic import write_json
-from espnet3_runtime.inference.audio import Wave, as_wave, write_wav
-from espnet3_runtime.inference.contract import Contract
+from espnet3_runtime.data.audio import Wave, as_wave, write_wav
+from espnet3_runtime.data.contract import Contract
 from espnet3_runtime.metrics.alignment import UTTERANCES
 from espnet3_runtime.metrics.columns import TestResults
 
@@ -39,7 +39,7 @@ def write_examples(
     name, file = chosen
     with file.open(encoding="utf-8") as lines:
         records = [json.loads(line) for line in lines]
-    examples = _worst(records) + _best(records)
+    examples = _worst_utterances(records) + _best_utterances(records)
     try:
         waves = _read_audio(results, [item["utt_id"] for item in examples], contract)
     except Exception as error:  # noqa: BLE001 - a report without sound is still a report
@@ -51,13 +51,13 @@ def write_examples(
     write_json(results.scratch / EXAMPLES, examples)
 
 
-def _worst(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _worst_utterances(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     wrong = [record for record in records if record["errors"]]
     wrong.sort(key=lambda r: (-r["errors"] / max(r["length"], 1), -r["errors"], r["utt_id"]))
     return [{**record, "rank": "worst"} for record in wrong[:_EACH]]
 
 
-def _best(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _best_utterances(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     right = [record for record in records if record["length"]]
     right.sort(key=lambda r: (r["errors"] / r["length"], -r["length"], r["utt_id"]))
     return [{**record, "rank": "best"} for record in right[:_EACH] if not record["errors"]]
@@ -72,7 +72,7 @@ def _read_audio(
     with (results.directory / "results.jsonl").open(encoding="utf-8") as lines:
         places = {record["utt_id"]: record["index"] for record in map(json.loads, lines)}
     found = {
-        utt_id: _audio_of(dataset.raw(places[utt_id])[1], contract)
+        utt_id: _audio_of(dataset.raw_sample(places[utt_id])[1], contract)
         for utt_id in dict.fromkeys(utt_ids)
     }
     return {utt_id: audio for utt_id, audio in found.items() if audio is not None}

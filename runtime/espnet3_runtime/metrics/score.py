@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import UserError, did_you_mean
-from espnet3_runtime.instantiate import instantiate
 from espnet3_schemas import TARGET
 
 _OFFERED = ("utt_ids", "directory")
@@ -51,7 +51,7 @@ def make_metrics(config: ConfigView) -> list[Metric]:
     Raises:
         UserError: There are none, two have one name, or a metric cannot be called like this.
     """
-    metrics = [_make(entry) for entry in config["metrics"]]
+    metrics = [_make_metric(entry) for entry in config["metrics"]]
     where = f"{config.where}.metrics"
     if not metrics:
         raise UserError("there are no metrics", where=where)
@@ -63,7 +63,7 @@ def make_metrics(config: ConfigView) -> list[Metric]:
     return metrics
 
 
-def _make(entry: ConfigView) -> Metric:
+def _make_metric(entry: ConfigView) -> Metric:
     node = entry["metric"]
     function = instantiate(node)
     name = entry.get("name") or node[TARGET].rpartition(".")[2].lower()
@@ -77,7 +77,7 @@ def _make(entry: ConfigView) -> Metric:
 def _check_inputs(metric: Metric) -> None:
     if not metric.inputs:
         raise UserError(f'"{metric.name}" has no inputs', where=f"{metric.where}.inputs")
-    parameters = _parameters(metric.function)
+    parameters = _parameter_names(metric.function)
     try:
         offered = {name: None for name in _OFFERED if name in parameters}
         inspect.signature(metric.function).bind(**dict.fromkeys(metric.inputs), **offered)
@@ -93,14 +93,14 @@ def _check_inputs(metric: Metric) -> None:
         return
 
 
-def _parameters(function: Callable[..., Any]) -> list[str]:
+def _parameter_names(function: Callable[..., Any]) -> list[str]:
     try:
         return list(inspect.signature(function).parameters)
     except ValueError:
         return []
 
 
-def score(
+def score_test_set(
     metric: Metric, utt_ids: Sequence[str], columns: Mapping[str, list[str]], directory: Path
 ) -> dict[str, float]:
     """Return what a metric gives for one test set.
@@ -115,7 +115,7 @@ def score(
         UserError: The metric failed, or gave something else than finite numbers.
     """
     offered: dict[str, Any] = {}
-    parameters = _parameters(metric.function)
+    parameters = _parameter_names(metric.function)
     if "utt_ids" in parameters:
         offered["utt_ids"] = list(utt_ids)
     if "directory" in parameters:
@@ -130,18 +130,18 @@ def score(
             f'the metric "{metric.name}" failed: {type(error).__name__}: {error}',
             where=metric.where,
         ) from error
-    return _numbers(metric, result)
+    return _read_numbers(metric, result)
 
 
-def _numbers(metric: Metric, result: Any) -> dict[str, float]:
+def _read_numbers(metric: Metric, result: Any) -> dict[str, float]:
     values = result if isinstance(result, Mapping) else {metric.name: result}
-    numbers = {str(key): _number(metric, key, value) for key, value in values.items()}
+    numbers = {str(key): _read_number(metric, key, value) for key, value in values.items()}
     if not numbers:
         raise UserError(f'the metric "{metric.name}" gave no numbers', where=metric.where)
     return numbers
 
 
-def _number(metric: Metric, key: object, value: Any) -> float:
+def _read_number(metric: Metric, key: object, value: Any) -> float:
     scalar = value.item() if getattr(value, "ndim", None) == 0 else value
     if isinstance(scalar, bool) or not isinstance(scalar, int | float):
         what = f'"{key}" of the metric "{metric.name}" is {type(value).__name__}, not a number'

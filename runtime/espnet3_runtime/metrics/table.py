@@ -4,25 +4,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def shown(value: float, unit: str) -> str:
+def format_value(value: float, unit: str) -> str:
     """Return a number as people read it, for example ``4.12 %``."""
     text = str(value) if isinstance(value, int) else f"{value:.2f}" if unit else f"{value:.4g}"
     return f"{text} {unit}".rstrip()
 
 
-def rows(scores: Mapping[str, Any]) -> list[list[str]]:
+def score_rows(scores: Mapping[str, Any]) -> list[list[str]]:
     """Return the content of ``metrics.json`` as rows: a head, then one for each test set."""
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]] = scores["metrics"]
     tests = list(dict.fromkeys(test for by_test in metrics.values() for test in by_test))
     body = [
-        [test, *(_cell(scores["about"][name], metrics[name].get(test)) for name in metrics)]
+        [test, *(_format_cell(scores["about"][name], metrics[name].get(test)) for name in metrics)]
         for test in tests
     ]
     return [["test set", *metrics], *body]
 
 
-def _cell(about: Mapping[str, Any], numbers: Mapping[str, float] | None) -> str:
-    return shown(numbers[about["headline"]], about["unit"]) if numbers else ""
+def _format_cell(about: Mapping[str, Any], numbers: Mapping[str, float] | None) -> str:
+    return format_value(numbers[about["headline"]], about["unit"]) if numbers else ""
 
 
 def as_text(table: Sequence[Sequence[str]]) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.publication.foreign import read_mapping
+from espnet3_runtime.publication.untrusted_config import read_mapping
 from espnet3_schemas.late_values import LateValues, from_json
 
 META = "bundle.json"
@@ -74,7 +74,7 @@ class Bundle:
         Raises:
             UserError: The name leads out of the bundle.
         """
-        return inside(self.directory, name)
+        return path_inside(self.directory, name)
 
     def config(self, name: str) -> dict[str, Any] | None:
         """Return a YAML file of the bundle with ``bundle://`` paths made absolute, or None."""
@@ -98,7 +98,7 @@ class Bundle:
         return value
 
 
-def inside(directory: Path, name: str) -> Path:
+def path_inside(directory: Path, name: str) -> Path:
     """Return ``directory/name``.
 
     Raises:
@@ -138,11 +138,11 @@ def open_bundle(directory: Path, *, verify: bool = True) -> Bundle:
         )
     bundle = Bundle(directory, meta)
     for name, sha256 in meta["files"].items():
-        _check(bundle, str(name), sha256 if verify else None)
+        _check_file(bundle, str(name), sha256 if verify else None)
     return bundle
 
 
-def _check(bundle: Bundle, name: str, sha256: object) -> None:
+def _check_file(bundle: Bundle, name: str, sha256: object) -> None:
     path = bundle.path(name)
     if not os.path.isfile(path):  # noqa: PTH113 - as above
         raise UserError(f'the bundle "{bundle.directory}" lacks "{name}"')
@@ -156,7 +156,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def hashes(directory: Path) -> dict[str, str]:
+def hash_files(directory: Path) -> dict[str, str]:
     """Return the SHA-256 of every file below a directory but ``bundle.json``, by its name."""
     paths = sorted(path for path in directory.rglob("*") if path.is_file())
     names = ((path.relative_to(directory).as_posix(), path) for path in paths)
@@ -170,7 +170,7 @@ class _PlainDumper(yaml.SafeDumper):
         return True
 
 
-def dump(value: Mapping[str, Any]) -> str:
+def dump_yaml(value: Mapping[str, Any]) -> str:
     """Return plain data as YAML in its own order."""
     text: str = yaml.dump(
         dict(value), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=100

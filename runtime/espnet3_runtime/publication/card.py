@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from espnet3_runtime.errors import UserError, did_you_mean
-from espnet3_runtime.metrics.table import as_markdown, rows
+from espnet3_runtime.metrics.table import as_markdown, score_rows
 
 _TASKS = {"asr": "automatic-speech-recognition", "tts": "text-to-speech"}
 _NAME = re.compile(r"\$\{(\w+)\}")
@@ -73,7 +73,7 @@ def card_values(
         "exp_tag": meta["exp_tag"],
         "model": facts["class"],
         "parameters": f"{facts['parameters']:,}",
-        "results": as_markdown(rows(scores)) if scores else _NO_RESULTS,
+        "results": as_markdown(score_rows(scores)) if scores else _NO_RESULTS,
         "trust": "True" if meta["code"] else "False",
         "flag": " --trust_user_code" if meta["code"] else "",
         "code": ", ".join(f"`{name}`" for name in meta["code"]),

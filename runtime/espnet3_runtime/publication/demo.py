@@ -29,25 +29,25 @@ def make_demo(directory: Path) -> Any:
         UserError: Gradio is not installed, or the bundle cannot be loaded.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    gradio = _gradio()
+    gradio = _import_gradio()
     settings = yaml.safe_load((directory / SETTINGS).read_text(encoding="utf-8"))
     model = InferenceModel.from_packed(
         directory / BUNDLE,
         trust_user_code=settings["model"]["trust_user_code"],
         device=settings["model"]["device"],
     )
-    theme = _accepted(gradio.Blocks.__init__, theme=_theme(gradio))
+    theme = _accepted_options(gradio.Blocks.__init__, theme=_make_theme(gradio))
     with gradio.Blocks(title=settings["title"], **theme) as page:
         gradio.Markdown(f"# {settings['title']}")
         if settings["description"]:
             gradio.Markdown(settings["description"])
         with gradio.Row():
             with gradio.Column():
-                inputs = [_input(gradio, field) for field in settings["inputs"]]
+                inputs = [_input_component(gradio, field) for field in settings["inputs"]]
                 button = gradio.Button("Run", variant="primary")
             with gradio.Column():
-                outputs = [_output(gradio, field) for field in settings["outputs"]]
-        button.click(_run(gradio, model, settings), inputs, outputs, api_name="run")
+                outputs = [_output_component(gradio, field) for field in settings["outputs"]]
+        button.click(_make_handler(gradio, model, settings), inputs, outputs, api_name="run")
         _add_examples(gradio, directory, settings, inputs)
     return page
 
@@ -55,33 +55,37 @@ def make_demo(directory: Path) -> Any:
 def launch(page: Any) -> None:
     """Serve a page until it is stopped; GRADIO_SERVER_PORT and GRADIO_SERVER_NAME say where."""
     # Gradio 6 moved the theme from the page to its start.
-    page.launch(**_accepted(page.launch, theme=_theme(_gradio()), ssr_mode=False))
+    page.launch(
+        **_accepted_options(page.launch, theme=_make_theme(_import_gradio()), ssr_mode=False)
+    )
 
 
-def _theme(gradio: Any) -> Any:
+def _make_theme(gradio: Any) -> Any:
     return gradio.themes.Default(font=_FONTS, font_mono=["ui-monospace", "monospace"])
 
 
-def _accepted(function: Callable[..., Any], **options: Any) -> dict[str, Any]:
+def _accepted_options(function: Callable[..., Any], **options: Any) -> dict[str, Any]:
     names = inspect.signature(function).parameters
     return {name: value for name, value in options.items() if name in names}
 
 
-def _run(gradio: Any, model: InferenceModel, settings: Mapping[str, Any]) -> Callable[..., Any]:
+def _make_handler(
+    gradio: Any, model: InferenceModel, settings: Mapping[str, Any]
+) -> Callable[..., Any]:
     def run(*values: Any) -> Any:
         try:
-            sample = _sample(settings["inputs"], values)
+            sample = _read_sample(settings["inputs"], values)
             result = model(sample, **settings["model"]["call_args"])
         except UserError as error:
-            quiet = _accepted(gradio.Error.__init__, print_exception=False)
-            raise gradio.Error(_told(error.message, values), **quiet) from error
-        shown = [_shown(field, result.get(field["key"])) for field in settings["outputs"]]
+            quiet = _accepted_options(gradio.Error.__init__, print_exception=False)
+            raise gradio.Error(_visitor_message(error.message, values), **quiet) from error
+        shown = [_display_value(field, result.get(field["key"])) for field in settings["outputs"]]
         return shown[0] if len(shown) == 1 else shown
 
     return run
 
 
-def _told(message: str, values: Sequence[Any]) -> str:
+def _visitor_message(message: str, values: Sequence[Any]) -> str:
     """Return a message as visitors may see it: a file has the name that they gave it, no place."""
     for value in values:
         if isinstance(value, str) and os.sep in value:
@@ -89,7 +93,7 @@ def _told(message: str, values: Sequence[Any]) -> str:
     return html.escape(message, quote=False)  # Gradio shows HTML
 
 
-def _sample(fields: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, Any]:
+def _read_sample(fields: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, Any]:
     sample: dict[str, Any] = {}
     for field, value in zip(fields, values, strict=True):
         if value not in (None, ""):
@@ -99,7 +103,7 @@ def _sample(fields: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> dict[
     return sample
 
 
-def _input(gradio: Any, field: Mapping[str, Any]) -> Any:
+def _input_component(gradio: Any, field: Mapping[str, Any]) -> Any:
     if field["type"] == "audio":
         return gradio.Audio(type="filepath", label=field["label"])
     if field["type"] == "number":
@@ -107,7 +111,7 @@ def _input(gradio: Any, field: Mapping[str, Any]) -> Any:
     return gradio.Textbox(label=field["label"])
 
 
-def _output(gradio: Any, field: Mapping[str, Any]) -> Any:
+def _output_component(gradio: Any, field: Mapping[str, Any]) -> Any:
     if field["type"] == "audio":
         return gradio.Audio(label=field["label"])
     if field["type"] == "number":
@@ -118,7 +122,7 @@ def _output(gradio: Any, field: Mapping[str, Any]) -> Any:
     return gradio.Textbox(label=field["label"], lines=3)
 
 
-def _shown(field: Mapping[str, Any], value: Any) -> Any:
+def _display_value(field: Mapping[str, Any], value: Any) -> Any:
     if value is None:
         return None
     if field["type"] == "audio":
@@ -142,7 +146,7 @@ def _add_examples(
         gradio.Examples(audio, inputs=inputs[0])
 
 
-def _gradio() -> Any:
+def _import_gradio() -> Any:
     try:
         import gradio
     except ModuleNotFoundError:

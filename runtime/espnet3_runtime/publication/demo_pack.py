@@ -9,13 +9,13 @@ from typing import Any
 
 import yaml
 
-from espnet3_runtime.config import ConfigView, plain
+from espnet3_runtime.config import ConfigView, to_plain
+from espnet3_runtime.data.contract import Field, read_contract
 from espnet3_runtime.errors import UserError, did_you_mean
-from espnet3_runtime.inference.contract import Field, read_contract
 from espnet3_runtime.publication.bundle import open_bundle
-from espnet3_runtime.publication.code import copy_code
 from espnet3_runtime.publication.demo import BUNDLE, SETTINGS
-from espnet3_runtime.publication.trust import check_bundle
+from espnet3_runtime.publication.recipe_code import copy_code
+from espnet3_runtime.publication.trust import check_bundle_trust
 
 _IN = ("audio", "text", "number")
 _OWN = frozenset((SETTINGS, "app.py", "requirements.txt", "README.md"))
@@ -49,7 +49,7 @@ def pack_demo_files(parts: DemoParts, directory: Path) -> None:
     """
     config = parts.config
     bundle = open_bundle(parts.bundle)
-    check_bundle(bundle, trusted=config["model"]["trust_user_code"], hint=_TRUST)
+    check_bundle_trust(bundle, trusted=config["model"]["trust_user_code"], hint=_TRUST)
     settings = demo_settings(parts, bundle.meta.get("contract"))
     pack = config["pack"]
     names = copy_code(parts.recipe_dir, pack["include"], pack["exclude"], directory)
@@ -59,11 +59,11 @@ def pack_demo_files(parts: DemoParts, directory: Path) -> None:
             f'"{taken[0]}" is written by pack_demo itself', where=f"{config.where}.pack.include"
         )
     shutil.copytree(parts.bundle, directory / BUNDLE)
-    (directory / SETTINGS).write_text(_yaml(settings), encoding="utf-8")
-    (directory / "app.py").write_text(_app(parts), encoding="utf-8")
+    (directory / SETTINGS).write_text(_dump_yaml(settings), encoding="utf-8")
+    (directory / "app.py").write_text(_app_script(parts), encoding="utf-8")
     requirements = "".join(f"{line}\n" for line in pack["requirements"])
     (directory / "requirements.txt").write_text(requirements, encoding="utf-8")
-    card = _card(parts, settings["title"], pack["readme_context"])
+    card = _space_readme(parts, settings["title"], pack["readme_context"])
     (directory / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -74,16 +74,16 @@ def demo_settings(parts: DemoParts, contract: Mapping[str, Any] | None) -> dict[
     sides = {}
     for side in ("inputs", "outputs"):
         fields = getattr(declared, side) if declared else ()
-        sides[side] = _fields(ui[side], fields, f"{parts.config.where}.ui.{side}")
+        sides[side] = _page_fields(ui[side], fields, f"{parts.config.where}.ui.{side}")
     return {
         "title": ui["title"] or f"{parts.recipe} · {parts.exp_tag}",
-        "description": _description(parts.recipe_dir, ui["description"]),
-        "model": {key: plain(model[key]) for key in ("device", "trust_user_code", "call_args")},
+        "description": _read_description(parts.recipe_dir, ui["description"]),
+        "model": {key: to_plain(model[key]) for key in ("device", "trust_user_code", "call_args")},
         **sides,
     }
 
 
-def _fields(
+def _page_fields(
     chosen: Sequence[Mapping[str, Any]] | None, declared: Sequence[Field], where: str
 ) -> list[dict[str, Any]]:
     by_name = {field.name: field for field in declared}
@@ -129,7 +129,7 @@ def _check_rates(fields: Sequence[Mapping[str, Any]], where: str) -> None:
             )
 
 
-def _description(recipe_dir: Path, text: str | None) -> str:
+def _read_description(recipe_dir: Path, text: str | None) -> str:
     """Return a text, or the content of the Markdown file that it names."""
     if not text or not text.endswith(".md") or "\n" in text:
         return text or ""
@@ -139,7 +139,7 @@ def _description(recipe_dir: Path, text: str | None) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _app(parts: DemoParts) -> str:
+def _app_script(parts: DemoParts) -> str:
     script = parts.config["ui"]["app_script"]
     if script is None:
         return _APP
@@ -149,7 +149,7 @@ def _app(parts: DemoParts) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _card(parts: DemoParts, title: str, extra: Mapping[str, Any]) -> str:
+def _space_readme(parts: DemoParts, title: str, extra: Mapping[str, Any]) -> str:
     """Return the README of the Space; its head configures it."""
     corpus, _, task = parts.recipe.partition("/")
     head = {
@@ -163,10 +163,10 @@ def _card(parts: DemoParts, title: str, extra: Mapping[str, Any]) -> str:
         "tags": ["speech", "espnet3-compile", *(re.sub(r"\W+", "-", t) for t in (corpus, task))],
     }
     body = _README.format(title=title, recipe=parts.recipe, exp_tag=parts.exp_tag)
-    return f"---\n{_yaml({**head, **plain(extra)})}---\n\n{body}"
+    return f"---\n{_dump_yaml({**head, **to_plain(extra)})}---\n\n{body}"
 
 
-def _yaml(value: Mapping[str, Any]) -> str:
+def _dump_yaml(value: Mapping[str, Any]) -> str:
     text: str = yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True)
     return text
 

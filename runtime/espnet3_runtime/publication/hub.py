@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from espnet3_runtime.atomic import write_json
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.stage import Outputs, StageContext
 
 _CONFLICT = 409
 _NO_ACCESS = (401, 403)
@@ -39,7 +41,7 @@ class Upload:
         paths = [path for path in found if "__pycache__" not in path.parts]
         return {path.relative_to(self.directory).as_posix(): path.stat().st_size for path in paths}
 
-    def describe(self) -> str:
+    def describe_plan(self) -> str:
         """Return what would happen, as text."""
         files = self.files()
         lines = [f"{size:>12,}  {name}" for name, size in files.items()]
@@ -49,7 +51,7 @@ class Upload:
         return "\n".join([f"{head} {self.repo}, {how}:", *lines])
 
 
-def upload(what: Upload, api: Any = None) -> dict[str, Any]:
+def upload_directory(what: Upload, api: Any = None) -> dict[str, Any]:
     """Create the repository and upload a directory in one commit.
 
     Args:
@@ -66,7 +68,7 @@ def upload(what: Upload, api: Any = None) -> dict[str, Any]:
     hub = _library()
     api = api or hub.HfApi()
     space = {"space_sdk": "gradio"} if what.repo_type == "space" else {}
-    _told(
+    _translate_errors(
         hub,
         what.repo,
         lambda: api.create_repo(
@@ -77,7 +79,7 @@ def upload(what: Upload, api: Any = None) -> dict[str, Any]:
             **space,
         ),
     )
-    commit = _told(
+    commit = _translate_errors(
         hub,
         what.repo,
         lambda: api.upload_folder(
@@ -99,17 +101,19 @@ def upload(what: Upload, api: Any = None) -> dict[str, Any]:
     }
 
 
-def download(repo: str, revision: str | None) -> Path:
+def download_repository(repo: str, revision: str | None) -> Path:
     """Download a model repository (or take the copy in the local cache); return its directory.
 
     Raises:
         UserError: There is no such repository, or the hub cannot be reached.
     """
     hub = _library()
-    return Path(_told(hub, repo, lambda: hub.snapshot_download(repo, revision=revision)))
+    return Path(
+        _translate_errors(hub, repo, lambda: hub.snapshot_download(repo, revision=revision))
+    )
 
 
-def _told(hub: Any, repo: str, action: Callable[[], Any]) -> Any:
+def _translate_errors(hub: Any, repo: str, action: Callable[[], Any]) -> Any:
     """Do something on the hub; say what its errors mean."""
     errors = hub.errors
     try:
@@ -154,3 +158,26 @@ def _library() -> Any:
             hint="pip install 'espnet3-compile[hub]'",
         ) from None
     return huggingface_hub
+
+
+def run_upload(context: StageContext, what: Upload, *, dry_run: bool) -> Outputs:
+    """Upload a directory, or only show what would go; write ``upload.json``.
+
+    Args:
+        context: The stage's context.
+        what: The directory and the place on the hub.
+        dry_run: Whether to show only what would go.
+
+    Raises:
+        UserError: The hub refuses or cannot be reached.
+    """
+    receipt = context.directory / "upload.json"
+    if dry_run:
+        print(f"dry run, nothing is uploaded: {what.describe_plan()}")
+        write_json(receipt, {"schema_version": 1, "dry_run": True, "files": what.files()})
+        context.result("uploaded", "nothing (dry run)")
+    else:
+        done = upload_directory(what)
+        write_json(receipt, done)
+        context.result("uploaded", done["url"])
+    return {"receipt": receipt}

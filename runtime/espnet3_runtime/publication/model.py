@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.bind import bind
+from espnet3_runtime.build.late_values import lookup, resolve_references
 from espnet3_runtime.config import ConfigView
+from espnet3_runtime.data.audio import read_audio
+from espnet3_runtime.data.contract import Contract, read_contract
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.inference.audio import read_audio
-from espnet3_runtime.inference.contract import Contract, read_contract
 from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.predictor import Predictor, make_predictor
-from espnet3_runtime.late import lookup
 from espnet3_runtime.publication.bundle import CODE, INFERENCE, MODEL, WEIGHTS, Bundle, open_bundle
-from espnet3_runtime.publication.code import targets_of
-from espnet3_runtime.publication.foreign import check_config
-from espnet3_runtime.publication.modules import BundledCode
+from espnet3_runtime.publication.isolated_imports import BundledCode
+from espnet3_runtime.publication.recipe_code import collect_targets
 from espnet3_runtime.publication.trust import check_trust
+from espnet3_runtime.publication.untrusted_config import check_config
 from espnet3_schemas.late_values import StageOutput
 
 _OF_THE_STAGE = ("parallel",)
@@ -63,8 +62,8 @@ class InferenceModel:
             UserError: It is no whole and unaltered bundle, or its code is not trusted.
         """
         bundle = open_bundle(Path(directory), verify=verify)
-        config, model = _configs(bundle)
-        check_trust(bundle, targets_of(config, model), trust_user_code)
+        config, model = _read_configs(bundle)
+        check_trust(bundle, collect_targets(config, model), trust_user_code)
         code = BundledCode(bundle.directory / CODE)
         chosen = pick_device(device or str(config["device"]))
         weights = bundle.path(WEIGHTS)
@@ -93,9 +92,9 @@ class InferenceModel:
             trust_user_code: As in :meth:`from_packed`.
             device: As in :meth:`from_packed`.
         """
-        from espnet3_runtime.publication.hub import download
+        from espnet3_runtime.publication.hub import download_repository
 
-        directory = download(tag, revision)
+        directory = download_repository(tag, revision)
         return cls.from_packed(directory, trust_user_code=trust_user_code, device=device)
 
     @property
@@ -137,14 +136,14 @@ class InferenceModel:
                 sample,
             )
             for number, item in enumerate(items)
-            for sample in [self._sample(item, sample_rate)]
+            for sample in [self._make_sample(item, sample_rate)]
         ]
         if not samples:
             return []
         with self.code.active():
             return self.predictor.predict(samples, **options)
 
-    def _sample(self, item: Audio, sample_rate: int | None) -> Mapping[str, Any]:
+    def _make_sample(self, item: Audio, sample_rate: int | None) -> Mapping[str, Any]:
         fields = item if isinstance(item, Mapping) else {self._audio_name(): item}
         sample: dict[str, Any] = {}
         for name, value in fields.items():
@@ -185,26 +184,26 @@ class InferenceModel:
         )
 
 
-def _configs(bundle: Bundle) -> tuple[ConfigView, ConfigView | None]:
+def _read_configs(bundle: Bundle) -> tuple[ConfigView, ConfigView | None]:
     config = bundle.config(INFERENCE)
     if config is None:
         raise UserError(f'the bundle "{bundle.directory}" lacks "{INFERENCE}"')
     model = bundle.config(MODEL)
     values = lookup(_no_stage, os.environ)
     late = bundle.late
-    filled = bind(config, late, values, "inference")
+    filled = resolve_references(config, late, values, "inference")
     check_config(filled, "inference", _OF_THE_STAGE, bundle.path(INFERENCE))
     bound = ConfigView(filled, "inference")
     if model is None:
         return bound, None
-    return bound, ConfigView(bind(model, late, values, "model"), "model")
+    return bound, ConfigView(resolve_references(model, late, values, "model"), "model")
 
 
 def _no_stage(reference: StageOutput, where: str) -> str:
     raise UserError(f'the bundle refers to the stage "{reference.stage}"', where=where)
 
 
-def _name(item: Audio, number: int) -> str:
+def _item_name(item: Audio, number: int) -> str:
     return Path(item).name if isinstance(item, str | os.PathLike) else f"item {number}"
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.atomic import write_json
-from espnet3_runtime.bind import parts_of
-from espnet3_runtime.config import ConfigView, leaves, plain
+from espnet3_runtime.build.late_values import parts_of
+from espnet3_runtime.build.model_node import is_task
+from espnet3_runtime.config import ConfigView, iter_leaves, to_plain
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.inference.weights import digest, read_weights
-from espnet3_runtime.model_node import is_task
-from espnet3_runtime.models import PROVIDERS
-from espnet3_runtime.provenance import git
+from espnet3_runtime.incremental.provenance import git_state
+from espnet3_runtime.incremental.versions import package_version
 from espnet3_runtime.publication.bundle import (
     CODE,
     FILES,
@@ -27,15 +26,16 @@ from espnet3_runtime.publication.bundle import (
     SCHEMA_VERSION,
     TRAINING,
     WEIGHTS,
-    dump,
-    hashes,
-    inside,
+    dump_yaml,
+    hash_files,
+    path_inside,
 )
+from espnet3_runtime.publication.bundle_files import BundleFiles
 from espnet3_runtime.publication.card import card_values, model_card
-from espnet3_runtime.publication.check import load_elsewhere
-from espnet3_runtime.publication.closure import Closure
-from espnet3_runtime.publication.code import check_code, copy_code, targets_of
-from espnet3_runtime.versions import version
+from espnet3_runtime.publication.load_check import load_elsewhere
+from espnet3_runtime.publication.recipe_code import check_code, collect_targets, copy_code
+from espnet3_runtime.task_bridge.models import PROVIDERS
+from espnet3_runtime.weights import read_weights, weights_digest
 from espnet3_schemas import TARGET
 from espnet3_schemas.late_values import LateValues, to_json
 
@@ -45,7 +45,7 @@ _TASKS = "espnet2"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class BundleParts:
     """What goes into a bundle.
 
     Attributes:
@@ -75,30 +75,32 @@ class Parts:
     scores: Path | None
 
 
-def pack(parts: Parts, directory: Path) -> None:
+def pack_bundle(parts: BundleParts, directory: Path) -> None:
     """Write a bundle into an empty directory, and prove that it loads elsewhere.
 
     Raises:
         UserError: A file or code that the bundle needs would not be inside.
     """
-    closure = Closure(parts.recipe_dir, directory, parts.late)
+    closure = BundleFiles(parts.recipe_dir, directory, parts.late)
     checkpoint = _pack_weights(parts, closure)
     config, model = _pack_configs(parts, closure, checkpoint)
-    named = _pack_named(parts, closure)
+    named = _pack_named_files(parts, closure)
     settings = parts.settings
     code = copy_code(parts.recipe_dir, settings["include"], settings["exclude"], directory / CODE)
-    check_code(parts.recipe_dir, targets_of(config, model), code)
+    check_code(parts.recipe_dir, collect_targets(config, model), code)
     scores = json.loads(parts.scores.read_text("utf-8")) if parts.scores else None
     if parts.scores:
         shutil.copyfile(parts.scores, directory / METRICS)
     if parts.training is not None:
-        (directory / TRAINING).write_text(dump(parts.training.plain()), encoding="utf-8")
+        (directory / TRAINING).write_text(dump_yaml(parts.training.plain()), encoding="utf-8")
     late = _late_values(parts, config, model)
-    meta = {**_meta(parts, checkpoint, code, named), "late_values": late}
+    meta = {**_bundle_meta(parts, checkpoint, code, named), "late_values": late}
     _write_meta(directory, meta)
     facts = load_elsewhere(directory)
     card = model_card(
-        card_values(meta, facts, scores, dump(config), detail=settings["include_model_detail"]),
+        card_values(
+            meta, facts, scores, dump_yaml(config), detail=settings["include_model_detail"]
+        ),
         parts.recipe_dir / settings["readme"] if settings["readme"] else None,
         settings["readme_context"],
     )
@@ -106,7 +108,7 @@ def pack(parts: Parts, directory: Path) -> None:
     _write_meta(directory, meta)
 
 
-def _pack_weights(parts: Parts, closure: Closure) -> dict[str, str] | None:
+def _pack_weights(parts: BundleParts, closure: BundleFiles) -> dict[str, str] | None:
     """Write the checkpoint's weights as safetensors; return where they come from."""
     source = parts.inference["checkpoint"]
     if source is None:
@@ -125,37 +127,37 @@ def _pack_weights(parts: Parts, closure: Closure) -> dict[str, str] | None:
         raise UserError(f'there is no checkpoint "{source}"')
     inner = path.is_relative_to(parts.recipe_dir)
     shown = path.relative_to(parts.recipe_dir).as_posix() if inner else path.name
-    return {"path": shown, "sha256": digest(path) if path.exists() else ""}
+    return {"path": shown, "sha256": weights_digest(path) if path.exists() else ""}
 
 
 def _pack_configs(
-    parts: Parts, closure: Closure, checkpoint: dict[str, str] | None
+    parts: BundleParts, closure: BundleFiles, checkpoint: dict[str, str] | None
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     composed, bound = parts.composed_inference.plain(), parts.inference.plain()
     for config in (composed, bound):
-        config["dataset"] = {"test": [], "preprocessor": _preprocessor(config["dataset"])}
+        config["dataset"] = {"test": [], "preprocessor": _test_preprocessor(config["dataset"])}
         if checkpoint is not None and (closure.bundle / WEIGHTS).is_file():
             config["checkpoint"] = None
     for key in _LEFT_OUT:
         composed.pop(key, None)
-    config = closure.rewrite(composed, bound, "inference")
+    config = closure.rewrite_paths(composed, bound, "inference")
     config["output_artifacts"] = {}
-    (closure.bundle / INFERENCE).write_text(dump(config), encoding="utf-8")
+    (closure.bundle / INFERENCE).write_text(dump_yaml(config), encoding="utf-8")
     if parts.model is None or parts.composed_model is None or parts.inference["model"]:
         return config, None
     where = parts.model.where
-    model = closure.rewrite(parts.composed_model.plain(), parts.model.plain(), where)
-    (closure.bundle / MODEL).write_text(dump(model), encoding="utf-8")
+    model = closure.rewrite_paths(parts.composed_model.plain(), parts.model.plain(), where)
+    (closure.bundle / MODEL).write_text(dump_yaml(model), encoding="utf-8")
     return config, model
 
 
-def _preprocessor(dataset: Mapping[str, Any]) -> Any:
+def _test_preprocessor(dataset: Mapping[str, Any]) -> Any:
     """Return the node of the preprocessor that test sets get."""
     node = dataset.get("preprocessor")
     return node.get("test") if node is not None and TARGET not in node else node
 
 
-def _pack_named(parts: Parts, closure: Closure) -> dict[str, str]:
+def _pack_named_files(parts: BundleParts, closure: BundleFiles) -> dict[str, str]:
     named = {}
     for name, source in parts.settings["files"].items():
         path = parts.recipe_dir / source
@@ -164,13 +166,13 @@ def _pack_named(parts: Parts, closure: Closure) -> dict[str, str]:
                 f'the bundle would lack "{source}": there is no such file',
                 where=f"pack_model.files.{name}",
             )
-        inside(closure.bundle / FILES, name)
+        path_inside(closure.bundle / FILES, name)
         named[name] = closure.add(path, f"{FILES}/{name}")
     return named
 
 
-def _meta(
-    parts: Parts, checkpoint: dict[str, str] | None, code: list[str], named: dict[str, str]
+def _bundle_meta(
+    parts: BundleParts, checkpoint: dict[str, str] | None, code: list[str], named: dict[str, str]
 ) -> dict[str, Any]:
     used = (*_VERSIONS, _TASKS) if is_task(parts.model) else _VERSIONS
     return {
@@ -181,17 +183,17 @@ def _meta(
         "checkpoint": checkpoint,
         "code": code,
         "named": named,
-        "contract": plain(parts.inference["contract"]),
-        "git": git(parts.recipe_dir),
-        "versions": {name: number for name in used if (number := version(name))},
+        "contract": to_plain(parts.inference["contract"]),
+        "git": git_state(parts.recipe_dir),
+        "versions": {name: number for name in used if (number := package_version(name))},
     }
 
 
-def _late_values(parts: Parts, *configs: Mapping[str, Any] | None) -> dict[str, Any]:
+def _late_values(parts: BundleParts, *configs: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what the texts of the packed configs mean that are filled in where it is loaded."""
-    texts = [leaf for _, leaf in leaves(configs) if isinstance(leaf, str) and "${" in leaf]
+    texts = [leaf for _, leaf in iter_leaves(configs) if isinstance(leaf, str) and "${" in leaf]
     return {text: to_json(parts_of(text, parts.late)) for text in texts}
 
 
 def _write_meta(directory: Path, meta: dict[str, Any]) -> None:
-    write_json(directory / META, {**meta, "files": hashes(directory)})
+    write_json(directory / META, {**meta, "files": hash_files(directory)})

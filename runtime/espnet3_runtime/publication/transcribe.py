@@ -13,9 +13,9 @@ from espnet3_schemas.exit_codes import CLEAN, INTERRUPTED, MISTAKES
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print one line for each file: its path, a tab, and the output."""
-    options = _parser().parse_args(arguments)
+    options = _make_parser().parse_args(arguments)
     try:
-        for line in _lines(options):
+        for line in _transcribe_files(options):
             print(line, flush=True)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return CLEAN
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m espnet3_runtime.publication.transcribe",
         description="Run a packed model on audio files.",
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _lines(options: argparse.Namespace) -> Any:
+def _transcribe_files(options: argparse.Namespace) -> Any:
     from espnet3_runtime.publication.model import InferenceModel
 
     if Path(options.bundle).exists():
@@ -55,17 +55,17 @@ def _lines(options: argparse.Namespace) -> Any:
     for start in range(0, len(options.audio), size):
         files = options.audio[start : start + size]
         for file, result in zip(files, model.forward_batch(files), strict=True):
-            yield _line(file, result, options.format)
+            yield _format_line(file, result, options.format)
 
 
-def _line(file: str, result: dict[str, Any], style: str) -> str:
+def _format_line(file: str, result: dict[str, Any], style: str) -> str:
     if style == "json":
-        return json.dumps({"file": file, **result}, ensure_ascii=False, default=_plain)
+        return json.dumps({"file": file, **result}, ensure_ascii=False, default=_to_plain)
     values = [value[0] if isinstance(value, list) and value else value for value in result.values()]
-    return "\t".join([file, *(str(_plain(value)) for value in values)])
+    return "\t".join([file, *(str(_to_plain(value)) for value in values)])
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from espnet3_runtime.build.instantiate import locate_target
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.instantiate import locate
 from espnet3_runtime.publication.bundle import CODE, INFERENCE, MODEL, Bundle
-from espnet3_runtime.publication.code import targets_of
+from espnet3_runtime.publication.recipe_code import collect_targets
 
 _OURS = frozenset(
     f"espnet3_runtime.{name}"
@@ -25,7 +25,7 @@ _HOW = (
 )
 
 
-def check_bundle(bundle: Bundle, *, trusted: bool, hint: str) -> None:
+def check_bundle_trust(bundle: Bundle, *, trusted: bool, hint: str) -> None:
     """Do what :func:`check_trust` does for all targets in the files of a bundle.
 
     Args:
@@ -33,7 +33,7 @@ def check_bundle(bundle: Bundle, *, trusted: bool, hint: str) -> None:
         trusted: Whether its code may run.
         hint: What to do when it may not.
     """
-    check_trust(bundle, targets_of(*map(bundle.config, (INFERENCE, MODEL))), trusted, hint)
+    check_trust(bundle, collect_targets(*map(bundle.config, (INFERENCE, MODEL))), trusted, hint)
 
 
 def check_trust(bundle: Bundle, targets: Iterable[str], trusted: bool, hint: str = _HOW) -> None:
@@ -70,7 +70,7 @@ def is_harmless(target: str) -> bool:
     from torch import nn
 
     try:
-        found: Any = locate(target)
+        found: Any = locate_target(target)
     except UserError:
         return False
     # A dotted name may wander from module to module (torch.nn.modules.….os.system): what counts

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from espnet3_runtime.build import Build, load_build
+from espnet3_runtime.build.lock import Build, load_build
 
 
 def write_report(exp_dir: Path, build: Build | Path) -> Path:
@@ -15,8 +15,8 @@ def write_report(exp_dir: Path, build: Build | Path) -> Path:
         build: The compiled recipe, or its directory.
     """
     from espnet3_runtime.atomic import write_text
+    from espnet3_runtime.report.collect import read_experiment
     from espnet3_runtime.report.page import render
-    from espnet3_runtime.report.read import read_experiment
 
     loaded = load_build(build) if isinstance(build, Path) else build
     path = exp_dir / "report.html"

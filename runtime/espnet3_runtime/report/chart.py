@@ -24,7 +24,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class _Scale:
+class _AxisScale:
     """Maps values to places on an axis."""
 
     low: float
@@ -38,7 +38,7 @@ class _Scale:
         where = (math.log10(value) if self.log else value) - low
         return self.start + (self.end - self.start) * where / ((high - low) or 1)
 
-    def ticks(self) -> list[float]:
+    def tick_values(self) -> list[float]:
         if self.log:
             first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
             powers = [10.0**power for power in range(first, last + 1)]
@@ -59,12 +59,12 @@ def line_chart(series: Sequence[Series], x_label: str, *, may_be_log: bool) -> M
         x_label: What the horizontal axis counts, from 0.
         may_be_log: Whether values that span orders of magnitude get a logarithmic axis.
     """
-    shown = [line for line in (_finite(line) for line in series) if line.xs]
+    shown = [line for line in (_drop_nonfinite(line) for line in series) if line.xs]
     if not shown:
         return Markup("")
-    x, y = _scales(shown, may_be_log=may_be_log)
-    parts = [_grid(x, y, x_label)]
-    parts += [_line(number, line, x, y) for number, line in enumerate(shown)]
+    x, y = _make_scales(shown, may_be_log=may_be_log)
+    parts = [_draw_grid(x, y, x_label)]
+    parts += [_draw_line(number, line, x, y) for number, line in enumerate(shown)]
     label = escape(", ".join(line.name for line in shown))
     view = f"0 0 {_WIDTH} {_HEIGHT}"
     body = Markup("").join(parts)
@@ -73,14 +73,14 @@ def line_chart(series: Sequence[Series], x_label: str, *, may_be_log: bool) -> M
     )
 
 
-def _finite(line: Series) -> Series:
+def _drop_nonfinite(line: Series) -> Series:
     pairs = [
         (x, y) for x, y in zip(line.xs, line.ys, strict=True) if y is not None and math.isfinite(y)
     ]
     return Series(line.name, [x for x, _ in pairs], [y for _, y in pairs], line.marked)
 
 
-def _scales(lines: Sequence[Series], *, may_be_log: bool) -> tuple[_Scale, _Scale]:
+def _make_scales(lines: Sequence[Series], *, may_be_log: bool) -> tuple[_AxisScale, _AxisScale]:
     xs = [x for line in lines for x in line.xs]
     ys = [y for line in lines for y in line.ys]
     low, high = min(ys), max(ys)
@@ -89,24 +89,24 @@ def _scales(lines: Sequence[Series], *, may_be_log: bool) -> tuple[_Scale, _Scal
         margin = (high - low) * 0.05 or abs(high) * 0.1 or 1.0
         low = low - margin if low < 0 or low - margin > 0 else min(low, 0.0)
         high += margin
-    x = _Scale(min(0, *xs), max(xs), _LEFT, _WIDTH - _RIGHT)
-    return x, _Scale(low, high, _HEIGHT - _BOTTOM, _TOP, log)
+    x = _AxisScale(min(0, *xs), max(xs), _LEFT, _WIDTH - _RIGHT)
+    return x, _AxisScale(low, high, _HEIGHT - _BOTTOM, _TOP, log)
 
 
-def _grid(x: _Scale, y: _Scale, x_label: str) -> Markup:
+def _draw_grid(x: _AxisScale, y: _AxisScale, x_label: str) -> Markup:
     parts = []
-    for tick in y.ticks():
+    for tick in y.tick_values():
         place = f"{y.at(tick):.1f}"
         parts.append(
             Markup(
                 '<path class="grid" d="M{} {}H{}"/><text x="{}" y="{}" class="y">{}</text>'
-            ).format(_LEFT, place, _WIDTH - _RIGHT, _LEFT - 6, place, number(tick))
+            ).format(_LEFT, place, _WIDTH - _RIGHT, _LEFT - 6, place, format_number(tick))
         )
     parts += [
         Markup('<text x="{}" y="{}" class="x">{}</text>').format(
-            f"{x.at(tick):.1f}", _HEIGHT - _BOTTOM + 16, number(tick)
+            f"{x.at(tick):.1f}", _HEIGHT - _BOTTOM + 16, format_number(tick)
         )
-        for tick in x.ticks()
+        for tick in x.tick_values()
     ]
     note = f"{x_label} · log scale" if y.log else x_label
     parts.append(
@@ -117,14 +117,14 @@ def _grid(x: _Scale, y: _Scale, x_label: str) -> Markup:
     return Markup("").join(parts)
 
 
-def _line(place: int, line: Series, x: _Scale, y: _Scale) -> Markup:
+def _draw_line(place: int, line: Series, x: _AxisScale, y: _AxisScale) -> Markup:
     colour = f"s{place % 6}"
     if line.marked or len(line.xs) <= _NOISY:
-        parts = [_path(line.xs, line.ys, x, y, colour)]
+        parts = [_draw_polyline(line.xs, line.ys, x, y, colour)]
     else:
         parts = [
-            _path(line.xs, line.ys, x, y, f"{colour} faint"),
-            _path(line.xs, _smooth(line.ys), x, y, colour),
+            _draw_polyline(line.xs, line.ys, x, y, f"{colour} faint"),
+            _draw_polyline(line.xs, _moving_average(line.ys), x, y, colour),
         ]
     if line.marked:
         parts += [
@@ -136,7 +136,9 @@ def _line(place: int, line: Series, x: _Scale, y: _Scale) -> Markup:
     return Markup("").join(parts)
 
 
-def _path(xs: Sequence[float], ys: Sequence[float], x: _Scale, y: _Scale, colour: str) -> Markup:
+def _draw_polyline(
+    xs: Sequence[float], ys: Sequence[float], x: _AxisScale, y: _AxisScale, colour: str
+) -> Markup:
     step = -(-len(xs) // _MOST_POINTS)
     chosen = [*range(0, len(xs), step)]
     if chosen[-1] != len(xs) - 1:
@@ -145,7 +147,7 @@ def _path(xs: Sequence[float], ys: Sequence[float], x: _Scale, y: _Scale, colour
     return Markup('<polyline class="{}" points="{}"/>').format(colour, points)
 
 
-def _smooth(values: Sequence[float]) -> list[float]:
+def _moving_average(values: Sequence[float]) -> list[float]:
     """Return the mean over a window around each value."""
     reach = max(len(values) // 40, 2)
     sums = [0.0]
@@ -162,7 +164,7 @@ def _nice_step(rough: float) -> float:
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= rough * 0.999)
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a number as short as an axis wants it."""
     if value and (abs(value) >= 1e5 or abs(value) < 1e-3):  # noqa: PLR2004
         mantissa, _, power = f"{value:.2e}".partition("e")

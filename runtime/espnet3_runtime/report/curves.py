@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from espnet3_runtime.report.chart import Series, line_chart
-from espnet3_runtime.report.read import Training
+from espnet3_runtime.report.collect import Training
 
 _ABOUT_ROW = frozenset(("at", "epoch", "step", "seconds"))
 _SPLITS = ("train", "valid")
@@ -23,7 +23,7 @@ class Chart:
     svg: Markup
 
 
-def charts(training: Training) -> list[Chart]:
+def training_charts(training: Training) -> list[Chart]:
     """Return the charts of a training: loss first, learning rates last.
 
     ``train/x`` and ``valid/x`` share the chart ``x``.
@@ -32,31 +32,31 @@ def charts(training: Training) -> list[Chart]:
     for row in training.rows:
         for name, value in row.items():
             if name not in _ABOUT_ROW and isinstance(value, int | float):
-                lines = groups.setdefault(_group(name), {})
+                lines = groups.setdefault(_chart_title(name), {})
                 lines.setdefault(name, []).append((row["step"], value, row.get("at", "")))
-    titles = sorted(groups, key=_rank)[:_MOST_CHARTS]
-    return [_chart(title, groups[title]) for title in titles]
+    titles = sorted(groups, key=_sort_key)[:_MOST_CHARTS]
+    return [_make_chart(title, groups[title]) for title in titles]
 
 
-def _chart(title: str, lines: Mapping[str, list[tuple[float, float, str]]]) -> Chart:
-    series = [_series(name, lines[name]) for name in sorted(lines)]
+def _make_chart(title: str, lines: Mapping[str, list[tuple[float, float, str]]]) -> Chart:
+    series = [_make_series(name, lines[name]) for name in sorted(lines)]
     svg = line_chart(series, "step", may_be_log="loss" in title)
     return Chart(title, [line.name for line in series], svg)
 
 
-def _series(name: str, points: list[tuple[float, float, str]]) -> Series:
+def _make_series(name: str, points: list[tuple[float, float, str]]) -> Series:
     """Prefer values of every few steps to means of epochs, where there are both."""
     steps = [point for point in points if point[2] == "step"]
     chosen = steps or points
     return Series(name, [x for x, _, _ in chosen], [y for _, y, _ in chosen], marked=not steps)
 
 
-def _group(name: str) -> str:
+def _chart_title(name: str) -> str:
     split, slash, rest = name.partition("/")
     return rest if slash and split in _SPLITS else name
 
 
-def _rank(title: str) -> tuple[int, str]:
+def _sort_key(title: str) -> tuple[int, str]:
     if title == "loss":
         return 0, title
     if title.startswith("lr") or "learning_rate" in title:
@@ -64,7 +64,7 @@ def _rank(title: str) -> tuple[int, str]:
     return (1 if "loss" in title else 2), title
 
 
-def best(training: Training) -> str:
+def summarize_training(training: Training) -> str:
     """Return one line about a training: epochs, steps, and its lowest validation loss."""
     rows: Sequence[Mapping[str, Any]] = training.rows
     losses = [

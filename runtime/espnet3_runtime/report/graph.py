@@ -4,37 +4,37 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from espnet3_runtime.report.read import StageView
+from espnet3_runtime.report.collect import StageView
 
 ROW = 62  # pixels; the rows of the page have this height
 _LANE, _MOST_LANES = 14, 4
 
 
-def graph(stages: Sequence[StageView]) -> tuple[list[Markup], int]:
+def draw_graph(stages: Sequence[StageView]) -> tuple[list[Markup], int]:
     """Return one SVG for each row, and their width in pixels.
 
     Each row shows its part of one picture, so that a page of paper may end between any two rows.
     """
     places = {view.stage.name: number for number, view in enumerate(stages)}
-    pairs = edges(stages, places)
-    x = 24 + max((_reach(start, end) for start, end in pairs), default=0)
-    arcs = [_arc(x, start, end) for start, end in pairs]
+    pairs = transitive_reduction(stages, places)
+    x = 24 + max((_arc_reach(start, end) for start, end in pairs), default=0)
+    arcs = [_draw_arc(x, start, end) for start, end in pairs]
     dots = [
         Markup('<circle class="dot {}" cx="{}" cy="{}" r="7"/>').format(
-            view.status.replace(" ", "-"), x, _y(places[view.stage.name])
+            view.status.replace(" ", "-"), x, _row_center(places[view.stage.name])
         )
         for view in stages
     ]
     width = x + 16
     spans = [
-        *((_y(start), _y(end)) for start, end in pairs),
-        *((_y(n), _y(n)) for n in range(len(dots))),
+        *((_row_center(start), _row_center(end)) for start, end in pairs),
+        *((_row_center(n), _row_center(n)) for n in range(len(dots))),
     ]
     drawn = list(zip(spans, [*arcs, *dots], strict=True))
-    return [_slice(row, width, drawn) for row in range(len(stages))], width
+    return [_row_slice(row, width, drawn) for row in range(len(stages))], width
 
 
-def _slice(row: int, width: int, drawn: Sequence[tuple[tuple[int, int], Markup]]) -> Markup:
+def _row_slice(row: int, width: int, drawn: Sequence[tuple[tuple[int, int], Markup]]) -> Markup:
     """Return the part of the picture beside a row: what reaches into it, cut off at its edges."""
     top, bottom = row * ROW, (row + 1) * ROW
     parts = [part for (start, end), part in drawn if start < bottom and end > top]
@@ -43,7 +43,9 @@ def _slice(row: int, width: int, drawn: Sequence[tuple[tuple[int, int], Markup]]
     ).format(width, ROW, top, width, ROW, Markup("").join(parts))
 
 
-def edges(stages: Sequence[StageView], places: dict[str, int]) -> list[tuple[int, int]]:
+def transitive_reduction(
+    stages: Sequence[StageView], places: dict[str, int]
+) -> list[tuple[int, int]]:
     """Return the edges that say something: one is left out when a longer way says it too."""
     direct = {
         places[view.stage.name]: {places[name] for name in view.stage.needs if name in places}
@@ -59,21 +61,21 @@ def edges(stages: Sequence[StageView], places: dict[str, int]) -> list[tuple[int
     return kept
 
 
-def _reach(start: int, end: int) -> int:
+def _arc_reach(start: int, end: int) -> int:
     """Return how far an arc goes to the left; the longer it is, the farther."""
     return _LANE * min(end - start - 1, _MOST_LANES)
 
 
-def _arc(x: int, start: int, end: int) -> Markup:
-    top, bottom = _y(start), _y(end)
+def _draw_arc(x: int, start: int, end: int) -> Markup:
+    top, bottom = _row_center(start), _row_center(end)
     if end == start + 1:
         return Markup('<path class="edge" d="M{} {}V{}"/>').format(x, top, bottom)
     # A Bézier curve reaches three quarters of the way to its control points.
-    left = x - round((10 + _reach(start, end)) / 0.75)
+    left = x - round((10 + _arc_reach(start, end)) / 0.75)
     return Markup('<path class="edge" d="M{} {}C{} {} {} {} {} {}"/>').format(
         x, top, left, top + ROW * 0.6, left, bottom - ROW * 0.6, x, bottom
     )
 
 
-def _y(place: int) -> int:
+def _row_center(place: int) -> int:
     return place * ROW + ROW // 2

@@ -8,12 +8,12 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from espnet3_runtime.metrics.table import shown
-from espnet3_runtime.progress import duration, size
-from espnet3_runtime.report.curves import best, charts
-from espnet3_runtime.report.graph import ROW, graph
-from espnet3_runtime.report.read import Example, Experiment, Scores, StageView
-from espnet3_runtime.report.valid import fits
+from espnet3_runtime.metrics.table import format_value
+from espnet3_runtime.process.progress import format_duration, format_size
+from espnet3_runtime.report.artifact_schemas import matches_schema
+from espnet3_runtime.report.collect import Example, ReportData, Scores, StageView
+from espnet3_runtime.report.curves import summarize_training, training_charts
+from espnet3_runtime.report.graph import ROW, draw_graph
 
 _PACKAGES = ("torch", "lightning", "numpy", "espnet3-compile")
 
@@ -26,16 +26,16 @@ class Card:
     label: str
 
 
-def render(experiment: Experiment) -> str:
+def render(experiment: ReportData) -> str:
     """Return the report as HTML: no script, no file and no address of its own is needed."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["duration"] = duration
-    environment.filters["size"] = size
+    environment.filters["duration"] = format_duration
+    environment.filters["size"] = format_size
     folder = files("espnet3_runtime.report")
     template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
-    drawn, width = graph(experiment.stages)
+    drawn, width = draw_graph(experiment.stages)
     done = [view for view in experiment.stages if view.receipt is not None]
     return template.render(
         style=Markup((folder / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
@@ -47,30 +47,33 @@ def render(experiment: Experiment) -> str:
         longest=max((view.receipt.seconds for view in done if view.receipt), default=0.0) or 1.0,
         total=sum(view.receipt.seconds for view in done if view.receipt),
         finished=max((v.receipt.finished or "" for v in done if v.receipt), default=""),
-        cards=list(_cards(experiment)),
-        warnings=list(_warnings(experiment.stages)),
-        trainings=[(item.stage, best(item), charts(item)) for item in experiment.trainings],
-        scores=[(scores.stage, list(_rows(scores))) for scores in experiment.scores],
-        examples=list(_examples(experiment.scores)),
+        cards=list(_metric_cards(experiment)),
+        warnings=list(_stage_warnings(experiment.stages)),
+        trainings=[
+            (item.stage, summarize_training(item), training_charts(item))
+            for item in experiment.trainings
+        ],
+        scores=[(scores.stage, list(_score_rows(scores))) for scores in experiment.scores],
+        examples=list(_example_groups(experiment.scores)),
         settings=experiment.settings,
         sets=experiment.sets,
-        provenance=_provenance(experiment.stages),
+        provenance=_latest_provenance(experiment.stages),
         checkpoints=[scores.content.get("checkpoint") for scores in experiment.scores],
     )
 
 
-def _cards(experiment: Experiment) -> Iterator[Card]:
+def _metric_cards(experiment: ReportData) -> Iterator[Card]:
     for scores in experiment.scores:
         about = scores.content["about"]
         for name, by_test in scores.content["metrics"].items():
             for test, numbers in by_test.items():
-                value = shown(numbers[about[name]["headline"]], about[name]["unit"])
+                value = format_value(numbers[about[name]["headline"]], about[name]["unit"])
                 label = f"{name} · {test}"
                 several = len(experiment.scores) > 1
                 yield Card(value, f"{scores.stage} · {label}" if several else label)
 
 
-def _warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str]]:
+def _stage_warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str]]:
     """Yield (kind, stage, text), errors first."""
     for view in stages:
         if view.receipt is not None and view.receipt.error:
@@ -80,17 +83,17 @@ def _warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str]]:
         elif view.status == "running":
             yield "warning", view.stage.name, "is running, or was killed"
     for view in stages:
-        for name in _outdated(view, stages):
+        for name in _outdated_inputs(view, stages):
             yield "warning", view.stage.name, f"was made from an earlier result of {name}"
     for view in stages:
         yield from (("warning", view.stage.name, text) for text in view.warnings)
-    dirty = [view for view in stages if view.receipt and _git(view).get("dirty")]
+    dirty = [view for view in stages if view.receipt and _git_state(view).get("dirty")]
     if dirty:
         names = ", ".join(view.stage.name for view in dirty)
         yield "note", names, "ran with changes that were not committed to git"
 
 
-def _outdated(view: StageView, stages: Sequence[StageView]) -> list[str]:
+def _outdated_inputs(view: StageView, stages: Sequence[StageView]) -> list[str]:
     """Return the stages that made something else since a stage read it."""
     if view.receipt is None or view.status != "done":
         return []
@@ -108,12 +111,12 @@ def _outdated(view: StageView, stages: Sequence[StageView]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _git(view: StageView) -> Mapping[str, Any]:
+def _git_state(view: StageView) -> Mapping[str, Any]:
     found = view.receipt.provenance.get("git") if view.receipt else None
     return found if isinstance(found, Mapping) else {}
 
 
-def _rows(scores: Scores) -> Iterator[dict[str, Any]]:
+def _score_rows(scores: Scores) -> Iterator[dict[str, Any]]:
     about = scores.content["about"]
     for name, by_test in scores.content["metrics"].items():
         for test, numbers in by_test.items():
@@ -121,7 +124,7 @@ def _rows(scores: Scores) -> Iterator[dict[str, Any]]:
             yield {
                 "test": test,
                 "metric": name,
-                "value": shown(numbers[head], about[name]["unit"]),
+                "value": format_value(numbers[head], about[name]["unit"]),
                 "share": min(max(numbers[head], 0), 100) if about[name]["unit"] == "%" else None,
                 "details": {
                     key.replace("_", " "): value for key, value in numbers.items() if key != head
@@ -130,7 +133,7 @@ def _rows(scores: Scores) -> Iterator[dict[str, Any]]:
             }
 
 
-def _examples(scores: Sequence[Scores]) -> Iterator[dict[str, Any]]:
+def _example_groups(scores: Sequence[Scores]) -> Iterator[dict[str, Any]]:
     for item in scores:
         for test, found in item.examples.items():
             for rank in ("worst", "best"):
@@ -142,11 +145,11 @@ def _examples(scores: Sequence[Scores]) -> Iterator[dict[str, Any]]:
                         "stage": item.stage,
                         "test": test,
                         "rank": rank,
-                        "items": [(example, _marked(example, gap)) for example in chosen],
+                        "items": [(example, _mark_differences(example, gap)) for example in chosen],
                     }
 
 
-def _marked(example: Example, gap: str) -> dict[str, Markup]:
+def _mark_differences(example: Example, gap: str) -> dict[str, Markup]:
     """Return reference and hypothesis with what differs marked."""
     sides = {}
     for side, place in (("reference", 1), ("hypothesis", 2)):
@@ -163,13 +166,13 @@ _PLAIN = Markup("{}")
 _MARK = {"reference": Markup("<del>{}</del>"), "hypothesis": Markup("<ins>{}</ins>")}
 
 
-def _provenance(stages: Sequence[StageView]) -> Mapping[str, Any]:
+def _latest_provenance(stages: Sequence[StageView]) -> Mapping[str, Any]:
     """Return what the last finished stage says about where it ran."""
     ran = [view.receipt for view in stages if view.receipt is not None]
     if not ran:
         return {}
     last = max(ran, key=lambda receipt: receipt.finished or "")
-    about = last.provenance if fits(last.provenance, "provenance") else {}
+    about = last.provenance if matches_schema(last.provenance, "provenance") else {}
     packages = about.get("packages") or {}
     return {
         "git": about.get("git") or {},

@@ -9,24 +9,23 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet3_runtime.data.collecting import (
-    Collector,
-    Job,
-    Stretch,
+from espnet3_runtime.data.collect_worker import (
+    CollectionJob,
+    ItemRange,
+    StatsCollector,
     collect_in_worker,
     load_for_statistics,
-    read_found,
-    write_found,
+    read_stats,
+    write_stats,
 )
-from espnet3_runtime.data.lengths import Shapes, write_shapes
-from espnet3_runtime.data.moments import write_moments
-from espnet3_runtime.data.reference import Place
-from espnet3_runtime.data.split import SplitDataset
-from espnet3_runtime.parallel import Workers, in_process
+from espnet3_runtime.data.dataset_entries import DatasetDirectories
+from espnet3_runtime.data.feature_moments import write_moments
+from espnet3_runtime.data.item_lengths import Shapes, write_shapes
+from espnet3_runtime.data.split_dataset import SplitDataset
+from espnet3_runtime.process.dask_workers import Workers, in_process, use_threads
 from espnet3_runtime.stage import Outputs, StageContext
-from espnet3_runtime.threads import use_threads
 
-STRETCHES = 64
+MOST_RANGES = 64
 """Into how many pieces a split is cut at most; fixed, so that sums do not depend on the workers."""
 LEAST_ITEMS = 256
 """Items of a piece at least; smaller ones would cost more than a restart saves."""
@@ -42,18 +41,21 @@ def collect_stats(context: StageContext) -> Outputs:
 
     Outputs:
         feats_stats: ``count``, ``sum`` and ``sum_square`` of the features of the training set.
-        train_shapes: Lengths of every field, see :func:`~espnet3_runtime.data.lengths.read_shapes`.
+        train_shapes: Lengths of every field, see
+            :func:`~espnet3_runtime.data.item_lengths.read_shapes`.
         valid_shapes: The same for the validation set.
     """
     config = context.configs["training"]
     use_threads(config["num_threads"])
-    place = Place(context.recipe_dir, context.data_dir)
-    job = Job(config, context.model, place, config["seed"] or 0)
+    place = DatasetDirectories(context.recipe_dir, context.data_dir)
+    job = CollectionJob(config, context.model, place, config["seed"] or 0)
     work = context.directory / "work"
     if not context.resume:
         shutil.rmtree(work, ignore_errors=True)
     context.cleared()
-    splits = [_plan(job, split, work) for split in ("train", "valid") if config["dataset"][split]]
+    splits = [
+        _plan_split(job, split, work) for split in ("train", "valid") if config["dataset"][split]
+    ]
     most = max((len(split.todo) for split in splits), default=0)
     outputs: Outputs = {}
     with Workers(config["parallel"], context.recipe_dir, most) as workers:
@@ -68,13 +70,13 @@ def collect_stats(context: StageContext) -> Outputs:
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitRanges:
     """A split, the pieces into which it is cut, and those that are not done yet."""
 
     name: str
     dataset: SplitDataset
-    stretches: Sequence[Stretch]
-    todo: Sequence[Stretch]
+    stretches: Sequence[ItemRange]
+    todo: Sequence[ItemRange]
 
     @property
     def done(self) -> int:
@@ -82,23 +84,25 @@ class Split:
         return len(self.dataset) - sum(stretch.size for stretch in self.todo)
 
 
-def _plan(job: Job, split: str, work: Path) -> Split:
+def _plan_split(job: CollectionJob, split: str, work: Path) -> SplitRanges:
     dataset = load_for_statistics(job, split)
-    stretches = _cut(split, len(dataset), job.config["collect_stats"]["batch_size"], work)
+    stretches = _cut_ranges(split, len(dataset), job.config["collect_stats"]["batch_size"], work)
     todo = [stretch for stretch in stretches if not stretch.path.is_file()]
-    return Split(split, dataset, stretches, todo)
+    return SplitRanges(split, dataset, stretches, todo)
 
 
-def _collect_here(context: StageContext, job: Job, split: Split) -> None:
-    collector = Collector(job, split.dataset) if split.todo else None
+def _collect_here(context: StageContext, job: CollectionJob, split: SplitRanges) -> None:
+    collector = StatsCollector(job, split.dataset) if split.todo else None
     with context.progress(f"collect_stats {split.name}", total=len(split.dataset)) as bar:
         bar.advance(split.done)
         for stretch in split.todo:
             assert collector is not None
-            write_found(stretch.path, collector.run(stretch, bar.advance))
+            write_stats(stretch.path, collector.run(stretch, bar.advance))
 
 
-def _collect_on_workers(context: StageContext, job: Job, split: Split, workers: Workers) -> None:
+def _collect_on_workers(
+    context: StageContext, job: CollectionJob, split: SplitRanges, workers: Workers
+) -> None:
     tasks = [(job, stretch) for stretch in split.todo]
     with context.progress(f"collect_stats {split.name}", total=len(split.dataset)) as bar:
         bar.advance(split.done)
@@ -106,20 +110,20 @@ def _collect_on_workers(context: StageContext, job: Job, split: Split, workers: 
             bar.advance(split.todo[number].size)
 
 
-def _cut(split: str, count: int, batch_size: int, work: Path) -> Sequence[Stretch]:
+def _cut_ranges(split: str, count: int, batch_size: int, work: Path) -> Sequence[ItemRange]:
     """Cut a split into stretches of whole batches."""
     batches = -(-count // batch_size)
-    size = batch_size * max(-(-batches // STRETCHES), -(-LEAST_ITEMS // batch_size))
+    size = batch_size * max(-(-batches // MOST_RANGES), -(-LEAST_ITEMS // batch_size))
     return [
-        Stretch(split, start, min(start + size, count), work / split / f"{number:03d}.npz")
+        ItemRange(split, start, min(start + size, count), work / split / f"{number:03d}.npz")
         for number, start in enumerate(range(0, count, size))
     ]
 
 
 def _merge(
-    context: StageContext, dataset: SplitDataset, split: str, stretches: Sequence[Stretch]
+    context: StageContext, dataset: SplitDataset, split: str, stretches: Sequence[ItemRange]
 ) -> Outputs:
-    found = [read_found(stretch.path) for stretch in stretches]
+    found = [read_stats(stretch.path) for stretch in stretches]
     first = found[0]
     shapes = Shapes(
         keys=tuple(entry.key for entry in dataset.entries),

@@ -9,8 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.atomic import write_json
-from espnet3_runtime.config import plain
-from espnet3_runtime.data.reference import Entry, Place, all_entries, load_module, make_builder
+from espnet3_runtime.config import to_plain
+from espnet3_runtime.data.dataset_entries import (
+    DatasetDirectories,
+    DatasetEntry,
+    all_entries,
+    load_module,
+    make_builder,
+)
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import Outputs, StageContext
 
@@ -31,9 +37,9 @@ def create_dataset(context: StageContext) -> Outputs:
             stands in the log, so that an interrupted preparation leaves the same summary.
         data_dir: The directory that the builders wrote.
     """
-    place = Place(context.recipe_dir, context.data_dir)
+    place = DatasetDirectories(context.recipe_dir, context.data_dir)
     common = context.configs["training"]["create_dataset"].plain()
-    entries = _distinct(
+    entries = _distinct_entries(
         entry for config in context.configs.values() for entry in all_entries(config["dataset"])
     )
     context.data_dir.mkdir(parents=True, exist_ok=True)
@@ -41,64 +47,69 @@ def create_dataset(context: StageContext) -> Outputs:
     with context.progress("create_dataset", total=len(entries)) as bar:
         for entry in entries:
             bar.note(entry.data_src or "dataset")
-            rows.append(_prepare(entry, place, common, context))
+            rows.append(_prepare_entry(entry, place, common, context))
             bar.advance()
-    write_json(context.outputs["summary"], {"builders": rows, "data": _listing(context.data_dir)})
+    write_json(
+        context.outputs["summary"],
+        {"builders": rows, "data": _summarize_directory(context.data_dir)},
+    )
     return {"summary": context.outputs["summary"], "data_dir": context.data_dir}
 
 
-def _distinct(entries: Iterable[Entry]) -> list[Entry]:
+def _distinct_entries(entries: Iterable[DatasetEntry]) -> list[DatasetEntry]:
     """Return the first entry of every builder and arguments."""
-    found: dict[str, Entry] = {}
+    found: dict[str, DatasetEntry] = {}
     for entry in entries:
-        key = json.dumps([entry.data_src, plain(entry.builder_args)], sort_keys=True)
+        key = json.dumps([entry.data_src, to_plain(entry.builder_args)], sort_keys=True)
         found.setdefault(key, entry)
     return list(found.values())
 
 
-def _prepare(
-    entry: Entry, place: Place, common: Mapping[str, Any], context: StageContext
+def _prepare_entry(
+    entry: DatasetEntry, place: DatasetDirectories, common: Mapping[str, Any], context: StageContext
 ) -> dict[str, Any]:
     builder = make_builder(entry, place)
-    row: dict[str, Any] = {"data_src": entry.data_src, "builder_args": plain(entry.builder_args)}
+    row: dict[str, Any] = {"data_src": entry.data_src, "builder_args": to_plain(entry.builder_args)}
     if builder is None:
         context.log.info("%s has no DatasetBuilder: nothing to prepare", entry.where)
         return {**row, "builder": None}
-    arguments = {**common, **plain(entry.builder_args)}
+    arguments = {**common, **to_plain(entry.builder_args)}
     start = time.monotonic()
     done = []
     for check, work in (("is_source_prepared", "prepare_source"), ("is_built", "build")):
-        if _call(builder, check, arguments, context):
+        if _call_builder(builder, check, arguments, context):
             continue
         context.log.info("%s: %s", entry.where, work)
-        _call(builder, work, arguments, context)
+        _call_builder(builder, work, arguments, context)
         done.append(work)
-        if not _call(builder, check, arguments, context):
+        if not _call_builder(builder, check, arguments, context):
             what = f'"{type(builder).__qualname__}.{check}" is still false after "{work}"'
             raise UserError(what, where=entry.where)
     name = f"{type(builder).__module__}.{type(builder).__qualname__}"
     context.log.info("%s: %s in %.1f s", name, done or "up to date", time.monotonic() - start)
     _, home = load_module(entry, place)
-    other = {} if home == place else {"data": _listing(home.data_dir)}
+    other = {} if home == place else {"data": _summarize_directory(home.data_dir)}
     return {**row, "builder": name, **other}
 
 
-def _call(builder: Any, method: str, arguments: Mapping[str, Any], context: StageContext) -> Any:
+def _call_builder(
+    builder: Any, method: str, arguments: Mapping[str, Any], context: StageContext
+) -> Any:
     function = getattr(builder, method)
     wants_bars = "progress" in inspect.signature(function).parameters
     return function(**arguments, **({"progress": context.progress} if wants_bars else {}))
 
 
-def _listing(directory: Path) -> dict[str, Any]:
+def _summarize_directory(directory: Path) -> dict[str, Any]:
     """Return number and size of the files below a directory, and a hash over names and sizes."""
     digest, count, size = hashlib.sha256(), 0, 0
-    for name, length in sorted(_files(directory)):
+    for name, length in sorted(_iter_files(directory)):
         digest.update(f"{name}\0{length}\n".encode())
         count, size = count + 1, size + length
     return {"files": count, "bytes": size, "listing_sha256": digest.hexdigest()}
 
 
-def _files(directory: Path) -> Iterator[tuple[str, int]]:
+def _iter_files(directory: Path) -> Iterator[tuple[str, int]]:
     """Yield relative names and sizes; hidden names (locks, temporary files) are nobody's output."""
     for path in directory.rglob("*"):
         relative = path.relative_to(directory)

@@ -12,24 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 from espnet3_runtime.atomic import write_json
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.data.reference import Entry, Place, read_entries
+from espnet3_runtime.data.contract import read_contract
+from espnet3_runtime.data.dataset_entries import DatasetDirectories, DatasetEntry, read_entries
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.inference.contract import read_contract
 from espnet3_runtime.inference.shards import (
-    Record,
+    InferenceRecord,
     Shard,
+    ensure_same_plan,
     is_done,
-    keep_plan,
     merge_shards,
     plan_shards,
 )
-from espnet3_runtime.inference.weights import digest
-from espnet3_runtime.parallel import Workers, in_process
+from espnet3_runtime.process.dask_workers import Workers, in_process, use_threads
 from espnet3_runtime.stage import Bar, Outputs, StageContext
-from espnet3_runtime.threads import use_threads
+from espnet3_runtime.weights import weights_digest
 
 if TYPE_CHECKING:
-    from espnet3_runtime.inference.decode import Job
+    from espnet3_runtime.inference.decode import DecodingJob
     from espnet3_runtime.inference.predictor import Predictor
 
 SUMMARY = "inference.json"
@@ -38,10 +37,10 @@ Tick = Callable[[int, float, float], None]
 
 
 @dataclass(frozen=True)
-class Decoding:
+class DecodingSet:
     """A test set, its shards and where they go."""
 
-    entry: Entry
+    entry: DatasetEntry
     name: str
     dataset: Any
     shards: list[Shard]
@@ -57,14 +56,16 @@ def infer(context: StageContext) -> Outputs:
     Raises:
         UserError: The config, the data or the results are not as declared.
     """
-    from espnet3_runtime.inference.decode import Job, load_test_set
+    from espnet3_runtime.inference.decode import DecodingJob, load_test_set
 
     config = context.configs["inference"]
     use_threads(config["num_threads"])
-    entries = _entries(config)
+    entries = _read_test_entries(config)
     checkpoint = Path(config["checkpoint"]).absolute() if config["checkpoint"] else None
-    job = Job(config, context.model, checkpoint, Place(context.recipe_dir, context.data_dir))
-    sha256 = digest(checkpoint) if checkpoint else None
+    job = DecodingJob(
+        config, context.model, checkpoint, DatasetDirectories(context.recipe_dir, context.data_dir)
+    )
+    sha256 = weights_digest(checkpoint) if checkpoint else None
     if not context.resume:
         shutil.rmtree(context.directory / "work", ignore_errors=True)
     context.cleared()
@@ -73,13 +74,17 @@ def infer(context: StageContext) -> Outputs:
         dataset = load_test_set(config, entry, job.place)
         shards = plan_shards(dataset, _length_key(config), config["batch_size"])
         work = context.directory / "work" / str(entry.name)
-        keep_plan(work, shards, str(sha256))
-        sets.append(Decoding(entry, str(entry.name), dataset, shards, work))
+        ensure_same_plan(work, shards, str(sha256))
+        sets.append(DecodingSet(entry, str(entry.name), dataset, shards, work))
     speeds = _decode_all(context, job, sets)
     summary: dict[str, Any] = {
         "schema_version": 1,
-        "checkpoint": {"path": _shown(checkpoint, context), "sha256": sha256} if sha256 else None,
-        "tests": {test.name: _finish(context, test, speeds.get(test.name)) for test in sets},
+        "checkpoint": {"path": _shown_path(checkpoint, context), "sha256": sha256}
+        if sha256
+        else None,
+        "tests": {
+            test.name: _finish_test_set(context, test, speeds.get(test.name)) for test in sets
+        },
     }
     _remove_old_sets(context.directory, summary["tests"])
     write_json(context.directory / SUMMARY, summary)
@@ -87,7 +92,7 @@ def infer(context: StageContext) -> Outputs:
     return {"inference_dir": context.directory}
 
 
-def _entries(config: ConfigView) -> Sequence[Entry]:
+def _read_test_entries(config: ConfigView) -> Sequence[DatasetEntry]:
     entries = read_entries(config["dataset"], "test")
     names = [entry.name for entry in entries]
     where = f"{config.where}.dataset.test"
@@ -110,14 +115,16 @@ def _length_key(config: ConfigView) -> str | None:
 
 
 @dataclass
-class Speed:
+class DecodingSpeed:
     """What was decoded in this run, as opposed to found from an earlier one; on all workers."""
 
     seconds: float = 0.0
     audio: float = 0.0
 
 
-def _decode_all(context: StageContext, job: "Job", sets: Sequence[Decoding]) -> dict[str, Speed]:
+def _decode_all(
+    context: StageContext, job: "DecodingJob", sets: Sequence[DecodingSet]
+) -> dict[str, DecodingSpeed]:
     parallel = job.config["parallel"]
     left = {
         test.name: [shard for shard in test.shards if not is_done(shard, test.work)]
@@ -127,12 +134,12 @@ def _decode_all(context: StageContext, job: "Job", sets: Sequence[Decoding]) -> 
     here = in_process(parallel, most)
     speeds = {}
     with Workers(parallel, context.recipe_dir, most) as workers:
-        predictor = _predictor(job) if here and most else None
+        predictor = _build_predictor(job) if here and most else None
         for test in sets:
             todo = left[test.name]
             if not todo:
                 continue
-            with _timed(context, test, todo) as (speed, tick):
+            with _measure_speed(context, test, todo) as (speed, tick):
                 if predictor is not None:
                     _decode_here(job, predictor, test, todo, tick)
                 else:
@@ -142,20 +149,20 @@ def _decode_all(context: StageContext, job: "Job", sets: Sequence[Decoding]) -> 
 
 
 @contextmanager
-def _timed(
-    context: StageContext, test: Decoding, todo: Sequence[Shard]
-) -> Iterator[tuple["Speed", Tick]]:
+def _measure_speed(
+    context: StageContext, test: DecodingSet, todo: Sequence[Shard]
+) -> Iterator[tuple["DecodingSpeed", Tick]]:
     """Show a bar, and measure what is decoded while the block runs."""
     skipped = len(test.dataset) - sum(shard.size for shard in todo)
     if skipped:
         context.log.info("%s: %d items are done already", test.name, skipped)
     with context.progress(f"infer {test.name}", len(test.dataset)) as bar:
         bar.advance(skipped)
-        speed = Speed()
-        yield speed, partial(_tick, bar, speed)
+        speed = DecodingSpeed()
+        yield speed, partial(_count_decoded, bar, speed)
 
 
-def _predictor(job: "Job") -> "Predictor":
+def _build_predictor(job: "DecodingJob") -> "Predictor":
     from espnet3_runtime.inference.device import pick_device
     from espnet3_runtime.inference.predictor import make_predictor
 
@@ -164,9 +171,9 @@ def _predictor(job: "Job") -> "Predictor":
 
 
 def _decode_here(
-    job: "Job",
+    job: "DecodingJob",
     predictor: "Predictor",
-    test: Decoding,
+    test: DecodingSet,
     shards: Sequence[Shard],
     tick: Tick,
 ) -> None:
@@ -174,7 +181,7 @@ def _decode_here(
 
     last = time.monotonic()
 
-    def count(records: Sequence[Record]) -> None:
+    def count(records: Sequence[InferenceRecord]) -> None:
         nonlocal last
         before, last = last, time.monotonic()
         tick(len(records), sum(record.seconds for record in records), last - before)
@@ -183,7 +190,7 @@ def _decode_here(
 
 
 def _decode_on_workers(
-    workers: Workers, job: "Job", test: Decoding, shards: Sequence[Shard], tick: Tick
+    workers: Workers, job: "DecodingJob", test: DecodingSet, shards: Sequence[Shard], tick: Tick
 ) -> None:
     from espnet3_runtime.inference.decode import decode_in_worker
 
@@ -192,7 +199,9 @@ def _decode_on_workers(
         tick(shards[number].size, audio, seconds)
 
 
-def _tick(bar: Bar, speed: Speed, count: int, audio: float, seconds: float) -> None:
+def _count_decoded(
+    bar: Bar, speed: DecodingSpeed, count: int, audio: float, seconds: float
+) -> None:
     speed.audio += audio
     speed.seconds += seconds
     bar.advance(count)
@@ -200,9 +209,11 @@ def _tick(bar: Bar, speed: Speed, count: int, audio: float, seconds: float) -> N
         bar.note(f"RTF {speed.seconds / speed.audio:.4f}")
 
 
-def _finish(context: StageContext, test: Decoding, speed: Speed | None) -> dict[str, Any]:
+def _finish_test_set(
+    context: StageContext, test: DecodingSet, speed: DecodingSpeed | None
+) -> dict[str, Any]:
     target = context.directory / test.name
-    records = merge_shards(test.work, test.shards, target, _shown(target, context))
+    records = merge_shards(test.work, test.shards, target, _shown_path(target, context))
     audio = sum(record.seconds for record in records)
     rtf = speed.seconds / speed.audio if speed and speed.audio else None
     if rtf is not None:
@@ -227,7 +238,7 @@ def _remove_old_sets(directory: Path, current: Collection[str]) -> None:
         shutil.rmtree(directory / name, ignore_errors=True)
 
 
-def _shown(path: Path | None, context: StageContext) -> str:
+def _shown_path(path: Path | None, context: StageContext) -> str:
     """Return a path as SCP files and reports name it: relative to the recipe where possible."""
     if path is None:
         return ""

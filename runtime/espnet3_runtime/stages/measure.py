@@ -8,14 +8,14 @@ from typing import Any
 
 from espnet3_runtime.atomic import atomic_directory, write_text
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.data.reference import Place, read_entries
+from espnet3_runtime.data.contract import read_contract
+from espnet3_runtime.data.dataset_entries import DatasetDirectories, read_entries
 from espnet3_runtime.errors import UserError, did_you_mean
-from espnet3_runtime.inference.contract import read_contract
 from espnet3_runtime.inference.outputs import read_formats
 from espnet3_runtime.metrics.columns import TestResults, read_columns
 from espnet3_runtime.metrics.examples import write_examples
-from espnet3_runtime.metrics.score import Metric, make_metrics, score
-from espnet3_runtime.metrics.table import as_text, rows, shown
+from espnet3_runtime.metrics.score import Metric, make_metrics, score_test_set
+from espnet3_runtime.metrics.table import as_text, format_value, score_rows
 from espnet3_runtime.stage import Outputs, StageContext
 
 
@@ -39,19 +39,19 @@ def measure(context: StageContext) -> Outputs:
         for name in names:
             for metric, numbers in _score_test(context, inference_dir, name, metrics):
                 scores[metric.name][name] = numbers
-                context.result(f"{metric.name} {name}", _shown(numbers, metric))
+                context.result(f"{metric.name} {name}", _shown_headline(numbers, metric))
                 bar.advance()
-    result = _report(context, summary, metrics, scores)
+    result = _make_report(context, summary, metrics, scores)
     path = context.directory / "metrics.json"
     write_text(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")  # in our order
-    table = as_text(rows(result))
+    table = as_text(score_rows(result))
     context.log.info("scores:\n%s", table)
     print(textwrap.indent(table, "  "), file=sys.stderr, flush=True)
     return {"metrics": path}
 
 
-def _shown(numbers: dict[str, float], metric: Metric) -> str:
-    return shown(next(iter(numbers.values())), metric.unit)
+def _shown_headline(numbers: dict[str, float], metric: Metric) -> str:
+    return format_value(next(iter(numbers.values())), metric.unit)
 
 
 def _read_summary(inference_dir: Path) -> dict[str, Any]:
@@ -83,18 +83,20 @@ def _score_test(
 ) -> list[tuple[Metric, dict[str, float]]]:
     scored = []
     with atomic_directory(context.directory / name) as scratch:
-        results = _results(context, inference_dir, name, scratch)
+        results = _make_test_results(context, inference_dir, name, scratch)
         for metric in metrics:
             where = f"{metric.where}.inputs"
             utt_ids, columns = read_columns(results, metric.inputs, where)
-            scored.append((metric, score(metric, utt_ids, columns, scratch / metric.name)))
+            scored.append((metric, score_test_set(metric, utt_ids, columns, scratch / metric.name)))
         inference = context.configs.get("inference")
         contract = read_contract(inference["contract"], "contract") if inference else None
         write_examples(results, [metric.name for metric in metrics], contract, context.log)
     return scored
 
 
-def _results(context: StageContext, inference_dir: Path, name: str, scratch: Path) -> TestResults:
+def _make_test_results(
+    context: StageContext, inference_dir: Path, name: str, scratch: Path
+) -> TestResults:
     inference = context.configs.get("inference")
     block = inference["dataset"] if inference else {}
     entries = {entry.name: entry for entry in read_entries(block, "test")}
@@ -106,12 +108,12 @@ def _results(context: StageContext, inference_dir: Path, name: str, scratch: Pat
         scratch=scratch,
         entry=entries.get(name),
         dataset=block,
-        place=Place(context.recipe_dir, context.data_dir),
+        place=DatasetDirectories(context.recipe_dir, context.data_dir),
         formats=read_formats(config["dataset_artifacts"], None, where),
     )
 
 
-def _report(
+def _make_report(
     context: StageContext,
     summary: dict[str, Any],
     metrics: list[Metric],

@@ -2,8 +2,8 @@
 
 from espnet3_runtime.atomic import atomic_directory
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.progress import size
-from espnet3_runtime.publication.pack import Parts, pack
+from espnet3_runtime.process.progress import format_size
+from espnet3_runtime.publication.pack import BundleParts, pack_bundle
 from espnet3_runtime.stage import Outputs, StageContext
 
 
@@ -19,7 +19,7 @@ def pack_model(context: StageContext) -> Outputs:
         raise UserError(
             "there is no model to pack", hint="give the stage a model: {name: …, model: NAME}"
         )
-    parts = Parts(
+    parts = BundleParts(
         recipe=context.recipe,
         exp_tag=context.exp_tag,
         recipe_dir=context.recipe_dir,
@@ -36,7 +36,7 @@ def pack_model(context: StageContext) -> Outputs:
         context.log.warning("nothing was measured: the model card has no results")
     bundle = context.directory / "bundle"
     with atomic_directory(bundle) as part:
-        pack(parts, part)
+        pack_bundle(parts, part)
     count = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
-    context.result("bundle", size(count))
+    context.result("bundle", format_size(count))
     return {"bundle": bundle}

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from espnet3_runtime.build.model_node import is_task, name_of
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.inference.weights import read_torch
-from espnet3_runtime.model_node import is_task, name_of
-from espnet3_runtime.models import construct
+from espnet3_runtime.process.dask_workers import use_threads
 from espnet3_runtime.stage import Outputs, StageContext
-from espnet3_runtime.threads import use_threads
-from espnet3_runtime.training.files import LAST, remove_pieces, set_aside
-from espnet3_runtime.training.initial import initial_path, initialise
-from espnet3_runtime.training.selection import count_parameters, freeze
+from espnet3_runtime.task_bridge.models import construct_model
+from espnet3_runtime.training.checkpoint_files import LAST, remove_leftovers, set_aside
+from espnet3_runtime.training.initial_weights import initial_path, load_initial_weights
+from espnet3_runtime.training.parameter_groups import count_parameters, freeze_parameters
+from espnet3_runtime.weights import read_torch
 
 if TYPE_CHECKING:
     import lightning.pytorch as pl
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from espnet3_runtime.data.sampler import Clock
     from espnet3_runtime.training.module import TrainingModule
 
-_STAY = (".log",)
+_KEPT_SUFFIXES = (".log",)
 
 
 def train(context: StageContext) -> Outputs:
@@ -44,19 +44,19 @@ def train(context: StageContext) -> Outputs:
         task_weights: The averaged, else the best weights in the form of ESPnet2, of such a model.
     """
     from espnet3_runtime.data.sampler import Clock, seed_generators
-    from espnet3_runtime.training.quiet import quiet_lightning
+    from espnet3_runtime.training.trainer import quiet_lightning
 
     config = context.configs["training"]
-    _check(config)
+    _check_config(config)
     use_threads(config["num_threads"])
     resume_from = _resume_from(context)
-    clock = Clock(_seed(config["seed"]))
+    clock = Clock(_choose_seed(config["seed"]))
     with quiet_lightning():
         seed_generators(clock.seed)
         model, name = make_model(context)
         if resume_from is None:
-            _initialise(model, context)
-        return _fit(context, _prepare(context, model, name, clock), resume_from)
+            _initialise_weights(model, context)
+        return _fit_module(context, _make_module(context, model, name, clock), resume_from)
 
 
 def make_model(context: StageContext) -> "tuple[nn.Module, str]":
@@ -70,7 +70,7 @@ def make_model(context: StageContext) -> "tuple[nn.Module, str]":
     node = context.model
     if node is None:
         raise UserError("the stage has no model", where=context.spec.name)
-    model = _build_task(context) if is_task(node) else construct(node)
+    model = _build_task(context) if is_task(node) else construct_model(node)
     name = name_of(node, type(model).__name__)
     if not isinstance(model, nn.Module):
         what = f'"{name}" is {type(model).__name__}, and a model is a torch.nn.Module'
@@ -80,11 +80,11 @@ def make_model(context: StageContext) -> "tuple[nn.Module, str]":
 
 def _build_task(context: StageContext) -> "nn.Module":
     """Build the model of a task, and write the config from which ESPnet2 builds it again."""
-    from espnet3_runtime.task_bridge.build import build
+    from espnet3_runtime.task_bridge.build import build_task_model
     from espnet3_runtime.task_bridge.config_file import write_task_config
 
     assert context.model is not None
-    built = build(context.model)
+    built = build_task_model(context.model)
     if built.idle:
         context.log.warning(
             "options of the task without effect on the model: %s; training is set in the training "
@@ -95,51 +95,53 @@ def _build_task(context: StageContext) -> "nn.Module":
     return built.model
 
 
-def _prepare(
+def _make_module(
     context: StageContext, model: "nn.Module", name: str, clock: "Clock"
 ) -> "TrainingModule":
+    from espnet3_runtime.training.loaders import SplitLoaders
     from espnet3_runtime.training.module import TrainingModule
-    from espnet3_runtime.training.splits import Splits
 
     config = context.configs["training"]
-    frozen = freeze(model, config["freeze"], f"{config.where}.freeze")
+    frozen = freeze_parameters(model, config["freeze"], f"{config.where}.freeze")
     if frozen:
         context.log.info("frozen: %s", ", ".join(frozen))
     total, fixed = count_parameters(model)
-    _say(context, f"{name}: {total:,} parameters" + (f", {fixed:,} frozen" if fixed else ""))
+    _log_line(context, f"{name}: {total:,} parameters" + (f", {fixed:,} frozen" if fixed else ""))
     if config["compile"]:
         model.compile()
-    return TrainingModule(model, name, config, Splits(context, clock), clock)
+    return TrainingModule(model, name, config, SplitLoaders(context, clock), clock)
 
 
-def _fit(context: StageContext, module: "TrainingModule", resume_from: Path | None) -> Outputs:
+def _fit_module(
+    context: StageContext, module: "TrainingModule", resume_from: Path | None
+) -> Outputs:
     from espnet3_runtime.training.checkpoints import Checkpoints, read_criteria
+    from espnet3_runtime.training.progress import ProgressCallback
     from espnet3_runtime.training.trainer import make_trainer
-    from espnet3_runtime.training.watch import Watch
 
     config = context.configs["training"]
     handler = signal.getsignal(signal.SIGTERM)
     curves = context.directory / "curves.jsonl"
-    watch = Watch(
+    watch = ProgressCallback(
         curves if context.rank == 0 else None,
         context.progress,
-        lambda line: _say(context, line),
-        lambda: _listen(handler),
-        {name: where for name, where in _monitors(config) if not name.startswith("train/")},
+        lambda line: _log_line(context, line),
+        lambda: _restore_sigterm(handler),
+        {name: where for name, where in _iter_monitors(config) if not name.startswith("train/")},
     )
     directory, log = context.directory, context.log
     criteria = read_criteria(config)
     if [one.monitor for one in criteria] != [one[0] for one in config["best_model_criterion"]]:
-        _say(context, f"there is no validation: best is what {criteria[0].monitor} says")
+        _log_line(context, f"there is no validation: best is what {criteria[0].monitor} says")
     keeper = Checkpoints(directory, criteria, context.stop.requested, log)
     trainer = make_trainer(config, directory, [watch, keeper], _step_of(resume_from), log)
     with context.stop.gracefully():
-        _run(trainer, module, resume_from)
+        _run_trainer(trainer, module, resume_from)
     watch.close()
     if context.rank != 0:
         return {}
     outputs = keeper.finish(averages=config["average"])
-    _tell(context, keeper.kept)
+    _report_best(context, keeper.kept)
     outputs |= _task_outputs(context, outputs) | {"curves": curves}
     tensorboard = {"tensorboard": directory / "tensorboard"}
     return outputs | (tensorboard if tensorboard["tensorboard"].is_dir() else {})
@@ -153,7 +155,7 @@ def _task_outputs(context: StageContext, checkpoints: Outputs) -> Outputs:
     return task_outputs(context, checkpoints)
 
 
-def _run(trainer: "pl.Trainer", module: "TrainingModule", resume_from: Path | None) -> None:
+def _run_trainer(trainer: "pl.Trainer", module: "TrainingModule", resume_from: Path | None) -> None:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     try:
@@ -166,7 +168,7 @@ def _run(trainer: "pl.Trainer", module: "TrainingModule", resume_from: Path | No
         raise UserError(f"Lightning refuses: {error}", where="training.trainer") from error
 
 
-def _listen(handler: Any) -> None:
+def _restore_sigterm(handler: Any) -> None:
     """Take SIGTERM back from Lightning, which would stop without a checkpoint."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
@@ -177,10 +179,10 @@ def _resume_from(context: StageContext) -> Path | None:
     explicit = context.configs["training"]["fit"]["ckpt_path"]
     last = context.directory / LAST
     if context.resume and last.exists():
-        _say(context, f"resuming from {os.path.relpath(last, context.recipe_dir)}")
+        _log_line(context, f"resuming from {os.path.relpath(last, context.recipe_dir)}")
         return last
     if context.rank == 0:
-        _clear(context)
+        _clear_directory(context)
     if explicit is None:
         return None
     path = context.recipe_dir / str(explicit)
@@ -189,23 +191,25 @@ def _resume_from(context: StageContext) -> Path | None:
     return path
 
 
-def _clear(context: StageContext) -> None:
+def _clear_directory(context: StageContext) -> None:
     """Leave nothing of another training, or of an attempt that saved nothing, in the way."""
     if context.resume:
-        remove_pieces(context.directory, _STAY)
-    elif set_aside(context.directory, _STAY):
+        remove_leftovers(context.directory, _KEPT_SUFFIXES)
+    elif set_aside(context.directory, _KEPT_SUFFIXES):
         context.log.info("files of an earlier training are in previous/")
     context.cleared()
 
 
-def _initialise(model: "nn.Module", context: StageContext) -> None:
+def _initialise_weights(model: "nn.Module", context: StageContext) -> None:
     path = initial_path(context)
     if path is not None:
         shown = Path(os.path.relpath(path, context.recipe_dir))
         config = context.configs["training"]
         parts, where = config["reinit"], f"{config.where}.reinit"
-        taken = initialise(model, path, context.log, str(shown), reinit=parts, where=where)
-        _say(context, taken)
+        taken = load_initial_weights(
+            model, path, context.log, str(shown), reinit=parts, where=where
+        )
+        _log_line(context, taken)
 
 
 def _step_of(checkpoint: Path | None) -> int | None:
@@ -222,21 +226,21 @@ def _step_of(checkpoint: Path | None) -> int | None:
     return int(loaded["global_step"])
 
 
-def _seed(seed: int | None) -> int:
+def _choose_seed(seed: int | None) -> int:
     """Return the seed; without one, a fresh number that child processes share."""
     if seed is not None:
         return seed
     return int(os.environ.setdefault("ESPNET3_SEED", str(int.from_bytes(os.urandom(4), "big"))))
 
 
-def _check(config: Mapping[str, Any]) -> None:
-    from espnet3_runtime.training.validation import validates
+def _check_config(config: Mapping[str, Any]) -> None:
+    from espnet3_runtime.training.loaders import has_validation
 
     if not config["dataset"]["train"]:
         raise UserError("there is no training set", where="training.dataset.train")
-    if validates(config):
+    if has_validation(config):
         return
-    for monitor, where in _monitors(config):
+    for monitor, where in _iter_monitors(config):
         if monitor.startswith("valid/"):
             raise UserError(
                 f'"{monitor}" is watched, and there is no validation',
@@ -245,7 +249,7 @@ def _check(config: Mapping[str, Any]) -> None:
             )
 
 
-def _monitors(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _iter_monitors(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield every value that the config watches, and the key that says so."""
     from espnet3_runtime.training.checkpoints import read_criteria
 
@@ -261,12 +265,12 @@ def _monitors(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield block["monitor"], f"{name}.schedulers.{key}.monitor"
 
 
-def _tell(context: StageContext, kept: Mapping[str, Any]) -> None:
+def _report_best(context: StageContext, kept: Mapping[str, Any]) -> None:
     for monitor, best in kept.items():
         context.result(f"best {monitor}", f"{best[0].value:.4g} (epoch {best[0].epoch})")
 
 
-def _say(context: StageContext, line: str) -> None:
+def _log_line(context: StageContext, line: str) -> None:
     """Print a line, and write it into the log."""
     if context.rank == 0:
         print(f"  {line}", file=sys.stderr, flush=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.atomic import atomic_file, write_bytes, write_text
+from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.data.reference import Place
-from espnet3_runtime.data.split import load_split
+from espnet3_runtime.data.dataset_entries import DatasetDirectories
+from espnet3_runtime.data.split_dataset import load_split
 from espnet3_runtime.data.texts import read_texts
 from espnet3_runtime.data.tokens import EXTRA, token_list
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.instantiate import instantiate
 from espnet3_runtime.stage import Outputs, StageContext
 
 _ADDED = EXTRA - 1
@@ -36,7 +36,7 @@ def train_tokenizer(context: StageContext) -> Outputs:
         where = f"{context.configs['training'].where}.tokenizer"
         raise UserError('the stage needs the block "tokenizer", which is null', where=where)
     text = context.outputs["train_text"]
-    lines = _write_lines(text, _sentences(config, context))
+    lines = _write_lines(text, _training_text(config, context))
     if lines == 0:
         raise UserError("there is no text to train the tokenizer on", where=config.where)
     model, tokens = train_model(text, config)
@@ -58,9 +58,9 @@ def train_model(text: Path, config: ConfigView) -> tuple[bytes, tuple[str, ...]]
 
     wanted = config["vocab_size"]
     try:
-        model = _train(text, config, wanted - _ADDED)
+        model = _train_sentencepiece(text, config, wanted - _ADDED)
     except (RuntimeError, OSError) as error:
-        raise _explain(error, config) from error
+        raise _explain_failure(error, config) from error
     tokens = token_list(sentencepiece.SentencePieceProcessor(model_proto=model))
     if len(tokens) != wanted:
         raise UserError(
@@ -71,12 +71,12 @@ def train_model(text: Path, config: ConfigView) -> tuple[bytes, tuple[str, ...]]
     return model, tokens
 
 
-def _train(text: Path, config: ConfigView, size: int) -> bytes:
+def _train_sentencepiece(text: Path, config: ConfigView, size: int) -> bytes:
     import sentencepiece
 
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=_lines(text),
+        sentence_iterator=_read_lines(text),
         model_writer=model,
         model_type=config["model_type"],
         vocab_size=max(size, 1),
@@ -94,7 +94,7 @@ def _train(text: Path, config: ConfigView, size: int) -> bytes:
     return model.getvalue()
 
 
-def _explain(error: Exception, config: ConfigView) -> UserError:
+def _explain_failure(error: Exception, config: ConfigView) -> UserError:
     where = config.where
     required = re.search(r"smaller than required_chars\. \d+ vs (\d+)", str(error))
     if required is None:
@@ -107,17 +107,17 @@ def _explain(error: Exception, config: ConfigView) -> UserError:
     )
 
 
-def _sentences(config: ConfigView, context: StageContext) -> Iterator[str]:
+def _training_text(config: ConfigView, context: StageContext) -> Iterator[str]:
     if config["train_file"] is not None:
-        return _lines(_existing(context.recipe_dir / config["train_file"], config))
+        return _read_lines(_require_file(context.recipe_dir / config["train_file"], config))
     if config["text_builder"] is not None:
-        return _built(instantiate(config["text_builder"]), config, context)
+        return _builder_text(instantiate(config["text_builder"]), config, context)
     return _dataset_texts(config, context)
 
 
 def _dataset_texts(config: ConfigView, context: StageContext) -> Iterator[str]:
     dataset = context.configs["training"]["dataset"]
-    place = Place(context.recipe_dir, context.data_dir)
+    place = DatasetDirectories(context.recipe_dir, context.data_dir)
     split = load_split(dataset, "train", place, preprocess=False)
     with context.progress("reading text", total=len(split)) as bar:
         for text in read_texts(split, config["field"]):
@@ -125,22 +125,22 @@ def _dataset_texts(config: ConfigView, context: StageContext) -> Iterator[str]:
             bar.advance()
 
 
-def _built(result: Any, config: ConfigView, context: StageContext) -> Iterator[str]:
+def _builder_text(result: Any, config: ConfigView, context: StageContext) -> Iterator[str]:
     if isinstance(result, str | Path):
-        return _lines(_existing(context.recipe_dir / result, config))
+        return _read_lines(_require_file(context.recipe_dir / result, config))
     if not isinstance(result, Iterable):
         what = f"a path or an iterable of strings is expected, found {type(result).__name__}"
         raise UserError(what, where=f"{config.where}.text_builder")
     return (" ".join(str(line).split()) for line in result)
 
 
-def _existing(path: Path, config: ConfigView) -> Path:
+def _require_file(path: Path, config: ConfigView) -> Path:
     if not path.is_file():
         raise UserError(f'there is no text file "{path}"', where=config.where)
     return path
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _read_lines(path: Path) -> Iterator[str]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield line.strip()

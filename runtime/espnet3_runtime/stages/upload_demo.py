@@ -1,8 +1,7 @@
 """The stage ``upload_demo``: the demo becomes a Space of the Hugging Face hub."""
 
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.publication.hub import Upload
-from espnet3_runtime.publication.sending import send
+from espnet3_runtime.publication.hub import Upload, run_upload
 from espnet3_runtime.stage import Outputs, StageContext
 
 
@@ -33,4 +32,4 @@ def upload_demo(context: StageContext) -> Outputs:
         delete_patterns=("*",),
         message=f"Upload the demo of {context.recipe} {context.exp_tag}",
     )
-    return send(context, what, dry_run=settings["dry_run"])
+    return run_upload(context, what, dry_run=settings["dry_run"])

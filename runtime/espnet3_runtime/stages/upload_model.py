@@ -2,8 +2,7 @@
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.bundle import open_bundle
-from espnet3_runtime.publication.hub import Upload
-from espnet3_runtime.publication.sending import send
+from espnet3_runtime.publication.hub import Upload, run_upload
 from espnet3_runtime.stage import Outputs, StageContext
 
 
@@ -34,4 +33,4 @@ def upload_model(context: StageContext) -> Outputs:
         delete_patterns=tuple(settings["delete_patterns"]),
         message=f"Upload {context.recipe} {context.exp_tag}",
     )
-    return send(context, what, dry_run=settings["dry_run"])
+    return run_upload(context, what, dry_run=settings["dry_run"])

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from espnet3_runtime.config import join
+from espnet3_runtime.build.model_node import TASK
+from espnet3_runtime.config import join_key
 from espnet3_runtime.errors import InstantiateError, UserError, did_you_mean
-from espnet3_runtime.model_node import TASK
 from espnet3_runtime.task_bridge.importing import locate_task
-from espnet3_runtime.task_bridge.options import choice_names, fill_in, find_task, where_of
+from espnet3_runtime.task_bridge.options import choice_names, find_task, key_path_of, merge_defaults
 from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ _QUOTED = re.compile(r"'(\w+)'")
 
 
 @dataclass(frozen=True)
-class Built:
+class TaskModel:
     """A model, and the options of its node that had no part in it (``max_epoch`` for example)."""
 
     model: "nn.Module"
     idle: tuple[str, ...]
 
 
-def build(node: Mapping[str, Any], *, normalize: bool = True) -> Built:
+def build_task_model(node: Mapping[str, Any], *, normalize: bool = True) -> TaskModel:
     """Build the model that a node with ``task`` describes.
 
     Args:
@@ -48,19 +48,19 @@ def build(node: Mapping[str, Any], *, normalize: bool = True) -> Built:
         InstantiateError: The node does not fit the task, or the task cannot build the model.
     """
     task = find_task(node)
-    options = fill_in(task, node)
+    options = merge_defaults(task, node)
     if not normalize:
         options |= {name: None for name in choice_names(task) if name.endswith("normalize")}
-    args = _Reads(**options)
-    model = _call(task, args, node)
+    args = _TrackedOptions(**options)
+    model = _build_model(task, args, node)
     _check_model(model, node)
-    _freeze(model, options.get(FREEZE) or (), join(where_of(node), FREEZE))
+    _freeze_parameters(model, options.get(FREEZE) or (), join_key(key_path_of(node), FREEZE))
     read = _looked_at(args) | ELSEWHERE | {TASK}
     idle = [name for name in node if name not in read and not name.endswith("_conf")]
-    return Built(model, tuple(idle))
+    return TaskModel(model, tuple(idle))
 
 
-class _Reads(Namespace):
+class _TrackedOptions(Namespace):
     """Options that remember which of them were looked at."""
 
     def __init__(self, **options: Any) -> None:
@@ -73,45 +73,45 @@ class _Reads(Namespace):
         return object.__getattribute__(self, name)
 
 
-def _looked_at(args: _Reads) -> set[str]:
+def _looked_at(args: _TrackedOptions) -> set[str]:
     found: set[str] = object.__getattribute__(args, "_looked_at")
     return found
 
 
-def _call(task: Any, args: Namespace, node: Mapping[str, Any]) -> Any:
-    name, where = str(node[TASK]), where_of(node)
+def _build_model(task: Any, args: Namespace, node: Mapping[str, Any]) -> Any:
+    name, where = str(node[TASK]), key_path_of(node)
     try:
         with torchaudio_or_stand_in():
             return task.build_model(args)
     except UserError:
         raise
     except Exception as error:
-        place = _culprit(str(error), node)
+        place = _quoted_argument(str(error), node)
         raise InstantiateError(
             f"{name} failed: {type(error).__name__}: {error}",
-            where=join(where, place) if place else where,
+            where=join_key(where, place) if place else where,
         ) from error
 
 
-def _culprit(message: str, node: Mapping[str, Any]) -> str:
+def _quoted_argument(message: str, node: Mapping[str, Any]) -> str:
     """Return the argument that a message quotes, as a key path, if a ``*_conf`` has it."""
     for word in _QUOTED.findall(message):
         for key, block in node.items():
             if isinstance(block, Mapping) and word in block:
-                return join(key, word)
+                return join_key(key, word)
     return ""
 
 
 def _check_model(model: Any, node: Mapping[str, Any]) -> None:
-    base = locate_task("espnet2.train.abs_espnet_model.AbsESPnetModel", where_of(node))
+    base = locate_task("espnet2.train.abs_espnet_model.AbsESPnetModel", key_path_of(node))
     if not isinstance(model, base):
         raise InstantiateError(
             f"{node[TASK]} built a {type(model).__name__}, which is no AbsESPnetModel",
-            where=join(where_of(node), TASK),
+            where=join_key(key_path_of(node), TASK),
         )
 
 
-def _freeze(model: "nn.Module", names: Sequence[str], where: str) -> None:
+def _freeze_parameters(model: "nn.Module", names: Sequence[str], where: str) -> None:
     """Take what ``freeze_param`` names out of training: parameters, or modules with all inside."""
     own = dict(model.named_parameters())
     for wanted in names:

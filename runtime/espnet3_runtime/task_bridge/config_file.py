@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 
 from espnet3_runtime.atomic import atomic_file, write_text
-from espnet3_runtime.config import plain
+from espnet3_runtime.config import to_plain
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.incremental.versions import package_version
 from espnet3_runtime.stage import Outputs, StageContext
-from espnet3_runtime.task_bridge.options import Options, fill_in, find_task
-from espnet3_runtime.versions import version
+from espnet3_runtime.task_bridge.options import Options, find_task, merge_defaults
 
 CONFIG = "task_config"
 WEIGHTS = "task_weights"
@@ -27,12 +27,12 @@ def portable_options(node: Mapping[str, Any], recipe_dir: Path) -> Options:
 
     Token lists are written out instead of named, paths inside of the recipe are relative to it.
     """
-    options: Options = plain(fill_in(find_task(node), node))
+    options: Options = to_plain(merge_defaults(find_task(node), node))
     for name in _LISTS:
         if isinstance(options.get(name), str):
             options[name] = _read_tokens(recipe_dir / options[name])
-    found = version("espnet2")
-    relative: Options = _relative(options, recipe_dir)
+    found = package_version("espnet2")
+    relative: Options = _relative_paths(options, recipe_dir)
     return relative | ({"version": found} if found else {})
 
 
@@ -66,7 +66,7 @@ def task_outputs(context: StageContext, checkpoints: Outputs) -> Outputs:
     if WEIGHTS in made:
         import torch
 
-        from espnet3_runtime.inference.weights import read_weights
+        from espnet3_runtime.weights import read_weights
 
         source = checkpoints.get("averaged_checkpoint", checkpoints["best_checkpoint"])
         with atomic_file(made[WEIGHTS], "wb") as file:
@@ -81,11 +81,11 @@ def _read_tokens(path: Path) -> list[str]:
         raise UserError(f'the token list "{path}" cannot be read: {error.strerror}') from error
 
 
-def _relative(value: Any, recipe_dir: Path) -> Any:
+def _relative_paths(value: Any, recipe_dir: Path) -> Any:
     if isinstance(value, Mapping):
-        return {key: _relative(item, recipe_dir) for key, item in value.items()}
+        return {key: _relative_paths(item, recipe_dir) for key, item in value.items()}
     if isinstance(value, list):
-        return [_relative(item, recipe_dir) for item in value]
+        return [_relative_paths(item, recipe_dir) for item in value]
     if isinstance(value, str | Path) and str(value).startswith(f"{recipe_dir}/"):
         return Path(value).relative_to(recipe_dir).as_posix()
     return str(value) if isinstance(value, Path) else value

@@ -10,13 +10,13 @@ import torch
 import yaml
 from torch import nn
 
+from espnet3_runtime.build.model_node import TASK, is_task
 from espnet3_runtime.errors import InstantiateError, UserError
-from espnet3_runtime.inference.weights import load_strictly, read_weights
-from espnet3_runtime.model_node import TASK, is_task
 from espnet3_runtime.task_bridge.config_file import write_config
 from espnet3_runtime.task_bridge.importing import locate_task
-from espnet3_runtime.task_bridge.options import fill_in, find_task
+from espnet3_runtime.task_bridge.options import find_task, merge_defaults
 from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in
+from espnet3_runtime.weights import load_strictly, read_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +95,7 @@ def speech2text(
     Raises:
         UserError: ESPnet2 is not installed, refuses the settings, or the weights do not fit.
     """
-    options = _options(train_config, model)
+    options = _training_options(train_config, model)
     settings: dict[str, Any] = {
         "beam_size": beam_size,
         "ctc_weight": ctc_weight,
@@ -119,7 +119,7 @@ def speech2text(
             hint="give the model token_type: bpe and bpemodel: "
             "${stages.train_tokenizer.tokenizer_model}, or token_type: char or word",
         )
-    decoder = Decoder(_make(options, settings))
+    decoder = Decoder(_make_speech2text(options, settings))
     if checkpoint is not None:
         load_strictly(decoder.asr_model, read_weights(Path(checkpoint)), checkpoint)
     if lm_file is not None:
@@ -144,7 +144,7 @@ class BestHypothesis:
             **_fields: Other fields of the batch.
         """
         pairs = zip(speech, speech_lengths.tolist(), strict=True)
-        return [_best(model, wave[:length]) for wave, length in pairs]
+        return [_best_result(model, wave[:length]) for wave, length in pairs]
 
 
 def _language_model(search: Any) -> nn.Module:
@@ -160,7 +160,7 @@ def _language_model(search: Any) -> nn.Module:
     )
 
 
-def _best(model: Decoder, wave: "Tensor") -> dict[str, Any]:
+def _best_result(model: Decoder, wave: "Tensor") -> dict[str, Any]:
     try:
         text, tokens, _, hypothesis = model(wave)[0]
     except Exception as error:
@@ -172,7 +172,7 @@ def _best(model: Decoder, wave: "Tensor") -> dict[str, Any]:
     return {"text": text or "", "tokens": " ".join(tokens), "score": float(score)}
 
 
-def _options(train_config: str, model: Mapping[str, Any] | None) -> dict[str, Any]:
+def _training_options(train_config: str, model: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the config of a training with the values of the model's node over it."""
     if model is None or not is_task(model):
         raise UserError(
@@ -191,17 +191,17 @@ def _options(train_config: str, model: Mapping[str, Any] | None) -> dict[str, An
             where=str(getattr(model, "where", "")),
             hint="write a provider of your own for this task",
         )
-    here = fill_in(task, model)
+    here = merge_defaults(task, model)
     return {**options, **{name: here[name] for name in model if name != TASK}}
 
 
-def _make(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
-    from espnet3_runtime.config import plain
+def _make_speech2text(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+    from espnet3_runtime.config import to_plain
 
     make = locate_task(_SPEECH2TEXT)
     with tempfile.TemporaryDirectory(prefix="espnet3-task-") as folder:
         config = Path(folder) / "config.yaml"
-        write_config(config, plain(options))
+        write_config(config, to_plain(options))
         try:
             with torchaudio_or_stand_in():
                 return make(asr_train_config=config, asr_model_file=None, **settings)

@@ -6,8 +6,8 @@ import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
+from espnet3_runtime.build.instantiate import locate_target
 from espnet3_runtime.errors import InstantiateError
-from espnet3_runtime.instantiate import locate
 from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in
 
 INSTALL = (
@@ -30,7 +30,7 @@ def locate_task(path: str, where: str = "") -> Any:
     said = io.StringIO()
     try:
         with redirect_stdout(said), redirect_stderr(said), torchaudio_or_stand_in():
-            return locate(path, where)
+            return locate_target(path, where)
     except InstantiateError as error:
         if isinstance(error.__cause__, ModuleNotFoundError) and not error.hint:
             error.hint = INSTALL

@@ -25,7 +25,7 @@ class TorchaudioMissingError(ImportError):
 @contextmanager
 def torchaudio_or_stand_in() -> Iterator[None]:
     """Let ``import torchaudio`` succeed inside of the block, with a stand-in if need be."""
-    reason = _why_not()
+    reason = _import_failure()
     if reason is None:
         yield
         return
@@ -35,20 +35,20 @@ def torchaudio_or_stand_in() -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
-        _forget()
+        _unload_modules()
 
 
-def _why_not() -> str | None:
+def _import_failure() -> str | None:
     """Return why torchaudio cannot be imported, or None."""
     try:
         import_module(NAME)
     except (ImportError, OSError) as error:
-        _forget()
+        _unload_modules()
         return (str(error) or type(error).__name__).splitlines()[0]
     return None
 
 
-def _forget() -> None:
+def _unload_modules() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == NAME]:
         del sys.modules[name]
 

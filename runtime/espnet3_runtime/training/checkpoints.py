@@ -12,11 +12,17 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 
 from espnet3_runtime.errors import Stopped, UserError
-from espnet3_runtime.training.files import LAST, average, link, save_everything, save_weights
+from espnet3_runtime.training.checkpoint_files import (
+    LAST,
+    average,
+    link,
+    save_everything,
+    save_weights,
+)
+from espnet3_runtime.training.loaders import has_validation
+from espnet3_runtime.training.measurements import latest_values
 from espnet3_runtime.training.module import TrainingModule
-from espnet3_runtime.training.named import read_value
-from espnet3_runtime.training.numbers import latest_of
-from espnet3_runtime.training.validation import validates
+from espnet3_runtime.training.named_optimizers import read_value
 
 WEIGHTS_PREFIX = "model."
 WHERE = "training.best_model_criterion"
@@ -33,18 +39,18 @@ class Criterion:
     mode: str
 
     @property
-    def slug(self) -> str:
+    def file_slug(self) -> str:
         """The monitor as part of a file name."""
         return self.monitor.replace("/", ".")
 
-    def rank(self, kept: Sequence["Kept"]) -> list["Kept"]:
+    def rank(self, kept: Sequence["KeptCheckpoint"]) -> list["KeptCheckpoint"]:
         """Return the best, best first; of equals the earlier one."""
         sign = 1 if self.mode == "min" else -1
         return sorted(kept, key=lambda one: (sign * one.value, one.step))[: self.count]
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptCheckpoint:
     """A checkpoint on disk."""
 
     value: float
@@ -59,13 +65,13 @@ def read_criteria(config: Mapping[str, Any]) -> list[Criterion]:
     Without validation, a value of validation gives way to the same value of training.
     """
     criteria = [Criterion(*item) for item in config["best_model_criterion"]]
-    if validates(config):
+    if has_validation(config):
         return criteria
-    trained = [replace(one, monitor=_trained(one.monitor)) for one in criteria]
+    trained = [replace(one, monitor=_training_monitor(one.monitor)) for one in criteria]
     return list({one.monitor: one for one in reversed(trained)}.values())[::-1]
 
 
-def _trained(monitor: str) -> str:
+def _training_monitor(monitor: str) -> str:
     return f"train/{monitor.removeprefix('valid/')}" if monitor.startswith("valid/") else monitor
 
 
@@ -89,7 +95,9 @@ class Checkpoints(Checkpoint):
         super().__init__()
         self.directory = directory
         self.criteria = tuple(criteria)
-        self.kept: dict[str, list[Kept]] = {criterion.monitor: [] for criterion in criteria}
+        self.kept: dict[str, list[KeptCheckpoint]] = {
+            criterion.monitor: [] for criterion in criteria
+        }
         self._stop_requested = stop_requested
         self._log = log
 
@@ -104,7 +112,7 @@ class Checkpoints(Checkpoint):
         """Write the best by values of training, then the last, then tidy up."""
         self._keep_best(trainer, pl_module, of_training=True)
         self.save_last(trainer)
-        if self._agreed(trainer):
+        if self._is_stop_agreed(trainer):
             raise Stopped
 
     def on_train_batch_end(
@@ -116,7 +124,7 @@ class Checkpoints(Checkpoint):
             return
         index = trainer.fit_loop.epoch_loop.batch_idx
         asking = trainer.world_size == 1 or (index + 1) % ASK_EVERY == 0
-        if asking and self._agreed(trainer) and self._between_steps(trainer, index):
+        if asking and self._is_stop_agreed(trainer) and self._between_steps(trainer, index):
             self.save_last(trainer)
             raise Stopped
 
@@ -127,7 +135,7 @@ class Checkpoints(Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with what is kept; what is no longer on disk is forgotten."""
         for monitor in self.kept:
-            found = [Kept(**one) for one in state_dict.get(monitor, [])]
+            found = [KeptCheckpoint(**one) for one in state_dict.get(monitor, [])]
             self.kept[monitor] = [one for one in found if (self.directory / one.file).is_file()]
 
     # What they do.
@@ -158,7 +166,7 @@ class Checkpoints(Checkpoint):
                 link(self.directory / kept[0].file, self.directory / "best.ckpt")
                 outputs["best_checkpoint"] = self.directory / "best.ckpt"
             if averages:
-                name = "averaged.ckpt" if index == 0 else f"averaged_{criterion.slug}.ckpt"
+                name = "averaged.ckpt" if index == 0 else f"averaged_{criterion.file_slug}.ckpt"
                 average([self.directory / one.file for one in kept], self.directory / name)
                 outputs.setdefault("averaged_checkpoint", self.directory / name)
         return outputs
@@ -171,21 +179,21 @@ class Checkpoints(Checkpoint):
         for index, criterion in enumerate(self.criteria):
             if criterion.monitor.startswith("train/") != of_training:
                 continue
-            value = read_value(latest_of(trainer, pl_module.numbers), criterion.monitor, WHERE)
+            value = read_value(latest_values(trainer, pl_module.numbers), criterion.monitor, WHERE)
             epoch, step = trainer.current_epoch + 1, trainer.global_step
-            file = f"epoch{epoch}_step{step}_{criterion.slug}.ckpt"
-            new = Kept(value, epoch, step, file)
+            file = f"epoch{epoch}_step{step}_{criterion.file_slug}.ckpt"
+            new = KeptCheckpoint(value, epoch, step, file)
             ranked = criterion.rank([*self.kept[criterion.monitor], new])
             if not math.isfinite(value):
                 self._log.warning("%s is %s after epoch %d", criterion.monitor, value, epoch)
             elif new in ranked:
-                state = state or weights_of(trainer, pl_module)
+                state = state or gather_weights(trainer, pl_module)
                 self.kept[criterion.monitor] = ranked
                 if trainer.is_global_zero:
                     self._write(new, criterion, state, best=index == 0 and ranked[0] == new)
 
     def _write(
-        self, new: Kept, criterion: Criterion, state: Mapping[str, Any], *, best: bool
+        self, new: KeptCheckpoint, criterion: Criterion, state: Mapping[str, Any], *, best: bool
     ) -> None:
         path = self.directory / new.file
         facts = {"epoch": new.epoch, "global_step": new.step}
@@ -199,7 +207,7 @@ class Checkpoints(Checkpoint):
             if path.name not in wanted:
                 path.unlink(missing_ok=True)
 
-    def _agreed(self, trainer: pl.Trainer) -> bool:
+    def _is_stop_agreed(self, trainer: pl.Trainer) -> bool:
         """Whether any rank was asked to stop; all ranks get the same answer."""
         requested = bool(self._stop_requested())
         if trainer.world_size == 1:
@@ -215,9 +223,9 @@ class Checkpoints(Checkpoint):
         return done % trainer.accumulate_grad_batches == 0 and done < trainer.num_training_batches
 
 
-def weights_of(trainer: pl.Trainer, module: TrainingModule) -> Mapping[str, Any]:
+def gather_weights(trainer: pl.Trainer, module: TrainingModule) -> Mapping[str, Any]:
     """Return the weights under the bare model's names; every rank calls this."""
-    with nullcontext() if module.average is None else module.average.applied():
+    with nullcontext() if module.average is None else module.average.apply_average():
         state = trainer.strategy.lightning_module_state_dict()
         if module.average is not None:  # the values go back as soon as the block ends
             state = {name: value.clone() for name, value in state.items()}

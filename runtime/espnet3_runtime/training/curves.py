@@ -22,7 +22,7 @@ class Curves:
     """
 
     def __init__(self, path: Path, resume_step: int | None) -> None:
-        rows = [] if resume_step is None else _read(path, resume_step)
+        rows = [] if resume_step is None else _read_rows(path, resume_step)
         before = float(rows[-1]["seconds"]) if rows else 0.0
         write_text(path, "".join(f"{json.dumps(row)}\n" for row in rows))
         self._start = time.monotonic() - before
@@ -48,7 +48,7 @@ class Curves:
         self._file.close()
 
 
-def _read(path: Path, last_step: int) -> list[dict[str, Any]]:
+def _read_rows(path: Path, last_step: int) -> list[dict[str, Any]]:
     """Return the whole rows up to a step; a torn last line is dropped."""
     rows = []
     if path.is_file():

@@ -38,19 +38,19 @@ class MovingAverage:
         update(self._average, [parameter.detach() for parameter in self._live], self.steps)
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
+    def apply_average(self) -> Iterator[None]:
         """Put the average in the place of the weights while the block runs."""
         if self._swapped:
             yield
             return
-        self.swap()
+        self.swap_weights()
         try:
             yield
         finally:
-            self.swap()
+            self.swap_weights()
 
     @torch.no_grad()
-    def swap(self) -> None:
+    def swap_weights(self) -> None:
         """Exchange weights and average."""
         self._follow()
         for parameter, average in zip(self._live, self._average, strict=True):

@@ -12,22 +12,27 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from espnet3_runtime.data.loader import Batches
 from espnet3_runtime.data.sampler import Clock, restore_generators, seed_generators
 from espnet3_runtime.training.ema import MovingAverage
-from espnet3_runtime.training.fields import Fields, batch_size, move, split_batch, unused_lengths
-from espnet3_runtime.training.finite import NanPolicy
-from espnet3_runtime.training.means import Weight
-from espnet3_runtime.training.named import NamedLoop, single_loss, step_plateau
-from espnet3_runtime.training.numbers import Numbers
+from espnet3_runtime.training.forward_inputs import (
+    Fields,
+    batch_size,
+    move_fields,
+    split_batch,
+    unused_lengths,
+)
+from espnet3_runtime.training.forward_outputs import ForwardOutput, read_forward_output
+from espnet3_runtime.training.measurements import Measurements, Weight
+from espnet3_runtime.training.named_optimizers import NamedOptimizerLoop, single_loss, step_plateau
+from espnet3_runtime.training.nan_policy import NanPolicy
 from espnet3_runtime.training.optimizers import (
     Scheduler,
     count_steps,
-    make_named,
-    make_single,
+    make_named_optimizers,
+    make_single_optimizer,
 )
-from espnet3_runtime.training.outcome import Outcome, read_outcome
-from espnet3_runtime.training.state import KEY, load_state, save_state
+from espnet3_runtime.training.resume_state import KEY, load_state, save_state
 
 
-class Loaders(Protocol):
+class LoaderFactory(Protocol):
     """Makes the loaders once the ranks are known."""
 
     def __call__(self, split: str, rank: int, world: int) -> Batches | None:
@@ -57,7 +62,7 @@ class TrainingModule(pl.LightningModule):
         model: nn.Module,
         name: str,
         config: Mapping[str, Any],
-        loaders: Loaders,
+        loaders: LoaderFactory,
         clock: Clock,
     ) -> None:
         super().__init__()
@@ -66,8 +71,8 @@ class TrainingModule(pl.LightningModule):
         self.config = config
         self.loaders = loaders
         self.clock = clock
-        self.numbers = Numbers()
-        self.named: NamedLoop | None = None
+        self.numbers = Measurements()
+        self.named: NamedOptimizerLoop | None = None
         self.automatic_optimization = not config["optimizers"]
         self.finite = NanPolicy(config["nan_policy"])
         decay = config["ema"] and config["ema"]["decay"]
@@ -115,7 +120,7 @@ class TrainingModule(pl.LightningModule):
             self._dropped = unused_lengths(self.model, self.model_name, fields)
         for key in self._dropped:
             fields.pop(key, None)
-        return utt_ids, (fields if device.type == "cpu" else move(fields, device))
+        return utt_ids, (fields if device.type == "cpu" else move_fields(fields, device))
 
     # Steps.
 
@@ -125,9 +130,9 @@ class TrainingModule(pl.LightningModule):
 
     def training_step(self, batch: tuple[list[str], Fields], _index: int) -> torch.Tensor | None:
         """Compute the loss of a batch; with named optimizers, make their steps too."""
-        outcome, weight = self._run(batch)
+        outcome, weight = self._forward_batch(batch)
         if not self.finite.check(outcome, self, batch[0]):
-            return self.finite.harmless(self.model)
+            return self.finite.zero_loss(self.model)
         self.numbers.step = outcome.stats
         self.numbers.means["train"].add(outcome.stats, weight)
         if self.named is None:
@@ -140,14 +145,14 @@ class TrainingModule(pl.LightningModule):
         """Count the numbers of a batch; repetitions that only fill up a rank do not count."""
         sampler = getattr(self._made["valid"], "batch_sampler", None)
         if index < getattr(sampler, "distinct", index + 1):
-            outcome, weight = self._run(batch)
+            outcome, weight = self._forward_batch(batch)
             self.numbers.means["valid"].add(outcome.stats, weight)
         elif self.trainer.world_size > 1:
-            self._run(batch)  # sharded strategies need every rank in every step
+            self._forward_batch(batch)  # sharded strategies need every rank in every step
 
-    def _run(self, batch: tuple[list[str], Fields]) -> tuple[Outcome, Weight]:
+    def _forward_batch(self, batch: tuple[list[str], Fields]) -> tuple[ForwardOutput, Weight]:
         utt_ids, fields = batch
-        outcome = read_outcome(self.model(**fields), self.model_name)
+        outcome = read_forward_output(self.model(**fields), self.model_name)
         weight = batch_size(utt_ids, fields) if outcome.weight is None else outcome.weight
         return outcome, weight
 
@@ -156,12 +161,14 @@ class TrainingModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Construct what the config names."""
         if self.config["optimizers"]:
-            named = make_named(self.model, self.config, self.total_steps)
-            self.named = NamedLoop(named, self.model_name)
+            named = make_named_optimizers(self.model, self.config, self.total_steps)
+            self.named = NamedOptimizerLoop(named, self.model_name)
             if self.named_state is not None:
                 self.named.load(self.named_state)
             return self.named.lightning()
-        optimizer, self._scheduler = make_single(self.model, self.config, self.total_steps)
+        optimizer, self._scheduler = make_single_optimizer(
+            self.model, self.config, self.total_steps
+        )
         if self._scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self._scheduler.lightning()}
@@ -199,14 +206,14 @@ class TrainingModule(pl.LightningModule):
             gradient_clip_algorithm: ``norm`` or ``value``; None is ``norm``.
         """
         kind = getattr(gradient_clip_algorithm, "value", gradient_clip_algorithm)
-        if not gradient_clip_val or kind not in (None, "norm") or not self._plain_gradients():
+        if not gradient_clip_val or kind not in (None, "norm") or not self._has_plain_gradients():
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
             return
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self.grad_norm = nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
         self.finite.check_gradients(self.grad_norm, parameters)
 
-    def _plain_gradients(self) -> bool:
+    def _has_plain_gradients(self) -> bool:
         """Whether every rank holds all gradients, unscaled."""
         trainer = self.trainer
         plain = isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy))
@@ -248,12 +255,12 @@ class TrainingModule(pl.LightningModule):
     def on_validation_start(self) -> None:
         """Validate with the averaged weights."""
         if self.average is not None:
-            self.average.swap()
+            self.average.swap_weights()
 
     def on_validation_end(self) -> None:
         """Train on with the weights themselves."""
         if self.average is not None:
-            self.average.swap()
+            self.average.swap_weights()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what Lightning does not know."""

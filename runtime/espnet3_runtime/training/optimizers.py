@@ -10,9 +10,9 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from espnet3_runtime.build.instantiate import instantiate, locate_target
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.instantiate import instantiate, locate
-from espnet3_runtime.training.selection import divide
+from espnet3_runtime.training.parameter_groups import assign_parameters
 from espnet3_schemas import TARGET
 
 TotalSteps = Callable[[int], int]
@@ -34,7 +34,7 @@ class Scheduler:
 
 
 @dataclass
-class Named:
+class NamedOptimizer:
     """A named optimizer, its part of the model and its policy.
 
     Attributes:
@@ -72,7 +72,7 @@ class Named:
             setattr(self, name, state[name])
 
 
-def make_single(
+def make_single_optimizer(
     model: nn.Module, config: Mapping[str, Any], total_steps: TotalSteps
 ) -> tuple[Optimizer, Scheduler | None]:
     """Construct the optimizer over all trainable parameters, and its scheduler.
@@ -86,7 +86,7 @@ def make_single(
         UserError: There is no optimizer, or an argument does not fit.
     """
     if config["optimizer"] is None:
-        raise UserError('training needs an "optimizer"', where=_where(config, "optimizer"))
+        raise UserError('training needs an "optimizer"', where=_key_path(config, "optimizer"))
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
         raise UserError("the model has no trainable parameter", where="model")
@@ -97,9 +97,9 @@ def make_single(
     return optimizer, make_scheduler(config["scheduler"], optimizer, interval, monitor, steps)
 
 
-def make_named(
+def make_named_optimizers(
     model: nn.Module, config: Mapping[str, Any], total_steps: TotalSteps
-) -> dict[str, Named]:
+) -> dict[str, NamedOptimizer]:
     """Construct the named optimizers, in the order of the config.
 
     Args:
@@ -111,22 +111,24 @@ def make_named(
         UserError: The optimizers do not cover the parameters once, or a scheduler has no optimizer.
     """
     blocks, schedulers = config["optimizers"], config["schedulers"] or {}
-    where = _where(config, "optimizers")
+    where = _key_path(config, "optimizers")
     unknown = [name for name in schedulers if name not in blocks]
     if unknown:
         raise UserError(
             f'there is no optimizer "{unknown[0]}"',
-            where=_where(config, f"schedulers.{unknown[0]}"),
+            where=_key_path(config, f"schedulers.{unknown[0]}"),
             hint=f"schedulers are named after the optimizers {', '.join(blocks)}",
         )
-    parts = divide(model, {name: block["params"] for name, block in blocks.items()}, where)
+    parts = assign_parameters(
+        model, {name: block["params"] for name, block in blocks.items()}, where
+    )
     clip = config["trainer"]["gradient_clip_val"]
     named = {}
     for name, block in blocks.items():
         optimizer = instantiate(block["optimizer"], parts[name])
         steps = total_steps(block["accum_grad_steps"] * block["step_every_n_iters"])
         chosen = schedulers.get(name)
-        named[name] = Named(
+        named[name] = NamedOptimizer(
             name,
             optimizer,
             parts[name],
@@ -163,13 +165,13 @@ def make_scheduler(
     if _wants_total_steps(node):
         if steps < 0:
             what = f'"{node[TARGET]}" needs the number of steps, and training has no end'
-            raise UserError(what, where=_where(node), hint="set trainer.max_epochs or max_steps")
+            raise UserError(what, where=_key_path(node), hint="set trainer.max_epochs or max_steps")
         supplied["total_steps"] = steps
     scheduler = instantiate(node, **supplied)
     if isinstance(scheduler, ReduceLROnPlateau) and (interval != "epoch" or not monitor):
         raise UserError(
             "ReduceLROnPlateau watches a value that is known once an epoch",
-            where=_where(node),
+            where=_key_path(node),
             hint='set its interval to "epoch" and its monitor, for example to valid/loss',
         )
     return Scheduler(scheduler, interval, monitor)
@@ -200,13 +202,13 @@ def count_steps(
 def _wants_total_steps(node: Mapping[str, Any]) -> bool:
     if "total_steps" in node or "epochs" in node:  # OneCycleLR takes either
         return False
-    target = locate(node[TARGET], _where(node))
+    target = locate_target(node[TARGET], _key_path(node))
     try:
         return "total_steps" in inspect.signature(target).parameters
     except (TypeError, ValueError):
         return False
 
 
-def _where(config: Mapping[str, Any], key: str = "") -> str:
+def _key_path(config: Mapping[str, Any], key: str = "") -> str:
     where = getattr(config, "where", "")
     return f"{where}.{key}" if key else where

@@ -1,6 +1,9 @@
 """A Lightning Trainer from the ``trainer`` block."""
 
-from collections.abc import Mapping, Sequence
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from logging import Logger
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,9 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import profilers
 from lightning.pytorch.callbacks import EarlyStopping
 
-from espnet3_runtime.config import plain
+from espnet3_runtime.build.instantiate import instantiate
+from espnet3_runtime.config import to_plain
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.instantiate import instantiate
 
 _NODES = ("strategy", "profiler", "plugins")
 _OURS = ("logger", "callbacks", "enable_progress_bar", "enable_model_summary")
@@ -41,32 +44,32 @@ def make_trainer(
     if block.get("enable_checkpointing") is False or block.get("barebones"):
         raise UserError(
             "a training stage always writes checkpoints",
-            where=_where(block),
+            where=_key_path(block),
             hint="remove enable_checkpointing: false and barebones: true",
         )
-    arguments = {key: plain(value) for key, value in block.items() if key not in _OURS}
+    arguments = {key: to_plain(value) for key, value in block.items() if key not in _OURS}
     for key in _NODES:
         if isinstance(block.get(key), (Mapping, tuple)):
             arguments[key] = instantiate(block[key])
     if isinstance(arguments.get("profiler"), str):
-        arguments["profiler"] = _profiler(arguments["profiler"], directory)
+        arguments["profiler"] = _make_profiler(arguments["profiler"], directory)
     if config["optimizers"]:
-        arguments = _for_named(arguments, f"{_where(block)}.accumulate_grad_batches")
+        arguments = _for_named(arguments, f"{_key_path(block)}.accumulate_grad_batches")
     callbacks = [instantiate(node) for node in block["callbacks"]]
     defaults = {"default_root_dir": directory, "use_distributed_sampler": False}
     try:
         return pl.Trainer(
             **{**defaults, **{k: v for k, v in arguments.items() if v is not None}},
-            logger=_loggers(block["logger"], directory, resume_step, log),
+            logger=_make_loggers(block["logger"], directory, resume_step, log),
             callbacks=[ours[0], *callbacks, *_early_stopping(config), *ours[1:]],
             enable_progress_bar=False,
             enable_model_summary=False,
         )
     except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"Lightning refuses the trainer: {error}", where=_where(block)) from None
+        raise UserError(f"Lightning refuses the trainer: {error}", where=_key_path(block)) from None
 
 
-def _profiler(name: str, directory: Path) -> Any:
+def _make_profiler(name: str, directory: Path) -> Any:
     """Construct a profiler by its short name; left to Lightning, its report reaches nobody."""
     kinds = {
         "simple": profilers.SimpleProfiler,
@@ -91,18 +94,18 @@ def _for_named(arguments: dict[str, Any], where: str) -> dict[str, Any]:
 
 def _early_stopping(config: Mapping[str, Any]) -> list[pl.Callback]:
     block = config["early_stopping"]
-    return [] if block is None else [EarlyStopping(**plain(block), check_finite=False)]
+    return [] if block is None else [EarlyStopping(**to_plain(block), check_finite=False)]
 
 
-def _loggers(node: Any, directory: Path, resume_step: int | None, log: Logger) -> Any:
+def _make_loggers(node: Any, directory: Path, resume_step: int | None, log: Logger) -> Any:
     if isinstance(node, bool):
-        return [] if not node else _tensorboard(directory, resume_step, log)
+        return [] if not node else _tensorboard_logger(directory, resume_step, log)
     if node is not None:
         return [instantiate(one) for one in node]
-    return _tensorboard(directory, resume_step, log)
+    return _tensorboard_logger(directory, resume_step, log)
 
 
-def _tensorboard(directory: Path, resume_step: int | None, log: Logger) -> list[Any]:
+def _tensorboard_logger(directory: Path, resume_step: int | None, log: Logger) -> list[Any]:
     from lightning.pytorch.loggers import TensorBoardLogger
 
     purge: dict[str, Any] = {} if resume_step is None else {"purge_step": resume_step + 1}
@@ -117,5 +120,42 @@ def _tensorboard(directory: Path, resume_step: int | None, log: Logger) -> list[
         return []
 
 
-def _where(block: Any) -> str:
+def _key_path(block: Any) -> str:
     return getattr(block, "where", "trainer")
+
+
+_MESSAGES = (
+    ".*does not have many workers.*",
+    ".*number of training batches.*is smaller than the logging interval.*",
+    ".*You're resuming from a checkpoint that ended.*",
+    ".*`training_step` returned `None`.*",
+    ".*Trying to infer the `batch_size`.*",
+    ".*GPU available but not used.*",
+    ".*Checkpoint directory .* exists and is not empty.*",
+    ".*module.* in eval mode at the start of training.*",
+    ".*No `.*_dataloader.*",
+    ".*It is recommended to use `self.log.*sync_dist=True.*",  # Means are of all ranks already
+    ".*You defined a `validation_step` but have no `val_dataloader`.*",
+    ".*Total length of .* across ranks is zero.*",
+    ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
+    ".*lr_scheduler.step\\(\\)` before `optimizer.step\\(\\).*",
+)
+_LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning")
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's notices and hints while the block runs; its errors stay."""
+    import lightning.pytorch  # noqa: F401 - its import sets the levels
+
+    levels = {name: logging.getLogger(name).level for name in _LOGGERS}
+    with warnings.catch_warnings():
+        for message in _MESSAGES:
+            warnings.filterwarnings("ignore", message=message)
+        try:
+            for name in _LOGGERS:
+                logging.getLogger(name).setLevel(logging.WARNING)
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)

@@ -1,0 +1,133 @@
+"""From a recipe without mistakes to the plan of its build."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from espnet3_compiler.build.plan import ConfigPlan, ModelPlan, Plan, SourceFile, StagePlan
+from espnet3_compiler.build.python_text import class_name
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.manifest.recipe import Composed, Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.stage_kinds import kind_spec
+from espnet3_compiler.schema.key_order import in_schema_order
+from espnet3_compiler.stage_graph.graph import StageEdge, stage_edges
+from espnet3_compiler.stage_graph.stage_inputs import outputs_of
+from espnet3_compiler.syntax.tree import Mapping as Tree
+from espnet3_compiler.syntax.tree import to_python
+from espnet3_schemas import load
+from espnet3_schemas.build_records import Output
+from espnet3_schemas.late_values import StageOutput
+
+GLOBALS = ("exp_tag", "exp_dir", "data_dir")
+
+
+def make_plan(
+    root: Tree,
+    recipe: Recipe,
+    composed: Mapping[str, Composed],
+    resolved: Resolved,
+    sets: Sequence[str],
+) -> Plan:
+    """Return what to build; the recipe has no mistakes.
+
+    Args:
+        root: The manifest's tree, whose value is hashed.
+        recipe: The manifest as typed values.
+        composed: Its configs before resolution, by name.
+        resolved: Everything after resolution.
+        sets: The ``--set`` arguments.
+    """
+    manifest = recipe.directory / (recipe.source.path or Path(recipe.source.name)).name
+    graph = stage_edges(recipe, resolved)
+    read = [source for config in composed.values() for source in config.sources]
+    read += resolved.sources
+    return Plan(
+        recipe=str(recipe.name.value),
+        manifest=manifest,
+        digest=manifest_digest(root),
+        class_name=class_name(str(recipe.name.value)),
+        system=recipe.system.class_path,
+        globals={name: resolved.globals[name] for name in GLOBALS},
+        configs=tuple(
+            _plan_config(composed[name], resolved, manifest) for name in resolved.configs
+        ),
+        models=tuple(ModelPlan(name, to_python(node)) for name, node in resolved.models.items()),
+        stages=tuple(_plan_stage(stage, recipe, resolved, graph) for stage in recipe.stages),
+        sources=tuple(_source_files([recipe.source, *read], recipe.directory)),
+        sets=tuple(sets),
+    )
+
+
+def manifest_digest(root: Tree) -> str:
+    """Return the SHA-256 of a tree's value: comments and layout do not count."""
+    text = json.dumps(to_python(root), separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plan_config(config: Composed, resolved: Resolved, manifest: Path) -> ConfigPlan:
+    value = to_python(resolved.configs[config.name])
+    if config.role is not None:
+        value = in_schema_order(value, load(config.role))
+    paths = [source.path for source in config.sources if source.path]
+    names = tuple(dict.fromkeys(_relative_path(path, manifest.parent) for path in paths))
+    return ConfigPlan(config.name, config.role, value, names or (manifest.name,))
+
+
+def _source_files(sources: Iterable[Source], directory: Path) -> Iterator[SourceFile]:
+    paths = dict.fromkeys(source.path for source in sources if source.path)
+    for path in paths:
+        data = path.read_bytes()
+        yield SourceFile(_relative_path(path, directory), hashlib.sha256(data).hexdigest())
+
+
+def _relative_path(path: Path, directory: Path) -> str:
+    return Path(os.path.relpath(path, directory)).as_posix()
+
+
+def _plan_stage(
+    stage: StageDecl, recipe: Recipe, resolved: Resolved, graph: Sequence[StageEdge]
+) -> StagePlan:
+    name = str(stage.name.value)
+    mine = [edge for edge in graph if edge.consumer == name]
+    producers = {edge.producer for edge in mine}
+    order = [str(other.name.value) for other in recipe.stages]
+    reads = dict.fromkeys(StageOutput(edge.producer, edge.output) for edge in mine if edge.output)
+    call = resolved.calls.get(name)
+    init = resolved.init_from.get(name, stage.init_from)
+    return StagePlan(
+        name=name,
+        run=str(stage.run.value) if stage.run else None,
+        call=str(stage.call.value) if stage.call else None,
+        configs={binding.role: binding.config for binding in stage.configs},
+        model=str(stage.model.value) if stage.model else None,
+        init_from=str(init.value) if init else None,
+        needs=tuple(other for other in order if other in producers and other != name),
+        reads=tuple(reads),
+        outputs=_plan_outputs(stage, recipe, resolved),
+        arguments=to_python(call) if call else {"with": {}, "outputs": {}},
+        description=stage.description,
+    )
+
+
+def _plan_outputs(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> dict[str, Output]:
+    name = str(stage.name.value)
+    if stage.call:
+        call = resolved.calls.get(name)
+        block = call.get("outputs") if call else None
+        entries = block.entries if isinstance(block, Tree) else ()
+        return {entry.name: Output(str(to_python(entry.value)), "path") for entry in entries}
+    types = kind_spec(stage)["outputs"]
+    return {
+        output: Output(_output_path(path, name, resolved.globals), types[output]["type"])
+        for output, path in (outputs_of(stage, recipe) or {}).items()
+    }
+
+
+def _output_path(path: str, stage: str, globals_: Mapping[str, str]) -> str:
+    """Return where a stage of a kind writes: ``${data_dir}``, or below its own directory."""
+    if path == "${data_dir}":
+        return globals_["data_dir"]
+    directory = f"{globals_['exp_dir'].rstrip('/')}/{stage}"
+    return directory if path == "." else f"{directory}/{path}"

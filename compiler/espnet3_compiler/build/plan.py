@@ -1,0 +1,84 @@
+"""What a build is made of: ready values, as plain data, that ``emit`` turns into files."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet3_compiler.syntax.tree import Plain
+from espnet3_schemas.build_records import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that the build was compiled from.
+
+    Attributes:
+        path: Relative to the recipe directory, with forward slashes.
+        sha256: Of its bytes.
+    """
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigPlan:
+    """A composed config: its role (None for a free-form one), value and sources."""
+
+    name: str
+    role: str | None
+    value: Plain
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """A model node with its references resolved."""
+
+    name: str
+    value: Plain
+
+
+@dataclasses.dataclass(frozen=True, slots=True)  # as what it extends
+class StagePlan(Stage):
+    """A stage, with what only its files need.
+
+    Attributes:
+        arguments: ``with`` and ``outputs`` of a ``call`` stage.
+        description: One line for ``--list``.
+    """
+
+    arguments: Plain
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole build.
+
+    Attributes:
+        recipe: ``<corpus>/<task>``.
+        manifest: The absolute path of the manifest.
+        digest: SHA-256 of the manifest's value; comments and layout do not count.
+        class_name: The name of the generated System class.
+        system: The dotted class that it extends.
+        globals: exp_tag, exp_dir and data_dir.
+        configs: In the order of the manifest.
+        models: In the order of the manifest.
+        stages: In the order of the manifest.
+        sources: The manifest first, then every file that was read.
+        sets: The ``--set`` arguments of the compile.
+    """
+
+    recipe: str
+    manifest: Path
+    digest: str
+    class_name: str
+    system: str
+    globals: Mapping[str, str]
+    configs: tuple[ConfigPlan, ...]
+    models: tuple[ModelPlan, ...]
+    stages: tuple[StagePlan, ...]
+    sources: tuple[SourceFile, ...]
+    sets: tuple[str, ...]

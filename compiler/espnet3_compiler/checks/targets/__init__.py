@@ -1,0 +1,1 @@
+"""Checks of what a `_target_` names and is given."""

@@ -1,0 +1,229 @@
+"""The command line of ``espnet3-compile``."""
+
+import argparse
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet3_compiler.filesystem import is_directory, path_exists
+
+FORMATS = ("human", "json", "github", "sarif")
+GRAPHS = ("mermaid", "text")
+EPILOG = "exit codes: 0 clean or warnings only, 1 mistakes, 2 wrong usage, 3 a bug of ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What was asked for; see the help texts."""
+
+    paths: tuple[Path, ...]
+    output: Path | None
+    check: bool
+    deep: bool
+    deep_timeout: float
+    deep_memory: float
+    fix: bool
+    strict: bool
+    sets: tuple[str, ...]
+    format: str
+    explain: str | None
+    graph: str | None
+    why: str | None
+    init: str | None
+    from_espnet3: Path | None
+    force: bool
+
+    @property
+    def writes(self) -> bool:
+        """Whether a build is wanted."""
+        return not (self.check or self.graph or self.why)
+
+
+def parse_arguments(argv: Sequence[str]) -> Arguments:
+    """Return the parsed arguments.
+
+    Raises:
+        SystemExit: With 2 for wrong usage, with 0 after ``--help`` and ``--version``.
+    """
+    parser = _build_parser()
+    given = parser.parse_args(list(_with_graph_default(argv)))
+    others = (given.explain, given.init, given.from_espnet3)
+    if all(other is None for other in others) and not given.manifests:
+        parser.error("name a manifest or a directory to look for recipe.yaml in")
+    starts = [given.init is not None, given.from_espnet3 is not None]
+    if any(starts) and (all(starts) or given.manifests):
+        parser.error("--init and --from-espnet3 stand alone, without a manifest")
+    if given.force and given.from_espnet3 is None:
+        parser.error("--force goes with --from-espnet3")
+    return Arguments(
+        paths=tuple(given.manifests),
+        output=given.output,
+        check=given.check,
+        deep=given.deep,
+        deep_timeout=given.deep_timeout,
+        deep_memory=given.deep_memory,
+        fix=given.fix,
+        strict=given.strict,
+        sets=tuple(given.set),
+        format=given.format,
+        explain=given.explain,
+        graph=given.graph,
+        why=given.why,
+        init=given.init,
+        from_espnet3=given.from_espnet3,
+        force=given.force,
+    )
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="espnet3-compile",
+        description="Check a recipe manifest and compile it into a directory that runs.",
+        epilog=EPILOG,
+        formatter_class=_help_formatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "manifests",
+        metavar="MANIFEST",
+        nargs="*",
+        type=Path,
+        help="recipe.yaml, a directory to search, or a recipe.lock.json to build again",
+    )
+    add(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=Path,
+        help="where the build goes (build/ beside the manifest)",
+    )
+    add("--check", action="store_true", help="report mistakes, write nothing")
+    add(
+        "--deep",
+        action="store_true",
+        help="also run the recipe's code: import targets, build models, try a batch",
+    )
+    add(
+        "--deep-timeout",
+        metavar="SECONDS",
+        type=_positive_number,
+        default=120.0,
+        help="stop --deep after so long for each manifest (120)",
+    )
+    add(
+        "--deep-memory",
+        metavar="GIB",
+        type=_positive_number,
+        default=8.0,
+        help="the most memory that --deep may use (8)",
+    )
+    add("--fix", action="store_true", help="apply the suggestions that are certain, then check")
+    add("--strict", action="store_true", help="treat warnings as mistakes")
+    add(
+        "--set",
+        metavar="NAME.KEY=VALUE",
+        action="append",
+        default=[],
+        help="set a value of a config or model",
+    )
+    add(
+        "--format",
+        choices=FORMATS,
+        default="human",
+        help="of the report; machine formats go to stdout",
+    )
+    add("--explain", metavar="CODE", help="explain a finding, for example R601 or unknown-key")
+    add("--graph", choices=GRAPHS, help="print the stage graph instead of building (default text)")
+    add("--why", metavar="NAME.KEY", help="print the places that set a value instead of building")
+    _add_scaffold_options(parser)
+    add("--version", action=_VersionAction, nargs=0, help="print the version")
+    return parser
+
+
+def _add_scaffold_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("starting a recipe").add_argument
+    add("--init", metavar="NAME", help="make the directory NAME with a recipe that runs as it is")
+    add(
+        "--from-espnet3",
+        metavar="DIR",
+        type=Path,
+        help="write recipe.yaml for an ESPnet3 recipe, beside its files",
+    )
+    add("--force", action="store_true", help="let --from-espnet3 replace files that are there")
+
+
+def _positive_number(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _help_formatter(prog: str) -> argparse.HelpFormatter:
+    """Return what lays out the help; argparse makes one for every argument that is added.
+
+    With a width it need not ask the terminal each time, for which it would import ``shutil``.
+    """
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() else 80
+    return argparse.RawDescriptionHelpFormatter(prog, width=max(width - 2, 40))
+
+
+def _with_graph_default(argv: Sequence[str]) -> Sequence[str]:
+    """Write ``--graph=text`` for a bare ``--graph``, so that it does not swallow a manifest."""
+    following = (*argv[1:], "")
+    return (
+        [
+            "--graph=text" if word == "--graph" and after not in GRAPHS else word
+            for word, after in zip(argv, following, strict=True)
+        ]
+        if argv
+        else argv
+    )
+
+
+class _VersionAction(argparse.Action):
+    """Looks the version up only when it is asked for: that takes longer than a check."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"{parser.prog} {version('espnet3-compile')}")
+        except PackageNotFoundError:
+            print(f"{parser.prog} (not installed)")
+        parser.exit()
+
+
+MANIFEST = "recipe.yaml"
+SKIPPED_FOLDERS = ("build", "exp", "data", "downloads", "node_modules", "__pycache__")
+
+
+def find_manifests(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Return the manifests, each once and in order, and what is wrong with the paths.
+
+    A directory is searched for files called ``recipe.yaml``; hidden directories and what recipes
+    produce are passed over.
+    """
+    manifests: dict[Path, Path] = {}
+    problems = []
+    for path in paths:
+        found = sorted(_manifests_below(path)) if is_directory(path) else [path]
+        if not found:
+            problems.append(f'there is no {MANIFEST} in or below "{path}"')
+        elif not path_exists(path):
+            problems.append(f'there is no file "{path}"')
+        else:
+            manifests |= {manifest.resolve(): manifest for manifest in found}
+    return tuple(manifests.values()), tuple(problems)
+
+
+def _manifests_below(directory: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(directory):
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and name not in SKIPPED_FOLDERS
+        ]
+        if MANIFEST in files:
+            yield Path(folder) / MANIFEST

@@ -1,0 +1,42 @@
+"""``--explain CODE``: what a kind of finding means, with a wrong and a right example."""
+
+from importlib.resources import files
+
+from espnet3_compiler.diagnostics.codes import BY_NUMBER, CODES
+from espnet3_compiler.diagnostics.suggest import closest_match
+
+
+def explain(code: str) -> str | None:
+    """Return the explanation of a code as Markdown, or None when there is no such code.
+
+    Args:
+        code: A number or a name, in any case: ``R601``, ``r601`` or ``unknown-key``.
+    """
+    number = find_code(code)
+    return None if number is None else explanation_text(number)
+
+
+def find_code(code: str) -> str | None:
+    """Return the number of a code given by number or name."""
+    wanted = code.strip().casefold()
+    for each in CODES:
+        if wanted in (each.number.casefold(), each.name):
+            return each.number
+    return None
+
+
+def suggest_code(code: str) -> str | None:
+    """Return the number or name that an unknown code was probably meant to be."""
+    names = [each.number for each in CODES] + [each.name for each in CODES]
+    return closest_match(code.strip(), names)
+
+
+def explanation_text(number: str) -> str:
+    """Return the heading and the text of an explanation.
+
+    Raises:
+        FileNotFoundError: The code has none, which a test forbids.
+    """
+    each = BY_NUMBER[number]
+    text = (files("espnet3_compiler") / "explanations" / f"{number}.md").read_text("utf-8")
+    return f"# {each.number} {each.name} ({each.severity})\n\n{each.summary}\n\n{text.strip()}\n"

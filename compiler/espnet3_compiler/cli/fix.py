@@ -1,0 +1,119 @@
+"""Apply the edits that are certain, each file whole or not at all."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit
+from espnet3_compiler.filesystem import write_atomically
+from espnet3_compiler.pipeline import display_name
+from espnet3_compiler.result import CompileResult
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class FixPlan:
+    """What certain fixes make of files.
+
+    Attributes:
+        files: Path to new text, of files that change.
+        before: Path to the text that the edits were made for.
+        applied: Findings whose fix is in ``files``.
+        left: Findings that stay: without a certain fix, or with one that overlaps another.
+    """
+
+    files: Mapping[Path, str]
+    before: Mapping[Path, str]
+    applied: tuple[Diagnostic, ...]
+    left: tuple[Diagnostic, ...]
+
+
+def plan_fixes(diagnostics: Iterable[Diagnostic]) -> FixPlan:
+    """Return what the certain fixes make of the files; nothing is written.
+
+    A fix is applied with all of its edits or not at all. Of two that overlap the first wins; run
+    again for the other.
+    """
+    chosen: dict[Path, dict[tuple[int, int], str]] = {}
+    before: dict[Path, str] = {}
+    applied, left = [], []
+    for diagnostic in diagnostics:
+        edits = _certain_edits(diagnostic)
+        if not edits or any(_is_colliding(edit, chosen) for edit in edits):
+            left.append(diagnostic)
+            continue
+        applied.append(diagnostic)
+        for edit in edits:
+            path = _edit_path(edit)
+            before[path] = edit.span.source.text
+            chosen.setdefault(path, {})[edit.span.start, edit.span.end] = edit.text
+    files = {path: _apply_edits(before[path], edits) for path, edits in chosen.items()}
+    return FixPlan(files, before, tuple(applied), tuple(left))
+
+
+def _certain_edits(diagnostic: Diagnostic) -> tuple[Edit, ...]:
+    if diagnostic.fix is None or not diagnostic.fix.certain:
+        return ()
+    edits = diagnostic.fix.edits
+    return edits if all(edit.span.source.path for edit in edits) else ()
+
+
+def _edit_path(edit: Edit) -> Path:
+    assert edit.span.source.path is not None
+    return edit.span.source.path
+
+
+def _is_colliding(edit: Edit, chosen: Mapping[Path, Mapping[tuple[int, int], str]]) -> bool:
+    """Tell whether an edit touches one that was chosen; the same edit twice is no collision."""
+    start, end = edit.span.start, edit.span.end
+    for (other_start, other_end), text in chosen.get(_edit_path(edit), {}).items():
+        if (start, end) == (other_start, other_end):
+            return text != edit.text or start == end
+        if start < other_end and other_start < end:
+            return True
+    return False
+
+
+def _apply_edits(text: str, edits: Mapping[tuple[int, int], str]) -> str:
+    for (start, end), new in sorted(edits.items(), reverse=True):
+        text = text[:start] + new + text[end:]
+    return text
+
+
+def write_fixes(fixed: FixPlan) -> tuple[Path, ...]:
+    """Write the files of a plan and return the paths that were passed over.
+
+    A file is passed over when it no longer holds the text that the edits were made for.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    passed = []
+    for path, text in fixed.files.items():
+        data = path.read_bytes()
+        mark = BYTE_ORDER_MARK if data.startswith(BYTE_ORDER_MARK) else b""
+        if data != mark + fixed.before[path].encode():
+            passed.append(path)
+            continue
+        write_atomically(path.resolve(), mark + text.encode())
+    return tuple(passed)
+
+
+def apply_fixes(outcome: CompileResult) -> bool:
+    """Apply the fixes that are certain, say which, and return whether a file changed."""
+    fixed = plan_fixes(outcome.diagnostics)
+    try:
+        passed = write_fixes(fixed)
+    except OSError as error:
+        print(f"error: cannot write a fix: {error}", file=sys.stderr)
+        return False
+    for path in passed:
+        print(f"{display_name(path)} changed meanwhile; not fixed", file=sys.stderr)
+    for finding in fixed.applied:
+        span = finding.primary.span
+        line, column = span.source.line_column(span.start)
+        title = finding.fix.title if finding.fix else finding.message
+        print(f"fixed {span.source.name}:{line}:{column}: {title}", file=sys.stderr)
+    return len(passed) < len(fixed.files)

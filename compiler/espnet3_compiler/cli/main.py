@@ -1,0 +1,104 @@
+"""``espnet3-compile``: what a person calls.
+
+Machine formats and what was asked for (``--graph``, ``--why``, ``--explain``) go to stdout alone;
+everything else goes to stderr.
+"""
+
+import gc
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from espnet3_compiler.cli.arguments import Arguments, parse_arguments
+from espnet3_schemas.exit_codes import BROKEN_PIPE, CLEAN, INTERRUPTED, OUR_FAULT, USAGE
+
+TRACEBACK_VARIABLE = "ESPNET3_COMPILE_TRACEBACK"
+GC_THRESHOLD = 200_000
+"""Garbage is looked for when so many objects are new: hardly any of a check's are in circles."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code; without ``argv``, as the whole program."""
+    if argv is not None:
+        return _run_main(argv)
+    gc.set_threshold(GC_THRESHOLD)
+    try:
+        return _run_main(sys.argv[1:])
+    finally:
+        gc.freeze()  # all that is left goes with the process: nothing to look for in it
+
+
+def _run_main(argv: Sequence[str]) -> int:
+    start = time.perf_counter()
+    try:
+        code = _run_command(parse_arguments(argv), start)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _print_stderr("interrupted; nothing was left half-written")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has seen enough; keep the interpreter from complaining at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - the last resort: say that it is our fault
+        return _report_bug(error)
+    return code
+
+
+def _run_command(arguments: Arguments, start: float) -> int:
+    if arguments.explain is not None:
+        return _print_explanation(arguments.explain)
+    if arguments.init is not None:
+        from espnet3_compiler.scaffold.create import create_recipe
+
+        return create_recipe(arguments.init)
+    if arguments.from_espnet3 is not None:
+        from espnet3_compiler.convert.convert import convert
+
+        return convert(arguments.from_espnet3, force=arguments.force, form=arguments.format)
+    from espnet3_compiler.cli.arguments import find_manifests
+    from espnet3_compiler.cli.run import run_all
+
+    manifests, problems = find_manifests(arguments.paths)
+    for problem in problems:
+        _print_stderr(f"error: {problem}")
+    if problems:
+        return USAGE
+    if arguments.output and len(manifests) > 1:
+        _print_stderr("error: -o takes one manifest, and there are several")
+        return USAGE
+    return run_all(manifests, arguments, start)
+
+
+def _print_explanation(code: str) -> int:
+    from espnet3_compiler.cli.explain import explain, suggest_code
+
+    text = explain(code)
+    if text is None:
+        near = suggest_code(code)
+        _print_stderr(
+            f'error: there is no code "{code}"' + (f'; did you mean "{near}"?' if near else "")
+        )
+        return USAGE
+    sys.stdout.write(text)
+    return CLEAN
+
+
+def _report_bug(error: Exception) -> int:
+    _print_stderr(f"espnet3-compile has a bug: {type(error).__name__}: {error}")
+    if os.environ.get(TRACEBACK_VARIABLE):
+        import traceback
+
+        traceback.print_exception(error)
+    else:
+        _print_stderr(f"please report it with the manifest and what {TRACEBACK_VARIABLE}=1 prints")
+    return OUR_FAULT
+
+
+def _print_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,160 @@
+"""Compile manifests for the command line: check, build, report."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from espnet3_compiler.cli.arguments import Arguments
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.filesystem import is_file
+from espnet3_compiler.output.summary import Summary
+from espnet3_compiler.pipeline import compile_manifest, display_name
+from espnet3_compiler.result import CompileResult
+from espnet3_schemas import LOCK
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
+
+BUILD = "build"
+LOCK_SUFFIX = ".lock.json"
+
+
+def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> int:
+    """Compile manifests one after the other, report once, and return the exit code.
+
+    Args:
+        manifests: Paths of manifests and locks.
+        arguments: The command line.
+        start: When the program started, as ``time.perf_counter`` counts seconds.
+    """
+    if problem := _lock_problem(manifests, arguments):
+        print(f"error: {problem}", file=sys.stderr)
+        return USAGE
+    if arguments.deep and (problem := _deep_problem()):
+        print(f"error: {problem}", file=sys.stderr)
+        return USAGE
+    outcomes = [_run_deep(_compile_path(path, arguments), arguments) for path in manifests]
+    codes = [CLEAN if _is_clean(outcome, arguments) else MISTAKES for outcome in outcomes]
+    _print_report(outcomes, arguments, time.perf_counter() - start)
+    codes += [_produce_output(outcome, arguments) for outcome in outcomes]
+    return max(codes)
+
+
+def _compile_path(manifest: Path, arguments: Arguments) -> CompileResult:
+    if manifest.name.endswith(LOCK_SUFFIX):
+        from espnet3_compiler.relock.relock import compile_lock
+
+        return compile_lock(manifest)
+    outcome = compile_manifest(manifest, arguments.sets)
+    if arguments.fix:
+        from espnet3_compiler.cli.fix import apply_fixes
+
+        if apply_fixes(outcome):
+            return compile_manifest(manifest, arguments.sets)
+    return outcome
+
+
+def _lock_problem(manifests: Sequence[Path], arguments: Arguments) -> str | None:
+    """A lock says what is compiled; nothing may be added to it."""
+    locks = [path.name for path in manifests if path.name.endswith(LOCK_SUFFIX)]
+    if not locks or not (arguments.sets or arguments.fix):
+        return None
+    option = "--set" if arguments.sets else "--fix"
+    return f'"{locks[0]}" is compiled as it is: give {option} to the manifest'
+
+
+def _deep_problem() -> str | None:
+    from espnet3_compiler.deep.deep import unavailable_reason
+
+    return unavailable_reason()
+
+
+def _run_deep(outcome: CompileResult, arguments: Arguments) -> CompileResult:
+    """Run what ``--deep`` runs, and say on stderr what was seen, whatever the format."""
+    if not arguments.deep:
+        return outcome
+    from espnet3_compiler.deep.deep import check_deeply
+    from espnet3_compiler.deep.process import ProbeLimits
+
+    limits = ProbeLimits(arguments.deep_timeout, int(arguments.deep_memory * (1 << 30)))
+    deepened = check_deeply(outcome, limits)
+    for line in deepened.report:
+        print(line, file=sys.stderr)
+    return deepened.outcome
+
+
+def _is_clean(outcome: CompileResult, arguments: Arguments) -> bool:
+    return outcome.ok and not (arguments.strict and outcome.diagnostics)
+
+
+def _produce_output(outcome: CompileResult, arguments: Arguments) -> int:
+    """Print or write what is wanted of a manifest, and return the exit code."""
+    if arguments.graph is not None:
+        return _print_graph(outcome, arguments.graph)
+    if arguments.why is not None:
+        return _print_why(outcome, arguments.why)
+    build = build_directory(outcome.path, arguments.output or outcome.build)
+    if arguments.check:
+        if not (outcome.ok and is_file(build / LOCK)):
+            return CLEAN
+        from espnet3_compiler.cli.build import compare_build
+
+        return compare_build(outcome, build, arguments.strict)
+    if not _is_clean(outcome, arguments):
+        return CLEAN
+    from espnet3_compiler.cli.build import save_build
+
+    return save_build(outcome, build)
+
+
+def build_directory(manifest: Path, output: Path | None) -> Path:
+    """Return the absolute build directory of a manifest."""
+    return (output or manifest.parent / BUILD).resolve()
+
+
+def _print_graph(outcome: CompileResult, form: str) -> int:
+    if outcome.recipe is None or outcome.resolved is None:
+        return CLEAN
+    from espnet3_compiler.cli import graph
+
+    draw = {"mermaid": graph.render_mermaid, "text": graph.render_text}[form]
+    sys.stdout.write(draw(outcome.recipe, outcome.resolved))
+    return CLEAN
+
+
+def _print_why(outcome: CompileResult, path: str) -> int:
+    if outcome.resolved is None:
+        return CLEAN
+    from espnet3_compiler.cli.why import explain_value
+
+    answer, known = explain_value(outcome, path)
+    (sys.stdout if known else sys.stderr).write(answer)
+    return CLEAN if known else USAGE
+
+
+def _print_report(outcomes: Iterable[CompileResult], arguments: Arguments, seconds: float) -> None:
+    outcomes = tuple(outcomes)
+    findings = [finding for outcome in outcomes for finding in outcome.diagnostics]
+    summary = Summary(
+        manifests=tuple(display_name(outcome.path) for outcome in outcomes),
+        targets=sum(outcome.counts.checked for outcome in outcomes),
+        unchecked=sum(outcome.counts.not_checked for outcome in outcomes),
+        seconds=round(seconds, 2),
+    )
+    if arguments.format == "human":
+        sys.stderr.write(_render_human(findings, summary))
+    else:
+        sys.stdout.write(_machine_renderer(arguments.format)(findings, summary))
+
+
+def _render_human(findings: Sequence[Diagnostic], summary: Summary) -> str:
+    from espnet3_compiler.output import human
+
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    return human.render(findings, summary, colour=colour)
+
+
+def _machine_renderer(form: str) -> Callable[[Sequence[Diagnostic], Summary], str]:
+    from espnet3_compiler.output import as_json, github, sarif
+
+    return {"json": as_json.render, "github": github.render, "sarif": sarif.render}[form]

@@ -1,0 +1,111 @@
+"""``--why NAME.KEY``: the value of a key and every place that had a say in it."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.manifest.recipe import Composed
+from espnet3_compiler.result import CompileResult
+from espnet3_compiler.syntax.provenance import STEP_LABELS
+from espnet3_compiler.syntax.tree import Mapping as Tree
+from espnet3_compiler.syntax.tree import Node, Path, Sequence, format_path, node_at, to_python
+
+LONGEST_VALUE = 60
+
+
+def explain_value(outcome: CompileResult, dotted: str) -> tuple[str, bool]:
+    """Return the answer and whether there is such a key.
+
+    Args:
+        outcome: A manifest whose configs were composed and resolved.
+        dotted: The name of a config or model and a path in it, for example
+            ``training.optimizer.lr`` or ``training.dataset.train[0].data_src_args``.
+    """
+    name, *steps = re.findall(r"[^.\[\]]+", dotted) or [""]
+    root, composed = _find_root(outcome, name)
+    if root is None:
+        return _unknown_path_message(dotted, name, _known_names(outcome)), False
+    path: Path = ()
+    node: Node = root
+    for step in steps:
+        key = int(step) if isinstance(node, Sequence) and step.isdecimal() else step
+        below = node_at(node, (key,))
+        if below is None:
+            return _unknown_path_message(dotted, step, _child_keys(node)), False
+        node, path = below, (*path, key)
+    lines = [
+        line
+        for leaf, found in _leaf_nodes(node, path)
+        for line in _value_history(name, leaf, found, composed)
+    ]
+    return "\n".join(lines) + "\n", True
+
+
+def _find_root(outcome: CompileResult, name: str) -> tuple[Node | None, Composed | None]:
+    if outcome.resolved is None or outcome.composition is None:
+        return None, None
+    node = outcome.resolved.configs.get(name) or outcome.resolved.models.get(name)
+    composed = outcome.composition.configs.get(name) or outcome.composition.models.get(name)
+    return node, composed
+
+
+def _known_names(outcome: CompileResult) -> list[str]:
+    resolved = outcome.resolved
+    return [*resolved.configs, *resolved.models] if resolved else []
+
+
+def _child_keys(node: Node) -> list[str]:
+    if isinstance(node, Tree):
+        return [entry.name for entry in node]
+    return [str(index) for index in range(len(node.items))] if isinstance(node, Sequence) else []
+
+
+def _unknown_path_message(dotted: str, word: str, known: list[str]) -> str:
+    near = closest_match(word, known)
+    hint = (
+        f'; did you mean "{near}"?' if near else f"; there is: {', '.join(known)}" if known else ""
+    )
+    return f'error: nothing is called "{dotted}": no "{word}"{hint}\n'
+
+
+def _leaf_nodes(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+    if isinstance(node, Tree) and node.entries:
+        for entry in node:
+            yield from _leaf_nodes(entry.value, (*path, entry.name))
+    elif isinstance(node, Sequence) and node.items:
+        for index, item in enumerate(node.items):
+            yield from _leaf_nodes(item, (*path, index))
+    else:
+        yield path, node
+
+
+def _value_history(name: str, path: Path, node: Node, composed: Composed | None) -> Iterator[str]:
+    yield f"{format_path((name, *path))} = {_format_value(node)}"
+    stations = [(step.span, STEP_LABELS.get(step.how, step.how)) for step in node.via]
+    for span, word in dict.fromkeys(stations):
+        if word != STEP_LABELS["default"]:
+            yield f"    {_format_location(span)}  {word}"
+    origin = "the default" if _is_schema_default(node) else "written here"
+    yield f"    {_format_location(node.span)}  {origin}"
+    history: Mapping[Path, tuple[Node, ...]] = composed.history if composed else {}
+    for earlier in reversed(history.get(path, ())):
+        word = "the default was" if _is_schema_default(earlier) else "replaces"
+        yield f"    {_format_location(earlier.span)}  {word} {_format_value(earlier)}"
+
+
+def _is_schema_default(node: Node) -> bool:
+    return node.span.source.kind == "schema"
+
+
+def _format_location(span: Span) -> str:
+    if span.source.kind == "schema":
+        return span.source.name
+    line, column = span.source.line_column(span.start)
+    return f"{span.source.name}:{line}:{column}"
+
+
+def _format_value(node: Node) -> str:
+    value = json.dumps(to_python(node), ensure_ascii=False)
+    return value if len(value) <= LONGEST_VALUE else f"{value[: LONGEST_VALUE - 1]}…"

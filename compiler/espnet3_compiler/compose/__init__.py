@@ -1,0 +1,1 @@
+"""Configs put together: defaults, bases, files, inline keys, overrides."""

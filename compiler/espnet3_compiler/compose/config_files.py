@@ -1,0 +1,244 @@
+"""The files that configs name: found inside the recipe, read once."""
+
+import os
+import posixpath
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
+from espnet3_compiler.expressions.template import has_reference
+from espnet3_compiler.filesystem import is_file, path_exists
+from espnet3_compiler.manifest.recipe import ConfigDecl, Recipe
+from espnet3_compiler.syntax.read import read_file, unreadable_file
+from espnet3_compiler.syntax.tree import Mapping, Scalar
+from espnet3_compiler.syntax.unknown_name import did_you_mean, rename_fix, spelling_fix
+from espnet3_schemas import ROLES, load
+
+MAX_CANDIDATES = 500
+
+
+class ConfigFile(NamedTuple):
+    """What came of a file: its mapping and its text, both None where it could not be read."""
+
+    node: Mapping | None = None
+    source: Source | None = None
+
+
+@dataclass
+class ConfigFileReader:
+    """Config files by absolute path, each read once, and what is wrong with them."""
+
+    directory: Path
+    manifest: Source
+    read: dict[Path, ConfigFile] = field(default_factory=dict)
+    found: list[Diagnostic] = field(default_factory=list)
+
+    def read_declared(self, file: Scalar) -> ConfigFile:
+        """Return the file that the manifest names; the path must stay inside the recipe."""
+        text = str(file.value)
+        if has_reference(text):
+            self.found.append(_computed_path(file))
+            return ConfigFile()
+        inner = posixpath.normpath(text)
+        if inner.startswith("..") or posixpath.isabs(text):
+            self.found.append(outside_recipe(file.span, text))
+            return ConfigFile()
+        path = self.directory / inner
+        if path not in self.read and not is_file(path):
+            finding = self._missing_file(file, path)
+            self.found.append(finding)
+            if not (finding.fix and finding.fix.certain):
+                return ConfigFile()
+            inner = finding.fix.edits[0].text  # what is wrong in the file that was meant counts too
+        return self.read_inside(inner)
+
+    def read_inside(self, inner: str) -> ConfigFile:
+        """Return a file by its path from the recipe."""
+        base = posixpath.dirname(self.manifest.name)
+        name = posixpath.normpath(posixpath.join(base, inner))
+        return self._read_once(self.directory / inner, name)
+
+    def read_given(self, path: Path, option: Span) -> ConfigFile:
+        """Return a file from the command line, which may lie anywhere."""
+        name = Path(os.path.relpath(path)).as_posix()
+        if not is_file(path):
+            self.found.append(_unreadable_path(Label(option, "named here"), name, path))
+            return ConfigFile()
+        return self._read_once(path, name)
+
+    def _read_once(self, path: Path, name: str) -> ConfigFile:
+        if path not in self.read:
+            node, source, found = read_file(path, name)
+            self.found += found
+            self.read[path] = ConfigFile(node, source)
+        return self.read[path]
+
+    def _missing_file(self, file: Scalar, path: Path) -> Diagnostic:
+        known = yaml_files(self.directory)
+        near = closest_match(str(file.value), known)
+        finding = _unreadable_path(Label(file.span, "named here"), str(file.value), path)
+        if near is None or path_exists(path):
+            return finding
+        return Diagnostic(
+            finding.code,
+            finding.message,
+            finding.primary,
+            help=did_you_mean(near),
+            fix=spelling_fix(file.span, str(file.value), near, known),
+        )
+
+
+def outside_recipe(place: Span, path: str) -> Diagnostic:
+    """R702: a path that leaves the recipe directory."""
+    return Diagnostic(
+        "R702",
+        f'the path "{path}" leaves the recipe directory',
+        Label(place, "outside the recipe"),
+        help=("copy the file into the recipe, so that the recipe is complete in itself",),
+    )
+
+
+def _computed_path(file: Scalar) -> Diagnostic:
+    return Diagnostic(
+        "R606",
+        f'the path of a config cannot hold a reference: "{file.value}"',
+        Label(file.span, "must be a plain path"),
+        help=("write the path out; to choose another file use --NAME_config PATH",),
+    )
+
+
+def _unreadable_path(place: Label, name: str, path: Path) -> Diagnostic:
+    try:
+        with path.open("rb"):
+            pass
+    except (OSError, ValueError) as error:
+        return unreadable_file(place, name, error)
+    return Diagnostic("R701", f'the file "{name}" is not an ordinary file', place)
+
+
+def yaml_files(directory: Path) -> list[str]:
+    """Return the YAML files of a recipe, and of the folders in it, by their paths from it."""
+    patterns = ("*.yaml", "*/*.yaml", "*.yml", "*/*.yml")
+    found = (path for pattern in patterns for path in directory.glob(pattern))
+    first = sorted(islice(found, MAX_CANDIDATES))
+    return [path.relative_to(directory).as_posix() for path in first]
+
+
+class _RoleMismatch(NamedTuple):
+    """A file of another role: that role, and the first key that shows it, spelt rightly."""
+
+    role: str
+    key: Span | None
+
+
+def file_in_role(
+    declared: ConfigDecl, role: str | None, recipe: Recipe, files: ConfigFileReader
+) -> ConfigFile | None:
+    """Return what is read for a config: its file, or the one that was meant.
+
+    A file of another role is reported once, instead of each of its keys, and what was probably
+    meant is read in its place; so it is where nothing of the declaration could be read.
+
+    Args:
+        declared: The config.
+        role: The role in which stages read it, if any.
+        recipe: The manifest.
+        files: Reads files, and takes what is found.
+
+    Returns:
+        The file, empty where none can be read; None where the config names none.
+    """
+    file = files.read_declared(declared.file) if declared.file else None
+    strange = _find_role_mismatch(file, role)
+    if role is None or not (strange or _is_unreadable(declared)):
+        return file
+    meant = _suggest_file(str(declared.name.value), role, recipe)
+    if declared.file and strange:
+        files.found.append(_wrong_role(declared, declared.file, role, strange, meant))
+    return files.read_inside(meant) if meant else ConfigFile()
+
+
+def wrong_role_file(
+    declared: ConfigDecl, role: str | None, file: ConfigFile, option: Span
+) -> Diagnostic | None:
+    """Return R406 if a file from the command line is written in another role.
+
+    Args:
+        declared: The config of the manifest that the file takes the place of.
+        role: Its role; None where it is not known.
+        file: The file of the command line.
+        option: The option on the command line, for the message.
+    """
+    strange = _find_role_mismatch(file, role)
+    if role is None or strange is None:
+        return None
+    path = Scalar(option.text.partition(" ")[2], option)
+    return _wrong_role(declared, path, role, strange, None)
+
+
+def _is_unreadable(declared: ConfigDecl) -> bool:
+    """Return whether nothing of a declaration could be read."""
+    inline = declared.inline.entries if declared.inline else ()
+    return not (declared.whole or declared.extends or declared.file or inline)
+
+
+def _find_role_mismatch(file: ConfigFile | None, role: str | None) -> _RoleMismatch | None:
+    if role is None or file is None or file.node is None:
+        return None
+    known = load(role)["properties"]
+    if all(entry.name in known for entry in file.node):
+        return None
+    written = _best_role(file.node, role)
+    others = set(load(written)["properties"]) - set(known)
+    first = next((entry.key.span for entry in file.node if entry.name in others), None)
+    return _RoleMismatch(written, first) if written != role else None
+
+
+def _best_role(node: Mapping, preferred: str) -> str:
+    """Return the role that knows most keys of a mapping; of several the preferred one."""
+    return max((preferred, *ROLES), key=lambda role: _count_known_keys(node, role))
+
+
+def _count_known_keys(node: Mapping, role: str) -> int:
+    """Return how many keys of a mapping a role knows; slips count."""
+    known = load(role)["properties"]
+    return sum(entry.name in known or is_certain_match(entry.name, known) for entry in node)
+
+
+def _suggest_file(name: str, role: str, recipe: Recipe) -> str | None:
+    """Return the file that has the name of a config or of its role, or else the only one left."""
+    known = yaml_files(recipe.directory)
+    for word in (name, role):
+        for path in known:
+            if PurePosixPath(path).stem == word and _is_role_file(path, role, recipe, least=0):
+                return path
+    fitting = [path for path in known if _is_role_file(path, role, recipe, least=1)]
+    named = {posixpath.normpath(str(one.file.value)) for one in recipe.configs if one.file}
+    left = [path for path in fitting if path not in named]
+    return left[0] if len(left) == 1 else None
+
+
+def _is_role_file(path: str, role: str, recipe: Recipe, *, least: int) -> bool:
+    """Return whether a file may be a config of a role: no other knows more keys, nor it too few."""
+    node, _, _ = read_file(recipe.directory / path, path)
+    if node is None or _best_role(node, role) != role:
+        return False
+    return _count_known_keys(node, role) >= least * max(len(node.entries) / 2, 1)
+
+
+def _wrong_role(
+    declared: ConfigDecl, file: Scalar, role: str, strange: _RoleMismatch, meant: str | None
+) -> Diagnostic:
+    name = str(declared.name.value)
+    return Diagnostic(
+        "R406",
+        f'config "{name}" is read as {role}, but "{file.value}" is written as {strange.role}',
+        Label(file.span, f"keys of the role {strange.role}"),
+        related=(Label(strange.key, f"not a key of {role} configs"),) if strange.key else (),
+        help=did_you_mean(meant, "name the file of this config"),
+        fix=rename_fix(file, meant, certain=PurePosixPath(meant).stem == name) if meant else None,
+    )

@@ -1,0 +1,214 @@
+"""``--set name.key=value``: parsing, and laying the value over what it names."""
+
+import re
+from typing import NamedTuple
+
+from espnet3_compiler.compose.merge import MergeRecord, merge_nodes
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.schema.defaults import SchemaLocation
+from espnet3_compiler.syntax.core_schema import describe_type
+from espnet3_compiler.syntax.read import read_text
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_compiler.syntax.unknown_name import did_you_mean, spelling_fix
+
+MAX_KEYS = 32
+
+_KEY = re.compile(r"[^.\[\]=\s]+")
+
+
+class Override(NamedTuple):
+    """A parsed ``--set``: which config, model or ``recipe``, which key in it, and the value."""
+
+    name: Scalar
+    keys: tuple[Scalar, ...]
+    value: Node
+
+    @property
+    def span(self) -> Span:
+        """The whole argument."""
+        source = self.name.span.source
+        return Span(source, 0, len(source.text))
+
+
+def parse_override(source: Source) -> tuple[Override | None, tuple[Diagnostic, ...]]:
+    """Parse ``name.key=value``; the value is YAML.  ``~name.key`` deletes the key.
+
+    Returns:
+        The setting, or None with what is wrong with it.
+    """
+    left, equals, _ = source.text.partition("=")
+    deletes = left.startswith("~")
+    if not equals and not deletes:
+        return None, (_malformed_override(source, 'a "=" is missing'),)
+    keys = _split_path(source, deletes, len(left))
+    if keys is None or not keys:
+        return None, (_malformed_override(source, "this is no dotted path"),)
+    if len(keys) == 1:
+        return None, (_malformed_override(source, f'which key of "{keys[0].value}"?'),)
+    end = Span(source, len(source.text), len(source.text))
+    if deletes:
+        last = keys[-1]
+        keys[-1] = Scalar(f"~{last.value}", last.span)
+        return Override(keys[0], tuple(keys[1:]), Scalar(None, end)), ()
+    value, found = read_text(source, len(left) + 1)
+    if found:
+        return None, found
+    return Override(keys[0], tuple(keys[1:]), value or Scalar(None, end)), ()
+
+
+def _split_path(source: Source, deletes: bool, end: int) -> list[Scalar] | None:
+    """Split ``a.b[0].c``; None if it is not of this form."""
+    at = int(deletes)
+    keys: list[Scalar] = []
+    while at < end:
+        match = _KEY.match(source.text, at, end)
+        if match is None or len(keys) > MAX_KEYS:
+            return None
+        keys.append(Scalar(match.group(), Span(source, match.start(), match.end())))
+        at = match.end()
+        while at < end and source.text[at] == "[":
+            index = re.compile(r"\[(\d+)\]").match(source.text, at, end)
+            if index is None:
+                return None
+            keys.append(Scalar(index[1], Span(source, at + 1, index.end() - 1)))
+            at = index.end()
+        if at < end:
+            if source.text[at] != "." or at + 1 == end:
+                return None
+            at += 1
+    return keys
+
+
+def apply_override(
+    root: Mapping, setting: Override, slot: SchemaLocation, record: MergeRecord
+) -> Mapping:
+    """Return a config or model with one setting laid over it.
+
+    Args:
+        root: The config or model.
+        setting: A ``--set``: keys and value.
+        slot: What the schema allows at the root.
+        record: Takes down which settings were used and what is wrong with them.
+    """
+    result = _set_at_path(root, setting.keys, setting.value, slot, (), record)
+    assert isinstance(result, Mapping)
+    return result
+
+
+def _set_at_path(
+    node: Node | None,
+    keys: tuple[Scalar, ...],
+    value: Node,
+    slot: SchemaLocation,
+    path: Path,
+    record: MergeRecord,
+) -> Node:
+    if not keys:
+        return merge_nodes(node, value, slot, path, record)
+    if isinstance(node, Sequence):
+        return _set_in_sequence(node, keys, value, slot, path, record)
+    if isinstance(node, Scalar) and node.value is not None:
+        record.found.append(_into_scalar(keys[0], node))
+        return node
+    name = str(keys[0].value)
+    child = node.get(name) if isinstance(node, Mapping) else None
+    if len(keys) > 1 and child is not None:
+        assert isinstance(node, Mapping)
+        below = (*path, name)
+        inner = _set_at_path(child, keys[1:], value, slot.child(name, node), below, record)
+        entries = [Entry(e.key, inner) if e.name == name else e for e in node]
+        return Mapping(tuple(entries), node.span, node.via)
+    return merge_nodes(node, _nested_mapping(keys, value), slot, path, record)
+
+
+def _nested_mapping(keys: tuple[Scalar, ...], value: Node) -> Node:
+    for key in reversed(keys):
+        place = Span(key.span.source, key.span.start, len(key.span.source.text))
+        value = Mapping((Entry(key, value),), place)
+    return value
+
+
+def _set_in_sequence(
+    node: Sequence,
+    keys: tuple[Scalar, ...],
+    value: Node,
+    slot: SchemaLocation,
+    path: Path,
+    record: MergeRecord,
+) -> Node:
+    text, count = str(keys[0].value), len(node.items)
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(count)) + 1:
+        record.found.append(_not_an_index(keys[0], count))
+        return node
+    index = int(text)
+    if index >= count:
+        record.found.append(_not_an_index(keys[0], count))
+        return node
+    below = (*path, index)
+    item = _set_at_path(node.items[index], keys[1:], value, slot.item(index), below, record)
+    items = (*node.items[:index], item, *node.items[index + 1 :])
+    return Sequence(items, node.span, node.via)
+
+
+def unknown_override_target(name: Scalar, known: list[str]) -> Diagnostic:
+    """R309: neither a config nor a model nor ``recipe``."""
+    near = closest_match(str(name.value), known)
+    return Diagnostic(
+        "R309",
+        f'"{name.value}" is neither a config nor a model',
+        Label(name.span, f"known are {', '.join(known[:8])}"),
+        help=did_you_mean(near),
+        fix=spelling_fix(name.span, str(name.value), near, known),
+    )
+
+
+def unknown_recipe_key(key: Scalar, known: list[str]) -> Diagnostic:
+    """R309: a key of the manifest that cannot be set."""
+    near = closest_match(str(key.value), known)
+    return Diagnostic(
+        "R309",
+        f'"{key.value}" of the recipe cannot be set',
+        Label(key.span, f"not one of {', '.join(known)}"),
+        help=did_you_mean(near),
+    )
+
+
+def override_not_text(setting: Override) -> Diagnostic:
+    """R309: a mapping, list or nothing for a key of the manifest that is a text."""
+    value = setting.value
+    shown = describe_type(value.value) if isinstance(value, Scalar) else describe_type(value)
+    return Diagnostic(
+        "R309",
+        f'"{setting.keys[0].value}" must be text, not {shown}',
+        Label(setting.span, "not text"),
+    )
+
+
+def _malformed_override(source: Source, label: str) -> Diagnostic:
+    return Diagnostic(
+        "R309",
+        f'"--set {source.text}" cannot be understood',
+        Label(Span(source, 0, len(source.text)), label),
+        help=('write "--set NAME.key=value", for example "--set training.seed=3"',),
+    )
+
+
+def _into_scalar(key: Scalar, node: Scalar) -> Diagnostic:
+    return Diagnostic(
+        "R309",
+        f'"{key.value}" cannot be set: what it belongs to is {describe_type(node.value)}, not a'
+        " mapping",
+        Label(key.span, "no mapping"),
+        related=(Label(node.span, "the value so far"),),
+    )
+
+
+def _not_an_index(key: Scalar, count: int) -> Diagnostic:
+    last = f"a number from 0 to {count - 1}" if count else "nothing, for the list is empty"
+    return Diagnostic(
+        "R309",
+        f'"{key.value}" is no index of a list of {count} items',
+        Label(key.span, f"expected {last}"),
+    )

@@ -1,0 +1,188 @@
+"""Check what was converted, and take out what the checker refuses, with a note for each.
+
+ESPnet3 accepts any key and says nothing; a key that nothing reads there is a mistake here.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from os import getpid
+from pathlib import Path
+
+from espnet3_compiler.convert.draft import ConfigDraft
+from espnet3_compiler.convert.files import (
+    MODEL_NAME,
+    OUTPUT_FOLDER,
+    companion_configs,
+    config_name,
+    manifest_name,
+    render_files,
+)
+from espnet3_compiler.convert.notes import DEAD, DROPPED, Notes
+from espnet3_compiler.convert.recipe import ConvertedConfig, ConvertedRecipe
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.filesystem import write_atomically
+from espnet3_compiler.pipeline import compile_manifest
+from espnet3_compiler.result import CompileResult
+from espnet3_compiler.syntax.read import read_file
+from espnet3_compiler.syntax.tree import Mapping as Tree
+from espnet3_compiler.syntax.tree import Node, Plain, Sequence, format_path
+from espnet3_compiler.syntax.tree import Path as Keys
+
+REFUSED_CODES = ("R502", "R504", "R601", "R602", "R604", "R605", "R606", "R701", "R702")
+MAX_ROUNDS = 100
+
+
+def prune_refused_keys(found: ConvertedRecipe, directory: Path, notes: Notes) -> dict[str, str]:
+    """Return the files of the recipe, without the keys that the checker refuses.
+
+    Args:
+        found: The converted recipe; its drafts are changed.
+        directory: The ESPnet3 recipe.
+        notes: Gets a line for every key that is taken out.
+
+    Raises:
+        OSError: The directory beside the recipe cannot be written.
+    """
+    with _shadow_directory(directory) as shadow:
+        for _ in range(MAX_ROUNDS):
+            files = render_files(found)
+            write_files(shadow, files)
+            if not _remove_refused_keys(found, shadow, notes):
+                break
+    return files
+
+
+def write_files(directory: Path, files: Mapping[str, str]) -> None:
+    """Write files below a directory, each whole or not at all."""
+    for name, text in files.items():
+        target = directory / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, text.encode())
+
+
+@contextmanager
+def _shadow_directory(directory: Path) -> Iterator[Path]:
+    """Yield a directory beside the recipe that has everything of it but what is written."""
+    shadow = directory.parent / f".{directory.name}.from-espnet3-{getpid()}"
+    shadow.mkdir()
+    try:
+        for item in directory.iterdir():
+            if item.name != OUTPUT_FOLDER and not item.name.startswith("recipe"):
+                (shadow / item.name).symlink_to(item)
+        yield shadow
+    finally:
+        shutil.rmtree(shadow, ignore_errors=True)
+
+
+def _remove_refused_keys(found: ConvertedRecipe, shadow: Path, notes: Notes) -> bool:
+    """Take out every key that the checker refuses; return whether there was one."""
+    drafts = _drafts_by_path(found, shadow)
+    took = False
+    for training, outcome in check_manifests(found, shadow):
+        models = {**drafts, outcome.path: (training.model, ("models", MODEL_NAME))}
+        for finding in outcome.diagnostics:
+            if finding.code in REFUSED_CODES:
+                took |= _remove_refused_key(finding, models, notes)
+    return took
+
+
+def check_manifests(
+    found: ConvertedRecipe, directory: Path
+) -> Iterator[tuple[ConvertedConfig, CompileResult]]:
+    """Check every manifest, and the main one with every config that no manifest names."""
+    for training in found.trainings:
+        yield training, compile_manifest(directory / manifest_name(found, training))
+    main = found.trainings[0]
+    for role, name in unlisted_configs(found):
+        path = directory / manifest_name(found, main)
+        yield main, compile_manifest(path, config_files={role: directory / name})
+
+
+def unlisted_configs(found: ConvertedRecipe) -> list[tuple[str, str]]:
+    """Return role and name of the configs that no manifest names."""
+    used = {
+        config_name(config)
+        for training in found.trainings
+        for config in companion_configs(found, training).values()
+    }
+    names = [(role, config_name(c)) for role, configs in found.others.items() for c in configs]
+    return [(role, name) for role, name in names if name not in used]
+
+
+def _drafts_by_path(
+    found: ConvertedRecipe, shadow: Path
+) -> dict[Path, tuple[ConfigDraft | None, Keys]]:
+    configs: list[ConvertedConfig] = [
+        *found.trainings,
+        *(c for cs in found.others.values() for c in cs),
+    ]
+    return {shadow.resolve() / config_name(c): (c.draft, ()) for c in configs}
+
+
+def _remove_refused_key(
+    finding: Diagnostic, drafts: Mapping[Path, tuple[ConfigDraft | None, Keys]], notes: Notes
+) -> bool:
+    span = finding.primary.span
+    draft, prefix = drafts.get(span.source.path or Path(), (None, ()))
+    if draft is None or span.source.path is None:
+        return False
+    root, _, _ = read_file(span.source.path, span.source.name)
+    path = _path_at_span(root, span) if root else None
+    if not path or path[: len(prefix)] != prefix or len(path) == len(prefix):
+        return False
+    path = path[len(prefix) :]
+    if not _delete_value(draft.values, path):
+        return False
+    origin = _origin_span(draft, path)
+    key = format_path((*prefix[1:], *path))
+    if origin is not None:
+        is_option = bool(prefix) and "task" in draft.values and len(path) == 1
+        kind = DEAD if is_option else DROPPED  # tasks ignore options that they do not have
+        notes.add(kind, origin, key, ". ".join((finding.message, *finding.help)))
+    return True
+
+
+def _path_at_span(node: Node, span: Span) -> Keys | None:
+    """Return the path of the entry whose key or value a place is in."""
+    if isinstance(node, Tree):
+        for entry in node:
+            below = _path_at_span(entry.value, span)
+            if below is not None:
+                return (entry.name, *below)
+            if _contains_span(entry.key.span, span) or _contains_span(entry.value.span, span):
+                return (entry.name,)
+    if isinstance(node, Sequence):
+        for index, item in enumerate(node.items):
+            below = _path_at_span(item, span)
+            if below is not None:
+                return (index, *below)
+    return None
+
+
+def _contains_span(outer: Span, inner: Span) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end and outer.end > outer.start
+
+
+def _delete_value(values: Plain, path: Keys) -> bool:
+    place: object = values
+    for key in path[:-1]:
+        if isinstance(place, dict) and key in place:
+            place = place[key]
+            continue
+        if not (isinstance(place, list) and isinstance(key, int) and key < len(place)):
+            return False
+        place = place[key]
+    if isinstance(place, dict) and path[-1] in place:
+        del place[path[-1]]
+        return True
+    return False
+
+
+def _origin_span(draft: ConfigDraft, path: Keys) -> Span | None:
+    """Return where a value comes from: the place of the nearest part that is known."""
+    for length in range(len(path), 0, -1):
+        if path[:length] in draft.origins:
+            return draft.origins[path[:length]]
+    return None

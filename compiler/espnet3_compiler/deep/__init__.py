@@ -1,0 +1,1 @@
+"""--deep: the recipe's code is run in a process of its own."""

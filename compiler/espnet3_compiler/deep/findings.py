@@ -1,0 +1,145 @@
+"""From what the probe says to findings at places of the manifest."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from espnet3_compiler.deep.process import ProbeLimits, ProbeResult
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.syntax.provenance import provenance_labels
+from espnet3_compiler.syntax.tree import Mapping as Tree
+from espnet3_compiler.syntax.tree import Node, Path, Scalar, Sequence, node_at
+from espnet3_schemas import TARGET
+
+MAX_SIZE_LABELS = 3
+KILLED_CODE = -9
+TIMEOUT_HINT = "give it more time with --deep-timeout SECONDS, if it is only slow"
+
+
+def probe_findings(
+    answer: ProbeResult, recipe: Recipe, resolved: Resolved, limits: ProbeLimits
+) -> tuple[Diagnostic, ...]:
+    """Return the findings of a probe, with what stopped it, if anything did.
+
+    Args:
+        answer: What the process of ``--deep`` printed, and how it ended.
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs, for the places of findings.
+        limits: The time and memory that the process had.
+    """
+    found = [
+        _line_finding(line, recipe, resolved) for line in answer.lines if line["kind"] == "finding"
+    ]
+    stop = _abort_finding(answer, recipe, resolved, limits)
+    return (*found, *([stop] if stop else []))
+
+
+def unprobed_notes(answer: ProbeResult) -> Iterator[str]:
+    """Yield what was not probed, one line each."""
+    for line in answer.lines:
+        if line["kind"] == "note":
+            yield f"not probed: {line['text']}"
+    if not answer.ended and answer.code == KILLED_CODE and not answer.timed_out:
+        yield "not probed: the rest; the system killed the probe, probably for want of memory"
+
+
+def model_summaries(answer: ProbeResult) -> Iterator[str]:
+    """Yield one paragraph for each model that was built."""
+    for line in answer.lines:
+        if line["kind"] != "model":
+            continue
+        total, frozen = line["parameters"], line["frozen"]
+        where = "" if line["device"] == "cpu" else " (on the meta device)"
+        yield f"{line['stage']}: {line['name']}{where}"
+        yield f"  parameters  {total:,}, trainable {total - frozen:,}"
+        if line["inputs"]:
+            yield f"  inputs      {line['inputs']}  ({line['items']})"
+        if line["returns"]:
+            yield f"  forward     returns {line['returns']}"
+
+
+def _line_finding(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) -> Diagnostic:
+    place = _find_location(line, recipe, resolved)
+    sizes = list(_size_labels(line, resolved, place.span))
+    return Diagnostic(
+        line["code"],
+        line["message"],
+        Label(place.span, line["label"]),
+        related=(*provenance_labels(place, place.span), *sizes[:MAX_SIZE_LABELS]),
+        help=tuple(line["help"]),
+        notes=tuple(line["notes"]),
+    )
+
+
+def _abort_finding(
+    answer: ProbeResult, recipe: Recipe, resolved: Resolved, limits: ProbeLimits
+) -> Diagnostic | None:
+    """Return what stopped the probe, at the place where it was."""
+    if answer.ended or (answer.code == KILLED_CODE and not answer.timed_out):
+        return None
+    step = next((line for line in reversed(answer.lines) if line["kind"] == "step"), None)
+    what = step["what"] if step else "starting the probe"
+    span = (_find_location(step, recipe, resolved) if step else recipe.name).span
+    if answer.timed_out:
+        message = f"{what} did not come to an end within {limits.seconds:g} s"
+        return Diagnostic("R910", message, Label(span), help=(TIMEOUT_HINT,))
+    how = f"signal {-answer.code}" if answer.code and answer.code < 0 else f"exit {answer.code}"
+    last = answer.complaint.strip().splitlines()[-1:]
+    return Diagnostic("R910", f"{what} ended the process ({how})", Label(span), notes=tuple(last))
+
+
+def _find_location(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) -> Scalar:
+    """Return the scalar to point at: the innermost at or above a place that somebody wrote."""
+    kind, name = line["owner"]
+    path: Path = tuple(line["path"])
+    stage = _find_stage(recipe, name if kind == "stages" else line["stage"])
+    if kind == "stages" and stage is not None and path in ((), ("call",)):
+        return stage.call or stage.name
+    roots = {"models": resolved.models, "configs": resolved.configs, "stages": resolved.calls}
+    root: Node | None = roots[kind].get(name)
+    for length in range(len(path), -1, -1):
+        found = _written_scalar(root, path[:length]) if root is not None else None
+        if found is not None:
+            return found
+    return stage.name if stage else recipe.name
+
+
+def _written_scalar(root: Node, path: Path) -> Scalar | None:
+    """Return what stands for a node: itself, its target, its key, or its first key."""
+    node = node_at(root, path)
+    parent = node_at(root, path[:-1]) if path else None
+    candidates: list[Node | None] = [node]
+    if isinstance(node, Tree):
+        candidates.append(node.get(TARGET))
+    if isinstance(parent, Tree) and isinstance(node, Tree | Sequence):
+        entry = parent.entry(str(path[-1]))
+        candidates.append(entry.key if entry else None)
+    if isinstance(parent, Sequence) and isinstance(node, Tree):
+        candidates += [entry.key for entry in node]
+    written = (item for item in candidates if isinstance(item, Scalar))
+    return next((item for item in written if item.span.source.kind != "schema"), None)
+
+
+def _find_stage(recipe: Recipe, name: str | None) -> StageDecl | None:
+    return next((stage for stage in recipe.stages if stage.name.value == name), None)
+
+
+def _size_labels(line: Mapping[str, Any], resolved: Resolved, primary: Span) -> Iterable[Label]:
+    """Yield the arguments of the model whose values are sizes that the message names."""
+    kind, name = line["owner"]
+    root = resolved.models.get(name) if kind == "models" else None
+    for leaf in _scalar_leaves(root) if root is not None else ():
+        if type(leaf.value) is int and leaf.value in line["numbers"] and leaf.span != primary:
+            yield Label(leaf.span, f"{leaf.value} here")
+
+
+def _scalar_leaves(node: Node) -> Iterator[Scalar]:
+    if isinstance(node, Tree):
+        for entry in node:
+            yield from _scalar_leaves(entry.value)
+    elif isinstance(node, Sequence):
+        for item in node.items:
+            yield from _scalar_leaves(item)
+    else:
+        yield node

@@ -1,0 +1,123 @@
+"""Run the probe in a process of its own, bounded in time and memory."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, BinaryIO
+
+PROBE_MODULE = "espnet3_runtime.deep"
+REQUIRED_PACKAGES = ("espnet3_runtime", "torch", "numpy")
+MAX_COMPLAINT = 2000
+PROBE_ENVIRONMENT = {
+    # nothing is downloaded, no GPU is touched, one core is enough, no bytecode in the recipe
+    "CUDA_VISIBLE_DEVICES": "",
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeLimits:
+    """How long the probe of one recipe may take, in seconds, and its memory, in bytes."""
+
+    seconds: float = 120.0
+    memory: int = 8 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What the probe said.
+
+    Attributes:
+        lines: Its answers, in order.
+        ended: Whether it came to its end.
+        timed_out: Whether it was stopped because its time was up.
+        code: Its exit code; negative for a signal.
+        complaint: The end of what it wrote to stderr.
+    """
+
+    lines: tuple[Mapping[str, Any], ...]
+    ended: bool
+    timed_out: bool
+    code: int | None
+    complaint: str
+
+
+def missing_packages() -> tuple[str, ...]:
+    """Return the packages that the probe needs and that are not installed, without importing."""
+    return tuple(name for name in REQUIRED_PACKAGES if find_spec(name) is None)
+
+
+def run_probe(request: Mapping[str, Any], limits: ProbeLimits) -> ProbeResult:
+    """Ask the probe about a recipe.
+
+    Both its outputs go to files: a process that user code leaves behind cannot keep us waiting.
+    """
+    with tempfile.TemporaryDirectory(prefix="espnet3-deep-") as folder:
+        place = Path(folder)
+        (place / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        with (place / "out").open("w+b") as out, (place / "err").open("w+b") as err:
+            code, timed_out = _run_process(place, out, err, limits)
+            lines = tuple(_parse_lines(_read_output(out).splitlines()))
+            ended = any(line["kind"] == "end" for line in lines)
+            return ProbeResult(lines, ended, timed_out, code, _read_output(err)[-MAX_COMPLAINT:])
+
+
+def _run_process(
+    place: Path, out: BinaryIO, err: BinaryIO, limits: ProbeLimits
+) -> tuple[int | None, bool]:
+    # -P: the working directory is not on the path before the probe knows its request
+    command = [sys.executable, "-P", "-m", PROBE_MODULE, str(place / "request.json")]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
+        cwd=place,
+        env={**os.environ, **PROBE_ENVIRONMENT, "TMPDIR": str(place)},
+        start_new_session=True,
+    )
+    try:
+        return process.wait(limits.seconds), False
+    except subprocess.TimeoutExpired:
+        return None, True
+    finally:
+        _kill_process(process)
+
+
+def _kill_process(process: subprocess.Popen[bytes]) -> None:
+    """End the process and all that it started."""
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except (ProcessLookupError, PermissionError):
+        pass
+    process.wait()
+
+
+def _read_output(file: BinaryIO) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
+
+
+def _parse_lines(texts: Iterable[str]) -> Iterable[Mapping[str, Any]]:
+    for text in texts:
+        try:
+            line = json.loads(text)
+        except ValueError:  # cut off
+            continue
+        if isinstance(line, dict) and "kind" in line:
+            yield line

@@ -1,0 +1,84 @@
+"""Texts that a recipe is made of, and stretches of them."""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+SourceKind = Literal["file", "set", "schema"]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One text: a YAML file, a ``--set`` argument, or the defaults of a schema.
+
+    Attributes:
+        name: What a report calls it; for a file, its path relative to the working directory.
+        text: The decoded text; every offset counts its code points.
+        kind: ``file``, ``set`` or ``schema``.
+        path: The absolute path of a file, otherwise None.
+    """
+
+    name: str
+    text: str
+    kind: SourceKind = "file"
+    path: Path | None = None
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(i + 1 for i, char in enumerate(self.text) if char == "\n")]
+
+    def line_column(self, offset: int) -> tuple[int, int]:
+        """Return the line and column of an offset, both counted from 1."""
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def line_text(self, line: int) -> str:
+        """Return a line (counted from 1) without its line break."""
+        start = self._line_starts[line - 1]
+        end = self.text.find("\n", start)
+        return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a source: code points ``start`` (included) to ``end`` (not included)."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        """The raw text of the stretch."""
+        return self.source.text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenanceStep:
+    """One station between the place where a value was written and the place where it is used.
+
+    Attributes:
+        how: ``alias``, ``merge``, ``extends``, ``interpolation``, ``default`` or ``set``.
+        span: The place of the station, for example the ``${…}`` that fetched the value.
+    """
+
+    how: str
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Lines and columns from 1, in code points; the end is not included."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+def region_of(span: Span) -> Region:
+    """Return where a span begins and ends."""
+    source = span.source
+    return Region(*source.line_column(span.start), *source.line_column(span.end))

@@ -1,0 +1,140 @@
+"""The name that somebody probably meant.
+
+The distance is the optimal string alignment distance (Damerau 1964; Levenshtein 1966): insertion,
+deletion, substitution and the exchange of two neighbours cost one each.
+"""
+
+from collections.abc import Iterable
+
+LIMIT_SHARE = 3
+SHORTEST_PREFIX = 3
+WORD_ORDER_SCORE = 0.5
+PREFIX_SCORE = 1.3
+WORD_SUBSET_SCORE = 3.0
+
+
+def closest_match(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate that ``name`` is most probably a misspelling of, or None.
+
+    Args:
+        name: What was written.
+        candidates: What could have been written; ``name`` itself is not considered.
+    """
+    ranked = _rank_candidates(name, candidates)
+    return ranked[0][1] if ranked else None
+
+
+def equally_close(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
+    """Return the candidates that are as near as the nearest one, the likeliest first."""
+    ranked = _rank_candidates(name, candidates)
+    return tuple(other for score, other in ranked if score == ranked[0][0])
+
+
+def is_certain_match(name: str, candidates: Iterable[str]) -> bool:
+    """Tell whether ``closest_match`` is a plain slip of the pen with no second explanation.
+
+    True for one slip (or a difference in case and underscores only), in a name of at least three
+    letters, when every other candidate is farther away.  ``tune_2`` is no slip of ``tune_1``: names
+    of a series end in different numbers.
+    """
+    ranked = _rank_candidates(name, candidates)
+    if not ranked or len(name) < SHORTEST_PREFIX or ranked[0][0] > 1:
+        return False
+    if _is_numbered_series(name, ranked[0][1]):
+        return False
+    return len(ranked) == 1 or ranked[1][0] > ranked[0][0]
+
+
+def _is_numbered_series(name: str, other: str) -> bool:
+    """Tell whether two names end in different numbers of as many digits, and else are the same."""
+    stem, other_stem = (word.rstrip("0123456789") for word in (name, other))
+    return stem == other_stem and len(stem) < len(name) == len(other)
+
+
+def is_misspelling(name: str, other: str) -> bool:
+    """Tell whether one name may be the other with slips of the pen, not merely a part of it."""
+    if name == other or _misspelling_score(name, other) is None:
+        return False
+    mine, theirs = _without_separators(name), _without_separators(other)
+    if mine == theirs or sorted(_split_words(name)) == sorted(_split_words(other)):
+        return True
+    limit = _max_distance(mine, theirs)
+    return _edit_distance(_normalize_name(name), _normalize_name(other), limit) <= limit
+
+
+def _max_distance(mine: str, theirs: str) -> int:
+    shorter, longer = sorted((mine, theirs), key=len)
+    return min(max(1, len(longer) // LIMIT_SHARE), len(shorter) - 1)
+
+
+def _rank_candidates(name: str, candidates: Iterable[str]) -> list[tuple[float, str]]:
+    scored = [
+        (score, -_common_prefix(name, other), abs(len(name) - len(other)), index, other)
+        for index, other in enumerate(dict.fromkeys(candidates))
+        if other != name and (score := _misspelling_score(name, other)) is not None
+    ]
+    return [(score, other) for score, *_, other in sorted(scored)]
+
+
+def _misspelling_score(name: str, other: str) -> float | None:
+    """Return how far ``name`` is from ``other`` in slips, or None when it is too far."""
+    mine, theirs = _without_separators(name), _without_separators(other)
+    if not mine or not theirs:
+        return None
+    if mine == theirs:
+        return 0.0
+    words, other_words = _split_words(name), _split_words(other)
+    if len(words) > 1 and sorted(words) == sorted(other_words):
+        return WORD_ORDER_SCORE
+    shorter, longer = sorted((mine, theirs), key=len)
+    starts = len(shorter) >= SHORTEST_PREFIX and longer.startswith(shorter)
+    missing = (len(longer) - len(shorter)) / len(longer)
+    limit = _max_distance(mine, theirs)
+    distance = _edit_distance(_normalize_name(name), _normalize_name(other), limit)
+    if distance <= limit:
+        return min(float(distance), PREFIX_SCORE + missing) if starts else float(distance)
+    if starts:
+        return PREFIX_SCORE + missing
+    if set(words) < set(other_words) or set(other_words) < set(words):
+        return WORD_SUBSET_SCORE + missing
+    return None
+
+
+def _normalize_name(name: str) -> str:
+    return name.casefold().replace("-", "_")
+
+
+def _without_separators(name: str) -> str:
+    return "".join(char for char in name.casefold() if char not in "_- .")
+
+
+def _split_words(name: str) -> list[str]:
+    for separator in "- .":
+        name = name.replace(separator, "_")
+    return [word for word in name.casefold().split("_") if word]
+
+
+def _common_prefix(first: str, second: str) -> int:
+    length = 0
+    for mine, theirs in zip(first, second, strict=False):
+        if mine != theirs:
+            break
+        length += 1
+    return length
+
+
+def _edit_distance(first: str, second: str, limit: int) -> int:
+    """Return the distance, or something above the limit as soon as it is known to be above."""
+    if abs(len(first) - len(second)) > limit:
+        return limit + 1
+    before: list[int] = []
+    above = list(range(len(second) + 1))
+    for i, mine in enumerate(first, 1):
+        row = [i]
+        for j, theirs in enumerate(second, 1):
+            cost = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (mine != theirs))
+            if i > 1 and j > 1 and mine == second[j - 2] and first[i - 2] == theirs:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, above = above, row
+    return above[-1]

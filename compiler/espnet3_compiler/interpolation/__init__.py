@@ -1,0 +1,1 @@
+"""Values in the place of ${...}."""

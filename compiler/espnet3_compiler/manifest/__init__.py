@@ -1,0 +1,1 @@
+"""From the manifest's tree to the recipe."""

@@ -1,0 +1,161 @@
+"""From the tree of a manifest to the typed recipe.
+
+The tree was checked against the schema before: a part of the wrong shape is passed over in
+silence. A wrong name is reported here and replaced by the one that was likely meant, so that one
+mistake gives one finding and everything behind it is still checked.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.manifest.recipe import ConfigDecl, ModelDecl, Recipe, Resolved
+from espnet3_compiler.manifest.stages import Declarations, lower_stages
+from espnet3_compiler.manifest.system import lower_system
+from espnet3_compiler.manifest.values import (
+    as_mapping,
+    as_text,
+    default_scalar,
+    mapping_entries,
+    substitute_text,
+    without_keys,
+)
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
+from espnet3_schemas import ROLES, load
+
+GLOBALS = ("exp_tag", "exp_dir", "data_dir")
+
+
+def lower(
+    root: Mapping, source: Source, directory: Path, *, written_out: bool = True
+) -> tuple[Recipe, tuple[Diagnostic, ...]]:
+    """Return the recipe of a manifest and what is wrong with the names in it.
+
+    Args:
+        root: The manifest's tree.
+        source: The manifest's text.
+        directory: The absolute recipe directory.
+        written_out: False where a group with a ``matrix`` could not be written out: it may declare
+            what seems to be missing.
+    """
+    system, findings = lower_system(root, directory)
+    models = tuple(_lower_model(entry) for entry in mapping_entries(root.get("models"), every=True))
+    configs = tuple(_lower_config(entry) for entry in mapping_entries(root.get("configs")))
+    names_complete = written_out and _are_names_complete(root)
+    result = lower_stages(Declarations(root, system, models, configs, names_complete))
+    recipe = Recipe(
+        source=source,
+        directory=directory,
+        name=as_text(root.get("recipe")) or substitute_text("unnamed/recipe", root),
+        system=system,
+        globals=_lower_globals(root),
+        models=models,
+        configs=tuple(_with_likely_name(config, result.meant) for config in configs),
+        stages=result.stages,
+        names_complete=names_complete,
+        whole=result.whole and names_complete and not findings,
+    )
+    return recipe, (*findings, *result.findings)
+
+
+def config_roles(recipe: Recipe) -> dict[str, str | None]:
+    """Return the role that each config plays: the first one that a stage reads it in.
+
+    A config without a role is free-form: only references and ``extends`` use it.
+    """
+    roles: dict[str, str | None] = {str(config.name.value): None for config in recipe.configs}
+    for stage in recipe.stages:
+        for binding in stage.configs:
+            if binding.role in ROLES and roles.get(binding.config, "") is None:
+                roles[binding.config] = binding.role
+    return roles
+
+
+def configs_in_role(recipe: Recipe, resolved: Resolved, role: str) -> Iterator[tuple[str, Mapping]]:
+    """Yield the configs that play a role, each with its name.
+
+    Args:
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs.
+        role: For example ``metrics``.
+    """
+    for name, its in config_roles(recipe).items():
+        if its == role and name in resolved.configs:
+            yield name, resolved.configs[name]
+
+
+def _lower_model(entry: Entry) -> ModelDecl:
+    return ModelDecl(entry.key, as_mapping(entry.value) or Mapping((), entry.value.span))
+
+
+def _lower_config(entry: Entry) -> ConfigDecl:
+    block = as_mapping(entry.value)
+    if block is None:
+        path = as_text(entry.value)
+        return ConfigDecl(entry.key, None, path, None, whole=path is not None)
+    extends, file = as_text(block.get("extends")), as_text(block.get("file"))
+    read = [
+        bool(node) is (block.entry(name) is not None)
+        for name, node in (("extends", extends), ("file", file))
+    ]
+    inline = without_keys(block, "extends", "file")
+    return ConfigDecl(entry.key, extends, file, inline, whole=all(read) and has_certain_keys(block))
+
+
+def _with_likely_name(config: ConfigDecl, meant: dict[str, str]) -> ConfigDecl:
+    """Return a config under the name that was likely meant, so that references to it hold."""
+    name = meant.get(str(config.name.value))
+    return replace(config, name=substitute_text(name, config.name)) if name else config
+
+
+def _lower_globals(root: Mapping) -> Mapping:
+    return Mapping(tuple(_lower_global(root, name) for name in GLOBALS), root.span)
+
+
+def _lower_global(root: Mapping, name: str) -> Entry:
+    entry = root.entry(name)
+    value: Node | None = as_text(entry.value) if entry else None
+    if entry and value:
+        return entry
+    written = load("recipe")["properties"][name]["default"]
+    key = entry.key if entry else Scalar(name, root.span)
+    return Entry(key, default_scalar(name, written))
+
+
+def _are_names_complete(root: Mapping) -> bool:
+    """Return whether the names under ``models`` and ``configs`` are all that the recipe declares.
+
+    Not so where a block is no mapping, or has a key that is no text or a value of a wrong type;
+    nor where a key at the top means nothing: a line that is missing or indented otherwise moves
+    names from one block to another.
+    """
+    known = load("recipe")["properties"]
+    if not has_certain_keys(root) or not all(entry.name in known for entry in root):
+        return False
+    return _is_block(root.get("models"), _is_model) and _is_block(root.get("configs"), _is_config)
+
+
+def _is_block(node: Node | None, fits: Callable[[Node], bool]) -> bool:
+    if node is None:
+        return True
+    return (
+        isinstance(node, Mapping)
+        and has_certain_keys(node)
+        and all(fits(entry.value) for entry in node)
+    )
+
+
+def _is_model(node: Node) -> bool:
+    """Return whether a node looks like a model, and not like a config in a wrong place."""
+    names = load("recipe")["$defs"]["model"]["x-requires-one"]
+    return isinstance(node, Mapping) and any(
+        entry.name in names or closest_match(entry.name, names) for entry in node
+    )
+
+
+def _is_config(node: Node) -> bool:
+    return isinstance(node, Mapping | Scalar)

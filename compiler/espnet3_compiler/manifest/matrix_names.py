@@ -1,0 +1,93 @@
+"""Names that the rows of a matrix give, and findings that every row would repeat."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.manifest.matrix_values import fill_text
+from espnet3_compiler.syntax.placeholder import is_placeholder
+from espnet3_compiler.syntax.span_key import SpanKey, span_key
+from espnet3_compiler.syntax.tree import Mapping as Tree
+from espnet3_compiler.syntax.tree import Scalar
+
+_VALUE = re.compile(r'"[^"]*"|\d\S*')
+
+
+def is_repeated(name: Scalar, rows: tuple[Tree, ...], found: list[Diagnostic]) -> bool:
+    """Return whether several rows give the same name, and report it.
+
+    Args:
+        name: The name as it is written, with its ``${matrix.…}``.
+        rows: The rows of the matrix.
+        found: Collects the finding.
+    """
+    silent: list[Diagnostic] = []
+    names = [fill_text(name, row, silent) for row in rows]
+    if any(is_placeholder(made) for made in names):
+        return False
+    values = [str(made.value) for made in names]
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        found.append(_repeated_name(name, twice, rows[0]))
+    return twice is not None
+
+
+def _repeated_name(name: Scalar, value: str, row: Tree) -> Diagnostic:
+    unused = [entry.name for entry in row if f"matrix.{entry.name}" not in str(name.value)]
+    hint = "let every row of the matrix have other values"
+    if unused:
+        example = f"{name.value}_${{matrix.{unused[0]}}}"
+        hint = f'write a value of the matrix into it, for example "{example}"'
+    return Diagnostic(
+        "R201",
+        f'several rows of a matrix give the name "{value}"',
+        Label(name.span, "the same for several rows"),
+        help=(hint,),
+    )
+
+
+def name_taken(block: str, name: Scalar, first: Scalar) -> Diagnostic:
+    """R201: a config or model of a group that has the name of another one.
+
+    Args:
+        block: ``configs`` or ``models``.
+        name: The second name.
+        first: Where the name is used first.
+    """
+    return Diagnostic(
+        "R201",
+        f'two {block} are called "{name.value}"',
+        Label(name.span, "used again here"),
+        related=(Label(first.span, "first used here"),),
+        help=("give one of them another name",),
+    )
+
+
+def merge_row_findings(
+    findings: Iterable[Diagnostic], templates: Mapping[str, str]
+) -> tuple[Diagnostic, ...]:
+    """Tell what every row of a matrix repeats once, and offer no fix that would end the pattern.
+
+    Args:
+        findings: All findings.
+        templates: The names that rows gave, and the texts that they were made from.
+    """
+    if not templates:
+        return tuple(findings)
+    words = "|".join(re.escape(name) for name in sorted(templates, key=len, reverse=True))
+    names = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
+    first: dict[tuple[str, SpanKey, str], Diagnostic] = {}
+    for finding in findings:
+        message = names.sub(lambda match: templates[match[0]], finding.message)
+        if "${matrix." in finding.primary.span.text:
+            message = _VALUE.sub("", message)
+        key = finding.code, span_key(finding.primary.span), message
+        first.setdefault(key, _without_wrong_fix(finding))
+    return tuple(first.values())
+
+
+def _without_wrong_fix(finding: Diagnostic) -> Diagnostic:
+    edits = finding.fix.edits if finding.fix else ()
+    wrong = any("${matrix." in edit.span.text for edit in edits)
+    return replace(finding, fix=None) if wrong else finding

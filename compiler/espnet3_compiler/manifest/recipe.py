@@ -1,0 +1,203 @@
+"""The recipe as frozen, typed values: what every step after lowering works on."""
+
+from collections.abc import Mapping as MappingABC
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+
+from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDecl:
+    """A model of the manifest: ``name`` is the key's node, ``node`` the raw mapping."""
+
+    name: Scalar
+    node: Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigDecl:
+    """A config of the manifest as declared.
+
+    Attributes:
+        name: The key's node.
+        extends: The name of the config that this one varies, if any.
+        file: The path of its file, relative to the recipe directory, if any.
+        inline: Its own keys, without ``extends`` and ``file``; None when declared by path alone.
+        whole: False where a part of the declaration could not be read.
+    """
+
+    name: Scalar
+    extends: Scalar | None
+    file: Scalar | None
+    inline: Mapping | None
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RoleBinding:
+    """A config that a stage reads in a role; ``place`` is where the manifest says so."""
+
+    role: str
+    config: str
+    place: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StageDecl:
+    """A stage of the manifest; exactly one of ``run`` and ``call`` is set.
+
+    Attributes:
+        name: The node of the name (in the short form the whole item).
+        run: The stage kind.
+        call: The dotted function of a stage of the recipe.
+        configs: Bindings, explicit and by default rule, required roles first.
+        model: The model's name, explicit or the manifest's only one; None when not needed.
+        init_from: A stage or path whose weights a training stage starts from.
+        needs: Stages that must run before, as the manifest lists them.
+        arguments: The ``with`` block of a ``call`` stage.
+        outputs: The ``outputs`` block of a ``call`` stage.
+        description: One line for ``--list``.
+        node: The whole item.
+    """
+
+    name: Scalar
+    run: Scalar | None
+    call: Scalar | None
+    configs: tuple[RoleBinding, ...]
+    model: Scalar | None
+    init_from: Scalar | None
+    needs: tuple[Scalar, ...]
+    arguments: Mapping | None
+    outputs: Mapping | None
+    description: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The chosen System.
+
+    Attributes:
+        name: A built-in name or a dotted class, as written.
+        class_path: The dotted class.
+        kinds: The stage kinds it runs; ``*`` among them where a base class cannot be seen.
+        own: Those that a class of the recipe defines itself: what they read and write is unknown.
+    """
+
+    name: Scalar
+    class_path: str
+    kinds: tuple[str, ...]
+    own: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole manifest.
+
+    Attributes:
+        source: The manifest's text.
+        directory: The absolute recipe directory.
+        name: ``<corpus>/<task>``.
+        system: The System it builds on.
+        globals: exp_tag, exp_dir and data_dir as raw nodes, defaults included.
+        models: In the order of the manifest.
+        configs: In the order of the manifest.
+        stages: In the order of the manifest.
+        whole: False where a part of the manifest was so wrong that it was left out; what then
+            seems unused or missing may be a consequence, so checks for absences keep silent.
+        names_complete: False where a name under ``models`` or ``configs`` could not be read: one
+            that seems unknown may be that one.
+        rows: The row of a matrix that a stage, config or model belongs to, by its owner, for
+            example ``("stages", "tune_1")``.
+    """
+
+    source: Source
+    directory: FilePath
+    name: Scalar
+    system: System
+    globals: Mapping
+    models: tuple[ModelDecl, ...]
+    configs: tuple[ConfigDecl, ...]
+    stages: tuple[StageDecl, ...]
+    whole: bool = True
+    names_complete: bool = True
+    rows: MappingABC[Path, Mapping] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A config after ``schema defaults <- extends <- file <- inline <- --set``, not yet resolved.
+
+    Attributes:
+        name: The config's name.
+        role: training, inference, metrics, publication, demo; None for a free-form config.
+        node: The merged mapping; every leaf keeps its own place.
+        history: For a path, the nodes it had before, the latest last.
+        sources: The files that were read, in order.
+        bases: The configs that it extends, the farthest first.
+        whole: False where a file or base of it could not be read: what seems missing then may be
+            a consequence.
+    """
+
+    name: str
+    role: str | None
+    node: Mapping
+    history: MappingABC[Path, tuple[Node, ...]]
+    sources: tuple[Source, ...]
+    bases: tuple[str, ...] = ()
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One ``${…}``.
+
+    Attributes:
+        owner: The root it stands in: ``("configs", name)``, ``("models", name)``,
+            ``("stages", name)`` or ``("globals",)``.
+        path: The path of the leaf inside the root.
+        target: What it names, absolute, for example ``("stages", "train", "best_checkpoint")``
+            or ``("configs", "training", "tokenizer", "vocab_size")``; ``("oc.env", "HOME")``.
+        span: The ``${…}`` in the raw text.
+        late: Whether it is bound only when the stage runs.
+    """
+
+    owner: Path
+    path: Path
+    target: Path
+    span: Span = field(compare=False)
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Everything after resolution; only late references remain as ``${…}`` texts.
+
+    Attributes:
+        globals: recipe, recipe_dir, exp_tag, exp_dir, data_dir.
+        configs: Composed configs by name.
+        models: Model nodes by name.
+        calls: For each ``call`` stage a mapping of ``with`` and ``outputs``.
+        references: Every reference met, in order of place.
+        init_from: The resolved ``init_from`` of the stages that have one.
+        sources: Files that resolvers read, in order.
+        partial: Configs of which a file or base could not be read: what seems missing in them may
+            be a consequence.
+        doubtful: Configs with keys or values of a wrong shape: likewise.
+    """
+
+    globals: MappingABC[str, str]
+    configs: MappingABC[str, Mapping]
+    models: MappingABC[str, Mapping]
+    calls: MappingABC[str, Mapping]
+    references: tuple[Reference, ...]
+    init_from: MappingABC[str, Scalar] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    partial: frozenset[str] = frozenset()
+    doubtful: frozenset[str] = frozenset()
+
+    def is_certain(self, config: str) -> bool:
+        """Return whether what a config does not say is really not said."""
+        return config not in self.partial and config not in self.doubtful

@@ -1,0 +1,153 @@
+"""Which config a stage reads in which role."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
+from espnet3_compiler.manifest.recipe import ConfigDecl, RoleBinding
+from espnet3_compiler.manifest.stage_items import StageItem
+from espnet3_compiler.manifest.values import as_text, mapping_entries
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.tree import Mapping, Scalar
+from espnet3_compiler.syntax.unknown_name import format_names, rename_fix, unknown_name
+from espnet3_schemas import systems
+
+
+@dataclass(frozen=True, slots=True)
+class RoleBindings:
+    """Bindings of a stage, what is wrong with them, and the required roles that have no config."""
+
+    configs: tuple[RoleBinding, ...]
+    findings: tuple[Diagnostic, ...]
+    missing: tuple[str, ...]
+
+
+def bind_roles(draft: StageItem, names: tuple[str, ...], *, complete: bool = True) -> RoleBindings:
+    """Return the bindings of a stage by what it says and the default rule.
+
+    A plain name binds the kind's first role; a role that nothing is said about takes the config
+    of its own name. A stage without known roles reads what ``config`` lists.
+
+    Args:
+        draft: The stage.
+        names: The declared configs.
+        complete: Whether those are all: every name under ``configs`` could be read.
+    """
+    roles = roles_of_kind(draft)
+    given = _explicit_bindings(draft, roles)
+    bindings: list[RoleBinding] = []
+    findings: list[Diagnostic] = []
+    for role, written in given:
+        found, config = _find_config(draft, role, written, names, complete=complete)
+        findings += found
+        if config:
+            bindings.append(RoleBinding(role, config, written.span))
+    block = draft.keys.get("config")
+    said = {role for role, _ in given} | {entry.name for entry in mapping_entries(block)}
+    silent = [role for role in roles if role not in said]
+    if not (has_certain_keys(draft.keys) and has_certain_keys(block)) or (not given and block):
+        silent = []  # a role may be named where nothing could be read
+    bindings += [RoleBinding(role, role, draft.name.span) for role in silent if role in names]
+    missing = tuple(r for r in silent if r not in names and roles[r]["required"])
+    order = {role: (not entry["required"], i) for i, (role, entry) in enumerate(roles.items())}
+    bindings.sort(key=lambda binding: order.get(binding.role, (True, len(order))))
+    return RoleBindings(tuple(bindings), tuple(findings), missing)
+
+
+def roles_of_kind(draft: StageItem) -> dict[str, dict[str, bool]]:
+    """Return the roles that the kind of a stage reads, the first first."""
+    kind = systems()["kinds"].get(draft.run.value if draft.run else None, {})
+    roles: dict[str, dict[str, bool]] = kind.get("roles", {})
+    return roles
+
+
+def _explicit_bindings(
+    draft: StageItem, roles: dict[str, dict[str, bool]]
+) -> list[tuple[str, Scalar]]:
+    node = draft.keys.get("config")
+    name = as_text(node)
+    if name:
+        return [(next(iter(roles), str(name.value)), name)]
+    pairs = [(entry.name, as_text(entry.value)) for entry in mapping_entries(node)]
+    return [(role, value) for role, value in pairs if value]
+
+
+def _find_config(
+    draft: StageItem, role: str, written: Scalar, names: tuple[str, ...], *, complete: bool
+) -> tuple[list[Diagnostic], str | None]:
+    name = str(written.value)
+    if name in names:
+        return [], name
+    near = closest_match(name, names)
+    if not complete and not is_certain_match(name, names):
+        return [], None
+    hint = f"declare it under configs, for example {name}: conf/{name}.yaml"
+    message = f'stage "{draft.name.value}" reads a config "{name}" that is not declared'
+    found = unknown_name("R204", message, written, names, hint)
+    return [found], near or (role if role in names else None)
+
+
+def missing_roles(
+    stages: Iterable[tuple[StageItem, RoleBindings]],
+    configs: tuple[ConfigDecl, ...],
+    root: Mapping,
+    *,
+    complete: bool,
+) -> tuple[tuple[Diagnostic, ...], dict[str, str]]:
+    """Report each required role without a config once, with every stage that reads it.
+
+    Args:
+        stages: The stages and their bindings.
+        configs: The declared configs.
+        root: The manifest.
+        complete: Whether those are all configs; if not, only likely misspellings are reported.
+
+    Returns:
+        The findings, and for a role the config that was likely meant.
+    """
+    readers: dict[str, list[StageItem]] = {}
+    bound: dict[str, list[str]] = {}
+    for draft, result in stages:
+        for role in result.missing:
+            readers.setdefault(role, []).append(draft)
+        for binding in result.configs:
+            bound.setdefault(binding.role, []).append(binding.config)
+    used = {name for some in bound.values() for name in some}
+    free = {str(config.name.value): config for config in configs}
+    likely = {role: closest_match(role, [n for n in free if n not in used]) for role in readers}
+    if not complete:  # what is missing may be a name that could not be read
+        likely = {
+            role: name for role, name in likely.items() if name and is_certain_match(name, [role])
+        }
+    findings = tuple(
+        _missing_role(role, drafts, free.get(likely.get(role) or ""), bound.get(role, []), root)
+        for role, drafts in readers.items()
+        if complete or role in likely
+    )
+    return findings, {role: name for role, name in likely.items() if name}
+
+
+def _missing_role(
+    role: str, readers: list[StageItem], likely: ConfigDecl | None, others: list[str], root: Mapping
+) -> Diagnostic:
+    message = f'stage "{readers[0].name.value}" has no {role} config'
+    article = "an" if role[0] in "aeiou" else "a"
+    places = [Label(draft.name.span, f"reads {article} {role} config") for draft in readers]
+    if likely:
+        name = str(likely.name.value)
+        return Diagnostic(
+            "R405",
+            message,
+            Label(likely.name.span, f'no stage reads "{name}"'),
+            tuple(places),
+            (f'did you mean "{role}"?',),
+            fix=rename_fix(likely.name, role, certain=is_certain_match(name, [role])),
+        )
+    hint = f"declare it under configs: {role}: conf/{role}.yaml"
+    if others:
+        hint = f"choose one with config: {format_names(dict.fromkeys(others))}"
+    block = root.entry("configs")
+    if block:
+        places.append(Label(block.key.span, f'no config is called "{role}"'))
+    return Diagnostic("R405", message, places[0], tuple(places[1:]), (hint,))

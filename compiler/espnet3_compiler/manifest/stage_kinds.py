@@ -1,0 +1,56 @@
+"""What systems.json says about stage kinds, and safe answers about kinds it does not know."""
+
+from typing import Any
+
+from espnet3_compiler.manifest.recipe import Recipe, StageDecl
+from espnet3_schemas import systems
+
+WILDCARD = "*"
+"""Among the kinds of a system: it may run others too, that cannot be seen without importing."""
+
+_UNKNOWN_KIND: dict[str, Any] = {
+    "title": "",
+    "roles": {},
+    "model": "optional",
+    "needs_torch": True,
+    "consumes": [],
+    "outputs": {},
+}
+
+
+def stage_kind(stage: StageDecl) -> str | None:
+    """Return the stage kind that a stage runs, or None for a ``call`` stage."""
+    return str(stage.run.value) if stage.run else None
+
+
+def is_known_kind(kind: str | None) -> bool:
+    """Return whether systems.json describes a kind."""
+    return kind in systems()["kinds"]
+
+
+def kind_spec(stage: StageDecl) -> dict[str, Any]:
+    """Return the entry of the stage's kind; an empty one for a ``call`` or a kind of a class."""
+    entry: dict[str, Any] = systems()["kinds"].get(stage_kind(stage), _UNKNOWN_KIND)
+    return entry
+
+
+def is_custom_kind(stage: StageDecl, recipe: Recipe) -> bool:
+    """Return whether the stage runs a method of the recipe's own System class.
+
+    What such a method reads and writes is not known: checks about roles and outputs pass it over.
+    """
+    kind = stage_kind(stage)
+    return kind is not None and (kind in recipe.system.own or not is_known_kind(kind))
+
+
+def keys_read_by(stage: StageDecl, role: str, recipe: Recipe) -> tuple[str, ...]:
+    """Return the top-level keys that a stage reads of its config in a role; ``*`` is all.
+
+    Args:
+        stage: A stage of the recipe.
+        role: For example ``training``.
+        recipe: The declarations of the manifest, which say whether the kind is the recipe's own.
+    """
+    if stage.call or is_custom_kind(stage, recipe):
+        return (WILDCARD,)
+    return tuple(kind_spec(stage)["roles"].get(role, {}).get("reads", (WILDCARD,)))

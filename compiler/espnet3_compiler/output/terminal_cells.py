@@ -1,0 +1,83 @@
+"""Source lines as they look on a terminal: tabs, wide characters, control characters, width."""
+
+import unicodedata
+from dataclasses import dataclass
+
+TAB = 4
+UNPRINTABLE_CATEGORIES = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
+MARGIN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayLine:
+    """A line for display and the cells that a stretch of it covers, from ``start`` to ``end``."""
+
+    text: str
+    start: int
+    end: int
+
+
+def escape_controls(text: str) -> str:
+    """Return a text of a message without characters that would change the terminal."""
+    return "".join(_escape_character(char) if _is_unprintable(char) else char for char in text)
+
+
+def clip_line(line: str, start: int, end: int, width: int) -> DisplayLine:
+    """Return a line for display, clipped around a stretch of it.
+
+    Args:
+        line: One source line.
+        start: First code point of the stretch, counted from 0.
+        end: The code point after the stretch.
+        width: Cells that there are; the longest stretch is cut to them.
+    """
+    cells = _line_cells(line)
+    edges = [0]
+    for cell in cells:
+        edges.append(edges[-1] + _cell_width(cell))
+    first, last = edges[min(start, len(cells))], edges[min(end, len(cells))]
+    if edges[-1] <= width:
+        return DisplayLine("".join(cells), first, max(last, first + 1))
+    return _clip_cells(cells, edges, first, last, width)
+
+
+def _clip_cells(
+    cells: list[str], edges: list[int], first: int, last: int, width: int
+) -> DisplayLine:
+    """Keep the cells around a stretch, with an ellipsis for what is left out on each side."""
+    left = max(0, min(first - MARGIN, last + MARGIN - width, edges[-1] - width))
+    begin = next(i for i, edge in enumerate(edges) if edge >= left)
+    stop = max(i for i, edge in enumerate(edges) if edge <= edges[begin] + width)
+    head, tail = "…" if begin else "", "…" if stop < len(cells) else ""
+    kept = cells[begin + len(head) : stop - len(tail)]
+    text = head + "".join(kept) + tail
+    offset = edges[begin + len(head)] - len(head)
+    end = min(last - offset, sum(_cell_width(cell) for cell in kept) + len(head))
+    return DisplayLine(text, first - offset, max(end, first - offset + 1))
+
+
+def _line_cells(line: str) -> list[str]:
+    """Return what is shown for each code point."""
+    cells: list[str] = []
+    column = 0
+    for char in line:
+        cell = " " * (TAB - column % TAB) if char == "\t" else char
+        cell = "\N{REPLACEMENT CHARACTER}" if _is_unprintable(cell) else cell
+        cells.append(cell)
+        column += _cell_width(cell)
+    return cells
+
+
+def _is_unprintable(char: str) -> bool:
+    return len(char) == 1 and char != " " and unicodedata.category(char) in UNPRINTABLE_CATEGORIES
+
+
+def _escape_character(char: str) -> str:
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char, f"\\u{ord(char):04x}")
+
+
+def _cell_width(cell: str) -> int:
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in cell
+    )

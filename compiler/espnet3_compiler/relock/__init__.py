@@ -1,0 +1,1 @@
+"""A build made again from its lock."""

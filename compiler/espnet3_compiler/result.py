@@ -1,0 +1,88 @@
+"""What a compile found and made, and the order in which findings are told."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from espnet3_compiler.checks.targets.check import TargetCounts
+from espnet3_compiler.compose.compose import Composition
+from espnet3_compiler.diagnostics.codes import BY_NUMBER
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.syntax.tree import Mapping
+
+if TYPE_CHECKING:
+    from espnet3_compiler.build.plan import Plan
+
+
+@dataclass(frozen=True)
+class CompileResult:
+    """Everything about one manifest; what a step could not make is None or empty.
+
+    Attributes:
+        path: The manifest, absolute.
+        root: The manifest's tree.
+        sets: The ``--set`` arguments.
+        recipe: The manifest as typed values.
+        composition: Its configs and models before resolution.
+        resolved: Everything after resolution.
+        diagnostics: Every finding once, in the order of place.
+        counts: How many targets were checked.
+        build: The build directory, where a lock in one was compiled.
+    """
+
+    path: Path
+    root: Mapping | None = None
+    sets: tuple[str, ...] = ()
+    recipe: Recipe | None = None
+    composition: Composition | None = None
+    resolved: Resolved | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    counts: TargetCounts = field(default_factory=TargetCounts)
+    build: Path | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; warnings do not count."""
+        return not any(is_error(finding) for finding in self.diagnostics)
+
+    @cached_property
+    def plan(self) -> "Plan | None":
+        """What to build, made when it is asked for; None as soon as one error was found."""
+        composition = self.composition
+        if not (self.ok and self.root and self.recipe and composition and self.resolved):
+            return None
+        from espnet3_compiler.build.make_plan import make_plan
+
+        return make_plan(self.root, self.recipe, composition.configs, self.resolved, self.sets)
+
+
+def is_error(finding: Diagnostic) -> bool:
+    """Return whether a finding stops the build."""
+    return BY_NUMBER[finding.code].severity == "error"
+
+
+def sort_findings(findings: Iterable[Diagnostic], first: str) -> tuple[Diagnostic, ...]:
+    """Return every finding once, sorted by place.
+
+    Two configs that share a file are checked each on its own: what is wrong in the file is found
+    twice, at one place and in the same words, and told once.
+
+    Args:
+        findings: In any order.
+        first: The name of the text whose findings come first, the manifest.
+    """
+    seen: dict[tuple[object, ...], Diagnostic] = {}
+    for finding in findings:
+        span = finding.primary.span
+        key = (finding.code, finding.message, span.source.name, span.start, span.end)
+        seen.setdefault(key, finding)
+    return tuple(sorted(seen.values(), key=lambda finding: _sort_key(finding, first)))
+
+
+def _sort_key(finding: Diagnostic, first: str) -> tuple[object, ...]:
+    span = finding.primary.span
+    name = span.source.name
+    return name != first, name, span.start, span.end, finding.code, finding.message

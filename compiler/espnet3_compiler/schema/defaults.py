@@ -1,0 +1,96 @@
+"""The defaults that a JSON Schema gives to the keys of a mapping."""
+
+import json
+from typing import Any, NamedTuple
+
+from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.schema.types import Schema, resolve_schema
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
+
+ANY_SCHEMA: Schema = {}
+
+
+class SchemaLocation(NamedTuple):
+    """A place in a config, and what the schema says about it.
+
+    Attributes:
+        title: What the texts of defaults are called, for example ``defaults of training``.
+        root: The whole schema, for its ``$defs``.
+        schema: The part for this place; empty where anything goes.
+        path: The dotted place, for the texts of defaults.
+    """
+
+    title: str = ""
+    root: Schema = ANY_SCHEMA
+    schema: Schema = ANY_SCHEMA
+    path: str = ""
+
+    def child(self, name: str, node: Node | None = None) -> "SchemaLocation":
+        """Return the slot of a key; ``node`` is the mapping, for schemas that depend on it."""
+        schema = resolve_schema(self.schema, self.root, node)
+        below = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
+        return self._below(below, f"{self.path}.{name}" if self.path else name)
+
+    def item(self, index: int) -> "SchemaLocation":
+        """Return the slot of a list's item."""
+        schema = resolve_schema(self.schema, self.root, None)
+        places = schema.get("prefixItems", [])
+        below = places[index] if index < len(places) else schema.get("items")
+        return self._below(below, f"{self.path}[]")
+
+    def _below(self, schema: object, path: str) -> "SchemaLocation":
+        return SchemaLocation(
+            self.title, self.root, schema if isinstance(schema, dict) else {}, path
+        )
+
+
+def role_location(role: str, schema: Schema) -> SchemaLocation:
+    """Return the slot of a whole config in a role."""
+    return SchemaLocation(f"defaults of {role}", schema, schema)
+
+
+def schema_defaults(slot: SchemaLocation) -> Mapping:
+    """Return the defaults of the keys of a mapping, also those inside default mappings."""
+    schema = resolve_schema(slot.schema, slot.root, None)
+    entries = []
+    for name in schema.get("properties", {}):
+        below = slot.child(name)
+        part = resolve_schema(below.schema, below.root, None)
+        if "default" in part:
+            entries.append(_default_entry(name, _default_node(below, part["default"]), below))
+    return Mapping(tuple(entries), _default_span(slot, {}))
+
+
+def _default_node(slot: SchemaLocation, value: Any) -> Node:
+    node = _value_node(slot, value)
+    if not isinstance(node, Mapping):
+        return node
+    given = {entry.name for entry in node}
+    inner = [entry for entry in schema_defaults(slot) if entry.name not in given]
+    return Mapping((*node.entries, *inner), node.span)
+
+
+def _value_node(slot: SchemaLocation, value: Any) -> Node:
+    span = _default_span(slot, value)
+    if isinstance(value, dict):
+        entries = []
+        for name, inner in value.items():
+            below = slot.child(name)
+            entries.append(_default_entry(name, _value_node(below, inner), below))
+        return Mapping(tuple(entries), span)
+    if isinstance(value, list):
+        return Sequence(
+            tuple(_value_node(slot.item(i), inner) for i, inner in enumerate(value)), span
+        )
+    return Scalar(value, span)
+
+
+def _default_entry(name: str, value: Node, slot: SchemaLocation) -> Entry:
+    source = value.span.source
+    end = len(slot.path)
+    return Entry(Scalar(name, Span(source, end - len(name), end)), value)
+
+
+def _default_span(slot: SchemaLocation, value: object) -> Span:
+    text = f"{slot.path}: {json.dumps(value)}"
+    return Span(Source(slot.title, text, "schema"), len(slot.path) + 2, len(text))

@@ -1,0 +1,151 @@
+"""What was probably meant by a value of the wrong type."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from espnet3_compiler.schema.types import allowed_types, has_type
+from espnet3_compiler.syntax.core_schema import core_value
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence
+
+Schema = dict[str, Any]
+
+TRUE_WORDS = ("on", "yes", "y", "true", "t")
+FALSE_WORDS = ("off", "no", "n", "false", "f")
+NULL_WORDS = ("none", "nil", "null", "~")
+CONSTANTS = {"inf": ".inf", "+inf": ".inf", "infinity": ".inf", "-inf": "-.inf", "nan": ".nan"}
+LOOKALIKES = str.maketrans({"o": "0", "O": "0", "l": "1", "I": "1", "–": "-", "−": "-"})  # noqa: RUF001
+NUMBER = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
+DOTTED = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
+PLAIN_SAFE = re.compile(r"^\w[\w./-]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class ValueHint:
+    """Advice on a value.
+
+    Attributes:
+        help: Lines of advice.
+        text: What to put in place of the value, where that can be told.
+        sure: Whether nothing else can have been meant.
+    """
+
+    help: tuple[str, ...] = ()
+    text: str | None = None
+    sure: bool = False
+
+
+def value_hint(node: Node, schema: Schema) -> ValueHint:
+    """Return advice on a node whose type the schema does not allow."""
+    types = allowed_types(schema)
+    if isinstance(node, Scalar):
+        return _scalar_hint(node, types, schema)
+    if isinstance(node, Sequence) and len(node.items) == 1 and _is_flow_mapping(node, types):
+        return ValueHint(("write it without the brackets",), node.items[0].span.text, sure=True)
+    if isinstance(node, Sequence) and "object" in types and node.items:
+        return ValueHint(("write its keys without a dash in front",))
+    if isinstance(node, Sequence) and len(node.items) == 1 and has_type(node.items[0], schema):
+        only = node.items[0]
+        return ValueHint(("write the item without brackets or dash",), _flow_text(only))
+    if isinstance(node, Mapping) and "array" in types:
+        return ValueHint(("begin each item with a dash",))
+    return ValueHint()
+
+
+def _is_flow_mapping(node: Sequence, types: tuple[str, ...]) -> bool:
+    """Return whether a mapping on a single line stands in brackets."""
+    only = node.items[0]
+    single = "\n" not in node.span.text and only.span.source is node.span.source
+    return "object" in types and isinstance(only, Mapping) and single
+
+
+def _flow_text(node: Node) -> str | None:
+    return node.span.text if isinstance(node, Scalar) and "\n" not in node.span.text else None
+
+
+def _scalar_hint(node: Scalar, types: tuple[str, ...], schema: Schema) -> ValueHint:
+    if isinstance(node.value, str):
+        return _text_hint(node, node.value, types, schema)
+    if node.value is None:
+        return _null_hint(types)
+    raw = node.span.text
+    if "string" in types and raw.strip():
+        return ValueHint(("put it in quotes to make it text",), f'"{raw}"', sure=True)
+    if "integer" in types and isinstance(node.value, float) and node.value.is_integer():
+        whole = str(int(node.value))
+        return ValueHint((f"write {whole}",), whole, sure=True)
+    return _list_hint(node, types, schema)
+
+
+def _null_hint(types: tuple[str, ...]) -> ValueHint:
+    if "object" in types:
+        return ValueHint(("indent its keys under it, or write {} for none",))
+    if "array" in types:
+        return ValueHint(("indent its items under it, or write [] for none",))
+    return ValueHint(("write a value, or leave the key out",))
+
+
+def _text_hint(node: Scalar, text: str, types: tuple[str, ...], schema: Schema) -> ValueHint:
+    word = text.strip().casefold()
+    quoted = node.style != "plain"
+    if "boolean" in types and word in TRUE_WORDS + FALSE_WORDS:
+        right = "true" if word in TRUE_WORDS else "false"
+        reason = "in quotes it is text" if quoted else f'"{text}" is text in YAML 1.2'
+        return ValueHint((f"{reason}; write {right}",), right, sure=True)
+    if "null" in types and word in NULL_WORDS:
+        reason = "in quotes it is text" if quoted else f'"{text}" is text in YAML'
+        return ValueHint((f"{reason}; write null",), "null", sure=True)
+    if "number" in types or "integer" in types:
+        return _number_hint(text, types, quoted=quoted)
+    if "object" in types and DOTTED.match(text) and "x-target" in schema:
+        return ValueHint((f"write {{_target_: {text}}}",), f"{{_target_: {text}}}", sure=True)
+    return _list_hint(node, types, schema)
+
+
+def _number_hint(text: str, types: tuple[str, ...], *, quoted: bool) -> ValueHint:
+    word = text.strip()
+    if word.casefold() in CONSTANTS and "number" in types:
+        right = CONSTANTS[word.casefold()]
+        return ValueHint((f"write {right}",), right, sure=True)
+    readings = [
+        (word, "in quotes it is text", quoted),
+        (word.replace("_", ""), "underscores make it text in YAML 1.2", True),
+        (word.translate(LOOKALIKES), "a letter stands where a digit should", True),
+        (word.replace(",", "."), "a decimal comma makes it text", True),
+        (word.rstrip(".,;:"), "it has a mark at its end", True),
+        (word.replace(" ", ""), "a blank makes it text", True),
+    ]
+    for reading, reason, applies in readings:
+        if applies and NUMBER.match(reading) and (quoted or reading != word):
+            number = _as_number(reading, types)
+            if number is not None:
+                return ValueHint((f"{reason}; write {number}",), number, sure="," not in word)
+    return ValueHint()
+
+
+def _as_number(text: str, types: tuple[str, ...]) -> str | None:
+    """Return the number as the schema wants it, or None when it cannot be whole."""
+    if "number" in types or text.lstrip("+-").isdigit():
+        return text
+    value = float(text)
+    return str(int(value)) if value.is_integer() else None
+
+
+def _list_hint(node: Scalar, types: tuple[str, ...], schema: Schema) -> ValueHint:
+    if "array" not in types:
+        return ValueHint()
+    text = node.span.text
+    items = schema.get("items", {})
+    if isinstance(items, dict) and has_type(node, items) and "\n" not in text and text.strip():
+        return ValueHint((f"write it as a list: [{text}]",), f"[{text}]", sure="," not in text)
+    return ValueHint(("write it as a list, each item after a dash",))
+
+
+def quoted_like(node: Scalar, text: str) -> str:
+    """Return a text as YAML, in the quotes of the scalar that it replaces."""
+    if node.style == "single":
+        return "'" + text.replace("'", "''") + "'"
+    if node.style == "double":
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    stays_text = PLAIN_SAFE.match(text) and isinstance(core_value(text), str)
+    return text if stays_text else f'"{text}"'

@@ -1,0 +1,159 @@
+"""What kind of value a node is, in the words of JSON Schema and in those of a person."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
+
+Schema = dict[str, Any]
+
+TYPE_NAMES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+
+LONGEST_VALUE = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A node and where it stands.
+
+    Attributes:
+        node: The node.
+        path: Its dotted path, for example ``dataset.train[0].name``; empty for the root.
+        key: The key in front of it; None for the root and the items of a list.
+        title: What the whole document is, for example ``Training config``.
+    """
+
+    node: Node
+    path: str
+    key: Scalar | None
+    title: str
+
+    def entry(self, entry: Entry) -> "Instance":
+        """Return the spot of a value of this mapping."""
+        path = f"{self.path}.{entry.name}" if self.path else entry.name
+        return Instance(entry.value, path, entry.key, self.title)
+
+    def item(self, index: int, node: Node) -> "Instance":
+        """Return the spot of an item of this list."""
+        return Instance(node, f"{self.path}[{index}]", None, self.title)
+
+    @property
+    def name(self) -> str:
+        """What a message calls the spot."""
+        if self.path:
+            return f'"{self.path}"'
+        return f"the {self.title[:1].lower()}{self.title[1:]}"
+
+    @property
+    def heading(self) -> Span:
+        """The place of a mapping or list as a whole: its key, or its first line."""
+        if self.key is not None:
+            return self.key.span
+        if isinstance(self.node, Mapping):
+            keys = [entry.key.span for entry in self.node if entry.key.span.source.kind == "file"]
+            return keys[0] if keys else self.node.span
+        return self.node.span
+
+
+def json_type(node: Node) -> str:
+    """Return the JSON Schema type of a node; ``integer`` for numbers without a point only."""
+    if isinstance(node, Mapping):
+        return "object"
+    if isinstance(node, Sequence):
+        return "array"
+    match node.value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case _:
+            return "string"
+
+
+def allowed_types(schema: Schema) -> tuple[str, ...]:
+    """Return the types that a schema allows; empty when it allows all."""
+    types = schema.get("type", ())
+    return (types,) if isinstance(types, str) else tuple(types)
+
+
+def has_type(node: Node, schema: Schema) -> bool:
+    """Tell whether the type of a node is one that the schema allows."""
+    types = allowed_types(schema)
+    kind = json_type(node)
+    return not types or kind in types or (kind == "integer" and "number" in types)
+
+
+def expected_types(schema: Schema) -> str:
+    """Return the allowed types in words, for example ``a whole number or null``."""
+    words = [TYPE_NAMES[name] for name in allowed_types(schema)]
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def describe_value(node: Node) -> str:
+    """Return a value as a message shows it, for example ``the text "on"``."""
+    match json_type(node):
+        case "object":
+            return "a mapping"
+        case "array":
+            return "a list"
+        case "null":
+            return "null"
+        case "string":
+            return f'the text "{_clip_text(str(_as_scalar(node).value))}"'
+        case "boolean":
+            return str(_as_scalar(node).value).lower()
+        case _:
+            written = node.span.text
+            return f"the number {_as_scalar(node).value if len(written.split()) != 1 else written}"
+
+
+def brief_value(node: Node) -> str:
+    """Return a value of the right type as a message shows it: a text in quotes only."""
+    return describe_value(node).removeprefix("the text ").removeprefix("the number ")
+
+
+def _as_scalar(node: Node) -> Scalar:
+    assert isinstance(node, Scalar)
+    return node
+
+
+def _clip_text(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_VALUE else line[: LONGEST_VALUE - 1] + "…"
+
+
+def resolve_schema(schema: Schema, root: Schema, node: Node | None) -> Schema:
+    """Return a schema with ``$ref`` followed and, for a known mapping, ``if`` decided.
+
+    Where a key could not be read, it may be the one that decides: then neither branch counts.
+
+    Args:
+        schema: A part of a schema.
+        root: The whole schema, for ``$defs``.
+        node: What is judged by it; None leaves ``if`` undecided.
+    """
+    while "$ref" in schema:
+        rest = {key: value for key, value in schema.items() if key != "$ref"}
+        schema = {**root["$defs"][schema["$ref"].removeprefix("#/$defs/")], **rest}
+    if "if" in schema and isinstance(node, Mapping):
+        rest = {key: value for key, value in schema.items() if key not in ("if", "then", "else")}
+        if not has_certain_keys(node):
+            return rest
+        given = {entry.name for entry in node}
+        branch = "then" if given.issuperset(schema["if"]["required"]) else "else"
+        return {**resolve_schema(schema.get(branch, {}), root, node), **rest}
+    return schema

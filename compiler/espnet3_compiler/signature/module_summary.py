@@ -1,0 +1,245 @@
+"""What is kept of a module's text: bindings, classes and functions, without any tree.
+
+Everything here is a ``NamedTuple`` of texts, numbers and tuples, so that it goes to JSON and back
+by itself (see ``cache``): the ``read_…`` functions take what JSON gives.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from espnet3_compiler.signature.split_source import Piece
+
+T = TypeVar("T")
+
+
+class ParameterSummary(NamedTuple):
+    """A parameter of a ``def``.
+
+    Attributes:
+        name: Its name.
+        kind: ``place`` (before ``/``), ``both``, ``name`` (after ``*``), ``args`` or ``kwargs``.
+        default: The type of its default (``int`` … ``None``, ``other``); None when required.
+        annotation: Its annotation as text.
+    """
+
+    name: str
+    kind: str
+    default: str | None
+    annotation: str | None
+
+
+class ForwardingCall(NamedTuple):
+    """A call that receives the ``*args`` or ``**kwargs`` of the function around it.
+
+    Attributes:
+        callee: A dotted name; ``super:NAME``, ``self:NAME`` and ``cls:`` for these three.
+        places: How many arguments it gets by place beside ``*args``.
+        names: The arguments that it gets by name beside ``**kwargs``.
+        star: Whether it gets the ``*args``.
+        stars: Whether it gets the ``**kwargs``.
+        certain: Whether it is called whenever the function is.
+    """
+
+    callee: str
+    places: int
+    names: tuple[str, ...]
+    star: bool
+    stars: bool
+    certain: bool
+
+
+class KwargsFlow(NamedTuple):
+    """Where ``**kwargs`` go: on to other calls, or taken out by name (``kwargs.pop("x")``)."""
+
+    forwards: tuple[ForwardingCall, ...]
+    keys: tuple[str, ...]
+
+
+class Decorator(NamedTuple):
+    """A decorator: its dotted name (empty for another expression) and its literal keywords."""
+
+    name: str
+    keywords: tuple[tuple[str, Any], ...]
+
+
+class FunctionSummary(NamedTuple):
+    """A ``def``.
+
+    Attributes:
+        name: Its name.
+        line: The line of its ``def``, counted from 1.
+        params: Its parameters in order.
+        decorators: From the outermost to the innermost.
+        flow: Where its ``**kwargs`` go; None when that cannot be seen or when it has none.
+        passes: Whether it is a decorator whose result takes what the decorated function takes.
+    """
+
+    name: str
+    line: int
+    params: tuple[ParameterSummary, ...]
+    decorators: tuple[Decorator, ...]
+    flow: KwargsFlow | None
+    passes: bool
+
+
+class ClassField(NamedTuple):
+    """An annotated name in a class body, as ``dataclass`` and ``NamedTuple`` read it."""
+
+    name: str
+    annotation: str
+    default: str | None
+    init: bool
+    by_name: bool | None
+
+
+class ClassSummary(NamedTuple):
+    """A ``class``.
+
+    Attributes:
+        name: Its name.
+        line: The line of its ``class``, counted from 1.
+        bases: Dotted names; empty for another expression.
+        metaclass: The dotted name of the metaclass, empty for another expression, None without.
+        decorators: From the outermost to the innermost.
+        fields: Annotated names in order.
+        members: What the body binds: pieces of methods and nested classes, values as None.
+        literals: Values of names that are bound to a literal, for enumerations.
+        open: Whether the body can bind names that cannot be seen.
+    """
+
+    name: str
+    line: int
+    bases: tuple[str, ...]
+    metaclass: str | None
+    decorators: tuple[Decorator, ...]
+    fields: tuple[ClassField, ...]
+    members: Mapping[str, tuple[Piece | None, ...]]
+    literals: dict[str, str | int | float | bool | None]
+    open: bool
+
+
+class Binding(NamedTuple):
+    """One statement that gives a module-level name its value.
+
+    Attributes:
+        kind: ``import`` (from ``source`` the ``value``), ``module`` (``source``), ``piece``,
+            ``name`` (``value``, dotted), ``expression`` (``value``), ``call`` (of ``value``),
+            ``constant`` (of the type ``value``) or ``unknown``.
+        level: ``plain``, ``branch`` (only under a condition) or ``weak`` (in an ``except``).
+        source: A module's name; leading dots as in ``from ..a import b``.
+        value: See ``kind``.
+        piece: The ``def`` or ``class``.
+        first: The first line of the statement.
+        last: Its last line.
+    """
+
+    kind: str
+    level: str
+    source: str = ""
+    value: str = ""
+    piece: Piece | None = None
+    first: int = 0
+    last: int = 0
+
+
+class ModuleSummary(NamedTuple):
+    """A module.
+
+    Attributes:
+        bindings: For every name its bindings in order.
+        stars: Modules of ``from … import *``, each with its line.
+        exports: ``__all__`` where it is a plain list.
+        open: Whether it can have names that cannot be seen (``globals()``, ``__getattr__`` …).
+        patched: Attributes that are set from outside, as dotted names (``Class.name = …``).
+    """
+
+    bindings: Mapping[str, tuple[Binding, ...]]
+    stars: tuple[tuple[str, int], ...]
+    exports: tuple[str, ...] | None
+    open: bool
+    patched: tuple[str, ...]
+
+
+class LazyRows(Mapping[str, tuple[T, ...]], Generic[T]):
+    """A mapping to lists as JSON gives it; an item is made into a tuple when it is asked for.
+
+    A recipe asks for one name in thirty of what its modules bind.
+    """
+
+    def __init__(self, rows: Mapping[str, Sequence[Any]], read: Callable[[Any], T]) -> None:
+        self._rows = rows
+        self._read = read
+        self._made: dict[str, tuple[T, ...]] = {}
+
+    def __getitem__(self, key: str) -> tuple[T, ...]:
+        if key not in self._made:
+            self._made[key] = tuple(self._read(item) for item in self._rows[key])
+        return self._made[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def read_function(row: Sequence[Any]) -> FunctionSummary:
+    """Return the function that a JSON list holds."""
+    name, line, params, decorators, flow, passes = row
+    return FunctionSummary(
+        name,
+        line,
+        tuple(ParameterSummary(*item) for item in params),
+        _read_decorators(decorators),
+        flow and KwargsFlow(tuple(_read_forwarding(item) for item in flow[0]), tuple(flow[1])),
+        passes,
+    )
+
+
+def read_class(row: Sequence[Any]) -> ClassSummary:
+    """Return the class that a JSON list holds."""
+    name, line, bases, metaclass, decorators, fields, members, literals, is_open = row
+    return ClassSummary(
+        name,
+        line,
+        tuple(bases),
+        metaclass,
+        _read_decorators(decorators),
+        tuple(ClassField(*item) for item in fields),
+        LazyRows(members, _read_piece),
+        literals,
+        is_open,
+    )
+
+
+def read_module(row: Sequence[Any]) -> ModuleSummary:
+    """Return the module that a JSON list holds."""
+    bindings, stars, exports, is_open, patched = row
+    return ModuleSummary(
+        LazyRows(bindings, _read_binding),
+        tuple((source, line) for source, line in stars),
+        None if exports is None else tuple(exports),
+        is_open,
+        tuple(patched),
+    )
+
+
+def _read_decorators(rows: Sequence[Any]) -> tuple[Decorator, ...]:
+    return tuple(Decorator(name, tuple((key, value) for key, value in kw)) for name, kw in rows)
+
+
+def _read_forwarding(row: Sequence[Any]) -> ForwardingCall:
+    callee, places, names, star, stars, certain = row
+    return ForwardingCall(callee, places, tuple(names), star, stars, certain)
+
+
+def _read_piece(row: Sequence[Any] | None) -> Piece | None:
+    return None if row is None else Piece(*row)
+
+
+def _read_binding(row: Sequence[Any]) -> Binding:
+    kind, level, source, value, piece, first, last = row
+    return Binding(kind, level, source, value, piece and Piece(*piece), first, last)

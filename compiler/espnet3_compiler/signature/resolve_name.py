@@ -1,0 +1,411 @@
+"""Follow a dotted path, or a name inside a module, to the statement that defines it.
+
+A path leads through modules (their bindings, conditions, star imports and submodules) and through
+classes (their own and inherited attributes); what one of them binds may be a path again.
+"""
+
+import builtins
+import re
+
+from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.signature import locate
+from espnet3_compiler.signature.definitions import (
+    MAX_DEPTH,
+    NEUTRAL_BASES,
+    BuiltinFound,
+    CallFound,
+    ClassFound,
+    FunctionFound,
+    LookupResult,
+    ModuleFound,
+    ValueFound,
+    absolute_module,
+    class_at,
+    class_location,
+    definition_location,
+    full_name,
+    is_patched,
+    names_of,
+    own_member,
+)
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.locate import ModuleLocation
+from espnet3_compiler.signature.module_summary import Binding, ModuleSummary
+from espnet3_compiler.signature.result import Missing, NotAnalyzable
+from espnet3_compiler.signature.split_source import Piece
+
+BUILTINS = frozenset(dir(builtins))
+MroClass = ClassFound | BuiltinFound | NotAnalyzable
+"""A class in a resolution order; Unknown stands for a base that cannot be read."""
+
+
+def find_definition(library: Library, path: str) -> LookupResult:
+    """Return what an absolute dotted path names."""
+    key = ("find", path)
+    if key not in library.memo:
+        library.memo[key] = _find_path(library, path.split("."))
+    result: LookupResult = library.memo[key]
+    return result
+
+
+def find_in(library: Library, place: ModuleLocation, name: str, depth: int = 0) -> LookupResult:
+    """Return what a dotted name means inside a module.
+
+    Args:
+        library: Reads modules.
+        place: The module.
+        name: The dotted name.
+        depth: How many imports led here; too many are a circle.
+    """
+    head, *rest = name.split(".")
+    if rest:
+        found = _through_module(library, place, head, rest)
+        if found:
+            return found
+    found = module_member(library, place, head, depth)
+    if isinstance(found, Missing):
+        return BuiltinFound(head) if head in BUILTINS and not rest else found
+    return _find_attributes(library, found, rest)
+
+
+def _find_path(library: Library, parts: list[str]) -> LookupResult:
+    top = library.place(parts[0])
+    if top is None:
+        return Missing("", parts[0], 0, ())
+    return _walk_modules(library, top, parts, 1)
+
+
+def _walk_modules(
+    library: Library, place: ModuleLocation, parts: list[str], index: int
+) -> LookupResult:
+    if index == len(parts):
+        return ModuleFound(place)
+    below = library.place(f"{place.name}.{parts[index]}") if place.folders else None
+    if below and index < len(parts) - 1:
+        deeper = _walk_modules(library, below, parts, index + 1)
+        if not isinstance(deeper, Missing):
+            return deeper
+        here = module_member(library, place, parts[index])
+        if isinstance(here, Missing | NotAnalyzable | ModuleFound | FunctionFound):
+            return deeper
+        return _number_part(_find_attributes(library, here, parts[index + 1 :]), parts, index + 1)
+    here = module_member(library, place, parts[index])
+    if isinstance(here, NotAnalyzable) and index < len(parts) - 1:
+        here = _misspelt_module(library, place, parts[index]) or here
+    return _number_part(_find_attributes(library, here, parts[index + 1 :]), parts, index)
+
+
+def _through_module(
+    library: Library, place: ModuleLocation, head: str, rest: list[str]
+) -> LookupResult | None:
+    """Return what ``nn.Module`` is after ``from torch import nn``, without reading ``torch``.
+
+    The name could be bound otherwise in ``torch/__init__.py``; where the path through the
+    submodule leads to something, it is taken to be the submodule.
+    """
+    module = library.module(place)
+    bindings = module.bindings.get(head, ()) if module else ()
+    if len(bindings) != 1 or bindings[0].kind != "import":
+        return None
+    full = f"{absolute_module(place, bindings[0].source)}.{bindings[0].value}"
+    below = library.place(full)
+    if below is None or below.name == place.name:
+        return None
+    found = _walk_modules(library, below, [head, *rest], 1)
+    return None if isinstance(found, Missing | NotAnalyzable) else found
+
+
+def _misspelt_module(library: Library, place: ModuleLocation, name: str) -> Missing | None:
+    """Return that a package has no such module where one of its own was plainly meant.
+
+    A package that makes names while it runs (``torch`` takes functions out of its compiled part)
+    may have any name, but what has names below it is hardly ever among them.
+    """
+    module = library.module(place)
+    if module is None or name in module.bindings:
+        return None
+    modules = locate.names_below(library.path, place.folders)
+    near = closest_match(name, modules)
+    return Missing(place.name, name, 0, modules, definition_location(place)) if near else None
+
+
+def _number_part(result: LookupResult, parts: list[str], index: int) -> LookupResult:
+    """Say of a missing part where it stands in the whole path."""
+    if not isinstance(result, Missing):
+        return result
+    if result.part in parts[index:]:
+        index = parts.index(result.part, index)
+    return Missing(".".join(parts[:index]), parts[index], index, result.near, result.where)
+
+
+def _find_attributes(library: Library, found: LookupResult, rest: list[str]) -> LookupResult:
+    for index, part in enumerate(rest):
+        if isinstance(found, ModuleFound):
+            return _walk_modules(library, found.place, [found.place.name, *rest[index:]], 1)
+        if isinstance(found, ClassFound):
+            found = find_attribute(library, found, part)
+        elif not isinstance(found, Missing | NotAnalyzable):
+            return NotAnalyzable("an attribute of something that is neither a module nor a class")
+        else:
+            break
+    return found
+
+
+def module_member(
+    library: Library, place: ModuleLocation, name: str, depth: int = 0
+) -> LookupResult:
+    """Return what a name means in a module: a binding, a starred name, or a submodule.
+
+    Args:
+        library: Reads modules.
+        place: The module.
+        name: One name, without dots.
+        depth: How many imports led here; too many are a circle.
+    """
+    key = ("member", place.name, name)
+    if key not in library.memo:
+        if depth > MAX_DEPTH:
+            return NotAnalyzable(f"the imports of {place.name} go in a circle")
+        library.memo[key] = NotAnalyzable(f"the imports of {place.name} go in a circle")
+        library.memo[key] = _find_member(library, place, name, depth)
+    result: LookupResult = library.memo[key]
+    return result
+
+
+def _find_member(library: Library, place: ModuleLocation, name: str, depth: int) -> LookupResult:
+    if place.name == "builtins":
+        known = name in BUILTINS
+        return BuiltinFound(name) if known else Missing("builtins", name, 1, tuple(BUILTINS))
+    if place.kind in ("extension", "builtin", "link"):
+        below = library.place(f"{place.name}.{name}") if place.folders else None
+        why = "is a link that leads nowhere" if place.kind == "link" else "is compiled"
+        return ModuleFound(below) if below else NotAnalyzable(f"{place.name} {why}")
+    module = library.module(place)
+    if module is None and place.kind != "namespace":
+        return _unreadable_module(library, place)
+    bindings = module.bindings.get(name, ()) if module else ()
+    last = max((item.first for item in bindings if item.level == "plain"), default=0)
+    starred = _from_stars(library, place, module, name, last, depth) if module else None
+    if starred:
+        return starred
+    found = _choose_binding(library, place, name, bindings, depth) if bindings else None
+    if found and not isinstance(found, Missing):
+        return found
+    below = library.place(f"{place.name}.{name}") if place.folders else None
+    return ModuleFound(below) if below else _missing_member(library, place, module, name)
+
+
+def _unreadable_module(library: Library, place: ModuleLocation) -> NotAnalyzable:
+    file = library.file(place)
+    if file is None or file.wrong is None or not place.local:
+        return NotAnalyzable(f"{place.shown} cannot be parsed")
+    line, message = file.wrong
+    return NotAnalyzable(message, broken=definition_location(place, line))
+
+
+def _missing_member(
+    library: Library, place: ModuleLocation, module: ModuleSummary | None, name: str
+) -> LookupResult:
+    names = names_of(library, place)
+    file = library.file(place)
+    if module and (module.open or "__path__" in module.bindings):
+        return NotAnalyzable(f"{place.name} makes names while it runs")
+    if file and re.search(
+        rf"\bglobal\b.*\b{re.escape(name)}\b|\b{re.escape(name)}\s*:=", file.text.text
+    ):
+        return NotAnalyzable(f"{place.name} makes names while it runs")
+    return Missing(place.name, name, 0, names, definition_location(place))
+
+
+def _from_stars(
+    library: Library,
+    place: ModuleLocation,
+    module: ModuleSummary,
+    name: str,
+    after: int,
+    depth: int,
+) -> LookupResult | None:
+    """Return what the star imports behind a line make of a name; None when they do not have it."""
+    found = [
+        _from_star(library, place, absolute_module(place, source), name, depth)
+        for source, line in module.stars
+        if line > after
+    ]
+    kept = [item for item in found if item is not None]
+    unknown = next((item for item in kept if isinstance(item, NotAnalyzable)), None)
+    return unknown or (kept[-1] if kept else None)
+
+
+def _from_star(
+    library: Library, place: ModuleLocation, source: str, name: str, depth: int
+) -> LookupResult | None:
+    star = library.place(source)
+    if star is None:
+        return _no_module(library, source)
+    if star.name == place.name or name.startswith("__"):
+        return None
+    inner = library.module(star)
+    exports = inner.exports if inner else None
+    hidden = name.startswith("_") if exports is None else name not in exports
+    if inner and hidden and not (inner.open and exports is None):
+        return None
+    found = module_member(library, star, name, depth + 1)
+    return None if isinstance(found, Missing) else found
+
+
+def _choose_binding(
+    library: Library, place: ModuleLocation, name: str, bindings: tuple[Binding, ...], depth: int
+) -> LookupResult:
+    """Return what a name means that may be bound several times."""
+    last = max((i for i, item in enumerate(bindings) if item.level == "plain"), default=0)
+    live = bindings[last:]
+    for level in (("plain", "branch"), ("weak",)):
+        group = [item for item in live if item.level in level]
+        found = [_resolve_binding(library, place, name, item, depth) for item in group]
+        kept = [item for item in found if not _is_nothing(item)]
+        if len(kept) > 1 and len({repr(item) for item in kept}) > 1:
+            return NotAnalyzable(f"{place.name}.{name} depends on a condition")
+        if kept:
+            return kept[0]
+        if found and level == ("plain", "branch") and len(live) == len(group):
+            return found[-1]
+    return NotAnalyzable(f"{place.name}.{name} depends on a condition")
+
+
+def _is_nothing(item: LookupResult) -> bool:
+    is_none = isinstance(item, ValueFound) and item.binding.value == "None"
+    is_absent = isinstance(item, NotAnalyzable) and item.absent
+    return isinstance(item, Missing) or is_none or is_absent
+
+
+def _resolve_binding(
+    library: Library, place: ModuleLocation, name: str, binding: Binding, depth: int
+) -> LookupResult:
+    match binding.kind:
+        case "piece":
+            assert binding.piece is not None
+            if binding.piece.kind == "class":
+                return class_at(library, place, binding.piece)
+            return FunctionFound(place, name, (binding.piece,))
+        case "module":
+            below = library.place(binding.source)
+            return ModuleFound(below) if below else _no_module(library, binding.source)
+        case "import":
+            return _resolve_import(library, place, binding, depth)
+        case "name":
+            if binding.value == name:
+                return NotAnalyzable(f"{place.name}.{name} is bound to itself")
+            return find_in(library, place, binding.value, depth + 1)
+        case "call":
+            return CallFound(place, binding)
+        case "constant" | "expression":
+            return ValueFound(place, binding)
+    return NotAnalyzable(f"{place.name}.{name} is made while the module runs")
+
+
+def _resolve_import(
+    library: Library, place: ModuleLocation, binding: Binding, depth: int
+) -> LookupResult:
+    full = absolute_module(place, binding.source)
+    source = library.place(full)
+    if source is None:
+        return _no_module(library, full)
+    if source.name == place.name:
+        below = library.place(f"{full}.{binding.value}")
+        return ModuleFound(below) if below else NotAnalyzable(f"{full} imports itself")
+    found = module_member(library, source, binding.value, depth + 1)
+    if isinstance(found, Missing):
+        return NotAnalyzable(f"{place.name} imports {binding.value}, which {full} does not have")
+    return found
+
+
+def _no_module(library: Library, name: str) -> NotAnalyzable:
+    top = name.partition(".")[0]
+    if library.place(top) is None:
+        return NotAnalyzable(f"{top} is not installed")
+    return NotAnalyzable(f"the module {name} is not found", absent=True)
+
+
+def resolution_order(library: Library, found: ClassFound) -> tuple[MroClass, ...]:
+    """Return the classes in which attributes are looked up, in order (C3, as Python does)."""
+    key = ("order", found.place.name, found.name)
+    if key not in library.memo:
+        library.memo[key] = (found, NotAnalyzable(f"{found.name} inherits from itself"))
+        library.memo[key] = _linearize(library, found)
+    order: tuple[MroClass, ...] = library.memo[key]
+    return order
+
+
+def find_attribute(library: Library, found: ClassFound, name: str) -> LookupResult:
+    """Return what an attribute of a class is.
+
+    Args:
+        library: Reads modules.
+        found: The class.
+        name: The attribute.
+    """
+    for node in resolution_order(library, found):
+        if isinstance(node, NotAnalyzable):
+            return node
+        if isinstance(node, BuiltinFound):
+            return NotAnalyzable(f"{found.name} inherits from {node.name}")
+        own = own_member(node, name)
+        if isinstance(own, Piece):
+            return class_at(library, node.place, own, f"{node.name}.")
+        if own is not None:
+            return own
+        if node.summary.open or is_patched(library, node, name) or name.startswith("__"):
+            return NotAnalyzable(f"{node.name}.{name} cannot be seen")
+    if any(isinstance(item, ClassFound) and item.summary.metaclass for item in (found,)):
+        return NotAnalyzable(f"{found.name} has a metaclass")
+    return Missing(found.name, name, 0, attributes_of(library, found), class_location(found))
+
+
+def attributes_of(library: Library, found: ClassFound) -> tuple[str, ...]:
+    """Return the attributes that a class is known to have, inherited ones included."""
+    order = resolution_order(library, found)
+    named = [
+        name for item in order if isinstance(item, ClassFound) for name in item.summary.members
+    ]
+    return tuple(dict.fromkeys(named))
+
+
+def _linearize(library: Library, found: ClassFound) -> tuple[MroClass, ...]:
+    bases = [_resolve_base(library, found, name) for name in found.summary.bases]
+    kept = [item for item in bases if item is not None]
+    rows: list[list[MroClass]] = [
+        list(resolution_order(library, item)) if isinstance(item, ClassFound) else [item]
+        for item in kept
+    ]
+    return (found, *_merge_orders([*rows, list(kept)]))
+
+
+def _merge_orders(rows: list[list[MroClass]]) -> list[MroClass]:
+    merged: list[MroClass] = []
+    while any(rows):
+        rows = [row for row in rows if row]
+        tails = [key for row in rows for key in map(_class_key, row[1:])]
+        head = next((row[0] for row in rows if _class_key(row[0]) not in tails), rows[0][0])
+        merged.append(head)
+        rows = [[item for item in row if _class_key(item) != _class_key(head)] for row in rows]
+    return merged
+
+
+def _class_key(node: MroClass) -> tuple[str, ...]:
+    if isinstance(node, ClassFound):
+        return (node.place.name, node.name)
+    return (node.name,) if isinstance(node, BuiltinFound) else ("", node.reason)
+
+
+def _resolve_base(library: Library, found: ClassFound, name: str) -> MroClass | None:
+    """Return a base class; None for one that adds nothing."""
+    if not name:
+        return NotAnalyzable(f"a base of {found.name} is computed")
+    if full_name(library, found.place, name) in NEUTRAL_BASES:
+        return None
+    base = find_in(library, found.place, name)
+    if isinstance(base, ClassFound | BuiltinFound | NotAnalyzable):
+        return base
+    if isinstance(base, CallFound):
+        return NotAnalyzable(f"{name}, a base of {found.name}, is computed")
+    return NotAnalyzable(f"{name}, a base of {found.name}, is not found")

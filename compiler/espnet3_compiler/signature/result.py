@@ -1,0 +1,121 @@
+"""What reading a dotted path gives: a signature, or why there is none."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ParameterKind = Literal["place", "both", "name"]
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionLocation:
+    """Where something is defined: a module, and the place a report shows."""
+
+    module: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An argument that a target takes.
+
+    Attributes:
+        name: Its name.
+        kind: ``place`` (by place only), ``both``, or ``name`` (by name only).
+        default: The type of its default (``int`` … ``None``, ``other``); None when required.
+        annotation: Its annotation as text, to be read in the module of ``origin``.
+        origin: Where it is defined; another place than the target's when ``**kwargs`` lead there.
+    """
+
+    name: str
+    kind: ParameterKind
+    default: str | None
+    annotation: str | None
+    origin: DefinitionLocation
+
+    @property
+    def required(self) -> bool:
+        """Whether it must be given."""
+        return self.default is None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a target takes.
+
+    Attributes:
+        name: The dotted path that was asked for.
+        parameters: In order.
+        more_places: Whether it takes any number of arguments by place.
+        more_names: Whether it takes names beyond its parameters that cannot be listed.
+        origin: Where it is defined.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    more_places: bool
+    more_names: bool
+    origin: DefinitionLocation
+
+    def find(self, name: str) -> Parameter | None:
+        """Return the parameter that can be given by a name, or None."""
+        named = (item for item in self.parameters if item.kind != "place")
+        return next((item for item in named if item.name == name), None)
+
+    @property
+    def places(self) -> tuple[Parameter, ...]:
+        """The parameters that can be given by place, in order."""
+        return tuple(item for item in self.parameters if item.kind != "name")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that can be given, in order."""
+        return tuple(item.name for item in self.parameters if item.kind != "place")
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A path that leads to nothing.
+
+    Attributes:
+        prefix: The part that was found, empty when already the package is not.
+        part: The part that was not.
+        index: Its number in the path, from 0.
+        near: The names there are at that point; none for a package, which may be any.
+        where: Where ``prefix`` is defined, if anywhere.
+    """
+
+    prefix: str
+    part: str
+    index: int
+    near: tuple[str, ...]
+    where: DefinitionLocation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotCallable:
+    """A path that leads to a module or a plain value."""
+
+    what: str
+    origin: DefinitionLocation
+
+
+@dataclass(frozen=True, slots=True)
+class NotAnalyzable:
+    """A path that cannot be judged without running code, and why.
+
+    Attributes:
+        reason: Half a sentence.
+        absent: Whether importing it would fail, so that an ``except ImportError`` takes over.
+        broken: The place in a file of the recipe that is not Python, where that is why.
+    """
+
+    reason: str
+    absent: bool = False
+    broken: DefinitionLocation | None = None
+
+
+SignatureResult = Signature | Missing | NotCallable | NotAnalyzable

@@ -1,0 +1,63 @@
+"""Names that one module of a package gives to another while the package is imported.
+
+``lightning`` keeps classes of old names alive in this way::
+
+    setattr(pl.plugins, "DoublePrecisionPlugin", …)
+    sys.modules["lightning.pytorch.plugins.precision.precision_plugin"] = …
+
+Only a name that was not found is looked for here, so that a right path costs nothing.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from espnet3_compiler.signature.library import Library
+
+MAX_BYTES = 64 * 2**20
+"""How many bytes of a package are read at most."""
+
+
+def may_be_set(library: Library, module: str, name: str) -> bool:
+    """Return whether some module of a package may give a name to another one.
+
+    Args:
+        library: Where to look.
+        module: A module of the package.
+        name: The name that was not found in it.
+    """
+    top = module.partition(".")[0]
+    key = ("patches", top, name)
+    if key not in library.memo:
+        place = library.place(top)
+        library.memo[key] = place is not None and any(
+            _sets_name(name, text) for text in _module_texts(place.folders)
+        )
+    found: bool = library.memo[key]
+    return found
+
+
+def _sets_name(name: str, text: bytes) -> bool:
+    word = name.encode()
+    if word not in text:
+        return False
+    if re.search(rb"\." + word + rb"\s*=[^=]", text):
+        return True
+    dynamic = b"setattr(" in text or b"sys.modules[" in text
+    return dynamic and re.search(rb"[\"'.]" + word + rb"[\"']", text) is not None
+
+
+def _module_texts(folders: tuple[str, ...]) -> Iterator[bytes]:
+    read = 0
+    for folder in folders:
+        for root, directories, files in os.walk(folder):
+            directories.sort()
+            for file in sorted(files):
+                if file.endswith(".py") and read < MAX_BYTES:
+                    try:
+                        content = Path(root, file).read_bytes()
+                    except OSError:
+                        continue
+                    read += len(content)
+                    yield content

@@ -1,0 +1,224 @@
+"""Take a module apart at its functions and classes before parsing it.
+
+``ast.parse`` of ``torch/optim/lr_scheduler.py`` takes 30 ms, and a recipe needs one constructor
+of it.  So the text is cut into *pieces* (whole ``def`` and ``class`` statements, decorators
+included) and a *skeleton* (all the rest, with blank lines for the pieces): the skeleton is parsed
+always, a piece only when it is asked for.  Where the cut goes wrong the skeleton is no Python any
+more, and the whole text is parsed instead.
+"""
+
+import ast
+import re
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+_STRING_OR_COMMENT = re.compile(
+    r'#[^\n]*|"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|'
+    r"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''|"
+    r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|' + r"'[^'\\\n]*(?:\\.[^'\\\n]*)*'",
+    re.DOTALL,
+)
+_DEFINITION_HEAD = re.compile(r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
+_FIRST_STATEMENT = re.compile(r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S")
+_START_PATTERNS = {"": re.compile(r"^[^\s#)\]}]", re.MULTILINE)}
+
+
+class Piece(NamedTuple):
+    """A ``def`` or ``class`` statement: its name and its lines, counted from 1, end included."""
+
+    kind: str
+    name: str
+    first: int
+    last: int
+
+
+class Branch(NamedTuple):
+    """A statement of the skeleton, or a piece that stands at the same level."""
+
+    line: int
+    statement: ast.stmt | None
+    piece: Piece | None
+
+
+@dataclass(frozen=True)
+class ModuleText:
+    """The text of a module.
+
+    Raises:
+        SyntaxError: (from its users) the text, or the asked piece of it, is not Python.
+    """
+
+    text: str
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        """The offset of the start of every line, and of the end of the text."""
+        lengths = [len(line) + 1 for line in self.text.split("\n")]
+        found = [0, *accumulate(lengths[:-1])]
+        return found if found[-1] == len(self.text) else [*found, len(self.text)]
+
+    @cached_property
+    def _string_bounds(self) -> tuple[list[int], list[int]]:
+        spans = [m.span() for m in _STRING_OR_COMMENT.finditer(self.text) if "\n" in m[0]]
+        return [start for start, _ in spans], [end for _, end in spans]
+
+    def in_string(self, offset: int) -> bool:
+        """Return whether a place is inside a string of several lines."""
+        starts, ends = self._string_bounds
+        index = bisect_right(starts, offset - 1) - 1
+        return index >= 0 and offset < ends[index]
+
+    def line_of(self, offset: int) -> int:
+        """Return the line of an offset, counted from 1."""
+        return bisect_right(self.line_starts, offset)
+
+    def lines(self, first: int, last: int) -> str:
+        """Return the lines ``first`` to ``last``, both included."""
+        return self.text[
+            self.line_starts[first - 1] : self.line_starts[min(last, len(self.line_starts) - 1)]
+        ]
+
+
+def parse_module(source: str) -> ast.Module:
+    """Return the tree of a text; what Python only warns of stays unsaid.
+
+    Raises:
+        SyntaxError: The text is not Python, or nested deeper than Python reads.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(source)
+        except MemoryError:  # how Python's parser says so
+            raise SyntaxError("too many nested parentheses or brackets") from None
+
+
+def module_branches(text: ModuleText) -> list[Branch]:
+    """Return what stands at the top level of a module, in order."""
+    pieces = list(_cut_pieces(text, 1, len(text.line_starts) - 1, ""))
+    try:
+        body = parse_module(_make_skeleton(text, 1, len(text.line_starts) - 1, pieces, "")).body
+    except SyntaxError:
+        return _branches_of(parse_module(text.text).body, 0)
+    return _merge_branches(body, pieces, 0)
+
+
+def class_branches(text: ModuleText, piece: Piece) -> tuple[ast.ClassDef, list[Branch]]:
+    """Return a class without its methods, and what stands in its body, in order."""
+    source = text.lines(piece.first, piece.last)
+    body = _FIRST_STATEMENT.search(source)
+    indent = body[1] if body else ""
+    shift = piece.first - 2
+    if not indent or source[0] in " \t":
+        node = _class_node(source)
+        return node, _branches_of(node.body, shift)
+    pieces = list(_cut_pieces(text, piece.first + 1, piece.last, indent))
+    try:
+        node = _class_node(_make_skeleton(text, piece.first, piece.last, pieces, indent + "pass"))
+    except SyntaxError:
+        node = _class_node(source)
+        return node, _branches_of(node.body, shift)
+    kept = [item for item in node.body if not isinstance(item, ast.Pass)]
+    return node, _merge_branches(kept, pieces, shift)
+
+
+def function_node(text: ModuleText, piece: Piece) -> ast.FunctionDef | ast.AsyncFunctionDef:
+    """Return the tree of a function; its line 2 is the piece's first."""
+    node = _single_statement(text.lines(piece.first, piece.last))
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        raise SyntaxError("not a function")  # noqa: TRY004  it is one: the cut was wrong
+    return node
+
+
+def assigned_value(text: ModuleText, first: int, last: int) -> ast.expr | None:
+    """Return what the assignment on some lines assigns; None when there is not exactly one.
+
+    Args:
+        text: The module's text.
+        first: The first line of the assignment, from 1.
+        last: Its last line.
+    """
+    source = text.lines(first, last)
+    prefix = "if 1:\n" if source[:1] in " \t" else ""
+    try:
+        body = parse_module(prefix + source).body
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    body = body[0].body if prefix and isinstance(body[0], ast.If) else body
+    found: ast.expr | None = getattr(body[0], "value", None) if len(body) == 1 else None
+    return found
+
+
+def piece_of(node: ast.stmt, shift: int) -> Piece | None:
+    """Return the piece that a ``def`` or ``class`` node is, or None for another statement."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return None
+    first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
+    kind = "class" if isinstance(node, ast.ClassDef) else "def"
+    return Piece(kind, node.name, first + shift, (node.end_lineno or first) + shift)
+
+
+def _class_node(source: str) -> ast.ClassDef:
+    node = _single_statement(source)
+    if not isinstance(node, ast.ClassDef):
+        raise SyntaxError("not a class")  # noqa: TRY004  as above
+    return node
+
+
+def _single_statement(source: str) -> ast.stmt:
+    if source[:1] in " \t":
+        block = parse_module("if 1:\n" + source).body[0]
+        assert isinstance(block, ast.If)
+        return block.body[0]
+    return parse_module("\n" + source).body[0]
+
+
+def _cut_pieces(text: ModuleText, first: int, last: int, indent: str) -> Iterator[Piece]:
+    """Yield the pieces whose first line has exactly the indentation."""
+    bounds = [*_statement_starts(text, first, last, indent), text.line_starts[last]]
+    opened: int | None = None
+    for start, end in pairwise(bounds):
+        head = _DEFINITION_HEAD.match(text.text, start)
+        if opened is None:
+            opened = start
+        if head:
+            yield Piece(head[1], head[2], text.line_of(opened), text.line_of(end - 1))
+            opened = None
+        elif text.text[start + len(indent)] != "@":
+            opened = None
+
+
+def _statement_starts(text: ModuleText, first: int, last: int, indent: str) -> Iterator[int]:
+    pattern = _START_PATTERNS.get(indent)
+    if pattern is None:
+        pattern = _START_PATTERNS[indent] = re.compile(rf"^{indent}[^\s#)\]}}]", re.MULTILINE)
+    for match in pattern.finditer(text.text, text.line_starts[first - 1], text.line_starts[last]):
+        if not text.in_string(match.start()):
+            yield match.start()
+
+
+def _make_skeleton(
+    text: ModuleText, first: int, last: int, pieces: list[Piece], filler: str
+) -> str:
+    parts: list[str] = []
+    position = text.line_starts[first - 1]
+    for piece in pieces:
+        parts.append(text.text[position : text.line_starts[piece.first - 1]])
+        parts.append(filler + "\n" * (piece.last - piece.first + 1))
+        position = text.line_starts[piece.last]
+    parts.append(text.text[position : text.line_starts[last]])
+    return "".join(parts)
+
+
+def _merge_branches(body: list[ast.stmt], pieces: list[Piece], shift: int) -> list[Branch]:
+    found = [*_branches_of(body, shift), *(Branch(piece.first, None, piece) for piece in pieces)]
+    return sorted(found, key=lambda branch: branch.line)
+
+
+def _branches_of(body: list[ast.stmt], shift: int) -> list[Branch]:
+    return [Branch(item.lineno + shift, item, piece_of(item, shift)) for item in body]

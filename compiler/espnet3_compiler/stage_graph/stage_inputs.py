@@ -1,0 +1,230 @@
+"""What a stage reads: parts of its configs, its model, its arguments; whose outputs they name."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl
+from espnet3_compiler.manifest.stage_kinds import (
+    WILDCARD,
+    is_custom_kind,
+    keys_read_by,
+    kind_spec,
+    stage_kind,
+)
+from espnet3_compiler.schema.keys import unknown_key_paths
+from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
+from espnet3_compiler.syntax.span_key import is_inherited
+from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence, node_at, to_python
+
+_STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
+
+
+_MODEL_ROLE = {"train": "training", "collect_stats": "training", "infer": "inference"}
+"""The role of the config in which a stage looks for a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageLeaf:
+    """A scalar that a stage reads, and its path inside the config, model or call."""
+
+    path: Path
+    node: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class OutputUse:
+    """One ``${stages.STAGE.OUTPUT}`` that a stage reads."""
+
+    stage: str
+    output: str
+    place: Span = field(compare=False)
+
+
+def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[StageLeaf]:
+    """Yield every scalar that a stage reads, defaults included.
+
+    Of a config a stage reads the keys that ``systems.json`` lists for its kind and role, less what
+    it ignores there; of the manifest its model node, if it builds the model, and ``init_from``.
+
+    Args:
+        stage: A stage of the recipe.
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs.
+    """
+    ignored = tuple(tuple(text.split(".")) for text in kind_spec(stage).get("ignores", ()))
+    for binding in stage.configs:
+        node = resolved.configs.get(binding.config)
+        keys = _binding_keys(stage, binding, recipe)
+        own = node.get("model") if node else None
+        unbuilt = _unbuilt_keys(stage, own) if isinstance(own, Mapping) else ()
+        doubtful = node if binding.config in resolved.doubtful else None
+        unread = (
+            *ignored,
+            *_unknown_binding_paths(binding, resolved),
+            *(("model", *p) for p in unbuilt),
+        )
+        for entry in node or ():
+            if WILDCARD in keys or entry.name in keys:
+                below = walk_leaves(entry.value, (entry.name,), _paths_below(unread, entry.name))
+                yield from (leaf for leaf in below if not _is_replaced(leaf, doubtful))
+    model = stage.model if reads_model(stage, resolved) else None
+    if model and (node := resolved.models.get(str(model.value))):
+        yield from walk_leaves(node, (), _unbuilt_keys(stage, node))
+    if node := resolved.calls.get(str(stage.name.value)):
+        yield from walk_leaves(node)
+    if start := resolved.init_from.get(str(stage.name.value), stage.init_from):
+        yield StageLeaf(("init_from",), start)
+
+
+def _is_replaced(leaf: StageLeaf, config: Mapping | None) -> bool:
+    """Return whether a key of a config that could not be read may replace an inherited value."""
+    if config is None or not is_inherited(leaf.node):
+        return False
+    nodes = [node_at(config, leaf.path[:length]) for length in range(len(leaf.path))]
+    keys = [entry.key for node in nodes if isinstance(node, Mapping) for entry in node]
+    return any(is_placeholder(key) and not is_inherited(key) for key in keys)
+
+
+def _unbuilt_keys(stage: StageDecl, model: Mapping) -> tuple[tuple[str, ...], ...]:
+    """Return the keys of a task's model without which a stage builds it: ``task_without``.
+
+    ``collect_stats`` collects what normalisation reads, and so builds the model without.
+    """
+    endings = tuple(kind_spec(stage).get("task_without", ()))
+    if not endings or (model.entry("task") is None and has_certain_keys(model)):
+        return ()
+    return tuple(
+        (entry.name,)
+        for entry in model
+        if entry.name.endswith(endings) or is_placeholder(entry.key)
+    )
+
+
+def _unknown_binding_paths(binding: RoleBinding, resolved: Resolved) -> tuple[tuple[str, ...], ...]:
+    if binding.config not in resolved.doubtful:
+        return ()
+    found = unknown_key_paths(resolved.configs[binding.config], binding.role)
+    return tuple(tuple(map(str, path)) for path in found)
+
+
+def _binding_keys(stage: StageDecl, binding: RoleBinding, recipe: Recipe) -> tuple[str, ...]:
+    keys = keys_read_by(stage, binding.role, recipe)
+    return (*keys, "model") if builds_model(stage) and binding.role == "training" else keys
+
+
+def builds_model(stage: StageDecl) -> bool:
+    """Return whether a stage of this kind may build a model."""
+    return stage_kind(stage) is not None and kind_spec(stage)["model"] != "none"
+
+
+def reads_model(stage: StageDecl, resolved: Resolved) -> bool:
+    """Return whether a stage builds the model that the manifest gives it.
+
+    A stage does not where its config has a model of its own, or the key that systems.json calls
+    ``model_unless``: ``collect_stats`` with ``features`` of its own needs no model.
+    """
+    if not builds_model(stage) or own_model(stage, resolved):
+        return False
+    if not all(resolved.is_certain(binding.config) for binding in stage.configs):
+        return False
+    role, *path = str(kind_spec(stage).get("model_unless", "")).split(".")
+    if not path:
+        return True
+    configs = [resolved.configs.get(b.config) for b in stage.configs if b.role == role]
+    if not configs or configs[0] is None:
+        return False
+    given = node_at(configs[0], tuple(path))
+    return given is None or to_python(given) is None
+
+
+def may_have_model(stage: StageDecl, resolved: Resolved) -> bool:
+    """Return whether the config of a stage has a model of its own, or may have: it is not known."""
+    role = _MODEL_ROLE.get(stage_kind(stage) or "")
+    configs = [binding.config for binding in stage.configs if binding.role == role]
+    node = resolved.configs.get(configs[0]) if configs else None
+    if node is None or not resolved.is_certain(configs[0]):
+        return True
+    model = node.get("model")
+    return model is not None and to_python(model) is not None
+
+
+def own_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
+    """Return the ``model`` of the config from which a stage builds its model, if it has one."""
+    role = _MODEL_ROLE.get(stage_kind(stage) or "")
+    for binding in stage.configs:
+        if binding.role == role and binding.config in resolved.configs:
+            model = resolved.configs[binding.config].get("model")
+            return model if isinstance(model, Mapping) else None
+    return None
+
+
+def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
+    """Return the outputs of a stage with their raw paths; None where they cannot be known."""
+    if stage.call:
+        if not (has_certain_keys(stage.node) and has_certain_keys(stage.outputs)):
+            return None
+        pairs = stage.outputs.entries if stage.outputs else ()
+        return {entry.name: str(getattr(entry.value, "value", "")) for entry in pairs}
+    if is_custom_kind(stage, recipe):
+        return None
+    outputs: dict[str, dict[str, str]] = kind_spec(stage)["outputs"]
+    return {
+        name: entry["path"]
+        for name, entry in outputs.items()
+        if "model_by" not in entry or _has_model_by(stage, recipe, entry["model_by"])
+    }
+
+
+def _has_model_by(stage: StageDecl, recipe: Recipe, key: str) -> bool:
+    """Return whether a stage has, or may have, a model of the kind that a key marks: ``task``."""
+    if stage.model is None:
+        return not recipe.names_complete
+    nodes = [model.node for model in recipe.models if model.name.value == stage.model.value]
+    return any(node.entry(key) or not has_certain_keys(node) for node in nodes)
+
+
+def output_uses(leaf: Scalar) -> Iterator[OutputUse]:
+    """Yield the stage outputs that a scalar names."""
+    if not isinstance(leaf.value, str) or "${" not in leaf.value:
+        return
+    raw = {match.groups(): match for match in _STAGE_OUTPUT.finditer(leaf.span.text)}
+    for match in _STAGE_OUTPUT.finditer(leaf.value):
+        stage, output = match.groups()
+        place = leaf.span
+        if found := raw.get(match.groups()):
+            start = leaf.span.start + found.group().index("${") + found.start()
+            place = Span(leaf.span.source, start, leaf.span.start + found.end())
+        yield OutputUse(stage, output, place)
+
+
+def walk_leaves(
+    node: Node, path: Path = (), ignored: tuple[tuple[str, ...], ...] = ()
+) -> Iterator[StageLeaf]:
+    """Yield every scalar below a node, less what lies below an ignored path.
+
+    Args:
+        node: Where to begin.
+        path: Where that is, for the leaves.
+        ignored: Paths from there, ``*`` for any step.
+    """
+    if () in ignored:
+        return
+    if isinstance(node, Scalar):
+        yield StageLeaf(path, node)
+    elif isinstance(node, Sequence):
+        for index, item in enumerate(node.items):
+            yield from walk_leaves(
+                item, (*path, index), ignored and _paths_below(ignored, str(index))
+            )
+    else:
+        for entry in node:
+            name = entry.name
+            yield from walk_leaves(
+                entry.value, (*path, name), ignored and _paths_below(ignored, name)
+            )
+
+
+def _paths_below(paths: tuple[tuple[str, ...], ...], step: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(path[1:] for path in paths if path[0] in ("*", step))

@@ -1,0 +1,1 @@
+"""From bytes to trees that know where they were written."""

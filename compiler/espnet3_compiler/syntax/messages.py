@@ -1,0 +1,138 @@
+"""The words of the reader's findings that are not about syntax (R102 to R112)."""
+
+import json
+
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.syntax.core_schema import describe_type
+from espnet3_compiler.syntax.tree import Node, Scalar
+
+CORE_TAG = "tag:yaml.org,2002:"
+
+
+def note_once(found: list[Diagnostic], finding: Diagnostic) -> None:
+    """Append a finding unless there is one of its code."""
+    if all(other.code != finding.code for other in found):
+        found.append(finding)
+
+
+def duplicate_key(first: Scalar, second: Scalar) -> Diagnostic:
+    """R102: the same key twice in a mapping."""
+    return Diagnostic(
+        "R102",
+        f'the key "{second.value}" stands twice in one mapping',
+        Label(second.span, "used again here"),
+        related=(Label(first.span, "first used here"),),
+        help=("keep one of the two",),
+    )
+
+
+def unknown_tag(place: Span, tag: str) -> Diagnostic:
+    """R103: a tag; recipes have none."""
+    shown = "!!" + tag.removeprefix(CORE_TAG) if tag.startswith(CORE_TAG) else tag
+    text = 'to make it text write it in quotes: "..."' if shown == "!!str" else "remove the tag"
+    return Diagnostic(
+        "R103",
+        f'the tag "{shown}" is not allowed: a recipe is plain data',
+        Label(place, "a YAML tag"),
+        help=(text,),
+    )
+
+
+def alias_loop(place: Span, name: str, anchor: Span) -> Diagnostic:
+    """R104: an alias inside the node that it names.
+
+    Args:
+        place: The alias.
+        name: Its name, without the star.
+        anchor: Where the node begins that it names.
+    """
+    return Diagnostic(
+        "R104",
+        f'the alias "*{name}" stands inside the node that it names',
+        Label(place, "leads back to itself"),
+        related=(Label(anchor, "the node begins here"),),
+        help=("write the value out, or use a reference such as ${a.b} to a part of it",),
+    )
+
+
+def too_large(place: Span) -> Diagnostic:
+    """R105: nesting or expanded aliases beyond the limit."""
+    return Diagnostic(
+        "R105",
+        "the text is nested too deeply or its aliases expand to too many values",
+        Label(place, "the limit is reached here"),
+        notes=("the limits are 64 levels, 200000 values, and 20000 more behind aliases",),
+    )
+
+
+def long_number(place: Span) -> Diagnostic:
+    """R105: a number of more than a thousand digits."""
+    return Diagnostic(
+        "R105",
+        "a number has more than 1000 digits",
+        Label(place, "too long"),
+        help=("write it in quotes if it is text",),
+    )
+
+
+def key_not_text(place: Span, node: Node) -> Diagnostic:
+    """R106: a key that is a number, a truth value, null, a list or a mapping."""
+    if not isinstance(node, Scalar):
+        return Diagnostic(
+            "R106",
+            f"a key must be text, not {describe_type(node)}",
+            Label(place, "used as a key"),
+            help=('if braces or brackets belong to the text, write it in quotes: "{...}"',),
+        )
+    raw = node.span.text
+    shown = f'the key "{raw}" is {describe_type(node.value)}, not text' if raw else "a key is empty"
+    quoted = json.dumps(raw, ensure_ascii=False)
+    fix = Fix(f"write {quoted}", (Edit(place, quoted),), certain=True) if raw else None
+    advice = f"write it in quotes: {quoted}" if raw else 'write a name before the ":"'
+    return Diagnostic("R106", shown, Label(place, "not text"), help=(advice,), fix=fix)
+
+
+def several_documents(place: Span) -> Diagnostic:
+    """R107: a second document in the file."""
+    return Diagnostic(
+        "R107",
+        'the file holds more than one YAML document ("---")',
+        Label(place, "the second document begins here"),
+        help=("move it to a file of its own",),
+    )
+
+
+def unknown_alias(place: Span, name: str, known: list[str]) -> Diagnostic:
+    """R110: an alias without an anchor before it.
+
+    Args:
+        place: The alias.
+        name: Its name, without the star.
+        known: The anchors before it.
+    """
+    near = closest_match(name, known)
+    advice = (
+        f'did you mean "*{near}"?'
+        if near
+        else f'define it with "&{name}" before it is used; if it is text, write it in quotes'
+    )
+    return Diagnostic(
+        "R110",
+        f'no anchor "&{name}" stands before the alias "*{name}"',
+        Label(place, f"known are {', '.join(sorted(known)[:8])}" if known else "no anchors so far"),
+        help=(advice,),
+        fix=Fix(f"write *{near}", (Edit(place, f"*{near}"),)) if near else None,
+    )
+
+
+def bad_merge(key: Scalar, value: Node) -> Diagnostic:
+    """R111: ``<<`` with something other than mappings."""
+    shown = describe_type(value.value) if isinstance(value, Scalar) else describe_type(value)
+    return Diagnostic(
+        "R111",
+        f'"<<" merges mappings, not {shown}',
+        Label(key.span, f"its value is {shown}"),
+        help=("write << with the alias of a mapping, or a list of such aliases: <<: *base",),
+    )

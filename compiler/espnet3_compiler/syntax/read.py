@@ -1,0 +1,147 @@
+"""Read YAML texts into trees: any bytes end in a report, never in a traceback."""
+
+import re
+from functools import partial
+from pathlib import Path
+
+from yaml.error import MarkedYAMLError
+
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.syntax.build_tree import TreeBuilderState, read_documents
+from espnet3_compiler.syntax.parse_error import ParseResult, locate_failure
+from espnet3_compiler.syntax.parser import make_parser
+from espnet3_compiler.syntax.tree import Mapping, Node
+
+MAX_BYTES = 2_000_000
+"""Larger files are refused: a recipe is written by hand."""
+
+_CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def read_file(
+    path: Path, name: str
+) -> tuple[Mapping | None, Source | None, tuple[Diagnostic, ...]]:
+    """Read a file that must hold one mapping.
+
+    Args:
+        path: The file.
+        name: What reports call it.
+
+    Returns:
+        The mapping, or None where there is none; the text, or None if the file cannot be read;
+        and the findings.
+    """
+    source, found = load_source(path, name)
+    if source is None or found:
+        return None, source, found
+    root, found = read_text(source)
+    if isinstance(root, Mapping):
+        return root, source, found
+    if root is None and found:
+        return None, source, found
+    return None, source, (*found, _no_mapping(source, root))
+
+
+def read_text(source: Source, start: int = 0) -> tuple[Node | None, tuple[Diagnostic, ...]]:
+    """Read the YAML document that begins at an offset of a text.
+
+    Returns:
+        The root, None if the text is not YAML or holds nothing; and the findings.
+    """
+    if bad := _find_forbidden_character(source.text, start):
+        return None, (_disallowed_character(Span(source, bad.start(), bad.end())),)
+    attempt = _parse_document(source, start)
+    if attempt.error is None:
+        return attempt.root, attempt.found
+    from espnet3_compiler.syntax.recovery import syntax_finding  # what is right need not import it
+
+    wrong = syntax_finding(attempt.error, partial(_parse_document, start=start))
+    return None, (*attempt.found, wrong)
+
+
+def _parse_document(source: Source, start: int) -> ParseResult:
+    state = TreeBuilderState(
+        source, start, make_parser(source.text[start:] if start else source.text)
+    )
+    try:
+        return ParseResult(read_documents(state), tuple(state.found), None)
+    except MarkedYAMLError as error:
+        return ParseResult(None, tuple(state.found), locate_failure(source, error, start))
+
+
+def _find_forbidden_character(text: str, start: int) -> re.Match[str] | None:
+    if text.isascii():
+        return _CONTROL_CHARACTER.search(text, start)
+    beyond = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]"
+    return re.compile(beyond).search(text, start)
+
+
+def load_source(path: Path, name: str) -> tuple[Source | None, tuple[Diagnostic, ...]]:
+    """Read the text of a file; a byte order mark is left out."""
+    empty = Source(name, "", path=path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return None, (_file_too_large(empty),)
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        return None, (unreadable_file(Label(Span(empty, 0, 0)), name, error),)
+    try:
+        return Source(name, data.decode("utf-8-sig"), path=path), ()
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig")
+        source = Source(name, data.decode("utf-8-sig", errors="replace"), path=path)
+        return source, (_not_utf8(Span(source, len(before), len(before) + 1), data),)
+
+
+def unreadable_file(place: Label, name: str, error: OSError | ValueError) -> Diagnostic:
+    """R701: a file that is not there or cannot be read.
+
+    Args:
+        place: Who names the file.
+        name: The file as messages call it.
+        error: Why it could not be read.
+    """
+    if isinstance(error, FileNotFoundError):
+        return Diagnostic("R701", f'the file "{name}" does not exist', place)
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return Diagnostic("R701", f'the file "{name}" cannot be read: {reason.lower()}', place)
+
+
+def _no_mapping(source: Source, root: Node | None) -> Diagnostic:
+    if root is None or not root.span.text:
+        place = Label(Span(source, 0, 0), "nothing here")
+        return Diagnostic("R109", f'"{source.name}" is empty', place, help=('write "key: value"',))
+    return Diagnostic(
+        "R109",
+        f'"{source.name}" holds no mapping of keys to values',
+        Label(root.span, 'expected "key: value" lines'),
+    )
+
+
+def _disallowed_character(place: Span) -> Diagnostic:
+    return Diagnostic(
+        "R108",
+        f"the character U+{ord(place.text):04X} is not allowed in YAML",
+        Label(place, "a control character"),
+        help=("remove it, or write it as an escape in double quotes",),
+    )
+
+
+def _not_utf8(place: Span, data: bytes) -> Diagnostic:
+    utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return Diagnostic(
+        "R108",
+        f'"{place.source.name}" is not UTF-8 text{" but UTF-16" if utf16 else ""}',
+        Label(place, "the first byte that is not UTF-8"),
+        help=("save the file as UTF-8",),
+    )
+
+
+def _file_too_large(source: Source) -> Diagnostic:
+    return Diagnostic(
+        "R105",
+        f'"{source.name}" is larger than {MAX_BYTES // 1_000_000} MB',
+        Label(Span(source, 0, 0)),
+        help=("keep data such as token lists in files of their own",),
+    )

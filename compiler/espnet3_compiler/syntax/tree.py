@@ -1,0 +1,109 @@
+"""The tree that a YAML text becomes: frozen nodes that know where they were written.
+
+Two trees compare equal when they hold the same values in the same order: places, styles and
+histories do not count, so that comments and layout change nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from espnet3_compiler.diagnostics.source import ProvenanceStep, Span
+
+Value = None | bool | int | float | str
+Plain = Value | list["Plain"] | dict[str, "Plain"]
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A leaf.
+
+    Attributes:
+        value: The value by the YAML 1.2 core schema.
+        span: Where the value is written; with quotes, for a block scalar with its indicator.
+        style: ``to_python``, ``single``, ``double``, ``literal`` or ``folded``.
+        via: Stations between ``span`` and the place of use, the nearest to the use first.
+    """
+
+    value: Value
+    span: Span = field(compare=False)
+    style: str = field(default="plain", compare=False)
+    via: tuple[ProvenanceStep, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key and its value in a mapping."""
+
+    key: Scalar
+    value: "Node"
+
+    @property
+    def name(self) -> str:
+        """The key as text."""
+        return str(self.key.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A mapping with its entries in the order of the text."""
+
+    entries: tuple[Entry, ...]
+    span: Span = field(compare=False)
+    via: tuple[ProvenanceStep, ...] = field(default=(), compare=False)
+
+    def entry(self, name: str) -> Entry | None:
+        """Return the entry with a key, or None."""
+        for entry in self.entries:
+            if entry.key.value == name:
+                return entry
+        return None
+
+    def get(self, name: str) -> "Node | None":
+        """Return the value under a key, or None."""
+        entry = self.entry(name)
+        return entry.value if entry else None
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    items: tuple["Node", ...]
+    span: Span = field(compare=False)
+    via: tuple[ProvenanceStep, ...] = field(default=(), compare=False)
+
+
+Node = Scalar | Mapping | Sequence
+
+
+def to_python(node: Node) -> Plain:
+    """Return a node as ordinary dictionaries, lists and scalars."""
+    if isinstance(node, Mapping):
+        return {entry.name: to_python(entry.value) for entry in node.entries}
+    if isinstance(node, Sequence):
+        return [to_python(item) for item in node.items]
+    return node.value
+
+
+def node_at(node: Node, path: Path) -> Node | None:
+    """Return the node at a path of keys and indices, or None where there is none."""
+    for step in path:
+        child: Node | None = None
+        if isinstance(node, Mapping) and isinstance(step, str):
+            child = node.get(step)
+        elif isinstance(node, Sequence) and isinstance(step, int) and 0 <= step < len(node.items):
+            child = node.items[step]
+        if child is None:
+            return None
+        node = child
+    return node
+
+
+def format_path(path: Path) -> str:
+    """Return a path as reports write it, ``dataset.train[0].name``."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")

@@ -1,0 +1,1 @@
+"""What the compiler wrote, as the stages see it."""

@@ -1,0 +1,201 @@
+"""Collect lengths and feature statistics of a stretch of a split: what one worker does."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from espnet3_runtime.atomic import atomic_file
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.data.batching import Ints
+from espnet3_runtime.data.dataset_entries import DatasetDirectories
+from espnet3_runtime.data.feature_extractors import (
+    Batch,
+    Features,
+    make_feature_extractor,
+    pick_device,
+)
+from espnet3_runtime.data.feature_moments import Moments, compute_moments, moments_from_arrays
+from espnet3_runtime.data.loader import SignalSafeLoader, make_collate
+from espnet3_runtime.data.sampler import Clock, SeedItem, SeedWorker
+from espnet3_runtime.data.split_dataset import SplitDataset, load_split
+from espnet3_runtime.data.worker_errors import loader_workers, unwrap_batch, wrap_for_workers
+from espnet3_runtime.process.dask_workers import use_threads
+from espnet3_schemas import TARGET
+
+
+@dataclass(frozen=True)
+class CollectionJob:
+    """What every worker needs; plain data that travels.
+
+    Attributes:
+        config: The training config.
+        model: The model node, when the stage has one.
+        place: Directories for the data sets.
+        seed: Seed of what is random in transforms and preprocessors.
+    """
+
+    config: ConfigView
+    model: ConfigView | None
+    place: DatasetDirectories
+    seed: int
+
+
+@dataclass(frozen=True)
+class ItemRange:
+    """Items ``start`` to ``stop`` of a split, and the file for what was found there."""
+
+    split: str
+    start: int
+    stop: int
+    path: Path
+
+    @property
+    def size(self) -> int:
+        """Number of items."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class CollectedStats:
+    """Lengths of every item of a stretch, by field, and the moments of every feature."""
+
+    lengths: Mapping[str, Ints]
+    widths: Mapping[str, int]
+    moments: Mapping[str, Moments]
+
+
+class StatsCollector:
+    """Reads items of one split and extracts their features.
+
+    Attributes:
+        dataset: The split.
+    """
+
+    def __init__(self, job: CollectionJob, dataset: SplitDataset) -> None:
+        self.job = job
+        self.dataset = dataset
+        self.device = pick_device()
+        self.extract = make_feature_extractor(
+            job.config["collect_stats"]["features"], job.model, self.device
+        )
+        self.collate = _CollateWithShapes(make_collate(job.config["dataloader"]))
+
+    def run(self, stretch: ItemRange, advance: Callable[[int], None]) -> CollectedStats:
+        """Return what a stretch holds."""
+        shapes: list[Mapping[str, tuple[int, ...]]] = []
+        feats: dict[str, list[Ints]] = {}
+        moments: dict[str, Moments] = {}
+        widths: dict[str, int] = {}
+        for more, batch in map(unwrap_batch, self._make_loader(stretch)):
+            shapes.extend(more)
+            for name, (value, lengths) in self._extract_features(batch).items():
+                new = compute_moments(value, lengths)
+                moments[name] = moments[name] + new if name in moments else new
+                feats.setdefault(name, []).append(lengths.cpu().numpy().astype(np.int64))
+                widths[name] = len(new.sum)
+            advance(len(more))
+        lengths_of, widths_of = _lengths_and_widths(shapes)
+        lengths_of |= {name: np.concatenate(parts) for name, parts in feats.items()}
+        return CollectedStats(lengths_of, {**widths_of, **widths}, moments)
+
+    def _extract_features(self, batch: Batch) -> Features:
+        if self.extract is None:
+            return {}
+        with torch.inference_mode():
+            return self.extract({key: value.to(self.device) for key, value in batch.items()})
+
+    def _make_loader(self, stretch: ItemRange) -> Iterable[tuple[list[Any], Batch]]:
+        config = self.job.config
+        size = config["collect_stats"]["batch_size"]
+        indices = range(stretch.start, stretch.stop)
+        workers = loader_workers(config["dataloader"]["num_workers"])
+        if workers == 0:
+            self.dataset.before_item = SeedItem(self.job.seed, 0)
+        dataset, collate = wrap_for_workers(self.dataset, self.collate, workers)
+        return SignalSafeLoader(
+            dataset,
+            batch_sampler=[list(indices[at : at + size]) for at in range(0, len(indices), size)],
+            collate_fn=collate,
+            num_workers=workers,
+            worker_init_fn=SeedWorker(Clock(self.job.seed)),
+            generator=torch.Generator().manual_seed(self.job.seed),
+        )
+
+
+def load_for_statistics(job: CollectionJob, split: str) -> SplitDataset:
+    """Load a split as validation would see it: without the augmentation of training."""
+    dataset = job.config["dataset"]
+    node = dataset["preprocessor"]
+    if split == "train" and (node is None or TARGET in node or node.get("valid")):
+        return load_split(dataset, split, job.place, preprocess_as="valid")
+    return load_split(dataset, split, job.place)
+
+
+def collect_in_worker(job: CollectionJob, stretch: ItemRange) -> None:
+    """Collect one stretch on a Dask worker; data set and model are kept for the next one."""
+    if stretch.path.is_file():  # Dask asks again for what a worker had done that died later
+        return
+    use_threads(job.config["num_threads"])
+    key = (repr(job), stretch.split)
+    if key not in _COLLECTORS:
+        _COLLECTORS.clear()
+        _COLLECTORS[key] = StatsCollector(job, load_for_statistics(job, stretch.split))
+    write_stats(stretch.path, _COLLECTORS[key].run(stretch, lambda _count: None))
+
+
+_COLLECTORS: dict[tuple[str, str], StatsCollector] = {}
+
+
+def write_stats(path: Path, found: CollectedStats) -> None:
+    """Write the result of a stretch whole."""
+    arrays: dict[str, Any] = {}
+    for field, lengths in found.lengths.items():
+        arrays[f"lengths/{field}"] = lengths
+        arrays[f"widths/{field}"] = np.array(found.widths[field])
+    for name, moments in found.moments.items():
+        arrays |= {f"moments/{name}/{key}": value for key, value in moments.to_arrays().items()}
+    with atomic_file(path, "wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def read_stats(path: Path) -> CollectedStats:
+    """Read the result of a stretch."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    fields = [name.removeprefix("lengths/") for name in arrays if name.startswith("lengths/")]
+    names = {name.split("/")[1] for name in arrays if name.startswith("moments/")}
+    return CollectedStats(
+        lengths={field: arrays[f"lengths/{field}"] for field in fields},
+        widths={field: int(arrays[f"widths/{field}"]) for field in fields},
+        moments={name: moments_from_arrays(arrays, f"moments/{name}/") for name in sorted(names)},
+    )
+
+
+class _CollateWithShapes:
+    """Collates, and keeps the shape of every field of every sample (a class: workers pickle it)."""
+
+    def __init__(self, collate: Callable[[Any], tuple[list[str], Batch]]) -> None:
+        self.collate = collate
+
+    def __call__(
+        self, items: Sequence[tuple[str, Mapping[str, Any]]]
+    ) -> tuple[list[dict[str, tuple[int, ...]]], Batch]:
+        shapes = [
+            {field: np.shape(value) for field, value in sample.items() if np.ndim(value)}
+            for _, sample in items
+        ]
+        return shapes, self.collate(items)[1]
+
+
+def _lengths_and_widths(
+    shapes: Sequence[Mapping[str, tuple[int, ...]]],
+) -> tuple[dict[str, Ints], dict[str, int]]:
+    fields = list(shapes[0])
+    lengths = {
+        field: np.array([shape[field][0] for shape in shapes], dtype=np.int64) for field in fields
+    }
+    return lengths, {field: int(np.prod(shapes[0][field][1:])) for field in fields}

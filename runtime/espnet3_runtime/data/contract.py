@@ -1,0 +1,209 @@
+"""The inference contract: what goes in and comes out, checked on every item."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from espnet3_runtime.data.audio import as_wave, resample
+from espnet3_runtime.errors import UserError, did_you_mean
+
+
+class _MismatchError(Exception):
+    """A value is not what its field declares; the message completes "it is not audio: …"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A named value of the contract.
+
+    Attributes:
+        name: Its name in samples or results.
+        kind: audio, text, segments or number.
+        where: Its key path, for messages.
+        label: What a person calls it.
+        optional: Whether an input may be absent.
+        channels: Number of audio channels; None takes any.
+        sample_rate: In Hz; None takes any.
+        rate_policy: What happens to audio of another rate: resample or reject.
+        normalize: Steps in order: strip, to_lower, to_upper, first_channel, mean_channels.
+    """
+
+    name: str
+    kind: str
+    where: str = ""
+    label: str = ""
+    optional: bool = False
+    channels: int | None = None
+    sample_rate: int | None = None
+    rate_policy: str = "resample"
+    normalize: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The declared inputs and outputs."""
+
+    inputs: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+
+
+def read_contract(config: Mapping[str, Any] | None, where: str) -> Contract | None:
+    """Return the ``contract`` block of an inference config as a value; None stays None."""
+    if config is None:
+        return None
+    sides = (
+        _read_side(config.get(side) or {}, f"{where}.{side}") for side in ("inputs", "outputs")
+    )
+    return Contract(*sides)
+
+
+def _read_side(side: Mapping[str, Any], where: str) -> tuple[Field, ...]:
+    return tuple(
+        Field(
+            name=name,
+            where=f"{where}.{name}",
+            kind=entry["kind"],
+            label=entry.get("label") or name,
+            optional=bool(entry.get("optional", False)),
+            channels=entry.get("channels"),
+            sample_rate=entry.get("sample_rate"),
+            rate_policy=entry.get("rate_policy", "resample"),
+            normalize=tuple(entry.get("normalize") or ()),
+        )
+        for name, entry in side.items()
+    )
+
+
+def accept_inputs(
+    fields: Sequence[Field], sample: Mapping[str, Any], utt_id: str
+) -> dict[str, Any]:
+    """Return the sample with every declared input checked and brought into its form.
+
+    Args:
+        fields: The declared inputs.
+        sample: By field; audio has shape ``(samples,)`` or ``(channels, samples)``.
+            ``sample_rate``, where there is one, is the rate of its audio in Hz.
+        utt_id: Its id, for messages.
+
+    Raises:
+        UserError: An input is missing or is not of its kind.
+    """
+    accepted = dict(sample)
+    for field in fields:
+        if sample.get(field.name) is not None:
+            rate = sample.get("sample_rate")
+            accepted[field.name] = _accept_value(field, sample[field.name], utt_id, rate)
+        elif not field.optional:
+            raise UserError(
+                f'{utt_id} has no "{field.name}"; it has {", ".join(sample) or "nothing"}',
+                where=field.where,
+            )
+    return accepted
+
+
+def accept_outputs(
+    fields: Sequence[Field], result: Mapping[str, Any], utt_id: str
+) -> dict[str, Any]:
+    """Return a result whose names and kinds are exactly the declared ones.
+
+    Args:
+        fields: The declared outputs.
+        result: What the runner gave for one item. A text may be a list of texts, best first
+            (n-best).
+        utt_id: Its id, for messages.
+
+    Raises:
+        UserError: A name is missing, undeclared, or its value is not of its kind.
+    """
+    names = [field.name for field in fields]
+    for name in result:
+        if name not in names:
+            raise UserError(
+                f'the runner gave "{name}" for {utt_id}, which contract.outputs does not declare',
+                hint=did_you_mean(name, names),
+            )
+    accepted = {}
+    for field in fields:
+        if field.name not in result:
+            raise UserError(f'the runner gave no "{field.name}" for {utt_id}', where=field.where)
+        accepted[field.name] = _accept_value(field, result[field.name], utt_id, None)
+    return accepted
+
+
+def _accept_value(field: Field, value: Any, utt_id: str, rate: int | None) -> Any:
+    try:
+        return KINDS[field.kind](field, value, rate)
+    except (_MismatchError, ValueError, TypeError) as error:
+        raise UserError(
+            f'"{field.name}" of {utt_id} is not {field.kind}: {error}', where=field.where
+        ) from None
+
+
+def _accept_audio(field: Field, value: Any, rate: int | None) -> Any:
+    wave = as_wave(value)
+    for step in field.normalize:
+        if step == "first_channel" and wave.ndim > 1:
+            wave = wave[0]
+        elif step == "mean_channels" and wave.ndim > 1:
+            wave = wave.mean(axis=0, dtype=np.float32)
+    channels = 1 if wave.ndim == 1 else len(wave)
+    if field.channels is not None and channels != field.channels:
+        raise _MismatchError(f"it has {channels} channels, and {field.channels} are declared")
+    if field.channels == 1 and wave.ndim > 1:
+        wave = wave[0]
+    if rate is not None and field.sample_rate is not None and rate != field.sample_rate:
+        if field.rate_policy == "reject":
+            raise _MismatchError(f"it has {rate} Hz, and {field.sample_rate} Hz are declared")
+        wave = resample(wave, int(rate), field.sample_rate)
+    return wave
+
+
+def _accept_text(field: Field, value: Any, _: int | None) -> Any:
+    if isinstance(value, list | tuple) and value:
+        return [_accept_text(field, item, None) for item in value]
+    if not isinstance(value, str):
+        raise _MismatchError(f"expected a string, found {type(value).__name__}")
+    for step in field.normalize:
+        value = _TEXT_STEPS.get(step, str)(value)
+    return value
+
+
+def _accept_number(_: Field, value: Any, __: int | None) -> float | int:
+    scalar = value.item() if getattr(value, "ndim", None) == 0 else value
+    if isinstance(scalar, bool) or not isinstance(scalar, int | float):
+        raise _MismatchError(f"expected a number, found {type(value).__name__}")
+    if not math.isfinite(scalar):
+        raise _MismatchError(f"it is {scalar}")
+    return scalar
+
+
+def _accept_segments(_: Field, value: Any, __: int | None) -> list[dict[str, Any]]:
+    if not isinstance(value, list | tuple):
+        raise _MismatchError(f"expected a list of segments, found {type(value).__name__}")
+    return [_accept_segment(item) for item in value]
+
+
+def _accept_segment(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not {"text", "start", "end"} <= value.keys():
+        raise _MismatchError("a segment is a mapping with text, start and end (in seconds)")
+    start, end = float(value["start"]), float(value["end"])
+    if not 0 <= start <= end < math.inf:
+        raise _MismatchError(f"a segment goes from {start} s to {end} s")
+    return {**value, "text": str(value["text"]), "start": start, "end": end}
+
+
+_TEXT_STEPS: Mapping[str, Callable[[str], str]] = {
+    "strip": str.strip,
+    "to_lower": str.lower,
+    "to_upper": str.upper,
+}
+
+KINDS: Mapping[str, Callable[[Field, Any, int | None], Any]] = {
+    "audio": _accept_audio,
+    "text": _accept_text,
+    "segments": _accept_segments,
+    "number": _accept_number,
+}

@@ -1,0 +1,231 @@
+"""From an entry of ``dataset.train`` to the recipe's ``Dataset`` and ``DatasetBuilder``."""
+
+import importlib
+import importlib.util
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from espnet3_runtime.build.instantiate import instantiate
+from espnet3_runtime.config import to_plain
+from espnet3_runtime.errors import InstantiateError, UserError
+from espnet3_schemas import TARGET
+
+LOCAL = "dataset"
+"""Package of a recipe that exports its ``Dataset`` and ``DatasetBuilder``."""
+
+
+@dataclass(frozen=True)
+class DatasetDirectories:
+    """The directories that a dataset may ask for."""
+
+    recipe_dir: Path
+    data_dir: Path
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """One element of ``dataset.train``, ``valid`` or ``test``; ``where`` is its key path."""
+
+    where: str
+    data_src: str | None
+    data_src_args: Mapping[str, Any]
+    transform: Mapping[str, Any] | None
+    name: str | None
+    builder_args: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Identify the samples: source, its arguments and the transform, as canonical JSON."""
+        return json.dumps(
+            {
+                "data_src": self.data_src,
+                "data_src_args": to_plain(self.data_src_args),
+                "transform": to_plain(self.transform),
+            },
+            sort_keys=True,
+        )
+
+
+def read_entries(dataset: Mapping[str, Any], split: str) -> tuple[DatasetEntry, ...]:
+    """Return the entries of one split of a ``dataset`` block."""
+    return tuple(
+        DatasetEntry(
+            where=getattr(entry, "where", f"dataset.{split}[{index}]"),
+            data_src=entry.get("data_src"),
+            data_src_args=entry.get("data_src_args") or {},
+            transform=entry.get("transform"),
+            name=entry.get("name"),
+            builder_args=entry.get("builder_args") or {},
+        )
+        for index, entry in enumerate(dataset.get(split) or ())
+    )
+
+
+def all_entries(dataset: Mapping[str, Any]) -> Iterator[DatasetEntry]:
+    """Yield the entries of train, valid and test, in this order."""
+    for split in ("train", "valid", "test"):
+        yield from read_entries(dataset, split)
+
+
+def make_dataset(entry: DatasetEntry, place: DatasetDirectories) -> Any:
+    """Construct the ``Dataset`` that an entry names.
+
+    Raises:
+        UserError: There is no such module or class, or the constructor fails.
+    """
+    module, place = load_module(entry, place)
+    cls = getattr(module, "Dataset", None)
+    if not callable(cls):
+        raise UserError(f'"{_module_name(module)}" exports no "Dataset"', where=entry.where)
+    offered = {name: value for name, value in vars(place).items() if name in _parameter_names(cls)}
+    try:
+        dataset = instantiate({TARGET: cls, **offered, **entry.data_src_args}, where=entry.where)
+    except InstantiateError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        hint = "is the corpus prepared? run the stage create_dataset first"
+        raise UserError(error.message, where=entry.where, hint=hint) from error.__cause__
+    for method in ("__len__", "__getitem__"):
+        if not hasattr(dataset, method):
+            raise UserError(
+                f'"{_module_name(module)}.Dataset" has no "{method}"', where=entry.where
+            )
+    return dataset
+
+
+def make_builder(entry: DatasetEntry, place: DatasetDirectories) -> Any | None:
+    """Construct the ``DatasetBuilder`` of an entry; None when its module exports none.
+
+    Raises:
+        UserError: There is no such module, or the builder lacks one of its four methods.
+    """
+    module, place = load_module(entry, place)
+    cls = getattr(module, "DatasetBuilder", None)
+    if cls is None:
+        return None
+    if "data_dir" in entry.data_src_args:
+        place = replace(place, data_dir=Path(entry.data_src_args["data_dir"]))
+    offered = {name: value for name, value in vars(place).items() if name in _parameter_names(cls)}
+    builder = instantiate({TARGET: cls, **offered}, where=entry.where)
+    missing = [name for name in BUILDER_METHODS if not callable(getattr(builder, name, None))]
+    if missing:
+        what = f'"{_module_name(module)}.DatasetBuilder" lacks {", ".join(missing)}'
+        raise UserError(what, where=entry.where)
+    return builder
+
+
+BUILDER_METHODS = ("is_source_prepared", "prepare_source", "is_built", "build")
+
+
+def load_module(
+    entry: DatasetEntry, place: DatasetDirectories
+) -> tuple[ModuleType, DatasetDirectories]:
+    """Import the module that an entry's ``data_src`` names, and say where its data lives.
+
+    Null is the package ``dataset`` of the recipe; ``<corpus>/<task>`` is that of the recipe of this
+    name beside it, whose data lives in its own ``data`` directory, so that recipes share a corpus;
+    anything else is a dotted module.
+
+    Raises:
+        UserError: There is no such module.
+    """
+    if entry.data_src is None:
+        return _load_recipe_package(entry, place.recipe_dir), place
+    if "/" in entry.data_src:
+        directory = place.recipe_dir.resolve().parent.parent / entry.data_src
+        return _load_recipe_package(entry, directory), DatasetDirectories(
+            directory, directory / "data"
+        )
+    try:
+        return importlib.import_module(entry.data_src), place
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{entry.data_src}.".startswith(f"{error.name}."):
+            raise
+        raise UserError(
+            f'there is no module "{entry.data_src}"', where=f"{entry.where}.data_src"
+        ) from None
+
+
+def _load_recipe_package(entry: DatasetEntry, directory: Path) -> ModuleType:
+    file = directory.resolve() / LOCAL / "__init__.py"
+    if not file.is_file():
+        what = f"the recipe {entry.data_src}" if entry.data_src else "this recipe"
+        raise UserError(f'{what} has no "{file}"', where=f"{entry.where}.data_src")
+    loaded = sys.modules.get(LOCAL)
+    if loaded is None and _first_on_path(file.parent):
+        loaded = importlib.import_module(LOCAL)
+    if loaded is not None and _file_of(loaded) == file:
+        return loaded
+    return _load_file(file)
+
+
+def _first_on_path(package: Path) -> bool:
+    spec = importlib.util.find_spec(LOCAL)
+    return spec is not None and spec.origin == str(package / "__init__.py")
+
+
+def _file_of(module: ModuleType) -> Path:
+    return Path(module.__file__ or "").resolve()
+
+
+def _load_file(file: Path) -> ModuleType:
+    """Import another recipe's ``dataset`` under a name of its own; its relative imports work."""
+    name = "_".join((LOCAL, "of", *file.parts[-4:-2])).replace("-", "_")
+    loaded = sys.modules.get(name)
+    if loaded is not None and _file_of(loaded) == file:
+        return loaded
+    spec = importlib.util.spec_from_file_location(
+        name, file, submodule_search_locations=[str(file.parent)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    _unload_modules(name)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except ModuleNotFoundError as error:
+        _unload_modules(name)
+        if not str(error.name).startswith(LOCAL):
+            raise
+        raise _absolute_import(file) from error
+    except BaseException:
+        _unload_modules(name)
+        raise
+    if any(_file_of(part).parent != file.parent for part in _defining_modules(module)):
+        _unload_modules(name)
+        raise _absolute_import(file)
+    return module
+
+
+def _defining_modules(module: ModuleType) -> list[ModuleType]:
+    """Return the modules that define what another recipe's package exports."""
+    exported = [getattr(module, name, None) for name in ("Dataset", "DatasetBuilder")]
+    names = {getattr(value, "__module__", "") for value in exported}
+    return [sys.modules[name] for name in names if name.partition(".")[0] == LOCAL]
+
+
+def _absolute_import(file: Path) -> UserError:
+    return UserError(
+        f'"{file}" imports from "{LOCAL}", which is the package of the recipe that runs',
+        hint="write relative imports there, for example: from .builder import DatasetBuilder",
+    )
+
+
+def _unload_modules(name: str) -> None:
+    for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
+        del sys.modules[loaded]
+
+
+def _parameter_names(function: Callable[..., Any]) -> set[str]:
+    return set(inspect.signature(function).parameters)
+
+
+def _module_name(module: ModuleType) -> str:
+    return module.__file__ or module.__name__

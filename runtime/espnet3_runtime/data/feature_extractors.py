@@ -1,0 +1,86 @@
+"""Features of a batch, for the statistics: from a module, or from the model."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from espnet3_runtime.build.instantiate import instantiate, locate_target
+from espnet3_runtime.build.model_node import is_task
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.process.dask_workers import worker_number
+from espnet3_schemas import TARGET
+
+Batch = Mapping[str, torch.Tensor]
+Features = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
+"""By name: features (B, T, D) and their lengths (B,)."""
+Extract = Callable[[Batch], Features]
+
+
+def pick_device() -> torch.device:
+    """Return the GPU of this worker, or the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", worker_number() % torch.cuda.device_count())
+
+
+def make_feature_extractor(node: Any, model: Any, device: torch.device) -> Extract | None:
+    """Return what computes the features of a batch; None when nothing does.
+
+    Args:
+        node: ``collect_stats.features``, which goes first.
+        model: The model's node; used when its class has ``collect_feats``, as all models of tasks
+            have.  These are built without normalisation, which reads the statistics.
+        device: Where to compute.
+    """
+    if node is not None:
+        return _from_module(instantiate(node), node.where, device)
+    if is_task(model):
+        from espnet3_runtime.task_bridge.build import build_task_model
+
+        return _from_model(build_task_model(model, normalize=False).model, device)
+    if model is None or TARGET not in model:
+        return None
+    if not hasattr(locate_target(model[TARGET], model.where), "collect_feats"):
+        return None
+    return _from_model(instantiate(model), device)
+
+
+def _from_module(module: Any, where: str, device: torch.device) -> Extract:
+    """Call a feature extractor with what its arguments are named after, else with speech."""
+    if isinstance(module, torch.nn.Module):
+        module.to(device).eval()
+    function = module.forward if isinstance(module, torch.nn.Module) else module
+    names = [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty and parameter.kind not in (2, 4)
+    ]
+
+    def extract(batch: Batch) -> Features:
+        wanted = names if all(name in batch for name in names) else ["speech", "speech_lengths"]
+        missing = [name for name in wanted if name not in batch]
+        if missing:
+            what = f"the features need {', '.join(names)}; a batch has {', '.join(batch)}"
+            raise UserError(what, where=where)
+        return {"feats": module(*(batch[name] for name in wanted))}
+
+    return extract
+
+
+def _from_model(model: torch.nn.Module, device: torch.device) -> Extract:
+    model.to(device).eval()
+
+    def extract(batch: Batch) -> Features:
+        found: Mapping[str, torch.Tensor] = model.collect_feats(**batch)  # type: ignore[operator]
+        names = [name for name in found if not name.endswith("_lengths")]
+        return {name: (found[name], _feature_lengths(found, name)) for name in names}
+
+    return extract
+
+
+def _feature_lengths(found: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:
+    value = found[name]
+    whole = torch.full((len(value),), value.shape[1], device=value.device)
+    return found.get(f"{name}_lengths", whole)

@@ -1,0 +1,125 @@
+"""The lengths of the items of a split: from collect_stats, or from the data sets themselves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from espnet3_runtime.atomic import atomic_file
+from espnet3_runtime.data.batching import Ints, Lengths
+from espnet3_runtime.data.split_dataset import SplitDataset
+from espnet3_runtime.errors import UserError
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What ``shapes.npz`` holds.
+
+    Attributes:
+        keys: The :attr:`Entry.key` of every entry that was read.
+        sizes: ``(len(keys),)`` items of each.
+        lengths: Field to ``(sum(sizes),)`` lengths along the first axis.
+        widths: Field to elements per step.
+    """
+
+    keys: tuple[str, ...]
+    sizes: Ints
+    lengths: Mapping[str, Ints]
+    widths: Mapping[str, int]
+
+
+def write_shapes(path: Path, shapes: Shapes) -> None:
+    """Write ``shapes.npz``: ``entries``, ``sizes``, and ``lengths/F`` and ``widths/F`` by field."""
+    arrays: dict[str, NDArray[np.generic]] = {
+        "entries": np.array(shapes.keys, dtype=np.str_),
+        "sizes": shapes.sizes,
+    }
+    for field, lengths in shapes.lengths.items():
+        arrays[f"lengths/{field}"] = lengths
+        arrays[f"widths/{field}"] = np.array(shapes.widths[field], dtype=np.int64)
+    with atomic_file(path, "wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def read_shapes(path: Path) -> Shapes:
+    """Read ``shapes.npz``.
+
+    Raises:
+        UserError: The file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            fields = [name.removeprefix("lengths/") for name in file if name.startswith("lengths/")]
+            return Shapes(
+                keys=tuple(str(key) for key in file["entries"]),
+                sizes=file["sizes"],
+                lengths={field: file[f"lengths/{field}"] for field in fields},
+                widths={field: int(file[f"widths/{field}"]) for field in fields},
+            )
+    except (OSError, ValueError, KeyError) as error:
+        hint = "run the stage collect_stats again with --force"
+        raise UserError(f'cannot read the shapes "{path}": {error}', hint=hint) from error
+
+
+def find_lengths(
+    dataset: SplitDataset, field: str, shapes: Shapes | None
+) -> tuple[Lengths | None, str]:
+    """Return the lengths of a field of a split, or None and the reason why they are not known.
+
+    Every entry is looked up in the shapes; where those do not cover it, the data set's method
+    ``lengths()`` (or attribute) is asked: an array of one length per item, or a mapping from field
+    to such an array.
+
+    Args:
+        dataset: The split.
+        field: The field whose lengths are wanted.
+        shapes: What collect_stats measured; None when there is nothing.
+    """
+    parts, width = [], 1
+    for entry, member, size in zip(dataset.entries, dataset.members, dataset.sizes, strict=True):
+        found = _from_shapes(shapes, entry.key, int(size), field)
+        if found is None:
+            found = _from_member(member, field)
+        if found is None:
+            return None, _unknown_reason(shapes, entry.where, entry.key, field)
+        if len(found.steps) != size:
+            raise UserError(
+                f"the data set has {size} items and lengths() gives {len(found.steps)}",
+                where=entry.where,
+            )
+        parts.append(found.steps)
+        width = max(width, found.width)
+    return Lengths(np.concatenate(parts), width), ""
+
+
+def _from_shapes(shapes: Shapes | None, key: str, size: int, field: str) -> Lengths | None:
+    if shapes is None or field not in shapes.lengths or key not in shapes.keys:
+        return None
+    index = shapes.keys.index(key)
+    if shapes.sizes[index] != size:
+        return None
+    start = int(shapes.sizes[:index].sum())
+    return Lengths(shapes.lengths[field][start : start + size], shapes.widths[field])
+
+
+def _from_member(member: object, field: str) -> Lengths | None:
+    lengths = getattr(member, "lengths", None)
+    if callable(lengths):
+        lengths = lengths()
+    if isinstance(lengths, Mapping):
+        lengths = lengths.get(field)
+    if lengths is None:
+        return None
+    return Lengths(np.asarray(lengths, dtype=np.int64))
+
+
+def _unknown_reason(shapes: Shapes | None, where: str, key: str, field: str) -> str:
+    if shapes is None:
+        return "no collect_stats stage runs before, and the Dataset has no lengths()"
+    if key not in shapes.keys:
+        return f"collect_stats did not read {where}, and its Dataset has no lengths()"
+    if field not in shapes.lengths:
+        return f'there is no field "{field}" (fields: {", ".join(sorted(shapes.lengths))})'
+    return f"{where} changed its number of items since collect_stats"

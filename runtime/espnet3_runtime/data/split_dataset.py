@@ -1,0 +1,203 @@
+"""One split of a ``dataset`` block: its data sets behind one index, ready for a batch."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from espnet3_runtime.build.instantiate import instantiate, locate_target
+from espnet3_runtime.data.dataset_entries import (
+    DatasetDirectories,
+    DatasetEntry,
+    make_dataset,
+    read_entries,
+)
+from espnet3_runtime.data.declared_fields import DeclaredFields
+from espnet3_runtime.errors import UserError
+from espnet3_schemas import TARGET
+
+Sample = dict[str, Any]
+Change = Callable[[Any], Any]
+
+
+class SplitDataset:
+    """Map-style data set of ``(utt_id, sample)`` pairs over the entries of one split.
+
+    Attributes:
+        entries: The entries, in order.
+        members: The ``Dataset`` of every entry.
+        sizes: ``(len(entries),)`` number of samples of every entry.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[DatasetEntry],
+        members: Sequence[Any],
+        transforms: Sequence[Change | None],
+        preprocessor: Callable[[str, Sample], Sample] | None = None,
+    ) -> None:
+        self.entries = tuple(entries)
+        self.members = tuple(members)
+        self.transforms = tuple(transforms)
+        self.preprocessor = preprocessor
+        self.declared = tuple(
+            DeclaredFields(member, entry.where)
+            for member, entry in zip(members, entries, strict=True)
+        )
+        self.sizes = np.array([len(member) for member in members], dtype=np.int64)
+        self._ends = np.cumsum(self.sizes)
+        self.before_item: Callable[[int], None] | None = None
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def __getitem__(self, index: int) -> tuple[str, Sample]:
+        """Return one sample after transform and preprocessor."""
+        if self.before_item is not None:
+            self.before_item(index)
+        member, inner = self.locate(index)
+        try:
+            utt_id, sample = self._read(member, inner, index)
+            transform = self.transforms[member]
+            if transform is not None:
+                sample = _require_mapping(transform(sample), "transform", self.entries[member])
+            if self.preprocessor is not None:
+                sample = _require_mapping(
+                    self.preprocessor(utt_id, sample), "preprocessor", self.entries[member]
+                )
+        except Exception as error:
+            error.add_note(f"while reading item {inner} of {self.entries[member].where}")
+            raise
+        return utt_id, sample
+
+    def locate(self, index: int) -> tuple[int, int]:
+        """Return the entry that holds an item, and the item's index inside that entry."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        member = 0
+        if len(self.members) > 1:
+            member = int(np.searchsorted(self._ends, index, side="right"))
+        return member, int(index - (self._ends[member] - self.sizes[member]))
+
+    def raw_sample(self, index: int) -> tuple[str, Sample]:
+        """Return one sample as the ``Dataset`` gives it, for scoring and for reading text."""
+        member, inner = self.locate(index)
+        return self._read(member, inner, index)
+
+    def _read(self, member: int, inner: int, index: int) -> tuple[str, Sample]:
+        sample = dict(
+            _require_mapping(self.members[member][inner], "Dataset", self.entries[member])
+        )
+        given = sample.pop("utt_id", None)
+        utt_id = str(index) if given is None else str(given)
+        if self.declared[member].every:
+            self.declared[member].check(utt_id, sample)
+        return utt_id, sample
+
+    def check_samples(self) -> None:
+        """Check some items against the fields that their data sets declare.
+
+        Raises:
+            UserError: A declared field is missing or of another kind.
+        """
+        start = 0
+        for declared, size in zip(self.declared, self.sizes.tolist(), strict=True):
+            for index in declared.samples(size):
+                declared.check(*self.raw_sample(start + index))
+            start += size
+
+
+def load_split(
+    dataset: Mapping[str, Any],
+    split: str,
+    place: DatasetDirectories,
+    *,
+    entries: Sequence[DatasetEntry] | None = None,
+    transform: bool = True,
+    preprocess: bool = True,
+    preprocess_as: str = "",
+) -> SplitDataset:
+    """Construct the data sets of one split.
+
+    Args:
+        dataset: The ``dataset`` block of a training or inference config.
+        split: ``train``, ``valid`` or ``test``.
+        place: Directories handed to the data sets that ask for them.
+        entries: Only these entries of the split; all of them when None.
+        transform: Whether to construct the entries' transforms.
+        preprocess: Whether to construct the preprocessor.
+        preprocess_as: Another split, whose preprocessor is used.
+
+    Raises:
+        UserError: An entry cannot be constructed, or is empty.
+    """
+    chosen = tuple(read_entries(dataset, split) if entries is None else entries)
+    members = [make_dataset(entry, place) for entry in chosen]
+    for entry, member in zip(chosen, members, strict=True):
+        if len(member) == 0:
+            raise UserError("the data set has no items", where=entry.where)
+    transforms = [
+        instantiate(entry.transform) if transform and entry.transform is not None else None
+        for entry in chosen
+    ]
+    preprocessor = make_preprocessor(dataset, preprocess_as or split) if preprocess else None
+    loaded = SplitDataset(chosen, members, transforms, preprocessor)
+    loaded.check_samples()
+    return loaded
+
+
+def make_preprocessor(
+    dataset: Mapping[str, Any], split: str
+) -> Callable[[str, Sample], Sample] | None:
+    """Construct the preprocessor of a split as a callable ``(utt_id, sample) -> sample``.
+
+    A preprocessor whose constructor has an argument ``train`` is told whether this is the training
+    split; one whose call takes two arguments gets the utterance id first, as in ESPnet2.
+    """
+    node = dataset.get("preprocessor")
+    if node is not None and TARGET not in node:
+        node = node.get(split)
+    if node is None:
+        return None
+    supplied: dict[str, Any] = {"train": split == "train"} if _wants_train(node) else {}
+    function = instantiate(node, **supplied)
+    if _takes_id(function):
+        return function  # type: ignore[no-any-return]
+    return _WithoutId(function)
+
+
+class _WithoutId:
+    """Adapter for a preprocessor that takes the sample only (a class: workers pickle it)."""
+
+    def __init__(self, function: Change) -> None:
+        self.function = function
+
+    def __call__(self, _utt_id: str, sample: Sample) -> Sample:
+        return self.function(sample)  # type: ignore[no-any-return]
+
+
+def _wants_train(node: Mapping[str, Any]) -> bool:
+    if "train" in node or node.get("_partial_"):
+        return False
+    try:
+        return "train" in inspect.signature(locate_target(node[TARGET])).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def _takes_id(function: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    required = [p for p in parameters if p.kind in positional and p.default is p.empty]
+    return len(required) == 2  # noqa: PLR2004 - id and sample
+
+
+def _require_mapping(value: Any, role: str, entry: DatasetEntry) -> Any:
+    if not isinstance(value, Mapping):
+        what = f"a sample is a mapping from field to value; the {role} gave {type(value).__name__}"
+        raise UserError(what, where=entry.where)
+    return value

@@ -1,0 +1,27 @@
+"""``python -m espnet3_runtime.deep REQUEST``."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from espnet3_runtime.deep.limits import Network, limit_memory, own_stdout
+from espnet3_runtime.deep.protocol import Answers
+
+
+def main(path: str) -> int:
+    """Answer the request in a file and return the exit code."""
+    answers = Answers(own_stdout(), Network().refuse())
+    raw = json.loads(Path(path).read_text(encoding="utf-8"))
+    limit_memory(raw["memory"])
+    from espnet3_runtime.deep.probe import probe_recipe
+    from espnet3_runtime.deep.request import read_request
+
+    with tempfile.TemporaryDirectory(prefix="espnet3-deep-") as folder:
+        probe_recipe(read_request(raw), answers, Path(folder))
+    answers.end()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))

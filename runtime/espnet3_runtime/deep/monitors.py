@@ -1,0 +1,57 @@
+"""What a config watches against what ``forward`` gives."""
+
+from collections.abc import Collection, Iterator
+
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.deep.protocol import Answers, RecipeLocation
+from espnet3_runtime.deep.request import PlannedStage
+from espnet3_runtime.errors import did_you_mean
+
+ROLE = "training"
+
+
+def check_monitors(
+    answers: Answers,
+    stage: PlannedStage,
+    config: ConfigView,
+    train: Collection[str],
+    valid: Collection[str],
+) -> None:
+    """Report R412 for ``train/NAME`` and ``valid/NAME`` that no step gives.
+
+    Callbacks of the recipe may log others, so nothing is said beside them.
+
+    Args:
+        answers: Where to say it.
+        stage: The stage.
+        config: Its training config.
+        train: Names of the numbers that a training step gives.
+        valid: Names of those that a validation step gives.
+    """
+    if config["trainer"].get("callbacks"):
+        return
+    measured = [f"train/{name}" for name in train] + [f"valid/{name}" for name in valid]
+    for path, monitor in _iter_monitors(config):
+        if monitor.startswith(("train/", "valid/")) and monitor not in measured:
+            hint = did_you_mean(monitor, measured)
+            answers.report_finding(
+                "R412",
+                RecipeLocation(("configs", stage.configs[ROLE]), path, stage.name),
+                f'training measures no "{monitor}"',
+                label="never measured",
+                help_=[hint] if hint else (),
+                notes=[f"forward gives {', '.join(sorted(measured))}"],
+            )
+
+
+def _iter_monitors(config: ConfigView) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the monitors of a config with their key paths."""
+    for index, criterion in enumerate(config["best_model_criterion"] or ()):
+        yield ("best_model_criterion", index, 0), str(criterion[0])
+    if config["early_stopping"]:
+        yield ("early_stopping", "monitor"), str(config["early_stopping"]["monitor"])
+    if config["scheduler_monitor"]:
+        yield ("scheduler_monitor",), str(config["scheduler_monitor"])
+    for name, block in (config["schedulers"] or {}).items():
+        if block.get("monitor"):
+            yield ("schedulers", name, "monitor"), str(block["monitor"])

@@ -1,0 +1,1 @@
+"""What stages read and made, and which are up to date."""

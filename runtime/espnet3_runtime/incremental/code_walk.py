@@ -1,0 +1,307 @@
+"""Follow names through the syntax trees of a recipe, see ``code_hash``."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from espnet3_runtime.incremental.code_module import (
+    Imported,
+    Module,
+    Parts,
+    Statement,
+    is_local,
+    locate_module,
+    only_method,
+    read_module,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What the walk found.
+
+    Attributes:
+        modules: Digest of the code that counts, by path of the file.
+        texts: String constants of that code, each with the directory of its file.
+        packages: Top-level packages from outside of the recipe that the code uses.
+    """
+
+    modules: dict[str, str]
+    texts: frozenset[tuple[str, Path]]
+    packages: frozenset[str]
+
+
+@dataclass
+class CodeWalk:
+    """The state of one walk."""
+
+    base: Path
+    aside: tuple[Path, ...]
+    _names: dict[str, Module | None] = field(default_factory=dict)
+    _included: dict[str, set[int]] = field(default_factory=dict)
+    _queue: list[tuple[str, int]] = field(default_factory=list)
+    _seen: set[tuple[str, str]] = field(default_factory=set)
+    _packages: set[str] = field(default_factory=set)
+    _texts: set[tuple[str, Path]] = field(default_factory=set)
+    _bytes: set[Path] = field(default_factory=set)
+    _places: dict[Parts, Path | None] = field(default_factory=dict)
+    _partial: dict[str, Statement] = field(default_factory=dict)
+
+    def need_dotted_name(self, parts: Parts) -> None:
+        """Count what an absolute dotted name names."""
+        module, rest = self._split(parts)
+        if module is None:
+            self._packages.add(parts[0])
+            return
+        self._visit_module(module)
+        if rest:
+            self._need_symbol(module, rest)
+        else:
+            self._need_whole(module)
+
+    def need_method(self, owner: str, method: str) -> None:
+        """Count a class as far as one of its methods reaches."""
+        name, rest = self._split(tuple(owner.split(".")))
+        if name is None or len(rest) != 1:
+            self.need_dotted_name(tuple(owner.split(".")))
+            return
+        self._visit_module(name)
+        module = self._names[name]
+        indices = module.bindings.get(rest[0], ()) if module is not None else ()
+        if module is None or len(indices) != 1:
+            self.need_dotted_name(tuple(owner.split(".")))
+            return
+        whole = module.statements[indices[0]]
+        self._partial[name] = only_method(whole, self._package_name(name), method)
+        self._follow(name, self._partial[name])
+
+    def run(self) -> None:
+        """Follow the statements that count until nothing new turns up."""
+        while self._queue:
+            name, index = self._queue.pop()
+            module = self._names[name]
+            assert module is not None
+            self._follow(name, module.statements[index])
+
+    def code(self) -> Code:
+        """Return what was found."""
+        modules = {}
+        for name, indices in self._included.items():
+            module = self._names[name]
+            if module is None or not (indices or name in self._partial):
+                continue
+            digests = [module.statements[index].digest for index in sorted(indices)]
+            digests += [self._partial[name].digest] if name in self._partial else []
+            modules[self._path(name)] = hashlib.sha256("".join(digests).encode()).hexdigest()
+        for path in self._bytes:
+            modules[self._recipe_path(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return Code(modules, frozenset(self._texts), frozenset(self._packages))
+
+    def _follow(self, name: str, statement: Statement) -> None:
+        inner: dict[str, list[Imported]] = {}
+        for bound, found in statement.imports:
+            inner.setdefault(bound, []).append(found)
+            self._visit_import(found)
+        for chain in statement.chains:
+            for found in inner.get(chain[0], ()):
+                self._need_import(found, chain[1:])
+            if chain[0] not in inner:
+                self._need_name(name, chain)
+        for found in (found for bound, found in statement.imports if bound == found.module):
+            self.need_dotted_name(tuple(found.module.split(".")))
+        directory = self._file(name).parent
+        self._texts.update((text, directory) for text in statement.texts)
+        if statement.whole:
+            self._need_whole(name)
+        if statement.anything:
+            self._need_everything()
+
+    def _need_name(self, name: str, chain: Parts) -> None:
+        """Count what a chain of names used in a module stands for; unknown ones are local."""
+        module = self._names[name]
+        assert module is not None
+        if chain[0] in module.bindings or chain[0] in module.imports:
+            self._need_symbol(name, chain)
+            return
+        for star in module.stars:
+            target, rest = self._split(tuple(star.split(".")))
+            if target is None:
+                self._packages.add(star.partition(".")[0])
+            elif not rest and self._defines_symbol(target, chain[0]):
+                self._need_symbol(target, chain)
+
+    def _need_symbol(self, name: str, rest: Parts) -> None:
+        if (name, ".".join(rest)) in self._seen:
+            return
+        self._seen.add((name, ".".join(rest)))
+        module = self._names[name]
+        if module is None:
+            return  # counted as bytes
+        indices = module.bindings.get(rest[0], ())
+        found = module.imports.get(rest[0])
+        for index in indices:
+            self._include_statement(name, index)
+        if found is not None:
+            self._need_import(found, rest[1:])
+        if found is None and not indices:
+            before = len(self._seen)
+            self._need_name(name, rest)
+            if len(self._seen) == before:
+                self._need_whole(name)
+
+    def _need_import(self, found: Imported, rest: Parts) -> None:
+        module = tuple(found.module.split("."))
+        if found.chained:
+            self.need_dotted_name((module[0], *rest))
+        elif found.attribute is None or found.attribute == "*":
+            self.need_dotted_name((*module, *rest))
+        else:
+            self.need_dotted_name((*module, found.attribute, *rest))
+
+    def _need_whole(self, name: str) -> None:
+        module = self._names.get(name)
+        if module is not None:
+            for index in range(len(module.statements)):
+                self._include_statement(name, index)
+            for found in module.imports.values():
+                if found.attribute is not None:
+                    self._need_import(found, ())
+
+    def _need_everything(self) -> None:
+        for root, directories, files in os.walk(self.base):
+            directories[:] = [
+                directory
+                for directory in directories
+                if not directory.startswith((".", "__pycache__"))
+                and Path(root, directory) not in self.aside
+            ]
+            self._bytes.update(Path(root, file) for file in files if file.endswith(".py"))
+
+    def _include_statement(self, name: str, index: int) -> None:
+        if index not in self._included[name]:
+            self._included[name].add(index)
+            self._queue.append((name, index))
+
+    def _visit_module(self, name: str) -> None:
+        """Count what importing a module, and the packages around it, does."""
+        if name in self._names:
+            return
+        parent = name.rpartition(".")[0]
+        if parent:
+            self._visit_module(parent)
+        file = self._file(name)
+        self._names[name] = module = self._read(file, name)
+        self._included[name] = set()
+        if module is None:
+            return
+        for index in module.always:
+            self._include_statement(name, index)
+        for found in (*module.imports.values(), *(Imported(star) for star in module.stars)):
+            self._visit_import(found)
+        for index, statement in enumerate(module.statements):
+            if any(self._has_subclass_hook(name, base, depth=0) for base in statement.bases):
+                self._include_statement(name, index)
+
+    def _visit_import(self, found: Imported) -> None:
+        parts = tuple(found.module.split("."))
+        if found.attribute not in (None, "*"):
+            parts = (*parts, str(found.attribute))
+        module, _ = self._split(parts)
+        if module is not None:
+            self._visit_module(module)
+
+    def _has_subclass_hook(self, name: str, base: Parts, depth: int) -> bool:
+        """Say whether a base class of the recipe is told about its subclasses."""
+        module = self._names.get(name)
+        if module is None or depth > 20:  # noqa: PLR2004 - deeper than any hierarchy, or a circle
+            return False
+        found = module.imports.get(base[0])
+        if found is not None:
+            parts = (
+                *found.module.split("."),
+                *([found.attribute] if found.attribute else base[1:]),
+            )
+            target, rest = self._split(parts)
+            return (
+                target is not None
+                and bool(rest)
+                and self._has_subclass_hook(target, rest, depth + 1)
+            )
+        statements = [module.statements[index] for index in module.bindings.get(base[0], ())]
+        return any(
+            statement.hooks
+            or any(self._has_subclass_hook(name, inner, depth + 1) for inner in statement.bases)
+            for statement in statements
+        )
+
+    def _defines_symbol(self, name: str, symbol: str) -> bool:
+        self._visit_module(name)
+        module = self._names[name]
+        return module is not None and (
+            symbol in module.bindings or symbol in module.imports or bool(module.stars)
+        )
+
+    def _read(self, file: Path, name: str) -> Module | None:
+        if file.is_dir():
+            return Module()
+        if file.suffix == ".py":
+            module = read_module(file, self._package_name(name))
+            if module is not None:
+                return module
+        self._bytes.add(file)
+        return None
+
+    def _package_name(self, name: str) -> str:
+        """Return the name by which relative imports in a module are understood."""
+        return f"{name}.__init__" if self._file(name).name == "__init__.py" else name
+
+    def _split(self, parts: Parts) -> tuple[str | None, Parts]:
+        """Return the longest prefix that is a module of the recipe, and the rest."""
+        count = 0
+        while count < len(parts) and self._locate(parts[: count + 1]) is not None:
+            count += 1
+        return (".".join(parts[:count]) if count else None), parts[count:]
+
+    def _file(self, name: str) -> Path:
+        file = self._locate(tuple(name.split(".")))
+        assert file is not None
+        return file
+
+    def _locate(self, parts: Parts) -> Path | None:
+        if parts not in self._places:
+            self._places[parts] = locate_module(self.base, parts)
+        return self._places[parts]
+
+    def _path(self, name: str) -> str:
+        return self._recipe_path(self._file(name))
+
+    def _recipe_path(self, path: Path) -> str:
+        return path.relative_to(self.base).as_posix()
+
+
+__all__ = ["Code", "collect_code", "is_local"]
+
+
+def collect_code(
+    roots: Iterable[str],
+    base: Path,
+    aside: Iterable[Path] = (),
+    method: tuple[str, str] | None = None,
+) -> Code:
+    """Follow dotted names through the files of a recipe.
+
+    Args:
+        roots: Names of classes, functions or modules.
+        base: The recipe's directory: where ``import`` looks first.
+        aside: Directories that hold no code of the recipe (build, exp, data).
+        method: A class and the one method of it that is called from outside.
+    """
+    walk = CodeWalk(base, tuple(aside))
+    if method is not None:
+        walk.need_method(*method)
+    for root in sorted(set(roots)):
+        walk.need_dotted_name(tuple(root.split(".")))
+    walk.run()
+    return walk.code()

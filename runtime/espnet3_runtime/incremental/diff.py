@@ -1,0 +1,129 @@
+"""Why a stage has to run: the differences between two fingerprints, in words."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from espnet3_runtime.incremental.fingerprint import Inputs
+
+_LONGEST = 40
+_NONE = object()
+
+
+def describe_changes(old: Inputs, new: Inputs, own: tuple[str, ...] = ()) -> list[str]:
+    """Return what changed, the most telling first; empty when nothing did.
+
+    Args:
+        old: The fingerprint in a receipt; anything may stand in it.
+        new: The fingerprint now.
+        own: Files that the stage made itself although settings name them.
+    """
+    try:
+        return list(dict.fromkeys(_iter_changes(old, new, own)))
+    except (AttributeError, TypeError, KeyError):
+        return ["its receipt was written by another version"]
+
+
+def pending_upstream(inputs: Inputs) -> list[str]:
+    """Return the stages whose outputs are not known yet."""
+    names = (key.partition(".")[0] for key, value in inputs["upstream"].items() if value is None)
+    return list(dict.fromkeys(names))
+
+
+def _iter_changes(old: Inputs, new: Inputs, own: tuple[str, ...]) -> Iterator[str]:
+    if old["what"] != new["what"]:
+        yield f"it runs {new['what']} instead of {old['what']}"
+    if old["signed"] != new["signed"]:
+        yield f"it is signed {_join_names(new['signed'])} instead of {_join_names(old['signed'])}"
+    upstream = list(_upstream_changes(old["upstream"], new["upstream"]))
+    for reason in (
+        *_config_changes(old["configs"], new["configs"]),
+        *_leaf_changes("model", old["model"] or {}, new["model"] or {}),
+        *_leaf_changes("with", old["arguments"], new["arguments"]),
+    ):
+        if not (upstream and "${stages." in reason):  # said better by the upstream reason
+            yield reason
+    if old["init_from"] != new["init_from"]:
+        before, now = _shorten_value(old["init_from"]), _shorten_value(new["init_from"])
+        yield f"init_from changed ({before} -> {now})"
+    yield from _key_changes(
+        old["declared"], new["declared"], lambda key: f"output {key} changed its place"
+    )
+    yield from _key_changes(old["code"], new["code"], lambda key: f"code of {key} changed")
+    files = [{k: v for k, v in side["files"].items() if k not in own} for side in (old, new)]
+    yield from _key_changes(files[0], files[1], lambda key: f"file {key} changed")
+    yield from upstream
+    yield from _version_changes(old["versions"], new["versions"])
+
+
+def _config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for role in sorted(old.keys() | new.keys()):
+        if role not in old:
+            yield f"it reads the config {new[role]['name']} now"
+        elif role not in new:
+            yield f"it reads the config {old[role]['name']} no more"
+        else:
+            name = new[role]["name"]
+            yield from _leaf_changes(f"config {name}", old[role]["values"], new[role]["values"])
+
+
+def _leaf_changes(owner: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    joined = f"{owner}." if owner.startswith("config ") else f"{owner} "
+    for key in sorted(old.keys() | new.keys()):
+        if key not in old:
+            yield f"{joined}{key} is new ({_shorten_value(new[key])})"
+        elif key not in new:
+            yield f"{joined}{key} is gone"
+        elif not _is_same(old[key], new[key]):
+            yield f"{joined}{key} changed{_describe_change(old[key], new[key])}"
+
+
+def _is_same(old: Any, new: Any) -> bool:
+    if _is_late(old) and _is_late(new):
+        return new["digest"] is None or old["digest"] == new["digest"]
+    return type(old) is type(new) and old == new
+
+
+def _is_late(value: Any) -> bool:
+    return isinstance(value, dict) and "late" in value
+
+
+def _describe_change(old: Any, new: Any) -> str:
+    if _is_late(old) and _is_late(new):
+        return f": {new['late']} has another value"
+    return f" ({_shorten_value(old)} -> {_shorten_value(new)})"
+
+
+def _shorten_value(value: Any) -> str:
+    text = value["late"] if _is_late(value) else str(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _key_changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], say: Callable[[str], str]
+) -> Iterator[str]:
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key, _NONE) != new.get(key, _NONE):
+            yield say(key)
+
+
+def _upstream_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Compare contents, whatever the stages are called now; unknown ones are passed over."""
+    before = sorted((key.partition(".")[2], value) for key, value in old.items())
+    if None in new.values() or before == sorted((k.partition(".")[2], v) for k, v in new.items()):
+        return
+    for key, value in new.items():
+        if old.get(key) != value:
+            stage, _, output = key.partition(".")
+            yield f"upstream {stage} changed ({output})"
+    for key in old.keys() - new.keys():
+        yield f"upstream {key} is gone"
+
+
+def _version_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key, _NONE) != new.get(key, _NONE):
+            yield f"version of {key} changed ({old.get(key, 'none')} -> {new.get(key, 'none')})"
+
+
+def _join_names(names: Sequence[str]) -> str:
+    return " ".join(names) or "by nobody"

@@ -1,0 +1,213 @@
+"""What lies in an experiment's directory: receipts, and outputs as they are now."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from espnet3_runtime.atomic import write_bytes
+from espnet3_runtime.build.lock import Build
+from espnet3_runtime.incremental.hashing import (
+    Signature,
+    Skip,
+    content_hash,
+    read_signature,
+    wait_for_tick,
+)
+from espnet3_runtime.incremental.receipts import (
+    OutputRecord,
+    Receipt,
+    Unreadable,
+    read_receipt,
+    write_receipt,
+)
+from espnet3_schemas.build_records import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class OutputState:
+    """An output as it is now.
+
+    Attributes:
+        record: What the receipt says.
+        sha256: Of the content now; None when it is missing.
+        touched: The signature differs although the content may not.
+    """
+
+    record: OutputRecord
+    sha256: str | None
+    touched: bool
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the content is what the stage made."""
+        return self.sha256 == self.record.sha256
+
+
+class Experiment:
+    """Reads receipts and looks at outputs, each once until :meth:`forget`."""
+
+    def __init__(self, build: Build) -> None:
+        self.build = build
+        self._receipts: dict[str, Receipt | Unreadable | None] = {}
+        self._found: dict[str, Mapping[str, OutputState]] = {}
+        self._hashes: dict[tuple[Path, str], str | None] = {}
+
+    @cached_property
+    def salt(self) -> bytes:
+        """Random bytes that hide environment variables in receipts; kept beside them."""
+        try:
+            return self._salt_path.read_bytes()
+        except OSError:
+            return os.urandom(16)
+
+    def keep_salt(self) -> None:
+        """Write the salt, when there is none yet."""
+        if not self._salt_path.is_file():
+            write_bytes(self._salt_path, self.salt)
+
+    @property
+    def _salt_path(self) -> Path:
+        return self.build.experiment / "stages" / ".salt"
+
+    def file_hash(self, path: Path) -> str | None:
+        """Return the hash of a file that settings name; read again only when it changed."""
+        now = read_signature(path)
+        key = (path, now.digest if now else "")
+        if key not in self._hashes:
+            self._hashes[key] = content_hash(path)
+        return self._hashes[key]
+
+    def receipt(self, stage: str) -> Receipt | Unreadable | None:
+        """Return the receipt of a stage."""
+        if stage not in self._receipts:
+            receipt = read_receipt(self.build.experiment, stage)
+            if isinstance(receipt, Receipt):
+                receipt = self._check_receipt(self.build.stage(stage), receipt)
+            self._receipts[stage] = receipt
+        return self._receipts[stage]
+
+    def done(self, stage: str) -> Receipt | None:
+        """Return the receipt of a stage that finished."""
+        receipt = self.receipt(stage)
+        return receipt if isinstance(receipt, Receipt) and receipt.status == "done" else None
+
+    def outputs(self, stage: str) -> Mapping[str, OutputState]:
+        """Return the outputs of a finished stage as they are now; nothing when it has not."""
+        if stage not in self._found:
+            receipt = self.done(stage)
+            self._found[stage] = {
+                name: self._read_state(self.build.stage(stage), record)
+                for name, record in (receipt.outputs if receipt else {}).items()
+            }
+        return self._found[stage]
+
+    def forget_stage(self, stage: str) -> None:
+        """Look again next time: the stage has run."""
+        self._receipts.pop(stage, None)
+        self._found.pop(stage, None)
+
+    def path(self, relative: str) -> Path:
+        """Return the absolute path of what a receipt or the lock names."""
+        return self.build.recipe_dir / relative
+
+    def relative_path(self, path: Path) -> str:
+        """Return how receipts and configs name a path: relative to the recipe when inside."""
+        path = self.build.recipe_dir / path
+        for base in (self.build.recipe_dir, self.build.recipe_dir.resolve()):
+            if path.is_relative_to(base):
+                return path.relative_to(base).as_posix()
+        return str(path)
+
+    def record(self, stage: Stage, path: Path) -> OutputRecord | None:
+        """Hash an output that was just made; None when it is missing."""
+        skip = self._skip(stage, path)
+        first = read_signature(path, skip)
+        if first is None:
+            return None
+        wait_for_tick(first.newest)
+        sha256 = content_hash(path, skip)
+        last = read_signature(path, skip)
+        if sha256 is None or last is None:
+            return None
+        return OutputRecord(self.relative_path(path), sha256, last.digest, last.size, last.files)
+
+    def hash_again(self, stage: Stage, record: OutputRecord) -> str | None:
+        """Hash an output whatever its signature says; None when it is missing."""
+        path = self.path(record.path)
+        return content_hash(path, self._skip(stage, path))
+
+    def look_again(self, stage: Stage, record: OutputRecord) -> Signature | None:
+        """Return sizes and times of an output as it is now; None when it is missing."""
+        path = self.path(record.path)
+        return read_signature(path, self._skip(stage, path))
+
+    def refresh_signatures(self, stage: str) -> None:
+        """Keep new signatures of outputs that were touched but hold what they held."""
+        receipt, found = self.done(stage), self.outputs(stage)
+        if receipt is None or not any(f.touched and f.is_intact for f in found.values()):
+            return
+        fresh = {
+            n: self.record(self.build.stage(stage), self.path(f.record.path))
+            for n, f in found.items()
+        }
+        outputs = {n: fresh[n] or found[n].record for n in found}
+        write_receipt(self.build.experiment, replace(receipt, outputs=outputs))
+        self.forget_stage(stage)
+
+    def _read_state(self, stage: Stage, record: OutputRecord) -> OutputState:
+        path = self.path(record.path)
+        skip = self._skip(stage, path)
+        now = read_signature(path, skip)
+        if now is None:
+            return OutputState(record, None, touched=True)
+        if now.digest == record.signature:
+            return OutputState(record, record.sha256, touched=False)
+        return OutputState(record, content_hash(path, skip), touched=True)
+
+    def _skip(self, stage: Stage, path: Path) -> Skip:
+        """Return a filter of what lies inside an output directory without belonging to it."""
+        own = self.build.directory_of(stage)
+
+        def skip(entry: Path) -> bool:
+            owner = self._output_owners.get(entry)
+            if owner not in (None, stage.name) and entry != path:
+                return True
+            return entry.parent == own and _is_log(entry.name, stage.name)
+
+        return skip
+
+    @cached_property
+    def _output_owners(self) -> Mapping[Path, str]:
+        """Which stage makes what lies at a path."""
+        stages = self.build.stages
+        places = {self.build.directory_of(stage): stage.name for stage in stages}
+        for stage in stages:
+            for output in stage.outputs.values():
+                places.setdefault(self.path(output.path), stage.name)
+        return places
+
+    def _check_receipt(self, stage: Stage, receipt: Receipt) -> Receipt | Unreadable:
+        """Refuse a receipt that names files which the stage cannot have made."""
+        for name, record in receipt.outputs.items():
+            declared = stage.outputs.get(name)
+            if stage.outputs and declared is None:
+                continue  # the plan tells that the declaration changed
+            if declared is not None and Path(declared.path) != Path(record.path):
+                return Unreadable(f'its output "{name}" lies elsewhere')
+            if declared is None and not self._is_inside(record.path):
+                return Unreadable(f'its output "{name}" lies outside of the recipe')
+        return receipt
+
+    def _is_inside(self, path: str) -> bool:
+        roots = (self.build.recipe_dir, self.build.experiment, self.path(self.build.data_dir))
+        resolved = self.path(path).resolve()
+        return any(resolved.is_relative_to(root.resolve()) for root in roots)
+
+
+def _is_log(name: str, stage: str) -> bool:
+    """Say whether a file is ``train.log``, ``train3.log`` or ``train_rank1.log``."""
+    middle = name.removeprefix(stage).removesuffix(".log").removeprefix("_rank")
+    ends = name.startswith(stage) and name.endswith(".log")
+    return ends and (not middle or middle.isdecimal())

@@ -1,0 +1,118 @@
+"""Everything that a stage reads, as plain JSON: equal fingerprints mean an equal result."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.build.late_values import LateHashes
+from espnet3_runtime.incremental import versions
+from espnet3_runtime.incremental.code_reach import (
+    code_of,
+    files_of,
+    packages_of,
+    packed_files,
+    texts_of,
+)
+from espnet3_runtime.incremental.experiment import Experiment
+from espnet3_runtime.incremental.slices import configs_of, edges_of, hashed_configs_of, model_of
+from espnet3_schemas.build_records import Stage
+
+Inputs = dict[str, Any]
+
+MISSING = "missing"
+"""Stands for the hash of an output that an earlier stage did not make."""
+
+
+def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ()) -> Inputs:
+    """Return the fingerprint of a stage as things are now.
+
+    Args:
+        stage: The stage.
+        experiment: Tells what earlier stages made.
+        pending: Stages whose outputs are not known yet; what comes from them is None.
+
+    Raises:
+        UserError: An environment variable without default is not set.
+    """
+    build = experiment.build
+    upstream = _hash_upstream(stage, experiment, frozenset(pending))
+    configs = hashed_configs_of(build, stage)
+    model = model_of(build, stage)
+    arguments = build.arguments(stage)
+    late = LateHashes(upstream.hashes, os.environ, experiment.salt, build.late)
+    views = [*configs.values(), arguments, *([] if model is None else [model])]
+    texts = [*texts_of(views), *([stage.init_from] if stage.init_from else [])]
+    code = code_of(build, stage, configs_of(build, stage).values(), texts)
+    made = upstream.paths | _own_paths(stage, experiment)
+    return {
+        "what": stage.run or f"call {stage.call}",
+        "signed": [build.recipe, build.exp_tag] if _is_signed(stage) else [],
+        "configs": {
+            role: {"name": stage.configs[role], "values": late.leaves(config)}
+            for role, config in configs.items()
+        },
+        "model": None if model is None else late.leaves(model),
+        "arguments": late.leaves(arguments),
+        "init_from": None if stage.init_from in upstream.stages else late.leaf(stage.init_from),
+        "declared": {} if stage.run else {n: o.path for n, o in stage.outputs.items()},
+        "upstream": upstream.hashes,
+        "code": code.modules,
+        "files": {
+            experiment.relative_path(path): experiment.file_hash(path)
+            for path in files_of(build, texts, code, made) | packed_files(build, stage, configs)
+        },
+        "versions": versions.relevant_versions(stage, code.packages | packages_of(build, views)),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _UpstreamHashes:
+    """Hashes of outputs by ``stage.output`` (None: not known yet), their places and stages."""
+
+    hashes: Mapping[str, str | None]
+    paths: frozenset[Path]
+    stages: frozenset[str]
+
+
+def _hash_upstream(
+    stage: Stage, experiment: Experiment, pending: frozenset[str]
+) -> _UpstreamHashes:
+    hashes: dict[str, str | None] = {}
+    paths = set()
+    edges = edges_of(experiment.build, stage)
+    for name, wanted in edges.items():
+        found = experiment.outputs(name)
+        for output in sorted(found if wanted is None else wanted):
+            known = found.get(output)
+            content = known.sha256 if known is not None else None
+            hashes[f"{name}.{output}"] = None if name in pending else content or MISSING
+            if known is not None:
+                paths.add(experiment.path(known.record.path))
+        if wanted is None and name in pending:
+            hashes[f"{name}.*"] = None
+    return _UpstreamHashes(hashes, frozenset(paths), frozenset(edges))
+
+
+def _is_signed(stage: Stage) -> bool:
+    """Say whether the names of recipe and experiment may stand in what a stage makes."""
+    known = stage.run is not None and "title" in stage.facts
+    return bool(stage.facts.get("signs")) if known else True
+
+
+def _own_paths(stage: Stage, experiment: Experiment) -> set[Path]:
+    declared = {experiment.path(output.path) for output in stage.outputs.values()}
+    return declared | {experiment.build.directory_of(stage)}
+
+
+def own_files(stage: Stage, experiment: Experiment, before: Inputs) -> tuple[str, ...]:
+    """Return files that settings name and that appeared while the stage ran: it wrote them.
+
+    Args:
+        stage: The stage.
+        experiment: Knows what stages made and hashes files.
+        before: The inputs as they were when the stage began.
+    """
+    now = inputs_of(stage, experiment)
+    return tuple(sorted(now["files"].keys() - before["files"].keys()))

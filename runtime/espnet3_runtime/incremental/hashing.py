@@ -1,0 +1,98 @@
+"""Content hashes of files and directories, and signatures that tell when to hash again.
+
+A signature is made of sizes and times (modified, changed) only.  While it holds, the content is
+taken as unchanged; when it differs, the content is hashed again and that decides.  A file changed
+within the clock tick in which it was hashed would keep its signature; :func:`settle` waits that
+tick out (the "racy" problem of git's index).
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+Skip = Callable[[Path], bool]
+_TICK = 0.02
+"""Seconds; the kernel stamps files with a clock that ticks every 1 to 10 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What can be told without reading content.
+
+    Attributes:
+        digest: Of relative names, sizes and times.
+        size: Bytes in all files.
+        files: Number of files.
+        newest: The latest change, in seconds since 1970.
+    """
+
+    digest: str
+    size: int
+    files: int
+    newest: float
+
+
+def read_signature(path: Path, skip: Skip | None = None) -> Signature | None:
+    """Return the signature of a file or directory; None when it is missing.
+
+    Args:
+        path: What to look at.
+        skip: Says of an entry of a directory whether it does not belong to it.
+    """
+    parts = hashlib.sha256()
+    size = files = newest = 0
+    try:
+        for name, status in _iter_files(path, skip):
+            parts.update(
+                f"{name}\0{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}\n".encode()
+            )
+            size += status.st_size
+            files += 1
+            newest = max(newest, status.st_mtime_ns, status.st_ctime_ns)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Signature(parts.hexdigest(), size, files, newest / 1e9)
+
+
+def content_hash(path: Path, skip: Skip | None = None) -> str | None:
+    """Return the SHA-256 of a file, or of names and contents of a directory; None when missing."""
+    try:
+        if not path.is_dir():
+            return _file_hash(path)
+        tree = hashlib.sha256()
+        for name, _ in _iter_files(path, skip):
+            tree.update(f"{name}\0{_file_hash(path / name)}\n".encode())
+        return tree.hexdigest()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def wait_for_tick(newest: float) -> None:
+    """Wait until a file changed from now on must get another time than ``newest``."""
+    wait = newest + _TICK - time.time()
+    if 0 < wait <= _TICK:
+        time.sleep(wait)
+
+
+def _iter_files(path: Path, skip: Skip | None) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield files with names relative to ``path``, sorted; hidden names are nobody's output."""
+    if not path.is_dir():
+        yield "", path.stat()
+        return
+    for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
+        inner = Path(entry.path)
+        if entry.name.startswith(".") or entry.name == "__pycache__" or (skip and skip(inner)):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            for name, status in _iter_files(inner, skip):
+                yield f"{entry.name}/{name}", status
+        elif entry.is_file():
+            yield entry.name, entry.stat()
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

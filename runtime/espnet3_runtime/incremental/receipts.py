@@ -1,0 +1,155 @@
+"""What a finished stage leaves behind: ``exp/<tag>/stages/<name>.json``.
+
+A receipt is a claim, not a fact: its outputs are looked at before anybody relies on it, and one
+that cannot be read counts as none.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from espnet3_runtime.atomic import sync_directory, write_json
+from espnet3_runtime.build.lock import Fields
+from espnet3_runtime.errors import BuildError
+
+SCHEMA_VERSION = 1
+Status = Literal["running", "done", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRecord:
+    """One output as it was when the stage finished.
+
+    Attributes:
+        path: Relative to the recipe directory, or absolute outside of it.
+        sha256: Of the content.
+        signature: Of sizes and times; while it holds, the content is not read again.
+        size: Bytes.
+        files: Number of files; 1 for a file.
+    """
+
+    path: str
+    sha256: str
+    signature: str
+    size: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One attempt to run a stage.
+
+    Attributes:
+        stage: Its name.
+        status: ``running`` also means: killed before it could say anything else.
+        started: ISO time with offset.
+        finished: ISO time, None while running.
+        seconds: How long it took.
+        inputs: Everything that was read, see ``fingerprint``.
+        outputs: What it made.
+        own: Paths that configs name and that appeared while the stage ran: its own, not inputs.
+        results: Numbers for the summary.
+        error: One line, when it failed.
+        provenance: git, packages, device, command.
+    """
+
+    stage: str
+    status: Status
+    started: str
+    finished: str | None = None
+    seconds: float = 0.0
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, OutputRecord] = field(default_factory=dict)
+    own: tuple[str, ...] = ()
+    results: Mapping[str, float | str] = field(default_factory=dict)
+    error: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A receipt that cannot be used, and why."""
+
+    reason: str
+
+
+def receipt_path(experiment: Path, stage: str) -> Path:
+    """Return where the receipt of a stage lies."""
+    return experiment / "stages" / f"{stage}.json"
+
+
+def write_receipt(experiment: Path, receipt: Receipt) -> None:
+    """Write a receipt whole."""
+    value = {"schema_version": SCHEMA_VERSION, **asdict(receipt)}
+    write_json(receipt_path(experiment, receipt.stage), value)
+
+
+def read_receipt(experiment: Path, stage: str) -> Receipt | Unreadable | None:
+    """Read the receipt of a stage; None when there is none."""
+    try:
+        data = receipt_path(experiment, stage).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return Unreadable(error.strerror or "it cannot be read")
+    try:
+        return _parse_receipt(Fields(json.loads(data), "receipt"), stage)
+    except (ValueError, RecursionError):
+        return Unreadable("it is not JSON")
+    except BuildError as error:
+        return Unreadable(error.message)
+
+
+def _parse_receipt(value: Fields, stage: str) -> Receipt:
+    if value.take("schema_version", int) != SCHEMA_VERSION:
+        raise value.field_error("schema_version", str(SCHEMA_VERSION))
+    if value.take("stage", str) != stage:
+        raise value.field_error("stage", stage)
+    status = value.take("status", str)
+    if status not in get_args(Status):
+        raise value.field_error("status", ", ".join(get_args(Status)))
+    return Receipt(
+        stage=stage,
+        status=status,  # type: ignore[arg-type]
+        started=value.take("started", str),
+        finished=value.optional("finished", str),
+        seconds=value.take("seconds", float),
+        inputs=value.take("inputs", dict),
+        outputs={name: _parse_output(item) for name, item in value.named("outputs")},
+        own=value.string_list("own"),
+        results=value.take("results", dict),
+        error=value.optional("error", str),
+        provenance=value.take("provenance", dict),
+    )
+
+
+def _parse_output(item: Fields) -> OutputRecord:
+    return OutputRecord(
+        path=item.take("path", str),
+        sha256=item.take("sha256", str),
+        signature=item.take("signature", str),
+        size=item.take("size", int),
+        files=item.take("files", int),
+    )
+
+
+_MARKER_FILE = ".afresh"
+
+
+def set_marker(directory: Path) -> None:
+    """Say that what lies in a stage's directory must not be continued."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / _MARKER_FILE).touch()
+    sync_directory(directory)
+
+
+def has_marker(directory: Path) -> bool:
+    """Say whether what lies in a stage's directory must not be continued."""
+    return (directory / _MARKER_FILE).exists()
+
+
+def clear_marker(directory: Path) -> None:
+    """Say that nothing of an earlier attempt is left in a stage's directory."""
+    (directory / _MARKER_FILE).unlink(missing_ok=True)

@@ -1,0 +1,194 @@
+"""The part of configs, models and earlier outputs that a stage may read.
+
+A stage sees this and nothing else, so what is hashed is exactly what can matter.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from espnet3_runtime.build.late_values import find_references, references_of
+from espnet3_runtime.build.lock import Build
+from espnet3_runtime.build.model_node import without_endings
+from espnet3_runtime.config import ConfigView
+from espnet3_schemas.build_records import Stage
+from espnet3_schemas.late_values import StageOutput
+
+SPLITS = ("train", "valid", "test")
+
+
+def configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
+    """Return by role the config cut to what the stage's kind declares to read."""
+    roles = stage.facts["roles"]
+    ignores = tuple(stage.facts.get("ignores", ()))
+    return {
+        role: _slice_config(build, name, tuple(roles.get(role, {}).get("reads", ["*"])), ignores)
+        for role, name in stage.configs.items()
+    }
+
+
+def hashed_configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
+    """Return the same without the keys that cannot change the result.
+
+    Those are ``harmless`` in ``systems.json``, for one role where ``role:`` stands before the key.
+    Of ``dataset``, ``create_dataset`` uses the builders alone (``hashes``).
+    """
+    views = {
+        role: without_keys(view, _harmless_paths(stage, role))
+        for role, view in configs_of(build, stage).items()
+    }
+    if stage.facts.get("hashes") == "builders":
+        return {role: _builders_only(view) for role, view in views.items()}
+    return views
+
+
+def _harmless_paths(stage: Stage, role: str) -> tuple[str, ...]:
+    pairs = [pattern.rpartition(":") for pattern in stage.facts.get("harmless", ())]
+    return tuple(path for owner, _, path in pairs if owner in ("", role))
+
+
+def _builders_only(view: ConfigView) -> ConfigView:
+    """Return a config with its distinct builders, in a settled order, for its dataset."""
+    values = view.plain()
+    entries = (e for split in SPLITS for e in (values.get("dataset") or {}).get(split) or ())
+    found = {}
+    for entry in entries:
+        builder = [entry.get("data_src"), entry.get("builder_args") or {}]
+        found[json.dumps(builder, sort_keys=True)] = builder
+    values["dataset"] = [found[key] for key in sorted(found)]
+    return ConfigView(values, view.where, hidden=view.hidden)
+
+
+@lru_cache(maxsize=1024)
+def _slice_config(
+    build: Build, name: str, keys: tuple[str, ...], ignores: tuple[str, ...]
+) -> ConfigView:
+    config = build.config(name)
+    return without_keys(config if "*" in keys else config.only(keys), ignores)
+
+
+def model_of(build: Build, stage: Stage) -> ConfigView | None:
+    """Return the model node that the stage uses: of the manifest, or of its training config.
+
+    A kind for which a model is optional does without it when its config says so (``model_unless``
+    in ``systems.json``), or when the node needs an output that does not exist before the stage:
+    ``collect_stats`` cannot build a model that reads the statistics.  The model of a task it builds
+    without the keys that read them (``task_without``).
+    """
+    node = None if stage.facts.get("model") == "none" else _model_node(build, stage)
+    if node is None:
+        return None
+    model = without_endings(node, stage.facts.get("task_without", ()))
+    if stage.facts.get("model") == "optional" and stage.run is not None:
+        if _is_model_replaced(build, stage):
+            return None
+        late = (found for _, found in find_references(model, build.late))
+        made = (found for found in late if isinstance(found, StageOutput))
+        if not all(_is_earlier(build, found.stage, stage) for found in made):
+            return None
+    return model
+
+
+def _model_node(build: Build, stage: Stage) -> ConfigView | None:
+    if stage.model is not None:
+        return build.model(stage.model)
+    if stage.run is None or "training" not in stage.configs:
+        return None
+    own = build.config(stage.configs["training"]).get("model")
+    return own if isinstance(own, ConfigView) else None
+
+
+@lru_cache(maxsize=4096)
+def edges_of(build: Build, stage: Stage) -> dict[str, frozenset[str] | None]:
+    """Return the earlier stages whose outputs count, and which outputs; None means all of them.
+
+    All outputs count of a stage whose kind this kind consumes, and of one that only ``needs``
+    names; of others, those that a ``${stages.…}`` names.  A consumer does not look at what only
+    tells how the work went (``record``).
+    """
+    named: dict[str, set[str]] = {}
+    for read in (*_late_outputs(build, stage), *_listed_outputs(build, stage)):
+        if _is_earlier(build, read.stage, stage):
+            named.setdefault(read.stage, set()).add(read.output)
+    consumed = stage.facts.get("consumes", ())
+    edges: dict[str, frozenset[str] | None] = {}
+    needs = {name for name in stage.needs if _is_earlier(build, name, stage)}
+    for name in sorted(needs | named.keys(), key=build.position.__getitem__):
+        consumes = build.stage(name).run in consumed
+        whole = name in needs and (name not in named or consumes)
+        edges[name] = None if whole else frozenset(named[name])
+        if whole and consumes:
+            edges[name] = _without_records(build.stage(name), named.get(name, set()))
+    return edges
+
+
+def _without_records(stage: Stage, named: set[str]) -> frozenset[str] | None:
+    known = stage.facts.get("outputs", {})
+    records = {name for name in stage.outputs if known.get(name, {}).get("record")}
+    return frozenset(stage.outputs.keys() - (records - named)) if records else None
+
+
+def _is_earlier(build: Build, name: str, stage: Stage) -> bool:
+    return build.position.get(name, len(build.stages)) < build.position[stage.name]
+
+
+def without_keys(view: ConfigView, patterns: tuple[str, ...]) -> ConfigView:
+    """Return the view without keys: ``dataset.*.*.transform`` takes any key or index for ``*``."""
+    if not patterns:
+        return view
+    values = view.plain()
+    for pattern in patterns:
+        _drop_path(values, pattern.split("."))
+    return ConfigView(values, view.where, hidden=view.hidden)
+
+
+def look_up(value: Any, path: str) -> Any:
+    """Return what a dotted path names, or None."""
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _is_model_replaced(build: Build, stage: Stage) -> bool:
+    role, _, path = stage.facts.get("model_unless", "").partition(".")
+    config = build.config(stage.configs[role]) if role in stage.configs else {}
+    return bool(path) and look_up(config, path) is not None
+
+
+def _late_outputs(build: Build, stage: Stage) -> list[StageOutput]:
+    views = [*configs_of(build, stage).values(), model_of(build, stage), build.arguments(stage)]
+    found = [
+        late for view in views if view is not None for _, late in find_references(view, build.late)
+    ]
+    return [late for late in found if isinstance(late, StageOutput)]
+
+
+def _listed_outputs(build: Build, stage: Stage) -> list[StageOutput]:
+    """Return what ``init_from`` names, and what only the lock knows to be read."""
+    listed = _init_from_outputs(build, stage.init_from) if stage.init_from else []
+    if stage.run is None or stage.facts.get("title") is None:  # the recipe's own: reads everything
+        listed += stage.reads
+    return listed
+
+
+def _init_from_outputs(build: Build, init_from: str) -> list[StageOutput]:
+    """Return the outputs that ``init_from`` names; a stage stands for its best checkpoint."""
+    if "${" not in init_from:
+        return [StageOutput(init_from, "best_checkpoint")]
+    found = references_of(init_from, build.late)
+    return [late for late in found if isinstance(late, StageOutput)]
+
+
+def _drop_path(value: Any, pattern: Sequence[str]) -> None:
+    head, rest = pattern[0], pattern[1:]
+    if isinstance(value, list) and head == "*":
+        for item in value:
+            _drop_path(item, rest)
+    if not isinstance(value, dict):
+        return
+    for key in [key for key in value if head in ("*", key)]:
+        if rest:
+            _drop_path(value[key], rest)
+        else:
+            del value[key]

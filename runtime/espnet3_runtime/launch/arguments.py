@@ -1,0 +1,123 @@
+"""The command line of ``run.py``."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet3_runtime.build.lock import Build
+from espnet3_runtime.errors import UsageError, did_you_mean
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What was asked for.
+
+    Attributes:
+        stages: The wanted stages in their declared order.
+        config_files: Files given for configs, absolute, by config name.
+        sets: ``name.key=value`` arguments.
+        dry_run: Only show what would run, and why.
+        force: Run even what is up to date.
+        list: Show the stages and how they stand.
+        verify: Hash all outputs again and compare.
+        write_requirements: Write the installed packages beside the receipts.
+    """
+
+    stages: tuple[str, ...]
+    config_files: Mapping[str, Path]
+    sets: tuple[str, ...]
+    dry_run: bool
+    force: bool
+    list: bool
+    verify: bool
+    write_requirements: bool
+
+
+class _ArgumentParser(argparse.ArgumentParser):
+    """Raises instead of exiting, so that every mistake is told in one way."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(message, hint="--help lists the arguments")
+
+
+def read_arguments(build: Build, argv: Sequence[str], directory: Path) -> Arguments:
+    """Parse a command line.
+
+    Args:
+        build: Tells which stages and configs there are.
+        argv: The arguments, without the program.
+        directory: What relative paths are relative to.
+
+    Raises:
+        UsageError: An argument is unknown, or names a stage or file that does not exist.
+        SystemExit: ``--help`` was given and shown.
+    """
+    given = _make_parser(build).parse_args(argv)
+    files = {
+        name: directory / path
+        for name in build.configs
+        if (path := getattr(given, f"{name}_config")) is not None
+    }
+    for name, path in files.items():
+        if not path.is_file():
+            raise UsageError(f'--{name}_config: there is no file "{path}"')
+    for text in given.set:
+        _check_set(text, build)
+    return Arguments(
+        stages=_select_stages(given.stages, build),
+        config_files=files,
+        sets=tuple(given.set),
+        dry_run=given.dry_run,
+        force=given.force,
+        list=given.list,
+        verify=given.verify,
+        write_requirements=given.write_requirements,
+    )
+
+
+def _make_parser(build: Build) -> argparse.ArgumentParser:
+    parser = _ArgumentParser(
+        prog="run.py",
+        description=f"Run the stages of {build.recipe}. What is up to date is skipped.",
+        epilog=f"stages, in this order: {' '.join(stage.name for stage in build.stages)}",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--stages", nargs="+", metavar="NAME", default=[ALL], help="what to run (default: all)")
+    for name in build.configs:
+        add(f"--{name}_config", metavar="PATH", help=f"take this file for the config {name}")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME.KEY=VALUE",
+        help="change one value of a config or model, or recipe.exp_tag; may be repeated",
+    )
+    add("--dry_run", action="store_true", help="show what would run, and why; change nothing")
+    add("--force", action="store_true", help="run the stages even when they are up to date")
+    add("--list", action="store_true", help="show all stages and how they stand")
+    add("--verify", action="store_true", help="hash all outputs again and compare with receipts")
+    add("--write_requirements", action="store_true", help="write requirements.txt as installed")
+    return parser
+
+
+def _select_stages(names: Sequence[str], build: Build) -> tuple[str, ...]:
+    known = tuple(stage.name for stage in build.stages)
+    for name in names:
+        if name != ALL and name not in known:
+            hint = did_you_mean(name, (*known, ALL))
+            raise UsageError(f'there is no stage "{name}"', hint=hint)
+    return known if ALL in names else tuple(name for name in known if name in names)
+
+
+def _check_set(text: str, build: Build) -> None:
+    name, dot, _ = text.partition("=")[0].partition(".")
+    known = ("recipe", *build.configs, *build.models)
+    if not dot or "=" not in text:
+        raise UsageError(f'--set "{text}" is not of the form name.key=value')
+    if name not in known:
+        hint = did_you_mean(name, known)
+        raise UsageError(f'--set "{text}": there is no config or model "{name}"', hint=hint)

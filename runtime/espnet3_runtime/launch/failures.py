@@ -1,0 +1,162 @@
+"""How a failed stage is told: what, where, and the recipe's own frames of the traceback."""
+
+import errno
+import os
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+import espnet3_runtime
+from espnet3_runtime.errors import UserError
+
+Locate = Callable[[Path, str], str | None]
+"""Gives the place of a stage in the manifest, ``recipe.yaml:31:5``, from a build and a name."""
+
+_OURS = Path(espnet3_runtime.__file__).parent
+
+
+def summarize_error(error: BaseException) -> str:
+    """Return one line for receipts and tables."""
+    known = _environment_error(error)
+    if known is not None:
+        return known.message
+    if isinstance(error, UserError):
+        return error.message.splitlines()[0]
+    text = str(error).splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def explain_error(error: BaseException, build: Path) -> str:
+    """Return the message, and the traceback of code that is not ours where there is some.
+
+    Args:
+        error: What a stage raised.
+        build: The build directory; its ``system.py`` counts as ours.
+
+    A mistake in the recipe is told without a traceback, and so is a disk that takes no more; an
+    exception from the recipe's code, or from a library that it called, comes with the frames below
+    ours.
+    """
+    known = _environment_error(error)
+    if known is not None:
+        return str(known)
+    if isinstance(error, UserError):
+        frames = _foreign_frames(error.__cause__, build)
+        return f"{error}\n{frames}" if frames else str(error)
+    frames = _foreign_frames(error, build)
+    if frames:
+        return f"{summarize_error(error)}\n{frames}"
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+def _environment_error(error: BaseException) -> UserError | None:
+    """Return what to say of what the machine did, or another process; None of anything else."""
+    return _disk_error(error) or _worker_error(error) or _peer_error(error)
+
+
+def _disk_error(error: BaseException) -> UserError | None:
+    """Return what to say when the disk refused to write, however a library wrapped that up."""
+    for one in _exception_chain(error):
+        full = isinstance(one, OSError) and one.errno in _FULL
+        if full or any(words in str(one) for words in _FULL_WORDS):
+            place = f' "{one.filename}"' if isinstance(one, OSError) and one.filename else ""
+            why = os.strerror(one.errno) if isinstance(one, OSError) and one.errno else "it is full"
+            return UserError(
+                f"the disk refused to write{place}: {why}",
+                hint="make some room; nothing half-written is left, and the same command goes on",
+            )
+    return None
+
+
+def lost_a_worker(error: BaseException | None) -> bool:
+    """Say whether an exception came from the death of a worker process."""
+    return error is not None and _worker_error(error) is not None
+
+
+def lost_a_rank(error: BaseException) -> bool:
+    """Say whether an exception came from the end of another rank, which has told why."""
+    return _peer_error(error) is not None
+
+
+def _peer_error(error: BaseException) -> UserError | None:
+    """Return what to say when another process of a training ended while this one waited for it."""
+    if any(
+        _NO_PEER.search(str(one))
+        for one in _exception_chain(error)
+        if isinstance(one, RuntimeError)
+    ):
+        return UserError(
+            "another process of this training has ended",
+            hint="why stands in its message, or at the end of its log (…_rank1.log)",
+        )
+    return None
+
+
+def _worker_error(error: BaseException) -> UserError | None:
+    """Return what to say when a worker process of a loader or a pool was killed."""
+    for one in _exception_chain(error):
+        found = _DEAD_LOADER.match(str(one)) if isinstance(one, RuntimeError) else None
+        if found or type(one).__name__ == "BrokenProcessPool":
+            how = f" by signal {found['signal']}" if found and found["signal"] else ""
+            return UserError(
+                f"a worker process was killed{how}",
+                hint="often there is not enough memory: ask for fewer workers or smaller batches; "
+                "the same command goes on from what was saved",
+            )
+    return None
+
+
+_DEAD_LOADER = re.compile(
+    r"DataLoader worker \(pid(\(s\))? [\d, ]+\) "
+    r"(is killed by signal: (?P<signal>[^.]+)|exited unexpectedly)"
+)
+_NO_PEER = re.compile(
+    r"gloo.*(Connection (closed|reset) by peer|Connection refused|Broken pipe)"
+    r"|NCCL.*(remote (process|peer)|aborted)|DDP.*(peer|rank).*(exited|died)",
+    re.DOTALL,
+)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_WORDS = (
+    *map(os.strerror, (errno.ENOSPC, errno.EDQUOT)),
+    str(OSError(errno.EFBIG, os.strerror(errno.EFBIG))),
+    f"{os.strerror(errno.EFBIG)} (os error {errno.EFBIG})",  # as libraries in Rust say it
+)
+"""What a library that wraps such an error up quotes; a file that is too large may be one to upload,
+so these words alone say nothing."""
+
+
+def _exception_chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what it came from."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def stopped_by_signal(error: BaseException) -> bool:
+    """Say whether an exception came from Ctrl-C or SIGTERM, whatever cleaning up made of it."""
+    return any(isinstance(one, KeyboardInterrupt) for one in _exception_chain(error))
+
+
+def _foreign_frames(error: BaseException | None, build: Path) -> str:
+    if error is None:
+        return ""
+    found = error.__traceback__
+    while found is not None and _is_ours(found, build):
+        found = found.tb_next
+    if found is None:
+        return ""
+    shown = traceback.TracebackException(type(error), error, found, compact=True)
+    return "".join(shown.format(chain=error.__cause__ is not None)).rstrip()
+
+
+def _is_ours(frame: TracebackType, build: Path) -> bool:
+    name = frame.tb_frame.f_code.co_filename
+    file = Path(name)
+    if name.startswith("<frozen importlib") or file.parent.name == "importlib":
+        return True  # on the way to a module of the recipe, or to none
+    return file.is_relative_to(_OURS) or file.resolve() == build / "system.py"

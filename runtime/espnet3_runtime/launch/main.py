@@ -1,0 +1,135 @@
+"""``run.py``: from a command line to finished stages."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from espnet3_runtime.build.lock import Build, load_build
+from espnet3_runtime.errors import UsageError, UserError
+from espnet3_runtime.incremental.experiment import Experiment
+from espnet3_runtime.launch import console
+from espnet3_runtime.launch.arguments import read_arguments
+from espnet3_runtime.launch.failures import Locate
+from espnet3_runtime.launch.overrides import (
+    Recompose,
+    apply_overrides,
+    check_code,
+    check_sources,
+    check_system,
+)
+from espnet3_runtime.launch.run import most_nodes, run_as_follower, run_as_leader, show_plan
+from espnet3_runtime.process.interrupts import code_of
+from espnet3_runtime.process.ranks import among_nodes, detect_rank
+from espnet3_runtime.system import System
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
+
+_LOOKS = frozenset({"--dry_run", "--list", "--help", "-h"})
+
+
+def only_looks(argv: Sequence[str]) -> bool:
+    """Say whether a command line asks for something that leaves no trace, not even bytecode."""
+    return not _LOOKS.isdisjoint(argv)
+
+
+def launch(
+    system_cls: type[System],
+    build: Path,
+    argv: Sequence[str] | None = None,
+    recompose: Recompose | None = None,
+    locate: Locate | None = None,
+) -> int:
+    """Run the stages that the command line asks for.
+
+    Args:
+        system_cls: The generated System.
+        build: The build directory.
+        argv: Arguments without the program; those of the process by default.
+        recompose: The compiler's loader, for configs and values given on the command line.
+        locate: Gives the manifest place of a stage, for messages.
+
+    Returns:
+        0; 1 when a stage failed or the recipe has a mistake; 2 for a wrong command line;
+        130 after Ctrl-C, 143 after SIGTERM, 138 after SIGUSR1 in a job of SLURM.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        with _restoring_process_state():
+            return _run_command(system_cls, build, arguments, recompose, locate)
+    except SystemExit as exit_:  # argparse after --help
+        return int(exit_.code or 0)
+    except UsageError as error:
+        console.complain(f"error: {error}")
+        return USAGE
+    except UserError as error:
+        console.complain(f"error: {error}")
+        return MISTAKES
+    except OSError as error:
+        console.complain(f"error: {error}")
+        return MISTAKES
+    except KeyboardInterrupt as error:
+        console.complain("stopped: between stages")
+        return code_of(error)
+
+
+def _run_command(
+    system_cls: type[System],
+    directory: Path,
+    argv: Sequence[str],
+    recompose: Recompose | None,
+    locate: Locate | None,
+) -> int:
+    rank = detect_rank()
+    start = Path(rank.order.directory) if rank.order else Path.cwd()
+    build = load_build(directory)
+    arguments = read_arguments(build, argv, start)
+    check_sources(build)
+    check_code(build)
+    build = apply_overrides(build, arguments, recompose)
+    check_system(system_cls, build)
+    if rank.node is not None:
+        rank = among_nodes(rank, most_nodes(build))
+    _enter_recipe(build.recipe_dir)
+    if rank.number:
+        return run_as_follower(system_cls, build, rank, start)
+    if arguments.list:
+        return _list_stages(system_cls, build)
+    if arguments.verify:
+        from espnet3_runtime.launch.verify import verify
+
+        return verify(Experiment(build), arguments.stages)
+    if arguments.dry_run:
+        show_plan(Experiment(build), arguments)
+        return CLEAN
+    return run_as_leader(system_cls, build, arguments, rank, locate, start)
+
+
+def _list_stages(system_cls: type[System], build: Build) -> int:
+    experiment = Experiment(build)
+    receipts = {stage.name: experiment.receipt(stage.name) for stage in build.stages}
+    console.show_list(build, receipts, {spec.name: spec.description for spec in system_cls.stages})
+    return CLEAN
+
+
+def _enter_recipe(recipe_dir: Path) -> None:
+    """Make the recipe importable and its relative paths right."""
+    sys.argv[0] = os.path.abspath(sys.argv[0])  # noqa: PTH100 - Lightning starts it again from here
+    os.chdir(recipe_dir)
+    if sys.path[:1] != [str(recipe_dir)]:
+        sys.path.insert(0, str(recipe_dir))
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None:  # spawned workers go where this process was started
+        process.ORIGINAL_DIR = str(recipe_dir)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _restoring_process_state() -> Iterator[None]:
+    """Put working directory, path and argv back: ``launch`` may be called from a program."""
+    directory, path, program = Path.cwd(), list(sys.path), sys.argv[0]
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        sys.argv[0] = program
+        os.chdir(directory)

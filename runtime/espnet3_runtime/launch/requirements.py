@@ -1,0 +1,36 @@
+"""The installed packages as ``requirements.txt``, read without pip."""
+
+import json
+from importlib import metadata
+from pathlib import Path
+
+from espnet3_runtime.atomic import write_text
+from espnet3_runtime.process.redact import redact
+
+
+def write_requirements(path: Path) -> int:
+    """Write every installed distribution, pinned; return how many there are.
+
+    A distribution from a URL or a repository is pinned to it (PEP 610); one installed in editable
+    mode is written as a comment, because its directory means nothing elsewhere.
+    """
+    lines = sorted(
+        {_requirement_line(dist) for dist in metadata.distributions() if dist.name}, key=str.lower
+    )
+    write_text(path, "\n".join(lines) + "\n")
+    return len(lines)
+
+
+def _requirement_line(dist: metadata.Distribution) -> str:
+    pinned = f"{dist.name}=={dist.version}"
+    try:
+        origin = json.loads(dist.read_text("direct_url.json") or "{}")
+    except ValueError:
+        origin = {}
+    url = redact(str(origin.get("url", "")), ())
+    if origin.get("dir_info") is not None or url.startswith("file:"):
+        return f"# {pinned}  (from a local directory)"
+    if "vcs_info" in origin:
+        vcs = origin["vcs_info"]
+        return f"{dist.name} @ {vcs.get('vcs', 'git')}+{url}@{vcs.get('commit_id', '')}"
+    return f"{dist.name} @ {url}" if url else pinned

@@ -1,0 +1,181 @@
+"""What ``launch`` does with a plan: show it, run it as rank 0, or help rank 0 to run it."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from espnet3_runtime.atomic import remove_leftovers
+from espnet3_runtime.build.lock import Build
+from espnet3_runtime.errors import Stopped
+from espnet3_runtime.incremental.experiment import Experiment
+from espnet3_runtime.incremental.plan import Verdict, plan_stages, stale_upstream
+from espnet3_runtime.launch import console
+from espnet3_runtime.launch.arguments import Arguments
+from espnet3_runtime.launch.failures import Locate, lost_a_worker
+from espnet3_runtime.process.interrupts import Interrupts, code_of, quiet_ends
+from espnet3_runtime.process.lockfile import hold_lock
+from espnet3_runtime.process.ranks import Follower, Leader, Order, Rank, announce_order
+from espnet3_runtime.process.redact import redact
+from espnet3_runtime.system import System
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES
+
+if TYPE_CHECKING:
+    from espnet3_runtime.launch.session import Session
+    from espnet3_runtime.launch.stage_runner import StageRunner
+
+
+def show_plan(experiment: Experiment, arguments: Arguments) -> tuple[Verdict, ...]:
+    """Decide what runs and print it, with warnings about what is used although out of date."""
+    build = experiment.build
+    verdicts = plan_stages(build, experiment, arguments.stages, force=arguments.force)
+    console.show_plan(build, verdicts, most=None if arguments.dry_run else 3)
+    for name, reasons in stale_upstream(build, experiment, verdicts).items():
+        console.complain(
+            f'warning: stage "{name}" is out of date ({reasons[0]}) and not asked for; '
+            "what it made before is used"
+        )
+    return verdicts
+
+
+def run_as_leader(
+    system_cls: type[System],
+    build: Build,
+    arguments: Arguments,
+    rank: Rank,
+    locate: Locate | None,
+    start: Path,
+) -> int:
+    """Run what has to run, as the only process or as rank 0; return the exit code.
+
+    Args:
+        system_cls: The generated System.
+        build: The compiled recipe.
+        arguments: The command line.
+        rank: This process among those of the run.
+        locate: Gives the place of a stage in the manifest, for messages.
+        start: The directory that ``run.py`` was started in.
+    """
+    from espnet3_runtime.launch.session import Session
+
+    runner = _make_runner(system_cls, build, rank)
+    lock = build.experiment / "stages" / ".lock"
+    with hold_lock(lock, f'"{build.exp_dir}"'), _handling_signals(runner):
+        for directory in (build.experiment, lock.parent):
+            remove_leftovers(directory, deep=False)
+        runner.experiment.keep_salt()
+        launches = rank.node is not None
+        leader = Leader(build.experiment, rank.size, launches=launches) if rank.size > 1 else None
+        session = Session(runner, arguments.force, locate, leader, str(start))
+        code = MISTAKES
+        try:
+            code = _run_session(session, arguments)
+        except KeyboardInterrupt as error:
+            runner.interrupts.ignore_signals()  # one signal more must not take away the message
+            console.complain("stopped: between stages")
+            code = code_of(error)
+        finally:
+            if leader is not None:
+                leader.finish(code)
+    if runner.interrupts.received_signal == signal.SIGUSR1:
+        from espnet3_runtime.process.interrupts import requeue
+
+        console.complain(requeue())
+    return code
+
+
+def _run_session(session: "Session", arguments: Arguments) -> int:
+    verdicts = show_plan(session.runner.experiment, arguments)
+    if arguments.write_requirements:
+        _write_requirements(session.runner.build)
+    return session.run(verdicts)
+
+
+def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: Path) -> int:
+    """Join the training stages that rank 0 runs.
+
+    Args:
+        system_cls: The generated System.
+        build: The compiled recipe.
+        rank: This process among those of the run.
+        start: The directory that ``run.py`` was started in.
+    """
+    runner = _make_runner(system_cls, build, rank)
+    launches = rank.node is not None and rank.order is None
+    if launches:
+        console.print_line(
+            f"node {rank.node} of {rank.size}: joins trainings; node 0 runs the rest"
+        )
+    follower = None if rank.order else Follower(build.experiment, rank.number)
+    orders = follower.iter_orders() if follower else (rank.order,)
+    with _handling_signals(runner):
+        for order in orders:
+            assert order is not None
+            with (
+                announce_order(replace(order, directory=str(start))) if launches else nullcontext()
+            ):
+                code = _join_stage(runner, order)
+            if code:
+                return code
+    return follower.code if follower else CLEAN
+
+
+@contextmanager
+def _handling_signals(runner: "StageRunner") -> Iterator[None]:
+    """Listen to signals, and tell what a stop brings with it in no more than its one message."""
+    interrupts = runner.interrupts
+
+    def expected(error: BaseException | None) -> bool:
+        return interrupts.requested() or lost_a_worker(error)
+
+    with interrupts.installed(), quiet_ends(expected):
+        yield
+
+
+def _join_stage(runner: "StageRunner", order: Order) -> int:
+    """Run a stage beside rank 0, which tells what there is to tell; here one line must do."""
+    from espnet3_runtime.launch.failures import lost_a_rank, summarize_error
+
+    stage = runner.build.stage(order.stage)
+    for other in runner.build.stages:
+        runner.experiment.forget_stage(other.name)
+    try:
+        runner.run(stage, resume=order.resume)
+    except (KeyboardInterrupt, Stopped):
+        return runner.interrupts.exit_code
+    except Exception as error:  # noqa: BLE001 - its log has the traceback
+        if lost_a_rank(error):
+            return MISTAKES  # the other one has told why
+        log = runner.experiment.relative_path(runner.log_path(stage))
+        told = runner.label.replace("_", ", ").replace("rank", "rank ").replace("node", "node ")
+        what = redact(summarize_error(error), runner.stage_secrets(stage))
+        console.complain(f"error: {told} failed: {what}  (log: {log})")
+        return MISTAKES
+    return CLEAN
+
+
+def most_nodes(build: Build) -> int:
+    """Return how many machines the training configs ask for at most."""
+    configs = (build.config(name).plain() for name in build.configs)
+    trainers = (config.get("trainer") for config in configs)
+    counts = (found.get("num_nodes") for found in trainers if isinstance(found, dict))
+    return max((count for count in counts if isinstance(count, int)), default=1)
+
+
+def _make_runner(system_cls: type[System], build: Build, rank: Rank) -> "StageRunner":
+    from espnet3_runtime.launch.stage_runner import StageRunner
+
+    configs = {f"{name}_config": build.config(name) for name in build.configs}
+    interrupts = Interrupts(say=lambda text: console.complain(f"stopping: {text}"))
+    return StageRunner(
+        build, system_cls(**configs), Experiment(build), interrupts, rank.number, rank.label
+    )
+
+
+def _write_requirements(build: Build) -> None:
+    from espnet3_runtime.launch.requirements import write_requirements
+
+    path = build.experiment / "requirements.txt"
+    console.print_line(f"wrote {write_requirements(path)} packages to {path}")

@@ -1,0 +1,188 @@
+"""One run of ``run.py``: the planned stages in their order, to the end or to the first failure."""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from espnet3_runtime.errors import Stopped
+from espnet3_runtime.incremental import receipts
+from espnet3_runtime.incremental.fingerprint import own_files
+from espnet3_runtime.incremental.plan import Verdict, judge_stage
+from espnet3_runtime.incremental.provenance import collect_provenance, describe_device
+from espnet3_runtime.incremental.receipts import Receipt
+from espnet3_runtime.launch import console
+from espnet3_runtime.launch.console import Row
+from espnet3_runtime.launch.failures import (
+    Locate,
+    explain_error,
+    lost_a_worker,
+    stopped_by_signal,
+    summarize_error,
+)
+from espnet3_runtime.launch.stage_runner import (
+    StageRunner,
+    begin_attempt,
+    close_attempt,
+    record_outputs,
+)
+from espnet3_runtime.process.interrupts import forget_children
+from espnet3_runtime.process.ranks import Leader, Order, announce_order
+from espnet3_runtime.process.redact import redact
+from espnet3_schemas.build_records import Stage
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES
+
+_STOPS = (KeyboardInterrupt, Stopped)
+
+
+@dataclass
+class Session:
+    """The stages of one run.
+
+    Attributes:
+        runner: Runs a stage.
+        force: Run what is up to date too.
+        locate: Gives the manifest place of a stage.
+        leader: Tells other ranks what to join, when several were started.
+        directory: Where the user stood.
+    """
+
+    runner: StageRunner
+    force: bool = False
+    locate: Locate | None = None
+    leader: Leader | None = None
+    directory: str = ""
+    rows: list[Row] = field(default_factory=list)
+    _ran: bool = False
+
+    def run(self, verdicts: Sequence[Verdict]) -> int:
+        """Run what has to run; return the exit code."""
+        code = CLEAN
+        for number, planned in enumerate(verdicts, start=1):
+            verdict = self._judge_again(planned)
+            if verdict.action == "skip":
+                if planned.action != "skip":
+                    console.show_skip(verdict, number, len(verdicts))
+                self._skip(verdict)
+                continue
+            console.show_header(verdict, number, len(verdicts))
+            code = self._attempt_stage(verdict)
+            self._ran = True
+            if code:
+                left = verdicts[number:]
+                self.rows += [Row(later.stage.name, "not run") for later in left]
+                break
+        if self._ran:
+            console.show_summary(self.rows)
+            self._write_report()
+        else:
+            console.print_line("nothing to do")
+        return code
+
+    def _write_report(self) -> None:
+        """Write the report of the experiment; a fault there is no fault of the run."""
+        from espnet3_runtime.report import write_report
+
+        build, experiment = self.runner.build, self.runner.experiment
+        try:
+            path = write_report(build.experiment, build)
+        except Exception as error:  # noqa: BLE001 - see above
+            console.complain(f"warning: the report could not be written: {error}")
+        else:
+            console.print_line(f"  report: {experiment.relative_path(path)}")
+
+    def _judge_again(self, planned: Verdict) -> Verdict:
+        """Decide anew once something has run: only now is it known what it made."""
+        if not self._ran:
+            return planned
+        return judge_stage(planned.stage, self.runner.experiment, force=self.force)
+
+    def _skip(self, verdict: Verdict) -> None:
+        self.runner.experiment.refresh_signatures(verdict.stage.name)
+        outputs = self.runner.experiment.outputs(verdict.stage.name)
+        paths = [found.record.path for found in outputs.values()]
+        self.rows.append(Row(verdict.stage.name, "up to date", None, paths[:1]))
+
+    def _attempt_stage(self, verdict: Verdict) -> int:
+        """Run one stage and write its receipt, however it ends."""
+        runner, stage = self.runner, verdict.stage
+        clock = time.monotonic()
+        runner.results.clear()
+        about = collect_provenance(runner.build.recipe_dir)
+        if not verdict.resume:
+            receipts.set_marker(runner.build.directory_of(stage))
+        receipt = begin_attempt(runner, stage, verdict.inputs, about)
+        try:
+            made = self._call(verdict)
+            receipt = record_outputs(runner, stage, made, receipt)
+            receipt = replace(receipt, own=own_files(stage, runner.experiment, verdict.inputs))
+        except BaseException as error:
+            forget_children()
+            if not self._was_stopped(error) and not isinstance(error, Exception | SystemExit):
+                raise
+            return self._close_failed(stage, receipt, error, clock)
+        receipt = replace(receipt, provenance={**about, "device": describe_device()})
+        self._add_row("done", close_attempt(runner, receipt, clock))
+        if not runner.interrupts.received_signal:
+            return CLEAN
+        console.complain(
+            f'stopped: after stage "{stage.name}", which is done; '
+            "run the same command again to go on"
+        )
+        return runner.interrupts.exit_code
+
+    def _call(self, verdict: Verdict) -> dict[str, Path]:
+        stage = verdict.stage
+        with ExitStack() as stack:
+            if stage.run == "train":
+                order = Order(stage.name, verdict.resume, self.directory)
+                if self.leader is not None:
+                    self.leader.order(order)
+                if self.leader is None or self.leader.launches:
+                    stack.enter_context(announce_order(order))
+            return self.runner.run(stage, resume=verdict.resume)
+
+    def _was_stopped(self, error: BaseException) -> bool:
+        """Say whether it ended because somebody asked; some libraries exit after Ctrl-C."""
+        asked = self.runner.interrupts.received_signal is not None
+        if isinstance(error, _STOPS):
+            return True
+        result = isinstance(error, SystemExit) or stopped_by_signal(error) or lost_a_worker(error)
+        return asked and result
+
+    def _close_failed(
+        self, stage: Stage, receipt: Receipt, error: BaseException, clock: float
+    ) -> int:
+        stopped = self._was_stopped(error)
+        receipt = replace(receipt, status="interrupted" if stopped else "failed")
+        secrets = self.runner.stage_secrets(stage)
+        receipt = replace(
+            receipt, error=None if stopped else redact(summarize_error(error), secrets)
+        )
+        try:
+            self._add_row(
+                "interrupted" if stopped else "failed", close_attempt(self.runner, receipt, clock)
+            )
+        except OSError as problem:  # a full disk: the receipt still says "running", which is right
+            console.complain(f"warning: cannot write the receipt: {problem}")
+            self.rows.append(Row(stage.name, "failed"))
+        log = self.runner.experiment.relative_path(self.runner.log_path(stage))
+        if stopped:
+            console.complain(f'stopped: stage "{stage.name}"; run the same command again to go on')
+            return self.runner.interrupts.exit_code
+        console.complain(redact(self._failure_message(stage, error, log), secrets))
+        return MISTAKES
+
+    def _failure_message(self, stage: Stage, error: BaseException, log: str) -> str:
+        first, _, rest = explain_error(error, self.runner.build.directory).partition("\n")
+        place = self.locate(self.runner.build.directory, stage.name) if self.locate else None
+        lines = [f'error: stage "{stage.name}" failed: {first}']
+        lines += [f"  --> {place}"] if place else []
+        lines += [rest] if rest else []
+        return "\n".join([*lines, f"  log: {log}"])
+
+    def _add_row(self, status: str, receipt: Receipt) -> None:
+        paths = [record.path for record in receipt.outputs.values()]
+        row = Row(receipt.stage, status, receipt.seconds, paths[:2], dict(receipt.results))
+        self.rows.append(row)

@@ -1,0 +1,288 @@
+"""Run one stage: give it what it may see, keep what it made, write down how it went."""
+
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from espnet3_runtime.atomic import remove_leftovers
+from espnet3_runtime.build.late_values import find_references, lookup, resolve_references
+from espnet3_runtime.build.lock import Build
+from espnet3_runtime.config import ConfigView, to_plain
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.incremental import receipts
+from espnet3_runtime.incremental.experiment import Experiment
+from espnet3_runtime.incremental.receipts import OutputRecord, Receipt, write_receipt
+from espnet3_runtime.incremental.slices import configs_of, edges_of, model_of
+from espnet3_runtime.launch.logs import stage_log, write_header
+from espnet3_runtime.process.interrupts import Interrupts
+from espnet3_runtime.process.lockfile import hold_lock
+from espnet3_runtime.process.progress import Bars
+from espnet3_runtime.process.redact import is_secret_name, secret_values
+from espnet3_runtime.stage import Outputs, StageContext, StageSpec, Stop
+from espnet3_runtime.system import System
+from espnet3_schemas.build_records import Stage
+from espnet3_schemas.late_values import Env, StageOutput
+
+
+@dataclass(frozen=True)
+class StageRunner:
+    """What all stages of a run share.
+
+    Attributes:
+        build: The compiled recipe.
+        system: Its System.
+        experiment: What lies there.
+        interrupts: Whether somebody asked to stop.
+        rank: Rank of this process.
+        label: What its log is called by, when it is not rank 0.
+    """
+
+    build: Build
+    system: System
+    experiment: Experiment
+    interrupts: Interrupts
+    rank: int = 0
+    label: str = ""
+    results: dict[str, float | str] = field(default_factory=dict)
+
+    def log_path(self, stage: Stage) -> Path:
+        """Return where the stage's log lies."""
+        suffix = f"_{self.label or f'rank{self.rank}'}" if self.rank else ""
+        return self.build.directory_of(stage) / f"{stage.name}{suffix}.log"
+
+    def run(self, stage: Stage, *, resume: bool) -> Outputs:
+        """Call the stage's method; whatever it raises comes through."""
+        spec = next(spec for spec in self.system.stages if spec.name == stage.name)
+        directory = self.build.directory_of(stage)
+        directory.mkdir(parents=True, exist_ok=True)
+        if self.rank == 0:
+            remove_leftovers(directory)
+        with ExitStack() as stack:
+            log = stack.enter_context(
+                stage_log(self.log_path(stage), self.stage_secrets(stage), console=self.rank == 0)
+            )
+            for lock in self._shared_locks(stage) if self.rank == 0 else ():
+                stack.enter_context(
+                    hold_lock(lock, str(lock.parent), waiting=log.getChild(stage.name).warning)
+                )
+            context = self._make_context(stage, spec, log, resume=resume)
+            write_header(log, self.build.recipe_dir, _logged_settings(context))
+            if stage.call is not None:  # what it does with its directory is its own affair
+                context.cleared()
+            try:
+                made = getattr(self.system, stage.name)(context)
+            except BaseException:
+                log.exception("the stage did not finish")
+                raise
+            log.info("the stage has finished")
+            context.cleared()
+        return _check_outputs(made, stage, self.build)
+
+    def _make_context(
+        self, stage: Stage, spec: StageSpec, log: logging.Logger, *, resume: bool
+    ) -> StageContext:
+        build = self.build
+        paths, hashes = self._upstream_outputs(stage)
+
+        def output(reference: StageOutput, where: str) -> str:
+            path = paths.get(f"{reference.stage}.{reference.output}")
+            if path is None:
+                raise _no_output(reference, where)
+            return self.experiment.relative_path(path)
+
+        fill = partial(resolve_references, late=build.late, lookup=lookup(output, os.environ))
+        composed = configs_of(build, stage)
+        model = model_of(build, stage)
+        configs = {role: _resolve_view(view, fill) for role, view in composed.items()}
+        arguments = build.arguments(stage)
+        return StageContext(
+            spec=_resolve_init_from(spec, fill),
+            configs=MappingProxyType(configs),
+            model=None if model is None else _resolve_view(model, fill),
+            composed=MappingProxyType(composed),
+            composed_model=model,
+            late=build.late,
+            arguments=fill(to_plain(arguments), where=arguments.where),
+            outputs={n: build.recipe_dir / o.path for n, o in stage.outputs.items()},
+            recipe=build.recipe,
+            exp_tag=build.exp_tag,
+            recipe_dir=build.recipe_dir,
+            exp_dir=build.experiment,
+            data_dir=build.recipe_dir / build.data_dir,
+            directory=build.directory_of(stage),
+            build=build.directory,
+            upstream=MappingProxyType(paths),
+            upstream_hashes=MappingProxyType(hashes),
+            upstream_kinds={name: build.stage(name).run or "" for name in edges_of(build, stage)},
+            seed=_first_seed(configs),
+            resume=resume,
+            rank=self.rank,
+            cleared=partial(receipts.clear_marker, build.directory_of(stage))
+            if not self.rank
+            else _clear_nothing,
+            progress=Bars(quiet=self.rank > 0),
+            stop=Stop(requested=self.interrupts.requested, gracefully=self.interrupts.gracefully),
+            log=log.getChild(stage.name),
+            result=self._keep_result,
+        )
+
+    def _keep_result(self, name: str, value: float | str) -> None:
+        """Keep a result; what is no number in JSON (nan, inf) is kept as text."""
+        finite = not isinstance(value, float) or math.isfinite(value)
+        self.results[name] = value if finite else str(value)
+
+    def _upstream_outputs(self, stage: Stage) -> tuple[dict[str, Path], dict[str, str]]:
+        paths, hashes = {}, {}
+        for name, wanted in edges_of(self.build, stage).items():
+            for output, found in self.experiment.outputs(name).items():
+                if found.sha256 is not None and (wanted is None or output in wanted):
+                    paths[f"{name}.{output}"] = self.experiment.path(found.record.path)
+                    hashes[f"{name}.{output}"] = found.sha256
+        return paths, hashes
+
+    def stage_secrets(self, stage: Stage) -> tuple[str, ...]:
+        """Return what must not be shown: values that come from the environment as secrets do."""
+        views = [*configs_of(self.build, stage).values(), self.build.arguments(stage)]
+        late = [pair for view in views for pair in find_references(view, self.build.late)]
+        names = {
+            reference.name
+            for path, reference in late
+            if isinstance(reference, Env)
+            and (is_secret_name(reference.name) or is_secret_name(path.rpartition(".")[2]))
+        }
+        found = {os.environ[name] for name in names if os.environ.get(name)}
+        return (*sorted(found, key=len, reverse=True), *secret_values())
+
+    def _shared_locks(self, stage: Stage) -> list[Path]:
+        """Return lock files for outputs that other experiments may be writing too."""
+        places = [
+            (self.build.recipe_dir / output.path, output.type == "directory")
+            for output in stage.outputs.values()
+        ]
+        return [
+            place / ".lock" if is_directory else place.with_name(f".{place.name}.lock")
+            for place, is_directory in places
+            if not place.is_relative_to(self.build.experiment)
+        ]
+
+
+def record_outputs(runner: StageRunner, stage: Stage, made: Outputs, started: Receipt) -> Receipt:
+    """Hash what a stage made and write its receipt.
+
+    Args:
+        runner: What runs the stages.
+        stage: The stage.
+        made: The path of each output.
+        started: The receipt of the attempt so far.
+
+    Raises:
+        UserError: An output is missing.
+    """
+    records: dict[str, OutputRecord] = {}
+    for name, path in sorted(made.items()):
+        record = runner.experiment.record(stage, path)
+        if record is None:
+            raise UserError(
+                f'it finished, but its output "{name}" is not there: {path}',
+                where=f"stages.{stage.name}.outputs.{name}" if stage.call else "",
+            )
+        records[name] = record
+    return replace(started, status="done", outputs=records, results=dict(runner.results))
+
+
+def current_time() -> str:
+    """Return the time as ISO 8601 with the local offset, to the second."""
+    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+
+
+def begin_attempt(
+    runner: StageRunner, stage: Stage, inputs: Mapping[str, Any], about: Mapping[str, Any]
+) -> Receipt:
+    """Write the receipt that says the stage is running: from now on its old outputs are void.
+
+    Args:
+        runner: What runs the stages.
+        stage: The stage.
+        inputs: Everything that the stage depends on, hashed.
+        about: Where and with what it runs: machine, versions, git.
+    """
+    receipt = Receipt(stage.name, "running", current_time(), inputs=inputs, provenance=about)
+    write_receipt(runner.build.experiment, receipt)
+    runner.experiment.forget_stage(stage.name)
+    return receipt
+
+
+def close_attempt(runner: StageRunner, receipt: Receipt, clock: float) -> Receipt:
+    """Write the final receipt of an attempt.
+
+    Args:
+        runner: What runs the stages.
+        receipt: The receipt of the attempt, with its status.
+        clock: When the attempt began, as ``time.monotonic`` counts seconds.
+    """
+    seconds = round(time.monotonic() - clock, 3)
+    receipt = replace(receipt, finished=current_time(), seconds=seconds)
+    write_receipt(runner.build.experiment, receipt)
+    runner.experiment.forget_stage(receipt.stage)
+    return receipt
+
+
+def _clear_nothing() -> None:
+    """Other ranks clear nothing."""
+
+
+def _resolve_view(view: ConfigView, fill: Callable[..., Any]) -> ConfigView:
+    return ConfigView(fill(to_plain(view), where=view.where), view.where, hidden=view.hidden)
+
+
+def _resolve_init_from(spec: StageSpec, fill: Callable[..., Any]) -> StageSpec:
+    """Return a line of the table with late values in ``init_from`` filled in."""
+    if spec.init_from is None or "${" not in spec.init_from:
+        return spec
+    return replace(spec, init_from=fill(spec.init_from, where=f"{spec.name}.init_from"))
+
+
+def _logged_settings(context: StageContext) -> dict[str, Any]:
+    settings = {f"config {view.where}": view.plain() for view in context.composed.values()}
+    if context.composed_model is not None:
+        settings[f"model {context.spec.model}"] = context.composed_model.plain()
+    return settings
+
+
+def _first_seed(configs: Mapping[str, ConfigView]) -> int:
+    seeds = (dict(view).get("seed") for view in configs.values())
+    return next((seed for seed in seeds if isinstance(seed, int)), 0)
+
+
+def _no_output(reference: StageOutput, where: str) -> UserError:
+    return UserError(
+        f'stage "{reference.stage}" made no output "{reference.output}"',
+        where=where,
+        hint=f"its settings may switch it off; stages/{reference.stage}.json lists what it made",
+    )
+
+
+def _check_outputs(made: Any, stage: Stage, build: Build) -> Outputs:
+    """Check what a method returned against what the lock declares."""
+    if not isinstance(made, dict):
+        raise TypeError(f'stage "{stage.name}" must return its outputs as a dict, not {made!r}')
+    for name, path in made.items():
+        declared = stage.outputs.get(name)
+        if declared is None and stage.outputs:
+            raise ValueError(f'stage "{stage.name}" returned an undeclared output "{name}"')
+        place = build.recipe_dir / (declared.path if declared else path)
+        if Path(path).resolve() != place.resolve():
+            raise ValueError(f'stage "{stage.name}" made "{name}" at {path} instead of {place}')
+    return {
+        name: build.recipe_dir / (stage.outputs[name].path if name in stage.outputs else path)
+        for name, path in made.items()
+    }

@@ -1,6 +1,0 @@
-"""What ``espnet3-compile --deep`` runs in a process of its own: the recipe, as far as it goes.
-
-``python -m espnet3_runtime.probe REQUEST`` reads one JSON request and answers in JSON lines on
-stdout, one for every step, finding, note and model; see :mod:`espnet3_runtime.probe.answers`.
-Nothing is trained, built or downloaded, and nothing is written into the recipe.
-"""

@@ -1,0 +1,1 @@
+"""Signals, ranks, workers, locks and progress of processes."""

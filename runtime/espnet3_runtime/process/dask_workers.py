@@ -1,0 +1,205 @@
+"""Independent tasks on Dask workers: local processes, or jobs of a cluster."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Self
+
+from espnet3_runtime.config import to_plain
+from espnet3_runtime.errors import UserError
+
+_CLUSTERS: Mapping[str, tuple[str, str]] = {
+    "local": ("distributed", "LocalCluster"),
+    "local_gpu": ("distributed", "LocalCluster"),
+    "ssh": ("distributed", "SSHCluster"),
+    "kube": ("dask_kubernetes.operator", "KubeCluster"),
+    "htcondor": ("dask_jobqueue", "HTCondorCluster"),
+    "lsf": ("dask_jobqueue", "LSFCluster"),
+    "moab": ("dask_jobqueue", "MoabCluster"),
+    "oar": ("dask_jobqueue", "OARCluster"),
+    "pbs": ("dask_jobqueue", "PBSCluster"),
+    "sge": ("dask_jobqueue", "SGECluster"),
+    "slurm": ("dask_jobqueue", "SLURMCluster"),
+}
+
+
+_ALLOCATION = {
+    f"distributed.nanny.pre-spawn-environ.{name}": size
+    for name, size in (("MALLOC_TRIM_THRESHOLD_", 1 << 28), ("MALLOC_MMAP_THRESHOLD_", 1 << 25))
+}
+"""Workers keep what they free: Dask would give it back to the system at every tensor, and the page
+faults take longer than the features of a batch."""
+
+
+def in_process(parallel: Mapping[str, Any], tasks: int) -> bool:
+    """Say whether so many tasks need no more than this process: one worker, or one task, here."""
+    return _is_local(parallel) and min(parallel["n_workers"], tasks) <= 1
+
+
+class Workers:
+    """The Dask workers of a ``parallel`` block; they start with the first tasks, and stay.
+
+    Workers run in the recipe directory with the recipe importable, as a stage does.
+
+    Args:
+        parallel: The ``parallel`` block of a config.
+        recipe_dir: Absolute.
+        most: Tasks of the longest list; no more workers than that are started.
+    """
+
+    def __init__(self, parallel: Mapping[str, Any], recipe_dir: Path, most: int) -> None:
+        self._parallel = parallel
+        self._recipe_dir = recipe_dir
+        self._count = min(parallel["n_workers"], most)
+        self._stack = ExitStack()
+        self._client: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._stack.close()
+
+    def run(
+        self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
+    ) -> Iterator[tuple[int, Any]]:
+        """Call ``function(*task)`` for every task.
+
+        The first failure cancels what has not begun; what is done stays done.
+
+        Args:
+            function: A function of a module (workers import it).
+            tasks: Its arguments, once for each call.
+
+        Yields:
+            The number of a task and what its call returned, in the order in which they finish.
+
+        Raises:
+            UserError: Dask or the kind of cluster is not installed, or workers died.
+        """
+        if not tasks:
+            return
+        if self._client is None:
+            cluster = self._stack.enter_context(_cluster(self._parallel, self._count))
+            self._client = self._stack.enter_context(_import_package("distributed").Client(cluster))
+        cores = os.cpu_count() or 1
+        threads = max(cores // self._count, 1) if _is_local(self._parallel) else 0
+        futures = [
+            self._client.submit(
+                _run_task, str(self._recipe_dir), threads, function, task, pure=False
+            )
+            for task in tasks
+        ]
+        try:
+            yield from _as_completed(futures)
+        finally:
+            self._client.cancel(futures)
+
+
+def _is_local(parallel: Mapping[str, Any]) -> bool:
+    return parallel["env"] in ("local", "local_gpu")
+
+
+def worker_number() -> int:
+    """Return the number of this Dask worker, 0 outside of one; GPUs are chosen by it."""
+    if "distributed" not in sys.modules:
+        return 0
+    try:
+        name = sys.modules["distributed"].get_worker().name
+    except ValueError:
+        return 0
+    return name if isinstance(name, int) else 0
+
+
+def _as_completed(futures: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    distributed = _import_package("distributed")
+    numbers = {future.key: number for number, future in enumerate(futures)}
+    for future in distributed.as_completed(futures):
+        try:
+            result = future.result()
+        except distributed.KilledWorker as error:
+            raise UserError(
+                "workers died again and again while they ran one task; often there is not enough "
+                "memory",
+                where="parallel",
+                hint="ask for fewer workers, smaller batches, or more memory in parallel.options",
+            ) from error
+        except CancelledError as error:
+            raise UserError("the cluster was closed before all tasks were done") from error
+        yield numbers[future.key], result
+
+
+def _cluster(parallel: Mapping[str, Any], workers: int) -> Any:
+    env, options = parallel["env"], to_plain(parallel["options"])
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    module, name = _CLUSTERS[env]
+    kind = getattr(_import_package(module), name)
+    try:
+        if _is_local(parallel):
+            defaults = {"threads_per_worker": 1, "dashboard_address": None}
+            quiet = {"silence_logs": logging.CRITICAL}  # what fails is told by this process
+            with _import_package("dask").config.set(_ALLOCATION):
+                return kind(n_workers=workers, **{**defaults, **quiet, **options})
+        cluster = kind(**options)
+        if env != "ssh":  # its hosts are its workers
+            cluster.scale(workers)
+    except (TypeError, ValueError, OSError, RuntimeError) as error:
+        raise UserError(
+            f"the {env} cluster does not start: {_root_cause(error)}", where="parallel.options"
+        ) from None
+    return cluster
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """Return the first of the errors that led to one; Dask wraps those of its workers."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _run_task(
+    recipe_dir: str, threads: int, function: Callable[..., Any], task: tuple[Any, ...]
+) -> Any:
+    """Make a worker look like a stage's process, and do one task."""
+    os.chdir(recipe_dir)
+    if recipe_dir not in sys.path:
+        sys.path.insert(0, recipe_dir)
+    if threads:
+        _limit_threads(threads)
+    return function(*task)
+
+
+def _limit_threads(threads: int) -> None:
+    """Share the cores of one machine among its workers."""
+    import torch
+
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+
+
+def _import_package(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.partition(".")[0].replace("_", "-")
+        raise UserError(
+            f'several workers need the package "{package}", which is not installed',
+            where="parallel",
+            hint="pip install 'espnet3-compile[parallel]'"
+            if package in ("distributed", "dask-jobqueue")
+            else f"pip install {package}",
+        ) from error
+
+
+def use_threads(count: int | None) -> None:
+    """Let torch compute with ``count`` threads; None leaves its choice."""
+    if count is None:
+        return
+    import torch
+
+    torch.set_num_threads(count)

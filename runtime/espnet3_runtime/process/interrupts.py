@@ -1,0 +1,185 @@
+"""Ctrl-C, SIGTERM, and SIGUSR1 of SLURM (``sbatch --signal=USR1@120``): stop soon, lose nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+_PATIENCE_SECONDS = 30
+SIGNAL_CODE = 128
+"""Shells report a process ended by signal N as 128 + N: 130 for Ctrl-C, 143 for SIGTERM."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""What stops a run; SIGUSR1 in a job of SLURM only."""
+HELD_BACK = (*SIGNALS, signal.SIGCHLD)
+"""What waits while worker processes and their threads start: a death tells PyTorch to raise."""
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal other than Ctrl-C came; libraries clean up as after Ctrl-C.
+
+    Attributes:
+        number: The signal.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.number = number
+
+
+def code_of(error: KeyboardInterrupt) -> int:
+    """Return the exit code after an interrupt."""
+    return SIGNAL_CODE + (error.number if isinstance(error, Terminated) else signal.SIGINT)
+
+
+def in_slurm() -> bool:
+    """Say whether this is a job of SLURM, where SIGUSR1 asks to save and to be queued again."""
+    return "SLURM_JOB_ID" in os.environ
+
+
+class Interrupts:
+    """Turns signals into a request that stages can poll, or into an exception.
+
+    Inside :meth:`gracefully` the first signal only sets the request.  Elsewhere, and for the second
+    signal, the stage's code gets ``KeyboardInterrupt``.
+
+    Args:
+        say: Told what happens, in one sentence.
+    """
+
+    def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
+        self._say = say
+        self._received: signal.Signals | None = None
+        self._graceful = 0
+        self._ignored = False
+        self._owner = os.getpid()
+
+    @property
+    def received_signal(self) -> signal.Signals | None:
+        """The first signal that came, if any."""
+        return self._received
+
+    def requested(self) -> bool:
+        """Say whether somebody asked to stop."""
+        return self._received is not None
+
+    @property
+    def exit_code(self) -> int:
+        """What ``run.py`` returns after a stop; 143 when a stage stopped without a signal."""
+        return SIGNAL_CODE + (self._received or signal.SIGTERM)
+
+    @contextmanager
+    def gracefully(self) -> Iterator[None]:
+        """Let the first signal set the request only; the block promises to poll it."""
+        self._graceful += 1
+        try:
+            yield
+        finally:
+            self._graceful -= 1
+
+    def ignore_signals(self) -> None:
+        """Take no notice of further signals: all that is left to do is to say so and to end."""
+        self._ignored = True
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Listen to the signals while the block runs (in the main thread; elsewhere do nothing)."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if in_slurm() else [])]
+        before = {number: signal.getsignal(number) for number in numbers}
+        try:
+            for number in numbers:
+                signal.signal(number, self._on_signal)
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> Any:
+        del frame
+        if os.getpid() != self._owner:  # a forked worker: die as it would have without us
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        if self._ignored:
+            return
+        again = self._received is not None
+        self._received = self._received or signal.Signals(number)
+        if self._graceful and not again:
+            self._say("stopping as soon as the state is saved; once more to stop at once")
+            return
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
+
+
+def be_patient(_worker: int = 0) -> None:
+    """Let a loader's worker process outlive signals that its owner got, too.
+
+    A terminal and SLURM signal all processes of a job at once.  The owner needs its workers to
+    finish the step after which it saves; it ends them when it wants no more.  A SIGTERM that no end
+    follows ends the worker itself some time later, and so does a second one.
+    """
+
+    def leave_soon(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.alarm(_PATIENCE_SECONDS)
+
+    signal.signal(signal.SIGTERM, leave_soon)  # replaces that of PyTorch, which ends at once
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)  # held back while the process started
+
+
+@contextmanager
+def quiet_ends(expected: Callable[[BaseException | None], bool]) -> Iterator[None]:
+    """Keep exceptions in destructors off the screen where a stop is what they come from.
+
+    Args:
+        expected: Says of such an exception whether it is what a stop brings with it.
+    """
+    before = sys.unraisablehook
+
+    def hook(problem: Any) -> None:
+        if not expected(problem.exc_value):
+            before(problem)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def forget_children() -> None:
+    """Let the deaths of worker processes interrupt nothing any more.
+
+    PyTorch raises in the main thread, wherever that is, when a loader's worker has died.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def requeue(environ: Mapping[str, str] = os.environ) -> str:
+    """Ask SLURM to run this job again, and return what came of it, in one sentence.
+
+    What was saved is gone on from when the job runs again.  SLURM ends this process soon after, so
+    this is the last thing it does.
+    """
+    job = environ["SLURM_JOB_ID"]
+    if "SLURM_ARRAY_TASK_ID" in environ:
+        job = f"{environ['SLURM_ARRAY_JOB_ID']}_{environ['SLURM_ARRAY_TASK_ID']}"
+    command = ("scontrol", "requeue", job)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"SLURM was not asked to run job {job} again ({error}); submit it to go on"
+    if done.returncode:
+        why = (done.stderr or done.stdout).strip().partition("\n")[0]
+        return f"SLURM does not run job {job} again ({why}); submit it to go on"
+    return f"SLURM runs job {job} again, which goes on from here"

@@ -1,0 +1,99 @@
+"""One run per experiment at a time.
+
+The lock is the kernel's (flock), so it ends with its process however that ends; the text in the
+file only says who holds it.
+"""
+
+import fcntl
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from espnet3_runtime.errors import UserError
+
+_POLL_SECONDS = 0.5
+
+
+@contextmanager
+def hold_lock(
+    path: Path, what: str, waiting: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Hold a lock file while the block runs.
+
+    Args:
+        path: The lock file; its directory is made when missing.
+        what: What is locked, for the message.
+        waiting: Called once with a message; then the lock is waited for.  Without it a lock that
+            is taken is an error.
+
+    Raises:
+        UserError: Another process holds it; the message says which, where and since when.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    _close_in_children(descriptor)
+    try:
+        _acquire_lock(descriptor, path, what, waiting)
+        _write_holder(descriptor)
+        yield
+    finally:
+        _OPEN.discard(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough while a fork has it open
+        os.close(descriptor)
+
+
+def _acquire_lock(
+    descriptor: int, path: Path, what: str, waiting: Callable[[str], None] | None
+) -> None:
+    told = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting is None:
+                message = f"another run is working on {what}: {describe_holder(path)}"
+                hint = "wait for it, stop it, or set another recipe.exp_tag"
+                raise UserError(message, hint=hint) from None
+            if not told:
+                waiting(
+                    f"waiting for another run that is working on {what}: {describe_holder(path)}"
+                )
+                told = True
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
+def describe_holder(path: Path) -> str:
+    """Return who holds a lock, as far as the file tells."""
+    try:
+        who = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {who['pid']} on {who['host']} since {who['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "an unknown process"
+
+
+def _write_holder(descriptor: int) -> None:
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    who = {"pid": os.getpid(), "host": platform.node(), "since": since}
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(who).encode(), 0)
+
+
+_OPEN: set[int] = set()
+
+
+def _close_in_children(descriptor: int) -> None:
+    """Keep forked workers (DataLoader, Dask) from holding the lock after their parent has died."""
+    if not _OPEN:
+        os.register_at_fork(after_in_child=_close_all)
+    _OPEN.add(descriptor)
+
+
+def _close_all() -> None:
+    while _OPEN:
+        os.close(_OPEN.pop())

@@ -1,0 +1,127 @@
+"""Finds the files that a config names, and gives them a place inside the bundle."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.build.late_values import references_of
+from espnet3_runtime.config import join_key
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.publication.bundle import FILES, SCHEME
+from espnet3_schemas import TARGET
+from espnet3_schemas.late_values import Env, LateValues, StageOutput
+
+_NAME_OF_FILE = frozenset(
+    (
+        *("bin", "ckpt", "conf", "csv", "flac", "fst", "gz", "json", "jsonl", "list", "lm"),
+        *("model", "npy", "npz", "onnx", "pt", "pth", "safetensors", "tar", "toml", "tsv"),
+        *("txt", "vocab", "wav", "yaml", "yml", "zip"),
+    )
+)
+_KEY_OF_FILE = ("path", "file", "dir", "stats")
+
+
+@dataclass
+class BundleFiles:
+    """Copies named files into a bundle.
+
+    Attributes:
+        recipe_dir: Where relative paths begin.
+        bundle: The directory that is packed.
+        late: What late values mean.
+        places: Name inside the bundle by absolute path of the original.
+    """
+
+    recipe_dir: Path
+    bundle: Path
+    late: LateValues
+    places: dict[Path, str] = field(default_factory=dict)
+
+    def rewrite_paths(self, composed: Any, bound: Any, where: str) -> Any:
+        """Return a config with every file it names copied and its path made ``bundle://…``.
+
+        Environment variables stay references, so no value of this machine leaves it.
+
+        Args:
+            composed: The config before late values were filled in.
+            bound: The same config with them.
+            where: Key path, for messages.
+
+        Raises:
+            UserError: A file does not exist.
+        """
+        if isinstance(composed, Mapping):
+            return {
+                key: value
+                if key == TARGET
+                else self.rewrite_paths(value, bound[key], join_key(where, key))
+                for key, value in composed.items()
+            }
+        if isinstance(composed, list | tuple):
+            pairs = enumerate(zip(composed, bound, strict=True))
+            return [
+                self.rewrite_paths(one, two, join_key(where, index)) for index, (one, two) in pairs
+            ]
+        if isinstance(composed, str):
+            return self._text(composed, bound, where)
+        return composed
+
+    def add(self, path: Path, name: str = "") -> str:
+        """Copy a file or directory into the bundle; return its name there."""
+        path = path.absolute()
+        if path not in self.places:
+            self.places[path] = self._unused_name(name or f"{FILES}/{path.name}")
+            target = self.bundle / self.places[path]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                shutil.copytree(path, target)
+            else:
+                shutil.copyfile(path, target)
+        return self.places[path]
+
+    def _text(self, composed: str, bound: Any, where: str) -> str:
+        late = list(references_of(composed, self.late))
+        if bound is None or not isinstance(bound, str):
+            return composed
+        path = self.recipe_dir / bound
+        if any(isinstance(reference, StageOutput) for reference in late):
+            if not path.exists():
+                raise _missing_file(bound, where)
+            return SCHEME + self.add(path)
+        if _is_path(bound) and (path.is_file() or (path.is_dir() and "/" in bound)):
+            return SCHEME + self.add(path)
+        if _must_exist(bound, where) and not any(isinstance(found, Env) for found in late):
+            raise _missing_file(bound, where)
+        return composed
+
+    def _unused_name(self, name: str) -> str:
+        taken = set(self.places.values())
+        folder, _, last = name.rpartition("/")
+        number = 2
+        while name in taken or (self.bundle / name).exists():
+            name = f"{folder}/{number}-{last}"
+            number += 1
+        return name
+
+
+def _missing_file(path: str, where: str) -> UserError:
+    return UserError(
+        f'the bundle would lack "{path}": there is no such file',
+        where=where,
+        hint="run the stage that makes it, or correct the path",
+    )
+
+
+def _is_path(text: str) -> bool:
+    return text.isprintable() and "://" not in text and ("/" in text or "." in text)
+
+
+def _must_exist(text: str, where: str) -> bool:
+    """Say whether a text can only be meant as the path of a file."""
+    if not _is_path(text) or " " in text:
+        return False
+    known = text.rpartition(".")[2].lower() in _NAME_OF_FILE and "/" not in text.rpartition(".")[2]
+    key = where.rpartition(".")[2]
+    return known and ("/" in text or key.endswith(_KEY_OF_FILE))

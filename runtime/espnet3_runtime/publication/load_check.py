@@ -1,0 +1,74 @@
+"""Loads a bundle in a fresh process, far from its recipe: proof that nothing is missing.
+
+``python -m espnet3_runtime.publication.load_check BUNDLE`` prints facts about the model as JSON.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.errors import UserError
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES
+
+_TIMEOUT = 1800  # seconds; large models are read from slow disks
+
+
+def load_elsewhere(bundle: Path) -> dict[str, Any]:
+    """Load a bundle in another process and directory; return facts about its model.
+
+    Returns:
+        class (of the model), parameters (their number) and detail (its layers as text).
+
+    Raises:
+        UserError: It does not load there; the message is the other process's.
+    """
+    # -B: a bundle is closed, and bytecode of the one who packed it is no part of it.
+    command = [
+        sys.executable,
+        "-P",
+        "-B",
+        "-m",
+        "espnet3_runtime.publication.load_check",
+        str(bundle),
+    ]
+    with tempfile.TemporaryDirectory() as elsewhere:
+        done = subprocess.run(
+            command, cwd=elsewhere, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        )
+    if done.returncode != 0:
+        raise UserError(
+            "the bundle does not load outside of the recipe:\n" + done.stderr.strip(),
+            hint="usually code of the recipe opens a file that no config names",
+        )
+    facts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return facts
+
+
+def main(arguments: list[str]) -> int:
+    """Load the bundle named on the command line."""
+    from espnet3_runtime.publication.model import InferenceModel
+
+    try:
+        loaded = InferenceModel.from_packed(
+            arguments[0], trust_user_code=True, device="cpu", verify=False
+        )
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return MISTAKES
+    model = loaded.predictor.model
+    parameters: Iterable[Any] = getattr(model, "parameters", tuple)()
+    facts = {
+        "class": f"{type(model).__module__}.{type(model).__qualname__}",
+        "parameters": sum(parameter.numel() for parameter in parameters),
+        "detail": repr(model),
+    }
+    print(json.dumps(facts))
+    return CLEAN
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

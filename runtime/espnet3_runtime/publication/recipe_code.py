@@ -1,0 +1,103 @@
+"""The recipe's own code: what a bundle carries, and whether that is enough."""
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.build.model_node import TASK, is_task
+from espnet3_runtime.build.recipe_globs import select_files
+from espnet3_runtime.config import iter_leaves
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.incremental.code_module import is_local
+from espnet3_runtime.incremental.code_walk import Code, collect_code
+from espnet3_schemas import TARGET
+
+
+def copy_code(
+    recipe_dir: Path, include: Sequence[str], exclude: Sequence[str], target: Path
+) -> list[str]:
+    """Copy what the globs select; return the names, relative to the recipe.
+
+    Args:
+        recipe_dir: The recipe's directory.
+        include: Globs of what is copied.
+        exclude: Globs of what is left out.
+        target: The directory that it is copied into.
+
+    Raises:
+        UserError: A glob leads out of the recipe.
+    """
+    names = sorted(set(select_files(recipe_dir, include, exclude)))
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(recipe_dir / name, target / name)
+    return names
+
+
+def collect_targets(*nodes: Mapping[str, Any] | None) -> list[str]:
+    """Return every ``_target_`` in some nodes, and the ``task`` of a model, each once."""
+    found = (
+        leaf
+        for node in nodes
+        if node is not None
+        for path, leaf in iter_leaves(node)
+        if isinstance(leaf, str)
+        and (path.rpartition(".")[2] == TARGET or (path == TASK and is_task(node)))
+    )
+    return list(dict.fromkeys(found))
+
+
+def check_code(recipe_dir: Path, targets: Iterable[str], packed: Sequence[str]) -> Code:
+    """Check that all code that the targets lead to is packed, and the files that it names.
+
+    Args:
+        recipe_dir: The recipe's directory.
+        targets: Dotted paths that the configs of the bundle name.
+        packed: Names of the packed files, relative to the recipe.
+
+    Raises:
+        UserError: Something is not packed; the message names all of it.
+    """
+    code = collect_code([target for target in targets if is_local(target, recipe_dir)], recipe_dir)
+    missing = sorted(set(code.modules) - set(packed))
+    if missing:
+        raise UserError(
+            f"the bundle would lack code that it runs: {', '.join(missing)}",
+            where="pack_model.include",
+            hint="add it to include, or take it out of exclude",
+        )
+    files = sorted(set(_named_files(recipe_dir, code, packed)))
+    if files:
+        raise UserError(
+            f"the code of the bundle opens files that would not be inside: {', '.join(files)}",
+            where="pack_model.include",
+            hint="give the path as an argument in the config, which packs the file, or open it "
+            "relative to __file__ and include it",
+        )
+    return code
+
+
+def _named_files(recipe_dir: Path, code: Code, packed: Sequence[str]) -> Iterator[str]:
+    """Yield files of the recipe that string constants name and that a moved bundle cannot find."""
+    for text, directory in code.texts:
+        if not _is_path(text):
+            continue
+        beside, path = directory / text, recipe_dir / text
+        if _is_file(beside) and beside.is_relative_to(recipe_dir):
+            if beside.relative_to(recipe_dir).as_posix() not in packed:
+                yield beside.relative_to(recipe_dir).as_posix()
+        elif _is_file(path) and "/" in text:
+            yield text
+
+
+def _is_path(text: str) -> bool:
+    relative = not text.startswith(("/", "~"))
+    return relative and text.isprintable() and "." in text and not text.endswith(".py")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

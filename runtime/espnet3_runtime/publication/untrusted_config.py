@@ -1,0 +1,88 @@
+"""Reads configs that somebody else may have written: bundles come from anywhere."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
+
+from espnet3_runtime.errors import UserError
+from espnet3_schemas import load
+
+MOST_BYTES = 10_000_000
+_DEPTH = 100
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Reads YAML without aliases: nine lines of them can stand for billions of values."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Compose one node, unless it is an alias or lies too deep."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it uses an alias, which no bundle of pack_model does")
+        self._depth = getattr(self, "_depth", 0) + 1
+        if self._depth > _DEPTH:
+            raise yaml.YAMLError(f"it is nested more than {_DEPTH} levels deep")
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping with names as keys.
+
+    Raises:
+        UserError: It is something else, too large, not UTF-8, or uses aliases.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise UserError(f'"{path}" has more than {MOST_BYTES} bytes')
+        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)  # noqa: S506 - safe
+    except OSError as error:
+        raise UserError(f'"{path}" cannot be read: {error.strerror}') from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())
+        raise UserError(f'"{path}" is no YAML that a bundle may hold: {said}') from None
+    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+        raise UserError(f'"{path}" holds no mapping of names')
+    return loaded
+
+
+def check_config(config: Mapping[str, Any], role: str, left_out: Iterable[str], path: Path) -> None:
+    """Refuse a composed config that the compiler would not have written.
+
+    Args:
+        config: With late values filled in.
+        role: Whose JSON Schema it has to fit, every key with a default included.
+        left_out: Keys at the top that it may lack.
+        path: Of the file, for the message.
+
+    Raises:
+        UserError: It does not fit; the message names the key.
+    """
+    schema = {**load(role), "x-left-out": sorted(left_out)}
+    error = best_match(_Validator(schema).iter_errors(dict(config)))
+    if error is not None:
+        where = error.json_path.removeprefix("$").removeprefix(".")
+        place = f"{role}.{where}" if where else role
+        raise UserError(f'"{path}" is no config of a bundle: {error.message:.200}', where=place)
+
+
+def _check_properties(
+    validator: Any, properties: Mapping[str, Any], instance: Any, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    """Check properties as the standard says, and miss those that composing fills in."""
+    yield from _STANDARD(validator, properties, instance, schema)
+    if not isinstance(instance, dict):
+        return
+    for key, part in properties.items():
+        if key not in instance and "default" in part and key not in schema.get("x-left-out", ()):
+            yield ValidationError(f'"{key}" is missing')
+
+
+_STANDARD = Draft202012Validator.VALIDATORS["properties"]
+_Validator = extend(Draft202012Validator, {"properties": _check_properties})  # type: ignore[no-untyped-call]

@@ -1,0 +1,131 @@
+"""The checkpoints of a training: names, atomic writing, and the mean of the best."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from espnet3_runtime.atomic import atomic_file, sync_directory
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
+
+LAST = "last.ckpt"
+PREVIOUS = "previous"
+_WAITING = f".{PREVIOUS}"
+
+
+def save_weights(path: Path, state: Mapping[str, torch.Tensor], **facts: Any) -> None:
+    """Write weights alone, whole; the same weights and facts give the same bytes."""
+    with atomic_file(path, "wb") as file:
+        torch.save({"state_dict": dict(state), **facts}, file)
+
+
+def save_everything(trainer: "pl.Trainer", path: Path) -> None:
+    """Write Lightning's full checkpoint, whole; every rank calls this."""
+    part = path.with_name(f".{path.name}.tmp-train")
+    if trainer.is_global_zero:
+        _remove_path(part)
+    trainer.save_checkpoint(part)
+    if trainer.is_global_zero:
+        _replace_durably(part, path)
+    trainer.strategy.barrier("espnet3.save_everything")
+
+
+def link(source: Path, path: Path) -> None:
+    """Give a file a second, stable name; a copy where the file system has no hard links."""
+    if path.exists() and path.samefile(source):
+        return
+    part = path.with_name(f".{path.name}.tmp-train")
+    part.unlink(missing_ok=True)
+    try:
+        os.link(source, part)
+    except OSError:
+        shutil.copyfile(source, part)
+    part.replace(path)
+    sync_directory(path.parent)
+
+
+def average(paths: Sequence[Path], target: Path) -> None:
+    """Write the mean of several checkpoints of weights.
+
+    Floating-point values are averaged in float64; others, such as counters, are those of the first
+    (the best) file.
+    """
+    total: dict[str, torch.Tensor] = {}
+    first: dict[str, torch.Tensor] = {}
+    for path in paths:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        first = first or state
+        for name, value in state.items():
+            if value.is_floating_point() or value.is_complex():
+                wide = value.to(torch.complex128 if value.is_complex() else torch.float64)
+                total[name] = total[name] + wide if name in total else wide
+    mean = {
+        name: (total[name] / len(paths)).to(value.dtype) if name in total else value
+        for name, value in first.items()
+    }
+    save_weights(target, mean, averaged=[path.name for path in paths])
+
+
+def set_aside(directory: Path, keep: Sequence[str]) -> bool:
+    """Move what another training left into ``previous``, and say whether there was anything.
+
+    Only one generation is kept, and a training that left no checkpoint is none: its pieces are
+    removed.  A kill in between loses nothing; the next call goes on.
+
+    Args:
+        directory: The stage's directory.
+        keep: Suffixes of files that stay, such as logs.
+    """
+    found, waiting = _files_of(directory, keep), directory / _WAITING
+    if not waiting.exists() and not any(path.suffix == ".ckpt" for path in found):
+        remove_leftovers(directory, keep)
+        return False
+    waiting.mkdir(exist_ok=True)
+    for path in found:
+        path.rename(waiting / path.name)
+    shutil.rmtree(directory / PREVIOUS, ignore_errors=True)
+    waiting.rename(directory / PREVIOUS)
+    return True
+
+
+def remove_leftovers(directory: Path, keep: Sequence[str]) -> None:
+    """Remove what a training left that was killed before it could be resumed."""
+    for path in _files_of(directory, keep):
+        _remove_path(path)
+
+
+def _files_of(directory: Path, keep: Sequence[str]) -> list[Path]:
+    return [
+        path
+        for path in directory.iterdir()
+        if path.name != PREVIOUS and path.suffix not in keep and not path.name.startswith(".")
+    ]
+
+
+def _remove_path(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _replace_durably(part: Path, path: Path) -> None:
+    if part.is_file():
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        if path.is_dir():
+            shutil.rmtree(path)
+        part.replace(path)
+    else:  # a sharded checkpoint is a directory
+        old = path.with_name(f".{path.name}.tmp-old")
+        _remove_path(old)
+        if path.exists():
+            path.rename(old)
+        part.rename(path)
+        _remove_path(old)
+    sync_directory(path.parent)

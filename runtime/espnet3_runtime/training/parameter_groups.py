@@ -1,0 +1,111 @@
+"""Parameters chosen by name: for freezing, and for named optimizers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from espnet3_runtime.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def matches_selector(name: str, selector: str) -> bool:
+    """Say whether a selector names a parameter.
+
+    A selector is a parameter, a module (``encoder.layers.0``), a dotted part that may begin
+    anywhere on a dot (``layers.0``), or a pattern with ``*`` and ``?`` for the whole name.
+    """
+    if "*" in selector or "?" in selector:
+        return fnmatchcase(name, selector)
+    return f".{selector}." in f".{name}."
+
+
+def freeze_parameters(model: "nn.Module", selectors: Sequence[str], where: str) -> list[str]:
+    """Take parameters out of training and return their names.
+
+    Args:
+        model: The model that is trained.
+        selectors: Patterns of parameter names.
+        where: The key path of the patterns, for messages.
+
+    Raises:
+        UserError: A selector matches no parameter, or nothing is left to train.
+    """
+    frozen = set()
+    names = [name for name, _ in model.named_parameters()]
+    for selector in selectors:
+        found = [name for name in names if matches_selector(name, selector)]
+        if not found:
+            raise _unmatched_selector(selector, names, where)
+        frozen.update(found)
+    for name, parameter in model.named_parameters():
+        if name in frozen:
+            parameter.requires_grad_(False)
+    if frozen and len(frozen) == len(names):
+        raise UserError("every parameter of the model is frozen", where=where)
+    return [name for name in names if name in frozen]
+
+
+def assign_parameters(
+    model: "nn.Module", selectors: Mapping[str, str], where: str
+) -> "dict[str, list[nn.Parameter]]":
+    """Give every trainable parameter to exactly one named optimizer.
+
+    Args:
+        model: The model.
+        selectors: Name of the optimizer to its ``params``.
+        where: Key path of the block of optimizers.
+
+    Raises:
+        UserError: A parameter is covered twice or not at all, or a selector matches nothing.
+    """
+    trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    owners = {
+        name: [owner for owner, selector in selectors.items() if matches_selector(name, selector)]
+        for name in trainable
+    }
+    for owner, selector in selectors.items():
+        if not any(owner in found for found in owners.values()):
+            raise _unmatched_selector(selector, list(trainable), f"{where}.{owner}.params")
+    _refuse_parameters(
+        [name for name, found in owners.items() if not found], "no optimizer has", where
+    )
+    _refuse_parameters(
+        [n for n, found in owners.items() if len(found) > 1], "several optimizers have", where
+    )
+    return {
+        owner: [trainable[name] for name, found in owners.items() if found == [owner]]
+        for owner in selectors
+    }
+
+
+def count_parameters(model: "nn.Module") -> tuple[int, int]:
+    """Return the number of parameters, and of those that are not trained."""
+    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return sum(count for count, _ in counts), sum(count for count, grad in counts if not grad)
+
+
+_SHOWN = 5
+
+
+def _refuse_parameters(names: Sequence[str], what: str, where: str) -> None:
+    if not names:
+        return
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    raise UserError(
+        f"{what} the parameters {', '.join(names[:_SHOWN])}{more}",
+        where=where,
+        hint="every trainable parameter belongs to exactly one optimizer; "
+        "widen or narrow params, or freeze the parameters",
+    )
+
+
+def _unmatched_selector(selector: str, names: Iterable[str], where: str) -> UserError:
+    parts = {".".join(name.split(".")[:depth]) for name in names for depth in (1, 2, 3)}
+    hint = did_you_mean(selector, sorted(parts | set(names)))
+    return UserError(
+        f'"{selector}" matches no trainable parameter of the model',
+        where=where,
+        hint=hint if hint.startswith("did") else f"its parts are {', '.join(sorted(parts)[:12])}",
+    )

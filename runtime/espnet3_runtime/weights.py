@@ -1,0 +1,133 @@
+"""Weights of checkpoints, bundles and plain files, read without running any code in them."""
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from espnet3_runtime.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_SHOWN = 5  # names listed in a message
+
+
+def read_weights(path: Path) -> "dict[str, Tensor]":
+    """Return the parameters and buffers in a file, on the CPU.
+
+    Lightning checkpoints (their ``state_dict``), plain state dicts and safetensors are known, and
+    a bundle of pack_model by its directory.
+
+    Raises:
+        UserError: The file is missing, damaged, or holds anything but tensors and plain data.
+    """
+    if path.is_dir():
+        path = path / "model.safetensors"
+    if not path.is_file():
+        raise _missing_checkpoint(path)
+    loaded = _read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
+    state = loaded.get("state_dict", loaded)
+    if not isinstance(state, Mapping) or not state or not all(map(_is_tensor, state.values())):
+        raise UserError(f'"{path}" holds no state dict')
+    return dict(state)
+
+
+def weights_digest(path: Path) -> str:
+    """Return the SHA-256 of a checkpoint; of a bundle, that of its weights.
+
+    Raises:
+        UserError: There is no such file.
+    """
+    file = path / "model.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise _missing_checkpoint(path)
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def load_strictly(model: "nn.Module", weights: "Mapping[str, Tensor]", source: object) -> None:
+    """Copy weights into a model; every name and shape has to fit.
+
+    Args:
+        model: Gets the weights.
+        weights: Tensors by the names of ``model.state_dict()``.
+        source: What the weights were read from, for messages.
+
+    Raises:
+        UserError: Something is missing, unexpected or of another shape; all of it is listed.
+    """
+    own = model.state_dict()
+    shapes = [
+        f"{name} is {tuple(weights[name].shape)} in the file and {tuple(own[name].shape)} in the"
+        " model"
+        for name in own.keys() & weights.keys()
+        if weights[name].shape != own[name].shape
+    ]
+    problems = [
+        *_list_names("missing in the file", own.keys() - weights.keys()),
+        *_list_names("not in the model", weights.keys() - own.keys()),
+        *_list_names("of another shape", shapes),
+    ]
+    if problems:
+        raise UserError(
+            f'the weights of "{source}" do not fit {type(model).__name__}:\n    '
+            + "\n    ".join(problems),
+            hint="the model's config and the one it was trained with must be the same",
+        )
+    model.load_state_dict(weights, strict=True)
+
+
+def _missing_checkpoint(path: Path) -> UserError:
+    return UserError(
+        f'there is no checkpoint "{path}"', hint="run the stage that trains the model first"
+    )
+
+
+def _list_names(what: str, names: Any) -> list[str]:
+    found = sorted(names)
+    if not found:
+        return []
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return [f"{what}: {', '.join(found[:_SHOWN])}{more}"]
+
+
+def _is_tensor(value: object) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor)
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise UserError(f'"{path}" is damaged: {error}') from None
+
+
+def read_torch(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint that torch wrote, tensors on the CPU.
+
+    Raises:
+        UserError: The file is damaged, or holds anything but tensors and plain data.
+    """
+    import torch
+
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f'"{path}" is not a checkpoint of tensors and plain data: {str(error).splitlines()[0]}',
+            hint="files that would run code when opened are refused; save the state_dict alone",
+        ) from None
+    except Exception as error:  # noqa: BLE001 - torch fails on torn files in many ways
+        raise UserError(
+            f'"{path}" is damaged: {(str(error) or repr(error)).splitlines()[0]}'
+        ) from None
+    if not isinstance(loaded, Mapping):
+        raise UserError(f'"{path}" holds no state dict')
+    return dict(loaded)
