@@ -1,4 +1,4 @@
-"""Docstrings: a public function of three parameters or more says what each of them is."""
+"""Docstrings: a function or constructor of three parameters or more says what each of them is."""
 
 import ast
 import re
@@ -52,6 +52,19 @@ def test_three_parameters_and_more_are_described(module: str):
     tree = ast.parse((ROOT / module).read_text())
     lacking = {item.name: undescribed(item) for item in public_functions(tree)}
     assert {name: names for name, names in lacking.items() if names} == {}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_constructors_are_described_by_their_class(module: str):
+    for item in ast.walk(ast.parse((ROOT / module).read_text())):
+        if not isinstance(item, ast.ClassDef) or item.name.startswith("_"):
+            continue
+        described = NAMED.findall(ast.get_docstring(item) or "")
+        for own in item.body:
+            if isinstance(own, ast.FunctionDef) and own.name == "__init__":
+                names = parameters(own)
+                lacking = [name for name in names if name not in described]
+                assert len(names) < LEAST or not lacking, item.name
 
 
 @pytest.mark.parametrize("module", MODULES)

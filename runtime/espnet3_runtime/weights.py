@@ -52,7 +52,7 @@ def load_strictly(model: "nn.Module", weights: "Mapping[str, Tensor]", source: o
 
     Args:
         model: Gets the weights.
-        weights: Tensors by the names of ``model.state_dict()``.
+        weights: Tensors by the names of ``model.state_dict()``, of the shapes there.
         source: What the weights were read from, for messages.
 
     Raises:

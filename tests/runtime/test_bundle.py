@@ -201,6 +201,35 @@ def test_code_that_is_left_out_is_named(recipe):
     assert "pack_model.include" in str(caught.value)
 
 
+def test_links_are_packed_as_what_they_lead_to(recipe, tmp_path):
+    shared = tmp_path / "shared"
+    Path("src").rename(shared)
+    (tmp_path / "words.py").write_bytes((shared / "words.py").read_bytes())
+    (shared / "words.py").unlink()
+    (shared / "words.py").symlink_to("../words.py")
+    Path("src").symlink_to("../shared")
+    Path("data").rename(tmp_path / "lists")
+    Path("data").symlink_to("../lists")
+    bundle = pack(recipe, proof=True)
+    assert not [path for path in bundle.rglob("*") if path.is_symlink()]
+    assert (bundle / "code/src/words.py").read_bytes() == (tmp_path / "words.py").read_bytes()
+    assert not Path("src/words.py").resolve().is_relative_to(recipe)
+
+
+def test_a_linked_directory_inside_of_the_code_goes_in_by_its_name(recipe, tmp_path):
+    """It could lead anywhere, and be as large as a corpus."""
+    (tmp_path / "inner").mkdir()
+    Path("src/words.py").rename(tmp_path / "inner" / "words.py")
+    Path("src/inner").symlink_to("../../inner")
+    for file in Path("src").glob("*.py"):
+        file.write_text(file.read_text().replace("src.words", "src.inner.words"))
+    with pytest.raises(UserError, match=r"would lack code that it runs: src/inner/words\.py"):
+        pack(recipe)
+    bundle = pack(recipe, publication={"include": ["src", "src/inner"]})
+    assert (bundle / "code/src/inner/words.py").is_file()
+    assert not (bundle / "code/src/inner").is_symlink()
+
+
 def test_files_that_code_opens_by_itself_are_named(recipe):
     Path("conf").mkdir()
     Path("conf/lexicon.txt").write_text("a\n")

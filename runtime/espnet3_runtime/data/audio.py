@@ -14,9 +14,13 @@ Wave = NDArray[np.float32]
 
 
 def read_audio(path: Path) -> tuple[Wave, int]:
-    """Return samples in [-1, 1], shape (samples,) or (channels, samples), and the rate in Hz.
+    """Read an audio file.
 
     Every format that libsndfile knows is read: WAV, FLAC, OGG, MP3, SPHERE and more.
+
+    Returns:
+        float32 in [-1, 1], shape ``(samples,)`` or ``(channels, samples)``, and the sample rate
+        in Hz.
 
     Raises:
         UserError: The file is missing or is not audio.
@@ -54,6 +58,12 @@ def write_wav(path: Path, samples: Any, sample_rate: int) -> None:
 def as_wave(value: Any) -> Wave:
     """Return audio of any array type as float32; integers are scaled to [-1, 1].
 
+    Args:
+        value: An array or tensor of shape ``(samples,)`` or ``(channels, samples)``.
+
+    Returns:
+        The same shape, float32.
+
     Raises:
         ValueError: It is not an array of one or two axes, is empty, or has a number that is not
             finite.
@@ -82,12 +92,12 @@ def resample(wave: Wave, rate: int, new_rate: int) -> Wave:
     """Change the sample rate by cutting or extending the spectrum (band-limited interpolation).
 
     Args:
-        wave: Shape (..., samples).
+        wave: float32 of shape ``(..., samples)``.
         rate: Its rate in Hz.
         new_rate: The wanted rate in Hz.
 
     Returns:
-        Shape (..., ceil(samples * new_rate / rate)).
+        float32 of shape ``(..., ceil(samples * new_rate / rate))``.
     """
     if rate == new_rate:
         return wave

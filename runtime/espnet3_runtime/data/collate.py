@@ -39,6 +39,10 @@ class CommonCollateFn:
     def __call__(self, items: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[list[str], Batch]:
         """Return the utterance ids and the batch.
 
+        Args:
+            items: ``(utt_id, sample)`` pairs; a field is an array of shape ``(T, ...)``, for
+                example speech ``(samples,)`` float32 in [-1, 1], or a number, or a string.
+
         Raises:
             UserError: The samples disagree on their fields or shapes.
         """

@@ -61,7 +61,13 @@ class ItemRange:
 
 @dataclass(frozen=True)
 class CollectedStats:
-    """Lengths of every item of a stretch, by field, and the moments of every feature."""
+    """What was found in a stretch.
+
+    Attributes:
+        lengths: Field to ``(items,)`` lengths along the first axis, int64.
+        widths: Field to elements per step.
+        moments: Feature to its moments.
+    """
 
     lengths: Mapping[str, Ints]
     widths: Mapping[str, int]

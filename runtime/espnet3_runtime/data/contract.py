@@ -84,8 +84,8 @@ def accept_inputs(
 
     Args:
         fields: The declared inputs.
-        sample: By field; audio has shape ``(samples,)`` or ``(channels, samples)``.
-            ``sample_rate``, where there is one, is the rate of its audio in Hz.
+        sample: By field; audio has shape ``(samples,)`` or ``(channels, samples)``, integers or
+            floats in [-1, 1].  ``sample_rate``, where there is one, is its rate in Hz.
         utt_id: Its id, for messages.
 
     Raises:

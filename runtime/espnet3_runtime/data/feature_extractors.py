@@ -14,7 +14,7 @@ from espnet3_schemas import TARGET
 
 Batch = Mapping[str, torch.Tensor]
 Features = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
-"""By name: features (B, T, D) and their lengths (B,)."""
+"""By name: features ``(B, T, D)`` and the frames of each item ``(B,)``."""
 Extract = Callable[[Batch], Features]
 
 

@@ -20,8 +20,8 @@ class Moments:
 
     Attributes:
         count: Number of frames.
-        sum: ``(D,)``.
-        sum_square: ``(D,)``.
+        sum: ``(D,)`` sum over the frames.
+        sum_square: ``(D,)`` sum of the squares.
     """
 
     count: int
@@ -34,7 +34,10 @@ class Moments:
         )
 
     def to_arrays(self) -> dict[str, Floats | NDArray[np.int64]]:
-        """Return the arrays of an ``.npz`` file: ``count`` (1,), ``sum`` and ``sum_square``."""
+        """Return the arrays of an ``.npz`` file.
+
+        They are ``count`` ``(1,)``, and ``sum`` and ``sum_square`` ``(D,)``.
+        """
         count = np.array([self.count], dtype=np.int64)
         return {"count": count, "sum": self.sum, "sum_square": self.sum_square}
 

@@ -19,7 +19,7 @@ class Shapes:
 
     Attributes:
         keys: The :attr:`Entry.key` of every entry that was read.
-        sizes: ``(len(keys),)`` items of each.
+        sizes: ``(len(keys),)`` items of each, int64.
         lengths: Field to ``(sum(sizes),)`` lengths along the first axis.
         widths: Field to elements per step.
     """

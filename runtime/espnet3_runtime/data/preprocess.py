@@ -25,7 +25,7 @@ class TextToTokens:
         self.field = field
 
     def __call__(self, sample: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the sample with ``(L,)`` int64 ids in place of the text."""
+        """Return the sample with int64 ids of shape ``(tokens,)`` in place of the text."""
         changed = dict(sample)
         text = changed.get(self.field)
         if isinstance(text, str):

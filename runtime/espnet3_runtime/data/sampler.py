@@ -34,6 +34,14 @@ class EpochBatches:
     With several ranks, training drops the batches that do not divide evenly (others every epoch,
     when shuffled); validation repeats some, and :attr:`distinct` says how many count.
 
+    Args:
+        plan: The batches of the split.
+        clock: Seed, epoch, and how many batches are done.
+        shuffle: Whether the order differs from epoch to epoch.
+        keep_all: Whether some batches are repeated rather than others dropped.
+        rank: Number of this process.
+        world: How many processes there are.
+
     Attributes:
         distinct: Batches of this rank that no other rank has and that are no repetition.
     """

@@ -24,10 +24,14 @@ Change = Callable[[Any], Any]
 class SplitDataset:
     """Map-style data set of ``(utt_id, sample)`` pairs over the entries of one split.
 
-    Attributes:
+    Args:
         entries: The entries, in order.
         members: The ``Dataset`` of every entry.
-        sizes: ``(len(entries),)`` number of samples of every entry.
+        transforms: The transform of every entry, or None.
+        preprocessor: Called with id and sample, after the transform.
+
+    Attributes:
+        sizes: ``(len(entries),)`` number of samples of every entry, int64.
     """
 
     def __init__(
@@ -53,7 +57,10 @@ class SplitDataset:
         return int(self._ends[-1]) if len(self._ends) else 0
 
     def __getitem__(self, index: int) -> tuple[str, Sample]:
-        """Return one sample after transform and preprocessor."""
+        """Return the id and the sample after transform and preprocessor.
+
+        Fields are arrays of shape ``(T, ...)``, numbers and strings.
+        """
         if self.before_item is not None:
             self.before_item(index)
         member, inner = self.locate(index)
@@ -81,7 +88,10 @@ class SplitDataset:
         return member, int(index - (self._ends[member] - self.sizes[member]))
 
     def raw_sample(self, index: int) -> tuple[str, Sample]:
-        """Return one sample as the ``Dataset`` gives it, for scoring and for reading text."""
+        """Return the id and the sample as the ``Dataset`` gives it, for scoring and for its text.
+
+        Audio is usually ``(samples,)`` float32 in [-1, 1], at the rate that the contract declares.
+        """
         member, inner = self.locate(index)
         return self._read(member, inner, index)
 

@@ -40,7 +40,7 @@ def pick_device(wanted: str, worker: int = 0) -> str:
 
 
 def move_batch(value: Any, device: str) -> Any:
-    """Return a batch with every tensor in it on the device."""
+    """Return a batch with every tensor in it on the device, shapes unchanged."""
     if hasattr(value, "to"):
         return value.to(device, non_blocking=True)
     if isinstance(value, dict):

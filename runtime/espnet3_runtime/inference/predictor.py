@@ -40,6 +40,11 @@ class Preparation:
     def prepare(self, utt_id: str, sample: Sample) -> Sample:
         """Return the fields of a sample that the model is given.
 
+        Args:
+            utt_id: Its id, for messages and the preprocessor.
+            sample: By field; audio has shape ``(samples,)`` or ``(channels, samples)``, integers
+                or floats in [-1, 1].
+
         Raises:
             UserError: An input is missing or not what the contract says.
         """
@@ -66,7 +71,10 @@ class Preparation:
         return False
 
     def batch(self, items: Sequence[tuple[str, Sample]]) -> tuple[list[str], Any]:
-        """Return the ids, and the batch or (without a collate function) the list of samples."""
+        """Return the ids, and the batch or (without a collate function) the list of samples.
+
+        A batch has tensors of shape ``(B, ...)`` by field.
+        """
         if self.collate is None:
             return [utt_id for utt_id, _ in items], [dict(sample) for _, sample in items]
         utt_ids, batch = self.collate(list(items))
@@ -101,7 +109,8 @@ class Predictor:
 
         Args:
             utt_ids: Ids of the items.
-            batch: The batch.
+            batch: Tensors of shape ``(B, ...)`` by field, or the list of samples where there is no
+                collate function.
             **options: Further keyword arguments of the runner.
 
         Raises:

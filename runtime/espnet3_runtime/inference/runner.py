@@ -21,7 +21,13 @@ class CallModel:
     def __call__(
         self, model: Callable[..., Any], samples: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, Any]]:
-        """Return one mapping of outputs for each sample."""
+        """Return one mapping of outputs for each sample.
+
+        Args:
+            model: Called with the fields of a sample by name.
+            samples: By field; audio as the contract left it, usually ``(samples,)`` float32 in
+                [-1, 1].
+        """
         return [self._name_outputs(model(**sample)) for sample in samples]
 
     def _name_outputs(self, result: Any) -> dict[str, Any]:

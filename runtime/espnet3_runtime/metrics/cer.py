@@ -30,6 +30,12 @@ class CER:
     ) -> dict[str, float]:
         """Score hypotheses against references of the same order.
 
+        Args:
+            ref: References.
+            hyp: Hypotheses, one for each reference.
+            utt_ids: Names of the utterances, for the files.
+            directory: Where the alignments are written; None writes none.
+
         Returns:
             cer in %, and the numbers of substitutions, deletions, insertions, characters (of the
             references), utterances and utterances_wrong.

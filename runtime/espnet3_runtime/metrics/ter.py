@@ -33,6 +33,12 @@ class TER:
     ) -> dict[str, float]:
         """Score hypotheses against references of the same order.
 
+        Args:
+            ref: References.
+            hyp: Hypotheses, one for each reference.
+            utt_ids: Names of the utterances, for the files.
+            directory: Where the alignments are written; None writes none.
+
         Returns:
             ter in %, and the numbers of substitutions, deletions, insertions, tokens (of the
             references), utterances and utterances_wrong.

@@ -28,6 +28,12 @@ class WER:
     ) -> dict[str, float]:
         """Score hypotheses against references of the same order.
 
+        Args:
+            ref: References.
+            hyp: Hypotheses, one for each reference.
+            utt_ids: Names of the utterances, for the files.
+            directory: Where the alignments are written; None writes none.
+
         Returns:
             wer in %, and the numbers of substitutions, deletions, insertions, words (of the
             references), utterances and utterances_wrong.

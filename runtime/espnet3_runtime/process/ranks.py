@@ -147,7 +147,9 @@ def announce_order(order: Order) -> Iterator[None]:
 class Leader:
     """Rank 0 of several that were started at once; a thread keeps telling that it lives.
 
-    Attributes:
+    Args:
+        experiment: The directory of the experiment, which all ranks see.
+        size: How many processes there are.
         launches: Whether Lightning starts the processes beside it.
     """
 

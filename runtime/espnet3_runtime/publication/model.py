@@ -116,8 +116,9 @@ class InferenceModel:
         """Return the outputs for one item, for example ``{"text": "one two"}``.
 
         Args:
-            audio: Path of an audio file; an array of shape (samples,) or (channels, samples); or a
-                mapping with all fields of a sample (``Path`` values are audio files).
+            audio: Path of an audio file; an array of shape ``(samples,)`` or ``(channels,
+                samples)``, integers or floats in [-1, 1]; or a mapping with all fields of a sample
+                (``Path`` values are audio files).
             sample_rate: Of an array, in Hz; None: the one that the contract declares.
             **options: Further keyword arguments of the recipe's runner.
 
@@ -129,7 +130,13 @@ class InferenceModel:
     def forward_batch(
         self, items: Sequence[Audio], sample_rate: int | None = None, **options: Any
     ) -> list[dict[str, Any]]:
-        """Return the outputs of several items, run together as one batch."""
+        """Return the outputs of several items, run together as one batch.
+
+        Args:
+            items: Each as in :meth:`__call__`.
+            sample_rate: Of arrays, in Hz; None: the one that the contract declares.
+            **options: Further keyword arguments of the recipe's runner.
+        """
         samples = [
             (
                 f"item{number}" if not isinstance(item, str | os.PathLike) else Path(item).name,

@@ -40,7 +40,11 @@ class Decoder(nn.Module):
         self.search = search
 
     def forward(self, speech: "Tensor") -> list[tuple[Any, ...]]:
-        """Return the hypotheses for ``(samples,)``, best first: text, tokens, ids, hypothesis."""
+        """Return the hypotheses of an utterance, best first: text, tokens, ids, hypothesis.
+
+        Args:
+            speech: float32 of shape ``(samples,)``, at the rate that the model was trained with.
+        """
         found: list[tuple[Any, ...]] = self.search(speech)
         return found
 
@@ -139,8 +143,8 @@ class BestHypothesis:
 
         Args:
             model: From :func:`speech2text`.
-            speech: ``(B, samples)``.
-            speech_lengths: ``(B,)``.
+            speech: float32 of shape ``(B, samples)``, at the rate that the model was trained with.
+            speech_lengths: Samples of each item, shape ``(B,)``.
             **_fields: Other fields of the batch.
         """
         pairs = zip(speech, speech_lengths.tolist(), strict=True)

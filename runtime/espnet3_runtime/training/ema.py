@@ -60,7 +60,7 @@ class MovingAverage:
         self._swapped = not self._swapped
 
     def state(self) -> dict[str, object]:
-        """Return the average and the number of steps."""
+        """Return the averages, tensors by parameter name, and the number of steps."""
         return {"steps": self.steps, "weights": dict(zip(self._names, self._average, strict=True))}
 
     def load(self, state: Mapping[str, object]) -> None:

@@ -15,6 +15,9 @@ Fields = dict[str, torch.Tensor]
 def split_batch(batch: Any) -> tuple[list[str], Fields]:
     """Return utterance ids and fields of what a collate function returned.
 
+    Args:
+        batch: ``(utt_ids, fields)`` or the fields alone: tensors of shape ``(B, ...)`` by name.
+
     Raises:
         UserError: It is neither ``(utt_ids, fields)`` nor the fields alone, or a worker found a
             mistake in the data.
@@ -69,7 +72,12 @@ def unused_lengths(model: torch.nn.Module, name: str, fields: Mapping[str, Any])
 
 
 def batch_size(utt_ids: list[str], fields: Mapping[str, Any]) -> int:
-    """Return the number of items of a batch."""
+    """Return the number of items of a batch.
+
+    Args:
+        utt_ids: Their ids; empty where the collate function gives none.
+        fields: Tensors of shape ``(B, ...)``.
+    """
     if utt_ids:
         return len(utt_ids)
     tensors = [
@@ -79,7 +87,7 @@ def batch_size(utt_ids: list[str], fields: Mapping[str, Any]) -> int:
 
 
 def move_fields(fields: Fields, device: torch.device) -> Fields:
-    """Return the fields on a device."""
+    """Return the fields on a device, shapes unchanged."""
     return {
         key: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
         for key, value in fields.items()

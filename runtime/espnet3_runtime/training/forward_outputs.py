@@ -18,8 +18,9 @@ class ForwardOutput:
     """The result of one batch.
 
     Attributes:
-        losses: The loss, or one for each named optimizer in the order of their updates.
-        stats: Numbers to log; ``loss`` among them.
+        losses: The loss, a scalar tensor, or one for each named optimizer in the order of their
+            updates.
+        stats: Numbers to log, scalar tensors or floats; ``loss`` among them.
         weight: How much the batch counts in means over an epoch; None is its number of items.
     """
 
@@ -36,6 +37,10 @@ def read_forward_output(value: Any, model: str) -> ForwardOutput:
     outputs of other libraries fit.  A tuple is ESPnet's ``(loss, stats, weight)``.  With named
     optimizers, ``loss`` may map their names to losses, or be a sequence of objects with ``loss``
     and ``name``.
+
+    Args:
+        value: What ``forward`` returned; losses have one element, shape ``()`` or ``(1,)``.
+        model: What messages call the model.
 
     Raises:
         UserError: It is something else, or the loss is not one number.

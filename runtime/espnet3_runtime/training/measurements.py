@@ -21,7 +21,12 @@ class WeightedMeans:
         self._sums: dict[str, list[Any]] = {}
 
     def add(self, stats: Stats, weight: Weight) -> None:
-        """Count the numbers of one batch."""
+        """Count the numbers of one batch.
+
+        Args:
+            stats: Scalar tensors or floats by name.
+            weight: How much the batch counts, a scalar tensor or float.
+        """
         for name, value in stats.items():
             wide = value.double() if isinstance(value, torch.Tensor) else value
             entry = self._sums.get(name)

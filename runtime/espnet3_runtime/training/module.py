@@ -114,7 +114,7 @@ class TrainingModule(pl.LightningModule):
         return [] if loader is None else loader
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, _loader: int) -> Any:
-        """Move the tensors of a batch; ids stay."""
+        """Return ids and fields, the tensors of shape ``(B, ...)`` on the device."""
         utt_ids, fields = split_batch(batch)
         if self._dropped is None:
             self._dropped = unused_lengths(self.model, self.model_name, fields)
@@ -125,11 +125,11 @@ class TrainingModule(pl.LightningModule):
     # Steps.
 
     def forward(self, **fields: torch.Tensor) -> Any:
-        """Call the bare model."""
+        """Call the bare model with tensors of shape ``(B, ...)``; return what it returns."""
         return self.model(**fields)
 
     def training_step(self, batch: tuple[list[str], Fields], _index: int) -> torch.Tensor | None:
-        """Compute the loss of a batch; with named optimizers, make their steps too."""
+        """Return the scalar loss of a batch; with named optimizers, make their steps instead."""
         outcome, weight = self._forward_batch(batch)
         if not self.finite.check(outcome, self, batch[0]):
             return self.finite.zero_loss(self.model)

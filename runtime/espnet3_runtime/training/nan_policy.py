@@ -51,13 +51,18 @@ class NanPolicy:
         return False
 
     def check_gradients(self, norm: torch.Tensor, parameters: Iterable[nn.Parameter]) -> None:
-        """Drop gradients whose norm is not finite (they are the same on all ranks)."""
+        """Drop gradients whose norm is not finite (they are the same on all ranks).
+
+        Args:
+            norm: Norm of all gradients together, a scalar tensor.
+            parameters: Those whose gradients are dropped.
+        """
         if self.policy != "allow" and not bool(torch.isfinite(norm)):
             self._count("the norm of the gradients is not finite")
             drop_gradients(parameters)
 
     def zero_loss(self, model: nn.Module) -> torch.Tensor:
-        """Return a loss without effect: every rank still runs its backward pass."""
+        """Return a scalar loss without effect: every rank still runs its backward pass."""
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         return torch.stack([parameter.flatten()[0] * 0 for parameter in parameters]).sum()
 
