@@ -248,14 +248,14 @@ def too_large(place: Span, what: str) -> Diagnostic:
     return Diagnostic("R105", f"references {what}", Label(place, "the limit is reached here"))
 
 
-def _expected_names(names: list[str]) -> str:
+def _expected_names(names: Sequence[str]) -> str:
     if not names:
         return "nothing is there"
     more = ", ..." if len(names) > MAX_NAMES else ""
     return f"not in ({', '.join(names[:MAX_NAMES])}{more})"
 
 
-def _spelling_fix(place: Span, name: str, near: str | None, known: list[str]) -> Fix | None:
+def _spelling_fix(place: Span, name: str, near: str | None, known: Sequence[str]) -> Fix | None:
     return spelling_fix(place, name, near, known) if place.text == name else None
 
 

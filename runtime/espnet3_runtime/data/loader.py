@@ -29,7 +29,8 @@ class SignalSafeLoader(DataLoader[Item_co]):
     with a traceback of Python's or PyTorch's own.  It inherits that the signals are held back, and
     :func:`~espnet3_runtime.process.interrupts.be_patient`, with which ``worker_init_fn`` begins,
     lets them in.  The owner gets its own as soon as all processes are started; so it does the news
-    of the death of one, which raised in the middle of the start of a thread would print another traceback.
+    of the death of one, which raised in the middle of the start of a thread would print another
+    traceback.
 
     The processes also leave alone what is there when they start: a collection of garbage writes
     into every object that it looks at, which would part tens of megabytes from those of the owner.
