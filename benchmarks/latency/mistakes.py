@@ -30,8 +30,8 @@ class Mistake:
         for right in (self.right, *(self.again or ())[:1]):
             if text.count(right) != 1:
                 raise ValueError(f"{right!r} stands {text.count(right)} times in the recipe")
-        start = text.index(self.right) + self.field_error.index(self.at)
-        planted = text.replace(self.right, self.field_error)
+        start = text.index(self.right) + self.wrong.index(self.at)
+        planted = text.replace(self.right, self.wrong)
         line = planted.count("\n", 0, start) + 1
         return planted.replace(*self.again) if self.again else planted, line
 

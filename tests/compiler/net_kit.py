@@ -4,12 +4,11 @@ import inspect
 import textwrap
 from pathlib import Path
 
-from target_kit import judged, write
-
 from espnet3_compiler.checks.targets.check import TargetCounts
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import search_path
+from tests.compiler.target_kit import judged, write
 
 SOURCES = {
     "src/__init__.py": "",

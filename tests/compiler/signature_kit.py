@@ -3,12 +3,11 @@
 import sys
 from pathlib import Path
 
-from target_kit import write
-
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import search_path
 from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.result import Signature
+from tests.compiler.target_kit import write
 
 SHAPES = """
 import abc, enum, functools

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from recipe_kit import GOLDEN, copy, minimal
 
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.result import sort_findings
 from espnet3_schemas.build_records import Output
 from espnet3_schemas.late_values import StageOutput
+from tests.compiler.recipe_kit import GOLDEN, copy, minimal
 
 MANY = """\
 version: 1

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from recipe_kit import GOLDEN, copy, minimal, run, texts
 
 from espnet3_compiler.build.files import data_files
 from espnet3_compiler.cli.main import main
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.recompile import locate, recompose
+from tests.compiler.recipe_kit import GOLDEN, copy, minimal, run, texts
 
 
 def test_without_values_it_gives_what_was_compiled() -> None:

@@ -50,7 +50,7 @@ def runs(module: str) -> bool:
 
 
 FEATURES = ROOT / "docs" / "espnet3.md"
-NAMED = re.compile(r"`((?:cases|compiler|convert|docs|recipes|runtime)/[^`]+)`")
+NAMED = re.compile(r"`((?:benchmarks|cases|compiler|docs|evaluation|recipes|runtime)/[^`]+)`")
 
 
 def test_every_feature_names_a_test_that_is_there():

@@ -102,7 +102,7 @@ def test_the_page_holds_on_a_new_machine(tmp_path: Path):
                 for command, expected in commands(text):
                     reader.run(command, expected)
             case other:
-                pytest.raise_at(f"nobody knows what a block {other} means")
+                pytest.fail(f"nobody knows what a block {other} means")
     assert {"sh", "python", "yaml", "diff", "console"} <= set(kinds)
 
 

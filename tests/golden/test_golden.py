@@ -9,11 +9,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from update import compiled, recipes
 
 from espnet3_compiler.syntax.read import read_file
 from espnet3_compiler.syntax.tree import to_python
 from espnet3_schemas import load
+from tests.golden.update import compiled, recipes
 
 RECIPES = recipes()
 ROOT = Path(__file__).parents[2]

@@ -88,7 +88,7 @@ def test_the_main_job_runs_from_another_directory_and_then_skips(recipes: Path, 
     assert again.returncode == 0
     assert "nothing to do" in again.stdout
 
-    bundle = Path(shutil.move_key(exp / "pack_model" / "bundle", tmp_path / "elsewhere"))
+    bundle = Path(shutil.move(exp / "pack_model" / "bundle", tmp_path / "elsewhere"))
     wav = next((folder / "data").rglob("*.wav"))
     transcribe = ("-m", "espnet3_runtime.publication.transcribe", str(bundle), str(wav))
     refused = run(*transcribe, folder=tmp_path)
@@ -112,7 +112,7 @@ def test_a_model_of_espnet2_is_trained_decoded_and_packed(recipes: Path, tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
     exp = folder / "exp" / "recipe"
     assert len((exp / "infer" / "test" / "text.scp").read_text().splitlines()) == 2
-    bundle = Path(shutil.move_key(exp / "pack_model" / "bundle", tmp_path / "elsewhere"))
+    bundle = Path(shutil.move(exp / "pack_model" / "bundle", tmp_path / "elsewhere"))
     wav = next((folder.parent / "asr" / "data").rglob("*.wav"))
     transcribe = ("-m", "espnet3_runtime.publication.transcribe", str(bundle), str(wav))
     heard = run(*transcribe, "--trust_user_code", folder=tmp_path)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inference_kit import in_recipe, make_context
 
 from espnet3_runtime.stages.pack_model import pack_model
+from tests.runtime.inference_kit import in_recipe, make_context
 
 LATE = {"checkpoint": "${stages.train.best_checkpoint}"}
 

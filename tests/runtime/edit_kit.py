@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from toy import Toy
-
 from espnet3_runtime.build.lock import load_build
 from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.plan import plan_stages
+from tests.runtime.toy import Toy
 
 LIBRARY = '''"""Shared things."""
 import json

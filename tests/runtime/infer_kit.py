@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from inference_kit import make_context
-
 from espnet3_runtime.stages.infer import infer
+from tests.runtime.inference_kit import make_context
 
 MODEL = {"_target_": "src.model.Scale"}
 

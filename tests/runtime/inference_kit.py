@@ -8,11 +8,10 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from late_kit import late_values
-
 import espnet3_schemas
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.stage import StageContext, StageSpec, Stop
+from tests.runtime.late_kit import late_values
 
 DATASET = '''
 """Items whose "speech" says their text: a constant for each word."""

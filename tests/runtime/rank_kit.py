@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from training_kit import SETS
+from tests.runtime.training_kit import SETS
 
 SCRIPT = """
 import os, sys
 sys.path[:0] = [{tests!r}, {recipe!r}]
 from pathlib import Path
-from training_kit import *
+from tests.runtime.training_kit import *
 from espnet3_runtime.errors import Stopped
 from espnet3_runtime.process.interrupts import Interrupts
 from espnet3_runtime.stages.train import train
@@ -36,7 +36,7 @@ with interrupts.installed():
 
 def start(recipe, trainer, *, resume=False, **changes):
     script = recipe / "run.py"  # Lightning starts the other rank with the same command
-    tests = str(Path(__file__).parent)
+    tests = str(Path(__file__).parents[2])
     names = {"tests": tests, "recipe": str(recipe), "resume": resume, "changes": changes}
     script.write_text(SCRIPT.format(trainer=trainer, **names))
     return subprocess.Popen(

@@ -31,7 +31,10 @@ PAGES = [*ROOT.glob("*.md"), *below(ROOT / "docs", ".md")]
 CONVERTER = below(COMPILER / "convert", ".py", ".yaml")
 EXPLANATIONS = below(COMPILER / "explanations", ".md")
 SCHEMAS = below(ROOT / "schemas", ".json")
-GENERATED = [COMPILER / "emit" / "templates" / "run.py.j2", *ROOT.glob("tests/golden/*/build/*.py")]
+GENERATED = [
+    COMPILER / "build" / "templates" / "run.py.j2",
+    *ROOT.glob("tests/golden/*/build/*.py"),
+]
 SHIPPED = [
     *RECIPES,
     *TEMPLATES,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from late_kit import parsed
+
+from tests.runtime.late_kit import parsed
 
 SYSTEM = """from espnet3_runtime.stage import Outputs, StageContext, StageSpec
 from {module} import {name} as Base

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from inference_kit import make_context, with_defaults
 
 import espnet3_schemas
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.stage import StageContext, Stop
+from tests.runtime.inference_kit import make_context, with_defaults
 
 torch.set_num_threads(1)
 

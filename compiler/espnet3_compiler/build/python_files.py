@@ -57,7 +57,7 @@ def system_text(plan: Plan) -> str:
 @cache
 def _jinja_environment() -> Environment:
     return Environment(
-        loader=PackageLoader("espnet3_compiler.build.files"),
+        loader=PackageLoader("espnet3_compiler.build"),
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - Python, not HTML; values come through emit.literal
         keep_trailing_newline=True,

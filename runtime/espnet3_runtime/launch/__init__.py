@@ -1,1 +1,5 @@
-"""From the command line to finished stages."""
+"""From the command line to finished stages; ``build/run.py`` calls :func:`launch`."""
+
+from espnet3_runtime.launch.main import launch, only_looks
+
+__all__ = ("launch", "only_looks")

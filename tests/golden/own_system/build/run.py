@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from espnet3_compiler.recompile import locate, recompose
-from espnet3_runtime.launch.main import launch, only_looks
+from espnet3_runtime.launch import launch, only_looks
 
 BUILD = Path(__file__).resolve().parent
 RECIPE = (BUILD / "..").resolve()

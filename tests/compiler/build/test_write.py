@@ -1,0 +1,192 @@
+"""A build directory is written whole or not at all, and nothing of anybody else's is lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from espnet3_compiler.build import write as module
+from espnet3_compiler.build.write import ForeignFiles, compare_build, write_build
+
+
+def lock(*configs: str) -> str:
+    table = {name: {"file": f"conf/{name}.yaml"} for name in configs}
+    return json.dumps({"configs": table, "models": {}, "stages": []})
+
+
+FIRST = {
+    "run.py": "1",
+    "conf/a.yaml": "a: 1",
+    "conf/b.yaml": "b: 1",
+    "recipe.lock.json": lock("a", "b"),
+}
+SECOND = {"run.py": "2", "conf/a.yaml": "a: 1", "recipe.lock.json": lock("a")}
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def content(build: Path) -> dict[str, str]:
+    return {
+        path.relative_to(build).as_posix(): path.read_text()
+        for path in build.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_new_build(tmp_path: Path) -> None:
+    written = write_build(tmp_path / "deep" / "build", FIRST)
+    assert content(tmp_path / "deep" / "build") == FIRST
+    assert set(written.changed) == set(FIRST)
+    assert names(tmp_path / "deep") == ["build"]
+
+
+def test_a_second_build_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    write_build(build, FIRST)
+    os.utime(build / "conf/a.yaml", (1, 1))
+    written = write_build(build, SECOND)
+    assert content(build) == SECOND
+    assert set(written.changed) == {"run.py", "recipe.lock.json"}
+    assert written.removed == ("conf/b.yaml",)
+    assert (build / "conf/a.yaml").stat().st_mtime == 1
+    assert names(tmp_path) == ["build"]
+
+
+def test_the_same_build_is_left_alone(tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    write_build(build, FIRST)
+    before = build.stat().st_ino
+    written = write_build(build, FIRST)
+    assert written.changed == written.removed == ()
+    assert build.stat().st_ino == before
+
+
+def test_caches_of_python_do_not_matter(tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    write_build(build, FIRST)
+    (build / "__pycache__").mkdir()
+    (build / "__pycache__" / "system.pyc").write_text("x")
+    assert compare_build(build, FIRST).changed == ()
+    write_build(build, SECOND)
+    assert content(build) == SECOND
+
+
+def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "build").mkdir()
+    write_build(tmp_path / "build", FIRST)
+    assert content(tmp_path / "build") == FIRST
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"thesis.tex": "years of work"},
+        {"recipe.lock.json": "[]"},
+        {"recipe.lock.json": "not json", "run.py": ""},
+        {**FIRST, "notes.txt": "mine"},
+        {**FIRST, "conf/mine.yaml": "mine"},
+    ],
+)
+def test_other_peoples_files_are_never_touched(tmp_path: Path, files: dict[str, str]) -> None:
+    build = tmp_path / "build"
+    for name, text in files.items():
+        (build / name).parent.mkdir(parents=True, exist_ok=True)
+        (build / name).write_text(text)
+    with pytest.raises(ForeignFiles):
+        write_build(build, SECOND)
+    with pytest.raises(ForeignFiles):
+        compare_build(build, SECOND)
+    assert content(build) == files
+    assert names(tmp_path) == ["build"]
+
+
+def test_a_file_in_the_place_of_the_directory(tmp_path: Path) -> None:
+    (tmp_path / "build").write_text("mine")
+    with pytest.raises(ForeignFiles):
+        write_build(tmp_path / "build", FIRST)
+    assert (tmp_path / "build").read_text() == "mine"
+
+
+@pytest.mark.parametrize("step", range(12))
+def test_cut_off_anywhere_the_build_is_the_old_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """Every change of the disk is a place to be killed at; the next compile puts it right."""
+    build = tmp_path / "build"
+    write_build(build, FIRST)
+    count = 0
+
+    class Killed(BaseException):
+        pass
+
+    def guarded(function):
+        def call(*args, **kwargs):
+            nonlocal count
+            if count == step:
+                raise Killed
+            count += 1
+            return function(*args, **kwargs)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name in ("mkdir", "write_bytes", "rename"):
+            patch.setattr(Path, name, guarded(getattr(Path, name)))
+        patch.setattr(module.shutil, "copy2", guarded(module.shutil.copy2))
+        patch.setattr(module.shutil, "rmtree", guarded(module.shutil.rmtree))
+        try:
+            write_build(build, SECOND)
+            finished = True
+        except Killed:
+            finished = False
+    module.clean_leftovers(build)
+    assert content(build) in ([SECOND] if finished else [FIRST, SECOND])
+    assert names(tmp_path) == ["build"]
+    write_build(build, SECOND)
+    assert content(build) == SECOND
+    assert count <= 12
+
+
+def test_killed_for_real(tmp_path: Path) -> None:
+    """SIGKILL at random moments of a process that writes two builds in turns."""
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from espnet3_compiler.build.write import write_build\n"
+        "sys.path.insert(0, sys.argv[2]); import test_write as t\n"
+        "build = Path(sys.argv[1])\n"
+        "while True: write_build(build, t.FIRST); write_build(build, t.SECOND)"
+    )
+    build = tmp_path / "build"
+    for pause in (0.0, 0.013, 0.031):
+        process = subprocess.Popen([sys.executable, "-c", script, build, Path(__file__).parent])
+        deadline = time.monotonic() + 20
+        while not build.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(pause)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        module.clean_leftovers(build)
+        assert content(build) in (FIRST, SECOND)
+        assert names(tmp_path) == ["build"]
+
+
+def test_two_at_once_take_turns(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from espnet3_compiler.build.write import write_build\n"
+        "sys.path.insert(0, sys.argv[2]); import test_write as t\n"
+        "for i in range(40): write_build(Path(sys.argv[1]), t.FIRST if i % 2 else t.SECOND)"
+    )
+    build = tmp_path / "build"
+    command = [sys.executable, "-c", script, build, Path(__file__).parent]
+    processes = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
+    assert content(build) == FIRST
+    assert names(tmp_path) == ["build"]

@@ -1,0 +1,376 @@
+"""The command line: what is written where, and with which exit code."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from espnet3_compiler.cli import main
+from tests.compiler.recipe_kit import GOLDEN, copy, minimal, run, texts
+
+MISTAKE = {"old": "in_features", "new": "in_featurs"}
+UNUSED = {"old": "configs:", "new": "configs:\n  spare: {a: 1}"}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+
+def call(*words: object) -> int:
+    try:
+        return main.main([str(word) for word in words])
+    except SystemExit as exit_:  # argparse
+        return int(exit_.code or 0)
+
+
+def test_a_clean_manifest_is_built_beside_it(tmp_path: Path, capsys) -> None:
+    manifest = minimal(tmp_path / "recipe")
+    assert call(manifest) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "../recipe/recipe.yaml: no mistakes; " in err
+    assert "wrote ../recipe/build; run it: python ../recipe/build/run.py --stages all" in err
+    assert {"run.py", "system.py", "recipe.lock.json"} < set(texts(manifest.parent / "build"))
+    assert call(manifest) == 0
+    assert "../recipe/build is up to date" in capsys.readouterr().err
+
+
+def test_output_names_another_directory(tmp_path: Path) -> None:
+    manifest = minimal(tmp_path / "recipe")
+    assert call(manifest, "-o", "out/here") == 0
+    lock = json.loads(Path("out/here/recipe.lock.json").read_text())
+    assert lock["manifest"] == "../../../recipe/recipe.yaml"
+    assert not (manifest.parent / "build").exists()
+    result = run(Path("out/here/run.py").absolute(), "--list")
+    assert result.returncode == 0, result.stderr
+    assert "train" in result.stdout
+
+
+def test_a_mistake_leaves_the_old_build(tmp_path: Path, capsys) -> None:
+    manifest = minimal(tmp_path)
+    assert call(manifest) == 0
+    before = texts(tmp_path / "build")
+    minimal(tmp_path, **MISTAKE)
+    assert call(manifest) == 1
+    assert "error[R502 unknown-argument]" in capsys.readouterr().err
+    assert texts(tmp_path / "build") == before
+
+
+def test_check_writes_nothing(tmp_path: Path) -> None:
+    manifest = minimal(tmp_path / "recipe")
+    before = texts(tmp_path)
+    assert call("--check", manifest) == 0
+    minimal(tmp_path / "bad", **MISTAKE)
+    assert call("--check", tmp_path / "bad") == 1
+    assert set(texts(tmp_path)) == {*before, "bad/recipe.yaml"}
+
+
+def test_check_tells_of_a_build_that_is_not_of_this_manifest(tmp_path: Path, capsys) -> None:
+    manifest = minimal(tmp_path)
+    call(manifest)
+    for name in ("system.py", "conf/training.yaml", "recipe.lock.json"):
+        path = tmp_path / "build" / name
+        good = path.read_text()
+        path.write_text(good.replace("train", "trein", 1))
+        capsys.readouterr()
+        assert call("--check", manifest) == 0
+        err = capsys.readouterr().err
+        assert "is not what the manifest compiles to" in err
+        assert name in err
+        assert call("--check", "--strict", manifest) == 1
+        path.write_text(good)
+    capsys.readouterr()
+    assert call("--check", "--strict", manifest) == 0
+    assert "is not what" not in capsys.readouterr().err
+    (tmp_path / "build/conf/training.yaml").unlink()
+    assert call("--check", "--strict", manifest) == 1
+
+
+def test_many_manifests_and_directories(tmp_path: Path, capsys) -> None:
+    for name in ("a", "b/c", "b/.hidden", "b/build"):
+        minimal(tmp_path / "many" / name)
+    minimal(tmp_path / "many/b/c", **MISTAKE)
+    assert call("--check", tmp_path / "many", tmp_path / "many/a/recipe.yaml") == 1
+    assert "2 manifests: 1 error; " in capsys.readouterr().err
+    assert call(tmp_path / "many") == 1
+    assert (tmp_path / "many/a/build/run.py").exists()
+    assert not (tmp_path / "many/b/c/build").exists()
+
+
+def test_nothing_to_check_is_an_error(tmp_path: Path, capsys) -> None:
+    (tmp_path / "empty").mkdir()
+    assert call("--check", tmp_path / "empty") == 2
+    assert "there is no recipe.yaml in or below" in capsys.readouterr().err
+    assert call("--check", "missing.yaml") == 2
+    assert 'there is no file "missing.yaml"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--format", "xml", "x"], ["--graph=dot", "x"], ["--no-such-flag", "x"], ["--set"]],
+)
+def test_wrong_usage(words: list[str], capsys) -> None:
+    assert call(*words) == 2
+    assert "usage: espnet3-compile" in capsys.readouterr().err
+
+
+def test_one_output_for_two_manifests_is_wrong_usage(tmp_path: Path, capsys) -> None:
+    first, second = minimal(tmp_path / "a"), minimal(tmp_path / "b")
+    assert call(first, second, "-o", "out") == 2
+    assert "-o takes one manifest" in capsys.readouterr().err
+
+
+def test_somebody_elses_directory_is_not_taken(tmp_path: Path, capsys) -> None:
+    manifest = minimal(tmp_path / "recipe")
+    thesis = tmp_path / "thesis"
+    thesis.mkdir()
+    (thesis / "chapter1.tex").write_text("years")
+    assert call(manifest, "-o", thesis) == 2
+    assert "is no build of espnet3-compile" in capsys.readouterr().err
+    assert texts(thesis) == {"chapter1.tex": b"years"}
+
+
+def test_a_file_in_the_way_of_the_directory(tmp_path: Path, capsys) -> None:
+    manifest = minimal(tmp_path / "recipe")
+    (tmp_path / "file").write_text("mine")
+    assert call(manifest, "-o", tmp_path / "file" / "build") == 1
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_strict_makes_mistakes_of_warnings(tmp_path: Path, capsys) -> None:
+    manifest = minimal(tmp_path, **UNUSED)
+    assert call("--check", manifest) == 0
+    assert "warning[R207 unused-config]" in capsys.readouterr().err
+    assert call("--strict", manifest) == 1
+    assert not (tmp_path / "build").exists()
+    assert call(manifest) == 0
+    assert (tmp_path / "build").exists()
+
+
+@pytest.mark.parametrize("form", ["json", "sarif", "github"])
+def test_machine_formats_stand_alone_on_stdout(tmp_path: Path, capsys, form: str) -> None:
+    manifest = minimal(tmp_path, **MISTAKE)
+    assert call("--format", form, manifest) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "R502" in out
+    if form != "github":
+        assert isinstance(json.loads(out), dict)
+
+
+def test_set_reaches_the_build(tmp_path: Path) -> None:
+    manifest = minimal(tmp_path)
+    assert call(manifest, "--set", "training.seed=3", "--set", "net.out_features=5") == 0
+    assert "seed: 3" in (tmp_path / "build/conf/training.yaml").read_text()
+    assert "out_features: 5" in (tmp_path / "build/models/net.yaml").read_text()
+    lock = json.loads((tmp_path / "build/recipe.lock.json").read_text())
+    assert lock["set"] == ["training.seed=3", "net.out_features=5"]
+
+
+def test_fix_mends_what_is_certain(tmp_path: Path, capsys) -> None:
+    manifest = minimal(tmp_path, old="in_features", new="in_feature")
+    assert call("--fix", manifest) == 0
+    assert "fixed ../recipe.yaml:6:36: " in capsys.readouterr().err
+    assert "in_features: 8" in manifest.read_text()
+    assert (tmp_path / "build/run.py").exists()
+
+
+def test_explain(capsys) -> None:
+    assert call("--explain", "unknown-key") == 0
+    assert capsys.readouterr().out.startswith("# R601 unknown-key (error)")
+    assert call("--explain", "R6011") == 2
+    assert "there is no code" in capsys.readouterr().err
+
+
+def test_version(capsys) -> None:
+    assert call("--version") == 0
+    assert capsys.readouterr().out.startswith("espnet3-compile ")
+
+
+GRAPH = """\
+golden/pipe-line.2 (asr)
+  1  create_dataset   create_dataset(full, inference)
+  2  train_tokenizer  train_tokenizer(full)
+     <- create_dataset
+  3  collect_stats    collect_stats(full, ctc)
+     <- create_dataset
+     <- train_tokenizer
+  4  train_easy       train(easy, ctc)
+     <- create_dataset
+     <- train_tokenizer
+     <- collect_stats: feats_stats
+  5  train_full       train(full, ctc)
+     <- create_dataset
+     <- train_tokenizer
+     <- collect_stats: feats_stats
+     <- train_easy: best_checkpoint
+  6  infer            infer(inference, ctc)
+     <- create_dataset
+     <- train_tokenizer: token_list
+     <- collect_stats: feats_stats
+     <- train_full: best_checkpoint
+  7  measure          measure(metrics, inference)
+     <- create_dataset
+     <- infer: inference_dir
+  8  export           src.export.to_file()
+     <- train_full: best_checkpoint
+     <- measure
+"""
+
+
+def test_graph_as_text(capsys) -> None:
+    before = texts(GOLDEN / "pipeline")
+    assert call("--graph", GOLDEN / "pipeline") == 0
+    assert capsys.readouterr().out == GRAPH
+    assert texts(GOLDEN / "pipeline") == before
+
+
+def test_graph_as_mermaid(capsys) -> None:
+    assert call("--graph", "mermaid", GOLDEN / "pipeline") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "flowchart TD"
+    assert '    s4["train_easy<br/>train(easy, ctc)"]' in lines
+    assert '    s4 -- "best_checkpoint" --> s5' in lines
+    assert "    s1 -.-> s2" in lines
+
+
+def test_graph_of_a_recipe_with_mistakes_is_still_drawn(tmp_path: Path, capsys) -> None:
+    assert call("--graph=text", minimal(tmp_path, **MISTAKE)) == 1
+    out, err = capsys.readouterr()
+    assert "1  train  train(training, net)" in out
+    assert "R502" in err
+
+
+WHY = """\
+easy.scheduler._target_ = "torch.optim.lr_scheduler.StepLR"
+    {0}recipe.yaml:22:27  written here
+    {0}conf/full.yaml:8:23  replaces "torch.optim.lr_scheduler.StepLR"
+easy.scheduler.step_size = 5
+    {0}recipe.yaml:22:71  written here
+    {0}conf/full.yaml:8:67  replaces 10
+easy.scheduler.gamma = 1e-05
+    {0}recipe.yaml:19:14  inherited here
+    {0}conf/full.yaml:8:78  written here
+"""
+
+
+def test_why(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(GOLDEN / "pipeline")
+    assert call("--why", "easy.scheduler", "recipe.yaml") == 0
+    assert capsys.readouterr().out == WHY.format("")
+    assert call("--why", "full.dataset.valid[0].data_src_args.rate", "recipe.yaml") == 0
+    out = capsys.readouterr().out
+    assert out == (
+        "full.dataset.valid[0].data_src_args.rate = 16000\n"
+        "    conf/full.yaml:4:49  fetched here\n"
+        "    recipe.yaml:27:18  written here\n"
+    )
+    assert (
+        call("--why", "ctc.vocab_size", "recipe.yaml", "--set", "full.tokenizer.vocab_size=9") == 0
+    )
+    out = capsys.readouterr().out
+    assert "ctc.vocab_size = 9" in out
+    assert "--set" in out
+
+
+@pytest.mark.parametrize(
+    "path", ["full.optimzer.lr", "ful.optimizer", "full.dataset.train[7]", "..", ""]
+)
+def test_why_of_nothing(path: str, capsys) -> None:
+    assert call("--why", path, GOLDEN / "pipeline") == 2
+    assert f'error: nothing is called "{path}"' in capsys.readouterr().err
+
+
+def test_a_bug_of_ours_is_one_message(tmp_path: Path, capsys, monkeypatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("wheel came off")
+
+    monkeypatch.setattr("espnet3_compiler.pipeline.lower", broken)
+    manifest = minimal(tmp_path)
+    assert call(manifest) == 3
+    err = capsys.readouterr().err
+    assert "espnet3-compile has a bug: RuntimeError: wheel came off" in err
+    assert "Traceback" not in err
+    monkeypatch.setenv(main.TRACEBACK_VARIABLE, "1")
+    assert call(manifest) == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_one_message(tmp_path: Path, capsys, monkeypatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("espnet3_compiler.pipeline.lower", interrupted)
+    assert call(minimal(tmp_path)) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert not (tmp_path / "build").exists()
+
+
+def test_a_reader_that_goes_away(tmp_path: Path) -> None:
+    manifest = minimal(tmp_path, **MISTAKE)
+    command = [sys.executable, "-m", "espnet3_compiler", "--format", "json", "--check", manifest]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 141
+
+
+def test_real_ctrl_c(tmp_path: Path) -> None:
+    for number in range(60):
+        minimal(tmp_path / f"r{number}")
+    command = [sys.executable, "-m", "espnet3_compiler", tmp_path]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while (
+        not list(tmp_path.glob("*/build"))
+        and process.poll() is None
+        and time.monotonic() < deadline
+    ):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in err
+    for build in tmp_path.glob("*/build"):
+        assert (build / "recipe.lock.json").exists()
+        assert (build / "run.py").exists()
+
+
+def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
+    manifest = copy("pipeline", tmp_path / "recipe")
+    script = (
+        "import sys; from espnet3_compiler.cli.main import main\n"
+        "code = main(sys.argv[1:])\n"
+        "heavy = {'torch', 'lightning', 'numpy', 'espnet3_runtime', 'src', 'dataset'}\n"
+        "print(sorted(heavy & set(sys.modules))); sys.exit(code)"
+    )
+    for words in (
+        [],
+        ["--check"],
+        ["--graph"],
+        ["--why", "full.seed"],
+        ["--format", "json", "--check"],
+    ):
+        result = run("-c", script, *words, manifest)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_check_renders_no_templates(tmp_path: Path) -> None:
+    manifest = minimal(tmp_path)
+    call(manifest)
+    script = (
+        "import sys; from espnet3_compiler.cli.main import main\n"
+        "main(['--check', sys.argv[1]]); print({'jinja2', 'jsonschema'} & set(sys.modules))"
+    )
+    assert run("-c", script, manifest).stdout == "set()\n"

@@ -1,0 +1,181 @@
+"""A small recipe with a CTC model, and what the probe says about it, asked in this process."""
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from espnet3_compiler.deep.request import make_request
+from espnet3_compiler.pipeline import compile_manifest
+from espnet3_runtime.deep.limits import Network
+from espnet3_runtime.deep.probe import probe_recipe
+from espnet3_runtime.deep.protocol import Answers
+from espnet3_runtime.deep.request import read_request
+from tests.runtime.training_kit import recipe_in
+
+MANIFEST = """\
+version: 1
+recipe: tiny/asr
+system: asr
+models:
+  net:
+    _target_: src.model.Net
+    frontend: {_target_: src.model.Frames, size: 40}
+    feats_stats: ${stages.collect_stats.feats_stats}
+    input_size: 40
+    vocab_size: 9
+configs:
+  training:
+    dataset:
+      train: [{data_src_args: {split: train}}]
+      preprocessor:
+        _target_: espnet3_runtime.data.preprocess.TextToTokens
+        tokenizer: ${stages.train_tokenizer.tokenizer_model}
+    tokenizer: {vocab_size: 9, model_type: word}
+    collect_stats: {features: "${models.net.frontend}"}
+    best_model_criterion: [[train/loss, 1, min]]
+    optimizer: {_target_: torch.optim.SGD, lr: 0.1}
+  inference:
+    dataset: {test: [{name: test, data_src_args: {split: test}}]}
+    checkpoint: ${stages.train.best_checkpoint}
+    runner: {_target_: src.model.Greedy, token_list: "${stages.train_tokenizer.token_list}"}
+    input_key: speech
+    output_keys: [text]
+    contract:
+      inputs: {speech: {kind: audio, sample_rate: 8000}}
+      outputs: {text: {kind: text}}
+stages: [create_dataset, train_tokenizer, collect_stats, train, infer]
+"""
+
+MODEL = '''
+"""Frames of the signal, a linear layer, CTC."""
+import numpy as np
+import torch
+from torch import nn
+
+
+class Frames(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.size = size
+
+    def forward(self, speech, speech_lengths):
+        frames = speech.unfold(1, self.size, self.size)
+        return frames, speech_lengths // self.size
+
+
+class Net(nn.Module):
+    def __init__(self, frontend, feats_stats, input_size, vocab_size):
+        super().__init__()
+        with np.load(feats_stats) as stats:
+            mean = torch.tensor(stats["sum"] / stats["count"]).float()
+        self.register_buffer("mean", mean)
+        self.frontend = frontend
+        self.encoder = nn.Linear(input_size, 8)
+        self.head = nn.Linear(8, vocab_size)
+
+    def encode(self, speech, speech_lengths):
+        feats, lengths = self.frontend(speech, speech_lengths)
+        hidden = torch.relu(self.encoder(feats - self.mean))
+        return self.head(hidden).log_softmax(-1), lengths
+
+    def forward(self, speech, speech_lengths, text, text_lengths):
+        scores, lengths = self.encode(speech, speech_lengths)
+        loss = nn.functional.ctc_loss(scores.transpose(0, 1), text, lengths, text_lengths)
+        return loss, {"loss": loss.detach()}, torch.tensor(len(speech))
+
+
+class Greedy:
+    def __init__(self, token_list):
+        with open(token_list) as file:
+            self.tokens = file.read().split()
+
+    def __call__(self, model, speech, speech_lengths):
+        best = model.encode(speech, speech_lengths)[0].argmax(-1).tolist()
+        return [{"text": " ".join(self.tokens[i] for i in path)} for path in best]
+'''
+
+DATASET = '''
+"""Noise and words; there once data/ready exists."""
+import numpy as np
+
+
+class Dataset:
+    def __init__(self, split, data_dir):
+        (data_dir / "ready").read_text()
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng(index)
+        size = 4000 + 400 * index
+        return {"speech": rng.normal(size=size).astype(np.float32), "text": "one two"}
+
+
+class DatasetBuilder:
+    def __init__(self, data_dir):
+        self.ready = data_dir / "ready"
+
+    def is_source_prepared(self):
+        return True
+
+    def prepare_source(self):
+        raise AssertionError("the probe prepares nothing")
+
+    def is_built(self):
+        return self.ready.exists()
+
+    def build(self):
+        raise AssertionError("the probe builds nothing")
+'''
+
+Said = list[dict[str, Any]]
+
+
+def ask(
+    directory: Path, edits: Mapping[str, str] | None = None, *, data: bool = True, target: str = ""
+) -> Said:
+    """Return the probe's answers about the recipe with some texts in it replaced.
+
+    Args:
+        directory: Where to write the recipe.
+        edits: Texts and what replaces them.
+        data: Whether the data are there.
+        target: Another name for the first target, past the ordinary check.
+    """
+    files = {"src/model.py": MODEL, "dataset/__init__.py": DATASET, "recipe.yaml": MANIFEST}
+    for old, new in (edits or {}).items():
+        assert any(old in text for text in files.values()), old
+        files = {name: text.replace(old, new) for name, text in files.items()}
+    with recipe_in(directory, **files) as recipe:
+        if data:
+            (recipe / "data" / "ready").write_text("")
+        outcome = compile_manifest(recipe / "recipe.yaml")
+        assert outcome.plan, outcome.diagnostics
+        assert outcome.recipe
+        assert outcome.resolved
+        raw = make_request(outcome.plan, outcome.recipe, outcome.resolved, memory=0)
+        if target:
+            raw["targets"][0]["name"] = target
+        file = io.StringIO()
+        (recipe / "stand-ins").mkdir()
+        answers = Answers(file, Network())
+        probe_recipe(read_request(json.loads(json.dumps(raw))), answers, recipe / "stand-ins")
+    return [json.loads(line) for line in file.getvalue().splitlines()]
+
+
+def of_kind(said: Said, kind: str) -> Said:
+    """Return the answers of one kind."""
+    return [line for line in said if line["kind"] == kind]
+
+
+def codes(said: Said) -> list[str]:
+    """Return the codes of the findings, in order."""
+    return [line["code"] for line in of_kind(said, "finding")]
+
+
+def place(line: Mapping[str, Any]) -> str:
+    """Return the place of a finding in one text."""
+    return ".".join(map(str, [*line["owner"], *line["path"]]))

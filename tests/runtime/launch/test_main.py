@@ -1,0 +1,286 @@
+"""The command line of run.py: flags, messages, exit codes."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.toy import Toy, chain
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Toy:
+    return chain(tmp_path / "recipe")
+
+
+def test_stages_run_in_declared_order(recipe: Toy) -> None:
+    done = recipe.python("--stages", "second", "first", "second")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.index("[1/2] first") < done.stdout.index("[2/2] second")
+    assert not (recipe.exp / "third").exists()
+    assert (recipe.exp / "second" / "number.txt").read_text() == "7\n"
+
+
+def test_from_any_directory(recipe: Toy, tmp_path: Path) -> None:
+    done = recipe.python(cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (recipe.exp / "third" / "number.txt").read_text() == "8\n"
+
+
+def test_an_unknown_stage(recipe: Toy) -> None:
+    done = recipe.python("--stages", "first", "secnd")
+    assert done.returncode == 2
+    assert done.stderr == 'error: there is no stage "secnd"\n  help: did you mean "second"?\n'
+    assert not recipe.exp.exists()
+    done = recipe.python("--stages", "zzz")
+    assert "choose from: first, second, third, all" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--bogus"], "unrecognized arguments: --bogus"),
+        (["--stages"], "expected at least one argument"),
+        (["--set", "x"], "is not of the form name.key=value"),
+        (["--set", "tarining.x=1"], 'there is no config or model "tarining"'),
+        (["--settings_config", "nowhere.yaml"], "there is no file"),
+        (["--settings_config", __file__], "takes no configs or values"),
+    ],
+)
+def test_wrong_command_lines(arguments: list[str], message: str, recipe: Toy) -> None:
+    recipe.configs["settings"] = {"a": 1}
+    recipe.write()
+    done = recipe.python(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not recipe.exp.exists()
+
+
+def test_help_names_stages_and_configs(recipe: Toy) -> None:
+    recipe.configs["settings"] = {"a": 1}
+    recipe.write()
+    done = recipe.python("--help")
+    assert done.returncode == 0
+    assert "--settings_config PATH" in done.stdout
+    assert "first second third" in done.stdout
+    assert not recipe.exp.exists()
+
+
+def test_list_shows_how_stages_stand(recipe: Toy) -> None:
+    recipe.python("--stages", "first")
+    done = recipe.python("--list")
+    assert done.returncode == 0
+    lines = {line.split()[0]: line for line in done.stdout.splitlines()[2:]}
+    assert "done 20" in lines["first"]
+    assert lines["second"].split() == ["second", "src.steps.add()", "-", "-"]
+
+
+def test_a_missing_producer_is_told_before_anything_runs(recipe: Toy) -> None:
+    done = recipe.python("--stages", "third")
+    assert done.returncode == 1
+    assert 'stage "third" needs "second" first: "second" has not run yet' in done.stderr
+    assert "run: --stages second third" in done.stderr
+    assert not (recipe.exp / "third").exists()
+
+
+def test_a_producer_whose_output_is_gone(recipe: Toy) -> None:
+    recipe.python("--stages", "first")
+    (recipe.exp / "first" / "number.txt").unlink()
+    done = recipe.python("--stages", "second")
+    assert done.returncode == 1
+    assert 'its output "number" is missing' in done.stderr
+
+
+def test_a_producer_that_is_out_of_date_is_warned_about(recipe: Toy) -> None:
+    recipe.python()
+    recipe.calls["first"]["with"]["number"] = 30
+    recipe.write()
+    done = recipe.python("--stages", "second")
+    assert done.returncode == 0
+    assert "nothing to do" in done.stdout
+    recipe.calls["second"]["with"]["more"] = 2
+    recipe.write()
+    done = recipe.python("--stages", "second")
+    assert done.returncode == 0
+    assert 'warning: stage "first" is out of date (with number changed (3 -> 30))' in done.stderr
+
+
+def test_force_runs_what_is_up_to_date(recipe: Toy) -> None:
+    recipe.python()
+    done = recipe.python("--stages", "first", "second", "--force")
+    assert done.stdout.count("forced") == 2
+    assert "[2/2] second" in done.stdout
+    assert recipe.python("--dry_run").stdout.count("skipped") == 3
+
+
+def test_verify_hashes_again(recipe: Toy) -> None:
+    recipe.python()
+    assert recipe.python("--verify").returncode == 0
+    path = recipe.exp / "first" / "number.txt"
+    before = path.stat()
+    path.write_text("7\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    done = recipe.python("--verify")
+    assert done.returncode == 1
+    assert "first.number  altered" in done.stdout
+    path.unlink()
+    assert "first.number  missing" in recipe.python("--verify").stdout
+    recipe.file("exp/toy/stages/second.json", "{")
+    done = recipe.python("--verify")
+    assert done.returncode == 1
+    assert "second  its receipt is unusable: it is not JSON" in done.stdout
+    assert "--force --stages first second" in done.stderr
+    only = recipe.python("--verify", "--stages", "third")
+    assert (only.returncode, only.stderr) == (0, "")
+    assert "1 outputs, 0 not as made" in only.stdout
+
+
+def test_write_requirements(recipe: Toy) -> None:
+    done = recipe.python("--write_requirements", "--stages", "first")
+    assert done.returncode == 0
+    lines = (recipe.exp / "requirements.txt").read_text().splitlines()
+    assert any(line.startswith("PyYAML==") for line in lines)
+    assert any(line.startswith("# espnet3-compile==") for line in lines) or "espnet3" in str(lines)
+    assert str(recipe.directory) not in "\n".join(lines)
+
+
+def test_values_given_on_the_command_line(recipe: Toy) -> None:
+    """``recompose`` returns a would-be build; the files on disk stay as they are."""
+    recipe.python()
+    before = {path: path.read_bytes() for path in recipe.build.glob("**/*.yaml")}
+    changed = chain(recipe.directory)
+    changed.calls["second"]["with"]["more"] = 10
+    recipe.calls["second"]["with"]["more"] = 1
+    recipe.file(
+        "build/recompose.py",
+        "from types import SimpleNamespace\nimport json\n"
+        f"FILES = json.loads({json.dumps(json.dumps(changed.overlay()))})\n"
+        "locate = None\n"
+        "def recompose(build, config_files, sets):\n"
+        "    assert sets == ('recipe.x=1',) and not config_files, (sets, config_files)\n"
+        "    return SimpleNamespace(ok=True, report='', files=FILES)\n",
+    )
+    done = recipe.python("--set", "recipe.x=1")
+    assert done.returncode == 0, done.stderr
+    assert "with more changed (1 -> 10)" in done.stdout
+    assert (recipe.exp / "third" / "number.txt").read_text() == "17\n"
+    assert {path: path.read_bytes() for path in before} == before
+    done = recipe.python()
+    assert (recipe.exp / "third" / "number.txt").read_text() == "8\n"
+
+
+def test_findings_of_the_loader_stop_everything(recipe: Toy, tmp_path: Path) -> None:
+    recipe.configs["settings"] = {"a": 1}
+    recipe.write()
+    recipe.file(
+        "build/recompose.py",
+        "from types import SimpleNamespace\nlocate = None\n"
+        "def recompose(build, config_files, sets):\n"
+        "    assert config_files['settings'].is_absolute()\n"
+        "    return SimpleNamespace(ok=False, report='error[R601]: no such key', files={})\n",
+    )
+    (tmp_path / "mine.yaml").write_text("a: 2\n")
+    done = recipe.python("--settings_config", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "error[R601]: no such key\n"
+    assert not recipe.exp.exists()
+
+
+def test_secrets_do_not_reach_files(recipe: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "hf_abcdefghijklmnop"
+    monkeypatch.setenv("HF_TOKEN", secret)
+    monkeypatch.setenv("TOY_PLACE", "another-secret-value")
+    recipe.file(
+        "src/steps.py",
+        "import logging, os, warnings\nfrom pathlib import Path\n"
+        "def make(path, number, api_token, login):\n"
+        "    logging.getLogger('x').warning('token is %s', api_token)\n"
+        "    logging.getLogger('y').info(f'login {login}')\n"
+        "    warnings.warn('beware of ' + os.environ['HF_TOKEN'])\n"
+        "    Path(path).write_text('1')\n"
+        "    raise ValueError(f'bad token {api_token}')\n",
+    )
+    recipe.calls["first"]["with"] |= {
+        "api_token": "${oc.env:TOY_PLACE}",
+        "login": "${oc.env:HF_TOKEN}",
+    }
+    recipe.write()
+    done = recipe.python("--stages", "first")
+    assert done.returncode == 1
+    texts = [path.read_bytes() for path in recipe.exp.rglob("*") if path.is_file()]
+    assert len(texts) > 2
+    for text in (*texts, done.stdout.encode(), done.stderr.encode()):
+        assert secret.encode() not in text
+        assert b"another-secret-value" not in text
+
+
+def test_logs_are_rotated_and_tell_the_surroundings(recipe: Toy) -> None:
+    recipe.python("--stages", "first")
+    recipe.python("--stages", "first", "--force")
+    recipe.python("--stages", "first", "--force")
+    logs = sorted(path.name for path in (recipe.exp / "first").glob("*.log"))
+    assert logs == ["first.log", "first1.log", "first2.log"]
+    text = (recipe.exp / "first" / "first.log").read_text()
+    assert "command " in text
+    assert "environment PATH=" in text
+    assert re.search(r"git (none|[0-9a-f]{7,})", text)
+    assert "the stage has finished" in text
+    assert recipe.python("--stages", "first").stdout.count("skipped") == 1  # logs are no outputs
+
+
+def test_bar_lines_without_a_terminal(recipe: Toy) -> None:
+    recipe.file(
+        "src/steps.py",
+        "from pathlib import Path\n"
+        "def make(path, number, context):\n"
+        "    with context.progress('counting', 20) as bar:\n"
+        "        for _ in range(20):\n            bar.advance()\n"
+        "    context.result('score', 4.5)\n"
+        "    Path(path).write_text('1')\n",
+    )
+    done = recipe.python("--stages", "first")
+    assert done.returncode == 0, done.stderr
+    assert "counting: 20/20 (100%)" in done.stderr
+    assert "score 4.5" in done.stdout
+    assert recipe.receipt("first")["results"] == {"score": 4.5}
+
+
+def test_several_experiments_share_the_data(recipe: Toy) -> None:
+    """An output outside of the experiment is hashed without what other stages put there."""
+    recipe.file(
+        "src/steps.py",
+        "from pathlib import Path\n"
+        "def make(path, number):\n"
+        "    Path('data').mkdir(exist_ok=True)\n    Path('data/a.txt').write_text('1')\n"
+        "def add(path, source, more=1):\n"
+        "    Path(path).parent.mkdir(exist_ok=True)\n    Path(path).write_text('2')\n",
+    )
+    recipe.stage("first")["outputs"] = {"data": {"path": "data", "type": "directory"}}
+    recipe.calls["second"]["with"] = {"path": "data/more/b.txt", "source": "${stages.first.data}"}
+    recipe.stage("second")["outputs"] = {"number": {"path": "data/more/b.txt", "type": "file"}}
+    recipe.write()
+    done = recipe.python("--stages", "first", "second")
+    assert done.returncode == 0, done.stderr
+    assert recipe.python("--stages", "first", "second", "--dry_run").stdout.count("skipped") == 2
+    (recipe.directory / "data" / "a.txt").write_text("changed")
+    assert "output data was altered" in recipe.python("--dry_run", "--stages", "first").stdout
+
+
+def test_launch_leaves_the_process_as_it_was(recipe: Toy) -> None:
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        f"sys.path.insert(0, {str(recipe.build)!r})\n"
+        "from system import ToySystem; from espnet3_runtime.launch import launch\n"
+        "before = (os.getcwd(), list(sys.path), list(sys.argv))\n"
+        f"assert launch(ToySystem, Path({str(recipe.build)!r}), []) == 0\n"
+        "assert (os.getcwd(), list(sys.path), list(sys.argv)) == before\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd="/", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,338 @@
+"""Bundles: closed, movable, and silent unless trusted."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.publication.model import InferenceModel
+from tests.runtime.bundle_kit import INFERENCE, LATE, MODEL, RUNNER, pack, packable, speech
+from tests.runtime.inference_kit import WORDS
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    with packable(tmp_path / "recipe") as directory:
+        yield directory
+
+
+@pytest.fixture
+def moved(recipe, tmp_path, monkeypatch):
+    """A bundle far from its recipe, which is gone."""
+    bundle = pack(recipe)
+    assert not list(bundle.rglob("__pycache__"))
+    place = tmp_path / "far" / "away"
+    shutil.move(bundle, place)
+    monkeypatch.chdir(tmp_path)
+    shutil.rmtree(recipe)
+    sys.path.remove(str(recipe))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "src"]:
+        del sys.modules[name]
+    yield place
+    recipe.mkdir()
+    sys.path.insert(0, str(recipe))
+
+
+def test_a_bundle_works_where_its_recipe_is_gone(moved):
+    model = InferenceModel.from_packed(moved, trust_user_code=True)
+    assert model(speech("two", "four"), 16000) == {"text": "two four"}
+    assert model.forward_batch([speech("one"), speech("zero", "three")]) == [
+        {"text": "one"},
+        {"text": "zero three"},
+    ]
+    assert "src" not in sys.modules
+    assert str(moved / "code") not in sys.path
+
+
+def test_audio_files_of_any_rate_and_channels(moved, tmp_path):
+    wave = speech("two", "four", "one")
+    model = InferenceModel.from_packed(moved, trust_user_code=True)
+    soundfile.write(tmp_path / "plain.wav", wave, 16000)
+    assert model(tmp_path / "plain.wav") == {"text": "two four one"}
+    soundfile.write(tmp_path / "stereo.flac", np.stack([wave, wave], 1), 16000)
+    assert model(str(tmp_path / "stereo.flac")) == {"text": "two four one"}
+    constant = np.full(32000, 0.3, dtype=np.float32)
+    soundfile.write(tmp_path / "fast.wav", constant, 32000, subtype="FLOAT")
+    words = model(tmp_path / "fast.wav")["text"].split()
+    assert len(words) == 100
+    assert set(words[1:-1]) == {"three"}
+    assert model({"speech": tmp_path / "plain.wav"}) == {"text": "two four one"}
+    with pytest.raises(UserError, match=r'there is no audio file "none\.wav"'):
+        model("none.wav")
+    with pytest.raises(UserError, match="samples that are not finite"):
+        model(np.array([np.nan], dtype=np.float32))
+
+
+def test_the_command_line(moved, tmp_path):
+    soundfile.write(tmp_path / "a.wav", speech("two"), 16000)
+    command = [sys.executable, "-m", "espnet3_runtime.publication.transcribe", str(moved), "a.wav"]
+    refused = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert refused.returncode == 1
+    assert "wants to run code of its own: src.decode.Reader, src.model.Scale" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    command.append("--trust_user_code")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.stdout == "a.wav\ttwo\n"
+    command += ["--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert json.loads(done.stdout) == {"file": "a.wav", "text": "two"}
+
+
+def test_code_of_a_bundle_runs_only_when_trusted(moved, tmp_path):
+    mark = tmp_path / "ran"
+    model = moved / "code/src/model.py"
+    model.write_text(f"open({str(mark)!r}, 'w')\n" + model.read_text())
+    with pytest.raises(UserError, match="wants to run code of its own") as caught:
+        InferenceModel.from_packed(moved, verify=False)
+    assert "it carries: " in str(caught.value)
+    assert "src/model.py" in str(caught.value)
+    assert not mark.exists()
+    InferenceModel.from_packed(moved, verify=False, trust_user_code=True)
+    assert mark.exists()
+
+
+def test_bundles_whose_packages_have_one_name(recipe):
+    """Both call their package "src"; ESPnet3 refuses the second."""
+    first = pack(recipe)
+    first = first.rename(first.with_name("first"))
+    words = Path("src/words.py")
+    words.write_text(WORDS.replace("two", "zwei"))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "src"]:
+        del sys.modules[name]
+    second = pack(recipe, inference={**INFERENCE, "runner": {"_target_": "src.decode.Reader"}})
+    import src.words as mine
+
+    one = InferenceModel.from_packed(first, trust_user_code=True)
+    two = InferenceModel.from_packed(second, trust_user_code=True)
+    assert one(speech("two"))["text"] == "two"
+    assert two(speech("two"))["text"] == "zwei"
+    assert one(speech("two"))["text"] == "two"
+    assert sys.modules["src.words"] is mine
+
+
+def test_imports_inside_functions_find_the_bundle(recipe):
+    Path("src/decode.py").write_text(
+        "def read(model, speech, speech_lengths):\n"
+        "    from src.words import WORDS\n"
+        "    return [{'text': WORDS[2]} for _ in speech]\n"
+    )
+    bundle = pack(
+        recipe,
+        inference={**INFERENCE, "runner": {"_target_": "src.decode.read", "_partial_": True}},
+    )
+    Path("src/words.py").write_text("WORDS = 'abc'\n")
+    model = InferenceModel.from_packed(bundle, trust_user_code=True)
+    assert model(speech("one"))["text"] == "two"
+
+
+def test_weights_are_the_checkpoints(recipe):
+    torch.save({"state_dict": {"scale": torch.full((1,), 2.0)}}, "best.ckpt")
+    bundle = pack(recipe)
+    assert InferenceModel.from_packed(bundle, trust_user_code=True)(speech("two"))["text"] == "four"
+    from safetensors.torch import load_file
+
+    assert load_file(bundle / "model.safetensors")["scale"].item() == 2.0
+    meta = json.loads((bundle / "bundle.json").read_text())
+    assert meta["checkpoint"]["path"] == "best.ckpt"
+    assert not list(bundle.rglob("*.ckpt"))
+
+
+def test_references_become_files_and_secrets_stay_out(recipe, monkeypatch):
+    monkeypatch.setenv("TINY_TOKEN", "s3cr3t-value")
+    composed = {
+        **INFERENCE,
+        **LATE,
+        "runner": {"_target_": "src.decode.Reader", "word_list": "${stages.tok.token_list}"},
+    }
+    Path("src/model.py").write_text(
+        Path("src/model.py").read_text().replace("width=1", "width=1, token=None")
+    )
+    bundle = pack(
+        recipe,
+        composed=composed,
+        model={**MODEL, "token": "s3cr3t-value"},
+        composed_model={**MODEL, "token": "${oc.env:TINY_TOKEN}"},
+    )
+    everything = b"".join(path.read_bytes() for path in bundle.rglob("*") if path.is_file())
+    assert b"s3cr3t" not in everything
+    assert "word_list: bundle://files/words.txt" in (bundle / "inference.yaml").read_text()
+    assert "${oc.env:TINY_TOKEN}" in (bundle / "model.yaml").read_text()
+    assert str(recipe).encode() not in everything
+    assert json.loads((bundle / "bundle.json").read_text())["late_values"] == {
+        "${oc.env:TINY_TOKEN}": [{"env": "TINY_TOKEN"}]
+    }
+    monkeypatch.delenv("TINY_TOKEN")
+    with pytest.raises(UserError, match='the environment variable "TINY_TOKEN" is not set'):
+        InferenceModel.from_packed(bundle, trust_user_code=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"checkpoint": "none.ckpt"}, 'there is no checkpoint ".*none.ckpt"'),
+        ({"runner": {**RUNNER, "word_list": "exp/no.txt"}}, 'would lack "exp/no.txt"'),
+    ],
+)
+def test_a_missing_file_is_named(recipe, change, message):
+    with pytest.raises(UserError, match=message):
+        pack(recipe, inference={**INFERENCE, **change})
+    assert not (recipe / "exp/tiny/pack_model/bundle").exists()
+
+
+def test_missing_outputs_of_stages_are_named(recipe):
+    missing = {**INFERENCE, "runner": {**RUNNER, "word_list": str(recipe / "exp/tokens")}}
+    late = {**INFERENCE, "runner": {**RUNNER, "word_list": "${stages.tok.token_list}"}}
+    with pytest.raises(UserError, match="would lack") as caught:
+        pack(recipe, inference=missing, composed=late)
+    assert "inference.runner.word_list" in str(caught.value)
+
+
+def test_code_that_is_left_out_is_named(recipe):
+    with pytest.raises(UserError, match=r"would lack code that it runs: src/words\.py") as caught:
+        pack(recipe, publication={"exclude": ["src/words.py"]})
+    assert "pack_model.include" in str(caught.value)
+
+
+def test_links_are_packed_as_what_they_lead_to(recipe, tmp_path):
+    shared = tmp_path / "shared"
+    Path("src").rename(shared)
+    (tmp_path / "words.py").write_bytes((shared / "words.py").read_bytes())
+    (shared / "words.py").unlink()
+    (shared / "words.py").symlink_to("../words.py")
+    Path("src").symlink_to("../shared")
+    Path("data").rename(tmp_path / "lists")
+    Path("data").symlink_to("../lists")
+    bundle = pack(recipe, proof=True)
+    assert not [path for path in bundle.rglob("*") if path.is_symlink()]
+    assert (bundle / "code/src/words.py").read_bytes() == (tmp_path / "words.py").read_bytes()
+    assert not Path("src/words.py").resolve().is_relative_to(recipe)
+
+
+def test_a_linked_directory_inside_of_the_code_goes_in_by_its_name(recipe, tmp_path):
+    """It could lead anywhere, and be as large as a corpus."""
+    (tmp_path / "inner").mkdir()
+    Path("src/words.py").rename(tmp_path / "inner" / "words.py")
+    Path("src/inner").symlink_to("../../inner")
+    for file in Path("src").glob("*.py"):
+        file.write_text(file.read_text().replace("src.words", "src.inner.words"))
+    with pytest.raises(UserError, match=r"would lack code that it runs: src/inner/words\.py"):
+        pack(recipe)
+    bundle = pack(recipe, publication={"include": ["src", "src/inner"]})
+    assert (bundle / "code/src/inner/words.py").is_file()
+    assert not (bundle / "code/src/inner").is_symlink()
+
+
+def test_files_that_code_opens_by_itself_are_named(recipe):
+    Path("conf").mkdir()
+    Path("conf/lexicon.txt").write_text("a\n")
+    decode = Path("src/decode.py")
+    decode.write_text(
+        decode.read_text().replace(
+            "def __init__(self, word_list=None):",
+            'def __init__(self, word_list=None):\n        open("conf/lexicon.txt").read()',
+        )
+    )
+    with pytest.raises(UserError, match=r"opens files that would not be inside: conf/lexicon\.txt"):
+        pack(recipe)
+
+
+def test_what_only_works_beside_the_recipe_is_found_by_trying(recipe):
+    Path("exp/hidden.txt").write_text("a\n")
+    Path("src/model.py").write_text(
+        Path("src/model.py")
+        .read_text()
+        .replace("super().__init__()", "super().__init__(); open('/'.join(['exp', 'hidden.txt']))")
+    )
+    with pytest.raises(UserError, match="does not load outside of the recipe") as caught:
+        pack(recipe, proof=True)
+    assert "exp/hidden.txt" in str(caught.value)
+
+
+def test_packing_again_replaces_the_bundle(recipe):
+    pack(recipe)
+    (recipe / "exp/tiny/pack_model/bundle/stray.txt").touch()
+    bundle = pack(recipe, publication={"files": {"notes/words.txt": "exp/words.txt"}})
+    assert not (bundle / "stray.txt").exists()
+    model = InferenceModel.from_packed(bundle, trust_user_code=True)
+    assert model.files["notes/words.txt"].read_text().startswith("zero")
+
+
+def test_the_model_card(recipe):
+    scores = {
+        "metrics": {"wer": {"a": {"wer": 1.5}}},
+        "about": {"wer": {"headline": "wer", "unit": "%"}},
+    }
+    Path("metrics.json").write_text(json.dumps(scores))
+    found = {
+        "upstream": {"measure.metrics": recipe / "metrics.json"},
+        "upstream_kinds": {"measure": "measure"},
+    }
+    card = (pack(recipe, proof=True, **found) / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: espnet3-compile\n")
+    assert "pipeline_tag: automatic-speech-recognition" in card
+    assert "| a | 1.50 % |" in card
+    assert "A `src.model.Scale` with 1 parameters." in card
+    assert "${" not in card
+    own = recipe / "card.md"
+    own.write_text("# ${recipe} by ${author}\n${nothing}\n${results}\n")
+    settings = {"readme": "card.md", "readme_context": {"author": "me", "nothing": ""}}
+    card = (pack(recipe, publication=settings, **found) / "README.md").read_text()
+    assert card.startswith("# tiny/asr by me\n| test set")
+    own.write_text("${resluts}")
+    with pytest.raises(UserError, match="resluts") as caught:
+        pack(recipe, publication=settings)
+    assert 'did you mean "results"' in str(caught.value)
+
+
+def test_a_bundle_can_come_from_any_working_directory(moved, monkeypatch):
+    monkeypatch.chdir(moved.parent)
+    model = InferenceModel.from_packed(os.path.relpath(moved), trust_user_code=True)
+    monkeypatch.chdir("/")
+    assert model(speech("one"))["text"] == "one"
+
+
+def test_a_bundle_from_the_hub(moved, monkeypatch):
+    from types import SimpleNamespace
+
+    from espnet3_runtime.publication import hub
+
+    errors = pytest.importorskip("huggingface_hub.errors")
+    asked = []
+
+    def snapshot_download(repo, revision):
+        asked.append((repo, revision))
+        if repo == "me/none":
+            raise errors.OfflineModeIsEnabled("offline")
+        return str(moved)
+
+    fake = SimpleNamespace(snapshot_download=snapshot_download, errors=errors)
+    monkeypatch.setattr(hub, "_library", lambda: fake)
+    model = InferenceModel.from_pretrained("me/tiny", revision="v1", trust_user_code=True)
+    assert model(speech("four"))["text"] == "four"
+    assert asked == [("me/tiny", "v1")]
+    with pytest.raises(UserError, match="wants to run code of its own"):
+        InferenceModel.from_pretrained("me/tiny")
+    with pytest.raises(UserError, match="the hub cannot be used: offline"):
+        InferenceModel.from_pretrained("me/none")
+
+
+def test_options_of_a_call_reach_the_runner(recipe):
+    Path("src/decode.py").write_text(
+        "def read(model, speech, speech_lengths, beam=1):\n"
+        "    return [{'text': f'beam {beam}'} for _ in speech]\n"
+    )
+    runner = {"_target_": "src.decode.read", "_partial_": True}
+    model = InferenceModel.from_packed(
+        pack(recipe, inference={**INFERENCE, "runner": runner}), trust_user_code=True
+    )
+    assert model(speech("one"), beam=5) == {"text": "beam 5"}
+    with pytest.raises(UserError, match="unexpected keyword argument 'width'"):
+        model(speech("one"), width=3)

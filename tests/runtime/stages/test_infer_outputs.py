@@ -1,0 +1,192 @@
+"""What the stage infer writes of each item, and how outputs are held against the contract."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.inference.scp import read_scp
+from tests.runtime.infer_kit import CONTRACT, add_code, run
+from tests.runtime.inference_kit import in_recipe
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    with in_recipe(tmp_path / "recipe") as directory:
+        torch.save({"state_dict": {"scale": torch.ones(1)}}, directory / "best.ckpt")
+        yield directory
+
+
+MANY = """
+import numpy as np
+
+class Many:
+    def __call__(self, model, speech, speech_lengths):
+        return [
+            {
+                "text": ["best one", "second"],
+                "wave": row[:n],
+                "feats": row[:n].reshape(-1, 2),
+                "words": [{"text": "a", "start": 0.0, "end": 0.5}],
+                "score": row[0],
+            }
+            for row, n in zip(speech, speech_lengths.tolist())
+        ]
+"""
+
+
+MANY_CONTRACT = {
+    "inputs": {"speech": {"kind": "audio", "sample_rate": 16000}},
+    "outputs": {
+        "text": {"kind": "text"},
+        "wave": {"kind": "audio", "sample_rate": 16000},
+        "words": {"kind": "segments"},
+        "score": {"kind": "number"},
+    },
+}
+
+
+def test_every_kind_of_output(recipe):
+    add_code(recipe, "many", MANY)
+    keys = ["text", "wave", "words", "score"]
+    changes = {"runner": {"_target_": "src.many.Many"}, "contract": MANY_CONTRACT}
+    _, context = run(recipe, output_keys=keys, **changes)
+    test = context.directory / "test"
+    assert read_scp(test / "text.scp")["utt0"] == "best one"
+    first = json.loads((test / "results.jsonl").open().readline())
+    assert first["outputs"]["text"] == ["best one", "second"]
+    path = read_scp(test / "wave.scp")["utt1"]
+    assert path == "exp/tiny/infer/test/wave/utt1.wav"
+    wave, rate = soundfile.read(recipe / path)
+    assert (len(wave), rate) == (320, 16000)
+    assert json.loads((test / "words/utt1.json").read_text())[0]["end"] == 0.5
+    assert float(read_scp(test / "score.scp")["utt1"]) == pytest.approx(0.1)
+
+
+def test_formats_of_choice(recipe):
+    add_code(recipe, "many", MANY)
+    add_code(recipe, "save", "def halves(value, path):\n    open(path, 'w').write(str(len(value)))")
+    _, context = run(
+        recipe,
+        runner={"_target_": "src.many.Many"},
+        contract=None,
+        output_keys=["feats", "wave", "words"],
+        output_artifacts={
+            "wave": {"type": "npy"},
+            "words": {"writer": {"_target_": "src.save.halves"}},
+        },
+    )
+    test = context.directory / "test"
+    assert np.load(test / "feats/utt0.npy").shape == (80, 2)
+    assert np.load(test / "wave/utt0.npy").shape == (160,)
+    assert (test / "words/utt0").read_text() == "1"
+
+
+RESULTS = {
+    "[{'text': 'x'}]": "1 results for 3 items",
+    "{'text': 'x'}": "the runner gave dict for 3 items",
+    "['x'] * len(speech)": "the runner gave str for utt",
+    "[{'txt': 'x'}] * len(speech)": '"txt" for utt2, which contract.outputs does not declare',
+    "[{}] * len(speech)": 'the runner gave no "text" for utt2',
+    "[{'text': 3}] * len(speech)": '"text" of utt2 is not text: expected a string, found int',
+}
+
+
+@pytest.mark.parametrize("expression", RESULTS)
+def test_results_that_break_the_contract(recipe, expression):
+    add_code(recipe, "bad", f"def bad(model, speech, **_):\n    return {expression}\n")
+    runner = {"_target_": "src.bad.bad", "_partial_": True}
+    with pytest.raises(UserError) as caught:
+        run(recipe, runner=runner)
+    assert RESULTS[expression] in str(caught.value)
+
+
+def test_an_input_that_breaks_the_contract(recipe):
+    contract = {**CONTRACT, "inputs": {"speech": {"kind": "audio", "channels": 2}}}
+    with pytest.raises(UserError, match='"speech" of utt2 is not audio: it has 1 channels'):
+        run(recipe, contract=contract)
+    with pytest.raises(UserError, match='utt2 has no "wave"; it has speech, text, speaker'):
+        run(recipe, contract={"inputs": {"wave": {"kind": "audio"}}})
+
+
+def test_output_keys_choose_and_are_checked(recipe):
+    with pytest.raises(UserError, match='the runner gave no "txt"') as caught:
+        run(recipe, output_keys=["txt"], contract=None)
+    assert 'did you mean "text"?' in str(caught.value)
+
+
+def test_a_model_of_the_config_is_called_with_its_input_keys(recipe):
+    add_code(
+        recipe,
+        "own",
+        "class Own:\n"
+        "    def __init__(self, device, beam=1):\n"
+        "        self.beam = beam\n"
+        "    def __call__(self, speech):\n"
+        "        return [(f'{speech.shape[0]} {self.beam}', []), ('second', [])]",
+    )
+    own = {"_target_": "src.own.Own", "beam": 5}
+    _, context = run(
+        recipe, model=own, runner=None, input_key="speech", contract=None, checkpoint=None
+    )
+    assert read_scp(context.directory / "test/text.scp")["utt1"] == "320 5"
+    first = json.loads((context.directory / "test/results.jsonl").open().readline())
+    assert first["outputs"]["text"] == ["160 5", "second"]
+
+
+def test_no_runner_and_no_model_of_its_own(recipe):
+    with pytest.raises(UserError, match="does not say how the model is run"):
+        run(recipe, runner=None)
+
+
+def test_a_provider_of_the_recipe(recipe):
+    add_code(
+        recipe,
+        "provide",
+        "from espnet3_runtime.inference.provider import from_checkpoint\n"
+        "def doubled(model, checkpoint, device, factor):\n"
+        "    built = from_checkpoint(model, checkpoint, device)\n"
+        "    built.scale.data *= factor\n"
+        "    return built\n",
+    )
+    run(recipe, provider={"_target_": "src.provide.doubled", "factor": 2})
+    assert read_scp(recipe / "exp/tiny/infer/test/text.scp")["utt1"] == "two four"
+
+
+def test_ids_must_be_unique_and_one_word(recipe):
+    (recipe / "dataset/__init__.py").write_text(
+        "import numpy as np\n"
+        "class Dataset:\n"
+        "    def __init__(self, ids):\n"
+        "        self.ids = ids\n"
+        "    def __len__(self):\n"
+        "        return len(self.ids)\n"
+        "    def __getitem__(self, i):\n"
+        "        return {'utt_id': self.ids[i], 'speech': np.zeros(160, np.float32)}\n"
+    )
+    with pytest.raises(UserError, match='items 0 and 2 both have the id "a"'):
+        run(recipe, dataset={"test": [{"name": "t", "data_src_args": {"ids": ["a", "b", "a"]}}]})
+    with pytest.raises(UserError, match='the utterance id "a b" is empty or contains white space'):
+        run(recipe, dataset={"test": [{"name": "t", "data_src_args": {"ids": ["a b"]}}]})
+    _, context = run(
+        recipe, dataset={"test": [{"name": "t", "data_src_args": {"ids": ["a/b", "../c"]}}]}
+    )
+    assert list(read_scp(context.directory / "t/text.scp")) == ["a/b", "../c"]
+
+
+def test_ids_with_slashes_stay_inside_their_directory(recipe):
+    add_code(recipe, "many", MANY)
+    changes = {"runner": {"_target_": "src.many.Many"}, "contract": MANY_CONTRACT}
+    prefix = {"name": "t", "data_src_args": {"size": 2, "prefix": "../../up/"}}
+    _, context = run(
+        recipe,
+        dataset={"test": [prefix]},
+        output_keys=["text", "wave", "words", "score"],
+        **changes,
+    )
+    waves = list((context.directory / "t/wave").iterdir())
+    assert len(waves) == 2
+    assert not list(recipe.rglob("up"))

@@ -1,0 +1,153 @@
+"""Train a tokenizer, and the ids of its token list."""
+
+import pickle
+
+import pytest
+
+from espnet3_runtime.data.preprocess import TextToTokens
+from espnet3_runtime.data.tokens import Tokenizer, read_tokens
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.stages.train_tokenizer import train_tokenizer
+from tests.runtime.training_kit import recipe_in, stage_context
+
+TEXT = ["one two three four", "five six seven eight nine zero", "one one two nine"] * 20
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    with recipe_in(tmp_path / "tiny") as directory:
+        (directory / "text.txt").write_text("".join(f"{line}\n" for line in TEXT))
+        yield directory
+
+
+def run(recipe, **tokenizer):
+    entries = tokenizer.pop("entries", [{}])
+    training = {"tokenizer": tokenizer, "dataset": {"train": entries}}
+    return train_tokenizer(stage_context(recipe, "train_tokenizer", training))
+
+
+def test_vocab_size_is_the_number_of_lines_of_the_token_list(recipe):
+    outputs = run(recipe, vocab_size=22, train_file="text.txt")
+    tokens = read_tokens(outputs["token_list"])
+    assert len(tokens) == 22
+    assert tokens[:2] == ["<blank>", "<unk>"]
+    assert tokens[-1] == "<sos/eos>"
+    assert outputs["train_text"].read_text().splitlines() == TEXT
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"), [("unigram", 22), ("bpe", 40), ("char", 19), ("word", 13)]
+)
+def test_ids_are_lines_of_the_token_list(recipe, kind, size):
+    outputs = run(recipe, vocab_size=size, model_type=kind, train_file="text.txt")
+    tokens = read_tokens(outputs["token_list"])
+    tokenizer = Tokenizer(outputs["tokenizer_model"])
+    assert list(tokenizer.tokens) == tokens
+    ids = tokenizer.encode("nine eight one")
+    assert "".join(tokens[i] for i in ids).replace("▁", " ").strip() == "nine eight one"
+    assert all(1 < i < len(tokens) - 1 for i in ids)
+    assert tokenizer.decode([0, *ids, 0, len(tokens) - 1]) == "nine eight one"
+    assert tokenizer.encode("ß")[-1] == 1
+    assert pickle.loads(pickle.dumps(tokenizer)).encode("one") == tokenizer.encode("one")
+
+
+def test_twice_the_same_bytes(recipe):
+    first = {
+        n: p.read_bytes() for n, p in run(recipe, vocab_size=22, train_file="text.txt").items()
+    }
+    second = run(recipe, vocab_size=22, train_file="text.txt")
+    assert first == {name: path.read_bytes() for name, path in second.items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "largest"), [("unigram", 60, 25), ("char", 30, 19), ("word", 99, 13)]
+)
+def test_too_large_a_vocabulary_says_what_is_possible(recipe, kind, size, largest):
+    with pytest.raises(UserError, match=f"vocab_size {size} cannot be reached") as error:
+        run(recipe, vocab_size=size, model_type=kind, train_file="text.txt")
+    assert f"largest possible value is {largest}" in error.value.hint
+    assert error.value.where == "training.tokenizer.vocab_size"
+    outputs = run(recipe, vocab_size=largest, model_type=kind, train_file="text.txt")
+    assert len(read_tokens(outputs["token_list"])) == largest
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_too_small_a_vocabulary_says_what_is_needed(recipe, kind):
+    with pytest.raises(UserError, match="smaller than the text's set of characters") as error:
+        run(recipe, vocab_size=6, model_type=kind, train_file="text.txt")
+    least = int(error.value.hint.split(" is ")[1].split(";")[0])
+    outputs = run(recipe, vocab_size=least, model_type=kind, train_file="text.txt")
+    assert len(read_tokens(outputs["token_list"])) == least
+
+
+def test_coverage_and_own_symbols_have_an_effect(recipe):
+    rare = [*TEXT * 20, "q"]
+    (recipe / "text.txt").write_text("".join(f"{line}\n" for line in rare))
+    everything = run(recipe, vocab_size=24, train_file="text.txt")["token_list"].read_text()
+    assert "q" in everything
+    symbols = {"user_defined_symbols": ["<noise>"], "character_coverage": 0.999}
+    outputs = run(recipe, vocab_size=24, train_file="text.txt", **symbols)
+    tokens = read_tokens(outputs["token_list"])
+    assert "q" not in tokens
+    assert "<noise>" in tokens
+    ids = Tokenizer(outputs["tokenizer_model"]).encode("one <noise> two")
+    assert tokens.index("<noise>") in ids
+
+
+def test_the_text_of_the_training_entries_is_read(recipe):
+    transform = {"_target_": "src.features.shout", "_partial_": True}
+    entries = [
+        {"data_src_args": {"size": 4}},
+        {"data_src_args": {"size": 4}, "transform": transform},
+    ]
+    outputs = run(recipe, vocab_size=11, model_type="word", entries=entries)
+    lines = outputs["train_text"].read_text().splitlines()
+    assert lines[0] == "zero one"
+    assert lines[4] == "ZERO ONE"
+    assert len(lines) == 8
+
+
+def test_texts_are_preferred_to_reading_items(recipe):
+    (recipe / "sets.py").write_text("from dataset import Measured as Dataset\n")
+    outputs = run(recipe, vocab_size=5, model_type="word", entries=[{"data_src": "sets"}])
+    assert read_tokens(outputs["token_list"]) == [
+        "<blank>",
+        "<unk>",
+        "▁from",
+        "▁texts",
+        "<sos/eos>",
+    ]
+
+
+@pytest.mark.parametrize("code", ["return 'text.txt'", "return iter(['one two', 'two one'])"])
+def test_text_builders_give_a_path_or_lines(recipe, code):
+    (recipe / "src" / "build.py").write_text(f"def build(extra=1):\n    {code}\n")
+    builder = {"_target_": "src.build.build", "extra": 2}
+    size = 13 if "txt" in code else 5
+    outputs = run(recipe, vocab_size=size, model_type="word", text_builder=builder)
+    assert len(read_tokens(outputs["token_list"])) == size
+
+
+def test_missing_text_and_fields_are_named(recipe):
+    with pytest.raises(UserError, match=r'no text file ".*none.txt"'):
+        run(recipe, vocab_size=5, train_file="none.txt")
+    with pytest.raises(UserError, match='no field "transcript"'):
+        run(recipe, vocab_size=5, field="transcript")
+    with pytest.raises(UserError, match='the field "label" is text'):
+        run(recipe, vocab_size=5, field="label")
+    (recipe / "text.txt").write_text("\n\n")
+    with pytest.raises(UserError, match="no text to train"):
+        run(recipe, vocab_size=5, train_file="text.txt")
+    with pytest.raises(UserError, match='needs the block "tokenizer"'):
+        train_tokenizer(stage_context(recipe, "train_tokenizer", {"tokenizer": None}))
+
+
+def test_text_to_tokens_replaces_the_text(recipe):
+    outputs = run(recipe, vocab_size=13, model_type="word", train_file="text.txt")
+    change = TextToTokens(outputs["tokenizer_model"])
+    sample = change({"text": "one two", "n": 1})
+    assert sample["text"].dtype.name == "int64"
+    assert [change.tokenizer.tokens[i] for i in sample["text"]] == ["▁one", "▁two"]
+    assert change({"n": 1}) == {"n": 1}
+    with pytest.raises(UserError, match="there is no tokenizer"):
+        TextToTokens(recipe / "none.model")
