@@ -46,14 +46,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _shared_name(config: Scalar, model: Scalar) -> Diagnostic:
-    name = str(config.value)
-    return Diagnostic(
-        code="R201",
-        message=f'a model and a config are both called "{name}"',
-        primary=Label(config.span, "a config"),
-        related=(Label(model.span, "a model"),),
-        help=(f"give one of them another name: --set {name}.key=value must mean one of them",),
-    )
+    message = f'a model and a config are both called "{config.value}"'
+    advice = f"give one of them another name: --set {config.value}.key=value must mean one of them"
+    labels = Label(config.span, "a config"), Label(model.span, "a model")
+    return Diagnostic("R201", message, labels[0], labels[1:], (advice,))
 
 
 def _check_identifier(kind: str, name: Scalar, reserved: dict[str, str]) -> Iterator[Diagnostic]:

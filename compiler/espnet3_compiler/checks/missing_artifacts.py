@@ -49,12 +49,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _no_stage(stage: StageDecl, kind: str) -> Diagnostic:
-    return Diagnostic(
-        code="R411",
-        message=f'stage "{stage.name.value}" reads what {kind} writes, and no stage runs {kind}',
-        primary=Label(stage.name.span, f"needs a stage of kind {kind} before it"),
-        help=(f"add the stage {kind} before it",),
-    )
+    message = f'stage "{stage.name.value}" reads what {kind} writes, and no stage runs {kind}'
+    label = Label(stage.name.span, f"needs a stage of kind {kind} before it")
+    return Diagnostic("R411", message, label, help=(f"add the stage {kind} before it",))
 
 
 def _check_checkpoint(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:

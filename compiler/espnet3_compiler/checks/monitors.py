@@ -74,10 +74,8 @@ def training_monitors(config: Mapping) -> Iterator[MonitoredValue]:
     stopping = config.get("early_stopping")
     if isinstance(stopping, Mapping) and (monitor := _as_scalar(stopping.get("monitor"))):
         yield monitor, _as_scalar(stopping.get("mode"))
-    named = config.get("schedulers")
-    entries = [entry.value for entry in named] if isinstance(named, Mapping) else []
-    blocks = [item for item in entries if isinstance(item, Mapping)]
-    for node in (config.get("scheduler_monitor"), *(block.get("monitor") for block in blocks)):
+    named = [block.get("monitor") for block in _named_schedulers(config)]
+    for node in (config.get("scheduler_monitor"), *named):
         if (monitor := _as_scalar(node)) and monitor.value is not None:
             yield monitor, None
 
@@ -103,32 +101,26 @@ def _check_mode(monitor: Scalar, mode: Scalar) -> Iterator[Diagnostic]:
 
 def _check_schedulers(config: Mapping) -> Iterator[Diagnostic]:
     """Report plateau schedulers that never get the value that they wait for."""
-    yield from _check_plateau_scheduler(
-        config.get("scheduler"), config, "scheduler_interval", "scheduler_monitor"
-    )
-    named = config.get("schedulers")
-    for entry in named if isinstance(named, Mapping) else ():
-        if isinstance(entry.value, Mapping):
-            yield from _check_plateau_scheduler(
-                entry.value.get("scheduler"), entry.value, "interval", "monitor"
+    named = [(block, "interval", "monitor") for block in _named_schedulers(config)]
+    for block, interval, monitor in ((config, "scheduler_interval", "scheduler_monitor"), *named):
+        node = block.get("scheduler")
+        target = _as_scalar(node.get(TARGET)) if isinstance(node, Mapping) else None
+        if target is None or not str(target.value).endswith(f".{_PLATEAU}"):
+            continue
+        given, when = _as_scalar(block.get(monitor)), _as_scalar(block.get(interval))
+        absent = [f"{interval}: epoch"] if when and when.value == "step" else []
+        absent += [f"{monitor}: valid/loss"] if given is None or given.value is None else []
+        if absent:
+            yield value_finding(
+                "R412",
+                f"{_PLATEAU} waits for a value that is known once an epoch",
+                target,
+                f"needs {' and '.join(absent)}",
+                advice=(f"write {' and '.join(absent)}",),
             )
 
 
-def _check_plateau_scheduler(
-    node: Node | None, config: Mapping, interval: str, monitor: str
-) -> Iterator[Diagnostic]:
-    target = _as_scalar(node.get(TARGET)) if isinstance(node, Mapping) else None
-    if target is None or not str(target.value).endswith(f".{_PLATEAU}"):
-        return
-    given = _as_scalar(config.get(monitor))
-    when = _as_scalar(config.get(interval))
-    absent = [f"{interval}: epoch"] if when and when.value == "step" else []
-    absent += [f"{monitor}: valid/loss"] if given is None or given.value is None else []
-    if absent:
-        yield value_finding(
-            "R412",
-            f"{_PLATEAU} waits for a value that is known once an epoch",
-            target,
-            f"needs {' and '.join(absent)}",
-            advice=(f"write {' and '.join(absent)}",),
-        )
+def _named_schedulers(config: Mapping) -> list[Mapping]:
+    named = config.get("schedulers")
+    entries = named.entries if isinstance(named, Mapping) else ()
+    return [entry.value for entry in entries if isinstance(entry.value, Mapping)]

@@ -100,9 +100,6 @@ def _check_model(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
 def _no_model(stage: StageDecl, recipe: Recipe) -> Diagnostic:
     names = [str(model.name.value) for model in recipe.models]
     hint = f"choose one with model: {format_names(names)}" if names else "declare one under models"
-    return Diagnostic(
-        code="R407",
-        message=f'stage "{stage.name.value}" needs a model and none is chosen',
-        primary=Label(stage.name.span, f"{stage_kind(stage)} builds a model"),
-        help=(hint,),
-    )
+    message = f'stage "{stage.name.value}" needs a model and none is chosen'
+    label = Label(stage.name.span, f"{stage_kind(stage)} builds a model")
+    return Diagnostic("R407", message, label, help=(hint,))

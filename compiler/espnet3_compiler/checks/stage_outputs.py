@@ -146,11 +146,11 @@ def _check_init_from(
             help=(hint,),
         )
     elif stage.model and producer.model and stage.model.value != producer.model.value:
+        used, trained = stage.model.value, producer.model.value
         yield Diagnostic(
-            code="R409",
-            message=f'init_from takes weights of model "{producer.model.value}" '
-            f'for model "{stage.model.value}"',
-            primary=Label(start, f'stage "{name}" trains {producer.model.value}'),
+            "R409",
+            f'init_from takes weights of model "{trained}" for model "{used}"',
+            Label(start, f'stage "{name}" trains {trained}'),
             related=(
                 Label(stage.model.span, "the model of this stage"),
                 Label(producer.model.span, f'the model of stage "{name}"'),

@@ -82,12 +82,11 @@ def _stated_edges(stage: StageDecl, read: list[StageLeaf], recipe: Recipe) -> It
     if start and start.value in known:
         yield StageEdge(str(start.value), name, INIT_OUTPUT, start.span, "init_from")
     for leaf in read:
-        for use in output_uses(leaf.node):
-            producer: str | None = use.stage
-            if use.stage not in known and is_certain_match(use.stage, known):
-                producer = closest_match(use.stage, known)  # a misspelt reference is an edge too
+        for stated, output, span in output_uses(leaf.node):
+            misspelt = stated not in known and is_certain_match(stated, known)
+            producer = closest_match(stated, known) if misspelt else stated
             if producer in known and producer:
-                yield StageEdge(producer, name, use.output, use.span, "reads")
+                yield StageEdge(producer, name, output, span, "reads")
 
 
 def _path_edges(

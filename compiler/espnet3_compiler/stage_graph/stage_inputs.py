@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl
@@ -30,15 +30,6 @@ class StageLeaf:
 
     path: Path
     node: Scalar
-
-
-@dataclass(frozen=True, slots=True)
-class OutputUse:
-    """One ``${stages.STAGE.OUTPUT}`` that a stage reads, and where it is written."""
-
-    stage: str
-    output: str
-    span: Span = field(compare=False)
 
 
 def bound_config(stage: StageDecl, role: str | None, resolved: Resolved) -> Mapping | None:
@@ -202,8 +193,8 @@ def _has_model_by(stage: StageDecl, recipe: Recipe, key: str) -> bool:
     return any(node.entry(key) or not has_certain_keys(node) for node in nodes)
 
 
-def output_uses(leaf: Scalar) -> Iterator[OutputUse]:
-    """Yield the stage outputs that a scalar names."""
+def output_uses(leaf: Scalar) -> Iterator[tuple[str, str, Span]]:
+    """Yield every ``${stages.STAGE.OUTPUT}`` in a scalar: stage, output and span."""
     if not isinstance(leaf.value, str) or "${" not in leaf.value:
         return
     raw = {match.groups(): match for match in _STAGE_OUTPUT.finditer(leaf.span.text)}
@@ -212,7 +203,7 @@ def output_uses(leaf: Scalar) -> Iterator[OutputUse]:
         if found := raw.get(match.groups()):
             start = leaf.span.start + found.group().index("${") + found.start()
             span = Span(leaf.span.source, start, leaf.span.start + found.end())
-        yield OutputUse(match[1], match[2], span)
+        yield match[1], match[2], span
 
 
 def walk_leaves(

@@ -79,7 +79,7 @@ def unknown_argument(
     listing = ", ".join(names)
     label = f"not in ({listing})" if len(listing) <= _MAX_LENGTH else "no such argument"
     if any(item.name == entry.name for item in call.signature.places):
-        label = "taken by place only"
+        label = "taken by position only"
     elif not names:
         label = "it takes no arguments"
     return value_finding(
@@ -145,10 +145,10 @@ def duplicate_argument(call: TargetCall, entry: Entry, index: int) -> Diagnostic
         return supplied_argument(call, entry)
     return value_finding(
         "R506",
-        f'"{entry.name}" of {call.signature.name} is given by place and by name',
+        f'"{entry.name}" of {call.signature.name} is given by position and by name',
         entry.key,
         "given again here",
-        related=(Label(_value_span(call.items[index]), "given by place here"),),
+        related=(Label(_value_span(call.items[index]), "given by position here"),),
         notes=(f"defined at {call.signature.origin}",),
     )
 
@@ -163,7 +163,7 @@ def replaced_positional(call: TargetCall) -> Diagnostic:
     """R506: the runtime passes positional arguments, so that ``_args_`` are never passed."""
     entry = call.node.entry("_args_")
     assert entry is not None
-    message = f"the runtime passes the arguments of {call.signature.name} by place itself"
+    message = f"the runtime passes the arguments of {call.signature.name} by position itself"
     advice = ("give the others by name",)
     return value_finding("R506", message, entry.key, "these are not passed", advice=advice)
 
@@ -174,7 +174,7 @@ def too_many_positional(call: TargetCall, limit: int) -> Diagnostic:
     words = "argument" if limit == 1 else "arguments"
     return Diagnostic(
         "R502",
-        f"{call.signature.name} takes {takes} {words} by place, not {len(call.items)}",
+        f"{call.signature.name} takes {takes} {words} by position, not {len(call.items)}",
         Label(_value_span(call.items[limit]), "one too many"),
         related=provenance_labels(call.items[limit]),
         notes=(f"defined at {call.signature.origin}",),
@@ -185,8 +185,8 @@ def refuses_positional(call: TargetCall) -> Diagnostic:
     """R502: the runtime passes more positional arguments than the target takes."""
     count = call.slot.positional
     words = f"{count} argument" if count == 1 else f"{count} arguments"
-    message = f"{call.signature.name} cannot be used here: the runtime passes {words} by place"
-    return _head_finding("R502", message, call, f"takes {len(call.signature.places)} by place")
+    message = f"{call.signature.name} cannot be used here: the runtime passes {words} by position"
+    return _head_finding("R502", message, call, f"takes {len(call.signature.places)} by position")
 
 
 def refuses_supplied(call: TargetCall, name: str) -> Diagnostic:
