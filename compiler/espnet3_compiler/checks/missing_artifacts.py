@@ -42,16 +42,14 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for stage in stages:
         for kind in kind_spec(stage)["consumes"]:
             if needs_kind(stage, kind) and kind not in present and not recipe.system.own:
-                yield _no_stage(stage, kind)
+                text = (
+                    f'stage "{stage.name.value}" reads what {kind} writes, and no stage runs {kind}'
+                )
+                label = Label(stage.name.span, f"needs a stage of kind {kind} before it")
+                yield Diagnostic("R411", text, label, help=(f"add the stage {kind} before it",))
     yield from first_per_location(
         found for one in stages for found in _check_checkpoint(one, recipe, resolved)
     )
-
-
-def _no_stage(stage: StageDecl, kind: str) -> Diagnostic:
-    message = f'stage "{stage.name.value}" reads what {kind} writes, and no stage runs {kind}'
-    label = Label(stage.name.span, f"needs a stage of kind {kind} before it")
-    return Diagnostic("R411", message, label, help=(f"add the stage {kind} before it",))
 
 
 def _check_checkpoint(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -108,7 +106,8 @@ def _check_checkpoint_path(
         return
     directory, *rest = path.relative_to(exp_dir).parts
     stages = {str(stage.name.value): stage for stage in recipe.stages}
-    if not rest or _written_by_call(path, recipe, resolved):
+    called = [node for stage in recipe.stages for _, node in call_outputs(stage, resolved)]
+    if not rest or any(path.is_relative_to(PurePosixPath(str(node.value))) for node in called):
         return
     index = len(exp_dir.parts)
     if directory not in stages:
@@ -138,8 +137,3 @@ def _unknown_part(
         advice=did_you_mean(meant, f"known are {format_names(known)}"),
         fix=spelling_fix(span, part, near, known) if offset and not node.via else None,
     )
-
-
-def _written_by_call(path: PurePosixPath, recipe: Recipe, resolved: Resolved) -> bool:
-    outputs = [node for stage in recipe.stages for _, node in call_outputs(stage, resolved)]
-    return any(path.is_relative_to(PurePosixPath(str(node.value))) for node in outputs)
