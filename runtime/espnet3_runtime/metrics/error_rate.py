@@ -79,7 +79,9 @@ class ErrorRate:
         )
         length = sum(map(len, references))
         if length == 0:
-            raise ValueError(f"the references have no {self.tokens}: {self.name} cannot be computed")
+            raise ValueError(
+                f"the references have no {self.tokens}: {self.name} cannot be computed"
+            )
         aligned = align(references, hypotheses)
         if utt_ids is not None and directory is not None:
             write_alignments(directory, utt_ids, aligned)
