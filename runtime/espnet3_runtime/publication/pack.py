@@ -1,4 +1,4 @@
-"""Assembles a bundle."""
+"""Assemble a bundle: weights, configs, code, named files, model card."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ from espnet3_runtime.publication.bundle import (
     hash_files,
     path_inside,
 )
-from espnet3_runtime.publication.bundle_files import BundleFiles
+from espnet3_runtime.publication.bundle_files import BundleFiles, missing_file
 from espnet3_runtime.publication.card import card_values, model_card
 from espnet3_runtime.publication.load_check import load_elsewhere
 from espnet3_runtime.publication.recipe_code import check_code, collect_targets, copy_code
@@ -46,7 +46,7 @@ _TASKS = "espnet2"
 
 @dataclass(frozen=True, kw_only=True)
 class BundleParts:
-    """What goes into a bundle.
+    """The sources of a bundle.
 
     Attributes:
         recipe: ``<corpus>/<task>``.
@@ -54,10 +54,10 @@ class BundleParts:
         recipe_dir: Absolute.
         settings: The ``pack_model`` block.
         inference: The inference config, late values filled in.
-        composed_inference: The same before that.
+        composed_inference: The same before they were filled in.
         model: The model's node, late values filled in.
-        composed_model: The same before that.
-        late: What the late values of the composed ones mean.
+        composed_model: The same before they were filled in.
+        late: The parsed late values of the composed configs.
         training: The training config before late values, for the record.
         scores: ``metrics.json`` of the stage measure.
     """
@@ -81,34 +81,31 @@ def pack_bundle(parts: BundleParts, directory: Path) -> None:
     Raises:
         UserError: A file or code that the bundle needs would not be inside.
     """
-    closure = BundleFiles(parts.recipe_dir, directory, parts.late)
-    checkpoint = _pack_weights(parts, closure)
-    config, model = _pack_configs(parts, closure, checkpoint)
-    named = _pack_named_files(parts, closure)
+    bundled = BundleFiles(parts.recipe_dir, directory, parts.late)
+    checkpoint = _pack_weights(parts, bundled)
+    config, model = _pack_configs(parts, bundled, checkpoint)
+    named = _pack_named_files(parts, bundled)
     settings = parts.settings
     code = copy_code(parts.recipe_dir, settings["include"], settings["exclude"], directory / CODE)
     check_code(parts.recipe_dir, collect_targets(config, model), code)
-    scores = json.loads(parts.scores.read_text("utf-8")) if parts.scores else None
+    scores = None
     if parts.scores:
         shutil.copyfile(parts.scores, directory / METRICS)
+        scores = json.loads(parts.scores.read_text("utf-8"))
     if parts.training is not None:
         (directory / TRAINING).write_text(dump_yaml(parts.training.plain()), encoding="utf-8")
     late = _late_values(parts, config, model)
     meta = {**_bundle_meta(parts, checkpoint, code, named), "late_values": late}
     _write_meta(directory, meta)
-    facts = load_elsewhere(directory)
-    card = model_card(
-        card_values(
-            meta, facts, scores, dump_yaml(config), detail=settings["include_model_detail"]
-        ),
-        parts.recipe_dir / settings["readme"] if settings["readme"] else None,
-        settings["readme_context"],
-    )
+    facts, detail = load_elsewhere(directory), settings["include_model_detail"]
+    values = card_values(meta, facts, scores, dump_yaml(config), detail=detail)
+    template = parts.recipe_dir / settings["readme"] if settings["readme"] else None
+    card = model_card(values, template, settings["readme_context"])
     (directory / README).write_text(card, encoding="utf-8")
     _write_meta(directory, meta)
 
 
-def _pack_weights(parts: BundleParts, closure: BundleFiles) -> dict[str, str] | None:
+def _pack_weights(parts: BundleParts, bundled: BundleFiles) -> dict[str, str] | None:
     """Write the checkpoint's weights as safetensors; return where they come from."""
     source = parts.inference["checkpoint"]
     if source is None:
@@ -120,7 +117,7 @@ def _pack_weights(parts: BundleParts, closure: BundleFiles) -> dict[str, str] | 
         weights = read_weights(path)
         save_file(
             {name: tensor.contiguous().clone() for name, tensor in weights.items()},
-            closure.bundle / WEIGHTS,
+            bundled.bundle / WEIGHTS,
             metadata={"format": "pt"},
         )
     elif not path.exists():
@@ -131,23 +128,23 @@ def _pack_weights(parts: BundleParts, closure: BundleFiles) -> dict[str, str] | 
 
 
 def _pack_configs(
-    parts: BundleParts, closure: BundleFiles, checkpoint: dict[str, str] | None
+    parts: BundleParts, bundled: BundleFiles, checkpoint: dict[str, str] | None
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     composed, bound = parts.composed_inference.plain(), parts.inference.plain()
     for config in (composed, bound):
         config["dataset"] = {"test": [], "preprocessor": _test_preprocessor(config["dataset"])}
-        if checkpoint is not None and (closure.bundle / WEIGHTS).is_file():
+        if checkpoint is not None and (bundled.bundle / WEIGHTS).is_file():
             config["checkpoint"] = None
     for key in _LEFT_OUT:
         composed.pop(key, None)
-    config = closure.rewrite_paths(composed, bound, "inference")
+    config = bundled.rewrite_paths(composed, bound, "inference")
     config["output_artifacts"] = {}
-    (closure.bundle / INFERENCE).write_text(dump_yaml(config), encoding="utf-8")
+    (bundled.bundle / INFERENCE).write_text(dump_yaml(config), encoding="utf-8")
     if parts.model is None or parts.composed_model is None or parts.inference["model"]:
         return config, None
     where = parts.model.where
-    model = closure.rewrite_paths(parts.composed_model.plain(), parts.model.plain(), where)
-    (closure.bundle / MODEL).write_text(dump_yaml(model), encoding="utf-8")
+    model = bundled.rewrite_paths(parts.composed_model.plain(), parts.model.plain(), where)
+    (bundled.bundle / MODEL).write_text(dump_yaml(model), encoding="utf-8")
     return config, model
 
 
@@ -157,17 +154,14 @@ def _test_preprocessor(dataset: Mapping[str, Any]) -> Any:
     return node.get("test") if node is not None and TARGET not in node else node
 
 
-def _pack_named_files(parts: BundleParts, closure: BundleFiles) -> dict[str, str]:
+def _pack_named_files(parts: BundleParts, bundled: BundleFiles) -> dict[str, str]:
     named = {}
     for name, source in parts.settings["files"].items():
         path = parts.recipe_dir / source
         if not path.exists():
-            raise UserError(
-                f'the bundle would lack "{source}": there is no such file',
-                where=f"pack_model.files.{name}",
-            )
-        path_inside(closure.bundle / FILES, name)
-        named[name] = closure.add(path, f"{FILES}/{name}")
+            raise missing_file(source, f"pack_model.files.{name}")
+        path_inside(bundled.bundle / FILES, name)
+        named[name] = bundled.add(path, f"{FILES}/{name}")
     return named
 
 
@@ -190,7 +184,7 @@ def _bundle_meta(
 
 
 def _late_values(parts: BundleParts, *configs: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what the texts of the packed configs mean that are filled in where it is loaded."""
+    """Return the parsed late values of the packed configs, as JSON."""
     texts = [leaf for _, leaf in iter_leaves(configs) if isinstance(leaf, str) and "${" in leaf]
     return {text: to_json(parts_of(text, parts.late)) for text in texts}
 

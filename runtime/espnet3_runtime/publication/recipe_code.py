@@ -1,4 +1,4 @@
-"""The recipe's own code: what a bundle carries, and whether that is enough."""
+"""The recipe's own code: copy it into a bundle, and check that none of it is missing there."""
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,9 +21,9 @@ def copy_code(
 
     Args:
         recipe_dir: The recipe's directory.
-        include: Globs of what is copied.
-        exclude: Globs of what is left out.
-        target: The directory that it is copied into.
+        include: Globs of the files to copy.
+        exclude: Globs of files among them that are left out.
+        target: The directory to copy into.
 
     Raises:
         UserError: A glob leads out of the recipe.
@@ -36,7 +36,7 @@ def copy_code(
 
 
 def collect_targets(*nodes: Mapping[str, Any] | None) -> list[str]:
-    """Return every ``_target_`` in some nodes, and the ``task`` of a model, each once."""
+    """Return every ``_target_`` in the nodes, and the ``task`` of a model, each once."""
     found = (
         leaf
         for node in nodes
@@ -53,11 +53,11 @@ def check_code(recipe_dir: Path, targets: Iterable[str], packed: Sequence[str]) 
 
     Args:
         recipe_dir: The recipe's directory.
-        targets: Dotted paths that the configs of the bundle name.
+        targets: Dotted paths in the configs of the bundle.
         packed: Names of the packed files, relative to the recipe.
 
     Raises:
-        UserError: Something is not packed; the message names all of it.
+        UserError: Some files are not packed; the message names them all.
     """
     code = collect_code([target for target in targets if is_local(target, recipe_dir)], recipe_dir)
     missing = sorted(set(code.modules) - set(packed))
