@@ -1,5 +1,6 @@
 """The recipe's own code: copy it into a bundle, and check that none of it is missing there."""
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -81,23 +82,14 @@ def check_code(recipe_dir: Path, targets: Iterable[str], packed: Sequence[str]) 
 def _named_files(recipe_dir: Path, code: Code, packed: Sequence[str]) -> Iterator[str]:
     """Yield files of the recipe that string constants name and that a moved bundle cannot find."""
     for text, directory in code.texts:
-        if not _is_path(text):
+        relative = not text.startswith(("/", "~")) and text.isprintable()
+        if not relative or "." not in text or text.endswith(".py"):
             continue
-        beside, path = directory / text, recipe_dir / text
-        if _is_file(beside) and beside.is_relative_to(recipe_dir):
-            if beside.relative_to(recipe_dir).as_posix() not in packed:
-                yield beside.relative_to(recipe_dir).as_posix()
-        elif _is_file(path) and "/" in text:
+        beside = directory / text
+        # Unlike Path.is_file, this is false for texts that are too long for a name.
+        if os.path.isfile(beside) and beside.is_relative_to(recipe_dir):  # noqa: PTH113
+            name = beside.relative_to(recipe_dir).as_posix()
+            if name not in packed:
+                yield name
+        elif "/" in text and os.path.isfile(recipe_dir / text):  # noqa: PTH113
             yield text
-
-
-def _is_path(text: str) -> bool:
-    relative = not text.startswith(("/", "~"))
-    return relative and text.isprintable() and "." in text and not text.endswith(".py")
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
