@@ -46,7 +46,7 @@ class Preparation:
                 or floats in [-1, 1].
 
         Raises:
-            UserError: An input is missing or not what the contract says.
+            UserError: An input is missing or does not fit the contract.
         """
         if self.contract is not None:
             sample = accept_inputs(self.contract.inputs, sample, utt_id)
@@ -110,7 +110,7 @@ class Predictor:
             **options: Further keyword arguments of the runner.
 
         Raises:
-            UserError: The runner failed, or its results are not what the config declares.
+            UserError: The runner failed, or its results do not fit the config.
         """
         results = _as_results(self._call(utt_ids, batch, options), utt_ids)
         return [
@@ -155,7 +155,7 @@ class Predictor:
 def make_predictor(
     config: ConfigView, model: Mapping[str, Any] | None, device: str, checkpoint: Path | None
 ) -> Predictor:
-    """Build model, runner and preparation from an inference config.
+    """Build preparation, model and runner from an inference config.
 
     Args:
         config: The inference config, late values filled in.

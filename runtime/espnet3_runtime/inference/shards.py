@@ -63,10 +63,10 @@ class Shard:
 
 
 def plan_shards(dataset: SplitDataset, length_key: str | None, batch_size: int) -> list[Shard]:
-    """Cut a test set into shards of whole batches.
+    """Cut a test set into shards of complete batches.
 
-    Where lengths are known without reading audio, long items come first: batches hold items of
-    like length, a lack of memory shows at once, and the last worker is not left with the longest.
+    Where lengths are known without reading audio, long items come first: items of a batch have
+    similar lengths, a lack of memory shows at once, and the last worker gets no long item.
 
     Args:
         dataset: The test set.

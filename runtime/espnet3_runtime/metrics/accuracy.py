@@ -1,4 +1,4 @@
-"""Accuracy."""
+"""The metric accuracy."""
 
 from collections.abc import Sequence
 

@@ -10,7 +10,7 @@ UTTERANCES = "utterances.jsonl"
 _MARKS = {"equal": " ", "substitute": "S", "delete": "D", "insert": "I"}
 
 
-def align(references: list[list[str]], hypotheses: list[list[str]]) -> Any:
+def align_tokens(references: list[list[str]], hypotheses: list[list[str]]) -> Any:
     """Align token sequences pair by pair with the fewest edits; return a ``jiwer.WordOutput``."""
     import jiwer
 
@@ -27,7 +27,7 @@ def write_alignments(directory: Path, utt_ids: Sequence[str], aligned: Any) -> N
     Args:
         directory: Gets the two files; it exists.
         utt_ids: The ids.
-        aligned: What :func:`align` returned for these utterances, in the same order.
+        aligned: What :func:`align_tokens` returned for these utterances, in the same order.
     """
     records: list[dict[str, Any]] = [
         {

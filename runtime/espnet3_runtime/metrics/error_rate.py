@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from espnet3_runtime.metrics.alignment import align, write_alignments
+from espnet3_runtime.metrics.alignment import align_tokens, write_alignments
 
 NORMALIZERS: Mapping[str, Callable[[str], str]] = {
     "lower": str.lower,
@@ -82,7 +82,7 @@ class ErrorRate:
             raise ValueError(
                 f"the references have no {self.tokens}: {self.name} cannot be computed"
             )
-        aligned = align(references, hypotheses)
+        aligned = align_tokens(references, hypotheses)
         if utt_ids is not None and directory is not None:
             write_alignments(directory, utt_ids, aligned)
         errors = aligned.substitutions + aligned.deletions + aligned.insertions

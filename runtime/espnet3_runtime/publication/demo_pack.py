@@ -141,7 +141,7 @@ def _space_readme(context: StageContext, title: str, extra: Mapping[str, Any]) -
 
 _TRUST = "read that code; to let the demo run it, write model: {trust_user_code: true}"
 _APP = '''\
-"""The demo.  Its texts and fields stand in demo.yaml; start it with: python app.py"""
+"""The demo.  Its texts and fields are in demo.yaml; start it with: python app.py"""
 
 from pathlib import Path
 

@@ -86,8 +86,8 @@ class InferenceModel:
 
         Args:
             tag: ``<owner>/<name>``.
-            revision: Branch, tag or commit; give a commit with ``trust_user_code``, so that nobody
-                can exchange the code that you read.
+            revision: Branch, tag or commit; give a commit with ``trust_user_code``, so that the
+                code cannot change after you read it.
             trust_user_code: As in :meth:`from_packed`.
             device: As in :meth:`from_packed`.
         """
@@ -118,7 +118,7 @@ class InferenceModel:
             audio: Path of an audio file; an array of shape ``(samples,)`` or ``(channels,
                 samples)``, integers or floats in [-1, 1]; or a mapping with all fields of a sample
                 (``Path`` values are audio files).
-            sample_rate: Of an array, in Hz; None: the one that the contract declares.
+            sample_rate: Of an array, in Hz; None means that of the contract.
             **options: Further keyword arguments of the recipe's runner.
 
         Raises:
@@ -133,7 +133,7 @@ class InferenceModel:
 
         Args:
             items: Each as in :meth:`__call__`.
-            sample_rate: Of arrays, in Hz; None: the one that the contract declares.
+            sample_rate: Of arrays, in Hz; None means that of the contract.
             **options: Further keyword arguments of the recipe's runner.
         """
         samples = [

@@ -18,7 +18,7 @@ from espnet3_schemas import TARGET
 def copy_code(
     recipe_dir: Path, include: Sequence[str], exclude: Sequence[str], target: Path
 ) -> list[str]:
-    """Copy what the globs select; return the names, relative to the recipe.
+    """Copy the files that the globs select; return their names, relative to the recipe.
 
     Args:
         recipe_dir: The recipe's directory.

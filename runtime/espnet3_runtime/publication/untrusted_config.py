@@ -17,7 +17,7 @@ _DEPTH = 100
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Reads YAML without aliases: nine lines of them can stand for billions of values."""
+    """Reads YAML without aliases, nine lines of which can expand to billions of values."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Compose one node, unless it is an alias or lies too deep."""

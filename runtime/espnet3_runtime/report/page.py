@@ -17,7 +17,7 @@ from espnet3_runtime.report.graph import ROW, draw_graph
 _PACKAGES = ("torch", "lightning", "numpy", "espnet3-compile")
 
 
-def render(experiment: ReportData) -> str:
+def render_page(experiment: ReportData) -> str:
     """Return the report as HTML that needs no script, no other file and no network."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

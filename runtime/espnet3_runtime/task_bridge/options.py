@@ -1,4 +1,4 @@
-"""The options of an ESPnet2 task: its defaults under what the model's node gives.
+"""The options of an ESPnet2 task: those of the model's node, and the defaults of all others.
 
 ESPnet2 reads options with argparse; here its parser only gives their names and defaults, and
 ``sys.argv`` is neither read nor changed.  A node may choose another class than the default
