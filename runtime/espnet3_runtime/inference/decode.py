@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.data.contract import Contract
 from espnet3_runtime.data.dataset_entries import DatasetDirectories, DatasetEntry
 from espnet3_runtime.data.split_dataset import SplitDataset, load_split
 from espnet3_runtime.data.worker_errors import loader_workers
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.outputs import OutputFormat, read_formats, write_output
-from espnet3_runtime.inference.predictor import Predictor, Preparation, make_predictor
+from espnet3_runtime.inference.predictor import (
+    Predictor,
+    Preparation,
+    declared_audio,
+    make_predictor,
+)
 from espnet3_runtime.inference.shards import (
     InferenceRecord,
     Shard,
@@ -59,10 +63,9 @@ class PreparedDataset:
 
     def __getitem__(self, index: int) -> tuple[InferenceRecord, Any]:
         utt_id, sample = self.dataset[index]
-        columns = {
-            name: value for name, value in sample.items() if isinstance(value, _COLUMN_TYPES)
-        }
-        seconds = _audio_seconds(self.preparation.contract, sample)
+        columns = {key: value for key, value in sample.items() if isinstance(value, _COLUMN_TYPES)}
+        audio = declared_audio(self.preparation.contract, sample)
+        seconds = float(audio[0].shape[-1] / audio[1]) if audio else 0.0
         record = InferenceRecord(index=index, utt_id=utt_id, columns=columns, seconds=seconds)
         return record, self.preparation.prepare(utt_id, sample)
 
@@ -174,14 +177,6 @@ def _record_outputs(
         else:
             files[name] = written.file
     return replace(record, outputs=outputs, files=files)
-
-
-def _audio_seconds(contract: Contract | None, sample: dict[str, Any]) -> float:
-    for field in contract.inputs if contract else ():
-        rate = sample.get("sample_rate") or field.sample_rate
-        if field.kind == "audio" and rate and field.name in sample:
-            return float(sample[field.name].shape[-1] / rate)
-    return 0.0
 
 
 _ready: dict[str, Predictor] = {}

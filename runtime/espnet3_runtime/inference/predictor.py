@@ -152,6 +152,15 @@ class Predictor:
         return accept_outputs(contract.outputs, result, utt_id) if contract else result
 
 
+def declared_audio(contract: Contract | None, sample: Sample) -> tuple[Any, int] | None:
+    """Return the first audio of a sample that the contract declares, and its rate in Hz."""
+    for field in contract.inputs if contract else ():
+        rate = sample.get("sample_rate") or field.sample_rate
+        if field.kind == "audio" and rate and field.name in sample:
+            return sample[field.name], int(rate)
+    return None
+
+
 def make_predictor(
     config: ConfigView, model: Mapping[str, Any] | None, device: str, checkpoint: Path | None
 ) -> Predictor:

@@ -9,6 +9,7 @@ from typing import Any
 from espnet3_runtime.atomic import write_json
 from espnet3_runtime.data.audio import Wave, as_wave, write_wav
 from espnet3_runtime.data.contract import Contract
+from espnet3_runtime.inference.predictor import declared_audio
 from espnet3_runtime.metrics.alignment import UTTERANCES
 from espnet3_runtime.metrics.columns import TestResults
 
@@ -37,7 +38,7 @@ def write_examples(
         examples = _choose_examples([json.loads(line) for line in lines])
     try:
         waves = _read_audio(results, [item["utt_id"] for item in examples], contract)
-    except Exception as error:  # noqa: BLE001 - a report without sound is still a report
+    except Exception as error:  # noqa: BLE001 - a report needs no audio
         log.info("the examples of %s have no audio: %s", results.name, error)
         waves = {}
     audio = _write_audio(results.scratch / "audio", waves)
@@ -64,11 +65,13 @@ def _read_audio(
         return {}
     with (results.directory / "results.jsonl").open(encoding="utf-8") as lines:
         indices = {record["utt_id"]: record["index"] for record in map(json.loads, lines)}
-    found = {
-        utt_id: _audio_of(dataset.raw_sample(indices[utt_id])[1], contract)
-        for utt_id in dict.fromkeys(utt_ids)
-    }
-    return {utt_id: audio for utt_id, audio in found.items() if audio is not None}
+    waves = {}
+    for utt_id in dict.fromkeys(utt_ids):
+        audio = declared_audio(contract, dataset.raw_sample(indices[utt_id])[1])
+        if audio is not None:
+            wave = as_wave(audio[0])
+            waves[utt_id] = (wave[0] if wave.ndim > 1 else wave), audio[1]
+    return waves
 
 
 def _write_audio(directory: Path, waves: Mapping[str, tuple[Wave, int]]) -> dict[str, str]:
@@ -79,12 +82,3 @@ def _write_audio(directory: Path, waves: Mapping[str, tuple[Wave, int]]) -> dict
         write_wav(file, wave[..., : int(_LONGEST * rate)], rate)
         files[utt_id] = f"audio/{file.name}"
     return files
-
-
-def _audio_of(sample: Mapping[str, Any], contract: Contract | None) -> tuple[Wave, int] | None:
-    for field in contract.inputs if contract else ():
-        rate = sample.get("sample_rate") or field.sample_rate
-        if field.kind == "audio" and field.name in sample and rate:
-            wave = as_wave(sample[field.name])
-            return (wave[0] if wave.ndim > 1 else wave), int(rate)
-    return None
