@@ -1,4 +1,4 @@
-"""Which items form a batch: plans over item lengths, two numpy arrays whatever the corpus size."""
+"""Plans which items form a batch; a plan is two numpy arrays whatever the corpus size."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

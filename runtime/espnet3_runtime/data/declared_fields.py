@@ -1,4 +1,4 @@
-"""Fields that a ``Dataset`` declares, checked against its items."""
+"""Checks items against the fields that their ``Dataset`` declares."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class DeclaredFields:
-    """What a data set says about its samples.
+    """The declared fields of a data set.
 
     A ``Dataset`` may have an attribute ``fields``: a mapping from field to kind (``audio``,
     ``text``, ``segments``, ``number``), or to a mapping with ``kind`` and its options, as in the
@@ -34,17 +34,13 @@ class DeclaredFields:
         self._fields = _read_fields(getattr(dataset, "fields", None), where)
 
     def check(self, utt_id: str, sample: Mapping[str, Any]) -> None:
-        """Check one sample.
-
-        Raises:
-            UserError: A declared field is missing or of another kind.
-        """
+        """Raise a :class:`UserError` when a declared field is missing or of another kind."""
         from espnet3_runtime.data.contract import accept_inputs
 
         accept_inputs(self._fields, sample, utt_id)
 
     def samples(self, size: int) -> list[int]:
-        """Return the items to look at when a data set of so many is loaded."""
+        """Return the items of a data set of this size to check when it is loaded."""
         return sorted({0, size // 2, size - 1}) if self._fields and not self.every else []
 
 
@@ -58,12 +54,11 @@ def _read_fields(fields: Any, where: str) -> "tuple[Field, ...]":
         for name, value in fields.items()
     }
     for name, value in full.items():
-        if value.get("kind") not in KINDS:
-            raise UserError(
-                f'the Dataset declares "{name}" as "{value.get("kind")}", which is no kind',
-                where=where,
-                hint=did_you_mean(str(value.get("kind")), sorted(KINDS)),
-            )
+        kind = value.get("kind")
+        if kind not in KINDS:
+            hint = did_you_mean(str(kind), sorted(KINDS))
+            problem = f'the Dataset declares "{name}" as "{kind}", which is no kind'
+            raise UserError(problem, where=where, hint=hint)
     contract = read_contract({"inputs": full}, where)
     assert contract is not None
     return contract.inputs

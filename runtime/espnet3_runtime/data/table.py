@@ -1,4 +1,4 @@
-"""A text file with a header, read row by row: manifests of any size in little memory."""
+"""Reads tab-separated manifests of any size row by row, in little memory."""
 
 import mmap
 from collections.abc import Iterator

@@ -39,28 +39,24 @@ def measure(context: StageContext) -> Outputs:
         for name in names:
             for metric, numbers in _score_test(context, inference_dir, name, metrics):
                 scores[metric.name][name] = numbers
-                context.result(f"{metric.name} {name}", _shown_headline(numbers, metric))
+                headline = format_value(next(iter(numbers.values())), metric.unit)
+                context.result(f"{metric.name} {name}", headline)
                 bar.advance()
     result = _make_report(context, summary, metrics, scores)
     path = context.directory / "metrics.json"
-    write_text(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")  # in our order
+    write_text(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")  # order kept
     table = as_text(score_rows(result))
     context.log.info("scores:\n%s", table)
     print(textwrap.indent(table, "  "), file=sys.stderr, flush=True)
     return {"metrics": path}
 
 
-def _shown_headline(numbers: dict[str, float], metric: Metric) -> str:
-    return format_value(next(iter(numbers.values())), metric.unit)
-
-
 def _read_summary(inference_dir: Path) -> dict[str, Any]:
     file = inference_dir / "inference.json"
     try:
-        summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
     except (OSError, ValueError) as error:
         raise UserError(f"{file} cannot be read: {error}", hint="run the stage infer") from error
-    return summary
 
 
 def _test_sets(config: ConfigView, summary: dict[str, Any]) -> list[str]:
@@ -70,11 +66,11 @@ def _test_sets(config: ConfigView, summary: dict[str, Any]) -> list[str]:
     names = [str(entry.name) for entry in read_entries(config["dataset"], "test")]
     for name in names:
         if name not in known:
-            raise UserError(
+            problem, hint = (
                 f'infer has no results for the test set "{name}"',
-                where=f"{config.where}.dataset.test",
-                hint=did_you_mean(name, known),
+                did_you_mean(name, known),
             )
+            raise UserError(problem, where=f"{config.where}.dataset.test", hint=hint)
     return names or known
 
 

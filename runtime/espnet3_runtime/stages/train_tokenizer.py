@@ -1,4 +1,4 @@
-"""Train a SentencePiece tokenizer and write its token list."""
+"""The stage ``train_tokenizer``: a SentencePiece tokenizer and its token list."""
 
 import io
 import re
@@ -17,7 +17,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import Outputs, StageContext
 
 _ADDED = EXTRA - 1
-"""Tokens of the list that SentencePiece does not count: it has its own unknown."""
+"""Tokens of the list that SentencePiece does not count; it counts the unknown."""
 
 
 def train_tokenizer(context: StageContext) -> Outputs:
@@ -44,8 +44,7 @@ def train_tokenizer(context: StageContext) -> Outputs:
     write_text(context.outputs["token_list"], "".join(f"{token}\n" for token in tokens))
     context.log.info("%d tokens from %d lines of text", len(tokens), lines)
     context.result("tokens", len(tokens))
-    names = ("tokenizer_model", "token_list", "train_text")
-    return {name: context.outputs[name] for name in names}
+    return {name: context.outputs[name] for name in ("tokenizer_model", "token_list", "train_text")}
 
 
 def train_model(text: Path, config: ConfigView) -> tuple[bytes, tuple[str, ...]]:
@@ -87,7 +86,7 @@ def _train_sentencepiece(text: Path, config: ConfigView, size: int) -> bytes:
         eos_id=-1,
         pad_id=-1,
         hard_vocab_limit=False,  # the size is checked afterwards, with a message of our own
-        max_sentence_length=text.stat().st_size + 1,  # the default drops long lines silently
+        max_sentence_length=text.stat().st_size + 1,  # the default drops long lines
         num_threads=1,  # the same model every time
         minloglevel=2,
     )
@@ -117,8 +116,8 @@ def _training_text(config: ConfigView, context: StageContext) -> Iterator[str]:
 
 def _dataset_texts(config: ConfigView, context: StageContext) -> Iterator[str]:
     dataset = context.configs["training"]["dataset"]
-    place = DatasetDirectories(context.recipe_dir, context.data_dir)
-    split = load_split(dataset, "train", place, preprocess=False)
+    directories = DatasetDirectories(context.recipe_dir, context.data_dir)
+    split = load_split(dataset, "train", directories, preprocess=False)
     with context.progress("reading text", total=len(split)) as bar:
         for text in read_texts(split, config["field"]):
             yield text
@@ -129,8 +128,8 @@ def _builder_text(result: Any, config: ConfigView, context: StageContext) -> Ite
     if isinstance(result, str | Path):
         return _read_lines(_require_file(context.recipe_dir / result, config))
     if not isinstance(result, Iterable):
-        what = f"a path or an iterable of strings is expected, found {type(result).__name__}"
-        raise UserError(what, where=f"{config.where}.text_builder")
+        problem = f"a path or an iterable of strings is expected, found {type(result).__name__}"
+        raise UserError(problem, where=f"{config.where}.text_builder")
     return (" ".join(str(line).split()) for line in result)
 
 
