@@ -5,7 +5,7 @@ import importlib.util
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -65,12 +65,6 @@ def read_entries(dataset: Mapping[str, Any], split: str) -> tuple[DatasetEntry, 
         )
         for index, entry in enumerate(dataset.get(split) or ())
     )
-
-
-def all_entries(dataset: Mapping[str, Any]) -> Iterator[DatasetEntry]:
-    """Yield the entries of train, valid and test, in this order."""
-    for split in ("train", "valid", "test"):
-        yield from read_entries(dataset, split)
 
 
 def make_dataset(entry: DatasetEntry, directories: DatasetDirectories) -> Any:

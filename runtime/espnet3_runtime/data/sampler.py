@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ class EpochBatches:
         if self.shuffle:
             rng = np.random.default_rng([self.clock.seed, self.clock.epoch])
             if plan.by_item:
-                plan = plan.shuffle_items(rng)
+                plan = replace(plan, order=rng.permutation(plan.order))
             else:
                 indices = rng.permutation(indices)
         return plan, np.resize(indices, self._length * self.world)[self.rank :: self.world]

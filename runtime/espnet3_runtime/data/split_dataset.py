@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from espnet3_runtime.build.instantiate import instantiate, parameters_of
+from espnet3_runtime.data.contract import accept_inputs
 from espnet3_runtime.data.dataset_entries import (
     DatasetDirectories,
     DatasetEntry,
     make_dataset,
     read_entries,
 )
-from espnet3_runtime.data.declared_fields import DeclaredFields
+from espnet3_runtime.data.declared_fields import read_declared_fields
 from espnet3_runtime.errors import UserError
 from espnet3_schemas import TARGET
 
@@ -45,10 +46,9 @@ class SplitDataset:
         self.members = tuple(members)
         self.transforms = tuple(transforms)
         self.preprocessor = preprocessor
-        self.declared = tuple(
-            DeclaredFields(member, entry.where)
-            for member, entry in zip(members, entries, strict=True)
-        )
+        pairs = zip(members, entries, strict=True)
+        self._fields = [read_declared_fields(member, entry.where) for member, entry in pairs]
+        self._checks_all = [getattr(member, "check_every_item", False) for member in members]
         self.sizes = np.array([len(member) for member in members], dtype=np.int64)
         self._ends = np.cumsum(self.sizes)
         self.before_item: Callable[[int], None] | None = None
@@ -97,21 +97,24 @@ class SplitDataset:
         sample = dict(_require_mapping(found, "Dataset", self.entries[member]))
         given = sample.pop("utt_id", None)
         utt_id = str(index if given is None else given)
-        if self.declared[member].every:
-            self.declared[member].check(utt_id, sample)
+        if self._checks_all[member]:
+            accept_inputs(self._fields[member], sample, utt_id)
         return utt_id, sample
 
     def check_samples(self) -> None:
         """Check some items against the fields that their data sets declare.
 
+        They are the first, middle and last; with ``check_every_item = True`` in a ``Dataset`` all
+        of its items are checked as they are read instead.
+
         Raises:
             UserError: A declared field is missing or of another kind.
         """
-        start = 0
-        for declared, size in zip(self.declared, self.sizes.tolist(), strict=True):
-            for index in declared.samples(size):
-                declared.check(*self.raw_sample(start + index))
-            start += size
+        for member, (end, size) in enumerate(zip(self._ends, self.sizes, strict=True)):
+            if self._fields[member] and not self._checks_all[member]:
+                for index in sorted({0, size // 2, size - 1}):
+                    utt_id, sample = self.raw_sample(int(end - size + index))
+                    accept_inputs(self._fields[member], sample, utt_id)
 
 
 def load_split(

@@ -13,9 +13,9 @@ from espnet3_runtime.config import to_plain
 from espnet3_runtime.data.dataset_entries import (
     DatasetDirectories,
     DatasetEntry,
-    all_entries,
     load_module,
     make_builder,
+    read_entries,
 )
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import Outputs, StageContext
@@ -40,7 +40,10 @@ def create_dataset(context: StageContext) -> Outputs:
     directories = DatasetDirectories(context.recipe_dir, context.data_dir)
     common = context.configs["training"]["create_dataset"].plain()
     entries = _distinct_entries(
-        entry for config in context.configs.values() for entry in all_entries(config["dataset"])
+        entry
+        for config in context.configs.values()
+        for split in ("train", "valid", "test")
+        for entry in read_entries(config["dataset"], split)
     )
     context.data_dir.mkdir(parents=True, exist_ok=True)
     rows = []

@@ -75,7 +75,7 @@ def _train_sentencepiece(text: Path, config: ConfigView, size: int) -> bytes:
 
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=_read_lines(text),
+        sentence_iterator=_read_lines(text, config),
         model_writer=model,
         model_type=config["model_type"],
         vocab_size=max(size, 1),
@@ -108,7 +108,7 @@ def _explain_failure(error: Exception, config: ConfigView) -> UserError:
 
 def _training_text(config: ConfigView, context: StageContext) -> Iterator[str]:
     if config["train_file"] is not None:
-        return _read_lines(_require_file(context.recipe_dir / config["train_file"], config))
+        return _read_lines(context.recipe_dir / config["train_file"], config)
     if config["text_builder"] is not None:
         return _builder_text(instantiate(config["text_builder"]), config, context)
     return _dataset_texts(config, context)
@@ -126,20 +126,16 @@ def _dataset_texts(config: ConfigView, context: StageContext) -> Iterator[str]:
 
 def _builder_text(result: Any, config: ConfigView, context: StageContext) -> Iterator[str]:
     if isinstance(result, str | Path):
-        return _read_lines(_require_file(context.recipe_dir / result, config))
+        return _read_lines(context.recipe_dir / result, config)
     if not isinstance(result, Iterable):
         problem = f"a path or an iterable of strings is expected, found {type(result).__name__}"
         raise UserError(problem, where=f"{config.where}.text_builder")
     return (" ".join(str(line).split()) for line in result)
 
 
-def _require_file(path: Path, config: ConfigView) -> Path:
+def _read_lines(path: Path, config: ConfigView) -> Iterator[str]:
     if not path.is_file():
         raise UserError(f'there is no text file "{path}"', where=config.where)
-    return path
-
-
-def _read_lines(path: Path) -> Iterator[str]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield line.strip()

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import StageContext
-from espnet3_runtime.training.parameter_groups import matches_selector
+from espnet3_runtime.training.parameter_groups import abbreviate_names, matches_selector
 from espnet3_runtime.weights import read_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-_SHOWN = 8
 
 
 def initial_path(context: StageContext) -> Path | None:
@@ -54,7 +52,7 @@ def load_initial_weights(
     model.load_state_dict(kept, strict=False)
     left = own.keys() - kept.keys()
     if left:
-        log.info("init_from: %d weights start afresh: %s", len(left), _abbreviate_names(left))
+        log.info("init_from: %d weights start afresh: %s", len(left), abbreviate_names(left))
     return f"{len(kept)} of {len(own)} weights from {shown}"
 
 
@@ -70,8 +68,7 @@ def _check_parts(parts: Sequence[str], own: Iterable[str], where: str) -> None:
     names = list(own)
     for part in parts:
         if not any(matches_selector(name, part) for name in names):
-            known = sorted({name.partition(".")[0] for name in names})
-            hint = f"its parts are {', '.join(known[:_SHOWN])}"
+            hint = f"its parts are {abbreviate_names({name.partition('.')[0] for name in names})}"
             raise UserError(f'"{part}" matches no weight of the model', where=where, hint=hint)
 
 
@@ -89,10 +86,4 @@ def _describe_mismatches(
         ("of another shape", shapes),
     ):
         if names:
-            yield f"{len(names)} {problem}: {_abbreviate_names(names)}"
-
-
-def _abbreviate_names(names: Iterable[str]) -> str:
-    chosen = sorted(names)
-    more = f" and {len(chosen) - _SHOWN} more" if len(chosen) > _SHOWN else ""
-    return ", ".join(chosen[:_SHOWN]) + more
+            yield f"{len(names)} {problem}: {abbreviate_names(names)}"

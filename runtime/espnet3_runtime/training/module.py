@@ -41,7 +41,7 @@ LoaderFactory = Callable[[str, int, int], Batches | None]
 
 
 class TrainingModule(pl.LightningModule):
-    """Trains a model that knows nothing of Lightning.
+    """Trains a bare ``torch.nn.Module`` with Lightning.
 
     Args:
         model: The bare model.
@@ -111,25 +111,19 @@ class TrainingModule(pl.LightningModule):
         loader = self.loader("valid")
         return [] if loader is None else loader
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, loader: int) -> Any:
-        """Return ids and fields, the tensors of shape ``(B, ...)`` on the device.
-
-        Args:
-            batch: The result of the collate function.
-            device: Where the model is.
-            loader: Index of the loader.
-        """
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, _loader: int) -> Any:
+        """Return ids and fields, the tensors of shape ``(B, ...)`` on the device."""
         utt_ids, fields = split_batch(batch)
         if self._dropped is None:
             self._dropped = unused_lengths(self.model, self.model_name, fields)
         for key in self._dropped:
             fields.pop(key, None)
-        return utt_ids, super().transfer_batch_to_device(fields, device, loader)
+        return utt_ids, super().transfer_batch_to_device(fields, device, 0)
 
     # Steps.
 
     def forward(self, **fields: torch.Tensor) -> Any:
-        """Call the bare model with tensors of shape ``(B, ...)``; return what it returns."""
+        """Call the bare model with tensors of shape ``(B, ...)``."""
         return self.model(**fields)
 
     def training_step(self, batch: tuple[list[str], Fields], _index: int) -> torch.Tensor | None:
@@ -146,7 +140,7 @@ class TrainingModule(pl.LightningModule):
         return None
 
     def validation_step(self, batch: tuple[list[str], Fields], index: int) -> None:
-        """Count the numbers of a batch; repetitions that only fill up a rank do not count."""
+        """Measure a batch, unless it is a repetition that only fills up a rank."""
         sampler = getattr(self._made["valid"], "batch_sampler", None)
         if index < getattr(sampler, "distinct", index + 1):
             outcome, weight = self._forward_batch(batch)
@@ -170,9 +164,8 @@ class TrainingModule(pl.LightningModule):
             if self._named_state is not None:
                 self.named.load(self._named_state)
             return self.named.lightning()
-        optimizer, self._scheduler = make_single_optimizer(
-            self.model, self.config, self.total_steps
-        )
+        made = make_single_optimizer(self.model, self.config, self.total_steps)
+        optimizer, self._scheduler = made
         if self._scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self._scheduler.lightning()}
@@ -185,13 +178,13 @@ class TrainingModule(pl.LightningModule):
         return count_steps(len(loader), *limits, per_step)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Step, then let the moving average follow."""
+        """Step, then update the moving average."""
         super().optimizer_step(*args, **kwargs)
         if self.average is not None:
             self.average.update()
 
     def on_before_optimizer_step(self, _optimizer: Any) -> None:
-        """Leave the weights alone when no batch of this step had a usable loss."""
+        """Keep the weights unchanged when no batch of this step had a finite loss."""
         if self.automatic_optimization:
             self.nan_policy.before_step(self.model)
 
@@ -225,7 +218,7 @@ class TrainingModule(pl.LightningModule):
     # Epochs and resuming.
 
     def on_train_start(self) -> None:
-        """Put the generators back to where the checkpoint was written."""
+        """Set the generators to their state in the checkpoint."""
         clock = self.clock
         if self._generators is not None and self.trainer.world_size == 1:
             restore_generators(self._generators)
@@ -239,7 +232,7 @@ class TrainingModule(pl.LightningModule):
         seed_generators(self.clock.seed, self.clock.epoch, self.trainer.global_rank)
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Leave plateau schedulers to the end of the epoch, before its checkpoint is written."""
+        """Skip plateau schedulers: they move at the end of the epoch, before its checkpoint."""
         if not isinstance(scheduler, ReduceLROnPlateau):
             super().lr_scheduler_step(scheduler, metric)
 

@@ -83,19 +83,24 @@ def count_parameters(model: "nn.Module") -> tuple[int, int]:
     return sum(count for count, _ in counts), sum(count for count, grad in counts if not grad)
 
 
-_SHOWN = 5
+_SHOWN = 8
+
+
+def abbreviate_names(names: Iterable[str]) -> str:
+    """Return the first names in the order of the alphabet, and how many more there are."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else ""
+    return ", ".join(ordered[:_SHOWN]) + more
 
 
 def _refuse_parameters(names: Sequence[str], problem: str, where: str) -> None:
-    if not names:
-        return
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    raise UserError(
-        f"{problem} the parameters {', '.join(names[:_SHOWN])}{more}",
-        where=where,
-        hint="every trainable parameter belongs to exactly one optimizer; "
-        "widen or narrow params, or freeze the parameters",
-    )
+    if names:
+        raise UserError(
+            f"{problem} the parameters {abbreviate_names(names)}",
+            where=where,
+            hint="every trainable parameter belongs to exactly one optimizer; "
+            "widen or narrow params, or freeze the parameters",
+        )
 
 
 def _unmatched_selector(selector: str, names: Iterable[str], where: str) -> UserError:
