@@ -77,11 +77,7 @@ class CollectedStats:
 
 
 class StatsCollector:
-    """Reads items of one split and extracts their features.
-
-    Attributes:
-        dataset: The split.
-    """
+    """Reads items of one split and extracts their features."""
 
     def __init__(self, job: CollectionJob, dataset: SplitDataset) -> None:
         self.job = job

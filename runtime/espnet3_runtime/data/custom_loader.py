@@ -1,4 +1,4 @@
-"""Loaders and samplers of a recipe's own, made to start each epoch from its seed and to resume."""
+"""Seeds the loaders and samplers of a recipe for each epoch, so that they can be resumed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -16,13 +16,12 @@ _SAMPLING = ("sampler", "batch_sampler")
 
 
 class CustomLoader:
-    """Any iterable of batches, as the training loop needs it.
+    """An iterable of batches that is seeded for each epoch, so that a resumed one is the same.
 
-    Each epoch begins from a seed of its own, so that a resumed one gives the same batches; those
-    that are done already are read and dropped.
+    Batches that are done already are read and dropped.
 
     Args:
-        loader: Gives batches; iterated once an epoch.
+        loader: An iterable of batches; iterated once an epoch.
         generator: The source of its order, if it takes one.
         clock: Seed, epoch, and how many batches are done.
     """

@@ -55,7 +55,7 @@ def _from_module(module: Any, where: str, device: torch.device) -> Extract:
     names = [
         name
         for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is parameter.empty and parameter.kind not in (2, 4)
+        if parameter.default is parameter.empty and "VAR_" not in parameter.kind.name
     ]
 
     def extract(batch: Batch) -> Features:

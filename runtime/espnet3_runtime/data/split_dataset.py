@@ -85,7 +85,7 @@ class SplitDataset:
         return member, int(index - (self._ends[member] - self.sizes[member]))
 
     def raw_sample(self, index: int) -> tuple[str, Sample]:
-        """Return the id and the sample as the ``Dataset`` gives it, for scoring and for its text.
+        """Return the id and the unchanged sample of the ``Dataset``, for scoring and for its text.
 
         Audio is usually ``(samples,)`` float32 in [-1, 1], at the rate that the contract declares.
         """

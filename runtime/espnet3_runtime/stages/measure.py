@@ -66,47 +66,35 @@ def _test_sets(config: ConfigView, summary: dict[str, Any]) -> list[str]:
     names = [str(entry.name) for entry in read_entries(config["dataset"], "test")]
     for name in names:
         if name not in known:
-            problem, hint = (
-                f'infer has no results for the test set "{name}"',
-                did_you_mean(name, known),
-            )
-            raise UserError(problem, where=f"{config.where}.dataset.test", hint=hint)
+            problem = f'infer has no results for the test set "{name}"'
+            where, hint = f"{config.where}.dataset.test", did_you_mean(name, known)
+            raise UserError(problem, where=where, hint=hint)
     return names or known
 
 
 def _score_test(
     context: StageContext, inference_dir: Path, name: str, metrics: list[Metric]
 ) -> list[tuple[Metric, dict[str, float]]]:
+    config, inference = context.configs["metrics"], context.configs.get("inference")
+    block = inference["dataset"] if inference else {}
+    contract = read_contract(inference["contract"], "contract") if inference else None
+    where = f"{config.where}.dataset_artifacts"
     scored = []
     with atomic_directory(context.directory / name) as scratch:
-        results = _make_test_results(context, inference_dir, name, scratch)
+        results = TestResults(
+            name=name,
+            directory=inference_dir / name,
+            scratch=scratch,
+            entry={entry.name: entry for entry in read_entries(block, "test")}.get(name),
+            dataset=block,
+            place=DatasetDirectories(context.recipe_dir, context.data_dir),
+            formats=read_formats(config["dataset_artifacts"], None, where),
+        )
         for metric in metrics:
-            where = f"{metric.where}.inputs"
-            utt_ids, columns = read_columns(results, metric.inputs, where)
+            utt_ids, columns = read_columns(results, metric.inputs, f"{metric.where}.inputs")
             scored.append((metric, score_test_set(metric, utt_ids, columns, scratch / metric.name)))
-        inference = context.configs.get("inference")
-        contract = read_contract(inference["contract"], "contract") if inference else None
         write_examples(results, [metric.name for metric in metrics], contract, context.log)
     return scored
-
-
-def _make_test_results(
-    context: StageContext, inference_dir: Path, name: str, scratch: Path
-) -> TestResults:
-    inference = context.configs.get("inference")
-    block = inference["dataset"] if inference else {}
-    entries = {entry.name: entry for entry in read_entries(block, "test")}
-    config = context.configs["metrics"]
-    where = f"{config.where}.dataset_artifacts"
-    return TestResults(
-        name=name,
-        directory=inference_dir / name,
-        scratch=scratch,
-        entry=entries.get(name),
-        dataset=block,
-        place=DatasetDirectories(context.recipe_dir, context.data_dir),
-        formats=read_formats(config["dataset_artifacts"], None, where),
-    )
 
 
 def _make_report(

@@ -23,7 +23,7 @@ _ADDED = EXTRA - 1
 def train_tokenizer(context: StageContext) -> Outputs:
     """Train the tokenizer on the text of the training entries.
 
-    ``vocab_size`` is the number of lines of ``tokens.txt``, so a model takes it as it stands; it
+    ``vocab_size`` is the number of lines of ``tokens.txt``, so it is the output size of a model; it
     counts ``<blank>``, ``<unk>`` and ``<sos/eos>``.
 
     Outputs:

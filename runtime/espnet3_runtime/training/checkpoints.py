@@ -74,8 +74,8 @@ class Checkpoints(Checkpoint):
     """Writes checkpoints: the best after each validation, then the last at the end of each epoch.
 
     The best hold weights only (the moving average's, when there is one).  Files that are no longer
-    among the best are removed only once ``last.ckpt`` says so; a kill at any moment leaves a
-    directory that can be resumed.
+    among the best are removed once a ``last.ckpt`` without them is written; a kill at any moment
+    leaves a directory that can be resumed.
 
     Args:
         directory: Where the files go.
@@ -189,10 +189,8 @@ class Checkpoints(Checkpoint):
                 path.unlink(missing_ok=True)
 
     def _is_stop_agreed(self, trainer: pl.Trainer) -> bool:
-        """Whether any rank was asked to stop; all ranks get the same answer."""
+        """Return whether any rank was asked to stop; the same on all ranks."""
         requested = bool(self._stop_requested())
-        if trainer.world_size == 1:
-            return requested
         return bool(trainer.strategy.reduce_boolean_decision(requested, all=False))
 
     def _between_steps(self, trainer: pl.Trainer, index: int) -> bool:

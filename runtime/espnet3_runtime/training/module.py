@@ -157,7 +157,7 @@ class TrainingModule(pl.LightningModule):
     # Optimizers.
 
     def configure_optimizers(self) -> Any:
-        """Construct what the config names."""
+        """Construct the optimizers and schedulers of the config."""
         if self.config["optimizers"]:
             named = make_named_optimizers(self.model, self.config, self.total_steps)
             self.named = NamedOptimizerLoop(named, self.model_name)
@@ -194,7 +194,7 @@ class TrainingModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip, and keep the norm for the logs where torch's own function gives it.
+        """Clip, and keep the norm for the logs where torch's own function returns it.
 
         Args:
             optimizer: The optimizer that steps next.

@@ -15,7 +15,7 @@ from espnet3_runtime.training.parameter_groups import assign_parameters
 from espnet3_schemas import TARGET
 
 TotalSteps = Callable[[int], int]
-"""From the batches that one step of an optimizer takes to its steps in the whole training."""
+"""From the batches for one step of an optimizer to its number of steps in the training."""
 
 
 @dataclass
@@ -69,7 +69,7 @@ def make_single_optimizer(
     Args:
         model: The model that is trained.
         config: The training config.
-        total_steps: From the batches of one optimizer step to the steps of the whole training.
+        total_steps: From the batches for one step to the number of steps in the training.
 
     Raises:
         UserError: There is no optimizer, or an argument does not fit.
@@ -93,7 +93,7 @@ def make_named_optimizers(
     Args:
         model: The model that is trained.
         config: The training config.
-        total_steps: From the batches of one optimizer step to the steps of the whole training.
+        total_steps: From the batches for one step to the number of steps in the training.
 
     Raises:
         UserError: The optimizers do not cover the parameters once, or a scheduler has no optimizer.
