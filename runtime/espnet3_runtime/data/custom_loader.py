@@ -49,7 +49,7 @@ class CustomLoader:
 
 
 def seed_sampler(sampler: Any, generator: torch.Generator) -> Any:
-    """Let a sampler of PyTorch that was given no generator draw its order from this one."""
+    """Set the generator of a sampler of PyTorch that has none."""
     if getattr(sampler, "generator", sampler) is None:
         sampler.generator = generator
     return sampler

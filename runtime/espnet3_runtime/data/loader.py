@@ -23,7 +23,7 @@ Item_co = TypeVar("Item_co", covariant=True)
 
 
 class SignalSafeLoader(DataLoader[Item_co]):
-    """A ``DataLoader`` that starts its processes with the signals that stop a run held back.
+    """A ``DataLoader`` that starts its processes with blocked stop signals.
 
     A terminal sends Ctrl-C to all processes of a job.  A process that starts just then would end
     with a traceback of Python's or PyTorch's own.  It inherits the blocked signals, and
@@ -39,7 +39,7 @@ class SignalSafeLoader(DataLoader[Item_co]):
         if self.num_workers == 0:
             return super().__iter__()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
-        gc.freeze()  # what forked processes inherit
+        gc.freeze()  # the objects that forked processes inherit
         try:
             return super().__iter__()
         finally:
@@ -52,7 +52,7 @@ Batches = SignalSafeLoader[Any] | CustomLoader
 
 @dataclass(frozen=True)
 class DataParallelRank:
-    """Which of how many processes this is."""
+    """The number of this process, and how many there are."""
 
     index: int = 0
     world: int = 1
@@ -81,7 +81,7 @@ def make_loader(
     """
     block = config[split]
     data, collate = wrap_for_workers(dataset, make_collate(config), config["num_workers"])
-    generator = torch.Generator().manual_seed(clock.seed)  # leaves the global one alone
+    generator = torch.Generator().manual_seed(clock.seed)  # instead of the global one
     options = {
         "collate_fn": collate,
         "num_workers": config["num_workers"],

@@ -103,7 +103,7 @@ class SeedItem:
     epoch: int
 
     def __call__(self, index: int) -> None:
-        """Seed for one item; only the CPU's generators, as reading draws from no others."""
+        """Seed the generators of the CPU for one item; reading uses no others."""
         torch.default_generator.manual_seed(_seed_python(self.seed, self.epoch, index))
 
 

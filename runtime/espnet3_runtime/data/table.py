@@ -68,7 +68,7 @@ class Table:
             yield self[index][name]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to worker processes as the path."""
+        """Pickle the path only, for worker processes."""
         return Table, (self.path,)
 
     def _line(self, number: int) -> list[str]:

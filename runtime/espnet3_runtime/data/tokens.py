@@ -48,7 +48,7 @@ class Tokenizer:
         return text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to worker processes as the path."""
+        """Pickle the path only, for worker processes."""
         return Tokenizer, (self._path,)
 
 

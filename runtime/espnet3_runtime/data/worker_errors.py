@@ -27,7 +27,7 @@ class ErrorCarryingDataset:
             return error
 
     def seed_items(self, seed_item: Callable[[int], None]) -> None:
-        """Let a function run before every item is read."""
+        """Call a function before every item is read."""
         self.dataset.before_item = seed_item
 
 

@@ -194,7 +194,7 @@ class Checkpoints(Checkpoint):
         return bool(trainer.strategy.reduce_boolean_decision(requested, all=False))
 
     def _between_steps(self, trainer: pl.Trainer, index: int) -> bool:
-        """Whether nothing is pending: no gradients, no validation, no end of the epoch."""
+        """Return whether neither gradients, a validation nor the end of the epoch are pending."""
         done, validation = index + 1, trainer.val_check_batch
         validates = isinstance(validation, int) and done % validation == 0
         accumulates = done % trainer.accumulate_grad_batches != 0
@@ -205,7 +205,7 @@ def _gather_weights(trainer: pl.Trainer, module: TrainingModule) -> Mapping[str,
     """Return the weights under the bare model's names; every rank calls this."""
     with nullcontext() if module.average is None else module.average.apply_average():
         state = trainer.strategy.lightning_module_state_dict()
-        if module.average is not None:  # the values go back as soon as the block ends
+        if module.average is not None:  # the weights return at the end of the block
             state = {name: value.clone() for name, value in state.items()}
     wrapped = all(name.startswith("model.") for name in state)
     if wrapped and not module.model.state_dict().keys() & state.keys():

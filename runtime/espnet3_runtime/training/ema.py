@@ -30,7 +30,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the weights after an optimizer step."""
+        """Move the average towards the weights after an optimizer step."""
         self.steps += 1
         self._follow()
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))

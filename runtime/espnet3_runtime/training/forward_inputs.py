@@ -81,7 +81,7 @@ def _fields_mismatch(
     missing: list[str],
 ) -> UserError:
     problems = [f'the batch has "{key}", which forward does not take' for key in unexpected]
-    problems += [f'forward needs "{key}", which the batch has not' for key in missing]
+    problems += [f'forward needs "{key}", which the batch lacks' for key in missing]
     hint = f"forward takes {', '.join(arguments) or 'nothing'}; the batch has {', '.join(fields)}"
     close = nearest(unexpected[0], missing) if unexpected else None
     hint += f'; did you mean "{close}"?' if close else ""

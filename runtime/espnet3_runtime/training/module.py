@@ -35,7 +35,7 @@ from espnet3_runtime.training.optimizers import (
 )
 
 STATE_KEY = "espnet3"
-"""Where a full checkpoint keeps what Lightning does not know."""
+"""Key of a full checkpoint for the state that Lightning does not keep."""
 LoaderFactory = Callable[[str, int, int], Batches | None]
 """From split, rank and number of ranks to a loader; None when the split is empty."""
 
@@ -80,7 +80,8 @@ class TrainingModule(pl.LightningModule):
         self._scheduler: Scheduler | None = None
         self._dropped: frozenset[str] | None = None
         self._made: dict[str, Batches | None] = {}
-        self._generators: dict[str, Any] | None = None  # of a checkpoint, as the next
+        # From a loaded checkpoint, until they are used:
+        self._generators: dict[str, Any] | None = None
         self._named_state: dict[str, dict[str, int]] | None = None
 
     # The bare model's names, so that a checkpoint loads into the model alone.
@@ -227,7 +228,7 @@ class TrainingModule(pl.LightningModule):
         self._generators = None
 
     def on_train_epoch_start(self) -> None:
-        """Make the epoch a function of the seed and its number."""
+        """Seed the generators from the seed of the run and the number of the epoch."""
         self.clock.epoch = self.trainer.current_epoch
         seed_generators(self.clock.seed, self.clock.epoch, self.trainer.global_rank)
 
@@ -252,12 +253,12 @@ class TrainingModule(pl.LightningModule):
             self.average.swap_weights()
 
     def on_validation_end(self) -> None:
-        """Train on with the weights themselves."""
+        """Continue to train with the weights themselves."""
         if self.average is not None:
             self.average.swap_weights()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add, as plain values, what Lightning does not know.
+        """Add the state that Lightning does not keep, as plain values.
 
         The generators matter in the middle of an epoch only; each epoch seeds them anew.
         """

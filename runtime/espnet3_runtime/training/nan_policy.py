@@ -17,7 +17,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class NanPolicy:
-    """Skips batches with a loss that is NaN or infinite, stops at them, or lets them pass.
+    """Skips batches with a loss that is NaN or infinite, stops at them, or allows them.
 
     A batch is skipped by all ranks when it is bad on one.  The policy is ``skip``, ``error`` or
     ``allow``.
@@ -65,7 +65,7 @@ class NanPolicy:
         self._good = 0
 
     def take_skipped(self) -> int:
-        """Return how many batches were skipped, and count anew."""
+        """Return how many batches were skipped, and reset the count."""
         skipped, self._skipped = self._skipped, 0
         return skipped
 
@@ -94,7 +94,7 @@ class NanPolicy:
 
 
 def _drop_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Make the next optimizer step leave the weights alone."""
+    """Make the next optimizer step change no weights."""
     for parameter in parameters:
         parameter.grad = None
 

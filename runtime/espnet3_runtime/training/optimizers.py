@@ -142,8 +142,9 @@ def _make_scheduler(
     supplied: dict[str, Any] = {"optimizer": optimizer}
     if _wants_total_steps(node):
         if steps < 0:
-            what = f'"{node[TARGET]}" needs the number of steps, and training has no end'
-            raise UserError(what, where=_key_path(node), hint="set trainer.max_epochs or max_steps")
+            problem = f'"{node[TARGET]}" needs the number of steps, and training has no end'
+            hint = "set trainer.max_epochs or max_steps"
+            raise UserError(problem, where=_key_path(node), hint=hint)
         supplied["total_steps"] = steps
     scheduler = instantiate(node, **supplied)
     if isinstance(scheduler, ReduceLROnPlateau) and (interval != "epoch" or not monitor):

@@ -60,7 +60,10 @@ def make_trainer(
                 where=f"{_key_path(block)}.accumulate_grad_batches",
                 hint="set optimizers.NAME.accum_grad_steps instead",
             )
-        arguments |= {"gradient_clip_val": None, "gradient_clip_algorithm": None}  # so is clipping
+        arguments |= {
+            "gradient_clip_val": None,
+            "gradient_clip_algorithm": None,
+        }  # they clip by themselves, too
     callbacks = [instantiate(node) for node in block["callbacks"]]
     if config["early_stopping"] is not None:
         callbacks.append(EarlyStopping(**to_plain(config["early_stopping"]), check_finite=False))
@@ -78,7 +81,7 @@ def make_trainer(
 
 
 def _make_profiler(name: str, directory: Path) -> Any:
-    """Construct a profiler by its short name with a file for its report: Lightning names none."""
+    """Construct a profiler by its short name with a file for its report, unlike Lightning."""
     kinds = {
         "simple": profilers.SimpleProfiler,
         "advanced": profilers.AdvancedProfiler,
