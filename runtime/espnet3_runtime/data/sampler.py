@@ -104,20 +104,17 @@ class SeedItem:
 
     def __call__(self, index: int) -> None:
         """Seed the generators of the CPU for one item; reading uses no others."""
-        torch.default_generator.manual_seed(_seed_python(self.seed, self.epoch, index))
+        random.seed(f"{self.seed} {self.epoch} {index}")
+        np.random.seed(random.getrandbits(32))  # noqa: NPY002 - libraries draw from the global one
+        torch.default_generator.manual_seed(random.getrandbits(63))
 
 
 def seed_generators(*parts: int) -> None:
     """Seed Python's, numpy's and torch's global generators from several numbers."""
-    torch.manual_seed(_seed_python(*parts))
-
-
-def _seed_python(*parts: int) -> int:
-    """Seed Python's and numpy's global generators, and return a seed for torch's."""
     words: list[int] = np.random.SeedSequence(parts).generate_state(3).tolist()
     random.seed(words[0])
     np.random.seed(words[1])  # noqa: NPY002 - libraries draw from the global generator
-    return words[2]
+    torch.manual_seed(words[2])
 
 
 def read_generators() -> dict[str, Any]:
