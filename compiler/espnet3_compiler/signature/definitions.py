@@ -240,8 +240,5 @@ DATACLASS = "dataclasses.dataclass"
 NAMED_TUPLE = "typing.NamedTuple"
 ENUM_CLASSES = frozenset({"enum.Enum", "enum.IntEnum", "enum.StrEnum", "enum.Flag", "enum.IntFlag"})
 
-REFUSING_CLASSES = {("torch.nn.modules.module", "Module"): "call_super_init"}
-"""Classes whose ``__init__(*args, **kwargs)`` refuses every argument, unless this is set."""
-
-GENERATED_METHODS = frozenset({"__init__", "__new__"})
-"""Methods that a class can have without a ``def``."""
+REFUSING_METHODS = {("torch.nn.modules.module", "Module.__init__"): "call_super_init"}
+"""Methods with ``(*args, **kwargs)`` that refuse every argument unless this class value is set."""
