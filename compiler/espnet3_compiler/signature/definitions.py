@@ -1,6 +1,5 @@
-"""What a name can be defined as, and small questions that need no search."""
+"""The kinds of definitions that a name can have, and questions about them that need no search."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from espnet3_compiler.signature import locate
@@ -23,7 +22,7 @@ class ModuleFound:
 
 @dataclass(frozen=True, slots=True)
 class ClassFound:
-    """A class; ``summary`` is its body."""
+    """A class with the summary of its body."""
 
     place: ModuleLocation
     name: str
@@ -68,7 +67,7 @@ LookupResult = Definition | Missing | NotAnalyzable
 
 
 def definition_location(place: ModuleLocation, line: int = 0) -> DefinitionLocation:
-    """Return the origin that a report shows for a line of a module."""
+    """Return the location that a report shows for a line of a module."""
     return DefinitionLocation(place.name, place.shown, line)
 
 
@@ -80,22 +79,22 @@ def own_member(found: ClassFound, name: str) -> FunctionFound | Piece | NotAnaly
     kept = [item for item in pieces if item]
     if len(kept) != len(pieces) or not kept:
         return NotAnalyzable(f"{found.name}.{name} is a value")
+    if kept[-1].kind == "class" and len(kept) > 1:
+        return NotAnalyzable(f"{found.name}.{name} is defined twice")
     if kept[-1].kind == "class":
-        return (
-            kept[-1] if len(kept) == 1 else NotAnalyzable(f"{found.name}.{name} is defined twice")
-        )
+        return kept[-1]
     return FunctionFound(found.place, f"{found.name}.{name}", tuple(kept), found)
 
 
 def class_at(
     library: Library, place: ModuleLocation, piece: Piece, prefix: str = ""
 ) -> LookupResult:
-    """Return the class that a piece is.
+    """Return the class of a ``class`` statement.
 
     Args:
         library: Reads the class.
         place: The module.
-        piece: The class statement in it.
+        piece: The ``class`` statement in it.
         prefix: The classes around it with a dot behind each, for its name.
     """
     summary = library.class_(place, piece)
@@ -112,7 +111,7 @@ def full_name(library: Library, place: ModuleLocation, name: str) -> str:
     Args:
         library: Reads the module.
         place: The module.
-        name: A dotted name as its code writes it.
+        name: A dotted name in its code.
     """
     head, _, rest = name.partition(".")
     module = library.module(place)
@@ -141,8 +140,7 @@ def absolute_module(place: ModuleLocation, source: str) -> str:
 
 def base_names(library: Library, found: ClassFound) -> tuple[str, ...]:
     """Return the full names of the bases that a class names."""
-    named = (item for item in found.summary.bases if item)
-    return tuple(full_name(library, found.place, item) for item in named)
+    return tuple(full_name(library, found.place, item) for item in found.summary.bases if item)
 
 
 def names_of(library: Library, place: ModuleLocation) -> tuple[str, ...]:
@@ -151,21 +149,16 @@ def names_of(library: Library, place: ModuleLocation) -> tuple[str, ...]:
     bound = list(module.bindings) if module else []
     for source, _ in module.stars if module else ():
         star = library.place(absolute_module(place, source))
-        bound.extend(_exported_names(library, star) if star and star.name != place.name else ())
+        inner = library.module(star) if star and star.name != place.name else None
+        if inner and inner.exports is not None:
+            bound += inner.exports
+        elif inner:
+            bound += (name for name in inner.bindings if not name.startswith("_"))
     return tuple(dict.fromkeys([*bound, *locate.names_below(library.path, place.folders)]))
 
 
-def _exported_names(library: Library, place: ModuleLocation) -> Iterable[str]:
-    module = library.module(place)
-    if module is None:
-        return ()
-    if module.exports is not None:
-        return module.exports
-    return (name for name in module.bindings if not name.startswith("_"))
-
-
 def is_patched(library: Library, found: ClassFound, name: str) -> bool:
-    """Return whether the module of a class sets one of its attributes from outside.
+    """Return whether ``Class.name = …`` in a class's module sets one of its attributes.
 
     Args:
         library: Reads the module.
@@ -177,7 +170,7 @@ def is_patched(library: Library, found: ClassFound, name: str) -> bool:
 
 
 def class_location(found: ClassFound) -> DefinitionLocation:
-    """Return the origin that a report shows for a class."""
+    """Return the location that a report shows for a class."""
     return definition_location(found.place, found.summary.line)
 
 
@@ -234,7 +227,7 @@ TRANSPARENT_DECORATORS = frozenset(
         "warnings.deprecated",
     }
 )
-"""Decorators after which a function or class takes what it took before."""
+"""Decorators that leave the arguments of a function or class as they are."""
 
 DATACLASS = "dataclasses.dataclass"
 NAMED_TUPLE = "typing.NamedTuple"

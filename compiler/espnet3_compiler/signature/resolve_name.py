@@ -1,7 +1,7 @@
 """Follow a dotted path, or a name inside a module, to the statement that defines it.
 
-A path leads through modules (their bindings, conditions, star imports and submodules) and through
-classes (their own and inherited attributes); what one of them binds may be a path again.
+A path leads through modules (bindings, conditions, star imports, submodules) and classes (own and
+inherited attributes); the value of a binding may be a path again.
 """
 
 import builtins
@@ -36,43 +36,39 @@ from espnet3_compiler.signature.split_source import Piece
 
 BUILTINS = frozenset(dir(builtins))
 MroClass = ClassFound | BuiltinFound | NotAnalyzable
-"""A class in a resolution order; Unknown stands for a base that cannot be read."""
+"""A class in a resolution order; ``NotAnalyzable`` for a base that cannot be read."""
 
 
 def find_definition(library: Library, path: str) -> LookupResult:
-    """Return what an absolute dotted path names."""
+    """Return the definition that an absolute dotted path leads to."""
     key = ("find", path)
     if key not in library.memo:
-        library.memo[key] = _find_path(library, path.split("."))
+        parts = path.split(".")
+        top = library.place(parts[0])
+        missing = Missing("", parts[0], 0, ())
+        library.memo[key] = _walk_modules(library, top, parts, 1) if top else missing
     result: LookupResult = library.memo[key]
     return result
 
 
 def find_in(library: Library, place: ModuleLocation, name: str, depth: int = 0) -> LookupResult:
-    """Return what a dotted name means inside a module.
+    """Return the definition of a dotted name inside a module.
 
     Args:
         library: Reads modules.
         place: The module.
         name: The dotted name.
-        depth: How many imports led here; too many are a circle.
+        depth: How many imports were followed so far; too many are a circle.
     """
     head, *rest = name.split(".")
     if rest:
         found = _through_module(library, place, head, rest)
         if found:
             return found
-    found = module_member(library, place, head, depth)
+    found = _module_member(library, place, head, depth)
     if isinstance(found, Missing):
         return BuiltinFound(head) if head in BUILTINS and not rest else found
     return _find_attributes(library, found, rest)
-
-
-def _find_path(library: Library, parts: list[str]) -> LookupResult:
-    top = library.place(parts[0])
-    if top is None:
-        return Missing("", parts[0], 0, ())
-    return _walk_modules(library, top, parts, 1)
 
 
 def _walk_modules(
@@ -85,11 +81,11 @@ def _walk_modules(
         deeper = _walk_modules(library, below, parts, index + 1)
         if not isinstance(deeper, Missing):
             return deeper
-        here = module_member(library, place, parts[index])
+        here = _module_member(library, place, parts[index])
         if isinstance(here, Missing | NotAnalyzable | ModuleFound | FunctionFound):
             return deeper
         return _number_part(_find_attributes(library, here, parts[index + 1 :]), parts, index + 1)
-    here = module_member(library, place, parts[index])
+    here = _module_member(library, place, parts[index])
     if isinstance(here, NotAnalyzable) and index < len(parts) - 1:
         here = _misspelt_module(library, place, parts[index]) or here
     return _number_part(_find_attributes(library, here, parts[index + 1 :]), parts, index)
@@ -98,10 +94,10 @@ def _walk_modules(
 def _through_module(
     library: Library, place: ModuleLocation, head: str, rest: list[str]
 ) -> LookupResult | None:
-    """Return what ``nn.Module`` is after ``from torch import nn``, without reading ``torch``.
+    """Return the definition of ``nn.Module`` after ``from torch import nn``.
 
-    The name could be bound otherwise in ``torch/__init__.py``; where the path through the
-    submodule leads to something, it is taken to be the submodule.
+    ``torch/__init__.py``, which could bind the name to something else, is not read where the path
+    through the submodule ``torch.nn`` leads to a definition.
     """
     module = library.module(place)
     bindings = module.bindings.get(head, ()) if module else ()
@@ -116,10 +112,10 @@ def _through_module(
 
 
 def _misspelt_module(library: Library, place: ModuleLocation, name: str) -> Missing | None:
-    """Return that a package has no such module where one of its own was plainly meant.
+    """Return that a package has no such module where the name is close to one of its modules.
 
     A package that makes names while it runs (``torch`` takes functions out of its compiled part)
-    may have any name, but what has names below it is hardly ever among them.
+    may have any name, but hardly one with further names below it.
     """
     module = library.module(place)
     if module is None or name in module.bindings:
@@ -130,7 +126,7 @@ def _misspelt_module(library: Library, place: ModuleLocation, name: str) -> Miss
 
 
 def _number_part(result: LookupResult, parts: list[str], index: int) -> LookupResult:
-    """Say of a missing part where it stands in the whole path."""
+    """Return a result with the missing part's index in the path that was asked for."""
     if not isinstance(result, Missing):
         return result
     if result.part in parts[index:]:
@@ -143,7 +139,7 @@ def _find_attributes(library: Library, found: LookupResult, rest: list[str]) -> 
         if isinstance(found, ModuleFound):
             return _walk_modules(library, found.place, [found.place.name, *rest[index:]], 1)
         if isinstance(found, ClassFound):
-            found = find_attribute(library, found, part)
+            found = _find_attribute(library, found, part)
         elif not isinstance(found, Missing | NotAnalyzable):
             return NotAnalyzable("an attribute of something that is neither a module nor a class")
         else:
@@ -151,22 +147,16 @@ def _find_attributes(library: Library, found: LookupResult, rest: list[str]) -> 
     return found
 
 
-def module_member(
+def _module_member(
     library: Library, place: ModuleLocation, name: str, depth: int = 0
 ) -> LookupResult:
-    """Return what a name means in a module: a binding, a starred name, or a submodule.
-
-    Args:
-        library: Reads modules.
-        place: The module.
-        name: One name, without dots.
-        depth: How many imports led here; too many are a circle.
-    """
+    """Return the definition of one name in a module: a binding, a starred name or a submodule."""
     key = ("member", place.name, name)
     if key not in library.memo:
+        circle = NotAnalyzable(f"the imports of {place.name} go in a circle")
         if depth > MAX_DEPTH:
-            return NotAnalyzable(f"the imports of {place.name} go in a circle")
-        library.memo[key] = NotAnalyzable(f"the imports of {place.name} go in a circle")
+            return circle
+        library.memo[key] = circle
         library.memo[key] = _find_member(library, place, name, depth)
     result: LookupResult = library.memo[key]
     return result
@@ -206,15 +196,12 @@ def _unreadable_module(library: Library, place: ModuleLocation) -> NotAnalyzable
 def _missing_member(
     library: Library, place: ModuleLocation, module: ModuleSummary | None, name: str
 ) -> LookupResult:
-    names = names_of(library, place)
     file = library.file(place)
-    if module and (module.open or "__path__" in module.bindings):
+    is_open = module is not None and (module.open or "__path__" in module.bindings)
+    pattern = rf"\bglobal\b.*\b{re.escape(name)}\b|\b{re.escape(name)}\s*:="
+    if is_open or (file and re.search(pattern, file.text.text)):
         return NotAnalyzable(f"{place.name} makes names while it runs")
-    if file and re.search(
-        rf"\bglobal\b.*\b{re.escape(name)}\b|\b{re.escape(name)}\s*:=", file.text.text
-    ):
-        return NotAnalyzable(f"{place.name} makes names while it runs")
-    return Missing(place.name, name, 0, names, definition_location(place))
+    return Missing(place.name, name, 0, names_of(library, place), definition_location(place))
 
 
 def _from_stars(
@@ -225,7 +212,7 @@ def _from_stars(
     after: int,
     depth: int,
 ) -> LookupResult | None:
-    """Return what the star imports behind a line make of a name; None when they do not have it."""
+    """Return the definition of a name by the star imports behind a line; None without any."""
     found = [
         _from_star(library, place, absolute_module(place, source), name, depth)
         for source, line in module.stars
@@ -249,20 +236,20 @@ def _from_star(
     hidden = name.startswith("_") if exports is None else name not in exports
     if inner and hidden and not (inner.open and exports is None):
         return None
-    found = module_member(library, star, name, depth + 1)
+    found = _module_member(library, star, name, depth + 1)
     return None if isinstance(found, Missing) else found
 
 
 def _choose_binding(
     library: Library, place: ModuleLocation, name: str, bindings: tuple[Binding, ...], depth: int
 ) -> LookupResult:
-    """Return what a name means that may be bound several times."""
+    """Return the definition of a name that may be bound several times."""
     last = max((i for i, item in enumerate(bindings) if item.level == "plain"), default=0)
     live = bindings[last:]
     for level in (("plain", "branch"), ("weak",)):
         group = [item for item in live if item.level in level]
         found = [_resolve_binding(library, place, name, item, depth) for item in group]
-        kept = [item for item in found if not _is_nothing(item)]
+        kept = [item for item in found if not _is_absent(item)]
         if len(kept) > 1 and len({repr(item) for item in kept}) > 1:
             return NotAnalyzable(f"{place.name}.{name} depends on a condition")
         if kept:
@@ -272,10 +259,10 @@ def _choose_binding(
     return NotAnalyzable(f"{place.name}.{name} depends on a condition")
 
 
-def _is_nothing(item: LookupResult) -> bool:
-    is_none = isinstance(item, ValueFound) and item.binding.value == "None"
-    is_absent = isinstance(item, NotAnalyzable) and item.absent
-    return isinstance(item, Missing) or is_none or is_absent
+def _is_absent(item: LookupResult) -> bool:
+    if isinstance(item, ValueFound):
+        return item.binding.value == "None"
+    return isinstance(item, Missing) or (isinstance(item, NotAnalyzable) and item.absent)
 
 
 def _resolve_binding(
@@ -313,7 +300,7 @@ def _resolve_import(
     if source.name == place.name:
         below = library.place(f"{full}.{binding.value}")
         return ModuleFound(below) if below else NotAnalyzable(f"{full} imports itself")
-    found = module_member(library, source, binding.value, depth + 1)
+    found = _module_member(library, source, binding.value, depth + 1)
     if isinstance(found, Missing):
         return NotAnalyzable(f"{place.name} imports {binding.value}, which {full} does not have")
     return found
@@ -336,14 +323,8 @@ def resolution_order(library: Library, found: ClassFound) -> tuple[MroClass, ...
     return order
 
 
-def find_attribute(library: Library, found: ClassFound, name: str) -> LookupResult:
-    """Return what an attribute of a class is.
-
-    Args:
-        library: Reads modules.
-        found: The class.
-        name: The attribute.
-    """
+def _find_attribute(library: Library, found: ClassFound, name: str) -> LookupResult:
+    """Return the definition of an attribute of a class."""
     for node in resolution_order(library, found):
         if isinstance(node, NotAnalyzable):
             return node
@@ -356,7 +337,7 @@ def find_attribute(library: Library, found: ClassFound, name: str) -> LookupResu
             return own
         if node.summary.open or is_patched(library, node, name) or name.startswith("__"):
             return NotAnalyzable(f"{node.name}.{name} cannot be seen")
-    if any(isinstance(item, ClassFound) and item.summary.metaclass for item in (found,)):
+    if found.summary.metaclass:
         return NotAnalyzable(f"{found.name} has a metaclass")
     return Missing(found.name, name, 0, attributes_of(library, found), class_location(found))
 
@@ -364,10 +345,8 @@ def find_attribute(library: Library, found: ClassFound, name: str) -> LookupResu
 def attributes_of(library: Library, found: ClassFound) -> tuple[str, ...]:
     """Return the attributes that a class is known to have, inherited ones included."""
     order = resolution_order(library, found)
-    named = [
-        name for item in order if isinstance(item, ClassFound) for name in item.summary.members
-    ]
-    return tuple(dict.fromkeys(named))
+    classes = [item for item in order if isinstance(item, ClassFound)]
+    return tuple(dict.fromkeys(name for item in classes for name in item.summary.members))
 
 
 def _linearize(library: Library, found: ClassFound) -> tuple[MroClass, ...]:

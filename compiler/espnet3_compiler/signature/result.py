@@ -1,4 +1,4 @@
-"""What reading a dotted path gives: a signature, or why there is none."""
+"""Results of reading a dotted path: a signature, or the reason why there is none."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ ParameterKind = Literal["place", "both", "name"]
 
 @dataclass(frozen=True, slots=True)
 class DefinitionLocation:
-    """Where something is defined: a module, and the place a report shows."""
+    """Where something is defined: the module, and the file and line that a report shows."""
 
     module: str
     file: str
@@ -27,7 +27,7 @@ class Parameter:
         kind: ``place`` (by place only), ``both``, or ``name`` (by name only).
         default: The type of its default (``int`` … ``None``, ``other``); None when required.
         annotation: Its annotation as text, to be read in the module of ``origin``.
-        origin: Where it is defined; another place than the target's when ``**kwargs`` lead there.
+        origin: Where it is defined; not in the target when it is reached through ``**kwargs``.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Signature:
         name: The dotted path that was asked for.
         parameters: In order.
         more_places: Whether it takes any number of arguments by place.
-        more_names: Whether it takes names beyond its parameters that cannot be listed.
+        more_names: Whether it takes further arguments by name, which cannot be listed.
         origin: Where it is defined.
     """
 
@@ -78,13 +78,13 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A path that leads to nothing.
+    """A path without a definition.
 
     Attributes:
-        prefix: The part that was found, empty when already the package is not.
-        part: The part that was not.
-        index: Its number in the path, from 0.
-        near: The names there are at that point; none for a package, which may be any.
+        prefix: The part that was found, empty when the package itself is missing.
+        part: The part that was not found.
+        index: The index of ``part`` in the path, from 0.
+        near: The names that ``prefix`` has; empty for a package.
         where: Where ``prefix`` is defined, if anywhere.
     """
 
@@ -105,12 +105,12 @@ class NotCallable:
 
 @dataclass(frozen=True, slots=True)
 class NotAnalyzable:
-    """A path that cannot be judged without running code, and why.
+    """A path whose signature is known only to running code.
 
     Attributes:
-        reason: Half a sentence.
+        reason: Why, as half a sentence.
         absent: Whether importing it would fail, so that an ``except ImportError`` takes over.
-        broken: The place in a file of the recipe that is not Python, where that is why.
+        broken: Where a file of the recipe has a syntax error, if that is the reason.
     """
 
     reason: str
