@@ -1,8 +1,8 @@
-"""Read an ESPnet2 task class: its options, its choices of classes, and who gets which ``*_conf``.
+"""Read an ESPnet2 task class: its options, its choices of classes, and the use of each ``*_conf``.
 
 An ESPnet2 task lists ``ClassChoices`` (``encoder`` is one of conformer, transformer …), adds
 options to an ``argparse`` parser, and passes ``**args.encoder_conf`` to the chosen class in
-``build_model``. All three stand in its text.
+``build_model``. All three are read from its text.
 """
 
 import ast
@@ -38,7 +38,7 @@ class ClassChoice:
         classes: The words that can be chosen, with dotted names of classes in ``place``.
         default: The word that is chosen when none is given.
         optional: Whether null can be chosen.
-        place: The module in which the ``ClassChoices`` stands.
+        place: The module of the ``ClassChoices``.
     """
 
     name: str
@@ -74,8 +74,8 @@ class Task:
 
     Attributes:
         name: Its dotted path.
-        place: Its module.
-        options: What can be given.
+        place: The module of its choices.
+        options: The names of its options.
         patterns: Options whose names are made while it runs (``optim{suffix}``), as expressions.
         choices: By option.
         uses: Calls that receive a ``*_conf``.
@@ -92,7 +92,7 @@ class Task:
 
 
 def read_task(library: Library, path: str) -> Task | Missing | NotCallable | NotAnalyzable:
-    """Return a task class, or why it cannot be read."""
+    """Return a task class, or the reason why it cannot be read."""
     found = resolve_name.find_definition(library, path)
     if isinstance(found, Missing | NotAnalyzable):
         return found
@@ -134,8 +134,7 @@ def _option_texts(library: Library, order: list[ClassFound]) -> Iterator[str]:
     """Yield the text of every class, and of the trainer that adds options of its own."""
     every = list(order)
     for found in order:
-        trainer = _class_values(library, found).get("trainer")
-        name = dotted_name(trainer) if trainer is not None else None
+        name = dotted_name(_class_values(library, found).get("trainer"))
         target = resolve_name.find_in(library, found.place, name) if name else None
         if isinstance(target, ClassFound):
             mro = resolve_name.resolution_order(library, target)
@@ -158,24 +157,20 @@ def _class_source(
 
 
 def _class_values(library: Library, found: ClassFound) -> dict[str, ast.expr]:
-    """Return what the names of a class body are bound to."""
+    """Return the values that a class body assigns to names."""
     key = ("values", found.place.name, found.name)
     if key not in library.memo:
-        library.memo[key] = dict(_class_assignments(library, found))
+        source = _class_source(library, found)
+        found_values: dict[str, ast.expr] = {}
+        for branch in split_source.class_branches(*source)[1] if source else ():
+            node = branch.statement
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                names = [item.id for item in targets if isinstance(item, ast.Name)]
+                found_values |= dict.fromkeys(names, node.value)
+        library.memo[key] = found_values
     values: dict[str, ast.expr] = library.memo[key]
     return values
-
-
-def _class_assignments(library: Library, found: ClassFound) -> Iterator[tuple[str, ast.expr]]:
-    source = _class_source(library, found)
-    branches = split_source.class_branches(*source)[1] if source else []
-    for branch in branches:
-        node = branch.statement
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                if isinstance(target, ast.Name):
-                    yield target.id, node.value
 
 
 def _choice_names(library: Library, order: list[ClassFound]) -> tuple[ClassFound | None, list[str]]:
@@ -190,10 +185,10 @@ def _choice_names(library: Library, order: list[ClassFound]) -> tuple[ClassFound
 
 
 def _read_choice(library: Library, place: ModuleLocation, variable: str) -> ClassChoice | None:
-    call = _choices_call(library, place, variable)
-    if call is None:
+    found = resolve_name.find_in(library, place, variable)
+    node = _choices_call(library, found) if isinstance(found, CallFound) else None
+    if not isinstance(found, CallFound) or node is None:
         return None
-    where, node = call
     given: dict[str | None, ast.expr] = dict(zip(("name", "classes"), node.args, strict=False))
     given |= {item.arg: item.value for item in node.keywords}
     name = given.get("name")
@@ -204,19 +199,15 @@ def _read_choice(library: Library, place: ModuleLocation, variable: str) -> Clas
         return None
     chosen = None if default.value is None else str(default.value)
     can_be_null = chosen is None or not isinstance(optional, ast.Constant) or bool(optional.value)
-    return ClassChoice(str(name.value), variable, words, chosen, can_be_null, where)
+    return ClassChoice(str(name.value), variable, words, chosen, can_be_null, found.place)
 
 
-def _choices_call(
-    library: Library, place: ModuleLocation, variable: str
-) -> tuple[ModuleLocation, ast.Call] | None:
-    found = resolve_name.find_in(library, place, variable)
-    if not isinstance(found, CallFound) or not found.binding.value.endswith("ClassChoices"):
-        return None
+def _choices_call(library: Library, found: CallFound) -> ast.Call | None:
     file = library.file(found.place)
-    assert file is not None
+    if file is None or not found.binding.value.endswith("ClassChoices"):
+        return None
     value = split_source.assigned_value(file.text, found.binding.first, found.binding.last)
-    return (found.place, value) if isinstance(value, ast.Call) else None
+    return value if isinstance(value, ast.Call) else None
 
 
 def _choice_words(node: ast.expr | None) -> dict[str, str] | None:
@@ -225,12 +216,9 @@ def _choice_words(node: ast.expr | None) -> dict[str, str] | None:
     if isinstance(node, ast.Call) and dotted_name(node.func) == "dict" and not node.args:
         pairs = [(item.arg, item.value) for item in node.keywords]
     elif isinstance(node, ast.Dict):
-        keys = [item.value if isinstance(item, ast.Constant) else None for item in node.keys]
-        pairs = [
-            (key if isinstance(key, str) else None, value)
-            for key, value in zip(keys, node.values, strict=True)
-        ]
-    if not pairs or any(word is None for word, _ in pairs):
+        keys = [getattr(item, "value", None) for item in node.keys]
+        pairs = list(zip(keys, node.values, strict=True))
+    if not pairs or not all(isinstance(word, str) for word, _ in pairs):
         return None
     return {str(word).lower(): dotted_name(value) or "" for word, value in pairs}
 
@@ -240,8 +228,7 @@ def _build_calls(library: Library, order: list[ClassFound]) -> Iterator[ConfCall
         pieces = [item for item in found.summary.members.get(_BUILD_METHOD, ()) if item]
         source = _class_source(library, found)
         if pieces and source:
-            node = split_source.function_node(source[0], pieces[-1])
-            yield from _conf_calls(node)
+            yield from _conf_calls(split_source.function_node(source[0], pieces[-1]))
             return
 
 
@@ -265,7 +252,7 @@ def _conf_option(node: ast.expr) -> str | None:
 
 
 def _chosen_variables(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield variables that are bound to ``CHOICES.get_class(…)``."""
+    """Yield the variables that are bound to ``CHOICES.get_class(…)``, with ``CHOICES``."""
     for item in ast.walk(node):
         if isinstance(item, ast.Assign) and isinstance(item.value, ast.Call):
             callee = dotted_name(item.value.func) or ""
