@@ -1,4 +1,4 @@
-"""``--from-espnet3 DIR`` from start to end."""
+"""Run ``--from-espnet3 DIR``: read, convert, check, write and report."""
 
 import sys
 from dataclasses import dataclass
@@ -22,21 +22,18 @@ from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 
 @dataclass(frozen=True)
-class CheckResult:
-    """What the checker says about the new recipe.
+class _CheckResult:
+    """The findings in the new recipe.
 
     Attributes:
         findings: Each once, those of the main manifest first.
-        unchecked: Targets whose package is not installed here.
+        unchecked: How many targets have a package that is not installed here.
+        clean: Whether no finding is an error.
     """
 
     findings: tuple[Diagnostic, ...]
     unchecked: int
-
-    @property
-    def clean(self) -> bool:
-        """Whether there is no error."""
-        return not any(is_error(finding) for finding in self.findings)
+    clean: bool
 
 
 def convert(directory: Path, *, force: bool, form: str) -> int:
@@ -44,7 +41,7 @@ def convert(directory: Path, *, force: bool, form: str) -> int:
 
     Args:
         directory: The recipe, with ``conf/`` and ``run.py``.
-        force: Whether files that stand there already may be replaced.
+        force: Whether existing files may be replaced.
         form: ``human``, or ``json`` for a report on stdout.
     """
     if form not in ("human", "json"):
@@ -62,33 +59,29 @@ def convert(directory: Path, *, force: bool, form: str) -> int:
     try:
         return _write_recipe(found, directory, notes, force=force, form=form)
     except OSError as error:
-        place = error.filename or directory
-        return _report_error(f'cannot write "{place}": {error.strerror or error}', MISTAKES)
+        path = error.filename or directory
+        return _report_error(f'cannot write "{path}": {error.strerror or error}', MISTAKES)
 
 
 def _write_recipe(
     found: ConvertedRecipe, directory: Path, notes: Notes, *, force: bool, form: str
 ) -> int:
-    there = [name for name in render_files(found) if (directory / name).exists()]
-    if there and not force:
-        more = f" and {len(there) - 3} more" if len(there) > 3 else ""  # noqa: PLR2004
-        return _report_error(
-            f"{', '.join(there[:3])}{more} would be replaced; --force does so", USAGE
-        )
+    existing = [name for name in render_files(found) if (directory / name).exists()]
+    if existing and not force:
+        more = f" and {len(existing) - 3} more" if len(existing) > 3 else ""  # noqa: PLR2004
+        names = ", ".join(existing[:3])
+        return _report_error(f"{names}{more} would be replaced; --force does so", USAGE)
     files = prune_refused_keys(found, directory, notes)
     write_files(directory, files)
-    verdict = _check_recipe(found, directory)
+    checked = [outcome for _, outcome in check_manifests(found, directory)]
+    every = (finding for outcome in checked for finding in outcome.diagnostics)
+    findings = sort_findings(every, display_name(checked[0].path))
+    unchecked = max(outcome.counts.not_checked for outcome in checked)
+    verdict = _CheckResult(findings, unchecked, clean=not any(map(is_error, findings)))
     if form == "json":
         sys.stdout.write(render_notes_json(notes.in_order(), list(files), clean=verdict.clean))
     _report_result(found, directory, files, notes, verdict)
     return CLEAN if verdict.clean else MISTAKES
-
-
-def _check_recipe(found: ConvertedRecipe, directory: Path) -> CheckResult:
-    checked = [outcome for _, outcome in check_manifests(found, directory)]
-    findings = (finding for outcome in checked for finding in outcome.diagnostics)
-    unchecked = max(outcome.counts.not_checked for outcome in checked)
-    return CheckResult(sort_findings(findings, display_name(checked[0].path)), unchecked)
 
 
 def _report_result(
@@ -96,16 +89,14 @@ def _report_result(
     directory: Path,
     files: dict[str, str],
     notes: Notes,
-    verdict: CheckResult,
+    verdict: _CheckResult,
 ) -> None:
     from espnet3_compiler.output import human
 
     shown = display_name(directory)
     manifests = [manifest_name(found, training) for training in found.trainings]
-    configs = len(files) - len(manifests)
-    _print_stderr(
-        f"wrote {', '.join(manifests)} and {configs} configs in {OUTPUT_FOLDER}, in {shown}"
-    )
+    configs = f"{len(files) - len(manifests)} configs in {OUTPUT_FOLDER}"
+    _print_stderr(f"wrote {', '.join(manifests)} and {configs}, in {shown}")
     every = notes.in_order()
     _print_stderr(render_notes(note for note in every if note.kind != MOVED).rstrip("\n"))
     moved = sum(note.kind == MOVED for note in every)
@@ -116,24 +107,20 @@ def _report_result(
     _print_stderr("\n" + "\n".join(_closing_lines(found, shown, verdict)))
 
 
-def _closing_lines(found: ConvertedRecipe, shown: str, verdict: CheckResult) -> list[str]:
+def _closing_lines(found: ConvertedRecipe, shown: str, verdict: _CheckResult) -> list[str]:
     lines = []
     if others := unlisted_configs(found):
-        lines.append("configs that no manifest names go in by flag:")
+        lines.append("configs that no manifest names are given by a flag:")
         lines += [f"  python build/run.py --{role}_config {name}" for role, name in others]
     if found.others["publication"] or found.others["demo"]:
         lines.append("uploads are dry runs until you take dry_run: true out of their configs")
     if verdict.unchecked:
-        lines.append(
-            f"{plural(verdict.unchecked, 'target')} could not be looked at "
-            "(is ESPnet importable here?); check again where it is"
-        )
-    if not verdict.clean:
-        return [*lines, "not clean yet: mend what is reported above"]
-    return [
-        *lines,
-        f"next: espnet3-compile {MAIN_MANIFEST if shown == '.' else f'{shown}/{MAIN_MANIFEST}'}",
-    ]
+        targets = plural(verdict.unchecked, "target")
+        reason = "is ESPnet importable here?"
+        lines.append(f"{targets} could not be checked ({reason}); check again where it is")
+    manifest = MAIN_MANIFEST if shown == "." else f"{shown}/{MAIN_MANIFEST}"
+    command = f"next: espnet3-compile {manifest}"
+    return [*lines, command if verdict.clean else "not clean yet: correct what is reported above"]
 
 
 def _refuse_unreadable(findings: list[Diagnostic]) -> int:

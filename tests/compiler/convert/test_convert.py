@@ -194,7 +194,7 @@ def test_a_mistake_that_stays_is_reported_and_fails(recipe: Path, capsys):
     said = capsys.readouterr().err
     assert "error[R501 unknown-target]" in said
     assert 'did you mean "Bells"?' in said
-    assert said.endswith("not clean yet: mend what is reported above\n")
+    assert said.endswith("not clean yet: correct what is reported above\n")
 
 
 def test_a_base_is_no_variant_and_variants_of_one_name_keep_apart(recipe: Path, capsys):

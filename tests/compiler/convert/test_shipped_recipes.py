@@ -202,4 +202,4 @@ def test_without_espnet_it_is_clean_as_far_as_can_be_seen(espnet, tmp_path):
     shutil.copytree(espnet / "egs3" / "librispeech_100" / "esp2_asr", folder)
     done = run(folder, tmp_path, "--from-espnet3", ".")
     assert done.returncode == 0, done.stderr
-    assert "could not be looked at (is ESPnet importable here?)" in done.stderr
+    assert "could not be checked (is ESPnet importable here?)" in done.stderr
