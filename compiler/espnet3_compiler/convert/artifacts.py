@@ -120,7 +120,7 @@ def translate_target(path: str, recipe: str) -> str:
 
 
 def sibling_source(tag: str, directory: Path) -> str:
-    """Return a ``<corpus>/<system>`` data source; the module of it where there is no such recipe."""
+    """Return a ``<corpus>/<system>`` data source if that recipe exists, else its module."""
     if is_file(directory.resolve().parent.parent / tag / "dataset" / "__init__.py"):
         return tag
     return f"egs3.{tag.replace('/', '.').replace('-', '_')}.dataset"

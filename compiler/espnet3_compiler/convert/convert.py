@@ -1,7 +1,7 @@
 """Run ``--from-espnet3 DIR``: read, convert, check, write and report."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 from espnet3_compiler.convert.files import MAIN_MANIFEST, OUTPUT_FOLDER, manifest_name, render_files
@@ -21,21 +21,6 @@ from espnet3_compiler.result import is_error, sort_findings
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 
-@dataclass(frozen=True)
-class _CheckResult:
-    """The findings in the new recipe.
-
-    Attributes:
-        findings: Each once, those of the main manifest first.
-        unchecked: How many targets have a package that is not installed here.
-        clean: Whether no finding is an error.
-    """
-
-    findings: tuple[Diagnostic, ...]
-    unchecked: int
-    clean: bool
-
-
 def convert(directory: Path, *, force: bool, form: str) -> int:
     """Write a recipe of ours beside the files of an ESPnet3 recipe; return the exit code.
 
@@ -53,7 +38,8 @@ def convert(directory: Path, *, force: bool, form: str) -> int:
     reader = RecipeReader(directory, notes)
     found = read_recipe(directory, notes, reader)
     if reader.found:
-        return _refuse_unreadable(reader.found)
+        _report_findings(reader.found)
+        return _report_error("nothing was written", MISTAKES)
     if not found.trainings:
         return _report_error("there is no training config in conf: a recipe needs one", MISTAKES)
     try:
@@ -76,59 +62,43 @@ def _write_recipe(
     checked = [outcome for _, outcome in check_manifests(found, directory)]
     every = (finding for outcome in checked for finding in outcome.diagnostics)
     findings = sort_findings(every, display_name(checked[0].path))
-    unchecked = max(outcome.counts.not_checked for outcome in checked)
-    verdict = _CheckResult(findings, unchecked, clean=not any(map(is_error, findings)))
+    clean = not any(map(is_error, findings))
+    listed = notes.in_order()
     if form == "json":
-        sys.stdout.write(render_notes_json(notes.in_order(), list(files), clean=verdict.clean))
-    _report_result(found, directory, files, notes, verdict)
-    return CLEAN if verdict.clean else MISTAKES
-
-
-def _report_result(
-    found: ConvertedRecipe,
-    directory: Path,
-    files: dict[str, str],
-    notes: Notes,
-    verdict: _CheckResult,
-) -> None:
-    from espnet3_compiler.output import human
-
+        sys.stdout.write(render_notes_json(listed, list(files), clean=clean))
     shown = display_name(directory)
     manifests = [manifest_name(found, training) for training in found.trainings]
     configs = f"{len(files) - len(manifests)} configs in {OUTPUT_FOLDER}"
     _print_stderr(f"wrote {', '.join(manifests)} and {configs}, in {shown}")
-    every = notes.in_order()
-    _print_stderr(render_notes(note for note in every if note.kind != MOVED).rstrip("\n"))
-    moved = sum(note.kind == MOVED for note in every)
-    if moved:
+    _print_stderr(render_notes(note for note in listed if note.kind != MOVED).rstrip("\n"))
+    if moved := sum(note.kind == MOVED for note in listed):
         _print_stderr(f"\n{moved} more keys stand elsewhere now; --format json lists them")
-    for finding in verdict.findings:
-        _print_stderr("\n" + human.render_one(finding))
-    _print_stderr("\n" + "\n".join(_closing_lines(found, shown, verdict)))
+    _report_findings(findings)
+    unchecked = max(outcome.counts.not_checked for outcome in checked)
+    _print_stderr("\n" + "\n".join(_closing_lines(found, shown, unchecked, clean=clean)))
+    return CLEAN if clean else MISTAKES
 
 
-def _closing_lines(found: ConvertedRecipe, shown: str, verdict: _CheckResult) -> list[str]:
+def _closing_lines(found: ConvertedRecipe, shown: str, unchecked: int, *, clean: bool) -> list[str]:
     lines = []
     if others := unlisted_configs(found):
         lines.append("configs that no manifest names are given by a flag:")
         lines += [f"  python build/run.py --{role}_config {name}" for role, name in others]
     if found.others["publication"] or found.others["demo"]:
         lines.append("uploads are dry runs until you take dry_run: true out of their configs")
-    if verdict.unchecked:
-        targets = plural(verdict.unchecked, "target")
-        reason = "is ESPnet importable here?"
-        lines.append(f"{targets} could not be checked ({reason}); check again where it is")
+    if unchecked:
+        targets = f"{plural(unchecked, 'target')} could not be checked"
+        lines.append(f"{targets} (is ESPnet importable here?); check again where it is")
     manifest = MAIN_MANIFEST if shown == "." else f"{shown}/{MAIN_MANIFEST}"
     command = f"next: espnet3-compile {manifest}"
-    return [*lines, command if verdict.clean else "not clean yet: correct what is reported above"]
+    return [*lines, command if clean else "not clean yet: correct what is reported above"]
 
 
-def _refuse_unreadable(findings: list[Diagnostic]) -> int:
+def _report_findings(findings: Iterable[Diagnostic]) -> None:
     from espnet3_compiler.output import human
 
     for finding in findings:
-        _print_stderr(human.render_one(finding) + "\n")
-    return _report_error("nothing was written", MISTAKES)
+        _print_stderr("\n" + human.render_one(finding))
 
 
 def _report_error(message: str, code: int) -> int:

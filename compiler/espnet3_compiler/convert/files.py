@@ -1,5 +1,6 @@
 """Render a converted recipe: one manifest for each training config, and the configs."""
 
+import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
@@ -36,10 +37,7 @@ def manifest_name(found: ConvertedRecipe, config: ConvertedConfig) -> str:
 
 
 def _variant_name(config: ConvertedConfig) -> str:
-    stem = config.file.stem
-    for prefix in ("training_", "train_", "training-", "train-"):
-        stem = stem.removeprefix(prefix)
-    return stem
+    return re.sub("^(training|train)[_-]", "", config.file.stem)
 
 
 def render_files(found: ConvertedRecipe) -> dict[str, str]:

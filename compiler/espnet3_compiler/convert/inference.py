@@ -22,14 +22,12 @@ SPEECH2TEXT_ARGUMENTS = (
     *("normalize_length", "time_sync", "lm_train_config", "lm_file", "lm_weight", "ngram_file"),
     *("ngram_weight", "transducer_conf", "token_type", "bpemodel", "dtype"),
 )
+RUNNER_CONTRACT = "a callable (model, **batch) that gives one mapping for each item"
 REASONS: Reasons = {
     "inference_dir": (MOVED, "the stage writes into ${exp_dir}/infer"),
     "test_set": (DEAD, "ESPnet3 sets it itself for every test set"),
     "local_rank": (DROPPED, "write device: cuda:<index>"),
-    "output_fn": (
-        DROPPED,
-        "write runner: a callable (model, **batch) that gives one mapping of outputs an item",
-    ),
+    "output_fn": (DROPPED, f"write runner: {RUNNER_CONTRACT}"),
 }
 
 
@@ -121,7 +119,7 @@ def _note_classes(root: Block) -> None:
         why = "here a provider is a function (model, checkpoint, device) that gives the model"
         root.add_note("provider", DROPPED, why)
     if runner.node is not None and runner.raw_value(TARGET) not in RUNNERS:
-        why = "here a runner is a callable (model, **batch) that gives one mapping for each item"
+        why = f"here a runner is {RUNNER_CONTRACT}"
         root.add_note("runner", DROPPED, why)
     provider.add_note("params", DROPPED, "write arguments beside the provider's _target_")
     runner.add_note("resume", DROPPED, "an interrupted run goes on, unless something changed")

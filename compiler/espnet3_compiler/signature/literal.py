@@ -87,17 +87,17 @@ def fits_type(wanted: Type, value: Node) -> Fit:  # noqa: C901  one line for eac
             given = getattr(value, "value", value)
             return any(given == item and type(given) is type(item) for item in values)
         case types.UnionType(options):
-            return _any_fits(fits_type(item, value) for item in options)
+            return _combine((fits_type(item, value) for item in options), decisive=True)
         case types.SequenceType(name, item):
             return _fits_sequence(name, item, value)
         case types.TupleType(items):
             if not isinstance(value, Sequence) or len(items) != len(value.items):
                 return False
-            return _all_fit(map(fits_type, items, value.items))
+            return _combine(map(fits_type, items, value.items), decisive=False)
         case types.MappingType(value=inner):
             if not isinstance(value, Mapping):
                 return False
-            return _all_fit(fits_type(inner, entry.value) for entry in value)
+            return _combine((fits_type(inner, entry.value) for entry in value), decisive=False)
         case types.UnknownType():
             return None
 
@@ -172,7 +172,7 @@ def _fits_enum(words: tuple[str, ...], value: Node) -> Fit:
 
 def _fits_sequence(name: str, item: Type, value: Node) -> Fit:
     if isinstance(value, Sequence):
-        return _all_fit(fits_type(item, inner) for inner in value.items)
+        return _combine((fits_type(item, inner) for inner in value.items), decisive=False)
     if name not in _TEXT_SEQUENCES:
         return False
     if isinstance(value, Mapping):
@@ -180,15 +180,9 @@ def _fits_sequence(name: str, item: Type, value: Node) -> Fit:
     return isinstance(value.value, str)
 
 
-def _any_fits(verdicts: Iterable[Fit]) -> Fit:
-    found = list(verdicts)
-    if any(item is True for item in found):
-        return True
-    return None if any(item is None for item in found) else False
-
-
-def _all_fit(verdicts: Iterable[Fit]) -> Fit:
-    found = list(verdicts)
-    if any(item is False for item in found):
-        return False
-    return None if any(item is None for item in found) else True
+def _combine(verdicts: Iterable[Fit], *, decisive: bool) -> Fit:
+    """Return the decisive verdict if there is one, else None if one is unknown."""
+    found = set(verdicts)
+    if decisive in found:
+        return decisive
+    return None if None in found else not decisive

@@ -3,7 +3,8 @@
 import ast
 import re
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.extract import expression_kind
@@ -32,15 +33,11 @@ class _ModuleBindings:
         self.bindings.setdefault(name, []).append(binding)
 
 
-@dataclass(frozen=True)
-class _BindingContext:
+class _BindingContext(NamedTuple):
     """Under which condition a statement runs, and whether it runs at all."""
 
     level: str = "plain"
     runs: bool = True
-
-    def conditional(self) -> "_BindingContext":
-        return self if self.level == "weak" else replace(self, level="branch")
 
 
 def index(text: ModuleText) -> ModuleSummary:
@@ -91,7 +88,7 @@ def _index_statement(node: ast.stmt, context: _BindingContext, found: _ModuleBin
         case ast.Try():
             _index_body(node.body, context, found)
             for handler in node.handlers:
-                _index_body(handler.body, replace(context, level="weak"), found)
+                _index_body(handler.body, context._replace(level="weak"), found)
             _index_body(node.orelse + node.finalbody, context, found)
         case ast.With() | ast.For() | ast.While():
             _bind_unknown(node, context, found)
@@ -109,10 +106,12 @@ def _index_condition(node: ast.If, context: _BindingContext, found: _ModuleBindi
         _index_body(node.orelse, context, found)
         return
     taken = _version_test(node.test)
+    if taken is None and context.level != "weak":
+        context = context._replace(level="branch")
     if taken is not False:
-        _index_body(node.body, context if taken else context.conditional(), found)
+        _index_body(node.body, context, found)
     if taken is not True:
-        _index_body(node.orelse, context if taken is False else context.conditional(), found)
+        _index_body(node.orelse, context, found)
 
 
 def _index_import(

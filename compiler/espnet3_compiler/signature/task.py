@@ -158,18 +158,14 @@ def _class_source(
 
 def _class_values(library: Library, found: ClassFound) -> dict[str, ast.expr]:
     """Return the values that a class body assigns to names."""
-    key = ("values", found.place.name, found.name)
-    if key not in library.memo:
-        source = _class_source(library, found)
-        found_values: dict[str, ast.expr] = {}
-        for branch in split_source.class_branches(*source)[1] if source else ():
-            node = branch.statement
-            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                names = [item.id for item in targets if isinstance(item, ast.Name)]
-                found_values |= dict.fromkeys(names, node.value)
-        library.memo[key] = found_values
-    values: dict[str, ast.expr] = library.memo[key]
+    source = _class_source(library, found)
+    values: dict[str, ast.expr] = {}
+    for branch in split_source.class_branches(*source)[1] if source else ():
+        node = branch.statement
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [item.id for item in targets if isinstance(item, ast.Name)]
+            values |= dict.fromkeys(names, node.value)
     return values
 
 
