@@ -72,7 +72,7 @@ def _write_recipe(
     _print_stderr(f"wrote {', '.join(manifests)} and {configs}, in {shown}")
     _print_stderr(render_notes(note for note in listed if note.kind != MOVED).rstrip("\n"))
     if moved := sum(note.kind == MOVED for note in listed):
-        _print_stderr(f"\n{moved} more keys stand elsewhere now; --format json lists them")
+        _print_stderr(f"\n{moved} more keys are elsewhere now; --format json lists them")
     _report_findings(findings)
     unchecked = max(outcome.counts.not_checked for outcome in checked)
     _print_stderr("\n" + "\n".join(_closing_lines(found, shown, unchecked, clean=clean)))

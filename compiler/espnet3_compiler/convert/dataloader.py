@@ -51,7 +51,9 @@ def convert_dataloader(root: Block, draft: ConfigDraft) -> None:
 def _convert_split(block: Block, split: str, model: Plain, draft: ConfigDraft) -> Plain:
     """Write the batches of one split and return its number of loader processes."""
     if block.raw_value("batch_distribution") == "global":
-        block.add_note("batch_distribution", DROPPED, "whole batches are spread over the devices")
+        block.add_note(
+            "batch_distribution", DROPPED, "complete batches are spread over the devices"
+        )
     if not block.has_value("iter_factory"):
         block.entry("iter_factory")
         return _convert_plain_loader(block, split, draft)

@@ -10,8 +10,8 @@ from espnet3_schemas import TARGET
 
 SPLITS = ("train", "valid", "test")
 ENTRY_REASONS: Reasons = {
-    "split": (DEAD, "ESPnet3 ignores it; an argument of the Dataset stands in data_src_args"),
-    "path": (DEAD, "ESPnet3 ignores it; an argument of the Dataset stands in data_src_args"),
+    "split": (DEAD, "ESPnet3 ignores it; an argument of the Dataset belongs in data_src_args"),
+    "path": (DEAD, "ESPnet3 ignores it; an argument of the Dataset belongs in data_src_args"),
 }
 
 

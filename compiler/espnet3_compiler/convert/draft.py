@@ -15,7 +15,7 @@ Reasons = dict[str, tuple[str, str]]
 
 _PATH_REASONS: Reasons = {
     "recipe_dir": (MOVED, "the directory of the manifest is the recipe directory"),
-    "data_dir": (MOVED, "stands in the manifest where it is not data"),
+    "data_dir": (MOVED, "is in the manifest where it is not data"),
     "exp_tag": (MOVED, "stages share the manifest's exp_tag"),
     "exp_dir": (MOVED, "stages share the manifest's exp_dir"),
 }
@@ -180,7 +180,7 @@ class Block:
     def note_root_keys(self, reasons: Reasons) -> None:
         """Note the keys at the root of a config that were not taken; the others are variables."""
         self.note_rest(
-            _PATH_REASONS | reasons, (MOVED, "its value stands where the config refers to it")
+            _PATH_REASONS | reasons, (MOVED, "its value is where the config refers to it")
         )
 
 

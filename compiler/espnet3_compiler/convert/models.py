@@ -30,7 +30,7 @@ def convert_model(root: Block, training: ConfigDraft) -> ConfigDraft | None:
             block.move_key(draft, entry.name, (entry.name,), null=is_off)
     if "task" in draft.values:
         _convert_tokens(root, draft)
-    root.add_note("model", MOVED, "stands in the manifest, models")
+    root.add_note("model", MOVED, "is in the manifest, models")
     return draft
 
 

@@ -11,7 +11,7 @@ TITLES = {
     DEAD: "had no effect in ESPnet3 and were left out",
     DROPPED: "could not be carried",
     CHANGED: "were carried and mean something else",
-    MOVED: "stand elsewhere now",
+    MOVED: "are elsewhere now",
 }
 FORMAT = "espnet3-compile/from-espnet3"
 

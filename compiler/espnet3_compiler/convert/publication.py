@@ -21,7 +21,7 @@ PACK_REASONS: Reasons = {
 }
 DEMO_PACK_REASONS: Reasons = {
     "out_dir": (MOVED, "the stage writes ${exp_dir}/pack_demo/demo"),
-    "readme": (DROPPED, "the card is built in; its values stand under readme_context"),
+    "readme": (DROPPED, "the card is built in; its values are under readme_context"),
 }
 DEMO_UPLOAD_REASONS: Reasons = {
     "repo_type": (DROPPED, "it is always a Space"),

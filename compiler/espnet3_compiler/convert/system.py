@@ -79,7 +79,7 @@ def _launched_class(tree: ast.Module) -> ast.expr | None:
 
 
 def _imported_path(tree: ast.Module, name: ast.expr) -> str:
-    """Return the dotted path that a name of a module stands for."""
+    """Return the dotted path that a name in a module refers to."""
     text = ast.unparse(name)
     first, _, rest = text.partition(".")
     for node in ast.walk(tree):

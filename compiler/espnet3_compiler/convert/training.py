@@ -46,12 +46,12 @@ def _convert_named(root: Block, draft: ConfigDraft) -> None:
 
 
 REASONS: Reasons = {
-    "task": (MOVED, "stands in the manifest, models.*.task; ESPnet3's copies as ESPnet2's own"),
-    "exp_tag": (MOVED, "stands in the manifest; without it, the manifest's file name is the tag"),
-    "exp_dir": (MOVED, "stands in the manifest where it is not exp/${exp_tag}"),
+    "task": (MOVED, "is in the manifest, models.*.task; ESPnet3's copies as ESPnet2's own"),
+    "exp_tag": (MOVED, "is in the manifest; without it, the manifest's file name is the tag"),
+    "exp_dir": (MOVED, "is in the manifest where it is not exp/${exp_tag}"),
     "stats_dir": (MOVED, "collect_stats writes into ${exp_dir}/collect_stats"),
-    "num_device": (MOVED, "stands in trainer.devices"),
-    "num_nodes": (MOVED, "stands in trainer.num_nodes"),
+    "num_device": (MOVED, "is in trainer.devices"),
+    "num_nodes": (MOVED, "is in trainer.num_nodes"),
     "inference_dir": (MOVED, "a stage writes into ${exp_dir}/<stage>"),
     "init": (DEAD, "the trainer never reads it; a task's model.init does initialise the weights"),
     "stage_log_mode": (DROPPED, "rank 0 writes the log of every stage"),

@@ -82,16 +82,16 @@ def expression_kind(node: ast.expr) -> str:
 
 
 def _parameter_summaries(args: ast.arguments) -> Iterator[ParameterSummary]:
-    places = [*args.posonlyargs, *args.args]
-    required = len(places) - len(args.defaults)
-    for index, item in enumerate(places):
-        kind = "place" if index < len(args.posonlyargs) else "both"
+    positional = [*args.posonlyargs, *args.args]
+    required = len(positional) - len(args.defaults)
+    for index, item in enumerate(positional):
+        kind = "positional" if index < len(args.posonlyargs) else "both"
         default = expression_kind(args.defaults[index - required]) if index >= required else None
         yield _parameter_summary(item, kind, default)
     if args.vararg:
         yield _parameter_summary(args.vararg, "args", None)
     for item, value in zip(args.kwonlyargs, args.kw_defaults, strict=True):
-        yield _parameter_summary(item, "name", None if value is None else expression_kind(value))
+        yield _parameter_summary(item, "keyword", None if value is None else expression_kind(value))
     if args.kwarg:
         yield _parameter_summary(args.kwarg, "kwargs", None)
 

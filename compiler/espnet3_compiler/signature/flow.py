@@ -61,7 +61,6 @@ def _forwarding_call(
         len(call.args) - len(starred),
         tuple(item.arg or "" for item in others),
         bool(starred),
-        stars=True,
         certain=any(getattr(statement, "value", None) is call for statement in node.body),
     )
 

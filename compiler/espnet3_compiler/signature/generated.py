@@ -37,25 +37,27 @@ def generated_constructor(
     return _make_signature(name, found, fields)
 
 
-def bind_arguments(inner: Signature, places: int, given: set[str | None]) -> Signature:
+def bind_arguments(inner: Signature, positional: int, given: set[str | None]) -> Signature:
     """Return what is left to give to ``functools.partial(f, …)``.
 
     Args:
         inner: The signature of ``f``.
-        places: How many arguments are given by place.
+        positional: How many arguments are given by position.
         given: The arguments that are given by name.
     """
-    bound = {item.name for item in inner.places[:places]}
+    bound = {item.name for item in inner.positional[:positional]}
     left: list[Parameter] = []
     by_name = False
     for item in inner.parameters:
         if item.name in bound:
             continue
         by_name = by_name or item.name in given
-        kind: ParameterKind = "name" if by_name else item.kind
+        kind: ParameterKind = "keyword" if by_name else item.kind
         default = "other" if item.name in given else item.default
         left.append(Parameter(item.name, kind, default, item.annotation, item.origin))
-    return Signature(inner.name, tuple(left), inner.more_places, inner.more_names, inner.origin)
+    return Signature(
+        inner.name, tuple(left), inner.more_positional, inner.more_keywords, inner.origin
+    )
 
 
 def _add_fields(fields: dict[str, Parameter], found: ClassFound, *, by_name: bool) -> None:
@@ -67,12 +69,12 @@ def _add_fields(fields: dict[str, Parameter], found: ClassFound, *, by_name: boo
             fields.pop(item.name, None)
             continue
         named = item.by_name if item.by_name is not None else by_name
-        kind: ParameterKind = "name" if named else "both"
+        kind: ParameterKind = "keyword" if named else "both"
         origin = definitions.class_location(found)
         fields[item.name] = Parameter(item.name, kind, item.default, item.annotation, origin)
 
 
 def _make_signature(name: str, found: ClassFound, fields: dict[str, Parameter]) -> Signature:
-    every = sorted(fields.values(), key=lambda item: item.kind == "name")
+    every = sorted(fields.values(), key=lambda item: item.kind == "keyword")
     origin = definitions.class_location(found)
-    return Signature(name, tuple(every), more_places=False, more_names=False, origin=origin)
+    return Signature(name, tuple(every), more_positional=False, more_keywords=False, origin=origin)

@@ -18,7 +18,7 @@ class ParameterSummary(NamedTuple):
 
     Attributes:
         name: Its name.
-        kind: ``place`` (before ``/``), ``both``, ``name`` (after ``*``), ``args`` or ``kwargs``.
+        kind: ``positional``, ``both``, ``keyword`` (after ``*``), ``args`` or ``kwargs``.
         default: The type of its default (``int`` … ``None``, ``other``); None when required.
         annotation: Its annotation as text.
     """
@@ -30,22 +30,20 @@ class ParameterSummary(NamedTuple):
 
 
 class ForwardingCall(NamedTuple):
-    """A call that receives the ``*args`` or ``**kwargs`` of the function around it.
+    """A call that receives the ``**kwargs`` of the function around it.
 
     Attributes:
         callee: A dotted name, or ``super:NAME``, ``self:NAME``, ``cls:``.
-        places: How many arguments it gets by place beside ``*args``.
-        names: The arguments that it gets by name beside ``**kwargs``.
+        positional: How many arguments it gets by position beside ``*args``.
+        keywords: The arguments that it gets by name beside ``**kwargs``.
         star: Whether it gets the ``*args``.
-        stars: Whether it gets the ``**kwargs``.
         certain: Whether it is called whenever the function is.
     """
 
     callee: str
-    places: int
-    names: tuple[str, ...]
+    positional: int
+    keywords: tuple[str, ...]
     star: bool
-    stars: bool
     certain: bool
 
 
@@ -221,8 +219,8 @@ def _read_decorators(rows: Sequence[Any]) -> tuple[Decorator, ...]:
 
 
 def _read_forwarding(row: Sequence[Any]) -> ForwardingCall:
-    callee, places, names, star, stars, certain = row
-    return ForwardingCall(callee, places, tuple(names), star, stars, certain)
+    callee, positional, keywords, star, certain = row
+    return ForwardingCall(callee, positional, tuple(keywords), star, certain)
 
 
 def _read_piece(row: Sequence[Any] | None) -> Piece | None:

@@ -131,13 +131,13 @@ def _class_signature(
     signature = _method_signature(library, order, init, name, depth)
     if isinstance(new, ResolvedMethod) and new_index == init_index:
         other = _method_signature(library, order, new, name, depth)
-        if not isinstance(other, Signature) or other.parameters or not other.more_names:
+        if not isinstance(other, Signature) or other.parameters or not other.more_keywords:
             return NotAnalyzable(f"{found.name} has __new__ and __init__")
     return signature
 
 
 def _empty_signature(name: str, origin: DefinitionLocation) -> Signature:
-    return Signature(name, (), more_places=False, more_names=False, origin=origin)
+    return Signature(name, (), more_positional=False, more_keywords=False, origin=origin)
 
 
 def _method_index(order: tuple[MroClass, ...], source: MethodSource) -> int:
@@ -263,26 +263,26 @@ def _add_forwarded(
 ) -> Signature:
     """Add the parameters of the calls that ``**kwargs`` go to; ``taken`` are the own names."""
     added: dict[str, Parameter] = {}
-    more_names = more_places = False
+    more_keywords = more_positional = False
     for forward, target in zip(flow.forwards, targets, strict=True):
         if not isinstance(target, Signature):
-            more_names = more_places = True
+            more_keywords = more_positional = True
             continue
-        more_names |= target.more_names
-        more_places |= target.more_places and forward.star
+        more_keywords |= target.more_keywords
+        more_positional |= target.more_positional and forward.star
         certain = forward.certain and len(targets) == 1 and not flow.keys
         for item in _remaining_parameters(target, forward, certain=certain):
             added.setdefault(item.name, item)
     for key in flow.keys:
-        added.setdefault(key, Parameter(key, "name", "other", None, signature.origin))
+        added.setdefault(key, Parameter(key, "keyword", "other", None, signature.origin))
     every = [*signature.parameters, *(added[name] for name in added if name not in taken)]
     if not any(item.star for item in flow.forwards):
-        more_places = True
+        more_positional = True
     return Signature(
         signature.name,
-        tuple(sorted(every, key=lambda item: item.kind == "name")),
-        signature.more_places and more_places,
-        more_names,
+        tuple(sorted(every, key=lambda item: item.kind == "keyword")),
+        signature.more_positional and more_positional,
+        more_keywords,
         signature.origin,
     )
 
@@ -292,7 +292,7 @@ def _own_parameters(
 ) -> tuple[Parameter, ...]:
     found: list[Parameter] = []
     for item in function.params:
-        if item.kind in ("place", "both") and skip:
+        if item.kind in ("positional", "both") and skip:
             skip -= 1
         elif item.kind not in ("args", "kwargs"):
             found.append(Parameter(item.name, item.kind, item.default, item.annotation, origin))  # type: ignore[arg-type]
@@ -303,11 +303,11 @@ def _remaining_parameters(
     target: Signature, forward: ForwardingCall, *, certain: bool
 ) -> Iterator[Parameter]:
     """Yield the parameters of a receiver that its call leaves to ``*args`` and ``**kwargs``."""
-    places = target.places[forward.places :]
-    named = [item for item in target.parameters if item.kind == "name"]
-    for item in [*places, *named]:
-        kind = item.kind if forward.star else "name"
-        if item.name in forward.names or (item.kind == "place" and not forward.star):
+    positional = target.positional[forward.positional :]
+    named = [item for item in target.parameters if item.kind == "keyword"]
+    for item in [*positional, *named]:
+        kind = item.kind if forward.star else "keyword"
+        if item.name in forward.keywords or (item.kind == "positional" and not forward.star):
             continue
         default = item.default if certain else item.default or "other"
         yield Parameter(item.name, kind, default, item.annotation, item.origin)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-ParameterKind = Literal["place", "both", "name"]
+ParameterKind = Literal["positional", "both", "keyword"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Parameter:
 
     Attributes:
         name: Its name.
-        kind: ``place`` (by place only), ``both``, or ``name`` (by name only).
+        kind: ``positional`` (only), ``keyword`` (only) or ``both``.
         default: The type of its default (``int`` … ``None``, ``other``); None when required.
         annotation: Its annotation as text, to be read in the module of ``origin``.
         origin: Where it is defined; not in the target when it is reached through ``**kwargs``.
@@ -49,31 +49,31 @@ class Signature:
     Attributes:
         name: The dotted path that was asked for.
         parameters: In order.
-        more_places: Whether it takes any number of arguments by place.
-        more_names: Whether it takes further arguments by name, which cannot be listed.
+        more_positional: Whether it takes any number of arguments by position.
+        more_keywords: Whether it takes further arguments by name, which cannot be listed.
         origin: Where it is defined.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
-    more_places: bool
-    more_names: bool
+    more_positional: bool
+    more_keywords: bool
     origin: DefinitionLocation
 
     def find(self, name: str) -> Parameter | None:
         """Return the parameter that can be given by a name, or None."""
-        named = (item for item in self.parameters if item.kind != "place")
+        named = (item for item in self.parameters if item.kind != "positional")
         return next((item for item in named if item.name == name), None)
 
     @property
-    def places(self) -> tuple[Parameter, ...]:
-        """The parameters that can be given by place, in order."""
-        return tuple(item for item in self.parameters if item.kind != "name")
+    def positional(self) -> tuple[Parameter, ...]:
+        """The parameters that can be given by position, in order."""
+        return tuple(item for item in self.parameters if item.kind != "keyword")
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def keywords(self) -> tuple[str, ...]:
         """The names that can be given, in order."""
-        return tuple(item.name for item in self.parameters if item.kind != "place")
+        return tuple(item.name for item in self.parameters if item.kind != "positional")
 
 
 @dataclass(frozen=True, slots=True)

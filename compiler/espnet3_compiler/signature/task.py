@@ -57,15 +57,15 @@ class ConfCall:
         option: The name of the ``*_conf``.
         callee: The variable of a ``ClassChoices``, or the dotted name of a class.
         chosen: Whether ``callee`` is a ``ClassChoices``.
-        places: How many arguments it passes by place.
-        names: The arguments that it passes by name.
+        positional: How many arguments it passes by position.
+        keywords: The arguments that it passes by name.
     """
 
     option: str
     callee: str
     chosen: bool
-    places: int
-    names: tuple[str, ...]
+    positional: int
+    keywords: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def test_a_variant_is_its_differences(converted_bells):
         ("dropped", "conf/training.yaml", 28, "trainer.max_epoch", 'did you mean "max_epochs"'),
         ("dropped", "conf/training.yaml", 24, "scheduler.warmup_steps", "no argument"),
         ("dropped", "conf/common.yaml", 2, "parallel.allow_overwrite_lock", "locks of dead"),
-        ("dropped", "conf/training.yaml", 35, "dataloader.train.batch_distribution", "whole"),
+        ("dropped", "conf/training.yaml", 35, "dataloader.train.batch_distribution", "complete"),
         ("dropped", "conf/tuning/train_gan.yaml", 13, "dataloader.train.timeout", "DataLoader"),
         ("dropped", "conf/inference.yaml", 5, "provider", "is a function"),
         ("dropped", "conf/inference.yaml", 6, "output_fn", "write runner"),
@@ -136,7 +136,7 @@ def test_the_report_for_people(recipe: Path, capsys, monkeypatch):
     assert "keys that had no effect in ESPnet3 and were left out:\n" in said
     assert "  create_dataset.func: nothing calls it" in said
     assert "      conf/training.yaml:9\n" in said
-    assert "more keys stand elsewhere now; --format json lists them" in said
+    assert "more keys are elsewhere now; --format json lists them" in said
     assert said.endswith("next: espnet3-compile recipe.yaml\n")
 
 

@@ -95,7 +95,7 @@ def test_a_change_is_seen_whatever_the_time_says(tmp_path):
     assert file.stat().st_size == stamp.st_size
     (net, *_) = readings(tmp_path / "recipe", tmp_path / "cache")
     assert isinstance(net, Signature)
-    assert net.names == ("size", "width")
+    assert net.keywords == ("size", "width")
 
 
 @pytest.mark.usefixtures("fresh")

@@ -29,7 +29,7 @@ def check_arguments(case: TargetCall) -> Iterator[Diagnostic]:
         elif parameter:
             given.add(entry.name)
             yield from _check_type(case, parameter, entry.value, entry.key.span.text)
-        elif not case.signature.more_names:
+        elif not case.signature.more_keywords:
             unknown.append(entry)
     yield from _check_names(case, unknown, given)
 
@@ -37,7 +37,7 @@ def check_arguments(case: TargetCall) -> Iterator[Diagnostic]:
 def _positional_parameters(case: TargetCall) -> tuple[Parameter, ...]:
     """Return the parameters that are given by place, those of the runtime first."""
     count = case.slot.positional or len(case.items)
-    return case.signature.places[:count]
+    return case.signature.positional[:count]
 
 
 def _parameter_index(taken: tuple[Parameter, ...], name: str) -> int:
@@ -45,21 +45,21 @@ def _parameter_index(taken: tuple[Parameter, ...], name: str) -> int:
 
 
 def _check_positional(case: TargetCall) -> Iterator[Diagnostic]:
-    room = case.signature.places
+    room = case.signature.positional
     if case.slot.positional:
         if case.items:
             yield findings.replaced_positional(case)
-        if len(room) < case.slot.positional and not case.signature.more_places:
+        if len(room) < case.slot.positional and not case.signature.more_positional:
             yield findings.refuses_positional(case)
         return
     for parameter, item in zip(room, case.items, strict=False):
         yield from _check_type(case, parameter, item, parameter.name)
-    if len(case.items) > len(room) and not case.signature.more_places:
+    if len(case.items) > len(room) and not case.signature.more_positional:
         yield findings.too_many_positional(case, len(room))
 
 
 def _check_supplied(case: TargetCall) -> Iterator[Diagnostic]:
-    if case.partial or case.signature.more_names:
+    if case.partial or case.signature.more_keywords:
         return
     for name in case.slot.supplied:
         if case.signature.find(name) is None:
@@ -98,7 +98,7 @@ def _unused_names(case: TargetCall, entry: Entry) -> list[str]:
     source = entry.key.span.source
     given = {item.name for item in case.entries if item.key.span.source is source}
     taken = given | {item.name for item in _positional_parameters(case)} | set(case.slot.supplied)
-    return [item for item in case.signature.names if item not in taken]
+    return [item for item in case.signature.keywords if item not in taken]
 
 
 def _nearest_name(name: str, absent: list[str], free: list[str], flags: list[str]) -> str | None:

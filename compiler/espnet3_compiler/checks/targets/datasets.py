@@ -263,11 +263,11 @@ def _merge_signatures(signatures: list[Signature]) -> Signature:
     but for ``progress``, which the runtime passes to those that have it.
     """
     every = [item for signature in signatures for item in signature.parameters]
-    closed = [signature for signature in signatures if not signature.more_names]
+    closed = [signature for signature in signatures if not signature.more_keywords]
     named: dict[str, Parameter] = {}
     for item in every:
         known = named.get(item.name)
         if item.name == "progress" or all(signature.find(item.name) for signature in closed):
             named[item.name] = item if known is None or item.required else known
     first = (closed or signatures)[0]
-    return replace(first, parameters=tuple(named.values()), more_names=not closed)
+    return replace(first, parameters=tuple(named.values()), more_keywords=not closed)

@@ -80,10 +80,10 @@ def unknown_argument(
         near: The parameter that it probably means, or None.
         free: Parameters that the call does not give yet.
     """
-    names = [item for item in case.signature.names if item not in case.slot.supplied]
+    names = [item for item in case.signature.keywords if item not in case.slot.supplied]
     listing = ", ".join(names)
     label = f"not in ({listing})" if len(listing) <= _MAX_LENGTH else "no such argument"
-    by_place = any(item.name == entry.name for item in case.signature.places)
+    by_place = any(item.name == entry.name for item in case.signature.positional)
     return Diagnostic(
         "R502",
         f'{case.signature.name} has no argument "{entry.name}"',
@@ -216,7 +216,7 @@ def refuses_positional(case: TargetCall) -> Diagnostic:
     return Diagnostic(
         "R502",
         f"{case.signature.name} cannot be used here: the runtime passes {count} {words} by place",
-        Label(_head_span(case), f"takes {len(case.signature.places)} by place"),
+        Label(_head_span(case), f"takes {len(case.signature.positional)} by place"),
         related=provenance_labels(case.head.value),
         notes=_definition_note(case.signature.origin),
     )

@@ -68,7 +68,9 @@ def _metric_signature(library: Library, metric: Mapping, path: str) -> Signature
         return reading
     bound = {entry.name for entry in keyword_arguments(metric)}
     left = tuple(item for item in reading.parameters if item.name not in bound)
-    return Signature(reading.name, left, reading.more_places, reading.more_names, reading.origin)
+    return Signature(
+        reading.name, left, reading.more_positional, reading.more_keywords, reading.origin
+    )
 
 
 def _check_names(case: TargetCall) -> Iterator[Diagnostic]:

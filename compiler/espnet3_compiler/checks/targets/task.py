@@ -215,7 +215,7 @@ def _conf_call(
 
 
 def _passed_names(signature: Signature, use: ConfCall) -> list[str]:
-    return [*(item.name for item in signature.places[: use.places]), *use.names]
+    return [*(item.name for item in signature.positional[: use.positional]), *use.keywords]
 
 
 def _is_null(node: object) -> bool:
