@@ -51,10 +51,10 @@ _SPECIAL_TYPES = {
 
 def parameter_type(library: Library, parameter: Parameter) -> Type:
     """Return the type that a parameter's annotation says; ``UnknownType`` without one."""
-    place = library.place(parameter.origin.module)
-    if parameter.annotation is None or place is None:
+    location = library.find_module(parameter.origin.module)
+    if parameter.annotation is None or location is None:
         return UnknownType(parameter.annotation or "")
-    return _AnnotationReader(library, place, {}, 0).read_text(parameter.annotation)
+    return _AnnotationReader(library, location, {}, 0).read_text(parameter.annotation)
 
 
 def literal_kinds(annotation: str) -> frozenset[str]:
@@ -97,7 +97,7 @@ class _AnnotationReader:
     """Reads annotations of one module; ``variables`` are the values of its type variables."""
 
     library: Library
-    place: ModuleLocation
+    location: ModuleLocation
     variables: dict[str, Type]
     depth: int
 
@@ -132,7 +132,9 @@ class _AnnotationReader:
         if short in _WRAPPERS:
             return self.read(items[0])
         if short == "Literal":
-            return _literal_type(items) or UnknownType(ast.unparse(node))
+            values = [getattr(item, "value", ...) for item in items]
+            known = [item for item in values if isinstance(item, str | int | None)]
+            return LiteralType(tuple(known)) if known == values else UnknownType(ast.unparse(node))
         if short in ("tuple", "Tuple"):
             return self.read_tuple(items)
         name = _CANONICAL_NAMES.get(short, short)
@@ -162,7 +164,7 @@ class _AnnotationReader:
 
     def typing_name(self, written: str) -> str:
         """Return the short name of a type of ``typing`` or the like, otherwise an empty text."""
-        full = definitions.full_name(self.library, self.place, written)
+        full = definitions.full_name(self.library, self.location, written)
         home, _, name = full.rpartition(".")
         if not home and name in _BUILT_IN:
             return name
@@ -170,7 +172,7 @@ class _AnnotationReader:
 
     def read_definition(self, name: str, written: str, items: list[Type]) -> Type:
         """Return the type of a class or alias that the code defines."""
-        found = resolve_name.find_in(self.library, self.place, name)
+        found = resolve_name.find_in(self.library, self.location, name)
         if isinstance(found, BuiltinFound):
             return _bare_type(found.name, written)
         if isinstance(found, ClassFound):
@@ -178,9 +180,9 @@ class _AnnotationReader:
         if not isinstance(found, ValueFound) or found.binding.kind != "expression":
             return UnknownType(written)
         inner = _parse_annotation(found.binding.value)
-        variables = _type_variables(self.library, inner, found.place) if inner else []
+        variables = _type_variables(self.library, inner, found.location) if inner else []
         values = dict(zip(variables, items, strict=False))
-        reader = _AnnotationReader(self.library, found.place, values, self.depth + 1)
+        reader = _AnnotationReader(self.library, found.location, values, self.depth + 1)
         return reader.read_text(found.binding.value)
 
 
@@ -203,15 +205,9 @@ def _union_type(*options: Type) -> Type:
     return UnionType(tuple(dict.fromkeys(chain.from_iterable(parts))))
 
 
-def _literal_type(items: list[ast.expr]) -> LiteralType | None:
-    values = [item.value for item in items if isinstance(item, ast.Constant)]
-    kept = [item for item in values if isinstance(item, str | int | bool | type(None))]
-    return LiteralType(tuple(kept)) if len(kept) == len(items) else None
-
-
-def _type_variables(library: Library, node: ast.expr, place: ModuleLocation) -> list[str]:
+def _type_variables(library: Library, node: ast.expr, location: ModuleLocation) -> list[str]:
     """Return the type variables of an alias, in order."""
-    module = library.module(place)
+    module = library.module(location)
     found: list[str] = []
     for item in ast.walk(node):
         if module and isinstance(item, ast.Name):

@@ -61,9 +61,9 @@ def metaclass_reason(library: Library, order: tuple[MroClass, ...]) -> str | Non
         if not isinstance(node, ClassFound) or node.summary.metaclass is None:
             continue
         name = node.summary.metaclass
-        if definitions.full_name(library, node.place, name) in definitions.PLAIN_METACLASSES:
+        if definitions.full_name(library, node.location, name) in definitions.PLAIN_METACLASSES:
             continue
-        meta = resolve_name.find_in(library, node.place, name) if name else None
+        meta = resolve_name.find_in(library, node.location, name) if name else None
         if not isinstance(meta, ClassFound):
             return f"{node.name} has the metaclass {name or 'of an expression'}"
         source = find_method(library, resolve_name.resolution_order(library, meta), "__call__")
@@ -75,7 +75,7 @@ def metaclass_reason(library: Library, order: tuple[MroClass, ...]) -> str | Non
 def dataclass_options(library: Library, found: ClassFound) -> dict[str, Any] | None:
     """Return the arguments of a class's ``@dataclass``; None when it has no such decorator."""
     for item in found.summary.decorators:
-        name = definitions.full_name(library, found.place, item.name)
+        name = definitions.full_name(library, found.location, item.name)
         if name == definitions.DATACLASS:
             return dict(item.keywords)
     return None
@@ -95,23 +95,23 @@ def _generates_method(library: Library, found: ClassFound, name: str) -> bool:
 
 
 def opaque_decorator(
-    library: Library, place: ModuleLocation, decorators: tuple[Decorator, ...], *plain: str
+    library: Library, location: ModuleLocation, decorators: tuple[Decorator, ...], *plain: str
 ) -> str | None:
     """Return the first decorator after which a signature is not known, or None.
 
     Args:
         library: Reads modules.
-        place: The module of the decorators.
+        location: The module of the decorators.
         decorators: The decorators, from the outermost to the innermost.
         plain: Full names that the caller understands itself.
     """
     for item in decorators:
-        name = definitions.full_name(library, place, item.name) if item.name else ""
+        name = definitions.full_name(library, location, item.name) if item.name else ""
         if name in definitions.TRANSPARENT_DECORATORS or name in plain:
             continue
-        found = resolve_name.find_in(library, place, item.name) if item.name else None
+        found = resolve_name.find_in(library, location, item.name) if item.name else None
         if isinstance(found, FunctionFound):
-            function = library.function(found.place, found.pieces[-1])
+            function = library.function(found.location, found.pieces[-1])
             if function is not None and function.passes:
                 continue
         return item.name or "an expression"

@@ -17,14 +17,14 @@ MAX_DEPTH = 40
 class ModuleFound:
     """A module."""
 
-    place: ModuleLocation
+    location: ModuleLocation
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFound:
     """A class with the summary of its body."""
 
-    place: ModuleLocation
+    location: ModuleLocation
     name: str
     summary: ClassSummary
 
@@ -33,7 +33,7 @@ class ClassFound:
 class FunctionFound:
     """A function; ``owner`` is the class that it is a method of."""
 
-    place: ModuleLocation
+    location: ModuleLocation
     name: str
     pieces: tuple[Piece, ...]
     owner: ClassFound | None = None
@@ -43,7 +43,7 @@ class FunctionFound:
 class CallFound:
     """The result of a call at module level, such as ``functools.partial(…)``."""
 
-    place: ModuleLocation
+    location: ModuleLocation
     binding: Binding
 
 
@@ -51,7 +51,7 @@ class CallFound:
 class ValueFound:
     """A literal, or an expression that may be a type alias."""
 
-    place: ModuleLocation
+    location: ModuleLocation
     binding: Binding
 
 
@@ -66,9 +66,9 @@ Definition = ModuleFound | ClassFound | FunctionFound | CallFound | ValueFound |
 LookupResult = Definition | Missing | NotAnalyzable
 
 
-def definition_location(place: ModuleLocation, line: int = 0) -> DefinitionLocation:
+def definition_location(location: ModuleLocation, line: int = 0) -> DefinitionLocation:
     """Return the location that a report shows for a line of a module."""
-    return DefinitionLocation(place.name, place.shown, line)
+    return DefinitionLocation(location.name, location.shown, line)
 
 
 def own_member(found: ClassFound, name: str) -> FunctionFound | Piece | NotAnalyzable | None:
@@ -83,78 +83,78 @@ def own_member(found: ClassFound, name: str) -> FunctionFound | Piece | NotAnaly
         return NotAnalyzable(f"{found.name}.{name} is defined twice")
     if kept[-1].kind == "class":
         return kept[-1]
-    return FunctionFound(found.place, f"{found.name}.{name}", tuple(kept), found)
+    return FunctionFound(found.location, f"{found.name}.{name}", tuple(kept), found)
 
 
 def class_at(
-    library: Library, place: ModuleLocation, piece: Piece, prefix: str = ""
+    library: Library, location: ModuleLocation, piece: Piece, prefix: str = ""
 ) -> LookupResult:
     """Return the class of a ``class`` statement.
 
     Args:
         library: Reads the class.
-        place: The module.
+        location: The module.
         piece: The ``class`` statement in it.
         prefix: The classes around it with a dot behind each, for its name.
     """
-    summary = library.class_(place, piece)
+    summary = library.class_(location, piece)
     if summary is None:
-        return NotAnalyzable(f"{place.shown} cannot be parsed")
-    return ClassFound(place, prefix + piece.name, summary)
+        return NotAnalyzable(f"{location.shown} cannot be parsed")
+    return ClassFound(location, prefix + piece.name, summary)
 
 
-def full_name(library: Library, place: ModuleLocation, name: str) -> str:
+def full_name(library: Library, location: ModuleLocation, name: str) -> str:
     """Return the absolute name of a dotted name in a module, following one import only.
 
     Enough to recognise ``dataclasses.dataclass`` or ``typing.Generic`` without reading them.
 
     Args:
         library: Reads the module.
-        place: The module.
+        location: The module.
         name: A dotted name in its code.
     """
     head, _, rest = name.partition(".")
-    module = library.module(place)
+    module = library.module(location)
     bindings = module.bindings.get(head, ()) if module else ()
     first = next((item for item in bindings if item.kind in ("import", "module")), None)
     if first is None:
-        base = f"{place.name}.{head}" if bindings else head
+        base = f"{location.name}.{head}" if bindings else head
     elif first.kind == "module":
         base = first.source
     else:
-        base = f"{absolute_module(place, first.source)}.{first.value}"
+        base = f"{absolute_module(location, first.source)}.{first.value}"
     return f"{base}.{rest}" if rest else base
 
 
-def absolute_module(place: ModuleLocation, source: str) -> str:
+def absolute_module(location: ModuleLocation, source: str) -> str:
     """Return the absolute name of a module in ``from … import`` of another."""
     name = source.lstrip(".")
     level = len(source) - len(name)
     if level == 0:
         return name
-    parts = place.name.split(".")
-    base = parts if place.kind == "package" else parts[:-1]
+    parts = location.name.split(".")
+    base = parts if location.kind == "package" else parts[:-1]
     kept = base[: len(base) - (level - 1)]
     return ".".join([*kept, name] if name else kept)
 
 
 def base_names(library: Library, found: ClassFound) -> tuple[str, ...]:
     """Return the full names of the bases that a class names."""
-    return tuple(full_name(library, found.place, item) for item in found.summary.bases if item)
+    return tuple(full_name(library, found.location, item) for item in found.summary.bases if item)
 
 
-def names_of(library: Library, place: ModuleLocation) -> tuple[str, ...]:
+def names_of(library: Library, location: ModuleLocation) -> tuple[str, ...]:
     """Return the names that a module is known to have, its submodules included."""
-    module = library.module(place)
+    module = library.module(location)
     bound = list(module.bindings) if module else []
     for source, _ in module.stars if module else ():
-        star = library.place(absolute_module(place, source))
-        inner = library.module(star) if star and star.name != place.name else None
+        star = library.find_module(absolute_module(location, source))
+        inner = library.module(star) if star and star.name != location.name else None
         if inner and inner.exports is not None:
             bound += inner.exports
         elif inner:
             bound += (name for name in inner.bindings if not name.startswith("_"))
-    return tuple(dict.fromkeys([*bound, *locate.names_below(library.path, place.folders)]))
+    return tuple(dict.fromkeys([*bound, *locate.names_below(library.path, location.folders)]))
 
 
 def is_patched(library: Library, found: ClassFound, name: str) -> bool:
@@ -165,13 +165,13 @@ def is_patched(library: Library, found: ClassFound, name: str) -> bool:
         found: The class.
         name: The attribute.
     """
-    module = library.module(found.place)
+    module = library.module(found.location)
     return module is not None and f"{found.name}.{name}" in module.patched
 
 
 def class_location(found: ClassFound) -> DefinitionLocation:
     """Return the location that a report shows for a class."""
-    return definition_location(found.place, found.summary.line)
+    return definition_location(found.location, found.summary.line)
 
 
 _ABSTRACT_CLASSES = (

@@ -66,40 +66,42 @@ class Library:
 
     path: SearchPath
     folder: Path | None = None
-    _places: dict[str, ModuleLocation | None] = field(default_factory=dict, repr=False)
+    _locations: dict[str, ModuleLocation | None] = field(default_factory=dict, repr=False)
     _files: dict[str, ModuleFile | None] = field(default_factory=dict, repr=False)
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
-    def place(self, name: str) -> ModuleLocation | None:
+    def find_module(self, name: str) -> ModuleLocation | None:
         """Return where a module is, or None."""
-        if name not in self._places:
+        if name not in self._locations:
             parent, _, last = name.rpartition(".")
             if not parent:
-                self._places[name] = locate.find_top(self.path, name)
+                self._locations[name] = locate.find_top(self.path, name)
             else:
-                above = self.place(parent)
-                self._places[name] = above and locate.find_below(self.path, above, last)
-        return self._places[name]
+                above = self.find_module(parent)
+                self._locations[name] = above and locate.find_below(self.path, above, last)
+        return self._locations[name]
 
-    def file(self, place: ModuleLocation) -> ModuleFile | None:
+    def file(self, location: ModuleLocation) -> ModuleFile | None:
         """Return the file of a module; None for a compiled or unreadable one."""
-        if place.file not in self._files:
-            self._files[place.file] = _open_file(place, self.folder) if place.file else None
-        return self._files[place.file]
+        if location.file not in self._files:
+            self._files[location.file] = (
+                _open_file(location, self.folder) if location.file else None
+            )
+        return self._files[location.file]
 
-    def module(self, place: ModuleLocation) -> ModuleSummary | None:
+    def module(self, location: ModuleLocation) -> ModuleSummary | None:
         """Return the bindings of a module; None when they cannot be read."""
-        file = self.file(place)
+        file = self.file(location)
         return file.module if file else None
 
-    def function(self, place: ModuleLocation, piece: Piece) -> FunctionSummary | None:
+    def function(self, location: ModuleLocation, piece: Piece) -> FunctionSummary | None:
         """Return the summary of a ``def``; None when it is not Python."""
-        file = self.file(place)
+        file = self.file(location)
         return _read_piece(file, piece, file.functions, extract.function) if file else None
 
-    def class_(self, place: ModuleLocation, piece: Piece) -> ClassSummary | None:
+    def class_(self, location: ModuleLocation, piece: Piece) -> ClassSummary | None:
         """Return the summary of a ``class``; None when it is not Python."""
-        file = self.file(place)
+        file = self.file(location)
         return _read_piece(file, piece, file.classes, extract.class_) if file else None
 
     def flush(self) -> None:
@@ -142,8 +144,8 @@ def _read_piece(
     return known[piece]
 
 
-def _open_file(place: ModuleLocation, folder: Path | None) -> ModuleFile | None:
-    name = place.file
+def _open_file(location: ModuleLocation, folder: Path | None) -> ModuleFile | None:
+    name = location.file
     try:
         stat = os.stat(name)  # noqa: PTH116  called for every file of every recipe
         stamp = (stat.st_size, stat.st_mtime_ns)
@@ -155,7 +157,7 @@ def _open_file(place: ModuleLocation, folder: Path | None) -> ModuleFile | None:
         return None
     file = ModuleFile(name, stamp, cache.digest(content), content)
     if not (folder and _load_summaries(file, folder)):
-        _index_file(file, local=place.local)
+        _index_file(file, local=location.local)
     _FILES[name] = file
     return file
 

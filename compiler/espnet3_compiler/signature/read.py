@@ -96,7 +96,7 @@ def signature_of(
         case Missing() | NotAnalyzable():
             return found
         case ModuleFound():
-            return NotCallable("a module", definitions.definition_location(found.place))
+            return NotCallable("a module", definitions.definition_location(found.location))
         case ClassFound():
             return _class_signature(library, found, name, depth)
         case FunctionFound():
@@ -114,7 +114,7 @@ def _class_signature(
 ) -> SignatureResult:
     """Return what constructing a class takes: the arguments of ``__new__`` or ``__init__``."""
     decorators = found.summary.decorators
-    opaque = classes.opaque_decorator(library, found.place, decorators, definitions.DATACLASS)
+    opaque = classes.opaque_decorator(library, found.location, decorators, definitions.DATACLASS)
     if opaque:
         return NotAnalyzable(f"{found.name} is decorated with {opaque}")
     order = resolve_name.resolution_order(library, found)
@@ -155,7 +155,9 @@ def _method_signature(
         case ResolvedMethod(method, index):
             if _refuses_arguments(order, method):
                 line = method.pieces[-1].first
-                return _empty_signature(name, definitions.definition_location(method.place, line))
+                return _empty_signature(
+                    name, definitions.definition_location(method.location, line)
+                )
             return _read_signature(library, method, name, order, index, depth, skip=1)
         case ClassFound():
             return generated.generated_constructor(library, order, source, name)
@@ -167,7 +169,7 @@ def _method_signature(
 
 
 def _refuses_arguments(order: tuple[MroClass, ...], method: FunctionFound) -> bool:
-    switch = definitions.REFUSING_METHODS.get((method.place.name, method.name))
+    switch = definitions.REFUSING_METHODS.get((method.location.name, method.name))
     if switch is None:
         return False
     found = (item.summary for item in order if isinstance(item, ClassFound))
@@ -182,7 +184,7 @@ def _function_signature(
     skip = 0
     order: tuple[MroClass, ...] = ()
     if found.owner is not None:
-        function = library.function(found.place, found.pieces[-1])
+        function = library.function(found.location, found.pieces[-1])
         decorators = {item.name for item in function.decorators} if function else set()
         if "property" in decorators:
             return NotAnalyzable(f"{found.name} is a property")
@@ -196,14 +198,14 @@ def _partial_signature(
 ) -> SignatureResult:
     """Return what is left to give to ``name = functools.partial(f, …)``."""
     callee = found.binding.value
-    file = library.file(found.place)
+    file = library.file(found.location)
     call: ast.expr | None = None
-    if file and definitions.full_name(library, found.place, callee) == "functools.partial":
+    if file and definitions.full_name(library, found.location, callee) == "functools.partial":
         call = split_source.assigned_value(file.text, found.binding.first, found.binding.last)
     wrapped = dotted_name(call.args[0]) if isinstance(call, ast.Call) and call.args else None
     if not isinstance(call, ast.Call) or wrapped is None or _has_unpacking(call):
         return NotAnalyzable(f"{name} is the result of a call")
-    target = resolve_name.find_in(library, found.place, wrapped)
+    target = resolve_name.find_in(library, found.location, wrapped)
     inner = signature_of(library, target, name, depth + 1)
     if not isinstance(inner, Signature):
         return inner
@@ -213,7 +215,7 @@ def _partial_signature(
 def _value_result(found: ValueFound) -> SignatureResult:
     if found.binding.kind == "expression":
         return NotAnalyzable("it is the value of an expression")
-    origin = definitions.definition_location(found.place, found.binding.first)
+    origin = definitions.definition_location(found.location, found.binding.first)
     return NotCallable(_ARTICLES.get(found.binding.value, "a value"), origin)
 
 
@@ -236,15 +238,15 @@ def _read_signature(
     ``order`` is the resolution order of the class that a method is called on, ``index`` the index
     of the method's own class in it.
     """
-    function = library.function(found.place, found.pieces[-1])
+    function = library.function(found.location, found.pieces[-1])
     if function is None:
-        return NotAnalyzable(f"{found.place.shown} cannot be parsed")
+        return NotAnalyzable(f"{found.location.shown} cannot be parsed")
     opaque = classes.opaque_decorator(
-        library, found.place, function.decorators, "staticmethod", "classmethod"
+        library, found.location, function.decorators, "staticmethod", "classmethod"
     )
     if opaque:
         return NotAnalyzable(f"{found.name} is decorated with {opaque}")
-    origin = definitions.definition_location(found.place, function.line)
+    origin = definitions.definition_location(found.location, function.line)
     kinds = {item.kind for item in function.params}
     own = _own_parameters(function, origin, skip)
     signature = Signature(name, own, "args" in kinds, "kwargs" in kinds, origin)
@@ -323,7 +325,9 @@ def _receiver_signature(
 ) -> SignatureResult:
     head, colon, name = forward.callee.partition(":")
     if not colon:
-        return signature_of(library, resolve_name.find_in(library, found.place, head), head, depth)
+        return signature_of(
+            library, resolve_name.find_in(library, found.location, head), head, depth
+        )
     if not order:
         return NotAnalyzable("it is not a method")
     own = order[0]

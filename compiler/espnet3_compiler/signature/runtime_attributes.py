@@ -30,9 +30,9 @@ def may_be_set(library: Library, module: str, name: str) -> bool:
     top = module.partition(".")[0]
     key = ("set attributes", top, name)
     if key not in library.memo:
-        place = library.place(top)
-        library.memo[key] = place is not None and any(
-            _sets_name(name, text) for text in _module_texts(place.folders)
+        location = library.find_module(top)
+        library.memo[key] = location is not None and any(
+            _sets_name(name, text) for text in _module_texts(location.folders)
         )
     found: bool = library.memo[key]
     return found

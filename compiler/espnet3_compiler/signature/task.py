@@ -35,10 +35,10 @@ class ClassChoice:
     Attributes:
         name: The option, for example ``encoder``.
         variable: The dotted name of the ``ClassChoices`` in the task's module.
-        classes: The words that can be chosen, with dotted names of classes in ``place``.
+        classes: The words that can be chosen, with dotted names of classes in ``location``.
         default: The word that is chosen when none is given.
         optional: Whether null can be chosen.
-        place: The module of the ``ClassChoices``.
+        location: The module of the ``ClassChoices``.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ClassChoice:
     classes: dict[str, str]
     default: str | None
     optional: bool
-    place: ModuleLocation
+    location: ModuleLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Task:
 
     Attributes:
         name: Its dotted path.
-        place: The module of its choices.
+        location: The module of its choices.
         options: The names of its options.
         patterns: Options whose names are made while it runs (``optim{suffix}``), as expressions.
         choices: By option.
@@ -83,7 +83,7 @@ class Task:
     """
 
     name: str
-    place: ModuleLocation
+    location: ModuleLocation
     options: tuple[str, ...]
     patterns: tuple[str, ...]
     choices: dict[str, ClassChoice]
@@ -105,12 +105,12 @@ def read_task(library: Library, path: str) -> Task | Missing | NotCallable | Not
     try:
         return _read_class(library, path, known)
     except (SyntaxError, ValueError, RecursionError):
-        return NotAnalyzable(f"{found.place.shown} cannot be parsed")
+        return NotAnalyzable(f"{found.location.shown} cannot be parsed")
 
 
 def _read_class(library: Library, path: str, order: list[ClassFound]) -> Task | NotAnalyzable:
     owner, listed = _choice_names(library, order)
-    found = [_read_choice(library, owner.place, name) for name in listed] if owner else []
+    found = [_read_choice(library, owner.location, name) for name in listed] if owner else []
     choices = [item for item in found if item is not None]
     if owner is None or len(choices) < len(found):
         return NotAnalyzable(f"the choices of {order[0].name} are computed")
@@ -121,12 +121,12 @@ def _read_class(library: Library, path: str, order: list[ClassFound]) -> Task | 
     options += [name for item in choices for name in (item.name, f"{item.name}_conf")]
     return Task(
         path,
-        owner.place,
+        owner.location,
         tuple(dict.fromkeys(options)),
         tuple(dict.fromkeys(patterns)),
         {item.name: item for item in choices},
         tuple(_build_calls(library, order)),
-        definitions.definition_location(order[0].place, order[0].summary.line),
+        definitions.definition_location(order[0].location, order[0].summary.line),
     )
 
 
@@ -135,7 +135,7 @@ def _option_texts(library: Library, order: list[ClassFound]) -> Iterator[str]:
     every = list(order)
     for found in order:
         name = dotted_name(_class_values(library, found).get("trainer"))
-        target = resolve_name.find_in(library, found.place, name) if name else None
+        target = resolve_name.find_in(library, found.location, name) if name else None
         if isinstance(target, ClassFound):
             mro = resolve_name.resolution_order(library, target)
             every += [item for item in mro if isinstance(item, ClassFound)]
@@ -149,8 +149,8 @@ def _option_texts(library: Library, order: list[ClassFound]) -> Iterator[str]:
 def _class_source(
     library: Library, found: ClassFound
 ) -> tuple[split_source.ModuleText, split_source.Piece] | None:
-    module = library.module(found.place)
-    file = library.file(found.place)
+    module = library.module(found.location)
+    file = library.file(found.location)
     bindings = module.bindings.get(found.name, ()) if module else ()
     piece = next((item.piece for item in reversed(bindings) if item.piece), None)
     return (file.text, piece) if file and piece else None
@@ -180,8 +180,8 @@ def _choice_names(library: Library, order: list[ClassFound]) -> tuple[ClassFound
     return None, []
 
 
-def _read_choice(library: Library, place: ModuleLocation, variable: str) -> ClassChoice | None:
-    found = resolve_name.find_in(library, place, variable)
+def _read_choice(library: Library, location: ModuleLocation, variable: str) -> ClassChoice | None:
+    found = resolve_name.find_in(library, location, variable)
     node = _choices_call(library, found) if isinstance(found, CallFound) else None
     if not isinstance(found, CallFound) or node is None:
         return None
@@ -195,11 +195,11 @@ def _read_choice(library: Library, place: ModuleLocation, variable: str) -> Clas
         return None
     chosen = None if default.value is None else str(default.value)
     can_be_null = chosen is None or not isinstance(optional, ast.Constant) or bool(optional.value)
-    return ClassChoice(str(name.value), variable, words, chosen, can_be_null, found.place)
+    return ClassChoice(str(name.value), variable, words, chosen, can_be_null, found.location)
 
 
 def _choices_call(library: Library, found: CallFound) -> ast.Call | None:
-    file = library.file(found.place)
+    file = library.file(found.location)
     if file is None or not found.binding.value.endswith("ClassChoices"):
         return None
     value = split_source.assigned_value(file.text, found.binding.first, found.binding.last)

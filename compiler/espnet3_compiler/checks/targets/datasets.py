@@ -102,7 +102,7 @@ def _check_entries(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
 
 def _is_available(data: _DatasetEntry) -> bool:
     """Return whether it is not the recipe's own package, or this is there."""
-    found = data.library.place(data.module)
+    found = data.library.find_module(data.module)
     return data.module != "dataset" or (found is not None and found.local)
 
 
@@ -144,7 +144,7 @@ def _check_dataset(data: _DatasetEntry) -> Iterator[Diagnostic]:
             )
             path = Scalar(f"{data.module}.{_CLASS_NAME}", head)
             yield paths.not_python(path, reason, broken)
-        case Missing(part=part) if part == _CLASS_NAME and data.library.place(data.module):
+        case Missing(part=part) if part == _CLASS_NAME and data.library.find_module(data.module):
             yield _not_exported(data)
         case Missing() if isinstance(source, Scalar) and source.value is not None:
             found = paths.unknown_path(source, reading, data.library)

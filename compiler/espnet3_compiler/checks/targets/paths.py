@@ -102,12 +102,12 @@ def _no_attribute(path: Scalar, missing: Missing, library: Library) -> Diagnosti
 
 def _find_nearby(path: Scalar, missing: Missing, library: Library) -> str | None:
     """Return the path of a class or function of that very name in a module nearby."""
-    place = library.place(missing.prefix)
+    place = library.find_module(missing.prefix)
     if place is None or not str(path.value).endswith(f".{missing.part}"):
         return None
-    above = place if place.folders else library.place(place.name.rpartition(".")[0])
+    above = place if place.folders else library.find_module(place.name.rpartition(".")[0])
     for name in names_below(library.path, above.folders)[:_MAX_MODULES] if above else ():
-        below = library.place(f"{above.name}.{name}") if above else None
+        below = library.find_module(f"{above.name}.{name}") if above else None
         module = library.module(below) if below and below.file else None
         found = module.bindings.get(missing.part, ()) if module else ()
         if any(item.kind == "piece" for item in found):
@@ -121,7 +121,7 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
         return NotAnalyzable(f"{name} is not installed")
     groups = _known_packages(library)
     near = _nearest_package(path, name, groups, library)
-    if near is None and library.place("torch") is None:
+    if near is None and library.find_module("torch") is None:
         return NotAnalyzable(f"{name} is not installed")
     candidates = [item for group in groups for item in group]
     sure = near is not None and is_certain_match(name, candidates)

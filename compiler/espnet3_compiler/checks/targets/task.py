@@ -158,7 +158,7 @@ def _check_conf(library: Library, node: Mapping, task: Task, option: str) -> Ite
         return
     target = resolve_name.find_in(library, place, callee)
     name = (
-        f"{target.place.name}.{target.name}"
+        f"{target.location.name}.{target.name}"
         if isinstance(target, definitions.ClassFound)
         else callee
     )
@@ -174,7 +174,7 @@ def _conf_receiver(
 ) -> tuple[ModuleLocation, str, Entry | None] | None:
     """Return the class that gets a ``*_conf``, and the entry that chose it."""
     if not use.chosen:
-        return task.place, use.callee, None
+        return task.location, use.callee, None
     choice = next((item for item in task.choices.values() if item.variable == use.callee), None)
     if choice is None:
         return None
@@ -184,7 +184,7 @@ def _conf_receiver(
         value = entry.value
         word = str(value.value).lower() if isinstance(value, Scalar) else None
     callee = choice.classes.get(word or "")
-    return (choice.place, callee, entry) if callee else None
+    return (choice.location, callee, entry) if callee else None
 
 
 def _conf_call(
