@@ -54,9 +54,8 @@ def _convert_entries(dataset: Block, split: str, draft: ConfigDraft) -> list[Pla
 
 def _recipe_directory(item: Block) -> Path:
     assert item.node is not None
-    path = item.node.span.source.path
-    name = item.node.span.source.name
-    return Path(str(path).removesuffix(name)) if path else Path()
+    source = item.node.span.source
+    return Path(str(source.path).removesuffix(source.name)) if source.path else Path()
 
 
 def convert_preprocessor(dataset: Block, draft: ConfigDraft, splits: tuple[str, ...]) -> None:

@@ -61,7 +61,6 @@ def _convert_model(root: Block, draft: ConfigDraft) -> None:
     for entry in block.node or ():
         value = block.value(entry.name)
         if isinstance(value, str) and value in CHECKPOINTS.values():
-            _note_weights(block, entry.name, WEIGHTS)
             value = WEIGHTS
         draft.set_value(("model", entry.name), value, entry.key.span)
 
@@ -74,17 +73,13 @@ def _convert_speech2text(block: Block, draft: ConfigDraft) -> None:
     draft.set_value(("provider", "train_config"), config or TASK_CONFIG, span)
     if weights is not None:
         draft.set_value(("checkpoint",), weights, block.span("asr_model_file"))
-        _note_weights(block, "asr_model_file", str(weights))
+        if weights in CHECKPOINTS.values() and weights != CHECKPOINTS["*.ave_*best.pth"]:
+            block.add_note("asr_model_file", CHANGED, f"became {weights}")
     draft.set_value(("runner", TARGET), RUNNER)
     draft.set_value(("output_keys",), ["text"])
     for name in SPEECH2TEXT_ARGUMENTS:
         block.move_key(draft, name, ("provider", name))
     block.note_rest({}, (DROPPED, "an argument of Speech2Text that the task bridge does not use"))
-
-
-def _note_weights(block: Block, name: str, ours: str) -> None:
-    if "*.ave_" not in next((p for p, c in CHECKPOINTS.items() if c == ours), "*.ave_"):
-        block.add_note(name, CHANGED, f"became {ours}")
 
 
 def _convert_contract(block: Block, draft: ConfigDraft) -> None:

@@ -16,7 +16,7 @@ from espnet3_compiler.signature.result import (
 def generated_constructor(
     library: Library, order: tuple[MroClass, ...], found: ClassFound, name: str
 ) -> SignatureResult:
-    """Return what the constructor takes that ``@dataclass`` or ``NamedTuple`` writes.
+    """Return the arguments of the constructor that ``@dataclass`` or ``NamedTuple`` writes.
 
     Args:
         library: Reads modules.
@@ -38,7 +38,7 @@ def generated_constructor(
 
 
 def bind_arguments(inner: Signature, positional: int, given: set[str | None]) -> Signature:
-    """Return what is left to give to ``functools.partial(f, …)``.
+    """Return the arguments that ``functools.partial(f, …)`` still takes.
 
     Args:
         inner: The signature of ``f``.

@@ -196,7 +196,7 @@ def read_class(row: Sequence[Any]) -> ClassSummary:
         metaclass,
         _read_decorators(decorators),
         tuple(ClassField(*item) for item in fields),
-        _LazyRows(members, _read_piece),
+        _LazyRows(members, lambda row: row and Piece(*row)),
         literals,
         is_open,
     )
@@ -221,10 +221,6 @@ def _read_decorators(rows: Sequence[Any]) -> tuple[Decorator, ...]:
 def _read_forwarding(row: Sequence[Any]) -> ForwardingCall:
     callee, positional, keywords, star, certain = row
     return ForwardingCall(callee, positional, tuple(keywords), star, certain)
-
-
-def _read_piece(row: Sequence[Any] | None) -> Piece | None:
-    return None if row is None else Piece(*row)
 
 
 def _read_binding(row: Sequence[Any]) -> Binding:

@@ -47,16 +47,16 @@ _ARTICLES = {
 
 
 def read(library: Library, path: str) -> SignatureResult:
-    """Return what calling a dotted path takes, or why that is not known."""
+    """Return the arguments of a dotted path, or the reason why they are not known."""
     key = ("read", path)
     if key not in library.memo:
         library.memo[key] = signature_of(library, resolve_name.find_definition(library, path), path)
-    reading: SignatureResult = library.memo[key]
-    return reading
+    result: SignatureResult = library.memo[key]
+    return result
 
 
 def read_method(library: Library, path: str, name: str) -> SignatureResult:
-    """Return what a method takes that is called on an object of a class.
+    """Return the arguments of a method that is called on an object of a class.
 
     Args:
         library: Reads modules.
@@ -78,7 +78,7 @@ def read_method(library: Library, path: str, name: str) -> SignatureResult:
 def signature_of(
     library: Library, found: LookupResult, name: str, depth: int = 0
 ) -> SignatureResult:
-    """Return what calling a definition takes.
+    """Return the arguments of a definition.
 
     Args:
         library: Reads modules.
@@ -112,7 +112,7 @@ def signature_of(
 def _class_signature(
     library: Library, found: ClassFound, name: str, depth: int = 0
 ) -> SignatureResult:
-    """Return what constructing a class takes: the arguments of ``__new__`` or ``__init__``."""
+    """Return the arguments of a class: those of ``__new__`` or ``__init__``."""
     decorators = found.summary.decorators
     opaque = classes.opaque_decorator(library, found.location, decorators, definitions.DATACLASS)
     if opaque:
@@ -150,7 +150,7 @@ def _method_index(order: tuple[MroClass, ...], source: MethodSource) -> int:
 def _method_signature(
     library: Library, order: tuple[MroClass, ...], source: MethodSource, name: str, depth: int
 ) -> SignatureResult:
-    """Return what a method found along a resolution order takes, without its first parameter."""
+    """Return the arguments of a method found along a resolution order, without ``self``."""
     match source:
         case ResolvedMethod(method, index):
             if _refuses_arguments(order, method):
@@ -180,7 +180,7 @@ def _refuses_arguments(order: tuple[MroClass, ...], method: FunctionFound) -> bo
 def _function_signature(
     library: Library, found: FunctionFound, name: str, depth: int
 ) -> SignatureResult:
-    """Return what a function takes, or a method that is called through its class."""
+    """Return the arguments of a function, or of a method that is called through its class."""
     skip = 0
     order: tuple[MroClass, ...] = ()
     if found.owner is not None:
@@ -196,7 +196,7 @@ def _function_signature(
 def _partial_signature(
     library: Library, found: CallFound, name: str, depth: int
 ) -> SignatureResult:
-    """Return what is left to give to ``name = functools.partial(f, …)``."""
+    """Return the arguments that ``name = functools.partial(f, …)`` still takes."""
     callee = found.binding.value
     file = library.file(found.location)
     call: ast.expr | None = None
@@ -233,10 +233,9 @@ def _read_signature(
     depth: int,
     skip: int,
 ) -> SignatureResult:
-    """Return what a ``def`` takes behind its first ``skip`` parameters.
+    """Return the signature of a ``def`` without its first ``skip`` parameters.
 
-    ``order`` is the resolution order of the class that a method is called on, ``index`` the index
-    of the method's own class in it.
+    A method's own class is at ``index`` in ``order``, the order of the class it is called on.
     """
     function = library.function(found.location, found.pieces[-1])
     if function is None:

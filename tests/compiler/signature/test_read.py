@@ -230,7 +230,7 @@ def test_what_cannot_be_called(tmp_path, path):
         "math.sqrt",
     ],
 )
-def test_what_is_not_guessed(tmp_path, path):
+def test_paths_that_are_not_analyzable(tmp_path, path):
     reading = read(tree(tmp_path), path)
     assert isinstance(reading, NotAnalyzable), reading
     assert reading.reason
