@@ -143,12 +143,12 @@ def _of_class(library: Library, found: ClassFound, depth: int) -> _Runs | None:
 
 
 def _of_base(library: Library, found: ClassFound, name: str, depth: int) -> _Runs | None:
-    full = full_name(library, found.place, name) if name else ""
+    full = full_name(library, found.location, name) if name else ""
     if full in NEUTRAL_BASES:
         return None
-    base = None if _of_runtime(full) else resolve_name.find_in(library, found.place, name)
+    base = None if _of_runtime(full) else resolve_name.find_in(library, found.location, name)
     if isinstance(base, ClassFound) and depth < _DEPTH:
-        return _of_runtime(f"{base.place.name}.{base.name}") or _of_class(library, base, depth)
+        return _of_runtime(f"{base.location.name}.{base.name}") or _of_class(library, base, depth)
     return None if isinstance(base, BuiltinFound) else _of_runtime(full) or _OPEN
 
 
@@ -157,7 +157,7 @@ def _is_kind(library: Library, found: ClassFound, name: str) -> bool:
     method = own_member(found, name)
     if name.startswith("_") or not isinstance(method, FunctionFound):
         return False
-    function = library.function(found.place, method.pieces[-1])
+    function = library.function(found.location, method.pieces[-1])
     if function is None or function.decorators:
         return False
     places = [item.name for item in function.params if item.kind in ("place", "both")]
