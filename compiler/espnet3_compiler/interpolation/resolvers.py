@@ -2,8 +2,8 @@
 
 Their meanings are ESPnet3's (202611), with two differences.  A path stays a path inside the recipe:
 relative to the recipe directory, in which stages run, and not absolute as in ESPnet3, so that a
-build does not depend on the machine.  And the name of the corpus and task comes from the manifest,
-not from the place of the recipe on the disk.
+build does not depend on the machine.  The name of the corpus and task comes from the manifest, not
+from the path of the recipe.
 """
 
 import os
@@ -40,7 +40,7 @@ class ResolverRequest(NamedTuple):
 
 
 class ResolverResult(NamedTuple):
-    """What a resolver gives: a value, or what is wrong; and the file that it read."""
+    """The value of a resolver, or a finding; and the file that it read."""
 
     node: Node | None = None
     finding: Diagnostic | None = None
