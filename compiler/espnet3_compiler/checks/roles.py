@@ -23,7 +23,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     yield from _check_roles(recipe)
     for stage in recipe.stages:
         yield from _check_stage_roles(stage, recipe)
-        if recipe.whole:
+        if recipe.complete:
             yield from _check_model(stage, recipe, resolved)
 
 
@@ -54,10 +54,10 @@ def _wrong_role(
     return Diagnostic(
         code="R406",
         message=f'config "{binding.config}" is read as {role} and as {binding.role}',
-        primary=Label(binding.place, f'stage "{stage.name.value}" reads it as {binding.role}'),
+        primary=Label(binding.span, f'stage "{stage.name.value}" reads it as {binding.role}'),
         related=(
-            Label(right[1].place, f'stage "{other.name.value}" reads it as {role}'),
-            *(Label(more.place, f"read as {more.role} too") for _, more in wrong[1:]),
+            Label(right[1].span, f'stage "{other.name.value}" reads it as {role}'),
+            *(Label(more.span, f"read as {more.role} too") for _, more in wrong[1:]),
         ),
         help=(
             f"{hint}: {format_names(fitting)}"

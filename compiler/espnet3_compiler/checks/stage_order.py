@@ -23,7 +23,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     said = [edge for edge in stage_edges(recipe, resolved) if edge.how in STATED]
     circles = _find_cycles(said, list(stages))
     for circle in circles:
-        if not recipe.whole and any(_is_incomplete(stages[name]) for name in circle):
+        if not recipe.complete and any(_is_incomplete(stages[name]) for name in circle):
             continue
         inside = [edge for edge in said if {edge.producer, edge.consumer} <= set(circle)]
         yield _dependency_cycle(circle, inside, stages, resolved)

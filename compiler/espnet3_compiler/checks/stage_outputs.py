@@ -40,7 +40,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             yield _unknown_output(names[1], span, producer, list(known))
     used = {names[0] for names, _ in uses}
     for name, spans in lost.items():
-        if not recipe.whole and not is_certain_match(name, stages):
+        if not recipe.complete and not is_certain_match(name, stages):
             continue  # it may be one that could not be read, or whose name cannot be used
         yield _unknown_stage(name, spans, stages, used)
     for stage in recipe.stages:

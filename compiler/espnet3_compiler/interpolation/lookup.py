@@ -97,7 +97,7 @@ def _in_row(
     """Return the value that the row of a matrix gives to a name."""
     row = state.roots.get((MATRIX, *owner))
     if row is None:
-        return findings.no_matrix(span) if state.recipe.whole else None
+        return findings.no_matrix(span) if state.recipe.complete else None
     wrong = findings.not_in_row(span, keys[1:], row)
     return wrong or LookupTarget((MATRIX, *owner), (_key_name(keys[1]),), (keys[1],))
 

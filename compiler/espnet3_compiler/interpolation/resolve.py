@@ -40,7 +40,7 @@ def resolve(
         recipe,
         roots,
         reported_elsewhere=frozenset(("configs", name) for name in bases_only(recipe, configs)),
-        incomplete=frozenset(("configs", name) for name, c in configs.items() if not c.whole),
+        incomplete=frozenset(("configs", name) for name, c in configs.items() if not c.complete),
     )
     trees = {owner: _resolve_root(state, owner, root) for owner, root in roots.items()}
     for owner, tree in trees.items():
@@ -62,7 +62,7 @@ def resolve(
             if isinstance(start := tree.get("init_from"), Scalar)
         },
         sources=tuple({source.name: source for source in state.sources}.values()),
-        partial=frozenset(name for name, config in configs.items() if not config.whole),
+        incomplete=frozenset(name for name, config in configs.items() if not config.complete),
     )
     return resolved, tuple(state.found)
 

@@ -59,7 +59,7 @@ def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iter
         keys = _binding_keys(stage, binding, recipe)
         own = node.get("model") if node else None
         unbuilt = _unbuilt_keys(stage, own) if isinstance(own, Mapping) else ()
-        doubtful = node if binding.config in resolved.doubtful else None
+        doubtful = node if binding.config in resolved.invalid else None
         unread = (
             *ignored,
             *_unknown_binding_paths(binding, resolved),
@@ -103,7 +103,7 @@ def _unbuilt_keys(stage: StageDecl, model: Mapping) -> tuple[tuple[str, ...], ..
 
 
 def _unknown_binding_paths(binding: RoleBinding, resolved: Resolved) -> tuple[tuple[str, ...], ...]:
-    if binding.config not in resolved.doubtful:
+    if binding.config not in resolved.invalid:
         return ()
     found = unknown_key_paths(resolved.configs[binding.config], binding.role)
     return tuple(tuple(map(str, path)) for path in found)

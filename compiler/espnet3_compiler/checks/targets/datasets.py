@@ -231,7 +231,7 @@ def _check_builders(library: Library, recipe: Recipe, resolved: Resolved) -> Ite
         configs = [resolved.configs[name] for name in names.values() if name in resolved.configs]
         training = resolved.configs.get(names.get("training", ""))
         common = training.entry("create_dataset") if training else None
-        sure = recipe.whole and all(map(resolved.is_certain, names.values()))
+        sure = recipe.complete and all(map(resolved.is_certain, names.values()))
         for config in configs:
             for data in _dataset_entries(library, config, sure=sure):
                 if _is_available(data):
