@@ -1,9 +1,9 @@
 """Merge two trees: mappings merge, lists and scalars replace, ``~key`` deletes."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.source import ProvenanceStep, Span
+from espnet3_compiler.diagnostics.source import ProvenanceStep
 from espnet3_compiler.schema.defaults import SchemaLocation, schema_defaults
 from espnet3_compiler.syntax.placeholder import with_provenance
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
@@ -112,10 +112,6 @@ def _deletion_with_value(entry: Entry) -> Diagnostic:
 
 
 def _nothing_to_delete(entry: Entry, name: str, known: list[str]) -> Diagnostic:
-    key = entry.key.span
-    start = key.start + key.text.find("~") + 1
-    end = key.start + len(key.text.rstrip("'\""))
     message = f'"{entry.name}" deletes nothing: no key "{name}" is inherited here'
-    written = Scalar(name, Span(key.source, start, end))
-    found = unknown_name("R308", message, written, known, "remove the line")
-    return replace(found, primary=Label(key, found.primary.text))
+    candidates = [f"~{key}" for key in known]
+    return unknown_name("R308", message, entry.key, candidates, "remove the line")
