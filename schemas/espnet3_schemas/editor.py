@@ -73,11 +73,11 @@ def _relaxed(schema: Schema, *, partial: bool) -> Schema:
 
 
 def _or_reference(schema: Schema, *, partial: bool) -> Schema:
-    """Admit ``${…}`` beside what a schema admits.
+    """Allow ``${…}`` in place of a value.
 
-    ``patternErrorMessage`` and ``markdownDescription`` are words of the language server of VS Code.
-    With ``anyOf`` for enumerations only: elsewhere an editor would say of every mistake inside
-    that nothing fits.
+    ``patternErrorMessage`` and ``markdownDescription`` are keywords of the language server of
+    VS Code. ``anyOf`` serves for enumerations only: elsewhere an editor would report every mistake
+    inside as a value that fits nothing.
     """
     relaxed = _relaxed(schema, partial=partial)
     types = relaxed.get("type", ())

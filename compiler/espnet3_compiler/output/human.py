@@ -1,4 +1,4 @@
-"""Findings for a person: the source, the place, what is wrong and what to write instead."""
+"""Findings for a terminal: the source, the location, the mistake and what to write instead."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -21,11 +21,11 @@ def render(
     colour: bool = False,
     width: int = WIDTH,
 ) -> str:
-    """Return a report for a terminal, with a line at the end that sums it up.
+    """Return a report for a terminal, with the totals in its last line.
 
     Args:
-        diagnostics: Findings in the order in which they are to be read.
-        summary: What was checked.
+        diagnostics: Findings in the order of the report.
+        summary: The totals.
         colour: Whether to use ANSI colours.
         width: Longest source line in cells before it is clipped.
     """
@@ -39,8 +39,8 @@ def render_one(diagnostic: Diagnostic, *, colour: bool = False, width: int = WID
 
     Args:
         diagnostic: The finding.
-        colour: Whether to write the escape sequences of colours.
-        width: Columns of the terminal.
+        colour: Whether to use ANSI colours.
+        width: Longest source line in cells before it is clipped.
     """
     paint = _Painter(colour)
     code = BY_NUMBER[diagnostic.code]
@@ -86,8 +86,8 @@ def _source_excerpt(
     first: bool,
 ) -> list[str]:
     arrow = paint(" " * gutter + ("-->" if first else ":::"), "frame")
-    place = _format_location(source, labels[0][0].span.start)
-    lines = [f"{arrow} {escape_controls(place)}", _gutter_bar(gutter, paint)]
+    where = _format_location(source, labels[0][0].span.start)
+    lines = [f"{arrow} {escape_controls(where)}", _gutter_bar(gutter, paint)]
     ordered = sorted(labels, key=lambda pair: (_label_line(pair[0]), pair[1] != "^"))
     for number, group in groupby(ordered, key=lambda pair: _label_line(pair[0])):
         lines.extend(_marked_line(source, number, list(group), gutter, width, paint))
@@ -95,7 +95,7 @@ def _source_excerpt(
 
 
 def _format_location(source: Source, start: int) -> str:
-    """Return where something stands: of an argument of the command line, the argument itself."""
+    """Return the name, line and column; for an argument of the command line, the argument."""
     if source.kind == "set" and "\n" not in source.text:
         return f"{source.name} {source.text}"
     line, column = source.line_column(start)
@@ -117,9 +117,8 @@ def _marked_line(
         column = source.line_column(label.span.start)[1] - 1
         view = clip_line(text, column, column + label.span.end - label.span.start, width)
         marks = mark * (view.end - view.start)
-        row = paint(
-            f"{marks} {escape_controls(label.text)}".rstrip(), "error" if mark == "^" else "frame"
-        )
+        style = "error" if mark == "^" else "frame"
+        row = paint(f"{marks} {escape_controls(label.text)}".rstrip(), style)
         rows.append((view.text, f"{' ' * view.start}{row}"))
     lines = []
     for index, (view_text, row) in enumerate(rows):

@@ -10,7 +10,7 @@ MARGIN = 20
 
 @dataclass(frozen=True, slots=True)
 class DisplayLine:
-    """A line for display and the cells that a stretch of it covers, from ``start`` to ``end``."""
+    """A line for display and the cells that a span in it covers, from ``start`` to ``end``."""
 
     text: str
     start: int
@@ -23,13 +23,13 @@ def escape_controls(text: str) -> str:
 
 
 def clip_line(line: str, start: int, end: int, width: int) -> DisplayLine:
-    """Return a line for display, clipped around a stretch of it.
+    """Return a line for display, clipped around a span in it.
 
     Args:
         line: One source line.
-        start: First code point of the stretch, counted from 0.
-        end: The code point after the stretch.
-        width: Cells that there are; the longest stretch is cut to them.
+        start: First code point of the span, counted from 0.
+        end: The code point after the span.
+        width: Available cells; a longer span is cut to them.
     """
     cells = _line_cells(line)
     edges = [0]
@@ -44,7 +44,7 @@ def clip_line(line: str, start: int, end: int, width: int) -> DisplayLine:
 def _clip_cells(
     cells: list[str], edges: list[int], first: int, last: int, width: int
 ) -> DisplayLine:
-    """Keep the cells around a stretch, with an ellipsis for what is left out on each side."""
+    """Keep the cells around a span, with an ellipsis on each clipped side."""
     left = max(0, min(first - MARGIN, last + MARGIN - width, edges[-1] - width))
     begin = next(i for i, edge in enumerate(edges) if edge >= left)
     stop = max(i for i, edge in enumerate(edges) if edge <= edges[begin] + width)
