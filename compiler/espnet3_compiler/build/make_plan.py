@@ -1,13 +1,12 @@
 """From a recipe without mistakes to the plan of its build."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from espnet3_compiler.build.lock import relative_path, sha256
 from espnet3_compiler.build.plan import ConfigPlan, ModelPlan, Plan, SourceFile, StagePlan
 from espnet3_compiler.build.python_text import class_name
-from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.manifest.lower import GLOBALS
 from espnet3_compiler.manifest.recipe import Composed, Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import kind_spec
@@ -41,6 +40,7 @@ def make_plan(
     graph = stage_edges(recipe, resolved)
     read = [source for config in composed.values() for source in config.sources]
     read += resolved.sources
+    paths = dict.fromkeys(each.path for each in (recipe.source, *read) if each.path)
     return Plan(
         recipe=str(recipe.name.value),
         manifest=manifest,
@@ -53,7 +53,10 @@ def make_plan(
         ),
         models=tuple(ModelPlan(name, to_python(node)) for name, node in resolved.models.items()),
         stages=tuple(_plan_stage(stage, recipe, resolved, graph) for stage in recipe.stages),
-        sources=tuple(_source_files([recipe.source, *read], recipe.directory)),
+        sources=tuple(
+            SourceFile(relative_path(path, recipe.directory), sha256(path.read_bytes()))
+            for path in paths
+        ),
         sets=tuple(sets),
     )
 
@@ -71,12 +74,6 @@ def _plan_config(config: Composed, resolved: Resolved, manifest: Path) -> Config
     paths = [source.path for source in config.sources if source.path]
     names = tuple(dict.fromkeys(relative_path(path, manifest.parent) for path in paths))
     return ConfigPlan(config.name, config.role, value, names or (manifest.name,))
-
-
-def _source_files(sources: Iterable[Source], directory: Path) -> Iterator[SourceFile]:
-    paths = dict.fromkeys(source.path for source in sources if source.path)
-    for path in paths:
-        yield SourceFile(relative_path(path, directory), sha256(path.read_bytes()))
 
 
 def _plan_stage(

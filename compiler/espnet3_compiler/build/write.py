@@ -64,15 +64,6 @@ def clean_leftovers(build: Path) -> None:
             shutil.rmtree(leftover)
 
 
-def compare_build(build: Path, files: Mapping[str, str]) -> BuildChanges:
-    """Return what writing would change, without writing.
-
-    Raises:
-        ForeignFiles: The directory holds other things than an earlier build.
-    """
-    return _compare_files(_read_old(build), files)
-
-
 def _compare_files(old: Mapping[str, bytes], files: Mapping[str, str]) -> BuildChanges:
     changed = tuple(name for name, text in files.items() if old.get(name) != text.encode())
     return BuildChanges(changed, tuple(sorted(set(old) - set(files))))

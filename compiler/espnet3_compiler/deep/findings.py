@@ -6,7 +6,7 @@ from typing import Any
 from espnet3_compiler.deep.process import ProbeLimits, ProbeResult
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.syntax.provenance import provenance_labels
 from espnet3_compiler.syntax.tree import Mapping as Tree
 from espnet3_compiler.syntax.tree import Node, Path, Scalar, Sequence, node_at
@@ -93,7 +93,8 @@ def _find_location(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) 
     """Return the scalar to point at: the innermost written one at or above the path."""
     kind, name = line["owner"]
     path: Path = tuple(line["path"])
-    stage = _find_stage(recipe, name if kind == "stages" else line["stage"])
+    wanted = name if kind == "stages" else line["stage"]
+    stage = next((stage for stage in recipe.stages if stage.name.value == wanted), None)
     if kind == "stages" and stage is not None and path in ((), ("call",)):
         return stage.call or stage.name
     roots = {"models": resolved.models, "configs": resolved.configs, "stages": resolved.calls}
@@ -119,10 +120,6 @@ def _written_scalar(root: Node, path: Path) -> Scalar | None:
         candidates += [entry.key for entry in node]
     written = (item for item in candidates if isinstance(item, Scalar))
     return next((item for item in written if item.span.source.kind != "schema"), None)
-
-
-def _find_stage(recipe: Recipe, name: str | None) -> StageDecl | None:
-    return next((stage for stage in recipe.stages if stage.name.value == name), None)
 
 
 def _size_labels(line: Mapping[str, Any], resolved: Resolved, primary: Span) -> Iterable[Label]:

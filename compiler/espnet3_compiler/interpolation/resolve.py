@@ -42,7 +42,10 @@ def resolve(
         reported_elsewhere=frozenset(("configs", name) for name in bases_only(recipe, configs)),
         incomplete=frozenset(("configs", name) for name, c in configs.items() if not c.complete),
     )
-    trees = {owner: _resolve_root(state, owner, root) for owner, root in roots.items()}
+    trees: dict[Path, Mapping] = {}
+    for owner, root in roots.items():
+        tree = resolve_node(state, owner, (), root)
+        trees[owner] = tree if isinstance(tree, Mapping) else root
     for owner, tree in trees.items():
         _report_runtime_values(state, owner, tree)
     stages = {str(owner[1]): tree for owner, tree in trees.items() if owner[0] == "stages"}
@@ -65,11 +68,6 @@ def resolve(
         incomplete=frozenset(name for name, config in configs.items() if not config.complete),
     )
     return resolved, tuple(state.found)
-
-
-def _resolve_root(state: ResolutionState, owner: Path, root: Mapping) -> Mapping:
-    tree = resolve_node(state, owner, (), root)
-    return tree if isinstance(tree, Mapping) else root
 
 
 def _namespace_trees(trees: MappingABC[Path, Mapping], namespace: str) -> dict[str, Mapping]:

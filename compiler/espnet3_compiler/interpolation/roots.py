@@ -14,7 +14,9 @@ Roots = dict[Path, Mapping]
 
 def collect_roots(recipe: Recipe, configs: MappingABC[str, Composed]) -> Roots:
     """Return all trees by owner, in the order in which they are resolved and reported."""
-    roots: Roots = {GLOBALS: _globals_tree(recipe)}
+    constants = (_named_entry("recipe", recipe.name), _named_entry("recipe_dir", _constant(".")))
+    settings = Mapping((*constants, *recipe.globals.entries), recipe.globals.span)
+    roots: Roots = {GLOBALS: settings}
     for model in recipe.models:
         roots["models", str(model.name.value)] = model.node
     for name, config in configs.items():
@@ -34,11 +36,6 @@ def collect_roots(recipe: Recipe, configs: MappingABC[str, Composed]) -> Roots:
 def display_path(owner: Path, path: Path) -> str:
     """Return how messages call a node, for example ``training.optimizer.lr``."""
     return ".".join(str(step) for step in (*owner[1:], *path))
-
-
-def _globals_tree(recipe: Recipe) -> Mapping:
-    constants = (_named_entry("recipe", recipe.name), _named_entry("recipe_dir", _constant(".")))
-    return Mapping((*constants, *recipe.globals.entries), recipe.globals.span)
 
 
 def _named_entry(name: str, node: Node) -> Entry:

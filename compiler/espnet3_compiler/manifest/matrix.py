@@ -39,10 +39,16 @@ def _read_rows(matrix: Entry | None, found: list[Diagnostic]) -> tuple[Mapping, 
     node = matrix.value
     rows = tuple(islice(_raw_rows(node), MAX_ROWS + 1))
     if len(rows) > MAX_ROWS:
-        found.append(_too_many(matrix))
+        label = Label(matrix.key.span, "every combination is a row")
+        hint = "list the rows that are meant: [{NAME: VALUE, …}, …]"
+        message = f"a matrix has more than {MAX_ROWS} rows"
+        found.append(Diagnostic("R105", message, label, help=(hint,)))
         return ()
     if isinstance(node, Mapping | Sequence) and any(not row.entries for row in rows):
-        found.append(_empty_row(matrix))
+        label = Label(matrix.key.span, "expected at least one name in every row")
+        hint = "for example matrix: {round: [1, 2, 3]}"
+        message = "a row of a matrix gives no name a value"
+        found.append(Diagnostic("R605", message, label, help=(hint,)))
         return ()
     found += [_reference_in_value(scalar) for scalar in dict.fromkeys(_find_references(node))]
     return tuple(map(_with_placeholders, rows))
@@ -81,24 +87,6 @@ def _value_or_placeholder(node: Node) -> Node:
     if isinstance(node, Scalar) and node.value is not None and not has_reference(node.value):
         return node
     return placeholder(node.span)
-
-
-def _too_many(matrix: Entry) -> Diagnostic:
-    return Diagnostic(
-        "R105",
-        f"a matrix has more than {MAX_ROWS} rows",
-        Label(matrix.key.span, "every combination is a row"),
-        help=("list the rows that are meant: [{NAME: VALUE, …}, …]",),
-    )
-
-
-def _empty_row(matrix: Entry) -> Diagnostic:
-    return Diagnostic(
-        "R605",
-        "a row of a matrix gives no name a value",
-        Label(matrix.key.span, "expected at least one name in every row"),
-        help=("for example matrix: {round: [1, 2, 3]}",),
-    )
 
 
 def _reference_in_value(scalar: Scalar) -> Diagnostic:

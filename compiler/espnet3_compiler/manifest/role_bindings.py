@@ -10,7 +10,12 @@ from espnet3_compiler.manifest.stage_items import StageItem
 from espnet3_compiler.manifest.values import as_text, mapping_entries
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Mapping, Scalar
-from espnet3_compiler.syntax.unknown_name import format_names, rename_fix, unknown_name
+from espnet3_compiler.syntax.unknown_name import (
+    did_you_mean,
+    format_names,
+    rename_fix,
+    unknown_name,
+)
 from espnet3_schemas import systems
 
 
@@ -129,14 +134,9 @@ def _missing_role(
     labels = [Label(item.name.span, f"reads {article} {role} config") for item in readers]
     if likely:
         name = str(likely.name.value)
-        return Diagnostic(
-            "R405",
-            message,
-            Label(likely.name.span, f'no stage reads "{name}"'),
-            tuple(labels),
-            (f'did you mean "{role}"?',),
-            fix=rename_fix(likely.name, role, certain=is_certain_match(name, [role])),
-        )
+        primary = Label(likely.name.span, f'no stage reads "{name}"')
+        fix = rename_fix(likely.name, role, certain=is_certain_match(name, [role]))
+        return Diagnostic("R405", message, primary, tuple(labels), did_you_mean(role), fix=fix)
     hint = f"declare it under configs: {role}: conf/{role}.yaml"
     if others:
         hint = f"choose one with config: {format_names(dict.fromkeys(others))}"

@@ -19,7 +19,10 @@ class DisplayLine:
 
 def escape_controls(text: str) -> str:
     """Return a text of a message without characters that would change the terminal."""
-    return "".join(_escape_character(char) if _is_unprintable(char) else char for char in text)
+    names = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+    return "".join(
+        names.get(char, f"\\u{ord(char):04x}") if _is_unprintable(char) else char for char in text
+    )
 
 
 def clip_line(line: str, start: int, end: int, width: int) -> DisplayLine:
@@ -70,10 +73,6 @@ def _line_cells(line: str) -> list[str]:
 
 def _is_unprintable(char: str) -> bool:
     return len(char) == 1 and char != " " and unicodedata.category(char) in UNPRINTABLE_CATEGORIES
-
-
-def _escape_character(char: str) -> str:
-    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char, f"\\u{ord(char):04x}")
 
 
 def _cell_width(cell: str) -> int:
