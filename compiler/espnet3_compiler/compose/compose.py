@@ -126,8 +126,8 @@ def _compose_config(
             if later.extends
         ]
         for layer in part.layers:
-            layer, slips = repair_misspelt_keys(layer, slot.schema) if role else (layer, ())  # noqa: PLW2901
-            record.found += slips
+            layer, misspelt = repair_misspelt_keys(layer, slot.schema) if role else (layer, ())  # noqa: PLW2901
+            record.found += misspelt
             for step in steps:
                 layer = with_provenance(layer, step)  # noqa: PLW2901
             node = _as_mapping(merge_nodes(node, layer, slot, (), record))
