@@ -45,7 +45,7 @@ def spelling_fix(place: Span, name: str, near: str | None, known: Iterable[str])
 
 
 def unknown_name(
-    code: str, message: str, scalar: Scalar, candidates: Iterable[str], hint: str
+    code: str, message: str, scalar: Scalar, candidates: Iterable[str], *hints: str
 ) -> Diagnostic:
     """Report a name that is none of the candidates.
 
@@ -54,7 +54,7 @@ def unknown_name(
         message: The sentence, without the suggestion.
         scalar: The name as written.
         candidates: What would have been right.
-        hint: What to do where no candidate is near.
+        hints: What to do where no candidate is near.
     """
     known = list(candidates)
     name = str(scalar.value)
@@ -65,6 +65,6 @@ def unknown_name(
         primary=Label(
             scalar.span, f"not in ({format_names(known)})" if known else "there are none"
         ),
-        help=did_you_mean(near, hint),
+        help=did_you_mean(near, *hints),
         fix=spelling_fix(scalar.span, name, near, known),
     )

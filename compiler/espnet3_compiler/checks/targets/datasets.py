@@ -201,7 +201,7 @@ def _check_builders(library: Library, recipe: Recipe, resolved: Resolved) -> Ite
         configs = [resolved.configs[name] for name in names.values() if name in resolved.configs]
         training = resolved.configs.get(names.get("training", ""))
         common = training.entry("create_dataset") if training else None
-        certain = recipe.whole and all(map(resolved.is_certain, names.values()))
+        certain = recipe.complete and all(map(resolved.is_certain, names.values()))
         for config in configs:
             for data in _dataset_entries(library, config, certain=certain):
                 if _is_available(data):
