@@ -27,7 +27,7 @@ from espnet3_compiler.schema.defaults import SchemaLocation, role_location, sche
 from espnet3_compiler.schema.repair import repair_misspelt_keys
 from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import with_provenance
-from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar
+from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, map_children
 from espnet3_schemas import load
 
 RECIPE = "recipe"
@@ -183,13 +183,11 @@ def _without_excluded(node: Mapping, slot: SchemaLocation) -> Mapping:
     for first, second in slot.schema.get("x-exclusive", ()):
         excluded |= {second} if first in given else set()
         excluded |= {first} if second in given else set()
-    entries = tuple(
-        Entry(entry.key, Scalar(None, entry.value.span, via=entry.value.via))
-        if entry.name in excluded and _is_schema_default(entry)
-        else entry
-        for entry in node
+    excluded -= given
+    return map_children(
+        node,
+        lambda value, key: Scalar(None, value.span, via=value.via) if key in excluded else value,
     )
-    return Mapping(entries, node.span, node.via)
 
 
 def _is_schema_default(entry: Entry) -> bool:

@@ -7,7 +7,7 @@ from espnet3_compiler.diagnostics.source import ProvenanceStep, Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.schema.defaults import SchemaLocation, schema_defaults
 from espnet3_compiler.syntax.placeholder import with_provenance
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, map_children
 from espnet3_schemas import TARGET
 
 
@@ -45,11 +45,9 @@ def merge_nodes(
     record.remember(path, base)
     if isinstance(over, Scalar):
         return over
-    items = [
-        merge_nodes(None, item, slot.item(index), (*path, index), record)
-        for index, item in enumerate(over.items)
-    ]
-    return Sequence(tuple(items), over.span, over.via)
+    return map_children(
+        over, lambda item, i: merge_nodes(None, item, slot.item(int(i)), (*path, i), record)
+    )
 
 
 def _merge_mapping(

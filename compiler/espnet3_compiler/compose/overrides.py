@@ -10,7 +10,7 @@ from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.schema.defaults import SchemaLocation
 from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.read import read_text
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence, map_children
 from espnet3_compiler.syntax.unknown_name import did_you_mean, spelling_fix
 
 MAX_KEYS = 32
@@ -118,8 +118,7 @@ def _set_at_path(
         assert isinstance(node, Mapping)
         below = (*path, name)
         inner = _set_at_path(child, keys[1:], value, slot.child(name, node), below, record)
-        entries = [Entry(e.key, inner) if e.name == name else e for e in node]
-        return Mapping(tuple(entries), node.span, node.via)
+        return map_children(node, lambda old, key: inner if key == name else old)
     return merge_nodes(node, _nested_mapping(keys, value), slot, path, record)
 
 
@@ -148,8 +147,7 @@ def _set_in_sequence(
         return node
     below = (*path, index)
     item = _set_at_path(node.items[index], keys[1:], value, slot.item(index), below, record)
-    items = (*node.items[:index], item, *node.items[index + 1 :])
-    return Sequence(items, node.span, node.via)
+    return map_children(node, lambda old, i: item if i == index else old)
 
 
 def unknown_override_target(name: Scalar, known: list[str]) -> Diagnostic:

@@ -21,7 +21,16 @@ from espnet3_compiler.manifest.matrix_values import (
 )
 from espnet3_compiler.manifest.values import mapping_entries
 from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_compiler.syntax.tree import (
+    Entry,
+    Mapping,
+    Node,
+    Path,
+    Scalar,
+    Sequence,
+    map_children,
+    walk_scalars,
+)
 
 MAX_ROWS = 1000
 
@@ -47,7 +56,7 @@ def read_rows(matrix: Entry | None, found: list[Diagnostic]) -> _Rows:
         found.append(_empty_row(matrix))
         return ()
     found += [_reference_in_value(place) for place in dict.fromkeys(_find_references(node))]
-    return tuple(map(_with_placeholders, rows))
+    return tuple(map_children(row, lambda value, _: _value_or_placeholder(value)) for row in rows)
 
 
 def _raw_rows(node: Node) -> Iterable[Mapping]:
@@ -67,19 +76,12 @@ def _list_items(node: Node) -> tuple[Node, ...]:
 
 
 def _find_references(node: Node) -> list[Scalar]:
-    if isinstance(node, Scalar):
-        return [node] if has_reference(node.value) and not is_placeholder(node) else []
-    below = node.items if isinstance(node, Sequence) else [entry.value for entry in node]
-    return [scalar for item in below for scalar in _find_references(item)]
-
-
-def _with_placeholders(row: Mapping) -> Mapping:
-    """Return a row in which a value that was reported is a stand-in."""
-    entries = (Entry(entry.key, _value_or_placeholder(entry.value)) for entry in row)
-    return Mapping(tuple(entries), row.span, row.via)
+    scalars = [scalar for _, scalar in walk_scalars(node)]
+    return [leaf for leaf in scalars if has_reference(leaf.value) and not is_placeholder(leaf)]
 
 
 def _value_or_placeholder(node: Node) -> Node:
+    """Return a value of a row, or a placeholder where it has been reported."""
     if isinstance(node, Scalar) and node.value is not None and not has_reference(node.value):
         return node
     return Scalar("${}", node.span, "error", node.via)

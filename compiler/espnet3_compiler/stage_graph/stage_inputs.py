@@ -16,7 +16,15 @@ from espnet3_compiler.manifest.stage_kinds import (
 from espnet3_compiler.schema.keys import unknown_key_paths
 from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
 from espnet3_compiler.syntax.span_key import is_inherited
-from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence, node_at, to_python
+from espnet3_compiler.syntax.tree import (
+    Mapping,
+    Node,
+    Path,
+    Scalar,
+    children,
+    node_at,
+    to_python,
+)
 
 _STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
 
@@ -213,17 +221,8 @@ def walk_leaves(
         return
     if isinstance(node, Scalar):
         yield StageLeaf(path, node)
-    elif isinstance(node, Sequence):
-        for index, item in enumerate(node.items):
-            yield from walk_leaves(
-                item, (*path, index), ignored and _paths_below(ignored, str(index))
-            )
-    else:
-        for entry in node:
-            name = entry.name
-            yield from walk_leaves(
-                entry.value, (*path, name), ignored and _paths_below(ignored, name)
-            )
+    for step, child in children(node):
+        yield from walk_leaves(child, (*path, step), ignored and _paths_below(ignored, str(step)))
 
 
 def _paths_below(paths: tuple[tuple[str, ...], ...], step: str) -> tuple[tuple[str, ...], ...]:

@@ -1,38 +1,17 @@
 """Nodes that are used at another place than the one they were written at, and stand-ins."""
 
-from typing import TypeVar, cast
-
 from espnet3_compiler.diagnostics.source import ProvenanceStep, Span
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
-
-N = TypeVar("N", bound=Node)
+from espnet3_compiler.syntax.tree import Mapping, N, Node, Scalar, children, map_provenance
 
 
 def with_provenance(node: N, step: ProvenanceStep) -> N:
     """Return a copy in which every node, keys too, came through one more station."""
-    return cast("N", _add_provenance(node, step))
-
-
-def _add_provenance(node: Node, step: ProvenanceStep) -> Node:
-    via = (step, *node.via)
-    if isinstance(node, Scalar):
-        return Scalar(node.value, node.span, node.style, via)
-    if isinstance(node, Sequence):
-        return Sequence(tuple([_add_provenance(item, step) for item in node.items]), node.span, via)
-    entries = [
-        Entry(with_provenance(entry.key, step), _add_provenance(entry.value, step))
-        for entry in node.entries
-    ]
-    return Mapping(tuple(entries), node.span, via)
+    return map_provenance(node, lambda via: (step, *via))
 
 
 def count_nodes(node: Node) -> int:
     """Return the number of nodes in a tree, keys not counted."""
-    if isinstance(node, Mapping):
-        return 1 + sum([count_nodes(entry.value) for entry in node.entries])
-    if isinstance(node, Sequence):
-        return 1 + sum(map(count_nodes, node.items))
-    return 1
+    return 1 + sum([count_nodes(child) for _, child in children(node)])
 
 
 def placeholder(span: Span) -> Scalar:

@@ -9,7 +9,15 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import FETCHING_STEPS
 from espnet3_compiler.syntax.span_key import is_inherited, is_written
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_compiler.syntax.tree import (
+    Entry,
+    Mapping,
+    Node,
+    Path,
+    Scalar,
+    Sequence,
+    map_provenance,
+)
 from espnet3_schemas import TARGET, load
 
 Schema = dict[str, Any]
@@ -159,22 +167,4 @@ def _original_node(node: Mapping) -> Mapping:
     count = 0
     while count < len(node.via) and node.via[count].how in FETCHING_STEPS:
         count += 1
-    bare = _drop_provenance(node, count) if count else node
-    assert isinstance(bare, Mapping)
-    return bare
-
-
-def _drop_provenance(node: Node, count: int) -> Node:
-    if isinstance(node, Scalar):
-        return Scalar(node.value, node.span, node.style, node.via[count:])
-    if isinstance(node, Sequence):
-        items = tuple(_drop_provenance(item, count) for item in node.items)
-        return Sequence(items, node.span, node.via[count:])
-    entries = [
-        Entry(
-            Scalar(item.key.value, item.key.span, item.key.style, item.key.via[count:]),
-            _drop_provenance(item.value, count),
-        )
-        for item in node.entries
-    ]
-    return Mapping(tuple(entries), node.span, node.via[count:])
+    return map_provenance(node, lambda via: via[count:]) if count else node

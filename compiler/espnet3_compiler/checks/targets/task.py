@@ -22,7 +22,7 @@ from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.result import Missing, NotAnalyzable, NotCallable, Signature
 from espnet3_compiler.signature.task import ClassChoice, ConfCall, Task, read_task
 from espnet3_compiler.syntax.provenance import provenance_labels, use_location
-from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar
+from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, map_keys
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 
 _NULL_WORDS = ("none", "null", "nil")
@@ -83,15 +83,14 @@ def _with_suggestions(node: Mapping, task: Task) -> Mapping:
     A misspelt choice chooses all the same, for the ``*_conf`` beside it.
     """
     free = _unused_options(node, task)
-    entries = []
-    for entry in node:
-        near = None if _is_known(entry.name, task) else _nearest_option(entry.name, free, task)
-        if near and (near not in task.choices or node.entry(f"{near}{_CONF_SUFFIX}")):
-            key = Scalar(near, entry.key.span, entry.key.style, entry.key.via)
-            entries.append(Entry(key, entry.value))
-        else:
-            entries.append(entry)
-    return Mapping(tuple(entries), node.span, node.via)
+
+    def likely_name(key: Scalar) -> str:
+        name = str(key.value)
+        near = None if _is_known(name, task) else _nearest_option(name, free, task)
+        fits = near and (near not in task.choices or node.entry(f"{near}{_CONF_SUFFIX}"))
+        return near if near and fits else name
+
+    return map_keys(node, likely_name)
 
 
 def _nearest_option(name: str, free: list[str], task: Task) -> str | None:
