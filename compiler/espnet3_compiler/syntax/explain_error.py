@@ -6,6 +6,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.syntax.parse_error import (
     KEY_WITHOUT_SPACE,
+    OPEN_KEY,
     ParseFailure,
     line_start,
     unquoted_flow_value,
@@ -151,9 +152,6 @@ def _syntax_error(message: str, place: Label, advice: str, *related: Label) -> D
     return Diagnostic("R101", message, place, related=related, help=(advice,))
 
 
-_OPEN_KEY = re.compile(r"(?:- +)*[^\s#'\"\[{][^#]*?:(?:[ \t]|$)")
-
-
 def tab_indentation(place: ParseFailure) -> Diagnostic | None:
     """A tab in the indentation."""
     text = place.source.text
@@ -176,14 +174,16 @@ def unexpected_colon(place: ParseFailure) -> Diagnostic | None:
     if "mapping values are not allowed" not in place.words:
         return None
     line, above = place.line(place.at), place.line_above(place.at)
-    if _OPEN_KEY.match(place.source.text, line.start, place.at):
+    if OPEN_KEY.match(place.source.text, line.start, place.at):
+        if KEY_WITHOUT_SPACE.match(line.text):
+            return _missing_space(line)
         here = Label(place.span(place.at, place.at + 1), 'this ":" is not expected')
         return _syntax_error(
             'a text with ": " in it must stand in quotes', here, 'write it in quotes: "..."'
         )
     if above and KEY_WITHOUT_SPACE.match(above.text):
         return _missing_space(above)
-    if above and not _OPEN_KEY.match(above.text):
+    if above and not OPEN_KEY.match(above.text):
         return _syntax_error(
             f'"{above.text}" has no ":" after it',
             Label(above, 'a ":" is missing'),

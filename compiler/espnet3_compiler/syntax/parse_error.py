@@ -9,8 +9,10 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.syntax.tree import Node
 
-KEY_WITHOUT_SPACE = re.compile(r"[A-Za-z_~][\w.-]*:(?=[^\s:/])")
+KEY_WITHOUT_SPACE = re.compile(r"(?:- +)*[A-Za-z_~][\w.-]*:(?=[^\s:/])")
 """A key and a value without a space between them; two dots or a slash belong to other texts."""
+OPEN_KEY = re.compile(r"(?:- +)*[^\s#'\"\[{][^#]*?:(?:[ \t]+|$)")
+"""A key with its colon at the beginning of a line, and the blanks before its value."""
 _VALUE_START = re.compile(r"(?:[,\[{]|[:\-] |^)\s*")
 TRAILING_COMMENT = re.compile(r"[ \t]+#.*$")
 
@@ -37,6 +39,11 @@ class ParseFailure(NamedTuple):
         end = line_end(self.source.text, start)
         return self.span(start, start + len(self.source.text[start:end].rstrip()))
 
+    def content(self, start: int) -> Span:
+        """Return what follows in the line, without a comment at its end."""
+        rest = self.rest(start)
+        return self.span(start, start + len(TRAILING_COMMENT.sub("", rest.text)))
+
     def line(self, at: int) -> Span:
         """Return the line of an offset without its indentation."""
         start = line_start(self.source.text, at)
@@ -50,7 +57,7 @@ class ParseFailure(NamedTuple):
             start = line_start(self.source.text, start - 1)
             line = self.line(start)
             if line.text and not line.text.startswith("#"):
-                return self.span(line.start, line.start + len(TRAILING_COMMENT.sub("", line.text)))
+                return self.content(line.start)
         return None
 
 
