@@ -9,6 +9,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.syntax.explain_error import explain_failure
 from espnet3_compiler.syntax.parse_error import (
+    INDENT,
     KEY_WITHOUT_SPACE,
     OPEN_KEY,
     ParseFailure,
@@ -21,54 +22,55 @@ from espnet3_compiler.syntax.parse_error import (
 MAX_CHARACTERS = 200_000
 """Longer texts are not parsed again and again for a fix."""
 _TAB_INDENT = re.compile(r"^[ \t]*\t[ \t]*(?=\S)", re.MULTILINE)
-_INDENT = re.compile(r"^[ \t]*(?=[^\s#])", re.MULTILINE)
 
 
-def syntax_finding(error: ParseFailure, parse: Callable[[Source], ParseResult]) -> Diagnostic:
+def syntax_finding(failure: ParseFailure, parse: Callable[[Source], ParseResult]) -> Diagnostic:
     """Return the finding for a syntax error, with a fix where one helps."""
-    return replace(explain_failure(error), fix=_find_fix(error, parse))
+    return replace(explain_failure(failure), fix=_find_fix(failure, parse))
 
 
-def _find_fix(error: ParseFailure, parse: Callable[[Source], ParseResult]) -> Fix | None:
+def _find_fix(failure: ParseFailure, parse: Callable[[Source], ParseResult]) -> Fix | None:
     """Return the first fix after which all is YAML, or else the parser gets past the error."""
-    text, reached = error.source.text, error.at
+    text, reached = failure.source.text, failure.offset
     best: Fix | None = None
     if len(text) > MAX_CHARACTERS:
         return None
-    if "quoted scalar" in error.words and error.context is not None:
-        reached = line_end(text, error.context)  # an open quote swallows what follows its line
-    for fix in _candidates(error):
+    if "quoted scalar" in failure.message and failure.start is not None:
+        reached = line_end(text, failure.start)  # an open quote swallows what follows its line
+    for fix in _candidates(failure):
         fixed = text
         for edit in reversed(fix.edits):
             fixed = fixed[: edit.span.start] + edit.text + fixed[edit.span.end :]
-        after = parse(replace(error.source, text=fixed)).error
+        after = parse(replace(failure.source, text=fixed)).error
         if after is None:
             return fix
-        if best is None and after.at > reached + len(fixed) - len(text):
+        if best is None and after.offset > reached + len(fixed) - len(text):
             best = fix
     return best
 
 
-def _candidates(error: ParseFailure) -> Iterator[Fix]:
-    words, start, line = error.words, error.context, error.line(error.at)
-    if "\t" in error.source.text[line_start(error.source.text, line.start) : line.start]:
-        yield from _replace_tabs(error.source)
-    if reference := unquoted_flow_value(error):
+def _candidates(failure: ParseFailure) -> Iterator[Fix]:
+    message, start, line = failure.message, failure.start, failure.line
+    if "\t" in failure.source.text[line_start(failure.source.text, line.start) : line.start]:
+        yield from _replace_tabs(failure.source)
+    if reference := unquoted_flow_value(failure):
         yield _quote(reference, certain='"' not in reference.text)
-    elif "mapping values are not allowed" in words:
-        yield from _repair_colon(error, line)
-    elif any(phrase in words for phrase in ("cannot start any token", "an alias", "an anchor")):
-        yield _quote_rest(error, error.at if start is None else start)
+    elif "mapping values are not allowed" in message:
+        yield from _repair_colon(failure, line)
+    elif any(phrase in message for phrase in ("cannot start any token", "an alias", "an anchor")):
+        yield _quote_rest(failure, failure.offset if start is None else start)
     elif start is None:
         return
-    elif "quoted scalar" in words:
-        yield from _repair_quote(error, start)
-    elif "flow sequence" in words or "flow mapping" in words:
-        yield from _close_bracket(error, start)
-    elif "simple key" in words:
-        yield from _add_colon(error, start)
-    elif line.start == error.at and ("block mapping" in words or "block collection" in words):
-        yield from _repair_indentation(error, line, start)
+    elif "quoted scalar" in message:
+        yield from _repair_quote(failure, start)
+    elif "flow sequence" in message or "flow mapping" in message:
+        yield from _close_bracket(failure, start)
+    elif "simple key" in message:
+        yield from _add_colon(failure, start)
+    elif line.start == failure.offset and (
+        "block mapping" in message or "block collection" in message
+    ):
+        yield from _repair_indentation(failure, line, start)
 
 
 def _replace_tabs(source: Source) -> Iterator[Fix]:
@@ -97,69 +99,69 @@ def _likely_indent(text: str) -> int:
     return column if above.endswith(":") and column > expected else expected
 
 
-def _repair_quote(error: ParseFailure, start: int) -> Iterator[Fix]:
-    if "end of stream" in error.words or "document indicator" in error.words:
-        quote, content = error.source.text[start], error.content(start)
-        edit = _insert(error, content.end, quote)
-        yield Fix(f"add the closing {quote}", (edit,), certain=_is_one_text(error, content))
-    elif (slash := error.source.text.rfind("\\", start, error.at + 1)) >= 0:
-        yield Fix("double the backslash", (_insert(error, slash, "\\"),))
+def _repair_quote(failure: ParseFailure, start: int) -> Iterator[Fix]:
+    if failure.is_unclosed_quote:
+        quote, content = failure.source.text[start], failure.content(start)
+        edit = _insert(failure, content.end, quote)
+        yield Fix(f"add the closing {quote}", (edit,), certain=_is_one_text(failure, content))
+    elif (slash := failure.source.text.rfind("\\", start, failure.offset + 1)) >= 0:
+        yield Fix("double the backslash", (_insert(failure, slash, "\\"),))
 
 
-def _close_bracket(error: ParseFailure, start: int) -> Iterator[Fix]:
+def _close_bracket(failure: ParseFailure, start: int) -> Iterator[Fix]:
     """Close the bracket at the end of its line, or add a comma, where it is all on one line."""
-    text, at, content = error.source.text, error.at, error.content(start)
+    text, at, content = failure.source.text, failure.offset, failure.content(start)
     if at < content.end:
         item = re.compile(r"[^\s,\[\]{}]+$").search(text, start, at) if text[at] == ":" else None
         end = len(text[: item.start() if item else at].rstrip())
-        yield Fix('add ","', (_insert(error, end, ","),))
+        yield Fix('add ","', (_insert(failure, end, ","),))
     elif "\n" in text[line_end(text, start) : at].strip():
         return  # the bracket holds more lines
     closing = "]" if text[start] == "[" else "}"
-    edit = _insert(error, start + len(content.text.rstrip(",")), closing)
-    yield Fix(f'close with "{closing}"', (edit,), certain=error.rest(start) == content)
+    edit = _insert(failure, start + len(content.text.rstrip(",")), closing)
+    yield Fix(f'close with "{closing}"', (edit,), certain=failure.rest(start) == content)
 
 
-def _repair_colon(error: ParseFailure, line: Span) -> Iterator[Fix]:
-    if key := OPEN_KEY.match(error.source.text, line.start, error.at):
-        yield from _add_colon(error, line.start)
-        yield _quote_rest(error, key.end())
-    elif above := error.line_above(error.at):
+def _repair_colon(failure: ParseFailure, line: Span) -> Iterator[Fix]:
+    if key := OPEN_KEY.match(failure.source.text, line.start, failure.offset):
+        yield from _add_colon(failure, line.start)
+        yield _quote_rest(failure, key.end())
+    elif above := failure.line_above:
         if not OPEN_KEY.match(above.text):
-            yield from _add_colon(error, above.start)
-        yield from _match_indentation(error, line, above)
+            yield from _add_colon(failure, above.start)
+        yield from _match_indentation(failure, line, above)
 
 
-def _add_colon(error: ParseFailure, start: int) -> Iterator[Fix]:
-    line = error.content(start)
+def _add_colon(failure: ParseFailure, start: int) -> Iterator[Fix]:
+    line = failure.content(start)
     if tight := KEY_WITHOUT_SPACE.match(line.text):
-        space = _insert(error, start + tight.end(), " ")
+        space = _insert(failure, start + tight.end(), " ")
         yield Fix('add a space after ":"', (space,), certain=True)
     if word := re.match(r"(?:- +)*[\w.-]+(?= +\S)", line.text):
-        yield Fix('add ":"', (_insert(error, start + word.end(), ":"),))
-    yield Fix('add ":"', (_insert(error, line.end, ":"),))
+        yield Fix('add ":"', (_insert(failure, start + word.end(), ":"),))
+    yield Fix('add ":"', (_insert(failure, line.end, ":"),))
 
 
-def _repair_indentation(error: ParseFailure, line: Span, start: int) -> Iterator[Fix]:
+def _repair_indentation(failure: ParseFailure, line: Span, start: int) -> Iterator[Fix]:
     """Move a line, the one above it, or a block to the indentation of a neighbour."""
-    if above := error.line_above(error.at):
+    if above := failure.line_above:
         item = re.match(r"- +(?=\S)", above.text)
         if item and _column(above) + item.end() == _column(line):
-            yield Fix('add "- "', (Edit(error.span(line.start - 2, line.start), "- "),))
-        moves = [(line, above), (above, line), (line, error.rest(start))]
+            yield Fix('add "- "', (Edit(failure.span(line.start - 2, line.start), "- "),))
+        moves = [(line, above), (above, line), (line, failure.rest(start))]
         for moved, like in sorted(moves, key=lambda move: abs(_column(move[0]) - _column(move[1]))):
-            yield from _match_indentation(error, moved, like)
+            yield from _match_indentation(failure, moved, like)
 
 
-def _match_indentation(error: ParseFailure, line: Span, like: Span) -> Iterator[Fix]:
+def _match_indentation(failure: ParseFailure, line: Span, like: Span) -> Iterator[Fix]:
     """Give a line the indentation of another one: it alone, or with all below it as deep as it."""
     have, wanted = _column(line), _column(like)
     edits: list[Edit] = []
-    for indent in _INDENT.finditer(error.source.text, line.start - have):
+    for indent in INDENT.finditer(failure.source.text, line.start - have):
         width = len(indent.group())
         if width < have:
             break
-        edits.append(Edit(error.span(*indent.span()), " " * (width - have + wanted)))
+        edits.append(Edit(failure.span(*indent.span()), " " * (width - have + wanted)))
     for moved in (edits[:1], edits):
         yield Fix(f"indent with {wanted} spaces", tuple(moved))
 
@@ -168,9 +170,9 @@ def _column(span: Span) -> int:
     return span.start - line_start(span.source.text, span.start)
 
 
-def _quote_rest(error: ParseFailure, start: int) -> Fix:
-    content = error.content(start)
-    return _quote(content, certain=_is_one_text(error, content))
+def _quote_rest(failure: ParseFailure, start: int) -> Fix:
+    content = failure.content(start)
+    return _quote(content, certain=_is_one_text(failure, content))
 
 
 def _quote(span: Span, *, certain: bool) -> Fix:
@@ -178,10 +180,10 @@ def _quote(span: Span, *, certain: bool) -> Fix:
     return Fix("write the text in quotes", (edit,), certain)
 
 
-def _is_one_text(error: ParseFailure, content: Span) -> bool:
+def _is_one_text(failure: ParseFailure, content: Span) -> bool:
     """Return whether nothing suggests that the rest of a line is more than one text."""
-    return error.rest(content.start) == content and not re.search(r"[][{}]", content.text)
+    return failure.rest(content.start) == content and not re.search(r"[][{}]", content.text)
 
 
-def _insert(error: ParseFailure, at: int, text: str) -> Edit:
-    return Edit(error.span(at, at), text)
+def _insert(failure: ParseFailure, at: int, text: str) -> Edit:
+    return Edit(failure.span(at, at), text)
