@@ -83,17 +83,11 @@ class ParseResult(NamedTuple):
     error: ParseFailure | None
 
 
-def locate_failure(source: Source, error: MarkedYAMLError, base: int) -> ParseFailure:
-    """Return a parser's error with offsets in the file.
-
-    Args:
-        source: The file.
-        error: The error.
-        base: The offset in the file at which the parser began.
-    """
+def locate_failure(source: Source, error: MarkedYAMLError) -> ParseFailure:
+    """Return a parser's error with its offsets in the text."""
     problem, context = error.problem_mark, error.context_mark
-    offset = base + problem.index if problem else len(source.text)
-    start = base + context.index if context else None
+    offset = problem.index if problem else len(source.text)
+    start = context.index if context else None
     message = f"{error.context or ''}: {error.problem or ''}".lower()
     return ParseFailure(source, min(offset, len(source.text)), start, message)
 

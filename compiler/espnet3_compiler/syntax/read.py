@@ -61,13 +61,12 @@ def read_text(source: Source, start: int = 0) -> tuple[Node | None, tuple[Diagno
 
 
 def _parse_document(source: Source, start: int) -> ParseResult:
-    state = TreeBuilderState(
-        source, start, make_parser(source.text[start:] if start else source.text)
-    )
+    text = "\n" * start + source.text[start:]  # the offsets of the parser are those in the source
+    state = TreeBuilderState(source, make_parser(text))
     try:
         return ParseResult(read_documents(state), tuple(state.found), None)
     except MarkedYAMLError as error:
-        return ParseResult(None, tuple(state.found), locate_failure(source, error, start))
+        return ParseResult(None, tuple(state.found), locate_failure(source, error))
 
 
 def _find_forbidden_character(text: str, start: int) -> re.Match[str] | None:
