@@ -1,4 +1,4 @@
-"""From the events of a parser to a tree of nodes; a mistake is noted and reading goes on."""
+"""From the events of a parser to a tree of nodes; a mistake becomes a finding, reading goes on."""
 
 import re
 from dataclasses import dataclass, field
@@ -39,8 +39,6 @@ _NODE_EVENTS = (AliasEvent, ScalarEvent, MappingStartEvent, SequenceStartEvent)
 _TEXT_TAG = f"{findings.CORE_TAG}str"
 _RETYPING = {f"{findings.CORE_TAG}{name}" for name in ("int", "float", "bool", "null", "binary")}
 _STYLES = {"'": "single", '"': "double", "|": "literal", ">": "folded"}
-
-
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*(?:\s|(?<=\s)#.*)*)*")
 """The anchor and the tag of a node, and what separates them from its value."""
 _TAG = re.compile(r"![^\s,\[\]{}]*")
@@ -89,25 +87,19 @@ class TreeBuilderState:
 
 
 def read_documents(state: TreeBuilderState) -> Node | None:
-    """Read the first document; more than one is a mistake.
-
-    Returns:
-        The root, or None for a text without a document.
+    """Return the root of the first document, None where there is none; a second is a mistake.
 
     Raises:
-        yaml.YAMLError: The text is not YAML; ``state.found`` holds the mistakes before that place.
+        yaml.YAMLError: The text is not YAML; ``state.found`` holds the findings before the error.
     """
     root: Node | None = None
-    documents = 0
     while not isinstance(event := state.parser.get_event(), StreamEndEvent):
-        if isinstance(event, DocumentStartEvent):
-            documents += 1
-            if documents > 1:
-                place = state.span(_start_offset(event), _end_offset(event))
-                state.found.append(findings.several_documents(place))
-                return root
-        elif isinstance(event, _NODE_EVENTS):
+        if isinstance(event, _NODE_EVENTS):
             root = _build_node(state, event, 1).node
+        elif isinstance(event, DocumentStartEvent) and root is not None:
+            span = state.span(_start_offset(event), _end_offset(event))
+            state.found.append(findings.several_documents(span))
+            break
     return root
 
 

@@ -1,7 +1,7 @@
-"""The tree that a YAML text becomes: frozen nodes that know where they were written.
+"""The tree of a YAML text: frozen nodes that know where they were written.
 
-Two trees compare equal when they hold the same values in the same order: places, styles and
-histories do not count, so that comments and layout change nothing.
+Two trees are equal when they hold the same values in the same order; spans, styles and provenance
+are not compared.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,8 +22,9 @@ class Scalar:
     Attributes:
         value: The value by the YAML 1.2 core schema.
         span: Where the value is written; with quotes, for a block scalar with its indicator.
-        style: ``to_python``, ``single``, ``double``, ``literal`` or ``folded``.
-        via: Stations between ``span`` and the place of use, the nearest to the use first.
+        style: ``plain``, ``single``, ``double``, ``literal``, ``folded``, or ``error`` for a
+            placeholder.
+        via: The steps from ``span`` to where the value is used, the last one first.
     """
 
     value: Value
