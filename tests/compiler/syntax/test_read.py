@@ -384,7 +384,7 @@ def test_the_fix_of_tabs_is_the_indentation_around_them(text: str, value: object
     assert read(mended(text, found[0])) == (value, ())
 
 
-def test_stand_ins_are_known() -> None:
+def test_placeholders_are_known() -> None:
     root, _ = read_text(Source("f", "a: !t [1]\nb: !!int x\n"))
     assert root is not None
     first, second = node_at(root, ("a",)), node_at(root, ("b",))
