@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 RECIPE := recipes/digits/asr
 
-.PHONY: demo test lint golden docs clean
+.PHONY: demo test lint golden clean
 
 demo: $(VENV)/demo.stamp  ## compile and run recipes/digits/asr to its word error rate
 	$(BIN)/espnet3-compile $(RECIPE)/recipe.yaml
@@ -20,8 +20,10 @@ lint: $(VENV)/test.stamp  ## formatting, rules, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-golden: $(VENV)/test.stamp  ## rewrite the expected outputs of the tests; review the diff
+golden: $(VENV)/test.stamp  ## rewrite golden builds, editor schemas and reference pages; review the diff
 	$(BIN)/python -m tests.golden.update
+	$(BIN)/python -m espnet3_schemas.editor
+	$(BIN)/python docs/build_reference.py
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -68,7 +68,7 @@ def test_is_draft_2020_12(name):
 
 def test_every_schema_file_is_tested():
     assert {path.name for path in DIRECTORY.glob("*.schema.json")} == {
-        f"{name}.schema.json" for name in NAMES
+        f"{name}.schema.json" for name in (*NAMES, "systems")
     }
 
 
@@ -125,6 +125,15 @@ def test_a_pattern_is_said_in_words(schema, root, path):
     if "pattern" in schema:
         assert schema["x-form"]
         assert re.compile(schema["pattern"]).pattern.startswith("^")
+
+
+def test_the_table_of_systems_fits_its_schema():
+    schema = load("systems")
+    jsonschema.Draft202012Validator.check_schema(schema)
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(systems())
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []
+    kinds = {kind for system in systems()["systems"].values() for kind in system["kinds"]}
+    assert kinds == systems()["kinds"].keys()
 
 
 def test_roles_have_the_keys_that_stage_kinds_read():

@@ -1,18 +1,18 @@
-"""Lists that a stage cannot do without: data sets, metrics, and the validation that is watched.
+"""Lists that a stage requires: data sets, metrics, and the validation set that is watched.
 
 Passes: ``inference: {dataset: {test: [{name: test}]}}`` with a stage infer.
 Fails: ``dataset: {test: []}`` with infer; ``metrics: []``; early stopping by ``valid/loss``
-without a validation set (``best_model_criterion`` goes by the training set then).
+without a validation set (``best_model_criterion`` uses the training set then).
 """
 
 from collections.abc import Iterator
 
+from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.monitors import training_monitors
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.lower import config_roles
-from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
-from espnet3_compiler.syntax.provenance import provenance_labels, use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 
@@ -25,7 +25,7 @@ _REQUIRED_LISTS = {
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R605 for what is missing, R412 for a monitor of a validation that never happens."""
+    """Yield R605 for empty lists, R412 for a monitor of a validation that never happens."""
     yield from first_per_location(_check_stages(recipe, resolved))
 
 
@@ -35,30 +35,23 @@ def _check_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         kind = stage_kind(stage) or ""
         if kind not in _REQUIRED_LISTS or is_custom_kind(stage, recipe):
             continue
-        role, path, what = _REQUIRED_LISTS[kind]
-        name = next((one.config for one in stage.configs if one.role == role), "")
+        role, path, item = _REQUIRED_LISTS[kind]
+        name = next((binding.config for binding in stage.configs if binding.role == role), "")
         config = resolved.configs.get(name)
         if config is None or not resolved.is_certain(name) or roles[name] != role:
             continue
-        yield from _check_required_list(config, path, what, stage)
+        node = node_at(config, path)
+        if node is not None and _is_empty(node):
+            key = ".".join(path)
+            yield value_finding(
+                "R605",
+                f'the stage "{stage.name.value}" needs {item}, and "{key}" is empty',
+                node if is_written(node) else stage.name,
+                "nothing to work on",
+                advice=(f"list at least one under {key}",),
+            )
         if kind == "train":
             yield from _check_validation(config)
-
-
-def _check_required_list(
-    config: Mapping, path: tuple[str, ...], what: str, stage: StageDecl
-) -> Iterator[Diagnostic]:
-    node = node_at(config, path)
-    if node is None or not _is_empty(node):
-        return
-    name, key = stage.name.value, ".".join(path)
-    yield Diagnostic(
-        "R605",
-        f'the stage "{name}" needs {what}, and "{key}" is empty',
-        Label(use_location(node) if is_written(node) else stage.name.span, "nothing to work on"),
-        related=provenance_labels(node) if is_written(node) else (),
-        help=(f"list at least one under {key}",),
-    )
 
 
 def _check_validation(config: Mapping) -> Iterator[Diagnostic]:
@@ -67,15 +60,16 @@ def _check_validation(config: Mapping) -> Iterator[Diagnostic]:
     if not never and not _is_empty(node_at(config, ("dataset", "valid"))):
         return
     why = "trainer.limit_val_batches is 0" if never else '"dataset.valid" is empty'
-    for one in training_monitors(config):
-        if str(one.monitor.value).startswith("valid/"):
-            label = Label(use_location(one.monitor), "measured on no data set")
-            yield Diagnostic(
+    for monitor, _ in training_monitors(config):
+        if str(monitor.value).startswith("valid/"):
+            yield value_finding(
                 "R412",
-                f'"{one.monitor.value}" is watched, and {why}',
-                label,
-                related=provenance_labels(one.monitor),
-                help=("let training validate on a data set of dataset.valid, or watch train/loss",),
+                f'"{monitor.value}" is watched, and {why}',
+                monitor,
+                "measured on no data set",
+                advice=(
+                    "let training validate on a data set of dataset.valid, or watch train/loss",
+                ),
             )
 
 

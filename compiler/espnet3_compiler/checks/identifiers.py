@@ -1,4 +1,4 @@
-"""Names: each must serve as Python identifier and flag, and mean one thing.
+"""Names: each must be usable as Python identifier and command-line flag, and be unambiguous.
 
 Passes: ``models: {ctc: …}``, ``stages: [{name: train_easy, run: train}]``.
 Fails: ``stages: [{name: train-easy, run: train}]``; a config and a model both called ``ctc``.
@@ -14,76 +14,67 @@ from espnet3_compiler.manifest.stage_kinds import stage_kind
 from espnet3_compiler.syntax.placeholder import is_placeholder
 from espnet3_compiler.syntax.tree import Scalar
 
-STAGE_WORDS = {
+_RESERVED_STAGES = {
     "all": "--stages all means every stage",
     "call": "it is a method of every System",
     "configs": "it is an attribute of every System",
     "stages": "it is an attribute of every System",
 }
-CONFIG_WORDS = {"recipe": "--set recipe.exp_tag=… means the manifest"}
+_RESERVED_CONFIGS = {"recipe": "--set recipe.exp_tag=… means the manifest"}
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R201 and R202 for names of configs, models and stages, R606 for that of the recipe."""
+    """Yield R201 and R202 for names of configs, models and stages, R606 for the recipe's name."""
     del resolved
-    yield from _check_recipe_name(recipe.name)
+    if "${" in str(recipe.name.value):
+        yield Diagnostic(
+            code="R606",
+            message="the name of a recipe cannot be put together of references",
+            primary=Label(recipe.name.span, "expected <corpus>/<task>"),
+            help=("write it out, for example digits/asr",),
+        )
     models = {str(model.name.value): model.name for model in recipe.models}
     for config in recipe.configs:
         if first := models.get(str(config.name.value)):
             yield _shared_name(config.name, first)
-        yield from _check_identifier("config", config.name, CONFIG_WORDS)
+        yield from _check_identifier("config", config.name, _RESERVED_CONFIGS)
     for name in (model.name for model in recipe.models if model.node.entries):
-        yield from _check_identifier("model", name, CONFIG_WORDS)
+        yield from _check_identifier("model", name, _RESERVED_CONFIGS)
     for stage in recipe.stages:
-        yield from _check_identifier("stage", stage.name, STAGE_WORDS)
+        yield from _check_identifier("stage", stage.name, _RESERVED_STAGES)
         yield from _hides_kind(stage, recipe)
 
 
-def _check_recipe_name(name: Scalar) -> Iterator[Diagnostic]:
-    """Report a recipe whose name is not written out."""
-    if "${" in str(name.value):
-        yield Diagnostic(
-            code="R606",
-            message="the name of a recipe cannot be put together of references",
-            primary=Label(name.span, "expected <corpus>/<task>"),
-            help=("write it out, for example digits/asr",),
-        )
-
-
 def _shared_name(config: Scalar, model: Scalar) -> Diagnostic:
-    name = str(config.value)
-    return Diagnostic(
-        code="R201",
-        message=f'a model and a config are both called "{name}"',
-        primary=Label(config.span, "a config"),
-        related=(Label(model.span, "a model"),),
-        help=(f"give one of them another name: --set {name}.key=value must mean one of them",),
-    )
+    message = f'a model and a config are both called "{config.value}"'
+    advice = f"give one of them another name: --set {config.value}.key=value must mean one of them"
+    labels = Label(config.span, "a config"), Label(model.span, "a model")
+    return Diagnostic("R201", message, labels[0], labels[1:], (advice,))
 
 
-def _check_identifier(what: str, name: Scalar, words: dict[str, str]) -> Iterator[Diagnostic]:
+def _check_identifier(kind: str, name: Scalar, reserved: dict[str, str]) -> Iterator[Diagnostic]:
     if is_placeholder(name):
         return
     text = str(name.value)
-    reason = words.get(text)
+    reason = reserved.get(text)
     if not (text.isascii() and text.isidentifier()):
         reason = "write letters, digits and _, no digit first"
     elif keyword.iskeyword(text):
-        reason = "it is a word of Python"
+        reason = "it is a keyword of Python"
     elif text.startswith("_"):
-        reason = "names that begin with _ are kept for the System itself"
+        reason = "names that begin with _ are reserved for the System"
     if reason:
         better = _valid_identifier(text)
         yield Diagnostic(
             code="R202",
-            message=f'"{text}" cannot be the name of a {what}',
+            message=f'"{text}" cannot be the name of a {kind}',
             primary=Label(name.span, reason),
             help=(f'for example "{better}"',) if better else (),
         )
 
 
 def _valid_identifier(text: str) -> str | None:
-    """Return a name that can be used and looks like the one that cannot."""
+    """Return a similar name that can be used."""
     name = re.sub(r"\W+", "_", text).strip("_")
     if name and name[0].isdigit():
         name = f"n{name}"

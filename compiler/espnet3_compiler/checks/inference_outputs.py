@@ -1,4 +1,4 @@
-"""Outputs that an inference config names in several places.
+"""Outputs that an inference config names under several keys.
 
 Passes: ``output_keys: [text]`` beside ``contract: {outputs: {text: {kind: text}}}``.
 Fails: ``output_keys: [txt]`` or ``output_artifacts: {wave: {type: wav}}`` beside it: a result has
@@ -7,16 +7,13 @@ exactly the outputs that the contract declares.
 
 from collections.abc import Iterator
 
+from espnet3_compiler.checks.findings import unknown_value
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.syntax.placeholder import has_certain_keys
-from espnet3_compiler.syntax.provenance import provenance_labels, use_location
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
-from espnet3_compiler.syntax.unknown_name import did_you_mean
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -27,45 +24,32 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_outputs(config: Mapping) -> Iterator[Diagnostic]:
-    declared = node_at(config, ("contract", "outputs"))
-    names = _declared_outputs(declared)
-    keys = config.get("output_keys")
-    chosen = _chosen_outputs(keys)
-    if names and isinstance(declared, Mapping):
-        for node in chosen:
-            if node.value not in names:
-                yield _unknown_output(
-                    str(node.value), node, names, "contract.outputs", declared.span
-                )
-    known = [str(node.value) for node in chosen] or names
+    """Compare ``output_keys`` with the contract, ``output_artifacts`` with either."""
+    contract, keys = node_at(config, ("contract", "outputs")), config.get("output_keys")
+    declared: list[str] = []
+    if isinstance(contract, Mapping) and has_certain_keys(contract):
+        declared = [entry.name for entry in contract]
+    chosen: list[Scalar] = []
+    if isinstance(keys, Sequence) and not any(map(is_unresolved, keys.items)):
+        chosen = [item for item in keys.items if isinstance(item, Scalar)]
+    for node in chosen if declared and contract else ():
+        if node.value not in declared and contract:
+            yield _unknown_output(node, declared, "contract.outputs", contract)
+    known = [str(node.value) for node in chosen] or declared
+    outputs, key = (keys, "output_keys") if chosen else (contract, "contract.outputs")
     artifacts = config.get("output_artifacts")
     for entry in artifacts if known and isinstance(artifacts, Mapping) else ():
-        if entry.name not in known:
-            where = "output_keys" if chosen else "contract.outputs"
-            spot = keys.span if chosen and keys else getattr(declared, "span", entry.key.span)
-            yield _unknown_output(entry.name, entry.key, known, where, spot)
+        if entry.name not in known and outputs:
+            yield _unknown_output(entry.key, known, key, outputs)
 
 
-def _declared_outputs(declared: Node | None) -> list[str]:
-    if not isinstance(declared, Mapping) or not has_certain_keys(declared):
-        return []
-    return [entry.name for entry in declared]
-
-
-def _chosen_outputs(keys: Node | None) -> list[Scalar]:
-    if not isinstance(keys, Sequence) or any(map(is_unresolved, keys.items)):
-        return []
-    return [item for item in keys.items if isinstance(item, Scalar)]
-
-
-def _unknown_output(
-    name: str, node: Scalar, known: list[str], where: str, span: Span
-) -> Diagnostic:
-    near = closest_match(name, known)
-    return Diagnostic(
+def _unknown_output(name: Scalar, known: list[str], key: str, outputs: Node) -> Diagnostic:
+    return unknown_value(
         "R604",
-        f'"{name}" is none of the outputs of {where}',
-        Label(use_location(node), "no such output"),
-        related=(Label(span, "the outputs"), *provenance_labels(node)),
-        help=did_you_mean(near, f"choose from: {', '.join(known)}"),
+        f'"{name.value}" is none of the outputs of {key}',
+        name,
+        known,
+        label="no such output",
+        related=(Label(outputs.span, "the outputs"),),
+        hints=(f"choose from: {', '.join(known)}",),
     )

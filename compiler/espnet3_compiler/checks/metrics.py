@@ -7,18 +7,18 @@ does not run on.
 
 from collections.abc import Iterator
 
+from espnet3_compiler.checks.findings import unknown_value
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
 from espnet3_compiler.manifest.values import as_texts
-from espnet3_compiler.syntax.provenance import provenance_labels, use_location
+from espnet3_compiler.stage_graph.stage_inputs import bound_config
+from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
-from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names, spelling_fix
 from espnet3_schemas import TARGET
 
 COLUMN_PREFIX = "dataset:"
@@ -46,7 +46,7 @@ def _duplicate_names(metrics: list[Mapping]) -> Iterator[Diagnostic]:
 
 
 def _metric_name(item: Mapping) -> tuple[str, Scalar] | None:
-    """Return what a metric is called, by itself or by its class, and where that is said."""
+    """Return the name of a metric, given or that of its class, and the node that says so."""
     given = item.get("name")
     node = given or node_at(item, ("metric", TARGET))
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or is_unresolved(node):
@@ -58,7 +58,7 @@ def _check_measure_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagno
     for stage in recipe.stages:
         if stage_kind(stage) != "measure":
             continue
-        # A method of the recipe may read and write what it likes: only plain slips are told then.
+        # A method of the recipe may read and write anything: then only misspellings are reported.
         own = is_custom_kind(stage, recipe) or "infer" in recipe.system.own
         certain = not own and all(resolved.is_certain(binding.config) for binding in stage.configs)
         for found in _check_measure(stage, resolved):
@@ -67,22 +67,22 @@ def _check_measure_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagno
 
 
 def _check_measure(stage: StageDecl, resolved: Resolved) -> Iterator[Diagnostic]:
-    configs = {binding.role: resolved.configs.get(binding.config) for binding in stage.configs}
-    metrics, inference = configs.get("metrics"), configs.get("inference")
+    metrics, inference = (bound_config(stage, role, resolved) for role in ("metrics", "inference"))
     if metrics is None or inference is None:
         return
-    stems = _inference_outputs(inference)
-    if stems:
-        for entry in _metric_inputs(metrics):
-            yield from _check_name(entry, stems[0], stems[1], "inference writes no output")
+    outputs = _inference_outputs(inference)
+    if outputs:
+        names, span = outputs
+        for node in _metric_inputs(metrics):
+            yield from _check_name(node, names, span, "inference writes no output")
     tests = _test_sets(inference)
     if tests and not any(map(is_unresolved, tests.values())):
-        for entry in _test_sets(metrics).values():
-            yield from _check_name(entry, list(tests), None, "inference has no test set")
+        for node in _test_sets(metrics).values():
+            yield from _check_name(node, list(tests), None, "inference has no test set")
 
 
 def _inference_outputs(inference: Mapping) -> tuple[list[str], Span] | None:
-    """Return the outputs that inference writes, where the config says so, and where it does."""
+    """Return the outputs that an inference config lists, and where; None where it lists none."""
     keys = inference.get("output_keys")
     if keys is not None and is_unresolved(keys):
         return None
@@ -119,19 +119,16 @@ def _mapping_items(node: Node | None) -> list[Mapping]:
 
 
 def _check_name(
-    node: Scalar, known: list[str], declared: Span | None, what: str
+    node: Scalar, known: list[str], declared: Span | None, problem: str
 ) -> Iterator[Diagnostic]:
-    name = node.value
-    if not isinstance(name, str) or name in known or is_unresolved(node):
+    if not isinstance(node.value, str) or node.value in known or is_unresolved(node):
         return
-    near = closest_match(name, known)
-    related = (Label(declared, "what it writes"),) if declared else ()
-    columns = (f"write one of them, or {COLUMN_PREFIX}COLUMN for a column of the data",)
-    yield Diagnostic(
-        code="R410",
-        message=f'{what} "{name}"',
-        primary=Label(use_location(node), f"not in ({format_names(known)})"),
-        related=(*provenance_labels(node), *related),
-        help=did_you_mean(near, *(columns if declared else ())),
-        fix=spelling_fix(node.span, name, near, known),
+    columns = f"write one of them, or {COLUMN_PREFIX}COLUMN for a column of the data"
+    yield unknown_value(
+        "R410",
+        f'{problem} "{node.value}"',
+        node,
+        known,
+        related=(Label(declared, "what it writes"),) if declared else (),
+        hints=(columns,) if declared else (),
     )

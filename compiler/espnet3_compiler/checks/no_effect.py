@@ -1,14 +1,14 @@
-"""Settings that are legal and have no effect.
+"""Settings that are allowed and have no effect.
 
 Passes: ``scheduler_interval: epoch`` beside a ``scheduler``; ``batch_bins`` with ``type: numel``.
 Fails: ``scheduler_interval: epoch`` without a scheduler; ``batch_bins`` with ``type: sorted``;
 ``{effects: [...], apply_prob: 0}``; ``model:`` of a ``measure`` stage; ``max_epochs: 0``.
 
-A setting that a config inherits is told only if it is idle in every config that it reaches.
+A setting that several configs inherit is reported only if it has no effect in any of them.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import configs_in_role
@@ -22,6 +22,9 @@ _EFFECT_KEYS = ("effects", "transforms", "augmentations", "augments", "noises", 
 SIZED_BATCHES = ("numel", "length")
 """Kinds of batches whose size is ``batch_bins``."""
 
+JudgedSetting = tuple[Entry, Diagnostic | None]
+"""A setting, with a finding where it has no effect."""
+
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R801, R802, R803, R805 and R806."""
@@ -31,21 +34,23 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for name, node in configs_in_role(recipe, resolved, "training")
         if resolved.is_certain(name)
     ]
-    every = [pair for node in training for pair in _training_settings(node)]
-    alive = {span_key(entry.key.span) for entry, finding in every if finding is None}
-    for entry, finding in every:
-        if finding and span_key(entry.key.span) not in alive:
+    settings = [setting for node in training for setting in _training_settings(node)]
+    effective = {span_key(entry.key.span) for entry, finding in settings if finding is None}
+    for entry, finding in settings:
+        if finding and span_key(entry.key.span) not in effective:
             yield finding
     for node in (*resolved.configs.values(), *resolved.models.values()):
         yield from _check_probabilities(node)
 
 
-JudgedSetting = tuple[Entry, Diagnostic | None]
-
-
 def _training_settings(config: Mapping) -> Iterator[JudgedSetting]:
-    """Yield the settings of a training config that may be idle, with a finding where they are."""
-    yield from _scheduler_settings(config)
+    """Yield the settings of a training config that may have no effect."""
+    scheduler = config.get("scheduler")
+    unused = isinstance(scheduler, Scalar) and scheduler.value is None
+    for name in ("scheduler_interval", "scheduler_monitor"):
+        if entry := written_entry(config, name):
+            message = f"{name} has no effect without a scheduler"
+            yield entry, _no_effect("R801", entry, message) if unused else None
     for split in ("train", "valid"):
         block = node_at(config, ("dataloader", split))
         if isinstance(block, Mapping):
@@ -54,64 +59,44 @@ def _training_settings(config: Mapping) -> Iterator[JudgedSetting]:
     for name in ("max_epochs", "max_steps", "limit_train_batches"):
         entry = written_entry(trainer, name) if isinstance(trainer, Mapping) else None
         if entry:
-            zero = _numeric_value(entry.value) == 0
-            yield (
-                entry,
-                _no_effect("R806", entry, f"{name} is 0: nothing is trained") if zero else None,
-            )
-
-
-def _scheduler_settings(config: Mapping) -> Iterator[JudgedSetting]:
-    scheduler = config.get("scheduler")
-    idle = isinstance(scheduler, Scalar) and scheduler.value is None
-    for name in ("scheduler_interval", "scheduler_monitor"):
-        entry = written_entry(config, name)
-        if entry:
-            finding = _no_effect("R801", entry, f"{name} has no effect without a scheduler")
-            yield entry, finding if idle else None
+            finding = _no_effect("R806", entry, f"{name} is 0: nothing is trained")
+            yield entry, finding if _is_zero(entry.value) else None
 
 
 def _batch_settings(block: Mapping) -> Iterator[JudgedSetting]:
-    loader = written_entry(block, "loader")
-    if loader:
-        yield from _beside_loader(block, loader)
-        return
+    loader, sampler = written_entry(block, "loader"), written_entry(block, "sampler")
     batches = written_entry(block, "batches")
+    if loader:  # of the recipe: it decides all of this itself
+        found = [batches, sampler]
+        yield from _replaced_settings(filter(None, found), loader)
+        return
     if batches is None or not isinstance(batches.value, Mapping):
         return
-    sampler = written_entry(block, "sampler")
-    if sampler:
-        yield from _beside_sampler(batches.value, sampler)
+    if sampler:  # one that gives single items leaves their number to the loader
+        kept = ("batch_size", "drop_last")
+        names = [entry.name for entry in batches.value if entry.name not in kept]
+        found = [written_entry(batches.value, name) for name in names]
+        yield from _replaced_settings(filter(None, found), sampler)
         return
     kind = batches.value.get("type")
     if not isinstance(kind, Scalar) or not isinstance(kind.value, str) or "$" in kind.value:
         return
     bins = written_entry(batches.value, "batch_bins")
     least = written_entry(batches.value, "min_batch_size")
-    counts = kind.value in SIZED_BATCHES
+    sized = kind.value in SIZED_BATCHES
     if bins:
         message = f"batch_bins has no effect with type: {kind.value}"
-        yield bins, None if counts else _no_effect("R803", bins, message)
+        yield bins, None if sized else _no_effect("R803", bins, message)
     if least:
         message = "min_batch_size has no effect where batch_bins does not count"
-        yield least, None if counts and bins else _no_effect("R803", least, message)
+        yield least, None if sized and bins else _no_effect("R803", least, message)
 
 
-def _beside_loader(block: Mapping, loader: Entry) -> Iterator[JudgedSetting]:
-    """Yield what a loader of the recipe's own decides itself: all of it."""
-    for name in ("batches", "sampler"):
-        entry = written_entry(block, name)
-        if entry:
-            message = f"{name} has no effect beside a loader"
-            yield entry, _no_effect("R803", entry, message, Label(loader.key.span, "the loader"))
-
-
-def _beside_sampler(batches: Mapping, sampler: Entry) -> Iterator[JudgedSetting]:
-    """Yield what a sampler decides itself; one that gives single items leaves their number."""
-    for entry in batches:
-        if entry.name not in ("batch_size", "drop_last") and written_entry(batches, entry.name):
-            message = f"{entry.name} has no effect beside a sampler"
-            yield entry, _no_effect("R803", entry, message, Label(sampler.key.span, "the sampler"))
+def _replaced_settings(entries: Iterable[Entry], by: Entry) -> Iterator[JudgedSetting]:
+    """Yield settings that have no effect beside a loader or sampler of the recipe."""
+    for entry in entries:
+        message = f"{entry.name} has no effect beside a {by.name}"
+        yield entry, _no_effect("R803", entry, message, Label(by.key.span, f"the {by.name}"))
 
 
 def _no_effect(code: str, entry: Entry, message: str, *related: Label) -> Diagnostic:
@@ -131,23 +116,18 @@ def _check_probabilities(node: Node) -> Iterator[Diagnostic]:
         effects = next((found for name in _EFFECT_KEYS if (found := node.entry(name))), None)
         if effects and isinstance(effects.value, Sequence) and effects.value.items:
             for entry in node:
-                if _PROBABILITY_KEY.fullmatch(entry.name) and _numeric_value(entry.value) == 0:
-                    yield _never_applied(entry, effects)
+                if _PROBABILITY_KEY.fullmatch(entry.name) and _is_zero(entry.value):
+                    yield Diagnostic(
+                        "R802",
+                        f"{entry.name} is 0: the {effects.name} are never applied",
+                        Label(entry.value.span, "never"),
+                        related=(Label(effects.key.span, "listed here"),),
+                        help=(f"write a probability above 0, or remove {effects.name}",),
+                    )
 
 
-def _never_applied(entry: Entry, effects: Entry) -> Diagnostic:
-    return Diagnostic(
-        code="R802",
-        message=f"{entry.name} is 0: the {effects.name} are never applied",
-        primary=Label(entry.value.span, "never"),
-        related=(Label(effects.key.span, "listed here"),),
-        help=(f"write a probability above 0, or remove {effects.name}",),
-    )
-
-
-def _numeric_value(node: Node) -> float | None:
-    value = node.value if isinstance(node, Scalar) else None
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _is_zero(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value == 0 and not isinstance(node.value, bool)
 
 
 def _check_stage_keys(recipe: Recipe) -> Iterator[Diagnostic]:
@@ -156,10 +136,10 @@ def _check_stage_keys(recipe: Recipe) -> Iterator[Diagnostic]:
         kind = stage_kind(stage)
         if kind is None or is_custom_kind(stage, recipe) or not isinstance(stage.node, Mapping):
             continue
-        idle = {"model": kind_spec(stage)["model"] == "none", "init_from": kind != "train"}
-        for name, is_idle in idle.items():
+        unused = {"model": kind_spec(stage)["model"] == "none", "init_from": kind != "train"}
+        for name, has_no_use in unused.items():
             entry = stage.node.entry(name)
-            if entry and is_idle:
+            if entry and has_no_use:
                 yield Diagnostic(
                     code="R805",
                     message=f'{name} has no effect in stage "{stage.name.value}"',

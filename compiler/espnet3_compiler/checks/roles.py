@@ -1,4 +1,4 @@
-"""Configs in their roles, and where a stage gets its model from.
+"""The roles of configs, and the models of stages.
 
 Passes: ``- {name: infer, config: inference}`` where only inference stages read ``inference``.
 Fails: ``- {name: infer, config: training}`` where ``train`` reads ``training`` as well.
@@ -39,31 +39,29 @@ def _check_roles(recipe: Recipe) -> Iterator[Diagnostic]:
         wrong = [pair for pair in bindings if pair[1].role != role]
         right = [pair for pair in bindings if pair[1].role == role]
         if wrong:
-            yield _wrong_role(wrong, right[0], recipe)
+            fitting = [other for other, its in roles.items() if its == wrong[0][1].role]
+            yield _wrong_role(wrong, right[0], fitting)
 
 
 def _wrong_role(
     wrong: list[tuple[StageDecl, RoleBinding]],
     right: tuple[StageDecl, RoleBinding],
-    recipe: Recipe,
+    fitting: list[str],
 ) -> Diagnostic:
     stage, binding = wrong[0]
-    other, role = right[0], right[1].role
-    fitting = [name for name, its in config_roles(recipe).items() if its == binding.role]
-    hint = f"choose a config in the role {binding.role}"
+    other, first = right
+    hint = f"declare another config for {binding.role}"
+    if fitting:
+        hint = f"choose a config in the role {binding.role}: {format_names(fitting)}"
     return Diagnostic(
-        code="R406",
-        message=f'config "{binding.config}" is read as {role} and as {binding.role}',
-        primary=Label(binding.place, f'stage "{stage.name.value}" reads it as {binding.role}'),
+        "R406",
+        f'config "{binding.config}" is read as {first.role} and as {binding.role}',
+        Label(binding.place, f'stage "{stage.name.value}" reads it as {binding.role}'),
         related=(
-            Label(right[1].place, f'stage "{other.name.value}" reads it as {role}'),
+            Label(first.place, f'stage "{other.name.value}" reads it as {first.role}'),
             *(Label(more.place, f"read as {more.role} too") for _, more in wrong[1:]),
         ),
-        help=(
-            f"{hint}: {format_names(fitting)}"
-            if fitting
-            else f"declare another config for {binding.role}",
-        ),
+        help=(hint,),
     )
 
 
@@ -85,17 +83,16 @@ def _check_model(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
     own = own_model(stage, resolved)
     written = isinstance(stage.node, Mapping) and stage.node.get("model") is not None
     required = kind_spec(stage)["model"] == "required"
-    may = may_have_model(stage, resolved)
     needed = required or loads_weights(stage, resolved)
-    if not may and needed and stage.model is None and not written:
+    if needed and stage.model is None and not written and not may_have_model(stage, resolved):
         yield _no_model(stage, recipe)
     elif own and stage.model and (written or required):
-        place = "chosen here" if written else "the only one of the manifest"
+        reason = "chosen here" if written else "the only one of the manifest"
         yield Diagnostic(
             code="R408",
             message=f'stage "{stage.name.value}" has two models',
             primary=Label(own.span, "the config has one"),
-            related=(Label(stage.model.span, place), Label(stage.name.span, "the stage")),
+            related=(Label(stage.model.span, reason), Label(stage.name.span, "the stage")),
             help=("keep one of them",),
         )
 
@@ -103,9 +100,6 @@ def _check_model(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
 def _no_model(stage: StageDecl, recipe: Recipe) -> Diagnostic:
     names = [str(model.name.value) for model in recipe.models]
     hint = f"choose one with model: {format_names(names)}" if names else "declare one under models"
-    return Diagnostic(
-        code="R407",
-        message=f'stage "{stage.name.value}" needs a model and none is chosen',
-        primary=Label(stage.name.span, f"{stage_kind(stage)} builds a model"),
-        help=(hint,),
-    )
+    message = f'stage "{stage.name.value}" needs a model and none is chosen'
+    label = Label(stage.name.span, f"{stage_kind(stage)} builds a model")
+    return Diagnostic("R407", message, label, help=(hint,))

@@ -17,35 +17,33 @@ from espnet3_compiler.syntax.unknown_name import format_names
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R403 for stages in a circle and R402 for stages that stand before what they need."""
+    """Yield R403 for stages that need each other, R402 for stages before those that they need."""
     stages = {str(stage.name.value): stage for stage in recipe.stages}
     position = {name: i for i, name in enumerate(stages)}
-    said = [edge for edge in stage_edges(recipe, resolved) if edge.how in STATED]
-    circles = _find_cycles(said, list(stages))
-    for circle in circles:
-        if not recipe.whole and any(_is_incomplete(stages[name]) for name in circle):
-            continue
-        inside = [edge for edge in said if {edge.producer, edge.consumer} <= set(circle)]
-        yield _dependency_cycle(circle, inside, stages, resolved)
-    said += [StageEdge(*pair, None, None) for pair in misordered_producers(recipe, resolved)]
+    stated = [edge for edge in stage_edges(recipe, resolved) if edge.how in STATED]
+    cycles = _find_cycles(stated, list(stages))
+    # The inputs of a stage whose kind could not be read are not known.
+    unknown = {
+        name for name, one in stages.items() if one.run and not is_known_kind(stage_kind(one))
+    }
+    for cycle in cycles:
+        if recipe.whole or unknown.isdisjoint(cycle):
+            inside = [edge for edge in stated if {edge.producer, edge.consumer} <= set(cycle)]
+            yield _dependency_cycle(cycle, inside, stages, resolved)
+    stated += [StageEdge(*pair, None, None) for pair in misordered_producers(recipe, resolved)]
     backwards = [
         edge
-        for edge in said
+        for edge in stated
         if position[edge.producer] > position[edge.consumer]
-        and not any({edge.producer, edge.consumer} <= set(circle) for circle in circles)
+        and not any({edge.producer, edge.consumer} <= set(cycle) for cycle in cycles)
     ]
     for name, group in _misplaced_stages(backwards):
         yield _wrong_position(name, group, stages)
 
 
-def _is_incomplete(stage: StageDecl) -> bool:
-    """Return whether it is not known what a stage reads, because its kind could not be read."""
-    return stage.run is not None and not is_known_kind(stage_kind(stage))
-
-
-def _find_cycles(said: list[StageEdge], names: list[str]) -> list[list[str]]:
+def _find_cycles(edges: list[StageEdge], names: list[str]) -> list[list[str]]:
     """Return the groups of stages that need each other, each in the order of the manifest."""
-    reached = {name: _transitive_producers(name, said) for name in names}
+    reached = {name: _transitive_producers(name, edges) for name in names}
     groups: list[list[str]] = []
     for name in names:
         if name in reached[name] and not any(name in group for group in groups):
@@ -53,26 +51,26 @@ def _find_cycles(said: list[StageEdge], names: list[str]) -> list[list[str]]:
     return groups
 
 
-def _transitive_producers(start: str, said: list[StageEdge]) -> set[str]:
-    """Return everything that a stage needs; itself too if it stands in a circle."""
+def _transitive_producers(start: str, edges: list[StageEdge]) -> set[str]:
+    """Return all stages that a stage needs; itself too if it is in a cycle."""
     reached: set[str] = set()
     waiting = [start]
     while waiting:
         consumer = waiting.pop()
-        fresh = {edge.producer for edge in said if edge.consumer == consumer} - reached
+        fresh = {edge.producer for edge in edges if edge.consumer == consumer} - reached
         reached |= fresh
         waiting += fresh
     return reached
 
 
 def _dependency_cycle(
-    circle: list[str], inside: list[StageEdge], stages: dict[str, StageDecl], resolved: Resolved
+    cycle: list[str], inside: list[StageEdge], stages: dict[str, StageDecl], resolved: Resolved
 ) -> Diagnostic:
-    message = f"the stages {format_names(circle)} need each other in a circle"
-    if len(circle) == 1:
-        message = f'stage "{circle[0]}" needs its own output'
+    message = f"the stages {format_names(cycle)} need each other in a circle"
+    if len(cycle) == 1:
+        message = f'stage "{cycle[0]}" needs its own output'
     labels = _edge_labels(inside)
-    stage = stages[circle[0]]
+    stage = stages[cycle[0]]
     hint = "take one of these needs out"
     if stage_kind(stage) == "collect_stats" and reads_model(stage, resolved) and stage.model:
         hint = (
@@ -83,21 +81,21 @@ def _dependency_cycle(
 
 
 def _edge_labels(group: list[StageEdge]) -> list[Label]:
-    """Return the places that state edges, each once."""
+    """Return the locations that state edges, each once."""
     labels: dict[object, Label] = {}
     for edge in group:
-        if edge.place:
+        if edge.span:
             text = f"{edge.consumer} needs {edge.producer} here"
             if edge.consumer == edge.producer:
                 text = "needed here"
-            labels.setdefault(edge.place, Label(edge.place, text))
+            labels.setdefault(edge.span, Label(edge.span, text))
     return list(labels.values())
 
 
 def _misplaced_stages(backwards: list[StageEdge]) -> Iterator[tuple[str, list[StageEdge]]]:
-    """Yield as few stages as possible whose move mends all edges, with the edges of each.
+    """Yield as few stages as possible whose move corrects all edges, with the edges of each.
 
-    One stage in a wrong place breaks many edges: it is told once.
+    A stage at a wrong position breaks many edges, but is one mistake.
     """
     left = backwards
     while left:
@@ -110,27 +108,19 @@ def _misplaced_stages(backwards: list[StageEdge]) -> Iterator[tuple[str, list[St
 
 def _wrong_position(name: str, group: list[StageEdge], stages: dict[str, StageDecl]) -> Diagnostic:
     first = group[0]
-    what = f'"{first.producer}"'
-    if first.output:
-        what = f'the {first.output} of stage "{first.producer}"'
+    needed = f"the {first.output} of stage " if first.output else ""
     order = list(stages)
     if name == first.consumer:
-        last = max((edge.producer for edge in group), key=order.index)
-        hint = f'move stage "{name}" after stage "{last}"'
+        other = max((edge.producer for edge in group), key=order.index)
+        label, relation, move = "too early", "comes later", "after"
     else:
-        soonest = min((edge.consumer for edge in group), key=order.index)
-        hint = f'move stage "{name}" before stage "{soonest}"'
-    relation = "comes later" if name == first.consumer else "comes earlier"
+        other = min((edge.consumer for edge in group), key=order.index)
+        label, relation, move = "too late", "comes earlier", "before"
     others = dict.fromkeys(n for edge in group for n in (edge.consumer, edge.producer) if n != name)
     return Diagnostic(
-        code="R402",
-        message=f'stage "{first.consumer}" needs {what}, which comes later',
-        primary=Label(
-            stages[name].name.span, "too early" if name == first.consumer else "too late"
-        ),
-        related=(
-            *(Label(stages[other].name.span, relation) for other in others),
-            *_edge_labels(group),
-        ),
-        help=(hint,),
+        "R402",
+        f'stage "{first.consumer}" needs {needed}"{first.producer}", which comes later',
+        Label(stages[name].name.span, label),
+        related=(*(Label(stages[n].name.span, relation) for n in others), *_edge_labels(group)),
+        help=(f'move stage "{name}" {move} stage "{other}"',),
     )

@@ -1,7 +1,7 @@
 """Configs and models that nothing uses.
 
 Passes: a config that a stage reads, that another config extends, or that a ``${configs.…}`` names.
-Fails: a config that was left over when its stage was removed.
+Fails: a config whose only stage was removed.
 """
 
 from collections.abc import Iterator
@@ -34,24 +34,20 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             yield _unused_name("R208", "model", model.name, hint)
 
 
-def _referenced_names(what: str, resolved: Resolved) -> set[str]:
-    """Return the configs or models that references name, their own references left out."""
+def _referenced_names(namespace: str, resolved: Resolved) -> set[str]:
+    """Return the configs or models that references name, except references to themselves."""
     return {
         str(reference.target[1])
         for reference in resolved.references
-        if reference.target[:1] == (what,)
+        if reference.target[:1] == (namespace,)
         and reference.target[:2] != reference.owner[:2]
         and reference.target[1:]
     }
 
 
-def _unused_name(code: str, what: str, name: Scalar, hint: str) -> Diagnostic:
-    return Diagnostic(
-        code=code,
-        message=f'no stage and no reference uses {what} "{name.value}"',
-        primary=Label(name.span, "declared here"),
-        help=(f"add {hint}",),
-    )
+def _unused_name(code: str, kind: str, name: Scalar, hint: str) -> Diagnostic:
+    message = f'no stage and no reference uses {kind} "{name.value}"'
+    return Diagnostic(code, message, Label(name.span, "declared here"), help=(f"add {hint}",))
 
 
 def _extended_configs(recipe: Recipe) -> set[str]:

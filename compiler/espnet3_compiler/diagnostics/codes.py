@@ -68,7 +68,7 @@ CODES: tuple[Code, ...] = (
     Code("R503", "missing-argument", "error", "A required argument of the target is not given."),
     Code("R504", "argument-type", "error", "A literal does not fit the annotation of an argument."),
     Code("R505", "not-callable", "error", "The target exists but cannot be called."),
-    Code("R506", "duplicate-argument", "error", "An argument is given by place and by name."),
+    Code("R506", "duplicate-argument", "error", "An argument is given by position and by name."),
     Code("R507", "unknown-choice", "error", "A task has no class of that name to choose."),
     Code("R601", "unknown-key", "error", "The schema has no such key here."),
     Code("R602", "wrong-type", "error", "A value has the wrong type."),

@@ -1,8 +1,8 @@
-"""Which stage needs which.
+"""The edges between stages: which stage needs which.
 
-Edges come from what a recipe says: ``needs``, ``init_from``, and every ``${stages.X.y}`` among what
-a stage reads. Beside them stand those that follow from the kinds (``implied_producers``), and
-those of texts that are the path of an earlier stage's output or lie in its directory.
+A recipe states edges by ``needs``, ``init_from`` and every ``${stages.X.y}`` that a stage reads.
+Others follow from the kinds (``implied_producers``), and from texts that are the path of an
+earlier stage's output or lie in its directory.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from typing import Literal
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.stage_graph.kind_edges import implied_producers
+from espnet3_compiler.stage_graph.kind_edges import implied_producers, stage_name
 from espnet3_compiler.stage_graph.stage_inputs import (
     StageLeaf,
+    call_outputs,
     leaves_read_by,
     output_uses,
     outputs_of,
 )
-from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at
 
 How = Literal["needs", "reads", "init_from", "path", "order"]
 STATED: tuple[How, ...] = ("needs", "reads", "init_from")
@@ -37,32 +37,32 @@ class StageEdge:
         producer: The stage that runs before.
         consumer: The stage that needs it.
         output: The output that is read; None where only the order counts.
-        place: Where the recipe says so; None for an edge that follows from the kinds.
+        span: Where the recipe states it; None for an edge that follows from the kinds.
         how: Why there is an edge.
     """
 
     producer: str
     consumer: str
     output: str | None
-    place: Span | None = field(compare=False)
+    span: Span | None = field(compare=False)
     how: How = field(default="order", compare=False)
 
 
 def stage_edges(recipe: Recipe, resolved: Resolved) -> tuple[StageEdge, ...]:
     """Return every edge, in the order of the consumers, each (producer, consumer, output) once."""
     found: dict[tuple[str, str, str | None], StageEdge] = {}
-    places: list[tuple[str, str, str | None]] = []
+    paths: list[tuple[str, str, str | None]] = []
     for stage in recipe.stages:
         read = list(leaves_read_by(stage, recipe, resolved))
-        said = list(_stated_edges(stage, read, recipe))
-        named = {edge.producer for edge in said if edge.output}
+        stated = list(_stated_edges(stage, read, recipe))
+        named = {edge.producer for edge in stated if edge.output}
         by_kind = [
-            StageEdge(producer, _stage_name(stage), output, None)
+            StageEdge(producer, stage_name(stage), output, None)
             for producer, output in implied_producers(stage, named, recipe, resolved)
         ]
-        for edge in (*said, *_path_edges(stage, read, places), *by_kind):
+        for edge in (*stated, *_path_edges(stage, read, paths), *by_kind):
             found.setdefault((edge.producer, edge.consumer, edge.output), edge)
-        places += _output_paths(stage, recipe, resolved)
+        paths += _output_paths(stage, recipe, resolved)
     reading = {(edge.producer, edge.consumer) for edge in found.values() if edge.output}
     return tuple(
         edge
@@ -73,8 +73,8 @@ def stage_edges(recipe: Recipe, resolved: Resolved) -> tuple[StageEdge, ...]:
 
 def _stated_edges(stage: StageDecl, read: list[StageLeaf], recipe: Recipe) -> Iterator[StageEdge]:
     """Yield the edges that the recipe states for a stage, to declared stages only."""
-    name = _stage_name(stage)
-    known = {_stage_name(other) for other in recipe.stages}
+    name = stage_name(stage)
+    known = {stage_name(other) for other in recipe.stages}
     for need in stage.needs:
         if need.value in known:
             yield StageEdge(str(need.value), name, None, need.span, "needs")
@@ -82,30 +82,24 @@ def _stated_edges(stage: StageDecl, read: list[StageLeaf], recipe: Recipe) -> It
     if start and start.value in known:
         yield StageEdge(str(start.value), name, INIT_OUTPUT, start.span, "init_from")
     for leaf in read:
-        for use in output_uses(leaf.node):
-            producer = _intended_stage(use.stage, known)
-            if producer in known:
-                yield StageEdge(producer, name, use.output, use.place, "reads")
-
-
-def _intended_stage(name: str, known: set[str]) -> str:
-    """Return the stage that a reference names, or that it names but for one slip."""
-    if name in known or not is_certain_match(name, known):
-        return name
-    return closest_match(name, known) or name
+        for stated, output, span in output_uses(leaf.node):
+            misspelt = stated not in known and is_certain_match(stated, known)
+            producer = closest_match(stated, known) if misspelt else stated
+            if producer in known and producer:
+                yield StageEdge(producer, name, output, span, "reads")
 
 
 def _path_edges(
-    stage: StageDecl, read: list[StageLeaf], places: list[tuple[str, str, str | None]]
+    stage: StageDecl, read: list[StageLeaf], paths: list[tuple[str, str, str | None]]
 ) -> Iterator[StageEdge]:
     """Yield edges to earlier stages whose files a stage names by path."""
     for leaf in read:
         value = leaf.node.value
         if not isinstance(value, str) or "/" not in value:
             continue
-        for path, producer, output in places:
+        for path, producer, output in paths:
             if value == path or (output is None and value.startswith(f"{path}/")):
-                yield StageEdge(producer, _stage_name(stage), output, leaf.node.span, "path")
+                yield StageEdge(producer, stage_name(stage), output, leaf.node.span, "path")
                 break
 
 
@@ -113,19 +107,13 @@ def _output_paths(
     stage: StageDecl, recipe: Recipe, resolved: Resolved
 ) -> Iterator[tuple[str, str, str | None]]:
     """Yield the paths of a stage's outputs, then its directory."""
-    name = _stage_name(stage)
+    name = stage_name(stage)
     root = f"{resolved.globals.get('exp_dir', 'exp')}/{name}"
     if stage.call:
-        block = node_at(resolved.calls.get(name) or stage.node, ("outputs",))
-        for entry in block if isinstance(block, Mapping) else ():
-            if isinstance(entry.value, Scalar):
-                yield str(entry.value.value), name, entry.name
+        for output, path in call_outputs(stage, resolved):
+            yield str(path.value), name, output
     else:
-        for output, path in (outputs_of(stage, recipe) or {}).items():
-            if "${" not in path and path != ".":
-                yield f"{root}/{path}", name, output
+        for output, file in (outputs_of(stage, recipe) or {}).items():
+            if "${" not in file and file != ".":
+                yield f"{root}/{file}", name, output
     yield root, name, None
-
-
-def _stage_name(stage: StageDecl) -> str:
-    return str(stage.name.value)

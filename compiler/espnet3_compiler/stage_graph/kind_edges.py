@@ -1,8 +1,8 @@
 """What stage kinds consume of each other, by ``consumes`` in systems.json.
 
-* A kind with a single output is read whole: ``measure`` reads the ``infer`` before it. The stage
-  named in ``needs`` counts, else the nearest earlier one that shares a config in the same role,
-  else the nearest earlier one.
+* A kind with a single output is read: ``measure`` reads the output of the ``infer`` before it. The
+  stage named in ``needs`` counts, else the nearest earlier one that shares a config in the same
+  role, else the nearest earlier one.
 * A kind with several outputs only comes before: ``train`` waits for the ``create_dataset``,
   ``train_tokenizer`` and ``collect_stats`` stages before it that work on a common data source.
   Where ``train`` names an output of one of them, the others of that kind do not count.
@@ -18,32 +18,32 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, node_at, to_
 from espnet3_schemas import systems
 
 OPTIONAL_INPUTS = (("pack_model", "measure"),)
-"""Consumers and kinds that they read when they are there, and do without otherwise."""
+"""Consumers, and the kinds that they read only where a stage of that kind exists."""
 
 
 def implied_producers(
     stage: StageDecl, named: AbstractSet[str], recipe: Recipe, resolved: Resolved
 ) -> Iterator[tuple[str, str | None]]:
-    """Yield the earlier stages that a stage builds on by its kind, with the output that it reads.
+    """Yield the earlier stages that a stage needs by its kind, with the output that it reads.
 
     Args:
         stage: The stage.
-        named: The stages of which it names an output itself.
-        recipe: The recipe.
-        resolved: The recipe after resolution.
+        named: The stages whose outputs it names itself.
+        recipe: The declarations of the manifest.
+        resolved: The values of its configs.
     """
     position = next(i for i, other in enumerate(recipe.stages) if other is stage)
     for kind in kind_spec(stage)["consumes"]:
         producers = [other for other in recipe.stages[:position] if stage_kind(other) == kind]
-        if not producers or any(_stage_name(other) in named for other in producers):
+        if not producers or any(stage_name(other) in named for other in producers):
             continue
-        single = _single_output(producers[-1], recipe)
-        if single:
-            yield _stage_name(choose_producer(stage, producers)), single
+        outputs = list(outputs_of(producers[-1], recipe) or ())
+        if len(outputs) == 1:
+            yield stage_name(_choose_producer(stage, producers)), outputs[0]
         else:
             for other in producers:
                 if _share_data(stage, other, resolved):
-                    yield _stage_name(other), None
+                    yield stage_name(other), None
 
 
 def needs_kind(stage: StageDecl, kind: str) -> bool:
@@ -53,10 +53,10 @@ def needs_kind(stage: StageDecl, kind: str) -> bool:
 
 
 def misordered_producers(recipe: Recipe, resolved: Resolved) -> list[tuple[str, str]]:
-    """Return pairs of a stage and an earlier one that reads what it makes and nobody made before.
+    """Return pairs of a producer and a consumer that stands before it, with no producer earlier.
 
-    Only what is certain counts: outputs that a kind cannot do without, and the preparation of a
-    data set that a stage reads.
+    Only certain needs count: outputs that a kind requires, and the preparation of a data set that
+    a stage reads.
     """
     found: list[tuple[str, str]] = []
     for position, stage in enumerate(recipe.stages):
@@ -70,12 +70,12 @@ def misordered_producers(recipe: Recipe, resolved: Resolved) -> list[tuple[str, 
             elif not needs_kind(stage, kind):
                 continue
             if made:
-                found.append((_stage_name(made[0]), _stage_name(stage)))
+                found.append((stage_name(made[0]), stage_name(stage)))
     return found
 
 
 def _has_own_text(stage: StageDecl, resolved: Resolved) -> bool:
-    """Return whether a tokenizer is trained on a text that is not the training sets'."""
+    """Return whether a tokenizer is trained on another text than that of the training sets."""
     for binding in stage.configs:
         config = resolved.configs.get(binding.config)
         block = config.get("tokenizer") if config else None
@@ -85,8 +85,8 @@ def _has_own_text(stage: StageDecl, resolved: Resolved) -> bool:
     return False
 
 
-def choose_producer(stage: StageDecl, producers: list[StageDecl]) -> StageDecl:
-    """Return the one of several earlier stages of a kind whose output a stage reads."""
+def _choose_producer(stage: StageDecl, producers: list[StageDecl]) -> StageDecl:
+    """Return which of several earlier stages of a kind makes the output that a stage reads."""
     needs = {need.value for need in stage.needs}
     configs = {(binding.role, binding.config) for binding in stage.configs}
     named = [other for other in producers if other.name.value in needs]
@@ -98,13 +98,8 @@ def choose_producer(stage: StageDecl, producers: list[StageDecl]) -> StageDecl:
     return (named or sharing or producers)[-1]
 
 
-def _single_output(stage: StageDecl, recipe: Recipe) -> str | None:
-    outputs = outputs_of(stage, recipe) or {}
-    return next(iter(outputs)) if len(outputs) == 1 else None
-
-
 def _share_data(first: StageDecl, second: StageDecl, resolved: Resolved) -> bool:
-    """Return whether two stages have a data source in common, as far as can be seen."""
+    """Return whether two stages have a data source in common, or one has none that is known."""
     mine, theirs = _data_sources(first, resolved), _data_sources(second, resolved)
     return not mine or not theirs or bool(mine & theirs)
 
@@ -122,5 +117,6 @@ def _data_sources(stage: StageDecl, resolved: Resolved) -> set[str | None]:
     return found
 
 
-def _stage_name(stage: StageDecl) -> str:
+def stage_name(stage: StageDecl) -> str:
+    """Return the name of a stage."""
     return str(stage.name.value)

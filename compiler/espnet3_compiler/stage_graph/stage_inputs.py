@@ -1,8 +1,8 @@
-"""What a stage reads: parts of its configs, its model, its arguments; whose outputs they name."""
+"""What a stage reads (parts of its configs, its model, its arguments), and what it writes."""
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl
@@ -28,7 +28,6 @@ from espnet3_compiler.syntax.tree import (
 
 _STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
 
-
 _MODEL_ROLE = {"train": "training", "collect_stats": "training", "infer": "inference"}
 """The role of the config in which a stage looks for a model."""
 
@@ -41,13 +40,16 @@ class StageLeaf:
     node: Scalar
 
 
-@dataclass(frozen=True, slots=True)
-class OutputUse:
-    """One ``${stages.STAGE.OUTPUT}`` that a stage reads."""
+def bound_config(stage: StageDecl, role: str | None, resolved: Resolved) -> Mapping | None:
+    """Return the config that a stage reads in a role, if it has one.
 
-    stage: str
-    output: str
-    place: Span = field(compare=False)
+    Args:
+        stage: A stage of the recipe.
+        role: For example ``training``.
+        resolved: The values of the configs.
+    """
+    names = [binding.config for binding in stage.configs if binding.role == role]
+    return resolved.configs.get(names[0]) if names else None
 
 
 def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[StageLeaf]:
@@ -61,17 +63,18 @@ def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iter
         recipe: The declarations of the manifest.
         resolved: The values of its configs.
     """
-    ignored = tuple(tuple(text.split(".")) for text in kind_spec(stage).get("ignores", ()))
+    ignored = [tuple(text.split(".")) for text in kind_spec(stage).get("ignores", ())]
     for binding in stage.configs:
         node = resolved.configs.get(binding.config)
-        keys = _binding_keys(stage, binding, recipe)
+        keys = binding_keys(stage, binding, recipe)
         own = node.get("model") if node else None
         unbuilt = _unbuilt_keys(stage, own) if isinstance(own, Mapping) else ()
         doubtful = node if binding.config in resolved.doubtful else None
+        unknown = unknown_key_paths(doubtful, binding.role) if doubtful else ()
         unread = (
             *ignored,
-            *_unknown_binding_paths(binding, resolved),
-            *(("model", *p) for p in unbuilt),
+            *(tuple(map(str, path)) for path in unknown),
+            *(("model", *path) for path in unbuilt),
         )
         for entry in node or ():
             if WILDCARD in keys or entry.name in keys:
@@ -96,9 +99,10 @@ def _is_replaced(leaf: StageLeaf, config: Mapping | None) -> bool:
 
 
 def _unbuilt_keys(stage: StageDecl, model: Mapping) -> tuple[tuple[str, ...], ...]:
-    """Return the keys of a task's model without which a stage builds it: ``task_without``.
+    """Return the keys of a task's model that a stage leaves out when it builds it.
 
-    ``collect_stats`` collects what normalisation reads, and so builds the model without.
+    ``collect_stats`` computes the statistics that normalisation reads, and builds the model
+    without normalisation: ``task_without`` in systems.json.
     """
     endings = tuple(kind_spec(stage).get("task_without", ()))
     if not endings or (model.entry("task") is None and has_certain_keys(model)):
@@ -110,14 +114,14 @@ def _unbuilt_keys(stage: StageDecl, model: Mapping) -> tuple[tuple[str, ...], ..
     )
 
 
-def _unknown_binding_paths(binding: RoleBinding, resolved: Resolved) -> tuple[tuple[str, ...], ...]:
-    if binding.config not in resolved.doubtful:
-        return ()
-    found = unknown_key_paths(resolved.configs[binding.config], binding.role)
-    return tuple(tuple(map(str, path)) for path in found)
+def binding_keys(stage: StageDecl, binding: RoleBinding, recipe: Recipe) -> tuple[str, ...]:
+    """Return the top-level keys that a stage reads of a config; ``*`` is all.
 
-
-def _binding_keys(stage: StageDecl, binding: RoleBinding, recipe: Recipe) -> tuple[str, ...]:
+    Args:
+        stage: A stage of the recipe.
+        binding: The config and its role.
+        recipe: The declarations of the manifest.
+    """
     keys = keys_read_by(stage, binding.role, recipe)
     return (*keys, "model") if builds_model(stage) and binding.role == "training" else keys
 
@@ -130,7 +134,7 @@ def builds_model(stage: StageDecl) -> bool:
 def reads_model(stage: StageDecl, resolved: Resolved) -> bool:
     """Return whether a stage builds the model that the manifest gives it.
 
-    A stage does not where its config has a model of its own, or the key that systems.json calls
+    It does not where its config has a model of its own, or the key that systems.json names as
     ``model_unless``: ``collect_stats`` with ``features`` of its own needs no model.
     """
     if not builds_model(stage) or own_model(stage, resolved):
@@ -140,19 +144,17 @@ def reads_model(stage: StageDecl, resolved: Resolved) -> bool:
     role, *path = str(kind_spec(stage).get("model_unless", "")).split(".")
     if not path:
         return True
-    configs = [resolved.configs.get(b.config) for b in stage.configs if b.role == role]
-    if not configs or configs[0] is None:
-        return False
-    given = node_at(configs[0], tuple(path))
-    return given is None or to_python(given) is None
+    config = bound_config(stage, role, resolved)
+    given = node_at(config, tuple(path)) if config else None
+    return config is not None and (given is None or to_python(given) is None)
 
 
 def may_have_model(stage: StageDecl, resolved: Resolved) -> bool:
-    """Return whether the config of a stage has a model of its own, or may have: it is not known."""
+    """Return whether the config of a stage has a model of its own, or is incomplete."""
     role = _MODEL_ROLE.get(stage_kind(stage) or "")
-    configs = [binding.config for binding in stage.configs if binding.role == role]
-    node = resolved.configs.get(configs[0]) if configs else None
-    if node is None or not resolved.is_certain(configs[0]):
+    names = [binding.config for binding in stage.configs if binding.role == role]
+    node = resolved.configs.get(names[0]) if names else None
+    if node is None or not resolved.is_certain(names[0]):
         return True
     model = node.get("model")
     return model is not None and to_python(model) is not None
@@ -160,12 +162,18 @@ def may_have_model(stage: StageDecl, resolved: Resolved) -> bool:
 
 def own_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
     """Return the ``model`` of the config from which a stage builds its model, if it has one."""
-    role = _MODEL_ROLE.get(stage_kind(stage) or "")
-    for binding in stage.configs:
-        if binding.role == role and binding.config in resolved.configs:
-            model = resolved.configs[binding.config].get("model")
-            return model if isinstance(model, Mapping) else None
-    return None
+    config = bound_config(stage, _MODEL_ROLE.get(stage_kind(stage) or ""), resolved)
+    model = config.get("model") if config else None
+    return model if isinstance(model, Mapping) else None
+
+
+def call_outputs(stage: StageDecl, resolved: Resolved) -> Iterator[tuple[str, Scalar]]:
+    """Yield the outputs of a ``call`` stage: the name and the path of each."""
+    node = resolved.calls.get(str(stage.name.value), stage.node)
+    outputs = node_at(node, ("outputs",)) if stage.call else None
+    for entry in outputs if isinstance(outputs, Mapping) else ():
+        if isinstance(entry.value, Scalar):
+            yield entry.name, entry.value
 
 
 def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
@@ -193,35 +201,34 @@ def _has_model_by(stage: StageDecl, recipe: Recipe, key: str) -> bool:
     return any(node.entry(key) or not has_certain_keys(node) for node in nodes)
 
 
-def output_uses(leaf: Scalar) -> Iterator[OutputUse]:
-    """Yield the stage outputs that a scalar names."""
+def output_uses(leaf: Scalar) -> Iterator[tuple[str, str, Span]]:
+    """Yield every ``${stages.STAGE.OUTPUT}`` in a scalar: stage, output and span."""
     if not isinstance(leaf.value, str) or "${" not in leaf.value:
         return
     raw = {match.groups(): match for match in _STAGE_OUTPUT.finditer(leaf.span.text)}
     for match in _STAGE_OUTPUT.finditer(leaf.value):
-        stage, output = match.groups()
-        place = leaf.span
+        span = leaf.span
         if found := raw.get(match.groups()):
             start = leaf.span.start + found.group().index("${") + found.start()
-            place = Span(leaf.span.source, start, leaf.span.start + found.end())
-        yield OutputUse(stage, output, place)
+            span = Span(leaf.span.source, start, leaf.span.start + found.end())
+        yield match[1], match[2], span
 
 
 def walk_leaves(
     node: Node, path: Path = (), ignored: tuple[tuple[str, ...], ...] = ()
 ) -> Iterator[StageLeaf]:
-    """Yield every scalar below a node, less what lies below an ignored path.
+    """Yield every scalar below a node, without those below an ignored path.
 
     Args:
-        node: Where to begin.
-        path: Where that is, for the leaves.
-        ignored: Paths from there, ``*`` for any step.
+        node: The node to start from.
+        path: Its path, a prefix of the paths of the leaves.
+        ignored: Paths relative to the node, ``*`` for any step.
     """
-    if () in ignored:
-        return
     if isinstance(node, Scalar):
-        yield StageLeaf(path, node)
-    for step, child in children(node):
+        if () not in ignored:
+            yield StageLeaf(path, node)
+        return
+    for step, child in children(node) if () not in ignored else ():
         yield from walk_leaves(child, (*path, step), ignored and _paths_below(ignored, str(step)))
 
 

@@ -1,22 +1,26 @@
-"""Runs a model over the shards of a test set, in this process or in a Dask worker."""
+"""Run a model over the shards of a test set, in this process or in a Dask worker."""
 
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.data.contract import Contract
 from espnet3_runtime.data.dataset_entries import DatasetDirectories, DatasetEntry
 from espnet3_runtime.data.split_dataset import SplitDataset, load_split
 from espnet3_runtime.data.worker_errors import loader_workers
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.outputs import OutputFormat, read_formats, write_output
-from espnet3_runtime.inference.predictor import Predictor, Preparation, make_predictor
+from espnet3_runtime.inference.predictor import (
+    Predictor,
+    Preparation,
+    declared_audio,
+    make_predictor,
+)
 from espnet3_runtime.inference.shards import (
     InferenceRecord,
     Shard,
@@ -32,31 +36,23 @@ _COLUMN_TYPES = (str, int, float)
 
 @dataclass(frozen=True)
 class DecodingJob:
-    """Everything a process needs to decode any shard; it travels to Dask workers.
+    """Everything that a process needs to decode any shard; it is sent to Dask workers.
 
     Attributes:
         config: The inference config, late values filled in.
         model: The stage's model node.
         checkpoint: Weights, absolute.
-        place: Directories of the recipe.
+        directories: The recipe's directory and that of its data.
     """
 
     config: ConfigView
     model: ConfigView | None
     checkpoint: Path | None
-    place: DatasetDirectories
-
-
-@dataclass(frozen=True)
-class PreparedItem:
-    """A prepared sample with what is remembered about it."""
-
-    record: InferenceRecord
-    sample: Any
+    directories: DatasetDirectories
 
 
 class PreparedDataset:
-    """Map-style data set of :class:`Item`: the sample for the model, its columns for scoring."""
+    """Map-style data set of pairs: a record with columns for scoring, the sample for the model."""
 
     def __init__(self, dataset: SplitDataset, preparation: Preparation) -> None:
         self.dataset = dataset
@@ -65,32 +61,33 @@ class PreparedDataset:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> PreparedItem:
+    def __getitem__(self, index: int) -> tuple[InferenceRecord, Any]:
         utt_id, sample = self.dataset[index]
-        columns = {
-            name: value for name, value in sample.items() if isinstance(value, _COLUMN_TYPES)
-        }
-        seconds = _audio_seconds(self.preparation.contract, sample)
+        columns = {key: value for key, value in sample.items() if isinstance(value, _COLUMN_TYPES)}
+        audio = declared_audio(self.preparation.contract, sample)
+        seconds = float(audio[0].shape[-1] / audio[1]) if audio else 0.0
         record = InferenceRecord(index=index, utt_id=utt_id, columns=columns, seconds=seconds)
-        return PreparedItem(record, self.preparation.prepare(utt_id, sample))
+        return record, self.preparation.prepare(utt_id, sample)
 
-    def batch(self, items: Sequence[PreparedItem]) -> tuple[list[InferenceRecord], Any]:
+    def batch(
+        self, items: Sequence[tuple[InferenceRecord, Any]]
+    ) -> tuple[list[InferenceRecord], Any]:
         """Return the records and the batch of some items."""
-        pairs = [(item.record.utt_id, item.sample) for item in items]
-        return [item.record for item in items], self.preparation.batch(pairs)[1]
+        pairs = [(record.utt_id, sample) for record, sample in items]
+        return [record for record, _ in items], self.preparation.batch(pairs)[1]
 
 
 def load_test_set(
-    config: ConfigView, entry: DatasetEntry, place: DatasetDirectories
+    config: ConfigView, entry: DatasetEntry, directories: DatasetDirectories
 ) -> SplitDataset:
     """Return a test set with its transform; the preprocessor belongs to the predictor.
 
     Args:
         config: The inference config.
         entry: The entry of ``dataset.test``.
-        place: The recipe's directory and that of its data.
+        directories: The recipe's directory and that of its data.
     """
-    return load_split(config["dataset"], "test", place, entries=[entry], preprocess=False)
+    return load_split(config["dataset"], "test", directories, entries=[entry], preprocess=False)
 
 
 def decode_shards(
@@ -104,9 +101,9 @@ def decode_shards(
     """Decode shards one after another; loader processes read ahead across their borders.
 
     Args:
-        predictor: The model with everything around it.
+        predictor: The model with its preparation and runner.
         dataset: The test set.
-        shards: Which items belong together, in batches.
+        shards: Items that belong together, in batches.
         work: The directory that shards are written below.
         config: The inference config.
         tick: Called after each batch with the records of its items.
@@ -133,8 +130,7 @@ def decode_shards(
 def _seed_shard(seed: int | None, shard: int) -> None:
     """Make a sampling decoder independent of which worker or which attempt runs a shard.
 
-    ``torch.manual_seed`` would do the same, but keeps a stack trace for every device that is not
-    there, at each call.
+    ``torch.manual_seed`` would do the same, but stores a stack trace for every absent device.
     """
     if seed is not None:
         import torch
@@ -169,33 +165,18 @@ def _record_outputs(
 ) -> InferenceRecord:
     outputs, files = {}, {}
     for name, value in result.items():
-        _check_name(name)
-        written = write_output(
-            directory, name, record.utt_id, value, formats.get(name, OutputFormat())
-        )
+        if not isinstance(name, str) or not name.isidentifier() or name == "dataset":
+            raise UserError(
+                f'an output cannot be called "{name}"; names are identifiers other than "dataset"',
+                where="runner",
+            )
+        chosen = formats.get(name, OutputFormat())
+        written = write_output(directory, name, record.utt_id, value, chosen)
         if written.file is None:
             outputs[name] = written.value
         else:
             files[name] = written.file
-    return InferenceRecord(
-        record.index, record.utt_id, outputs, files, record.columns, record.seconds
-    )
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not name.isidentifier() or name == "dataset":
-        raise UserError(
-            f'an output cannot be called "{name}"; names are identifiers other than "dataset"',
-            where="runner",
-        )
-
-
-def _audio_seconds(contract: Contract | None, sample: dict[str, Any]) -> float:
-    for field in contract.inputs if contract else ():
-        rate = sample.get("sample_rate") or field.sample_rate
-        if field.kind == "audio" and rate and field.name in sample:
-            return float(sample[field.name].shape[-1] / rate)
-    return 0.0
+    return replace(record, outputs=outputs, files=files)
 
 
 _ready: dict[str, Predictor] = {}
@@ -207,7 +188,7 @@ def decode_in_worker(
     """Decode one shard in a worker process, which keeps the model for its next shard.
 
     Args:
-        job: What a worker needs to build the predictor.
+        job: Everything that the predictor is built from.
         entry: The entry of ``dataset.test``.
         shard: The items.
         work: The directory that the shard is written below.
@@ -215,7 +196,7 @@ def decode_in_worker(
     Returns:
         Seconds of audio, and the seconds that decoding it took.
     """
-    if is_done(shard, work):  # Dask asks again for what a worker had done that died later
+    if is_done(shard, work):  # Dask repeats the finished tasks of a worker that died later
         return sum(record.seconds for record in read_records(shard.directory(work))), 0.0
     use_threads(job.config["num_threads"])
     key = repr(job)
@@ -224,7 +205,7 @@ def decode_in_worker(
         device = pick_device(job.config["device"], worker_number())
         _ready[key] = make_predictor(job.config, job.model, device, job.checkpoint)
     done: list[InferenceRecord] = []
-    dataset = load_test_set(job.config, entry, job.place)
+    dataset = load_test_set(job.config, entry, job.directories)
     start = time.monotonic()
     decode_shards(_ready[key], dataset, [shard], work, job.config, done.extend)
     return sum(record.seconds for record in done), time.monotonic() - start

@@ -1,4 +1,4 @@
-"""Which device runs the model."""
+"""Choose the device that runs the model, and move batches to it."""
 
 from typing import Any
 

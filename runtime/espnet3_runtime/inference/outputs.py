@@ -1,4 +1,4 @@
-"""How one output becomes the value of an SCP line, or a file."""
+"""Write one output of a model as the value of an SCP line, or as a file."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ class WrittenOutput:
 def read_formats(
     artifacts: Mapping[str, Any], contract: Contract | None, where: str
 ) -> dict[str, OutputFormat]:
-    """Return the formats that ``output_artifacts`` or the kinds of the contract decide.
+    """Return the formats that follow from ``output_artifacts`` and the kinds of the contract.
 
     Args:
         artifacts: ``output_artifacts`` of the inference config, by output.
@@ -104,18 +104,13 @@ def write_output(
 
 
 def as_line(value: Any) -> str:
-    """Return what stands in the SCP file; of an n-best list, the best."""
-    if isinstance(value, list):
-        return str(value[0])
-    return str(value)
+    """Return the value of an SCP line; of an n-best list, the best."""
+    return str(value[0] if isinstance(value, list) else value)
 
 
 def _is_nbest(value: Any) -> bool:
-    return (
-        isinstance(value, list | tuple)
-        and bool(value)
-        and all(isinstance(item, str) for item in value)
-    )
+    is_list = isinstance(value, list | tuple) and bool(value)
+    return is_list and all(isinstance(item, str) for item in value)
 
 
 def _file_name(utt_id: str, chosen: OutputFormat, value: Any) -> str:
@@ -124,12 +119,8 @@ def _file_name(utt_id: str, chosen: OutputFormat, value: Any) -> str:
         stem = f"{stem[:_LONGEST_NAME]}-{hashlib.sha256(utt_id.encode()).hexdigest()[:16]}"
     stem = f"%2E{stem[1:]}" if stem.startswith(".") else stem
     if chosen.writer is not None:
-        return stem + (f".{chosen.type}" if chosen.type else "")
-    return f"{stem}.{chosen.type or _type_of(value)}"
-
-
-def _type_of(value: Any) -> str:
-    return "npy" if hasattr(value, "ndim") else "json"
+        return f"{stem}.{chosen.type}".removesuffix(".")
+    return f"{stem}.{chosen.type or ('npy' if hasattr(value, 'ndim') else 'json')}"
 
 
 def _write_file(path: Path, value: Any, chosen: OutputFormat) -> Path:

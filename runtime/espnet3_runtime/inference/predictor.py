@@ -23,12 +23,12 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Preparation:
-    """What happens to a sample before the model sees it; loader processes hold a copy.
+    """The steps from a sample to the model's input; loader processes hold a copy.
 
     Attributes:
         preprocessor: Callable ``(utt_id, sample) -> sample``.
         contract: Its inputs are checked; None checks nothing.
-        keys: Fields that go on; None lets all go on.
+        keys: Fields that the model is called with; None means all.
         collate: Makes a batch of ``[(utt_id, sample), …]``; None leaves the samples single.
     """
 
@@ -38,7 +38,7 @@ class Preparation:
     collate: Callable[[Any], tuple[list[str], Any]] | None
 
     def prepare(self, utt_id: str, sample: Sample) -> Sample:
-        """Return the fields of a sample that the model is given.
+        """Return the fields of a sample that the model is called with.
 
         Args:
             utt_id: Its id, for messages and the preprocessor.
@@ -46,7 +46,7 @@ class Preparation:
                 or floats in [-1, 1].
 
         Raises:
-            UserError: An input is missing or not what the contract says.
+            UserError: An input is missing or does not fit the contract.
         """
         if self.contract is not None:
             sample = accept_inputs(self.contract.inputs, sample, utt_id)
@@ -57,18 +57,14 @@ class Preparation:
         return {key: sample[key] for key in self.keys if self._has_input(sample, key, utt_id)}
 
     def _has_input(self, sample: Sample, key: str, utt_id: str) -> bool:
-        if key in sample:
-            return True
-        optional = self.contract is not None and any(
-            field.optional for field in self.contract.inputs if field.name == key
-        )
-        if not optional:
+        declared = self.contract.inputs if self.contract else ()
+        if key not in sample and not any(one.optional for one in declared if one.name == key):
             raise UserError(
                 f'{utt_id} has no field "{key}"; it has {", ".join(sample) or "none"}',
                 where="input_key",
                 hint=did_you_mean(key, list(sample)),
             )
-        return False
+        return key in sample
 
     def batch(self, items: Sequence[tuple[str, Sample]]) -> tuple[list[str], Any]:
         """Return the ids, and the batch or (without a collate function) the list of samples.
@@ -83,14 +79,14 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model with everything around it; call :meth:`predict`.
+    """A model with its preparation and runner; call :meth:`predict`.
 
     Attributes:
-        preparation: The part before the model.
+        preparation: The steps before the model.
         model: On its device, in evaluation mode.
-        runner: Callable ``(model, **batch)``, one mapping for each item.
-        output_keys: Which outputs are kept; None keeps all.
-        device: Where batches go.
+        runner: Callable ``(model, **batch)`` that returns one mapping for each item.
+        output_keys: The outputs that are kept; None keeps all.
+        device: The device that batches are moved to.
     """
 
     preparation: Preparation
@@ -114,7 +110,7 @@ class Predictor:
             **options: Further keyword arguments of the runner.
 
         Raises:
-            UserError: The runner failed, or its results are not what the config declares.
+            UserError: The runner failed, or its results do not fit the config.
         """
         results = _as_results(self._call(utt_ids, batch, options), utt_ids)
         return [
@@ -135,35 +131,45 @@ class Predictor:
             raise
         except Exception as error:
             hint = "make batch_size smaller" if isinstance(error, torch.OutOfMemoryError) else ""
+            others = f" and {len(utt_ids) - 1} others" if len(utt_ids) > 1 else ""
             raise UserError(
-                f"the runner failed on {_describe_ids(utt_ids)}: {type(error).__name__}: {error}",
+                f"the runner failed on {utt_ids[0]}{others}: {type(error).__name__}: {error}",
                 where="runner",
                 hint=hint,
             ) from error
 
     def _accept_result(self, utt_id: str, result: Result) -> Result:
+        for key in self.output_keys or ():
+            if key not in result:
+                raise UserError(
+                    f'the runner gave no "{key}" for {utt_id}; it gave {", ".join(result)}',
+                    where="output_keys",
+                    hint=did_you_mean(key, list(result)),
+                )
         if self.output_keys is not None:
-            for key in self.output_keys:
-                if key not in result:
-                    raise UserError(
-                        f'the runner gave no "{key}" for {utt_id}; it gave {", ".join(result)}',
-                        where="output_keys",
-                        hint=did_you_mean(key, list(result)),
-                    )
             result = {key: result[key] for key in self.output_keys}
         contract = self.preparation.contract
         return accept_outputs(contract.outputs, result, utt_id) if contract else result
 
 
+def declared_audio(contract: Contract | None, sample: Sample) -> tuple[Any, int] | None:
+    """Return the first audio of a sample that the contract declares, and its rate in Hz."""
+    for field in contract.inputs if contract else ():
+        rate = sample.get("sample_rate") or field.sample_rate
+        if field.kind == "audio" and rate and field.name in sample:
+            return sample[field.name], int(rate)
+    return None
+
+
 def make_predictor(
     config: ConfigView, model: Mapping[str, Any] | None, device: str, checkpoint: Path | None
 ) -> Predictor:
-    """Build model, runner and preparation from an inference config.
+    """Build preparation, model and runner from an inference config.
 
     Args:
         config: The inference config, late values filled in.
         model: The stage's model node, used when the config has no ``model`` of its own.
-        device: Where the model runs.
+        device: The device that the model runs on.
         checkpoint: Weights for the provider.
 
     Raises:
@@ -192,34 +198,26 @@ def make_predictor(
 def _make_model(
     config: ConfigView, model: Mapping[str, Any] | None, device: str, checkpoint: Path | None
 ) -> Any:
-    own = config["model"]
+    own, provider = config["model"], config["provider"]
     if own is not None:
-        wants = parameters_of(own, _key_path(own))
-        placed = "device" in wants
-        return _set_eval_mode(
-            instantiate(own, **({"device": device} if placed else {})), device, placed
-        )
+        placed = "device" in parameters_of(own, own.where)
+        built = instantiate(own, **({"device": device} if placed else {}))
+        return _set_eval_mode(built, None if placed else device)
     supplied = {"model": model, "checkpoint": checkpoint, "device": device}
-    node = config["provider"]
-    wants = parameters_of(node, _key_path(node)) or set(supplied)
+    taken = parameters_of(provider, provider.where) or set(supplied)
     # A node among the arguments would be instantiated before the provider sees it.
-    return instantiate({**node, "_recursive_": False, "_partial_": True}, where=_key_path(node))(
-        **{name: value for name, value in supplied.items() if name in wants}
-    )
+    flags = {"_recursive_": False, "_partial_": True}
+    make = instantiate({**provider, **flags}, where=provider.where)
+    return make(**{name: value for name, value in supplied.items() if name in taken})
 
 
-def _set_eval_mode(built: Any, device: str, placed: bool) -> Any:
-    """Make a bare module ready to run; what else a config's ``model`` may be looks after itself."""
+def _set_eval_mode(built: Any, device: str | None) -> Any:
+    """Prepare a module for inference; any other object that a config names is left as it is."""
     from torch import nn
 
     if not isinstance(built, nn.Module):
         return built
-    ready = built.requires_grad_(requires_grad=False).eval()
-    return ready if placed else ready.to(device)
-
-
-def _key_path(node: Mapping[str, Any]) -> str:
-    return node.where if isinstance(node, ConfigView) else ""
+    return built.requires_grad_(requires_grad=False).eval().to(device)
 
 
 def _input_names(input_key: Any, contract: Contract | None) -> tuple[str, ...] | None:
@@ -231,7 +229,7 @@ def _input_names(input_key: Any, contract: Contract | None) -> tuple[str, ...] |
 
 
 def _as_results(value: Any, utt_ids: Sequence[str]) -> list[Result]:
-    if isinstance(value, Mapping) or not isinstance(value, list | tuple):
+    if not isinstance(value, list | tuple):
         raise UserError(
             f"the runner gave {type(value).__name__} for {len(utt_ids)} items; "
             "it gives a list with one mapping for each item",
@@ -249,7 +247,3 @@ def _as_results(value: Any, utt_ids: Sequence[str]) -> list[Result]:
                 where="runner",
             )
     return [dict(result) for result in value]
-
-
-def _describe_ids(utt_ids: Sequence[str]) -> str:
-    return utt_ids[0] if len(utt_ids) == 1 else f"{utt_ids[0]} and {len(utt_ids) - 1} others"

@@ -1,4 +1,4 @@
-"""Where the model of an inference comes from."""
+"""The default provider: builds the model of an inference and loads its weights."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How a model is called when the config names no runner."""
+"""The runner that calls a model when the config names none."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -29,12 +29,7 @@ def read_scp(path: Path) -> dict[str, str]:
 
 def format_scp(items: Iterable[tuple[str, str]]) -> str:
     """Return the text of an SCP file; line breaks inside a value become spaces."""
-    return "".join(f"{utt_id} {one_line(value)}\n" for utt_id, value in items)
-
-
-def one_line(value: str) -> str:
-    """Return a value that fits on one line."""
-    return " ".join(value.splitlines()) if len(value.splitlines()) > 1 else value.rstrip("\r\n")
+    return "".join(f"{utt_id} {' '.join(value.splitlines())}\n" for utt_id, value in items)
 
 
 def check_id(utt_id: str) -> None:
@@ -43,7 +38,7 @@ def check_id(utt_id: str) -> None:
     Raises:
         UserError: The id is empty or contains white space.
     """
-    if not utt_id or len(utt_id.split()) != 1 or utt_id.strip() != utt_id:
+    if utt_id.split() != [utt_id]:
         raise UserError(
             f'the utterance id "{utt_id}" is empty or contains white space',
             hint='give every sample a "utt_id" of one word',

@@ -1,4 +1,4 @@
-"""A test set in shards: decoded one by one, each on disk whole or not at all, merged at the end."""
+"""A test set in shards: decoded one by one, each complete on disk or absent, merged at the end."""
 
 import json
 import os
@@ -19,8 +19,8 @@ from espnet3_runtime.inference.outputs import as_line
 from espnet3_runtime.inference.scp import check_id, format_scp
 
 RECORDS = "records.jsonl"
-_SHARDS = 16  # a killed run loses at most about this part of a test set
-_MOST = 2048  # items of a shard, whatever the size of the test set
+_SHARDS = 16  # of a test set; a killed run has to repeat at most about one of them
+_MOST = 2048  # items of a shard, however large the test set is
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -29,12 +29,12 @@ class InferenceRecord:
     """One item of a test set after inference.
 
     Attributes:
-        index: Its place in the data set.
+        index: Its index in the data set.
         utt_id: Its id.
         outputs: Texts (or n-best lists of them) and numbers by output.
-        files: Paths of other outputs, relative to the directory of the test set.
+        files: Paths of other outputs by name, relative to the directory of the test set.
         columns: Texts and numbers of the sample itself, for scoring.
-        seconds: Length of its audio, where the contract tells the sample rate.
+        seconds: Length of its audio, where the contract declares the sample rate.
     """
 
     index: int
@@ -58,19 +58,19 @@ class Shard:
         return sum(map(len, self.batches))
 
     def directory(self, work: Path) -> Path:
-        """Return where its results are, once it is done."""
+        """Return the directory of its results, which exists once it is done."""
         return work / f"shard-{self.number:05d}"
 
 
 def plan_shards(dataset: SplitDataset, length_key: str | None, batch_size: int) -> list[Shard]:
-    """Cut a test set into shards of whole batches.
+    """Cut a test set into shards of complete batches.
 
-    Where lengths are known without reading audio, long items come first: batches hold items of
-    like length, a lack of memory shows at once, and the last worker is not left with the longest.
+    Where lengths are known without reading audio, long items come first: items of a batch have
+    similar lengths, a lack of memory shows at once, and the last worker gets no long item.
 
     Args:
         dataset: The test set.
-        length_key: The field whose length says how long an item is; None keeps the order.
+        length_key: The field that gives the length of an item; None keeps the order.
         batch_size: Items of a batch.
     """
     count = len(dataset)
@@ -90,15 +90,14 @@ def plan_shards(dataset: SplitDataset, length_key: str | None, batch_size: int) 
 
 
 def ensure_same_plan(work: Path, shards: Sequence[Shard], key: str) -> None:
-    """Empty the work directory of a test set unless it holds shards of this very plan.
+    """Empty the work directory of a test set unless it holds shards of this plan.
 
     Args:
         work: The work directory of a test set.
         shards: The plan.
         key: The hash of the weights.
     """
-    plan = {"key": key, "shards": [shard.batches for shard in shards]}
-    plan = json.loads(json.dumps(plan))
+    plan = {"key": key, "shards": [[list(batch) for batch in shard.batches] for shard in shards]}
     file = work / "plan.json"
     try:
         same = json.loads(file.read_text(encoding="utf-8")) == plan
@@ -111,17 +110,17 @@ def ensure_same_plan(work: Path, shards: Sequence[Shard], key: str) -> None:
 
 
 def write_shard(directory: Path, decode: Callable[[Path], Iterator[InferenceRecord]]) -> None:
-    """Let ``decode`` write files into a directory and yield records; keep it all or nothing.
+    """Let ``decode`` write files into a directory and yield records; keep all of them or none.
 
-    A killed process leaves nothing that looks whole.  Shards are not flushed to the disk one by
-    one, that costs more than a small model; the merged result is.
+    Shards are not flushed to the disk one by one, which costs more than a small model; the merged
+    result is.
     """
     part = temporary(directory)
     part.mkdir(parents=True)
     try:
         with (part / RECORDS).open("w", encoding="utf-8") as file:
             for record in decode(part):
-                file.write(_json_line(record))
+                file.write(_encode(vars(record)) + "\n")  # asdict would copy all of it first
         shutil.rmtree(directory, ignore_errors=True)
         part.rename(directory)
     finally:
@@ -129,7 +128,7 @@ def write_shard(directory: Path, decode: Callable[[Path], Iterator[InferenceReco
 
 
 def is_done(shard: Shard, work: Path) -> bool:
-    """Say whether all results of a shard are there; after a power cut they may be torn."""
+    """Say whether all results of a shard are there; after a power cut some may be missing."""
     try:
         return len(read_records(shard.directory(work))) == shard.size
     except (OSError, ValueError, TypeError):
@@ -146,11 +145,6 @@ def _read_lines(directory: Path) -> list[str]:
         return file.readlines()
 
 
-def _json_line(record: InferenceRecord) -> str:
-    """Return a record as JSON; ``asdict`` would copy all that is in it first, at twice the cost."""
-    return _encode(vars(record)) + "\n"
-
-
 def merge_shards(
     work: Path, shards: Sequence[Shard], directory: Path, shown: str
 ) -> list[InferenceRecord]:
@@ -160,10 +154,10 @@ def merge_shards(
     and numbers of the samples, and ``results.jsonl`` with everything about each item.
 
     Args:
-        work: Where the shards are.
+        work: The directory that holds the shards.
         shards: All shards of the test set.
-        directory: What is made, or replaced.
-        shown: How the directory is called in SCP files that name files.
+        directory: The directory to make or replace.
+        shown: The path of the directory in SCP files that name files.
 
     Returns:
         The records in the order of the data set.
@@ -173,8 +167,12 @@ def merge_shards(
     """
     with atomic_directory(directory) as part:
         found = []
-        for shard in shards:
-            found += _link_shard(shard.directory(work), part)
+        for source in (shard.directory(work) for shard in shards):
+            for line in _read_lines(source):
+                record = InferenceRecord(**json.loads(line))
+                found.append((record, line))
+                for name in record.files.values():
+                    _link_file(source / name, part / name)
         found.sort(key=lambda pair: pair[0].index)
         records = [record for record, _ in found]
         _check_ids(records)
@@ -184,22 +182,13 @@ def merge_shards(
     return records
 
 
-def _link_shard(source: Path, target: Path) -> list[tuple[InferenceRecord, str]]:
-    """Link the files of a shard into the result, so that the shard stays whole until the end."""
-    lines = _read_lines(source)
-    records = [InferenceRecord(**json.loads(line)) for line in lines]
-    for record in records:
-        for name in record.files.values():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            _link_file(source / name, target / name)
-    return list(zip(records, lines, strict=True))
-
-
 def _link_file(source: Path, target: Path) -> None:
+    """Link a file into the result, so that its shard stays complete until the end."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
     except FileExistsError:
-        return  # two items of one id: told about in a moment
+        return  # two items have one id, which _check_ids reports
     except OSError:
         shutil.copy2(source, target)
 

@@ -1,1 +1,1 @@
-"""Scores of hypotheses."""
+"""Metrics: score the results of inference against references."""

@@ -1,4 +1,4 @@
-"""Accuracy."""
+"""The metric accuracy."""
 
 from collections.abc import Sequence
 
@@ -28,12 +28,12 @@ class Accuracy:
         """
         if not ref:
             raise ValueError("there are no items to compare")
-        pairs = zip(ref, hyp, strict=True)
         correct = sum(
-            self._normalize_text(left) == self._normalize_text(right) for left, right in pairs
+            normalize(left, self.normalize) == normalize(right, self.normalize)
+            for left, right in zip(ref, hyp, strict=True)
         )
-        total = len(ref)
-        return {"accuracy": round(100 * correct / total, 4), "correct": correct, "total": total}
-
-    def _normalize_text(self, text: str) -> str:
-        return normalize(text, self.normalize)
+        return {
+            "accuracy": round(100 * correct / len(ref), 4),
+            "correct": correct,
+            "total": len(ref),
+        }

@@ -1,4 +1,4 @@
-"""What a metric reads: hypotheses from SCP files, references from the data set."""
+"""The inputs of a metric: hypotheses from SCP files, references from the data set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.inference.outputs import OutputFormat, write_output
 from espnet3_runtime.inference.scp import read_scp
 
-DATASET = "dataset:"
 _SHOWN = 5
 
 
@@ -21,11 +20,11 @@ class TestResults:
 
     Attributes:
         name: Its name.
-        directory: What ``infer`` wrote.
-        scratch: Where column files go.
-        entry: Its entry in the inference config, when that is at hand.
+        directory: The results of ``infer``.
+        scratch: Where files of columns are written.
+        entry: Its entry in the inference config, where the stage has one.
         dataset: The ``dataset`` block of the inference config.
-        place: Directories of the recipe.
+        directories: The recipe's directory and that of its data.
         formats: How columns that are neither text nor number become files.
     """
 
@@ -34,7 +33,7 @@ class TestResults:
     scratch: Path
     entry: DatasetEntry | None
     dataset: Mapping[str, Any]
-    place: DatasetDirectories
+    directories: DatasetDirectories
     formats: Mapping[str, OutputFormat]
 
     def load(self) -> SplitDataset | None:
@@ -44,7 +43,7 @@ class TestResults:
         return load_split(
             self.dataset,
             "test",
-            self.place,
+            self.directories,
             entries=[self.entry],
             transform=False,
             preprocess=False,
@@ -57,14 +56,14 @@ def read_columns(
     """Return the utterance ids and one list of values for each input, all in one order.
 
     Args:
-        results: What ``infer`` wrote for a test set.
-        inputs: By the metric's argument: where its values come from, for example ``dataset:text``.
+        results: The test set.
+        inputs: The source of each argument of the metric, for example ``dataset:text``.
         where: The key path of the inputs, for messages.
 
     Raises:
         UserError: A source does not exist, or the sources disagree on the utterances.
     """
-    sources = {name: read_column(results, source, where) for name, source in inputs.items()}
+    sources = {name: _read_column(results, source, where) for name, source in inputs.items()}
     names = list(sources)
     ids = list(sources[names[0]])
     for name in names[1:]:
@@ -72,48 +71,34 @@ def read_columns(
     return ids, {name: [values[utt_id] for utt_id in ids] for name, values in sources.items()}
 
 
-def read_column(results: TestResults, source: str, where: str) -> dict[str, str]:
-    """Return the values of one source by utterance id.
-
-    Args:
-        results: The test set.
-        source: The stem of an SCP file, or ``dataset:COLUMN``.
-        where: Key path for messages.
-
-    Raises:
-        UserError: There is no such output or column.
-    """
-    column = source.removeprefix(DATASET)
+def _read_column(results: TestResults, source: str, where: str) -> dict[str, str]:
+    """Return the values of ``dataset:COLUMN`` or of an output of ``infer``, by utterance id."""
+    column = source.removeprefix("dataset:")
     if column == source:
-        return read_scp(_existing_scp(results.directory, source, "output of infer", where))
+        scp = results.directory / f"{source}.scp"
+        if not scp.is_file():
+            message = f'no output of infer called "{source}" for the test set "{results.name}"'
+            raise _missing_column(message, scp, where)
+        return read_scp(scp)
     if column in results.formats:
         return _as_files(results, column, where)
-    file = results.directory / "dataset" / f"{column}.scp"
-    if file.is_file():
-        return read_scp(file)
+    scp = results.directory / "dataset" / f"{column}.scp"
+    if scp.is_file():
+        return read_scp(scp)
     values = _from_data_set(results, column)
-    if values is not None:
-        return values
-    _existing_scp(results.directory / "dataset", column, "column of the data set", where)
-    raise AssertionError(file)
+    if values is None:
+        message = f'no column of the data set called "{column}" that is text or a number'
+        raise _missing_column(message, scp, where)
+    return values
 
 
-def _existing_scp(directory: Path, stem: str, what: str, where: str) -> Path:
-    file = directory / f"{stem}.scp"
-    if not file.is_file():
-        stems = sorted(found.stem for found in directory.glob("*.scp"))
-        raise UserError(
-            f'there is no {what} called "{stem}" for the test set "{directory.name}"'
-            if what.startswith("output")
-            else f'there is no {what} called "{stem}" that is text or a number',
-            where=where,
-            hint=did_you_mean(stem, stems),
-        )
-    return file
+def _missing_column(message: str, scp: Path, where: str) -> UserError:
+    present = sorted(found.stem for found in scp.parent.glob("*.scp"))
+    return UserError(f"there is {message}", where=where, hint=did_you_mean(scp.stem, present))
 
 
 def _from_data_set(results: TestResults, column: str) -> dict[str, str] | None:
-    """Ask the data set's own ``column(name)``, which reads no audio."""
+    """Return a column by the data set's own ``column(name)``, which reads no audio."""
     dataset = results.load()
     if dataset is None or not all(hasattr(member, "column") for member in dataset.members):
         return None
@@ -121,15 +106,11 @@ def _from_data_set(results: TestResults, column: str) -> dict[str, str] | None:
         values = [str(v) for member in dataset.members for v in member.column(column)]
     except KeyError:
         return None
-    ids = _utterance_ids(results)
+    first = sorted(results.directory.glob("*.scp"))[:1]
+    ids = list(read_scp(first[0])) if first else []
     if len(values) != len(ids):
         return None
     return dict(zip(ids, values, strict=True))
-
-
-def _utterance_ids(results: TestResults) -> list[str]:
-    first = sorted(results.directory.glob("*.scp"))[:1]
-    return list(read_scp(first[0])) if first else []
 
 
 def _as_files(results: TestResults, column: str, where: str) -> dict[str, str]:
@@ -141,17 +122,16 @@ def _as_files(results: TestResults, column: str, where: str) -> dict[str, str]:
             hint="bind one: config: {metrics: …, inference: …}",
         )
     values = {}
+    directory = results.scratch / "dataset"
     for index in range(len(dataset)):
         utt_id, sample = dataset.raw_sample(index)
         if column not in sample:
             raise UserError(
                 f'{utt_id} has no "{column}"', where=where, hint=did_you_mean(column, list(sample))
             )
-        directory = results.scratch / "dataset"
-        format_ = results.formats[column]
-        written = write_output(directory, column, utt_id, sample[column], format_)
-        values[utt_id] = str(written.value) if written.file is None else written.file
-    return {utt_id: str(results.scratch / "dataset" / value) for utt_id, value in values.items()}
+        written = write_output(directory, column, utt_id, sample[column], results.formats[column])
+        values[utt_id] = str(directory / (written.file or str(written.value)))
+    return values
 
 
 def _same_ids(

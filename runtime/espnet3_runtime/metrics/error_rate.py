@@ -1,10 +1,10 @@
-"""What WER, CER and TER share: normalise, split into tokens, align, count."""
+"""The error rate that WER, CER and TER compute, each over its own tokens."""
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from espnet3_runtime.metrics.alignment import Alignment, align, write_alignments
+from espnet3_runtime.metrics.alignment import align_tokens, write_alignments
 
 NORMALIZERS: Mapping[str, Callable[[str], str]] = {
     "lower": str.lower,
@@ -29,49 +29,71 @@ def normalize(text: str, steps: Sequence[str]) -> str:
     return " ".join(text.split())
 
 
-def error_rate(
-    name: str,
-    unit: str,
-    references: Sequence[Sequence[str]],
-    hypotheses: Sequence[Sequence[str]],
-    utt_ids: Sequence[str] | None,
-    directory: Path | None,
-) -> dict[str, float]:
-    """Return the error rate in % under ``name``, and the counts behind it.
+class ErrorRate:
+    """Substitutions, deletions and insertions per reference token, in %.
 
     Args:
+        normalize: Steps applied to both sides: lower, upper, nfkc, no_punctuation.
+
+    Attributes:
         name: Key of the rate: wer, cer or ter.
-        unit: What a token is, key of the number of reference tokens: words, characters, tokens.
-        references: Tokens of each reference.
-        hypotheses: Tokens of each hypothesis.
-        utt_ids: Names of the utterances, for the files.
-        directory: Where the alignments are written; None writes none.
-
-    Raises:
-        ValueError: All references are empty, so that there is no rate.
+        tokens: Key of the number of reference tokens: words, characters or tokens.
     """
-    alignments = align(references, hypotheses)
-    length = sum(alignment.length for alignment in alignments)
-    if length == 0:
-        raise ValueError(f"the references have no {unit}: {name} cannot be computed")
-    if utt_ids is not None and directory is not None:
-        write_alignments(directory, utt_ids, alignments)
-    return {
-        name: _percent(sum(a.errors for a in alignments), length),
-        **_error_counts(alignments, unit),
-    }
 
+    unit = "%"
+    name: str
+    tokens: str
 
-def _error_counts(alignments: Sequence[Alignment], unit: str) -> dict[str, float]:
-    return {
-        "substitutions": sum(alignment.count("substitute") for alignment in alignments),
-        "deletions": sum(alignment.count("delete") for alignment in alignments),
-        "insertions": sum(alignment.count("insert") for alignment in alignments),
-        unit: sum(alignment.length for alignment in alignments),
-        "utterances": len(alignments),
-        "utterances_wrong": sum(alignment.errors > 0 for alignment in alignments),
-    }
+    def __init__(self, normalize: Sequence[str] = ()) -> None:
+        self.normalize = tuple(normalize)
 
+    def split(self, text: str) -> list[str]:
+        """Return the tokens of a normalised text."""
+        raise NotImplementedError
 
-def _percent(part: int, whole: int) -> float:
-    return round(100 * part / whole, 4)
+    def __call__(
+        self,
+        ref: Sequence[str],
+        hyp: Sequence[str],
+        *,
+        utt_ids: Sequence[str] | None = None,
+        directory: Path | None = None,
+    ) -> dict[str, float]:
+        """Score hypotheses against references of the same order.
+
+        Args:
+            ref: References.
+            hyp: Hypotheses, one for each reference.
+            utt_ids: Names of the utterances, for the files.
+            directory: Where the alignments are written; None writes none.
+
+        Returns:
+            The rate under its name, and the numbers of substitutions, deletions, insertions,
+            reference tokens (as words, characters or tokens), utterances and utterances_wrong.
+
+        Raises:
+            ValueError: All references are empty, so that there is no rate.
+        """
+        references, hypotheses = (
+            [self.split(normalize(text, self.normalize)) for text in texts] for texts in (ref, hyp)
+        )
+        length = sum(map(len, references))
+        if length == 0:
+            raise ValueError(
+                f"the references have no {self.tokens}: {self.name} cannot be computed"
+            )
+        aligned = align_tokens(references, hypotheses)
+        if utt_ids is not None and directory is not None:
+            write_alignments(directory, utt_ids, aligned)
+        errors = aligned.substitutions + aligned.deletions + aligned.insertions
+        return {
+            self.name: round(100 * errors / length, 4),
+            "substitutions": aligned.substitutions,
+            "deletions": aligned.deletions,
+            "insertions": aligned.insertions,
+            self.tokens: length,
+            "utterances": len(references),
+            "utterances_wrong": sum(
+                any(chunk.type != "equal" for chunk in chunks) for chunks in aligned.alignments
+            ),
+        }

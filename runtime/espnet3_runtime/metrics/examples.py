@@ -9,10 +9,10 @@ from typing import Any
 from espnet3_runtime.atomic import write_json
 from espnet3_runtime.data.audio import Wave, as_wave, write_wav
 from espnet3_runtime.data.contract import Contract
+from espnet3_runtime.inference.predictor import declared_audio
 from espnet3_runtime.metrics.alignment import UTTERANCES
 from espnet3_runtime.metrics.columns import TestResults
 
-EXAMPLES = "examples.json"
 _EACH = 6
 _LONGEST = 15.0  # seconds of audio that go into a report
 
@@ -26,41 +26,35 @@ def write_examples(
     file, or null where the data set gives none).
 
     Args:
-        results: What ``infer`` wrote for a test set.
+        results: The test set.
         metrics: Names of the metrics, in their order.
-        contract: The declared inputs, which say which field is audio; None when there is no
-            contract.
-        log: Says why there is no audio.
+        contract: The declared inputs, which say which field is audio, if any are declared.
+        log: Gets the reason when there is no audio.
     """
-    found = [(name, results.scratch / name / UTTERANCES) for name in metrics]
-    chosen = next(((name, file) for name, file in found if file.is_file()), None)
-    if chosen is None:
+    aligned = [name for name in metrics if (results.scratch / name / UTTERANCES).is_file()]
+    if not aligned:
         return
-    name, file = chosen
-    with file.open(encoding="utf-8") as lines:
-        records = [json.loads(line) for line in lines]
-    examples = _worst_utterances(records) + _best_utterances(records)
+    with (results.scratch / aligned[0] / UTTERANCES).open(encoding="utf-8") as lines:
+        examples = _choose_examples([json.loads(line) for line in lines])
     try:
         waves = _read_audio(results, [item["utt_id"] for item in examples], contract)
-    except Exception as error:  # noqa: BLE001 - a report without sound is still a report
+    except Exception as error:  # noqa: BLE001 - a report needs no audio
         log.info("the examples of %s have no audio: %s", results.name, error)
         waves = {}
     audio = _write_audio(results.scratch / "audio", waves)
     for item in examples:
-        item.update(metric=name, audio=audio.get(item["utt_id"]))
-    write_json(results.scratch / EXAMPLES, examples)
+        item.update(metric=aligned[0], audio=audio.get(item["utt_id"]))
+    write_json(results.scratch / "examples.json", examples)
 
 
-def _worst_utterances(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _choose_examples(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the utterances with the highest error rates, and long ones without an error."""
     wrong = [record for record in records if record["errors"]]
     wrong.sort(key=lambda r: (-r["errors"] / max(r["length"], 1), -r["errors"], r["utt_id"]))
-    return [{**record, "rank": "worst"} for record in wrong[:_EACH]]
-
-
-def _best_utterances(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    right = [record for record in records if record["length"]]
-    right.sort(key=lambda r: (r["errors"] / r["length"], -r["length"], r["utt_id"]))
-    return [{**record, "rank": "best"} for record in right[:_EACH] if not record["errors"]]
+    right = [record for record in records if record["length"] and not record["errors"]]
+    right.sort(key=lambda r: (-r["length"], r["utt_id"]))
+    worst = [{**record, "rank": "worst"} for record in wrong[:_EACH]]
+    return worst + [{**record, "rank": "best"} for record in right[:_EACH]]
 
 
 def _read_audio(
@@ -70,16 +64,17 @@ def _read_audio(
     if dataset is None:
         return {}
     with (results.directory / "results.jsonl").open(encoding="utf-8") as lines:
-        places = {record["utt_id"]: record["index"] for record in map(json.loads, lines)}
-    found = {
-        utt_id: _audio_of(dataset.raw_sample(places[utt_id])[1], contract)
-        for utt_id in dict.fromkeys(utt_ids)
-    }
-    return {utt_id: audio for utt_id, audio in found.items() if audio is not None}
+        indices = {record["utt_id"]: record["index"] for record in map(json.loads, lines)}
+    waves = {}
+    for utt_id in dict.fromkeys(utt_ids):
+        audio = declared_audio(contract, dataset.raw_sample(indices[utt_id])[1])
+        if audio is not None:
+            wave = as_wave(audio[0])
+            waves[utt_id] = (wave[0] if wave.ndim > 1 else wave), audio[1]
+    return waves
 
 
 def _write_audio(directory: Path, waves: Mapping[str, tuple[Wave, int]]) -> dict[str, str]:
-    """Write a file for each utterance; here a disk that refuses is a failure like any other."""
     files = {}
     for number, (utt_id, (wave, rate)) in enumerate(waves.items()):
         directory.mkdir(exist_ok=True)
@@ -87,17 +82,3 @@ def _write_audio(directory: Path, waves: Mapping[str, tuple[Wave, int]]) -> dict
         write_wav(file, wave[..., : int(_LONGEST * rate)], rate)
         files[utt_id] = f"audio/{file.name}"
     return files
-
-
-def _audio_of(sample: Mapping[str, Any], contract: Contract | None) -> tuple[Wave, int] | None:
-    for field in contract.inputs if contract else ():
-        rate = sample.get("sample_rate") or field.sample_rate
-        if field.kind == "audio" and field.name in sample and rate:
-            wave = as_wave(sample[field.name])
-            return (wave[0] if wave.ndim > 1 else wave), int(rate)
-    return None
-
-
-def audio_file(directory: Path, example: Mapping[str, Any]) -> Path | None:
-    """Return the audio file of an example of ``directory/examples.json``, if it has one."""
-    return directory / example["audio"] if example.get("audio") else None

@@ -1,9 +1,9 @@
-"""Calls a metric.
+"""Build the metrics of a config, and call them.
 
 A metric is any callable that takes its inputs as keyword arguments, each a list of strings in one
-order, and returns a mapping from names to numbers; the first is the headline.  Where its signature
-has them, it is also given ``utt_ids`` (the ids in the same order) and ``directory`` (a directory of
-its own for files).  An attribute ``unit``, for example ``%``, is shown behind the headline.
+order, and returns a mapping from names to numbers, of which the first is the headline.  If its
+signature has them, it also gets ``utt_ids`` (the ids in the same order) and ``directory`` (a
+directory of its own for files).  An attribute ``unit``, for example ``%``, follows the headline.
 """
 
 import inspect
@@ -41,7 +41,7 @@ class Metric:
 
     @property
     def unit(self) -> str:
-        """Return what stands behind its headline number."""
+        """Return the unit of its headline number, or an empty text."""
         return str(getattr(self.function, "unit", ""))
 
 
@@ -103,26 +103,24 @@ def _parameter_names(function: Callable[..., Any]) -> list[str]:
 def score_test_set(
     metric: Metric, utt_ids: Sequence[str], columns: Mapping[str, list[str]], directory: Path
 ) -> dict[str, float]:
-    """Return what a metric gives for one test set.
+    """Return the numbers of a metric for one test set.
 
     Args:
         metric: The metric.
         utt_ids: Ids of the utterances.
         columns: A list of values for each input, in the order of the ids.
-        directory: Given to a metric that writes files; made for it.
+        directory: Created for a metric that writes files.
 
     Raises:
-        UserError: The metric failed, or gave something else than finite numbers.
+        UserError: The metric failed, or did not return finite numbers.
     """
-    offered: dict[str, Any] = {}
     parameters = _parameter_names(metric.function)
-    if "utt_ids" in parameters:
-        offered["utt_ids"] = list(utt_ids)
     if "directory" in parameters:
         directory.mkdir(parents=True)
-        offered["directory"] = directory
+    offered = {"utt_ids": list(utt_ids), "directory": directory}
+    extra = {name: value for name, value in offered.items() if name in parameters}
     try:
-        result = metric.function(**columns, **offered)
+        result = metric.function(**columns, **extra)
     except UserError:
         raise
     except Exception as error:
@@ -144,8 +142,9 @@ def _read_numbers(metric: Metric, result: Any) -> dict[str, float]:
 def _read_number(metric: Metric, key: object, value: Any) -> float:
     scalar = value.item() if getattr(value, "ndim", None) == 0 else value
     if isinstance(scalar, bool) or not isinstance(scalar, int | float):
-        what = f'"{key}" of the metric "{metric.name}" is {type(value).__name__}, not a number'
-        raise UserError(what, where=metric.where)
-    if not math.isfinite(scalar):
-        raise UserError(f'"{key}" of the metric "{metric.name}" is {scalar}', where=metric.where)
-    return scalar
+        problem = f"{type(value).__name__}, not a number"
+    elif not math.isfinite(scalar):
+        problem = str(scalar)
+    else:
+        return scalar
+    raise UserError(f'"{key}" of the metric "{metric.name}" is {problem}', where=metric.where)

@@ -1,11 +1,11 @@
-"""Scores as a table of text."""
+"""Scores as a table of text or Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def format_value(value: float, unit: str) -> str:
-    """Return a number as people read it, for example ``4.12 %``."""
+    """Return a number with its unit, for example ``4.12 %``."""
     text = str(value) if isinstance(value, int) else f"{value:.2f}" if unit else f"{value:.4g}"
     return f"{text} {unit}".rstrip()
 
@@ -26,12 +26,12 @@ def _format_cell(about: Mapping[str, Any], numbers: Mapping[str, float] | None) 
 
 
 def as_text(table: Sequence[Sequence[str]]) -> str:
-    """Return rows as columns of plain text; numbers stand at the right."""
+    """Return rows as columns of plain text; numbers are aligned at the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [
         "  ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in table
     ]

@@ -1,1 +1,1 @@
-"""Bundles and what is made of them."""
+"""Bundles, their model cards, demos and uploads."""

@@ -2,7 +2,7 @@
 
 A bundle is a directory::
 
-    bundle.json         what is inside, with SHA-256 of every file, and where it comes from
+    bundle.json         the files with their SHA-256, and where the bundle comes from
     inference.yaml      the inference config; paths inside the bundle read bundle://files/…
     model.yaml          the model's node, when the config has no model of its own
     model.safetensors   the weights
@@ -53,15 +53,15 @@ class Bundle:
 
     @property
     def code(self) -> tuple[str, ...]:
-        """Return the files of the recipe's code that it carries."""
+        """Return the names of the recipe's code inside the bundle."""
         return tuple(name for name in self.meta["files"] if name.startswith(f"{CODE}/"))
 
     @property
     def late(self) -> LateValues:
-        """Return what the texts of its configs mean that are filled in where it is loaded.
+        """Return the parsed late values of its configs, which are filled in at loading.
 
         Raises:
-            UserError: ``bundle.json`` has something else there.
+            UserError: ``bundle.json`` has another form.
         """
         try:
             return from_json(self.meta.get("late_values", {}))
@@ -69,11 +69,7 @@ class Bundle:
             raise UserError(f'"{self.directory / META}": {error}') from None
 
     def path(self, name: str) -> Path:
-        """Return the place of a file of the bundle.
-
-        Raises:
-            UserError: The name leads out of the bundle.
-        """
+        """Return the path of a file of the bundle; refuse a name that leads out of it."""
         return path_inside(self.directory, name)
 
     def config(self, name: str) -> dict[str, Any] | None:
@@ -81,8 +77,7 @@ class Bundle:
         path = self.path(name)
         if not path.is_file():
             return None
-        located = self._locate(read_mapping(path))
-        assert isinstance(located, dict)
+        located: dict[str, Any] = self._locate(read_mapping(path))
         return located
 
     def _locate(self, value: Any) -> Any:
@@ -92,7 +87,7 @@ class Bundle:
             return [self._locate(item) for item in value]
         if isinstance(value, str) and value.startswith(SCHEME):
             path = self.path(value.removeprefix(SCHEME))
-            if not os.path.exists(path):  # noqa: PTH110 - names that no disk can hold are not there
+            if not os.path.exists(path):  # noqa: PTH110 - false for names too long for a disk
                 raise UserError(f'the bundle names "{value}", which it does not hold')
             return str(path)
         return value
@@ -113,11 +108,7 @@ def path_inside(directory: Path, name: str) -> Path:
 
 
 def open_bundle(directory: Path, *, verify: bool = True) -> Bundle:
-    """Read ``bundle.json``, and check that every file is there and unchanged.
-
-    Args:
-        directory: The bundle.
-        verify: Whether to compare hashes; without, only the names are checked.
+    """Read ``bundle.json``, and check that every file is there and (``verify``) unchanged.
 
     Raises:
         UserError: It is no bundle, of another version, incomplete or altered.
@@ -138,16 +129,12 @@ def open_bundle(directory: Path, *, verify: bool = True) -> Bundle:
         )
     bundle = Bundle(directory, meta)
     for name, sha256 in meta["files"].items():
-        _check_file(bundle, str(name), sha256 if verify else None)
+        path = bundle.path(str(name))
+        if not os.path.isfile(path):  # noqa: PTH113 - as above
+            raise UserError(f'the bundle "{directory}" lacks "{name}"')
+        if verify and sha256_of(path) != sha256:
+            raise UserError(f'"{name}" of the bundle "{directory}" was altered or is damaged')
     return bundle
-
-
-def _check_file(bundle: Bundle, name: str, sha256: object) -> None:
-    path = bundle.path(name)
-    if not os.path.isfile(path):  # noqa: PTH113 - as above
-        raise UserError(f'the bundle "{bundle.directory}" lacks "{name}"')
-    if sha256 is not None and sha256_of(path) != sha256:
-        raise UserError(f'"{name}" of the bundle "{bundle.directory}" was altered or is damaged')
 
 
 def sha256_of(path: Path) -> str:
@@ -159,8 +146,9 @@ def sha256_of(path: Path) -> str:
 def hash_files(directory: Path) -> dict[str, str]:
     """Return the SHA-256 of every file below a directory but ``bundle.json``, by its name."""
     paths = sorted(path for path in directory.rglob("*") if path.is_file())
-    names = ((path.relative_to(directory).as_posix(), path) for path in paths)
-    return {name: sha256_of(path) for name, path in names if name != META}
+    hashes = {path.relative_to(directory).as_posix(): sha256_of(path) for path in paths}
+    hashes.pop(META, None)
+    return hashes
 
 
 class _PlainDumper(yaml.SafeDumper):

@@ -1,4 +1,4 @@
-"""Finds the files that a config names, and gives them a place inside the bundle."""
+"""Find the files that a config names, copy them into the bundle, and rewrite their paths."""
 
 import shutil
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from espnet3_runtime.publication.bundle import FILES, SCHEME
 from espnet3_schemas import TARGET
 from espnet3_schemas.late_values import Env, LateValues, StageOutput
 
-_NAME_OF_FILE = frozenset(
+_ENDINGS = frozenset(
     (
         *("bin", "ckpt", "conf", "csv", "flac", "fst", "gz", "json", "jsonl", "list", "lm"),
         *("model", "npy", "npz", "onnx", "pt", "pth", "safetensors", "tar", "toml", "tsv"),
@@ -28,21 +28,21 @@ class BundleFiles:
     """Copies named files into a bundle.
 
     Attributes:
-        recipe_dir: Where relative paths begin.
+        recipe_dir: The base of relative paths.
         bundle: The directory that is packed.
-        late: What late values mean.
-        places: Name inside the bundle by absolute path of the original.
+        late: The parsed late values.
+        names: Names inside the bundle by absolute path of the original.
     """
 
     recipe_dir: Path
     bundle: Path
     late: LateValues
-    places: dict[Path, str] = field(default_factory=dict)
+    names: dict[Path, str] = field(default_factory=dict)
 
     def rewrite_paths(self, composed: Any, bound: Any, where: str) -> Any:
         """Return a config with every file it names copied and its path made ``bundle://…``.
 
-        Environment variables stay references, so no value of this machine leaves it.
+        Environment variables stay references, so that their values here are not packed.
 
         Args:
             composed: The config before late values were filled in.
@@ -64,49 +64,47 @@ class BundleFiles:
             return [
                 self.rewrite_paths(one, two, join_key(where, index)) for index, (one, two) in pairs
             ]
-        if isinstance(composed, str):
-            return self._text(composed, bound, where)
+        if isinstance(composed, str) and isinstance(bound, str):
+            return self._rewrite_text(composed, bound, where)
         return composed
 
     def add(self, path: Path, name: str = "") -> str:
         """Copy a file or directory into the bundle; return its name there."""
         path = path.absolute()
-        if path not in self.places:
-            self.places[path] = self._unused_name(name or f"{FILES}/{path.name}")
-            target = self.bundle / self.places[path]
+        if path not in self.names:
+            self.names[path] = self._unused_name(name or f"{FILES}/{path.name}")
+            target = self.bundle / self.names[path]
             target.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 shutil.copytree(path, target)
             else:
                 shutil.copyfile(path, target)
-        return self.places[path]
+        return self.names[path]
 
-    def _text(self, composed: str, bound: Any, where: str) -> str:
-        late = list(references_of(composed, self.late))
-        if bound is None or not isinstance(bound, str):
-            return composed
+    def _rewrite_text(self, composed: str, bound: str, where: str) -> str:
+        kinds = {type(reference) for reference in references_of(composed, self.late)}
         path = self.recipe_dir / bound
-        if any(isinstance(reference, StageOutput) for reference in late):
+        if StageOutput in kinds:
             if not path.exists():
-                raise _missing_file(bound, where)
+                raise missing_file(bound, where)
             return SCHEME + self.add(path)
         if _is_path(bound) and (path.is_file() or (path.is_dir() and "/" in bound)):
             return SCHEME + self.add(path)
-        if _must_exist(bound, where) and not any(isinstance(found, Env) for found in late):
-            raise _missing_file(bound, where)
+        if _must_exist(bound, where) and Env not in kinds:
+            raise missing_file(bound, where)
         return composed
 
     def _unused_name(self, name: str) -> str:
-        taken = set(self.places.values())
         folder, _, last = name.rpartition("/")
         number = 2
-        while name in taken or (self.bundle / name).exists():
+        while (self.bundle / name).exists():
             name = f"{folder}/{number}-{last}"
             number += 1
         return name
 
 
-def _missing_file(path: str, where: str) -> UserError:
+def missing_file(path: str, where: str) -> UserError:
+    """Return the error about a file that a bundle needs and that does not exist."""
     return UserError(
         f'the bundle would lack "{path}": there is no such file',
         where=where,
@@ -120,8 +118,6 @@ def _is_path(text: str) -> bool:
 
 def _must_exist(text: str, where: str) -> bool:
     """Say whether a text can only be meant as the path of a file."""
-    if not _is_path(text) or " " in text:
-        return False
-    known = text.rpartition(".")[2].lower() in _NAME_OF_FILE and "/" not in text.rpartition(".")[2]
-    key = where.rpartition(".")[2]
-    return known and ("/" in text or key.endswith(_KEY_OF_FILE))
+    known = text.rpartition(".")[2].lower() in _ENDINGS
+    likely = "/" in text or where.rpartition(".")[2].endswith(_KEY_OF_FILE)
+    return known and likely and _is_path(text) and " " not in text

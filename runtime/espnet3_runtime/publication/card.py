@@ -19,17 +19,21 @@ def model_card(context: Mapping[str, Any], template: Path | None, extra: Mapping
     """Return the text of a model card.
 
     Args:
-        context: Values that the bundle gives, see :func:`card_values`.
+        context: Values of the bundle, see :func:`card_values`.
         template: A template of the recipe with ``${name}`` in it; lines in which all names are
             empty are left out.  None takes the built-in one.
-        extra: Further values, or other ones for the same names.
+        extra: Further values, which replace those of the same names.
 
     Raises:
         UserError: The template names an unknown value.
     """
     values = {key: str(value or "") for key, value in {**context, **extra}.items()}
     text = _BUILT_IN if template is None else template.read_text(encoding="utf-8")
-    kept = [line for line in text.splitlines() if _is_kept(line, values)]
+    kept = []
+    for line in text.splitlines():
+        names = _NAME.findall(line)
+        if not names or any(values.get(name, "?") for name in names):
+            kept.append(line)
     try:
         return Template("\n".join(kept).strip() + "\n").substitute(values)
     except (KeyError, ValueError) as error:
@@ -39,11 +43,6 @@ def model_card(context: Mapping[str, Any], template: Path | None, extra: Mapping
             where="pack_model.readme",
             hint=did_you_mean(name, sorted(values)),
         ) from None
-
-
-def _is_kept(line: str, values: Mapping[str, str]) -> bool:
-    names = _NAME.findall(line)
-    return not names or any(values.get(name, "?") for name in names)
 
 
 def card_values(
@@ -58,7 +57,7 @@ def card_values(
 
     Args:
         meta: The content of ``bundle.json``.
-        facts: What is known about the model, see ``check.load_elsewhere``.
+        facts: Class, size and layers of the model, see ``load_check.load_elsewhere``.
         scores: The content of ``metrics.json``.
         config: The inference config as YAML.
         detail: Whether to list the layers.
@@ -88,12 +87,12 @@ def card_values(
 
 
 def _front_matter(corpus: str, task: str) -> str:
-    tag = _TASKS.get(task)
-    matter = {
+    matter: dict[str, Any] = {
         "library_name": "espnet3-compile",
         "tags": ["speech", "espnet3-compile", corpus, task],
-        **({"pipeline_tag": tag} if tag else {}),
     }
+    if task in _TASKS:
+        matter["pipeline_tag"] = _TASKS[task]
     return f"---\n{yaml.safe_dump(matter, sort_keys=False)}---"
 
 

@@ -43,21 +43,20 @@ def make_demo(directory: Path) -> Any:
             gradio.Markdown(settings["description"])
         with gradio.Row():
             with gradio.Column():
-                inputs = [_input_component(gradio, field) for field in settings["inputs"]]
+                inputs = [_make_component(gradio, one, "filepath", 1) for one in settings["inputs"]]
                 button = gradio.Button("Run", variant="primary")
             with gradio.Column():
-                outputs = [_output_component(gradio, field) for field in settings["outputs"]]
+                outputs = [_make_component(gradio, one, "numpy", 3) for one in settings["outputs"]]
         button.click(_make_handler(gradio, model, settings), inputs, outputs, api_name="run")
         _add_examples(gradio, directory, settings, inputs)
     return page
 
 
 def launch(page: Any) -> None:
-    """Serve a page until it is stopped; GRADIO_SERVER_PORT and GRADIO_SERVER_NAME say where."""
+    """Serve a page at GRADIO_SERVER_NAME and GRADIO_SERVER_PORT until it is stopped."""
     # Gradio 6 moved the theme from the page to its start.
-    page.launch(
-        **_accepted_options(page.launch, theme=_make_theme(_import_gradio()), ssr_mode=False)
-    )
+    theme = _make_theme(_import_gradio())
+    page.launch(**_accepted_options(page.launch, theme=theme, ssr_mode=False))
 
 
 def _make_theme(gradio: Any) -> Any:
@@ -86,7 +85,7 @@ def _make_handler(
 
 
 def _visitor_message(message: str, values: Sequence[Any]) -> str:
-    """Return a message as visitors may see it: a file has the name that they gave it, no place."""
+    """Return a message as visitors may see it: files have their names, not paths of the server."""
     for value in values:
         if isinstance(value, str) and os.sep in value:
             message = message.replace(value, Path(value).name)
@@ -103,23 +102,16 @@ def _read_sample(fields: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> 
     return sample
 
 
-def _input_component(gradio: Any, field: Mapping[str, Any]) -> Any:
+def _make_component(gradio: Any, field: Mapping[str, Any], audio: str, lines: int) -> Any:
+    """Return the component of a field; an input and an output differ in form of audio and lines."""
+    label = field["label"]
     if field["type"] == "audio":
-        return gradio.Audio(type="filepath", label=field["label"])
+        return gradio.Audio(type=audio, label=label)
     if field["type"] == "number":
-        return gradio.Number(label=field["label"])
-    return gradio.Textbox(label=field["label"])
-
-
-def _output_component(gradio: Any, field: Mapping[str, Any]) -> Any:
-    if field["type"] == "audio":
-        return gradio.Audio(label=field["label"])
-    if field["type"] == "number":
-        return gradio.Number(label=field["label"])
+        return gradio.Number(label=label)
     if field["type"] == "segments":
-        heads = ["start", "end", "text"]
-        return gradio.Dataframe(headers=heads, label=field["label"], interactive=False)
-    return gradio.Textbox(label=field["label"], lines=3)
+        return gradio.Dataframe(headers=["start", "end", "text"], label=label, interactive=False)
+    return gradio.Textbox(label=label, lines=lines)
 
 
 def _display_value(field: Mapping[str, Any], value: Any) -> Any:
@@ -138,7 +130,7 @@ def _display_value(field: Mapping[str, Any], value: Any) -> Any:
 def _add_examples(
     gradio: Any, directory: Path, settings: Mapping[str, Any], inputs: Sequence[Any]
 ) -> None:
-    """Offer the audio files of ``examples/``, when audio is all that the model wants."""
+    """Offer the audio files of ``examples/``, when audio is the only input of the model."""
     folder = directory / "examples"
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     audio = [str(file) for file in files if file.suffix.lower() in _AUDIO]

@@ -1,83 +1,73 @@
-"""Assembles a demo: a page, its settings, and the bundle."""
+"""Assemble a demo: a page, its settings, and the bundle."""
 
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from espnet3_runtime.config import ConfigView, to_plain
+from espnet3_runtime.config import to_plain
 from espnet3_runtime.data.contract import Field, read_contract
 from espnet3_runtime.errors import UserError, did_you_mean
-from espnet3_runtime.publication.bundle import open_bundle
+from espnet3_runtime.publication.bundle import INFERENCE, MODEL, dump_yaml, open_bundle
 from espnet3_runtime.publication.demo import BUNDLE, SETTINGS
-from espnet3_runtime.publication.recipe_code import copy_code
-from espnet3_runtime.publication.trust import check_bundle_trust
+from espnet3_runtime.publication.recipe_code import collect_targets, copy_code
+from espnet3_runtime.publication.trust import check_trust
+from espnet3_runtime.stage import StageContext
 
-_IN = ("audio", "text", "number")
 _OWN = frozenset((SETTINGS, "app.py", "requirements.txt", "README.md"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class DemoParts:
-    """What a demo is made from.
-
-    Attributes:
-        recipe: ``<corpus>/<task>``.
-        exp_tag: The experiment.
-        recipe_dir: Absolute.
-        config: The demo config.
-        bundle: The bundle of pack_model.
-    """
-
-    recipe: str
-    exp_tag: str
-    recipe_dir: Path
-    config: ConfigView
-    bundle: Path
-
-
-def pack_demo_files(parts: DemoParts, directory: Path) -> None:
+def pack_demo_files(context: StageContext, packed: Path, directory: Path) -> None:
     """Write a demo into an empty directory.
+
+    Args:
+        context: The stage's context.
+        packed: The bundle of pack_model.
+        directory: The directory of the demo.
 
     Raises:
         UserError: The bundle needs trust that the config does not give, the page's fields do not
             fit the contract, or a file is missing.
     """
-    config = parts.config
-    bundle = open_bundle(parts.bundle)
-    check_bundle_trust(bundle, trusted=config["model"]["trust_user_code"], hint=_TRUST)
-    settings = demo_settings(parts, bundle.meta.get("contract"))
+    config = context.configs["demo"]
+    bundle = open_bundle(packed)
+    targets = collect_targets(*map(bundle.config, (INFERENCE, MODEL)))
+    check_trust(bundle, targets, config["model"]["trust_user_code"], _TRUST)
+    settings = _demo_settings(context, bundle.meta.get("contract"))
     pack = config["pack"]
-    names = copy_code(parts.recipe_dir, pack["include"], pack["exclude"], directory)
+    names = copy_code(context.recipe_dir, pack["include"], pack["exclude"], directory)
     taken = [name for name in names if name in _OWN or name.startswith(f"{BUNDLE}/")]
     if taken:
         raise UserError(
             f'"{taken[0]}" is written by pack_demo itself', where=f"{config.where}.pack.include"
         )
-    shutil.copytree(parts.bundle, directory / BUNDLE)
-    (directory / SETTINGS).write_text(_dump_yaml(settings), encoding="utf-8")
-    (directory / "app.py").write_text(_app_script(parts), encoding="utf-8")
+    shutil.copytree(packed, directory / BUNDLE)
+    (directory / SETTINGS).write_text(dump_yaml(settings), encoding="utf-8")
+    script = config["ui"]["app_script"]
+    app = _APP if script is None else _read_text(context, script, "script", "ui.app_script")
+    (directory / "app.py").write_text(app, encoding="utf-8")
     requirements = "".join(f"{line}\n" for line in pack["requirements"])
     (directory / "requirements.txt").write_text(requirements, encoding="utf-8")
-    card = _space_readme(parts, settings["title"], pack["readme_context"])
+    card = _space_readme(context, settings["title"], pack["readme_context"])
     (directory / "README.md").write_text(card, encoding="utf-8")
 
 
-def demo_settings(parts: DemoParts, contract: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the content of ``demo.yaml``: everything that the page needs to know."""
-    ui, model = parts.config["ui"], parts.config["model"]
+def _demo_settings(context: StageContext, contract: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the content of ``demo.yaml``, the settings of the page."""
+    config = context.configs["demo"]
+    ui, model = config["ui"], config["model"]
     declared = read_contract(contract, "contract")
     sides = {}
     for side in ("inputs", "outputs"):
         fields = getattr(declared, side) if declared else ()
-        sides[side] = _page_fields(ui[side], fields, f"{parts.config.where}.ui.{side}")
+        sides[side] = _page_fields(ui[side], fields, f"{ui.where}.{side}")
+    description = ui["description"] or ""
+    if description.endswith(".md") and "\n" not in description:
+        description = _read_text(context, description, "description", "ui.description")
     return {
-        "title": ui["title"] or f"{parts.recipe} · {parts.exp_tag}",
-        "description": _read_description(parts.recipe_dir, ui["description"]),
+        "title": ui["title"] or f"{context.recipe} · {context.exp_tag}",
+        "description": description,
         "model": {key: to_plain(model[key]) for key in ("device", "trust_user_code", "call_args")},
         **sides,
     }
@@ -104,54 +94,37 @@ def _page_fields(
                 where=where,
                 hint=did_you_mean(item["key"], list(by_name)),
             )
-        if where.endswith("inputs") and item["type"] not in _IN:
-            raise UserError(f'a page cannot ask for {item["type"]} ("{item["key"]}")', where=where)
+        rate = field.sample_rate if field else None
+        if where.endswith("inputs") and item["type"] == "segments":
+            raise UserError(f'a page cannot ask for segments ("{item["key"]}")', where=where)
+        if where.endswith("outputs") and item["type"] == "audio" and not rate:
+            raise UserError(
+                f'the sample rate of "{item["key"]}" is not known',
+                where=where,
+                hint="declare sample_rate in the inference config's contract.outputs",
+            )
         shown.append(
             {
                 "key": item["key"],
                 "type": item["type"],
                 "label": item["label"] or (field.label if field else item["key"]),
                 "optional": bool(field and field.optional),
-                "sample_rate": field.sample_rate if field else None,
+                "sample_rate": rate,
             }
         )
-    _check_rates(shown, where)
     return shown
 
 
-def _check_rates(fields: Sequence[Mapping[str, Any]], where: str) -> None:
-    for field in fields:
-        if where.endswith("outputs") and field["type"] == "audio" and not field["sample_rate"]:
-            raise UserError(
-                f'the sample rate of "{field["key"]}" is not known',
-                where=where,
-                hint="declare sample_rate in the inference config's contract.outputs",
-            )
-
-
-def _read_description(recipe_dir: Path, text: str | None) -> str:
-    """Return a text, or the content of the Markdown file that it names."""
-    if not text or not text.endswith(".md") or "\n" in text:
-        return text or ""
-    path = recipe_dir / text
+def _read_text(context: StageContext, name: str, kind: str, where: str) -> str:
+    path = context.recipe_dir / name
     if not path.is_file():
-        raise UserError(f'there is no description "{text}"', where="ui.description")
+        raise UserError(f'there is no {kind} "{name}"', where=where)
     return path.read_text(encoding="utf-8")
 
 
-def _app_script(parts: DemoParts) -> str:
-    script = parts.config["ui"]["app_script"]
-    if script is None:
-        return _APP
-    path: Path = parts.recipe_dir / script
-    if not path.is_file():
-        raise UserError(f'there is no script "{script}"', where="ui.app_script")
-    return path.read_text(encoding="utf-8")
-
-
-def _space_readme(parts: DemoParts, title: str, extra: Mapping[str, Any]) -> str:
+def _space_readme(context: StageContext, title: str, extra: Mapping[str, Any]) -> str:
     """Return the README of the Space; its head configures it."""
-    corpus, _, task = parts.recipe.partition("/")
+    corpus, _, task = context.recipe.partition("/")
     head = {
         "title": title,
         "emoji": "🎙️",
@@ -162,18 +135,13 @@ def _space_readme(parts: DemoParts, title: str, extra: Mapping[str, Any]) -> str
         "pinned": False,
         "tags": ["speech", "espnet3-compile", *(re.sub(r"\W+", "-", t) for t in (corpus, task))],
     }
-    body = _README.format(title=title, recipe=parts.recipe, exp_tag=parts.exp_tag)
-    return f"---\n{_dump_yaml({**head, **to_plain(extra)})}---\n\n{body}"
-
-
-def _dump_yaml(value: Mapping[str, Any]) -> str:
-    text: str = yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True)
-    return text
+    body = _README.format(title=title, recipe=context.recipe, exp_tag=context.exp_tag)
+    return f"---\n{dump_yaml({**head, **to_plain(extra)})}---\n\n{body}"
 
 
 _TRUST = "read that code; to let the demo run it, write model: {trust_user_code: true}"
 _APP = '''\
-"""The demo.  Its texts and fields stand in demo.yaml; start it with: python app.py"""
+"""The demo.  Its texts and fields are in demo.yaml; start it with: python app.py"""
 
 from pathlib import Path
 

@@ -1,6 +1,7 @@
 """Uploads to and downloads from the Hugging Face hub, through ``huggingface_hub``."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,16 @@ from espnet3_runtime.stage import Outputs, StageContext
 
 _CONFLICT = 409
 _NO_ACCESS = (401, 403)
+_HTTP_LIBRARIES = ("httpx", "httpx2", "httpcore", "requests")  # of versions of huggingface_hub
+_LOGIN = "log in with: hf auth login (or set HF_TOKEN)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """What goes where.
+    """A directory and the repository that it is uploaded to.
 
     Attributes:
-        directory: Its whole content goes up.
+        directory: All files below it are uploaded.
         repo: ``<owner>/<name>``.
         repo_type: ``model`` or ``space``.
         private: Whether the repository is private.
@@ -42,86 +45,66 @@ class Upload:
         return {path.relative_to(self.directory).as_posix(): path.stat().st_size for path in paths}
 
     def describe_plan(self) -> str:
-        """Return what would happen, as text."""
+        """Return the files and the repository as text."""
         files = self.files()
         lines = [f"{size:>12,}  {name}" for name, size in files.items()]
-        who = "private" if self.private else "public"
-        head = f"{len(files)} files, {sum(files.values()):,} bytes to the {who} {self.repo_type}"
-        how = "changing it if it exists" if self.update else "which must not exist yet"
-        return "\n".join([f"{head} {self.repo}, {how}:", *lines])
+        access = "private" if self.private else "public"
+        head = f"{len(files)} files, {sum(files.values()):,} bytes to the {access} {self.repo_type}"
+        condition = "changing it if it exists" if self.update else "which must not exist yet"
+        return "\n".join([f"{head} {self.repo}, {condition}:", *lines])
 
 
-def upload_directory(what: Upload, api: Any = None) -> dict[str, Any]:
-    """Create the repository and upload a directory in one commit.
-
-    Args:
-        what: What goes where.
-        api: A ``huggingface_hub.HfApi``; None makes one with the user's own login.
-
-    Returns:
-        repo, repo_type, url, revision (the commit) and files with their sizes.
-
-    Raises:
-        UserError: The library is not installed, nobody is logged in, the repository exists and
-            may not be changed, or the hub cannot be reached.
-    """
+def _upload_directory(upload: Upload) -> dict[str, Any]:
+    """Create the repository and upload a directory in one commit; return the receipt."""
     hub = _library()
-    api = api or hub.HfApi()
-    space = {"space_sdk": "gradio"} if what.repo_type == "space" else {}
-    _translate_errors(
-        hub,
-        what.repo,
-        lambda: api.create_repo(
-            what.repo,
-            repo_type=what.repo_type,
-            private=what.private,
-            exist_ok=what.update,
+    api = hub.HfApi()
+    space = {"space_sdk": "gradio"} if upload.repo_type == "space" else {}
+    with _translated_errors(hub, upload.repo):
+        api.create_repo(
+            upload.repo,
+            repo_type=upload.repo_type,
+            private=upload.private,
+            exist_ok=upload.update,
             **space,
-        ),
-    )
-    commit = _translate_errors(
-        hub,
-        what.repo,
-        lambda: api.upload_folder(
-            repo_id=what.repo,
-            repo_type=what.repo_type,
-            folder_path=str(what.directory),
-            commit_message=what.message,
+        )
+        commit = api.upload_folder(
+            repo_id=upload.repo,
+            repo_type=upload.repo_type,
+            folder_path=str(upload.directory),
+            commit_message=upload.message,
             ignore_patterns=["**/__pycache__/**"],
-            delete_patterns=list(what.delete_patterns) if what.update else None,
-        ),
-    )
+            delete_patterns=list(upload.delete_patterns) if upload.update else None,
+        )
     return {
         "schema_version": 1,
-        "repo": what.repo,
-        "repo_type": what.repo_type,
+        "repo": upload.repo,
+        "repo_type": upload.repo_type,
         "url": str(commit.commit_url),
         "revision": str(commit.oid),
-        "files": what.files(),
+        "files": upload.files(),
     }
 
 
 def download_repository(repo: str, revision: str | None) -> Path:
-    """Download a model repository (or take the copy in the local cache); return its directory.
+    """Download a model repository, or use the copy in the local cache; return its directory.
 
     Raises:
         UserError: There is no such repository, or the hub cannot be reached.
     """
     hub = _library()
-    return Path(
-        _translate_errors(hub, repo, lambda: hub.snapshot_download(repo, revision=revision))
-    )
+    with _translated_errors(hub, repo):
+        return Path(hub.snapshot_download(repo, revision=revision))
 
 
-def _translate_errors(hub: Any, repo: str, action: Callable[[], Any]) -> Any:
-    """Do something on the hub; say what its errors mean."""
+@contextmanager
+def _translated_errors(hub: Any, repo: str) -> Iterator[None]:
+    """Raise errors of the hub as messages for users."""
     errors = hub.errors
     try:
-        return action()
+        yield
     except errors.RepositoryNotFoundError:
-        raise UserError(
-            f'the hub has no repository "{repo}", or you may not see it', hint=_LOGIN
-        ) from None
+        message = f'the hub has no repository "{repo}", or you may not see it'
+        raise UserError(message, hint=_LOGIN) from None
     except errors.HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)
         if status == _CONFLICT:
@@ -135,17 +118,10 @@ def _translate_errors(hub: Any, repo: str, action: Callable[[], Any]) -> Any:
     except (errors.LocalTokenNotFoundError, errors.OfflineModeIsEnabled) as error:
         raise UserError(f"the hub cannot be used: {error}", hint=_LOGIN) from None
     except Exception as error:
-        if isinstance(error, OSError) or _is_of_http_library(error):
+        library = type(error).__module__.partition(".")[0]
+        if isinstance(error, OSError) or library in _HTTP_LIBRARIES:
             raise UserError(f"the hub cannot be reached: {error}") from error
         raise
-
-
-_LOGIN = "log in with: hf auth login (or set HF_TOKEN)"
-
-
-def _is_of_http_library(error: Exception) -> bool:
-    """Say whether an error comes from what huggingface_hub sends requests with (it changed)."""
-    return type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "httpcore", "requests")
 
 
 def _library() -> Any:
@@ -160,24 +136,24 @@ def _library() -> Any:
     return huggingface_hub
 
 
-def run_upload(context: StageContext, what: Upload, *, dry_run: bool) -> Outputs:
-    """Upload a directory, or only show what would go; write ``upload.json``.
+def run_upload(context: StageContext, upload: Upload, *, dry_run: bool) -> Outputs:
+    """Upload a directory, or only show its files; write ``upload.json``.
 
     Args:
         context: The stage's context.
-        what: The directory and the place on the hub.
-        dry_run: Whether to show only what would go.
+        upload: The directory and its repository.
+        dry_run: Whether to upload nothing.
 
     Raises:
         UserError: The hub refuses or cannot be reached.
     """
     receipt = context.directory / "upload.json"
     if dry_run:
-        print(f"dry run, nothing is uploaded: {what.describe_plan()}")
-        write_json(receipt, {"schema_version": 1, "dry_run": True, "files": what.files()})
+        print(f"dry run, nothing is uploaded: {upload.describe_plan()}")
+        write_json(receipt, {"schema_version": 1, "dry_run": True, "files": upload.files()})
         context.result("uploaded", "nothing (dry run)")
     else:
-        done = upload_directory(what)
+        done = _upload_directory(upload)
         write_json(receipt, done)
         context.result("uploaded", done["url"])
     return {"receipt": receipt}

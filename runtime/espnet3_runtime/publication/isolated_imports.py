@@ -1,4 +1,4 @@
-"""Runs the code of a bundle under its own module names, beside other code of the same names."""
+"""Run the code of a bundle under its own module names, beside other code of the same names."""
 
 import importlib
 import sys
@@ -16,9 +16,9 @@ _turn = threading.RLock()
 class BundledCode:
     """The modules of one bundle.
 
-    Two recipes both call their package ``src``, and Python knows one module of a name.  So the
-    modules of a bundle are visible under their names only inside :meth:`active`; before and after,
-    the names belong to whoever had them.
+    Every recipe calls its package ``src``, and Python has one module of a name.  So the modules of
+    a bundle have their names only inside :meth:`active`; outside, the names are those of the
+    importing program.
 
     Attributes:
         directory: The bundle's ``code``; where it does not exist, nothing changes.

@@ -1,4 +1,4 @@
-"""Loads a bundle in a fresh process, far from its recipe: proof that nothing is missing.
+"""Load a bundle in a new process outside of its recipe, to prove that nothing is missing.
 
 ``python -m espnet3_runtime.publication.load_check BUNDLE`` prints facts about the model as JSON.
 """
@@ -26,15 +26,9 @@ def load_elsewhere(bundle: Path) -> dict[str, Any]:
     Raises:
         UserError: It does not load there; the message is the other process's.
     """
-    # -B: a bundle is closed, and bytecode of the one who packed it is no part of it.
-    command = [
-        sys.executable,
-        "-P",
-        "-B",
-        "-m",
-        "espnet3_runtime.publication.load_check",
-        str(bundle),
-    ]
+    # -B: no bytecode is written into the bundle, whose files are listed already.
+    module = "espnet3_runtime.publication.load_check"
+    command = [sys.executable, "-P", "-B", "-m", module, str(bundle)]
     with tempfile.TemporaryDirectory() as elsewhere:
         done = subprocess.run(
             command, cwd=elsewhere, capture_output=True, text=True, timeout=_TIMEOUT, check=False

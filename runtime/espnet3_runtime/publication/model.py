@@ -1,4 +1,4 @@
-"""A packed model: load it anywhere, call it with audio."""
+"""A packed model: load its bundle anywhere, and call it with audio."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,7 @@ from espnet3_runtime.publication.trust import check_trust
 from espnet3_runtime.publication.untrusted_config import check_config
 from espnet3_schemas.late_values import StageOutput
 
-_OF_THE_STAGE = ("parallel",)
-"""What a bundle's config lacks: how the stage ``infer`` ran is nothing of the model's."""
+_OF_THE_STAGE = ("parallel",)  # keys of the stage infer, absent from the config of a bundle
 
 Audio = str | os.PathLike[str] | Any
 
@@ -53,13 +52,13 @@ class InferenceModel:
 
         Args:
             directory: The bundle, wherever it was moved to.
-            trust_user_code: Whether the code inside may run.  Without, only bundles that consist
-                of torch's layers and parts of this runtime load.
-            device: For example ``cpu`` or ``cuda:0``; None takes what the config says.
+            trust_user_code: Whether the code inside may run.  If not, only bundles that consist of
+                layers of torch and parts of this runtime load.
+            device: For example ``cpu`` or ``cuda:0``; None takes that of the config.
             verify: Whether to compare every file with its hash first.
 
         Raises:
-            UserError: It is no whole and unaltered bundle, or its code is not trusted.
+            UserError: The bundle is incomplete or altered, or its code is not trusted.
         """
         bundle = open_bundle(Path(directory), verify=verify)
         config, model = _read_configs(bundle)
@@ -87,8 +86,8 @@ class InferenceModel:
 
         Args:
             tag: ``<owner>/<name>``.
-            revision: Branch, tag or commit; give a commit with ``trust_user_code``, so that nobody
-                can exchange the code that you read.
+            revision: Branch, tag or commit; give a commit with ``trust_user_code``, so that the
+                code cannot change after you read it.
             trust_user_code: As in :meth:`from_packed`.
             device: As in :meth:`from_packed`.
         """
@@ -99,7 +98,7 @@ class InferenceModel:
 
     @property
     def contract(self) -> Contract | None:
-        """Return what goes in and out, when the recipe declares it."""
+        """Return the inputs and outputs, when the recipe declares them."""
         return read_contract(self.config["contract"], "contract")
 
     @property
@@ -108,7 +107,7 @@ class InferenceModel:
         named = self.bundle.meta.get("named", {})
         if not isinstance(named, dict) or not all(isinstance(n, str) for n in named.values()):
             raise UserError(f'the bundle "{self.bundle.directory}" names its files wrongly')
-        return {name: self.bundle.path(place) for name, place in named.items()}
+        return {name: self.bundle.path(inside) for name, inside in named.items()}
 
     def __call__(
         self, audio: Audio, sample_rate: int | None = None, **options: Any
@@ -119,7 +118,7 @@ class InferenceModel:
             audio: Path of an audio file; an array of shape ``(samples,)`` or ``(channels,
                 samples)``, integers or floats in [-1, 1]; or a mapping with all fields of a sample
                 (``Path`` values are audio files).
-            sample_rate: Of an array, in Hz; None: the one that the contract declares.
+            sample_rate: Of an array, in Hz; None means that of the contract.
             **options: Further keyword arguments of the recipe's runner.
 
         Raises:
@@ -134,16 +133,15 @@ class InferenceModel:
 
         Args:
             items: Each as in :meth:`__call__`.
-            sample_rate: Of arrays, in Hz; None: the one that the contract declares.
+            sample_rate: Of arrays, in Hz; None means that of the contract.
             **options: Further keyword arguments of the recipe's runner.
         """
         samples = [
             (
-                f"item{number}" if not isinstance(item, str | os.PathLike) else Path(item).name,
-                sample,
+                Path(item).name if isinstance(item, str | os.PathLike) else f"item{number}",
+                self._make_sample(item, sample_rate),
             )
             for number, item in enumerate(items)
-            for sample in [self._make_sample(item, sample_rate)]
         ]
         if not samples:
             return []
@@ -151,24 +149,26 @@ class InferenceModel:
             return self.predictor.predict(samples, **options)
 
     def _make_sample(self, item: Audio, sample_rate: int | None) -> Mapping[str, Any]:
-        fields = item if isinstance(item, Mapping) else {self._audio_name(): item}
-        sample: dict[str, Any] = {}
-        for name, value in fields.items():
-            is_file = isinstance(value, os.PathLike) or (fields is not item and _is_text(value))
-            if is_file:
+        if isinstance(item, Mapping):
+            sample: dict[str, Any] = dict(item)
+        else:
+            sample = {self._audio_name(): Path(item) if isinstance(item, str) else item}
+        for name, value in list(sample.items()):
+            if isinstance(value, os.PathLike):
                 sample[name], sample_rate = self._read(name, Path(value))
-            else:
-                sample[name] = value
         if sample_rate is not None and self.contract is not None:
             sample.setdefault("sample_rate", sample_rate)
         return sample
 
     def _read(self, name: str, path: Path) -> tuple[Any, int]:
         wave, rate = read_audio(path)
+        fields = self.contract.inputs if self.contract else ()
+        takes_channels = any(
+            field.name == name and (field.channels is not None or "channel" in str(field.normalize))
+            for field in fields
+        )
         # A recording is mono to a model that declares nothing else.
-        if wave.ndim > 1 and not self._declares_channels(name):
-            wave = wave.mean(axis=0)
-        return wave, rate
+        return (wave if wave.ndim == 1 or takes_channels else wave.mean(axis=0)), rate
 
     def _audio_name(self) -> str:
         fields = self.contract.inputs if self.contract else ()
@@ -183,36 +183,18 @@ class InferenceModel:
         key = self.config["input_key"]
         return key if isinstance(key, str) else (key[0] if key else "speech")
 
-    def _declares_channels(self, name: str) -> bool:
-        fields = self.contract.inputs if self.contract else ()
-        return any(
-            field.name == name and (field.channels is not None or "channel" in str(field.normalize))
-            for field in fields
-        )
-
 
 def _read_configs(bundle: Bundle) -> tuple[ConfigView, ConfigView | None]:
-    config = bundle.config(INFERENCE)
+    values = lookup(_no_stage, os.environ)
+    config, model = (
+        resolve_references(bundle.config(name), bundle.late, values, where)
+        for name, where in ((INFERENCE, "inference"), (MODEL, "model"))
+    )
     if config is None:
         raise UserError(f'the bundle "{bundle.directory}" lacks "{INFERENCE}"')
-    model = bundle.config(MODEL)
-    values = lookup(_no_stage, os.environ)
-    late = bundle.late
-    filled = resolve_references(config, late, values, "inference")
-    check_config(filled, "inference", _OF_THE_STAGE, bundle.path(INFERENCE))
-    bound = ConfigView(filled, "inference")
-    if model is None:
-        return bound, None
-    return bound, ConfigView(resolve_references(model, late, values, "model"), "model")
+    check_config(config, "inference", _OF_THE_STAGE, bundle.path(INFERENCE))
+    return ConfigView(config, "inference"), None if model is None else ConfigView(model, "model")
 
 
 def _no_stage(reference: StageOutput, where: str) -> str:
     raise UserError(f'the bundle refers to the stage "{reference.stage}"', where=where)
-
-
-def _item_name(item: Audio, number: int) -> str:
-    return Path(item).name if isinstance(item, str | os.PathLike) else f"item {number}"
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)

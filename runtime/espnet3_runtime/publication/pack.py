@@ -1,153 +1,108 @@
-"""Assembles a bundle."""
+"""Assemble a bundle: weights, configs, code, named files, model card."""
 
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.atomic import write_json
 from espnet3_runtime.build.late_values import parts_of
 from espnet3_runtime.build.model_node import is_task
-from espnet3_runtime.config import ConfigView, iter_leaves, to_plain
+from espnet3_runtime.config import iter_leaves, to_plain
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.incremental.provenance import git_state
 from espnet3_runtime.incremental.versions import package_version
-from espnet3_runtime.publication.bundle import (
-    CODE,
-    FILES,
-    FORMAT,
-    INFERENCE,
-    META,
-    METRICS,
-    MODEL,
-    README,
-    SCHEMA_VERSION,
-    TRAINING,
-    WEIGHTS,
-    dump_yaml,
-    hash_files,
-    path_inside,
-)
-from espnet3_runtime.publication.bundle_files import BundleFiles
+from espnet3_runtime.publication import bundle as layout
+from espnet3_runtime.publication.bundle_files import BundleFiles, missing_file
 from espnet3_runtime.publication.card import card_values, model_card
 from espnet3_runtime.publication.load_check import load_elsewhere
 from espnet3_runtime.publication.recipe_code import check_code, collect_targets, copy_code
+from espnet3_runtime.stage import StageContext
 from espnet3_runtime.task_bridge.models import PROVIDERS
 from espnet3_runtime.weights import read_weights, weights_digest
 from espnet3_schemas import TARGET
-from espnet3_schemas.late_values import LateValues, to_json
+from espnet3_schemas.late_values import to_json
 
 _LEFT_OUT = ("output_artifacts", "parallel")  # of the stage infer, not of the model
 _VERSIONS = ("espnet3-compile", "torch", "numpy")
 _TASKS = "espnet2"
 
 
-@dataclass(frozen=True, kw_only=True)
-class BundleParts:
-    """What goes into a bundle.
-
-    Attributes:
-        recipe: ``<corpus>/<task>``.
-        exp_tag: The experiment.
-        recipe_dir: Absolute.
-        settings: The ``pack_model`` block.
-        inference: The inference config, late values filled in.
-        composed_inference: The same before that.
-        model: The model's node, late values filled in.
-        composed_model: The same before that.
-        late: What the late values of the composed ones mean.
-        training: The training config before late values, for the record.
-        scores: ``metrics.json`` of the stage measure.
-    """
-
-    recipe: str
-    exp_tag: str
-    recipe_dir: Path
-    settings: ConfigView
-    inference: ConfigView
-    composed_inference: ConfigView
-    model: ConfigView | None
-    composed_model: ConfigView | None
-    late: LateValues
-    training: ConfigView | None
-    scores: Path | None
-
-
-def pack_bundle(parts: BundleParts, directory: Path) -> None:
+def pack_bundle(context: StageContext, directory: Path) -> None:
     """Write a bundle into an empty directory, and prove that it loads elsewhere.
 
     Raises:
         UserError: A file or code that the bundle needs would not be inside.
     """
-    closure = BundleFiles(parts.recipe_dir, directory, parts.late)
-    checkpoint = _pack_weights(parts, closure)
-    config, model = _pack_configs(parts, closure, checkpoint)
-    named = _pack_named_files(parts, closure)
-    settings = parts.settings
-    code = copy_code(parts.recipe_dir, settings["include"], settings["exclude"], directory / CODE)
-    check_code(parts.recipe_dir, collect_targets(config, model), code)
-    scores = json.loads(parts.scores.read_text("utf-8")) if parts.scores else None
-    if parts.scores:
-        shutil.copyfile(parts.scores, directory / METRICS)
-    if parts.training is not None:
-        (directory / TRAINING).write_text(dump_yaml(parts.training.plain()), encoding="utf-8")
-    late = _late_values(parts, config, model)
-    meta = {**_bundle_meta(parts, checkpoint, code, named), "late_values": late}
+    bundled = BundleFiles(context.recipe_dir, directory, context.late)
+    checkpoint = _pack_weights(context, bundled)
+    config, model = _pack_configs(context, bundled, checkpoint)
+    named = _pack_named_files(context, bundled)
+    settings = context.configs["publication"]["pack_model"]
+    recipe, target = context.recipe_dir, directory / layout.CODE
+    code = copy_code(recipe, settings["include"], settings["exclude"], target)
+    check_code(recipe, collect_targets(config, model), code)
+    scores, scores_file = None, context.find("measure", "metrics")
+    if scores_file:
+        shutil.copyfile(scores_file, directory / layout.METRICS)
+        scores = json.loads(scores_file.read_text("utf-8"))
+    training = context.composed.get("training")
+    if training is not None:
+        text = layout.dump_yaml(training.plain())
+        (directory / layout.TRAINING).write_text(text, encoding="utf-8")
+    meta = _bundle_meta(context, checkpoint, code, named)
+    meta["late_values"] = _late_values(context, config, model)
     _write_meta(directory, meta)
-    facts = load_elsewhere(directory)
-    card = model_card(
-        card_values(
-            meta, facts, scores, dump_yaml(config), detail=settings["include_model_detail"]
-        ),
-        parts.recipe_dir / settings["readme"] if settings["readme"] else None,
-        settings["readme_context"],
-    )
-    (directory / README).write_text(card, encoding="utf-8")
+    facts, detail = load_elsewhere(directory), settings["include_model_detail"]
+    values = card_values(meta, facts, scores, layout.dump_yaml(config), detail=detail)
+    template = recipe / settings["readme"] if settings["readme"] else None
+    card = model_card(values, template, settings["readme_context"])
+    (directory / layout.README).write_text(card, encoding="utf-8")
     _write_meta(directory, meta)
 
 
-def _pack_weights(parts: BundleParts, closure: BundleFiles) -> dict[str, str] | None:
+def _pack_weights(context: StageContext, bundled: BundleFiles) -> dict[str, str] | None:
     """Write the checkpoint's weights as safetensors; return where they come from."""
-    source = parts.inference["checkpoint"]
+    inference = context.configs["inference"]
+    source = inference["checkpoint"]
     if source is None:
         return None
-    path = parts.recipe_dir / source
-    if parts.inference["provider"][TARGET] in PROVIDERS and not parts.inference["model"]:
+    path = context.recipe_dir / source
+    if inference["provider"][TARGET] in PROVIDERS and not inference["model"]:
         from safetensors.torch import save_file
 
         weights = read_weights(path)
         save_file(
             {name: tensor.contiguous().clone() for name, tensor in weights.items()},
-            closure.bundle / WEIGHTS,
+            bundled.bundle / layout.WEIGHTS,
             metadata={"format": "pt"},
         )
     elif not path.exists():
         raise UserError(f'there is no checkpoint "{source}"')
-    inner = path.is_relative_to(parts.recipe_dir)
-    shown = path.relative_to(parts.recipe_dir).as_posix() if inner else path.name
+    inside = path.is_relative_to(context.recipe_dir)
+    shown = path.relative_to(context.recipe_dir).as_posix() if inside else path.name
     return {"path": shown, "sha256": weights_digest(path) if path.exists() else ""}
 
 
 def _pack_configs(
-    parts: BundleParts, closure: BundleFiles, checkpoint: dict[str, str] | None
+    context: StageContext, bundled: BundleFiles, checkpoint: dict[str, str] | None
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    composed, bound = parts.composed_inference.plain(), parts.inference.plain()
+    node, composed_node = context.model, context.composed_model
+    composed, bound = context.composed["inference"].plain(), context.configs["inference"].plain()
     for config in (composed, bound):
         config["dataset"] = {"test": [], "preprocessor": _test_preprocessor(config["dataset"])}
-        if checkpoint is not None and (closure.bundle / WEIGHTS).is_file():
+        if checkpoint is not None and (bundled.bundle / layout.WEIGHTS).is_file():
             config["checkpoint"] = None
     for key in _LEFT_OUT:
         composed.pop(key, None)
-    config = closure.rewrite_paths(composed, bound, "inference")
+    config = bundled.rewrite_paths(composed, bound, "inference")
     config["output_artifacts"] = {}
-    (closure.bundle / INFERENCE).write_text(dump_yaml(config), encoding="utf-8")
-    if parts.model is None or parts.composed_model is None or parts.inference["model"]:
+    (bundled.bundle / layout.INFERENCE).write_text(layout.dump_yaml(config), encoding="utf-8")
+    if node is None or composed_node is None or bound["model"]:
         return config, None
-    where = parts.model.where
-    model = closure.rewrite_paths(parts.composed_model.plain(), parts.model.plain(), where)
-    (closure.bundle / MODEL).write_text(dump_yaml(model), encoding="utf-8")
+    model = bundled.rewrite_paths(composed_node.plain(), node.plain(), node.where)
+    (bundled.bundle / layout.MODEL).write_text(layout.dump_yaml(model), encoding="utf-8")
     return config, model
 
 
@@ -157,43 +112,40 @@ def _test_preprocessor(dataset: Mapping[str, Any]) -> Any:
     return node.get("test") if node is not None and TARGET not in node else node
 
 
-def _pack_named_files(parts: BundleParts, closure: BundleFiles) -> dict[str, str]:
+def _pack_named_files(context: StageContext, bundled: BundleFiles) -> dict[str, str]:
     named = {}
-    for name, source in parts.settings["files"].items():
-        path = parts.recipe_dir / source
+    for name, source in context.configs["publication"]["pack_model"]["files"].items():
+        path = context.recipe_dir / source
         if not path.exists():
-            raise UserError(
-                f'the bundle would lack "{source}": there is no such file',
-                where=f"pack_model.files.{name}",
-            )
-        path_inside(closure.bundle / FILES, name)
-        named[name] = closure.add(path, f"{FILES}/{name}")
+            raise missing_file(source, f"pack_model.files.{name}")
+        layout.path_inside(bundled.bundle / layout.FILES, name)
+        named[name] = bundled.add(path, f"{layout.FILES}/{name}")
     return named
 
 
 def _bundle_meta(
-    parts: BundleParts, checkpoint: dict[str, str] | None, code: list[str], named: dict[str, str]
+    context: StageContext, checkpoint: dict[str, str] | None, code: list[str], named: dict[str, str]
 ) -> dict[str, Any]:
-    used = (*_VERSIONS, _TASKS) if is_task(parts.model) else _VERSIONS
+    used = (*_VERSIONS, _TASKS) if is_task(context.model) else _VERSIONS
     return {
-        "format": FORMAT,
-        "schema_version": SCHEMA_VERSION,
-        "recipe": parts.recipe,
-        "exp_tag": parts.exp_tag,
+        "format": layout.FORMAT,
+        "schema_version": layout.SCHEMA_VERSION,
+        "recipe": context.recipe,
+        "exp_tag": context.exp_tag,
         "checkpoint": checkpoint,
         "code": code,
         "named": named,
-        "contract": to_plain(parts.inference["contract"]),
-        "git": git_state(parts.recipe_dir),
+        "contract": to_plain(context.configs["inference"]["contract"]),
+        "git": git_state(context.recipe_dir),
         "versions": {name: number for name in used if (number := package_version(name))},
     }
 
 
-def _late_values(parts: BundleParts, *configs: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what the texts of the packed configs mean that are filled in where it is loaded."""
+def _late_values(context: StageContext, *configs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the parsed late values of the packed configs, as JSON."""
     texts = [leaf for _, leaf in iter_leaves(configs) if isinstance(leaf, str) and "${" in leaf]
-    return {text: to_json(parts_of(text, parts.late)) for text in texts}
+    return {text: to_json(parts_of(text, context.late)) for text in texts}
 
 
 def _write_meta(directory: Path, meta: dict[str, Any]) -> None:
-    write_json(directory / META, {**meta, "files": hash_files(directory)})
+    write_json(directory / layout.META, {**meta, "files": layout.hash_files(directory)})

@@ -1,5 +1,6 @@
-"""The recipe's own code: what a bundle carries, and whether that is enough."""
+"""The recipe's own code: copy it into a bundle, and check that none of it is missing there."""
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,13 +18,13 @@ from espnet3_schemas import TARGET
 def copy_code(
     recipe_dir: Path, include: Sequence[str], exclude: Sequence[str], target: Path
 ) -> list[str]:
-    """Copy what the globs select; return the names, relative to the recipe.
+    """Copy the files that the globs select; return their names, relative to the recipe.
 
     Args:
         recipe_dir: The recipe's directory.
-        include: Globs of what is copied.
-        exclude: Globs of what is left out.
-        target: The directory that it is copied into.
+        include: Globs of the files to copy.
+        exclude: Globs of files among them that are left out.
+        target: The directory to copy into.
 
     Raises:
         UserError: A glob leads out of the recipe.
@@ -36,7 +37,7 @@ def copy_code(
 
 
 def collect_targets(*nodes: Mapping[str, Any] | None) -> list[str]:
-    """Return every ``_target_`` in some nodes, and the ``task`` of a model, each once."""
+    """Return every ``_target_`` in the nodes, and the ``task`` of a model, each once."""
     found = (
         leaf
         for node in nodes
@@ -53,11 +54,11 @@ def check_code(recipe_dir: Path, targets: Iterable[str], packed: Sequence[str]) 
 
     Args:
         recipe_dir: The recipe's directory.
-        targets: Dotted paths that the configs of the bundle name.
+        targets: Dotted paths in the configs of the bundle.
         packed: Names of the packed files, relative to the recipe.
 
     Raises:
-        UserError: Something is not packed; the message names all of it.
+        UserError: Some files are not packed; the message names them all.
     """
     code = collect_code([target for target in targets if is_local(target, recipe_dir)], recipe_dir)
     missing = sorted(set(code.modules) - set(packed))
@@ -81,23 +82,14 @@ def check_code(recipe_dir: Path, targets: Iterable[str], packed: Sequence[str]) 
 def _named_files(recipe_dir: Path, code: Code, packed: Sequence[str]) -> Iterator[str]:
     """Yield files of the recipe that string constants name and that a moved bundle cannot find."""
     for text, directory in code.texts:
-        if not _is_path(text):
+        relative = not text.startswith(("/", "~")) and text.isprintable()
+        if not relative or "." not in text or text.endswith(".py"):
             continue
-        beside, path = directory / text, recipe_dir / text
-        if _is_file(beside) and beside.is_relative_to(recipe_dir):
-            if beside.relative_to(recipe_dir).as_posix() not in packed:
-                yield beside.relative_to(recipe_dir).as_posix()
-        elif _is_file(path) and "/" in text:
+        beside = directory / text
+        # Unlike Path.is_file, this is false for texts that are too long for a name.
+        if os.path.isfile(beside) and beside.is_relative_to(recipe_dir):  # noqa: PTH113
+            name = beside.relative_to(recipe_dir).as_posix()
+            if name not in packed:
+                yield name
+        elif "/" in text and os.path.isfile(recipe_dir / text):  # noqa: PTH113
             yield text
-
-
-def _is_path(text: str) -> bool:
-    relative = not text.startswith(("/", "~"))
-    return relative and text.isprintable() and "." in text and not text.endswith(".py")
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False

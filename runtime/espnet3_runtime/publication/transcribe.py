@@ -35,7 +35,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--trust_user_code", action="store_true", help="run the code that the bundle carries"
     )
-    parser.add_argument("--device", help="cpu, cuda, cuda:0, …; default: what the bundle says")
+    parser.add_argument("--device", help="cpu, cuda, cuda:0, …; default: that of the bundle")
     parser.add_argument("--batch_size", type=int, default=1, help="files per call (default 1)")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     return parser

@@ -1,12 +1,11 @@
-"""Which targets of a bundle run without trust."""
+"""Decide which targets of a bundle may run without trust."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from espnet3_runtime.build.instantiate import locate_target
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.publication.bundle import CODE, INFERENCE, MODEL, Bundle
-from espnet3_runtime.publication.recipe_code import collect_targets
+from espnet3_runtime.publication.bundle import CODE, Bundle
 
 _OURS = frozenset(
     f"espnet3_runtime.{name}"
@@ -18,22 +17,9 @@ _OURS = frozenset(
     )
 )
 _SHOWN = 5
-
-
 _HOW = (
     "read that code; to run it, pass trust_user_code=True (on the command line: --trust_user_code)"
 )
-
-
-def check_bundle_trust(bundle: Bundle, *, trusted: bool, hint: str) -> None:
-    """Do what :func:`check_trust` does for all targets in the files of a bundle.
-
-    Args:
-        bundle: The bundle.
-        trusted: Whether its code may run.
-        hint: What to do when it may not.
-    """
-    check_trust(bundle, collect_targets(*map(bundle.config, (INFERENCE, MODEL))), trusted, hint)
 
 
 def check_trust(bundle: Bundle, targets: Iterable[str], trusted: bool, hint: str = _HOW) -> None:
@@ -41,12 +27,12 @@ def check_trust(bundle: Bundle, targets: Iterable[str], trusted: bool, hint: str
 
     Args:
         bundle: The bundle.
-        targets: Dotted paths that its configs name.
+        targets: Dotted paths in its configs.
         trusted: Whether its code may run.
-        hint: What to do when it may not.
+        hint: How to trust it.
 
     Raises:
-        UserError: It does, and it is not trusted.
+        UserError: It wants to, and it is not trusted.
     """
     foreign = [] if trusted else [target for target in targets if not is_harmless(target)]
     if not foreign:
@@ -73,7 +59,7 @@ def is_harmless(target: str) -> bool:
         found: Any = locate_target(target)
     except UserError:
         return False
-    # A dotted name may wander from module to module (torch.nn.modules.….os.system): what counts
-    # is what it arrives at.
+    # A dotted name may pass through other modules (torch.nn.modules.….os.system): only the object
+    # that it ends at counts.
     is_layer = isinstance(found, type) and issubclass(found, nn.Module)
     return is_layer and found.__module__.startswith("torch.nn.")

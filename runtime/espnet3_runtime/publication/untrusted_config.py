@@ -1,4 +1,4 @@
-"""Reads configs that somebody else may have written: bundles come from anywhere."""
+"""Read the configs of a bundle safely, since others may have written them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,12 +12,12 @@ from jsonschema.validators import extend
 from espnet3_runtime.errors import UserError
 from espnet3_schemas import load
 
-MOST_BYTES = 10_000_000
+_MOST_BYTES = 10_000_000
 _DEPTH = 100
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Reads YAML without aliases: nine lines of them can stand for billions of values."""
+    """Reads YAML without aliases, nine lines of which can expand to billions of values."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Compose one node, unless it is an alias or lies too deep."""
@@ -39,26 +39,26 @@ def read_mapping(path: Path) -> dict[str, Any]:
         UserError: It is something else, too large, not UTF-8, or uses aliases.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f'"{path}" has more than {MOST_BYTES} bytes')
+        if path.stat().st_size > _MOST_BYTES:
+            raise UserError(f'"{path}" has more than {_MOST_BYTES} bytes')
         loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)  # noqa: S506 - safe
     except OSError as error:
         raise UserError(f'"{path}" cannot be read: {error.strerror}') from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        said = " ".join(str(error).split())
-        raise UserError(f'"{path}" is no YAML that a bundle may hold: {said}') from None
+        reason = " ".join(str(error).split())
+        raise UserError(f'"{path}" is no YAML that a bundle may hold: {reason}') from None
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
         raise UserError(f'"{path}" holds no mapping of names')
     return loaded
 
 
 def check_config(config: Mapping[str, Any], role: str, left_out: Iterable[str], path: Path) -> None:
-    """Refuse a composed config that the compiler would not have written.
+    """Refuse a composed config that does not fit the schema of its role.
 
     Args:
         config: With late values filled in.
-        role: Whose JSON Schema it has to fit, every key with a default included.
-        left_out: Keys at the top that it may lack.
+        role: The role; all keys with a default in its schema have to be present.
+        left_out: Top-level keys that may be absent.
         path: Of the file, for the message.
 
     Raises:
@@ -68,14 +68,14 @@ def check_config(config: Mapping[str, Any], role: str, left_out: Iterable[str], 
     error = best_match(_Validator(schema).iter_errors(dict(config)))
     if error is not None:
         where = error.json_path.removeprefix("$").removeprefix(".")
-        place = f"{role}.{where}" if where else role
-        raise UserError(f'"{path}" is no config of a bundle: {error.message:.200}', where=place)
+        key_path = f"{role}.{where}" if where else role
+        raise UserError(f'"{path}" is no config of a bundle: {error.message:.200}', where=key_path)
 
 
 def _check_properties(
     validator: Any, properties: Mapping[str, Any], instance: Any, schema: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
-    """Check properties as the standard says, and miss those that composing fills in."""
+    """Check properties as the standard says, and report missing keys that have a default."""
     yield from _STANDARD(validator, properties, instance, schema)
     if not isinstance(instance, dict):
         return

@@ -6,9 +6,9 @@ from espnet3_runtime.build.lock import Build, load_build
 
 
 def write_report(exp_dir: Path, build: Build | Path) -> Path:
-    """Write ``exp_dir/report.html`` from what lies in the experiment; return its path.
+    """Write ``exp_dir/report.html`` from the files of the experiment; return its path.
 
-    Stages that have not run, or left nothing, are shown as such; nothing is computed anew.
+    Stages that have not run, or have no results, are shown as such; nothing is computed again.
 
     Args:
         exp_dir: The experiment, absolute.
@@ -16,9 +16,9 @@ def write_report(exp_dir: Path, build: Build | Path) -> Path:
     """
     from espnet3_runtime.atomic import write_text
     from espnet3_runtime.report.collect import read_experiment
-    from espnet3_runtime.report.page import render
+    from espnet3_runtime.report.page import render_page
 
     loaded = load_build(build) if isinstance(build, Path) else build
     path = exp_dir / "report.html"
-    write_text(path, render(read_experiment(exp_dir, loaded)))
+    write_text(path, render_page(read_experiment(exp_dir, loaded)))
     return path

@@ -1,4 +1,4 @@
-"""What the files that the report shows look like; another file is left out, it stops nothing."""
+"""Schemas of the files that the report shows; a file that does not fit is left out."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -6,77 +6,53 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-_TEXT: Mapping[str, Any] = {"type": "string"}
-_TEXTS: Mapping[str, Any] = {"type": "object", "additionalProperties": _TEXT}
-_COUNT: Mapping[str, Any] = {"type": "integer", "minimum": 0}
-_NUMBERS: Mapping[str, Any] = {"type": "object", "additionalProperties": {"type": "number"}}
+Schema = Mapping[str, Any]
 
-RESULTS: Mapping[str, Any] = {
-    "type": "object",
-    "required": ["metrics", "about"],
-    "properties": {
-        "checkpoint": {
-            "type": ["object", "null"],
-            "required": ["path", "sha256"],
-            "properties": {"path": _TEXT, "sha256": _TEXT},
-        },
-        "metrics": {
-            "type": "object",
-            "additionalProperties": {"type": "object", "additionalProperties": _NUMBERS},
-        },
-        "about": {
-            "type": "object",
-            "additionalProperties": {
-                "type": "object",
-                "required": ["headline", "unit", "inputs", "target"],
-                "properties": {
-                    "headline": _TEXT,
-                    "unit": _TEXT,
-                    "target": _TEXT,
-                    "inputs": {"type": "object"},
-                },
-            },
-        },
+_TEXT: Schema = {"type": "string"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+
+
+def _mapping_of(values: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": values}
+
+
+def _record(optional: Mapping[str, Schema] | None = None, **required: Schema) -> Schema:
+    properties = {**required, **(optional or {})}
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+_SCHEMAS: Mapping[str, Schema] = {
+    "results": _record(  # metrics.json of the stage measure
+        {"checkpoint": _or_null(_record(path=_TEXT, sha256=_TEXT))},
+        metrics=_mapping_of(_mapping_of(_mapping_of({"type": "number"}))),
+        about=_mapping_of(
+            _record(headline=_TEXT, unit=_TEXT, target=_TEXT, inputs={"type": "object"})
+        ),
+    ),
+    "examples": {  # examples.json of a test set
+        "type": "array",
+        "items": _record(
+            {"audio": _or_null(_TEXT)},
+            utt_id=_TEXT,
+            rank=_TEXT,
+            metric=_TEXT,
+            errors=_COUNT,
+            length=_COUNT,
+            steps={"type": "array", "items": {"type": "array", "minItems": 3}},
+        ),
     },
+    "curve": _record({"at": _TEXT}, step=_COUNT, epoch=_COUNT),  # a row of curves.jsonl
+    "provenance": _record(  # of a receipt: where the stage ran
+        {
+            "git": _or_null(_record({"commit": _or_null(_TEXT)})),
+            "packages": _or_null(_mapping_of(_TEXT)),
+        }
+    ),
 }
-"""``metrics.json`` of the stage ``measure``."""
-
-EXAMPLES: Mapping[str, Any] = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["utt_id", "rank", "metric", "errors", "length", "steps"],
-        "properties": {
-            "utt_id": _TEXT,
-            "rank": _TEXT,
-            "metric": _TEXT,
-            "errors": _COUNT,
-            "length": _COUNT,
-            "audio": {"type": ["string", "null"]},
-            "steps": {"type": "array", "items": {"type": "array", "minItems": 3}},
-        },
-    },
-}
-"""``examples.json`` of a test set."""
-
-CURVE: Mapping[str, Any] = {
-    "type": "object",
-    "required": ["step", "epoch"],
-    "properties": {"step": _COUNT, "epoch": _COUNT, "at": _TEXT},
-}
-"""A row of ``curves.jsonl``."""
-
-PROVENANCE: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {
-        "git": {"type": ["object", "null"], "properties": {"commit": {"type": ["string", "null"]}}},
-        "packages": {**_TEXTS, "type": ["object", "null"]},
-    },
-}
-"""Where a stage ran, in its receipt."""
-
-
-_SCHEMAS = {"results": RESULTS, "examples": EXAMPLES, "curve": CURVE, "provenance": PROVENANCE}
 
 
 def is_results(value: Any) -> bool:
@@ -91,7 +67,7 @@ def is_results(value: Any) -> bool:
 
 
 def matches_schema(value: Any, name: str) -> bool:
-    """Return whether a value fits the schema of this module with that name, see ``_SCHEMAS``."""
+    """Return whether a value fits the schema of that name: results, examples, curve, provenance."""
     return _schema_validator(name).is_valid(value)
 
 

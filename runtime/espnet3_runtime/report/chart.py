@@ -25,7 +25,7 @@ class Series:
 
 @dataclass(frozen=True)
 class _AxisScale:
-    """Maps values to places on an axis."""
+    """Maps values to positions on an axis."""
 
     low: float
     high: float
@@ -35,8 +35,8 @@ class _AxisScale:
 
     def at(self, value: float) -> float:
         low, high = (math.log10(v) if self.log else v for v in (self.low, self.high))
-        where = (math.log10(value) if self.log else value) - low
-        return self.start + (self.end - self.start) * where / ((high - low) or 1)
+        distance = (math.log10(value) if self.log else value) - low
+        return self.start + (self.end - self.start) * distance / ((high - low) or 1)
 
     def tick_values(self) -> list[float]:
         if self.log:
@@ -56,20 +56,17 @@ def line_chart(series: Sequence[Series], x_label: str, *, may_be_log: bool) -> M
 
     Args:
         series: The lines.
-        x_label: What the horizontal axis counts, from 0.
+        x_label: The unit of the horizontal axis, which starts at 0.
         may_be_log: Whether values that span orders of magnitude get a logarithmic axis.
     """
     shown = [line for line in (_drop_nonfinite(line) for line in series) if line.xs]
     if not shown:
         return Markup("")
     x, y = _make_scales(shown, may_be_log=may_be_log)
-    parts = [_draw_grid(x, y, x_label)]
-    parts += [_draw_line(number, line, x, y) for number, line in enumerate(shown)]
+    lines = [_draw_line(f"s{number % 6}", line, x, y) for number, line in enumerate(shown)]
     label = escape(", ".join(line.name for line in shown))
-    view = f"0 0 {_WIDTH} {_HEIGHT}"
-    body = Markup("").join(parts)
     return Markup('<svg viewBox="{}" role="img" aria-label="{}" class="chart">{}</svg>').format(
-        view, label, body
+        f"0 0 {_WIDTH} {_HEIGHT}", label, Markup("").join([_draw_grid(x, y, x_label), *lines])
     )
 
 
@@ -96,11 +93,11 @@ def _make_scales(lines: Sequence[Series], *, may_be_log: bool) -> tuple[_AxisSca
 def _draw_grid(x: _AxisScale, y: _AxisScale, x_label: str) -> Markup:
     parts = []
     for tick in y.tick_values():
-        place = f"{y.at(tick):.1f}"
+        height = f"{y.at(tick):.1f}"
         parts.append(
             Markup(
                 '<path class="grid" d="M{} {}H{}"/><text x="{}" y="{}" class="y">{}</text>'
-            ).format(_LEFT, place, _WIDTH - _RIGHT, _LEFT - 6, place, format_number(tick))
+            ).format(_LEFT, height, _WIDTH - _RIGHT, _LEFT - 6, height, format_number(tick))
         )
     parts += [
         Markup('<text x="{}" y="{}" class="x">{}</text>').format(
@@ -109,23 +106,19 @@ def _draw_grid(x: _AxisScale, y: _AxisScale, x_label: str) -> Markup:
         for tick in x.tick_values()
     ]
     note = f"{x_label} · log scale" if y.log else x_label
-    parts.append(
-        Markup('<text x="{}" y="{}" class="x label">{}</text>').format(
-            _WIDTH - _RIGHT, _HEIGHT - 5, note
-        )
-    )
-    return Markup("").join(parts)
+    label = Markup('<text x="{}" y="{}" class="x label">{}</text>')
+    return Markup("").join([*parts, label.format(_WIDTH - _RIGHT, _HEIGHT - 5, note)])
 
 
-def _draw_line(place: int, line: Series, x: _AxisScale, y: _AxisScale) -> Markup:
-    colour = f"s{place % 6}"
-    if line.marked or len(line.xs) <= _NOISY:
-        parts = [_draw_polyline(line.xs, line.ys, x, y, colour)]
-    else:
-        parts = [
-            _draw_polyline(line.xs, line.ys, x, y, f"{colour} faint"),
-            _draw_polyline(line.xs, _moving_average(line.ys), x, y, colour),
-        ]
+def _draw_line(colour: str, line: Series, x: _AxisScale, y: _AxisScale) -> Markup:
+    noisy = not line.marked and len(line.xs) > _NOISY
+    smooth = {f"{colour} faint": line.ys, colour: _moving_average(line.ys)}
+    step = -(-len(line.xs) // _MOST_POINTS)
+    chosen = sorted({*range(0, len(line.xs), step), len(line.xs) - 1})
+    parts = []
+    for name, ys in (smooth if noisy else {colour: line.ys}).items():
+        points = " ".join(f"{x.at(line.xs[i]):.1f},{y.at(ys[i]):.1f}" for i in chosen)
+        parts.append(Markup('<polyline class="{}" points="{}"/>').format(name, points))
     if line.marked:
         parts += [
             Markup('<circle class="{}" cx="{}" cy="{}" r="3.5"><title>{}</title></circle>').format(
@@ -134,17 +127,6 @@ def _draw_line(place: int, line: Series, x: _AxisScale, y: _AxisScale) -> Markup
             for a, b in zip(line.xs, line.ys, strict=True)
         ]
     return Markup("").join(parts)
-
-
-def _draw_polyline(
-    xs: Sequence[float], ys: Sequence[float], x: _AxisScale, y: _AxisScale, colour: str
-) -> Markup:
-    step = -(-len(xs) // _MOST_POINTS)
-    chosen = [*range(0, len(xs), step)]
-    if chosen[-1] != len(xs) - 1:
-        chosen.append(len(xs) - 1)
-    points = " ".join(f"{x.at(xs[i]):.1f},{y.at(ys[i]):.1f}" for i in chosen)
-    return Markup('<polyline class="{}" points="{}"/>').format(colour, points)
 
 
 def _moving_average(values: Sequence[float]) -> list[float]:
@@ -165,7 +147,7 @@ def _nice_step(rough: float) -> float:
 
 
 def format_number(value: float) -> str:
-    """Return a number as short as an axis wants it."""
+    """Return a number in the short form of an axis."""
     if value and (abs(value) >= 1e5 or abs(value) < 1e-3):  # noqa: PLR2004
         mantissa, _, power = f"{value:.2e}".partition("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"

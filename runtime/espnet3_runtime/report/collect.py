@@ -1,10 +1,10 @@
-"""Collects from an experiment's directory what the report shows."""
+"""Read the content of the report from the directory of an experiment."""
 
 import base64
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,60 +34,54 @@ class StageView:
 
 
 @dataclass(frozen=True)
-class Example:
-    """An utterance with its alignment; ``audio`` is a data URI or empty."""
-
-    utt_id: str
-    rank: str
-    metric: str
-    errors: int
-    length: int
-    steps: Sequence[Sequence[str]]
-    audio: str
-
-
-@dataclass(frozen=True)
 class Scores:
-    """What a measure stage found."""
+    """The results of a measure stage.
+
+    Attributes:
+        stage: Its name.
+        content: The content of ``metrics.json``.
+        examples: Those of ``examples.json`` by test set; ``audio`` is a data URI or empty.
+    """
 
     stage: str
     content: Mapping[str, Any]
-    examples: Mapping[str, Sequence[Example]]
-
-
-@dataclass(frozen=True)
-class Training:
-    """The rows of ``curves.jsonl`` of a train stage."""
-
-    stage: str
-    rows: Sequence[Mapping[str, Any]]
+    examples: Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that the report shows."""
+    """Everything that the report shows.
+
+    Attributes:
+        build: The compiled recipe.
+        stages: All stages in order.
+        trainings: The rows of ``curves.jsonl`` by train stage.
+        scores: One for each measure stage.
+        settings: Composed configs and models as text, by name.
+        sets: The values that were set on the command line.
+    """
 
     build: Build
     stages: Sequence[StageView]
-    trainings: Sequence[Training]
+    trainings: Mapping[str, Sequence[Mapping[str, Any]]]
     scores: Sequence[Scores]
     settings: Mapping[str, str]
-    sets: Sequence[str] = field(default_factory=tuple)
+    sets: Sequence[str]
 
 
 def read_experiment(exp_dir: Path, build: Build) -> ReportData:
-    """Read receipts, curves, scores, examples and settings; what is missing is left out."""
+    """Read receipts, curves, scores, examples and settings; missing files are left out."""
     views = [_stage_view(exp_dir, stage) for stage in build.stages]
     done = {view.stage.name for view in views if view.status == "done"}
     return ReportData(
         build=build,
         stages=views,
-        trainings=[
-            Training(stage.name, rows)
+        trainings={
+            stage.name: rows
             for stage in build.stages
             if stage.run == "train"
             and (rows := list(_read_curve_rows(exp_dir / stage.name / "curves.jsonl")))
-        ],
+        },
         scores=list(_read_scores(exp_dir, build, done)),
         settings=dict(_composed_texts(build)),
         sets=_recorded_overrides(build),
@@ -111,7 +105,7 @@ def _logged_warnings(log: Path) -> Sequence[str]:
 
 
 def _read_curve_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a JSON lines file; a torn last line is left out."""
+    """Yield the objects of a JSON lines file; an incomplete last line is left out."""
     if not path.is_file():
         return
     with path.open(encoding="utf-8", errors="replace") as file:
@@ -138,28 +132,15 @@ def _read_scores(exp_dir: Path, build: Build, done: set[str]) -> Iterator[Scores
         content = _read_json(directory / "metrics.json")
         if stage.run != "measure" or stage.name not in done or not is_results(content):
             continue
-        examples = {}
-        for test in _test_names(content):
+        examples: dict[str, list[dict[str, Any]]] = {}
+        for test in dict.fromkeys(test for tests in content["metrics"].values() for test in tests):
             found = _read_json(directory / test / "examples.json")
-            known = found if matches_schema(found, "examples") else []
-            known = [item for item in known if item["metric"] in content["about"]]
-            examples[test], budget = _read_examples(directory / test, known, budget)
+            examples[test] = []
+            for item in found if matches_schema(found, "examples") else ():
+                if item["metric"] in content["about"]:
+                    audio, budget = _audio_uri(directory / test, item.get("audio"), budget)
+                    examples[test].append({**item, "audio": audio})
         yield Scores(stage.name, content, examples)
-
-
-def _test_names(content: Mapping[str, Any]) -> list[str]:
-    return list(dict.fromkeys(test for by_test in content["metrics"].values() for test in by_test))
-
-
-def _read_examples(
-    directory: Path, found: Sequence[Mapping[str, Any]], budget: int
-) -> tuple[list[Example], int]:
-    examples = []
-    for item in found:
-        audio, budget = _audio_uri(directory, item.get("audio"), budget)
-        fields = ("utt_id", "rank", "metric", "errors", "length", "steps")
-        examples.append(Example(**{name: item[name] for name in fields}, audio=audio))
-    return examples, budget
 
 
 def _audio_uri(directory: Path, name: str | None, budget: int) -> tuple[str, int]:
@@ -175,13 +156,11 @@ def _composed_texts(build: Build) -> Iterator[tuple[str, str]]:
     """Yield the composed configs and models as text; late values are still references."""
     for kind, entries in (("config", build.configs), ("model", build.models)):
         for name, entry in entries.items():
-            text = build.overlay.get(entry.file)
-            if text is None:
-                try:
-                    text = (build.directory / entry.file).read_text(encoding="utf-8")
-                except OSError:
-                    continue
-            yield f"{kind} {name}", text
+            path = build.directory / entry.file
+            if entry.file in build.overlay:
+                yield f"{kind} {name}", build.overlay[entry.file]
+            elif path.is_file():
+                yield f"{kind} {name}", path.read_text(encoding="utf-8")
 
 
 def _recorded_overrides(build: Build) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Learning curves: which values share a chart."""
+"""Learning curves: group the logged values into charts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ from typing import Any
 from markupsafe import Markup
 
 from espnet3_runtime.report.chart import Series, line_chart
-from espnet3_runtime.report.collect import Training
+
+Rows = Sequence[Mapping[str, Any]]
+"""The rows of ``curves.jsonl`` of a training."""
 
 _ABOUT_ROW = frozenset(("at", "epoch", "step", "seconds"))
 _SPLITS = ("train", "valid")
@@ -23,25 +25,24 @@ class Chart:
     svg: Markup
 
 
-def training_charts(training: Training) -> list[Chart]:
+def training_charts(rows: Rows) -> list[Chart]:
     """Return the charts of a training: loss first, learning rates last.
 
     ``train/x`` and ``valid/x`` share the chart ``x``.
     """
     groups: dict[str, dict[str, list[tuple[float, float, str]]]] = {}
-    for row in training.rows:
+    for row in rows:
         for name, value in row.items():
             if name not in _ABOUT_ROW and isinstance(value, int | float):
-                lines = groups.setdefault(_chart_title(name), {})
+                split, slash, rest = name.partition("/")
+                lines = groups.setdefault(rest if slash and split in _SPLITS else name, {})
                 lines.setdefault(name, []).append((row["step"], value, row.get("at", "")))
-    titles = sorted(groups, key=_sort_key)[:_MOST_CHARTS]
-    return [_make_chart(title, groups[title]) for title in titles]
-
-
-def _make_chart(title: str, lines: Mapping[str, list[tuple[float, float, str]]]) -> Chart:
-    series = [_make_series(name, lines[name]) for name in sorted(lines)]
-    svg = line_chart(series, "step", may_be_log="loss" in title)
-    return Chart(title, [line.name for line in series], svg)
+    charts = []
+    for title in sorted(groups, key=_sort_key)[:_MOST_CHARTS]:
+        series = [_make_series(name, points) for name, points in sorted(groups[title].items())]
+        svg = line_chart(series, "step", may_be_log="loss" in title)
+        charts.append(Chart(title, [line.name for line in series], svg))
+    return charts
 
 
 def _make_series(name: str, points: list[tuple[float, float, str]]) -> Series:
@@ -49,11 +50,6 @@ def _make_series(name: str, points: list[tuple[float, float, str]]) -> Series:
     steps = [point for point in points if point[2] == "step"]
     chosen = steps or points
     return Series(name, [x for x, _, _ in chosen], [y for _, y, _ in chosen], marked=not steps)
-
-
-def _chart_title(name: str) -> str:
-    split, slash, rest = name.partition("/")
-    return rest if slash and split in _SPLITS else name
 
 
 def _sort_key(title: str) -> tuple[int, str]:
@@ -64,9 +60,8 @@ def _sort_key(title: str) -> tuple[int, str]:
     return (1 if "loss" in title else 2), title
 
 
-def summarize_training(training: Training) -> str:
+def summarize_training(rows: Rows) -> str:
     """Return one line about a training: epochs, steps, and its lowest validation loss."""
-    rows: Sequence[Mapping[str, Any]] = training.rows
     losses = [
         (row["valid/loss"], row["epoch"])
         for row in rows

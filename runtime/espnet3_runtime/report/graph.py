@@ -1,4 +1,4 @@
-"""The stage graph: dots below one another, arcs for what a stage needs; each row has a slice."""
+"""The stage graph: a dot for each stage, an arc for each stage that it needs; cut into rows."""
 
 from collections.abc import Sequence
 
@@ -15,40 +15,31 @@ def draw_graph(stages: Sequence[StageView]) -> tuple[list[Markup], int]:
 
     Each row shows its part of one picture, so that a page of paper may end between any two rows.
     """
-    places = {view.stage.name: number for number, view in enumerate(stages)}
-    pairs = transitive_reduction(stages, places)
+    numbers = {view.stage.name: number for number, view in enumerate(stages)}
+    pairs = transitive_reduction(stages, numbers)
     x = 24 + max((_arc_reach(start, end) for start, end in pairs), default=0)
     arcs = [_draw_arc(x, start, end) for start, end in pairs]
-    dots = [
-        Markup('<circle class="dot {}" cx="{}" cy="{}" r="7"/>').format(
-            view.status.replace(" ", "-"), x, _row_center(places[view.stage.name])
-        )
-        for view in stages
-    ]
     width = x + 16
-    spans = [
-        *((_row_center(start), _row_center(end)) for start, end in pairs),
-        *((_row_center(n), _row_center(n)) for n in range(len(dots))),
-    ]
-    drawn = list(zip(spans, [*arcs, *dots], strict=True))
-    return [_row_slice(row, width, drawn) for row in range(len(stages))], width
-
-
-def _row_slice(row: int, width: int, drawn: Sequence[tuple[tuple[int, int], Markup]]) -> Markup:
-    """Return the part of the picture beside a row: what reaches into it, cut off at its edges."""
-    top, bottom = row * ROW, (row + 1) * ROW
-    parts = [part for (start, end), part in drawn if start < bottom and end > top]
-    return Markup(
-        '<svg class="graph" width="{}" height="{}" viewBox="0 {} {} {}" aria-hidden="true">{}</svg>'
-    ).format(width, ROW, top, width, ROW, Markup("").join(parts))
+    slices = []
+    for row, view in enumerate(stages):
+        parts = [arc for (start, end), arc in zip(pairs, arcs, strict=True) if start <= row <= end]
+        dot = Markup('<circle class="dot {}" cx="{}" cy="{}" r="7"/>')
+        parts.append(dot.format(view.status.replace(" ", "-"), x, _row_center(row)))
+        slices.append(
+            Markup(
+                '<svg class="graph" width="{}" height="{}" viewBox="0 {} {} {}" aria-hidden="true">'
+                "{}</svg>"
+            ).format(width, ROW, row * ROW, width, ROW, Markup("").join(parts))
+        )
+    return slices, width
 
 
 def transitive_reduction(
-    stages: Sequence[StageView], places: dict[str, int]
+    stages: Sequence[StageView], numbers: dict[str, int]
 ) -> list[tuple[int, int]]:
-    """Return the edges that say something: one is left out when a longer way says it too."""
+    """Return the edges (start, end) that no longer path implies, as numbers of stages."""
     direct = {
-        places[view.stage.name]: {places[name] for name in view.stage.needs if name in places}
+        numbers[view.stage.name]: {numbers[name] for name in view.stage.needs if name in numbers}
         for view in stages
     }
     reach: dict[int, set[int]] = {}
@@ -62,7 +53,7 @@ def transitive_reduction(
 
 
 def _arc_reach(start: int, end: int) -> int:
-    """Return how far an arc goes to the left; the longer it is, the farther."""
+    """Return how far an arc goes to the left; a longer arc goes farther."""
     return _LANE * min(end - start - 1, _MOST_LANES)
 
 
@@ -77,5 +68,5 @@ def _draw_arc(x: int, start: int, end: int) -> Markup:
     )
 
 
-def _row_center(place: int) -> int:
-    return place * ROW + ROW // 2
+def _row_center(row: int) -> int:
+    return row * ROW + ROW // 2

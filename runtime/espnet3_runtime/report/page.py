@@ -1,7 +1,6 @@
-"""Puts the report together."""
+"""Render the report as one HTML page."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -11,23 +10,15 @@ from markupsafe import Markup
 from espnet3_runtime.metrics.table import format_value
 from espnet3_runtime.process.progress import format_duration, format_size
 from espnet3_runtime.report.artifact_schemas import matches_schema
-from espnet3_runtime.report.collect import Example, ReportData, Scores, StageView
+from espnet3_runtime.report.collect import ReportData, Scores, StageView
 from espnet3_runtime.report.curves import summarize_training, training_charts
 from espnet3_runtime.report.graph import ROW, draw_graph
 
 _PACKAGES = ("torch", "lightning", "numpy", "espnet3-compile")
 
 
-@dataclass(frozen=True)
-class Card:
-    """A big number at the top."""
-
-    value: str
-    label: str
-
-
-def render(experiment: ReportData) -> str:
-    """Return the report as HTML: no script, no file and no address of its own is needed."""
+def render_page(experiment: ReportData) -> str:
+    """Return the report as HTML that needs no script, no other file and no network."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -36,7 +27,8 @@ def render(experiment: ReportData) -> str:
     folder = files("espnet3_runtime.report")
     template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
     drawn, width = draw_graph(experiment.stages)
-    done = [view for view in experiment.stages if view.receipt is not None]
+    receipts = [view.receipt for view in experiment.stages if view.receipt is not None]
+    scores = {item.stage: list(_score_rows(item)) for item in experiment.scores}
     return template.render(
         style=Markup((folder / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
         build=experiment.build,
@@ -44,33 +36,30 @@ def render(experiment: ReportData) -> str:
         graph=drawn,
         row=ROW,
         graph_width=width,
-        longest=max((view.receipt.seconds for view in done if view.receipt), default=0.0) or 1.0,
-        total=sum(view.receipt.seconds for view in done if view.receipt),
-        finished=max((v.receipt.finished or "" for v in done if v.receipt), default=""),
-        cards=list(_metric_cards(experiment)),
+        longest=max((receipt.seconds for receipt in receipts), default=0.0) or 1.0,
+        total=sum(receipt.seconds for receipt in receipts),
+        finished=max((receipt.finished or "" for receipt in receipts), default=""),
+        cards=list(_metric_cards(scores)),
         warnings=list(_stage_warnings(experiment.stages)),
         trainings=[
-            (item.stage, summarize_training(item), training_charts(item))
-            for item in experiment.trainings
+            (stage, summarize_training(rows), training_charts(rows))
+            for stage, rows in experiment.trainings.items()
         ],
-        scores=[(scores.stage, list(_score_rows(scores))) for scores in experiment.scores],
+        scores=list(scores.items()),
         examples=list(_example_groups(experiment.scores)),
         settings=experiment.settings,
         sets=experiment.sets,
         provenance=_latest_provenance(experiment.stages),
-        checkpoints=[scores.content.get("checkpoint") for scores in experiment.scores],
+        checkpoints=[item.content.get("checkpoint") for item in experiment.scores],
     )
 
 
-def _metric_cards(experiment: ReportData) -> Iterator[Card]:
-    for scores in experiment.scores:
-        about = scores.content["about"]
-        for name, by_test in scores.content["metrics"].items():
-            for test, numbers in by_test.items():
-                value = format_value(numbers[about[name]["headline"]], about[name]["unit"])
-                label = f"{name} · {test}"
-                several = len(experiment.scores) > 1
-                yield Card(value, f"{scores.stage} · {label}" if several else label)
+def _metric_cards(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[dict[str, str]]:
+    for stage, rows in scores.items():
+        for row in rows:
+            label = f"{row['metric']} · {row['test']}"
+            shown = f"{stage} · {label}" if len(scores) > 1 else label
+            yield {"value": row["value"], "label": shown}
 
 
 def _stage_warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str]]:
@@ -94,7 +83,7 @@ def _stage_warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str
 
 
 def _outdated_inputs(view: StageView, stages: Sequence[StageView]) -> list[str]:
-    """Return the stages that made something else since a stage read it."""
+    """Return the stages whose outputs changed since a stage read them."""
     if view.receipt is None or view.status != "done":
         return []
     now = {
@@ -105,10 +94,8 @@ def _outdated_inputs(view: StageView, stages: Sequence[StageView]) -> list[str]:
     }
     upstream = view.receipt.inputs.get("upstream")
     read = upstream if isinstance(upstream, Mapping) else {}
-    names = [
-        key.partition(".")[0] for key, sha256 in read.items() if now.get(key, sha256) != sha256
-    ]
-    return list(dict.fromkeys(names))
+    changed = [key for key, sha256 in read.items() if now.get(key, sha256) != sha256]
+    return list(dict.fromkeys(key.partition(".")[0] for key in changed))
 
 
 def _git_state(view: StageView) -> Mapping[str, Any]:
@@ -120,16 +107,15 @@ def _score_rows(scores: Scores) -> Iterator[dict[str, Any]]:
     about = scores.content["about"]
     for name, by_test in scores.content["metrics"].items():
         for test, numbers in by_test.items():
-            head = about[name]["headline"]
+            head, unit = about[name]["headline"], about[name]["unit"]
             yield {
                 "test": test,
                 "metric": name,
-                "value": format_value(numbers[head], about[name]["unit"]),
-                "share": min(max(numbers[head], 0), 100) if about[name]["unit"] == "%" else None,
+                "value": format_value(numbers[head], unit),
+                "share": min(max(numbers[head], 0), 100) if unit == "%" else None,
                 "details": {
                     key.replace("_", " "): value for key, value in numbers.items() if key != head
                 },
-                "inputs": about[name]["inputs"],
             }
 
 
@@ -137,9 +123,9 @@ def _example_groups(scores: Sequence[Scores]) -> Iterator[dict[str, Any]]:
     for item in scores:
         for test, found in item.examples.items():
             for rank in ("worst", "best"):
-                chosen = [example for example in found if example.rank == rank]
+                chosen = [example for example in found if example["rank"] == rank]
                 if chosen:
-                    target = item.content["about"][chosen[0].metric]["target"]
+                    target = item.content["about"][chosen[0]["metric"]]["target"]
                     gap = "" if target.endswith("CER") else " "
                     yield {
                         "stage": item.stage,
@@ -149,14 +135,14 @@ def _example_groups(scores: Sequence[Scores]) -> Iterator[dict[str, Any]]:
                     }
 
 
-def _mark_differences(example: Example, gap: str) -> dict[str, Markup]:
-    """Return reference and hypothesis with what differs marked."""
+def _mark_differences(example: Mapping[str, Any], gap: str) -> dict[str, Markup]:
+    """Return reference and hypothesis with their differences marked."""
     sides = {}
-    for side, place in (("reference", 1), ("hypothesis", 2)):
+    for side, index in (("reference", 1), ("hypothesis", 2)):
         tokens = [
-            (_PLAIN if step[0] == "equal" else _MARK[side]).format(step[place])
-            for step in example.steps
-            if step[place]
+            (_PLAIN if step[0] == "equal" else _MARK[side]).format(step[index])
+            for step in example["steps"]
+            if step[index]
         ]
         sides[side] = Markup(gap).join(tokens)  # noqa: S704 - a space or nothing
     return sides
@@ -167,17 +153,15 @@ _MARK = {"reference": Markup("<del>{}</del>"), "hypothesis": Markup("<ins>{}</in
 
 
 def _latest_provenance(stages: Sequence[StageView]) -> Mapping[str, Any]:
-    """Return what the last finished stage says about where it ran."""
-    ran = [view.receipt for view in stages if view.receipt is not None]
-    if not ran:
+    """Return git state, machine and packages of the stage that finished last."""
+    receipts = [view.receipt for view in stages if view.receipt is not None]
+    if not receipts:
         return {}
-    last = max(ran, key=lambda receipt: receipt.finished or "")
+    last = max(receipts, key=lambda receipt: receipt.finished or "")
     about = last.provenance if matches_schema(last.provenance, "provenance") else {}
     packages = about.get("packages") or {}
     return {
+        **{key: about.get(key) or "" for key in ("device", "host", "python")},
         "git": about.get("git") or {},
-        "device": about.get("device") or "",
-        "host": about.get("host") or "",
-        "python": about.get("python") or "",
         "packages": {name: packages[name] for name in _PACKAGES if name in packages},
     }

@@ -71,7 +71,7 @@ def infer(context: StageContext) -> Outputs:
     context.cleared()
     sets = []
     for entry in entries:
-        dataset = load_test_set(config, entry, job.place)
+        dataset = load_test_set(config, entry, job.directories)
         shards = plan_shards(dataset, _length_key(config), config["batch_size"])
         work = context.directory / "work" / str(entry.name)
         ensure_same_plan(work, shards, str(sha256))

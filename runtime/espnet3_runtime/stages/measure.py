@@ -108,7 +108,7 @@ def _make_test_results(
         scratch=scratch,
         entry=entries.get(name),
         dataset=block,
-        place=DatasetDirectories(context.recipe_dir, context.data_dir),
+        directories=DatasetDirectories(context.recipe_dir, context.data_dir),
         formats=read_formats(config["dataset_artifacts"], None, where),
     )
 

@@ -2,7 +2,7 @@
 
 from espnet3_runtime.atomic import atomic_directory
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.publication.demo_pack import DemoParts, pack_demo_files
+from espnet3_runtime.publication.demo_pack import pack_demo_files
 from espnet3_runtime.stage import Outputs, StageContext
 
 
@@ -15,15 +15,8 @@ def pack_demo(context: StageContext) -> Outputs:
     bundle = context.find("pack_model", "bundle")
     if bundle is None:
         raise UserError("there is no bundle", hint="run a stage pack_model before pack_demo")
-    parts = DemoParts(
-        recipe=context.recipe,
-        exp_tag=context.exp_tag,
-        recipe_dir=context.recipe_dir,
-        config=context.configs["demo"],
-        bundle=bundle,
-    )
     demo = context.directory / "demo"
     with atomic_directory(demo) as part:
-        pack_demo_files(parts, part)
+        pack_demo_files(context, bundle, part)
     context.result("start", f"python {(demo / 'app.py').relative_to(context.recipe_dir)}")
     return {"demo": demo}

@@ -1,4 +1,4 @@
-"""Build the model of a task."""
+"""Build the model of an ESPnet2 task from its node."""
 
 import re
 from argparse import Namespace
@@ -11,7 +11,7 @@ from espnet3_runtime.config import join_key
 from espnet3_runtime.errors import InstantiateError, UserError, did_you_mean
 from espnet3_runtime.task_bridge.importing import locate_task
 from espnet3_runtime.task_bridge.options import choice_names, find_task, key_path_of, merge_defaults
-from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in
+from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_placeholder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,14 +23,14 @@ ELSEWHERE = frozenset(
         *("use_preprocessor", "preprocessor", "preprocessor_conf"),
     )
 )
-"""Options that shape no model but its decoding, or that the bridge itself obeys."""
+"""Options that the bridge reads itself, or that shape the decoding and not the model."""
 
 _QUOTED = re.compile(r"'(\w+)'")
 
 
 @dataclass(frozen=True)
 class TaskModel:
-    """A model, and the options of its node that had no part in it (``max_epoch`` for example)."""
+    """A model, and the options of its node without effect on it (``max_epoch`` for example)."""
 
     model: "nn.Module"
     idle: tuple[str, ...]
@@ -41,8 +41,8 @@ def build_task_model(node: Mapping[str, Any], *, normalize: bool = True) -> Task
 
     Args:
         node: The model's node, late values filled in.
-        normalize: Whether with normalisation; statistics are collected without, because it reads
-            them.
+        normalize: Whether with normalisation; the stage that collects its statistics builds the
+            model without it.
 
     Raises:
         InstantiateError: The node does not fit the task, or the task cannot build the model.
@@ -51,45 +51,39 @@ def build_task_model(node: Mapping[str, Any], *, normalize: bool = True) -> Task
     options = merge_defaults(task, node)
     if not normalize:
         options |= {name: None for name in choice_names(task) if name.endswith("normalize")}
-    args = _TrackedOptions(**options)
-    model = _build_model(task, args, node)
+    read = {*ELSEWHERE, TASK}
+    model = _build_model(task, _TrackedOptions(read, options), node)
     _check_model(model, node)
     _freeze_parameters(model, options.get(FREEZE) or (), join_key(key_path_of(node), FREEZE))
-    read = _looked_at(args) | ELSEWHERE | {TASK}
     idle = [name for name in node if name not in read and not name.endswith("_conf")]
     return TaskModel(model, tuple(idle))
 
 
 class _TrackedOptions(Namespace):
-    """Options that remember which of them were looked at."""
+    """Options that record the names of those that are read."""
 
-    def __init__(self, **options: Any) -> None:
-        object.__setattr__(self, "_looked_at", set())
+    def __init__(self, read: set[str], options: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "_read", read)
         super().__init__(**options)
 
     def __getattribute__(self, name: str) -> Any:
         if not name.startswith("_"):
-            object.__getattribute__(self, "_looked_at").add(name)
+            object.__getattribute__(self, "_read").add(name)
         return object.__getattribute__(self, name)
-
-
-def _looked_at(args: _TrackedOptions) -> set[str]:
-    found: set[str] = object.__getattribute__(args, "_looked_at")
-    return found
 
 
 def _build_model(task: Any, args: Namespace, node: Mapping[str, Any]) -> Any:
     name, where = str(node[TASK]), key_path_of(node)
     try:
-        with torchaudio_or_stand_in():
+        with torchaudio_or_placeholder():
             return task.build_model(args)
     except UserError:
         raise
     except Exception as error:
-        place = _quoted_argument(str(error), node)
+        argument = _quoted_argument(str(error), node)
         raise InstantiateError(
             f"{name} failed: {type(error).__name__}: {error}",
-            where=join_key(where, place) if place else where,
+            where=join_key(where, argument) if argument else where,
         ) from error
 
 
@@ -112,7 +106,7 @@ def _check_model(model: Any, node: Mapping[str, Any]) -> None:
 
 
 def _freeze_parameters(model: "nn.Module", names: Sequence[str], where: str) -> None:
-    """Take what ``freeze_param`` names out of training: parameters, or modules with all inside."""
+    """Exclude from training the parameters, or all those of the modules, in ``freeze_param``."""
     own = dict(model.named_parameters())
     for wanted in names:
         found = [name for name in own if name == wanted or name.startswith(f"{wanted}.")]

@@ -1,4 +1,4 @@
-"""``config.yaml``: what ESPnet2 needs to build the model again, beside its weights."""
+"""Write ``config.yaml``, from which ESPnet2 builds the model again, and weights in its form."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ _LISTS = ("token_list", "src_token_list")
 def portable_options(node: Mapping[str, Any], recipe_dir: Path) -> Options:
     """Return every option of a task as ESPnet2 stores it.
 
-    Token lists are written out instead of named, paths inside of the recipe are relative to it.
+    Files of tokens become lists of tokens, and paths inside of the recipe relative ones.
     """
     options: Options = to_plain(merge_defaults(find_task(node), node))
     for name in _LISTS:
@@ -40,7 +40,7 @@ def write_config(path: Path, options: Mapping[str, Any]) -> None:
     """Write options as YAML.
 
     Raises:
-        UserError: One of them is nothing that YAML knows.
+        UserError: One of them cannot be written as YAML.
     """
     try:
         text = yaml.safe_dump(dict(options), sort_keys=False, allow_unicode=True)
@@ -50,7 +50,7 @@ def write_config(path: Path, options: Mapping[str, Any]) -> None:
 
 
 def write_task_config(context: StageContext) -> None:
-    """Write the config of the stage's model where the stage declares it."""
+    """Write the config of the stage's model, if the stage declares it as an output."""
     path = context.outputs.get(CONFIG)
     if path is not None and context.model is not None and context.rank == 0:
         write_config(path, portable_options(context.model, context.recipe_dir))
@@ -60,7 +60,7 @@ def task_outputs(context: StageContext, checkpoints: Outputs) -> Outputs:
     """Write the averaged weights, or else the best, as a bare state dict, the form of ESPnet2.
 
     Returns:
-        The outputs that only a model of a task has.
+        The outputs that only a model of a task has: its config and weights.
     """
     made = {name: context.outputs[name] for name in (CONFIG, WEIGHTS) if name in context.outputs}
     if WEIGHTS in made:

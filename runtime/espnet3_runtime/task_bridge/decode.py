@@ -14,8 +14,8 @@ from espnet3_runtime.build.model_node import TASK, is_task
 from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.task_bridge.config_file import write_config
 from espnet3_runtime.task_bridge.importing import locate_task
-from espnet3_runtime.task_bridge.options import find_task, merge_defaults
-from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in
+from espnet3_runtime.task_bridge.options import find_task, key_path_of, merge_defaults
+from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_placeholder
 from espnet3_runtime.weights import load_strictly, read_weights
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class Decoder(nn.Module):
-    """A ``Speech2Text`` whose model counts as ours: it moves, and its parameters are seen.
+    """A ``Speech2Text`` as a module: its model moves with it and gives it its parameters.
 
     Args:
         search: A ``Speech2Text``.
@@ -42,8 +42,7 @@ class Decoder(nn.Module):
     def forward(self, speech: "Tensor") -> list[tuple[Any, ...]]:
         """Return the hypotheses of an utterance, best first: text, tokens, ids, hypothesis.
 
-        Args:
-            speech: float32 of shape ``(samples,)``, at the rate that the model was trained with.
+        ``speech`` is float32 of shape ``(samples,)``, at the rate that the model was trained with.
         """
         found: list[tuple[Any, ...]] = self.search(speech)
         return found
@@ -73,12 +72,12 @@ def speech2text(
     """Make ESPnet2's ``Speech2Text`` for a trained model of ``ASRTask``.
 
     The weights are loaded strictly, unlike ESPnet2's own loading, which leaves a part that does
-    not fit as it was initialised and says nothing.
+    not fit as it was initialised and reports nothing.
 
     Args:
-        model: The model's node; its values win over ``train_config``, so that files of a bundle
-            are found where they are now.
-        checkpoint: Weights in any form that ``infer`` knows; None keeps the initial ones.
+        model: The model's node; its values replace those of ``train_config``, since paths of a
+            bundle differ from those of the training.
+        checkpoint: Weights in any form that ``infer`` reads; None keeps the initial ones.
         device: For example ``cpu`` or ``cuda:0``.
         train_config: ``config.yaml`` of the training, ``${stages.train.task_config}``.
         beam_size: Hypotheses that are kept at each step.
@@ -94,7 +93,7 @@ def speech2text(
         transducer_conf: Further arguments of the transducer's search.
         token_type: ``bpe``, ``char``, ``word`` …; None takes that of the model.
         bpemodel: The SentencePiece model; None takes that of the model.
-        dtype: Of the computation.
+        dtype: The type of numbers in the computation.
 
     Raises:
         UserError: ESPnet2 is not installed, refuses the settings, or the weights do not fit.
@@ -118,7 +117,7 @@ def speech2text(
     }
     if (token_type or options.get("token_type")) is None:
         raise UserError(
-            "nothing says how tokens become text",
+            "no token_type says how tokens become text",
             where="inference.provider.token_type",
             hint="give the model token_type: bpe and bpemodel: "
             "${stages.train_tokenizer.tokenizer_model}, or token_type: char or word",
@@ -152,7 +151,7 @@ class BestHypothesis:
 
 
 def _language_model(search: Any) -> nn.Module:
-    """Return the language model inside of a search; whoever searches keeps it elsewhere."""
+    """Return the language model of a search; each kind of search has another attribute for it."""
     for holder in (search.beam_search, search.beam_search_transducer):
         for found in (getattr(holder, "full_scorers", {}).get("lm"), getattr(holder, "lm", None)):
             if isinstance(found, nn.Module):
@@ -170,14 +169,14 @@ def _best_result(model: Decoder, wave: "Tensor") -> dict[str, Any]:
     except Exception as error:
         if type(error).__name__ != _SHORT:
             raise
-        _log.warning("%d samples are too few for the model: an empty text", len(wave))
+        _log.warning("%d samples are too few for the model: the text is empty", len(wave))
         return {"text": "", "tokens": "", "score": 0.0}
     score = torch.as_tensor(hypothesis.score).item()
     return {"text": text or "", "tokens": " ".join(tokens), "score": float(score)}
 
 
 def _training_options(train_config: str, model: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the config of a training with the values of the model's node over it."""
+    """Return the config of a training, updated with the options of the model's node."""
     if model is None or not is_task(model):
         raise UserError(
             "Speech2Text decodes a model that a task builds",
@@ -192,11 +191,11 @@ def _training_options(train_config: str, model: Mapping[str, Any] | None) -> dic
     if not (isinstance(task, type) and issubclass(task, expected)):
         raise UserError(
             f'Speech2Text decodes models of {_ASR}, not of "{model[TASK]}"',
-            where=str(getattr(model, "where", "")),
+            where=key_path_of(model),
             hint="write a provider of your own for this task",
         )
-    here = merge_defaults(task, model)
-    return {**options, **{name: here[name] for name in model if name != TASK}}
+    updated = merge_defaults(task, model)
+    return {**options, **{name: updated[name] for name in model if name != TASK}}
 
 
 def _make_speech2text(options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
@@ -207,7 +206,7 @@ def _make_speech2text(options: Mapping[str, Any], settings: Mapping[str, Any]) -
         config = Path(folder) / "config.yaml"
         write_config(config, to_plain(options))
         try:
-            with torchaudio_or_stand_in():
+            with torchaudio_or_placeholder():
                 return make(asr_train_config=config, asr_model_file=None, **settings)
         except UserError:
             raise

@@ -8,7 +8,7 @@ from typing import Any
 
 from espnet3_runtime.build.instantiate import locate_target
 from espnet3_runtime.errors import InstantiateError
-from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in
+from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_placeholder
 
 INSTALL = (
     'install ESPnet: pip install "espnet3-compile[espnet2]" and then pip install --no-deps '
@@ -18,23 +18,23 @@ _log = logging.getLogger(__name__)
 
 
 def locate_task(path: str, where: str = "") -> Any:
-    """Import and return what a dotted name names.
+    """Import and return the object that a dotted name names.
 
-    What ESPnet2 and its parts print while they are imported goes to the log, and their deprecation
-    warnings are silenced: a user of theirs can mend neither.
+    The output of ESPnet2 during its import goes to the log, and its deprecation warnings are
+    ignored: a user can act on neither.
 
     Raises:
         InstantiateError: There is no such module or attribute, or importing it failed.
     """
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"espnet2?\.")
-    said = io.StringIO()
+    output = io.StringIO()
     try:
-        with redirect_stdout(said), redirect_stderr(said), torchaudio_or_stand_in():
+        with redirect_stdout(output), redirect_stderr(output), torchaudio_or_placeholder():
             return locate_target(path, where)
     except InstantiateError as error:
         if isinstance(error.__cause__, ModuleNotFoundError) and not error.hint:
             error.hint = INSTALL
         raise
     finally:
-        for line in said.getvalue().splitlines():
+        for line in output.getvalue().splitlines():
             _log.info("%s", line)

@@ -10,13 +10,14 @@ PROVIDERS = (
     "espnet3_runtime.inference.provider.from_checkpoint",
     "espnet3_runtime.task_bridge.decode.speech2text",
 )
-"""What loads a model from its node for inference.
+"""The providers that load a model from its node for inference.
 
-They read weights in any form, so those of a bundle are safetensors, and do without any."""
+They read weights in any form, so a bundle can hold safetensors, and accept that there are none.
+"""
 
 
 def construct_model(node: Mapping[str, Any]) -> Any:
-    """Construct what a model's node describes.
+    """Construct the model that a node describes.
 
     Raises:
         InstantiateError: It cannot be constructed; the message names the key path.

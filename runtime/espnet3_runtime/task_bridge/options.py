@@ -1,9 +1,8 @@
-"""The options of an ESPnet2 task: its defaults under what the model's node gives.
+"""The options of an ESPnet2 task: those of the model's node, and the defaults of all others.
 
-ESPnet2 reads options with argparse; here its parser only tells their names and defaults, and
-``sys.argv`` is neither read nor changed.  A node may choose among classes (``encoder: conformer``);
-the arguments of the one chosen (``encoder_conf``) then start from nothing, never from those of
-the class that is the default.
+ESPnet2 reads options with argparse; here its parser only gives their names and defaults, and
+``sys.argv`` is neither read nor changed.  A node may choose another class than the default
+(``encoder: conformer``), whose arguments (``encoder_conf``) then do not start from the defaults.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 
 from espnet3_runtime.build.model_node import TASK
 from espnet3_runtime.config import join_key, to_plain
-from espnet3_runtime.errors import InstantiateError, did_you_mean
+from espnet3_runtime.errors import InstantiateError, did_you_mean, nearest
 from espnet3_runtime.task_bridge.importing import locate_task
 
 Options = dict[str, Any]
@@ -34,31 +33,31 @@ def find_task(node: Mapping[str, Any]) -> Any:
 
 
 def merge_defaults(task: Any, node: Mapping[str, Any]) -> Options:
-    """Return every option of a task: what the node gives over the defaults.
+    """Return every option of a task: those of the node, and the defaults of all others.
 
     Raises:
-        InstantiateError: The node has an option that the task has not, chooses a class that there
-            is not, or gives a ``*_conf`` that is no mapping.
+        InstantiateError: The node has an option that the task has not, chooses a class that does
+            not exist, or has a ``*_conf`` that is no mapping.
     """
     where = key_path_of(node)
-    defaults = _parser_defaults(task)
+    known, _ = task.get_parser().parse_known_args([])
+    hidden = task.exclude_opts() if hasattr(task, "exclude_opts") else ()
+    defaults = {name: value for name, value in vars(known).items() if name not in hidden}
     given = {key: to_plain(value) for key, value in node.items() if key != TASK}
     for name in given:
         if name not in defaults:
+            close = nearest(name, [option for option in defaults if option not in given])
             raise InstantiateError(
                 f'{node[TASK]} has no option "{name}"',
                 where=join_key(where, name),
-                hint=_suggest_option(name, [option for option in defaults if option not in given]),
+                hint=f'did you mean "{close}"?' if close else "",
             )
-    choices = _class_choices(task)
-    for choice in choices:
+    for choice in _class_choices(task):
         _check_choice(choice, given, where)
-    options = {**defaults, **given}
-    for name in [name for name in options if name.endswith(_CONF)]:
-        options[name] = _merge_conf(
-            name, defaults, given, [choice.name for choice in choices], where
-        )
-    return options
+    choices = choice_names(task)
+    confs = [name for name in defaults if name.endswith(_CONF)]
+    merged = {name: _merge_conf(name, defaults, given, choices, where) for name in confs}
+    return {**defaults, **given, **merged}
 
 
 def key_path_of(node: Mapping[str, Any]) -> str:
@@ -73,18 +72,6 @@ def choice_names(task: Any) -> list[str]:
 
 def _class_choices(task: Any) -> Sequence[Any]:
     return tuple(getattr(task, "class_choices_list", ()))
-
-
-def _parser_defaults(task: Any) -> Options:
-    """Return the options and defaults of a task's parser."""
-    known, _ = task.get_parser().parse_known_args([])
-    hidden = task.exclude_opts() if hasattr(task, "exclude_opts") else ()
-    return {name: value for name, value in vars(known).items() if name not in hidden}
-
-
-def _suggest_option(name: str, options: Sequence[str]) -> str:
-    hint = did_you_mean(name, options)
-    return hint if hint.startswith("did") else ""
 
 
 def _check_choice(choice: Any, given: Options, where: str) -> None:
@@ -107,13 +94,13 @@ def _check_choice(choice: Any, given: Options, where: str) -> None:
 def _merge_conf(
     name: str, defaults: Options, given: Options, choices: Sequence[str], where: str
 ) -> Options:
-    """Return the arguments in a ``*_conf``; those of another class than the default stand alone."""
+    """Return the arguments in a ``*_conf``, over the defaults unless another class is chosen."""
     own = given.get(name)
     if own is not None and not isinstance(own, Mapping):
         raise InstantiateError(
             f'"{name}" is a mapping of arguments, found {own!r}', where=join_key(where, name)
         )
     head = name.removesuffix(_CONF)
-    chosen_anew = head in choices and given.get(head, defaults[head]) != defaults[head]
-    inherited = {} if chosen_anew else defaults[name]
+    other_class = head in choices and given.get(head, defaults[head]) != defaults[head]
+    inherited = {} if other_class else defaults[name]
     return {**(to_plain(inherited) or {}), **(own or {})}

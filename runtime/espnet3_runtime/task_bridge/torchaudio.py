@@ -2,8 +2,8 @@
 
 ESPnet2 imports torchaudio at the top of modules that few models need.  The wheel of torchaudio on
 PyPI is linked against CUDA and cannot be imported beside a torch for the CPU.  While ESPnet2 is
-imported, a stand-in takes its place: every name exists in it, and whatever is done with one says
-what is missing.  Afterwards the stand-in is gone, so no other library mistakes it for torchaudio.
+imported, a placeholder is imported instead, which has every name and raises an error when one is
+called.  Afterwards it is removed, so that no other library mistakes it for torchaudio.
 """
 
 import sys
@@ -19,12 +19,12 @@ NAME = "torchaudio"
 
 
 class TorchaudioMissingError(ImportError):
-    """Something of torchaudio is really used, and torchaudio cannot be imported here."""
+    """A function or class of torchaudio is called, and torchaudio cannot be imported here."""
 
 
 @contextmanager
-def torchaudio_or_stand_in() -> Iterator[None]:
-    """Let ``import torchaudio`` succeed inside of the block, with a stand-in if need be."""
+def torchaudio_or_placeholder() -> Iterator[None]:
+    """Let ``import torchaudio`` succeed inside of the block, with a placeholder if need be."""
     reason = _import_failure()
     if reason is None:
         yield
@@ -53,33 +53,22 @@ def _unload_modules() -> None:
         del sys.modules[name]
 
 
-class _Absent:
-    """Stands for a function, class or constant; any use of it but a look is an error."""
+class _Placeholder(ModuleType):
+    """The module, and every module, function, class or constant inside of it."""
 
-    def __init__(self, name: str, reason: str) -> None:
-        self._name = name
-        self._reason = reason
-
-    def __getattr__(self, name: str) -> "_Absent":
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return _Absent(f"{self._name}.{name}", self._reason)
-
-    def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
-        raise TorchaudioMissingError(
-            f"{self._name} is needed, and torchaudio cannot be imported here: {self._reason}"
-        )
-
-
-class _AbsentModule(ModuleType):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(name)
         self._reason = reason
 
-    def __getattr__(self, name: str) -> _Absent:
+    def __getattr__(self, name: str) -> "_Placeholder":
         if name.startswith("__"):
             raise AttributeError(name)
-        return _Absent(f"{self.__name__}.{name}", self._reason)
+        return _Placeholder(f"{self.__name__}.{name}", self._reason)
+
+    def __call__(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        raise TorchaudioMissingError(
+            f"{self.__name__} is needed, and torchaudio cannot be imported here: {self._reason}"
+        )
 
 
 class _Finder(MetaPathFinder, Loader):
@@ -95,7 +84,7 @@ class _Finder(MetaPathFinder, Loader):
         return ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return _AbsentModule(spec.name, self.reason)
+        return _Placeholder(spec.name, self.reason)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Do nothing: every name is made when it is asked for."""
+        """Do nothing: every name is made when it is read."""

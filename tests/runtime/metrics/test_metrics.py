@@ -6,7 +6,6 @@ import pytest
 import sentencepiece
 
 from espnet3_runtime.metrics.accuracy import Accuracy
-from espnet3_runtime.metrics.alignment import align, format_alignment
 from espnet3_runtime.metrics.cer import CER
 from espnet3_runtime.metrics.ter import TER
 from espnet3_runtime.metrics.wer import WER
@@ -42,7 +41,7 @@ def test_unknown_normalizer_is_named():
         WER(normalize=["lowr"])(ref=["a"], hyp=["a"])
 
 
-def test_cer_counts_spaces_unless_told_not_to():
+def test_cer_counts_spaces_unless_they_are_ignored():
     assert CER()(ref=["ab cd"], hyp=["abcd"])["cer"] == 20.0
     assert CER(ignore_spaces=True)(ref=["ab cd"], hyp=["abcd"])["cer"] == 0.0
 
@@ -69,13 +68,14 @@ def test_accuracy():
     }
 
 
-def test_alignment_in_columns():
-    (alignment,) = align([["one", "two", "three"]], [["one", "three", "four"]])
-    lines = format_alignment("utt1", alignment).splitlines()
-    assert lines[0] == "utt1  errors=2 length=3"
-    assert lines[1].split()[0] == "REF:"
-    assert alignment.errors == 2
-    assert len({line.index("one") for line in lines[1:3]}) == 1
+def test_alignment_in_columns(tmp_path):
+    WER()(ref=["one two three"], hyp=["one three four"], utt_ids=["utt1"], directory=tmp_path)
+    assert (tmp_path / "alignment.txt").read_text().splitlines() == [
+        "utt1  errors=2 length=3",
+        "REF: one two   three",
+        "HYP: one three four",
+        "         S     S",
+    ]
 
 
 def test_alignment_files_start_with_the_worst(tmp_path):

@@ -69,7 +69,7 @@ def test_every_item_is_decoded_without_its_padding(decodable):
         ({"lm_file": "lm.pth"}, "has no language model"),
     ],
 )
-def test_settings_that_espnet2_cannot_use_are_told(decodable, settings, message):
+def test_settings_that_espnet2_cannot_use_are_reported(decodable, settings, message):
     torch.save({"lm.weight": torch.ones(1)}, "lm.pth")
     with pytest.raises(UserError) as caught:
         decoder(**settings)

@@ -13,7 +13,7 @@ from espnet3_runtime.stages.train import make_model
 from espnet3_runtime.task_bridge.build import build_task_model
 from espnet3_runtime.task_bridge.config_file import portable_options
 from espnet3_runtime.task_bridge.models import construct_model
-from espnet3_runtime.task_bridge.torchaudio import TorchaudioMissingError, torchaudio_or_stand_in
+from espnet3_runtime.task_bridge.torchaudio import TorchaudioMissingError, torchaudio_or_placeholder
 from tests.runtime.inference_kit import make_context
 from tests.runtime.task_kit import LINEAR, REAL, TASK, TOKENS, espnet_in_form, node, stats_file
 
@@ -93,7 +93,7 @@ def test_freeze_param_names_parts_as_espnet2_does(fake):
     assert trained == ["ctc_lo.weight"]
 
 
-def test_options_of_training_are_told_to_be_without_effect(fake, tmp_path, caplog):
+def test_options_of_training_are_reported_as_without_effect(fake, tmp_path, caplog):
     given = {"max_epoch": 3, "token_type": "bpe", "encoder_conf": {"hidden_size": 3}}
     assert build_task_model(node(**given)).idle == ("max_epoch",)
     values = {"task": TASK, "token_list": TOKENS, **given}
@@ -132,7 +132,7 @@ def test_paths_inside_of_the_recipe_are_relative(fake, tmp_path):
 
 def test_what_needs_torchaudio_says_so_when_it_is_used(fake):
     before = dict(sys.modules)
-    with torchaudio_or_stand_in():
+    with torchaudio_or_placeholder():
         from espnet2.asr import parts
     assert not any(name.partition(".")[0] == "torchaudio" for name in sys.modules.keys() - before)
     with pytest.raises(TorchaudioMissingError, match=r"kaldi\.fbank is needed"):
@@ -142,7 +142,7 @@ def test_what_needs_torchaudio_says_so_when_it_is_used(fake):
 def test_a_torchaudio_that_works_is_used(tmp_path, monkeypatch):
     (tmp_path / "torchaudio.py").write_text("real = True\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with torchaudio_or_stand_in():
+    with torchaudio_or_placeholder():
         import torchaudio
     assert torchaudio.real
     assert sys.modules.pop("torchaudio") is torchaudio
@@ -153,7 +153,7 @@ def test_a_torchaudio_that_is_broken_is_replaced_and_forgotten(tmp_path, monkeyp
     broken = "raise OSError('libc10_cuda.so: cannot open shared object file')\n"
     (tmp_path / "torchaudio" / "__init__.py").write_text(broken)
     monkeypatch.syspath_prepend(str(tmp_path))
-    with torchaudio_or_stand_in():
+    with torchaudio_or_placeholder():
         import torchaudio
         from torchaudio.functional import rnnt_loss
     with pytest.raises(TorchaudioMissingError, match="libc10_cuda"):

@@ -12,7 +12,7 @@ import yaml
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.model import InferenceModel
-from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_stand_in
+from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_placeholder
 from tests.runtime.deep_kit import MANIFEST as PROBED
 from tests.runtime.deep_kit import ask, of_kind, place
 from tests.runtime.task_kit import DATASET, MANIFEST, REAL, TASK, espnet_in_form, run
@@ -73,7 +73,7 @@ def test_the_config_is_one_of_espnet2(trained):
 
 def test_espnet2_itself_reads_config_and_weights(trained, fake, monkeypatch):
     monkeypatch.chdir(trained)
-    with torchaudio_or_stand_in():
+    with torchaudio_or_placeholder():
         from espnet2.bin.asr_inference import Speech2Text
     place = Path("exp/recipe/train")
     search = Speech2Text(place / "config.yaml", place / "model.pth")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.targets import messages as findings
-from espnet3_compiler.checks.targets.case import TargetCall
 from espnet3_compiler.checks.targets.nodes import INSTANTIATE_KEYS
+from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.signature import literal
@@ -13,102 +13,91 @@ from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Entry, Node
 
 
-def check_arguments(case: TargetCall) -> Iterator[Diagnostic]:
-    """Yield R502, R503, R504 and R506 for what does not fit."""
-    taken = _positional_parameters(case)
-    yield from _check_positional(case)
-    yield from _check_supplied(case)
+def check_arguments(call: TargetCall) -> Iterator[Diagnostic]:
+    """Yield R502, R503, R504 and R506 for arguments that the signature does not accept."""
+    taken = _positional_parameters(call)
+    yield from _check_positional(call)
+    yield from _check_supplied(call)
     given: set[str] = {item.name for item in taken}
     unknown: list[Entry] = []
-    for entry in case.entries:
-        parameter = case.signature.find(entry.name)
-        if entry.name in case.slot.supplied:
-            yield findings.supplied_argument(case, entry)
+    for entry in call.entries:
+        parameter = call.signature.find(entry.name)
+        if entry.name in call.slot.supplied:
+            yield findings.supplied_argument(call, entry)
         elif parameter and entry.name in given:
-            yield findings.duplicate_argument(case, entry, _parameter_index(taken, entry.name))
+            index = [item.name for item in taken].index(entry.name)
+            yield findings.duplicate_argument(call, entry, index)
         elif parameter:
             given.add(entry.name)
-            yield from _check_type(case, parameter, entry.value, entry.key.span.text)
-        elif not case.signature.more_names:
+            yield from _check_type(call, parameter, entry.value, entry.key.span.text)
+        elif not call.signature.more_names:
             unknown.append(entry)
-    yield from _check_names(case, unknown, given)
+    yield from _check_names(call, unknown, given)
 
 
-def _positional_parameters(case: TargetCall) -> tuple[Parameter, ...]:
-    """Return the parameters that are given by place, those of the runtime first."""
-    count = case.slot.positional or len(case.items)
-    return case.signature.places[:count]
+def _positional_parameters(call: TargetCall) -> tuple[Parameter, ...]:
+    """Return the parameters that are given by position, those of the runtime first."""
+    count = call.slot.positional or len(call.items)
+    return call.signature.places[:count]
 
 
-def _parameter_index(taken: tuple[Parameter, ...], name: str) -> int:
-    return next(index for index, item in enumerate(taken) if item.name == name)
-
-
-def _check_positional(case: TargetCall) -> Iterator[Diagnostic]:
-    room = case.signature.places
-    if case.slot.positional:
-        if case.items:
-            yield findings.replaced_positional(case)
-        if len(room) < case.slot.positional and not case.signature.more_places:
-            yield findings.refuses_positional(case)
+def _check_positional(call: TargetCall) -> Iterator[Diagnostic]:
+    room = call.signature.places
+    if call.slot.positional:
+        if call.items:
+            yield findings.replaced_positional(call)
+        if len(room) < call.slot.positional and not call.signature.more_places:
+            yield findings.refuses_positional(call)
         return
-    for parameter, item in zip(room, case.items, strict=False):
-        yield from _check_type(case, parameter, item, parameter.name)
-    if len(case.items) > len(room) and not case.signature.more_places:
-        yield findings.too_many_positional(case, len(room))
+    for parameter, item in zip(room, call.items, strict=False):
+        yield from _check_type(call, parameter, item, parameter.name)
+    if len(call.items) > len(room) and not call.signature.more_places:
+        yield findings.too_many_positional(call, len(room))
 
 
-def _check_supplied(case: TargetCall) -> Iterator[Diagnostic]:
-    if case.partial or case.signature.more_names:
+def _check_supplied(call: TargetCall) -> Iterator[Diagnostic]:
+    if call.incomplete or call.signature.more_names:
         return
-    for name in case.slot.supplied:
-        if case.signature.find(name) is None:
-            yield findings.refuses_supplied(case, name)
+    for name in call.slot.supplied:
+        if call.signature.find(name) is None:
+            yield findings.refuses_supplied(call, name)
 
 
 def _check_type(
-    case: TargetCall, parameter: Parameter, value: Node, shown: str
+    call: TargetCall, parameter: Parameter, value: Node, shown: str
 ) -> Iterator[Diagnostic]:
-    if literal.fits_annotation(case.library, parameter, value) is False:
-        yield findings.wrong_type(case, parameter, value, shown)
+    if literal.fits_annotation(call.library, parameter, value) is False:
+        yield findings.wrong_type(call, parameter, value, shown)
 
 
-def _check_names(case: TargetCall, unknown: list[Entry], given: set[str]) -> Iterator[Diagnostic]:
-    """Yield unknown names, and the missing ones that none of them was meant to be."""
-    absent = [] if case.partial or not has_certain_keys(case.node) else _missing_names(case, given)
+def _check_names(call: TargetCall, unknown: list[Entry], given: set[str]) -> Iterator[Diagnostic]:
+    """Yield unknown arguments, and missing ones that none of them is a misspelling of."""
+    absent = (
+        [] if call.incomplete or not has_certain_keys(call.node) else _missing_names(call, given)
+    )
     meant: set[str] = set()
     for entry in unknown:
-        free = _unused_names(case, entry)
-        flags = (
-            [item for item in INSTANTIATE_KEYS if case.node.entry(item) is None]
-            if case.flags
-            else []
-        )
-        near = _nearest_name(
-            entry.name, [item for item in absent if item not in meant], free, flags
-        )
+        free = _unused_names(call, entry)
+        flags = [item for item in INSTANTIATE_KEYS if call.flags and not call.node.entry(item)]
+        missing = [item for item in absent if item not in meant]
+        order = (flags, free) if entry.name.startswith("_") else (missing, free, flags)
+        near = next(filter(None, (closest_match(entry.name, names) for names in order)), None)
         meant |= {near} if near else set()
-        yield findings.unknown_argument(case, entry, near, tuple(free))
-    if "_partial_" not in meant and (left := [item for item in absent if item not in meant]):
-        yield findings.missing_arguments(case, left)
+        yield findings.unknown_argument(call, entry, near, free)
+    if "_partial_" not in meant and (missing := [item for item in absent if item not in meant]):
+        yield findings.missing_arguments(call, missing)
 
 
-def _unused_names(case: TargetCall, entry: Entry) -> list[str]:
-    """Return the names that may have been meant: those not given beside the wrong one."""
+def _unused_names(call: TargetCall, entry: Entry) -> list[str]:
+    """Return the possible names for an unknown argument: those not given in the same file."""
     source = entry.key.span.source
-    given = {item.name for item in case.entries if item.key.span.source is source}
-    taken = given | {item.name for item in _positional_parameters(case)} | set(case.slot.supplied)
-    return [item for item in case.signature.names if item not in taken]
+    given = {item.name for item in call.entries if item.key.span.source is source}
+    taken = given | {item.name for item in _positional_parameters(call)} | set(call.slot.supplied)
+    return [item for item in call.signature.names if item not in taken]
 
 
-def _nearest_name(name: str, absent: list[str], free: list[str], flags: list[str]) -> str | None:
-    if name.startswith("_"):
-        return closest_match(name, flags) or closest_match(name, free)
-    return closest_match(name, absent) or closest_match(name, free) or closest_match(name, flags)
-
-
-def _missing_names(case: TargetCall, given: set[str]) -> list[str]:
-    passed = given | set(case.slot.supplied) | set(case.slot.offered)
+def _missing_names(call: TargetCall, given: set[str]) -> list[str]:
+    passed = given | set(call.slot.supplied) | set(call.slot.offered)
     return [
-        item.name for item in case.signature.parameters if item.required and item.name not in passed
+        item.name for item in call.signature.parameters if item.required and item.name not in passed
     ]

@@ -1,29 +1,37 @@
-"""Targets: what a ``_target_``, a ``call`` or a ``task`` names, and the arguments it is given.
+"""Targets: the classes and functions of ``_target_``, ``call`` and ``task``, and their arguments.
 
 Passes: ``{_target_: torch.optim.AdamW, lr: 1e-3}``.
 Fails: ``{_target_: torch.optim.AdamV}``, ``{_target_: torch.optim.AdamW, learning_rate: 1e-3}``,
 ``{_target_: torch.nn.Linear, in_features: 80}``, ``{_target_: torch.optim.AdamW, lr: fast}``.
 
-Nothing is imported: ``espnet3_compiler.signature`` reads the text of the modules. What cannot be
-judged that way is counted, never guessed.
+Nothing is imported: ``espnet3_compiler.signature`` reads the text of the modules. Targets that
+cannot be checked that way are counted.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from espnet3_compiler.checks.targets import arguments, calls, paths
-from espnet3_compiler.checks.targets.case import target_call
+from espnet3_compiler.checks.targets import paths
+from espnet3_compiler.checks.targets.arguments import check_arguments
+from espnet3_compiler.checks.targets.call_stages import check_call_stage
 from espnet3_compiler.checks.targets.datasets import check_datasets
 from espnet3_compiler.checks.targets.metrics import check_metrics
-from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.checks.targets.nodes import (
+    TASK,
+    TargetNode,
+    find_targets,
+    flag_value,
+    keyword_arguments,
+)
+from espnet3_compiler.checks.targets.target_call import TargetCall
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Fix
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.library import Library, default_folder, open_library
 from espnet3_compiler.signature.read import read
-from espnet3_compiler.signature.result import Missing, NotAnalyzable, NotCallable, Signature
-from espnet3_compiler.syntax.span_key import SpanKey, span_key
-from espnet3_compiler.syntax.tree import Scalar
+from espnet3_compiler.signature.result import Missing, NotAnalyzable, Signature
+from espnet3_compiler.syntax.span_key import span_key
+from espnet3_compiler.syntax.tree import Scalar, Sequence
 from espnet3_schemas import TARGET
 
 
@@ -34,7 +42,7 @@ class TargetCounts:
     Attributes:
         checked: Those that were, right or wrong.
         not_checked: Those that could not be.
-        reasons: For each of these its path and why, in the order of the recipe.
+        reasons: The path of each that could not be and why, in the order of the recipe.
     """
 
     checked: int = 0
@@ -51,7 +59,7 @@ class _TargetResult:
 
 
 _LAST_RESULT: list[tuple[Resolved, _TargetResult]] = []
-"""The recipe that was judged last: ``check`` and ``count_targets`` do the work once."""
+"""The recipe that was checked last: ``check`` and ``count_targets`` share its result."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -60,7 +68,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def count_targets(recipe: Recipe, resolved: Resolved) -> TargetCounts:
-    """Return how many targets of a recipe could be judged, and why the others could not."""
+    """Return how many targets of a recipe could be checked, and why the others could not."""
     result = _target_result(recipe, resolved)
     return TargetCounts(result.checked, len(result.reasons), tuple(result.reasons))
 
@@ -74,10 +82,10 @@ def _target_result(recipe: Recipe, resolved: Resolved) -> _TargetResult:
 
 
 def analyze_targets(recipe: Recipe, resolved: Resolved, library: Library) -> _TargetResult:
-    """Judge every target once, however many places fetch it.
+    """Check every target once, however many configs fetch it.
 
-    A target that several configs inherit is one target, but what they give it may differ: each
-    call is judged, and what was told of another one is not told again.
+    Configs that inherit the same target may give it different arguments: each call is checked,
+    and only findings that no other call has are added.
 
     Args:
         recipe: The declarations of the manifest.
@@ -89,7 +97,7 @@ def analyze_targets(recipe: Recipe, resolved: Resolved, library: Library) -> _Ta
     for target in find_targets(recipe, resolved):
         slot = target.slot
         key = (span_key(_path_scalar(target).span), (slot.supplied, slot.offered, slot.positional))
-        call = (key, _argument_locations(target))
+        call = (key, tuple((entry.name, span_key(entry.value.span)) for entry in target.node))
         if key not in seen:
             _check_node(library, target, result)
         elif call not in seen:
@@ -99,7 +107,7 @@ def analyze_targets(recipe: Recipe, resolved: Resolved, library: Library) -> _Ta
         seen |= {key, call}
     for stage in recipe.stages:
         if stage.call is not None:
-            _record_result(result, stage.call, calls.check_call(library, stage, resolved))
+            _record_result(result, stage.call, check_call_stage(library, stage, resolved))
     for found in check_datasets(library, recipe, resolved):
         if not any(file in found.message for file in result.broken):
             result.findings.append(found)
@@ -107,23 +115,17 @@ def analyze_targets(recipe: Recipe, resolved: Resolved, library: Library) -> _Ta
     return result
 
 
-def _argument_locations(target: TargetNode) -> tuple[tuple[str, SpanKey], ...]:
-    return tuple((entry.name, span_key(entry.value.span)) for entry in target.node)
-
-
-def _new_findings(found: list[Diagnostic], told: list[Diagnostic]) -> Iterator[Diagnostic]:
-    known = {(other.code, span_key(other.primary.span), other.message) for other in told}
+def _new_findings(found: list[Diagnostic], earlier: list[Diagnostic]) -> Iterator[Diagnostic]:
+    known = {(other.code, span_key(other.primary.span), other.message) for other in earlier}
     for finding in found:
         if (finding.code, span_key(finding.primary.span), finding.message) not in known:
             yield finding
 
 
 def _path_scalar(target: TargetNode) -> Scalar:
-    entry = target.node.entry("task" if target.is_task else TARGET)
+    entry = target.node.entry(TASK if target.is_task else TARGET)
     assert entry is not None
-    if isinstance(entry.value, Scalar):
-        return entry.value
-    return entry.key
+    return entry.value if isinstance(entry.value, Scalar) else entry.key
 
 
 def _check_node(library: Library, target: TargetNode, result: _TargetResult) -> None:
@@ -137,7 +139,7 @@ def _check_node(library: Library, target: TargetNode, result: _TargetResult) -> 
 
         _record_result(result, name, check_task(library, target))
     else:
-        _record_result(result, name, check_target(library, target, name))
+        _record_result(result, name, _check_target(library, target, name))
 
 
 def _record_result(
@@ -153,49 +155,51 @@ def _record_result(
         result.findings.append(paths.not_python(name, found.reason, found.broken))
 
 
-def _check_suggestion(
-    library: Library, target: TargetNode, path: Scalar, missing: Diagnostic
-) -> list[Diagnostic]:
-    """Return what is wrong with the arguments of the target that was certainly meant.
-
-    What is missing is not told: it may be that another target was meant after all.
-    """
-    if missing.fix is None or not missing.fix.certain:
-        return []
-    edit = missing.fix.edits[0]
-    text, start = edit.span.source.text, path.span.start
-    meant = text[start : edit.span.start] + edit.text + text[edit.span.end : path.span.end]
-    reading = read(library, meant.strip("\"'"))
-    if not isinstance(reading, Signature):
-        return []
-    found = arguments.check_arguments(target_call(library, target, reading))
-    return [finding for finding in found if finding.code != "R503"]
-
-
-def check_target(
+def _check_target(
     library: Library, target: TargetNode, path: Scalar
 ) -> list[Diagnostic] | NotAnalyzable:
-    """Return what is wrong with a target, or why that is not known.
-
-    Args:
-        library: Reads the signatures of targets.
-        target: The node with ``_target_`` and its place in the recipe.
-        path: The dotted path to look at: that of the node, or the one that was probably meant.
-    """
+    """Return the findings about a target, or why it cannot be checked."""
     wrong = paths.malformed_path(path)
     if wrong:
         return [] if target.slot.named else [wrong]
-    reading = read(library, str(path.value))
-    match reading:
-        case NotAnalyzable():
-            return reading
-        case Missing():
-            missing = paths.unknown_path(path, reading, library)
-            if isinstance(missing, NotAnalyzable):
-                return missing
-            return [missing, *_check_suggestion(library, target, path, missing)]
-        case NotCallable():
-            return [paths.not_callable(path, reading)]
-        case Signature():
-            case_ = target_call(library, target, reading)
-            return list(arguments.check_arguments(case_))
+    signature = read(library, str(path.value))
+    if isinstance(signature, Signature):
+        return list(check_arguments(_target_call(library, target, signature)))
+    found = paths.unusable_path(path, signature, library)
+    if isinstance(signature, Missing) and isinstance(found, list):
+        found += _check_suggestion(library, target, path, found[0].fix)
+    return found
+
+
+def _check_suggestion(
+    library: Library, target: TargetNode, path: Scalar, fix: Fix | None
+) -> list[Diagnostic]:
+    """Return the findings about the arguments of the target that a certain fix would write.
+
+    Missing arguments are not reported: another target may have been meant after all.
+    """
+    if fix is None or not fix.certain:
+        return []
+    edit = fix.edits[0]
+    text, start = edit.span.source.text, path.span.start
+    meant = text[start : edit.span.start] + edit.text + text[edit.span.end : path.span.end]
+    signature = read(library, meant.strip("\"'"))
+    if not isinstance(signature, Signature):
+        return []
+    found = check_arguments(_target_call(library, target, signature))
+    return [finding for finding in found if finding.code != "R503"]
+
+
+def _target_call(library: Library, target: TargetNode, signature: Signature) -> TargetCall:
+    head, args = target.node.entry(TARGET), target.node.get("_args_")
+    assert head is not None
+    return TargetCall(
+        library,
+        signature,
+        target.node,
+        head,
+        tuple(keyword_arguments(target.node)),
+        args.items if isinstance(args, Sequence) else (),
+        target.slot,
+        incomplete=flag_value(target.node, "_partial_") is True,
+    )

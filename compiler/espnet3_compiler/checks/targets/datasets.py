@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from espnet3_compiler.checks.findings import unknown_value
 from espnet3_compiler.checks.targets import paths
 from espnet3_compiler.checks.targets.arguments import check_arguments
-from espnet3_compiler.checks.targets.case import TargetCall
 from espnet3_compiler.checks.targets.nodes import EMPTY_SLOT, TargetSlot
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
-from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
+from espnet3_compiler.checks.targets.target_call import TargetCall
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
-from espnet3_compiler.schema.hints import quoted_like
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.read import read, read_method
 from espnet3_compiler.signature.result import (
@@ -32,12 +32,12 @@ from espnet3_compiler.signature.result import (
     Parameter,
     Signature,
 )
-from espnet3_compiler.syntax.provenance import is_fixable, provenance_labels, use_location
+from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, Sequence, node_at
 
 _ROLES = ("training", "inference")
-"""Roles whose configs make data sets; in others they are only named."""
+"""Roles whose configs build data sets; other configs only name them."""
 
 _SPLITS = ("train", "valid", "test")
 _PROGRESS_SLOT = TargetSlot(supplied=("progress",))
@@ -54,38 +54,40 @@ class _DatasetEntry:
     node: Mapping
     library: Library
     module: str
-    sure: bool
+    certain: bool
+
+    @property
+    def source(self) -> Scalar | None:
+        """The ``data_src`` of the entry, if it is given."""
+        source = self.node.get("data_src")
+        return source if isinstance(source, Scalar) and source.value is not None else None
 
 
 def check_datasets(library: Library, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R501 to R504 for the data sets of a recipe, each place and each cause once.
+    """Yield R501 to R504 for the data sets of a recipe, once for each location and cause.
 
     Args:
         library: Reads the signatures of targets.
         recipe: The declarations of the manifest.
         resolved: The values of its configs.
     """
-    told: set[tuple[str, SpanKey | str]] = set()
     findings = [
         *_check_entries(library, recipe, resolved),
         *_check_builders(library, recipe, resolved),
     ]
+    first: dict[tuple[str, SpanKey | str], Diagnostic] = {}
     for found in findings:
         cause = found.message if found.message.endswith(_NOT_EXPORTED) else None
-        key = (found.code, cause or span_key(found.primary.span))
-        if key not in told:
-            told.add(key)
-            yield found
+        first.setdefault((found.code, cause or span_key(found.primary.span)), found)
+    yield from first.values()
 
 
 def data_modules(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar]]:
-    """Yield the modules that make data sets, each with the directory of the recipe it is of."""
+    """Yield the modules that define data sets, each with the directory of its recipe."""
     library = open_library(recipe.directory)
     for config in resolved.configs.values():
-        for data in _dataset_entries(library, config, sure=True):
-            source = data.node.get("data_src")
-            named = isinstance(source, Scalar) and source.value is not None
-            head = source if named and source else _head_entry(None, data.node).key
+        for data in _dataset_entries(library, config, certain=True):
+            head = data.source or _head_entry(None, data.node).key
             yield data.library.path.folder, Scalar(data.module, head.span, via=head.via)
 
 
@@ -93,7 +95,7 @@ def _check_entries(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
     for name, role in config_roles(recipe).items():
         config = resolved.configs.get(name)
         if role in _ROLES and config is not None:
-            for data in _dataset_entries(library, config, sure=resolved.is_certain(name)):
+            for data in _dataset_entries(library, config, certain=resolved.is_certain(name)):
                 if _is_available(data):
                     yield from _check_dataset(data)
                 elif data.library is not library:
@@ -101,103 +103,71 @@ def _check_entries(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
 
 
 def _is_available(data: _DatasetEntry) -> bool:
-    """Return whether it is not the recipe's own package, or this is there."""
+    """Return whether the module exists, if it is the package ``dataset`` of a recipe."""
     found = data.library.place(data.module)
     return data.module != "dataset" or (found is not None and found.local)
 
 
-def _dataset_entries(library: Library, config: Mapping, *, sure: bool) -> Iterator[_DatasetEntry]:
+def _dataset_entries(
+    library: Library, config: Mapping, *, certain: bool
+) -> Iterator[_DatasetEntry]:
     for split in _SPLITS:
         found = node_at(config, ("dataset", split))
         for item in found.items if isinstance(found, Sequence) else ():
             if isinstance(item, Mapping):
-                yield from _read_entry(library, item, sure=sure)
+                yield from _read_entry(library, item, certain=certain)
 
 
-def _read_entry(library: Library, node: Mapping, *, sure: bool) -> Iterator[_DatasetEntry]:
+def _read_entry(library: Library, node: Mapping, *, certain: bool) -> Iterator[_DatasetEntry]:
     source = node.get("data_src")
     if not isinstance(source, Scalar) or source.value is None:
-        yield _DatasetEntry(node, library, "dataset", sure)
+        yield _DatasetEntry(node, library, "dataset", certain)
     elif isinstance(source.value, str) and not is_unresolved(source):
         if "/" not in source.value:
-            yield _DatasetEntry(node, library, source.value, sure)
+            yield _DatasetEntry(node, library, source.value, certain)
             return
         recipes = library.path.folder.resolve().parent.parent
         key = ("recipe", source.value)
         if key not in library.memo:
             library.memo[key] = open_library(recipes / source.value, library.folder)
-        yield _DatasetEntry(node, library.memo[key], "dataset", sure)
+        yield _DatasetEntry(node, library.memo[key], "dataset", certain)
 
 
 def _check_dataset(data: _DatasetEntry) -> Iterator[Diagnostic]:
-    reading = read(data.library, f"{data.module}.{_CLASS_NAME}")
-    source = data.node.get("data_src")
-    match reading:
+    result = read(data.library, f"{data.module}.{_CLASS_NAME}")
+    head = data.source or _head_entry(data.node.entry("data_src"), data.node).key
+    match result:
         case Signature():
-            yield from check_arguments(_dataset_call(data, reading))
+            yield from check_arguments(_dataset_call(data, result))
         case NotAnalyzable(reason=reason, broken=DefinitionLocation() as broken):
-            named = data.node.entry("data_src")
-            head = (
-                source.span
-                if isinstance(source, Scalar)
-                else _head_entry(named, data.node).key.span
-            )
-            path = Scalar(f"{data.module}.{_CLASS_NAME}", head)
+            path = Scalar(f"{data.module}.{_CLASS_NAME}", head.span)
             yield paths.not_python(path, reason, broken)
         case Missing(part=part) if part == _CLASS_NAME and data.library.place(data.module):
-            yield _not_exported(data)
-        case Missing() if isinstance(source, Scalar) and source.value is not None:
-            found = paths.unknown_path(source, reading, data.library)
-            meant = reading.prefix or paths.is_misspelt(reading.part, data.library)
-            if isinstance(found, Diagnostic) and meant:
-                yield found  # any other package may be there where the recipe runs
-
-
-def _not_exported(data: _DatasetEntry) -> Diagnostic:
-    source = data.node.entry("data_src")
-    key = _head_entry(source, data.node).key
-    named = source and isinstance(source.value, Scalar) and source.value.value is not None
-    place_ = use_location(source.value) if source and named else key.span
-    return Diagnostic(
-        "R501",
-        f'"{data.module}" {_NOT_EXPORTED}',
-        Label(place_, f"no {_CLASS_NAME} there"),
-        help=(f"import the class in {data.module}/__init__.py under this name",),
-    )
+            yield Diagnostic(
+                "R501",
+                f'"{data.module}" {_NOT_EXPORTED}',
+                Label(use_location(head), f"no {_CLASS_NAME} there"),
+                help=(f"import the class in {data.module}/__init__.py under this name",),
+            )
+        case Missing() if data.source:
+            found = paths.unknown_path(data.source, result, data.library)
+            misspelt = result.prefix or paths.is_misspelt(result.part, data.library)
+            if isinstance(found, Diagnostic) and misspelt:
+                yield found  # any other package may be installed where the recipe runs
 
 
 def _check_recipe(data: _DatasetEntry) -> Iterator[Diagnostic]:
-    """Report a recipe that is not beside this one where another name was plainly meant."""
-    source = data.node.get("data_src")
-    assert isinstance(source, Scalar)
-    recipes = data.library.path.folder.parent.parent
-    known = [name for name in _recipes_in(recipes) if name != source.value]
-    near = closest_match(str(source.value), known)
-    if near:
-        yield Diagnostic(
-            "R501",
-            f'there is no recipe "{source.value}" beside this one',
-            Label(use_location(source), "no such recipe"),
-            related=provenance_labels(source),
-            help=(f'did you mean "{near}"?',),
-            fix=_source_fix(source, near, certain=is_certain_match(str(source.value), known)),
-        )
-
-
-def _recipes_in(folder: Path) -> list[str]:
-    """Return the recipes two levels below a directory, as far as it can be read."""
+    """Report a recipe that is not beside this one and resembles the name of another."""
+    source, recipes = data.source, data.library.path.folder.parent.parent
+    assert source is not None
     try:
-        found = list(folder.parent.glob(f"{folder.name}/*/*/dataset"))
+        found = list(recipes.parent.glob(f"{recipes.name}/*/*/dataset"))
     except OSError:  # directories may vanish meanwhile, or be closed to us
-        return []
-    return sorted("/".join(path.parts[-3:-1]) for path in found)
-
-
-def _source_fix(source: Scalar, near: str, *, certain: bool) -> Fix | None:
-    if not is_fixable(source):
-        return None
-    edit = Edit(source.span, quoted_like(source, near))
-    return Fix(f'write "{near}"', (edit,), certain=certain)
+        return
+    known = sorted("/".join(path.parts[-3:-1]) for path in found)
+    if closest_match(str(source.value), known):
+        message = f'there is no recipe "{source.value}" beside this one'
+        yield unknown_value("R501", message, source, known, label="no such recipe")
 
 
 def _dataset_call(data: _DatasetEntry, signature: Signature) -> TargetCall:
@@ -210,13 +180,13 @@ def _dataset_call(data: _DatasetEntry, signature: Signature) -> TargetCall:
         _head_entry(given, data.node),
         block.entries if block else (),
         slot=_DATASET_SLOT,
-        partial=not data.sure or (given is not None and block is None),
+        incomplete=not data.certain or (given is not None and block is None),
         flags=False,
     )
 
 
 def _head_entry(given: Entry | None, node: Mapping) -> Entry:
-    """Return the place for what is missing: the key of the block, or the first written key."""
+    """Return where to report missing arguments: the block's key, or the first written key."""
     keys = [item.key for item in node if item.key.span.source.kind != "schema"]
     written = given is not None and given.key.span.source.kind != "schema"
     key = given.key if given and written else next(iter(keys), Scalar("", node.span))
@@ -231,9 +201,9 @@ def _check_builders(library: Library, recipe: Recipe, resolved: Resolved) -> Ite
         configs = [resolved.configs[name] for name in names.values() if name in resolved.configs]
         training = resolved.configs.get(names.get("training", ""))
         common = training.entry("create_dataset") if training else None
-        sure = recipe.whole and all(map(resolved.is_certain, names.values()))
+        certain = recipe.whole and all(map(resolved.is_certain, names.values()))
         for config in configs:
-            for data in _dataset_entries(library, config, sure=sure):
+            for data in _dataset_entries(library, config, certain=certain):
                 if _is_available(data):
                     yield from _check_builder(data, common)
 
@@ -244,23 +214,28 @@ def _check_builder(data: _DatasetEntry, common: Entry | None) -> Iterator[Diagno
     entries = {entry.name: entry for block in blocks for entry in block}
     node = Mapping(tuple(entries.values()), data.node.span)
     path = f"{data.module}.DatasetBuilder"
-    readings = [read_method(data.library, path, method) for method in _BUILDER_METHODS]
-    signatures = [reading for reading in readings if isinstance(reading, Signature)]
-    if len(signatures) == len(readings):
-        head = _head_entry(common, data.node)
+    results = [read_method(data.library, path, method) for method in _BUILDER_METHODS]
+    signatures = [result for result in results if isinstance(result, Signature)]
+    if len(signatures) == len(results):
         merged = _merge_signatures(signatures)
-        slot = _PROGRESS_SLOT if merged.find("progress") else EMPTY_SLOT
-        case = TargetCall(
-            data.library, merged, node, head, node.entries, slot=slot, partial=not data.sure
+        call = TargetCall(
+            data.library,
+            merged,
+            node,
+            _head_entry(common, data.node),
+            node.entries,
+            slot=_PROGRESS_SLOT if merged.find("progress") else EMPTY_SLOT,
+            incomplete=not data.certain,
+            flags=False,
         )
-        yield from check_arguments(replace(case, flags=False))
+        yield from check_arguments(call)
 
 
 def _merge_signatures(signatures: list[Signature]) -> Signature:
-    """Return what all methods take together: each is called with the same arguments.
+    """Return one signature for methods that are all called with the same arguments.
 
-    What one of them requires is required; a name must be known to every one without ``**kwargs``,
-    but for ``progress``, which the runtime passes to those that have it.
+    A parameter is required if any method requires it; all methods without ``**kwargs`` must have
+    it, except ``progress``, which the runtime passes to those that have it.
     """
     every = [item for signature in signatures for item in signature.parameters]
     closed = [signature for signature in signatures if not signature.more_names]

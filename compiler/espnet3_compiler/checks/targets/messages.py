@@ -1,9 +1,10 @@
-"""What to say about the arguments of a target."""
+"""The findings about the arguments of a target."""
 
 import math
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.targets.case import TargetCall
+from espnet3_compiler.checks.findings import name_fix, value_finding
+from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
@@ -18,37 +19,34 @@ from espnet3_compiler.schema.types import describe_value
 from espnet3_compiler.signature import types
 from espnet3_compiler.signature.annotation import parameter_type
 from espnet3_compiler.signature.literal import fits_type, innermost_mismatch
-from espnet3_compiler.signature.result import DefinitionLocation, Parameter
+from espnet3_compiler.signature.result import Parameter
 from espnet3_compiler.signature.types import Type, format_type
 from espnet3_compiler.syntax.core_schema import core_value
 from espnet3_compiler.syntax.provenance import is_fixable, provenance_labels, use_location
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 
+_MAX_LENGTH = 60
 
-def suggest_value(wanted: Type, value: Node) -> ValueHint:
+
+def _suggest_value(wanted: Type, value: Node) -> ValueHint:
     """Return advice on a value that does not fit a type."""
     if not isinstance(value, Scalar):
         return ValueHint()
-    words = list(_literal_words(wanted))
+    options = wanted.options if isinstance(wanted, types.UnionType) else (wanted,)
+    literals = [item for item in options if isinstance(item, types.LiteralType)]
+    words = [word for item in literals for word in item.values if isinstance(word, str)]
     if isinstance(value.value, str) and (near := closest_match(value.value, words)):
-        sure = is_certain_match(value.value, words)
-        return ValueHint((f'did you mean "{near}"?',), quoted_like(value, near), sure)
+        certain = is_certain_match(value.value, words)
+        return ValueHint(did_you_mean(near), quoted_like(value, near), certain)
     for text, meant, advised in _other_spellings(value):
         if fits_type(wanted, Scalar(meant, value.span)):
             return ValueHint((advised,), text, sure=True)
     return ValueHint()
 
 
-def _literal_words(wanted: Type) -> Iterator[str]:
-    """Yield the texts of ``Literal["a", "b"]``."""
-    for item in wanted.options if isinstance(wanted, types.UnionType) else (wanted,):
-        if isinstance(item, types.LiteralType):
-            yield from (word for word in item.values if isinstance(word, str))
-
-
 def _other_spellings(value: Scalar) -> Iterator[tuple[str, str | float | bool | None, str]]:
-    """Yield other spellings as YAML, their values, and the words that advise them."""
+    """Yield other spellings as YAML, the value of each, and the advice to write it."""
     found = value.value
     if isinstance(found, str):
         word = found.strip().casefold()
@@ -66,209 +64,150 @@ def _other_spellings(value: Scalar) -> Iterator[tuple[str, str | float | bool | 
         yield f'"{value.span.text}"', value.span.text, "put it in quotes to make it text"
 
 
-_MAX_LENGTH = 60
-
-
 def unknown_argument(
-    case: TargetCall, entry: Entry, near: str | None, free: tuple[str, ...]
+    call: TargetCall, entry: Entry, near: str | None, free: list[str]
 ) -> Diagnostic:
     """R502: the target has no such argument.
 
     Args:
-        case: The call that is checked.
+        call: The call that is checked.
         entry: The argument as it is written.
         near: The parameter that it probably means, or None.
         free: Parameters that the call does not give yet.
     """
-    names = [item for item in case.signature.names if item not in case.slot.supplied]
+    names = [item for item in call.signature.names if item not in call.slot.supplied]
     listing = ", ".join(names)
     label = f"not in ({listing})" if len(listing) <= _MAX_LENGTH else "no such argument"
-    by_place = any(item.name == entry.name for item in case.signature.places)
-    return Diagnostic(
+    if any(item.name == entry.name for item in call.signature.places):
+        label = "taken by position only"
+    elif not names:
+        label = "it takes no arguments"
+    return value_finding(
         "R502",
-        f'{case.signature.name} has no argument "{entry.name}"',
-        Label(
-            use_location(entry.key),
-            ("taken by place only" if by_place else label)
-            if names or by_place
-            else "it takes no arguments",
-        ),
-        related=provenance_labels(entry.key),
-        help=did_you_mean(near),
-        notes=_definition_note(case.signature.origin),
-        fix=rename_fix(
-            entry, near, certain=near is not None and is_certain_match(entry.name, free)
-        ),
+        f'{call.signature.name} has no argument "{entry.name}"',
+        entry.key,
+        label,
+        advice=did_you_mean(near),
+        notes=(f"defined at {call.signature.origin}",),
+        fix=name_fix(entry.key, near, free),
     )
 
 
-def missing_arguments(case: TargetCall, names: list[str]) -> Diagnostic:
+def missing_arguments(call: TargetCall, names: list[str]) -> Diagnostic:
     """R503: required arguments are not given; a function may be meant to get them when called."""
     words = "arguments" if len(names) > 1 else "argument"
     quoted = ", ".join(f'"{name}"' for name in names)
-    return Diagnostic(
-        "R503",
-        f"{case.signature.name} needs the {words} {quoted}",
-        Label(_head_span(case), f"{format_names(names)} not given"),
-        related=provenance_labels(case.head.value),
-        help=_partial_help(case, names),
-        notes=_definition_note(case.signature.origin),
-    )
+    message = f"{call.signature.name} needs the {words} {quoted}"
+    listing = format_names(names)
+    advice: tuple[str, ...] = ()
+    if call.slot.called and not call.node.entry("_partial_"):
+        verb = "come" if len(names) > 1 else "comes"
+        advice = (f"if {listing} {verb} with each call, write _partial_: true beside _target_",)
+    return _head_finding("R503", message, call, f"{listing} not given", advice)
 
 
-def _partial_help(case: TargetCall, names: list[str]) -> tuple[str, ...]:
-    """Return the advice for a function that stands where what is built is called later."""
-    if not case.slot.called or case.node.entry("_partial_"):
-        return ()
-    verb = "come" if len(names) > 1 else "comes"
-    return (
-        f"if {format_names(names)} {verb} with each call, write _partial_: true beside _target_",
-    )
-
-
-def wrong_type(case: TargetCall, parameter: Parameter, value: Node, name: str) -> Diagnostic:
+def wrong_type(call: TargetCall, parameter: Parameter, value: Node, name: str) -> Diagnostic:
     """R504: a literal does not fit the annotation.
 
     Args:
-        case: The call that is checked.
+        call: The call that is checked.
         parameter: The parameter with its annotation.
         value: The argument, a literal.
-        name: What the message calls the argument.
+        name: The name of the argument in the message.
     """
-    wanted, value, path = innermost_mismatch(parameter_type(case.library, parameter), value)
+    wanted, value, path = innermost_mismatch(parameter_type(call.library, parameter), value)
     expected = format_type(wanted)
     expected = expected if len(expected) <= _MAX_LENGTH else expected[: _MAX_LENGTH - 1] + "…"
-    found = suggest_value(wanted, value)
+    hint = _suggest_value(wanted, value)
+    fix = None
+    if hint.text is not None and is_fixable(value):
+        fix = Fix(f"write {hint.text}", (Edit(value.span, hint.text),), certain=hint.sure)
     return Diagnostic(
         "R504",
-        f'"{name}{path}" of {case.signature.name} must be {expected}, not {describe_value(value)}',
+        f'"{name}{path}" of {call.signature.name} must be {expected}, not {describe_value(value)}',
         Label(_value_span(value), f"expected {expected}"),
         related=provenance_labels(value),
-        help=found.help,
-        notes=_definition_note(parameter.origin),
-        fix=_replacement_fix(value, found.text, certain=found.sure),
+        help=hint.help,
+        notes=(f"defined at {parameter.origin}",),
+        fix=fix,
     )
 
 
-def duplicate_argument(case: TargetCall, entry: Entry, index: int) -> Diagnostic:
-    """R506: an argument is given by place and by name.
+def duplicate_argument(call: TargetCall, entry: Entry, index: int) -> Diagnostic:
+    """R506: an argument is given by position and by name.
 
     Args:
-        case: The call that is checked.
+        call: The call that is checked.
         entry: The argument that is given by name.
-        index: Where the same argument stands in ``_args_``, from 0.
+        index: The position of the same argument in ``_args_``, from 0.
     """
-    if case.slot.positional:
-        return supplied_argument(case, entry)
-    return Diagnostic(
+    if call.slot.positional:
+        return supplied_argument(call, entry)
+    return value_finding(
         "R506",
-        f'"{entry.name}" of {case.signature.name} is given by place and by name',
-        Label(use_location(entry.key), "given again here"),
-        related=(
-            Label(_value_span(case.items[index]), "given by place here"),
-            *provenance_labels(entry.key),
-        ),
-        notes=_definition_note(case.signature.origin),
+        f'"{entry.name}" of {call.signature.name} is given by position and by name',
+        entry.key,
+        "given again here",
+        related=(Label(_value_span(call.items[index]), "given by position here"),),
+        notes=(f"defined at {call.signature.origin}",),
     )
 
 
-def supplied_argument(case: TargetCall, entry: Entry) -> Diagnostic:
+def supplied_argument(call: TargetCall, entry: Entry) -> Diagnostic:
     """R506: the runtime passes an argument itself."""
-    return Diagnostic(
-        "R506",
-        f'{case.giver} passes "{entry.name}" to {case.signature.name} itself',
-        Label(use_location(entry.key), "given twice"),
-        related=provenance_labels(entry.key),
-        help=("remove it",),
-    )
+    message = f'{call.caller} passes "{entry.name}" to {call.signature.name} itself'
+    return value_finding("R506", message, entry.key, "given twice", advice=("remove it",))
 
 
-def replaced_positional(case: TargetCall) -> Diagnostic:
-    """R506: the runtime passes arguments by place, so that ``_args_`` never arrive."""
-    entry = case.node.entry("_args_")
+def replaced_positional(call: TargetCall) -> Diagnostic:
+    """R506: the runtime passes positional arguments, so that ``_args_`` are never passed."""
+    entry = call.node.entry("_args_")
     assert entry is not None
-    return Diagnostic(
-        "R506",
-        f"the runtime passes the arguments of {case.signature.name} by place itself",
-        Label(use_location(entry.key), "these are not passed"),
-        related=provenance_labels(entry.key),
-        help=("give the others by name",),
-    )
+    message = f"the runtime passes the arguments of {call.signature.name} by position itself"
+    advice = ("give the others by name",)
+    return value_finding("R506", message, entry.key, "these are not passed", advice=advice)
 
 
-def too_many_positional(case: TargetCall, room: int) -> Diagnostic:
-    """R502: more arguments by place than the target takes."""
-    takes = f"at most {room}" if room else "no"
-    words = "argument" if room == 1 else "arguments"
+def too_many_positional(call: TargetCall, limit: int) -> Diagnostic:
+    """R502: more positional arguments than the target takes."""
+    takes = f"at most {limit}" if limit else "no"
+    words = "argument" if limit == 1 else "arguments"
     return Diagnostic(
         "R502",
-        f"{case.signature.name} takes {takes} {words} by place, not {len(case.items)}",
-        Label(_value_span(case.items[room]), "one too many"),
-        related=provenance_labels(case.items[room]),
-        notes=_definition_note(case.signature.origin),
+        f"{call.signature.name} takes {takes} {words} by position, not {len(call.items)}",
+        Label(_value_span(call.items[limit]), "one too many"),
+        related=provenance_labels(call.items[limit]),
+        notes=(f"defined at {call.signature.origin}",),
     )
 
 
-def refuses_positional(case: TargetCall) -> Diagnostic:
-    """R502: the runtime passes more arguments by place than the target takes."""
-    count = case.slot.positional
-    words = "argument" if count == 1 else "arguments"
-    return Diagnostic(
-        "R502",
-        f"{case.signature.name} cannot be used here: the runtime passes {count} {words} by place",
-        Label(_head_span(case), f"takes {len(case.signature.places)} by place"),
-        related=provenance_labels(case.head.value),
-        notes=_definition_note(case.signature.origin),
-    )
+def refuses_positional(call: TargetCall) -> Diagnostic:
+    """R502: the runtime passes more positional arguments than the target takes."""
+    count = call.slot.positional
+    words = f"{count} argument" if count == 1 else f"{count} arguments"
+    message = f"{call.signature.name} cannot be used here: the runtime passes {words} by position"
+    return _head_finding("R502", message, call, f"takes {len(call.signature.places)} by position")
 
 
-def refuses_supplied(case: TargetCall, name: str) -> Diagnostic:
-    """R502: the target does not take what the runtime passes."""
-    return Diagnostic(
-        "R502",
-        f'{case.signature.name} cannot be used here: it has no argument "{name}"',
-        Label(_head_span(case), f'{case.giver} passes "{name}"'),
-        related=provenance_labels(case.head.value),
-        notes=_definition_note(case.signature.origin),
-    )
+def refuses_supplied(call: TargetCall, name: str) -> Diagnostic:
+    """R502: the target does not take an argument that the runtime passes."""
+    message = f'{call.signature.name} cannot be used here: it has no argument "{name}"'
+    return _head_finding("R502", message, call, f'{call.caller} passes "{name}"')
 
 
-def _definition_note(origin: DefinitionLocation) -> tuple[str, ...]:
-    return (f"defined at {origin}",)
-
-
-def _head_span(case: TargetCall) -> Span:
-    """Return the place of the target's name; of the first written key where that is a default."""
-    place = use_location(case.head.value)
-    if place.source.kind != "schema":
-        return place
-    keys = [item.key.span for item in case.node if item.key.span.source.kind != "schema"]
-    return keys[0] if keys else place
+def _head_finding(
+    code: str, message: str, call: TargetCall, label: str, advice: tuple[str, ...] = ()
+) -> Diagnostic:
+    """Return a finding at the name of the target; at the first written key if it is a default."""
+    head = call.head.value
+    spans = [use_location(head), *(item.key.span for item in call.node)]
+    span = next((span for span in spans if span.source.kind != "schema"), spans[0])
+    notes = (f"defined at {call.signature.origin}",)
+    return Diagnostic(code, message, Label(span, label), provenance_labels(head), advice, notes)
 
 
 def _value_span(value: Node) -> Span:
-    place = use_location(value)
-    if isinstance(value, Mapping | Sequence) and "\n" in place.text:
-        first = value.entries[0].key if isinstance(value, Mapping) and value.entries else None
-        return first.span if first else place
-    return place
-
-
-def rename_fix(entry: Entry, near: str | None, *, certain: bool) -> Fix | None:
-    """Return the fix that gives a key another name, where the key is in a file.
-
-    Args:
-        entry: The key with its value.
-        near: The name that it gets; None makes no fix.
-        certain: Whether ``--fix`` may write it without a question.
-    """
-    if near is None or not is_fixable(entry.key):
-        return None
-    edit = Edit(entry.key.span, quoted_like(entry.key, near))
-    return Fix(f'write "{near}"', (edit,), certain=certain)
-
-
-def _replacement_fix(value: Node, text: str | None, *, certain: bool) -> Fix | None:
-    if text is None or not is_fixable(value):
-        return None
-    return Fix(f"write {text}", (Edit(value.span, text),), certain=certain)
+    """Return the location of a value, of a mapping in several lines its first key."""
+    span = use_location(value)
+    first = value.entries[:1] if isinstance(value, Mapping) and "\n" in span.text else ()
+    return first[0].key.span if first else span

@@ -1,14 +1,15 @@
-"""The ``inputs`` of a metric against what it is called with.
+"""The ``inputs`` of a metric against the arguments of its call.
 
 Passes: ``{metric: {_target_: espnet3_runtime.metrics.wer.WER}, inputs: {ref: …, hyp: …}}``.
 Fails: ``inputs: {reference: …, hyp: …}``.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from espnet3_compiler.checks.targets.arguments import check_arguments
-from espnet3_compiler.checks.targets.case import TargetCall
 from espnet3_compiler.checks.targets.nodes import TargetSlot, flag_value, keyword_arguments
+from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -33,44 +34,39 @@ def check_metrics(library: Library, recipe: Recipe, resolved: Resolved) -> Itera
         block = config.get("metrics")
         for item in block.items if isinstance(block, Sequence) else ():
             if isinstance(item, Mapping):
-                yield from _check_metric(library, item, sure=resolved.is_certain(name))
+                yield from _check_metric(library, item, certain=resolved.is_certain(name))
 
 
-def _check_metric(library: Library, item: Mapping, *, sure: bool) -> Iterator[Diagnostic]:
+def _check_metric(library: Library, item: Mapping, *, certain: bool) -> Iterator[Diagnostic]:
     metric, inputs = item.get("metric"), item.entry("inputs")
     if not isinstance(metric, Mapping) or not inputs or not isinstance(inputs.value, Mapping):
         return
     path = metric.get(TARGET)
     if not isinstance(path, Scalar) or not isinstance(path.value, str) or not inputs.value.entries:
         return
-    reading = _metric_signature(library, metric, path.value)
-    if isinstance(reading, Signature):
-        yield from _check_names(
-            TargetCall(
-                library,
-                reading,
-                inputs.value,
-                Entry(inputs.key, inputs.key),
-                inputs.value.entries,
-                slot=_METRIC_SLOT,
-                partial=not sure,
-                flags=False,
-            )
+    signature = _metric_signature(library, metric, path.value)
+    if isinstance(signature, Signature):
+        call = TargetCall(
+            library,
+            signature,
+            inputs.value,
+            Entry(inputs.key, inputs.key),
+            inputs.value.entries,
+            slot=_METRIC_SLOT,
+            incomplete=not certain,
+            flags=False,
         )
+        # An input names a column: its type is not that of the argument.
+        yield from (found for found in check_arguments(call) if found.code != "R504")
 
 
 def _metric_signature(library: Library, metric: Mapping, path: str) -> SignatureResult:
-    """Return what the object takes that the node makes."""
+    """Return the signature of the object that a metric's node builds."""
     if flag_value(metric, "_partial_") is not True:
         return read_method(library, path, "__call__")
-    reading = read(library, path)
-    if not isinstance(reading, Signature):
-        return reading
+    signature = read(library, path)
+    if not isinstance(signature, Signature):
+        return signature
     bound = {entry.name for entry in keyword_arguments(metric)}
-    left = tuple(item for item in reading.parameters if item.name not in bound)
-    return Signature(reading.name, left, reading.more_places, reading.more_names, reading.origin)
-
-
-def _check_names(case: TargetCall) -> Iterator[Diagnostic]:
-    """Yield findings about names: an input is a list of texts, whatever the config says of it."""
-    yield from (found for found in check_arguments(case) if found.code != "R504")
+    free = tuple(item for item in signature.parameters if item.name not in bound)
+    return replace(signature, parameters=free)

@@ -1,11 +1,13 @@
-"""Find the target nodes of a recipe, each with what the runtime adds to its arguments."""
+"""Find the target nodes of a recipe, each with the arguments that the runtime adds."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.schema.types import resolve_schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import FETCHING_STEPS
 from espnet3_compiler.syntax.span_key import is_inherited, is_written
@@ -28,14 +30,14 @@ INSTANTIATE_KEYS = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
 
 @dataclass(frozen=True, slots=True)
 class TargetSlot:
-    """What the schema says about the place of a target, ``x-target``.
+    """The ``x-target`` of a schema: how the runtime calls a target there.
 
     Attributes:
         supplied: Arguments that the runtime passes by name: a config cannot give them.
-        offered: Arguments that the runtime passes by name where they are taken and not given.
-        positional: How many arguments the runtime passes by place, before all others.
-        named: Whether the schema names the place at all; it then checks the form of ``_target_``.
-        called: Whether the runtime calls what is built there, so that a function must be partial.
+        offered: Arguments that the runtime passes by name if the target takes them.
+        positional: How many arguments the runtime passes by position, before all others.
+        named: Whether the schema has a key ``_target_`` there; it then checks its form.
+        called: Whether the runtime calls the built object, so that a function must be partial.
     """
 
     supplied: tuple[str, ...] = ()
@@ -54,10 +56,10 @@ class TargetNode:
 
     Attributes:
         node: The mapping, without the steps it was fetched through.
-        slot: What the runtime adds.
-        judged: Whether it is constructed with its arguments as they stand; not below
-            ``_recursive_: false``, where the target gets the node itself.
-        path: Where it stands: ``("models", name, …)``, ``("configs", name, …)``, ``("stages", …)``.
+        slot: The arguments that the runtime adds.
+        judged: Whether it is built with its arguments as written; not below
+            ``_recursive_: false``, where the target above gets the node itself.
+        path: ``("models", name, …)``, ``("configs", name, …)`` or ``("stages", name, …)``.
     """
 
     node: Mapping
@@ -72,7 +74,7 @@ class TargetNode:
 
 
 def find_targets(recipe: Recipe, resolved: Resolved) -> Iterator[TargetNode]:
-    """Yield every target of the models, the configs that play a role, and the calls."""
+    """Yield every target of the models, the configs that have a role, and the calls."""
     manifest = load("recipe")
     for model in recipe.models:
         node = resolved.models.get(str(model.name.value))
@@ -94,7 +96,7 @@ def keyword_arguments(node: Mapping) -> list[Entry]:
 
 
 def flag_value(node: Mapping, name: str) -> object:
-    """Return the value of ``_partial_`` and the like; None where it is not given."""
+    """Return the value of ``_partial_`` and the like; None if it is not given."""
     value = node.get(name)
     return value.value if isinstance(value, Scalar) else None
 
@@ -102,28 +104,28 @@ def flag_value(node: Mapping, name: str) -> object:
 def _walk_node(
     node: Node, schema: Schema, root: Schema, path: Path, *, judged: bool = True
 ) -> Iterator[TargetNode]:
-    schema = _effective_schema(schema, node, root)
+    schema = resolve_schema(schema, root, node)
     if isinstance(node, Sequence):
-        places = schema.get("prefixItems", [])
+        prefix = schema.get("prefixItems", [])
         for index, item in enumerate(node.items):
-            below = places[index] if index < len(places) else schema.get("items", {})
+            below = prefix[index] if index < len(prefix) else schema.get("items", {})
             yield from _walk_node(item, _as_schema(below), root, (*path, index), judged=judged)
     elif isinstance(node, Mapping):
-        named = schema.get("additionalProperties", True) is not False  # else shape refuses it
-        if named and _is_target(node, schema):
+        allowed = schema.get("additionalProperties", True) is not False
+        if allowed and _is_target(node, schema):
             yield TargetNode(_original_node(node), _read_slot(schema), judged, path)
             judged = judged and flag_value(node, "_recursive_") is not False
         properties = schema.get("properties", {})
         others = schema.get("additionalProperties", {})
         for entry in node:
             below = properties.get(entry.name, others)
-            if below is not False:  # the key is unknown, which shape says
-                place = (*path, entry.name)
-                yield from _walk_node(entry.value, _as_schema(below), root, place, judged=judged)
+            if below is not False:  # else the key is unknown, which the schema step reports
+                here = (*path, entry.name)
+                yield from _walk_node(entry.value, _as_schema(below), root, here, judged=judged)
 
 
 def _is_target(node: Mapping, schema: Schema) -> bool:
-    """Return whether a mapping says what is called; a key that was not read may replace it."""
+    """Return whether a mapping names a target, which no key that could not be read replaces."""
     head = node.entry(TARGET)
     if head is None:
         return node.entry(TASK) is not None and "x-target" in schema
@@ -134,37 +136,22 @@ def _as_schema(value: object) -> Schema:
     return value if isinstance(value, dict) else {}
 
 
-def _effective_schema(schema: Schema, node: Node, root: Schema) -> Schema:
-    """Follow ``$ref`` and choose the branch of ``if``, as ``shape`` does."""
-    while "$ref" in schema:
-        rest = {key: value for key, value in schema.items() if key != "$ref"}
-        schema = {**root["$defs"][schema["$ref"].removeprefix("#/$defs/")], **rest}
-    if "if" in schema and isinstance(node, Mapping):
-        wanted = schema["if"]["required"]
-        branch = "then" if all(node.entry(name) for name in wanted) else "else"
-        rest = {key: value for key, value in schema.items() if key not in ("if", "then", "else")}
-        return {**_effective_schema(schema.get(branch, {}), node, root), **rest}
-    return schema
-
-
 def _read_slot(schema: Schema) -> TargetSlot:
-    said = schema.get("x-target", {})
+    given = schema.get("x-target", {})
     return TargetSlot(
-        tuple(said.get("supplied", ())),
-        tuple(said.get("offered", ())),
-        said.get("positional", 0),
+        tuple(given.get("supplied", ())),
+        tuple(given.get("offered", ())),
+        given.get("positional", 0),
         named=TARGET in schema.get("properties", {}),
-        called=bool(said.get("called")),
+        called=bool(given.get("called")),
     )
 
 
 def _original_node(node: Mapping) -> Mapping:
-    """Return a node as if it stood where it was written.
+    """Return a node without the aliases and ``${…}`` that fetch it.
 
-    A target that an alias or a ``${…}`` fetches is wrong where it is written, once, however often
-    it is used.
+    A wrong target is reported once, where it is written, not at every use.
     """
-    count = 0
-    while count < len(node.via) and node.via[count].how in FETCHING_STEPS:
-        count += 1
+    fetching = itertools.takewhile(lambda step: step.how in FETCHING_STEPS, node.via)
+    count = len(list(fetching))
     return map_provenance(node, lambda via: via[count:]) if count else node

@@ -1,5 +1,8 @@
-"""Findings about the dotted path of a target: it leads to nothing, or to nothing callable."""
+"""Findings about the dotted path of a target that names no class or function."""
 
+from collections.abc import Iterable
+
+from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optional
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -17,33 +20,49 @@ from espnet3_compiler.signature.result import (
 from espnet3_compiler.syntax.offsets import scalar_span
 from espnet3_compiler.syntax.provenance import is_fixable, provenance_labels, use_location
 from espnet3_compiler.syntax.tree import Scalar
-from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
+from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names, spelling_fix
 
 _MAX_LISTED = 6
 _MAX_MODULES = 40
-"""How many modules are looked through for a name that stands in none of the expected ones."""
+"""How many modules nearby are searched for a name that is not in the expected one."""
 
 
 def malformed_path(path: Scalar) -> Diagnostic | None:
-    """R501: a path that is not ``package.name``; None where it is."""
+    """R501: a path that is not ``package.name``; None if it is."""
     parts = str(path.value).split(".")
     if isinstance(path.value, str) and len(parts) > 1 and all(map(str.isidentifier, parts)):
         return None
-    return Diagnostic(
-        "R501",
-        f'"{path.value}" is not the dotted path of a class or function',
-        Label(use_location(path), "expected package.module.Name"),
-        related=provenance_labels(path),
-    )
+    message = f'"{path.value}" is not the dotted path of a class or function'
+    return value_finding("R501", message, path, "expected package.module.Name")
 
 
-def unknown_path(path: Scalar, missing: Missing, library: Library) -> Diagnostic | NotAnalyzable:
-    """R501: the path leads to nothing; Unknown where a package may just not be installed here.
+def unusable_path(
+    path: Scalar, result: Missing | NotCallable | NotAnalyzable, library: Library
+) -> list[Diagnostic] | NotAnalyzable:
+    """Return the finding about a path that names no class or function, or why there is none.
 
     Args:
         path: The dotted path as it is written.
-        missing: The step of the path that was not found.
-        library: Where modules are looked for.
+        result: The result of reading its signature.
+        library: Where modules are looked up.
+    """
+    if isinstance(result, NotAnalyzable):
+        return result
+    if isinstance(result, Missing):
+        found = unknown_path(path, result, library)
+        return found if isinstance(found, NotAnalyzable) else [found]
+    message = f'"{path.value}" is {result.what}, not a class or function'
+    notes = (f"defined at {result.origin}",)
+    return [value_finding("R505", message, path, result.what, notes=notes)]
+
+
+def unknown_path(path: Scalar, missing: Missing, library: Library) -> Diagnostic | NotAnalyzable:
+    """R501: the path names nothing; NotAnalyzable if a package may just not be installed here.
+
+    Args:
+        path: The dotted path as it is written.
+        missing: The part of the path that was not found.
+        library: Where modules are looked up.
     """
     if missing.prefix:
         return _no_attribute(path, missing, library)
@@ -51,67 +70,56 @@ def unknown_path(path: Scalar, missing: Missing, library: Library) -> Diagnostic
 
 
 def not_python(path: Scalar, message: str, origin: DefinitionLocation) -> Diagnostic:
-    """R501: a file of the recipe on the way is not Python; told once for a file.
+    """R501: a file of the recipe that the path needs is not Python; reported once for a file.
 
     Args:
         path: The dotted path as it is written.
-        message: What Python's parser says.
+        message: The message of Python's parser.
         origin: File and line of the syntax error.
     """
-    return Diagnostic(
+    return value_finding(
         "R501",
         f'"{path.value}" cannot be imported: {origin.file} is not Python',
-        Label(use_location(path), f"{message} at {origin}"),
-        related=provenance_labels(path),
-        help=(f"mend {origin}",),
-    )
-
-
-def not_callable(path: Scalar, found: NotCallable) -> Diagnostic:
-    """R505: the path leads to a module or a value."""
-    return Diagnostic(
-        "R505",
-        f'"{path.value}" is {found.what}, not a class or function',
-        Label(use_location(path), found.what),
-        related=provenance_labels(path),
-        notes=(f"defined at {found.origin}",),
+        path,
+        f"{message} at {origin}",
+        advice=(f"correct {origin}",),
     )
 
 
 def _no_attribute(path: Scalar, missing: Missing, library: Library) -> Diagnostic:
     names = [item for item in missing.near if not item.startswith("_")] or list(missing.near)
     near = closest_match(missing.part, names)
-    sure = near is not None and is_certain_match(missing.part, names)
-    other = None if sure else _find_nearby(path, missing, library)
-    meant = other or near
+    other = None if is_certain_match(missing.part, names) else _find_nearby(path, missing, library)
+    fix = _part_fix(path, missing, near, names)
+    if other and is_fixable(path):
+        fix = Fix(f'write "{other}"', (Edit(path.span, quoted_like(path, other)),))
     short = 0 < len(names) <= _MAX_LISTED
-    where = f" ({missing.where.file})" if missing.where else ""
+    label = f"not in ({format_names(names)})" if short else "no such name"
+    file = f" ({missing.where.file})" if missing.where else ""
     return Diagnostic(
         "R501",
         f'"{missing.prefix}" has no "{missing.part}"',
-        Label(
-            _part_span(path, missing),
-            f"not in ({format_names(names)})" if short else "no such name",
-        ),
+        Label(_part_span(path, missing), label),
         related=provenance_labels(path),
-        help=did_you_mean(meant),
-        notes=(f"looked in {missing.prefix}{where}",),
-        fix=_path_fix(path, other) if other else _part_fix(path, missing, near, certain=sure),
+        help=did_you_mean(other or near),
+        notes=(f"looked in {missing.prefix}{file}",),
+        fix=fix,
     )
 
 
 def _find_nearby(path: Scalar, missing: Missing, library: Library) -> str | None:
-    """Return the path of a class or function of that very name in a module nearby."""
-    place = library.place(missing.prefix)
-    if place is None or not str(path.value).endswith(f".{missing.part}"):
+    """Return the path of a class or function of the same name in a module nearby."""
+    package = library.place(missing.prefix)
+    if package and not package.folders:
+        package = library.place(package.name.rpartition(".")[0])
+    if package is None or not str(path.value).endswith(f".{missing.part}"):
         return None
-    above = place if place.folders else library.place(place.name.rpartition(".")[0])
-    for name in names_below(library.path, above.folders)[:_MAX_MODULES] if above else ():
-        below = library.place(f"{above.name}.{name}") if above else None
+    for name in names_below(library.path, package.folders)[:_MAX_MODULES]:
+        below = library.place(f"{package.name}.{name}")
         module = library.module(below) if below and below.file else None
         found = module.bindings.get(missing.part, ()) if module else ()
         if any(item.kind == "piece" for item in found):
-            return f"{above.name}.{name}.{missing.part}" if above else None
+            return f"{package.name}.{name}.{missing.part}"
     return None
 
 
@@ -123,20 +131,19 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
     near = _nearest_package(path, name, groups, library)
     if near is None and library.place("torch") is None:
         return NotAnalyzable(f"{name} is not installed")
-    candidates = [item for group in groups for item in group]
-    sure = near is not None and is_certain_match(name, candidates)
+    known = [item for group in groups for item in group]
     return Diagnostic(
         "R501",
         f'there is no package "{name}"',
         Label(_part_span(path, missing), "neither in the recipe nor installed"),
         related=provenance_labels(path),
         help=did_you_mean(near) if near else (_where_to_get(path, library),),
-        fix=_part_fix(path, missing, near, certain=sure),
+        fix=_part_fix(path, missing, near, known),
     )
 
 
 def _where_to_get(path: Scalar, library: Library) -> str:
-    """Return what to do about a package that resembles no other: a lost link leaves no trace."""
+    """Return where to get a package that resembles no other: a recipe beside may have it."""
     name, here = str(path.value).partition(".")[0], library.path.folder
     for found in sorted(here.parent.glob(f"*/{name}/")):
         beside = open_library(found.parent, library.folder)
@@ -146,12 +153,12 @@ def _where_to_get(path: Scalar, library: Library) -> str:
 
 
 def is_misspelt(name: str, library: Library) -> bool:
-    """Return whether a package that is not there is one that is, but for slips of the pen."""
+    """Return whether the name of a package that does not exist is a misspelling of a known one."""
     return any(is_misspelling(name, item) for group in _known_packages(library) for item in group)
 
 
 def _known_packages(library: Library) -> tuple[tuple[str, ...], ...]:
-    """Return the packages that may have been meant: the recipe's, well-known ones, all others."""
+    """Return the packages of the recipe, well-known ones, and all that are installed."""
     roots = library.path.roots
     return names_below(library.path, roots[:1]), OPTIONAL_PACKAGES, names_below(library.path, roots)
 
@@ -159,7 +166,7 @@ def _known_packages(library: Library) -> tuple[tuple[str, ...], ...]:
 def _nearest_package(
     path: Scalar, name: str, groups: tuple[tuple[str, ...], ...], library: Library
 ) -> str | None:
-    """Return the likeliest package: the first in which the rest of the path leads somewhere."""
+    """Return the likeliest package: the first in which the rest of the path is found."""
     near = [found for group in groups if (found := closest_match(name, group))]
     rest = str(path.value).partition(".")[2]
     fits = (
@@ -169,21 +176,14 @@ def _nearest_package(
 
 
 def _part_span(path: Scalar, missing: Missing) -> Span:
-    """Return the place of the part that fails; the use where the path comes from elsewhere."""
-    place = use_location(path)
-    if place is not path.span:
-        return place
+    """Return the span of the part that was not found; the use if the path is fetched."""
+    if use_location(path) is not path.span:
+        return use_location(path)
     start = len(missing.prefix) + 1 if missing.prefix else 0
     return scalar_span(path, start, start + len(missing.part))
 
 
-def _path_fix(path: Scalar, meant: str) -> Fix | None:
+def _part_fix(path: Scalar, missing: Missing, near: str | None, known: Iterable[str]) -> Fix | None:
     if not is_fixable(path):
         return None
-    return Fix(f'write "{meant}"', (Edit(path.span, quoted_like(path, meant)),))
-
-
-def _part_fix(path: Scalar, missing: Missing, near: str | None, *, certain: bool) -> Fix | None:
-    if near is None or not is_fixable(path):
-        return None
-    return Fix(f'write "{near}"', (Edit(_part_span(path, missing), near),), certain=certain)
+    return spelling_fix(_part_span(path, missing), missing.part, near, known)

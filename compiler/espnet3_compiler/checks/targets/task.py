@@ -7,21 +7,20 @@ Fails: ``enocder: conformer``, ``encoder: conformre``, ``encoder_conf: {num_bloc
 import re
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.targets import messages, paths
+from espnet3_compiler.checks.findings import name_fix, value_finding
+from espnet3_compiler.checks.targets import paths
 from espnet3_compiler.checks.targets.arguments import check_arguments
-from espnet3_compiler.checks.targets.case import TargetCall
 from espnet3_compiler.checks.targets.nodes import INSTANTIATE_KEYS, TASK, TargetNode, TargetSlot
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
-from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
+from espnet3_compiler.checks.targets.target_call import TargetCall
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.expressions.template import is_unresolved
-from espnet3_compiler.schema.hints import quoted_like
 from espnet3_compiler.schema.types import brief_value
 from espnet3_compiler.signature import definitions, read, resolve_name
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
-from espnet3_compiler.signature.result import Missing, NotAnalyzable, NotCallable, Signature
+from espnet3_compiler.signature.result import NotAnalyzable, Signature
 from espnet3_compiler.signature.task import ClassChoice, ConfCall, Task, read_task
-from espnet3_compiler.syntax.provenance import provenance_labels, use_location
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, map_keys
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 
@@ -31,23 +30,15 @@ _MAX_LISTED = 6
 
 
 def check_task(library: Library, target: TargetNode) -> list[Diagnostic] | NotAnalyzable:
-    """Return what is wrong with a node of the task bridge, or why that is not known."""
+    """Return the findings about a node of the task bridge, or why it cannot be checked."""
     path = target.node.get(TASK)
-    assert path is not None
     if not isinstance(path, Scalar) or paths.malformed_path(path):
-        return []  # the schema says so
+        return []  # reported by the schema step
     task = read_task(library, str(path.value))
-    match task:
-        case NotAnalyzable():
-            return task
-        case Missing():
-            missing = paths.unknown_path(path, task, library)
-            return missing if isinstance(missing, NotAnalyzable) else [missing]
-        case NotCallable():
-            return [paths.not_callable(path, task)]
-        case Task():
-            meant = _with_suggestions(target.node, task)
-            return [*_check_options(target.node, task), *_check_choices(library, meant, task)]
+    if not isinstance(task, Task):
+        return paths.unusable_path(path, task, library)
+    meant = _with_suggestions(target.node, task)
+    return [*_check_options(target.node, task), *_check_choices(library, meant, task)]
 
 
 def _check_options(node: Mapping, task: Task) -> Iterator[Diagnostic]:
@@ -56,15 +47,14 @@ def _check_options(node: Mapping, task: Task) -> Iterator[Diagnostic]:
     for entry in node:
         if not _is_known(entry.name, task):
             near = _nearest_option(entry.name, free, task)
-            sure = near is not None and is_certain_match(entry.name, free)
-            yield Diagnostic(
+            yield value_finding(
                 "R502",
                 f'{task.name} has no option "{entry.name}"',
-                Label(use_location(entry.key), "no such option"),
-                related=provenance_labels(entry.key),
-                help=did_you_mean(near),
+                entry.key,
+                "no such option",
+                advice=did_you_mean(near),
                 notes=(f"defined at {task.origin}",),
-                fix=messages.rename_fix(entry, near, certain=sure),
+                fix=name_fix(entry.key, near, free),
             )
 
 
@@ -78,9 +68,9 @@ def _is_known(name: str, task: Task) -> bool:
 
 
 def _with_suggestions(node: Mapping, task: Task) -> Mapping:
-    """Return a node with likely names for unknown ones.
+    """Return a node with unknown names replaced by the nearest options.
 
-    A misspelt choice chooses all the same, for the ``*_conf`` beside it.
+    So a misspelt choice still selects the class that the ``*_conf`` beside it is for.
     """
     free = _unused_options(node, task)
 
@@ -94,7 +84,7 @@ def _with_suggestions(node: Mapping, task: Task) -> Mapping:
 
 
 def _nearest_option(name: str, free: list[str], task: Task) -> str | None:
-    """Return the option that was meant; those of the model are likelier than those of training."""
+    """Return the nearest option, preferably one of the model."""
     own = [item for item in free if item.removesuffix(_CONF_SUFFIX) in task.choices]
     return closest_match(name, own) or closest_match(name, free)
 
@@ -118,60 +108,68 @@ def _is_choice(entry: Entry, choice: ClassChoice) -> bool:
 
 
 def _unknown_choice(entry: Entry, choice: ClassChoice, task: Task) -> Diagnostic:
-    words = list(choice.classes)
+    words, value = list(choice.classes), entry.value
     allowed = [*words, "null"] if choice.optional else words
-    value = entry.value
-    text = str(value.value) if isinstance(value, Scalar) else ""
-    near = closest_match(text, words)
-    shown = brief_value(value)
-    fix = None
-    if near and isinstance(value, Scalar) and use_location(value) is value.span:
-        edit = Edit(value.span, quoted_like(value, near))
-        fix = Fix(f'write "{near}"', (edit,), certain=is_certain_match(text, words))
-    place = use_location(value if isinstance(value, Scalar) else entry.key)
-    return Diagnostic(
+    near = closest_match(str(value.value), words) if isinstance(value, Scalar) else None
+    return value_finding(
         "R507",
-        f"{task.name} has no {choice.name} {shown}",
-        Label(place, f"not in ({format_names(allowed, _MAX_LISTED)})"),
-        related=provenance_labels(value),
-        help=did_you_mean(near),
+        f"{task.name} has no {choice.name} {brief_value(value)}",
+        value if isinstance(value, Scalar) else entry.key,
+        f"not in ({format_names(allowed, _MAX_LISTED)})",
+        advice=did_you_mean(near),
         notes=(f"it can be {', '.join(words)}",) if len(words) > _MAX_LISTED else (),
-        fix=fix,
+        fix=name_fix(value, near, words) if isinstance(value, Scalar) else None,
     )
 
 
 def _check_conf(library: Library, node: Mapping, task: Task, option: str) -> Iterator[Diagnostic]:
-    """Yield what is wrong with a ``*_conf``, given or not."""
+    """Yield findings about the arguments in a ``*_conf``, given or not."""
     uses = [use for use in task.uses if use.option == option]
     if len({use.callee for use in uses}) > 1:
         return
     found = _conf_receiver(node, task, uses[0])
     if found is None:
         return
-    place, callee, head = found
+    module, callee, choice = found
     given = node.entry(option)
-    block = given.value if given else Mapping((), head.value.span if head else node.span)
-    if not isinstance(block, Mapping):
-        if given and not is_unresolved(block) and not _is_null(block):
-            yield _no_mapping(given)
+    head = choice or given
+    if head is None:
         return
-    target = resolve_name.find_in(library, place, callee)
-    name = (
-        f"{target.place.name}.{target.name}"
-        if isinstance(target, definitions.ClassFound)
-        else callee
-    )
-    signature = read.signature_of(library, target, name)
-    if isinstance(signature, Signature) and (given or head):
-        yield from check_arguments(
-            _conf_call(library, signature, block, head or given, uses, bool(head))
+    block = given.value if given else Mapping((), head.value.span)
+    if not isinstance(block, Mapping):
+        null = isinstance(block, Scalar) and block.value is None
+        if not is_unresolved(block) and not null:
+            message = f'"{option}" must be a mapping of arguments, not {brief_value(block)}'
+            yield value_finding("R504", message, block, "expected a mapping")
+        return
+    target = resolve_name.find_in(library, module, callee)
+    if isinstance(target, definitions.ClassFound):
+        callee = f"{target.place.name}.{target.name}"
+    signature = read.signature_of(library, target, callee)
+    if isinstance(signature, Signature):
+        passed = [
+            [*(item.name for item in signature.places[: use.places]), *use.names] for use in uses
+        ]
+        always = [name for name in passed[0] if all(name in names for names in passed)]
+        sometimes = [name for names in passed for name in names if name not in always]
+        call = TargetCall(
+            library,
+            signature,
+            block,
+            head,
+            block.entries,
+            slot=TargetSlot(supplied=tuple(always), offered=tuple(sometimes)),
+            incomplete=choice is None or len(uses) > 1,
+            flags=False,
+            caller="the task",
         )
+        yield from check_arguments(call)
 
 
 def _conf_receiver(
     node: Mapping, task: Task, use: ConfCall
 ) -> tuple[ModuleLocation, str, Entry | None] | None:
-    """Return the class that gets a ``*_conf``, and the entry that chose it."""
+    """Return module and name of the class that gets a ``*_conf``, and the entry that chose it."""
     if not use.chosen:
         return task.place, use.callee, None
     choice = next((item for item in task.choices.values() if item.variable == use.callee), None)
@@ -180,51 +178,6 @@ def _conf_receiver(
     entry = node.entry(choice.name)
     word = choice.default
     if entry:
-        value = entry.value
-        word = str(value.value).lower() if isinstance(value, Scalar) else None
+        word = str(entry.value.value).lower() if isinstance(entry.value, Scalar) else None
     callee = choice.classes.get(word or "")
     return (choice.place, callee, entry) if callee else None
-
-
-def _conf_call(
-    library: Library,
-    signature: Signature,
-    block: Mapping,
-    head: Entry | None,
-    uses: list[ConfCall],
-    chosen: bool,
-) -> TargetCall:
-    assert head is not None
-    passed = [_passed_names(signature, use) for use in uses]
-    always = [name for name in passed[0] if all(name in names for names in passed)]
-    sometimes = [name for names in passed for name in names if name not in always]
-    slot = TargetSlot(supplied=tuple(always), offered=tuple(sometimes))
-    alone = chosen and len(uses) == 1
-    return TargetCall(
-        library,
-        signature,
-        block,
-        head,
-        block.entries,
-        slot=slot,
-        partial=not alone,
-        flags=False,
-        giver="the task",
-    )
-
-
-def _passed_names(signature: Signature, use: ConfCall) -> list[str]:
-    return [*(item.name for item in signature.places[: use.places]), *use.names]
-
-
-def _is_null(node: object) -> bool:
-    return isinstance(node, Scalar) and node.value is None
-
-
-def _no_mapping(entry: Entry) -> Diagnostic:
-    return Diagnostic(
-        "R504",
-        f'"{entry.name}" must be a mapping of arguments, not {brief_value(entry.value)}',
-        Label(use_location(entry.value), "expected a mapping"),
-        related=provenance_labels(entry.value),
-    )

@@ -60,11 +60,11 @@ def test_silent(tmp_path, node):
         ),
         (
             "{_target_: src.model.Net, _args_: [3], hidden_size: 4}",
-            "R506 'hidden_size': \"hidden_size\" of src.model.Net is given by place and by name",
+            "R506 'hidden_size': \"hidden_size\" of src.model.Net is given by position and by name",
         ),
         (
             "{_target_: src.model.Net, _args_: [3, 4, 5]}",
-            "R502 '5': src.model.Net takes at most 2 arguments by place, not 3",
+            "R502 '5': src.model.Net takes at most 2 arguments by position, not 3",
         ),
         (
             "{_target_: src.model.Wrapper, net: {_target_: src.model.Net, hidden_sizes: 3}}",

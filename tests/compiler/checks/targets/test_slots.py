@@ -44,7 +44,7 @@ class TestSlots:
         first, second = shown(training(tmp_path, text))
         assert first == (
             "R502 'src.model.NoPlace': src.model.NoPlace cannot be used here: "
-            "the runtime passes 1 argument by place"
+            "the runtime passes 1 argument by position"
         )
         assert second == (
             "R502 'src.model.NoOptimizer': src.model.NoOptimizer cannot be used here: "
