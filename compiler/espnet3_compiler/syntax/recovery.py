@@ -19,8 +19,7 @@ from espnet3_compiler.syntax.parse_error import (
     unquoted_flow_value,
 )
 
-MAX_CHARACTERS = 200_000
-"""Longer texts are not parsed again and again for a fix."""
+MAX_CHARACTERS = 200_000  # longer texts are not parsed again for a fix
 _TAB_INDENT = re.compile(r"^[ \t]*\t[ \t]*(?=\S)", re.MULTILINE)
 
 
@@ -77,8 +76,7 @@ def _replace_tabs(source: Source) -> Iterator[Fix]:
     """Replace the tabs of all indentations; a single one by what the lines around it have."""
     tabbed = list(_TAB_INDENT.finditer(source.text))
     if len(tabbed) == 1:
-        width = " " * _likely_indent(source.text)
-        edit = Edit(Span(source, *tabbed[0].span()), width)
+        edit = Edit(Span(source, *tabbed[0].span()), " " * _likely_indent(tabbed[0]))
         yield Fix("indent with spaces like the lines around", (edit,), certain=True)
     for number in (2, 4, 8):
         indents = (match.group().replace("\t", " " * number) for match in tabbed)
@@ -86,17 +84,20 @@ def _replace_tabs(source: Source) -> Iterator[Fix]:
         yield Fix(f"indent with {number} spaces for each tab", edits, certain=True)
 
 
-def _likely_indent(text: str) -> int:
-    """Return the indentation that the lines around it suggest for the one line with a tab."""
-    lines = [re.sub(r"(^|[ \t]+)#.*", "", line).rstrip() for line in text.splitlines()]
-    lines = ["", *filter(None, lines), ""]
-    at = next(index for index, line in enumerate(lines) if _TAB_INDENT.match(line))
-    above, below = lines[at - 1], lines[at + 1].lstrip()
+def _likely_indent(tab: re.Match[str]) -> int:
+    """Return the indentation that the lines above and below suggest for a line with a tab."""
+    above = ["", *_content_lines(tab.string[: tab.start()])][-1]
+    line, below, *_ = [*_content_lines(tab.string[tab.start() :]), "", ""]
     expected = len(above) - len(above.lstrip(" -")) + 2 * above.endswith(":")
-    column = len(lines[at + 1]) - len(below)
-    if below and lines[at].endswith(":") and (below[:2] != "- " or column != expected):
+    column = len(below) - len(below.lstrip())
+    if below and line.endswith(":") and (below[column:][:2] != "- " or column != expected):
         return max(column - 2, 0)
     return column if above.endswith(":") and column > expected else expected
+
+
+def _content_lines(text: str) -> list[str]:
+    lines = (re.sub(r"(^|[ \t]+)#.*", "", line).rstrip() for line in text.split("\n"))
+    return list(filter(None, lines))
 
 
 def _repair_quote(failure: ParseFailure, start: int) -> Iterator[Fix]:

@@ -353,7 +353,16 @@ def test_an_alias_bomb_is_bounded() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 5000, "{a: " * 5000, "- " * 5000, "? " * 3000, "a:\n" + " " * 9, "&a " * 5000],
+    [
+        "\t#",
+        "\t# a\u2028\n",
+        "[" * 5000,
+        "{a: " * 5000,
+        "- " * 5000,
+        "? " * 3000,
+        "a:\n" + " " * 9,
+        "&a " * 5000,
+    ],
 )
 def test_deep_nesting_is_bounded(text: str) -> None:
     _, found = read(text)
