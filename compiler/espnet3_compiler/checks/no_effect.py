@@ -15,7 +15,7 @@ from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, kind_spec, stage_kind
 from espnet3_compiler.syntax.span_key import span_key, written_entry
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, children, node_at
 
 _PROBABILITY_KEY = re.compile(r"p|prob|probability|.*_prob")
 _EFFECT_KEYS = ("effects", "transforms", "augmentations", "augments", "noises", "rirs")
@@ -110,12 +110,9 @@ def _no_effect(code: str, entry: Entry, message: str, *related: Label) -> Diagno
 
 
 def _check_probabilities(node: Node) -> Iterator[Diagnostic]:
-    if isinstance(node, Sequence):
-        for item in node.items:
-            yield from _check_probabilities(item)
-    elif isinstance(node, Mapping):
-        for entry in node:
-            yield from _check_probabilities(entry.value)
+    for _, child in children(node):
+        yield from _check_probabilities(child)
+    if isinstance(node, Mapping):
         effects = next((found for name in _EFFECT_KEYS if (found := node.entry(name))), None)
         if effects and isinstance(effects.value, Sequence) and effects.value.items:
             for entry in node:

@@ -2,15 +2,22 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Composed
 from espnet3_compiler.result import CompileResult
 from espnet3_compiler.syntax.provenance import STEP_LABELS
-from espnet3_compiler.syntax.tree import Mapping as Tree
-from espnet3_compiler.syntax.tree import Node, Path, Sequence, format_path, node_at, to_python
+from espnet3_compiler.syntax.tree import (
+    Node,
+    Path,
+    Sequence,
+    children,
+    format_path,
+    node_at,
+    to_python,
+)
 
 LONGEST_VALUE = 60
 
@@ -54,10 +61,8 @@ def _find_root(outcome: CompileResult, name: str) -> tuple[Node | None, Composed
     return node, composed
 
 
-def _child_keys(node: Node) -> Iterable[str | int]:
-    if isinstance(node, Tree):
-        return [entry.name for entry in node]
-    return range(len(node.items)) if isinstance(node, Sequence) else ()
+def _child_keys(node: Node) -> list[str]:
+    return [str(step) for step, _ in children(node)]
 
 
 def _unknown_path_message(dotted: str, word: str, known: list[str]) -> str:
@@ -68,13 +73,10 @@ def _unknown_path_message(dotted: str, word: str, known: list[str]) -> str:
 
 
 def _leaf_nodes(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
-    if isinstance(node, Tree) and node.entries:
-        for entry in node:
-            yield from _leaf_nodes(entry.value, (*path, entry.name))
-    elif isinstance(node, Sequence) and node.items:
-        for index, item in enumerate(node.items):
-            yield from _leaf_nodes(item, (*path, index))
-    else:
+    below = children(node)
+    for step, child in below:
+        yield from _leaf_nodes(child, (*path, step))
+    if not below:
         yield path, node
 
 

@@ -24,7 +24,7 @@ from espnet3_compiler.schema.defaults import SchemaLocation, role_location, sche
 from espnet3_compiler.schema.repair import repair_misspelt_keys
 from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import with_provenance
-from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, to_python
+from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, map_children, to_python
 from espnet3_compiler.syntax.unknown_name import unknown_name
 from espnet3_schemas import load
 
@@ -173,15 +173,13 @@ def _without_excluded(node: Mapping, slot: SchemaLocation, declared: Span) -> Ma
     for first, second in slot.schema.get("x-exclusive", ()):
         excluded |= {second} if first in given else set()
         excluded |= {first} if second in given else set()
-    entries = tuple(
-        Entry(entry.key, Scalar(None, entry.value.span, via=entry.value.via))
-        if entry.name in excluded and _is_schema_default(entry)
-        else entry
-        for entry in node
+    excluded -= given
+    made = map_children(
+        node,
+        lambda value, key: Scalar(None, value.span, via=value.via) if key in excluded else value,
     )
-    if node.span.source.kind == "schema":  # the config has nothing but defaults
-        return Mapping(entries, declared)
-    return Mapping(entries, node.span, node.via)
+    # A config that has nothing but defaults stands where it is declared.
+    return replace(made, span=declared) if node.span.source.kind == "schema" else made
 
 
 def _is_schema_default(entry: Entry) -> bool:

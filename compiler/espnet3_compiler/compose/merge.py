@@ -6,7 +6,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import ProvenanceStep
 from espnet3_compiler.schema.defaults import SchemaLocation, schema_defaults
 from espnet3_compiler.syntax.placeholder import with_provenance
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, map_children
 from espnet3_compiler.syntax.unknown_name import unknown_name
 from espnet3_schemas import TARGET
 
@@ -44,11 +44,9 @@ def merge_nodes(
     record.remember(path, base)
     if isinstance(over, Scalar):
         return over
-    items = [
-        merge_nodes(None, item, slot.item(index), (*path, index), record)
-        for index, item in enumerate(over.items)
-    ]
-    return Sequence(tuple(items), over.span, over.via)
+    return map_children(
+        over, lambda item, i: merge_nodes(None, item, slot.item(int(i)), (*path, i), record)
+    )
 
 
 def _merge_mapping(

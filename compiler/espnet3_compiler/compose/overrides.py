@@ -9,7 +9,7 @@ from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.schema.defaults import SchemaLocation
 from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.read import read_text
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence, map_children
 
 MAX_KEYS = 32
 
@@ -112,8 +112,7 @@ def _set_at_path(
         assert isinstance(node, Mapping)
         below = (*path, name)
         inner = _set_at_path(child, keys[1:], value, slot.child(name, node), below, record)
-        entries = [Entry(e.key, inner) if e.name == name else e for e in node]
-        return Mapping(tuple(entries), node.span, node.via)
+        return map_children(node, lambda old, key: inner if key == name else old)
     return merge_nodes(node, _nested_mapping(keys, value), slot, path, record)
 
 
@@ -138,10 +137,9 @@ def _set_in_sequence(
     if index >= count:
         record.found.append(_not_an_index(keys[0], count))
         return node
-    item = _set_at_path(
-        node.items[index], keys[1:], value, slot.item(index), (*path, index), record
-    )
-    return Sequence((*node.items[:index], item, *node.items[index + 1 :]), node.span, node.via)
+    below = (*path, index)
+    item = _set_at_path(node.items[index], keys[1:], value, slot.item(index), below, record)
+    return map_children(node, lambda old, i: item if i == index else old)
 
 
 def _malformed_override(source: Source, label: str) -> Diagnostic:

@@ -16,7 +16,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.filesystem import is_file
 from espnet3_compiler.syntax.read import read_file, read_text
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, map_children
 
 _DEFAULTS_FOLDER = Path(__file__).parent / "espnet3_defaults"
 
@@ -116,16 +116,13 @@ def _espnet3_defaults(template: str, role: str) -> Mapping | None:
 
 
 def _reread_mapping(node: Mapping) -> Mapping:
-    """Return a tree whose plain scalars have the values they have for ESPnet3: ``yes`` is true."""
-    entries = [Entry(entry.key, _reread_node(entry.value)) for entry in node]
-    return Mapping(tuple(entries), node.span, node.via)
+    """Return a tree whose plain scalars mean what they mean to ESPnet3: ``yes`` is true."""
+    return map_children(node, lambda value, _: _reread_node(value))
 
 
 def _reread_node(node: Node) -> Node:
-    if isinstance(node, Mapping):
-        return _reread_mapping(node)
-    if isinstance(node, Sequence):
-        return Sequence(tuple(_reread_node(item) for item in node.items), node.span, node.via)
+    if not isinstance(node, Scalar):
+        return map_children(node, lambda child, _: _reread_node(child))
     if node.style != "plain" or isinstance(node.value, bool | float) or node.value is None:
         return node
     try:

@@ -9,7 +9,7 @@ from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.syntax.provenance import provenance_labels
 from espnet3_compiler.syntax.tree import Mapping as Tree
-from espnet3_compiler.syntax.tree import Node, Path, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import Node, Path, Scalar, Sequence, node_at, walk_scalars
 from espnet3_schemas import TARGET
 
 MAX_SIZE_LABELS = 3
@@ -126,17 +126,6 @@ def _size_labels(line: Mapping[str, Any], resolved: Resolved, primary: Span) -> 
     """Yield the arguments of the model whose values are sizes that the message names."""
     kind, name = line["owner"]
     root = resolved.models.get(name) if kind == "models" else None
-    for leaf in _scalar_leaves(root) if root is not None else ():
+    for _, leaf in walk_scalars(root) if root is not None else ():
         if type(leaf.value) is int and leaf.value in line["numbers"] and leaf.span != primary:
             yield Label(leaf.span, f"{leaf.value} here")
-
-
-def _scalar_leaves(node: Node) -> Iterator[Scalar]:
-    if isinstance(node, Tree):
-        for entry in node:
-            yield from _scalar_leaves(entry.value)
-    elif isinstance(node, Sequence):
-        for item in node.items:
-            yield from _scalar_leaves(item)
-    else:
-        yield node

@@ -42,10 +42,10 @@ from espnet3_compiler.syntax.placeholder import (
     placeholder_for,
     with_provenance,
 )
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence, map_children
 
 MAX_OPEN = 110
-"""Nodes that wait for one another; each takes three frames of Python's stack."""
+"""Nodes that wait for one another; each takes four frames of Python's stack."""
 MAX_WAITING = 40
 """References among them; each takes nine."""
 MAX_FETCHED = 200_000
@@ -88,18 +88,10 @@ def resolve_node(state: ResolutionState, owner: Path, path: Path, node: Node) ->
 
 
 def _resolved(state: ResolutionState, owner: Path, path: Path, node: Node) -> Node:
-    if isinstance(node, Mapping):
-        entries = [
-            Entry(entry.key, resolve_node(state, owner, (*path, entry.name), entry.value))
-            for entry in node
-        ]
-        return Mapping(tuple(entries), node.span, node.via)
-    if isinstance(node, Sequence):
-        items = [
-            resolve_node(state, owner, (*path, index), item)
-            for index, item in enumerate(node.items)
-        ]
-        return Sequence(tuple(items), node.span, node.via)
+    if not isinstance(node, Scalar):
+        return map_children(
+            node, lambda value, step: resolve_node(state, owner, (*path, step), value)
+        )
     return node if is_placeholder(node) else _resolved_text(state, owner, path, node)
 
 

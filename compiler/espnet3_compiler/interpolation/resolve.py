@@ -13,7 +13,14 @@ from espnet3_compiler.interpolation.state import ResolutionState, split_runtime_
 from espnet3_compiler.manifest.recipe import Composed, Recipe, Reference, Resolved
 from espnet3_compiler.manifest.values import without_keys
 from espnet3_compiler.syntax.placeholder import is_placeholder
-from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence, to_python
+from espnet3_compiler.syntax.tree import (
+    Mapping,
+    Node,
+    Path,
+    Scalar,
+    to_python,
+    walk_scalars,
+)
 
 _SETTING_HINTS = {
     name: f'give it when compiling: --set "recipe.{name}={value}"'
@@ -126,15 +133,10 @@ def _runtime_targets(text: str) -> list[Path]:
 
 
 def _reference_leaves(node: Node, path: Path) -> list[tuple[Path, Scalar]]:
-    if isinstance(node, Scalar):
-        return [(path, node)] if isinstance(node.value, str) and "${" in node.value else []
-    if isinstance(node, Mapping):
-        return [
-            leaf for entry in node for leaf in _reference_leaves(entry.value, (*path, entry.name))
-        ]
-    assert isinstance(node, Sequence)
     return [
-        leaf for i, item in enumerate(node.items) for leaf in _reference_leaves(item, (*path, i))
+        (below, scalar)
+        for below, scalar in walk_scalars(node, path)
+        if isinstance(scalar.value, str) and "${" in scalar.value
     ]
 
 

@@ -21,7 +21,16 @@ from espnet3_compiler.manifest.matrix_values import (
 )
 from espnet3_compiler.manifest.values import mapping_entries
 from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder, placeholder
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_compiler.syntax.tree import (
+    Entry,
+    Mapping,
+    Node,
+    Path,
+    Scalar,
+    Sequence,
+    map_children,
+    walk_scalars,
+)
 
 MAX_ROWS = 1000
 BLOCKS = ("configs", "models")
@@ -50,8 +59,8 @@ def _read_rows(matrix: Entry | None, found: list[Diagnostic]) -> tuple[Mapping, 
         message = "a row of a matrix gives no name a value"
         found.append(Diagnostic("R605", message, label, help=(hint,)))
         return ()
-    found += [_reference_in_value(scalar) for scalar in dict.fromkeys(_find_references(node))]
-    return tuple(map(_with_placeholders, rows))
+    found += [_reference_in_value(place) for place in dict.fromkeys(_find_references(node))]
+    return tuple(map_children(row, lambda value, _: _value_or_placeholder(value)) for row in rows)
 
 
 def _raw_rows(node: Node) -> Iterable[Mapping]:
@@ -71,19 +80,12 @@ def _items(node: Node | None) -> tuple[Node, ...]:
 
 
 def _find_references(node: Node) -> list[Scalar]:
-    if isinstance(node, Scalar):
-        return [node] if has_reference(node.value) and not is_placeholder(node) else []
-    below = node.items if isinstance(node, Sequence) else [entry.value for entry in node]
-    return [scalar for item in below for scalar in _find_references(item)]
-
-
-def _with_placeholders(row: Mapping) -> Mapping:
-    """Return a row in which a value that was reported is a placeholder."""
-    entries = (Entry(entry.key, _value_or_placeholder(entry.value)) for entry in row)
-    return Mapping(tuple(entries), row.span, row.via)
+    scalars = [scalar for _, scalar in walk_scalars(node)]
+    return [leaf for leaf in scalars if has_reference(leaf.value) and not is_placeholder(leaf)]
 
 
 def _value_or_placeholder(node: Node) -> Node:
+    """Return a value of a row, or a placeholder where it has been reported."""
     if isinstance(node, Scalar) and node.value is not None and not has_reference(node.value):
         return node
     return placeholder(node.span)

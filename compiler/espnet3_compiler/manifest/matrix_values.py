@@ -13,7 +13,7 @@ from espnet3_compiler.syntax.placeholder import (
     placeholder_for,
     with_provenance,
 )
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, map_children
 
 STAGE_KEYS = ("name", "run", "call", "config", "model", "needs", "init_from", "description")
 CONFIG_KEYS = ("extends", "file")
@@ -128,18 +128,12 @@ def _fill_entries(
 ) -> Node:
     if not isinstance(node, Mapping):
         return fill_text(node, row, found) if isinstance(node, Scalar) else node
-    entries = (
-        Entry(entry.key, _fill_node(entry.value, row, found)) if entry.name in names else entry
-        for entry in node
+    return map_children(
+        node, lambda value, key: _fill_node(value, row, found) if key in names else value
     )
-    return Mapping(tuple(entries), node.span, node.via)
 
 
 def _fill_node(node: Node, row: Mapping, found: list[Diagnostic]) -> Node:
     if isinstance(node, Scalar):
         return fill_text(node, row, found)
-    if isinstance(node, Sequence):
-        items = (_fill_node(item, row, found) for item in node.items)
-        return Sequence(tuple(items), node.span, node.via)
-    entries = (Entry(entry.key, _fill_node(entry.value, row, found)) for entry in node)
-    return Mapping(tuple(entries), node.span, node.via)
+    return map_children(node, lambda child, _: _fill_node(child, row, found))

@@ -13,7 +13,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.schema.types import Schema, allowed_types, has_type, resolve_schema
 from espnet3_compiler.syntax.placeholder import is_placeholder
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, map_children
 
 INDENT_WIDTH = 2
 """How far blocks are indented where nothing tells."""
@@ -51,11 +51,9 @@ def _repair_node(node: Node, schema: Any, state: _LayoutState) -> Node:
     schema = resolve_schema(schema, state.root, node)
     node = _nest_outdented_keys(node, schema, state)
     properties, others = schema.get("properties", {}), schema.get("additionalProperties", {})
-    entries = (
-        Entry(entry.key, _repair_node(entry.value, properties.get(entry.name, others), state))
-        for entry in node
+    return map_children(
+        node, lambda value, key: _repair_node(value, properties.get(key, others), state)
     )
-    return replace(node, entries=tuple(entries))
 
 
 def _repair_items(node: Sequence, schema: Any, state: _LayoutState) -> Iterator[Node]:

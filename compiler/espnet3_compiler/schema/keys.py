@@ -1,13 +1,12 @@
 """Questions about the keys of a mapping that a schema asks."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.schema.types import resolve_schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence, map_keys
 from espnet3_schemas import ROLES, TARGET, load
 
 Schema = dict[str, Any]
@@ -73,11 +72,7 @@ def with_corrected_keys(node: Node, schema: Schema) -> Node:
     if "if" not in schema or not isinstance(node, Mapping):
         return node
     meant = {slip: name for name, slip in find_misspelt_keys(node, schema["if"], ()).items()}
-    entries = tuple(
-        replace(entry, key=replace(entry.key, value=meant.get(entry.name, entry.name)))
-        for entry in node
-    )
-    return replace(node, entries=entries)
+    return map_keys(node, lambda key: meant.get(str(key.value), str(key.value)))
 
 
 def candidate_keys(node: Mapping, entry: Entry, schema: Schema) -> list[str]:

@@ -12,7 +12,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.schema.indentation import repair_layout
 from espnet3_compiler.schema.validate import validate_tree
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, map_children, map_keys
 
 KeyCorrections = dict[SpanKey, str]
 
@@ -62,18 +62,11 @@ def _corrections_of(slips: Iterable[Diagnostic]) -> KeyCorrections:
 
 
 def _correct_node(node: Node, meant: KeyCorrections) -> Node:
-    if isinstance(node, Sequence):
-        return replace(node, items=tuple(_correct_node(item, meant) for item in node.items))
-    if isinstance(node, Scalar):
+    node = map_children(node, lambda child, _: _correct_node(child, meant))
+    if not isinstance(node, Mapping):
         return node
-    entries = (
-        Entry(_correct_key(entry.key, meant), _correct_node(entry.value, meant)) for entry in node
-    )
-    return replace(node, entries=_without_repetitions(entries))
-
-
-def _correct_key(key: Scalar, meant: KeyCorrections) -> Scalar:
-    return replace(key, value=meant.get(span_key(key.span), key.value))
+    renamed = map_keys(node, lambda key: meant.get(span_key(key.span), key.value))
+    return replace(renamed, entries=_without_repetitions(renamed))
 
 
 def _without_repetitions(entries: Iterable[Entry]) -> tuple[Entry, ...]:

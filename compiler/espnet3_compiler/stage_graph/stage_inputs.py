@@ -1,7 +1,7 @@
 """What a stage reads (parts of its configs, its model, its arguments), and what it writes."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from espnet3_compiler.diagnostics.source import Span
@@ -16,7 +16,15 @@ from espnet3_compiler.manifest.stage_kinds import (
 from espnet3_compiler.schema.keys import unknown_key_paths
 from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
 from espnet3_compiler.syntax.span_key import is_inherited
-from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence, node_at, to_python
+from espnet3_compiler.syntax.tree import (
+    Mapping,
+    Node,
+    Path,
+    Scalar,
+    children,
+    node_at,
+    to_python,
+)
 
 _STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
 
@@ -220,12 +228,7 @@ def walk_leaves(
         if () not in ignored:
             yield StageLeaf(path, node)
         return
-    steps: Iterable[tuple[str | int, Node]] = (
-        enumerate(node.items)
-        if isinstance(node, Sequence)
-        else ((entry.name, entry.value) for entry in node)
-    )
-    for step, child in steps if () not in ignored else ():
+    for step, child in children(node) if () not in ignored else ():
         yield from walk_leaves(child, (*path, step), ignored and _paths_below(ignored, str(step)))
 
 

@@ -1,10 +1,11 @@
 """The scalars of the YAML 1.2 core schema.
 
-PyYAML's own rules are those of YAML 1.1, by which ``1e-3`` is text, ``on`` is true, ``010`` is
-eight and ``30:00`` is eighteen hundred.  Here they are by https://yaml.org/spec/1.2.2/#103-core-schema.
+PyYAML follows YAML 1.1, in which ``1e-3`` is text, ``on`` is true, ``010`` is eight and ``30:00``
+is 1800.  The rules here are those of https://yaml.org/spec/1.2.2/#103-core-schema.
 """
 
 import re
+from collections.abc import Callable
 
 from espnet3_compiler.syntax.tree import Value
 
@@ -19,10 +20,11 @@ _WORD_VALUES: dict[str, Value] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
-_DECIMAL = re.compile(r"[-+]?[0-9]+")
-_OCTAL = re.compile(r"0o[0-7]+")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], Value]], ...] = (
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+"), lambda text: int(text, base=0)),
+)
 _STARTS = frozenset("+-.0123456789")
 
 
@@ -36,14 +38,11 @@ def core_value(text: str) -> Value:
         return _WORD_VALUES[text]
     if text[0] not in _STARTS:
         return text
-    if _DECIMAL.fullmatch(text):
-        return int(_require_short_number(text))
-    if _FLOAT.fullmatch(text):
-        return float(_require_short_number(text))
-    if _OCTAL.fullmatch(text):
-        return int(_require_short_number(text), 8)
-    if _HEXADECIMAL.fullmatch(text):
-        return int(_require_short_number(text), 16)
+    for pattern, convert in _NUMBERS:
+        if pattern.fullmatch(text):
+            if len(text) > MAX_DIGITS:
+                raise OverflowError
+            return convert(text)
     return text
 
 
@@ -58,9 +57,3 @@ def describe_type(value: object) -> str:
     if isinstance(value, str):
         return "text"
     return "a mapping" if hasattr(value, "entries") else "a list"
-
-
-def _require_short_number(text: str) -> str:
-    if len(text) > MAX_DIGITS:
-        raise OverflowError
-    return text

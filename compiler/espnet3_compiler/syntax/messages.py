@@ -1,4 +1,4 @@
-"""The words of the reader's findings that are not about syntax (R102 to R112)."""
+"""The findings of the tree builder (R102 to R111)."""
 
 import json
 
@@ -28,88 +28,88 @@ def duplicate_key(first: Scalar, second: Scalar) -> Diagnostic:
     )
 
 
-def unknown_tag(place: Span, tag: str) -> Diagnostic:
+def unknown_tag(span: Span, tag: str) -> Diagnostic:
     """R103: a tag; recipes have none."""
     shown = "!!" + tag.removeprefix(CORE_TAG) if tag.startswith(CORE_TAG) else tag
     text = 'to make it text write it in quotes: "..."' if shown == "!!str" else "remove the tag"
     return Diagnostic(
         "R103",
         f'the tag "{shown}" is not allowed: a recipe is plain data',
-        Label(place, "a YAML tag"),
+        Label(span, "a YAML tag"),
         help=(text,),
     )
 
 
-def alias_loop(place: Span, name: str, anchor: Span) -> Diagnostic:
+def alias_loop(span: Span, name: str, anchor: Span) -> Diagnostic:
     """R104: an alias inside the node that it names.
 
     Args:
-        place: The alias.
-        name: Its name, without the star.
-        anchor: Where the node begins that it names.
+        span: The alias.
+        name: Its name.
+        anchor: The anchor of that name.
     """
     return Diagnostic(
         "R104",
         f'the alias "*{name}" stands inside the node that it names',
-        Label(place, "leads back to itself"),
+        Label(span, "leads back to itself"),
         related=(Label(anchor, "the node begins here"),),
         help=("write the value out, or use a reference such as ${a.b} to a part of it",),
     )
 
 
-def too_large(place: Span) -> Diagnostic:
+def too_large(span: Span) -> Diagnostic:
     """R105: nesting or expanded aliases beyond the limit."""
     return Diagnostic(
         "R105",
         "the text is nested too deeply or its aliases expand to too many values",
-        Label(place, "the limit is reached here"),
+        Label(span, "the limit is reached here"),
         notes=("the limits are 64 levels, 200000 values, and 20000 more behind aliases",),
     )
 
 
-def long_number(place: Span) -> Diagnostic:
+def long_number(span: Span) -> Diagnostic:
     """R105: a number of more than a thousand digits."""
     return Diagnostic(
         "R105",
         "a number has more than 1000 digits",
-        Label(place, "too long"),
+        Label(span, "too long"),
         help=("write it in quotes if it is text",),
     )
 
 
-def key_not_text(place: Span, node: Node) -> Diagnostic:
+def key_not_text(span: Span, node: Node) -> Diagnostic:
     """R106: a key that is a number, a truth value, null, a list or a mapping."""
     if not isinstance(node, Scalar):
         return Diagnostic(
             "R106",
             f"a key must be text, not {describe_type(node)}",
-            Label(place, "used as a key"),
+            Label(span, "used as a key"),
             help=('if braces or brackets belong to the text, write it in quotes: "{...}"',),
         )
     raw = node.span.text
     shown = f'the key "{raw}" is {describe_type(node.value)}, not text' if raw else "a key is empty"
     quoted = json.dumps(raw, ensure_ascii=False)
-    fix = Fix(f"write {quoted}", (Edit(place, quoted),), certain=True) if raw else None
+    fix = Fix(f"write {quoted}", (Edit(span, quoted),), certain=True) if raw else None
     advice = f"write it in quotes: {quoted}" if raw else 'write a name before the ":"'
-    return Diagnostic("R106", shown, Label(place, "not text"), help=(advice,), fix=fix)
+    return Diagnostic("R106", shown, Label(span, "not text"), help=(advice,), fix=fix)
 
 
-def several_documents(place: Span) -> Diagnostic:
+def several_documents(span: Span) -> Diagnostic:
     """R107: a second document in the file."""
     return Diagnostic(
         "R107",
         'the file holds more than one YAML document ("---")',
-        Label(place, "the second document begins here"),
+        Label(span, "the second document begins here"),
         help=("move it to a file of its own",),
     )
 
 
-def unknown_alias(place: Span, name: str, known: list[str]) -> Diagnostic:
+def unknown_alias(span: Span, name: str, known: list[str]) -> Diagnostic:
     """R110: an alias without an anchor before it.
 
     Args:
-        place: The alias.
-        name: Its name, without the star.
+        span: The alias.
+        name: Its name.
         known: The anchors before it.
     """
     near = closest_match(name, known)
@@ -121,15 +121,15 @@ def unknown_alias(place: Span, name: str, known: list[str]) -> Diagnostic:
     return Diagnostic(
         "R110",
         f'no anchor "&{name}" stands before the alias "*{name}"',
-        Label(place, f"known are {', '.join(sorted(known)[:8])}" if known else "no anchors so far"),
+        Label(span, f"known are {', '.join(sorted(known)[:8])}" if known else "no anchors so far"),
         help=(advice,),
-        fix=Fix(f"write *{near}", (Edit(place, f"*{near}"),)) if near else None,
+        fix=Fix(f"write *{near}", (Edit(span, f"*{near}"),)) if near else None,
     )
 
 
 def bad_merge(key: Scalar, value: Node) -> Diagnostic:
     """R111: ``<<`` with something other than mappings."""
-    shown = describe_type(value.value) if isinstance(value, Scalar) else describe_type(value)
+    shown = describe_type(value.value if isinstance(value, Scalar) else value)
     return Diagnostic(
         "R111",
         f'"<<" merges mappings, not {shown}',

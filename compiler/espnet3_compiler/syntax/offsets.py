@@ -1,12 +1,10 @@
 """Where a character of a scalar's value stands in the raw text of the file.
 
-YAML folds lines, drops indentation and decodes escapes, so an offset in the value is none in the
-text.  But whatever a style does to white space, all other characters appear in both in the same
-order; that is how they are matched.
+YAML folds lines, drops indentation and decodes escapes, so offsets in the value and in the text
+differ.  But all characters other than white space appear in both in the same order.
 """
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -23,12 +21,12 @@ _Unit = tuple[str, int, int]
 
 
 def scalar_span(scalar: Scalar, start: int, end: int) -> Span:
-    """Return the raw text of ``scalar.value[start:end]``; the whole scalar where it has none.
+    """Return the span of ``scalar.value[start:end]``; that of the scalar where there is none.
 
     Args:
-        scalar: A text as YAML reads it, with the raw text that it was read from.
-        start: First character of the part in the value.
-        end: The character behind it.
+        scalar: A text.
+        start: Where the part begins in its value.
+        end: Where it ends.
     """
     base, raw, value = scalar.span.start, scalar.span.text, scalar.value
     assert isinstance(value, str)
@@ -44,7 +42,7 @@ def scalar_span(scalar: Scalar, start: int, end: int) -> Span:
 
 @lru_cache(maxsize=1)
 def _cached_alignment(value: str, raw: str, style: str) -> list[_Unit] | None:
-    """Align the text that was asked for last once, however many references it holds."""
+    """Align a text once, however many references it holds."""
     return _align_units(value, list(_raw_units(raw, style)))
 
 
@@ -90,13 +88,8 @@ def _double_quoted_units(raw: str) -> Iterator[_Unit]:
             continue
         char = match.group()[1]
         if char in _HEX:
-            yield _decode_hex(match.group()[2:]), at, match.end()
+            digits = match.group()[2:]
+            yield chr(int(digits, base=16)), at, match.end()
         elif char in _NAMED:
             yield _NAMED[char], at, match.end()
         at = match.end()
-
-
-def _decode_hex(digits: str) -> str:
-    """Return the character with a hexadecimal number; what is none fits no character of a value."""
-    code = int(f"0x{digits}", 16)
-    return chr(code) if code <= sys.maxunicode else ""

@@ -1,4 +1,4 @@
-"""What came of parsing a text; the place of a complaint, and the lines around it."""
+"""The result of parsing a text, and what the parser reports about a syntax error."""
 
 import re
 from typing import NamedTuple
@@ -9,72 +9,87 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.syntax.tree import Node
 
-KEY_WITHOUT_SPACE = re.compile(r"[A-Za-z_~][\w.-]*:(?=[^\s:/])")
+INDENT = re.compile(r"^[ \t]*(?=[^\s#])", re.MULTILINE)
+"""The indentation of a line that is neither blank nor a comment."""
+KEY_WITHOUT_SPACE = re.compile(r"(?:- +)*[A-Za-z_~][\w.-]*:(?=[^\s:/])")
 """A key and a value without a space between them; two dots or a slash belong to other texts."""
-_VALUE_START = re.compile(r"(?:[,\[{]|[:\-] |^)\s*")
+OPEN_KEY = re.compile(r"(?:- +)*[^\s#'\"\[{][^#]*?:(?:[ \t]+|$)")
+"""A key with its colon at the beginning of a line, and the blanks before its value."""
 TRAILING_COMMENT = re.compile(r"[ \t]+#.*$")
+_VALUE_START = re.compile(r"(?:[,\[{]|[:\-] |^)\s*")
 
 
 class ParseFailure(NamedTuple):
-    """A complaint: the text, where it arose, where its construct began, and the parser's words."""
+    """A syntax error as the parser reports it.
+
+    Attributes:
+        source: The text.
+        offset: Where the parser stopped.
+        start: Where the construct began that it was reading, if it says so.
+        message: What it says, in lower case.
+    """
 
     source: Source
-    at: int
-    context: int | None
-    words: str
+    offset: int
+    start: int | None
+    message: str
 
     @property
     def char(self) -> str:
-        """The character at the place, empty at the end of the text."""
-        return self.source.text[self.at : self.at + 1]
+        """The character at the offset, empty at the end of the text."""
+        return self.source.text[self.offset : self.offset + 1]
+
+    @property
+    def line(self) -> Span:
+        """The line of the offset without its indentation."""
+        text, start = self.source.text, line_start(self.source.text, self.offset)
+        line = text[start : line_end(text, self.offset)]
+        return self.rest(start + len(line) - len(line.lstrip(" \t")))
+
+    @property
+    def line_above(self) -> Span | None:
+        """The nearest line above with more than a comment, without indentation and comment."""
+        end = line_start(self.source.text, self.offset)
+        indents = list(INDENT.finditer(self.source.text, 0, end))
+        return self.content(indents[-1].end()) if indents else None
+
+    @property
+    def is_unclosed_quote(self) -> bool:
+        """Whether the text ends inside quotes."""
+        return "quoted scalar" in self.message and bool(
+            re.search("end of stream|document indicator", self.message)
+        )
 
     def span(self, start: int, end: int) -> Span:
-        """Return a stretch of the text, as far as it goes."""
+        """Return a span of the text, cut where the text ends."""
         return Span(self.source, start, max(start, min(end, len(self.source.text))))
 
     def rest(self, start: int) -> Span:
-        """Return what follows in the line, without white space at its end."""
+        """Return the rest of a line, without white space at its end."""
         end = line_end(self.source.text, start)
         return self.span(start, start + len(self.source.text[start:end].rstrip()))
 
-    def line(self, at: int) -> Span:
-        """Return the line of an offset without its indentation."""
-        start = line_start(self.source.text, at)
-        line = self.source.text[start : line_end(self.source.text, at)]
-        return self.rest(start + len(line) - len(line.lstrip(" \t")))
-
-    def line_above(self, at: int) -> Span | None:
-        """Return the nearest line above that is neither blank nor a comment, less its indent."""
-        start = line_start(self.source.text, at)
-        while start > 0:
-            start = line_start(self.source.text, start - 1)
-            line = self.line(start)
-            if line.text and not line.text.startswith("#"):
-                return self.span(line.start, line.start + len(TRAILING_COMMENT.sub("", line.text)))
-        return None
+    def content(self, start: int) -> Span:
+        """Return the rest of a line, without a comment at its end."""
+        rest = self.rest(start)
+        return self.span(start, start + len(TRAILING_COMMENT.sub("", rest.text)))
 
 
 class ParseResult(NamedTuple):
-    """What came of parsing a text: a tree, or the place of the first syntax error."""
+    """What came of parsing a text: a tree, or the first syntax error."""
 
     root: Node | None
     found: tuple[Diagnostic, ...]
     error: ParseFailure | None
 
 
-def locate_failure(source: Source, error: MarkedYAMLError, start: int) -> ParseFailure:
-    """Return where a parser complains.
-
-    Args:
-        source: The file.
-        error: What the parser says.
-        start: The offset in the file at which the parser began.
-    """
+def locate_failure(source: Source, error: MarkedYAMLError) -> ParseFailure:
+    """Return a parser's error with its offsets in the text."""
     problem, context = error.problem_mark, error.context_mark
-    at = start + problem.index if problem else len(source.text)
-    began = start + context.index if context else None
-    words = f"{error.context or ''}: {error.problem or ''}".lower()
-    return ParseFailure(source, min(at, len(source.text)), began, words)
+    offset = problem.index if problem else len(source.text)
+    start = context.index if context else None
+    message = f"{error.context or ''}: {error.problem or ''}".lower()
+    return ParseFailure(source, min(offset, len(source.text)), start, message)
 
 
 def line_start(text: str, at: int) -> int:
@@ -89,10 +104,10 @@ def line_end(text: str, at: int) -> int:
     return end - 1 if end > at and text[end - 1] == "\r" else end
 
 
-def unquoted_flow_value(place: ParseFailure) -> Span | None:
-    """Return the value around an unquoted ``${`` inside brackets that a parser stumbled over."""
-    text, at = place.source.text, place.at
-    if place.char != "{" or text[at - 1 : at] != "$" or "flow" not in place.words:
+def unquoted_flow_value(failure: ParseFailure) -> Span | None:
+    """Return the value around an unquoted ``${`` inside brackets that a parser stopped at."""
+    text, at = failure.source.text, failure.offset
+    if failure.char != "{" or text[at - 1 : at] != "$" or "flow" not in failure.message:
         return None
     first = line_start(text, at)
     starts = [match.end() for match in _VALUE_START.finditer(text, first, at - 1)]
@@ -102,4 +117,4 @@ def unquoted_flow_value(place: ParseFailure) -> Span | None:
         if depth < 0 or (depth == 0 and text[end] in ",]"):
             break
         end += 1
-    return place.span(max(starts, default=first), len(text[:end].rstrip()))
+    return failure.span(max(starts, default=first), len(text[:end].rstrip()))

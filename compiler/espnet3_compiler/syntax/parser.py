@@ -1,7 +1,7 @@
 """The events of a YAML text, from libyaml where it is there and from pure Python otherwise.
 
-Both parsers are PyYAML's and give the same marks.  ``PurePythonParser`` bends two rules towards
-libyaml: a tab may separate a key from its value, and an escape must name a character.
+Both parsers are PyYAML's and give the same marks.  ``PurePythonParser`` follows libyaml in two
+rules: a tab may separate a key from its value, and an escape must name a character.
 """
 
 import re
@@ -46,8 +46,8 @@ class PurePythonParser(Reader, Scanner, Parser):
 
     def _bad_escape(self) -> ScannerError:
         mark = self.get_mark()
-        what = "invalid Unicode character escape code"
-        return ScannerError("while scanning a double-quoted scalar", mark, what, mark)
+        problem = "invalid Unicode character escape code"
+        return ScannerError("while scanning a double-quoted scalar", mark, problem, mark)
 
     def scan_to_next_token(self) -> None:
         """Skip spaces, comments and line breaks; tabs too where no key can start."""

@@ -1,14 +1,14 @@
-"""How a value came from the place where it was written to the place where it is used."""
+"""How a value came from where it was written to where it is used."""
 
 from espnet3_compiler.diagnostics.diagnostic import Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.syntax.tree import Node
 
 FETCHING_STEPS = ("interpolation", "alias")
-"""Stations that fetch a value from elsewhere: it may be right where it was written."""
+"""Steps that fetch a value from elsewhere: it may be right where it was written."""
 
 USE_STEPS = (*FETCHING_STEPS, "default")
-"""Stations to look at: a default stands in no file of the recipe, but the config that takes it."""
+"""Steps to report: a default stands in no file of the recipe, but the config that takes it."""
 
 STEP_LABELS = {
     "alias": "used through this alias",
@@ -21,42 +21,31 @@ STEP_LABELS = {
 
 
 def use_location(node: Node) -> Span:
-    """Return the place to look at for a finding in a value.
+    """Return the span to report for a finding in a value.
 
     That is the outermost ``${…}`` or alias that fetched the value, or the config that takes a
-    default. A value that was inherited or merged is looked at where it was written.
+    default. A value that was inherited or merged is reported where it was written.
     """
     return next((step.span for step in node.via if step.how in USE_STEPS), node.span)
 
 
 def is_fixable(node: Node) -> bool:
-    """Return whether a finding in a value can be mended in the file where the value stands."""
+    """Return whether a finding in a value can be fixed in the file where the value stands."""
     return use_location(node) is node.span and node.span.source.kind == "file"
 
 
 def provenance_labels(node: Node, primary: Span | None = None) -> tuple[Label, ...]:
-    """Return a label for every other place that a value came through, the written one last.
+    """Return a label for every other span that a value came through, the written one last.
 
-    Args:
-        node: The value.
-        primary: The place that the finding itself shows; ``use_location`` unless given.
+    ``primary`` is the span that the finding itself shows, ``use_location`` unless given.
     """
-    primary = primary or use_location(node)
     labels = [Label(step.span, STEP_LABELS.get(step.how, step.how)) for step in node.via]
-    if primary != node.span:
-        labels.append(Label(node.span, "written here"))
-    return tuple(_distinct_labels(labels, primary))
-
-
-def _distinct_labels(labels: list[Label], primary: Span) -> list[Label]:
-    """Leave out the primary place and repetitions."""
-    seen = {_location_key(primary)}
-    kept = []
+    labels.append(Label(node.span, "written here"))
+    distinct: dict[tuple[str, int, int], Label] = {}
     for label in labels:
-        if _location_key(label.span) not in seen:
-            seen.add(_location_key(label.span))
-            kept.append(label)
-    return kept
+        distinct.setdefault(_location_key(label.span), label)
+    distinct.pop(_location_key(primary or use_location(node)), None)
+    return tuple(distinct.values())
 
 
 def _location_key(span: Span) -> tuple[str, int, int]:

@@ -1,4 +1,4 @@
-"""Read YAML texts into trees: any bytes end in a report, never in a traceback."""
+"""Read YAML texts into trees: a file that is no YAML gives findings, never a traceback."""
 
 import re
 from functools import partial
@@ -16,7 +16,9 @@ from espnet3_compiler.syntax.tree import Mapping, Node
 MAX_BYTES = 2_000_000
 """Larger files are refused: a recipe is written by hand."""
 
-_CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_FORBIDDEN_CHARACTER = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]"
+)
 
 
 def read_file(
@@ -26,11 +28,11 @@ def read_file(
 
     Args:
         path: The file.
-        name: What reports call it.
+        name: Its name in reports.
 
     Returns:
-        The mapping, or None where there is none; the text, or None if the file cannot be read;
-        and the findings.
+        The mapping, None where there is none; the text, None if the file cannot be read; and the
+        findings.
     """
     source, found = load_source(path, name)
     if source is None or found:
@@ -49,32 +51,23 @@ def read_text(source: Source, start: int = 0) -> tuple[Node | None, tuple[Diagno
     Returns:
         The root, None if the text is not YAML or holds nothing; and the findings.
     """
-    if bad := _find_forbidden_character(source.text, start):
+    if bad := _FORBIDDEN_CHARACTER.search(source.text, start):
         return None, (_disallowed_character(Span(source, bad.start(), bad.end())),)
-    attempt = _parse_document(source, start)
-    if attempt.error is None:
-        return attempt.root, attempt.found
-    from espnet3_compiler.syntax.recovery import syntax_finding  # what is right need not import it
+    root, found, failure = _parse_document(source, start)
+    if failure is None:
+        return root, found
+    from espnet3_compiler.syntax.recovery import syntax_finding  # a right text does not need it
 
-    wrong = syntax_finding(attempt.error, partial(_parse_document, start=start))
-    return None, (*attempt.found, wrong)
+    return None, (*found, syntax_finding(failure, partial(_parse_document, start=start)))
 
 
 def _parse_document(source: Source, start: int) -> ParseResult:
-    state = TreeBuilderState(
-        source, start, make_parser(source.text[start:] if start else source.text)
-    )
+    text = "\n" * start + source.text[start:]  # the offsets of the parser are those in the source
+    state = TreeBuilderState(source, make_parser(text))
     try:
         return ParseResult(read_documents(state), tuple(state.found), None)
     except MarkedYAMLError as error:
-        return ParseResult(None, tuple(state.found), locate_failure(source, error, start))
-
-
-def _find_forbidden_character(text: str, start: int) -> re.Match[str] | None:
-    if text.isascii():
-        return _CONTROL_CHARACTER.search(text, start)
-    beyond = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]"
-    return re.compile(beyond).search(text, start)
+        return ParseResult(None, tuple(state.found), locate_failure(source, error))
 
 
 def load_source(path: Path, name: str) -> tuple[Source | None, tuple[Diagnostic, ...]]:
@@ -94,24 +87,24 @@ def load_source(path: Path, name: str) -> tuple[Source | None, tuple[Diagnostic,
         return source, (_not_utf8(Span(source, len(before), len(before) + 1), data),)
 
 
-def unreadable_file(place: Label, name: str, error: OSError | ValueError) -> Diagnostic:
+def unreadable_file(label: Label, name: str, error: OSError | ValueError) -> Diagnostic:
     """R701: a file that is not there or cannot be read.
 
     Args:
-        place: Who names the file.
-        name: The file as messages call it.
+        label: Where the file is named.
+        name: Its name in messages.
         error: Why it could not be read.
     """
     if isinstance(error, FileNotFoundError):
-        return Diagnostic("R701", f'the file "{name}" does not exist', place)
+        return Diagnostic("R701", f'the file "{name}" does not exist', label)
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return Diagnostic("R701", f'the file "{name}" cannot be read: {reason.lower()}', place)
+    return Diagnostic("R701", f'the file "{name}" cannot be read: {reason.lower()}', label)
 
 
 def _no_mapping(source: Source, root: Node | None) -> Diagnostic:
     if root is None or not root.span.text:
-        place = Label(Span(source, 0, 0), "nothing here")
-        return Diagnostic("R109", f'"{source.name}" is empty', place, help=('write "key: value"',))
+        label = Label(Span(source, 0, 0), "nothing here")
+        return Diagnostic("R109", f'"{source.name}" is empty', label, help=('write "key: value"',))
     return Diagnostic(
         "R109",
         f'"{source.name}" holds no mapping of keys to values',
@@ -119,21 +112,21 @@ def _no_mapping(source: Source, root: Node | None) -> Diagnostic:
     )
 
 
-def _disallowed_character(place: Span) -> Diagnostic:
+def _disallowed_character(span: Span) -> Diagnostic:
     return Diagnostic(
         "R108",
-        f"the character U+{ord(place.text):04X} is not allowed in YAML",
-        Label(place, "a control character"),
+        f"the character U+{ord(span.text):04X} is not allowed in YAML",
+        Label(span, "a control character"),
         help=("remove it, or write it as an escape in double quotes",),
     )
 
 
-def _not_utf8(place: Span, data: bytes) -> Diagnostic:
+def _not_utf8(span: Span, data: bytes) -> Diagnostic:
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     return Diagnostic(
         "R108",
-        f'"{place.source.name}" is not UTF-8 text{" but UTF-16" if utf16 else ""}',
-        Label(place, "the first byte that is not UTF-8"),
+        f'"{span.source.name}" is not UTF-8 text{" but UTF-16" if utf16 else ""}',
+        Label(span, "the first byte that is not UTF-8"),
         help=("save the file as UTF-8",),
     )
 

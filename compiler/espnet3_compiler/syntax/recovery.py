@@ -1,17 +1,17 @@
-"""What was probably meant at the place of a syntax error, the likeliest first."""
+"""The one fix that is offered with a syntax error: the likeliest after which the text is YAML."""
 
 import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.syntax.explain_error import explain_failure
 from espnet3_compiler.syntax.parse_error import (
+    INDENT,
     KEY_WITHOUT_SPACE,
-    TRAILING_COMMENT,
+    OPEN_KEY,
     ParseFailure,
     ParseResult,
     line_end,
@@ -19,281 +19,172 @@ from espnet3_compiler.syntax.parse_error import (
     unquoted_flow_value,
 )
 
-_INDENT = re.compile(r"[ \t]*")
-_VALUE = re.compile(r"[ \t]*(?:- +)*(?:[^\s:'\"\[{][^:\n]*?:[ \t]+|- +)?(?=\S)")
-
-MAX_TABBED = 50
-"""Lines whose indentation is guessed one by one."""
+MAX_CHARACTERS = 200_000  # longer texts are not parsed again for a fix
+_TAB_INDENT = re.compile(r"^[ \t]*\t[ \t]*(?=\S)", re.MULTILINE)
 
 
-class TextRepair(NamedTuple):
-    """Replacements ``(start, end, text)`` in the order of the text, and what they do."""
-
-    edits: tuple[tuple[int, int, str], ...]
-    title: str
-    certain: bool = False
+def syntax_finding(failure: ParseFailure, parse: Callable[[Source], ParseResult]) -> Diagnostic:
+    """Return the finding for a syntax error, with a fix where one helps."""
+    return replace(explain_failure(failure), fix=_find_fix(failure, parse))
 
 
-def repairs_for(place: ParseFailure) -> Iterator[TextRepair]:
-    """Yield repairs of a syntax error."""
-    text, words = place.source.text, place.words
-    indent = _INDENT.match(text, line_start(text, place.at))
-    if indent and "\t" in indent.group():
-        yield from _replace_tabs(text)
-    if "quoted scalar" in words:
-        yield from _close_quote(place)
-    elif reference := unquoted_flow_value(place):
-        yield _quote_text(text, reference.start, reference.end)
-    elif "flow sequence" in words or "flow mapping" in words:
-        yield from _close_bracket(place)
-    elif "mapping values are not allowed" in words:
-        yield from _repair_colon(place)
-    elif "simple key" in words and place.context is not None:
-        yield from _add_colon(text, place.context)
-    elif any(phrase in words for phrase in ("cannot start any token", "an alias", "an anchor")):
-        start = place.at if place.context is None else place.context
-        yield _quote_text(text, start, line_end(text, start))
-    elif "block mapping" in words or "block collection" in words:
-        yield from _repair_indentation(place)
-    elif text[place.at : place.at + 1] in ("]", "}"):
-        yield TextRepair(((place.at, place.at + 1, ""),), f'remove "{text[place.at]}"')
-
-
-def _replace_tabs(text: str) -> Iterator[TextRepair]:
-    """Replace the tabs of all indentations: by what the neighbours have, or a number of spaces."""
-    tabbed = list(re.finditer(r"^[ \t]*\t[ \t]*(?=\S)", text, re.MULTILINE))
-    likely = [_likely_indent(text, match.start()) for match in tabbed[:MAX_TABBED]]
-    if len(likely) == len(tabbed) and None not in likely:
-        edits = [
-            (match.start(), match.end(), " " * (width or 0))
-            for match, width in zip(tabbed, likely, strict=True)
-        ]
-        yield TextRepair(tuple(edits), "indent with spaces like the lines around", certain=True)
-    for width in (2, 4, 8):
-        edits = [
-            (match.start(), match.end(), match.group().replace("\t", " " * width))
-            for match in tabbed
-        ]
-        yield TextRepair(tuple(edits), f"indent with {width} spaces for each tab", certain=True)
-
-
-def _likely_indent(text: str, start: int) -> int | None:
-    """Return the indentation of a line by the lines above and below; None where they have tabs."""
-    above, line, below = _neighbouring_lines(text, start)
-    if "\t" in above + below:
-        return None
-    before, after = _key_column(above), _key_column(below)
-    expected = before + 2 if _ends_with_colon(above) else before
-    if below.lstrip().startswith("- ") and _ends_with_colon(line):
-        indent = len(below) - len(below.lstrip())
-        return indent if indent == expected else max(indent - 2, 0)
-    if below and _ends_with_colon(line):
-        return max(after - 2, 0)
-    if _ends_with_colon(above):
-        return after if after > before else before + 2
-    levels = 2 * len(re.findall(r"\t", line[: len(line) - len(line.lstrip())]))
-    return after if levels == after < before else before
-
-
-def _neighbouring_lines(text: str, start: int) -> tuple[str, str, str]:
-    """Return the line at an offset, and those above and below that hold more than a comment."""
-    above = [line for line in text[:start].split("\n") if _has_content(line)]
-    line, *rest = text[start:].split("\n")
-    return above[-1] if above else "", line, next(filter(_has_content, rest), "")
-
-
-def _has_content(line: str) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith("#")
-
-
-def _ends_with_colon(line: str) -> bool:
-    return TRAILING_COMMENT.sub("", line).rstrip().endswith(":")
-
-
-def _key_column(line: str) -> int:
-    """Return where the key of a line begins, behind the ``- `` of list items."""
-    match = re.match(r" *(?:- +)*", line)
-    return match.end() if match else 0
-
-
-def _close_quote(place: ParseFailure) -> Iterator[TextRepair]:
-    text, start = place.source.text, place.context
-    if start is None:
-        return
-    if "end of stream" in place.words or "document indicator" in place.words:
-        quote = text[start]
-        end = line_end(text, start)
-        comment = TRAILING_COMMENT.search(text, start, end)
-        end = len(text[: comment.start() if comment else end].rstrip())
-        yield TextRepair(((end, end, quote),), f"add the closing {quote}", certain=not comment)
-        return
-    slash = text.rfind("\\", start, place.at + 1)
-    if slash >= 0:
-        yield TextRepair(((slash, slash, "\\"),), "double the backslash")
-
-
-def _close_bracket(place: ParseFailure) -> Iterator[TextRepair]:
-    """Close the bracket at the end of its line, or add a comma, where it is all on one line."""
-    text, start = place.source.text, place.context
-    if start is None:
-        return
-    closing = "]" if text[start] == "[" else "}"
-    if line_start(text, place.at) == line_start(text, start) and text[place.at :].strip():
-        before = len(text[: place.at].rstrip())
-        key = re.compile(r"[^\s,\[\]{}]+$").search(text, start, before)
-        if text[place.at] == ":" and key and text[: key.start()].endswith(" "):
-            before = len(text[: key.start()].rstrip())
-        yield TextRepair(((before, before, ","),), 'add ","')
-        end = line_end(text, start)
-    else:
-        end = line_end(text, start)
-        if text[end : place.at].strip() and not _is_next_line(text, end, place.at):
-            return
-    comment = TRAILING_COMMENT.search(text, start, end)
-    end = len(text[: comment.start() if comment else end].rstrip().rstrip(","))
-    yield TextRepair(((end, end, closing),), f'close with "{closing}"', certain=not comment)
-
-
-def _is_next_line(text: str, end: int, at: int) -> bool:
-    """Return whether an offset lies in the first line with text after another line."""
-    return "\n" not in text[end:at].lstrip()
-
-
-def _repair_colon(place: ParseFailure) -> Iterator[TextRepair]:
-    text = place.source.text
-    start = line_start(text, place.at)
-    value = _VALUE.match(text, start)
-    if (
-        value
-        and value.end() > start
-        and ":" in text[start : value.end()]
-        and value.end() <= place.at
-    ):
-        yield _quote_text(text, value.end(), line_end(text, place.at))
-        return
-    above = place.line_above(place.at)
-    if above is None:
-        return
-    first, end = above.start, above.end
-    if not re.search(r":(?=\s|$)", text[first:end]):
-        yield from _add_colon(text, first)
-    else:
-        yield from _match_indentation(text, start, first)
-
-
-def _add_colon(text: str, start: int) -> Iterator[TextRepair]:
-    line = text[start : line_end(text, start)]
-    if tight := KEY_WITHOUT_SPACE.match(line):
-        at = start + tight.end()
-        yield TextRepair(((at, at, " "),), 'add a space after ":"', certain=True)
-    word = re.match(r"[\w.-]+(?= +\S)", line)
-    if word:
-        at = start + word.end()
-        yield TextRepair(((at, at, ":"),), 'add ":"')
-    end = start + len(TRAILING_COMMENT.sub("", line).rstrip())
-    yield TextRepair(((end, end, ":"),), 'add ":"')
-
-
-def _add_dash(text: str, start: int) -> Iterator[TextRepair]:
-    """Begin an item where a line stands exactly below the text of the item before it."""
-    above = next(
-        (line for line in reversed(text[:start].split("\n")[:-1]) if _has_content(line)), ""
-    )
-    item = re.match(r" *- +(?=\S)", above)
-    if item and item.end() == start - line_start(text, start):
-        yield TextRepair(((start - 2, start, "- "),), 'add "- "')
-
-
-def _quote_text(text: str, start: int, end: int) -> TextRepair:
-    comment = TRAILING_COMMENT.search(text, start, end)
-    end = len(text[: comment.start() if comment else end].rstrip())
-    return TextRepair(
-        ((start, end, json.dumps(text[start:end], ensure_ascii=False)),),
-        "write the text in quotes",
-        certain=not comment,
-    )
-
-
-def _repair_indentation(place: ParseFailure) -> Iterator[TextRepair]:
-    """Move a block that fits nowhere to the indentation of the line before it or of its parent."""
-    text = place.source.text
-    start = line_start(text, place.at)
-    if text[start : place.at].strip():
-        return
-    yield from _add_dash(text, place.at)
-    if above := place.line_above(place.at):
-        yield from _match_indentation(text, start, above.start)
-    if place.context is not None:
-        yield from _match_indentation(text, start, place.context)
-
-
-def _match_indentation(text: str, start: int, like: int) -> Iterator[TextRepair]:
-    """Give a line, and those below it that are indented as much, the indent of another line."""
-    wanted = like - line_start(text, like)
-    indent = _INDENT.match(text, start)
-    assert indent
-    have = indent.end() - start
-    if have == wanted:
-        return
-    edits = []
-    at = start
-    while at < len(text):
-        match = _INDENT.match(text, at)
-        assert match
-        end = line_end(text, at)
-        if text[at:end].strip():
-            if match.end() - at < have:
-                break
-            edits.append((at, match.end(), " " * (match.end() - at - have + wanted)))
-        at = text.find("\n", at) + 1 or len(text)
-    yield TextRepair(tuple(edits), f"indent with {wanted} spaces")
-
-
-MAX_CHARACTERS = 200_000
-"""Longer texts are not parsed again and again for a fix."""
-
-ParseFunction = Callable[[Source], ParseResult]
-
-
-def syntax_finding(error: ParseFailure, parse: ParseFunction) -> Diagnostic:
-    """Return the finding for a syntax error, with a fix where one helps.
-
-    Args:
-        error: Where the parser stopped.
-        parse: Parses a text.
-    """
-    finding = explain_failure(error)
-    repair = _find_repair(error, parse)
-    if repair is None:
-        return finding
-    edits = tuple(Edit(Span(error.source, start, end), new) for start, end, new in repair.edits)
-    return replace(finding, fix=Fix(repair.title, edits, certain=repair.certain))
-
-
-def _find_repair(error: ParseFailure, parse: ParseFunction) -> TextRepair | None:
-    """Return the first repair after which all is YAML, or else the parser gets past the place."""
-    best: TextRepair | None = None
-    text = error.source.text
+def _find_fix(failure: ParseFailure, parse: Callable[[Source], ParseResult]) -> Fix | None:
+    """Return the first fix after which all is YAML, or else the parser gets past the error."""
+    text, reached = failure.source.text, failure.offset
+    best: Fix | None = None
     if len(text) > MAX_CHARACTERS:
         return None
-    for repair in repairs_for(error):
-        repaired = _apply_repair(text, repair)
-        after = parse(replace(error.source, text=repaired)).error
+    if "quoted scalar" in failure.message and failure.start is not None:
+        reached = line_end(text, failure.start)  # an open quote swallows what follows its line
+    for fix in _candidates(failure):
+        fixed = text
+        for edit in reversed(fix.edits):
+            fixed = fixed[: edit.span.start] + edit.text + fixed[edit.span.end :]
+        after = parse(replace(failure.source, text=fixed)).error
         if after is None:
-            return repair
-        if best is None and after.at > _furthest_offset(error) + len(repaired) - len(text):
-            best = repair
+            return fix
+        if best is None and after.offset > reached + len(fixed) - len(text):
+            best = fix
     return best
 
 
-def _furthest_offset(error: ParseFailure) -> int:
-    """Return how far the text was understood: an open quote swallows what follows its line."""
-    if "quoted scalar" in error.words and error.context is not None:
-        return line_end(error.source.text, error.context)
-    return error.at
+def _candidates(failure: ParseFailure) -> Iterator[Fix]:
+    message, start, line = failure.message, failure.start, failure.line
+    if "\t" in failure.source.text[line_start(failure.source.text, line.start) : line.start]:
+        yield from _replace_tabs(failure.source)
+    if reference := unquoted_flow_value(failure):
+        yield _quote(reference, certain='"' not in reference.text)
+    elif "mapping values are not allowed" in message:
+        yield from _repair_colon(failure, line)
+    elif any(phrase in message for phrase in ("cannot start any token", "an alias", "an anchor")):
+        yield _quote_rest(failure, failure.offset if start is None else start)
+    elif start is None:
+        return
+    elif "quoted scalar" in message:
+        yield from _repair_quote(failure, start)
+    elif "flow sequence" in message or "flow mapping" in message:
+        yield from _close_bracket(failure, start)
+    elif "simple key" in message:
+        yield from _add_colon(failure, start)
+    elif line.start == failure.offset and (
+        "block mapping" in message or "block collection" in message
+    ):
+        yield from _repair_indentation(failure, line, start)
 
 
-def _apply_repair(text: str, repair: TextRepair) -> str:
-    for start, end, new in reversed(repair.edits):
-        text = text[:start] + new + text[end:]
-    return text
+def _replace_tabs(source: Source) -> Iterator[Fix]:
+    """Replace the tabs of all indentations; a single one by what the lines around it have."""
+    tabbed = list(_TAB_INDENT.finditer(source.text))
+    if len(tabbed) == 1:
+        edit = Edit(Span(source, *tabbed[0].span()), " " * _likely_indent(tabbed[0]))
+        yield Fix("indent with spaces like the lines around", (edit,), certain=True)
+    for number in (2, 4, 8):
+        indents = (match.group().replace("\t", " " * number) for match in tabbed)
+        edits = tuple(map(Edit, (Span(source, *match.span()) for match in tabbed), indents))
+        yield Fix(f"indent with {number} spaces for each tab", edits, certain=True)
+
+
+def _likely_indent(tab: re.Match[str]) -> int:
+    """Return the indentation that the lines above and below suggest for a line with a tab."""
+    above = ["", *_content_lines(tab.string[: tab.start()])][-1]
+    line, below, *_ = [*_content_lines(tab.string[tab.start() :]), "", ""]
+    expected = len(above) - len(above.lstrip(" -")) + 2 * above.endswith(":")
+    column = len(below) - len(below.lstrip())
+    if below and line.endswith(":") and (below[column:][:2] != "- " or column != expected):
+        return max(column - 2, 0)
+    return column if above.endswith(":") and column > expected else expected
+
+
+def _content_lines(text: str) -> list[str]:
+    lines = (re.sub(r"(^|[ \t]+)#.*", "", line).rstrip() for line in text.split("\n"))
+    return list(filter(None, lines))
+
+
+def _repair_quote(failure: ParseFailure, start: int) -> Iterator[Fix]:
+    if failure.is_unclosed_quote:
+        quote, content = failure.source.text[start], failure.content(start)
+        edit = _insert(failure, content.end, quote)
+        yield Fix(f"add the closing {quote}", (edit,), certain=_is_one_text(failure, content))
+    elif (slash := failure.source.text.rfind("\\", start, failure.offset + 1)) >= 0:
+        yield Fix("double the backslash", (_insert(failure, slash, "\\"),))
+
+
+def _close_bracket(failure: ParseFailure, start: int) -> Iterator[Fix]:
+    """Close the bracket at the end of its line, or add a comma, where it is all on one line."""
+    text, at, content = failure.source.text, failure.offset, failure.content(start)
+    if at < content.end:
+        item = re.compile(r"[^\s,\[\]{}]+$").search(text, start, at) if text[at] == ":" else None
+        end = len(text[: item.start() if item else at].rstrip())
+        yield Fix('add ","', (_insert(failure, end, ","),))
+    elif "\n" in text[line_end(text, start) : at].strip():
+        return  # the bracket holds more lines
+    closing = "]" if text[start] == "[" else "}"
+    edit = _insert(failure, start + len(content.text.rstrip(",")), closing)
+    yield Fix(f'close with "{closing}"', (edit,), certain=failure.rest(start) == content)
+
+
+def _repair_colon(failure: ParseFailure, line: Span) -> Iterator[Fix]:
+    if key := OPEN_KEY.match(failure.source.text, line.start, failure.offset):
+        yield from _add_colon(failure, line.start)
+        yield _quote_rest(failure, key.end())
+    elif above := failure.line_above:
+        if not OPEN_KEY.match(above.text):
+            yield from _add_colon(failure, above.start)
+        yield from _match_indentation(failure, line, above)
+
+
+def _add_colon(failure: ParseFailure, start: int) -> Iterator[Fix]:
+    line = failure.content(start)
+    if tight := KEY_WITHOUT_SPACE.match(line.text):
+        space = _insert(failure, start + tight.end(), " ")
+        yield Fix('add a space after ":"', (space,), certain=True)
+    if word := re.match(r"(?:- +)*[\w.-]+(?= +\S)", line.text):
+        yield Fix('add ":"', (_insert(failure, start + word.end(), ":"),))
+    yield Fix('add ":"', (_insert(failure, line.end, ":"),))
+
+
+def _repair_indentation(failure: ParseFailure, line: Span, start: int) -> Iterator[Fix]:
+    """Move a line, the one above it, or a block to the indentation of a neighbour."""
+    if above := failure.line_above:
+        item = re.match(r"- +(?=\S)", above.text)
+        if item and _column(above) + item.end() == _column(line):
+            yield Fix('add "- "', (Edit(failure.span(line.start - 2, line.start), "- "),))
+        moves = [(line, above), (above, line), (line, failure.rest(start))]
+        for moved, like in sorted(moves, key=lambda move: abs(_column(move[0]) - _column(move[1]))):
+            yield from _match_indentation(failure, moved, like)
+
+
+def _match_indentation(failure: ParseFailure, line: Span, like: Span) -> Iterator[Fix]:
+    """Give a line the indentation of another one: it alone, or with all below it as deep as it."""
+    have, wanted = _column(line), _column(like)
+    edits: list[Edit] = []
+    for indent in INDENT.finditer(failure.source.text, line.start - have):
+        width = len(indent.group())
+        if width < have:
+            break
+        edits.append(Edit(failure.span(*indent.span()), " " * (width - have + wanted)))
+    for moved in (edits[:1], edits):
+        yield Fix(f"indent with {wanted} spaces", tuple(moved))
+
+
+def _column(span: Span) -> int:
+    return span.start - line_start(span.source.text, span.start)
+
+
+def _quote_rest(failure: ParseFailure, start: int) -> Fix:
+    content = failure.content(start)
+    return _quote(content, certain=_is_one_text(failure, content))
+
+
+def _quote(span: Span, *, certain: bool) -> Fix:
+    edit = Edit(span, json.dumps(span.text, ensure_ascii=False))
+    return Fix("write the text in quotes", (edit,), certain)
+
+
+def _is_one_text(failure: ParseFailure, content: Span) -> bool:
+    """Return whether nothing suggests that the rest of a line is more than one text."""
+    return failure.rest(content.start) == content and not re.search(r"[][{}]", content.text)
+
+
+def _insert(failure: ParseFailure, at: int, text: str) -> Edit:
+    return Edit(failure.span(at, at), text)

@@ -1,10 +1,10 @@
-"""Where a node was written, as keys that can be compared and put into sets."""
+"""Spans as keys, and whether a node was written, inherited or is a default."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, children
 
 SpanKey = tuple[Source, int, int]
 
@@ -14,28 +14,24 @@ def span_key(span: Span) -> SpanKey:
     return span.source, span.start, span.end
 
 
-def first_per_location(findings: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
-    """Yield the first finding of each place: what several stages read wrong is one mistake."""
-    told: set[SpanKey] = set()
+def first_per_location(findings: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Return the first finding at each span: what several stages read wrong is one mistake."""
+    first: dict[SpanKey, Diagnostic] = {}
     for finding in findings:
-        if span_key(finding.primary.span) not in told:
-            told.add(span_key(finding.primary.span))
-            yield finding
+        first.setdefault(span_key(finding.primary.span), finding)
+    return list(first.values())
 
 
 def is_written(node: Node) -> bool:
-    """Return whether somebody wrote a node, or a part of it: it is no default of a schema."""
-    if isinstance(node, Scalar):
-        return node.span.source.kind != "schema"
-    if isinstance(node, Sequence):
-        return node.span.source.kind != "schema" or any(map(is_written, node.items))
-    return any(is_written(entry.value) for entry in node) or (
-        not node.entries and node.span.source.kind != "schema"
-    )
+    """Return whether a node, or for a mapping a part of it, is no default of a schema."""
+    below = [child for _, child in children(node)]
+    if node.span.source.kind != "schema" and not (isinstance(node, Mapping) and below):
+        return True
+    return any(map(is_written, below))
 
 
 def written_entry(node: Mapping, name: str) -> Entry | None:
-    """Return an entry of a mapping that somebody wrote, with another value than null."""
+    """Return an entry of a mapping that is no default, with another value than null."""
     entry = node.entry(name)
     if entry is None or not is_written(entry.value):
         return None

@@ -1,11 +1,12 @@
-"""The tree that a YAML text becomes: frozen nodes that know where they were written.
+"""The tree of a YAML text: frozen nodes that know where they were written.
 
-Two trees compare equal when they hold the same values in the same order: places, styles and
-histories do not count, so that comments and layout change nothing.
+Two trees are equal when they hold the same values in the same order; spans, styles and provenance
+are not compared.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TypeVar, cast
 
 from espnet3_compiler.diagnostics.source import ProvenanceStep, Span
 
@@ -21,8 +22,9 @@ class Scalar:
     Attributes:
         value: The value by the YAML 1.2 core schema.
         span: Where the value is written; with quotes, for a block scalar with its indicator.
-        style: ``to_python``, ``single``, ``double``, ``literal`` or ``folded``.
-        via: Stations between ``span`` and the place of use, the nearest to the use first.
+        style: ``plain``, ``single``, ``double``, ``literal``, ``folded``, or ``error`` for a
+            placeholder.
+        via: The steps from ``span`` to where the value is used, the last one first.
     """
 
     value: Value
@@ -78,6 +80,64 @@ class Sequence:
 
 
 Node = Scalar | Mapping | Sequence
+N = TypeVar("N", bound=Node)
+
+
+def children(node: Node) -> list[tuple[str | int, Node]]:
+    """Return the values of a mapping or list with their keys or indices; a scalar has none."""
+    if isinstance(node, Mapping):
+        return [(entry.name, entry.value) for entry in node.entries]
+    return list(enumerate(node.items)) if isinstance(node, Sequence) else []
+
+
+def walk_scalars(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
+    """Yield every scalar of a tree with its path, in the order of the text, keys left out."""
+    if isinstance(node, Scalar):
+        yield path, node
+    for step, child in children(node):
+        yield from walk_scalars(child, (*path, step))
+
+
+def map_children(node: N, change: Callable[[Node, str | int], Node]) -> N:
+    """Return a mapping or list with changed values under the same keys; a scalar stays as it is.
+
+    ``change`` takes each value and its key or index.
+    """
+    # Loops, since a comprehension takes one more frame of Python's stack at each level.
+    changed = []
+    for step, child in children(node):
+        changed.append(change(child, step))
+    if isinstance(node, Mapping):
+        entries = tuple(map(Entry, [entry.key for entry in node.entries], changed))
+        return cast("N", Mapping(entries, node.span, node.via))
+    if isinstance(node, Sequence):
+        return cast("N", Sequence(tuple(changed), node.span, node.via))
+    return node
+
+
+def map_keys(node: Mapping, rename: Callable[[Scalar], Value]) -> Mapping:
+    """Return a mapping with renamed keys over the same values."""
+    entries = [
+        Entry(replace(entry.key, value=rename(entry.key)), entry.value) for entry in node.entries
+    ]
+    return Mapping(tuple(entries), node.span, node.via)
+
+
+def map_provenance(
+    node: N, change: Callable[[tuple[ProvenanceStep, ...]], tuple[ProvenanceStep, ...]]
+) -> N:
+    """Return a tree in which every node, keys too, has a changed provenance."""
+    via = change(node.via)
+    if isinstance(node, Scalar):
+        return cast("N", Scalar(node.value, node.span, node.style, via))
+    if isinstance(node, Sequence):
+        items = [map_provenance(item, change) for item in node.items]
+        return cast("N", Sequence(tuple(items), node.span, via))
+    entries = [
+        Entry(map_provenance(entry.key, change), map_provenance(entry.value, change))
+        for entry in node.entries
+    ]
+    return cast("N", Mapping(tuple(entries), node.span, via))
 
 
 def to_python(node: Node) -> Plain:

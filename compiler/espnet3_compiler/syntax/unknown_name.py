@@ -1,4 +1,4 @@
-"""Findings about names, in the same words everywhere."""
+"""Findings about unknown names, with the likely name and a fix that writes it."""
 
 from collections.abc import Iterable
 
@@ -15,10 +15,10 @@ def format_names(names: Iterable[str], limit: int = 8) -> str:
 
 
 def rename_fix(scalar: Scalar, name: str, *, certain: bool = True) -> Fix:
-    """Return the fix that writes another name in the place of a scalar.
+    """Return the fix that writes another name.
 
     Args:
-        scalar: The wrong name where it is written.
+        scalar: The wrong name.
         name: The right one.
         certain: Whether ``--fix`` may write it without a question.
     """
@@ -26,22 +26,22 @@ def rename_fix(scalar: Scalar, name: str, *, certain: bool = True) -> Fix:
 
 
 def did_you_mean(near: str | None, *hints: str) -> tuple[str, ...]:
-    """Return the advice to write a name that is near; other advice where there is none."""
+    """Return the advice to write a similar name; other advice where there is none."""
     return (f'did you mean "{near}"?',) if near else hints
 
 
-def spelling_fix(place: Span, name: str, near: str | None, known: Iterable[str]) -> Fix | None:
-    """Return the fix that writes the nearest name, certain where it is a plain slip of the pen.
+def spelling_fix(span: Span, name: str, near: str | None, known: Iterable[str]) -> Fix | None:
+    """Return the fix that writes a similar name, certain where it is a plain misspelling.
 
     Args:
-        place: Where the wrong name stands.
+        span: Where the wrong name stands.
         name: The wrong name.
-        near: The name that is written, if there is one.
-        known: All names that would have been right.
+        near: The similar one; None gives no fix.
+        known: All names that are right.
     """
     if near is None:
         return None
-    return Fix(f'write "{near}"', (Edit(place, near),), certain=is_certain_match(name, known))
+    return Fix(f'write "{near}"', (Edit(span, near),), certain=is_certain_match(name, known))
 
 
 def unknown_name(
@@ -52,19 +52,13 @@ def unknown_name(
     Args:
         code: The code of the finding.
         message: The sentence, without the suggestion.
-        scalar: The name as written.
-        candidates: What would have been right.
-        hints: What to do where no candidate is near.
+        scalar: The name.
+        candidates: All names that are right.
+        hints: What to do where none of them is similar.
     """
     known = list(candidates)
     name = str(scalar.value)
     near = closest_match(name, known)
-    return Diagnostic(
-        code=code,
-        message=message,
-        primary=Label(
-            scalar.span, f"not in ({format_names(known)})" if known else "there are none"
-        ),
-        help=did_you_mean(near, *hints),
-        fix=spelling_fix(scalar.span, name, near, known),
-    )
+    label = Label(scalar.span, f"not in ({format_names(known)})" if known else "there are none")
+    fix = spelling_fix(scalar.span, name, near, known)
+    return Diagnostic(code, message, label, help=did_you_mean(near, *hints), fix=fix)

@@ -260,7 +260,21 @@ def test_all_mistakes_up_to_a_syntax_error_are_found_in_one_run() -> None:
         ("a:\n  lr 1\n  b: 2\n", '"lr 1" has no ":"', "f:2:3 lr 1", {"a": {"lr": 1, "b": 2}}),
         ("a:\n  lr:1\n  b: 2\n", "needs a space", "f:2:3 lr:1", {"a": {"lr": 1, "b": 2}}),
         ("a: 1\nb 2\n", '"b 2" has no ":"', "f:2:1 b 2", {"a": 1, "b": 2}),
-        ("a: ]\nb: 1\n", 'the "]" is not expected', "f:1:4 ]", {"a": None, "b": 1}),
+        ("- a:1\n  b: 2\n", "needs a space", "f:1:1 - a:1", [{"a": 1, "b": 2}]),
+        ("a:{b: 1, c: 2}\n", "needs a space", "f:1:1 a:{b: 1, c: 2}", {"a": {"b": 1, "c": 2}}),
+        (
+            "a:\n  b:\n    c: 1\n d: 2\n",
+            "indentation of its block",
+            "f:4:2 d: 2",
+            {"a": {"b": {"c": 1}}, "d": 2},
+        ),
+        (
+            "a:\n  - b\n - c\n  - d\n",
+            "indentation of its block",
+            "f:3:2 - c",
+            {"a": ["b", "c", "d"]},
+        ),
+        ("a: ]\nb: 1\n", 'the "]" is not expected', "f:1:4 ]", None),
         ("a: 'b' c\n", "text follows after a closing quote", "f:1:8 c", None),
         ("a: - b\n", '"- " cannot begin here', "f:1:4 -", None),
         ("a: |x\n", '"|" must end its line', "f:1:4 |x", None),
@@ -339,7 +353,16 @@ def test_an_alias_bomb_is_bounded() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 5000, "{a: " * 5000, "- " * 5000, "? " * 3000, "a:\n" + " " * 9, "&a " * 5000],
+    [
+        "\t#",
+        "\t# a\u2028\n",
+        "[" * 5000,
+        "{a: " * 5000,
+        "- " * 5000,
+        "? " * 3000,
+        "a:\n" + " " * 9,
+        "&a " * 5000,
+    ],
 )
 def test_deep_nesting_is_bounded(text: str) -> None:
     _, found = read(text)
@@ -370,7 +393,7 @@ def test_the_fix_of_tabs_is_the_indentation_around_them(text: str, value: object
     assert read(mended(text, found[0])) == (value, ())
 
 
-def test_stand_ins_are_known() -> None:
+def test_placeholders_are_known() -> None:
     root, _ = read_text(Source("f", "a: !t [1]\nb: !!int x\n"))
     assert root is not None
     first, second = node_at(root, ("a",)), node_at(root, ("b",))

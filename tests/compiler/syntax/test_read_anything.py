@@ -112,6 +112,7 @@ def test_any_bytes_end_in_a_report(tmp_path: Path, data: bytes) -> None:
 
 
 @given(SOUP | st.text(max_size=60))
+@example("\t#")
 @settings(max_examples=500, deadline=None)
 def test_any_text_ends_in_a_report(text: str) -> None:
     root, found = read_text(Source("f", text))

@@ -2,8 +2,8 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -11,10 +11,17 @@ from espnet3_compiler.schema.types import resolve_schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import FETCHING_STEPS
 from espnet3_compiler.syntax.span_key import is_inherited, is_written
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_compiler.syntax.tree import (
+    Entry,
+    Mapping,
+    Node,
+    Path,
+    Scalar,
+    Sequence,
+    map_provenance,
+)
 from espnet3_schemas import TARGET, load
 
-N = TypeVar("N", bound=Node)
 Schema = dict[str, Any]
 
 TASK = "task"
@@ -147,18 +154,4 @@ def _original_node(node: Mapping) -> Mapping:
     """
     fetching = itertools.takewhile(lambda step: step.how in FETCHING_STEPS, node.via)
     count = len(list(fetching))
-    return _drop_provenance(node, count) if count else node
-
-
-def _drop_provenance(node: N, count: int) -> N:
-    """Return a copy of a tree without the last steps that every node came through."""
-    node = replace(node, via=node.via[count:])
-    if isinstance(node, Sequence):
-        return replace(node, items=tuple(_drop_provenance(item, count) for item in node.items))
-    if isinstance(node, Mapping):
-        entries = [
-            Entry(_drop_provenance(entry.key, count), _drop_provenance(entry.value, count))
-            for entry in node
-        ]
-        return replace(node, entries=tuple(entries))
-    return node
+    return map_provenance(node, lambda via: via[count:]) if count else node

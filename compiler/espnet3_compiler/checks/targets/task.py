@@ -6,7 +6,6 @@ Fails: ``enocder: conformer``, ``encoder: conformre``, ``encoder_conf: {num_bloc
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from espnet3_compiler.checks.findings import name_fix, value_finding
 from espnet3_compiler.checks.targets import paths
@@ -22,7 +21,7 @@ from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.result import NotAnalyzable, Signature
 from espnet3_compiler.signature.task import ClassChoice, ConfCall, Task, read_task
-from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar
+from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, map_keys
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 
 _NULL_WORDS = ("none", "null", "nil")
@@ -74,14 +73,14 @@ def _with_suggestions(node: Mapping, task: Task) -> Mapping:
     So a misspelt choice still selects the class that the ``*_conf`` beside it is for.
     """
     free = _unused_options(node, task)
-    entries = []
-    for entry in node:
-        near = None if _is_known(entry.name, task) else _nearest_option(entry.name, free, task)
-        if near and (near not in task.choices or node.entry(f"{near}{_CONF_SUFFIX}")):
-            entries.append(replace(entry, key=replace(entry.key, value=near)))
-        else:
-            entries.append(entry)
-    return replace(node, entries=tuple(entries))
+
+    def likely_name(key: Scalar) -> str:
+        name = str(key.value)
+        near = None if _is_known(name, task) else _nearest_option(name, free, task)
+        fits = near and (near not in task.choices or node.entry(f"{near}{_CONF_SUFFIX}"))
+        return near if near and fits else name
+
+    return map_keys(node, likely_name)
 
 
 def _nearest_option(name: str, free: list[str], task: Task) -> str | None:
