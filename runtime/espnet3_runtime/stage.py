@@ -1,4 +1,4 @@
-"""What a stage is, and what it is given when it runs."""
+"""A stage, and the context with which its function is called."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -68,7 +68,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """Whether somebody asked the stage to stop (Ctrl-C, SIGTERM), and how it wants to be told.
+    """Whether somebody asked the stage to stop (Ctrl-C, SIGTERM).
 
     Attributes:
         requested: Polled by a stage that can save its state in the middle.
@@ -83,7 +83,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageContext:
-    """Everything a stage may use; nothing else of the engine is reachable from a stage.
+    """Everything that a stage may use.
 
     Attributes:
         spec: The stage's line of the table.
@@ -107,12 +107,11 @@ class StageContext:
         upstream_hashes: ``"stage.output"`` → SHA-256 of its content.
         upstream_kinds: Kind of each stage that ``upstream`` names (``""`` for a ``call`` stage).
         seed: ``seed`` of the config of the first role that has one, otherwise 0.
-        resume: True when an earlier attempt with the very same inputs was cut off: what it left
-            in ``directory`` may be continued.  When False, files found there were made from other
-            inputs (or are whole, and ``--force`` was given): start afresh.
-        cleared: A stage that looks at ``resume`` calls it as soon as ``directory`` holds nothing of
-            an attempt that must not be continued.  Killed before, the next attempt does not take
-            those files for its own.
+        resume: True when an earlier attempt with the same inputs was interrupted: its files in
+            ``directory`` may be continued.  When False, files there were made from other inputs
+            (or are complete, and ``--force`` was given): start anew.
+        cleared: A stage that reads ``resume`` calls it as soon as ``directory`` holds no file of
+            an attempt that must not be continued.
         rank: Rank of this process; only ``train`` stages see another one than 0.
         progress: Makes progress bars.
         stop: Whether to stop, see :class:`Stop`.

@@ -29,7 +29,9 @@ def read_weights(path: Path) -> "dict[str, Tensor]":
         raise _missing_checkpoint(path)
     loaded = _read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
     state = loaded.get("state_dict", loaded)
-    if not isinstance(state, Mapping) or not state or not all(map(_is_tensor, state.values())):
+    import torch
+
+    if not isinstance(state, Mapping) or not state or not all(map(torch.is_tensor, state.values())):
         raise UserError(f'"{path}" holds no state dict')
     return dict(state)
 
@@ -91,12 +93,6 @@ def _list_names(what: str, names: Any) -> list[str]:
         return []
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return [f"{what}: {', '.join(found[:_SHOWN])}{more}"]
-
-
-def _is_tensor(value: object) -> bool:
-    import torch
-
-    return isinstance(value, torch.Tensor)
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:

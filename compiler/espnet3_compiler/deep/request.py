@@ -1,10 +1,11 @@
 """What the probe is asked: the plan of a build as plain data, and every target in it."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from espnet3_compiler.build.late_values import late_values
-from espnet3_compiler.build.plan import Plan, StagePlan
+from espnet3_compiler.build.plan import Plan
 from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -34,24 +35,9 @@ def make_request(plan: Plan, recipe: Recipe, resolved: Resolved, memory: int) ->
             config.name: {"role": config.role, "value": config.value} for config in plan.configs
         },
         "models": {model.name: model.value for model in plan.models},
-        "stages": [_stage_request(stage) for stage in plan.stages],
+        "stages": [asdict(stage) for stage in plan.stages],
         "late_values": late_values(plan),
         "targets": [*_target_requests(recipe, resolved), *_call_requests(recipe)],
-    }
-
-
-def _stage_request(stage: StagePlan) -> dict[str, Any]:
-    return {
-        "name": stage.name,
-        "run": stage.run,
-        "call": stage.call,
-        "configs": dict(stage.configs),
-        "model": stage.model,
-        "arguments": stage.arguments,
-        "outputs": {
-            name: {"path": output.path, "type": output.type}
-            for name, output in stage.outputs.items()
-        },
     }
 
 
@@ -65,8 +51,7 @@ def _target_requests(recipe: Recipe, resolved: Resolved) -> Iterator[dict[str, A
 def _target_request(target: TargetNode, name: str) -> dict[str, Any]:
     return {
         "name": name,
-        "owner": list(target.path[:2]),
-        "path": list(target.path[2:]),
+        "location": {"owner": list(target.path[:2]), "path": list(target.path[2:])},
         "positional": target.slot.positional,
         "supplied": list(target.slot.supplied),
         "offered": list(target.slot.offered),
@@ -79,8 +64,7 @@ def _call_requests(recipe: Recipe) -> Iterator[dict[str, Any]]:
         if stage.call is not None and not is_unresolved(stage.call):
             yield {
                 "name": str(stage.call.value),
-                "owner": ["stages", str(stage.name.value)],
-                "path": [],
+                "location": {"owner": ["stages", str(stage.name.value)]},
                 "positional": 0,
                 "supplied": [],
                 "offered": [],

@@ -1,4 +1,4 @@
-"""Which items of a data set show whether all ids fit: those with the largest ones."""
+"""Find the items of a data set with the largest ids: they show whether all ids fit."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,20 +9,15 @@ import numpy as np
 
 Pair = tuple[str, dict[str, Any]]
 
-MOST = 64
-SECONDS = 2.0
+_MOST = 64
+_SECONDS = 2.0
 
 
 def spread_indices(first: int, size: int) -> Iterator[int]:
-    """Yield indices of items beyond the first ones, all over a data set, for a short time.
-
-    Args:
-        first: How many have been read.
-        size: Number of items.
-    """
-    end = time.monotonic() + SECONDS
-    step = max((size - first) / MOST, 1)
-    for number in range(min(MOST, size - first)):
+    """Yield indices of items beyond the ``first`` ones, all over a data set, for a short time."""
+    end = time.monotonic() + _SECONDS
+    step = max((size - first) / _MOST, 1)
+    for number in range(min(_MOST, size - first)):
         if time.monotonic() > end:
             return
         yield first + int(number * step)

@@ -27,7 +27,7 @@ class LabelError(Exception):
 
 
 class LabelWatch(TorchFunctionMode):
-    """Sees every loss and table that a model uses.
+    """Checks the ids of every loss and table that a model uses.
 
     ``ctc_loss`` reads beyond its input when an id is too large, so it is stopped before.
 

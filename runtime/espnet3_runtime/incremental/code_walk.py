@@ -1,4 +1,4 @@
-"""Follow names through the syntax trees of a recipe, see ``code_hash``."""
+"""Follow names through the code of a recipe: what counts is hashed, unused code is not."""
 
 import hashlib
 import os
@@ -11,7 +11,6 @@ from espnet3_runtime.incremental.code_module import (
     Module,
     Parts,
     Statement,
-    is_local,
     locate_module,
     only_method,
     read_module,
@@ -34,7 +33,7 @@ class Code:
 
 
 @dataclass
-class CodeWalk:
+class _CodeWalk:
     """The state of one walk."""
 
     base: Path
@@ -48,6 +47,7 @@ class CodeWalk:
     _bytes: set[Path] = field(default_factory=set)
     _places: dict[Parts, Path | None] = field(default_factory=dict)
     _partial: dict[str, Statement] = field(default_factory=dict)
+    _hooks: bool = False
 
     def need_dotted_name(self, parts: Parts) -> None:
         """Count what an absolute dotted name names."""
@@ -63,23 +63,22 @@ class CodeWalk:
 
     def need_method(self, owner: str, method: str) -> None:
         """Count a class as far as one of its methods reaches."""
-        name, rest = self._split(tuple(owner.split(".")))
-        if name is None or len(rest) != 1:
-            self.need_dotted_name(tuple(owner.split(".")))
-            return
-        self._visit_module(name)
-        module = self._names[name]
-        indices = module.bindings.get(rest[0], ()) if module is not None else ()
-        if module is None or len(indices) != 1:
-            self.need_dotted_name(tuple(owner.split(".")))
+        parts = tuple(owner.split("."))
+        name, rest = self._split(parts)
+        if name is not None:
+            self._visit_module(name)
+        module = self._names.get(name or "")
+        indices = module.bindings.get(rest[0], ()) if module and len(rest) == 1 else ()
+        if name is None or module is None or len(indices) != 1:
+            self.need_dotted_name(parts)
             return
         whole = module.statements[indices[0]]
         self._partial[name] = only_method(whole, self._package_name(name), method)
         self._follow(name, self._partial[name])
 
     def run(self) -> None:
-        """Follow the statements that count until nothing new turns up."""
-        while self._queue:
+        """Follow the statements that count until no new one turns up."""
+        while self._queue or self._include_subclasses():
             name, index = self._queue.pop()
             module = self._names[name]
             assert module is not None
@@ -94,7 +93,8 @@ class CodeWalk:
                 continue
             digests = [module.statements[index].digest for index in sorted(indices)]
             digests += [self._partial[name].digest] if name in self._partial else []
-            modules[self._path(name)] = hashlib.sha256("".join(digests).encode()).hexdigest()
+            file = self._recipe_path(self._file(name))
+            modules[file] = hashlib.sha256("".join(digests).encode()).hexdigest()
         for path in self._bytes:
             modules[self._recipe_path(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
         return Code(modules, frozenset(self._texts), frozenset(self._packages))
@@ -162,12 +162,11 @@ class CodeWalk:
 
     def _need_whole(self, name: str) -> None:
         module = self._names.get(name)
-        if module is not None:
-            for index in range(len(module.statements)):
-                self._include_statement(name, index)
-            for found in module.imports.values():
-                if found.attribute is not None:
-                    self._need_import(found, ())
+        for index in range(len(module.statements) if module else 0):
+            self._include_statement(name, index)
+        for found in module.imports.values() if module else ():
+            if found.attribute is not None:
+                self._need_import(found, ())
 
     def _need_everything(self) -> None:
         for root, directories, files in os.walk(self.base):
@@ -200,9 +199,8 @@ class CodeWalk:
             self._include_statement(name, index)
         for found in (*module.imports.values(), *(Imported(star) for star in module.stars)):
             self._visit_import(found)
-        for index, statement in enumerate(module.statements):
-            if any(self._has_subclass_hook(name, base, depth=0) for base in statement.bases):
-                self._include_statement(name, index)
+        if any(statement.hooks for statement in module.statements):  # any class may register
+            self._hooks = True
 
     def _visit_import(self, found: Imported) -> None:
         parts = tuple(found.module.split("."))
@@ -212,29 +210,13 @@ class CodeWalk:
         if module is not None:
             self._visit_module(module)
 
-    def _has_subclass_hook(self, name: str, base: Parts, depth: int) -> bool:
-        """Say whether a base class of the recipe is told about its subclasses."""
-        module = self._names.get(name)
-        if module is None or depth > 20:  # noqa: PLR2004 - deeper than any hierarchy, or a circle
-            return False
-        found = module.imports.get(base[0])
-        if found is not None:
-            parts = (
-                *found.module.split("."),
-                *([found.attribute] if found.attribute else base[1:]),
-            )
-            target, rest = self._split(parts)
-            return (
-                target is not None
-                and bool(rest)
-                and self._has_subclass_hook(target, rest, depth + 1)
-            )
-        statements = [module.statements[index] for index in module.bindings.get(base[0], ())]
-        return any(
-            statement.hooks
-            or any(self._has_subclass_hook(name, inner, depth + 1) for inner in statement.bases)
-            for statement in statements
-        )
+    def _include_subclasses(self) -> bool:
+        """Count all derived classes where some class has ``__init_subclass__``."""
+        for name, module in self._names.items() if self._hooks else ():
+            for index, statement in enumerate(module.statements if module else ()):
+                if statement.bases:
+                    self._include_statement(name, index)
+        return bool(self._queue)
 
     def _defines_symbol(self, name: str, symbol: str) -> bool:
         self._visit_module(name)
@@ -274,14 +256,8 @@ class CodeWalk:
             self._places[parts] = locate_module(self.base, parts)
         return self._places[parts]
 
-    def _path(self, name: str) -> str:
-        return self._recipe_path(self._file(name))
-
     def _recipe_path(self, path: Path) -> str:
         return path.relative_to(self.base).as_posix()
-
-
-__all__ = ["Code", "collect_code", "is_local"]
 
 
 def collect_code(
@@ -298,7 +274,7 @@ def collect_code(
         aside: Directories that hold no code of the recipe (build, exp, data).
         method: A class and the one method of it that is called from outside.
     """
-    walk = CodeWalk(base, tuple(aside))
+    walk = _CodeWalk(base, tuple(aside))
     if method is not None:
         walk.need_method(*method)
     for root in sorted(set(roots)):

@@ -1,4 +1,4 @@
-"""What ``launch`` does with a plan: show it, run it as rank 0, or help rank 0 to run it."""
+"""Show a plan, run it as rank 0, or join the training stages of rank 0."""
 
 import signal
 from collections.abc import Iterator
@@ -23,19 +23,18 @@ from espnet3_runtime.system import System
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES
 
 if TYPE_CHECKING:
-    from espnet3_runtime.launch.session import Session
     from espnet3_runtime.launch.stage_runner import StageRunner
 
 
 def show_plan(experiment: Experiment, arguments: Arguments) -> tuple[Verdict, ...]:
-    """Decide what runs and print it, with warnings about what is used although out of date."""
+    """Decide which stages run and print it, with warnings about inputs that are out of date."""
     build = experiment.build
     verdicts = plan_stages(build, experiment, arguments.stages, force=arguments.force)
     console.show_plan(build, verdicts, most=None if arguments.dry_run else 3)
     for name, reasons in stale_upstream(build, experiment, verdicts).items():
-        console.complain(
+        console.print_problem(
             f'warning: stage "{name}" is out of date ({reasons[0]}) and not asked for; '
-            "what it made before is used"
+            "its earlier outputs are used"
         )
     return verdicts
 
@@ -55,7 +54,7 @@ def run_as_leader(
         build: The compiled recipe.
         arguments: The command line.
         rank: This process among those of the run.
-        locate: Gives the place of a stage in the manifest, for messages.
+        locate: Gives the location of a stage in the manifest, for messages.
         start: The directory that ``run.py`` was started in.
     """
     from espnet3_runtime.launch.session import Session
@@ -71,10 +70,13 @@ def run_as_leader(
         session = Session(runner, arguments.force, locate, leader, str(start))
         code = MISTAKES
         try:
-            code = _run_session(session, arguments)
+            verdicts = show_plan(runner.experiment, arguments)
+            if arguments.write_requirements:
+                _write_requirements(build)
+            code = session.run(verdicts)
         except KeyboardInterrupt as error:
-            runner.interrupts.ignore_signals()  # one signal more must not take away the message
-            console.complain("stopped: between stages")
+            runner.interrupts.ignore_signals()  # the message comes in any case
+            console.print_problem("stopped: between stages")
             code = code_of(error)
         finally:
             if leader is not None:
@@ -82,15 +84,8 @@ def run_as_leader(
     if runner.interrupts.received_signal == signal.SIGUSR1:
         from espnet3_runtime.process.interrupts import requeue
 
-        console.complain(requeue())
+        console.print_problem(requeue())
     return code
-
-
-def _run_session(session: "Session", arguments: Arguments) -> int:
-    verdicts = show_plan(session.runner.experiment, arguments)
-    if arguments.write_requirements:
-        _write_requirements(session.runner.build)
-    return session.run(verdicts)
 
 
 def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: Path) -> int:
@@ -124,7 +119,7 @@ def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: P
 
 @contextmanager
 def _handling_signals(runner: "StageRunner") -> Iterator[None]:
-    """Listen to signals, and tell what a stop brings with it in no more than its one message."""
+    """Listen to signals, and hide the exceptions that follow a stop."""
     interrupts = runner.interrupts
 
     def expected(error: BaseException | None) -> bool:
@@ -135,7 +130,7 @@ def _handling_signals(runner: "StageRunner") -> Iterator[None]:
 
 
 def _join_stage(runner: "StageRunner", order: Order) -> int:
-    """Run a stage beside rank 0, which tells what there is to tell; here one line must do."""
+    """Run a stage beside rank 0; a failure is one line here, and its log has the traceback."""
     from espnet3_runtime.launch.failures import lost_a_rank, summarize_error
 
     stage = runner.build.stage(order.stage)
@@ -145,13 +140,13 @@ def _join_stage(runner: "StageRunner", order: Order) -> int:
         runner.run(stage, resume=order.resume)
     except (KeyboardInterrupt, Stopped):
         return runner.interrupts.exit_code
-    except Exception as error:  # noqa: BLE001 - its log has the traceback
+    except Exception as error:  # noqa: BLE001 - reported
         if lost_a_rank(error):
-            return MISTAKES  # the other one has told why
+            return MISTAKES  # the other one reports why
         log = runner.experiment.relative_path(runner.log_path(stage))
-        told = runner.label.replace("_", ", ").replace("rank", "rank ").replace("node", "node ")
-        what = redact(summarize_error(error), runner.stage_secrets(stage))
-        console.complain(f"error: {told} failed: {what}  (log: {log})")
+        label = runner.label.replace("_", ", ").replace("rank", "rank ").replace("node", "node ")
+        reason = redact(summarize_error(error), runner.stage_secrets(stage))
+        console.print_problem(f"error: {label} failed: {reason}  (log: {log})")
         return MISTAKES
     return CLEAN
 
@@ -168,7 +163,7 @@ def _make_runner(system_cls: type[System], build: Build, rank: Rank) -> "StageRu
     from espnet3_runtime.launch.stage_runner import StageRunner
 
     configs = {f"{name}_config": build.config(name) for name in build.configs}
-    interrupts = Interrupts(say=lambda text: console.complain(f"stopping: {text}"))
+    interrupts = Interrupts(say=lambda text: console.print_problem(f"stopping: {text}"))
     return StageRunner(
         build, system_cls(**configs), Experiment(build), interrupts, rank.number, rank.label
     )

@@ -1,4 +1,4 @@
-"""One run of ``run.py``: the planned stages in their order, to the end or to the first failure."""
+"""One run of ``run.py``: the planned stages in order, up to the first failure."""
 
 import time
 from collections.abc import Sequence
@@ -33,8 +33,6 @@ from espnet3_runtime.process.redact import redact
 from espnet3_schemas.build_records import Stage
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES
 
-_STOPS = (KeyboardInterrupt, Stopped)
-
 
 @dataclass
 class Session:
@@ -43,9 +41,9 @@ class Session:
     Attributes:
         runner: Runs a stage.
         force: Run what is up to date too.
-        locate: Gives the manifest place of a stage.
-        leader: Tells other ranks what to join, when several were started.
-        directory: Where the user stood.
+        locate: Gives the location of a stage in the manifest.
+        leader: Gives orders to other ranks, when several were started.
+        directory: The working directory of the user.
     """
 
     runner: StageRunner
@@ -63,7 +61,8 @@ class Session:
             verdict = self._judge_again(planned)
             if verdict.action == "skip":
                 if planned.action != "skip":
-                    console.show_skip(verdict, number, len(verdicts))
+                    name = f"[{number}/{len(verdicts)}] {verdict.stage.name}"
+                    console.print_line(f"{name}  {verdict.reasons[0]}")
                 self._skip(verdict)
                 continue
             console.show_header(verdict, number, len(verdicts))
@@ -81,19 +80,19 @@ class Session:
         return code
 
     def _write_report(self) -> None:
-        """Write the report of the experiment; a fault there is no fault of the run."""
+        """Write the report of the experiment; when that fails, the run has not failed."""
         from espnet3_runtime.report import write_report
 
         build, experiment = self.runner.build, self.runner.experiment
         try:
             path = write_report(build.experiment, build)
-        except Exception as error:  # noqa: BLE001 - see above
-            console.complain(f"warning: the report could not be written: {error}")
+        except Exception as error:  # noqa: BLE001 - reported
+            console.print_problem(f"warning: the report could not be written: {error}")
         else:
             console.print_line(f"  report: {experiment.relative_path(path)}")
 
     def _judge_again(self, planned: Verdict) -> Verdict:
-        """Decide anew once something has run: only now is it known what it made."""
+        """Decide again once a stage has run: now its outputs are known."""
         if not self._ran:
             return planned
         return judge_stage(planned.stage, self.runner.experiment, force=self.force)
@@ -105,7 +104,7 @@ class Session:
         self.rows.append(Row(verdict.stage.name, "up to date", None, paths[:1]))
 
     def _attempt_stage(self, verdict: Verdict) -> int:
-        """Run one stage and write its receipt, however it ends."""
+        """Run one stage and write its receipt, also when it fails."""
         runner, stage = self.runner, verdict.stage
         clock = time.monotonic()
         runner.results.clear()
@@ -123,10 +122,10 @@ class Session:
                 raise
             return self._close_failed(stage, receipt, error, clock)
         receipt = replace(receipt, provenance={**about, "device": describe_device()})
-        self._add_row("done", close_attempt(runner, receipt, clock))
+        self._add_row(close_attempt(runner, receipt, clock))
         if not runner.interrupts.received_signal:
             return CLEAN
-        console.complain(
+        console.print_problem(
             f'stopped: after stage "{stage.name}", which is done; '
             "run the same command again to go on"
         )
@@ -144,45 +143,46 @@ class Session:
             return self.runner.run(stage, resume=verdict.resume)
 
     def _was_stopped(self, error: BaseException) -> bool:
-        """Say whether it ended because somebody asked; some libraries exit after Ctrl-C."""
+        """Say whether a stop was requested; some libraries exit after Ctrl-C."""
         asked = self.runner.interrupts.received_signal is not None
-        if isinstance(error, _STOPS):
+        if isinstance(error, KeyboardInterrupt | Stopped):
             return True
-        result = isinstance(error, SystemExit) or stopped_by_signal(error) or lost_a_worker(error)
-        return asked and result
+        follows = isinstance(error, SystemExit) or stopped_by_signal(error) or lost_a_worker(error)
+        return asked and follows
 
     def _close_failed(
         self, stage: Stage, receipt: Receipt, error: BaseException, clock: float
     ) -> int:
         stopped = self._was_stopped(error)
-        receipt = replace(receipt, status="interrupted" if stopped else "failed")
         secrets = self.runner.stage_secrets(stage)
-        receipt = replace(
-            receipt, error=None if stopped else redact(summarize_error(error), secrets)
-        )
+        if stopped:
+            receipt = replace(receipt, status="interrupted")
+        else:
+            reason = redact(summarize_error(error), secrets)
+            receipt = replace(receipt, status="failed", error=reason)
         try:
-            self._add_row(
-                "interrupted" if stopped else "failed", close_attempt(self.runner, receipt, clock)
-            )
-        except OSError as problem:  # a full disk: the receipt still says "running", which is right
-            console.complain(f"warning: cannot write the receipt: {problem}")
+            self._add_row(close_attempt(self.runner, receipt, clock))
+        except OSError as problem:  # a full disk: the receipt still says "running"
+            console.print_problem(f"warning: cannot write the receipt: {problem}")
             self.rows.append(Row(stage.name, "failed"))
         log = self.runner.experiment.relative_path(self.runner.log_path(stage))
         if stopped:
-            console.complain(f'stopped: stage "{stage.name}"; run the same command again to go on')
+            console.print_problem(
+                f'stopped: stage "{stage.name}"; run the same command again to go on'
+            )
             return self.runner.interrupts.exit_code
-        console.complain(redact(self._failure_message(stage, error, log), secrets))
+        console.print_problem(redact(self._failure_message(stage, error, log), secrets))
         return MISTAKES
 
     def _failure_message(self, stage: Stage, error: BaseException, log: str) -> str:
         first, _, rest = explain_error(error, self.runner.build.directory).partition("\n")
-        place = self.locate(self.runner.build.directory, stage.name) if self.locate else None
+        location = self.locate(self.runner.build.directory, stage.name) if self.locate else None
         lines = [f'error: stage "{stage.name}" failed: {first}']
-        lines += [f"  --> {place}"] if place else []
+        lines += [f"  --> {location}"] if location else []
         lines += [rest] if rest else []
         return "\n".join([*lines, f"  log: {log}"])
 
-    def _add_row(self, status: str, receipt: Receipt) -> None:
+    def _add_row(self, receipt: Receipt) -> None:
         paths = [record.path for record in receipt.outputs.values()]
-        row = Row(receipt.stage, status, receipt.seconds, paths[:2], dict(receipt.results))
-        self.rows.append(row)
+        results = dict(receipt.results)
+        self.rows.append(Row(receipt.stage, receipt.status, receipt.seconds, paths[:2], results))

@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+from espnet3_runtime.process.progress import Lines
 from espnet3_runtime.stage import Bar, Progress
 from espnet3_runtime.training.curves import Curves
 from espnet3_runtime.training.measurements import latest_values
@@ -17,55 +18,6 @@ from espnet3_runtime.training.named_optimizers import read_value
 
 LINE_EVERY = 60.0
 """Seconds between lines within an epoch."""
-
-
-class NullBar:
-    """A bar that nobody sees."""
-
-    def advance(self, count: int = 1) -> None:
-        """Do nothing."""
-
-    def note(self, text: str) -> None:
-        """Do nothing."""
-
-
-class LineBar:
-    """Says a line every minute within a long epoch.
-
-    Args:
-        say: Prints a line.
-        description: For example ``epoch 1/3``.
-        total: Batches of the epoch, if known.
-        done: Batches that were done before a resume.
-    """
-
-    def __init__(
-        self, say: Callable[[str], None], description: str, total: int | None, done: int
-    ) -> None:
-        self._say = say
-        self._description = description
-        self._total = total
-        self._count = self._first = done if done < (total or 0) else 0
-        self._start = self._said = time.monotonic()
-        self._note = ""
-
-    def advance(self, count: int = 1) -> None:
-        """Count batches."""
-        self._count += count
-
-    def note(self, text: str) -> None:
-        """Say a line if it is time."""
-        self._note = text
-        now = time.monotonic()
-        if now - self._said >= LINE_EVERY:
-            self._said = now
-            rate = (self._count - self._first) / (now - self._start)
-            of = f"/{self._total}" if self._total else ""
-            parts = [f"{self._description}: batch {self._count}{of}", f"{rate:.2g}/s"]
-            if self._total:
-                parts.append(f"{(self._total - self._count) / rate:.0f} s left")
-            self._say(", ".join([*parts, self._note]))
-
 
 NOTE_EVERY = 0.5
 """Seconds between updates of the numbers behind a bar; each waits for the device."""
@@ -213,14 +165,13 @@ class ProgressCallback(pl.Callback):
         total = None if batches == float("inf") else int(batches)
         done = max(trainer.fit_loop.epoch_loop.batch_progress.current.completed, 0)
         self._began = self._noted = time.monotonic()
-        if self._path is None:
-            self._bar = NullBar()
-        elif not sys.stderr.isatty():
-            self._bar = LineBar(self._say, description, total, done)
+        done = done if done < (total or 0) else 0
+        if self._path is not None and not sys.stderr.isatty():
+            self._bar = Lines(self._say, description, total, done, LINE_EVERY, part=0)
         else:
             self._open = self._progress(description, total)
             self._bar = self._open.__enter__()
-            if 0 < done < (total or 0):
+            if done:
                 self._bar.advance(done)
 
     def _close_bar(self) -> None:
