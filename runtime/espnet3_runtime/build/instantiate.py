@@ -136,7 +136,7 @@ def _read_flag(node: Mapping[str, Any], key: str, where: str, *, default: bool) 
 def _merge_kwargs(node: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(node)
     for key, value in extra.items():
-        old = merged.get(key)
+        old: Any = merged.get(key)
         both = isinstance(value, Mapping) and isinstance(old, Mapping)
         merged[key] = _merge_kwargs(old, value) if both else value
     return merged

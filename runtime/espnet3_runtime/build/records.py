@@ -13,7 +13,7 @@ RECOMPILE_HINT = "compile the recipe again"
 
 
 def read_record(kind: type[T], value: Any, where: str, /, **given: Any) -> T:
-    """Return a dataclass from a JSON object; what it holds beside the fields does not matter.
+    """Return a dataclass from a JSON object; further keys are ignored.
 
     Args:
         kind: The dataclass; a missing field takes its default, or is null.
@@ -36,7 +36,7 @@ def read_record(kind: type[T], value: Any, where: str, /, **given: Any) -> T:
 
 
 def check_field(condition: object, where: str, expected: str, found: object) -> None:
-    """Refuse a field that does not hold what was expected.
+    """Refuse a field whose value is not as expected.
 
     Args:
         condition: Whether it does.

@@ -24,10 +24,9 @@ def spread_indices(first: int, size: int) -> Iterator[int]:
 
 
 def with_largest(first: Sequence[Pair], more: Iterable[Pair]) -> list[Pair]:
-    """Return the first samples, and for each of their fields of whole numbers the largest one's.
+    """Return the first samples, and for each integer field the one of ``more`` with the largest id.
 
-    One that is largest in several fields stands there once, and none where a first one is.  The
-    others are let go as soon as they are read: items may be long.
+    Only the largest so far are kept while reading: items may be long.
     """
     names = dict.fromkeys(name for _, sample in first for name in sample)
     best: dict[str, tuple[int, Pair]] = {}

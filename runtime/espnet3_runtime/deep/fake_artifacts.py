@@ -30,7 +30,7 @@ class FakeArtifacts:
     """Gives a file for every output of a stage: a small one of the right form, or the real one.
 
     A tokenizer of an earlier run is used when it has the configured size; statistics of features
-    are always made anew, from what the extractor gives now.
+    are always computed anew.
     """
 
     def __init__(self, request: Request, folder: Path) -> None:

@@ -98,7 +98,7 @@ def _read_items(probe: StageProbe, config: ConfigView) -> Items:
 
 
 def _moments_of_task(probe: StageProbe, config: ConfigView) -> Moments | None:
-    """Return statistics of what the model of a task extracts; None for other models."""
+    """Return statistics of features that the model of a task extracts; None for other models."""
     model = probe.request.models.get(probe.stage.model or "")
     if model is None or not is_task(model):
         return None

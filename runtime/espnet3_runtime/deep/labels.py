@@ -11,19 +11,16 @@ from torch.overrides import TorchFunctionMode
 class LabelError(Exception):
     """An id lies outside of the classes.
 
-    Attributes:
-        what: The function, for example ``ctc_loss``.
+    Args:
+        function: For example ``ctc_loss``.
         classes: How many classes there are.
         low: The smallest id.
         high: The largest id.
     """
 
-    def __init__(self, what: str, classes: int, low: int, high: int) -> None:
-        super().__init__(f"{what} has {classes} classes and is given the ids {low} to {high}")
-        self.what = what
-        self.classes = classes
-        self.low = low
-        self.high = high
+    def __init__(self, function: str, classes: int, low: int, high: int) -> None:
+        super().__init__(f"{function} has {classes} classes and is given the ids {low} to {high}")
+        self.classes, self.low = classes, low
 
 
 class LabelWatch(TorchFunctionMode):
@@ -104,9 +101,9 @@ def _are_tensors(*values: Any) -> bool:
     return all(isinstance(value, torch.Tensor) for value in values)
 
 
-def _check_range(what: str, classes: int, ids: torch.Tensor) -> None:
+def _check_range(function: str, classes: int, ids: torch.Tensor) -> None:
     if ids.is_meta or ids.numel() == 0 or ids.is_floating_point():
         return
     low, high = int(ids.min()), int(ids.max())
     if low < 0 or high >= classes:
-        raise LabelError(what, classes, low, high)
+        raise LabelError(function, classes, low, high)

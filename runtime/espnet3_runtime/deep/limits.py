@@ -23,11 +23,11 @@ def own_stdout() -> TextIO:
 def limit_memory(size: int) -> None:
     """Limit the memory of this process to so many bytes, where the system can (0: no limit)."""
     # On Linux data, as opposed to address space: libraries reserve far more than they ever use.
-    what = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+    kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
     try:
-        _, hard = resource.getrlimit(what)
+        _, hard = resource.getrlimit(kind)
         if size and (hard == resource.RLIM_INFINITY or size < hard):
-            resource.setrlimit(what, (size, hard))
+            resource.setrlimit(kind, (size, hard))
     except (OSError, ValueError):
         return
 

@@ -77,5 +77,5 @@ def _probe_stage(function: Callable[[StageProbe], None], probe: StageProbe) -> N
         return
     except UnprobedError as why:
         probe.answers.note(str(why))
-    except FAILURES as error:  # what nobody foresaw says nothing about the recipe
+    except FAILURES as error:  # an unforeseen error may not be the recipe's
         probe.answers.note(f'the stage "{name}": {probe.origin(error).text}')

@@ -57,7 +57,7 @@ class Answers:
         self.refused_before = 0
 
     def step(self, location: RecipeLocation, what: str) -> None:
-        """Announce what is done next, for example ``constructing src.model.Net``."""
+        """Announce the next step, for example ``constructing src.model.Net``."""
         self.current_step, self.refused_before = what, self.network.refused
         self._write({"kind": "step", "what": what, **location.plain()})
 
@@ -78,7 +78,7 @@ class Answers:
             code: The number of the finding, for example ``R903``.
             location: The setting that it is about.
             message: What is wrong, one sentence.
-            label: What stands below the marked setting.
+            label: The text below the marked setting.
             help_: What to do, a sentence each.
             notes: Further facts, a sentence each.
             numbers: Sizes in the message, to be found in the settings.
@@ -98,13 +98,13 @@ class Answers:
         )
 
     def note(self, text: str) -> None:
-        """Report what could not be tried, once."""
+        """Report a part that could not be tried, once."""
         if text not in self._said:
             self._said.add(text)
             self._write({"kind": "note", "text": text})
 
     def model(self, facts: Mapping[str, Any]) -> None:
-        """Report what a model is."""
+        """Report facts about a model."""
         self._write({"kind": "model", **facts})
 
     def end(self) -> None:

@@ -17,7 +17,7 @@ _PARTS = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 @dataclass(frozen=True)
 class Target:
-    """A ``_target_`` or ``call`` with what the runtime adds to its arguments.
+    """A ``_target_`` or ``call``, and the arguments that the runtime adds.
 
     Attributes:
         name: The dotted name.
@@ -25,7 +25,7 @@ class Target:
         positional: How many positional arguments the runtime passes.
         supplied: Names of arguments that the runtime passes.
         offered: Names that it passes where they are taken and not given.
-        judged: Whether it is called with its arguments as they stand.
+        judged: Whether it is called with these arguments.
     """
 
     name: str

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class StageProbe:
-    """A stage, and what all probes share.
+    """A stage, and the parts that all probes share.
 
     Attributes:
         request: What the compiler asks for.

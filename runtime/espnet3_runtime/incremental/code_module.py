@@ -30,27 +30,27 @@ class Imported:
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement at the top level of a module, and what it uses.
+    """A statement at the top level of a module, and the names that it uses.
 
     Attributes:
         node: Its syntax tree, without docstrings.
         chains: Dotted names that it reads, for example ``("np", "load")``.
         imports: Imports inside of it, by the name that they bind.
         texts: String constants.
-        whole: It may use any name of the module (``globals()``, ``eval``).
-        anything: It imports a module whose name is not known before it runs.
+        uses_all: It may use any name of the module (``globals()``, ``eval``).
+        imports_any: It imports a module whose name is not known before it runs.
         bases: Base classes of a class.
-        hooks: It is a class with ``__init_subclass__``.
+        has_hook: It is a class with ``__init_subclass__``.
     """
 
     node: ast.stmt
     chains: frozenset[tuple[str, ...]]
     imports: tuple[tuple[str, Imported], ...]
     texts: frozenset[str]
-    whole: bool
-    anything: bool
+    uses_all: bool
+    imports_any: bool
     bases: tuple[tuple[str, ...], ...] = ()
-    hooks: bool = False
+    has_hook: bool = False
 
     @cached_property
     def digest(self) -> str:
@@ -130,7 +130,7 @@ def only_method(statement: Statement, name: str, method: str) -> Statement:
     Args:
         statement: The class.
         name: Dotted name of its module, as for :func:`read_module`.
-        method: The method; what it mentions as an attribute stays, and private methods stay.
+        method: The method; it, methods that it names and private methods stay.
     """
     node = statement.node
     if not isinstance(node, ast.ClassDef):
@@ -166,7 +166,7 @@ def _bound_names(node: ast.stmt) -> list[str]:
 
 
 def _has_import_effects(node: ast.stmt) -> bool:
-    """Say whether a definition does something when the module is imported.
+    """Say whether a definition has an effect when the module is imported.
 
     A decorator or a metaclass may register it somewhere, the value of an assignment may be a call,
     and ``__all__``-like names are read by the interpreter.
@@ -213,10 +213,10 @@ def _analyze_statement(node: ast.stmt, name: str) -> Statement:
             for inner in nodes
             if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
         ),
-        whole=any(function in _DYNAMIC for function, _ in calls),
-        anything=any(function in _IMPORTERS and not text for function, text in calls),
+        uses_all=any(function in _DYNAMIC for function, _ in calls),
+        imports_any=any(function in _IMPORTERS and not text for function, text in calls),
         bases=tuple(chain for base in getattr(node, "bases", ()) for chain in _dotted_names(base)),
-        hooks=any(getattr(inner, "name", "") == "__init_subclass__" for inner in nodes),
+        has_hook=any(getattr(inner, "name", "") == "__init_subclass__" for inner in nodes),
     )
 
 
@@ -264,17 +264,18 @@ def _imported_names(node: ast.Import | ast.ImportFrom, name: str) -> Iterator[tu
 
 
 def _drop_docstrings(tree: ast.Module) -> None:
-    """Replace texts that stand alone by ``pass``: they cannot change what the code does."""
+    """Replace docstrings and other lone texts by ``pass``: they have no effect."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            kept = [statement for statement in body if not _is_text(statement)]
+            kept = [
+                item
+                for item in body
+                if not isinstance(item, ast.Expr)
+                or not isinstance(item.value, ast.Constant)
+                or not isinstance(item.value.value, str)
+            ]
             node.body = kept or ([ast.Pass()] if body else [])  # type: ignore[attr-defined]
-
-
-def _is_text(node: ast.stmt) -> bool:
-    value = node.value if isinstance(node, ast.Expr) else None
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 Parts = tuple[str, ...]

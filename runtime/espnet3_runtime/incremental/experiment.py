@@ -42,7 +42,7 @@ class _OutputState:
 
     @property
     def is_intact(self) -> bool:
-        """Whether the content is what the stage made."""
+        """Whether the content is unchanged."""
         return self.sha256 == self.record.sha256
 
 
@@ -95,7 +95,7 @@ class Experiment:
         return receipt if isinstance(receipt, Receipt) and receipt.status == "done" else None
 
     def outputs(self, stage: str) -> Mapping[str, _OutputState]:
-        """Return the outputs of a finished stage as they are now; nothing when it has not."""
+        """Return the outputs of a finished stage as they are now; empty when it has not."""
         if stage not in self._found:
             receipt = self.done(stage)
             self._found[stage] = {
@@ -110,7 +110,7 @@ class Experiment:
         self._found.pop(stage, None)
 
     def path(self, relative: str) -> Path:
-        """Return the absolute path of what a receipt or the lock names."""
+        """Return the absolute form of a path in a receipt or the lock."""
         return self.build.recipe_dir / relative
 
     def relative_path(self, path: Path) -> str:
@@ -145,7 +145,7 @@ class Experiment:
         return read_signature(path, self._skip(stage, path))
 
     def refresh_signatures(self, stage: str) -> None:
-        """Keep new signatures of outputs that were touched but hold what they held."""
+        """Write new signatures of outputs that were touched but have the same content."""
         receipt, found = self.done(stage), self.outputs(stage)
         if receipt is None or not any(
             state.touched and state.is_intact for state in found.values()

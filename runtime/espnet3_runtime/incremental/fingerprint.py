@@ -47,7 +47,7 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
     code = code_of(build, stage, configs_of(build, stage).values(), texts)
     declared = {experiment.path(output.path) for output in stage.outputs.values()}
     made = upstream.paths | declared | {build.directory_of(stage)}
-    # The names of recipe and experiment may stand in what the recipe's own stages make.
+    # The names of recipe and experiment may be part of the outputs of the recipe's own stages.
     is_ours = stage.run is not None and "title" in stage.facts
     is_signed = not is_ours or stage.facts.get("signs")
     return {

@@ -17,9 +17,9 @@ from espnet3_schemas.build_records import Stage
 Action = Literal["run", "maybe", "skip"]
 
 _UNFINISHED = {
-    "running": "its last run was killed",
-    "interrupted": "its last run was interrupted",
-    "failed": "its last run failed",
+    "running": "was killed",
+    "interrupted": "was interrupted",
+    "failed": "failed",
 }
 
 
@@ -29,7 +29,7 @@ class Verdict:
 
     Attributes:
         stage: The stage.
-        action: ``run``; ``skip``; ``maybe``: it depends on what earlier stages make.
+        action: ``run``; ``skip``; ``maybe``: it depends on the outputs of earlier stages.
         reasons: Why, in words; for ``skip`` since when it is up to date.
         inputs: The fingerprint now.
         resume: An attempt with the same inputs was cut off and can be continued.
@@ -63,7 +63,7 @@ def judge_stage(
         return Verdict(stage, "run", ("forced" if force and receipt else why,), inputs)
     changes = describe_changes(dict(receipt.inputs), inputs, receipt.own)
     if receipt.status != "done":
-        reasons = (_UNFINISHED[receipt.status], *changes)
+        reasons = (f"its last run {_UNFINISHED[receipt.status]}", *changes)
         resume = not changes and not receipts.has_marker(experiment.build.directory_of(stage))
         return Verdict(stage, "run", reasons, inputs, resume)
     changes += _describe_damage(stage, experiment)
@@ -158,7 +158,7 @@ def _describe_state(name: str, experiment: Experiment) -> str:
     if receipt is None:
         return f'"{name}" has not run yet'
     if receipt.status != "done":
-        return f'"{name}": {_UNFINISHED[receipt.status]}'
+        return f'the last run of "{name}" {_UNFINISHED[receipt.status]}'
     outputs = experiment.outputs(name).items()
     return f"its output {_quote_names([o for o, x in outputs if x.sha256 is None])} is missing"
 

@@ -15,7 +15,7 @@ _GIT_SECONDS = 10
 
 
 def collect_provenance(recipe_dir: Path) -> dict[str, Any]:
-    """Return what a receipt keeps beside inputs and outputs; nothing in it is secret."""
+    """Return the facts of a receipt beside inputs and outputs, without secrets."""
     return {
         "git": git_state(recipe_dir),
         "packages": _installed_packages(),
@@ -53,7 +53,7 @@ def _installed_packages() -> dict[str, str]:
 
 
 def describe_device() -> str:
-    """Return what the stage computed on, without importing torch for it."""
+    """Return the GPUs or the processor, without importing torch for it."""
     torch = sys.modules.get("torch")
     cuda = getattr(torch, "cuda", None)
     try:

@@ -16,7 +16,7 @@ SPLITS = ("train", "valid", "test")
 
 
 def configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
-    """Return by role the config cut to what the stage's kind declares to read."""
+    """Return by role the config with the keys that the stage's kind declares to read."""
     roles = stage.facts["roles"]
     ignores = tuple(stage.facts.get("ignores", ()))
     return {
@@ -28,7 +28,7 @@ def configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
 def hashed_configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
     """Return the same without the keys that cannot change the result.
 
-    Those are ``harmless`` in ``systems.json``, for one role where ``role:`` stands before the key.
+    Those are ``harmless`` in ``systems.json``, for one role with ``role:`` before the key.
     Of ``dataset``, ``create_dataset`` uses the builders alone (``hashes``).
     """
     harmless = [pattern.rpartition(":") for pattern in stage.facts.get("harmless", ())]
@@ -103,8 +103,10 @@ def edges_of(build: Build, stage: Stage) -> dict[str, frozenset[str] | None]:
     only report how the work went (``record``).
     """
     named: dict[str, set[str]] = {}
-    for read in (*_late_outputs(build, stage), *_listed_outputs(build, stage)):
-        if _is_earlier(build, read.stage, stage):
+    views = [*configs_of(build, stage).values(), model_of(build, stage), build.arguments(stage)]
+    late = (find_references(view, build.late) for view in views if view is not None)
+    for read in (*(found for pairs in late for _, found in pairs), *_listed_outputs(build, stage)):
+        if isinstance(read, StageOutput) and _is_earlier(build, read.stage, stage):
             named.setdefault(read.stage, set()).add(read.output)
     consumed = stage.facts.get("consumes", ())
     edges: dict[str, frozenset[str] | None] = {}
@@ -137,20 +139,14 @@ def without_keys(view: ConfigView, patterns: Sequence[str]) -> ConfigView:
 
 
 def look_up(value: Any, path: str) -> Any:
-    """Return what a dotted path names, or None."""
+    """Return the value at a dotted path, or None."""
     for key in path.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value
 
 
-def _late_outputs(build: Build, stage: Stage) -> list[StageOutput]:
-    views = [*configs_of(build, stage).values(), model_of(build, stage), build.arguments(stage)]
-    found = (find_references(view, build.late) for view in views if view is not None)
-    return [late for pairs in found for _, late in pairs if isinstance(late, StageOutput)]
-
-
 def _listed_outputs(build: Build, stage: Stage) -> list[StageOutput]:
-    """Return what ``init_from`` names, and what only the lock knows to be read."""
+    """Return the outputs that ``init_from`` and the lock name."""
     init_from = stage.init_from or ""
     listed = [x for x in references_of(init_from, build.late) if isinstance(x, StageOutput)]
     if init_from and "${" not in init_from:

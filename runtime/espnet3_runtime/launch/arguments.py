@@ -20,8 +20,8 @@ class Arguments:
         config_files: Files given for configs, absolute, by config name.
         sets: ``name.key=value`` arguments.
         dry_run: Only show what would run, and why.
-        force: Run even what is up to date.
-        list: Show the stages and how they stand.
+        force: Run stages that are up to date, too.
+        list: Show the stages and their state.
         verify: Hash all outputs again and compare.
         write_requirements: Write the installed packages beside the receipts.
     """
@@ -95,7 +95,7 @@ def _make_parser(build: Build) -> argparse.ArgumentParser:
     )
     add("--dry_run", action="store_true", help="show what would run, and why; change nothing")
     add("--force", action="store_true", help="run the stages even when they are up to date")
-    add("--list", action="store_true", help="show all stages and how they stand")
+    add("--list", action="store_true", help="show all stages and their state")
     add("--verify", action="store_true", help="hash all outputs again and compare with receipts")
     add("--write_requirements", action="store_true", help="write requirements.txt as installed")
     return parser

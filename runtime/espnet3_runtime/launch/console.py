@@ -40,7 +40,7 @@ def print_problem(text: str) -> None:
 
 
 def show_plan(build: Build, verdicts: Sequence[Verdict], most: int | None = _MOST_REASONS) -> None:
-    """Print what will run, and why.
+    """Print which stages will run, and why.
 
     Args:
         build: The compiled recipe.
@@ -74,7 +74,7 @@ def show_list(
     receipts: Mapping[str, Receipt | Unreadable | None],
     descriptions: Mapping[str, str],
 ) -> None:
-    """Print every stage with what it runs, what it reads, and how it stands.
+    """Print every stage with its kind, its inputs and its state.
 
     Args:
         build: The compiled recipe.

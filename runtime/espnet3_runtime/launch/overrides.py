@@ -55,7 +55,7 @@ def check_code(build: Build) -> None:
 
 
 def apply_overrides(build: Build, arguments: Arguments, recompose: Recompose | None) -> Build:
-    """Return the build with the configs and values of the command line in place.
+    """Return the build with the configs and values of the command line.
 
     Args:
         build: The compiled recipe.

@@ -47,7 +47,7 @@ def run_as_leader(
     locate: Locate | None,
     start: Path,
 ) -> int:
-    """Run what has to run, as the only process or as rank 0; return the exit code.
+    """Run the planned stages, as the only process or as rank 0; return the exit code.
 
     Args:
         system_cls: The generated System.

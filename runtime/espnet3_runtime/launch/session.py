@@ -4,14 +4,14 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from datetime import UTC, datetime
 
-from espnet3_runtime.errors import Stopped
+from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.incremental import receipts
 from espnet3_runtime.incremental.fingerprint import own_files
 from espnet3_runtime.incremental.plan import Verdict, judge_stage
 from espnet3_runtime.incremental.provenance import collect_provenance, describe_device
-from espnet3_runtime.incremental.receipts import Receipt
+from espnet3_runtime.incremental.receipts import OutputRecord, Receipt, write_receipt
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.console import Row
 from espnet3_runtime.launch.failures import (
@@ -21,15 +21,11 @@ from espnet3_runtime.launch.failures import (
     stopped_by_signal,
     summarize_error,
 )
-from espnet3_runtime.launch.stage_runner import (
-    StageRunner,
-    begin_attempt,
-    close_attempt,
-    record_outputs,
-)
+from espnet3_runtime.launch.stage_runner import StageRunner
 from espnet3_runtime.process.interrupts import forget_children
 from espnet3_runtime.process.ranks import Leader, Order, announce_order
 from espnet3_runtime.process.redact import redact
+from espnet3_runtime.stage import Outputs
 from espnet3_schemas.build_records import Stage
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES
 
@@ -40,7 +36,7 @@ class Session:
 
     Attributes:
         runner: Runs a stage.
-        force: Run what is up to date too.
+        force: Run stages that are up to date, too.
         locate: Gives the location of a stage in the manifest.
         leader: Gives orders to other ranks, when several were started.
         directory: The working directory of the user.
@@ -55,7 +51,7 @@ class Session:
     _ran: bool = False
 
     def run(self, verdicts: Sequence[Verdict]) -> int:
-        """Run what has to run; return the exit code."""
+        """Run the stages that have to; return the exit code."""
         code = CLEAN
         for number, planned in enumerate(verdicts, start=1):
             verdict = self._judge_again(planned)
@@ -111,18 +107,28 @@ class Session:
         about = collect_provenance(runner.build.recipe_dir)
         if not verdict.resume:
             receipts.set_marker(runner.build.directory_of(stage))
-        receipt = begin_attempt(runner, stage, verdict.inputs, about)
+        receipt = Receipt(
+            stage.name, "running", current_time(), inputs=verdict.inputs, provenance=about
+        )
+        self._write(receipt)  # from now on the old outputs do not count
         try:
             made = self._call(verdict)
-            receipt = record_outputs(runner, stage, made, receipt)
-            receipt = replace(receipt, own=own_files(stage, runner.experiment, verdict.inputs))
+            outputs = self._record_outputs(stage, made)
+            own = own_files(stage, runner.experiment, verdict.inputs)
         except BaseException as error:
             forget_children()
             if not self._was_stopped(error) and not isinstance(error, Exception | SystemExit):
                 raise
             return self._close_failed(stage, receipt, error, clock)
-        receipt = replace(receipt, provenance={**about, "device": describe_device()})
-        self._add_row(close_attempt(runner, receipt, clock))
+        receipt = replace(
+            receipt,
+            status="done",
+            outputs=outputs,
+            own=own,
+            results=dict(runner.results),
+            provenance={**about, "device": describe_device()},
+        )
+        self._close(receipt, clock)
         if not runner.interrupts.received_signal:
             return CLEAN
         console.print_problem(
@@ -131,7 +137,7 @@ class Session:
         )
         return runner.interrupts.exit_code
 
-    def _call(self, verdict: Verdict) -> dict[str, Path]:
+    def _call(self, verdict: Verdict) -> Outputs:
         stage = verdict.stage
         with ExitStack() as stack:
             if stage.run == "train":
@@ -161,7 +167,7 @@ class Session:
             reason = redact(summarize_error(error), secrets)
             receipt = replace(receipt, status="failed", error=reason)
         try:
-            self._add_row(close_attempt(self.runner, receipt, clock))
+            self._close(receipt, clock)
         except OSError as problem:  # a full disk: the receipt still says "running"
             console.print_problem(f"warning: cannot write the receipt: {problem}")
             self.rows.append(Row(stage.name, "failed"))
@@ -182,7 +188,31 @@ class Session:
         lines += [rest] if rest else []
         return "\n".join([*lines, f"  log: {log}"])
 
-    def _add_row(self, receipt: Receipt) -> None:
+    def _record_outputs(self, stage: Stage, made: Outputs) -> dict[str, OutputRecord]:
+        records = {}
+        for name, path in sorted(made.items()):
+            record = self.runner.experiment.record(stage, path)
+            if record is None:
+                raise UserError(
+                    f'it finished, but its output "{name}" is not there: {path}',
+                    where=f"stages.{stage.name}.outputs.{name}" if stage.call else "",
+                )
+            records[name] = record
+        return records
+
+    def _write(self, receipt: Receipt) -> None:
+        write_receipt(self.runner.build.experiment, receipt)
+        self.runner.experiment.forget_stage(receipt.stage)
+
+    def _close(self, receipt: Receipt, clock: float) -> None:
+        """Write the final receipt of an attempt that began at ``clock``, and add its row."""
+        seconds = round(time.monotonic() - clock, 3)
+        self._write(replace(receipt, finished=current_time(), seconds=seconds))
         paths = [record.path for record in receipt.outputs.values()]
         results = dict(receipt.results)
-        self.rows.append(Row(receipt.stage, receipt.status, receipt.seconds, paths[:2], results))
+        self.rows.append(Row(receipt.stage, receipt.status, seconds, paths[:2], results))
+
+
+def current_time() -> str:
+    """Return the time as ISO 8601 with the local offset, to the second."""
+    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")

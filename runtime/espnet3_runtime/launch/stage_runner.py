@@ -3,11 +3,9 @@
 import logging
 import math
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +18,6 @@ from espnet3_runtime.config import ConfigView, to_plain
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.incremental import receipts
 from espnet3_runtime.incremental.experiment import Experiment
-from espnet3_runtime.incremental.receipts import OutputRecord, Receipt, write_receipt
 from espnet3_runtime.incremental.slices import configs_of, edges_of, model_of
 from espnet3_runtime.launch.logs import stage_log, write_header
 from espnet3_runtime.process.interrupts import Interrupts
@@ -180,67 +177,6 @@ class StageRunner:
         return locks
 
 
-def record_outputs(runner: StageRunner, stage: Stage, made: Outputs, started: Receipt) -> Receipt:
-    """Return the receipt of a finished stage, with its outputs hashed.
-
-    Args:
-        runner: The runner of the stage.
-        stage: The stage.
-        made: The path of each output.
-        started: The receipt of the attempt so far.
-
-    Raises:
-        UserError: An output is missing.
-    """
-    records: dict[str, OutputRecord] = {}
-    for name, path in sorted(made.items()):
-        record = runner.experiment.record(stage, path)
-        if record is None:
-            raise UserError(
-                f'it finished, but its output "{name}" is not there: {path}',
-                where=f"stages.{stage.name}.outputs.{name}" if stage.call else "",
-            )
-        records[name] = record
-    return replace(started, status="done", outputs=records, results=dict(runner.results))
-
-
-def current_time() -> str:
-    """Return the time as ISO 8601 with the local offset, to the second."""
-    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")
-
-
-def begin_attempt(
-    runner: StageRunner, stage: Stage, inputs: Mapping[str, Any], about: Mapping[str, Any]
-) -> Receipt:
-    """Write the receipt of a running stage: from now on its old outputs do not count.
-
-    Args:
-        runner: The runner of the stage.
-        stage: The stage.
-        inputs: Everything that the stage depends on, hashed.
-        about: Machine, versions, git.
-    """
-    receipt = Receipt(stage.name, "running", current_time(), inputs=inputs, provenance=about)
-    write_receipt(runner.build.experiment, receipt)
-    runner.experiment.forget_stage(stage.name)
-    return receipt
-
-
-def close_attempt(runner: StageRunner, receipt: Receipt, clock: float) -> Receipt:
-    """Write the final receipt of an attempt.
-
-    Args:
-        runner: The runner of the stage.
-        receipt: The receipt of the attempt, with its status.
-        clock: When the attempt began, as ``time.monotonic`` counts seconds.
-    """
-    seconds = round(time.monotonic() - clock, 3)
-    receipt = replace(receipt, finished=current_time(), seconds=seconds)
-    write_receipt(runner.build.experiment, receipt)
-    runner.experiment.forget_stage(receipt.stage)
-    return receipt
-
-
 def _resolve_view(view: ConfigView, fill: Callable[..., Any]) -> ConfigView:
     return ConfigView(fill(to_plain(view), where=view.where), view.where, hidden=view.hidden)
 
@@ -253,7 +189,7 @@ def _logged_settings(context: StageContext) -> dict[str, Any]:
 
 
 def _check_outputs(made: Any, stage: Stage, build: Build) -> Outputs:
-    """Check what a method returned against what the lock declares."""
+    """Compare the outputs that a method returned with those of the lock."""
     if not isinstance(made, dict):
         raise TypeError(f'stage "{stage.name}" must return its outputs as a dict, not {made!r}')
     checked = {}

@@ -36,7 +36,7 @@ def verify(experiment: Experiment, names: Sequence[str]) -> int:
 
 
 def _describe_fault(experiment: Experiment, stage: Stage, record: OutputRecord) -> str:
-    """Return how an output differs from what was made; empty when it does not."""
+    """Return how an output differs from its record; empty when it does not."""
     if experiment.hash_again(stage, record) == record.sha256:
         return ""
     now = experiment.look_again(stage, record)

@@ -18,13 +18,13 @@ from espnet3_runtime.errors import UserError
 
 @contextmanager
 def hold_lock(
-    path: Path, what: str, waiting: Callable[[str], None] | None = None
+    path: Path, name: str, waiting: Callable[[str], None] | None = None
 ) -> Iterator[None]:
     """Hold a lock file while the block runs.
 
     Args:
         path: The lock file; its directory is made when missing.
-        what: The locked directory or file, for the message.
+        name: The locked directory or file, for the message.
         waiting: Called once with a message before waiting.  Without it a held lock is an error.
 
     Raises:
@@ -36,7 +36,7 @@ def hold_lock(
         os.register_at_fork(after_in_child=_close_all)
     _OPEN.add(descriptor)
     try:
-        _acquire_lock(descriptor, path, what, waiting)
+        _acquire_lock(descriptor, path, name, waiting)
         _write_holder(descriptor)
         yield
     finally:
@@ -46,12 +46,12 @@ def hold_lock(
 
 
 def _acquire_lock(
-    descriptor: int, path: Path, what: str, waiting: Callable[[str], None] | None
+    descriptor: int, path: Path, name: str, waiting: Callable[[str], None] | None
 ) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        message = f"another run is working on {what}: {_describe_holder(path)}"
+        message = f"another run is working on {name}: {_describe_holder(path)}"
         if waiting is None:
             hint = "wait for it, stop it, or set another recipe.exp_tag"
             raise UserError(message, hint=hint) from None

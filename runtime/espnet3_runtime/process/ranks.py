@@ -92,13 +92,13 @@ def detect_rank(environ: Mapping[str, str] = os.environ) -> Rank:
     if ORDER in environ and (local or node):
         order = Order(**json.loads(environ[ORDER]))
         return Rank(max(local, 1), 1, order, node or None, local)
+    # A shell inside of a SLURM allocation is no task of a step.
+    shells = ("bash", "interactive")
+    is_shell = environ.get("SLURM_JOB_NAME") in shells or "SLURM_STEP_ID" not in environ
     for rank, size in zip(_RANKS, _SIZES, strict=True):
         count = _read_number(environ, (size,), 1)
-        if (
-            rank in environ
-            and count > 1
-            and not (rank == "SLURM_PROCID" and _is_interactive(environ))
-        ):
+        is_task = rank in environ and not (rank == "SLURM_PROCID" and is_shell)
+        if is_task and count > 1:
             return Rank(_read_number(environ, (rank,), 0), count)
     if "MASTER_ADDR" in environ and "NODE_RANK" in environ and "LOCAL_RANK" not in environ:
         return Rank(node, 2, None, node)
@@ -240,7 +240,7 @@ def _meeting_directory(experiment: Path) -> Path:
 
 
 def _read_note(path: Path) -> dict[str, Any]:
-    """Return what another rank wrote; empty where there is nothing yet."""
+    """Return the note of another rank; empty where there is none yet."""
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -251,9 +251,3 @@ def _read_note(path: Path) -> dict[str, Any]:
 def _read_number(environ: Mapping[str, str], names: tuple[str, ...], default: int) -> int:
     found = (environ[name] for name in names if environ.get(name, "").isdecimal())
     return int(next(found, default))
-
-
-def _is_interactive(environ: Mapping[str, str]) -> bool:
-    """Say whether this is a shell inside of a SLURM allocation, which is no task of a step."""
-    is_shell = environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
-    return is_shell or "SLURM_STEP_ID" not in environ

@@ -242,7 +242,7 @@ import signal
 
 from espnet3_runtime.launch import run
 
-plan, complain = run.show_plan, run.console.complain
+plan, complain = run.show_plan, run.console.print_problem
 
 
 def planned(*arguments):
@@ -256,7 +256,7 @@ def told(text):
     complain(text)
 
 
-run.show_plan, run.console.complain = planned, told
+run.show_plan, run.console.print_problem = planned, told
 """
 
 
