@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from logging import Logger
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Protocol
 
 from espnet3_runtime.config import ConfigView
@@ -13,10 +12,6 @@ from espnet3_schemas.late_values import LateValues
 
 Outputs = dict[str, Path]
 """What a stage function returns: the outputs that it made, by name."""
-
-
-def _empty_mapping() -> Mapping[str, Any]:
-    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +38,6 @@ class StageSpec:
     needs: tuple[str, ...] = ()
     description: str = ""
 
-    @property
-    def what(self) -> str:
-        """The kind, or the function that is called."""
-        return self.run or self.call or self.name
-
 
 class Bar(Protocol):
     """A progress bar."""
@@ -68,7 +58,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """Whether somebody asked the stage to stop (Ctrl-C, SIGTERM).
+    """Whether a stop was requested (Ctrl-C, SIGTERM).
 
     Attributes:
         requested: Polled by a stage that can save its state in the middle.
@@ -125,9 +115,9 @@ class StageContext:
     model: ConfigView | None
     composed: Mapping[str, ConfigView]
     composed_model: ConfigView | None
-    late: LateValues = field(default_factory=_empty_mapping)
-    arguments: Mapping[str, Any] = field(default_factory=_empty_mapping)
-    outputs: Mapping[str, Path] = field(default_factory=_empty_mapping)
+    late: LateValues = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Path] = field(default_factory=dict)
     recipe: str
     exp_tag: str
     recipe_dir: Path
@@ -135,9 +125,9 @@ class StageContext:
     data_dir: Path
     directory: Path
     build: Path
-    upstream: Mapping[str, Path] = field(default_factory=_empty_mapping)
-    upstream_hashes: Mapping[str, str] = field(default_factory=_empty_mapping)
-    upstream_kinds: Mapping[str, str] = field(default_factory=_empty_mapping)
+    upstream: Mapping[str, Path] = field(default_factory=dict)
+    upstream_hashes: Mapping[str, str] = field(default_factory=dict)
+    upstream_kinds: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     resume: bool = False
     cleared: Callable[[], None] = lambda: None

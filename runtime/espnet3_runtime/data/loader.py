@@ -17,7 +17,7 @@ from espnet3_runtime.data.item_lengths import Shapes, find_lengths
 from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
 from espnet3_runtime.data.split_dataset import SplitDataset
 from espnet3_runtime.data.worker_errors import wrap_for_workers
-from espnet3_runtime.process.interrupts import HELD_BACK
+from espnet3_runtime.process.interrupts import BLOCKED
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -27,10 +27,10 @@ class SignalSafeLoader(DataLoader[Item_co]):
 
     A terminal sends Ctrl-C to all processes of a job.  A process that starts just then would end
     with a traceback of Python's or PyTorch's own.  It inherits that the signals are held back, and
-    :func:`~espnet3_runtime.process.interrupts.be_patient`, with which ``worker_init_fn`` begins,
-    lets them in.  The owner gets its own as soon as all processes are started; so it does the news
-    of the death of one, which raised in the middle of the start of a thread would print another
-    traceback.
+    :func:`~espnet3_runtime.process.interrupts.survive_signals`, with which ``worker_init_fn``
+    begins, lets them in. The owner gets its own as soon as all processes are started; so it does
+    the news of the death of one, which raised in the middle of the start of a thread would print
+    another traceback.
 
     The processes also leave alone what is there when they start: a collection of garbage writes
     into every object that it looks at, which would part tens of megabytes from those of the owner.
@@ -40,7 +40,7 @@ class SignalSafeLoader(DataLoader[Item_co]):
         """Return the iterator of an epoch; its processes are started by then."""
         if self.num_workers == 0:
             return super().__iter__()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
         gc.freeze()  # what forked processes inherit
         try:
             return super().__iter__()

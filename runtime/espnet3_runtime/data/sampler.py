@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import get_worker_info
 
 from espnet3_runtime.data.batching import BatchPlan, Ints
-from espnet3_runtime.process.interrupts import be_patient
+from espnet3_runtime.process.interrupts import survive_signals
 
 
 @dataclass
@@ -95,7 +95,7 @@ class SeedWorker:
         seed, epoch = self.clock.seed, self.clock.epoch
         dataset: Any = info.dataset  # a CarryingDataset
         dataset.seed_items(SeedItem(seed, epoch))
-        be_patient()
+        survive_signals()
 
 
 @dataclass

@@ -45,12 +45,11 @@ class LabelWatch(TorchFunctionMode):
     ) -> Any:
         """Look at a call, then make it."""
         given = kwargs or {}
-        check = _CHECKS.get(func)
-        if check is not None:
-            found = check(args, given)
-            if func in _CTC and found:
-                self.classes.append(found[1])
-            _check_range(*found) if found else None
+        found = _CHECKS[func](args, given) if func in _CHECKS else None
+        if found and func is functional.ctc_loss:
+            self.classes.append(found[1])
+        if found:
+            _check_range(*found)
         return func(*args, **given)
 
 
@@ -82,7 +81,6 @@ def _embedding_labels(args: Sequence[Any], given: Mapping[str, Any]) -> tuple[st
     return ("embedding", weight.shape[0], ids) if _are_tensors(ids, weight) else None
 
 
-_CTC = (functional.ctc_loss,)
 _CHECKS: dict[Any, Callable[..., tuple[str, int, Any] | None]] = {
     functional.ctc_loss: _ctc_labels,
     functional.cross_entropy: _cross_entropy_labels,

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 _LOCAL_FAMILIES = ("AF_UNIX", "AF_NETLINK")
 
 
-def own_stdout() -> TextIO:
+def redirect_stdout() -> TextIO:
     """Take stdout for the answers: whatever else is printed goes to stderr.
 
     The file descriptor itself is moved, so that C libraries and child processes are covered.

@@ -81,9 +81,8 @@ def lost_a_rank(error: BaseException) -> bool:
 
 def _peer_error(error: BaseException) -> UserError | None:
     """Return the message for a training process that ended while this one waited for it."""
-    if any(
-        _NO_PEER.search(str(one)) for one in exception_chain(error) if isinstance(one, RuntimeError)
-    ):
+    errors = [one for one in exception_chain(error) if isinstance(one, RuntimeError)]
+    if any(_NO_PEER.search(str(one)) for one in errors):
         return UserError(
             "another process of this training has ended",
             hint="its message, or the end of its log (…_rank1.log), says why",

@@ -19,9 +19,9 @@ from espnet3_runtime.launch.overrides import (
     check_sources,
     check_system,
 )
-from espnet3_runtime.launch.run import most_nodes, run_as_follower, run_as_leader, show_plan
-from espnet3_runtime.process.interrupts import code_of
-from espnet3_runtime.process.ranks import among_nodes, detect_rank
+from espnet3_runtime.launch.run import largest_node_count, run_as_follower, run_as_leader, show_plan
+from espnet3_runtime.process.interrupts import exit_code_of
+from espnet3_runtime.process.ranks import detect_rank, with_node_count
 from espnet3_runtime.system import System
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
@@ -67,7 +67,7 @@ def launch(
         return MISTAKES
     except KeyboardInterrupt as error:
         console.print_problem("stopped: between stages")
-        return code_of(error)
+        return exit_code_of(error)
 
 
 def _run_command(
@@ -86,7 +86,7 @@ def _run_command(
     build = apply_overrides(build, arguments, recompose)
     check_system(system_cls, build)
     if rank.node is not None:
-        rank = among_nodes(rank, most_nodes(build))
+        rank = with_node_count(rank, largest_node_count(build))
     _enter_recipe(build.recipe_dir)
     if rank.number:
         return run_as_follower(system_cls, build, rank, start)

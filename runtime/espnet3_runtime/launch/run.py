@@ -15,7 +15,7 @@ from espnet3_runtime.incremental.plan import Verdict, plan_stages, stale_upstrea
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.arguments import Arguments
 from espnet3_runtime.launch.failures import Locate, lost_a_worker
-from espnet3_runtime.process.interrupts import Interrupts, code_of, quiet_ends
+from espnet3_runtime.process.interrupts import Interrupts, exit_code_of, hide_destructor_errors
 from espnet3_runtime.process.lockfile import hold_lock
 from espnet3_runtime.process.ranks import Follower, Leader, Order, Rank, announce_order
 from espnet3_runtime.process.redact import redact
@@ -77,7 +77,7 @@ def run_as_leader(
         except KeyboardInterrupt as error:
             runner.interrupts.ignore_signals()  # the message comes in any case
             console.print_problem("stopped: between stages")
-            code = code_of(error)
+            code = exit_code_of(error)
         finally:
             if leader is not None:
                 leader.finish(code)
@@ -125,7 +125,7 @@ def _handling_signals(runner: "StageRunner") -> Iterator[None]:
     def expected(error: BaseException | None) -> bool:
         return interrupts.requested() or lost_a_worker(error)
 
-    with interrupts.installed(), quiet_ends(expected):
+    with interrupts.installed(), hide_destructor_errors(expected):
         yield
 
 
@@ -151,7 +151,7 @@ def _join_stage(runner: "StageRunner", order: Order) -> int:
     return CLEAN
 
 
-def most_nodes(build: Build) -> int:
+def largest_node_count(build: Build) -> int:
     """Return how many machines the training configs ask for at most."""
     configs = (build.config(name).plain() for name in build.configs)
     trainers = (config.get("trainer") for config in configs)

@@ -16,7 +16,7 @@ _SIGNAL_CODE = 128
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """Signals that stop a run; SIGUSR1 in a job of SLURM only."""
-HELD_BACK = (*SIGNALS, signal.SIGCHLD)
+BLOCKED = (*SIGNALS, signal.SIGCHLD)
 """Signals blocked while worker processes and their threads start; SIGCHLD makes PyTorch raise."""
 
 
@@ -32,7 +32,7 @@ class Terminated(KeyboardInterrupt):
         self.number = number
 
 
-def code_of(error: KeyboardInterrupt) -> int:
+def exit_code_of(error: KeyboardInterrupt) -> int:
     """Return the exit code after an interrupt."""
     return _SIGNAL_CODE + (error.number if isinstance(error, Terminated) else signal.SIGINT)
 
@@ -114,7 +114,7 @@ class Interrupts:
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
-def be_patient(_worker: int = 0) -> None:
+def survive_signals(_worker: int = 0) -> None:
     """Let a loader's worker process survive signals that go to all processes of a job.
 
     The owner needs its workers to finish the step after which it saves, and ends them then.  A
@@ -128,11 +128,11 @@ def be_patient(_worker: int = 0) -> None:
     signal.signal(signal.SIGTERM, leave_soon)  # replaces that of PyTorch, which ends at once
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)  # held back while the process started
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)  # held back while the process started
 
 
 @contextmanager
-def quiet_ends(expected: Callable[[BaseException | None], bool]) -> Iterator[None]:
+def hide_destructor_errors(expected: Callable[[BaseException | None], bool]) -> Iterator[None]:
     """Keep exceptions in destructors off the screen where ``expected`` says a stop caused them."""
     before = sys.unraisablehook
 
@@ -147,7 +147,7 @@ def quiet_ends(expected: Callable[[BaseException | None], bool]) -> Iterator[Non
         sys.unraisablehook = before
 
 
-def forget_children() -> None:
+def ignore_dead_children() -> None:
     """Stop PyTorch from raising in the main thread when a worker process of a loader dies."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

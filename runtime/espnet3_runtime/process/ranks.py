@@ -105,7 +105,7 @@ def detect_rank(environ: Mapping[str, str] = os.environ) -> Rank:
     return Rank()
 
 
-def among_nodes(rank: Rank, nodes: int) -> Rank:
+def with_node_count(rank: Rank, nodes: int) -> Rank:
     """Return the rank with the number of machines that the training configs ask for.
 
     Raises:
