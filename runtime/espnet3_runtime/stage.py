@@ -99,7 +99,7 @@ class StageContext:
         seed: ``seed`` of the config of the first role that has one, otherwise 0.
         resume: True when an earlier attempt with the same inputs was interrupted: its files in
             ``directory`` may be continued.  When False, files there were made from other inputs
-            (or are complete, and ``--force`` was given): start anew.
+            (or are complete, and ``--force`` was given): start from the beginning.
         cleared: A stage that reads ``resume`` calls it as soon as ``directory`` holds no file of
             an attempt that must not be continued.
         rank: Rank of this process; only ``train`` stages see another one than 0.

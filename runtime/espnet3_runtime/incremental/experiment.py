@@ -47,7 +47,7 @@ class _OutputState:
 
 
 class Experiment:
-    """Reads receipts and looks at outputs, each once until :meth:`forget`."""
+    """Receipts and outputs, each read once until :meth:`forget_stage`."""
 
     def __init__(self, build: Build) -> None:
         self.build = build
@@ -134,12 +134,12 @@ class Experiment:
             return None
         return OutputRecord(self.relative_path(path), sha256, last.digest, last.size, last.files)
 
-    def hash_again(self, stage: Stage, record: OutputRecord) -> str | None:
+    def current_hash(self, stage: Stage, record: OutputRecord) -> str | None:
         """Hash an output whatever its signature says; None when it is missing."""
         path = self.path(record.path)
         return content_hash(path, self._skip(stage, path))
 
-    def look_again(self, stage: Stage, record: OutputRecord) -> Signature | None:
+    def current_signature(self, stage: Stage, record: OutputRecord) -> Signature | None:
         """Return sizes and times of an output as it is now; None when it is missing."""
         path = self.path(record.path)
         return read_signature(path, self._skip(stage, path))

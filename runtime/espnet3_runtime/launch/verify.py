@@ -37,9 +37,9 @@ def verify(experiment: Experiment, names: Sequence[str]) -> int:
 
 def _describe_fault(experiment: Experiment, stage: Stage, record: OutputRecord) -> str:
     """Return how an output differs from its record; empty when it does not."""
-    if experiment.hash_again(stage, record) == record.sha256:
+    if experiment.current_hash(stage, record) == record.sha256:
         return ""
-    now = experiment.look_again(stage, record)
+    now = experiment.current_signature(stage, record)
     if now is None:
         return "missing"
     if now.files != record.files:
