@@ -1,12 +1,10 @@
-"""Files and directories that appear whole or not at all.
+"""Files and directories that appear complete or not at all.
 
-Everything is written under a temporary name beside its place, flushed to the disk, and renamed.
-A process killed in between leaves at most a temporary name (``.<name>.tmp-…``), which
+Everything is written under a temporary name in the same directory, flushed to the disk, and
+renamed. A killed process leaves at most a temporary name (``.<name>.tmp-…``), which
 :func:`remove_leftovers` clears when the stage runs again.
 """
 
-import ctypes
-import errno
 import json
 import os
 import shutil
@@ -17,12 +15,10 @@ from pathlib import Path
 from typing import IO, Any
 
 _MARK = ".tmp-"
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2
 
 
 def temporary(path: Path) -> Path:
-    """Return a fresh temporary name beside ``path``, on the same file system."""
+    """Return a new temporary name beside ``path``, on the same file system."""
     return path.with_name(f".{path.name}{_MARK}{os.getpid()}-{uuid.uuid4().hex[:8]}")
 
 
@@ -39,35 +35,28 @@ def atomic_file(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         path: The final name; its directory is made when missing.
         mode: ``w`` for UTF-8 text with Unix line breaks, ``wb`` for bytes.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = temporary(path)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
-    try:
-        with part.open(mode, **text) as file:  # type: ignore[call-overload]
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
+    with (
+        _replacing(path, temporary(path)) as part,
+        part.open(mode, **text) as file,  # type: ignore[call-overload]
+    ):
+        yield file
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file whole."""
+    """Write a UTF-8 text file."""
     with atomic_file(path) as file:
         file.write(text)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a binary file whole."""
+    """Write a binary file."""
     with atomic_file(path, "wb") as file:
         file.write(data)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys and a final line break, whole."""
+    """Write JSON with sorted keys and a final line break."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
         text = json.dumps(value, indent=2, sort_keys=True)  # half a surrogate pair is no UTF-8
@@ -80,9 +69,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     The name keeps the suffix of ``path``, because some libraries choose a format by it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = temporary(path)
-    part = part.with_name(part.name + path.suffix)
+    with _replacing(path, part.with_name(part.name + path.suffix)) as part:
+        yield part
+
+
+@contextmanager
+def _replacing(path: Path, part: Path) -> Iterator[Path]:
+    """Yield the name ``part`` and rename it to ``path``; remove it after an exception."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield part
         with part.open("rb") as file:
@@ -96,30 +91,27 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary directory that takes the place of ``path`` at the end.
+    """Yield an empty temporary directory that replaces ``path`` at the end.
 
-    What ``path`` held before is gone afterwards.  On Linux the two are exchanged in one step;
-    elsewhere there is a moment in which ``path`` does not exist, never one in which it is partial.
+    For a moment ``path`` does not exist; it never holds a part of the files.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = temporary(path)
+    part, old = temporary(path), temporary(path)
     part.mkdir()
     try:
         yield part
         _sync_tree(part)
-        _put_in_place(part, path)
+        if path.exists():
+            path.rename(old)
+        part.rename(path)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        for directory in (part, old):
+            shutil.rmtree(directory, ignore_errors=True)
     sync_directory(path.parent)
 
 
 def remove_leftovers(directory: Path, *, deep: bool = True) -> None:
-    """Remove temporary names that a killed process left anywhere below ``directory``.
-
-    Args:
-        directory: Where to look.
-        deep: Below its directories, too; False looks at what lies in it directly.
-    """
+    """Remove temporary names that a killed process left in ``directory``, and below if ``deep``."""
     for root, directories, files in os.walk(directory):
         for name in [name for name in directories if is_temporary(name)]:
             shutil.rmtree(Path(root, name), ignore_errors=True)
@@ -132,7 +124,7 @@ def remove_leftovers(directory: Path, *, deep: bool = True) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make renames in a directory survive a power cut; file systems that cannot are left alone."""
+    """Make renames in a directory survive a power cut, where the file system can."""
     try:
         descriptor = os.open(directory, os.O_RDONLY)
     except OSError:
@@ -151,30 +143,3 @@ def _sync_tree(directory: Path) -> None:
             with Path(root, name).open("rb") as file:
                 os.fsync(file.fileno())
         sync_directory(Path(root))
-
-
-def _put_in_place(part: Path, path: Path) -> None:
-    if not path.exists():
-        part.rename(path)
-    elif not _exchange(part, path):
-        old = temporary(path)
-        path.rename(old)
-        part.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two names in one step (renameat2 of Linux); False where that does not exist."""
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, OSError):
-        return False
-    done = renameat2(
-        _AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), ctypes.c_uint(_RENAME_EXCHANGE)
-    )
-    if done == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in (errno.EINVAL, errno.ENOSYS):
-        return False
-    raise OSError(code, os.strerror(code), str(other))

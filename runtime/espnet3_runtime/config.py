@@ -1,4 +1,4 @@
-"""Immutable views of composed configs."""
+"""Composed configs that cannot be changed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -9,13 +9,13 @@ from espnet3_runtime.errors import UndeclaredRead
 class ConfigView(Mapping[str, Any]):
     """A mapping of a config that nobody can change.
 
-    Nested mappings are views too and lists are tuples, so a stage cannot hand altered settings to
-    the next one.  Every view knows its key path, which messages name.
+    Nested mappings are views too and lists are tuples, so a stage cannot change the settings of
+    the next one.
 
     Args:
         values: Plain data: mappings, lists or tuples, and scalars.
         where: The key path of this mapping, for example ``training.optimizer``.
-        hidden: Keys that exist in the config but are not for this reader.
+        hidden: Keys that exist in the config but that this reader does not declare.
     """
 
     __slots__ = ("_flat", "_hidden", "_values", "_where")
@@ -41,7 +41,7 @@ class ConfigView(Mapping[str, Any]):
 
     @property
     def hidden(self) -> frozenset[str]:
-        """Keys that exist in the config but are not for this reader."""
+        """Keys that exist in the config but that this reader does not declare."""
         return self._hidden
 
     @property
@@ -50,8 +50,7 @@ class ConfigView(Mapping[str, Any]):
         if self._flat is None:
             found = tuple((path, leaf) for path, leaf in iter_leaves(self) if path)
             object.__setattr__(self, "_flat", found)
-            return found
-        return self._flat
+        return self._flat or ()
 
     def only(self, keys: Iterable[str]) -> "ConfigView":
         """Return the part that a stage kind declares to read; other keys raise when read."""

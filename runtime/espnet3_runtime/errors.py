@@ -1,14 +1,13 @@
-"""What can go wrong at run time, and how it is said."""
+"""Errors of a run, and how their messages name a setting and a way out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 
 class UserError(Exception):
     """A mistake in the recipe, its data or its environment; printed as one message.
 
-    Raise it with a sentence that names the offending thing in double quotes and says what was
-    expected.  No traceback is shown, unless the error was caused (``raise … from error``) by code
-    of the recipe: then the reader gets the frames of that code.
+    Raise it with a sentence that names the wrong value in double quotes and says what was
+    expected.  A traceback is shown only of code of the recipe that caused it (``raise … from``).
 
     Attributes:
         message: The sentence.
@@ -47,15 +46,15 @@ class InstantiateError(UserError):
     """A ``_target_`` node could not become an object; ``__cause__`` is the original exception."""
 
 
-class Stopped(Exception):  # noqa: N818 - it is news, not an error
-    """A stage saved its state and stopped because it was asked to (SIGTERM, Ctrl-C).
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """A stage saved its state and stopped on request (SIGTERM, Ctrl-C).
 
     A stage that polls ``context.stop_requested`` raises this after its checkpoint is on disk.
     The next run of the same command goes on from there.
     """
 
 
-class UndeclaredRead(RuntimeError):  # noqa: N818 - a fault of ours, named for what happened
+class UndeclaredRead(RuntimeError):  # noqa: N818 - a fault of this package
     """A stage reads a config key that its kind does not declare in ``systems.json``.
 
     The fingerprint of a stage covers exactly what it may read; add the key to ``reads`` there.
@@ -64,6 +63,15 @@ class UndeclaredRead(RuntimeError):  # noqa: N818 - a fault of ours, named for w
 
 def _rebuild_error(kind: type[UserError], message: str, where: str, hint: str) -> UserError:
     return kind(message, where=where, hint=hint)
+
+
+def exception_chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and what led to it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def nearest(name: str, candidates: Sequence[str]) -> str | None:

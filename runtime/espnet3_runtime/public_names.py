@@ -18,7 +18,7 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
         "System": "The root of all Systems, without any stage kind.",
     },
     "espnet3_runtime.stage": {
-        "StageContext": "What a stage or a `call` function is given: configs, paths, log, seed.",
+        "StageContext": "The argument of a stage or a `call` function: configs, paths, log, seed.",
         "Outputs": "What a stage returns: the path of each output, by name.",
         "StageSpec": "One line of a System's stage table; generated systems consist of them.",
     },
@@ -30,13 +30,13 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
         "Stopped": "Raised by a stage that saved its state because it was asked to stop.",
     },
     "espnet3_runtime.atomic": {
-        "write_text": "Write a UTF-8 text file, whole or not at all.",
-        "write_bytes": "Write a binary file, whole or not at all.",
-        "write_json": "Write a JSON file, whole or not at all.",
+        "write_text": "Write a UTF-8 text file, complete or not at all.",
+        "write_bytes": "Write a binary file, complete or not at all.",
+        "write_json": "Write a JSON file, complete or not at all.",
         "atomic_file": "Open a file that takes its name only when it was written to the end.",
         "atomic_path": "The same for a library that writes a file under a given name.",
         "atomic_directory": "The same for a directory.",
-        "remove_leftovers": "Remove what a killed process left of the above.",
+        "remove_leftovers": "Remove temporary files of the above that a killed process left.",
     },
     "espnet3_runtime.data.table": {
         "Table": "A tab-separated manifest, read row by row in little memory.",

@@ -1,11 +1,10 @@
-"""What a stage is, and what it is given when it runs."""
+"""A stage, and the context with which its function is called."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from logging import Logger
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Protocol
 
 from espnet3_runtime.config import ConfigView
@@ -13,10 +12,6 @@ from espnet3_schemas.late_values import LateValues
 
 Outputs = dict[str, Path]
 """What a stage function returns: the outputs that it made, by name."""
-
-
-def _empty_mapping() -> Mapping[str, Any]:
-    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +38,6 @@ class StageSpec:
     needs: tuple[str, ...] = ()
     description: str = ""
 
-    @property
-    def what(self) -> str:
-        """The kind, or the function that is called."""
-        return self.run or self.call or self.name
-
 
 class Bar(Protocol):
     """A progress bar."""
@@ -68,7 +58,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """Whether somebody asked the stage to stop (Ctrl-C, SIGTERM), and how it wants to be told.
+    """Whether a stop was requested (Ctrl-C, SIGTERM).
 
     Attributes:
         requested: Polled by a stage that can save its state in the middle.
@@ -83,7 +73,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageContext:
-    """Everything a stage may use; nothing else of the engine is reachable from a stage.
+    """Everything that a stage may use.
 
     Attributes:
         spec: The stage's line of the table.
@@ -107,12 +97,11 @@ class StageContext:
         upstream_hashes: ``"stage.output"`` → SHA-256 of its content.
         upstream_kinds: Kind of each stage that ``upstream`` names (``""`` for a ``call`` stage).
         seed: ``seed`` of the config of the first role that has one, otherwise 0.
-        resume: True when an earlier attempt with the very same inputs was cut off: what it left
-            in ``directory`` may be continued.  When False, files found there were made from other
-            inputs (or are whole, and ``--force`` was given): start afresh.
-        cleared: A stage that looks at ``resume`` calls it as soon as ``directory`` holds nothing of
-            an attempt that must not be continued.  Killed before, the next attempt does not take
-            those files for its own.
+        resume: True when an earlier attempt with the same inputs was interrupted: its files in
+            ``directory`` may be continued.  When False, files there were made from other inputs
+            (or are complete, and ``--force`` was given): start from the beginning.
+        cleared: A stage that reads ``resume`` calls it as soon as ``directory`` holds no file of
+            an attempt that must not be continued.
         rank: Rank of this process; only ``train`` stages see another one than 0.
         progress: Makes progress bars.
         stop: Whether to stop, see :class:`Stop`.
@@ -126,9 +115,9 @@ class StageContext:
     model: ConfigView | None
     composed: Mapping[str, ConfigView]
     composed_model: ConfigView | None
-    late: LateValues = field(default_factory=_empty_mapping)
-    arguments: Mapping[str, Any] = field(default_factory=_empty_mapping)
-    outputs: Mapping[str, Path] = field(default_factory=_empty_mapping)
+    late: LateValues = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Path] = field(default_factory=dict)
     recipe: str
     exp_tag: str
     recipe_dir: Path
@@ -136,9 +125,9 @@ class StageContext:
     data_dir: Path
     directory: Path
     build: Path
-    upstream: Mapping[str, Path] = field(default_factory=_empty_mapping)
-    upstream_hashes: Mapping[str, str] = field(default_factory=_empty_mapping)
-    upstream_kinds: Mapping[str, str] = field(default_factory=_empty_mapping)
+    upstream: Mapping[str, Path] = field(default_factory=dict)
+    upstream_hashes: Mapping[str, str] = field(default_factory=dict)
+    upstream_kinds: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     resume: bool = False
     cleared: Callable[[], None] = lambda: None

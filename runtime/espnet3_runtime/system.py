@@ -17,7 +17,7 @@ from espnet3_runtime.stage import Outputs, StageContext, StageSpec
 
 
 class StageContractError(TypeError):
-    """A System class and its stage table do not fit together; the message says how to mend it."""
+    """A System class and its stage table do not fit together; the message says how."""
 
 
 class System:
@@ -35,7 +35,7 @@ class System:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        check_stages(cls)
+        _check_stages(cls)
 
     def call(self, target: str, context: StageContext) -> Outputs:
         """Run a stage of the recipe: call a function with the stage's ``with`` arguments.
@@ -52,14 +52,18 @@ class System:
         except InstantiateError as error:
             raise UserError(error.message, where=error.where, hint=error.hint) from error.__cause__
         arguments = dict(context.arguments)
-        if "context" not in arguments and _has_parameter(function, "context"):
-            arguments["context"] = context
-        _check_arguments(function, arguments, target, where)
-        made = function(**arguments)
-        return _check_outputs(made, context)
+        signature = _signature_of(function)
+        if signature is not None:
+            if "context" in signature.parameters:
+                arguments.setdefault("context", context)
+            try:
+                signature.bind(**arguments)
+            except TypeError as error:
+                raise UserError(f'"{target}": {error}', where=f"{where}.with") from None
+        return _check_outputs(function(**arguments), context)
 
 
-def check_stages(cls: type[System]) -> None:
+def _check_stages(cls: type[System]) -> None:
     """Check a stage table.
 
     Raises:
@@ -68,37 +72,30 @@ def check_stages(cls: type[System]) -> None:
     """
     before: list[str] = []
     for spec in cls.stages:
-        if spec.name in before:
-            raise StageContractError(f'{cls.__name__}: two stages are called "{spec.name}"')
-        if (spec.run is None) == (spec.call is None):
-            what = f'{cls.__name__}: stage "{spec.name}" must have one of "run" and "call"'
-            raise StageContractError(what)
-        if not callable(getattr(cls, spec.name, None)):
-            what = f'{cls.__name__}: stage "{spec.name}" has no method "{spec.name}(self, context)"'
-            raise StageContractError(what)
-        late = [name for name in spec.needs if name not in before]
-        if late:
-            what = f'{cls.__name__}: stage "{spec.name}" needs "{late[0]}", which is not before it'
-            raise StageContractError(what)
+        missing = [name for name in spec.needs if name not in before]
+        stage = f'stage "{spec.name}"'
+        for is_wrong, message in (
+            (spec.name in before, f'two stages are called "{spec.name}"'),
+            (
+                (spec.run is None) == (spec.call is None),
+                f'{stage} must have one of "run" and "call"',
+            ),
+            (
+                not callable(getattr(cls, spec.name, None)),
+                f'{stage} has no method "{spec.name}(self, context)"',
+            ),
+            (missing, f'{stage} needs "{next(iter(missing), "")}", which is not before it'),
+        ):
+            if is_wrong:
+                raise StageContractError(f"{cls.__name__}: {message}")
         before.append(spec.name)
 
 
-def _has_parameter(function: Any, name: str) -> bool:
+def _signature_of(function: Any) -> inspect.Signature | None:
     try:
-        return name in inspect.signature(function).parameters
+        return inspect.signature(function)
     except (TypeError, ValueError):
-        return False
-
-
-def _check_arguments(function: Any, arguments: Mapping[str, Any], target: str, where: str) -> None:
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return
-    try:
-        signature.bind(**arguments)
-    except TypeError as error:
-        raise UserError(f'"{target}": {error}', where=f"{where}.with") from None
+        return None
 
 
 def _check_outputs(made: Any, context: StageContext) -> Outputs:

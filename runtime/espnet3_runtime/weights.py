@@ -23,13 +23,12 @@ def read_weights(path: Path) -> "dict[str, Tensor]":
     Raises:
         UserError: The file is missing, damaged, or holds anything but tensors and plain data.
     """
-    if path.is_dir():
-        path = path / "model.safetensors"
-    if not path.is_file():
-        raise _missing_checkpoint(path)
+    path = _weights_file(path)
     loaded = _read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
     state = loaded.get("state_dict", loaded)
-    if not isinstance(state, Mapping) or not state or not all(map(_is_tensor, state.values())):
+    import torch
+
+    if not isinstance(state, Mapping) or not state or not all(map(torch.is_tensor, state.values())):
         raise UserError(f'"{path}" holds no state dict')
     return dict(state)
 
@@ -40,10 +39,7 @@ def weights_digest(path: Path) -> str:
     Raises:
         UserError: There is no such file.
     """
-    file = path / "model.safetensors" if path.is_dir() else path
-    if not file.is_file():
-        raise _missing_checkpoint(path)
-    with file.open("rb") as stream:
+    with _weights_file(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -79,24 +75,20 @@ def load_strictly(model: "nn.Module", weights: "Mapping[str, Tensor]", source: o
     model.load_state_dict(weights, strict=True)
 
 
-def _missing_checkpoint(path: Path) -> UserError:
-    return UserError(
-        f'there is no checkpoint "{path}"', hint="run the stage that trains the model first"
-    )
+def _weights_file(path: Path) -> Path:
+    file = path / "model.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        hint = "run the stage that trains the model first"
+        raise UserError(f'there is no checkpoint "{file}"', hint=hint)
+    return file
 
 
-def _list_names(what: str, names: Any) -> list[str]:
+def _list_names(label: str, names: Any) -> list[str]:
     found = sorted(names)
     if not found:
         return []
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return [f"{what}: {', '.join(found[:_SHOWN])}{more}"]
-
-
-def _is_tensor(value: object) -> bool:
-    import torch
-
-    return isinstance(value, torch.Tensor)
+    return [f"{label}: {', '.join(found[:_SHOWN])}{more}"]
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
@@ -125,9 +117,8 @@ def read_torch(path: Path) -> dict[str, Any]:
             hint="files that would run code when opened are refused; save the state_dict alone",
         ) from None
     except Exception as error:  # noqa: BLE001 - torch fails on torn files in many ways
-        raise UserError(
-            f'"{path}" is damaged: {(str(error) or repr(error)).splitlines()[0]}'
-        ) from None
+        reason = (str(error) or repr(error)).splitlines()[0]
+        raise UserError(f'"{path}" is damaged: {reason}') from None
     if not isinstance(loaded, Mapping):
         raise UserError(f'"{path}" holds no state dict')
     return dict(loaded)

@@ -77,12 +77,7 @@ def test_a_library_writes_to_a_name_with_the_right_suffix(tmp_path: Path) -> Non
     assert names(tmp_path) == ["model.onnx"]
 
 
-@pytest.mark.parametrize("exchange", [True, False])
-def test_a_directory_takes_the_place_of_the_old_one(
-    exchange: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not exchange:
-        monkeypatch.setattr(atomic, "_exchange", lambda one, other: False)
+def test_a_directory_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "bundle"
     for text in ("old", "new"):
         with atomic.atomic_directory(path) as made:

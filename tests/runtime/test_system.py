@@ -20,8 +20,7 @@ def define(*specs: StageSpec) -> type[System]:
 
 
 def test_a_good_table() -> None:
-    cls = define(StageSpec(name="one", run="x"), StageSpec(name="two", call="a.b", needs=("one",)))
-    assert [spec.what for spec in cls.stages] == ["x", "a.b"]
+    define(StageSpec(name="one", run="x"), StageSpec(name="two", call="a.b", needs=("one",)))
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from espnet3_compiler.build.late_values import late_values
-from espnet3_compiler.build.plan import Plan, StagePlan
-from espnet3_compiler.checks.targets.nodes import find_targets
+from espnet3_compiler.build.plan import Plan
+from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.syntax.tree import Scalar
@@ -35,31 +35,28 @@ def make_request(plan: Plan, recipe: Recipe, resolved: Resolved, memory: int) ->
             config.name: {"role": config.role, "value": config.value} for config in plan.configs
         },
         "models": {model.name: model.value for model in plan.models},
-        "stages": [_stage_request(stage) for stage in plan.stages],
+        "stages": [asdict(stage) for stage in plan.stages],
         "late_values": late_values(plan),
         "targets": [*_target_requests(recipe, resolved), *_call_requests(recipe)],
     }
-
-
-def _stage_request(stage: StagePlan) -> dict[str, Any]:
-    value = asdict(stage)
-    keys = ("name", "run", "call", "configs", "model", "arguments", "outputs")
-    return {key: value[key] for key in keys}
 
 
 def _target_requests(recipe: Recipe, resolved: Resolved) -> Iterator[dict[str, Any]]:
     for target in find_targets(recipe, resolved):
         name = target.node.get(TARGET)
         if isinstance(name, Scalar) and isinstance(name.value, str) and not is_unresolved(name):
-            yield {
-                "name": name.value,
-                "owner": list(target.path[:2]),
-                "path": list(target.path[2:]),
-                "positional": target.slot.positional,
-                "supplied": list(target.slot.supplied),
-                "offered": list(target.slot.offered),
-                "judged": target.judged,
-            }
+            yield _target_request(target, name.value)
+
+
+def _target_request(target: TargetNode, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "location": {"owner": list(target.path[:2]), "path": list(target.path[2:])},
+        "positional": target.slot.positional,
+        "supplied": list(target.slot.supplied),
+        "offered": list(target.slot.offered),
+        "judged": target.judged,
+    }
 
 
 def _call_requests(recipe: Recipe) -> Iterator[dict[str, Any]]:
@@ -67,8 +64,7 @@ def _call_requests(recipe: Recipe) -> Iterator[dict[str, Any]]:
         if stage.call is not None and not is_unresolved(stage.call):
             yield {
                 "name": str(stage.call.value),
-                "owner": ["stages", str(stage.name.value)],
-                "path": [],
+                "location": {"owner": ["stages", str(stage.name.value)]},
                 "positional": 0,
                 "supplied": [],
                 "offered": [],

@@ -1,8 +1,6 @@
 """Objects from ``_target_`` nodes, with the meaning that Hydra gives them.
 
-One difference: a target always receives plain dicts and lists (Hydra's ``_convert_: all``),
-because configs here are plain data and there is no other kind of container to hand over.
-``_convert_`` is accepted and has no further effect.
+One difference: a target always receives plain dicts and lists, so ``_convert_`` has no effect.
 
 Source: https://hydra.cc/docs/advanced/instantiate_objects/overview/
 """
@@ -18,12 +16,11 @@ from espnet3_runtime.config import ConfigView, join_key, to_plain
 from espnet3_runtime.errors import InstantiateError, did_you_mean
 from espnet3_schemas import TARGET
 
-_FLAGS = (TARGET, "_convert_", "_recursive_", "_partial_")
-_CONVERT = ("none", "partial", "object", "all")
+FLAGS = (TARGET, "_convert_", "_recursive_", "_partial_")
 
 
 def instantiate(node: Any, *args: Any, where: str = "", **kwargs: Any) -> Any:
-    """Return what a node describes.
+    """Return the object that a node describes.
 
     Args:
         node: A mapping with ``_target_`` becomes the result of calling it; a mapping or list
@@ -43,7 +40,7 @@ def instantiate(node: Any, *args: Any, where: str = "", **kwargs: Any) -> Any:
         merged = _merge_kwargs(node, kwargs)
         recursive = _read_flag(merged, "_recursive_", path, default=True)
         if TARGET not in merged:
-            merged = {key: value for key, value in merged.items() if key not in _FLAGS}
+            merged = {key: value for key, value in merged.items() if key not in FLAGS}
         return _build_node(merged, path, args, recursive=recursive)
     if isinstance(node, list | tuple):
         recursive = _read_flag(kwargs, "_recursive_", path, default=True)
@@ -103,38 +100,30 @@ def _build_node(node: Any, where: str, args: Sequence[Any] = (), *, recursive: b
 def _call_target(
     node: Mapping[str, Any], where: str, args: Sequence[Any], *, recursive: bool
 ) -> Any:
-    _check_convert(node, where)
-    target, name = _resolve_target(node[TARGET], where)
-    values = {key: value for key, value in node.items() if key not in _FLAGS}
-    if recursive:
-        values = {
-            key: _build_node(value, join_key(where, key), recursive=True)
-            for key, value in values.items()
-        }
-    else:
-        values = {key: to_plain(value) for key, value in values.items()}
+    value = node[TARGET]
+    target = locate_target(value, where) if isinstance(value, str) else value
+    if not callable(target):
+        raise InstantiateError(f'"{value}" is not callable', where=where)
+    name = value if isinstance(value, str) else getattr(value, "__qualname__", repr(value))
+    values = {
+        key: _build_node(value, join_key(where, key), recursive=True)
+        if recursive
+        else to_plain(value)
+        for key, value in node.items()
+        if key not in FLAGS
+    }
     positional = values.pop("_args_", ())
     if not isinstance(positional, list | tuple):
         raise InstantiateError(f"_args_ is a list, found {positional!r}", where=where)
-    positional = args or positional
-    partially = _read_flag(node, "_partial_", where, default=False)
+    if _read_flag(node, "_partial_", where, default=False):
+        target = partial(partial, target)
     try:
-        if partially:
-            return partial(target, *positional, **values)
-        return target(*positional, **values)
+        return target(*(args or positional), **values)
     except InstantiateError:
         raise
     except Exception as error:
         what = f"{name} failed: {type(error).__name__}: {error}"
         raise InstantiateError(what, where=where) from error
-
-
-def _resolve_target(value: Any, where: str) -> tuple[Any, str]:
-    target = locate_target(value, where) if isinstance(value, str) else value
-    if not callable(target):
-        raise InstantiateError(f'"{value}" is not callable', where=where)
-    name = value if isinstance(value, str) else getattr(value, "__qualname__", repr(value))
-    return target, name
 
 
 def _read_flag(node: Mapping[str, Any], key: str, where: str, *, default: bool) -> bool:
@@ -144,20 +133,12 @@ def _read_flag(node: Mapping[str, Any], key: str, where: str, *, default: bool) 
     return value
 
 
-def _check_convert(node: Mapping[str, Any], where: str) -> None:
-    value = node.get("_convert_", "all")
-    if str(getattr(value, "value", value)).lower() not in _CONVERT:
-        raise InstantiateError(f"_convert_ is one of {', '.join(_CONVERT)}", where=where)
-
-
 def _merge_kwargs(node: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(node)
     for key, value in extra.items():
-        old = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping):
-            merged[key] = _merge_kwargs(old, value)
-        else:
-            merged[key] = value
+        old: Any = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(old, Mapping)
+        merged[key] = _merge_kwargs(old, value) if both else value
     return merged
 
 
@@ -165,18 +146,13 @@ def _import_module(module: str, target: str, where: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
+        text = f'"{module}" needs the module "{error.name}", which is not installed'
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            raise InstantiateError(
-                f'cannot import "{target}": there is no module "{error.name}"', where=where
-            ) from error
-        raise InstantiateError(
-            f'cannot import "{target}": "{module}" needs the module "{error.name}", '
-            "which is not installed",
-            where=where,
-        ) from error
+            text = f'there is no module "{error.name}"'
+        raise InstantiateError(f'cannot import "{target}": {text}', where=where) from error
     except Exception as error:
-        what = f'cannot import "{target}": {type(error).__name__}: {error}'
-        raise InstantiateError(what, where=where) from error
+        text = f"{type(error).__name__}: {error}"
+        raise InstantiateError(f'cannot import "{target}": {text}', where=where) from error
 
 
 def _import_submodule(

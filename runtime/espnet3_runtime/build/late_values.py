@@ -1,7 +1,7 @@
 """Late values, filled in when a stage runs: environment variables and outputs of stages.
 
-``${oc.env:VAR,default}`` and ``${stages.NAME.OUTPUT}`` are all that the compiler leaves behind.
-Configs hold them as they are written; what they mean stands, parsed by the compiler, in the lock.
+Configs hold ``${oc.env:VAR,default}`` and ``${stages.NAME.OUTPUT}`` as text; the lock holds
+them parsed by the compiler.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from espnet3_runtime.build.records import RECOMPILE_HINT
 from espnet3_runtime.config import ConfigView, join_key
 from espnet3_runtime.errors import BuildError, UserError
 from espnet3_schemas.late_values import Env, LateValues, Part, StageOutput, from_json
@@ -28,7 +29,7 @@ def read_late_values(table: Any, where: str) -> LateValues:
     try:
         return from_json(table)
     except ValueError as error:
-        raise BuildError(f"{where}: {error}", hint="compile the recipe again") from None
+        raise BuildError(f"{where}: {error}", hint=RECOMPILE_HINT) from None
 
 
 def parts_of(text: str, late: LateValues) -> tuple[Part, ...]:
@@ -40,7 +41,7 @@ def parts_of(text: str, late: LateValues) -> tuple[Part, ...]:
     if "${" not in text:
         return (text,)
     if text not in late:
-        hint = "compile the recipe again; if this is a bundle, pack the model again"
+        hint = f"{RECOMPILE_HINT}; if this is a bundle, pack the model again"
         raise BuildError(f'cannot read "{text:.80}"', hint=hint)
     return late[text]
 
@@ -79,17 +80,6 @@ def references_of(text: str, late: LateValues) -> Iterator[Env | StageOutput]:
     return _flatten(parts_of(text, late))
 
 
-def default_of(reference: Env, lookup: Lookup, where: str) -> str | None:
-    """Return the default of a variable that is not set; there must be one.
-
-    Args:
-        reference: The variable with its default.
-        lookup: Gives the value of a reference inside of the default.
-        where: The key path of the setting, for messages.
-    """
-    return None if reference.null else _resolve_parts(reference.default, lookup, where)
-
-
 def _flatten(parts: tuple[Part, ...]) -> Iterator[Env | StageOutput]:
     for part in parts:
         if not isinstance(part, str):
@@ -108,7 +98,7 @@ _ROUNDS = 20_000
 
 
 def lookup(outputs: Callable[[StageOutput, str], str], environ: Mapping[str, str]) -> Lookup:
-    """Return what ``bind`` needs: variables from ``environ``, outputs from ``outputs``.
+    """Return a lookup of variables in ``environ`` and of outputs by ``outputs``.
 
     Raises:
         UserError: (when called) A variable without default is not set.
@@ -121,7 +111,7 @@ def lookup(outputs: Callable[[StageOutput, str], str], environ: Mapping[str, str
             return environ[reference.name]
         if not reference.has_default:
             raise unset(reference.name, where)
-        return default_of(reference, value, where)
+        return None if reference.null else _resolve_parts(reference.default, value, where)
 
     return value
 
@@ -137,7 +127,7 @@ def unset(name: str, where: str) -> UserError:
 
 @dataclass(frozen=True, slots=True)
 class LateHashes:
-    """Stands in for late values in a fingerprint.
+    """Hashes that replace late values in a fingerprint.
 
     An output of a stage is represented by the hash of its content, so that a renamed stage changes
     nothing; an environment variable by a salted, slow hash, so that no secret is kept.
@@ -175,9 +165,7 @@ class LateHashes:
         """
         if isinstance(leaf, float) and not math.isfinite(leaf):
             return {"float": str(leaf)}
-        if not isinstance(leaf, str) or "${" not in leaf:
-            return leaf
-        if not any(True for _ in references_of(leaf, self.late)):
+        if not isinstance(leaf, str) or next(references_of(leaf, self.late), None) is None:
             return leaf
         used = [self._part(part, join_key(where, path)) for part in parts_of(leaf, self.late)]
         if None in used:
@@ -185,7 +173,7 @@ class LateHashes:
         return {"late": leaf, "digest": hashlib.sha256(repr(used).encode()).hexdigest()}
 
     def _part(self, part: Part, where: str) -> str | None:
-        """Return what stands for a part; None when it is not known yet."""
+        """Return the hash of a part; None when it is not known yet."""
         if isinstance(part, str):
             return f"text {part}"
         if isinstance(part, StageOutput):
@@ -201,6 +189,6 @@ class LateHashes:
 
 @lru_cache(maxsize=1024)
 def _stretch(value: str, salt: bytes) -> str:
-    """Hash slowly: who reads a receipt must not find a password by trying."""
+    """Hash slowly: a reader of a receipt must not find a password by trying."""
     data = value.encode("utf-8", "surrogateescape")
     return hashlib.pbkdf2_hmac("sha256", data, salt, _ROUNDS).hex()

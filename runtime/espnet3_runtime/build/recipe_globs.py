@@ -1,4 +1,4 @@
-"""Which files of a recipe the packing stages copy as they are."""
+"""The files of a recipe that the packing stages copy unchanged."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -11,8 +11,8 @@ def select_files(recipe_dir: Path, include: Sequence[str], exclude: Sequence[str
 
     Args:
         recipe_dir: The recipe.
-        include: Globs of files, and of directories that go in whole.
-        exclude: Globs of files and directories that stay out.
+        include: Globs of files, and of complete directories.
+        exclude: Globs of files and directories that are left out.
 
     Raises:
         UserError: A glob leads out of the recipe.
@@ -30,7 +30,7 @@ def select_files(recipe_dir: Path, include: Sequence[str], exclude: Sequence[str
 def _is_excluded(name: PurePosixPath, patterns: Sequence[str]) -> bool:
     """Say whether a pattern matches a file or a directory around it."""
     return any(
-        place.match(pattern.removeprefix("**/"))
-        for place in (name, *name.parents)
+        path.match(pattern.removeprefix("**/"))
+        for path in (name, *name.parents)
         for pattern in patterns
     )

@@ -17,7 +17,7 @@ from espnet3_runtime.data.item_lengths import Shapes, find_lengths
 from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
 from espnet3_runtime.data.split_dataset import SplitDataset
 from espnet3_runtime.data.worker_errors import wrap_for_workers
-from espnet3_runtime.process.interrupts import HELD_BACK
+from espnet3_runtime.process.interrupts import BLOCKED
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -27,8 +27,8 @@ class SignalSafeLoader(DataLoader[Item_co]):
 
     A terminal sends Ctrl-C to all processes of a job.  A process that starts just then would end
     with a traceback of Python's or PyTorch's own.  It inherits the blocked signals, and
-    :func:`~espnet3_runtime.process.interrupts.be_patient`, called by ``worker_init_fn``, handles
-    them.  The parent gets its own signals, and news of a dead process, once all have started.
+    :func:`~espnet3_runtime.process.interrupts.survive_signals`, called by ``worker_init_fn``,
+    handles them.  The parent gets its own signals, and news of a dead process, once all have started.
 
     Garbage collection in the processes skips the objects that they inherit: it would write into
     each, and so copy tens of megabytes.
@@ -38,7 +38,7 @@ class SignalSafeLoader(DataLoader[Item_co]):
         """Return the iterator of an epoch, with its processes started."""
         if self.num_workers == 0:
             return super().__iter__()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
         gc.freeze()  # the objects that forked processes inherit
         try:
             return super().__iter__()

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import get_worker_info
 
 from espnet3_runtime.data.batching import BatchPlan, Ints
-from espnet3_runtime.process.interrupts import be_patient
+from espnet3_runtime.process.interrupts import survive_signals
 
 
 @dataclass
@@ -92,7 +92,7 @@ class SeedWorker:
         """Seed every item of this worker before it is read."""
         info: Any = get_worker_info()  # its dataset is an ErrorCarryingDataset
         info.dataset.seed_items(SeedItem(self.clock.seed, self.clock.epoch))
-        be_patient()
+        survive_signals()
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What ``espnet3-compile --deep`` runs in a process of its own: the recipe, as far as it goes.
+"""Try a recipe on a few items: what ``espnet3-compile --deep`` runs in a process of its own.
 
 ``python -m espnet3_runtime.deep REQUEST`` reads one JSON request and answers in JSON lines on
 stdout, one for every step, finding, note and model; see :mod:`espnet3_runtime.deep.protocol`.

@@ -5,13 +5,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from espnet3_runtime.deep.limits import Network, limit_memory, own_stdout
+from espnet3_runtime.deep.limits import Network, limit_memory, redirect_stdout
 from espnet3_runtime.deep.protocol import Answers
 
 
 def main(path: str) -> int:
     """Answer the request in a file and return the exit code."""
-    answers = Answers(own_stdout(), Network().refuse())
+    answers = Answers(redirect_stdout(), Network().refuse())
     raw = json.loads(Path(path).read_text(encoding="utf-8"))
     limit_memory(raw["memory"])
     from espnet3_runtime.deep.probe import probe_recipe

@@ -1,13 +1,12 @@
-"""From an exception of user code to one sentence, the place in that code, and its sizes."""
+"""From an exception of user code to one sentence, the location in that code, and its sizes."""
 
 import re
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet3_runtime.deep.protocol import Answers, RecipeLocation, UnprobedError
-from espnet3_runtime.errors import InstantiateError, UserError
+from espnet3_runtime.deep.protocol import Answers, UnprobedError
+from espnet3_runtime.errors import InstantiateError, UserError, exception_chain
 
 FAILURES = (Exception, SystemExit)
 """What user code may raise; Ctrl-C is no failure of it."""
@@ -38,7 +37,7 @@ class ErrorOrigin:
 
 
 def find_origin(error: BaseException, recipe_dir: Path) -> ErrorOrigin:
-    """Take an exception apart."""
+    """Follow an exception to its origin."""
     cause = error
     where, hint = "", ""
     while isinstance(cause, UserError):
@@ -46,41 +45,26 @@ def find_origin(error: BaseException, recipe_dir: Path) -> ErrorOrigin:
         if not isinstance(cause, InstantiateError) or cause.__cause__ is None:
             break
         cause = cause.__cause__
-    told = cause.message if isinstance(cause, UserError) else str(cause)
-    line = " ".join(told.split())[:_LONGEST]
+    message = cause.message if isinstance(cause, UserError) else str(cause)
+    line = " ".join(message.split())[:_LONGEST]
     text = line if isinstance(cause, UserError) else f"{type(cause).__name__}: {line}".rstrip(": ")
     frames = (_recipe_frame(link, recipe_dir) for link in exception_chain(cause))
-    place = next(filter(None, frames), "")
-    return ErrorOrigin(
-        text, (place,) if place else (), (hint,) if hint else (), where, _find_sizes(line)
-    )
+    frame = next(filter(None, frames), "")
+    sizes = (int(part) for match in _NUMBER.findall(line) for part in match.split("x"))
+    numbers = tuple(dict.fromkeys(size for size in sizes if size >= _LEAST))
+    return ErrorOrigin(text, (frame,) if frame else (), (hint,) if hint else (), where, numbers)
 
 
-def raise_unprobed(error: BaseException, answers: Answers, before: int, what: str) -> None:
-    """Raise :class:`UnprobedError` where an exception says nothing about the recipe.
-
-    Args:
-        error: The exception.
-        answers: Knows of refused connections.
-        before: How many there were before the attempt.
-        what: What was attempted.
-    """
+def raise_unprobed(error: BaseException, answers: Answers) -> None:
+    """Raise :class:`UnprobedError` where the failure of a step says nothing about the recipe."""
     if isinstance(error, UnprobedError):
         raise error
-    if answers.network.refused > before:
-        raise UnprobedError(f"{what}: it needs the network") from error
+    if answers.network.refused > answers.refused_before:
+        raise UnprobedError(f"{answers.current_step}: it needs the network") from error
     for link in exception_chain(error):
         if isinstance(link, MemoryError) or any(text in str(link) for text in _MEMORY):
-            raise UnprobedError(f"{what}: it needs more memory than is allowed") from error
-
-
-def exception_chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and what led to it."""
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
+            message = f"{answers.current_step}: it needs more memory than is allowed"
+            raise UnprobedError(message) from error
 
 
 def _recipe_frame(error: BaseException, recipe_dir: Path) -> str:
@@ -93,37 +77,3 @@ def _recipe_frame(error: BaseException, recipe_dir: Path) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"raised at {error.filename}:{error.lineno}"
     return ""
-
-
-def _find_sizes(text: str) -> tuple[int, ...]:
-    found = (int(part) for match in _NUMBER.findall(text) for part in match.split("x"))
-    return tuple(dict.fromkeys(number for number in found if number >= _LEAST))
-
-
-def report_error(
-    answers: Answers,
-    code: str,
-    place: RecipeLocation,
-    what: str,
-    found: ErrorOrigin,
-    label: str = "",
-) -> None:
-    """Report an error that was taken apart.
-
-    Args:
-        answers: Takes the finding.
-        code: The number of the finding, for example ``R909``.
-        place: The setting that it is about.
-        what: What was attempted and failed.
-        found: The error, taken apart.
-        label: What stands below the marked setting.
-    """
-    answers.report_finding(
-        code,
-        place,
-        f"{what}: {found.text}",
-        label=label,
-        help_=found.help,
-        notes=found.notes,
-        numbers=found.numbers,
-    )

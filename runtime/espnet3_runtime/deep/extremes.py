@@ -1,4 +1,4 @@
-"""Which items of a data set show whether all ids fit: those with the largest ones."""
+"""Find the items of a data set with the largest ids: they show whether all ids fit."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,30 +9,24 @@ import numpy as np
 
 Pair = tuple[str, dict[str, Any]]
 
-MOST = 64
-SECONDS = 2.0
+_MOST = 64
+_SECONDS = 2.0
 
 
 def spread_indices(first: int, size: int) -> Iterator[int]:
-    """Yield indices of items beyond the first ones, all over a data set, for a short time.
-
-    Args:
-        first: How many have been read.
-        size: Number of items.
-    """
-    end = time.monotonic() + SECONDS
-    step = max((size - first) / MOST, 1)
-    for number in range(min(MOST, size - first)):
+    """Yield indices of items beyond the ``first`` ones, all over a data set, for a short time."""
+    end = time.monotonic() + _SECONDS
+    step = max((size - first) / _MOST, 1)
+    for number in range(min(_MOST, size - first)):
         if time.monotonic() > end:
             return
         yield first + int(number * step)
 
 
 def with_largest(first: Sequence[Pair], more: Iterable[Pair]) -> list[Pair]:
-    """Return the first samples, and for each of their fields of whole numbers the largest one's.
+    """Return the first samples, and for each integer field the one of ``more`` with the largest id.
 
-    One that is largest in several fields stands there once, and none where a first one is.  The
-    others are let go as soon as they are read: items may be long.
+    Only the largest so far are kept while reading: items may be long.
     """
     names = dict.fromkeys(name for _, sample in first for name in sample)
     best: dict[str, tuple[int, Pair]] = {}

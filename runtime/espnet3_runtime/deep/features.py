@@ -1,4 +1,4 @@
-"""Statistics of features, from one batch."""
+"""Statistics of features, from one batch, for models that need them before they are collected."""
 
 import inspect
 from collections.abc import Mapping
@@ -13,143 +13,127 @@ from espnet3_runtime.build.model_node import is_task, name_of, without_endings
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.feature_extractors import make_feature_extractor
 from espnet3_runtime.data.feature_moments import Moments, compute_moments, write_moments
-from espnet3_runtime.deep.build_model import check_installed, report_construction_error
-from espnet3_runtime.deep.error_origin import FAILURES, find_origin, raise_unprobed, report_error
+from espnet3_runtime.deep.error_origin import FAILURES
 from espnet3_runtime.deep.forward import make_batch
-from espnet3_runtime.deep.protocol import RecipeLocation, UnprobedError
-from espnet3_runtime.deep.request import PlannedStage
-from espnet3_runtime.deep.samples import FoundError, Items, Sample
-from espnet3_runtime.deep.train import ROLE, Tools
-from espnet3_schemas import TARGET, systems
+from espnet3_runtime.deep.protocol import FoundError, RecipeLocation, UnprobedError
+from espnet3_runtime.deep.samples import Items, read_items
+from espnet3_runtime.deep.stage_probe import StageProbe
+from espnet3_schemas import TARGET
 
-SPEECH = ("speech", "speech_lengths")
+_SPEECH = ("speech", "speech_lengths")
 
 
 class FakeStatistics:
-    """Makes ``feats_stats.npz`` for collect_stats stages, each once."""
+    """Makes ``feats_stats.npz`` for collect_stats stages, each once, in a directory."""
 
-    def __init__(self, tools: Tools, folder: Path) -> None:
-        self.tools = tools
-        self.folder = folder
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._made: dict[str, Path | Exception] = {}
 
-    def of(self, stage: PlannedStage) -> Path:
-        """Return the file.
+    def of(self, probe: StageProbe) -> Path:
+        """Return the file of a stage.
 
         Raises:
             FoundError: The extractor is wrong, which was reported.
-            UnprobedError: There is no extractor, or nothing to extract from.
+            UnprobedError: There is no extractor, or no item to extract from.
         """
-        if stage.name not in self._made:
+        name = probe.stage.name
+        if name not in self._made:
             try:
-                self._made[stage.name] = self._make(stage)
+                moments = _moments_of(probe)
+                self._made[name] = path = self._folder / f"{name}-feats_stats.npz"
+                if moments is None:
+                    self._made[name] = _earlier_file(probe)
+                else:
+                    write_moments(path, moments)
             except (FoundError, UnprobedError) as error:
-                self._made[stage.name] = error
-        made = self._made[stage.name]
+                self._made[name] = error
+        made = self._made[name]
         if isinstance(made, Exception):
             raise made
         return made
 
-    def _make(self, stage: PlannedStage) -> Path:
-        config = self.tools.config(stage, ROLE)
-        node = config["collect_stats"]["features"]
-        if node is None:
-            return self._of_task(stage, config)
-        request, answers = self.tools.request, self.tools.answers
-        place = request.place(node.where, stage, ROLE)
-        if answers.is_wrong(place.owner, place.path):
-            raise FoundError
-        answers.step(place, f"constructing {node[TARGET]}")
-        before = answers.network.refused
-        try:
-            extractor = instantiate(node)
-        except FAILURES as error:
-            raise_unprobed(error, answers, before, f"constructing {node[TARGET]}")
-            raise report_construction_error(request, answers, error, place, stage, ROLE) from error
-        items = self._read_items(stage, config)
-        batch = make_batch(self.tools.source, stage, config, ROLE, items)
-        answers.step(place, f"extracting features with {node[TARGET]}")
-        try:
-            with torch.inference_mode():
-                moments = compute_moments(*_call_extractor(extractor, batch))
-        except FAILURES as error:
-            what = f"extracting features with {node[TARGET]}"
-            raise_unprobed(error, answers, before, what)
-            found = find_origin(error, request.recipe_dir)
-            if not items.is_certain():
-                raise UnprobedError(f"{what} from made-up items: {found.text}") from error
-            where = RecipeLocation(place.owner, (*place.path, TARGET), stage.name)
-            report_error(answers, "R904", where, f"{what} fails", found)
-            raise FoundError from error
-        return self._write(stage, moments)
 
-    def _read_items(self, stage: PlannedStage, config: ConfigView) -> Items:
-        """Return items; made-up ones that the preprocessor does not take are left as they are.
+def _moments_of(probe: StageProbe) -> Moments | None:
+    """Return statistics of one batch; None where the file of an earlier run has to do."""
+    config = probe.config()
+    node = config["collect_stats"]["features"]
+    if node is None:
+        return _moments_of_task(probe, config)
+    location = probe.locate(node.where)
+    if probe.answers.is_wrong(location.owner, location.path):
+        raise FoundError
+    probe.answers.step(location, f"constructing {node[TARGET]}")
+    try:
+        extractor = instantiate(node)
+    except FAILURES as error:
+        raise probe.construction_failure(error, location) from error
+    items = _read_items(probe, config)
+    batch = make_batch(probe, config, items)
+    probe.answers.step(location, f"extracting features with {node[TARGET]}")
+    try:
+        with torch.inference_mode():
+            return compute_moments(*_call_extractor(extractor, batch))
+    except FAILURES as error:
+        name = RecipeLocation(location.owner, (*location.path, TARGET), probe.stage.name)
+        raise probe.failure(error, "R904", name, certain=items.is_certain()) from error
 
-        Features are mostly those of the signal, and the model can be built with their size.
-        """
-        source = self.tools.source
-        try:
-            return source.items(stage, config, ROLE, "train")
-        except UnprobedError:
-            items = source.items(stage, config, ROLE, "train", preprocess=False)
-            if items.real:
-                raise
-        texts = [(name, _without_texts(sample)) for name, sample in items.samples]
-        return replace(items, samples=texts)
 
-    def _of_task(self, stage: PlannedStage, config: ConfigView) -> Path:
-        """Return what the model of a task extracts; for other models the real file."""
-        model = self.tools.request.models.get(stage.model or "")
-        if model is None or not is_task(model):
-            return self._real(stage)
-        kind = systems()["kinds"]["collect_stats"]
-        node = self.tools.stand_ins.resolve_view(without_endings(model, kind["task_without"]))
-        request, answers = self.tools.request, self.tools.answers
-        place, before = request.place(node.where, stage, ROLE), answers.network.refused
-        items = self.tools.source.items(stage, config, ROLE, "train")
-        batch = make_batch(self.tools.source, stage, config, ROLE, items)
-        answers.step(place, f"collecting features with {name_of(node)}")
-        try:
-            extract = make_feature_extractor(None, node, torch.device("cpu"))
-            assert extract is not None
-            with torch.inference_mode():
-                moments = compute_moments(*extract(batch)["feats"])
-        except FAILURES as error:
-            check_installed(error, name_of(node))
-            raise_unprobed(error, answers, before, f"collecting features with {name_of(node)}")
-            raise report_construction_error(request, answers, error, place, stage, ROLE) from error
-        return self._write(stage, moments)
+def _read_items(probe: StageProbe, config: ConfigView) -> Items:
+    """Return items; made-up ones that the preprocessor refuses stay as they are, without texts.
 
-    def _write(self, stage: PlannedStage, moments: Moments) -> Path:
-        path = self.folder / f"{stage.name}-feats_stats.npz"
-        write_moments(path, moments)
+    Features are mostly those of the signal, and the model can be built with their size.
+    """
+    try:
+        return read_items(probe, config, "train")
+    except UnprobedError:
+        items = read_items(probe, config, "train", preprocess=False)
+        if items.real:
+            raise
+    samples = [
+        (utt_id, {name: value for name, value in sample.items() if not isinstance(value, str)})
+        for utt_id, sample in items.samples
+    ]
+    return replace(items, samples=samples)
+
+
+def _moments_of_task(probe: StageProbe, config: ConfigView) -> Moments | None:
+    """Return statistics of features that the model of a task extracts; None for other models."""
+    model = probe.request.models.get(probe.stage.model or "")
+    if model is None or not is_task(model):
+        return None
+    endings = probe.stage.facts["task_without"]
+    node = probe.artifacts.resolve_view(without_endings(model, endings))
+    batch = make_batch(probe, config, read_items(probe, config, "train"))
+    location = probe.locate(node.where)
+    probe.answers.step(location, f"collecting features with {name_of(node)}")
+    try:
+        extract = make_feature_extractor(None, node, torch.device("cpu"))
+        assert extract is not None
+        with torch.inference_mode():
+            return compute_moments(*extract(batch)["feats"])
+    except FAILURES as error:
+        raise probe.construction_failure(error, location) from error
+
+
+def _earlier_file(probe: StageProbe) -> Path:
+    path = probe.request.recipe_dir / probe.stage.outputs["feats_stats"].path
+    if path.is_file():
         return path
-
-    def _real(self, stage: PlannedStage) -> Path:
-        path = self.tools.request.recipe_dir / stage.outputs["feats_stats"][0]
-        if path.is_file():
-            return path
-        raise UnprobedError(
-            f"${{stages.{stage.name}.feats_stats}} does not exist yet, and without "
-            "collect_stats.features its size is not known"
-        )
-
-
-def _without_texts(sample: Sample) -> Sample:
-    """Leave out what no collate function makes a tensor of."""
-    return {name: value for name, value in sample.items() if not isinstance(value, str)}
+    raise UnprobedError(
+        f"${{stages.{probe.stage.name}.feats_stats}} does not exist yet, and without "
+        "collect_stats.features its size is not known"
+    )
 
 
 def _call_extractor(extractor: Any, batch: Mapping[str, Any]) -> Any:
-    """Call an extractor with what its arguments are named after, else with speech."""
+    """Call an extractor with the fields that its arguments name, else with speech."""
     is_module = isinstance(extractor, torch.nn.Module)
     function = extractor.eval().forward if is_module else extractor
     parameters = inspect.signature(function).parameters.values()
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     names = [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
-    wanted = names if all(name in batch for name in names) else SPEECH
-    missing = [name for name in wanted if name not in batch]
-    if missing:
+    wanted = names if all(name in batch for name in names) else _SPEECH
+    if any(name not in batch for name in wanted):
         raise UnprobedError(f"the features need {', '.join(names)}; a batch has {', '.join(batch)}")
     return extractor(*(batch[name] for name in wanted))

@@ -11,23 +11,20 @@ from torch.overrides import TorchFunctionMode
 class LabelError(Exception):
     """An id lies outside of the classes.
 
-    Attributes:
-        what: The function, for example ``ctc_loss``.
+    Args:
+        function: For example ``ctc_loss``.
         classes: How many classes there are.
         low: The smallest id.
         high: The largest id.
     """
 
-    def __init__(self, what: str, classes: int, low: int, high: int) -> None:
-        super().__init__(f"{what} has {classes} classes and is given the ids {low} to {high}")
-        self.what = what
-        self.classes = classes
-        self.low = low
-        self.high = high
+    def __init__(self, function: str, classes: int, low: int, high: int) -> None:
+        super().__init__(f"{function} has {classes} classes and is given the ids {low} to {high}")
+        self.classes, self.low = classes, low
 
 
 class LabelWatch(TorchFunctionMode):
-    """Sees every loss and table that a model uses.
+    """Checks the ids of every loss and table that a model uses.
 
     ``ctc_loss`` reads beyond its input when an id is too large, so it is stopped before.
 
@@ -48,12 +45,11 @@ class LabelWatch(TorchFunctionMode):
     ) -> Any:
         """Look at a call, then make it."""
         given = kwargs or {}
-        check = _CHECKS.get(func)
-        if check is not None:
-            found = check(args, given)
-            if func in _CTC and found:
-                self.classes.append(found[1])
-            _check_range(*found) if found else None
+        found = _CHECKS[func](args, given) if func in _CHECKS else None
+        if found and func is functional.ctc_loss:
+            self.classes.append(found[1])
+        if found:
+            _check_range(*found)
         return func(*args, **given)
 
 
@@ -85,7 +81,6 @@ def _embedding_labels(args: Sequence[Any], given: Mapping[str, Any]) -> tuple[st
     return ("embedding", weight.shape[0], ids) if _are_tensors(ids, weight) else None
 
 
-_CTC = (functional.ctc_loss,)
 _CHECKS: dict[Any, Callable[..., tuple[str, int, Any] | None]] = {
     functional.ctc_loss: _ctc_labels,
     functional.cross_entropy: _cross_entropy_labels,
@@ -104,9 +99,9 @@ def _are_tensors(*values: Any) -> bool:
     return all(isinstance(value, torch.Tensor) for value in values)
 
 
-def _check_range(what: str, classes: int, ids: torch.Tensor) -> None:
+def _check_range(function: str, classes: int, ids: torch.Tensor) -> None:
     if ids.is_meta or ids.numel() == 0 or ids.is_floating_point():
         return
     low, high = int(ids.min()), int(ids.max())
     if low < 0 or high >= classes:
-        raise LabelError(what, classes, low, high)
+        raise LabelError(function, classes, low, high)

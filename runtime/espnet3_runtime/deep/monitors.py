@@ -1,29 +1,21 @@
-"""What a config watches against what ``forward`` gives."""
+"""Compare the monitors of a training config with the numbers that ``forward`` gives."""
 
 from collections.abc import Collection, Iterator
 
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.deep.protocol import Answers, RecipeLocation
-from espnet3_runtime.deep.request import PlannedStage
+from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import did_you_mean
-
-ROLE = "training"
 
 
 def check_monitors(
-    answers: Answers,
-    stage: PlannedStage,
-    config: ConfigView,
-    train: Collection[str],
-    valid: Collection[str],
+    probe: StageProbe, config: ConfigView, train: Collection[str], valid: Collection[str]
 ) -> None:
     """Report R412 for ``train/NAME`` and ``valid/NAME`` that no step gives.
 
-    Callbacks of the recipe may log others, so nothing is said beside them.
+    Callbacks of the recipe may log other numbers, so nothing is reported beside them.
 
     Args:
-        answers: Where to say it.
-        stage: The stage.
+        probe: The stage.
         config: Its training config.
         train: Names of the numbers that a training step gives.
         valid: Names of those that a validation step gives.
@@ -34,9 +26,9 @@ def check_monitors(
     for path, monitor in _iter_monitors(config):
         if monitor.startswith(("train/", "valid/")) and monitor not in measured:
             hint = did_you_mean(monitor, measured)
-            answers.report_finding(
+            probe.answers.report_finding(
                 "R412",
-                RecipeLocation(("configs", stage.configs[ROLE]), path, stage.name),
+                probe.own_location(*path),
                 f'training measures no "{monitor}"',
                 label="never measured",
                 help_=[hint] if hint else (),

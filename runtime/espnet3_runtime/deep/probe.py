@@ -1,42 +1,55 @@
-"""All that is probed of a recipe, in order."""
+"""Everything that is tried of a recipe, in order: targets first, then the stages."""
 
 import os
 import random
 import sys
 import warnings
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from espnet3_runtime.deep.error_origin import FAILURES, find_origin
+from espnet3_runtime.deep.error_origin import FAILURES
 from espnet3_runtime.deep.fake_artifacts import FakeArtifacts, FakeTokenizers
 from espnet3_runtime.deep.features import FakeStatistics
 from espnet3_runtime.deep.infer import probe_infer
-from espnet3_runtime.deep.protocol import Answers, RecipeLocation, UnprobedError
-from espnet3_runtime.deep.request import PlannedStage, Request
-from espnet3_runtime.deep.samples import FoundError, Source
+from espnet3_runtime.deep.protocol import Answers, FoundError, RecipeLocation, UnprobedError
+from espnet3_runtime.deep.request import Request
+from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.deep.targets import probe_targets
 from espnet3_runtime.deep.task_config import make_task_config
-from espnet3_runtime.deep.train import Tools, probe_train
+from espnet3_runtime.deep.train import probe_train
+from espnet3_schemas.build_records import Stage
 
-PROBES = {"train": probe_train, "infer": probe_infer}
+_PROBES = {"train": (probe_train, "training"), "infer": (probe_infer, "inference")}
 
 
 def probe_recipe(request: Request, answers: Answers, folder: Path) -> None:
-    """Probe targets first, then the stages in their order.
+    """Try the targets, then the stages in their order.
 
     Args:
-        request: What to probe.
-        answers: Where to say it.
-        folder: For stand-ins; it is removed afterwards.
+        request: What to try.
+        answers: Takes steps, findings and notes.
+        folder: A temporary directory for the files that replace outputs of stages.
     """
     _prepare_process(request)
     probe_targets(request, answers)
-    tools = make_tools(request, answers, folder)
+    artifacts, tokenizers = FakeArtifacts(request, folder), FakeTokenizers(request, folder)
+    statistics = FakeStatistics(folder)
+
+    def make_probe(stage: Stage, role: str = "training") -> StageProbe:
+        return StageProbe(request, answers, artifacts, tokenizers, stage, role)
+
+    artifacts.makers |= {
+        **tokenizers.makers(),
+        ("collect_stats", "feats_stats"): lambda stage: statistics.of(make_probe(stage)),
+        ("train", "task_config"): lambda stage: make_task_config(make_probe(stage), folder),
+    }
     for stage in request.stages:
-        _probe_stage(tools, stage)
+        if stage.run in _PROBES:
+            function, role = _PROBES[stage.run]
+            _probe_stage(function, make_probe(stage, role))
     calls = [stage.name for stage in request.stages if stage.call]
     if calls:
         answers.note(
@@ -44,24 +57,8 @@ def probe_recipe(request: Request, answers: Answers, folder: Path) -> None:
         )
 
 
-def make_tools(request: Request, answers: Answers, folder: Path) -> Tools:
-    """Return what the probes of the stages share.
-
-    Args:
-        request: What the compiler asks for.
-        answers: Takes steps, findings and notes.
-        folder: A temporary directory for the files that stand in for outputs of stages.
-    """
-    stand_ins, tokenizers = FakeArtifacts(request, folder), FakeTokenizers(request, folder)
-    tools = Tools(request, answers, stand_ins, tokenizers, Source(request, answers, tokenizers))
-    stand_ins.makers |= tokenizers.makers()
-    stand_ins.makers["collect_stats", "feats_stats"] = FakeStatistics(tools, folder).of
-    stand_ins.makers["train", "task_config"] = partial(make_task_config, tools, folder)
-    return tools
-
-
 def _prepare_process(request: Request) -> None:
-    """Stand where ``run.py`` would, on one core, with seeds of our own."""
+    """Take the working directory of ``run.py``, one core, and fixed seeds."""
     os.chdir(request.recipe_dir)
     sys.path.insert(0, str(request.recipe_dir))
     warnings.simplefilter("ignore")
@@ -71,20 +68,14 @@ def _prepare_process(request: Request) -> None:
     torch.manual_seed(0)
 
 
-def _probe_stage(tools: Tools, stage: PlannedStage) -> None:
-    work = PROBES.get(str(stage.run))
-    if work is None:
-        return
-    tools.answers.step(
-        RecipeLocation(("stages", stage.name), (), stage.name), f"probing {stage.name}"
-    )
+def _probe_stage(function: Callable[[StageProbe], None], probe: StageProbe) -> None:
+    name = probe.stage.name
+    probe.answers.step(RecipeLocation(("stages", name), (), name), f"probing {name}")
     try:
-        work(tools, stage)
+        function(probe)
     except FoundError:
         return
     except UnprobedError as why:
-        tools.answers.note(str(why))
-    except FAILURES as error:  # what nobody foresaw says nothing about the recipe
-        tools.answers.note(
-            f'the stage "{stage.name}": {find_origin(error, tools.request.recipe_dir).text}'
-        )
+        probe.answers.note(str(why))
+    except FAILURES as error:  # an unforeseen error may not be the recipe's
+        probe.answers.note(f'the stage "{name}": {probe.origin(error).text}')

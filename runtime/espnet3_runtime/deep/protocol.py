@@ -1,7 +1,6 @@
-"""What the probe says: JSON lines, one for each step, finding, note and model.
+"""What ``--deep`` answers: JSON lines, one for each step, finding, note and model.
 
-A line is flushed before the step begins that it announces, so that whoever kills the process knows
-where it was.
+The line of a step is flushed before the step begins, so that whoever kills the process knows it.
 """
 
 import json
@@ -13,17 +12,21 @@ from espnet3_runtime.deep.limits import Network
 
 
 class UnprobedError(Exception):
-    """Something cannot be looked at here; it becomes a note, never a finding."""
+    """Something cannot be tried here; it becomes a note, never a finding."""
+
+
+class FoundError(Exception):
+    """A mistake was reported; what depends on it is left out."""
 
 
 @dataclass(frozen=True)
 class RecipeLocation:
-    """A place of the recipe.
+    """A location in the recipe.
 
     Attributes:
         owner: ``("models", name)``, ``("configs", name)`` or ``("stages", name)``.
         path: Keys and indices inside of it.
-        stage: The stage that was being probed, if one was.
+        stage: The stage that was being tried, if one was.
     """
 
     owner: tuple[str, str]
@@ -39,8 +42,10 @@ class Answers:
     """Writes answers.
 
     Attributes:
-        found: The places that have a finding.
-        network: Knows whether user code wanted to use the network.
+        found: The locations that have a finding.
+        network: Counts the connections that user code wanted.
+        current_step: What is being tried.
+        refused_before: How many connections were refused before this step.
     """
 
     def __init__(self, file: TextIO, network: Network) -> None:
@@ -48,15 +53,18 @@ class Answers:
         self._said: set[str] = set()
         self.network = network
         self.found: list[RecipeLocation] = []
+        self.current_step = ""
+        self.refused_before = 0
 
-    def step(self, place: RecipeLocation, what: str) -> None:
-        """Say what is done next, for example ``constructing src.model.Net``."""
-        self._write({"kind": "step", "what": what, **place.plain()})
+    def step(self, location: RecipeLocation, what: str) -> None:
+        """Announce the next step, for example ``constructing src.model.Net``."""
+        self.current_step, self.refused_before = what, self.network.refused
+        self._write({"kind": "step", "what": what, **location.plain()})
 
     def report_finding(
         self,
         code: str,
-        place: RecipeLocation,
+        location: RecipeLocation,
         message: str,
         *,
         label: str = "",
@@ -68,14 +76,14 @@ class Answers:
 
         Args:
             code: The number of the finding, for example ``R903``.
-            place: The setting that it is about.
+            location: The setting that it is about.
             message: What is wrong, one sentence.
-            label: What stands below the marked setting.
+            label: The text below the marked setting.
             help_: What to do, a sentence each.
             notes: Further facts, a sentence each.
             numbers: Sizes in the message, to be found in the settings.
         """
-        self.found.append(place)
+        self.found.append(location)
         self._write(
             {
                 "kind": "finding",
@@ -85,26 +93,26 @@ class Answers:
                 "help": list(help_),
                 "notes": list(notes),
                 "numbers": list(numbers),
-                **place.plain(),
+                **location.plain(),
             }
         )
 
     def note(self, text: str) -> None:
-        """Report what could not be probed, once."""
+        """Report a part that could not be tried, once."""
         if text not in self._said:
             self._said.add(text)
             self._write({"kind": "note", "text": text})
 
     def model(self, facts: Mapping[str, Any]) -> None:
-        """Report what a model is."""
+        """Report facts about a model."""
         self._write({"kind": "model", **facts})
 
     def end(self) -> None:
-        """Say that everything was looked at."""
+        """Report that everything was tried."""
         self._write({"kind": "end"})
 
     def is_wrong(self, owner: tuple[str, str], path: tuple[str | int, ...] = ()) -> bool:
-        """Return whether there is a finding at or below a place."""
+        """Return whether there is a finding at or below a location."""
         return any(found.owner == owner and found.path[: len(path)] == path for found in self.found)
 
     def _write(self, answer: Mapping[str, Any]) -> None:

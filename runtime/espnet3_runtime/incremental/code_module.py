@@ -1,9 +1,9 @@
-"""One Python file of a recipe, taken apart without importing it."""
+"""Split a Python file of a recipe into statements and the names they use, without importing it."""
 
 import ast
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ class Imported:
     Attributes:
         module: Absolute dotted name.
         attribute: The name taken from it, ``*`` for all.
-        chained: ``import a.b`` binds only ``a``; what is used of it is told by the chain of names.
+        chained: ``import a.b`` binds only ``a``; the chain of names shows what is used of it.
     """
 
     module: str
@@ -30,27 +30,27 @@ class Imported:
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement at the top level of a module, and what it uses.
+    """A statement at the top level of a module, and the names that it uses.
 
     Attributes:
         node: Its syntax tree, without docstrings.
         chains: Dotted names that it reads, for example ``("np", "load")``.
         imports: Imports inside of it, by the name that they bind.
         texts: String constants.
-        whole: It may use any name of the module (``globals()``, ``eval``).
-        anything: It imports a module whose name is not known before it runs.
+        uses_all: It may use any name of the module (``globals()``, ``eval``).
+        imports_any: It imports a module whose name is not known before it runs.
         bases: Base classes of a class.
-        hooks: It is a class that is told about its subclasses (``__init_subclass__``).
+        has_hook: It is a class with ``__init_subclass__``.
     """
 
     node: ast.stmt
     chains: frozenset[tuple[str, ...]]
     imports: tuple[tuple[str, Imported], ...]
     texts: frozenset[str]
-    whole: bool
-    anything: bool
+    uses_all: bool
+    imports_any: bool
     bases: tuple[tuple[str, ...], ...] = ()
-    hooks: bool = False
+    has_hook: bool = False
 
     @cached_property
     def digest(self) -> str:
@@ -100,7 +100,12 @@ def _parse_module(path: Path, name: str, _modified: int, _size: int) -> Module |
     bindings: dict[str, list[int]] = {}
     imports: dict[str, Imported] = {}
     for node in tree.body:
-        if isinstance(node, ast.Pass) or _is_type_checking(node):
+        is_type_checking = (
+            isinstance(node, ast.If)
+            and not node.orelse
+            and any(chain[-1] == "TYPE_CHECKING" for chain in _dotted_names(node.test))
+        )
+        if isinstance(node, ast.Pass) or is_type_checking:
             continue
         if isinstance(node, ast.Import | ast.ImportFrom):
             imports.update(_imported_names(node, name))
@@ -125,18 +130,18 @@ def only_method(statement: Statement, name: str, method: str) -> Statement:
     Args:
         statement: The class.
         name: Dotted name of its module, as for :func:`read_module`.
-        method: The method; what it mentions as an attribute stays, and private methods stay.
+        method: The method; it, methods that it names and private methods stay.
     """
     node = statement.node
     if not isinstance(node, ast.ClassDef):
         return statement
     public = {item.name: item for item in node.body if _is_public_method(item)}
-    kept: set[str] = set()
+    kept = {method} & public.keys()
     others = [item for item in node.body if not _is_public_method(item)]
-    queue: list[ast.stmt] = [*others, *([public[method]] if method in public else [])]
-    kept |= {method} & public.keys()
+    queue: list[ast.stmt] = [*others, *(public[name] for name in kept)]
     while queue:
-        mentioned = {inner.attr for inner in ast.walk(queue.pop()) if _is_attribute(inner)}
+        nodes = ast.walk(queue.pop())
+        mentioned = {inner.attr for inner in nodes if isinstance(inner, ast.Attribute)}
         fresh = (mentioned & public.keys()) - kept
         kept |= fresh
         queue += [public[item] for item in fresh]
@@ -147,10 +152,6 @@ def only_method(statement: Statement, name: str, method: str) -> Statement:
 
 def _is_public_method(node: ast.AST) -> TypeGuard[ast.FunctionDef]:
     return isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
-
-
-def _is_attribute(node: ast.AST) -> TypeGuard[ast.Attribute]:
-    return isinstance(node, ast.Attribute)
 
 
 def _bound_names(node: ast.stmt) -> list[str]:
@@ -165,16 +166,16 @@ def _bound_names(node: ast.stmt) -> list[str]:
 
 
 def _has_import_effects(node: ast.stmt) -> bool:
-    """Say whether a definition does something when the module is imported.
+    """Say whether a definition has an effect when the module is imported.
 
     A decorator or a metaclass may register it somewhere, the value of an assignment may be a call,
     and ``__all__``-like names are read by the interpreter.
     """
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return bool(node.decorator_list) and not _are_harmless(node.decorator_list)
-    if isinstance(node, ast.ClassDef):
-        keywords = bool(node.keywords)
-        return keywords or (bool(node.decorator_list) and not _are_harmless(node.decorator_list))
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        names = {
+            name for item in node.decorator_list for chain in _dotted_names(item) for name in chain
+        }
+        return bool(getattr(node, "keywords", ())) or not names <= _HARMLESS_DECORATORS
     if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
         return any(isinstance(inner, ast.Call) for inner in ast.walk(node.value))
     return False
@@ -187,11 +188,6 @@ _HARMLESS_DECORATORS = frozenset(
         *("overload", "typing", "final", "override"),
     )
 )
-
-
-def _are_harmless(decorators: Iterable[ast.expr]) -> bool:
-    names = (chain for decorator in decorators for chain in _dotted_names(decorator))
-    return all(set(chain) <= _HARMLESS_DECORATORS for chain in names)
 
 
 def _analyze_statement(node: ast.stmt, name: str) -> Statement:
@@ -217,10 +213,10 @@ def _analyze_statement(node: ast.stmt, name: str) -> Statement:
             for inner in nodes
             if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
         ),
-        whole=any(function in _DYNAMIC for function, _ in calls),
-        anything=any(function in _IMPORTERS and not text for function, text in calls),
+        uses_all=any(function in _DYNAMIC for function, _ in calls),
+        imports_any=any(function in _IMPORTERS and not text for function, text in calls),
         bases=tuple(chain for base in getattr(node, "bases", ()) for chain in _dotted_names(base)),
-        hooks=any(getattr(inner, "name", "") == "__init_subclass__" for inner in nodes),
+        has_hook=any(getattr(inner, "name", "") == "__init_subclass__" for inner in nodes),
     )
 
 
@@ -267,24 +263,19 @@ def _imported_names(node: ast.Import | ast.ImportFrom, name: str) -> Iterator[tu
         yield bound, Imported(module, alias.name)
 
 
-def _is_type_checking(node: ast.stmt) -> bool:
-    if not isinstance(node, ast.If) or node.orelse:
-        return False
-    return any(chain[-1] == "TYPE_CHECKING" for chain in _dotted_names(node.test))
-
-
 def _drop_docstrings(tree: ast.Module) -> None:
-    """Replace texts that stand alone by ``pass``: they cannot change what the code does."""
+    """Replace docstrings and other lone texts by ``pass``: they have no effect."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            kept = [statement for statement in body if not _is_text(statement)]
+            kept = [
+                item
+                for item in body
+                if not isinstance(item, ast.Expr)
+                or not isinstance(item.value, ast.Constant)
+                or not isinstance(item.value.value, str)
+            ]
             node.body = kept or ([ast.Pass()] if body else [])  # type: ignore[attr-defined]
-
-
-def _is_text(node: ast.stmt) -> bool:
-    value = node.value if isinstance(node, ast.Expr) else None
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 Parts = tuple[str, ...]
@@ -300,22 +291,12 @@ def locate_module(base: Path, parts: Parts) -> Path | None:
     """Return the file of a module, or the directory of a package without ``__init__.py``."""
     if not all(part.isidentifier() for part in parts):
         return None
-    place = os.path.join(base, *parts)  # noqa: PTH118 - asked some hundred times in a plan
-    for file in (f"{place}/__init__.py", f"{place}.py"):
+    path = os.path.join(base, *parts)  # noqa: PTH118 - called some hundred times in a plan
+    for file in (f"{path}/__init__.py", f"{path}.py"):
         if os.path.isfile(file):  # noqa: PTH113 - as above
             return Path(file)
-    if os.path.isdir(place):  # noqa: PTH112 - as above
-        return Path(place)
-    return _find_extension_module(place)
-
-
-def _find_extension_module(place: str) -> Path | None:
-    """Return a compiled module of the recipe's own, ``name.<platform>.so``."""
-    folder, name = os.path.split(place)
-    try:
-        names = [entry.name for entry in os.scandir(folder)]
-    except OSError:
-        return None
-    found = [entry for entry in names if entry.startswith(f"{name}.")]
-    found = sorted(entry for entry in found if entry.endswith((".so", ".pyd")))
-    return Path(folder, found[0]) if found else None
+    if os.path.isdir(path):  # noqa: PTH112 - as above
+        return Path(path)
+    folder, name = os.path.split(path)
+    found = Path(folder).glob(f"{name}.*")  # a compiled module, name.<platform>.so
+    return next((file for file in sorted(found) if file.suffix in (".so", ".pyd")), None)

@@ -1,4 +1,4 @@
-"""What a stage can reach outside of its settings: code of the recipe, files, and packages."""
+"""Code of the recipe, files and packages that a stage uses besides its settings."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,14 +16,14 @@ from espnet3_schemas.build_records import Stage
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _LONGEST_PATH = 1000
-IMPORTED = {
+_IMPORTED = {
     "espnet3_runtime.data.preprocess": ("sentencepiece",),
     "espnet3_runtime.metrics.ter": ("sentencepiece", "jiwer"),
     "espnet3_runtime.metrics.wer": ("jiwer",),
     "espnet3_runtime.metrics.cer": ("jiwer",),
     "espnet3_runtime.task_bridge.decode": ("espnet2",),
 }
-"""What modules of this runtime import besides what their stage kinds do, see ``versions``."""
+"""Packages that modules of this runtime import besides those of their stage kinds."""
 
 
 def texts_of(views: Iterable[ConfigView]) -> list[str]:
@@ -75,7 +75,7 @@ def packages_of(build: Build, views: Iterable[ConfigView]) -> set[str]:
         if isinstance(leaf, str) and (path.endswith(TARGET) or (path == TASK and is_task(view)))
     }
     found = {target.partition(".")[0] for target in targets}
-    used = {name for target in targets for name in IMPORTED.get(target.rpartition(".")[0], ())}
+    used = {name for target in targets for name in _IMPORTED.get(target.rpartition(".")[0], ())}
     return used | {name for name in found if not is_local(name, build.recipe_dir)}
 
 
@@ -86,14 +86,14 @@ def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path
         build: The build.
         texts: Strings of the settings.
         code: The code, with its string constants.
-        made: What this stage or an earlier one makes: not looked at here.
+        made: Paths that this stage or an earlier one makes: left out.
     """
     named = {build.recipe_dir / text for text in texts if _is_path(text)}
     for text, directory in code.texts:
         if _is_path(text) and not text.startswith(("/", "~")):
             named |= {build.recipe_dir / text, directory / text}
-    places = set(made)
-    return {path for path in named if _is_file(path) and not places & {path, *path.parents}}
+    own = set(made)
+    return {path for path in named if _is_file(path) and not own & {path, *path.parents}}
 
 
 def packed_files(build: Build, stage: Stage, configs: Mapping[str, ConfigView]) -> set[Path]:

@@ -1,4 +1,4 @@
-"""Follow names through the syntax trees of a recipe, see ``code_hash``."""
+"""Follow names through the code of a recipe: what counts is hashed, unused code is not."""
 
 import hashlib
 import os
@@ -11,7 +11,6 @@ from espnet3_runtime.incremental.code_module import (
     Module,
     Parts,
     Statement,
-    is_local,
     locate_module,
     only_method,
     read_module,
@@ -20,7 +19,7 @@ from espnet3_runtime.incremental.code_module import (
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What the walk found.
+    """The code that counts.
 
     Attributes:
         modules: Digest of the code that counts, by path of the file.
@@ -34,7 +33,7 @@ class Code:
 
 
 @dataclass
-class CodeWalk:
+class _CodeWalk:
     """The state of one walk."""
 
     base: Path
@@ -45,12 +44,13 @@ class CodeWalk:
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _packages: set[str] = field(default_factory=set)
     _texts: set[tuple[str, Path]] = field(default_factory=set)
-    _bytes: set[Path] = field(default_factory=set)
-    _places: dict[Parts, Path | None] = field(default_factory=dict)
-    _partial: dict[str, Statement] = field(default_factory=dict)
+    _unparsed: set[Path] = field(default_factory=set)
+    _located: dict[Parts, Path | None] = field(default_factory=dict)
+    _reduced: dict[str, Statement] = field(default_factory=dict)
+    _hooks: bool = False
 
     def need_dotted_name(self, parts: Parts) -> None:
-        """Count what an absolute dotted name names."""
+        """Count the object of an absolute dotted name."""
         module, rest = self._split(parts)
         if module is None:
             self._packages.add(parts[0])
@@ -59,43 +59,43 @@ class CodeWalk:
         if rest:
             self._need_symbol(module, rest)
         else:
-            self._need_whole(module)
+            self._need_module(module)
 
     def need_method(self, owner: str, method: str) -> None:
         """Count a class as far as one of its methods reaches."""
-        name, rest = self._split(tuple(owner.split(".")))
-        if name is None or len(rest) != 1:
-            self.need_dotted_name(tuple(owner.split(".")))
+        parts = tuple(owner.split("."))
+        name, rest = self._split(parts)
+        if name is not None:
+            self._visit_module(name)
+        module = self._names.get(name or "")
+        indices = module.bindings.get(rest[0], ()) if module and len(rest) == 1 else ()
+        if name is None or module is None or len(indices) != 1:
+            self.need_dotted_name(parts)
             return
-        self._visit_module(name)
-        module = self._names[name]
-        indices = module.bindings.get(rest[0], ()) if module is not None else ()
-        if module is None or len(indices) != 1:
-            self.need_dotted_name(tuple(owner.split(".")))
-            return
-        whole = module.statements[indices[0]]
-        self._partial[name] = only_method(whole, self._package_name(name), method)
-        self._follow(name, self._partial[name])
+        statement = module.statements[indices[0]]
+        self._reduced[name] = only_method(statement, self._package_name(name), method)
+        self._follow(name, self._reduced[name])
 
     def run(self) -> None:
-        """Follow the statements that count until nothing new turns up."""
-        while self._queue:
+        """Follow the statements that count until no new one turns up."""
+        while self._queue or self._include_subclasses():
             name, index = self._queue.pop()
             module = self._names[name]
             assert module is not None
             self._follow(name, module.statements[index])
 
     def code(self) -> Code:
-        """Return what was found."""
+        """Return the code that counts."""
         modules = {}
         for name, indices in self._included.items():
             module = self._names[name]
-            if module is None or not (indices or name in self._partial):
+            if module is None or not (indices or name in self._reduced):
                 continue
             digests = [module.statements[index].digest for index in sorted(indices)]
-            digests += [self._partial[name].digest] if name in self._partial else []
-            modules[self._path(name)] = hashlib.sha256("".join(digests).encode()).hexdigest()
-        for path in self._bytes:
+            digests += [self._reduced[name].digest] if name in self._reduced else []
+            file = self._recipe_path(self._file(name))
+            modules[file] = hashlib.sha256("".join(digests).encode()).hexdigest()
+        for path in self._unparsed:
             modules[self._recipe_path(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
         return Code(modules, frozenset(self._texts), frozenset(self._packages))
 
@@ -113,13 +113,13 @@ class CodeWalk:
             self.need_dotted_name(tuple(found.module.split(".")))
         directory = self._file(name).parent
         self._texts.update((text, directory) for text in statement.texts)
-        if statement.whole:
-            self._need_whole(name)
-        if statement.anything:
-            self._need_everything()
+        if statement.uses_all:
+            self._need_module(name)
+        if statement.imports_any:
+            self._need_all_files()
 
     def _need_name(self, name: str, chain: Parts) -> None:
-        """Count what a chain of names used in a module stands for; unknown ones are local."""
+        """Count the object of a chain of names used in a module; unknown names are local."""
         module = self._names[name]
         assert module is not None
         if chain[0] in module.bindings or chain[0] in module.imports:
@@ -138,7 +138,7 @@ class CodeWalk:
         self._seen.add((name, ".".join(rest)))
         module = self._names[name]
         if module is None:
-            return  # counted as bytes
+            return  # its bytes are hashed
         indices = module.bindings.get(rest[0], ())
         found = module.imports.get(rest[0])
         for index in indices:
@@ -149,27 +149,21 @@ class CodeWalk:
             before = len(self._seen)
             self._need_name(name, rest)
             if len(self._seen) == before:
-                self._need_whole(name)
+                self._need_module(name)
 
     def _need_import(self, found: Imported, rest: Parts) -> None:
-        module = tuple(found.module.split("."))
-        if found.chained:
-            self.need_dotted_name((module[0], *rest))
-        elif found.attribute is None or found.attribute == "*":
-            self.need_dotted_name((*module, *rest))
-        else:
-            self.need_dotted_name((*module, found.attribute, *rest))
+        parts = _parts_of(found)
+        self.need_dotted_name((*(parts[:1] if found.chained else parts), *rest))
 
-    def _need_whole(self, name: str) -> None:
+    def _need_module(self, name: str) -> None:
         module = self._names.get(name)
-        if module is not None:
-            for index in range(len(module.statements)):
-                self._include_statement(name, index)
-            for found in module.imports.values():
-                if found.attribute is not None:
-                    self._need_import(found, ())
+        for index in range(len(module.statements) if module else 0):
+            self._include_statement(name, index)
+        for found in module.imports.values() if module else ():
+            if found.attribute is not None:
+                self._need_import(found, ())
 
-    def _need_everything(self) -> None:
+    def _need_all_files(self) -> None:
         for root, directories, files in os.walk(self.base):
             directories[:] = [
                 directory
@@ -177,7 +171,7 @@ class CodeWalk:
                 if not directory.startswith((".", "__pycache__"))
                 and Path(root, directory) not in self.aside
             ]
-            self._bytes.update(Path(root, file) for file in files if file.endswith(".py"))
+            self._unparsed.update(Path(root, file) for file in files if file.endswith(".py"))
 
     def _include_statement(self, name: str, index: int) -> None:
         if index not in self._included[name]:
@@ -185,7 +179,7 @@ class CodeWalk:
             self._queue.append((name, index))
 
     def _visit_module(self, name: str) -> None:
-        """Count what importing a module, and the packages around it, does."""
+        """Count the effects of importing a module and the packages around it."""
         if name in self._names:
             return
         parent = name.rpartition(".")[0]
@@ -200,41 +194,21 @@ class CodeWalk:
             self._include_statement(name, index)
         for found in (*module.imports.values(), *(Imported(star) for star in module.stars)):
             self._visit_import(found)
-        for index, statement in enumerate(module.statements):
-            if any(self._has_subclass_hook(name, base, depth=0) for base in statement.bases):
-                self._include_statement(name, index)
+        if any(statement.has_hook for statement in module.statements):  # any class may register
+            self._hooks = True
 
     def _visit_import(self, found: Imported) -> None:
-        parts = tuple(found.module.split("."))
-        if found.attribute not in (None, "*"):
-            parts = (*parts, str(found.attribute))
-        module, _ = self._split(parts)
+        module, _ = self._split(_parts_of(found))
         if module is not None:
             self._visit_module(module)
 
-    def _has_subclass_hook(self, name: str, base: Parts, depth: int) -> bool:
-        """Say whether a base class of the recipe is told about its subclasses."""
-        module = self._names.get(name)
-        if module is None or depth > 20:  # noqa: PLR2004 - deeper than any hierarchy, or a circle
-            return False
-        found = module.imports.get(base[0])
-        if found is not None:
-            parts = (
-                *found.module.split("."),
-                *([found.attribute] if found.attribute else base[1:]),
-            )
-            target, rest = self._split(parts)
-            return (
-                target is not None
-                and bool(rest)
-                and self._has_subclass_hook(target, rest, depth + 1)
-            )
-        statements = [module.statements[index] for index in module.bindings.get(base[0], ())]
-        return any(
-            statement.hooks
-            or any(self._has_subclass_hook(name, inner, depth + 1) for inner in statement.bases)
-            for statement in statements
-        )
+    def _include_subclasses(self) -> bool:
+        """Count all derived classes where some class has ``__init_subclass__``."""
+        for name, module in self._names.items() if self._hooks else ():
+            for index, statement in enumerate(module.statements if module else ()):
+                if statement.bases:
+                    self._include_statement(name, index)
+        return bool(self._queue)
 
     def _defines_symbol(self, name: str, symbol: str) -> bool:
         self._visit_module(name)
@@ -250,7 +224,7 @@ class CodeWalk:
             module = read_module(file, self._package_name(name))
             if module is not None:
                 return module
-        self._bytes.add(file)
+        self._unparsed.add(file)
         return None
 
     def _package_name(self, name: str) -> str:
@@ -270,18 +244,17 @@ class CodeWalk:
         return file
 
     def _locate(self, parts: Parts) -> Path | None:
-        if parts not in self._places:
-            self._places[parts] = locate_module(self.base, parts)
-        return self._places[parts]
-
-    def _path(self, name: str) -> str:
-        return self._recipe_path(self._file(name))
+        if parts not in self._located:
+            self._located[parts] = locate_module(self.base, parts)
+        return self._located[parts]
 
     def _recipe_path(self, path: Path) -> str:
         return path.relative_to(self.base).as_posix()
 
 
-__all__ = ["Code", "collect_code", "is_local"]
+def _parts_of(found: Imported) -> Parts:
+    attribute = () if found.attribute in (None, "*") else (str(found.attribute),)
+    return (*found.module.split("."), *attribute)
 
 
 def collect_code(
@@ -298,7 +271,7 @@ def collect_code(
         aside: Directories that hold no code of the recipe (build, exp, data).
         method: A class and the one method of it that is called from outside.
     """
-    walk = CodeWalk(base, tuple(aside))
+    walk = _CodeWalk(base, tuple(aside))
     if method is not None:
         walk.need_method(*method)
     for root in sorted(set(roots)):

@@ -1,19 +1,24 @@
-"""Why a stage has to run: the differences between two fingerprints, in words."""
+"""The differences between two fingerprints, in words: why a stage has to run."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from espnet3_runtime.incremental.fingerprint import Inputs
 
 _LONGEST = 40
 _NONE = object()
+_PARTS = {
+    "declared": "output {} changed its path",
+    "code": "code of {} changed",
+    "files": "file {} changed",
+}
 
 
 def describe_changes(old: Inputs, new: Inputs, own: tuple[str, ...] = ()) -> list[str]:
-    """Return what changed, the most telling first; empty when nothing did.
+    """Return what changed, the most informative first; empty when nothing did.
 
     Args:
-        old: The fingerprint in a receipt; anything may stand in it.
+        old: The fingerprint in a receipt, which may have any form.
         new: The fingerprint now.
         own: Files that the stage made itself although settings name them.
     """
@@ -43,16 +48,15 @@ def _iter_changes(old: Inputs, new: Inputs, own: tuple[str, ...]) -> Iterator[st
         if not (upstream and "${stages." in reason):  # said better by the upstream reason
             yield reason
     if old["init_from"] != new["init_from"]:
-        before, now = _shorten_value(old["init_from"]), _shorten_value(new["init_from"])
-        yield f"init_from changed ({before} -> {now})"
-    yield from _key_changes(
-        old["declared"], new["declared"], lambda key: f"output {key} changed its place"
-    )
-    yield from _key_changes(old["code"], new["code"], lambda key: f"code of {key} changed")
-    files = [{k: v for k, v in side["files"].items() if k not in own} for side in (old, new)]
-    yield from _key_changes(files[0], files[1], lambda key: f"file {key} changed")
+        yield f"init_from changed{_arrow(old['init_from'], new['init_from'])}"
+    for part, text in _PARTS.items():
+        for key in _changed_keys(old[part], new[part]):
+            if part != "files" or key not in own:
+                yield text.format(key)
     yield from upstream
-    yield from _version_changes(old["versions"], new["versions"])
+    before, now = old["versions"], new["versions"]
+    for key in _changed_keys(before, now):
+        yield f"version of {key} changed ({before.get(key, 'none')} -> {now.get(key, 'none')})"
 
 
 def _config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -73,23 +77,18 @@ def _leaf_changes(owner: str, old: Mapping[str, Any], new: Mapping[str, Any]) ->
             yield f"{joined}{key} is new ({_shorten_value(new[key])})"
         elif key not in new:
             yield f"{joined}{key} is gone"
-        elif not _is_same(old[key], new[key]):
-            yield f"{joined}{key} changed{_describe_change(old[key], new[key])}"
-
-
-def _is_same(old: Any, new: Any) -> bool:
-    if _is_late(old) and _is_late(new):
-        return new["digest"] is None or old["digest"] == new["digest"]
-    return type(old) is type(new) and old == new
+        elif _is_late(old[key]) and _is_late(new[key]):
+            if new[key]["digest"] not in (None, old[key]["digest"]):
+                yield f"{joined}{key} changed: {new[key]['late']} has another value"
+        elif type(old[key]) is not type(new[key]) or old[key] != new[key]:
+            yield f"{joined}{key} changed{_arrow(old[key], new[key])}"
 
 
 def _is_late(value: Any) -> bool:
     return isinstance(value, dict) and "late" in value
 
 
-def _describe_change(old: Any, new: Any) -> str:
-    if _is_late(old) and _is_late(new):
-        return f": {new['late']} has another value"
+def _arrow(old: Any, new: Any) -> str:
     return f" ({_shorten_value(old)} -> {_shorten_value(new)})"
 
 
@@ -98,16 +97,13 @@ def _shorten_value(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _key_changes(
-    old: Mapping[str, Any], new: Mapping[str, Any], say: Callable[[str], str]
-) -> Iterator[str]:
-    for key in sorted(old.keys() | new.keys()):
-        if old.get(key, _NONE) != new.get(key, _NONE):
-            yield say(key)
+def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    keys = sorted(old.keys() | new.keys())
+    return [key for key in keys if old.get(key, _NONE) != new.get(key, _NONE)]
 
 
 def _upstream_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """Compare contents, whatever the stages are called now; unknown ones are passed over."""
+    """Compare contents, even where a stage was renamed; outputs that are not known are skipped."""
     before = sorted((key.partition(".")[2], value) for key, value in old.items())
     if None in new.values() or before == sorted((k.partition(".")[2], v) for k, v in new.items()):
         return
@@ -117,12 +113,6 @@ def _upstream_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterato
             yield f"upstream {stage} changed ({output})"
     for key in old.keys() - new.keys():
         yield f"upstream {key} is gone"
-
-
-def _version_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    for key in sorted(old.keys() | new.keys()):
-        if old.get(key, _NONE) != new.get(key, _NONE):
-            yield f"version of {key} changed ({old.get(key, 'none')} -> {new.get(key, 'none')})"
 
 
 def _join_names(names: Sequence[str]) -> str:

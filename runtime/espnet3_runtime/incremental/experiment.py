@@ -1,6 +1,7 @@
-"""What lies in an experiment's directory: receipts, and outputs as they are now."""
+"""The directory of an experiment: its receipts, and the outputs as they are now."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,7 +27,7 @@ from espnet3_schemas.build_records import Stage
 
 
 @dataclass(frozen=True, slots=True)
-class OutputState:
+class _OutputState:
     """An output as it is now.
 
     Attributes:
@@ -41,17 +42,17 @@ class OutputState:
 
     @property
     def is_intact(self) -> bool:
-        """Whether the content is what the stage made."""
+        """Whether the content is unchanged."""
         return self.sha256 == self.record.sha256
 
 
 class Experiment:
-    """Reads receipts and looks at outputs, each once until :meth:`forget`."""
+    """Receipts and outputs, each read once until :meth:`forget_stage`."""
 
     def __init__(self, build: Build) -> None:
         self.build = build
         self._receipts: dict[str, Receipt | Unreadable | None] = {}
-        self._found: dict[str, Mapping[str, OutputState]] = {}
+        self._found: dict[str, Mapping[str, _OutputState]] = {}
         self._hashes: dict[tuple[Path, str], str | None] = {}
 
     @cached_property
@@ -93,8 +94,8 @@ class Experiment:
         receipt = self.receipt(stage)
         return receipt if isinstance(receipt, Receipt) and receipt.status == "done" else None
 
-    def outputs(self, stage: str) -> Mapping[str, OutputState]:
-        """Return the outputs of a finished stage as they are now; nothing when it has not."""
+    def outputs(self, stage: str) -> Mapping[str, _OutputState]:
+        """Return the outputs of a finished stage as they are now; empty when it has not."""
         if stage not in self._found:
             receipt = self.done(stage)
             self._found[stage] = {
@@ -109,7 +110,7 @@ class Experiment:
         self._found.pop(stage, None)
 
     def path(self, relative: str) -> Path:
-        """Return the absolute path of what a receipt or the lock names."""
+        """Return the absolute form of a path in a receipt or the lock."""
         return self.build.recipe_dir / relative
 
     def relative_path(self, path: Path) -> str:
@@ -133,81 +134,73 @@ class Experiment:
             return None
         return OutputRecord(self.relative_path(path), sha256, last.digest, last.size, last.files)
 
-    def hash_again(self, stage: Stage, record: OutputRecord) -> str | None:
+    def current_hash(self, stage: Stage, record: OutputRecord) -> str | None:
         """Hash an output whatever its signature says; None when it is missing."""
         path = self.path(record.path)
         return content_hash(path, self._skip(stage, path))
 
-    def look_again(self, stage: Stage, record: OutputRecord) -> Signature | None:
+    def current_signature(self, stage: Stage, record: OutputRecord) -> Signature | None:
         """Return sizes and times of an output as it is now; None when it is missing."""
         path = self.path(record.path)
         return read_signature(path, self._skip(stage, path))
 
     def refresh_signatures(self, stage: str) -> None:
-        """Keep new signatures of outputs that were touched but hold what they held."""
+        """Write new signatures of outputs that were touched but have the same content."""
         receipt, found = self.done(stage), self.outputs(stage)
-        if receipt is None or not any(f.touched and f.is_intact for f in found.values()):
+        if receipt is None or not any(
+            state.touched and state.is_intact for state in found.values()
+        ):
             return
-        fresh = {
-            n: self.record(self.build.stage(stage), self.path(f.record.path))
-            for n, f in found.items()
+        owner = self.build.stage(stage)
+        outputs = {
+            name: self.record(owner, self.path(state.record.path)) or state.record
+            for name, state in found.items()
         }
-        outputs = {n: fresh[n] or found[n].record for n in found}
         write_receipt(self.build.experiment, replace(receipt, outputs=outputs))
         self.forget_stage(stage)
 
-    def _read_state(self, stage: Stage, record: OutputRecord) -> OutputState:
+    def _read_state(self, stage: Stage, record: OutputRecord) -> _OutputState:
         path = self.path(record.path)
         skip = self._skip(stage, path)
         now = read_signature(path, skip)
         if now is None:
-            return OutputState(record, None, touched=True)
+            return _OutputState(record, None, touched=True)
         if now.digest == record.signature:
-            return OutputState(record, record.sha256, touched=False)
-        return OutputState(record, content_hash(path, skip), touched=True)
+            return _OutputState(record, record.sha256, touched=False)
+        return _OutputState(record, content_hash(path, skip), touched=True)
 
     def _skip(self, stage: Stage, path: Path) -> Skip:
-        """Return a filter of what lies inside an output directory without belonging to it."""
+        """Return a filter for files in an output directory that do not belong to the output."""
         own = self.build.directory_of(stage)
+        log = re.compile(rf"{stage.name}(_(node|rank)\d+)*\d*\.log")
 
         def skip(entry: Path) -> bool:
             owner = self._output_owners.get(entry)
             if owner not in (None, stage.name) and entry != path:
                 return True
-            return entry.parent == own and _is_log(entry.name, stage.name)
+            return entry.parent == own and log.fullmatch(entry.name) is not None
 
         return skip
 
     @cached_property
     def _output_owners(self) -> Mapping[Path, str]:
-        """Which stage makes what lies at a path."""
+        """The stage that makes the file or directory at a path."""
         stages = self.build.stages
-        places = {self.build.directory_of(stage): stage.name for stage in stages}
-        for stage in stages:
-            for output in stage.outputs.values():
-                places.setdefault(self.path(output.path), stage.name)
-        return places
+        return {
+            **{self.path(output.path): s.name for s in stages for output in s.outputs.values()},
+            **{self.build.directory_of(stage): stage.name for stage in stages},
+        }
 
     def _check_receipt(self, stage: Stage, receipt: Receipt) -> Receipt | Unreadable:
         """Refuse a receipt that names files which the stage cannot have made."""
         for name, record in receipt.outputs.items():
             declared = stage.outputs.get(name)
             if stage.outputs and declared is None:
-                continue  # the plan tells that the declaration changed
+                continue  # the plan reports that the declaration changed
             if declared is not None and Path(declared.path) != Path(record.path):
                 return Unreadable(f'its output "{name}" lies elsewhere')
-            if declared is None and not self._is_inside(record.path):
+            roots = (self.build.recipe_dir, self.build.experiment, self.path(self.build.data_dir))
+            path = self.path(record.path).resolve()
+            if declared is None and not any(path.is_relative_to(x.resolve()) for x in roots):
                 return Unreadable(f'its output "{name}" lies outside of the recipe')
         return receipt
-
-    def _is_inside(self, path: str) -> bool:
-        roots = (self.build.recipe_dir, self.build.experiment, self.path(self.build.data_dir))
-        resolved = self.path(path).resolve()
-        return any(resolved.is_relative_to(root.resolve()) for root in roots)
-
-
-def _is_log(name: str, stage: str) -> bool:
-    """Say whether a file is ``train.log``, ``train3.log`` or ``train_rank1.log``."""
-    middle = name.removeprefix(stage).removesuffix(".log").removeprefix("_rank")
-    ends = name.startswith(stage) and name.endswith(".log")
-    return ends and (not middle or middle.isdecimal())

@@ -21,8 +21,8 @@ from espnet3_schemas.build_records import Stage
 
 Inputs = dict[str, Any]
 
-MISSING = "missing"
-"""Stands for the hash of an output that an earlier stage did not make."""
+_MISSING = "missing"
+"""The hash of an output that an earlier stage did not make."""
 
 
 def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ()) -> Inputs:
@@ -30,8 +30,8 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
 
     Args:
         stage: The stage.
-        experiment: Tells what earlier stages made.
-        pending: Stages whose outputs are not known yet; what comes from them is None.
+        experiment: Its receipts and outputs.
+        pending: Stages whose outputs are not known yet; their hashes are None.
 
     Raises:
         UserError: An environment variable without default is not set.
@@ -45,10 +45,14 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
     views = [*configs.values(), arguments, *([] if model is None else [model])]
     texts = [*texts_of(views), *([stage.init_from] if stage.init_from else [])]
     code = code_of(build, stage, configs_of(build, stage).values(), texts)
-    made = upstream.paths | _own_paths(stage, experiment)
+    declared = {experiment.path(output.path) for output in stage.outputs.values()}
+    made = upstream.paths | declared | {build.directory_of(stage)}
+    # The names of recipe and experiment may be part of the outputs of the recipe's own stages.
+    is_ours = stage.run is not None and "title" in stage.facts
+    is_signed = not is_ours or stage.facts.get("signs")
     return {
         "what": stage.run or f"call {stage.call}",
-        "signed": [build.recipe, build.exp_tag] if _is_signed(stage) else [],
+        "signed": [build.recipe, build.exp_tag] if is_signed else [],
         "configs": {
             role: {"name": stage.configs[role], "values": late.leaves(config)}
             for role, config in configs.items()
@@ -69,7 +73,7 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
 
 @dataclass(frozen=True, slots=True)
 class _UpstreamHashes:
-    """Hashes of outputs by ``stage.output`` (None: not known yet), their places and stages."""
+    """Hashes of outputs by ``stage.output`` (None: not known yet), their paths and stages."""
 
     hashes: Mapping[str, str | None]
     paths: frozenset[Path]
@@ -87,7 +91,7 @@ def _hash_upstream(
         for output in sorted(found if wanted is None else wanted):
             known = found.get(output)
             content = known.sha256 if known is not None else None
-            hashes[f"{name}.{output}"] = None if name in pending else content or MISSING
+            hashes[f"{name}.{output}"] = None if name in pending else content or _MISSING
             if known is not None:
                 paths.add(experiment.path(known.record.path))
         if wanted is None and name in pending:
@@ -95,24 +99,12 @@ def _hash_upstream(
     return _UpstreamHashes(hashes, frozenset(paths), frozenset(edges))
 
 
-def _is_signed(stage: Stage) -> bool:
-    """Say whether the names of recipe and experiment may stand in what a stage makes."""
-    known = stage.run is not None and "title" in stage.facts
-    return bool(stage.facts.get("signs")) if known else True
-
-
-def _own_paths(stage: Stage, experiment: Experiment) -> set[Path]:
-    declared = {experiment.path(output.path) for output in stage.outputs.values()}
-    return declared | {experiment.build.directory_of(stage)}
-
-
 def own_files(stage: Stage, experiment: Experiment, before: Inputs) -> tuple[str, ...]:
-    """Return files that settings name and that appeared while the stage ran: it wrote them.
+    """Return files that settings name and that the stage wrote.
 
     Args:
         stage: The stage.
-        experiment: Knows what stages made and hashes files.
-        before: The inputs as they were when the stage began.
+        experiment: Its receipts and outputs.
+        before: The inputs when the stage began.
     """
-    now = inputs_of(stage, experiment)
-    return tuple(sorted(now["files"].keys() - before["files"].keys()))
+    return tuple(sorted(inputs_of(stage, experiment)["files"].keys() - before["files"].keys()))

@@ -1,9 +1,8 @@
-"""Content hashes of files and directories, and signatures that tell when to hash again.
+"""Content hashes of files and directories, and signatures that show when to hash again.
 
-A signature is made of sizes and times (modified, changed) only.  While it holds, the content is
-taken as unchanged; when it differs, the content is hashed again and that decides.  A file changed
-within the clock tick in which it was hashed would keep its signature; :func:`settle` waits that
-tick out (the "racy" problem of git's index).
+A signature is made of sizes and times (modified, changed).  While it is equal, the content counts
+as unchanged.  A file changed within the clock tick in which it was hashed would keep its signature;
+:func:`wait_for_tick` waits for the next one (the "racy" problem of git's index).
 """
 
 import hashlib
@@ -20,7 +19,7 @@ _TICK = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What can be told without reading content.
+    """What is known without reading content.
 
     Attributes:
         digest: Of relative names, sizes and times.
@@ -38,9 +37,7 @@ class Signature:
 def read_signature(path: Path, skip: Skip | None = None) -> Signature | None:
     """Return the signature of a file or directory; None when it is missing.
 
-    Args:
-        path: What to look at.
-        skip: Says of an entry of a directory whether it does not belong to it.
+    Entries of a directory for which ``skip`` is true do not belong to it.
     """
     parts = hashlib.sha256()
     size = files = newest = 0

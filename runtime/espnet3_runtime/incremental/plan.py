@@ -1,4 +1,4 @@
-"""Which stages run, and why: decided before anything runs, and again when a stage's turn comes."""
+"""Which stages run, and why: decided before the first one runs, and again before each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from espnet3_schemas.build_records import Stage
 Action = Literal["run", "maybe", "skip"]
 
 _UNFINISHED = {
-    "running": "its last run was killed",
-    "interrupted": "its last run was interrupted",
-    "failed": "its last run failed",
+    "running": "was killed",
+    "interrupted": "was interrupted",
+    "failed": "failed",
 }
 
 
@@ -29,7 +29,7 @@ class Verdict:
 
     Attributes:
         stage: The stage.
-        action: ``run``; ``skip``; ``maybe``: it depends on what earlier stages make.
+        action: ``run``; ``skip``; ``maybe``: it depends on the outputs of earlier stages.
         reasons: Why, in words; for ``skip`` since when it is up to date.
         inputs: The fingerprint now.
         resume: An attempt with the same inputs was cut off and can be continued.
@@ -49,7 +49,7 @@ def judge_stage(
 
     Args:
         stage: The stage.
-        experiment: What lies there.
+        experiment: Its receipts and outputs.
         pending: Stages before it that will, or may, run.
         force: Run it in any case.
 
@@ -63,7 +63,7 @@ def judge_stage(
         return Verdict(stage, "run", ("forced" if force and receipt else why,), inputs)
     changes = describe_changes(dict(receipt.inputs), inputs, receipt.own)
     if receipt.status != "done":
-        reasons = (_UNFINISHED[receipt.status], *changes)
+        reasons = (f"its last run {_UNFINISHED[receipt.status]}", *changes)
         resume = not changes and not receipts.has_marker(experiment.build.directory_of(stage))
         return Verdict(stage, "run", reasons, inputs, resume)
     changes += _describe_damage(stage, experiment)
@@ -72,8 +72,7 @@ def judge_stage(
     unknown = pending_upstream(inputs)
     if unknown:
         return Verdict(stage, "maybe", (f"{' or '.join(unknown)} makes something else",), inputs)
-    since = (receipt.finished or receipt.started)[:16].replace("T", " ")
-    return Verdict(stage, "skip", (f"up to date since {since}",), inputs)
+    return Verdict(stage, "skip", (f"up to date since {receipt.latest_minute}",), inputs)
 
 
 def plan_stages(
@@ -83,7 +82,7 @@ def plan_stages(
 
     Args:
         build: The compiled recipe.
-        experiment: Knows what stages made.
+        experiment: Its receipts and outputs.
         wanted: Names of stages.
         force: Whether stages that are up to date run, too.
 
@@ -106,7 +105,7 @@ def stale_upstream(
 
     Args:
         build: The compiled recipe.
-        experiment: Knows what stages made.
+        experiment: Its receipts and outputs.
         verdicts: What happens to the wanted stages.
     """
     wanted = {verdict.stage.name for verdict in verdicts}
@@ -135,19 +134,21 @@ def _stale_reasons(stage: Stage, experiment: Experiment) -> tuple[str, ...]:
 
 def _check_upstream(stage: Stage, experiment: Experiment, wanted: Sequence[str]) -> None:
     needs = dict.fromkeys([*stage.needs, *edges_of(experiment.build, stage)])
-    missing = [name for name in needs if name not in wanted and not _is_usable(name, experiment)]
+    missing = [
+        name
+        for name in needs
+        if name not in wanted
+        and (
+            experiment.done(name) is None
+            or any(output.sha256 is None for output in experiment.outputs(name).values())
+        )
+    ]
     if missing:
         raise UserError(
             f'stage "{stage.name}" needs {_quote_names(missing)} first: '
             f"{_describe_state(missing[0], experiment)}",
             hint=f"run: --stages {' '.join([*missing, stage.name])}",
         )
-
-
-def _is_usable(name: str, experiment: Experiment) -> bool:
-    found = experiment.outputs(name)
-    done = experiment.done(name) is not None
-    return done and all(output.sha256 is not None for output in found.values())
 
 
 def _describe_state(name: str, experiment: Experiment) -> str:
@@ -157,26 +158,20 @@ def _describe_state(name: str, experiment: Experiment) -> str:
     if receipt is None:
         return f'"{name}" has not run yet'
     if receipt.status != "done":
-        return (
-            f'the last run of "{name}" {_UNFINISHED[receipt.status].removeprefix("its last run ")}'
-        )
-    lost = [output for output, found in experiment.outputs(name).items() if found.sha256 is None]
-    return f"its output {_quote_names(lost)} is missing"
+        return f'the last run of "{name}" {_UNFINISHED[receipt.status]}'
+    outputs = experiment.outputs(name).items()
+    return f"its output {_quote_names([o for o, x in outputs if x.sha256 is None])} is missing"
 
 
 def _describe_damage(stage: Stage, experiment: Experiment) -> list[str]:
     found = experiment.outputs(stage.name)
-    damage = [f"output {name} was deleted" for name in found if found[name].sha256 is None]
-    damage += [
-        f"output {name} was altered"
-        for name in found
-        if found[name].sha256 is not None and not found[name].is_intact
+    changed = [name for name in found if not found[name].is_intact]
+    words = {name: "altered" if found[name].sha256 else "deleted" for name in changed}
+    removed = [name for name in found if stage.outputs and name not in stage.outputs]
+    return [
+        *(f"output {name} was {words[name]}" for name in changed),
+        *(f"output {name} is no longer declared" for name in removed),
     ]
-    if stage.outputs:
-        damage += [
-            f"output {name} is no longer declared" for name in found if name not in stage.outputs
-        ]
-    return damage
 
 
 def _quote_names(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Where a result comes from: code version, packages, machine, command."""
+"""The origin of a result: code version, packages, machine, command."""
 
 import os
 import platform
@@ -15,10 +15,10 @@ _GIT_SECONDS = 10
 
 
 def collect_provenance(recipe_dir: Path) -> dict[str, Any]:
-    """Return what a receipt keeps beside inputs and outputs; nothing in it is secret."""
+    """Return the facts of a receipt beside inputs and outputs, without secrets."""
     return {
         "git": git_state(recipe_dir),
-        "packages": installed_packages(),
+        "packages": _installed_packages(),
         "python": platform.python_version(),
         "device": describe_device(),
         "host": platform.node(),
@@ -44,16 +44,16 @@ def git_state(directory: Path) -> dict[str, Any]:
 
 
 @cache
-def installed_packages() -> dict[str, str]:
+def _installed_packages() -> dict[str, str]:
     """Return the versions of all installed distributions."""
     from importlib import metadata
 
-    found = ((dist.name, dist.version) for dist in metadata.distributions())
-    return {name: version for name, version in sorted(found, key=str) if name}
+    found = {dist.name: dist.version for dist in metadata.distributions() if dist.name}
+    return dict(sorted(found.items()))
 
 
 def describe_device() -> str:
-    """Return what the stage computed on, without importing torch for it."""
+    """Return the GPUs or the processor, without importing torch for it."""
     torch = sys.modules.get("torch")
     cuda = getattr(torch, "cuda", None)
     try:

@@ -1,17 +1,16 @@
-"""What a finished stage leaves behind: ``exp/<tag>/stages/<name>.json``.
+"""The record of a finished stage: ``exp/<tag>/stages/<name>.json``.
 
-A receipt is a claim, not a fact: its outputs are looked at before anybody relies on it, and one
-that cannot be read counts as none.
+Its outputs are compared with the files before it is used; one that cannot be read counts as none.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from espnet3_runtime.atomic import sync_directory, write_json
-from espnet3_runtime.build.lock import Fields
+from espnet3_runtime.build.records import read_record
 from espnet3_runtime.errors import BuildError
 
 SCHEMA_VERSION = 1
@@ -43,7 +42,7 @@ class Receipt:
 
     Attributes:
         stage: Its name.
-        status: ``running`` also means: killed before it could say anything else.
+        status: ``running`` also means: killed before it could be changed.
         started: ISO time with offset.
         finished: ISO time, None while running.
         seconds: How long it took.
@@ -67,6 +66,11 @@ class Receipt:
     error: str | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def latest_minute(self) -> str:
+        """When it finished, or else started, to the minute."""
+        return (self.finished or self.started)[:16].replace("T", " ")
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -75,81 +79,52 @@ class Unreadable:
     reason: str
 
 
-def receipt_path(experiment: Path, stage: str) -> Path:
+def _receipt_path(experiment: Path, stage: str) -> Path:
     """Return where the receipt of a stage lies."""
     return experiment / "stages" / f"{stage}.json"
 
 
 def write_receipt(experiment: Path, receipt: Receipt) -> None:
-    """Write a receipt whole."""
+    """Write a receipt."""
     value = {"schema_version": SCHEMA_VERSION, **asdict(receipt)}
-    write_json(receipt_path(experiment, receipt.stage), value)
+    write_json(_receipt_path(experiment, receipt.stage), value)
 
 
 def read_receipt(experiment: Path, stage: str) -> Receipt | Unreadable | None:
     """Read the receipt of a stage; None when there is none."""
     try:
-        data = receipt_path(experiment, stage).read_bytes()
+        data = _receipt_path(experiment, stage).read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         return Unreadable(error.strerror or "it cannot be read")
     try:
-        return _parse_receipt(Fields(json.loads(data), "receipt"), stage)
+        value = json.loads(data)
+        receipt = read_record(Receipt, value, "receipt")
     except (ValueError, RecursionError):
         return Unreadable("it is not JSON")
     except BuildError as error:
         return Unreadable(error.message)
-
-
-def _parse_receipt(value: Fields, stage: str) -> Receipt:
-    if value.take("schema_version", int) != SCHEMA_VERSION:
-        raise value.field_error("schema_version", str(SCHEMA_VERSION))
-    if value.take("stage", str) != stage:
-        raise value.field_error("stage", stage)
-    status = value.take("status", str)
-    if status not in get_args(Status):
-        raise value.field_error("status", ", ".join(get_args(Status)))
-    return Receipt(
-        stage=stage,
-        status=status,  # type: ignore[arg-type]
-        started=value.take("started", str),
-        finished=value.optional("finished", str),
-        seconds=value.take("seconds", float),
-        inputs=value.take("inputs", dict),
-        outputs={name: _parse_output(item) for name, item in value.named("outputs")},
-        own=value.string_list("own"),
-        results=value.take("results", dict),
-        error=value.optional("error", str),
-        provenance=value.take("provenance", dict),
-    )
-
-
-def _parse_output(item: Fields) -> OutputRecord:
-    return OutputRecord(
-        path=item.take("path", str),
-        sha256=item.take("sha256", str),
-        signature=item.take("signature", str),
-        size=item.take("size", int),
-        files=item.take("files", int),
-    )
+    if value.get("schema_version") != SCHEMA_VERSION or receipt.stage != stage:
+        return Unreadable("it is of another stage or version")
+    return receipt
 
 
 _MARKER_FILE = ".afresh"
 
 
 def set_marker(directory: Path) -> None:
-    """Say that what lies in a stage's directory must not be continued."""
+    """Mark the files in a stage's directory: they must not be continued."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / _MARKER_FILE).touch()
     sync_directory(directory)
 
 
 def has_marker(directory: Path) -> bool:
-    """Say whether what lies in a stage's directory must not be continued."""
+    """Say whether the files in a stage's directory must not be continued."""
     return (directory / _MARKER_FILE).exists()
 
 
 def clear_marker(directory: Path) -> None:
-    """Say that nothing of an earlier attempt is left in a stage's directory."""
+    """Remove the mark: no file of an earlier attempt is left in a stage's directory."""
     (directory / _MARKER_FILE).unlink(missing_ok=True)

@@ -1,7 +1,4 @@
-"""The part of configs, models and earlier outputs that a stage may read.
-
-A stage sees this and nothing else, so what is hashed is exactly what can matter.
-"""
+"""The part of configs, models and earlier outputs that a stage may read, and that is hashed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,7 +16,7 @@ SPLITS = ("train", "valid", "test")
 
 
 def configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
-    """Return by role the config cut to what the stage's kind declares to read."""
+    """Return by role the config with the keys that the stage's kind declares to read."""
     roles = stage.facts["roles"]
     ignores = tuple(stage.facts.get("ignores", ()))
     return {
@@ -31,11 +28,12 @@ def configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
 def hashed_configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
     """Return the same without the keys that cannot change the result.
 
-    Those are ``harmless`` in ``systems.json``, for one role where ``role:`` stands before the key.
+    Those are ``harmless`` in ``systems.json``, for one role with ``role:`` before the key.
     Of ``dataset``, ``create_dataset`` uses the builders alone (``hashes``).
     """
+    harmless = [pattern.rpartition(":") for pattern in stage.facts.get("harmless", ())]
     views = {
-        role: without_keys(view, _harmless_paths(stage, role))
+        role: without_keys(view, [path for owner, _, path in harmless if owner in ("", role)])
         for role, view in configs_of(build, stage).items()
     }
     if stage.facts.get("hashes") == "builders":
@@ -43,13 +41,8 @@ def hashed_configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
     return views
 
 
-def _harmless_paths(stage: Stage, role: str) -> tuple[str, ...]:
-    pairs = [pattern.rpartition(":") for pattern in stage.facts.get("harmless", ())]
-    return tuple(path for owner, _, path in pairs if owner in ("", role))
-
-
 def _builders_only(view: ConfigView) -> ConfigView:
-    """Return a config with its distinct builders, in a settled order, for its dataset."""
+    """Return a config with its distinct builders, sorted, in place of its dataset."""
     values = view.plain()
     entries = (e for split in SPLITS for e in (values.get("dataset") or {}).get(split) or ())
     found = {}
@@ -81,11 +74,13 @@ def model_of(build: Build, stage: Stage) -> ConfigView | None:
         return None
     model = without_endings(node, stage.facts.get("task_without", ()))
     if stage.facts.get("model") == "optional" and stage.run is not None:
-        if _is_model_replaced(build, stage):
+        role, _, path = stage.facts.get("model_unless", "").partition(".")
+        config = build.config(stage.configs[role]) if role in stage.configs else {}
+        if path and look_up(config, path) is not None:
             return None
-        late = (found for _, found in find_references(model, build.late))
-        made = (found for found in late if isinstance(found, StageOutput))
-        if not all(_is_earlier(build, found.stage, stage) for found in made):
+        late = [found for _, found in find_references(model, build.late)]
+        needed = {found.stage for found in late if isinstance(found, StageOutput)}
+        if not all(_is_earlier(build, name, stage) for name in needed):
             return None
     return model
 
@@ -104,36 +99,36 @@ def edges_of(build: Build, stage: Stage) -> dict[str, frozenset[str] | None]:
     """Return the earlier stages whose outputs count, and which outputs; None means all of them.
 
     All outputs count of a stage whose kind this kind consumes, and of one that only ``needs``
-    names; of others, those that a ``${stages.…}`` names.  A consumer does not look at what only
-    tells how the work went (``record``).
+    names; of others, those that a ``${stages.…}`` names.  A consumer does not read outputs that
+    only report how the work went (``record``).
     """
     named: dict[str, set[str]] = {}
-    for read in (*_late_outputs(build, stage), *_listed_outputs(build, stage)):
-        if _is_earlier(build, read.stage, stage):
+    views = [*configs_of(build, stage).values(), model_of(build, stage), build.arguments(stage)]
+    late = (find_references(view, build.late) for view in views if view is not None)
+    for read in (*(found for pairs in late for _, found in pairs), *_listed_outputs(build, stage)):
+        if isinstance(read, StageOutput) and _is_earlier(build, read.stage, stage):
             named.setdefault(read.stage, set()).add(read.output)
     consumed = stage.facts.get("consumes", ())
     edges: dict[str, frozenset[str] | None] = {}
     needs = {name for name in stage.needs if _is_earlier(build, name, stage)}
     for name in sorted(needs | named.keys(), key=build.position.__getitem__):
-        consumes = build.stage(name).run in consumed
-        whole = name in needs and (name not in named or consumes)
-        edges[name] = None if whole else frozenset(named[name])
-        if whole and consumes:
-            edges[name] = _without_records(build.stage(name), named.get(name, set()))
+        other = build.stage(name)
+        consumes = other.run in consumed
+        if name in named and not (consumes and name in needs):
+            edges[name] = frozenset(named[name])
+            continue
+        known = other.facts.get("outputs", {}) if consumes else {}
+        records = {output for output in other.outputs if known.get(output, {}).get("record")}
+        unread = records - named.get(name, set())
+        edges[name] = frozenset(other.outputs.keys() - unread) if records else None
     return edges
-
-
-def _without_records(stage: Stage, named: set[str]) -> frozenset[str] | None:
-    known = stage.facts.get("outputs", {})
-    records = {name for name in stage.outputs if known.get(name, {}).get("record")}
-    return frozenset(stage.outputs.keys() - (records - named)) if records else None
 
 
 def _is_earlier(build: Build, name: str, stage: Stage) -> bool:
     return build.position.get(name, len(build.stages)) < build.position[stage.name]
 
 
-def without_keys(view: ConfigView, patterns: tuple[str, ...]) -> ConfigView:
+def without_keys(view: ConfigView, patterns: Sequence[str]) -> ConfigView:
     """Return the view without keys: ``dataset.*.*.transform`` takes any key or index for ``*``."""
     if not patterns:
         return view
@@ -144,40 +139,21 @@ def without_keys(view: ConfigView, patterns: tuple[str, ...]) -> ConfigView:
 
 
 def look_up(value: Any, path: str) -> Any:
-    """Return what a dotted path names, or None."""
+    """Return the value at a dotted path, or None."""
     for key in path.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value
 
 
-def _is_model_replaced(build: Build, stage: Stage) -> bool:
-    role, _, path = stage.facts.get("model_unless", "").partition(".")
-    config = build.config(stage.configs[role]) if role in stage.configs else {}
-    return bool(path) and look_up(config, path) is not None
-
-
-def _late_outputs(build: Build, stage: Stage) -> list[StageOutput]:
-    views = [*configs_of(build, stage).values(), model_of(build, stage), build.arguments(stage)]
-    found = [
-        late for view in views if view is not None for _, late in find_references(view, build.late)
-    ]
-    return [late for late in found if isinstance(late, StageOutput)]
-
-
 def _listed_outputs(build: Build, stage: Stage) -> list[StageOutput]:
-    """Return what ``init_from`` names, and what only the lock knows to be read."""
-    listed = _init_from_outputs(build, stage.init_from) if stage.init_from else []
+    """Return the outputs that ``init_from`` and the lock name."""
+    init_from = stage.init_from or ""
+    listed = [x for x in references_of(init_from, build.late) if isinstance(x, StageOutput)]
+    if init_from and "${" not in init_from:
+        listed = [StageOutput(init_from, "best_checkpoint")]
     if stage.run is None or stage.facts.get("title") is None:  # the recipe's own: reads everything
         listed += stage.reads
     return listed
-
-
-def _init_from_outputs(build: Build, init_from: str) -> list[StageOutput]:
-    """Return the outputs that ``init_from`` names; a stage stands for its best checkpoint."""
-    if "${" not in init_from:
-        return [StageOutput(init_from, "best_checkpoint")]
-    found = references_of(init_from, build.late)
-    return [late for late in found if isinstance(late, StageOutput)]
 
 
 def _drop_path(value: Any, pattern: Sequence[str]) -> None:

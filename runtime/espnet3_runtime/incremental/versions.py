@@ -1,14 +1,12 @@
-"""Versions of what a stage runs on: the part of a fingerprint that lies outside of the recipe."""
+"""Versions of packages that a stage uses: the part of its fingerprint outside of the recipe."""
 
-import os
 import sys
 from collections.abc import Iterable
 from functools import cache
 
 from espnet3_schemas.build_records import Stage
 
-TORCH = ("torch", "numpy")
-LIBRARIES = {
+_LIBRARIES = {
     "train": ("lightning",),
     "train_tokenizer": ("sentencepiece",),
     "pack_model": ("safetensors",),
@@ -29,19 +27,15 @@ _NAMED_OTHERWISE = {
 
 
 def relevant_versions(stage: Stage, packages: Iterable[str]) -> dict[str, str]:
-    """Return the versions that count for a stage: of Python, this runtime and the packages used.
+    """Return the versions that count for a stage: of Python, this runtime and its packages.
 
     Only major and minor numbers of Python and of the runtime count; local parts such as ``+cpu``
-    do not.
-
-    Args:
-        stage: The stage.
-        packages: Top-level names of the packages that the recipe's code and targets use.
+    do not. ``packages`` are the top-level names that the recipe's code and targets import.
     """
     names = set(packages) - sys.stdlib_module_names - _OURS
     if stage.run is not None:
-        names |= set(LIBRARIES.get(stage.run, ()))
-        names |= set(TORCH if stage.facts["needs_torch"] else ())
+        names |= set(_LIBRARIES.get(stage.run, ()))
+        names |= set(("torch", "numpy") if stage.facts["needs_torch"] else ())
     found = {name: package_version(name) for name in sorted(names)}
     return {
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
@@ -53,44 +47,12 @@ def relevant_versions(stage: Stage, packages: Iterable[str]) -> dict[str, str]:
 @cache
 def package_version(package: str) -> str | None:
     """Return the public version of an importable package; None when none is known."""
-    for name in (_NAMED_OTHERWISE.get(package, package), package):
-        found = _installed_versions().get(_normalize_name(name))
-        if found is not None:
-            return found.partition("+")[0]
-    return _search_metadata(package)
-
-
-@cache
-def _installed_versions() -> dict[str, str]:
-    """Return versions by name as the names of ``.dist-info`` directories tell them.
-
-    ``importlib.metadata`` finds more but takes longer to import than all else that a dry run does.
-    """
-    found: dict[str, str] = {}
-    for place in sys.path:
-        try:
-            names = [entry.name for entry in os.scandir(place or ".")]
-        except OSError:
-            continue
-        for name in names:
-            if name.endswith(".dist-info"):
-                package, dash, number = name.removesuffix(".dist-info").partition("-")
-                if dash:
-                    found.setdefault(_normalize_name(package), number)
-    return found
-
-
-def _search_metadata(package: str) -> str | None:
-    """Ask for a package whose distribution has another name, or is installed in another way."""
     from importlib import metadata
 
-    for name in (package, *metadata.packages_distributions().get(package, ())):
+    for name in (_NAMED_OTHERWISE.get(package, package), package):
         try:
             return metadata.version(name).partition("+")[0]
         except (metadata.PackageNotFoundError, ValueError):
             continue
-    return None
-
-
-def _normalize_name(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
+    names = metadata.packages_distributions().get(package, ())
+    return next((metadata.version(name).partition("+")[0] for name in names), None)

@@ -29,7 +29,7 @@ from espnet3_runtime.inference.shards import (
     write_shard,
 )
 from espnet3_runtime.process.dask_workers import use_threads, worker_number
-from espnet3_runtime.process.interrupts import be_patient
+from espnet3_runtime.process.interrupts import survive_signals
 
 _COLUMN_TYPES = (str, int, float)
 
@@ -116,7 +116,7 @@ def decode_shards(
         batch_sampler=[list(batch) for shard in shards for batch in shard.batches],
         num_workers=loader_workers(config["dataloader"]["num_workers"]),
         collate_fn=samples.batch,
-        worker_init_fn=be_patient,
+        worker_init_fn=survive_signals,
     )
     contract = predictor.preparation.contract
     formats = read_formats(config["output_artifacts"], contract, f"{config.where}.output_artifacts")

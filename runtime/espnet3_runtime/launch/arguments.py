@@ -8,20 +8,20 @@ from pathlib import Path
 from espnet3_runtime.build.lock import Build
 from espnet3_runtime.errors import UsageError, did_you_mean
 
-ALL = "all"
+_ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What was asked for.
+    """The parsed command line.
 
     Attributes:
         stages: The wanted stages in their declared order.
         config_files: Files given for configs, absolute, by config name.
         sets: ``name.key=value`` arguments.
         dry_run: Only show what would run, and why.
-        force: Run even what is up to date.
-        list: Show the stages and how they stand.
+        force: Run stages that are up to date, too.
+        list: Show the stages and their state.
         verify: Hash all outputs again and compare.
         write_requirements: Write the installed packages beside the receipts.
     """
@@ -37,7 +37,7 @@ class Arguments:
 
 
 class _ArgumentParser(argparse.ArgumentParser):
-    """Raises instead of exiting, so that every mistake is told in one way."""
+    """Raises instead of exiting, so that every mistake is reported in one way."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
         raise UsageError(message, hint="--help lists the arguments")
@@ -47,9 +47,9 @@ def read_arguments(build: Build, argv: Sequence[str], directory: Path) -> Argume
     """Parse a command line.
 
     Args:
-        build: Tells which stages and configs there are.
+        build: The compiled recipe, with its stages and configs.
         argv: The arguments, without the program.
-        directory: What relative paths are relative to.
+        directory: The start of relative paths.
 
     Raises:
         UsageError: An argument is unknown, or names a stage or file that does not exist.
@@ -66,15 +66,12 @@ def read_arguments(build: Build, argv: Sequence[str], directory: Path) -> Argume
             raise UsageError(f'--{name}_config: there is no file "{path}"')
     for text in given.set:
         _check_set(text, build)
+    flags = ("dry_run", "force", "list", "verify", "write_requirements")
     return Arguments(
         stages=_select_stages(given.stages, build),
         config_files=files,
         sets=tuple(given.set),
-        dry_run=given.dry_run,
-        force=given.force,
-        list=given.list,
-        verify=given.verify,
-        write_requirements=given.write_requirements,
+        **{flag: getattr(given, flag) for flag in flags},
     )
 
 
@@ -86,7 +83,7 @@ def _make_parser(build: Build) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--stages", nargs="+", metavar="NAME", default=[ALL], help="what to run (default: all)")
+    add("--stages", nargs="+", metavar="NAME", default=[_ALL], help="stages to run (default: all)")
     for name in build.configs:
         add(f"--{name}_config", metavar="PATH", help=f"take this file for the config {name}")
     add(
@@ -98,7 +95,7 @@ def _make_parser(build: Build) -> argparse.ArgumentParser:
     )
     add("--dry_run", action="store_true", help="show what would run, and why; change nothing")
     add("--force", action="store_true", help="run the stages even when they are up to date")
-    add("--list", action="store_true", help="show all stages and how they stand")
+    add("--list", action="store_true", help="show all stages and their state")
     add("--verify", action="store_true", help="hash all outputs again and compare with receipts")
     add("--write_requirements", action="store_true", help="write requirements.txt as installed")
     return parser
@@ -107,10 +104,10 @@ def _make_parser(build: Build) -> argparse.ArgumentParser:
 def _select_stages(names: Sequence[str], build: Build) -> tuple[str, ...]:
     known = tuple(stage.name for stage in build.stages)
     for name in names:
-        if name != ALL and name not in known:
-            hint = did_you_mean(name, (*known, ALL))
+        if name != _ALL and name not in known:
+            hint = did_you_mean(name, (*known, _ALL))
             raise UsageError(f'there is no stage "{name}"', hint=hint)
-    return known if ALL in names else tuple(name for name in known if name in names)
+    return known if _ALL in names else tuple(name for name in known if name in names)
 
 
 def _check_set(text: str, build: Build) -> None:

@@ -1,4 +1,4 @@
-"""What a person reads while stages run."""
+"""The lines and tables that a person reads while stages run."""
 
 import os
 import sys
@@ -10,7 +10,6 @@ from espnet3_runtime.build.lock import Build
 from espnet3_runtime.incremental.plan import Verdict
 from espnet3_runtime.incremental.receipts import Receipt, Unreadable
 from espnet3_runtime.process.progress import format_duration
-from espnet3_schemas.build_records import Stage
 
 _ACTION_WORDS = {"run": "runs", "maybe": "may run", "skip": "skipped"}
 _MOST_REASONS = 3
@@ -33,15 +32,15 @@ def print_line(text: str) -> None:
     print(text, flush=True)
 
 
-def complain(text: str) -> None:
-    """Print an error or a warning."""
+def print_problem(text: str) -> None:
+    """Print an error or a warning on stderr."""
     sys.stdout.flush()
     word, colon, rest = text.partition(":")
     print(f"{_colored_text(word + colon, '1;31', sys.stderr)}{rest}", file=sys.stderr, flush=True)
 
 
 def show_plan(build: Build, verdicts: Sequence[Verdict], most: int | None = _MOST_REASONS) -> None:
-    """Print what will run, and why.
+    """Print which stages will run, and why.
 
     Args:
         build: The compiled recipe.
@@ -63,20 +62,11 @@ def show_header(verdict: Verdict, number: int, count: int) -> None:
         number: Its number among the wanted stages, from 1.
         count: How many stages are wanted.
     """
-    head = f"[{number}/{count}] {verdict.stage.name}"
-    about = ", ".join(_describe_stage(verdict.stage))
-    print_line(f"{_colored_text(head, '1', sys.stdout)}{f'  ({about})' if about else ''}")
-
-
-def show_skip(verdict: Verdict, number: int, count: int) -> None:
-    """Print that a stage is up to date.
-
-    Args:
-        verdict: The stage and why it is skipped.
-        number: Its number among the wanted stages, from 1.
-        count: How many stages are wanted.
-    """
-    print_line(f"[{number}/{count}] {verdict.stage.name}  {verdict.reasons[0]}")
+    stage = verdict.stage
+    kind = "" if stage.run == stage.name else stage.run or f"{stage.call}()"
+    about = [name for name in (kind, stage.model, *dict.fromkeys(stage.configs.values())) if name]
+    head = _colored_text(f"[{number}/{count}] {stage.name}", "1", sys.stdout)
+    print_line(f"{head}  ({', '.join(about)})" if about else head)
 
 
 def show_list(
@@ -84,19 +74,21 @@ def show_list(
     receipts: Mapping[str, Receipt | Unreadable | None],
     descriptions: Mapping[str, str],
 ) -> None:
-    """Print every stage with what it runs, what it reads, and how it stands.
+    """Print every stage with its kind, its inputs and its state.
 
     Args:
         build: The compiled recipe.
-        receipts: What each stage left behind, by name.
+        receipts: The receipt of each stage, by name.
         descriptions: One line for each stage, by name.
     """
     rows = [("stage", "runs", "reads", "last run", "")]
     for stage in build.stages:
         reads = " ".join(dict.fromkeys([*stage.configs.values(), stage.model or ""])).strip()
-        what = stage.run or f"{stage.call}()"
-        state = _describe_receipt(receipts[stage.name])
-        rows.append((stage.name, what, reads or "-", state, descriptions[stage.name]))
+        kind, receipt = stage.run or f"{stage.call}()", receipts[stage.name]
+        state = "unusable" if receipt else "-"
+        if isinstance(receipt, Receipt):
+            state = f"{receipt.status} {receipt.latest_minute}"
+        rows.append((stage.name, kind, reads or "-", state, descriptions[stage.name]))
     print_line(f"{build.recipe}  {build.exp_dir}")
     _print_table(rows)
 
@@ -106,15 +98,13 @@ def show_summary(rows: Sequence[Row]) -> None:
     cells = [("stage", "status", "time", "made")]
     for row in rows:
         time = "-" if row.seconds is None else format_duration(row.seconds)
-        made = _first_results([f"{name} {value}" for name, value in row.results.items()])
-        cells.append((row.stage, row.status, time, made or ", ".join(row.outputs) or "-"))
+        results = [f"{name} {value}" for name, value in row.results.items()]
+        made = ", ".join(results[:_MOST_RESULTS] or row.outputs) or "-"
+        if len(results) > _MOST_RESULTS:
+            made += f" and {len(results) - _MOST_RESULTS} more"
+        cells.append((row.stage, row.status, time, made))
     print_line("")
     _print_table(cells)
-
-
-def _first_results(results: Sequence[str]) -> str:
-    more = len(results) - _MOST_RESULTS
-    return ", ".join(results[:_MOST_RESULTS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
@@ -122,11 +112,6 @@ def _print_table(rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         print_line(f"  {line}".rstrip())
-
-
-def _describe_stage(stage: Stage) -> list[str]:
-    kind = [] if stage.run == stage.name else [stage.run or f"{stage.call}()"]
-    return [*kind, *([stage.model] if stage.model else []), *dict.fromkeys(stage.configs.values())]
 
 
 def _format_reasons(verdict: Verdict, most: int | None) -> str:
@@ -137,16 +122,6 @@ def _format_reasons(verdict: Verdict, most: int | None) -> str:
     if verdict.action == "maybe":
         return f"if {text}"
     return f"{text}; it goes on from there" if verdict.resume else text
-
-
-def _describe_receipt(receipt: Receipt | Unreadable | None) -> str:
-    if isinstance(receipt, Receipt):
-        return f"{receipt.status} {_format_minute(receipt)}"
-    return "unusable" if receipt else "-"
-
-
-def _format_minute(receipt: Receipt) -> str:
-    return (receipt.finished or receipt.started)[:16].replace("T", " ")
 
 
 def _colored_text(text: str, code: str, stream: TextIO) -> str:

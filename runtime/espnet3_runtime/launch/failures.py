@@ -1,18 +1,18 @@
-"""How a failed stage is told: what, where, and the recipe's own frames of the traceback."""
+"""The report of a failed stage: message, location, and the recipe's frames of the traceback."""
 
 import errno
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 import espnet3_runtime
-from espnet3_runtime.errors import UserError
+from espnet3_runtime.errors import UserError, exception_chain
 
 Locate = Callable[[Path, str], str | None]
-"""Gives the place of a stage in the manifest, ``recipe.yaml:31:5``, from a build and a name."""
+"""Gives the location of a stage in the manifest, ``recipe.yaml:31:5``, from a build and a name."""
 
 _OURS = Path(espnet3_runtime.__file__).parent
 
@@ -35,9 +35,8 @@ def explain_error(error: BaseException, build: Path) -> str:
         error: What a stage raised.
         build: The build directory; its ``system.py`` counts as ours.
 
-    A mistake in the recipe is told without a traceback, and so is a disk that takes no more; an
-    exception from the recipe's code, or from a library that it called, comes with the frames below
-    ours.
+    A mistake in the recipe and a full disk are reported without a traceback; an exception from the
+    recipe's code, or from a library that it called, with the frames below ours.
     """
     known = _environment_error(error)
     if known is not None:
@@ -52,20 +51,20 @@ def explain_error(error: BaseException, build: Path) -> str:
 
 
 def _environment_error(error: BaseException) -> UserError | None:
-    """Return what to say of what the machine did, or another process; None of anything else."""
+    """Return the message about an error of the machine or another process; None for others."""
     return _disk_error(error) or _worker_error(error) or _peer_error(error)
 
 
 def _disk_error(error: BaseException) -> UserError | None:
-    """Return what to say when the disk refused to write, however a library wrapped that up."""
-    for one in _exception_chain(error):
+    """Return the message for a disk that refused to write, whichever error a library raised."""
+    for one in exception_chain(error):
         full = isinstance(one, OSError) and one.errno in _FULL
         if full or any(words in str(one) for words in _FULL_WORDS):
-            place = f' "{one.filename}"' if isinstance(one, OSError) and one.filename else ""
+            path = f' "{one.filename}"' if isinstance(one, OSError) and one.filename else ""
             why = os.strerror(one.errno) if isinstance(one, OSError) and one.errno else "it is full"
             return UserError(
-                f"the disk refused to write{place}: {why}",
-                hint="make some room; nothing half-written is left, and the same command goes on",
+                f"the disk refused to write{path}: {why}",
+                hint="free some space; no incomplete file is left, and the same command goes on",
             )
     return None
 
@@ -76,27 +75,24 @@ def lost_a_worker(error: BaseException | None) -> bool:
 
 
 def lost_a_rank(error: BaseException) -> bool:
-    """Say whether an exception came from the end of another rank, which has told why."""
+    """Say whether an exception came from the end of another rank, which reports why."""
     return _peer_error(error) is not None
 
 
 def _peer_error(error: BaseException) -> UserError | None:
-    """Return what to say when another process of a training ended while this one waited for it."""
-    if any(
-        _NO_PEER.search(str(one))
-        for one in _exception_chain(error)
-        if isinstance(one, RuntimeError)
-    ):
+    """Return the message for a training process that ended while this one waited for it."""
+    errors = [one for one in exception_chain(error) if isinstance(one, RuntimeError)]
+    if any(_NO_PEER.search(str(one)) for one in errors):
         return UserError(
             "another process of this training has ended",
-            hint="why stands in its message, or at the end of its log (…_rank1.log)",
+            hint="its message, or the end of its log (…_rank1.log), says why",
         )
     return None
 
 
 def _worker_error(error: BaseException) -> UserError | None:
-    """Return what to say when a worker process of a loader or a pool was killed."""
-    for one in _exception_chain(error):
+    """Return the message for a killed worker process of a loader or a pool."""
+    for one in exception_chain(error):
         found = _DEAD_LOADER.match(str(one)) if isinstance(one, RuntimeError) else None
         if found or type(one).__name__ == "BrokenProcessPool":
             how = f" by signal {found['signal']}" if found and found["signal"] else ""
@@ -121,25 +117,14 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_WORDS = (
     *map(os.strerror, (errno.ENOSPC, errno.EDQUOT)),
     str(OSError(errno.EFBIG, os.strerror(errno.EFBIG))),
-    f"{os.strerror(errno.EFBIG)} (os error {errno.EFBIG})",  # as libraries in Rust say it
+    f"{os.strerror(errno.EFBIG)} (os error {errno.EFBIG})",  # as libraries in Rust print it
 )
-"""What a library that wraps such an error up quotes; a file that is too large may be one to upload,
-so these words alone say nothing."""
-
-
-def _exception_chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it came from."""
-    seen: set[int] = set()
-    found: BaseException | None = error
-    while found is not None and id(found) not in seen:
-        seen.add(id(found))
-        yield found
-        found = found.__cause__ or found.__context__
+"""Texts of such an error inside of a library's; "file too large" alone may be about an upload."""
 
 
 def stopped_by_signal(error: BaseException) -> bool:
-    """Say whether an exception came from Ctrl-C or SIGTERM, whatever cleaning up made of it."""
-    return any(isinstance(one, KeyboardInterrupt) for one in _exception_chain(error))
+    """Say whether an exception came from Ctrl-C or SIGTERM, directly or while cleaning up."""
+    return any(isinstance(one, KeyboardInterrupt) for one in exception_chain(error))
 
 
 def _foreign_frames(error: BaseException | None, build: Path) -> str:

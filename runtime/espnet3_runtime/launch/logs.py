@@ -1,4 +1,4 @@
-"""One log file per stage: what ran, in which surroundings, with which settings."""
+"""One log file per stage: command, machine, environment, settings, and what the stage logs."""
 
 import logging
 import os
@@ -90,12 +90,15 @@ def write_header(
     ]
     for line in lines:
         log.info("%s", line)
+    import yaml
+
     for name, values in settings.items():
-        log.info("settings of %s:\n%s", name, _dump_yaml(values))
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        log.info("settings of %s:\n%s", name, text.rstrip())
 
 
 def logged_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables that explain how a run behaved, without secrets."""
+    """Return the variables that influence a run, without secrets."""
     secrets = secret_values(environ)
     return {
         name: redact(value, secrets)
@@ -120,16 +123,9 @@ def _make_handlers(path: Path, secrets: tuple[str, ...], *, console: bool) -> li
 
 
 class _LogFile(logging.FileHandler):
-    """A log file; a disk that refuses it does not fill the screen with tracebacks."""
+    """A log file; a full disk does not fill the screen with tracebacks."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Leave the line out when it cannot be written."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
-
-
-def _dump_yaml(value: Any) -> str:
-    import yaml
-
-    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
-    return text.rstrip()

@@ -19,9 +19,9 @@ from espnet3_runtime.launch.overrides import (
     check_sources,
     check_system,
 )
-from espnet3_runtime.launch.run import most_nodes, run_as_follower, run_as_leader, show_plan
-from espnet3_runtime.process.interrupts import code_of
-from espnet3_runtime.process.ranks import among_nodes, detect_rank
+from espnet3_runtime.launch.run import largest_node_count, run_as_follower, run_as_leader, show_plan
+from espnet3_runtime.process.interrupts import exit_code_of
+from espnet3_runtime.process.ranks import detect_rank, with_node_count
 from espnet3_runtime.system import System
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
@@ -29,7 +29,7 @@ _LOOKS = frozenset({"--dry_run", "--list", "--help", "-h"})
 
 
 def only_looks(argv: Sequence[str]) -> bool:
-    """Say whether a command line asks for something that leaves no trace, not even bytecode."""
+    """Say whether a command line changes no file, not even bytecode."""
     return not _LOOKS.isdisjoint(argv)
 
 
@@ -47,7 +47,7 @@ def launch(
         build: The build directory.
         argv: Arguments without the program; those of the process by default.
         recompose: The compiler's loader, for configs and values given on the command line.
-        locate: Gives the manifest place of a stage, for messages.
+        locate: Gives the location of a stage in the manifest, for messages.
 
     Returns:
         0; 1 when a stage failed or the recipe has a mistake; 2 for a wrong command line;
@@ -60,17 +60,14 @@ def launch(
     except SystemExit as exit_:  # argparse after --help
         return int(exit_.code or 0)
     except UsageError as error:
-        console.complain(f"error: {error}")
+        console.print_problem(f"error: {error}")
         return USAGE
-    except UserError as error:
-        console.complain(f"error: {error}")
-        return MISTAKES
-    except OSError as error:
-        console.complain(f"error: {error}")
+    except (UserError, OSError) as error:
+        console.print_problem(f"error: {error}")
         return MISTAKES
     except KeyboardInterrupt as error:
-        console.complain("stopped: between stages")
-        return code_of(error)
+        console.print_problem("stopped: between stages")
+        return exit_code_of(error)
 
 
 def _run_command(
@@ -89,7 +86,7 @@ def _run_command(
     build = apply_overrides(build, arguments, recompose)
     check_system(system_cls, build)
     if rank.node is not None:
-        rank = among_nodes(rank, most_nodes(build))
+        rank = with_node_count(rank, largest_node_count(build))
     _enter_recipe(build.recipe_dir)
     if rank.number:
         return run_as_follower(system_cls, build, rank, start)
@@ -113,19 +110,19 @@ def _list_stages(system_cls: type[System], build: Build) -> int:
 
 
 def _enter_recipe(recipe_dir: Path) -> None:
-    """Make the recipe importable and its relative paths right."""
+    """Make the recipe importable, and the start of its relative paths."""
     sys.argv[0] = os.path.abspath(sys.argv[0])  # noqa: PTH100 - Lightning starts it again from here
     os.chdir(recipe_dir)
     if sys.path[:1] != [str(recipe_dir)]:
         sys.path.insert(0, str(recipe_dir))
     process = sys.modules.get("multiprocessing.process")
-    if process is not None:  # spawned workers go where this process was started
+    if process is not None:  # spawned workers start there
         process.ORIGINAL_DIR = str(recipe_dir)  # type: ignore[attr-defined]
 
 
 @contextmanager
 def _restoring_process_state() -> Iterator[None]:
-    """Put working directory, path and argv back: ``launch`` may be called from a program."""
+    """Restore working directory, path and argv: ``launch`` may be called from a program."""
     directory, path, program = Path.cwd(), list(sys.path), sys.argv[0]
     try:
         yield

@@ -1,4 +1,4 @@
-"""Make sure that a build is what its sources say, and apply what the command line changes."""
+"""Check that a build fits its sources, and apply configs and values of the command line."""
 
 import hashlib
 import sys
@@ -15,15 +15,15 @@ from espnet3_schemas.exit_codes import MISTAKES
 
 
 class Recomposed(Protocol):
-    """What the compiler's loader returns: a report, and the would-be texts of the build."""
+    """The result of the compiler's loader: a report, and the texts of the changed build."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no findings."""
 
     @property
     def report(self) -> str:
-        """The findings as a person reads them."""
+        """The findings, printed."""
 
     @property
     def files(self) -> Mapping[str, str]:
@@ -46,7 +46,7 @@ def check_sources(build: Build) -> None:
 
 
 def check_code(build: Build) -> None:
-    """Refuse generated Python that was changed: no fingerprint would tell what it does now."""
+    """Refuse generated Python that was changed: no fingerprint covers it."""
     for path, sha256 in build.code.items():
         data = (build.directory / path).read_bytes()
         if hashlib.sha256(data).hexdigest() != sha256:
@@ -55,7 +55,7 @@ def check_code(build: Build) -> None:
 
 
 def apply_overrides(build: Build, arguments: Arguments, recompose: Recompose | None) -> Build:
-    """Return the build with the configs and values of the command line in place.
+    """Return the build with the configs and values of the command line.
 
     Args:
         build: The compiled recipe.
@@ -72,9 +72,7 @@ def apply_overrides(build: Build, arguments: Arguments, recompose: Recompose | N
         raise UsageError("this run.py takes no configs or values; compile the recipe again")
     composed = recompose(build.directory, arguments.config_files, arguments.sets)
     if not composed.ok:
-        sys.stderr.write(
-            composed.report if composed.report.endswith("\n") else f"{composed.report}\n"
-        )
+        sys.stderr.write(f"{composed.report.rstrip(chr(10))}\n")
         raise SystemExit(MISTAKES)
     return load_build(build.directory, composed.files)
 

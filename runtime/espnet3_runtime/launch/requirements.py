@@ -12,7 +12,7 @@ def write_requirements(path: Path) -> int:
     """Write every installed distribution, pinned; return how many there are.
 
     A distribution from a URL or a repository is pinned to it (PEP 610); one installed in editable
-    mode is written as a comment, because its directory means nothing elsewhere.
+    mode is written as a comment, because its directory exists on this machine only.
     """
     lines = sorted(
         {_requirement_line(dist) for dist in metadata.distributions() if dist.name}, key=str.lower

@@ -1,4 +1,4 @@
-"""What ``launch`` does with a plan: show it, run it as rank 0, or help rank 0 to run it."""
+"""Show a plan, run it as rank 0, or join the training stages of rank 0."""
 
 import signal
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from espnet3_runtime.incremental.plan import Verdict, plan_stages, stale_upstrea
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.arguments import Arguments
 from espnet3_runtime.launch.failures import Locate, lost_a_worker
-from espnet3_runtime.process.interrupts import Interrupts, code_of, quiet_ends
+from espnet3_runtime.process.interrupts import Interrupts, exit_code_of, hide_destructor_errors
 from espnet3_runtime.process.lockfile import hold_lock
 from espnet3_runtime.process.ranks import Follower, Leader, Order, Rank, announce_order
 from espnet3_runtime.process.redact import redact
@@ -23,19 +23,18 @@ from espnet3_runtime.system import System
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES
 
 if TYPE_CHECKING:
-    from espnet3_runtime.launch.session import Session
     from espnet3_runtime.launch.stage_runner import StageRunner
 
 
 def show_plan(experiment: Experiment, arguments: Arguments) -> tuple[Verdict, ...]:
-    """Decide what runs and print it, with warnings about what is used although out of date."""
+    """Decide which stages run and print it, with warnings about inputs that are out of date."""
     build = experiment.build
     verdicts = plan_stages(build, experiment, arguments.stages, force=arguments.force)
     console.show_plan(build, verdicts, most=None if arguments.dry_run else 3)
     for name, reasons in stale_upstream(build, experiment, verdicts).items():
-        console.complain(
+        console.print_problem(
             f'warning: stage "{name}" is out of date ({reasons[0]}) and not asked for; '
-            "what it made before is used"
+            "its earlier outputs are used"
         )
     return verdicts
 
@@ -48,14 +47,14 @@ def run_as_leader(
     locate: Locate | None,
     start: Path,
 ) -> int:
-    """Run what has to run, as the only process or as rank 0; return the exit code.
+    """Run the planned stages, as the only process or as rank 0; return the exit code.
 
     Args:
         system_cls: The generated System.
         build: The compiled recipe.
         arguments: The command line.
         rank: This process among those of the run.
-        locate: Gives the place of a stage in the manifest, for messages.
+        locate: Gives the location of a stage in the manifest, for messages.
         start: The directory that ``run.py`` was started in.
     """
     from espnet3_runtime.launch.session import Session
@@ -71,26 +70,22 @@ def run_as_leader(
         session = Session(runner, arguments.force, locate, leader, str(start))
         code = MISTAKES
         try:
-            code = _run_session(session, arguments)
+            verdicts = show_plan(runner.experiment, arguments)
+            if arguments.write_requirements:
+                _write_requirements(build)
+            code = session.run(verdicts)
         except KeyboardInterrupt as error:
-            runner.interrupts.ignore_signals()  # one signal more must not take away the message
-            console.complain("stopped: between stages")
-            code = code_of(error)
+            runner.interrupts.ignore_signals()  # the message comes in any case
+            console.print_problem("stopped: between stages")
+            code = exit_code_of(error)
         finally:
             if leader is not None:
                 leader.finish(code)
     if runner.interrupts.received_signal == signal.SIGUSR1:
         from espnet3_runtime.process.interrupts import requeue
 
-        console.complain(requeue())
+        console.print_problem(requeue())
     return code
-
-
-def _run_session(session: "Session", arguments: Arguments) -> int:
-    verdicts = show_plan(session.runner.experiment, arguments)
-    if arguments.write_requirements:
-        _write_requirements(session.runner.build)
-    return session.run(verdicts)
 
 
 def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: Path) -> int:
@@ -124,18 +119,18 @@ def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: P
 
 @contextmanager
 def _handling_signals(runner: "StageRunner") -> Iterator[None]:
-    """Listen to signals, and tell what a stop brings with it in no more than its one message."""
+    """Listen to signals, and hide the exceptions that follow a stop."""
     interrupts = runner.interrupts
 
     def expected(error: BaseException | None) -> bool:
         return interrupts.requested() or lost_a_worker(error)
 
-    with interrupts.installed(), quiet_ends(expected):
+    with interrupts.installed(), hide_destructor_errors(expected):
         yield
 
 
 def _join_stage(runner: "StageRunner", order: Order) -> int:
-    """Run a stage beside rank 0, which tells what there is to tell; here one line must do."""
+    """Run a stage beside rank 0; a failure is one line here, and its log has the traceback."""
     from espnet3_runtime.launch.failures import lost_a_rank, summarize_error
 
     stage = runner.build.stage(order.stage)
@@ -145,18 +140,18 @@ def _join_stage(runner: "StageRunner", order: Order) -> int:
         runner.run(stage, resume=order.resume)
     except (KeyboardInterrupt, Stopped):
         return runner.interrupts.exit_code
-    except Exception as error:  # noqa: BLE001 - its log has the traceback
+    except Exception as error:  # noqa: BLE001 - reported
         if lost_a_rank(error):
-            return MISTAKES  # the other one has told why
+            return MISTAKES  # the other one reports why
         log = runner.experiment.relative_path(runner.log_path(stage))
-        told = runner.label.replace("_", ", ").replace("rank", "rank ").replace("node", "node ")
-        what = redact(summarize_error(error), runner.stage_secrets(stage))
-        console.complain(f"error: {told} failed: {what}  (log: {log})")
+        label = runner.label.replace("_", ", ").replace("rank", "rank ").replace("node", "node ")
+        reason = redact(summarize_error(error), runner.stage_secrets(stage))
+        console.print_problem(f"error: {label} failed: {reason}  (log: {log})")
         return MISTAKES
     return CLEAN
 
 
-def most_nodes(build: Build) -> int:
+def largest_node_count(build: Build) -> int:
     """Return how many machines the training configs ask for at most."""
     configs = (build.config(name).plain() for name in build.configs)
     trainers = (config.get("trainer") for config in configs)
@@ -168,7 +163,7 @@ def _make_runner(system_cls: type[System], build: Build, rank: Rank) -> "StageRu
     from espnet3_runtime.launch.stage_runner import StageRunner
 
     configs = {f"{name}_config": build.config(name) for name in build.configs}
-    interrupts = Interrupts(say=lambda text: console.complain(f"stopping: {text}"))
+    interrupts = Interrupts(say=lambda text: console.print_problem(f"stopping: {text}"))
     return StageRunner(
         build, system_cls(**configs), Experiment(build), interrupts, rank.number, rank.label
     )

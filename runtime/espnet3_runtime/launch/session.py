@@ -1,17 +1,17 @@
-"""One run of ``run.py``: the planned stages in their order, to the end or to the first failure."""
+"""One run of ``run.py``: the planned stages in order, up to the first failure."""
 
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from datetime import UTC, datetime
 
-from espnet3_runtime.errors import Stopped
+from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.incremental import receipts
 from espnet3_runtime.incremental.fingerprint import own_files
 from espnet3_runtime.incremental.plan import Verdict, judge_stage
 from espnet3_runtime.incremental.provenance import collect_provenance, describe_device
-from espnet3_runtime.incremental.receipts import Receipt
+from espnet3_runtime.incremental.receipts import OutputRecord, Receipt, write_receipt
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.console import Row
 from espnet3_runtime.launch.failures import (
@@ -21,19 +21,13 @@ from espnet3_runtime.launch.failures import (
     stopped_by_signal,
     summarize_error,
 )
-from espnet3_runtime.launch.stage_runner import (
-    StageRunner,
-    begin_attempt,
-    close_attempt,
-    record_outputs,
-)
-from espnet3_runtime.process.interrupts import forget_children
+from espnet3_runtime.launch.stage_runner import StageRunner
+from espnet3_runtime.process.interrupts import ignore_dead_children
 from espnet3_runtime.process.ranks import Leader, Order, announce_order
 from espnet3_runtime.process.redact import redact
+from espnet3_runtime.stage import Outputs
 from espnet3_schemas.build_records import Stage
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES
-
-_STOPS = (KeyboardInterrupt, Stopped)
 
 
 @dataclass
@@ -42,10 +36,10 @@ class Session:
 
     Attributes:
         runner: Runs a stage.
-        force: Run what is up to date too.
-        locate: Gives the manifest place of a stage.
-        leader: Tells other ranks what to join, when several were started.
-        directory: Where the user stood.
+        force: Run stages that are up to date, too.
+        locate: Gives the location of a stage in the manifest.
+        leader: Gives orders to other ranks, when several were started.
+        directory: The working directory of the user.
     """
 
     runner: StageRunner
@@ -57,13 +51,14 @@ class Session:
     _ran: bool = False
 
     def run(self, verdicts: Sequence[Verdict]) -> int:
-        """Run what has to run; return the exit code."""
+        """Run the stages that have to; return the exit code."""
         code = CLEAN
         for number, planned in enumerate(verdicts, start=1):
             verdict = self._judge_again(planned)
             if verdict.action == "skip":
                 if planned.action != "skip":
-                    console.show_skip(verdict, number, len(verdicts))
+                    name = f"[{number}/{len(verdicts)}] {verdict.stage.name}"
+                    console.print_line(f"{name}  {verdict.reasons[0]}")
                 self._skip(verdict)
                 continue
             console.show_header(verdict, number, len(verdicts))
@@ -81,19 +76,19 @@ class Session:
         return code
 
     def _write_report(self) -> None:
-        """Write the report of the experiment; a fault there is no fault of the run."""
+        """Write the report of the experiment; when that fails, the run has not failed."""
         from espnet3_runtime.report import write_report
 
         build, experiment = self.runner.build, self.runner.experiment
         try:
             path = write_report(build.experiment, build)
-        except Exception as error:  # noqa: BLE001 - see above
-            console.complain(f"warning: the report could not be written: {error}")
+        except Exception as error:  # noqa: BLE001 - reported
+            console.print_problem(f"warning: the report could not be written: {error}")
         else:
             console.print_line(f"  report: {experiment.relative_path(path)}")
 
     def _judge_again(self, planned: Verdict) -> Verdict:
-        """Decide anew once something has run: only now is it known what it made."""
+        """Decide again once a stage has run: now its outputs are known."""
         if not self._ran:
             return planned
         return judge_stage(planned.stage, self.runner.experiment, force=self.force)
@@ -105,34 +100,44 @@ class Session:
         self.rows.append(Row(verdict.stage.name, "up to date", None, paths[:1]))
 
     def _attempt_stage(self, verdict: Verdict) -> int:
-        """Run one stage and write its receipt, however it ends."""
+        """Run one stage and write its receipt, also when it fails."""
         runner, stage = self.runner, verdict.stage
         clock = time.monotonic()
         runner.results.clear()
         about = collect_provenance(runner.build.recipe_dir)
         if not verdict.resume:
             receipts.set_marker(runner.build.directory_of(stage))
-        receipt = begin_attempt(runner, stage, verdict.inputs, about)
+        receipt = Receipt(
+            stage.name, "running", current_time(), inputs=verdict.inputs, provenance=about
+        )
+        self._write(receipt)  # from now on the old outputs do not count
         try:
             made = self._call(verdict)
-            receipt = record_outputs(runner, stage, made, receipt)
-            receipt = replace(receipt, own=own_files(stage, runner.experiment, verdict.inputs))
+            outputs = self._record_outputs(stage, made)
+            own = own_files(stage, runner.experiment, verdict.inputs)
         except BaseException as error:
-            forget_children()
+            ignore_dead_children()
             if not self._was_stopped(error) and not isinstance(error, Exception | SystemExit):
                 raise
             return self._close_failed(stage, receipt, error, clock)
-        receipt = replace(receipt, provenance={**about, "device": describe_device()})
-        self._add_row("done", close_attempt(runner, receipt, clock))
+        receipt = replace(
+            receipt,
+            status="done",
+            outputs=outputs,
+            own=own,
+            results=dict(runner.results),
+            provenance={**about, "device": describe_device()},
+        )
+        self._close(receipt, clock)
         if not runner.interrupts.received_signal:
             return CLEAN
-        console.complain(
+        console.print_problem(
             f'stopped: after stage "{stage.name}", which is done; '
             "run the same command again to go on"
         )
         return runner.interrupts.exit_code
 
-    def _call(self, verdict: Verdict) -> dict[str, Path]:
+    def _call(self, verdict: Verdict) -> Outputs:
         stage = verdict.stage
         with ExitStack() as stack:
             if stage.run == "train":
@@ -144,45 +149,70 @@ class Session:
             return self.runner.run(stage, resume=verdict.resume)
 
     def _was_stopped(self, error: BaseException) -> bool:
-        """Say whether it ended because somebody asked; some libraries exit after Ctrl-C."""
+        """Say whether a stop was requested; some libraries exit after Ctrl-C."""
         asked = self.runner.interrupts.received_signal is not None
-        if isinstance(error, _STOPS):
+        if isinstance(error, KeyboardInterrupt | Stopped):
             return True
-        result = isinstance(error, SystemExit) or stopped_by_signal(error) or lost_a_worker(error)
-        return asked and result
+        follows = isinstance(error, SystemExit) or stopped_by_signal(error) or lost_a_worker(error)
+        return asked and follows
 
     def _close_failed(
         self, stage: Stage, receipt: Receipt, error: BaseException, clock: float
     ) -> int:
         stopped = self._was_stopped(error)
-        receipt = replace(receipt, status="interrupted" if stopped else "failed")
         secrets = self.runner.stage_secrets(stage)
-        receipt = replace(
-            receipt, error=None if stopped else redact(summarize_error(error), secrets)
-        )
+        if stopped:
+            receipt = replace(receipt, status="interrupted")
+        else:
+            reason = redact(summarize_error(error), secrets)
+            receipt = replace(receipt, status="failed", error=reason)
         try:
-            self._add_row(
-                "interrupted" if stopped else "failed", close_attempt(self.runner, receipt, clock)
-            )
-        except OSError as problem:  # a full disk: the receipt still says "running", which is right
-            console.complain(f"warning: cannot write the receipt: {problem}")
+            self._close(receipt, clock)
+        except OSError as problem:  # a full disk: the receipt still says "running"
+            console.print_problem(f"warning: cannot write the receipt: {problem}")
             self.rows.append(Row(stage.name, "failed"))
         log = self.runner.experiment.relative_path(self.runner.log_path(stage))
         if stopped:
-            console.complain(f'stopped: stage "{stage.name}"; run the same command again to go on')
+            console.print_problem(
+                f'stopped: stage "{stage.name}"; run the same command again to go on'
+            )
             return self.runner.interrupts.exit_code
-        console.complain(redact(self._failure_message(stage, error, log), secrets))
+        console.print_problem(redact(self._failure_message(stage, error, log), secrets))
         return MISTAKES
 
     def _failure_message(self, stage: Stage, error: BaseException, log: str) -> str:
         first, _, rest = explain_error(error, self.runner.build.directory).partition("\n")
-        place = self.locate(self.runner.build.directory, stage.name) if self.locate else None
+        location = self.locate(self.runner.build.directory, stage.name) if self.locate else None
         lines = [f'error: stage "{stage.name}" failed: {first}']
-        lines += [f"  --> {place}"] if place else []
+        lines += [f"  --> {location}"] if location else []
         lines += [rest] if rest else []
         return "\n".join([*lines, f"  log: {log}"])
 
-    def _add_row(self, status: str, receipt: Receipt) -> None:
+    def _record_outputs(self, stage: Stage, made: Outputs) -> dict[str, OutputRecord]:
+        records = {}
+        for name, path in sorted(made.items()):
+            record = self.runner.experiment.record(stage, path)
+            if record is None:
+                raise UserError(
+                    f'it finished, but its output "{name}" is not there: {path}',
+                    where=f"stages.{stage.name}.outputs.{name}" if stage.call else "",
+                )
+            records[name] = record
+        return records
+
+    def _write(self, receipt: Receipt) -> None:
+        write_receipt(self.runner.build.experiment, receipt)
+        self.runner.experiment.forget_stage(receipt.stage)
+
+    def _close(self, receipt: Receipt, clock: float) -> None:
+        """Write the final receipt of an attempt that began at ``clock``, and add its row."""
+        seconds = round(time.monotonic() - clock, 3)
+        self._write(replace(receipt, finished=current_time(), seconds=seconds))
         paths = [record.path for record in receipt.outputs.values()]
-        row = Row(receipt.stage, status, receipt.seconds, paths[:2], dict(receipt.results))
-        self.rows.append(row)
+        results = dict(receipt.results)
+        self.rows.append(Row(receipt.stage, receipt.status, seconds, paths[:2], results))
+
+
+def current_time() -> str:
+    """Return the time as ISO 8601 with the local offset, to the second."""
+    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")

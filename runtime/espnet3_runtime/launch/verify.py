@@ -1,4 +1,4 @@
-"""``run.py --verify``: hash every output again, whatever sizes and times say."""
+"""``run.py --verify``: hash every output again and compare it with its receipt."""
 
 from collections.abc import Sequence
 
@@ -10,21 +10,18 @@ from espnet3_schemas.exit_codes import CLEAN, MISTAKES
 
 
 def verify(experiment: Experiment, names: Sequence[str]) -> int:
-    """Compare outputs with their receipts; say what differs, and what to do.
-
-    Args:
-        experiment: What lies there.
-        names: The stages to look at.
-
-    Returns:
-        0 when every output is what its stage made; 1 otherwise.
-    """
+    """Compare the outputs of some stages with their receipts; print differences, return 0 or 1."""
     wrong: dict[str, None] = {}
     count = bad = 0
     for name in names:
         stage, receipt = experiment.build.stage(name), experiment.receipt(name)
         if not isinstance(receipt, Receipt) or receipt.status != "done":
-            console.print_line(f"  {name}  {_describe_unfinished(receipt)}")
+            state = "has not run"
+            if isinstance(receipt, Unreadable):
+                state = f"its receipt is unusable: {receipt.reason}"
+            elif receipt is not None:
+                state = f"has not finished: {receipt.status}"
+            console.print_line(f"  {name}  {state}")
             wrong |= {name: None} if isinstance(receipt, Unreadable) else {}
             continue
         for output, record in receipt.outputs.items():
@@ -34,21 +31,15 @@ def verify(experiment: Experiment, names: Sequence[str]) -> int:
             console.print_line(f"  {name}.{output}  {fault or 'ok'}  {record.path}")
     console.print_line(f"{count} outputs, {bad} not as made")
     if wrong:
-        console.complain(f"to make them again: run.py --force --stages {' '.join(wrong)}")
+        console.print_problem(f"to make them again: run.py --force --stages {' '.join(wrong)}")
     return MISTAKES if wrong else CLEAN
 
 
-def _describe_unfinished(receipt: Receipt | Unreadable | None) -> str:
-    if isinstance(receipt, Unreadable):
-        return f"its receipt is unusable: {receipt.reason}"
-    return "has not run" if receipt is None else f"has not finished: {receipt.status}"
-
-
 def _describe_fault(experiment: Experiment, stage: Stage, record: OutputRecord) -> str:
-    """Return how an output differs from what was made; empty when it does not."""
-    if experiment.hash_again(stage, record) == record.sha256:
+    """Return how an output differs from its record; empty when it does not."""
+    if experiment.current_hash(stage, record) == record.sha256:
         return ""
-    now = experiment.look_again(stage, record)
+    now = experiment.current_signature(stage, record)
     if now is None:
         return "missing"
     if now.files != record.files:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from espnet3_runtime.config import to_plain
-from espnet3_runtime.errors import UserError
+from espnet3_runtime.errors import UserError, exception_chain
 
 _CLUSTERS: Mapping[str, tuple[str, str]] = {
     "local": ("distributed", "LocalCluster"),
@@ -32,12 +32,12 @@ _ALLOCATION = {
     f"distributed.nanny.pre-spawn-environ.{name}": size
     for name, size in (("MALLOC_TRIM_THRESHOLD_", 1 << 28), ("MALLOC_MMAP_THRESHOLD_", 1 << 25))
 }
-"""Workers keep what they free: Dask would give it back to the system at every tensor, and the page
+"""Workers keep freed memory: Dask would return it to the system at every tensor, and the page
 faults take longer than the features of a batch."""
 
 
 def in_process(parallel: Mapping[str, Any], tasks: int) -> bool:
-    """Say whether so many tasks need no more than this process: one worker, or one task, here."""
+    """Say whether so many tasks run in this process: one local worker, or one task."""
     return _is_local(parallel) and min(parallel["n_workers"], tasks) <= 1
 
 
@@ -49,7 +49,7 @@ class Workers:
     Args:
         parallel: The ``parallel`` block of a config.
         recipe_dir: Absolute.
-        most: Tasks of the longest list; no more workers than that are started.
+        most: The largest number of tasks at once, and so of workers.
     """
 
     def __init__(self, parallel: Mapping[str, Any], recipe_dir: Path, most: int) -> None:
@@ -70,7 +70,7 @@ class Workers:
     ) -> Iterator[tuple[int, Any]]:
         """Call ``function(*task)`` for every task.
 
-        The first failure cancels what has not begun; what is done stays done.
+        The first failure cancels the tasks that have not begun.
 
         Args:
             function: A function of a module (workers import it).
@@ -142,44 +142,29 @@ def _cluster(parallel: Mapping[str, Any], workers: int) -> Any:
     try:
         if _is_local(parallel):
             defaults = {"threads_per_worker": 1, "dashboard_address": None}
-            quiet = {"silence_logs": logging.CRITICAL}  # what fails is told by this process
+            quiet = {"silence_logs": logging.CRITICAL}  # this process reports failures
             with _import_package("dask").config.set(_ALLOCATION):
                 return kind(n_workers=workers, **{**defaults, **quiet, **options})
         cluster = kind(**options)
         if env != "ssh":  # its hosts are its workers
             cluster.scale(workers)
     except (TypeError, ValueError, OSError, RuntimeError) as error:
+        cause = list(exception_chain(error))[-1]  # Dask wraps the errors of its workers
         raise UserError(
-            f"the {env} cluster does not start: {_root_cause(error)}", where="parallel.options"
+            f"the {env} cluster does not start: {cause}", where="parallel.options"
         ) from None
     return cluster
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    """Return the first of the errors that led to one; Dask wraps those of its workers."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
 
 
 def _run_task(
     recipe_dir: str, threads: int, function: Callable[..., Any], task: tuple[Any, ...]
 ) -> Any:
-    """Make a worker look like a stage's process, and do one task."""
+    """Do one task in a worker, with directory, path and threads as in a stage's process."""
     os.chdir(recipe_dir)
     if recipe_dir not in sys.path:
         sys.path.insert(0, recipe_dir)
-    if threads:
-        _limit_threads(threads)
+    use_threads(threads or None)
     return function(*task)
-
-
-def _limit_threads(threads: int) -> None:
-    """Share the cores of one machine among its workers."""
-    import torch
-
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
 
 
 def _import_package(module: str) -> Any:
@@ -198,8 +183,7 @@ def _import_package(module: str) -> Any:
 
 def use_threads(count: int | None) -> None:
     """Let torch compute with ``count`` threads; None leaves its choice."""
-    if count is None:
-        return
-    import torch
+    if count is not None:
+        import torch
 
-    torch.set_num_threads(count)
+        torch.set_num_threads(count)

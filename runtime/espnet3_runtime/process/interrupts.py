@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, and SIGUSR1 of SLURM (``sbatch --signal=USR1@120``): stop soon, lose nothing."""
+"""Ctrl-C, SIGTERM, and SIGUSR1 of SLURM (``sbatch --signal=USR1@120``): save, then stop."""
 
 import os
 import signal
@@ -11,13 +11,13 @@ from types import FrameType
 from typing import Any
 
 _PATIENCE_SECONDS = 30
-SIGNAL_CODE = 128
+_SIGNAL_CODE = 128
 """Shells report a process ended by signal N as 128 + N: 130 for Ctrl-C, 143 for SIGTERM."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""What stops a run; SIGUSR1 in a job of SLURM only."""
-HELD_BACK = (*SIGNALS, signal.SIGCHLD)
-"""What waits while worker processes and their threads start: a death tells PyTorch to raise."""
+"""Signals that stop a run; SIGUSR1 in a job of SLURM only."""
+BLOCKED = (*SIGNALS, signal.SIGCHLD)
+"""Signals blocked while worker processes and their threads start; SIGCHLD makes PyTorch raise."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -32,24 +32,16 @@ class Terminated(KeyboardInterrupt):
         self.number = number
 
 
-def code_of(error: KeyboardInterrupt) -> int:
+def exit_code_of(error: KeyboardInterrupt) -> int:
     """Return the exit code after an interrupt."""
-    return SIGNAL_CODE + (error.number if isinstance(error, Terminated) else signal.SIGINT)
-
-
-def in_slurm() -> bool:
-    """Say whether this is a job of SLURM, where SIGUSR1 asks to save and to be queued again."""
-    return "SLURM_JOB_ID" in os.environ
+    return _SIGNAL_CODE + (error.number if isinstance(error, Terminated) else signal.SIGINT)
 
 
 class Interrupts:
     """Turns signals into a request that stages can poll, or into an exception.
 
-    Inside :meth:`gracefully` the first signal only sets the request.  Elsewhere, and for the second
-    signal, the stage's code gets ``KeyboardInterrupt``.
-
-    Args:
-        say: Told what happens, in one sentence.
+    Inside :meth:`gracefully` the first signal only sets the request, and ``say`` prints that.
+    Elsewhere, and for the second signal, the stage's code gets ``KeyboardInterrupt``.
     """
 
     def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
@@ -65,13 +57,13 @@ class Interrupts:
         return self._received
 
     def requested(self) -> bool:
-        """Say whether somebody asked to stop."""
+        """Say whether a stop was requested."""
         return self._received is not None
 
     @property
     def exit_code(self) -> int:
-        """What ``run.py`` returns after a stop; 143 when a stage stopped without a signal."""
-        return SIGNAL_CODE + (self._received or signal.SIGTERM)
+        """The exit code of ``run.py`` after a stop; 143 when a stage stopped without a signal."""
+        return _SIGNAL_CODE + (self._received or signal.SIGTERM)
 
     @contextmanager
     def gracefully(self) -> Iterator[None]:
@@ -83,7 +75,7 @@ class Interrupts:
             self._graceful -= 1
 
     def ignore_signals(self) -> None:
-        """Take no notice of further signals: all that is left to do is to say so and to end."""
+        """Ignore further signals: the process is about to end."""
         self._ignored = True
 
     @contextmanager
@@ -92,7 +84,11 @@ class Interrupts:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if in_slurm() else [])]
+        numbers = [
+            signal.SIGINT,
+            signal.SIGTERM,
+            *([signal.SIGUSR1] if "SLURM_JOB_ID" in os.environ else []),
+        ]
         before = {number: signal.getsignal(number) for number in numbers}
         try:
             for number in numbers:
@@ -104,7 +100,7 @@ class Interrupts:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> Any:
         del frame
-        if os.getpid() != self._owner:  # a forked worker: die as it would have without us
+        if os.getpid() != self._owner:  # a forked worker ends as without this handler
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
@@ -118,12 +114,11 @@ class Interrupts:
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
 
-def be_patient(_worker: int = 0) -> None:
-    """Let a loader's worker process outlive signals that its owner got, too.
+def survive_signals(_worker: int = 0) -> None:
+    """Let a loader's worker process survive signals that go to all processes of a job.
 
-    A terminal and SLURM signal all processes of a job at once.  The owner needs its workers to
-    finish the step after which it saves; it ends them when it wants no more.  A SIGTERM that no end
-    follows ends the worker itself some time later, and so does a second one.
+    The owner needs its workers to finish the step after which it saves, and ends them then.  A
+    SIGTERM ends the worker half a minute later, a second one at once.
     """
 
     def leave_soon(_number: int, _frame: FrameType | None) -> None:
@@ -133,16 +128,12 @@ def be_patient(_worker: int = 0) -> None:
     signal.signal(signal.SIGTERM, leave_soon)  # replaces that of PyTorch, which ends at once
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)  # held back while the process started
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)  # held back while the process started
 
 
 @contextmanager
-def quiet_ends(expected: Callable[[BaseException | None], bool]) -> Iterator[None]:
-    """Keep exceptions in destructors off the screen where a stop is what they come from.
-
-    Args:
-        expected: Says of such an exception whether it is what a stop brings with it.
-    """
+def hide_destructor_errors(expected: Callable[[BaseException | None], bool]) -> Iterator[None]:
+    """Keep exceptions in destructors off the screen where ``expected`` says a stop caused them."""
     before = sys.unraisablehook
 
     def hook(problem: Any) -> None:
@@ -156,30 +147,26 @@ def quiet_ends(expected: Callable[[BaseException | None], bool]) -> Iterator[Non
         sys.unraisablehook = before
 
 
-def forget_children() -> None:
-    """Let the deaths of worker processes interrupt nothing any more.
-
-    PyTorch raises in the main thread, wherever that is, when a loader's worker has died.
-    """
+def ignore_dead_children() -> None:
+    """Stop PyTorch from raising in the main thread when a worker process of a loader dies."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def requeue(environ: Mapping[str, str] = os.environ) -> str:
-    """Ask SLURM to run this job again, and return what came of it, in one sentence.
+    """Ask SLURM to run this job again, and return the result in one sentence.
 
-    What was saved is gone on from when the job runs again.  SLURM ends this process soon after, so
-    this is the last thing it does.
+    SLURM ends this process soon after, so it must be the last action.
     """
     job = environ["SLURM_JOB_ID"]
     if "SLURM_ARRAY_TASK_ID" in environ:
         job = f"{environ['SLURM_ARRAY_JOB_ID']}_{environ['SLURM_ARRAY_TASK_ID']}"
     command = ("scontrol", "requeue", job)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    except subprocess.CalledProcessError as error:
+        reason = (error.stderr or error.stdout).strip().partition("\n")[0]
+        return f"SLURM does not run job {job} again ({reason}); submit it to go on"
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"SLURM was not asked to run job {job} again ({error}); submit it to go on"
-    if done.returncode:
-        why = (done.stderr or done.stdout).strip().partition("\n")[0]
-        return f"SLURM does not run job {job} again ({why}); submit it to go on"
     return f"SLURM runs job {job} again, which goes on from here"

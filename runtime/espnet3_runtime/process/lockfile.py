@@ -1,7 +1,7 @@
 """One run per experiment at a time.
 
-The lock is the kernel's (flock), so it ends with its process however that ends; the text in the
-file only says who holds it.
+The lock is the kernel's (flock), so it ends with its process; the text in the file only says who
+holds it.
 """
 
 import fcntl
@@ -15,29 +15,28 @@ from pathlib import Path
 
 from espnet3_runtime.errors import UserError
 
-_POLL_SECONDS = 0.5
-
 
 @contextmanager
 def hold_lock(
-    path: Path, what: str, waiting: Callable[[str], None] | None = None
+    path: Path, name: str, waiting: Callable[[str], None] | None = None
 ) -> Iterator[None]:
     """Hold a lock file while the block runs.
 
     Args:
         path: The lock file; its directory is made when missing.
-        what: What is locked, for the message.
-        waiting: Called once with a message; then the lock is waited for.  Without it a lock that
-            is taken is an error.
+        name: The locked directory or file, for the message.
+        waiting: Called once with a message before waiting.  Without it a held lock is an error.
 
     Raises:
         UserError: Another process holds it; the message says which, where and since when.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    _close_in_children(descriptor)
+    if not _OPEN:
+        os.register_at_fork(after_in_child=_close_all)
+    _OPEN.add(descriptor)
     try:
-        _acquire_lock(descriptor, path, what, waiting)
+        _acquire_lock(descriptor, path, name, waiting)
         _write_holder(descriptor)
         yield
     finally:
@@ -47,29 +46,21 @@ def hold_lock(
 
 
 def _acquire_lock(
-    descriptor: int, path: Path, what: str, waiting: Callable[[str], None] | None
+    descriptor: int, path: Path, name: str, waiting: Callable[[str], None] | None
 ) -> None:
-    told = False
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waiting is None:
-                message = f"another run is working on {what}: {describe_holder(path)}"
-                hint = "wait for it, stop it, or set another recipe.exp_tag"
-                raise UserError(message, hint=hint) from None
-            if not told:
-                waiting(
-                    f"waiting for another run that is working on {what}: {describe_holder(path)}"
-                )
-                told = True
-            time.sleep(_POLL_SECONDS)
-        else:
-            return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        message = f"another run is working on {name}: {_describe_holder(path)}"
+        if waiting is None:
+            hint = "wait for it, stop it, or set another recipe.exp_tag"
+            raise UserError(message, hint=hint) from None
+        waiting(f"waiting: {message}")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
-def describe_holder(path: Path) -> str:
-    """Return who holds a lock, as far as the file tells."""
+def _describe_holder(path: Path) -> str:
+    """Return who holds a lock, from the text of its file."""
     try:
         who = json.loads(path.read_text(encoding="utf-8"))
         return f"process {who['pid']} on {who['host']} since {who['since']}"
@@ -87,13 +78,7 @@ def _write_holder(descriptor: int) -> None:
 _OPEN: set[int] = set()
 
 
-def _close_in_children(descriptor: int) -> None:
-    """Keep forked workers (DataLoader, Dask) from holding the lock after their parent has died."""
-    if not _OPEN:
-        os.register_at_fork(after_in_child=_close_all)
-    _OPEN.add(descriptor)
-
-
 def _close_all() -> None:
+    """Keep forked workers (DataLoader, Dask) from holding the lock after their parent has died."""
     while _OPEN:
         os.close(_OPEN.pop())

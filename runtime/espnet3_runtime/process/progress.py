@@ -1,25 +1,20 @@
-"""Progress bars on a terminal, a line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, a line now and then elsewhere."""
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TextIO
 
 from espnet3_runtime.stage import Bar
 
-_EVERY_SECONDS = 30.0
-_EVERY_PART = 0.1
 _LEAST_SECONDS = 3.0
 
 
 class Bars:
-    """Makes progress bars; see ``stage.Progress``.
-
-    Args:
-        stream: Where bars go; a terminal gets moving ones.
-        quiet: Show nothing (ranks other than 0).
-    """
+    """Makes progress bars on a stream, none when ``quiet``; see ``stage.Progress``."""
 
     def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
         self._stream = stream or sys.stderr
@@ -29,32 +24,27 @@ class Bars:
     def __call__(self, description: str, total: int | None = None) -> Iterator[Bar]:
         """Return a bar for ``total`` items (None: unknown)."""
         if self._quiet:
-            yield _SilentBar()
+            yield _HiddenBar()
         elif self._stream.isatty():
-            with _tqdm_bar(self._stream, description, total) as bar:
-                yield bar
+            from tqdm import tqdm
+
+            name = f"  {description}"
+            with tqdm(
+                desc=name, total=total, file=self._stream, dynamic_ncols=True, smoothing=0.1
+            ) as bar:
+                yield _TqdmBar(bar)
         else:
-            lines = Lines(self._stream, description, total)
+            lines = Lines(partial(print, file=self._stream, flush=True), f"  {description}", total)
             yield lines
             lines.close()
 
 
-class _SilentBar:
+class _HiddenBar:
     def advance(self, count: int = 1) -> None:
         pass
 
     def note(self, text: str) -> None:
         pass
-
-
-@contextmanager
-def _tqdm_bar(stream: TextIO, description: str, total: int | None) -> Iterator[Bar]:
-    from tqdm import tqdm
-
-    with tqdm(
-        desc=f"  {description}", total=total, file=stream, dynamic_ncols=True, smoothing=0.1
-    ) as bar:
-        yield _TqdmBar(bar)
 
 
 class _TqdmBar:
@@ -68,59 +58,62 @@ class _TqdmBar:
         self._bar.set_postfix_str(text, refresh=False)
 
 
+@dataclass
 class Lines:
-    """Prints a line at every tenth of the work or half minute, and one at the end.
+    """Prints lines such as ``reading: 240/2400 (10%), 872.8/s, 2.5 s left``.
 
-    Args:
-        stream: Where lines go.
+    Attributes:
+        write: Prints a line.
         description: What is counted.
-        total: How many items there are.
+        total: How many items there are; None when unknown.
+        count: How many are done.
+        seconds: The longest time between lines.
+        part: The part of the work after which a line comes earlier; 0 for none.
     """
 
-    def __init__(self, stream: TextIO, description: str, total: int | None) -> None:
-        self._stream = stream
-        self._description = description
-        self._total = total
-        self._start = self._told = time.monotonic()
-        self._count = self._told_count = 0
+    write: Callable[[str], object]
+    description: str
+    total: int | None
+    count: int = 0
+    seconds: float = 30.0
+    part: float = 0.1
+
+    def __post_init__(self) -> None:
+        self._first = self._shown_count = self.count
+        self._start = self._shown = time.monotonic()
         self._note = ""
 
     def advance(self, count: int = 1) -> None:
         """Count some more items as done."""
-        self._count += count
+        self.count += count
         now = time.monotonic()
-        step = (self._total or 0) * _EVERY_PART
-        part = (
-            bool(step)
-            and self._count - self._told_count >= step
-            and now - self._told >= _LEAST_SECONDS
-        )
-        if part or now - self._told >= _EVERY_SECONDS:
-            self._print_line(now)
+        step = (self.total or 0) * self.part
+        is_part = step and self.count - self._shown_count >= step
+        if now - self._shown >= (_LEAST_SECONDS if is_part else self.seconds):
+            self._write_line(now)
 
     def note(self, text: str) -> None:
         """Show a short text behind the next line."""
         self._note = text
 
     def close(self) -> None:
-        """Print the last line, unless the end was told already."""
-        if self._told_count < self._count or not self._count:
-            self._print_line(time.monotonic())
+        """Print the last line, unless the end was shown already."""
+        if self._shown_count < self.count or not self.count:
+            self._write_line(time.monotonic())
 
-    def _print_line(self, now: float) -> None:
-        self._told, self._told_count = now, self._count
+    def _write_line(self, now: float) -> None:
+        self._shown, self._shown_count = now, self.count
         seconds = max(now - self._start, 1e-9)
-        rate = self._count / seconds
-        parts = [f"  {self._description}: {self._count}"]
-        if self._total:
-            parts[0] += f"/{self._total} ({self._count / self._total:.0%})"
+        rate = (self.count - self._first) / seconds
+        parts = [f"{self.description}: {self.count}"]
+        if self.total:
+            parts[0] += f"/{self.total} ({self.count / self.total:.0%})"
         parts.append(f"{rate:.1f}/s" if rate >= 1 or not rate else f"{1 / rate:.1f} s each")
-        if self._total and 0 < self._count < self._total:
-            parts.append(f"{format_duration((self._total - self._count) / rate)} left")
+        if self.total and rate and self.count < self.total:
+            parts.append(f"{format_duration((self.total - self.count) / rate)} left")
         else:
             parts.append(format_duration(seconds))
-        parts += [self._note] if self._note else []
-        print(", ".join(parts), file=self._stream, flush=True)
+        self.write(", ".join([*parts, *([self._note] if self._note else [])]))
 
 
 def format_duration(seconds: float) -> str:

@@ -1,23 +1,23 @@
 """Several processes of one run: rank 0 decides and runs every stage, the others join training.
 
 Lightning's own launcher starts ``run.py`` again for each further process while ``train`` runs on
-rank 0; :func:`announce` tells those children which stage that is.  torchrun, srun and mpirun start
-all ranks at once; there the ranks other than 0 wait in :class:`Follower` for what :class:`Leader`
-writes into the experiment's directory.  So do machines on which a person starts the same command
-with ``NODE_RANK`` and ``MASTER_ADDR``; on each of them Lightning starts the processes beside the
-first.  Each of them shows a number of its own that the leader
-repeats, so notes of an earlier run with the same address are never taken for this one's.
+rank 0; :func:`announce_order` names the stage for them.  torchrun, srun and mpirun start all ranks
+at once; there the others wait in :class:`Follower` for orders that :class:`Leader` writes into the
+experiment's directory.  So do machines on which the same command is started with ``NODE_RANK`` and
+``MASTER_ADDR``; on each of them Lightning starts the further processes.  The leader repeats a
+random number of each follower, so files of an earlier run with the same address do not count.
 """
 
 import hashlib
 import json
 import os
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ _RUN = (
     *("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"),
     *("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT", "OMPI_MCA_orte_hnp_uri"),
 )
+_LAUNCHER = frozenset(
+    (ORDER, "LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+)
 _POLL_SECONDS = 0.2
 _BEAT_SECONDS = 5.0
 _LATE_SECONDS = 120.0
@@ -39,13 +42,13 @@ _SILENT_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a rank other than 0 has to do.
+    """The order to a rank other than 0 to join a stage.
 
     Attributes:
         stage: The stage to join.
         resume: Whether rank 0 continues an earlier attempt.
-        directory: Where the user stood when rank 0 was started; paths on the command line are
-            relative to it.
+        directory: The working directory of the user; paths on the command line are relative to
+            it.
     """
 
     stage: str
@@ -55,15 +58,15 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """Which of the processes this is.
+    """The rank of this process.
 
     Attributes:
         number: Its rank.
         size: How many were started from outside; 1 when Lightning starts the others.
-        order: What Lightning's child is to do.
-        node: Which of several machines, where the same command was started on each of them and
-            Lightning starts what runs beside it; None otherwise.
-        local: Which of the processes of its machine.
+        order: The order of a process that Lightning started.
+        node: The number of the machine, where the same command was started on each of them and
+            Lightning starts further processes; None otherwise.
+        local: The number of the process on its machine.
     """
 
     number: int = 0
@@ -74,7 +77,7 @@ class Rank:
 
     @property
     def label(self) -> str:
-        """What logs and messages call it; empty for the one that leads."""
+        """Its name in logs and messages; empty for rank 0."""
         if not self.number:
             return ""
         if not self.node:
@@ -89,19 +92,20 @@ def detect_rank(environ: Mapping[str, str] = os.environ) -> Rank:
     if ORDER in environ and (local or node):
         order = Order(**json.loads(environ[ORDER]))
         return Rank(max(local, 1), 1, order, node or None, local)
+    # A shell inside of a SLURM allocation is no task of a step.
+    shells = ("bash", "interactive")
+    is_shell = environ.get("SLURM_JOB_NAME") in shells or "SLURM_STEP_ID" not in environ
     for rank, size in zip(_RANKS, _SIZES, strict=True):
-        if (
-            rank in environ
-            and _read_number(environ, (size,), 1) > 1
-            and not _is_interactive(environ, rank)
-        ):
-            return Rank(_read_number(environ, (rank,), 0), _read_number(environ, (size,), 1))
+        count = _read_number(environ, (size,), 1)
+        is_task = rank in environ and not (rank == "SLURM_PROCID" and is_shell)
+        if is_task and count > 1:
+            return Rank(_read_number(environ, (rank,), 0), count)
     if "MASTER_ADDR" in environ and "NODE_RANK" in environ and "LOCAL_RANK" not in environ:
         return Rank(node, 2, None, node)
     return Rank()
 
 
-def among_nodes(rank: Rank, nodes: int) -> Rank:
+def with_node_count(rank: Rank, nodes: int) -> Rank:
     """Return the rank with the number of machines that the training configs ask for.
 
     Raises:
@@ -119,33 +123,24 @@ def among_nodes(rank: Rank, nodes: int) -> Rank:
 
 @contextmanager
 def announce_order(order: Order) -> Iterator[None]:
-    """Tell children that Lightning starts what to join, and clean up what its launcher leaves.
+    """Pass an order to processes that Lightning starts; afterwards undo what its launcher set.
 
-    After the block a next training stage can start children of its own: variables are as before
-    and the process group is gone.
+    After the block the next training stage can start processes of its own.
     """
     before = dict(os.environ)
-    os.environ[ORDER] = json.dumps(
-        {"stage": order.stage, "resume": order.resume, "directory": order.directory}
-    )
+    os.environ[ORDER] = json.dumps(asdict(order))
     try:
         yield
     finally:
-        for name in os.environ.keys() - before.keys():
-            if name in (
-                ORDER,
-                "LOCAL_RANK",
-                "NODE_RANK",
-                "WORLD_SIZE",
-                "MASTER_ADDR",
-                "MASTER_PORT",
-            ):
-                del os.environ[name]
-        _end_process_group()
+        for name in _LAUNCHER.intersection(os.environ.keys() - before.keys()):
+            del os.environ[name]
+        distributed = sys.modules.get("torch.distributed")
+        if distributed is not None and distributed.is_available() and distributed.is_initialized():
+            distributed.destroy_process_group()
 
 
 class Leader:
-    """Rank 0 of several that were started at once; a thread keeps telling that it lives.
+    """Rank 0 of several that were started at once; a thread reports that it is alive.
 
     Args:
         experiment: The directory of the experiment, which all ranks see.
@@ -170,7 +165,7 @@ class Leader:
         self._write()
 
     def finish(self, code: int) -> None:
-        """Let the other ranks end with an exit code; wait for those that have not shown up yet."""
+        """Let the other ranks end with an exit code; wait for those that have not started yet."""
         deadline = time.monotonic() + _LATE_SECONDS
         while len(self._follower_numbers()) < self._size - 1 and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
@@ -180,11 +175,11 @@ class Leader:
 
     def _keep_alive(self) -> None:
         known: dict[str, str] = {}
-        told = 0.0
+        reported = 0.0
         while self._code is None:
             numbers = self._follower_numbers()
-            if numbers != known or time.monotonic() - told > _BEAT_SECONDS:
-                known, told = numbers, time.monotonic()
+            if numbers != known or time.monotonic() - reported > _BEAT_SECONDS:
+                known, reported = numbers, time.monotonic()
                 self._write()
             time.sleep(_POLL_SECONDS)
 
@@ -195,10 +190,8 @@ class Leader:
             write_json(self._directory / "orders.json", {**note, "beats": self._beats})
 
     def _follower_numbers(self) -> dict[str, str]:
-        files = self._directory.glob("rank-*.json")
-        return {
-            file.stem: str(found.get("number")) for file in files if (found := _read_note(file))
-        }
+        notes = {file.stem: _read_note(file) for file in self._directory.glob("rank-*.json")}
+        return {name: str(note.get("number")) for name, note in notes.items() if note}
 
 
 class Follower:
@@ -220,11 +213,11 @@ class Follower:
         """Yield the stages to join, in order, until rank 0 has finished.
 
         Raises:
-            UserError: Nothing has been heard of rank 0 for minutes.
+            UserError: Rank 0 has written nothing for five minutes.
         """
         done, beats, heard = 0, 0, time.monotonic()
         while os.getppid() == self._parent:
-            note = _read_note(self._directory / "orders.json") or {}
+            note = _read_note(self._directory / "orders.json")
             if note.get("to", {}).get(self._name) == self._number and note["beats"] != beats:
                 beats = note["beats"]
                 for order in note["orders"][done:]:
@@ -235,7 +228,7 @@ class Follower:
                     self.code = int(note["code"])
                     break
             elif time.monotonic() - heard > _SILENT_SECONDS:
-                raise UserError("rank 0 has said nothing for five minutes; it is probably dead")
+                raise UserError("rank 0 has written nothing for five minutes; it is probably dead")
             else:
                 time.sleep(_POLL_SECONDS)
         (self._directory / f"{self._name}.json").unlink(missing_ok=True)
@@ -246,31 +239,15 @@ def _meeting_directory(experiment: Path) -> Path:
     return experiment / "stages" / ".ranks" / hashlib.sha256(run.encode()).hexdigest()[:16]
 
 
-def _read_note(path: Path) -> dict[str, Any] | None:
+def _read_note(path: Path) -> dict[str, Any]:
+    """Return the note of another rank; empty where there is none yet."""
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _read_number(environ: Mapping[str, str], names: tuple[str, ...], default: int) -> int:
     found = (environ[name] for name in names if environ.get(name, "").isdecimal())
     return int(next(found, default))
-
-
-def _is_interactive(environ: Mapping[str, str], rank: str) -> bool:
-    """Say whether this is a shell inside of a SLURM allocation, which is no task of a step."""
-    if rank != "SLURM_PROCID":
-        return False
-    return (
-        environ.get("SLURM_JOB_NAME") in ("bash", "interactive") or "SLURM_STEP_ID" not in environ
-    )
-
-
-def _end_process_group() -> None:
-    import sys
-
-    distributed = sys.modules.get("torch.distributed")
-    if distributed is not None and distributed.is_available() and distributed.is_initialized():
-        distributed.destroy_process_group()

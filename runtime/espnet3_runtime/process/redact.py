@@ -1,4 +1,4 @@
-"""Keep secrets out of logs and receipts."""
+"""Replace secrets in logs and receipts."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ _SECRET_WORDS = frozenset(
 _KEY_OWNERS = frozenset(["api", "access", "private", "secret", "ssh", "encryption", "signing"])
 _URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 _SHORTEST = 6
-"""Shorter values would blank out ordinary words."""
+"""Shorter values would replace ordinary words."""
 
 
 def is_secret_name(name: str) -> bool:
@@ -47,12 +47,11 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 def redact_command(arguments: Sequence[str], secrets: Iterable[str]) -> list[str]:
     """Return a command line without secrets: also ``--set a.token=value`` loses its value."""
     kept = tuple(secrets)
-    return [redact(_hide_assignment(argument), kept) for argument in arguments]
-
-
-def _hide_assignment(argument: str) -> str:
-    name, equals, _ = argument.partition("=")
-    return f"{name}={HIDDEN}" if equals and is_secret_name(name) else argument
+    pairs = [(argument, *argument.partition("=")[:2]) for argument in arguments]
+    return [
+        redact(f"{name}={HIDDEN}" if equals and is_secret_name(name) else argument, kept)
+        for argument, name, equals in pairs
+    ]
 
 
 class Redactor(logging.Filter):
@@ -63,7 +62,7 @@ class Redactor(logging.Filter):
         self._secrets = tuple(secrets)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Replace the message by one without secrets; nothing is dropped."""
+        """Replace the message by one without secrets; every record passes."""
         try:
             text = record.getMessage()
         except (TypeError, ValueError):  # a wrong number of arguments: let logging say so

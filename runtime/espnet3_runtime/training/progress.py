@@ -1,21 +1,23 @@
-"""Shows a training: a bar or a line for each epoch, the curves, the loggers."""
+"""What a person sees of a training: a bar or a line for each epoch, curves, loggers."""
 
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 
+from espnet3_runtime.process.progress import Lines
 from espnet3_runtime.stage import Bar, Progress
 from espnet3_runtime.training.curves import Curves
 from espnet3_runtime.training.measurements import latest_values, read_value
 from espnet3_runtime.training.module import TrainingModule
 
 LINE_EVERY = 60.0
-"""Seconds between lines within an epoch, where there is no terminal."""
+"""Seconds between lines within an epoch."""
+
 NOTE_EVERY = 0.5
 """Seconds between updates of the numbers behind a bar; each waits for the device."""
 
@@ -28,7 +30,7 @@ class ProgressCallback(pl.Callback):
         progress: Makes bars.
         say: Prints a line on the console and into the log; does nothing on other ranks.
         on_start: Called when training starts.
-        monitors: Watched values of validation, and the key path of the setting that names each.
+        monitors: Values of validation that something watches, and the key that says so.
     """
 
     def __init__(
@@ -45,10 +47,9 @@ class ProgressCallback(pl.Callback):
         self._say = say
         self._on_start = on_start
         self._monitors = dict(monitors)
-        self._stack = ExitStack()  # closes the bar
         self._bar: Bar | None = None
-        self._first_batch: int | None = None
-        self._epoch_start = self._last_note = time.monotonic()
+        self._open: AbstractContextManager[Bar] | None = None
+        self._began = self._noted = time.monotonic()
         self._every = 0
 
     # Lightning's hooks.
@@ -62,30 +63,28 @@ class ProgressCallback(pl.Callback):
         self._every = getattr(trainer, "log_every_n_steps", 0) or 0
         self._on_start()
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the bar of an epoch."""
-        self._start_epoch(trainer)
+        del pl_module
+        self._start_bar(trainer)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_args: Any
     ) -> None:
-        """Move the bar; every ``log_every_n_steps`` steps, log the values of the batch."""
+        """Move the bar; at every so many steps, log the numbers of the batch."""
         assert isinstance(pl_module, TrainingModule)
-        if self._first_batch is None:  # resumed in the middle of an epoch
-            self._start_epoch(trainer)
-        if self._bar is not None:
-            self._bar.advance()
+        if self._bar is None:  # resumed in the middle of an epoch
+            self._start_bar(trainer)
+        assert self._bar is not None
+        self._bar.advance()
         index = trainer.fit_loop.epoch_loop.batch_idx + 1
         if self._every and index % (self._every * trainer.accumulate_grad_batches) == 0:
             self._log_step(trainer, pl_module)
-        now, loss = time.monotonic(), pl_module.measurements.step.get("loss")
-        if now - self._last_note >= (LINE_EVERY if self._bar is None else NOTE_EVERY):
-            self._last_note = now
-            note = [] if loss is None else [f"loss {float(loss):.4g}"]
-            if self._bar is None:
-                self._say(", ".join([*self._position(trainer, index), *note]))
-            elif note:
-                self._bar.note(note[0])
+        now = time.monotonic()
+        if now - self._noted >= NOTE_EVERY:
+            self._noted = now
+            if "loss" in pl_module.measurements.step:
+                self._bar.note(f"loss {float(pl_module.measurements.step['loss']):.4g}")
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the means of validation."""
@@ -112,10 +111,19 @@ class ProgressCallback(pl.Callback):
             rates = _learning_rates(trainer)
             self._curves.add("epoch", epoch, trainer.global_step, {**values, **rates})
         self._close_bar()
-        self._say(self._epoch_line(trainer, pl_module))
+        self._say(self._line(trainer, pl_module))
 
-    def on_exception(self, *_args: Any) -> None:
-        """Leave the terminal tidy."""
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Leave the terminal tidy.
+
+        Args:
+            trainer: Lightning's trainer, not used.
+            pl_module: The module that is trained, not used.
+            exception: What ended the training, not used.
+        """
+        del trainer, pl_module, exception
         self.close()
 
     def close(self) -> None:
@@ -124,11 +132,13 @@ class ProgressCallback(pl.Callback):
         if self._curves is not None:
             self._curves.close()
 
+    # What they do.
+
     def _log_step(self, trainer: pl.Trainer, module: TrainingModule) -> None:
-        latest = dict(module.measurements.step)
+        numbers = dict(module.measurements.step)
         if module.grad_norm is not None:
-            latest["grad_norm"] = module.grad_norm
-        values = {f"train/{name}": float(value) for name, value in latest.items()}
+            numbers["grad_norm"] = module.grad_norm
+        values = {f"train/{name}": float(value) for name, value in numbers.items()}
         values |= _learning_rates(trainer)
         for logger in trainer.loggers:
             shown = {name.replace("train/", "train_step/"): v for name, v in values.items()}
@@ -137,46 +147,36 @@ class ProgressCallback(pl.Callback):
             epoch = trainer.current_epoch + 1
             self._curves.add("step", epoch, trainer.global_step, values)
 
-    def _epoch_line(self, trainer: pl.Trainer, module: TrainingModule) -> str:
-        measured = {name: module.measurements.latest[name] for name in module.measurements.fresh}
-        losses = [name for name in ("train/loss", "valid/loss") if name in measured]
-        others = {name for name in measured if name.startswith("valid/")} - set(losses)
-        parts = [f"{name} {measured[name]:.4g}" for name in losses + sorted(others)]
+    def _line(self, trainer: pl.Trainer, module: TrainingModule) -> str:
+        limit = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
+        epoch = f"epoch {trainer.current_epoch + 1}" + (f"/{limit}" if limit else "")
+        latest = {name: module.measurements.latest[name] for name in module.measurements.fresh}
+        parts = [f"{name} {latest[name]:.4g}" for name in _order_names(latest)]
         skipped = module.nan_policy.take_skipped()
         parts += [f"{skipped} batches skipped (not finite)"] if skipped else []
-        seconds = time.monotonic() - self._epoch_start
-        return "  ".join([_describe_epoch(trainer), *parts, f"{seconds:.1f} s"])
+        return "  ".join([epoch, *parts, f"{time.monotonic() - self._began:.1f} s"])
 
-    def _position(self, trainer: pl.Trainer, index: int) -> list[str]:
-        total = _count_batches(trainer)
-        rate = (index - (self._first_batch or 0)) / (time.monotonic() - self._epoch_start)
-        of, left = (f"/{total}", [f"{(total - index) / rate:.0f} s left"]) if total else ("", [])
-        return [f"{_describe_epoch(trainer)}: batch {index}{of}", f"{rate:.2g}/s", *left]
-
-    def _start_epoch(self, trainer: pl.Trainer) -> None:
+    def _start_bar(self, trainer: pl.Trainer) -> None:
         self._close_bar()
-        total = _count_batches(trainer)
+        limit = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
+        description = f"epoch {trainer.current_epoch + 1}" + (f"/{limit}" if limit else "")
+        batches = trainer.num_training_batches
+        total = None if batches == float("inf") else int(batches)
         done = max(trainer.fit_loop.epoch_loop.batch_progress.current.completed, 0)
-        self._first_batch = done if done < (total or 0) else 0
-        self._epoch_start = self._last_note = time.monotonic()
-        if self._path is not None and sys.stderr.isatty():
-            self._bar = self._stack.enter_context(self._progress(_describe_epoch(trainer), total))
-            self._bar.advance(self._first_batch)
+        self._began = self._noted = time.monotonic()
+        done = done if done < (total or 0) else 0
+        if self._path is not None and not sys.stderr.isatty():
+            self._bar = Lines(self._say, description, total, done, LINE_EVERY, part=0)
+        else:
+            self._open = self._progress(description, total)
+            self._bar = self._open.__enter__()
+            if done:
+                self._bar.advance(done)
 
     def _close_bar(self) -> None:
-        self._stack.close()
-        self._bar = self._first_batch = None
-
-
-def _describe_epoch(trainer: pl.Trainer) -> str:
-    limit = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
-    return f"epoch {trainer.current_epoch + 1}" + (f"/{limit}" if limit else "")
-
-
-def _count_batches(trainer: pl.Trainer) -> int | None:
-    """Return the batches of an epoch; None where a loader has no length."""
-    batches = trainer.num_training_batches
-    return None if batches == float("inf") else int(batches)
+        if self._open is not None:
+            self._open.__exit__(None, None, None)
+        self._open = self._bar = None
 
 
 def _learning_rates(trainer: pl.Trainer) -> dict[str, float]:
@@ -184,3 +184,10 @@ def _learning_rates(trainer: pl.Trainer) -> dict[str, float]:
     if len(rates) == 1:
         return {"lr": rates[0]}
     return {f"lr/{index}": rate for index, rate in enumerate(rates)}
+
+
+def _order_names(latest: Mapping[str, float]) -> list[str]:
+    """Return the names for a line: losses first, then the other numbers of validation."""
+    losses = [name for name in ("train/loss", "valid/loss") if name in latest]
+    others = [name for name in latest if name.startswith("valid/") and name not in losses]
+    return losses + sorted(others)

@@ -124,7 +124,6 @@ def test_a_callable_as_target() -> None:
         ({"_target_": "json.decoder.nothing"}, '"json.decoder" has no "nothing"'),
         ({"_target_": f"{HERE}.Thing", "_args_": 3}, "_args_ is a list"),
         ({"_target_": f"{HERE}.Thing", "_partial_": "yes"}, "_partial_ is true or false"),
-        ({"_target_": f"{HERE}.Thing", "_convert_": "some"}, "_convert_ is one of"),
         ({"_target_": f"{HERE}.strict", "three": 3}, "unexpected keyword argument 'three'"),
     ],
 )

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from espnet3_runtime.data.loader import SignalSafeLoader
-from espnet3_runtime.process.interrupts import HELD_BACK, SIGNALS, be_patient
+from espnet3_runtime.process.interrupts import BLOCKED, SIGNALS, survive_signals
 
 
 class Struck:
@@ -18,7 +18,7 @@ class Struck:
 
     def __call__(self, worker: int) -> None:
         os.kill(os.getpid(), self.number)
-        be_patient(worker)
+        survive_signals(worker)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -28,11 +28,11 @@ def test_a_process_that_is_struck_while_it_starts_loads_all_the_same(number: int
 
 
 def test_the_owner_gets_its_signals_when_all_processes_are_started() -> None:
-    loader = SignalSafeLoader(range(8), num_workers=1, worker_init_fn=be_patient, timeout=60)
+    loader = SignalSafeLoader(range(8), num_workers=1, worker_init_fn=survive_signals, timeout=60)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & ignores it
     try:
         items = iter(loader)
-        assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(HELD_BACK)
+        assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(BLOCKED)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
         assert len(list(items)) == 8

@@ -68,7 +68,7 @@ def test_a_file_gets_few_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_total_and_an_early_end() -> None:
     stream = io.StringIO()
-    bar = Lines(stream, "reading", None)
+    bar = Lines(stream.write, "  reading", None)
     bar.advance(7)
     bar.close()
     assert stream.getvalue().startswith("  reading: 7, ")

@@ -20,7 +20,7 @@ from espnet3_runtime.launch.failures import (
     lost_a_worker,
     summarize_error,
 )
-from espnet3_runtime.process.interrupts import be_patient, requeue
+from espnet3_runtime.process.interrupts import requeue, survive_signals
 from espnet3_runtime.training.checkpoint_files import remove_leftovers, set_aside
 from espnet3_schemas import LOCK
 from evaluation.kills.tripwire import Tripwire
@@ -188,7 +188,7 @@ def test_a_full_disk_ends_a_run_without_a_traceback(recipe: Toy) -> None:
 
 def test_a_loader_process_outlives_the_signals_of_its_group() -> None:
     def work() -> None:
-        be_patient()
+        survive_signals()
         for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM):
             os.kill(os.getpid(), number)
         time.sleep(0.05)
@@ -242,7 +242,7 @@ import signal
 
 from espnet3_runtime.launch import run
 
-plan, complain = run.show_plan, run.console.complain
+plan, complain = run.show_plan, run.console.print_problem
 
 
 def planned(*arguments):
@@ -256,7 +256,7 @@ def told(text):
     complain(text)
 
 
-run.show_plan, run.console.complain = planned, told
+run.show_plan, run.console.print_problem = planned, told
 """
 
 

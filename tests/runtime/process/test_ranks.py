@@ -200,7 +200,7 @@ def test_a_failure_of_rank_0_ends_the_others(recipe: Toy) -> None:
 
 def test_silence_of_rank_0_ends_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("espnet3_runtime.process.ranks._SILENT_SECONDS", 0.5)
-    with pytest.raises(UserError, match="rank 0 has said nothing"):
+    with pytest.raises(UserError, match="rank 0 has written nothing"):
         list(Follower(tmp_path, 1).iter_orders())
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from espnet3_runtime.data.audio import write_wav
 from espnet3_runtime.incremental.receipts import OutputRecord, Receipt, write_receipt
-from espnet3_runtime.launch.stage_runner import current_time
+from espnet3_runtime.launch.session import current_time
 from espnet3_runtime.report import write_report
 from espnet3_runtime.report.chart import Series, format_number, line_chart
 from espnet3_runtime.report.collect import StageView
