@@ -28,7 +28,8 @@ class SignalSafeLoader(DataLoader[Item_co]):
     A terminal sends Ctrl-C to all processes of a job.  A process that starts just then would end
     with a traceback of Python's or PyTorch's own.  It inherits the blocked signals, and
     :func:`~espnet3_runtime.process.interrupts.survive_signals`, called by ``worker_init_fn``,
-    handles them.  The parent gets its own signals, and news of a dead process, once all have started.
+    handles them.  The parent gets its own signals, and news of a dead process, once all have
+    started.
 
     Garbage collection in the processes skips the objects that they inherit: it would write into
     each, and so copy tens of megabytes.
