@@ -174,4 +174,4 @@ def _is_reference_consequence(
     if "${matrix." in finding.message:  # a row is read completely or not at all
         return False
     config = _CONFIG_NAME.search(finding.message)
-    return not recipe.whole or bool(config and not resolved.is_certain(config[1]))
+    return not recipe.complete or bool(config and not resolved.is_certain(config[1]))

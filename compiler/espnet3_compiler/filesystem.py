@@ -1,17 +1,14 @@
-"""Files on the disk: whether one is there, by any name that a manifest may hold, and writing one.
+"""Look for files by any name that a manifest may hold, and write files atomically.
 
-A checkout without symbolic links (Windows, an unpacked archive) has a small file in the place of
-each, which holds the path that the link leads to and no end of a line.
-
-``Path.is_file`` raises for names that are too long for the disk and for folders that may not be
-entered; to a recipe both are simply not there.
+``Path.is_file`` raises for names that are too long and for folders that may not be entered; for a
+recipe both do not exist.
 """
 
 import os
 from pathlib import Path
 
 _LONGEST_LINK = 400
-"""Characters of a path that a file in the place of a link may hold."""
+"""Characters of a path that a file in place of a link may hold."""
 
 
 def is_file(path: Path) -> bool:
@@ -30,7 +27,11 @@ def path_exists(path: Path) -> bool:
 
 
 def broken_link(path: Path) -> str | None:
-    """Return where a link should lead that leads nowhere or is a mere file; None for all else."""
+    """Return the target of a broken link; None for all else.
+
+    A checkout without symbolic links (Windows, an unpacked archive) has a small file in place of
+    each, which holds the path of its target without an end of line.
+    """
     try:
         if path.is_symlink():
             return None if path.exists() else path.readlink().as_posix()
@@ -45,7 +46,7 @@ def broken_link(path: Path) -> str | None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, with the permissions of the one that it replaces.
+    """Write a file completely or not at all, with the permissions of the file that it replaces.
 
     Raises:
         OSError: The disk refuses.
@@ -54,7 +55,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     mode = path.stat().st_mode if path.exists() else None
     try:
         if mode is not None:
-            partial.touch(0o600)  # what was private is at no time public
+            partial.touch(0o600)  # a private file is at no time public
         partial.write_bytes(data)
         if mode is not None:
             partial.chmod(mode)

@@ -1,6 +1,6 @@
-"""What generated code asks of the compiler: compose again, and say where a stage is declared.
+"""What generated code calls: compose a recipe again, and locate the declaration of a stage.
 
-Everything is imported inside, so that ``run.py`` without overrides never loads the compiler.
+The imports stand inside the functions, so that ``run.py`` without overrides loads no compiler.
 """
 
 from collections.abc import Mapping, Sequence

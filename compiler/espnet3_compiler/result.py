@@ -1,4 +1,4 @@
-"""What a compile found and made, and the order in which findings are told."""
+"""The result of a compile, and the order in which findings are reported."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompileResult:
-    """Everything about one manifest; what a step could not make is None or empty.
+    """The result of every step for one manifest; None or empty where a step had no input.
 
     Attributes:
         path: The manifest, absolute.
@@ -28,9 +28,9 @@ class CompileResult:
         recipe: The manifest as typed values.
         composition: Its configs and models before resolution.
         resolved: Everything after resolution.
-        diagnostics: Every finding once, in the order of place.
+        diagnostics: Every finding once, sorted by location.
         counts: How many targets were checked.
-        build: The build directory, where a lock in one was compiled.
+        build: The build directory, if the lock in it was compiled.
     """
 
     path: Path
@@ -50,7 +50,7 @@ class CompileResult:
 
     @cached_property
     def plan(self) -> "Plan | None":
-        """What to build, made when it is asked for; None as soon as one error was found."""
+        """The plan of the build, made on first use; None if there is an error."""
         composition = self.composition
         if not (self.ok and self.root and self.recipe and composition and self.resolved):
             return None
@@ -65,24 +65,14 @@ def is_error(finding: Diagnostic) -> bool:
 
 
 def sort_findings(findings: Iterable[Diagnostic], first: str) -> tuple[Diagnostic, ...]:
-    """Return every finding once, sorted by place.
+    """Return every finding once, sorted by location, those in the text called ``first`` first.
 
-    Two configs that share a file are checked each on its own: what is wrong in the file is found
-    twice, at one place and in the same words, and told once.
-
-    Args:
-        findings: In any order.
-        first: The name of the text whose findings come first, the manifest.
+    Two configs that share a file are both checked: a mistake in the file is found twice.
     """
-    seen: dict[tuple[object, ...], Diagnostic] = {}
+    found: dict[tuple[object, ...], Diagnostic] = {}
     for finding in findings:
         span = finding.primary.span
-        key = (finding.code, finding.message, span.source.name, span.start, span.end)
-        seen.setdefault(key, finding)
-    return tuple(sorted(seen.values(), key=lambda finding: _sort_key(finding, first)))
-
-
-def _sort_key(finding: Diagnostic, first: str) -> tuple[object, ...]:
-    span = finding.primary.span
-    name = span.source.name
-    return name != first, name, span.start, span.end, finding.code, finding.message
+        name = span.source.name
+        key = (name != first, name, span.start, span.end, finding.code, finding.message)
+        found.setdefault(key, finding)
+    return tuple(found[key] for key in sorted(found))

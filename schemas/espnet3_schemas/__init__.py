@@ -7,7 +7,7 @@ from typing import Any
 
 ROLES = ("training", "inference", "metrics", "publication", "demo")
 LOCK = "recipe.lock.json"
-"""What a build was made of, and its plan: a file of ``build/``."""
+"""The file of ``build/`` that holds the sources of the build and its plan."""
 TARGET = "_target_"
 """Key of a node that becomes an object: the dotted name of its class or function."""
 

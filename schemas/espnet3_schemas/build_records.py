@@ -1,4 +1,4 @@
-"""What the lock of a build holds: the records that the compiler writes and the runtime reads."""
+"""The records in the lock of a build, which the compiler writes and the runtime reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _UNKNOWN_KIND: Mapping[str, Any] = {"roles": {}, "model": "optional", "needs_tor
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a stage writes: its path relative to the recipe directory, and its type."""
+    """An output of a stage: its path relative to the recipe directory, and its type."""
 
     path: str
     type: str
@@ -34,7 +34,7 @@ class Stage:
         init_from: A stage, or a path, whose weights training starts from.
         needs: Stages that run before, from ``needs``, references and artifacts, in order.
         reads: The outputs that its configs, model or arguments name.
-        outputs: What it writes, by name.
+        outputs: By name.
     """
 
     name: str
@@ -49,6 +49,6 @@ class Stage:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What ``systems.json`` says about the kind; little about a kind of the recipe's own."""
+        """The entry of the kind in ``systems.json``; a default for a kind of the recipe's own."""
         facts: Mapping[str, Any] = systems()["kinds"].get(self.run, _UNKNOWN_KIND)
         return facts

@@ -30,56 +30,61 @@ def editor_schema(name: str) -> Schema:
     Raises:
         FileNotFoundError: There is no schema of that name.
     """
-    whole = load(name)
-    partial = name in ROLES
-    schema = _relaxed(whole, partial=partial)
+    original = load(name)
+    incomplete = name in ROLES
+    schema = _relaxed(original, incomplete=incomplete)
     schema["$id"] = f"{BASE}:{name}"
-    if "$defs" in whole:
-        defs = whole["$defs"].items()
-        schema["$defs"] = {key: _or_reference(value, partial=partial) for key, value in defs}
-    if partial:
+    if "$defs" in original:
+        defs = original["$defs"].items()
+        schema["$defs"] = {key: _or_reference(value, incomplete=incomplete) for key, value in defs}
+    if incomplete:
         schema["properties"] = {"extends": EXTENDS, **schema["properties"]}
     return schema
 
 
-def _relaxed(schema: Schema, *, partial: bool) -> Schema:
+def _relaxed(schema: Schema, *, incomplete: bool) -> Schema:
     """Return a schema of values that are still to be composed.
 
     Args:
         schema: A schema of this package.
-        partial: Whether required keys may come from another file; not so in the items of a list,
-            which is replaced as a whole (but definitions serve both).
+        incomplete: Whether required keys may come from another file; not so in the items of a list,
+            which one file replaces completely (but definitions serve both).
     """
     kept = {key: value for key, value in schema.items() if not key.startswith("x-")}
     kept.pop("$defs", None)
-    if partial:
+    if incomplete:
         kept.pop("required", None)
     if "properties" in kept:
         kept["properties"] = {
-            key: _or_reference(value, partial=partial) for key, value in kept["properties"].items()
+            key: _or_reference(value, incomplete=incomplete)
+            for key, value in kept["properties"].items()
         }
     if isinstance(kept.get("additionalProperties"), dict):
-        kept["additionalProperties"] = _or_reference(kept["additionalProperties"], partial=partial)
-    elif partial and kept.get("additionalProperties") is False:
+        kept["additionalProperties"] = _or_reference(
+            kept["additionalProperties"], incomplete=incomplete
+        )
+    elif incomplete and kept.get("additionalProperties") is False:
         kept["patternProperties"] = {"^~": {"description": "Deletes the inherited key."}}
     if isinstance(kept.get("items"), dict):
-        kept["items"] = _or_reference(kept["items"], partial=False)
+        kept["items"] = _or_reference(kept["items"], incomplete=False)
     for key in ("then", "else"):
         if key in kept:
-            kept[key] = _relaxed(kept[key], partial=partial)
+            kept[key] = _relaxed(kept[key], incomplete=incomplete)
     if "prefixItems" in kept:
-        kept["prefixItems"] = [_or_reference(item, partial=False) for item in kept["prefixItems"]]
+        kept["prefixItems"] = [
+            _or_reference(item, incomplete=False) for item in kept["prefixItems"]
+        ]
     return kept
 
 
-def _or_reference(schema: Schema, *, partial: bool) -> Schema:
-    """Admit ``${…}`` beside what a schema admits.
+def _or_reference(schema: Schema, *, incomplete: bool) -> Schema:
+    """Allow ``${…}`` in place of a value.
 
-    ``patternErrorMessage`` and ``markdownDescription`` are words of the language server of VS Code.
-    With ``anyOf`` for enumerations only: elsewhere an editor would say of every mistake inside
-    that nothing fits.
+    ``patternErrorMessage`` and ``markdownDescription`` are keywords of the language server of
+    VS Code. ``anyOf`` serves for enumerations only: elsewhere an editor would report every mistake
+    inside as a value that fits nothing.
     """
-    relaxed = _relaxed(schema, partial=partial)
+    relaxed = _relaxed(schema, incomplete=incomplete)
     types = relaxed.get("type", ())
     types = (types,) if isinstance(types, str) else tuple(types)
     if "enum" in relaxed:

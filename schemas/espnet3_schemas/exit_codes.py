@@ -5,7 +5,7 @@ MISTAKES = 1
 """The recipe has mistakes, or a stage failed."""
 USAGE = 2
 """The command line is wrong."""
-OUR_FAULT = 3
+INTERNAL_ERROR = 3
 """A bug of the compiler."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141

@@ -58,7 +58,7 @@ def _to_json(part: Part) -> Any:
 
 
 def from_json(table: Any) -> LateValues:
-    """Return a table of late values from JSON, which somebody else may have written.
+    """Return a table of late values from JSON of any origin.
 
     Raises:
         ValueError: It has another form.

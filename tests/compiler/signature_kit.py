@@ -10,7 +10,7 @@ from espnet3_compiler.signature.result import Signature
 from tests.compiler.target_kit import write
 
 SHAPES = """
-import abc, enum, functools
+import abc, functools
 import dataclasses as dc
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
@@ -84,10 +84,6 @@ class Row(NamedTuple):
     a: int
     b: str = "x"
 
-class Colour(enum.Enum):
-    RED = 1
-    BLUE = 2
-
 def function(a, b=1, *, c): ...
 async def later(a): ...
 alias = function
@@ -126,7 +122,7 @@ if True:
 
 NAMES = [
     *("Plain", "Own", "Inherits", "Both", "Diamond", "New", "Abstract", "Typed", "Interface"),
-    *("Point", "Point3", "Named", "NoInit", "OwnInit", "Row", "Colour", "function", "later"),
+    *("Point", "Point3", "Named", "NoInit", "OwnInit", "Row", "function", "later"),
     *("alias", "Renamed", "half", "third", "Holder.build", "Holder.tool", "Holder.method"),
     *("Holder.Inner", "cached", "decorated", "again", "conditional"),
 ]

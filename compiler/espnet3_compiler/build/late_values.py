@@ -1,4 +1,4 @@
-"""What only a run knows, parsed for the lock: the runtime has no parser of ``${…}``."""
+"""Parse runtime references for the lock: the runtime has no parser of ``${…}``."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -35,10 +35,12 @@ def _texts(value: Plain) -> Iterator[str]:
 
 
 def _parts(template: Template) -> tuple[Part, ...]:
-    return tuple(piece if isinstance(piece, str) else _part(piece) for piece in template)
+    return tuple(map(_part, template))
 
 
-def _part(piece: Lookup | Call) -> Part:
+def _part(piece: str | Lookup | Call) -> Part:
+    if isinstance(piece, str):
+        return piece
     if isinstance(piece, Lookup):
         _, stage, output = (str(key.name) for key in piece.keys)
         return StageOutput(stage, output)

@@ -12,20 +12,34 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_compiler.build.late_values import late_values
-from espnet3_compiler.build.plan import Plan, StagePlan
+from espnet3_compiler.build.plan import Plan
 from espnet3_schemas.build_records import SCHEMA_VERSION, Stage
 
 CODE = ("run.py", "system.py")
+
+
+def config_file(name: str) -> str:
+    """Return the path of a composed config in the build."""
+    return f"conf/{name}.yaml"
+
+
+def model_file(name: str) -> str:
+    """Return the path of a model in the build."""
+    return f"models/{name}.yaml"
+
+
+def call_file(name: str) -> str:
+    """Return the path of the arguments of a ``call`` stage in the build."""
+    return f"calls/{name}.yaml"
 
 
 def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
     """Return the text of the lock.
 
     Args:
-        plan: What is locked.
+        plan: The plan of the build.
         build: The absolute build directory, from which the manifest is named.
-        files: The other files of the build, by path, for their hashes; without the code, the lock
-            says nothing about it.
+        files: The other files of the build, by path, for their hashes.
     """
     lock = {
         "schema_version": SCHEMA_VERSION,
@@ -38,13 +52,14 @@ def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
         "set": list(plan.sets),
         "code": {name: sha256(files[name].encode()) for name in CODE if name in files},
         "configs": {
-            config.name: {"role": config.role, **_file_entry(f"conf/{config.name}.yaml", files)}
+            config.name: {"role": config.role, **_file_entry(config_file(config.name), files)}
             for config in plan.configs
         },
-        "models": {
-            model.name: _file_entry(f"models/{model.name}.yaml", files) for model in plan.models
-        },
-        "stages": [_stage_entry(stage) for stage in plan.stages],
+        "models": {model.name: _file_entry(model_file(model.name), files) for model in plan.models},
+        "stages": [
+            {field.name: value[field.name] for field in fields(Stage)}
+            for value in map(asdict, plan.stages)
+        ],
         "late_values": late_values(plan),
     }
     return json.dumps(lock, indent=2, ensure_ascii=False) + "\n"
@@ -71,8 +86,3 @@ def relative_path(path: Path, start: Path) -> str:
 
 def _file_entry(path: str, files: Mapping[str, str]) -> dict[str, str]:
     return {"file": path, "sha256": sha256(files[path].encode())}
-
-
-def _stage_entry(stage: StagePlan) -> dict[str, Any]:
-    everything = asdict(stage)
-    return {field.name: everything[field.name] for field in fields(Stage)}

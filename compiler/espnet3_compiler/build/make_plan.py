@@ -1,14 +1,13 @@
 """From a recipe without mistakes to the plan of its build."""
 
-import hashlib
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from espnet3_compiler.build.lock import relative_path, sha256
 from espnet3_compiler.build.plan import ConfigPlan, ModelPlan, Plan, SourceFile, StagePlan
 from espnet3_compiler.build.python_text import class_name
-from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.manifest.lower import GLOBALS
 from espnet3_compiler.manifest.recipe import Composed, Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import kind_spec
 from espnet3_compiler.schema.key_order import in_schema_order
@@ -20,8 +19,6 @@ from espnet3_schemas import load
 from espnet3_schemas.build_records import Output
 from espnet3_schemas.late_values import StageOutput
 
-GLOBALS = ("exp_tag", "exp_dir", "data_dir")
-
 
 def make_plan(
     root: Tree,
@@ -30,7 +27,7 @@ def make_plan(
     resolved: Resolved,
     sets: Sequence[str],
 ) -> Plan:
-    """Return what to build; the recipe has no mistakes.
+    """Return the plan of a recipe without mistakes.
 
     Args:
         root: The manifest's tree, whose value is hashed.
@@ -43,6 +40,7 @@ def make_plan(
     graph = stage_edges(recipe, resolved)
     read = [source for config in composed.values() for source in config.sources]
     read += resolved.sources
+    paths = dict.fromkeys(each.path for each in (recipe.source, *read) if each.path)
     return Plan(
         recipe=str(recipe.name.value),
         manifest=manifest,
@@ -55,7 +53,10 @@ def make_plan(
         ),
         models=tuple(ModelPlan(name, to_python(node)) for name, node in resolved.models.items()),
         stages=tuple(_plan_stage(stage, recipe, resolved, graph) for stage in recipe.stages),
-        sources=tuple(_source_files([recipe.source, *read], recipe.directory)),
+        sources=tuple(
+            SourceFile(relative_path(path, recipe.directory), sha256(path.read_bytes()))
+            for path in paths
+        ),
         sets=tuple(sets),
     )
 
@@ -63,7 +64,7 @@ def make_plan(
 def manifest_digest(root: Tree) -> str:
     """Return the SHA-256 of a tree's value: comments and layout do not count."""
     text = json.dumps(to_python(root), separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256(text.encode())
 
 
 def _plan_config(config: Composed, resolved: Resolved, manifest: Path) -> ConfigPlan:
@@ -71,19 +72,8 @@ def _plan_config(config: Composed, resolved: Resolved, manifest: Path) -> Config
     if config.role is not None:
         value = in_schema_order(value, load(config.role))
     paths = [source.path for source in config.sources if source.path]
-    names = tuple(dict.fromkeys(_relative_path(path, manifest.parent) for path in paths))
+    names = tuple(dict.fromkeys(relative_path(path, manifest.parent) for path in paths))
     return ConfigPlan(config.name, config.role, value, names or (manifest.name,))
-
-
-def _source_files(sources: Iterable[Source], directory: Path) -> Iterator[SourceFile]:
-    paths = dict.fromkeys(source.path for source in sources if source.path)
-    for path in paths:
-        data = path.read_bytes()
-        yield SourceFile(_relative_path(path, directory), hashlib.sha256(data).hexdigest())
-
-
-def _relative_path(path: Path, directory: Path) -> str:
-    return Path(os.path.relpath(path, directory)).as_posix()
 
 
 def _plan_stage(

@@ -1,6 +1,5 @@
-"""What a build is made of: ready values, as plain data, that ``emit`` turns into files."""
+"""The plan of a build: ready values, as plain data, for the files of the build."""
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,7 @@ from espnet3_schemas.build_records import Stage
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file that the build was compiled from.
-
-    Attributes:
-        path: Relative to the recipe directory, with forward slashes.
-        sha256: Of its bytes.
-    """
+    """A file that the build was compiled from; the path is relative to the recipe directory."""
 
     path: str
     sha256: str
@@ -40,9 +34,9 @@ class ModelPlan:
     value: Plain
 
 
-@dataclasses.dataclass(frozen=True, slots=True)  # as what it extends
+@dataclass(frozen=True, slots=True)
 class StagePlan(Stage):
-    """A stage, with what only its files need.
+    """A stage, with the values that only generated files need.
 
     Attributes:
         arguments: ``with`` and ``outputs`` of a ``call`` stage.
@@ -55,14 +49,14 @@ class StagePlan(Stage):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole build.
+    """A build.
 
     Attributes:
         recipe: ``<corpus>/<task>``.
         manifest: The absolute path of the manifest.
         digest: SHA-256 of the manifest's value; comments and layout do not count.
         class_name: The name of the generated System class.
-        system: The dotted class that it extends.
+        system: The dotted class that the generated class extends.
         globals: exp_tag, exp_dir and data_dir.
         configs: In the order of the manifest.
         models: In the order of the manifest.

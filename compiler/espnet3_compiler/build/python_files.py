@@ -1,4 +1,4 @@
-"""``run.py`` and ``system.py``: templates, and the ready values that they receive."""
+"""Generate ``run.py`` and ``system.py`` from templates."""
 
 import re
 from functools import cache
@@ -28,14 +28,8 @@ RESERVED_NAMES = ("ConfigView", "Outputs", "StageContext", "StageSpec")
 
 
 def run_text(plan: Plan, build: Path) -> str:
-    """Return the text of ``run.py``.
-
-    Args:
-        plan: What is run.
-        build: The absolute build directory; a System of the recipe is imported from the recipe
-            directory, which the file names from there.
-    """
-    recipe_dir = None
+    """Return the text of ``run.py`` for an absolute build directory."""
+    recipe_dir = None  # needed to import a System of the recipe
     if not plan.system.startswith(RUNTIME_PREFIX):
         recipe_dir = string_literal(relative_path(plan.manifest.parent, build))
     return _render_template("run.py.j2", {**_common_values(plan), "recipe_dir": recipe_dir})
@@ -47,7 +41,7 @@ def system_text(plan: Plan) -> str:
     values = {
         "imports": _import_blocks(plan, base),
         "base": base,
-        "stages": _stages_text(plan),
+        "stages": block("stages = (", [_stage_spec(stage) for stage in plan.stages], ")"),
         **_constructor_text(plan),
         "methods": [_stage_method(stage) for stage in plan.stages if _needs_method(stage)],
     }
@@ -59,7 +53,7 @@ def _jinja_environment() -> Environment:
     return Environment(
         loader=PackageLoader("espnet3_compiler.build"),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - Python, not HTML; values come through emit.literal
+        autoescape=False,  # noqa: S701 - Python, not HTML; values come through python_text
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -84,9 +78,8 @@ def _common_values(plan: Plan) -> dict[str, object]:
 
 def _base_name(plan: Plan) -> str:
     name = plan.system.rpartition(".")[2]
-    return (
-        "ParentSystem" if name in (*RESERVED_NAMES, plan.class_name) else require_identifier(name)
-    )
+    taken = name in (*RESERVED_NAMES, plan.class_name)
+    return "ParentSystem" if taken else require_identifier(name)
 
 
 def _import_blocks(plan: Plan, base: str) -> str:
@@ -99,47 +92,26 @@ def _import_blocks(plan: Plan, base: str) -> str:
     if plan.configs:
         names["espnet3_runtime.config"] = ["ConfigView"]
     names.setdefault(require_dotted_path(module), []).append(parent)
-    groups = (
-        [m for m in names if not _is_recipe_module(m)],
-        [m for m in names if _is_recipe_module(m)],
-    )
-    blocks = [
-        "\n".join(
-            _import_line(each, sorted(names[each])) for each in sorted(group, key=_module_sort_key)
-        )
-        for group in groups
-    ]
-    return "\n\n".join(block for block in blocks if block)
-
-
-def _is_recipe_module(module: str) -> bool:
-    return module.partition(".")[0] in RECIPE_PACKAGES
-
-
-def _module_sort_key(module: str) -> tuple[str, str]:
-    return module.lower(), module
-
-
-def _import_line(module: str, names: list[str]) -> str:
-    return f"from {module} import {', '.join(names)}"
-
-
-def _stages_text(plan: Plan) -> str:
-    return block("stages = (", [_stage_spec(stage) for stage in plan.stages], ")")
+    lines: dict[bool, list[str]] = {False: [], True: []}
+    for each in sorted(names, key=lambda name: (name.lower(), name)):
+        is_of_recipe = each.partition(".")[0] in RECIPE_PACKAGES
+        lines[is_of_recipe].append(f"from {each} import {', '.join(sorted(names[each]))}")
+    return "\n\n".join("\n".join(group) for group in lines.values() if group)
 
 
 def _stage_spec(stage: StagePlan) -> str:
-    items = {"name": stage.name, "run": stage.run, "call": stage.call}
-    more = {"model": stage.model, "init_from": stage.init_from}
-    lines = [f"{key}={string_literal(value)}" for key, value in items.items() if value is not None]
-    if stage.configs:
-        lines.append(f"configs={string_map(stage.configs)}")
-    lines += [f"{key}={string_literal(value)}" for key, value in more.items() if value is not None]
-    if stage.needs:
-        lines.append(f"needs={string_tuple(stage.needs)}")
-    if stage.description:
-        lines.append(f"description={long_string(stage.description)}")
-    return block("StageSpec(", lines, ")")
+    literals = {
+        "name": string_literal(stage.name),
+        "run": string_literal(stage.run) if stage.run is not None else "",
+        "call": string_literal(stage.call) if stage.call is not None else "",
+        "configs": string_map(stage.configs) if stage.configs else "",
+        "model": string_literal(stage.model) if stage.model is not None else "",
+        "init_from": string_literal(stage.init_from) if stage.init_from is not None else "",
+        "needs": string_tuple(stage.needs) if stage.needs else "",
+        "description": long_string(stage.description) if stage.description else "",
+    }
+    given = [f"{key}={literal}" for key, literal in literals.items() if literal]
+    return block("StageSpec(", given, ")")
 
 
 def _constructor_text(plan: Plan) -> dict[str, str]:
@@ -160,26 +132,17 @@ def _needs_method(stage: StagePlan) -> bool:
 
 def _stage_method(stage: StagePlan) -> dict[str, str]:
     if stage.call is not None:
-        work = f"self.call({string_literal(require_dotted_path(stage.call))}, context)"
+        call = require_dotted_path(stage.call)
+        work = f"self.call({string_literal(call)}, context)"
+        summary, short = f"Call ``{call}``.", "Call a function of the recipe."
     else:
-        work = f"self.{require_identifier(stage.run or '')}(context)"
-    return {
-        "name": require_identifier(stage.name),
-        "summary": _method_docstring(stage),
-        "work": work,
-    }
-
-
-def _method_docstring(stage: StagePlan) -> str:
-    if stage.call is not None:
-        full, short = (
-            f"Call ``{require_dotted_path(stage.call)}``.",
-            "Call a function of the recipe.",
-        )
-    else:
-        assert stage.run is not None
-        short = f"Run ``{require_identifier(stage.run)}``."
+        kind = require_identifier(stage.run or "")
+        work, short = f"self.{kind}(context)", f"Run ``{kind}``."
         names = [require_identifier(name) for name in dict.fromkeys(stage.configs.values())]
         plural = "config" if len(names) == 1 else "configs"
-        full = f"{short[:-1]} with the {plural} {', '.join(names)}." if names else short
-    return full if len(full) <= LONGEST_SUMMARY else short
+        summary = f"{short[:-1]} with the {plural} {', '.join(names)}." if names else short
+    return {
+        "name": require_identifier(stage.name),
+        "summary": summary if len(summary) <= LONGEST_SUMMARY else short,
+        "work": work,
+    }

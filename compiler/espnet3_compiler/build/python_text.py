@@ -1,8 +1,7 @@
-"""Python source text for names, literals and what is made of them.
+"""Python source text for names and literals.
 
-Text of a manifest reaches generated code only through here: as a string literal, or as a name
-that was checked.  What has several items is written with one item a line, which ``ruff format``
-leaves alone.
+Text of a manifest reaches generated code only through here: as a string literal, or as a checked
+name.  Several items are written one a line, which ``ruff format`` leaves as it is.
 """
 
 import keyword

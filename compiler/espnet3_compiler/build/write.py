@@ -1,8 +1,8 @@
-"""Write a build directory whole or not at all.
+"""Write a build directory completely or not at all.
 
-The new directory is made beside the old one and takes its place by renaming; whatever happens,
-``build/`` is either the old one or the new one.  A compile that was killed leaves at most hidden
-directories beside it, which the next one puts right.
+The new directory is made beside the old one and replaces it by renaming, so that ``build/`` is
+always either the old or the new one.  A compile that was killed leaves at most hidden directories
+beside it, which the next compile removes.
 """
 
 import json
@@ -13,20 +13,21 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from espnet3_compiler.build.lock import CODE, call_file
 from espnet3_schemas import LOCK
 
-_AT_FDCWD = -100  # AT_FDCWD
+_AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 CACHES = ("__pycache__", ".mypy_cache", ".ruff_cache")
 
 
-class ForeignFiles(Exception):  # noqa: N818 - it names what was found, not a fault of ours
-    """The directory holds things that espnet3-compile did not write; move them away."""
+class ForeignFiles(Exception):  # noqa: N818 - no fault of the compiler
+    """The directory holds files that espnet3-compile did not write."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildChanges:
-    """What writing changed: files that are new or different, and files that are gone."""
+    """The files that writing changes or adds, and those that it removes."""
 
     changed: tuple[str, ...]
     removed: tuple[str, ...]
@@ -40,7 +41,7 @@ def write_build(build: Path, files: Mapping[str, str]) -> BuildChanges:
         files: Relative path to text.
 
     Raises:
-        NotOurs: The directory holds other things than an earlier build.
+        ForeignFiles: The directory holds other things than an earlier build.
         OSError: The disk refuses.
     """
     build.parent.mkdir(parents=True, exist_ok=True)
@@ -61,15 +62,6 @@ def clean_leftovers(build: Path) -> None:
     for leftover in (new, aside):
         if leftover.exists():
             shutil.rmtree(leftover)
-
-
-def compare_build(build: Path, files: Mapping[str, str]) -> BuildChanges:
-    """Return what writing would change, without writing.
-
-    Raises:
-        NotOurs: The directory holds other things than an earlier build.
-    """
-    return _compare_files(_read_old(build), files)
 
 
 def _compare_files(old: Mapping[str, bytes], files: Mapping[str, str]) -> BuildChanges:
@@ -108,10 +100,8 @@ def _exchange_names(one: Path, other: Path) -> bool:
         renameat2 = ctypes.CDLL(None).renameat2
     except (AttributeError, OSError):
         return False
-    names = (os.fsencode(one), os.fsencode(other))
-    return bool(
-        renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], ctypes.c_uint(_RENAME_EXCHANGE)) == 0
-    )
+    names = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other))
+    return bool(renameat2(*names, ctypes.c_uint(_RENAME_EXCHANGE)) == 0)
 
 
 def _temporary_paths(build: Path) -> tuple[Path, Path]:
@@ -145,20 +135,20 @@ def _list_files(build: Path) -> Iterator[str]:
 
 
 def _names_in_lock(lock: Path) -> set[str] | None:
-    """Return the files of the build that a lock describes; None where it is no lock of ours."""
+    """Return the files of the build that a lock describes; None where it is no lock."""
     try:
         value = json.loads(lock.read_text(encoding="utf-8"))
         data = [value["configs"], value["models"]]
         names = {entry["file"] for table in data for entry in table.values()}
-        calls = {f"calls/{stage['name']}.yaml" for stage in value["stages"] if stage["call"]}
+        calls = {call_file(stage["name"]) for stage in value["stages"] if stage["call"]}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return names | calls | {LOCK, "run.py", "system.py"}
+    return names | calls | {LOCK, *CODE}
 
 
 @contextmanager
 def _exclusive_lock(directory: Path) -> Iterator[None]:
-    """Keep other compiles out of a directory, where the file system can."""
+    """Keep other compiles out of a directory, if the file system has locks."""
     try:
         import fcntl
     except ImportError:

@@ -1,7 +1,7 @@
-"""Values as YAML text that every reader takes for the same values.
+"""Write values as YAML text with the same meaning for every reader.
 
 A string that YAML 1.1 or 1.2 would read as a number, a boolean, a date or null is quoted, and
-floats are written so that both read a float: our reader and ``yaml.safe_load`` agree.
+floats are written so that both read a float.
 """
 
 import re

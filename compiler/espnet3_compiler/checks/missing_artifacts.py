@@ -35,7 +35,7 @@ _KEPT_CHECKPOINTS = re.compile(r"(?:epoch|averaged_).*")
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R411 where no stage makes an artifact that a stage reads."""
-    if not recipe.whole:
+    if not recipe.complete:
         return
     present = {stage_kind(stage) for stage in recipe.stages}
     stages = [stage for stage in recipe.stages if not is_custom_kind(stage, recipe)]

@@ -23,7 +23,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     yield from _check_roles(recipe)
     for stage in recipe.stages:
         yield from _check_stage_roles(stage, recipe)
-        if recipe.whole:
+        if recipe.complete:
             yield from _check_model(stage, recipe, resolved)
 
 
@@ -56,10 +56,10 @@ def _wrong_role(
     return Diagnostic(
         "R406",
         f'config "{binding.config}" is read as {first.role} and as {binding.role}',
-        Label(binding.place, f'stage "{stage.name.value}" reads it as {binding.role}'),
+        Label(binding.span, f'stage "{stage.name.value}" reads it as {binding.role}'),
         related=(
-            Label(first.place, f'stage "{other.name.value}" reads it as {first.role}'),
-            *(Label(more.place, f"read as {more.role} too") for _, more in wrong[1:]),
+            Label(first.span, f'stage "{other.name.value}" reads it as {first.role}'),
+            *(Label(more.span, f"read as {more.role} too") for _, more in wrong[1:]),
         ),
         help=(hint,),
     )

@@ -27,7 +27,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         name for name, one in stages.items() if one.run and not is_known_kind(stage_kind(one))
     }
     for cycle in cycles:
-        if recipe.whole or unknown.isdisjoint(cycle):
+        if recipe.complete or unknown.isdisjoint(cycle):
             inside = [edge for edge in stated if {edge.producer, edge.consumer} <= set(cycle)]
             yield _dependency_cycle(cycle, inside, stages, resolved)
     stated += [StageEdge(*pair, None, None) for pair in misordered_producers(recipe, resolved)]

@@ -44,7 +44,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             yield _unknown_output(output, span, producer, list(known))
     used = {name for name, _, _ in uses}
     for name, spans in unknown.items():
-        if recipe.whole or is_certain_match(name, stages):  # else it may be one that was not read
+        if recipe.complete or is_certain_match(name, stages):  # or it was not read
             yield _unknown_stage(name, spans, stages, used)
     for stage in recipe.stages:
         start = stage.init_from

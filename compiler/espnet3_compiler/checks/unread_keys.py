@@ -24,7 +24,7 @@ ROLE = "training"
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R804, one for each key."""
-    if not recipe.whole or resolved.partial:
+    if not recipe.complete or resolved.incomplete:
         return
     configs = dict(configs_in_role(recipe, resolved, ROLE))
     read_keys = {name: _read_keys(name, recipe, resolved) for name in configs}

@@ -16,7 +16,7 @@ from espnet3_compiler.syntax.unknown_name import format_names
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R207 for unused configs and R208 for unused models."""
-    if not recipe.whole or resolved.partial:
+    if not recipe.complete or resolved.incomplete:
         return
     bound = {binding.config for stage in recipe.stages for binding in stage.configs}
     used = bound | _referenced_names("configs", resolved)

@@ -1,23 +1,26 @@
-"""The command line of ``espnet3-compile``."""
+"""Parse the command line of ``espnet3-compile``, and find the manifests that it names."""
 
 import argparse
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from espnet3_compiler.filesystem import is_directory, path_exists
 
 FORMATS = ("human", "json", "github", "sarif")
 GRAPHS = ("mermaid", "text")
-EPILOG = "exit codes: 0 clean or warnings only, 1 mistakes, 2 wrong usage, 3 a bug of ours"
+EPILOG = (
+    "exit codes: 0 clean or warnings only, 1 mistakes, 2 wrong usage, 3 a bug of espnet3-compile"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What was asked for; see the help texts."""
+    """The options of the command line; see the help texts."""
 
-    paths: tuple[Path, ...]
+    manifests: Sequence[Path]
     output: Path | None
     check: bool
     deep: bool
@@ -25,7 +28,7 @@ class Arguments:
     deep_memory: float
     fix: bool
     strict: bool
-    sets: tuple[str, ...]
+    sets: Sequence[str]
     format: str
     explain: str | None
     graph: str | None
@@ -33,11 +36,6 @@ class Arguments:
     init: str | None
     from_espnet3: Path | None
     force: bool
-
-    @property
-    def writes(self) -> bool:
-        """Whether a build is wanted."""
-        return not (self.check or self.graph or self.why)
 
 
 def parse_arguments(argv: Sequence[str]) -> Arguments:
@@ -47,33 +45,15 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
         SystemExit: With 2 for wrong usage, with 0 after ``--help`` and ``--version``.
     """
     parser = _build_parser()
-    given = parser.parse_args(list(_with_graph_default(argv)))
-    others = (given.explain, given.init, given.from_espnet3)
-    if all(other is None for other in others) and not given.manifests:
+    given = parser.parse_args(_with_graph_default(argv))
+    starts = [start for start in (given.init, given.from_espnet3) if start is not None]
+    if not (given.manifests or starts or given.explain is not None):
         parser.error("name a manifest or a directory to look for recipe.yaml in")
-    starts = [given.init is not None, given.from_espnet3 is not None]
-    if any(starts) and (all(starts) or given.manifests):
+    if starts and (len(starts) > 1 or given.manifests):
         parser.error("--init and --from-espnet3 stand alone, without a manifest")
     if given.force and given.from_espnet3 is None:
         parser.error("--force goes with --from-espnet3")
-    return Arguments(
-        paths=tuple(given.manifests),
-        output=given.output,
-        check=given.check,
-        deep=given.deep,
-        deep_timeout=given.deep_timeout,
-        deep_memory=given.deep_memory,
-        fix=given.fix,
-        strict=given.strict,
-        sets=tuple(given.set),
-        format=given.format,
-        explain=given.explain,
-        graph=given.graph,
-        why=given.why,
-        init=given.init,
-        from_espnet3=given.from_espnet3,
-        force=given.force,
-    )
+    return Arguments(**vars(given))
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -125,6 +105,7 @@ def _build_parser() -> argparse.ArgumentParser:
         "--set",
         metavar="NAME.KEY=VALUE",
         action="append",
+        dest="sets",
         default=[],
         help="set a value of a config or model",
     )
@@ -137,12 +118,13 @@ def _build_parser() -> argparse.ArgumentParser:
     add("--explain", metavar="CODE", help="explain a finding, for example R601 or unknown-key")
     add("--graph", choices=GRAPHS, help="print the stage graph instead of building (default text)")
     add("--why", metavar="NAME.KEY", help="print the places that set a value instead of building")
-    _add_scaffold_options(parser)
-    add("--version", action=_VersionAction, nargs=0, help="print the version")
-    return parser
-
-
-def _add_scaffold_options(parser: argparse.ArgumentParser) -> None:
+    add(
+        "--version",
+        action=_VersionAction,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="print the version",
+    )
     add = parser.add_argument_group("starting a recipe").add_argument
     add("--init", metavar="NAME", help="make the directory NAME with a recipe that runs as it is")
     add(
@@ -151,7 +133,8 @@ def _add_scaffold_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="write recipe.yaml for an ESPnet3 recipe, beside its files",
     )
-    add("--force", action="store_true", help="let --from-espnet3 replace files that are there")
+    add("--force", action="store_true", help="let --from-espnet3 replace existing files")
+    return parser
 
 
 def _positive_number(text: str) -> float:
@@ -162,30 +145,22 @@ def _positive_number(text: str) -> float:
 
 
 def _help_formatter(prog: str) -> argparse.HelpFormatter:
-    """Return what lays out the help; argparse makes one for every argument that is added.
-
-    With a width it need not ask the terminal each time, for which it would import ``shutil``.
-    """
+    """Return a formatter with a fixed width: to find the width it would import ``shutil``."""
     columns = os.environ.get("COLUMNS", "")
     width = int(columns) if columns.isdecimal() else 80
     return argparse.RawDescriptionHelpFormatter(prog, width=max(width - 2, 40))
 
 
-def _with_graph_default(argv: Sequence[str]) -> Sequence[str]:
-    """Write ``--graph=text`` for a bare ``--graph``, so that it does not swallow a manifest."""
-    following = (*argv[1:], "")
-    return (
-        [
-            "--graph=text" if word == "--graph" and after not in GRAPHS else word
-            for word, after in zip(argv, following, strict=True)
-        ]
-        if argv
-        else argv
-    )
+def _with_graph_default(argv: Sequence[str]) -> list[str]:
+    """Write ``--graph=text`` for a bare ``--graph``, so that it does not take a manifest."""
+    return [
+        "--graph=text" if word == "--graph" and after not in GRAPHS else word
+        for word, after in zip_longest(argv, argv[1:])
+    ]
 
 
 class _VersionAction(argparse.Action):
-    """Looks the version up only when it is asked for: that takes longer than a check."""
+    """Looks the version up only for ``--version``: that takes longer than a check."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import PackageNotFoundError, version
@@ -204,8 +179,8 @@ SKIPPED_FOLDERS = ("build", "exp", "data", "downloads", "node_modules", "__pycac
 def find_manifests(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Return the manifests, each once and in order, and what is wrong with the paths.
 
-    A directory is searched for files called ``recipe.yaml``; hidden directories and what recipes
-    produce are passed over.
+    A directory is searched for files called ``recipe.yaml``, except hidden directories and the
+    output of recipes.
     """
     manifests: dict[Path, Path] = {}
     problems = []

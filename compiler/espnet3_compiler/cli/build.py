@@ -1,4 +1,4 @@
-"""Write builds for the command line, or compare with them."""
+"""Write a build for the command line, or compare it with the manifest."""
 
 import sys
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 
 def save_build(outcome: CompileResult, build: Path) -> int:
-    """Write the build of a manifest without mistakes, say so, and return the exit code."""
+    """Write the build of a manifest without mistakes, and return the exit code."""
     assert outcome.plan is not None
     shown = display_name(build)
     try:
@@ -25,15 +25,14 @@ def save_build(outcome: CompileResult, build: Path) -> int:
     except OSError as error:
         _print_stderr(f"error: cannot write {shown}: {error.strerror or error}")
         return MISTAKES
-    if written.changed or written.removed:
-        _print_stderr(f"wrote {shown}; run it: python {shown}/run.py --stages all")
-    else:
-        _print_stderr(f"{shown} is up to date; run it: python {shown}/run.py --stages all")
+    changed = written.changed or written.removed
+    state = f"wrote {shown}" if changed else f"{shown} is up to date"
+    _print_stderr(f"{state}; run it: python {shown}/run.py --stages all")
     return CLEAN
 
 
 def compare_build(outcome: CompileResult, build: Path, strict: bool) -> int:
-    """Say whether an existing build is what the manifest compiles to.
+    """Report whether an existing build is what the manifest compiles to.
 
     The code is compared by the hashes in the lock, so that a check renders no templates.
 

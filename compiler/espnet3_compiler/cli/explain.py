@@ -1,4 +1,4 @@
-"""``--explain CODE``: what a kind of finding means, with a wrong and a right example."""
+"""``--explain CODE``: the meaning of a kind of finding, with a wrong and a right example."""
 
 from importlib.resources import files
 
@@ -12,17 +12,9 @@ def explain(code: str) -> str | None:
     Args:
         code: A number or a name, in any case: ``R601``, ``r601`` or ``unknown-key``.
     """
-    number = find_code(code)
-    return None if number is None else explanation_text(number)
-
-
-def find_code(code: str) -> str | None:
-    """Return the number of a code given by number or name."""
     wanted = code.strip().casefold()
-    for each in CODES:
-        if wanted in (each.number.casefold(), each.name):
-            return each.number
-    return None
+    numbers = [each.number for each in CODES if wanted in (each.number.casefold(), each.name)]
+    return explanation_text(numbers[0]) if numbers else None
 
 
 def suggest_code(code: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Apply the edits that are certain, each file whole or not at all."""
+"""``--fix``: apply the fixes that are certain, each file completely or not at all."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -15,13 +15,13 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class FixPlan:
-    """What certain fixes make of files.
+    """The certain fixes and the files that they change.
 
     Attributes:
-        files: Path to new text, of files that change.
-        before: Path to the text that the edits were made for.
+        files: The new text of each file that changes, by path.
+        before: The text that the edits were made for, by path.
         applied: Findings whose fix is in ``files``.
-        left: Findings that stay: without a certain fix, or with one that overlaps another.
+        left: Findings without a certain fix, or with one that overlaps another.
     """
 
     files: Mapping[Path, str]
@@ -31,7 +31,7 @@ class FixPlan:
 
 
 def plan_fixes(diagnostics: Iterable[Diagnostic]) -> FixPlan:
-    """Return what the certain fixes make of the files; nothing is written.
+    """Return the certain fixes and the files that they change; nothing is written.
 
     A fix is applied with all of its edits or not at all. Of two that overlap the first wins; run
     again for the other.
@@ -49,7 +49,10 @@ def plan_fixes(diagnostics: Iterable[Diagnostic]) -> FixPlan:
             path = _edit_path(edit)
             before[path] = edit.span.source.text
             chosen.setdefault(path, {})[edit.span.start, edit.span.end] = edit.text
-    files = {path: _apply_edits(before[path], edits) for path, edits in chosen.items()}
+    files = dict(before)
+    for path, new_texts in chosen.items():
+        for (start, end), new in sorted(new_texts.items(), reverse=True):
+            files[path] = files[path][:start] + new + files[path][end:]
     return FixPlan(files, before, tuple(applied), tuple(left))
 
 
@@ -66,7 +69,7 @@ def _edit_path(edit: Edit) -> Path:
 
 
 def _is_colliding(edit: Edit, chosen: Mapping[Path, Mapping[tuple[int, int], str]]) -> bool:
-    """Tell whether an edit touches one that was chosen; the same edit twice is no collision."""
+    """Return whether an edit overlaps a chosen one; the same edit twice is no collision."""
     start, end = edit.span.start, edit.span.end
     for (other_start, other_end), text in chosen.get(_edit_path(edit), {}).items():
         if (start, end) == (other_start, other_end):
@@ -76,44 +79,36 @@ def _is_colliding(edit: Edit, chosen: Mapping[Path, Mapping[tuple[int, int], str
     return False
 
 
-def _apply_edits(text: str, edits: Mapping[tuple[int, int], str]) -> str:
-    for (start, end), new in sorted(edits.items(), reverse=True):
-        text = text[:start] + new + text[end:]
-    return text
-
-
 def write_fixes(fixed: FixPlan) -> tuple[Path, ...]:
-    """Write the files of a plan and return the paths that were passed over.
-
-    A file is passed over when it no longer holds the text that the edits were made for.
+    """Write the files of a plan; return those that were skipped because their text changed.
 
     Raises:
         OSError: A file cannot be written.
     """
-    passed = []
+    skipped = []
     for path, text in fixed.files.items():
         data = path.read_bytes()
         mark = BYTE_ORDER_MARK if data.startswith(BYTE_ORDER_MARK) else b""
         if data != mark + fixed.before[path].encode():
-            passed.append(path)
+            skipped.append(path)
             continue
         write_atomically(path.resolve(), mark + text.encode())
-    return tuple(passed)
+    return tuple(skipped)
 
 
 def apply_fixes(outcome: CompileResult) -> bool:
-    """Apply the fixes that are certain, say which, and return whether a file changed."""
+    """Apply and print the fixes that are certain, and return whether a file changed."""
     fixed = plan_fixes(outcome.diagnostics)
     try:
-        passed = write_fixes(fixed)
+        skipped = write_fixes(fixed)
     except OSError as error:
         print(f"error: cannot write a fix: {error}", file=sys.stderr)
         return False
-    for path in passed:
+    for path in skipped:
         print(f"{display_name(path)} changed meanwhile; not fixed", file=sys.stderr)
     for finding in fixed.applied:
         span = finding.primary.span
         line, column = span.source.line_column(span.start)
         title = finding.fix.title if finding.fix else finding.message
         print(f"fixed {span.source.name}:{line}:{column}: {title}", file=sys.stderr)
-    return len(passed) < len(fixed.files)
+    return len(skipped) < len(fixed.files)

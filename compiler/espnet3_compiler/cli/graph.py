@@ -1,4 +1,4 @@
-"""The stage graph for people: which stage runs what, and what flows between them."""
+"""``--graph``: the stages, and the outputs that flow between them."""
 
 from collections.abc import Iterator
 
@@ -55,16 +55,10 @@ def _stage_label(stage: StageDecl) -> str:
 
 
 def _node_label(stage: StageDecl) -> str:
-    label = (
-        _stage_label(stage)
-        if _stage_name(stage) != _stage_kind(stage)
-        else f"({_stage_label(stage).partition('(')[2]}"
-    )
-    return f"{_stage_name(stage)}<br/>{label}" if label != "()" else _stage_name(stage)
-
-
-def _stage_kind(stage: StageDecl) -> str:
-    return str(stage.run.value) if stage.run else ""
+    label, name = _stage_label(stage), _stage_name(stage)
+    if stage.run and stage.run.value == name:
+        label = f"({label.partition('(')[2]}"
+    return f"{name}<br/>{label}" if label != "()" else name
 
 
 def _stage_name(stage: StageDecl) -> str:

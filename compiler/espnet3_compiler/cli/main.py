@@ -1,7 +1,6 @@
-"""``espnet3-compile``: what a person calls.
+"""The command ``espnet3-compile``.
 
-Machine formats and what was asked for (``--graph``, ``--why``, ``--explain``) go to stdout alone;
-everything else goes to stderr.
+Machine formats, ``--graph``, ``--why`` and ``--explain`` go to stdout; the rest goes to stderr.
 """
 
 import gc
@@ -10,23 +9,23 @@ import sys
 import time
 from collections.abc import Sequence
 
-from espnet3_compiler.cli.arguments import Arguments, parse_arguments
-from espnet3_schemas.exit_codes import BROKEN_PIPE, CLEAN, INTERRUPTED, OUR_FAULT, USAGE
+from espnet3_compiler.cli.arguments import Arguments, find_manifests, parse_arguments
+from espnet3_schemas.exit_codes import BROKEN_PIPE, CLEAN, INTERNAL_ERROR, INTERRUPTED, USAGE
 
 TRACEBACK_VARIABLE = "ESPNET3_COMPILE_TRACEBACK"
 GC_THRESHOLD = 200_000
-"""Garbage is looked for when so many objects are new: hardly any of a check's are in circles."""
+"""New objects before garbage is collected: a check makes hardly any cycles."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code; without ``argv``, as the whole program."""
+    """Run the command line and return the exit code; without ``argv``, as a program."""
     if argv is not None:
         return _run_main(argv)
     gc.set_threshold(GC_THRESHOLD)
     try:
         return _run_main(sys.argv[1:])
     finally:
-        gc.freeze()  # all that is left goes with the process: nothing to look for in it
+        gc.freeze()  # the process ends: nothing to collect
 
 
 def _run_main(argv: Sequence[str]) -> int:
@@ -38,10 +37,10 @@ def _run_main(argv: Sequence[str]) -> int:
         _print_stderr("interrupted; nothing was left half-written")
         return INTERRUPTED
     except BrokenPipeError:
-        # whoever read our output has seen enough; keep the interpreter from complaining at exit
+        # the reader of the output has closed it; keep the interpreter from complaining at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except Exception as error:  # noqa: BLE001 - the last resort: say that it is our fault
+    except Exception as error:  # noqa: BLE001 - the last resort: report a bug
         return _report_bug(error)
     return code
 
@@ -57,18 +56,14 @@ def _run_command(arguments: Arguments, start: float) -> int:
         from espnet3_compiler.convert.convert import convert
 
         return convert(arguments.from_espnet3, force=arguments.force, form=arguments.format)
-    from espnet3_compiler.cli.arguments import find_manifests
     from espnet3_compiler.cli.run import run_all
 
-    manifests, problems = find_manifests(arguments.paths)
+    manifests, problems = find_manifests(arguments.manifests)
+    if arguments.output and len(manifests) > 1:
+        problems += ("-o takes one manifest, and there are several",)
     for problem in problems:
         _print_stderr(f"error: {problem}")
-    if problems:
-        return USAGE
-    if arguments.output and len(manifests) > 1:
-        _print_stderr("error: -o takes one manifest, and there are several")
-        return USAGE
-    return run_all(manifests, arguments, start)
+    return USAGE if problems else run_all(manifests, arguments, start)
 
 
 def _print_explanation(code: str) -> int:
@@ -77,9 +72,8 @@ def _print_explanation(code: str) -> int:
     text = explain(code)
     if text is None:
         near = suggest_code(code)
-        _print_stderr(
-            f'error: there is no code "{code}"' + (f'; did you mean "{near}"?' if near else "")
-        )
+        advice = f'; did you mean "{near}"?' if near else ""
+        _print_stderr(f'error: there is no code "{code}"{advice}')
         return USAGE
     sys.stdout.write(text)
     return CLEAN
@@ -93,7 +87,7 @@ def _report_bug(error: Exception) -> int:
         traceback.print_exception(error)
     else:
         _print_stderr(f"please report it with the manifest and what {TRACEBACK_VARIABLE}=1 prints")
-    return OUR_FAULT
+    return INTERNAL_ERROR
 
 
 def _print_stderr(text: str) -> None:

@@ -1,13 +1,12 @@
-"""Compile manifests for the command line: check, build, report."""
+"""Compile the manifests of the command line, report once, and write the builds."""
 
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from espnet3_compiler.cli.arguments import Arguments
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.filesystem import is_file
 from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest, display_name
@@ -27,10 +26,12 @@ def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> in
         arguments: The command line.
         start: When the program started, as ``time.perf_counter`` counts seconds.
     """
-    if problem := _lock_problem(manifests, arguments):
-        print(f"error: {problem}", file=sys.stderr)
-        return USAGE
-    if arguments.deep and (problem := _deep_problem()):
+    problem = _lock_problem(manifests, arguments)
+    if arguments.deep and not problem:
+        from espnet3_compiler.deep.deep import unavailable_reason
+
+        problem = unavailable_reason()
+    if problem:
         print(f"error: {problem}", file=sys.stderr)
         return USAGE
     outcomes = [_run_deep(_compile_path(path, arguments), arguments) for path in manifests]
@@ -55,7 +56,7 @@ def _compile_path(manifest: Path, arguments: Arguments) -> CompileResult:
 
 
 def _lock_problem(manifests: Sequence[Path], arguments: Arguments) -> str | None:
-    """A lock says what is compiled; nothing may be added to it."""
+    """A lock is compiled as it is: it takes no other options."""
     locks = [path.name for path in manifests if path.name.endswith(LOCK_SUFFIX)]
     if not locks or not (arguments.sets or arguments.fix):
         return None
@@ -63,14 +64,8 @@ def _lock_problem(manifests: Sequence[Path], arguments: Arguments) -> str | None
     return f'"{locks[0]}" is compiled as it is: give {option} to the manifest'
 
 
-def _deep_problem() -> str | None:
-    from espnet3_compiler.deep.deep import unavailable_reason
-
-    return unavailable_reason()
-
-
 def _run_deep(outcome: CompileResult, arguments: Arguments) -> CompileResult:
-    """Run what ``--deep`` runs, and say on stderr what was seen, whatever the format."""
+    """Run ``--deep``, and print its summary on stderr in any format."""
     if not arguments.deep:
         return outcome
     from espnet3_compiler.deep.deep import check_deeply
@@ -88,12 +83,12 @@ def _is_clean(outcome: CompileResult, arguments: Arguments) -> bool:
 
 
 def _produce_output(outcome: CompileResult, arguments: Arguments) -> int:
-    """Print or write what is wanted of a manifest, and return the exit code."""
+    """Print or write the output for one manifest, and return the exit code."""
     if arguments.graph is not None:
         return _print_graph(outcome, arguments.graph)
     if arguments.why is not None:
         return _print_why(outcome, arguments.why)
-    build = build_directory(outcome.path, arguments.output or outcome.build)
+    build = (arguments.output or outcome.build or outcome.path.parent / BUILD).resolve()
     if arguments.check:
         if not (outcome.ok and is_file(build / LOCK)):
             return CLEAN
@@ -105,11 +100,6 @@ def _produce_output(outcome: CompileResult, arguments: Arguments) -> int:
     from espnet3_compiler.cli.build import save_build
 
     return save_build(outcome, build)
-
-
-def build_directory(manifest: Path, output: Path | None) -> Path:
-    """Return the absolute build directory of a manifest."""
-    return (output or manifest.parent / BUILD).resolve()
 
 
 def _print_graph(outcome: CompileResult, form: str) -> int:
@@ -132,8 +122,7 @@ def _print_why(outcome: CompileResult, path: str) -> int:
     return CLEAN if known else USAGE
 
 
-def _print_report(outcomes: Iterable[CompileResult], arguments: Arguments, seconds: float) -> None:
-    outcomes = tuple(outcomes)
+def _print_report(outcomes: Sequence[CompileResult], arguments: Arguments, seconds: float) -> None:
     findings = [finding for outcome in outcomes for finding in outcome.diagnostics]
     summary = Summary(
         manifests=tuple(display_name(outcome.path) for outcome in outcomes),
@@ -142,19 +131,12 @@ def _print_report(outcomes: Iterable[CompileResult], arguments: Arguments, secon
         seconds=round(seconds, 2),
     )
     if arguments.format == "human":
-        sys.stderr.write(_render_human(findings, summary))
+        from espnet3_compiler.output import human
+
+        colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        sys.stderr.write(human.render(findings, summary, colour=colour))
     else:
-        sys.stdout.write(_machine_renderer(arguments.format)(findings, summary))
+        from espnet3_compiler.output import as_json, github, sarif
 
-
-def _render_human(findings: Sequence[Diagnostic], summary: Summary) -> str:
-    from espnet3_compiler.output import human
-
-    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    return human.render(findings, summary, colour=colour)
-
-
-def _machine_renderer(form: str) -> Callable[[Sequence[Diagnostic], Summary], str]:
-    from espnet3_compiler.output import as_json, github, sarif
-
-    return {"json": as_json.render, "github": github.render, "sarif": sarif.render}[form]
+        renderers = {"json": as_json.render, "github": github.render, "sarif": sarif.render}
+        sys.stdout.write(renderers[arguments.format](findings, summary))

@@ -1,4 +1,4 @@
-"""``--why NAME.KEY``: the value of a key and every place that had a say in it."""
+"""``--why NAME.KEY``: the value of a key and every location that set or changed it."""
 
 import json
 import re
@@ -33,14 +33,17 @@ def explain_value(outcome: CompileResult, dotted: str) -> tuple[str, bool]:
     name, *steps = re.findall(r"[^.\[\]]+", dotted) or [""]
     root, composed = _find_root(outcome, name)
     if root is None:
-        return _unknown_path_message(dotted, name, _known_names(outcome)), False
+        resolved = outcome.resolved
+        known = [*resolved.configs, *resolved.models] if resolved else []
+        return _unknown_path_message(dotted, name, known), False
     path: Path = ()
     node: Node = root
     for step in steps:
         key = int(step) if isinstance(node, Sequence) and step.isdecimal() else step
         below = node_at(node, (key,))
         if below is None:
-            return _unknown_path_message(dotted, step, _child_keys(node)), False
+            known = [str(key) for key in _child_keys(node)]
+            return _unknown_path_message(dotted, step, known), False
         node, path = below, (*path, key)
     lines = [
         line
@@ -58,20 +61,14 @@ def _find_root(outcome: CompileResult, name: str) -> tuple[Node | None, Composed
     return node, composed
 
 
-def _known_names(outcome: CompileResult) -> list[str]:
-    resolved = outcome.resolved
-    return [*resolved.configs, *resolved.models] if resolved else []
-
-
-def _child_keys(node: Node) -> list[str]:
-    return [str(step) for step, _ in children(node)]
+def _child_keys(node: Node) -> list[str | int]:
+    return [step for step, _ in children(node)]
 
 
 def _unknown_path_message(dotted: str, word: str, known: list[str]) -> str:
     near = closest_match(word, known)
-    hint = (
-        f'; did you mean "{near}"?' if near else f"; there is: {', '.join(known)}" if known else ""
-    )
+    hint = f"; there is: {', '.join(known)}" if known else ""
+    hint = f'; did you mean "{near}"?' if near else hint
     return f'error: nothing is called "{dotted}": no "{word}"{hint}\n'
 
 
@@ -85,8 +82,8 @@ def _leaf_nodes(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
 
 def _value_history(name: str, path: Path, node: Node, composed: Composed | None) -> Iterator[str]:
     yield f"{format_path((name, *path))} = {_format_value(node)}"
-    stations = [(step.span, STEP_LABELS.get(step.how, step.how)) for step in node.via]
-    for span, word in dict.fromkeys(stations):
+    steps = [(step.span, STEP_LABELS.get(step.how, step.how)) for step in node.via]
+    for span, word in dict.fromkeys(steps):
         if word != STEP_LABELS["default"]:
             yield f"    {_format_location(span)}  {word}"
     origin = "the default" if _is_schema_default(node) else "written here"

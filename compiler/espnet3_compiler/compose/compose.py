@@ -1,7 +1,7 @@
 """Compose the configs of a recipe: schema defaults <- extends <- file <- inline <- ``--set``.
 
-A base counts as it is composed, with its own ``--set``: what changes a config changes the configs
-that extend it.  Defaults are those of the role that the extending config plays.
+A base is composed with its own ``--set``: a change of a config changes the configs that extend it.
+Defaults are those of the role of the extending config.
 """
 
 from collections.abc import Mapping as MappingABC
@@ -15,19 +15,17 @@ from espnet3_compiler.compose.merge import MergeRecord, merge_nodes
 from espnet3_compiler.compose.overrides import (
     Override,
     apply_override,
-    override_not_text,
     parse_override,
-    unknown_override_target,
-    unknown_recipe_key,
 )
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import ProvenanceStep, Source, Span
 from espnet3_compiler.manifest.recipe import Composed, ModelDecl, Recipe
 from espnet3_compiler.schema.defaults import SchemaLocation, role_location, schema_defaults
 from espnet3_compiler.schema.repair import repair_misspelt_keys
 from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import with_provenance
-from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, map_children
+from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, map_children, to_python
+from espnet3_compiler.syntax.unknown_name import unknown_name
 from espnet3_schemas import load
 
 RECIPE = "recipe"
@@ -38,10 +36,10 @@ OverridesByName = dict[str, list[Override]]
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """The recipe with everything laid over it.
+    """The recipe after composition.
 
     Attributes:
-        recipe: The recipe with the settings of the command line in its models and globals.
+        recipe: The recipe with ``--set`` applied to its models and globals.
         configs: By name, in the order of the manifest.
         models: By name, in the order of the manifest; their history is for ``--why``.
     """
@@ -57,16 +55,13 @@ def compose(
     sets: Sequence[Source] = (),
     config_files: MappingABC[str, Path] | None = None,
 ) -> tuple[Composition, tuple[Diagnostic, ...]]:
-    """Compose all configs, and apply the settings of the command line.
+    """Compose all configs, and apply the ``--set`` arguments.
 
     Args:
         recipe: The recipe as lowered from the manifest.
         roles: The role of each config; None for a free-form one, which has no defaults.
         sets: ``--set`` arguments, in their order.
-        config_files: Files that replace whole declarations, by config name.
-
-    Returns:
-        The composition, and what is wrong; what could not be read or applied is left out.
+        config_files: Files that replace declarations, by config name.
     """
     settings, found = _parse_overrides(recipe, sets)
     parts, more = collect_layers(recipe, roles, config_files or {})
@@ -80,30 +75,27 @@ def compose(
     models = {
         str(model.name.value): _compose_model(model, settings, found) for model in recipe.models
     }
+    nodes = (models[str(model.name.value)].node for model in recipe.models)
     changed = replace(
         recipe,
         globals=_override_globals(recipe.globals, settings.get(RECIPE, []), found),
-        models=tuple(
-            ModelDecl(model.name, models[str(model.name.value)].node) for model in recipe.models
-        ),
+        models=tuple(map(ModelDecl, (model.name for model in recipe.models), nodes)),
     )
     return Composition(changed, configs, models), tuple(found)
 
 
 def bases_only(recipe: Recipe, configs: MappingABC[str, Composed]) -> frozenset[str]:
-    """Return the free-form configs that others extend: they need not be complete in themselves."""
+    """Return the free-form configs that others extend: they need not be complete."""
     extended = {base for config in configs.values() for base in config.bases}
-    names = {str(config.name.value) for config in recipe.configs}
-    return frozenset(
-        name for name in extended & names if name in configs and configs[name].role is None
-    )
+    names = {str(config.name.value) for config in recipe.configs} & extended
+    return frozenset(name for name in names if name in configs and configs[name].role is None)
 
 
 def _parse_overrides(
     recipe: Recipe, sets: Sequence[Source]
 ) -> tuple[OverridesByName, list[Diagnostic]]:
-    known = [str(config.name.value) for config in recipe.configs]
-    known += [str(model.name.value) for model in recipe.models]
+    names = [config.name for config in recipe.configs] + [model.name for model in recipe.models]
+    known = [*(str(name.value) for name in names), RECIPE]
     result: OverridesByName = {}
     found: list[Diagnostic] = []
     for source in sets:
@@ -111,18 +103,19 @@ def _parse_overrides(
         found += more
         if setting is None:
             continue
-        if setting.name.value in (*known, RECIPE):
+        if setting.name.value in known:
             result.setdefault(str(setting.name.value), []).append(setting)
         else:
-            found.append(unknown_override_target(setting.name, [*known, RECIPE]))
+            message = f'"{setting.name.value}" is neither a config nor a model'
+            found.append(unknown_name("R309", message, setting.name, known))
     return result, found
 
 
 def _compose_config(
     name: str, role: str | None, parts: dict[str, ConfigLayers], settings: OverridesByName
 ) -> tuple[Composed, list[Diagnostic]]:
-    chain, broken = inheritance_chain(name, parts)
-    slot = _role_location(role)
+    chain, found = inheritance_chain(name, parts)
+    slot = _schema_of(role)
     record = MergeRecord()
     declared = chain[-1].name.span
     node = with_provenance(_role_defaults(role), ProvenanceStep("default", declared))
@@ -133,42 +126,35 @@ def _compose_config(
             if later.extends
         ]
         for layer in part.layers:
-            layer, slips = repair_misspelt_keys(layer, slot.schema) if role else (layer, ())  # noqa: PLW2901
-            record.found += slips
+            layer, misspelt = repair_misspelt_keys(layer, slot.schema) if role else (layer, ())  # noqa: PLW2901
+            record.found += misspelt
             for step in steps:
-                layer = with_provenance(layer, step)  # noqa: PLW2901 - each step wraps the layer once more
+                layer = with_provenance(layer, step)  # noqa: PLW2901
             node = _as_mapping(merge_nodes(node, layer, slot, (), record))
         for setting in settings.get(str(part.name.value), []):
             node = apply_override(node, setting, slot, record)
     composed = Composed(
         name=name,
         role=role,
-        node=_with_location(_without_excluded(node, slot), declared),
+        node=_without_excluded(node, slot, declared),
         history=record.history,
         sources=tuple(dict.fromkeys(part.source for part in chain if part.source)),
         bases=tuple(str(part.name.value) for part in chain[:-1]),
-        whole=chain[0].extends is None and all(part.whole for part in chain),
+        complete=chain[0].extends is None and all(part.complete for part in chain),
     )
-    found = [] if role is None and (composed.bases or _is_base(name, parts)) else record.found
-    return composed, [*([broken] if broken else []), *found]
+    bases = [part.extends.value for part in parts.values() if part.extends]
+    if role is None and (composed.bases or name in bases):
+        return composed, found  # the mistakes are reported where the config is read in a role
+    return composed, [*found, *record.found]
 
 
 @cache
 def _role_defaults(role: str | None) -> Mapping:
-    return schema_defaults(_role_location(role))
+    return schema_defaults(_schema_of(role))
 
 
-def _role_location(role: str | None) -> SchemaLocation:
+def _schema_of(role: str | None) -> SchemaLocation:
     return role_location(role, load(role)) if role else SchemaLocation()
-
-
-def _is_base(name: str, parts: dict[str, ConfigLayers]) -> bool:
-    return any(part.extends and part.extends.value == name for part in parts.values())
-
-
-def _with_location(node: Mapping, declared: Span) -> Mapping:
-    """Give a config of nothing but defaults a place."""
-    return Mapping(node.entries, declared) if node.span.source.kind == "schema" else node
 
 
 def _as_mapping(node: object) -> Mapping:
@@ -176,26 +162,29 @@ def _as_mapping(node: object) -> Mapping:
     return node
 
 
-def _without_excluded(node: Mapping, slot: SchemaLocation) -> Mapping:
+def _without_excluded(node: Mapping, slot: SchemaLocation, declared: Span) -> Mapping:
     """Set a default to null where the recipe gives a key that excludes it."""
-    given = {entry.name for entry in node if not _is_schema_default(entry) and not _is_null(entry)}
+    given = {
+        entry.name
+        for entry in node
+        if not _is_schema_default(entry) and to_python(entry.value) is not None
+    }
     excluded = set()
     for first, second in slot.schema.get("x-exclusive", ()):
         excluded |= {second} if first in given else set()
         excluded |= {first} if second in given else set()
     excluded -= given
-    return map_children(
+    merged = map_children(
         node,
         lambda value, key: Scalar(None, value.span, via=value.via) if key in excluded else value,
     )
+    if node.span.source.kind == "schema":  # the config has nothing but defaults
+        return Mapping(merged.entries, declared)
+    return merged
 
 
 def _is_schema_default(entry: Entry) -> bool:
     return entry.value.span.source.kind == "schema"
-
-
-def _is_null(entry: Entry) -> bool:
-    return isinstance(entry.value, Scalar) and entry.value.value is None
 
 
 def _compose_model(
@@ -203,10 +192,8 @@ def _compose_model(
 ) -> Composed:
     name = str(model.name.value)
     record = MergeRecord()
-    node = merge_nodes(
-        Mapping((), model.node.span, model.node.via), model.node, SchemaLocation(), (), record
-    )
-    result = _as_mapping(node)
+    empty = Mapping((), model.node.span, model.node.via)
+    result = _as_mapping(merge_nodes(empty, model.node, SchemaLocation(), (), record))
     for setting in settings.get(name, []):
         result = apply_override(result, setting, SchemaLocation(), record)
     found += record.found
@@ -218,11 +205,14 @@ def _override_globals(node: Mapping, settings: list[Override], found: list[Diagn
     for setting in settings:
         key = setting.keys[0]
         if len(setting.keys) > 1 or key.value not in entries:
-            found.append(unknown_recipe_key(key, list(entries)))
+            message = f'"{key.value}" of the recipe cannot be set'
+            found.append(unknown_name("R309", message, key, entries))
             continue
         value = setting.value
-        if not isinstance(value, Scalar) or describe_type(value.value) not in ("text", "a number"):
-            found.append(override_not_text(setting))
+        shown = describe_type(value.value if isinstance(value, Scalar) else value)
+        if not isinstance(value, Scalar) or shown not in ("text", "a number"):
+            message = f'"{key.value}" must be text, not {shown}'
+            found.append(Diagnostic("R309", message, Label(setting.span, "not text")))
             continue
         text = value.value if isinstance(value.value, str) else value.span.text
         entries[str(key.value)] = Entry(key, Scalar(text, value.span, value.style))

@@ -1,8 +1,8 @@
-"""The files that configs name: found inside the recipe, read once."""
+"""Read the files of configs: inside the recipe, each once, in the right role."""
 
 import os
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -22,7 +22,7 @@ MAX_CANDIDATES = 500
 
 
 class ConfigFile(NamedTuple):
-    """What came of a file: its mapping and its text, both None where it could not be read."""
+    """The mapping and the text of a file, both None where it could not be read."""
 
     node: Mapping | None = None
     source: Source | None = None
@@ -53,7 +53,7 @@ class ConfigFileReader:
             self.found.append(finding)
             if not (finding.fix and finding.fix.certain):
                 return ConfigFile()
-            inner = finding.fix.edits[0].text  # what is wrong in the file that was meant counts too
+            inner = finding.fix.edits[0].text  # check the file that was meant
         return self.read_inside(inner)
 
     def read_inside(self, inner: str) -> ConfigFile:
@@ -63,7 +63,7 @@ class ConfigFileReader:
         return self._read_once(self.directory / inner, name)
 
     def read_given(self, path: Path, option: Span) -> ConfigFile:
-        """Return a file from the command line, which may lie anywhere."""
+        """Return a file from the command line, in any directory."""
         name = Path(os.path.relpath(path)).as_posix()
         if not is_file(path):
             self.found.append(_unreadable_path(Label(option, "named here"), name, path))
@@ -78,27 +78,22 @@ class ConfigFileReader:
         return self.read[path]
 
     def _missing_file(self, file: Scalar, path: Path) -> Diagnostic:
-        known = yaml_files(self.directory)
+        known = _yaml_files(self.directory)
         near = closest_match(str(file.value), known)
         finding = _unreadable_path(Label(file.span, "named here"), str(file.value), path)
         if near is None or path_exists(path):
             return finding
-        return Diagnostic(
-            finding.code,
-            finding.message,
-            finding.primary,
-            help=did_you_mean(near),
-            fix=spelling_fix(file.span, str(file.value), near, known),
-        )
+        fix = spelling_fix(file.span, str(file.value), near, known)
+        return replace(finding, help=did_you_mean(near), fix=fix)
 
 
-def outside_recipe(place: Span, path: str) -> Diagnostic:
+def outside_recipe(span: Span, path: str) -> Diagnostic:
     """R702: a path that leaves the recipe directory."""
     return Diagnostic(
         "R702",
         f'the path "{path}" leaves the recipe directory',
-        Label(place, "outside the recipe"),
-        help=("copy the file into the recipe, so that the recipe is complete in itself",),
+        Label(span, "outside the recipe"),
+        help=("copy the file into the recipe, so that the recipe is complete",),
     )
 
 
@@ -111,17 +106,17 @@ def _computed_path(file: Scalar) -> Diagnostic:
     )
 
 
-def _unreadable_path(place: Label, name: str, path: Path) -> Diagnostic:
+def _unreadable_path(label: Label, name: str, path: Path) -> Diagnostic:
     try:
         with path.open("rb"):
             pass
     except (OSError, ValueError) as error:
-        return unreadable_file(place, name, error)
-    return Diagnostic("R701", f'the file "{name}" is not an ordinary file', place)
+        return unreadable_file(label, name, error)
+    return Diagnostic("R701", f'the file "{name}" is not an ordinary file', label)
 
 
-def yaml_files(directory: Path) -> list[str]:
-    """Return the YAML files of a recipe, and of the folders in it, by their paths from it."""
+def _yaml_files(directory: Path) -> list[str]:
+    """Return the YAML files of a recipe and of its folders, by their paths from it."""
     patterns = ("*.yaml", "*/*.yaml", "*.yml", "*/*.yml")
     found = (path for pattern in patterns for path in directory.glob(pattern))
     first = sorted(islice(found, MAX_CANDIDATES))
@@ -129,7 +124,7 @@ def yaml_files(directory: Path) -> list[str]:
 
 
 class _RoleMismatch(NamedTuple):
-    """A file of another role: that role, and the first key that shows it, spelt rightly."""
+    """The role that a file is written in, and the first key that shows it."""
 
     role: str
     key: Span | None
@@ -138,27 +133,26 @@ class _RoleMismatch(NamedTuple):
 def file_in_role(
     declared: ConfigDecl, role: str | None, recipe: Recipe, files: ConfigFileReader
 ) -> ConfigFile | None:
-    """Return what is read for a config: its file, or the one that was meant.
+    """Return the file of a config; None where the config names none.
 
-    A file of another role is reported once, instead of each of its keys, and what was probably
-    meant is read in its place; so it is where nothing of the declaration could be read.
+    A file of another role is reported once, instead of each of its keys, and the file that was
+    probably meant is read instead; the same where nothing of the declaration could be read.
 
     Args:
         declared: The config.
         role: The role in which stages read it, if any.
         recipe: The manifest.
-        files: Reads files, and takes what is found.
-
-    Returns:
-        The file, empty where none can be read; None where the config names none.
+        files: Reads files and collects findings.
     """
     file = files.read_declared(declared.file) if declared.file else None
-    strange = _find_role_mismatch(file, role)
-    if role is None or not (strange or _is_unreadable(declared)):
+    mismatch = _find_role_mismatch(file, role)
+    inline = declared.inline.entries if declared.inline else ()
+    readable = declared.complete or declared.extends or declared.file or inline
+    if role is None or (readable and not mismatch):
         return file
     meant = _suggest_file(str(declared.name.value), role, recipe)
-    if declared.file and strange:
-        files.found.append(_wrong_role(declared, declared.file, role, strange, meant))
+    if declared.file and mismatch:
+        files.found.append(_wrong_role(declared, declared.file, role, mismatch, meant))
     return files.read_inside(meant) if meant else ConfigFile()
 
 
@@ -168,22 +162,16 @@ def wrong_role_file(
     """Return R406 if a file from the command line is written in another role.
 
     Args:
-        declared: The config of the manifest that the file takes the place of.
+        declared: The config that the file replaces.
         role: Its role; None where it is not known.
         file: The file of the command line.
-        option: The option on the command line, for the message.
+        option: The option on the command line.
     """
-    strange = _find_role_mismatch(file, role)
-    if role is None or strange is None:
+    mismatch = _find_role_mismatch(file, role)
+    if role is None or mismatch is None:
         return None
     path = Scalar(option.text.partition(" ")[2], option)
-    return _wrong_role(declared, path, role, strange, None)
-
-
-def _is_unreadable(declared: ConfigDecl) -> bool:
-    """Return whether nothing of a declaration could be read."""
-    inline = declared.inline.entries if declared.inline else ()
-    return not (declared.whole or declared.extends or declared.file or inline)
+    return _wrong_role(declared, path, role, mismatch, None)
 
 
 def _find_role_mismatch(file: ConfigFile | None, role: str | None) -> _RoleMismatch | None:
@@ -204,14 +192,14 @@ def _best_role(node: Mapping, preferred: str) -> str:
 
 
 def _count_known_keys(node: Mapping, role: str) -> int:
-    """Return how many keys of a mapping a role knows; slips count."""
+    """Return how many keys of a mapping a role knows; plain misspellings count."""
     known = load(role)["properties"]
     return sum(entry.name in known or is_certain_match(entry.name, known) for entry in node)
 
 
 def _suggest_file(name: str, role: str, recipe: Recipe) -> str | None:
-    """Return the file that has the name of a config or of its role, or else the only one left."""
-    known = yaml_files(recipe.directory)
+    """Return the file named after a config or its role, or else the only unused one."""
+    known = _yaml_files(recipe.directory)
     for word in (name, role):
         for path in known:
             if PurePosixPath(path).stem == word and _is_role_file(path, role, recipe, least=0):
@@ -223,7 +211,7 @@ def _suggest_file(name: str, role: str, recipe: Recipe) -> str | None:
 
 
 def _is_role_file(path: str, role: str, recipe: Recipe, *, least: int) -> bool:
-    """Return whether a file may be a config of a role: no other knows more keys, nor it too few."""
+    """Return whether a file may be a config of a role: no other role knows more of its keys."""
     node, _, _ = read_file(recipe.directory / path, path)
     if node is None or _best_role(node, role) != role:
         return False
@@ -231,14 +219,14 @@ def _is_role_file(path: str, role: str, recipe: Recipe, *, least: int) -> bool:
 
 
 def _wrong_role(
-    declared: ConfigDecl, file: Scalar, role: str, strange: _RoleMismatch, meant: str | None
+    declared: ConfigDecl, file: Scalar, role: str, mismatch: _RoleMismatch, meant: str | None
 ) -> Diagnostic:
     name = str(declared.name.value)
     return Diagnostic(
         "R406",
-        f'config "{name}" is read as {role}, but "{file.value}" is written as {strange.role}',
-        Label(file.span, f"keys of the role {strange.role}"),
-        related=(Label(strange.key, f"not a key of {role} configs"),) if strange.key else (),
+        f'config "{name}" is read as {role}, but "{file.value}" is written as {mismatch.role}',
+        Label(file.span, f"keys of the role {mismatch.role}"),
+        related=(Label(mismatch.key, f"not a key of {role} configs"),) if mismatch.key else (),
         help=did_you_mean(meant, "name the file of this config"),
         fix=rename_fix(file, meant, certain=PurePosixPath(meant).stem == name) if meant else None,
     )

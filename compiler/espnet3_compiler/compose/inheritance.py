@@ -1,6 +1,7 @@
-"""Which configs a config consists of: itself, what it extends, what that extends."""
+"""Collect the layers of each config, and the chain of configs that it extends."""
 
 from collections.abc import Mapping as MappingABC
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,29 +15,30 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import ConfigDecl, Recipe
+from espnet3_compiler.manifest.values import without_keys
 from espnet3_compiler.syntax.placeholder import is_placeholder
 from espnet3_compiler.syntax.tree import Mapping, Scalar
-from espnet3_compiler.syntax.unknown_name import did_you_mean, spelling_fix
+from espnet3_compiler.syntax.unknown_name import unknown_name
 
 MAX_CHAIN_LENGTH = 20
 
 
 class ConfigLayers(NamedTuple):
-    """What one declaration contributes.
+    """The layers of one declaration.
 
     Attributes:
         name: The key's node in the manifest.
-        extends: The name of the config it builds on.
-        layers: The file's mapping and the inline one, as far as there are any.
+        extends: The name of the config that it extends.
+        layers: The file's mapping and the inline one, those that exist.
         source: The file's text.
-        whole: False where the file could not be read.
+        complete: False where the file could not be read.
     """
 
     name: Scalar
     extends: Scalar | None
     layers: tuple[Mapping, ...]
     source: Source | None
-    whole: bool = True
+    complete: bool = True
 
 
 def collect_layers(
@@ -44,7 +46,7 @@ def collect_layers(
     roles: MappingABC[str, str | None],
     config_files: MappingABC[str, Path],
 ) -> tuple[dict[str, ConfigLayers], list[Diagnostic]]:
-    """Return the parts of all configs by name, and what is wrong with their files.
+    """Return the layers of all configs by name, and what is wrong with their files.
 
     Args:
         recipe: The declarations of the manifest.
@@ -58,15 +60,16 @@ def collect_layers(
         role = _effective_role(name, recipe, roles)
         if name in config_files:
             file = _file_from_option(declared, role, config_files[name], files)
-            parts[name] = _make_layers(
-                ConfigDecl(declared.name, None, None, None), file, files.found
-            )
+            declared = ConfigDecl(declared.name, None, None, None)  # noqa: PLW2901
         else:
-            parts[name] = _make_layers(
-                declared, file_in_role(declared, role, recipe, files), files.found
-            )
-    found = [_unknown_option(name, path, parts) for name, path in config_files.items()]
-    return parts, [*files.found, *(finding for finding in found if finding)]
+            file = file_in_role(declared, role, recipe, files)
+        parts[name] = _make_layers(declared, file, files.found)
+    found = [
+        _unknown_option(name, path, parts)
+        for name, path in config_files.items()
+        if name not in parts
+    ]
+    return parts, [*files.found, *found]
 
 
 def _effective_role(name: str, recipe: Recipe, roles: MappingABC[str, str | None]) -> str | None:
@@ -81,7 +84,7 @@ def _effective_role(name: str, recipe: Recipe, roles: MappingABC[str, str | None
 
 def _file_from_option(
     declared: ConfigDecl, role: str | None, path: Path, files: ConfigFileReader
-) -> ConfigFile:
+) -> ConfigFile | None:
     option = _option_span(str(declared.name.value), path)
     file = files.read_given(path, option)
     wrong = wrong_role_file(declared, role, file, option)
@@ -94,23 +97,14 @@ def _make_layers(
 ) -> ConfigLayers:
     extends, layers = declared.extends, []
     if file and file.node:
-        layers.append(_without_extends(file.node))
+        layers.append(without_keys(file.node, "extends"))
         extends = _choose_base(extends, file.node, found)
     if declared.inline:
         layers.append(declared.inline)
-    read = file is None or (file.node is not None and not _has_incomplete_base(file.node))
-    whole = declared.whole and read
-    return ConfigLayers(declared.name, extends, tuple(layers), file.source if file else None, whole)
-
-
-def _has_incomplete_base(node: Mapping) -> bool:
-    base = node.get("extends")
-    return base is not None and is_placeholder(base)
-
-
-def _without_extends(node: Mapping) -> Mapping:
-    kept = tuple(entry for entry in node if entry.name != "extends")
-    return Mapping(kept, node.span, node.via) if len(kept) < len(node.entries) else node
+    base = file.node.get("extends") if file and file.node else None
+    read = file is None or (file.node is not None and not (base and is_placeholder(base)))
+    source = file.source if file else None
+    return ConfigLayers(declared.name, extends, tuple(layers), source, declared.complete and read)
 
 
 def _choose_base(declared: Scalar | None, node: Mapping, found: list[Diagnostic]) -> Scalar | None:
@@ -118,11 +112,8 @@ def _choose_base(declared: Scalar | None, node: Mapping, found: list[Diagnostic]
     if own is None or is_placeholder(own):
         return declared
     if not isinstance(own, Scalar) or not isinstance(own.value, str):
-        found.append(
-            Diagnostic(
-                "R602", '"extends" must be the name of a config', Label(own.span, "not text")
-            )
-        )
+        message = '"extends" must be the name of a config'
+        found.append(Diagnostic("R602", message, Label(own.span, "not text")))
         return declared
     if declared and declared.value != own.value:
         found.append(
@@ -134,33 +125,33 @@ def _choose_base(declared: Scalar | None, node: Mapping, found: list[Diagnostic]
                 help=("a config extends one other; remove one of the two",),
             )
         )
-        return declared
     return declared or own
 
 
 def inheritance_chain(
     name: str, parts: dict[str, ConfigLayers]
-) -> tuple[list[ConfigLayers], Diagnostic | None]:
-    """Return a config's parts, the farthest base first, and what is wrong with the chain.
-
-    A circle or an unknown base ends the chain.
-    """
+) -> tuple[list[ConfigLayers], list[Diagnostic]]:
+    """Return a config and its bases, the farthest base first; a finding ends the chain."""
     chain, seen = [parts[name]], [name]
-    while (extends := chain[-1].extends) is not None:
+    found: list[Diagnostic] = []
+    while not found and (extends := chain[-1].extends) is not None:
         base = str(extends.value)
         if base not in parts:
-            return chain[::-1], _unknown_base(extends, parts, chain[-1])
-        if base in seen:
-            return chain[::-1], _extends_cycle(parts, seen[seen.index(base) :])
-        if len(chain) >= MAX_CHAIN_LENGTH:
-            return chain[::-1], _chain_too_long(extends)
-        chain.append(parts[base])
-        seen.append(base)
-    return chain[::-1], None
+            known = [other for other in parts if other != seen[-1]]
+            message = f'"{base}" is extended but no config has this name'
+            found.append(unknown_name("R306", message, extends, known))
+        elif base in seen:
+            found.append(_extends_cycle(parts, seen[seen.index(base) :]))
+        elif len(chain) >= MAX_CHAIN_LENGTH:
+            found.append(_chain_too_long(extends))
+        else:
+            chain.append(parts[base])
+            seen.append(base)
+    return chain[::-1], found
 
 
 def _extends_cycle(parts: dict[str, ConfigLayers], names: list[str]) -> Diagnostic:
-    """Name the members from the one that is declared first, so that a circle is one finding."""
+    """Begin with the config that is declared first, so that a circle is reported once."""
     start = min(range(len(names)), key=lambda i: list(parts).index(names[i]))
     ordered = names[start:] + names[:start]
     places = [extends.span for name in ordered if (extends := parts[name].extends)]
@@ -172,21 +163,6 @@ def _extends_cycle(parts: dict[str, ConfigLayers], names: list[str]) -> Diagnost
         Label(places[0], "the circle begins here"),
         related=tuple(Label(place, "and goes on here") for place in places[1:]),
         help=("let one of them stand alone, and the others extend it",),
-    )
-
-
-def _unknown_base(
-    extends: Scalar, parts: dict[str, ConfigLayers], owner: ConfigLayers
-) -> Diagnostic:
-    name = str(extends.value)
-    known = [other for other in parts if other != owner.name.value]
-    near = closest_match(name, known)
-    return Diagnostic(
-        "R306",
-        f'"{name}" is extended but no config has this name',
-        Label(extends.span, f"known are {', '.join(known[:8])}" if known else "no other config"),
-        help=did_you_mean(near),
-        fix=spelling_fix(extends.span, name, near, known),
     )
 
 
@@ -203,13 +179,8 @@ def _option_span(name: str, path: Path) -> Span:
     return Span(Source("command line", text, "set"), 0, len(text))
 
 
-def _unknown_option(name: str, path: Path, parts: dict[str, ConfigLayers]) -> Diagnostic | None:
-    if name in parts:
-        return None
+def _unknown_option(name: str, path: Path, parts: dict[str, ConfigLayers]) -> Diagnostic:
+    option = Scalar(name, _option_span(name, path))
+    found = unknown_name("R309", f'no config is called "{name}"', option, parts)
     near = closest_match(name, parts)
-    return Diagnostic(
-        "R309",
-        f'no config is called "{name}"',
-        Label(_option_span(name, path), f"known are {', '.join(list(parts)[:8])}"),
-        help=(f'did you mean "--{near}_config"?',) if near else (),
-    )
+    return replace(found, help=(f'did you mean "--{near}_config"?',) if near else (), fix=None)

@@ -1,25 +1,25 @@
-"""Lay one tree over another: mappings merge, lists and scalars replace, ``~key`` deletes."""
+"""Merge two trees: mappings merge, lists and scalars replace, ``~key`` deletes."""
 
 from dataclasses import dataclass, field
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
-from espnet3_compiler.diagnostics.source import ProvenanceStep, Span
-from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import ProvenanceStep
 from espnet3_compiler.schema.defaults import SchemaLocation, schema_defaults
 from espnet3_compiler.syntax.placeholder import with_provenance
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, map_children
+from espnet3_compiler.syntax.unknown_name import unknown_name
 from espnet3_schemas import TARGET
 
 
 @dataclass
 class MergeRecord:
-    """What happened while the layers of one config were laid over each other."""
+    """The history and the findings of merging the layers of one config."""
 
     history: dict[Path, tuple[Node, ...]] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
 
     def remember(self, path: Path, node: Node | None) -> None:
-        """Note that a node gave way at a path."""
+        """Add a node that was replaced at a path."""
         if node is not None:
             self.history[path] = (*self.history.get(path, ()), node)
 
@@ -27,18 +27,17 @@ class MergeRecord:
 def merge_nodes(
     base: Node | None, over: Node, slot: SchemaLocation, path: Path, record: MergeRecord
 ) -> Node:
-    """Return ``over`` laid over ``base``.
+    """Return ``over`` merged into ``base``.
 
-    A mapping that has nothing under it inherits the defaults of its slot.  A mapping with another
-    ``_target_`` than the one under it inherits nothing: the old target's arguments are not the
-    new one's.
+    A mapping without a base inherits the defaults of its schema.  A mapping with another
+    ``_target_`` than its base inherits nothing: the arguments belong to the old target.
 
     Args:
-        base: What stands there so far.
-        over: What is laid over it.
-        slot: What the schema says about the place.
-        path: The place, for the record.
-        record: Takes the history and the mistakes.
+        base: The value so far.
+        over: The value that replaces it or is merged into it.
+        slot: The schema of the value.
+        path: The path of the value, for the record.
+        record: Collects the history and the findings.
     """
     if isinstance(over, Mapping):
         return _merge_mapping(base, over, slot, path, record)
@@ -67,23 +66,19 @@ def _merge_mapping(
             (*path, entry.name),
             record,
         )
-        entries[entry.name] = Entry(_first_written_key(existing, entry), value)
-    written = under.span.source.kind != "schema" and under.entries
-    place = under if written else over
-    return Mapping(tuple(entries.values()), place.span, place.via)
-
-
-def _first_written_key(existing: Entry | None, entry: Entry) -> Scalar:
-    """Return the key that was written first: a wrong one is wrong there."""
-    written = existing and existing.key.span.source.kind != "schema"
-    return existing.key if existing and written else entry.key
+        written = existing and existing.key.span.source.kind != "schema"
+        first = existing if existing and written else entry  # a wrong key is reported there
+        entries[entry.name] = Entry(first.key, value)
+    origin = under if under.span.source.kind != "schema" and under.entries else over
+    return Mapping(tuple(entries.values()), origin.span, origin.via)
 
 
 def _base_mapping(
     base: Node | None, over: Mapping, slot: SchemaLocation, path: Path, record: MergeRecord
 ) -> Mapping:
     if isinstance(base, Mapping):
-        if not _changes_target(base, over):
+        old, new = base.get(TARGET), over.get(TARGET)
+        if old is None or new is None or old == new:
             return base
         record.remember(path, base)
         for entry in base:
@@ -93,11 +88,6 @@ def _base_mapping(
     if not slot.schema:
         return Mapping((), over.span, over.via)
     return with_provenance(schema_defaults(slot), ProvenanceStep("default", over.span))
-
-
-def _changes_target(base: Mapping, over: Mapping) -> bool:
-    old, new = base.get(TARGET), over.get(TARGET)
-    return old is not None and new is not None and old != new
 
 
 def _delete_key(entries: dict[str, Entry], entry: Entry, path: Path, record: MergeRecord) -> None:
@@ -120,23 +110,6 @@ def _deletion_with_value(entry: Entry) -> Diagnostic:
 
 
 def _nothing_to_delete(entry: Entry, name: str, known: list[str]) -> Diagnostic:
-    near = closest_match(name, known)
-    fix = None
-    if near:
-        edit = Edit(_name_span(entry.key.span), near)
-        fix = Fix(f'write "~{near}"', (edit,), certain=is_certain_match(name, known))
-    return Diagnostic(
-        "R308",
-        f'"{entry.name}" deletes nothing: no key "{name}" is inherited here',
-        Label(
-            entry.key.span, f"inherited are {', '.join(known[:8])}" if known else "nothing below"
-        ),
-        help=(f'did you mean "~{near}"?' if near else "remove the line",),
-        fix=fix,
-    )
-
-
-def _name_span(key: Span) -> Span:
-    at = key.text.find("~") + 1
-    end = len(key.text.rstrip("'\""))
-    return Span(key.source, key.start + at, key.start + end)
+    message = f'"{entry.name}" deletes nothing: no key "{name}" is inherited here'
+    candidates = [f"~{key}" for key in known]
+    return unknown_name("R308", message, entry.key, candidates, "remove the line")

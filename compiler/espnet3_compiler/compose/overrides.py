@@ -1,4 +1,4 @@
-"""``--set name.key=value``: parsing, and laying the value over what it names."""
+"""Parse ``--set name.key=value``, and merge the value into the config or model that it names."""
 
 import re
 from typing import NamedTuple
@@ -6,12 +6,10 @@ from typing import NamedTuple
 from espnet3_compiler.compose.merge import MergeRecord, merge_nodes
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
-from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.schema.defaults import SchemaLocation
 from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.read import read_text
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence, map_children
-from espnet3_compiler.syntax.unknown_name import did_you_mean, spelling_fix
 
 MAX_KEYS = 32
 
@@ -19,7 +17,7 @@ _KEY = re.compile(r"[^.\[\]=\s]+")
 
 
 class Override(NamedTuple):
-    """A parsed ``--set``: which config, model or ``recipe``, which key in it, and the value."""
+    """A parsed ``--set``: the name of a config, a model or ``recipe``, a path in it, a value."""
 
     name: Scalar
     keys: tuple[Scalar, ...]
@@ -27,17 +25,13 @@ class Override(NamedTuple):
 
     @property
     def span(self) -> Span:
-        """The whole argument."""
+        """The argument."""
         source = self.name.span.source
         return Span(source, 0, len(source.text))
 
 
 def parse_override(source: Source) -> tuple[Override | None, tuple[Diagnostic, ...]]:
-    """Parse ``name.key=value``; the value is YAML.  ``~name.key`` deletes the key.
-
-    Returns:
-        The setting, or None with what is wrong with it.
-    """
+    """Parse ``name.key=value``, with a value in YAML, or ``~name.key``, which deletes the key."""
     left, equals, _ = source.text.partition("=")
     deletes = left.startswith("~")
     if not equals and not deletes:
@@ -84,13 +78,13 @@ def _split_path(source: Source, deletes: bool, end: int) -> list[Scalar] | None:
 def apply_override(
     root: Mapping, setting: Override, slot: SchemaLocation, record: MergeRecord
 ) -> Mapping:
-    """Return a config or model with one setting laid over it.
+    """Return a config or model with one ``--set`` merged into it.
 
     Args:
         root: The config or model.
-        setting: A ``--set``: keys and value.
-        slot: What the schema allows at the root.
-        record: Takes down which settings were used and what is wrong with them.
+        setting: The ``--set``.
+        slot: The schema of the root.
+        record: Collects the history and the findings.
     """
     result = _set_at_path(root, setting.keys, setting.value, slot, (), record)
     assert isinstance(result, Mapping)
@@ -138,50 +132,15 @@ def _set_in_sequence(
     record: MergeRecord,
 ) -> Node:
     text, count = str(keys[0].value), len(node.items)
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(count)) + 1:
-        record.found.append(_not_an_index(keys[0], count))
-        return node
-    index = int(text)
+    is_index = text.isascii() and text.isdigit() and len(text) <= len(str(count)) + 1
+    index = int(text) if is_index else count
     if index >= count:
         record.found.append(_not_an_index(keys[0], count))
         return node
-    below = (*path, index)
-    item = _set_at_path(node.items[index], keys[1:], value, slot.item(index), below, record)
+    item = _set_at_path(
+        node.items[index], keys[1:], value, slot.item(index), (*path, index), record
+    )
     return map_children(node, lambda old, i: item if i == index else old)
-
-
-def unknown_override_target(name: Scalar, known: list[str]) -> Diagnostic:
-    """R309: neither a config nor a model nor ``recipe``."""
-    near = closest_match(str(name.value), known)
-    return Diagnostic(
-        "R309",
-        f'"{name.value}" is neither a config nor a model',
-        Label(name.span, f"known are {', '.join(known[:8])}"),
-        help=did_you_mean(near),
-        fix=spelling_fix(name.span, str(name.value), near, known),
-    )
-
-
-def unknown_recipe_key(key: Scalar, known: list[str]) -> Diagnostic:
-    """R309: a key of the manifest that cannot be set."""
-    near = closest_match(str(key.value), known)
-    return Diagnostic(
-        "R309",
-        f'"{key.value}" of the recipe cannot be set',
-        Label(key.span, f"not one of {', '.join(known)}"),
-        help=did_you_mean(near),
-    )
-
-
-def override_not_text(setting: Override) -> Diagnostic:
-    """R309: a mapping, list or nothing for a key of the manifest that is a text."""
-    value = setting.value
-    shown = describe_type(value.value) if isinstance(value, Scalar) else describe_type(value)
-    return Diagnostic(
-        "R309",
-        f'"{setting.keys[0].value}" must be text, not {shown}',
-        Label(setting.span, "not text"),
-    )
 
 
 def _malformed_override(source: Source, label: str) -> Diagnostic:
@@ -196,15 +155,14 @@ def _malformed_override(source: Source, label: str) -> Diagnostic:
 def _into_scalar(key: Scalar, node: Scalar) -> Diagnostic:
     return Diagnostic(
         "R309",
-        f'"{key.value}" cannot be set: what it belongs to is {describe_type(node.value)}, not a'
-        " mapping",
+        f'"{key.value}" cannot be set: its parent is {describe_type(node.value)}, not a mapping',
         Label(key.span, "no mapping"),
         related=(Label(node.span, "the value so far"),),
     )
 
 
 def _not_an_index(key: Scalar, count: int) -> Diagnostic:
-    last = f"a number from 0 to {count - 1}" if count else "nothing, for the list is empty"
+    last = f"a number from 0 to {count - 1}" if count else "nothing: the list is empty"
     return Diagnostic(
         "R309",
         f'"{key.value}" is no index of a list of {count} items',

@@ -1,5 +1,4 @@
-"""``espnet3-compile --from-espnet3 DIR``: a recipe of ESPnet3 202611 as a manifest of ours.
+"""``espnet3-compile --from-espnet3 DIR``: convert a recipe of ESPnet3 202611 into a manifest.
 
-Pure text work: nothing of the recipe is imported.  The user's files stay as they are; what is
-written is new files beside them.
+Nothing of the recipe is imported; its files stay, and new files are written beside them.
 """

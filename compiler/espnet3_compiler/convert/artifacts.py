@@ -1,4 +1,4 @@
-"""What ESPnet3's stages write, by path, and the outputs of our stages that take its place."""
+"""Translate paths of ESPnet3's outputs and dotted paths of its code into ours."""
 
 import fnmatch
 import posixpath
@@ -10,7 +10,6 @@ from typing import Any
 from espnet3_compiler.filesystem import is_file
 from espnet3_compiler.syntax.tree import Plain
 
-SYMBOLS = ("recipe_dir", "data_dir", "exp_dir", "stats_dir", "inference_dir")
 TOKEN_LIST = "${stages.train_tokenizer.token_list}"  # noqa: S105 - a path
 TOKENIZER = "${stages.train_tokenizer.tokenizer_model}"
 FEATS_STATS = "${stages.collect_stats.feats_stats}"
@@ -29,15 +28,15 @@ class Artifacts:
     """The directories of one experiment of ESPnet3.
 
     Attributes:
-        folders: Symbol to path relative to the recipe directory.
-        known: Path to the reference that takes its place.
+        folders: Paths relative to the recipe directory, by ``recipe_dir``, ``exp_dir`` and so on.
+        known: The references that replace paths.
     """
 
     folders: Mapping[str, str]
     known: Mapping[str, str] = field(default_factory=dict)
 
     def translate_paths(self, value: Plain) -> Plain:
-        """Return a value whose paths are ours: outputs of stages, or relative to the recipe."""
+        """Return a value with our paths: outputs of stages, or relative to the recipe."""
         if isinstance(value, dict):
             return {key: self.translate_paths(inner) for key, inner in value.items()}
         if isinstance(value, list):
@@ -45,19 +44,18 @@ class Artifacts:
         return self._translate_path(value) if isinstance(value, str) else value
 
     def checkpoint_reference(self, value: str) -> str | None:
-        """Return the checkpoint of our train stage that stands for one of ESPnet3's, or None."""
+        """Return the output of our train stage that replaces a checkpoint of ESPnet3, or None."""
         folder, name = posixpath.split(self.normalize_path(value))
         if folder != self.folders["exp_dir"]:
             return None
-        return next(
-            (ours for pattern, ours in CHECKPOINTS.items() if fnmatch.fnmatch(name, pattern)), None
-        )
+        fitting = (ours for pattern, ours in CHECKPOINTS.items() if fnmatch.fnmatch(name, pattern))
+        return next(fitting, None)
 
     def normalize_path(self, text: str) -> str:
-        """Return a path relative to the recipe directory, symbols written out."""
+        """Return a path relative to the recipe directory, without references to folders."""
         for _ in range(3):
-            for name in SYMBOLS:
-                text = text.replace(f"${{{name}}}", self.folders.get(name, name))
+            for name, folder in self.folders.items():
+                text = text.replace(f"${{{name}}}", folder)
         return posixpath.normpath(text) if text else text
 
     def _translate_path(self, text: str) -> str:
@@ -71,7 +69,7 @@ class Artifacts:
                 return ours
         text = text.removeprefix("${recipe_dir}/")
         for name in ("stats_dir", "inference_dir"):
-            text = text.replace(f"${{{name}}}", self.folders.get(name, name))
+            text = text.replace(f"${{{name}}}", self.folders[name])
         return text
 
 
@@ -82,17 +80,15 @@ def build_artifacts(folders: Mapping[str, str], tokenizer: Mapping[str, Any] | N
         folders: ``data_dir``, ``exp_dir`` and so on, as ESPnet3 has them.
         tokenizer: The ``tokenizer`` block, interpolated.
     """
-    made = Artifacts(folders)
     known = {
         f"{folders['stats_dir']}/train/feats_stats.npz": FEATS_STATS,
         f"{folders['exp_dir']}/config.yaml": TASK_CONFIG,
         folders["inference_dir"]: INFERENCE_DIR,
     }
-    save_path = (tokenizer or {}).get("save_path")
-    if isinstance(save_path, str) and tokenizer:
-        where = made.normalize_path(save_path)
-        known[f"{where}/tokens.txt"] = TOKEN_LIST
-        known[f"{where}/{tokenizer.get('model_type')}.model"] = TOKENIZER
+    if tokenizer and isinstance(save_path := tokenizer.get("save_path"), str):
+        folder = Artifacts(folders).normalize_path(save_path)
+        known[f"{folder}/tokens.txt"] = TOKEN_LIST
+        known[f"{folder}/{tokenizer.get('model_type')}.model"] = TOKENIZER
     return Artifacts(folders, known)
 
 
@@ -114,7 +110,7 @@ def translate_target(path: str, recipe: str) -> str:
 
     Args:
         path: For example ``egs3.mini_an4.esp2_asr.src.preprocessor.Tokenize``.
-        recipe: ``<corpus>/<task>``; its own code is ``src`` and ``dataset`` to it.
+        recipe: ``<corpus>/<task>``; its own code becomes ``src`` and ``dataset``.
     """
     own = f"egs3.{recipe.replace('/', '.').replace('-', '_')}."
     rest = path.removeprefix(own)
@@ -124,10 +120,7 @@ def translate_target(path: str, recipe: str) -> str:
 
 
 def sibling_source(tag: str, directory: Path) -> str:
-    """Return a ``<corpus>/<system>`` data source: as it is where that recipe lies beside this one.
-
-    Elsewhere it is the module that ESPnet3 would import.
-    """
+    """Return a ``<corpus>/<system>`` data source if that recipe exists, else its module."""
     if is_file(directory.resolve().parent.parent / tag / "dataset" / "__init__.py"):
         return tag
     return f"egs3.{tag.replace('/', '.').replace('-', '_')}.dataset"

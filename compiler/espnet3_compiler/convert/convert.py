@@ -1,7 +1,7 @@
-"""``--from-espnet3 DIR`` from start to end."""
+"""Run ``--from-espnet3 DIR``: read, convert, check, write and report."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 from espnet3_compiler.convert.files import MAIN_MANIFEST, OUTPUT_FOLDER, manifest_name, render_files
@@ -21,30 +21,12 @@ from espnet3_compiler.result import is_error, sort_findings
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 
-@dataclass(frozen=True)
-class CheckResult:
-    """What the checker says about the new recipe.
-
-    Attributes:
-        findings: Each once, those of the main manifest first.
-        unchecked: Targets whose package is not installed here.
-    """
-
-    findings: tuple[Diagnostic, ...]
-    unchecked: int
-
-    @property
-    def clean(self) -> bool:
-        """Whether there is no error."""
-        return not any(is_error(finding) for finding in self.findings)
-
-
 def convert(directory: Path, *, force: bool, form: str) -> int:
     """Write a recipe of ours beside the files of an ESPnet3 recipe; return the exit code.
 
     Args:
         directory: The recipe, with ``conf/`` and ``run.py``.
-        force: Whether files that stand there already may be replaced.
+        force: Whether existing files may be replaced.
         form: ``human``, or ``json`` for a report on stdout.
     """
     if form not in ("human", "json"):
@@ -56,92 +38,67 @@ def convert(directory: Path, *, force: bool, form: str) -> int:
     reader = RecipeReader(directory, notes)
     found = read_recipe(directory, notes, reader)
     if reader.found:
-        return _refuse_unreadable(reader.found)
+        _report_findings(reader.found)
+        return _report_error("nothing was written", MISTAKES)
     if not found.trainings:
         return _report_error("there is no training config in conf: a recipe needs one", MISTAKES)
     try:
         return _write_recipe(found, directory, notes, force=force, form=form)
     except OSError as error:
-        place = error.filename or directory
-        return _report_error(f'cannot write "{place}": {error.strerror or error}', MISTAKES)
+        path = error.filename or directory
+        return _report_error(f'cannot write "{path}": {error.strerror or error}', MISTAKES)
 
 
 def _write_recipe(
     found: ConvertedRecipe, directory: Path, notes: Notes, *, force: bool, form: str
 ) -> int:
-    there = [name for name in render_files(found) if (directory / name).exists()]
-    if there and not force:
-        more = f" and {len(there) - 3} more" if len(there) > 3 else ""  # noqa: PLR2004
-        return _report_error(
-            f"{', '.join(there[:3])}{more} would be replaced; --force does so", USAGE
-        )
+    existing = [name for name in render_files(found) if (directory / name).exists()]
+    if existing and not force:
+        more = f" and {len(existing) - 3} more" if len(existing) > 3 else ""  # noqa: PLR2004
+        names = ", ".join(existing[:3])
+        return _report_error(f"{names}{more} would be replaced; --force does so", USAGE)
     files = prune_refused_keys(found, directory, notes)
     write_files(directory, files)
-    verdict = _check_recipe(found, directory)
-    if form == "json":
-        sys.stdout.write(render_notes_json(notes.in_order(), list(files), clean=verdict.clean))
-    _report_result(found, directory, files, notes, verdict)
-    return CLEAN if verdict.clean else MISTAKES
-
-
-def _check_recipe(found: ConvertedRecipe, directory: Path) -> CheckResult:
     checked = [outcome for _, outcome in check_manifests(found, directory)]
-    findings = (finding for outcome in checked for finding in outcome.diagnostics)
-    unchecked = max(outcome.counts.not_checked for outcome in checked)
-    return CheckResult(sort_findings(findings, display_name(checked[0].path)), unchecked)
-
-
-def _report_result(
-    found: ConvertedRecipe,
-    directory: Path,
-    files: dict[str, str],
-    notes: Notes,
-    verdict: CheckResult,
-) -> None:
-    from espnet3_compiler.output import human
-
+    every = (finding for outcome in checked for finding in outcome.diagnostics)
+    findings = sort_findings(every, display_name(checked[0].path))
+    clean = not any(map(is_error, findings))
+    listed = notes.in_order()
+    if form == "json":
+        sys.stdout.write(render_notes_json(listed, list(files), clean=clean))
     shown = display_name(directory)
     manifests = [manifest_name(found, training) for training in found.trainings]
-    configs = len(files) - len(manifests)
-    _print_stderr(
-        f"wrote {', '.join(manifests)} and {configs} configs in {OUTPUT_FOLDER}, in {shown}"
-    )
-    every = notes.in_order()
-    _print_stderr(render_notes(note for note in every if note.kind != MOVED).rstrip("\n"))
-    moved = sum(note.kind == MOVED for note in every)
-    if moved:
-        _print_stderr(f"\n{moved} more keys stand elsewhere now; --format json lists them")
-    for finding in verdict.findings:
-        _print_stderr("\n" + human.render_one(finding))
-    _print_stderr("\n" + "\n".join(_closing_lines(found, shown, verdict)))
+    configs = f"{len(files) - len(manifests)} configs in {OUTPUT_FOLDER}"
+    _print_stderr(f"wrote {', '.join(manifests)} and {configs}, in {shown}")
+    _print_stderr(render_notes(note for note in listed if note.kind != MOVED).rstrip("\n"))
+    if moved := sum(note.kind == MOVED for note in listed):
+        _print_stderr(f"\n{moved} more keys are elsewhere now; --format json lists them")
+    _report_findings(findings)
+    unchecked = max(outcome.counts.not_checked for outcome in checked)
+    _print_stderr("\n" + "\n".join(_closing_lines(found, shown, unchecked, clean=clean)))
+    return CLEAN if clean else MISTAKES
 
 
-def _closing_lines(found: ConvertedRecipe, shown: str, verdict: CheckResult) -> list[str]:
+def _closing_lines(found: ConvertedRecipe, shown: str, unchecked: int, *, clean: bool) -> list[str]:
     lines = []
     if others := unlisted_configs(found):
-        lines.append("configs that no manifest names go in by flag:")
+        lines.append("configs that no manifest names are given by a flag:")
         lines += [f"  python build/run.py --{role}_config {name}" for role, name in others]
     if found.others["publication"] or found.others["demo"]:
         lines.append("uploads are dry runs until you take dry_run: true out of their configs")
-    if verdict.unchecked:
-        lines.append(
-            f"{plural(verdict.unchecked, 'target')} could not be looked at "
-            "(is ESPnet importable here?); check again where it is"
-        )
-    if not verdict.clean:
-        return [*lines, "not clean yet: mend what is reported above"]
-    return [
-        *lines,
-        f"next: espnet3-compile {MAIN_MANIFEST if shown == '.' else f'{shown}/{MAIN_MANIFEST}'}",
-    ]
+    if unchecked:
+        targets = f"{plural(unchecked, 'target')} could not be checked"
+        lines.append(f"{targets} (is ESPnet importable here?); check again where it is")
+    manifest = MAIN_MANIFEST if shown == "." else f"{shown}/{MAIN_MANIFEST}"
+    command = f"next: espnet3-compile {manifest}"
+    return [*lines, command if clean else "not clean yet: correct what is reported above"]
 
 
-def _refuse_unreadable(findings: list[Diagnostic]) -> int:
+def _report_findings(findings: Iterable[Diagnostic]) -> None:
     from espnet3_compiler.output import human
 
     for finding in findings:
-        _print_stderr(human.render_one(finding) + "\n")
-    return _report_error("nothing was written", MISTAKES)
+        _print_stderr("\n" + human.render_one(finding))
 
 
 def _report_error(message: str, code: int) -> int:

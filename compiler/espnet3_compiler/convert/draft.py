@@ -1,4 +1,4 @@
-"""A config of ours while it is written, and the blocks of ESPnet3's while they are read."""
+"""The two sides of a conversion: blocks of ESPnet3's config and the draft of ours."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,14 +13,13 @@ from espnet3_schemas import TARGET
 Reasons = dict[str, tuple[str, str]]
 """Key to the kind of its note and the reason."""
 
-RESOLVED_REASON = "its value stands where the config refers to it"
-PATH_REASONS: Reasons = {
+_PATH_REASONS: Reasons = {
     "recipe_dir": (MOVED, "the directory of the manifest is the recipe directory"),
-    "data_dir": (MOVED, "stands in the manifest where it is not data"),
+    "data_dir": (MOVED, "is in the manifest where it is not data"),
     "exp_tag": (MOVED, "stages share the manifest's exp_tag"),
     "exp_dir": (MOVED, "stages share the manifest's exp_dir"),
 }
-"""What every config of ESPnet3 says for itself, and ours in the manifest."""
+"""Keys that ESPnet3 has in every config, and we in the manifest."""
 
 
 @dataclass
@@ -41,27 +40,27 @@ class ConfigDraft:
         Args:
             path: The keys from the root of our config.
             value: Plain data.
-            span: Where ESPnet3's config says it; None for what it does not say.
+            span: Where ESPnet3's config has it; None for a value of our own.
         """
-        place = self.values
+        mapping = self.values
         for key in path[:-1]:
-            inner = place.setdefault(key, {})
+            inner = mapping.setdefault(key, {})
             assert isinstance(inner, dict)
-            place = inner
-        place[path[-1]] = value
+            mapping = inner
+        mapping[path[-1]] = value
         if span is not None:
             self.origins[path] = span
 
 
 @dataclass
 class ConversionContext:
-    """What translating one file needs.
+    """The helpers that translate one file.
 
     Attributes:
         values: Interpolates.
-        artifacts: Knows the paths of ESPnet3's stages.
-        notes: Takes what is not carried.
-        target: Gives the dotted path under which something of ESPnet3 is known here.
+        artifacts: Translates the paths of ESPnet3's stages.
+        notes: Takes notes on keys that are not carried.
+        target: Translates a dotted path of ESPnet3's code.
     """
 
     values: Interpolator
@@ -72,13 +71,13 @@ class ConversionContext:
 
 @dataclass
 class Block:
-    """A mapping of the ESPnet3 config; keys are taken one by one, and the rest is told.
+    """A mapping of the ESPnet3 config; keys are taken one by one, and the rest is noted.
 
     Attributes:
-        node: The mapping; empty where there is none.
-        path: Where it stands.
-        context: Of the file.
-        taken: Keys that were read.
+        node: The mapping; None where there is none.
+        path: Its path in the config.
+        context: The helpers for the file.
+        taken: The keys that were read.
     """
 
     node: Mapping | None
@@ -94,15 +93,15 @@ class Block:
     def has_value(self, name: str) -> bool:
         """Return whether a key is there and not null, without taking it."""
         entry = self.node.entry(name) if self.node else None
-        return entry is not None and getattr(entry.value, "value", True) is not None
+        return entry is not None and not _is_null(entry.value)
 
     def is_user_written(self, name: str) -> bool:
-        """Return whether the user wrote a key, and not ESPnet3's defaults."""
-        entry = self.node.entry(name) if self.node else None
-        return entry is not None and entry.key.span.source.kind == "file"
+        """Return whether a key comes from the user, and not from ESPnet3's defaults."""
+        span = self.span(name)
+        return span is not None and span.source.kind == "file"
 
     def span(self, name: str) -> Span | None:
-        """Return where a key stands."""
+        """Return the location of a key."""
         entry = self.node.entry(name) if self.node else None
         return entry.key.span if entry else None
 
@@ -152,11 +151,11 @@ class Block:
             draft.set_value(to, value, span)
 
     def add_note(self, name: str, kind: str, reason: str) -> None:
-        """Take a key and say what became of it, where the user wrote it.
+        """Take a key and note what became of it, where the user wrote it.
 
         Args:
             name: The key of ESPnet3's block.
-            kind: What became of it, one of the kinds of :mod:`espnet3_compiler.convert.notes`.
+            kind: One of the kinds of :mod:`espnet3_compiler.convert.notes`.
             reason: Why, as the report shows it.
         """
         entry = self.entry(name)
@@ -164,22 +163,25 @@ class Block:
             key = format_path((*self.path, name))
             self.context.notes.add(kind, entry.key.span, key, reason)
 
-    def rest(self, reasons: Reasons, otherwise: tuple[str, str] | None = None) -> None:
-        """Note the keys that nobody took.
+    def note_rest(self, reasons: Reasons, otherwise: tuple[str, str] | None = None) -> None:
+        """Note the keys that were not taken; null under a key that moved needs no note.
 
         Args:
-            reasons: Why, by key.
-            otherwise: Kind and reason of all others.
+            reasons: Kind and reason by key.
+            otherwise: Kind and reason of all other keys.
         """
-        kind, reason = otherwise or (DROPPED, "ESPnet3 reads no such key here, nor do we")
+        default = otherwise or (DROPPED, "ESPnet3 reads no such key here, nor do we")
         for entry in self.node or ():
-            if entry.name in self.taken:
-                continue
-            if entry.name in reasons:
-                if not (_is_null(entry.value) and reasons[entry.name][0] == MOVED):
-                    self.add_note(entry.name, *reasons[entry.name])
-            else:
+            kind, reason = reasons.get(entry.name, default)
+            is_noted = kind != MOVED or not _is_null(entry.value)
+            if entry.name not in self.taken and is_noted:
                 self.add_note(entry.name, kind, reason)
+
+    def note_root_keys(self, reasons: Reasons) -> None:
+        """Note the keys at the root of a config that were not taken; the others are variables."""
+        self.note_rest(
+            _PATH_REASONS | reasons, (MOVED, "its value is where the config refers to it")
+        )
 
 
 def _is_null(node: Node) -> bool:

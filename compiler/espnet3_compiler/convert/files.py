@@ -1,5 +1,6 @@
-"""The files of a converted recipe: one manifest for each training config, and their configs."""
+"""Render a converted recipe: one manifest for each training config, and the configs."""
 
+import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
@@ -18,7 +19,7 @@ HEADER = "# Written by espnet3-compile --from-espnet3 from {source}; yours to ed
 
 
 def config_name(config: ConvertedConfig) -> str:
-    """Return where a config of ours is written, as the original lies below ``conf``."""
+    """Return the path of a config of ours: that of the original below ``conf``."""
     parts = config.file.path.parts
     below = parts[len(parts) - parts[::-1].index("conf") :]
     return str(PurePosixPath(OUTPUT_FOLDER, *below))
@@ -36,14 +37,11 @@ def manifest_name(found: ConvertedRecipe, config: ConvertedConfig) -> str:
 
 
 def _variant_name(config: ConvertedConfig) -> str:
-    stem = config.file.stem
-    for prefix in ("training_", "train_", "training-", "train-"):
-        stem = stem.removeprefix(prefix)
-    return stem
+    return re.sub("^(training|train)[_-]", "", config.file.stem)
 
 
 def render_files(found: ConvertedRecipe) -> dict[str, str]:
-    """Return relative path to text for everything that is written."""
+    """Return the text of each file by its path in the recipe."""
     made: dict[str, str] = {}
     main = found.trainings[0]
     for config in found.trainings:
@@ -53,19 +51,17 @@ def render_files(found: ConvertedRecipe) -> dict[str, str]:
         made[config_name(config)] = _render_config(config, value)
     for role, configs in found.others.items():
         for config in configs:
-            made[config_name(config)] = _render_config(
-                config, drop_defaults(config.draft.values, role)
-            )
+            value = drop_defaults(config.draft.values, role)
+            made[config_name(config)] = _render_config(config, value)
     for config in found.trainings:
         made[manifest_name(found, config)] = _render_manifest(found, config)
     return made
 
 
 def _render_config(config: ConvertedConfig, value: dict[str, Plain]) -> str:
-    source = config.file.path.name
     up = "../" * (config_name(config).count("/"))
     text = dump_yaml(value).replace(f"${{{LOAD_LINE}:", f"${{{LOAD_LINE}:{up}")
-    return HEADER.format(source=source) + text
+    return HEADER.format(source=config.file.path.name) + text
 
 
 def companion_configs(
@@ -73,40 +69,30 @@ def companion_configs(
 ) -> dict[str, ConvertedConfig]:
     """Return the config of each other role that goes with a training config.
 
-    Several inference configs: the first that decodes what the task trains.
+    Of several inference configs, it is the first for the kind of model that is trained.
     """
-    task = str(training.model.values.get("task", "")) if training.model else ""
-    result = {}
-    for role, configs in found.others.items():
-        fitting = [c for c in configs if role != "inference" or _decodes_task(c, task)]
-        if configs:
-            result[role] = (fitting or configs)[0]
+    task = training.model.values.get("task") if training.model else None
+    result = {role: configs[0] for role, configs in found.others.items() if configs}
+    for config in reversed(found.others["inference"]):
+        model = config.draft.values.get("model")
+        target = model.get(TARGET) if isinstance(model, dict) else None
+        if ("transducer" in str(task).lower()) == ("transducer" in str(target).lower()):
+            result["inference"] = config
     return result
-
-
-def _decodes_task(config: ConvertedConfig, task: str) -> bool:
-    model = config.draft.values.get("model")
-    target = str(model.get(TARGET, "")) if isinstance(model, dict) else ""
-    return ("transducer" in task.lower()) == ("transducer" in target.lower())
 
 
 def _render_manifest(found: ConvertedRecipe, config: ConvertedConfig) -> str:
     others = companion_configs(found, config)
     head: dict[str, Plain] = {"version": 1, "recipe": found.name, "system": found.system}
     head |= config.settings
-    models: dict[str, Plain] = {MODEL_NAME: config.model.values} if config.model else {}
     parts: Iterable[dict[str, Plain]] = (
         head,
-        {"models": models} if models else {},
+        {"models": {MODEL_NAME: config.model.values}} if config.model else {},
         {"configs": _config_entries(found, config, others)},
         {"stages": _stage_entries(found, config, others)},
     )
-    header = HEADER.format(source=_source_names(config))
+    header = HEADER.format(source=f"{config.file.path.name} and run.py")
     return header + "\n".join(dump_yaml(part) for part in parts if part)
-
-
-def _source_names(config: ConvertedConfig) -> str:
-    return f"{config.file.path.name} and run.py"
 
 
 def _config_entries(

@@ -1,18 +1,8 @@
-"""The inference config."""
+"""Convert the inference config."""
 
 from espnet3_compiler.convert.artifacts import CHECKPOINTS, TASK_CONFIG
-from espnet3_compiler.convert.dataloader import (
-    convert_entries,
-    convert_preprocessor,
-    note_dataset_rest,
-)
-from espnet3_compiler.convert.draft import (
-    PATH_REASONS,
-    RESOLVED_REASON,
-    Block,
-    ConfigDraft,
-    Reasons,
-)
+from espnet3_compiler.convert.dataset import convert_dataset
+from espnet3_compiler.convert.draft import Block, ConfigDraft, Reasons
 from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
 from espnet3_compiler.convert.training import convert_parallel
 from espnet3_compiler.syntax.tree import Mapping
@@ -32,16 +22,12 @@ SPEECH2TEXT_ARGUMENTS = (
     *("normalize_length", "time_sync", "lm_train_config", "lm_file", "lm_weight", "ngram_file"),
     *("ngram_weight", "transducer_conf", "token_type", "bpemodel", "dtype"),
 )
+RUNNER_CONTRACT = "a callable (model, **batch) that gives one mapping for each item"
 REASONS: Reasons = {
-    **PATH_REASONS,
     "inference_dir": (MOVED, "the stage writes into ${exp_dir}/infer"),
-    "dataset_dir": (MOVED, RESOLVED_REASON),
     "test_set": (DEAD, "ESPnet3 sets it itself for every test set"),
     "local_rank": (DROPPED, "write device: cuda:<index>"),
-    "output_fn": (
-        DROPPED,
-        "write runner: a callable (model, **batch) that gives one mapping of outputs an item",
-    ),
+    "output_fn": (DROPPED, f"write runner: {RUNNER_CONTRACT}"),
 }
 
 
@@ -49,25 +35,21 @@ def convert_inference(root: Block) -> ConfigDraft:
     """Return our inference config."""
     draft = ConfigDraft()
     dataset = root.take_block("dataset")
-    entries = convert_entries(dataset, "test", draft)
-    draft.set_value(("dataset", "test"), entries, dataset.span("test"))
-    convert_preprocessor(dataset, draft, ("test",))
     dataset.taken |= {"train", "valid"}
-    note_dataset_rest(dataset)
+    convert_dataset(dataset, draft, ("test",), ("test",))
     _convert_model(root, draft)
     for name in ("input_key", "output_keys", "batch_size", "device"):
         root.move_key(draft, name, (name,))
     if root.has_value("device_index"):
-        draft.set_value(
-            ("device",), f"cuda:{root.raw_value('device_index')}", root.span("device_index")
-        )
+        device = f"cuda:{root.raw_value('device_index')}"
+        draft.set_value(("device",), device, root.span("device_index"))
     _convert_contract(root.take_block("contract"), draft)
     convert_artifacts(root, "output_artifacts", draft)
     _note_classes(root)
     if root.raw_value("idx_key") not in (None, "utt_id"):
         root.add_note("idx_key", DROPPED, "the id of a sample is its utt_id, or its number")
     convert_parallel(root.take_block("parallel"), draft)
-    root.rest(REASONS, (MOVED, RESOLVED_REASON))
+    root.note_root_keys(REASONS)
     return draft
 
 
@@ -79,7 +61,6 @@ def _convert_model(root: Block, draft: ConfigDraft) -> None:
     for entry in block.node or ():
         value = block.value(entry.name)
         if isinstance(value, str) and value in CHECKPOINTS.values():
-            _note_weights(block, entry.name, WEIGHTS)
             value = WEIGHTS
         draft.set_value(("model", entry.name), value, entry.key.span)
 
@@ -88,22 +69,17 @@ def _convert_speech2text(block: Block, draft: ConfigDraft) -> None:
     """Decode through the task bridge: the stage's model, its weights loaded strictly."""
     config, weights = block.value("asr_train_config"), block.value("asr_model_file")
     draft.set_value(("provider", TARGET), PROVIDER, block.span(TARGET))
-    draft.set_value(
-        ("provider", "train_config"), config or TASK_CONFIG, block.span("asr_train_config")
-    )
+    span = block.span("asr_train_config")
+    draft.set_value(("provider", "train_config"), config or TASK_CONFIG, span)
     if weights is not None:
         draft.set_value(("checkpoint",), weights, block.span("asr_model_file"))
-        _note_weights(block, "asr_model_file", str(weights))
+        if weights in CHECKPOINTS.values() and weights != CHECKPOINTS["*.ave_*best.pth"]:
+            block.add_note("asr_model_file", CHANGED, f"became {weights}")
     draft.set_value(("runner", TARGET), RUNNER)
     draft.set_value(("output_keys",), ["text"])
     for name in SPEECH2TEXT_ARGUMENTS:
         block.move_key(draft, name, ("provider", name))
-    block.rest({}, (DROPPED, "an argument of Speech2Text that the task bridge has no use for"))
-
-
-def _note_weights(block: Block, name: str, ours: str) -> None:
-    if "*.ave_" not in next((p for p, c in CHECKPOINTS.items() if c == ours), "*.ave_"):
-        block.add_note(name, CHANGED, f"stands for {ours}")
+    block.note_rest({}, (DROPPED, "an argument of Speech2Text that the task bridge does not use"))
 
 
 def _convert_contract(block: Block, draft: ConfigDraft) -> None:
@@ -112,7 +88,7 @@ def _convert_contract(block: Block, draft: ConfigDraft) -> None:
     block.add_note("imports", DROPPED, "kinds and normalisers are built in")
     for side in ("inputs", "outputs"):
         block.move_key(draft, side, ("contract", side))
-    block.rest({})
+    block.note_rest({})
 
 
 def convert_artifacts(root: Block, name: str, draft: ConfigDraft) -> None:
@@ -138,9 +114,7 @@ def _note_classes(root: Block) -> None:
         why = "here a provider is a function (model, checkpoint, device) that gives the model"
         root.add_note("provider", DROPPED, why)
     if runner.node is not None and runner.raw_value(TARGET) not in RUNNERS:
-        why = "here a runner is a callable (model, **batch) that gives one mapping for each item"
+        why = f"here a runner is {RUNNER_CONTRACT}"
         root.add_note("runner", DROPPED, why)
     provider.add_note("params", DROPPED, "write arguments beside the provider's _target_")
-    runner.add_note(
-        "resume", DROPPED, "a run goes on where it was cut off, unless something changed"
-    )
+    runner.add_note("resume", DROPPED, "an interrupted run goes on, unless something changed")

@@ -1,7 +1,7 @@
-"""Read an ESPnet3 config: its ``defaults:`` list, and what ESPnet3 itself fills in below it.
+"""Read an ESPnet3 config with the files of its ``defaults:`` list and ESPnet3's own defaults.
 
-Merging is OmegaConf's: mappings merge, everything else replaces.  So the arguments of a default
-``_target_`` stay when the target changes, as they do in ESPnet3.
+Configs are merged as OmegaConf does: mappings merge, all other values replace. So the arguments of
+a default ``_target_`` stay when the target changes, as they do in ESPnet3.
 """
 
 from collections.abc import Iterator
@@ -27,9 +27,9 @@ class RecipeReader:
 
     Attributes:
         directory: The recipe directory.
-        template: Whose defaults are filled in: ``esp2_asr`` or ``f5tts``.
-        notes: Takes what a ``defaults`` list names and is not there.
-        found: What is wrong with the files as YAML.
+        notes: Takes files that a ``defaults`` list names and that do not exist.
+        template: The set of ESPnet3's defaults: ``esp2_asr`` or ``f5tts``.
+        found: The mistakes in the YAML of the files.
     """
 
     directory: Path
@@ -37,73 +37,54 @@ class RecipeReader:
     template: str = "esp2_asr"
     found: list[Diagnostic] = field(default_factory=list)
 
-    def read(self, path: Path, role: str | None) -> Mapping | None:
-        """Return a config with everything that ESPnet3 merges into it, before interpolation.
-
-        Args:
-            path: The file.
-            role: Whose defaults go below it; None for those of no role.
-        """
+    def read(self, path: Path, role: str) -> Mapping | None:
+        """Return a config of a role with everything merged into it, before interpolation."""
         own = self._read_with_defaults(path, ())
-        if own is None or role is None:
-            return own
-        merged = merge_nodes(_espnet3_defaults(self.template, role), own)
-        assert isinstance(merged, Mapping)
-        return merged
+        return own and _merge_mappings(_espnet3_defaults(self.template, role), own)
 
     def _read_with_defaults(self, path: Path, above: tuple[Path, ...]) -> Mapping | None:
-        name = path.relative_to(self.directory).as_posix()
-        root, _, found = read_file(path, name)
+        root, _, found = read_file(path, path.relative_to(self.directory).as_posix())
         self.found += found
         if root is None:
             return None
-        own = Mapping(
-            tuple(entry for entry in _reread_mapping(root) if entry.name != "defaults"), root.span
-        )
+        entries = tuple(item for item in _reread_mapping(root) if item.name != "defaults")
+        own = Mapping(entries, root.span)
         listed = root.entry("defaults")
         if listed is None:
             return own
+        names = list(_defaults_entries(listed.value))
         result: Mapping | None = None
-        self_merged = False
-        for name in _defaults_entries(listed.value):
-            if name == "_self_":
-                self_merged = True
-                part: Mapping | None = own
-            else:
-                part = self._read_base(path, name, listed, (*above, path))
-            if part is not None:
-                result = _merge_mappings(result, part)
-        return result if self_merged and result is not None else _merge_mappings(result, own)
+        for name in names if "_self_" in names else [*names, "_self_"]:
+            base = name != "_self_"
+            part = self._read_base(path, name, listed, (*above, path)) if base else own
+            result = _merge_mappings(result, part) if part else result
+        return result
 
     def _read_base(
         self, path: Path, name: str, listed: Entry, above: tuple[Path, ...]
     ) -> Mapping | None:
         group, _, inner = name.rpartition("@")
         file = path.parent / f"{(group + '/' if group else '') + inner}.yaml"
-        if not is_file(file) or file in above:
-            why = (
-                "the files name each other" if file in above else f'there is no file "{file.name}"'
-            )
-            self.notes.add(
-                DROPPED, listed.key.span, "defaults", f'"{name.replace("@", "/")}": {why}'
-            )
+        circular = file in above
+        if circular or not is_file(file):
+            why = "the files name each other" if circular else f'there is no file "{file.name}"'
+            reason = f'"{name.replace("@", "/")}": {why}'
+            self.notes.add(DROPPED, listed.key.span, "defaults", reason)
             return None
         part = self._read_with_defaults(file, above)
         if part is None or not group:
             return part
-        key = Scalar(group, listed.key.span)
-        return Mapping((Entry(key, part),), part.span)
+        return Mapping((Entry(Scalar(group, listed.key.span), part),), part.span)
 
 
 def listed_defaults(path: Path) -> set[Path]:
     """Return the files that the ``defaults`` list of a file names."""
     root, _, _ = read_file(path, path.name)
-    listed = root.get("defaults") if root else None
-    names = [name for name in _defaults_entries(listed) if name != "_self_"] if listed else []
+    names = set(_defaults_entries(root and root.get("defaults"))) - {"_self_"}
     return {Path(normpath(path.parent / f"{name.replace('@', '/')}.yaml")) for name in names}
 
 
-def _defaults_entries(listed: Node) -> Iterator[str]:
+def _defaults_entries(listed: Node | None) -> Iterator[str]:
     """Yield the entries of a ``defaults`` list; ``group: name`` as ``group@name``."""
     for item in listed.items if isinstance(listed, Sequence) else ():
         if isinstance(item, Scalar) and isinstance(item.value, str):
@@ -114,22 +95,13 @@ def _defaults_entries(listed: Node) -> Iterator[str]:
                     yield f"{entry.name}@{entry.value.value}".removesuffix(".yaml")
 
 
-def merge_nodes(base: Node | None, over: Node) -> Node:
-    """Return ``over`` on ``base`` as OmegaConf merges."""
-    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
-        return over
-    return _merge_mappings(base, over)
-
-
 def _merge_mappings(base: Mapping | None, over: Mapping) -> Mapping:
-    if base is None:
-        return over
-    entries = {entry.name: entry for entry in base}
+    entries = {entry.name: entry for entry in base or ()}
     for entry in over:
-        below = entries.get(entry.name)
-        entries[entry.name] = Entry(
-            entry.key, merge_nodes(below.value if below else None, entry.value)
-        )
+        below, value = entries.get(entry.name), entry.value
+        if below and isinstance(below.value, Mapping) and isinstance(value, Mapping):
+            value = _merge_mappings(below.value, value)
+        entries[entry.name] = Entry(entry.key, value)
     return Mapping(tuple(entries.values()), over.span, over.via)
 
 
@@ -138,14 +110,13 @@ def _espnet3_defaults(template: str, role: str) -> Mapping | None:
     if not file.is_file():
         return None
     text = file.read_text(encoding="utf-8")
-    root, found = read_text(Source(f"the {role} defaults of ESPnet3", text, "schema"))
+    root, _ = read_text(Source(f"the {role} defaults of ESPnet3", text, "schema"))
     assert isinstance(root, Mapping)
-    assert not found
     return root
 
 
 def _reread_mapping(node: Mapping) -> Mapping:
-    """Return a tree whose plain scalars mean what they mean to ESPnet3: ``yes`` is true."""
+    """Return a tree whose plain scalars have the values they have for ESPnet3: ``yes`` is true."""
     return map_children(node, lambda value, _: _reread_node(value))
 
 

@@ -1,12 +1,6 @@
-"""The metrics config."""
+"""Convert the metrics config."""
 
-from espnet3_compiler.convert.draft import (
-    PATH_REASONS,
-    RESOLVED_REASON,
-    Block,
-    ConfigDraft,
-    Reasons,
-)
+from espnet3_compiler.convert.draft import Block, ConfigDraft, Reasons
 from espnet3_compiler.convert.inference import convert_artifacts
 from espnet3_compiler.convert.notes import CHANGED, DROPPED, MOVED
 from espnet3_compiler.syntax.tree import Plain
@@ -14,10 +8,7 @@ from espnet3_schemas import TARGET
 
 METRICS_PACKAGE = "espnet3_runtime.metrics."
 NORMALIZERS = {"lowercase": "lower", "uppercase": "upper"}
-REASONS: Reasons = {
-    **PATH_REASONS,
-    "inference_dir": (MOVED, "measure reads what infer wrote"),
-}
+REASONS: Reasons = {"inference_dir": (MOVED, "measure reads the outputs of infer")}
 
 
 def convert_metrics(root: Block) -> ConfigDraft:
@@ -38,12 +29,12 @@ def convert_metrics(root: Block) -> ConfigDraft:
     if tests:
         draft.set_value(("dataset", "test"), tests, root.span("dataset"))
     convert_artifacts(root, "dataset_artifacts", draft)
-    root.rest(REASONS, (MOVED, RESOLVED_REASON))
+    root.note_root_keys(REASONS)
     return draft
 
 
 def _convert_metric(item: Block, names: list[str]) -> Plain:
-    """Return one metric, or None where it is a class of ESPnet3's kind."""
+    """Return one metric; None for a class of ESPnet3's that has no equivalent."""
     block = item.take_block("metric")
     target = block.context.target(str(block.raw_value(TARGET)))
     if not target.startswith(METRICS_PACKAGE):
@@ -51,12 +42,11 @@ def _convert_metric(item: Block, names: list[str]) -> Plain:
         block.add_note(TARGET, DROPPED, f"{target}: {why}")
         return None
     metric: dict[str, Plain] = {TARGET: target}
-    steps = _convert_normalizers(block)
-    if steps:
+    if steps := _convert_normalizers(block):
         metric["normalize"] = steps
     if block.has_value("bpemodel"):
         metric["tokenizer_model"] = block.value("bpemodel")
-    block.rest({}, (DROPPED, "an argument of ESPnet3's metric without an equivalent"))
+    block.note_rest({}, (DROPPED, "an argument of ESPnet3's metric without an equivalent"))
     name = target.rpartition(".")[2].lower()
     made: dict[str, Plain] = {"metric": metric, "inputs": item.value("inputs")}
     names.append(name)
@@ -72,7 +62,7 @@ def _convert_normalizers(block: Block) -> list[Plain]:
     known = [NORMALIZERS[str(name)] for name in given if str(name) in NORMALIZERS]
     if len(known) < len(given):
         why = (
-            "of ESPnet2's text cleaners only lowercase and uppercase have an equivalent: normalize"
+            "of ESPnet2's text cleaners, only lowercase and uppercase have an equivalent: normalize"
         )
         block.add_note("clean_types", DROPPED, why)
     return list(known)

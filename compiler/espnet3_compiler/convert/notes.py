@@ -1,8 +1,8 @@
-"""What could not be carried from an ESPnet3 recipe, or means something else now, and why."""
+"""Notes on keys of an ESPnet3 recipe that were not carried or changed, and their report."""
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from espnet3_compiler.diagnostics.source import Span
 
@@ -11,7 +11,7 @@ TITLES = {
     DEAD: "had no effect in ESPnet3 and were left out",
     DROPPED: "could not be carried",
     CHANGED: "were carried and mean something else",
-    MOVED: "stand elsewhere now",
+    MOVED: "are elsewhere now",
 }
 FORMAT = "espnet3-compile/from-espnet3"
 
@@ -23,9 +23,9 @@ class Note:
     Attributes:
         kind: ``dead``, ``dropped``, ``changed`` or ``moved``.
         file: Relative to the recipe directory.
-        line: Counted from 1; 0 where the whole file is meant.
-        key: Its dotted path; empty where the whole file is meant.
-        reason: Why, and what to do instead.
+        line: Counted from 1; 0 for a note on the file.
+        key: Its dotted path; empty for a note on the file.
+        reason: The reason, and what to do instead.
     """
 
     kind: str
@@ -42,11 +42,11 @@ class Notes:
     found: dict[Note, None] = field(default_factory=dict)
 
     def add(self, kind: str, span: Span, key: str, reason: str) -> None:
-        """Note a key at its place; what only ESPnet3's own defaults say is not worth a note.
+        """Note a key of the recipe; keys of ESPnet3's own defaults are left out.
 
         Args:
-            kind: What became of the key: one of the kinds above.
-            span: Where it stands.
+            kind: One of the kinds above.
+            span: The location of the key.
             key: Its dotted path.
             reason: Why, as the report shows it.
         """
@@ -55,10 +55,10 @@ class Notes:
             self.found[Note(kind, span.source.name, line, key, reason)] = None
 
     def add_file(self, kind: str, file: str, reason: str) -> None:
-        """Note something about a whole file.
+        """Note something about a file.
 
         Args:
-            kind: What became of the file: one of the kinds above.
+            kind: One of the kinds above.
             file: Its path below the recipe.
             reason: Why, as the report shows it.
         """
@@ -71,38 +71,35 @@ class Notes:
 
 
 def render_notes(notes: Iterable[Note]) -> str:
-    """Return the report for a person; empty where there is nothing to tell."""
-    places: dict[tuple[str, str, str], list[str]] = {}
+    """Return the report for a person; empty without notes."""
+    locations: dict[tuple[str, str, str], list[str]] = {}
     for note in notes:
-        place = f"{note.file}:{note.line}" if note.line else note.file
-        places.setdefault((note.kind, note.key, note.reason), []).append(place)
+        location = f"{note.file}:{note.line}" if note.line else note.file
+        locations.setdefault((note.kind, note.key, note.reason), []).append(location)
     lines = []
     last = None
-    for (kind, key, reason), where in places.items():
+    for (kind, key, reason), where in locations.items():
         if kind != last:
             lines += ["", f"keys that {TITLES[kind]}:"]
             last = kind
         lines.append(f"  {key}: {reason}" if key else f"  {reason}")
-        lines += [f"      {place}" for place in where]
+        lines += [f"      {location}" for location in where]
     return "".join(f"{line}\n" for line in lines)
 
 
 def render_notes_json(notes: Iterable[Note], written: Sequence[str], clean: bool) -> str:
-    """Return the report for a machine.
+    """Return the report as JSON.
 
     Args:
-        notes: What became of keys and files.
-        written: Paths of the files that were written.
-        clean: Whether the checker finds no mistake in what was written.
+        notes: The notes on keys and files.
+        written: The paths of the files that were written.
+        clean: Whether the checker finds no mistake in them.
     """
     value = {
         "format": FORMAT,
         "schema_version": 1,
         "written": list(written),
         "clean": clean,
-        "notes": [
-            {name: getattr(note, name) for name in ("kind", "file", "line", "key", "reason")}
-            for note in notes
-        ],
+        "notes": [asdict(note) for note in notes],
     }
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,13 +1,15 @@
-"""Check what was converted, and take out what the checker refuses, with a note for each.
+"""Check the converted configs and remove the keys that the checker refuses, with a note for each.
 
-ESPnet3 accepts any key and says nothing; a key that nothing reads there is a mistake here.
+ESPnet3 accepts any key without a report; a key that no code reads is a mistake here.
 """
 
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from os import getpid
 from pathlib import Path
+from typing import Any
 
 from espnet3_compiler.convert.draft import ConfigDraft
 from espnet3_compiler.convert.files import (
@@ -40,7 +42,7 @@ def prune_refused_keys(found: ConvertedRecipe, directory: Path, notes: Notes) ->
     Args:
         found: The converted recipe; its drafts are changed.
         directory: The ESPnet3 recipe.
-        notes: Gets a line for every key that is taken out.
+        notes: Takes a note for every key that is removed.
 
     Raises:
         OSError: The directory beside the recipe cannot be written.
@@ -55,7 +57,7 @@ def prune_refused_keys(found: ConvertedRecipe, directory: Path, notes: Notes) ->
 
 
 def write_files(directory: Path, files: Mapping[str, str]) -> None:
-    """Write files below a directory, each whole or not at all."""
+    """Write files below a directory, each atomically."""
     for name, text in files.items():
         target = directory / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +66,7 @@ def write_files(directory: Path, files: Mapping[str, str]) -> None:
 
 @contextmanager
 def _shadow_directory(directory: Path) -> Iterator[Path]:
-    """Yield a directory beside the recipe that has everything of it but what is written."""
+    """Yield a directory beside the recipe with links to its files, except those to be written."""
     shadow = directory.parent / f".{directory.name}.from-espnet3-{getpid()}"
     shadow.mkdir()
     try:
@@ -77,15 +79,18 @@ def _shadow_directory(directory: Path) -> Iterator[Path]:
 
 
 def _remove_refused_keys(found: ConvertedRecipe, shadow: Path, notes: Notes) -> bool:
-    """Take out every key that the checker refuses; return whether there was one."""
-    drafts = _drafts_by_path(found, shadow)
-    took = False
+    """Remove every key that the checker refuses; return whether there was one."""
+    configs = [*found.trainings, *chain.from_iterable(found.others.values())]
+    drafts: dict[Path, tuple[ConfigDraft | None, Keys]] = {
+        shadow.resolve() / config_name(config): (config.draft, ()) for config in configs
+    }
+    removed = False
     for training, outcome in check_manifests(found, shadow):
         models = {**drafts, outcome.path: (training.model, ("models", MODEL_NAME))}
         for finding in outcome.diagnostics:
             if finding.code in REFUSED_CODES:
-                took |= _remove_refused_key(finding, models, notes)
-    return took
+                removed |= _remove_refused_key(finding, models, notes)
+    return removed
 
 
 def check_manifests(
@@ -111,16 +116,6 @@ def unlisted_configs(found: ConvertedRecipe) -> list[tuple[str, str]]:
     return [(role, name) for role, name in names if name not in used]
 
 
-def _drafts_by_path(
-    found: ConvertedRecipe, shadow: Path
-) -> dict[Path, tuple[ConfigDraft | None, Keys]]:
-    configs: list[ConvertedConfig] = [
-        *found.trainings,
-        *(c for cs in found.others.values() for c in cs),
-    ]
-    return {shadow.resolve() / config_name(c): (c.draft, ()) for c in configs}
-
-
 def _remove_refused_key(
     finding: Diagnostic, drafts: Mapping[Path, tuple[ConfigDraft | None, Keys]], notes: Notes
 ) -> bool:
@@ -135,7 +130,8 @@ def _remove_refused_key(
     path = path[len(prefix) :]
     if not _delete_value(draft.values, path):
         return False
-    origin = _origin_span(draft, path)
+    known = (path[:length] for length in range(len(path), 0, -1))
+    origin = next((draft.origins[part] for part in known if part in draft.origins), None)
     key = format_path((*prefix[1:], *path))
     if origin is not None:
         is_option = bool(prefix) and "task" in draft.values and len(path) == 1
@@ -145,7 +141,7 @@ def _remove_refused_key(
 
 
 def _path_at_span(node: Node, span: Span) -> Keys | None:
-    """Return the path of the entry whose key or value a place is in."""
+    """Return the path of the innermost entry whose key or value contains a span."""
     if isinstance(node, Tree):
         for entry in node:
             below = _path_at_span(entry.value, span)
@@ -166,23 +162,14 @@ def _contains_span(outer: Span, inner: Span) -> bool:
 
 
 def _delete_value(values: Plain, path: Keys) -> bool:
-    place: object = values
-    for key in path[:-1]:
-        if isinstance(place, dict) and key in place:
-            place = place[key]
-            continue
-        if not (isinstance(place, list) and isinstance(key, int) and key < len(place)):
-            return False
-        place = place[key]
-    if isinstance(place, dict) and path[-1] in place:
-        del place[path[-1]]
-        return True
+    """Remove the key at a path; return False where there is none, or an item of a list."""
+    value: Any = values
+    try:
+        for key in path[:-1]:
+            value = value[key]
+        if isinstance(value, dict):
+            del value[path[-1]]
+            return True
+    except (KeyError, IndexError, TypeError):
+        pass
     return False
-
-
-def _origin_span(draft: ConfigDraft, path: Keys) -> Span | None:
-    """Return where a value comes from: the place of the nearest part that is known."""
-    for length in range(len(path), 0, -1):
-        if path[:length] in draft.origins:
-            return draft.origins[path[:length]]
-    return None

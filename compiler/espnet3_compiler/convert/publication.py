@@ -1,36 +1,27 @@
-"""The publication and demo configs."""
+"""Convert the publication and demo configs."""
 
 import fnmatch
 from pathlib import Path
 
 from espnet3_compiler.convert.artifacts import FEATS_STATS, TOKEN_LIST, TOKENIZER
-from espnet3_compiler.convert.draft import (
-    PATH_REASONS,
-    RESOLVED_REASON,
-    Block,
-    ConfigDraft,
-    Reasons,
-)
+from espnet3_compiler.convert.draft import Block, ConfigDraft, Reasons
 from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
 from espnet3_compiler.syntax.read import load_source
 
 STAGE_ARTIFACTS = (TOKEN_LIST, TOKENIZER, FEATS_STATS)
-TOKENIZER_FILES = ("*.model", "*.vocab", "*tokens.txt")
+TOKENIZER_FILES = tuple(f"${{data_dir}}/{name}" for name in ("*.model", "*.vocab", "*tokens.txt"))
 OF_EXP_DIR = ("inference*", "*.ckpt", "*.pth", "*tensorboard*", "*wandb*", "curves")
 UPLOAD_REASON = "uploads are dry runs (dry_run: true) until you take that line out"
-ROOT_REASONS: Reasons = {
-    **PATH_REASONS,
-    "inference_dir": (MOVED, "results come from the stages"),
-}
+ROOT_REASONS: Reasons = {"inference_dir": (MOVED, "results come from the stages")}
 PACK_REASONS: Reasons = {
     "out_dir": (MOVED, "the stage writes ${exp_dir}/pack_model/bundle"),
-    "allow_overwrite": (DROPPED, "a bundle is replaced whole"),
+    "allow_overwrite": (DROPPED, "a bundle is replaced as a unit"),
     "inference_dir": (DEAD, "ESPnet3 reads the key of this name at the top"),
     "yaml_files": (DROPPED, "configs are packed by themselves; other YAML files go to files"),
 }
 DEMO_PACK_REASONS: Reasons = {
     "out_dir": (MOVED, "the stage writes ${exp_dir}/pack_demo/demo"),
-    "readme": (DROPPED, "the card is built in; its values stand under readme_context"),
+    "readme": (DROPPED, "the card is built in; its values are under readme_context"),
 }
 DEMO_UPLOAD_REASONS: Reasons = {
     "repo_type": (DROPPED, "it is always a Space"),
@@ -46,22 +37,29 @@ def convert_publication(root: Block) -> ConfigDraft:
     _convert_include(pack, draft)
     for name in ("files", "readme", "readme_context", "include_model_detail"):
         pack.move_key(draft, name, ("pack_model", name))
-    pack.rest(PACK_REASONS)
-    upload = root.take_block("upload_model")
-    for name in ("hf_repo", "private", "update", "delete_patterns"):
-        upload.move_key(draft, name, ("upload_model", name))
-    if upload.node is not None:
-        draft.set_value(("upload_model", "dry_run"), value=True)
-        upload.add_note("hf_repo", CHANGED, UPLOAD_REASON)
-    upload.rest({})
-    root.rest(ROOT_REASONS, (MOVED, RESOLVED_REASON))
+    pack.note_rest(PACK_REASONS)
+    _convert_upload(root, "upload_model", ("private", "update", "delete_patterns"), {}, draft)
+    root.note_root_keys(ROOT_REASONS)
     return draft
+
+
+def _convert_upload(
+    root: Block, block_name: str, names: tuple[str, ...], reasons: Reasons, draft: ConfigDraft
+) -> None:
+    upload = root.take_block(block_name)
+    for name in ("hf_repo", *names):
+        upload.move_key(draft, name, (block_name, name))
+    if upload.node is not None:
+        draft.set_value((block_name, "dry_run"), value=True)
+        upload.add_note("hf_repo", CHANGED, UPLOAD_REASON)
+    upload.note_rest(reasons)
 
 
 def _convert_include(pack: Block, draft: ConfigDraft) -> None:
     include, kept = pack.value("include"), []
     for path in include if isinstance(include, list) else []:
-        if path in STAGE_ARTIFACTS or _is_tokenizer(str(path)):
+        is_tokenizer = any(fnmatch.fnmatch(str(path), pattern) for pattern in TOKENIZER_FILES)
+        if path in STAGE_ARTIFACTS or is_tokenizer:
             why = "the bundle holds every file that the packed configs name"
             pack.add_note("include", MOVED, f"{path}: {why}")
         else:
@@ -78,32 +76,21 @@ def _convert_include(pack: Block, draft: ConfigDraft) -> None:
         draft.set_value(("pack_model", "exclude"), left, pack.span("exclude"))
 
 
-def _is_tokenizer(path: str) -> bool:
-    return path.startswith("${data_dir}/") and any(
-        fnmatch.fnmatch(path, pattern) for pattern in TOKENIZER_FILES
-    )
-
-
 def convert_demo(root: Block, directory: Path) -> ConfigDraft:
     """Return our demo config."""
     draft = ConfigDraft()
     model = root.take_block("model")
     for name in ("device", "trust_user_code", "call_args"):
         model.move_key(draft, name, ("model", name))
-    model.rest({"dir_or_tag": (MOVED, "the demo takes the bundle of pack_model")})
+    model.note_rest({"dir_or_tag": (MOVED, "the demo takes the bundle of pack_model")})
     _convert_ui(root.take_block("ui"), draft, directory)
     pack = root.take_block("pack")
     for name in ("include", "exclude", "requirements", "readme_context"):
         pack.move_key(draft, name, ("pack", name))
-    pack.rest(DEMO_PACK_REASONS)
-    upload = root.take_block("upload_demo")
-    for name in ("hf_repo", "organization", "private", "update"):
-        upload.move_key(draft, name, ("upload_demo", name))
-    if upload.node is not None:
-        draft.set_value(("upload_demo", "dry_run"), value=True)
-        upload.add_note("hf_repo", CHANGED, UPLOAD_REASON)
-    upload.rest(DEMO_UPLOAD_REASONS)
-    root.rest(ROOT_REASONS, (MOVED, RESOLVED_REASON))
+    pack.note_rest(DEMO_PACK_REASONS)
+    names = ("organization", "private", "update")
+    _convert_upload(root, "upload_demo", names, DEMO_UPLOAD_REASONS, draft)
+    root.note_root_keys(ROOT_REASONS)
     return draft
 
 
@@ -117,4 +104,4 @@ def _convert_ui(ui: Block, draft: ConfigDraft, directory: Path) -> None:
         draft.set_value(("ui", "app_script"), script, ui.span("app_script"))
     for name in ("title", "description", "inputs", "outputs"):
         ui.move_key(draft, name, ("ui", name))
-    ui.rest({})
+    ui.note_rest({})

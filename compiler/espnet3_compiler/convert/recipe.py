@@ -1,15 +1,21 @@
-"""A whole ESPnet3 recipe as configs of ours, before they become files."""
+"""Read an ESPnet3 recipe and translate its configs, before they are written to files."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from espnet3_compiler.convert import inference, metrics, models, publication, training
-from espnet3_compiler.convert.artifacts import Artifacts, build_artifacts, translate_target
+from espnet3_compiler.convert.artifacts import (
+    INFERENCE_DIR,
+    Artifacts,
+    build_artifacts,
+    translate_target,
+)
 from espnet3_compiler.convert.draft import Block, ConfigDraft, ConversionContext
 from espnet3_compiler.convert.load import RecipeReader
 from espnet3_compiler.convert.notes import DROPPED, Notes
-from espnet3_compiler.convert.roles import RoleFile, files_of_role, find_config_files
+from espnet3_compiler.convert.roles import RoleFile, find_config_files
 from espnet3_compiler.convert.system import find_system
 from espnet3_compiler.convert.values import Interpolator
 from espnet3_compiler.syntax.tree import Mapping, Scalar
@@ -35,7 +41,7 @@ class ConvertedConfig:
 
 @dataclass(frozen=True)
 class ConvertedRecipe:
-    """Everything that was read of a recipe.
+    """The translated configs of a recipe.
 
     Attributes:
         name: ``<corpus>/<task>``.
@@ -50,16 +56,6 @@ class ConvertedRecipe:
     others: dict[str, tuple[ConvertedConfig, ...]]
 
 
-def recipe_name(directory: Path) -> str:
-    """Return ``<corpus>/<task>``: the last two directories, as ESPnet3 lays recipes out."""
-    place = directory.resolve()
-    clean = [
-        re.sub(r"[^A-Za-z0-9_.-]", "_", name) or "recipe"
-        for name in (place.parent.name, place.name)
-    ]
-    return "/".join(part if part[0] not in "-." else f"_{part}" for part in clean)
-
-
 def read_recipe(directory: Path, notes: Notes, reader: RecipeReader) -> ConvertedRecipe:
     """Read and translate the configs of a recipe directory.
 
@@ -68,84 +64,86 @@ def read_recipe(directory: Path, notes: Notes, reader: RecipeReader) -> Converte
         notes: Collects what cannot be carried over.
         reader: Reads ESPnet3's YAML files with their bases.
     """
-    name = recipe_name(directory)
+    names = (directory.resolve().parent.name, directory.resolve().name)
+    clean = [re.sub(r"[^A-Za-z0-9_.-]", "_", name) or "recipe" for name in names]
+    name = "/".join(part if part[0] not in "-." else f"_{part}" for part in clean)
     system, reader.template = find_system(directory, notes)
-    files, strangers = find_config_files(directory)
-    for path in strangers:
-        why = "it plays no role by its name or content"
+    files, without_role = find_config_files(directory)
+    for path in without_role:
+        why = "neither its name nor its content says its role"
         notes.add_file(DROPPED, path.relative_to(directory).as_posix(), why)
-    trainings: list[ConvertedConfig] = []
-    known = build_artifacts(FOLDERS, None)
-    for file in files_of_role(files, "training"):
-        root = reader.read(file.path, "training")
-        if root is not None:
-            made, of_this = _read_training(file, root, directory, name, notes)
-            known = of_this if not trainings else known
-            trainings.append(made)
-    others = {}
-    for role in ("inference", "metrics", "publication", "demo"):
-        read = [(file, reader.read(file.path, role)) for file in files_of_role(files, role)]
-        others[role] = tuple(
-            _read_other(file, root, known, directory, name, notes) for file, root in read if root
+    read = [(file, root) for file in files if (root := reader.read(file.path, file.role))]
+    translator = _Translator(directory, name, notes)
+    trainings = [
+        translator.training_config(file, root) for file, root in read if file.role == "training"
+    ]
+    known = trainings[0][1] if trainings else build_artifacts(FOLDERS, None)
+    others = {
+        role: tuple(
+            ConvertedConfig(file, translate(translator.other_block(file, root, known)))
+            for file, root in read
+            if file.role == role
         )
-    return ConvertedRecipe(name, system, tuple(trainings), others)
-
-
-def _make_context(
-    file: RoleFile, root: Mapping, known: Artifacts, directory: Path, name: str, notes: Notes
-) -> ConversionContext:
-    folder = file.path.parent.relative_to(directory).as_posix()
-    values = Interpolator(root, file.stem, folder, notes)
-    return ConversionContext(values, known, notes, lambda path: translate_target(path, name))
-
-
-def _read_training(
-    file: RoleFile, root: Mapping, directory: Path, name: str, notes: Notes
-) -> tuple[ConvertedConfig, Artifacts]:
-    plain = _make_context(file, root, Artifacts(FOLDERS), directory, name, Notes())
-    folders = FOLDERS | {
-        key: _configured_folder(plain, key) for key in ("data_dir", "exp_dir", "stats_dir")
+        for role, translate in _translations(directory).items()
     }
-    folders["inference_dir"] = f"{folders['exp_dir']}/inference"
-    tokenizer = plain.values.plain(root.get("tokenizer"), ("tokenizer",))
-    known = build_artifacts(folders, tokenizer if isinstance(tokenizer, dict) else None)
-    block = Block(root, (), _make_context(file, root, known, directory, name, notes))
-    settings = {
-        key: folders[key] for key in ("data_dir", "exp_dir") if folders[key] != FOLDERS[key]
-    }
-    tag = root.get("exp_tag")
-    if isinstance(tag, Scalar) and tag.span.source.kind == "file" and tag.value:
-        given = block.raw_value("exp_tag")
-        if tag.value != "${self_name:}" and isinstance(given, str):
-            settings["exp_tag"] = given
-    ours = training.convert_training(block)
-    model = models.convert_model(Block(root, (), block.context), ours)
-    return ConvertedConfig(file, ours, model, settings), known
+    return ConvertedRecipe(name, system, tuple(config for config, _ in trainings), others)
 
 
-def _configured_folder(context: ConversionContext, key: str) -> str:
-    """Return a directory relative to the recipe; ``${exp_tag}`` stays."""
-    node = context.values.root.get(key)
-    value = context.values.plain(node, (key,))
-    return context.artifacts.normalize_path(str(value)) if value else FOLDERS[key]
-
-
-def _read_other(
-    file: RoleFile, root: Mapping, known: Artifacts, directory: Path, name: str, notes: Notes
-) -> ConvertedConfig:
-    folders = dict(known.folders)
-    plain = _make_context(file, root, Artifacts(folders), directory, name, Notes())
-    value = plain.values.plain(root.get("inference_dir"), ("inference_dir",))
-    paths = dict(known.known)
-    if isinstance(value, str):
-        paths[plain.artifacts.normalize_path(value)] = "${stages.infer.inference_dir}"
-    context = _make_context(file, root, Artifacts(folders, paths), directory, name, notes)
-    block = Block(root, (), context)
-    if file.role == "demo":
-        return ConvertedConfig(file, publication.convert_demo(block, directory))
-    carry = {
+def _translations(directory: Path) -> dict[str, Callable[[Block], ConfigDraft]]:
+    return {
         "inference": inference.convert_inference,
         "metrics": metrics.convert_metrics,
         "publication": publication.convert_publication,
-    }[file.role]
-    return ConvertedConfig(file, carry(block))
+        "demo": lambda root: publication.convert_demo(root, directory),
+    }
+
+
+@dataclass
+class _Translator:
+    """Translates the configs of one recipe, called ``name``."""
+
+    directory: Path
+    name: str
+    notes: Notes
+
+    def block(
+        self, file: RoleFile, root: Mapping, artifacts: Artifacts, notes: Notes | None = None
+    ) -> Block:
+        notes = self.notes if notes is None else notes
+        folder = file.path.parent.relative_to(self.directory).as_posix()
+        values = Interpolator(root, file.path.stem, folder, notes)
+
+        def target(path: str) -> str:
+            return translate_target(path, self.name)
+
+        return Block(root, (), ConversionContext(values, artifacts, notes, target))
+
+    def training_config(self, file: RoleFile, root: Mapping) -> tuple[ConvertedConfig, Artifacts]:
+        plain = self.block(file, root, Artifacts(FOLDERS), Notes())
+        folders = dict(FOLDERS)
+        for key in ("data_dir", "exp_dir", "stats_dir"):
+            if value := plain.raw_value(key):
+                folders[key] = plain.context.artifacts.normalize_path(str(value))
+        folders["inference_dir"] = f"{folders['exp_dir']}/inference"
+        tokenizer = plain.raw_value("tokenizer")
+        artifacts = build_artifacts(folders, tokenizer if isinstance(tokenizer, dict) else None)
+        block = self.block(file, root, artifacts)
+        changed = [key for key in ("data_dir", "exp_dir") if folders[key] != FOLDERS[key]]
+        settings = {key: folders[key] for key in changed}
+        tag = root.get("exp_tag")
+        if isinstance(tag, Scalar) and tag.span.source.kind == "file" and tag.value:
+            given = block.raw_value("exp_tag")
+            if tag.value != "${self_name:}" and isinstance(given, str):
+                settings["exp_tag"] = given
+        draft = training.convert_training(block)
+        model = models.convert_model(Block(root, (), block.context), draft)
+        return ConvertedConfig(file, draft, model, settings), artifacts
+
+    def other_block(self, file: RoleFile, root: Mapping, known: Artifacts) -> Block:
+        """Return the content of a config of another role than training."""
+        plain = self.block(file, root, Artifacts(known.folders), Notes())
+        value = plain.raw_value("inference_dir")
+        paths = dict(known.known)
+        if isinstance(value, str):
+            paths[plain.context.artifacts.normalize_path(value)] = INFERENCE_DIR
+        return self.block(file, root, Artifacts(known.folders, paths))

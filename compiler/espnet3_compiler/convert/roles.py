@@ -1,6 +1,5 @@
-"""Which file of ``conf/`` plays which role; ESPnet3 itself knows it from the command line."""
+"""Find the role of each file of ``conf/``; ESPnet3 itself gets it from the command line."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,30 +38,27 @@ class RoleFile:
 
 
 def find_config_files(directory: Path) -> tuple[list[RoleFile], list[Path]]:
-    """Return the config files of a recipe by role, and the YAML files that play none.
+    """Return the config files of a recipe with their roles, and the YAML files without a role.
 
-    Files whose name is just the role's come first, then by path.
+    Files named like their role come first.
     """
     paths = sorted((directory / "conf").rglob("*.yaml"))
     bases = {base for path in paths for base in listed_defaults(path)}
-    named = [
-        (path, _role_by_name(path) or _role_by_content(path)) for path in paths if path not in bases
+    own = [path for path in paths if path not in bases]
+    named = [(path, _role_by_name(path) or _role_by_content(path)) for path in own]
+    named += [
+        (path, _role_by_name(path)) for path in paths if path in bases and _is_standalone(path)
     ]
-    named += [(p, _role_by_name(p)) for p in paths if p in bases and _is_standalone(p)]
     found = [RoleFile(path, role) for path, role in named if role]
     found.sort(key=lambda each: (each.stem != each.role, len(each.path.parts), each.path))
     return found, [path for path, role in named if role is None]
 
 
-def files_of_role(files: Iterable[RoleFile], role: str) -> list[RoleFile]:
-    """Return the files of a role."""
-    return [file for file in files if file.role == role]
-
-
 def _is_standalone(path: Path) -> bool:
-    """Return whether a file that others build on is also a config by itself."""
-    if _role_by_name(path) != "training":
-        return _role_by_name(path) is not None
+    """Return whether a file that other configs are based on is also a config by itself."""
+    role = _role_by_name(path)
+    if role != "training":
+        return role is not None
     root, _, _ = read_file(path, path.name)
     return root is not None and root.get("model") is not None
 
@@ -79,9 +75,7 @@ def _role_by_content(path: Path) -> str | None:
     names = {entry.name for entry in root}
     if "defaults" not in names and len(names) == 1:
         return None  # a part for a defaults list
-    role = next((role for role, keys in ROLE_KEYS.items() if names & set(keys)), None)
-    return role or ("inference" if _has_target(root.get("model")) else None)
-
-
-def _has_target(node: object) -> bool:
-    return isinstance(node, Mapping) and isinstance(node.get(TARGET), Scalar)
+    model = root.get("model")
+    has_target = isinstance(model, Mapping) and isinstance(model.get(TARGET), Scalar)
+    by_model = "inference" if has_target else None
+    return next((role for role, keys in ROLE_KEYS.items() if names & set(keys)), by_model)

@@ -1,4 +1,4 @@
-"""The System that ``run.py`` launches, read without importing it."""
+"""Find the System that ``run.py`` launches, without importing it."""
 
 import ast
 from pathlib import Path
@@ -14,14 +14,11 @@ KNOWN_SYSTEMS = {
 }
 MAX_BASES = 10
 ASR, OTHER = "esp2_asr", "f5tts"
-"""Sets of defaults; ESPnet3 has no others."""
+"""ESPnet3's sets of defaults."""
 
 
 def find_system(directory: Path, notes: Notes) -> tuple[str, str]:
-    """Return ``asr`` or ``base``, and whose defaults are filled in.
-
-    What a System of the recipe does besides is noted.
-    """
+    """Return ``asr`` or ``base`` and the set of defaults; note stages of the recipe's System."""
     run = _parse_module(directory, RUN_SCRIPT)
     if run is None:
         notes.add_file(CHANGED, RUN_SCRIPT, "it cannot be read; the system is taken to be asr")
@@ -31,24 +28,18 @@ def find_system(directory: Path, notes: Notes) -> tuple[str, str]:
     if launched is None:
         notes.add_file(CHANGED, RUN_SCRIPT, "it launches no System; the system is taken to be asr")
     system = _resolve_system(directory, tree, source, launched, notes) if launched else "asr"
-    package = _conf_package(tree)
-    is_asr = system == "asr" if package is None else package.endswith(f".{ASR}")
+    keywords = [node for node in ast.walk(tree) if isinstance(node, ast.keyword)]
+    packages = [getattr(item.value, "value", "") for item in keywords if item.arg == "conf_package"]
+    is_asr = str(packages[0]).endswith(f".{ASR}") if packages else system == "asr"
     return system, ASR if is_asr else OTHER
-
-
-def _conf_package(tree: ast.Module) -> str | None:
-    """Return the argument ``conf_package`` of the launch."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "conf_package":
-            return str(getattr(node.value, "value", ""))
-    return None
 
 
 def _resolve_system(
     directory: Path, tree: ast.Module, source: Source, name: ast.expr, notes: Notes
 ) -> str:
     for _ in range(MAX_BASES):
-        cls = _find_class(tree, name)
+        own = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        cls = own.get(ast.unparse(name))
         if cls is not None:
             _note_stages(cls, source, notes)
             if not cls.bases:
@@ -81,34 +72,22 @@ def _note_stages(cls: ast.ClassDef, source: Source, notes: Notes) -> None:
 
 def _launched_class(tree: ast.Module) -> ast.expr | None:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else None
-            called = node.func.id if isinstance(node.func, ast.Name) else called
-            if called == "launch":
-                named = [word.value for word in node.keywords if word.arg == "system_cls"]
-                return next(iter([*node.args, *named]), None)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "launch":
+            named = [word.value for word in node.keywords if word.arg == "system_cls"]
+            return next(iter([*node.args, *named]), None)
     return None
 
 
-def _find_class(tree: ast.Module, name: ast.expr) -> ast.ClassDef | None:
-    if not isinstance(name, ast.Name):
-        return None
-    return next((n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name.id), None)
-
-
 def _imported_path(tree: ast.Module, name: ast.expr) -> str:
-    """Return the dotted path that a name of a module stands for."""
+    """Return the dotted path that a name in a module refers to."""
     text = ast.unparse(name)
     first, _, rest = text.partition(".")
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", None)
             for alias in node.names:
-                if (alias.asname or alias.name) == first:
-                    return ".".join(filter(None, (node.module, alias.name, rest)))
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.asname == first:
-                    return ".".join(filter(None, (alias.name, rest)))
+                if (alias.asname or (alias.name if module else None)) == first:
+                    return ".".join(filter(None, (module, alias.name, rest)))
     return text
 
 

@@ -1,24 +1,14 @@
-"""The training config."""
+"""Convert the training config."""
 
-from espnet3_compiler.convert.dataloader import (
-    convert_dataloader,
-    convert_entries,
-    convert_preprocessor,
-    note_dataset_rest,
-)
-from espnet3_compiler.convert.draft import (
-    PATH_REASONS,
-    RESOLVED_REASON,
-    Block,
-    ConfigDraft,
-    Reasons,
-)
+from espnet3_compiler.convert.dataloader import convert_dataloader
+from espnet3_compiler.convert.dataset import convert_dataset
+from espnet3_compiler.convert.draft import Block, ConfigDraft, Reasons
 from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
 from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas import TARGET
 
 
-def convert_optimizers(root: Block, draft: ConfigDraft) -> None:
+def _convert_optimizers(root: Block, draft: ConfigDraft) -> None:
     """Write the optimizers of a training config."""
     if root.has_value("optimizers"):
         _convert_named(root, draft)
@@ -26,10 +16,9 @@ def convert_optimizers(root: Block, draft: ConfigDraft) -> None:
     for name in ("optimizer", "scheduler"):
         _note_leaked_defaults(root, name)
         root.move_key(draft, name, (name,), null=True)
-    root.move_key(draft, "scheduler_interval", ("scheduler_interval",))
-    root.move_key(draft, "scheduler_monitor", ("scheduler_monitor",))
-    for name in ("optimizers", "schedulers"):
-        root.entry(name)
+    for name in ("scheduler_interval", "scheduler_monitor"):
+        root.move_key(draft, name, (name,))
+    root.taken |= {"optimizers", "schedulers"}
 
 
 def _note_leaked_defaults(root: Block, name: str) -> None:
@@ -52,25 +41,19 @@ def _convert_named(root: Block, draft: ConfigDraft) -> None:
                 value.setdefault("interval", "epoch")  # ESPnet3's default; ours is step
         draft.set_value(("schedulers",), schedulers, root.span("schedulers"))
     for name in ("optimizer", "scheduler"):
-        draft.set_value((name,), None)  # a variant may lie over a config that has them
-    for name in ("optimizer", "scheduler", "scheduler_interval", "scheduler_monitor"):
-        root.entry(name)
+        draft.set_value((name,), None)  # a variant may extend a config that has them
+    root.taken |= {"optimizer", "scheduler", "scheduler_interval", "scheduler_monitor"}
 
 
 REASONS: Reasons = {
-    **PATH_REASONS,
-    "task": (MOVED, "stands in the manifest, models.*.task; ESPnet3's copies as ESPnet2's own"),
-    "exp_tag": (MOVED, "stands in the manifest; without it, the manifest's file name is the tag"),
-    "exp_dir": (MOVED, "stands in the manifest where it is not exp/${exp_tag}"),
+    "task": (MOVED, "is in the manifest, models.*.task; ESPnet3's copies as ESPnet2's own"),
+    "exp_tag": (MOVED, "is in the manifest; without it, the manifest's file name is the tag"),
+    "exp_dir": (MOVED, "is in the manifest where it is not exp/${exp_tag}"),
     "stats_dir": (MOVED, "collect_stats writes into ${exp_dir}/collect_stats"),
-    "dataset_dir": (MOVED, RESOLVED_REASON),
-    "num_device": (MOVED, "stands in trainer.devices"),
-    "num_nodes": (MOVED, "stands in trainer.num_nodes"),
+    "num_device": (MOVED, "is in trainer.devices"),
+    "num_nodes": (MOVED, "is in trainer.num_nodes"),
     "inference_dir": (MOVED, "a stage writes into ${exp_dir}/<stage>"),
-    "init": (
-        DEAD,
-        "the trainer never reads it; a task's own model.init does initialise the weights",
-    ),
+    "init": (DEAD, "the trainer never reads it; a task's model.init does initialise the weights"),
     "stage_log_mode": (DROPPED, "rank 0 writes the log of every stage"),
     "sampler": (DROPPED, "a batch sampler of your own goes to dataloader.train.sampler"),
     "remove_long_short": (DROPPED, "write it as a stage: {name: remove_long_short, call: src.…}"),
@@ -79,24 +62,23 @@ REASONS: Reasons = {
 
 
 def convert_training(root: Block) -> ConfigDraft:
-    """Return our training config; the model is left to ``models``."""
+    """Return our training config; ``models`` converts the model."""
     draft = ConfigDraft()
     _convert_data(root, draft)
     _convert_tokenizer(root.take_block("tokenizer"), draft)
     root.move_key(draft, "collect_stats_batch_size", ("collect_stats", "batch_size"))
     if root.raw_value("collect_stats_train_mode") is True:
-        root.add_note(
-            "collect_stats_train_mode", DROPPED, "statistics are taken without augmentation"
-        )
+        why = "statistics are taken without augmentation"
+        root.add_note("collect_stats_train_mode", DROPPED, why)
     convert_parallel(root.take_block("parallel"), draft)
     convert_dataloader(root, draft)
-    convert_optimizers(root, draft)
-    root.move_key(draft, "best_model_criterion", ("best_model_criterion",))
-    root.move_key(draft, "seed", ("seed",))
+    _convert_optimizers(root, draft)
+    for name in ("best_model_criterion", "seed"):
+        root.move_key(draft, name, (name,))
     _convert_trainer(root.take_block("trainer"), draft, clips=not root.has_value("optimizers"))
     root.take_block("fit").move_key(draft, "ckpt_path", ("fit", "ckpt_path"))
     root.entry("model")
-    root.rest(REASONS, (MOVED, RESOLVED_REASON))
+    root.note_root_keys(REASONS)
     return draft
 
 
@@ -106,13 +88,9 @@ def _convert_data(root: Block, draft: ConfigDraft) -> None:
     for entry in create.node or ():
         if entry.name not in create.taken:
             create.move_key(draft, entry.name, ("create_dataset", entry.name), null=True)
-    dataset = root.take_block("dataset")
-    for split in ("train", "valid", "test"):
-        entries = convert_entries(dataset, split, draft)
-        if entries:
-            draft.set_value(("dataset", split), entries, dataset.span(split))
-    convert_preprocessor(dataset, draft, ("train", "valid"))
-    note_dataset_rest(dataset)
+    convert_dataset(
+        root.take_block("dataset"), draft, ("train", "valid", "test"), ("train", "valid")
+    )
 
 
 def _convert_tokenizer(block: Block, draft: ConfigDraft) -> None:
@@ -132,10 +110,8 @@ def _convert_tokenizer(block: Block, draft: ConfigDraft) -> None:
             if entry.name != "func":
                 arguments[entry.name] = builder.value(entry.name)
         draft.set_value(("tokenizer", "text_builder"), arguments, builder.span("func"))
-    moved = (
-        "the stage writes ${exp_dir}/train_tokenizer; paths into it became ${stages.…} references"
-    )
-    block.rest({"save_path": (MOVED, moved)})
+    why = "the stage writes ${exp_dir}/train_tokenizer; paths into it became ${stages.…} references"
+    block.note_rest({"save_path": (MOVED, why)})
 
 
 def convert_parallel(block: Block, draft: ConfigDraft) -> None:
@@ -145,11 +121,7 @@ def convert_parallel(block: Block, draft: ConfigDraft) -> None:
     if block.raw_value("allow_overwrite_lock") is True:
         why = "locks of dead workers are recognised and replaced"
         block.add_note("allow_overwrite_lock", DROPPED, why)
-    block.rest({})
-
-
-_LIGHTNING_DEFAULTS = {"check_val_every_n_epoch": 1}
-"""Values that are Lightning's own defaults: they need not be written."""
+    block.note_rest({})
 
 
 def _convert_trainer(block: Block, draft: ConfigDraft, *, clips: bool) -> None:
@@ -159,14 +131,12 @@ def _convert_trainer(block: Block, draft: ConfigDraft, *, clips: bool) -> None:
     forced = "batches are planned and spread over the devices by the runtime"
     for name in ("use_distributed_sampler", "reload_dataloaders_every_n_epochs"):
         block.add_note(name, DROPPED, forced)
+    if not (clips or block.is_user_written("gradient_clip_val")):
+        block.entry("gradient_clip_val")  # ESPnet3 refuses its own default with several optimizers
     for entry in block.node or ():
         if entry.name not in block.taken:
-            if entry.name == "gradient_clip_val" and not (
-                clips or block.is_user_written(entry.name)
-            ):
-                continue  # ESPnet3 would refuse its own default beside several optimizers
             value = block.value(entry.name)
-            if _LIGHTNING_DEFAULTS.get(entry.name, object()) != value:
+            if (entry.name, value) != ("check_val_every_n_epoch", 1):  # Lightning's default
                 draft.set_value(("trainer", entry.name), value, entry.key.span)
 
 
@@ -177,9 +147,8 @@ def _convert_logger(block: Block, draft: ConfigDraft) -> None:
     if any(not target.endswith(".TensorBoardLogger") for target in targets):
         draft.set_value(("trainer", "logger"), loggers, block.span("logger"))
     elif targets and block.is_user_written("logger"):
-        block.add_note(
-            "logger", MOVED, "built in: TensorBoard in ${exp_dir}/train/tensorboard, curves"
-        )
+        why = "built in: TensorBoard in ${exp_dir}/train/tensorboard, curves"
+        block.add_note("logger", MOVED, why)
 
 
 def _convert_callbacks(block: Block, draft: ConfigDraft) -> None:
@@ -188,7 +157,7 @@ def _convert_callbacks(block: Block, draft: ConfigDraft) -> None:
         target = str(item.raw_value(TARGET))
         if target.endswith(".EMACallback"):
             draft.set_value(("ema", "decay"), item.value("decay") or 0.999, item.span(TARGET))
-            item.rest({}, (DROPPED, "ema has decay alone"))
+            item.note_rest({}, (DROPPED, "ema has no key but decay"))
         elif target.startswith("espnet3."):
             item.add_note(TARGET, DROPPED, "a callback of ESPnet3's own trainer")
         elif item.node is not None:

@@ -1,15 +1,15 @@
-"""Interpolate an ESPnet3 config, except what our manifests can say themselves.
+"""Interpolate an ESPnet3 config, except references that our manifests can hold.
 
-``${recipe_dir}``, ``${data_dir}``, ``${exp_dir}`` and ``${exp_tag}`` stay: manifests have them.  So
-do ``${stats_dir}`` and ``${inference_dir}``, for ``artifacts`` to replace, and what only a run can
-know, ``${oc.env:…}``.
+``${recipe_dir}``, ``${data_dir}``, ``${exp_dir}`` and ``${exp_tag}`` stay: manifests have them. So
+do ``${stats_dir}`` and ``${inference_dir}``, which ``artifacts`` replaces, and ``${oc.env:…}``,
+which only a run can know.
 """
 
 import posixpath
 from dataclasses import dataclass
 
 from espnet3_compiler.convert.notes import DROPPED, Notes
-from espnet3_compiler.expressions.nodes import Call, JoinedKey, Lookup, Template
+from espnet3_compiler.expressions.nodes import Call, JoinedKey, Lookup
 from espnet3_compiler.expressions.template import has_reference, parse
 from espnet3_compiler.syntax.tree import (
     Mapping,
@@ -25,10 +25,10 @@ from espnet3_compiler.syntax.tree import (
 KEPT_NAMES = ("recipe_dir", "data_dir", "exp_dir", "exp_tag", "stats_dir", "inference_dir")
 MAX_DEPTH = 40
 LOAD_LINE = "load_line"
-"""Written as from the recipe directory; ``files`` makes it relative to the file it goes into."""
+"""Relative to the recipe directory; ``files`` makes it relative to the file it is written to."""
 
 
-class UnresolvableReference(Exception):  # noqa: N818 - a value that cannot be known, caught where it is used
+class _UnresolvableReference(Exception):  # noqa: N818 - caught in this file
     """A reference that cannot be carried; the text says why."""
 
 
@@ -49,12 +49,7 @@ class Interpolator:
     notes: Notes
 
     def plain(self, node: Node | None, path: Path) -> Plain:
-        """Return a node as plain values.
-
-        Args:
-            node: A node of the config; None gives None.
-            path: Where it stands, for relative references.
-        """
+        """Return a node at a path as plain values; None for None."""
         if isinstance(node, Mapping):
             return {entry.name: self.plain(entry.value, (*path, entry.name)) for entry in node}
         if isinstance(node, Sequence):
@@ -63,18 +58,16 @@ class Interpolator:
             return None
         try:
             return self._scalar_value(node, path, 0)
-        except UnresolvableReference as error:
+        except _UnresolvableReference as error:
             self.notes.add(DROPPED, node.span, format_path(path), str(error))
             return None
 
     def _scalar_value(self, node: Scalar, path: Path, depth: int) -> Plain:
         if not has_reference(node.value):
             return node.value
-        if depth > MAX_DEPTH:
-            raise UnresolvableReference("its references lead back to where they started")
         template, wrong = parse(node)
         if wrong:
-            raise UnresolvableReference(wrong.message)
+            raise _UnresolvableReference(wrong.message)
         if len(template) == 1 and not isinstance(template[0], str):
             return self._reference_value(template[0], path, depth)
         return "".join(self._text(piece, path, depth) for piece in template)
@@ -84,10 +77,12 @@ class Interpolator:
             return piece.replace("${", "\\${")
         value = self._reference_value(piece, path, depth)
         if isinstance(value, dict | list):
-            raise UnresolvableReference(f'"{piece.span.text}" is no single value')
+            raise _UnresolvableReference(f'"{piece.span.text}" is no single value')
         return "null" if value is None else str(value)
 
     def _reference_value(self, piece: Lookup | Call, path: Path, depth: int) -> Plain:
+        if depth > MAX_DEPTH:
+            raise _UnresolvableReference("its references lead back to where they started")
         if isinstance(piece, Call):
             return self._call_value(piece, path, depth)
         keys = tuple(self._key_name(key.name, path, depth) for key in piece.keys)
@@ -95,62 +90,51 @@ class Interpolator:
         full = (*base, *keys)
         if len(full) == 1 and full[0] in KEPT_NAMES:
             return f"${{{full[0]}}}"
-        found = node_at(self.root, tuple(_with_indices(self.root, full)))
+        found = _find_node(self.root, full)
         if found is None:
-            raise UnresolvableReference(f'"{piece.span.text}" names nothing in this config')
-        if isinstance(found, Scalar):
-            return self._scalar_value(found, full, depth + 1)
-        if depth > MAX_DEPTH:
-            raise UnresolvableReference("its references lead back to where they started")
-        return self._below(found, full, depth + 1)
+            raise _UnresolvableReference(f'"{piece.span.text}" names nothing in this config')
+        return self._node_value(found, full, depth + 1)
 
-    def _below(self, node: Node, path: Path, depth: int) -> Plain:
+    def _node_value(self, node: Node, path: Path, depth: int) -> Plain:
         if isinstance(node, Mapping):
-            return {e.name: self._below(e.value, (*path, e.name), depth) for e in node}
+            return {e.name: self._node_value(e.value, (*path, e.name), depth) for e in node}
         if isinstance(node, Sequence):
-            return [self._below(item, (*path, i), depth) for i, item in enumerate(node.items)]
+            return [self._node_value(item, (*path, i), depth) for i, item in enumerate(node.items)]
         return self._scalar_value(node, path, depth)
 
     def _key_name(self, name: str | Lookup | Call | JoinedKey, path: Path, depth: int) -> str:
         if isinstance(name, JoinedKey):  # ESPnet3 has no matrix
-            raise UnresolvableReference("it names a matrix")
+            raise _UnresolvableReference("it names a matrix")
         return name if isinstance(name, str) else str(self._reference_value(name, path, depth))
 
     def _call_value(self, call: Call, path: Path, depth: int) -> Plain:
-        words = [self._argument_text(argument.parts, path, depth) for argument in call.arguments]
+        words = [
+            "".join(self._text(piece, path, depth) for piece in argument.parts)
+            for argument in call.arguments
+        ]
         match call.name:
             case "self_name":
                 return self.stem
             case "set_corpus_and_system":
                 return "${set_corpus_and_system:}"
-            case "config_path" if words:
-                return posixpath.normpath(posixpath.join(self.folder, words[0]))
-            case "load_line" if words:
+            case "config_path" | "load_line" if words:
                 file = posixpath.normpath(posixpath.join(self.folder, words[0]))
-                return f"${{{LOAD_LINE}:{file}}}"
+                return file if call.name == "config_path" else f"${{{LOAD_LINE}:{file}}}"
             case "oc.env":
                 return f"${{oc.env:{','.join(words)}}}"
             case "oc.select" if words:
-                found = node_at(
-                    self.root, tuple(_with_indices(self.root, tuple(words[0].split("."))))
-                )
+                keys = tuple(words[0].split("."))
+                found = _find_node(self.root, keys)
                 if found is None:
                     return words[1] if len(words) > 1 else None
-                return self.plain(found, tuple(words[0].split(".")))
-        raise UnresolvableReference(f'there is no resolver "{call.name}" here; write its value')
-
-    def _argument_text(self, parts: Template, path: Path, depth: int) -> str:
-        return "".join(self._text(piece, path, depth) for piece in parts)
+                return self._node_value(found, keys, depth + 1)
+        raise _UnresolvableReference(f'there is no resolver "{call.name}" here; write its value')
 
 
-def _with_indices(root: Node, keys: Path) -> Path:
-    """Turn the numbers of a path into indices where it passes lists."""
+def _find_node(root: Node, keys: Path) -> Node | None:
+    """Return the node at a path of keys, whose numbers are indices in lists."""
     node: Node | None = root
-    result: list[str | int] = []
     for key in keys:
-        step: str | int = key
-        if isinstance(node, Sequence) and str(key).isdecimal():
-            step = int(key)
-        result.append(step)
-        node = node_at(node, (step,)) if node is not None else None
-    return tuple(result)
+        is_index = isinstance(node, Sequence) and str(key).isdecimal()
+        node = node_at(node, (int(key) if is_index else key,)) if node is not None else None
+    return node

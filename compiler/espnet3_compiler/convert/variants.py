@@ -1,4 +1,4 @@
-"""Write little: leave out what is a default anyway, and write a variant as its differences."""
+"""Shorten configs: leave out default values, and write a variant as its differences."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _NO_DEFAULT: Any = object()
 
 
 def drop_defaults(value: dict[str, Plain], role: str) -> dict[str, Plain]:
-    """Return a config of a role without the values that its schema gives by itself."""
+    """Return a config of a role without the values that are its schema's defaults."""
     return _drop_slot_defaults(value, role_location(role, load(role)))
 
 
@@ -20,9 +20,7 @@ def _drop_slot_defaults(value: dict[str, Plain], slot: SchemaLocation) -> dict[s
     for key, inner in value.items():
         below = slot.child(key)
         default = _slot_default(below)
-        if inner == default:
-            continue
-        if _is_covered_by(inner, default):
+        if inner == default or _is_covered_by(inner, default):
             continue
         if not (isinstance(inner, dict) and TARGET not in inner and below.schema):
             result[key] = inner
@@ -32,7 +30,7 @@ def _drop_slot_defaults(value: dict[str, Plain], slot: SchemaLocation) -> dict[s
 
 
 def _is_covered_by(value: Plain, default: Any) -> bool:
-    """Return whether a default target with its arguments says all that a value says."""
+    """Return whether a default target has the target and all arguments of a value."""
     return (
         isinstance(value, dict)
         and isinstance(default, dict)
@@ -44,12 +42,12 @@ def _is_covered_by(value: Plain, default: Any) -> bool:
 def variant_overrides(
     base: dict[str, Plain], variant: dict[str, Plain], role: str
 ) -> dict[str, Plain]:
-    """Return what has to be laid over a config of a role to get another one.
+    """Return the keys by which a variant differs from the config that it extends.
 
     Args:
-        base: The config that the other one extends.
+        base: The config that the variant extends.
         variant: The config that is wanted.
-        role: The role of both, whose schema says how lists and targets are merged.
+        role: The role of both, whose schema has their defaults.
     """
     return _slot_overrides(base, variant, role_location(role, load(role)))
 
@@ -72,11 +70,7 @@ def _slot_overrides(
         below = base.get(key)
         if key not in base:
             result[key] = value
-        elif (
-            isinstance(value, dict)
-            and isinstance(below, dict)
-            and not _replaces_target(value, below)
-        ):
+        elif isinstance(value, dict) and isinstance(below, dict) and _is_extended(value, below):
             inner = _slot_overrides(below, value, slot.child(key))
             if inner:
                 result[key] = inner
@@ -85,9 +79,9 @@ def _slot_overrides(
     return result
 
 
-def _replaces_target(value: dict[str, Plain], below: dict[str, Plain]) -> bool:
-    """Return whether a mapping inherits nothing from the one under it: both are other targets."""
-    return TARGET in value and TARGET in below and value[TARGET] != below[TARGET]
+def _is_extended(value: dict[str, Plain], below: dict[str, Plain]) -> bool:
+    """Return whether a mapping is merged into the one below it: not where the target differs."""
+    return not {TARGET} <= value.keys() & below.keys() or value[TARGET] == below[TARGET]
 
 
 def _slot_default(slot: SchemaLocation) -> Any:

@@ -1,6 +1,5 @@
-"""``--deep``: what only shows when the recipe's code runs, asked of a process of its own."""
+"""``--deep``: find the mistakes that show only when the recipe's code runs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from espnet3_compiler.deep.findings import model_summaries, probe_findings, unprobed_notes
@@ -18,7 +17,7 @@ class DeepResult:
 
     Attributes:
         outcome: With the findings of the probe; without a plan when one of them is an error.
-        report: What was built and what was not probed, for people, one line each.
+        report: The models that were built and the parts that were not probed, one line each.
     """
 
     outcome: CompileResult
@@ -26,7 +25,7 @@ class DeepResult:
 
 
 def unavailable_reason() -> str | None:
-    """Return why nothing can be probed here, and what to do about it."""
+    """Return why nothing can be probed here, with advice."""
     absent = missing_packages()
     if not absent:
         return None
@@ -42,10 +41,5 @@ def check_deeply(outcome: CompileResult, limits: ProbeLimits) -> DeepResult:
     found = probe_findings(answer, recipe, resolved, limits)
     name = display_name(outcome.path)
     more = replace(outcome, diagnostics=sort_findings((*outcome.diagnostics, *found), name))
-    return DeepResult(
-        more, _report_lines(name, [*model_summaries(answer), *unprobed_notes(answer)])
-    )
-
-
-def _report_lines(name: str, lines: Sequence[str]) -> tuple[str, ...]:
-    return (f"{name}, looked at in depth:", *(f"  {line}" for line in lines)) if lines else ()
+    lines = [f"  {line}" for line in (*model_summaries(answer), *unprobed_notes(answer))]
+    return DeepResult(more, (f"{name}, looked at in depth:", *lines) if lines else ())

@@ -1,4 +1,4 @@
-"""From what the probe says to findings at places of the manifest."""
+"""From the answers of the probe to findings at locations of the manifest."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from espnet3_compiler.deep.process import ProbeLimits, ProbeResult
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.syntax.provenance import provenance_labels
 from espnet3_compiler.syntax.tree import Mapping as Tree
 from espnet3_compiler.syntax.tree import Node, Path, Scalar, Sequence, node_at, walk_scalars
@@ -20,13 +20,13 @@ TIMEOUT_HINT = "give it more time with --deep-timeout SECONDS, if it is only slo
 def probe_findings(
     answer: ProbeResult, recipe: Recipe, resolved: Resolved, limits: ProbeLimits
 ) -> tuple[Diagnostic, ...]:
-    """Return the findings of a probe, with what stopped it, if anything did.
+    """Return the findings of a probe, with one for an early end.
 
     Args:
-        answer: What the process of ``--deep`` printed, and how it ended.
-        recipe: The declarations of the manifest.
-        resolved: The values of its configs, for the places of findings.
-        limits: The time and memory that the process had.
+        answer: The output of the probe.
+        recipe: The recipe.
+        resolved: Its resolved configs.
+        limits: The limits of the probe.
     """
     found = [
         _line_finding(line, recipe, resolved) for line in answer.lines if line["kind"] == "finding"
@@ -36,12 +36,12 @@ def probe_findings(
 
 
 def unprobed_notes(answer: ProbeResult) -> Iterator[str]:
-    """Yield what was not probed, one line each."""
+    """Yield the parts that were not probed, one line each."""
     for line in answer.lines:
         if line["kind"] == "note":
             yield f"not probed: {line['text']}"
     if not answer.ended and answer.code == KILLED_CODE and not answer.timed_out:
-        yield "not probed: the rest; the system killed the probe, probably for want of memory"
+        yield "not probed: the rest; the system killed the probe, probably for lack of memory"
 
 
 def model_summaries(answer: ProbeResult) -> Iterator[str]:
@@ -60,13 +60,13 @@ def model_summaries(answer: ProbeResult) -> Iterator[str]:
 
 
 def _line_finding(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) -> Diagnostic:
-    place = _find_location(line, recipe, resolved)
-    sizes = list(_size_labels(line, resolved, place.span))
+    scalar = _find_location(line, recipe, resolved)
+    sizes = list(_size_labels(line, resolved, scalar.span))
     return Diagnostic(
         line["code"],
         line["message"],
-        Label(place.span, line["label"]),
-        related=(*provenance_labels(place, place.span), *sizes[:MAX_SIZE_LABELS]),
+        Label(scalar.span, line["label"]),
+        related=(*provenance_labels(scalar, scalar.span), *sizes[:MAX_SIZE_LABELS]),
         help=tuple(line["help"]),
         notes=tuple(line["notes"]),
     )
@@ -75,7 +75,7 @@ def _line_finding(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) -
 def _abort_finding(
     answer: ProbeResult, recipe: Recipe, resolved: Resolved, limits: ProbeLimits
 ) -> Diagnostic | None:
-    """Return what stopped the probe, at the place where it was."""
+    """Return the finding for a probe that did not finish, at its last step."""
     if answer.ended or (answer.code == KILLED_CODE and not answer.timed_out):
         return None
     step = next((line for line in reversed(answer.lines) if line["kind"] == "step"), None)
@@ -90,10 +90,11 @@ def _abort_finding(
 
 
 def _find_location(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) -> Scalar:
-    """Return the scalar to point at: the innermost at or above a place that somebody wrote."""
+    """Return the scalar to point at: the innermost written one at or above the path."""
     kind, name = line["owner"]
     path: Path = tuple(line["path"])
-    stage = _find_stage(recipe, name if kind == "stages" else line["stage"])
+    wanted = name if kind == "stages" else line["stage"]
+    stage = next((stage for stage in recipe.stages if stage.name.value == wanted), None)
     if kind == "stages" and stage is not None and path in ((), ("call",)):
         return stage.call or stage.name
     roots = {"models": resolved.models, "configs": resolved.configs, "stages": resolved.calls}
@@ -106,7 +107,7 @@ def _find_location(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) 
 
 
 def _written_scalar(root: Node, path: Path) -> Scalar | None:
-    """Return what stands for a node: itself, its target, its key, or its first key."""
+    """Return the scalar that represents a node: itself, its target, its key, or its first key."""
     node = node_at(root, path)
     parent = node_at(root, path[:-1]) if path else None
     candidates: list[Node | None] = [node]
@@ -119,10 +120,6 @@ def _written_scalar(root: Node, path: Path) -> Scalar | None:
         candidates += [entry.key for entry in node]
     written = (item for item in candidates if isinstance(item, Scalar))
     return next((item for item in written if item.span.source.kind != "schema"), None)
-
-
-def _find_stage(recipe: Recipe, name: str | None) -> StageDecl | None:
-    return next((stage for stage in recipe.stages if stage.name.value == name), None)
 
 
 def _size_labels(line: Mapping[str, Any], resolved: Resolved, primary: Span) -> Iterable[Label]:

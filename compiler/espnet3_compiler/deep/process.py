@@ -1,4 +1,4 @@
-"""Run the probe in a process of its own, bounded in time and memory."""
+"""Run the probe in a process of its own, with limits of time and memory."""
 
 import json
 import os
@@ -37,14 +37,14 @@ class ProbeLimits:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What the probe said.
+    """The output of the probe.
 
     Attributes:
         lines: Its answers, in order.
-        ended: Whether it came to its end.
+        ended: Whether it finished.
         timed_out: Whether it was stopped because its time was up.
         code: Its exit code; negative for a signal.
-        complaint: The end of what it wrote to stderr.
+        complaint: The end of its output on stderr.
     """
 
     lines: tuple[Mapping[str, Any], ...]
@@ -60,32 +60,32 @@ def missing_packages() -> tuple[str, ...]:
 
 
 def run_probe(request: Mapping[str, Any], limits: ProbeLimits) -> ProbeResult:
-    """Ask the probe about a recipe.
+    """Run the probe on a recipe.
 
-    Both its outputs go to files: a process that user code leaves behind cannot keep us waiting.
+    Its outputs go to files, so that a process that user code leaves behind blocks nothing.
     """
     with tempfile.TemporaryDirectory(prefix="espnet3-deep-") as folder:
-        place = Path(folder)
-        (place / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        with (place / "out").open("w+b") as out, (place / "err").open("w+b") as err:
-            code, timed_out = _run_process(place, out, err, limits)
+        directory = Path(folder)
+        (directory / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        with (directory / "out").open("w+b") as out, (directory / "err").open("w+b") as err:
+            code, timed_out = _run_process(directory, out, err, limits)
             lines = tuple(_parse_lines(_read_output(out).splitlines()))
             ended = any(line["kind"] == "end" for line in lines)
             return ProbeResult(lines, ended, timed_out, code, _read_output(err)[-MAX_COMPLAINT:])
 
 
 def _run_process(
-    place: Path, out: BinaryIO, err: BinaryIO, limits: ProbeLimits
+    directory: Path, out: BinaryIO, err: BinaryIO, limits: ProbeLimits
 ) -> tuple[int | None, bool]:
     # -P: the working directory is not on the path before the probe knows its request
-    command = [sys.executable, "-P", "-m", PROBE_MODULE, str(place / "request.json")]
+    command = [sys.executable, "-P", "-m", PROBE_MODULE, str(directory / "request.json")]
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=err,
-        cwd=place,
-        env={**os.environ, **PROBE_ENVIRONMENT, "TMPDIR": str(place)},
+        cwd=directory,
+        env={**os.environ, **PROBE_ENVIRONMENT, "TMPDIR": str(directory)},
         start_new_session=True,
     )
     try:
@@ -97,7 +97,7 @@ def _run_process(
 
 
 def _kill_process(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it started."""
+    """Kill the process and the processes that it started."""
     try:
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,11 +1,12 @@
-"""What the probe is asked: the plan of a build as plain data, and every target in it."""
+"""The request to the probe: the plan of a build as plain data, and every target in it."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from espnet3_compiler.build.late_values import late_values
 from espnet3_compiler.build.plan import Plan, StagePlan
-from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets
+from espnet3_compiler.checks.targets.nodes import find_targets
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.syntax.tree import Scalar
@@ -20,8 +21,8 @@ def make_request(plan: Plan, recipe: Recipe, resolved: Resolved, memory: int) ->
 
     Args:
         plan: Its plan.
-        recipe: The manifest as typed values.
-        resolved: Everything after resolution.
+        recipe: The recipe.
+        resolved: Its resolved configs.
         memory: How many bytes the probe may use; 0 for no limit.
     """
     return {
@@ -41,37 +42,24 @@ def make_request(plan: Plan, recipe: Recipe, resolved: Resolved, memory: int) ->
 
 
 def _stage_request(stage: StagePlan) -> dict[str, Any]:
-    return {
-        "name": stage.name,
-        "run": stage.run,
-        "call": stage.call,
-        "configs": dict(stage.configs),
-        "model": stage.model,
-        "arguments": stage.arguments,
-        "outputs": {
-            name: {"path": output.path, "type": output.type}
-            for name, output in stage.outputs.items()
-        },
-    }
+    value = asdict(stage)
+    keys = ("name", "run", "call", "configs", "model", "arguments", "outputs")
+    return {key: value[key] for key in keys}
 
 
 def _target_requests(recipe: Recipe, resolved: Resolved) -> Iterator[dict[str, Any]]:
     for target in find_targets(recipe, resolved):
         name = target.node.get(TARGET)
         if isinstance(name, Scalar) and isinstance(name.value, str) and not is_unresolved(name):
-            yield _target_request(target, name.value)
-
-
-def _target_request(target: TargetNode, name: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "owner": list(target.path[:2]),
-        "path": list(target.path[2:]),
-        "positional": target.slot.positional,
-        "supplied": list(target.slot.supplied),
-        "offered": list(target.slot.offered),
-        "judged": target.judged,
-    }
+            yield {
+                "name": name.value,
+                "owner": list(target.path[:2]),
+                "path": list(target.path[2:]),
+                "positional": target.slot.positional,
+                "supplied": list(target.slot.supplied),
+                "offered": list(target.slot.offered),
+                "judged": target.judged,
+            }
 
 
 def _call_requests(recipe: Recipe) -> Iterator[dict[str, Any]]:

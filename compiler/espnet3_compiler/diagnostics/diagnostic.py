@@ -1,4 +1,4 @@
-"""What a user can get wrong, as a value."""
+"""A mistake of the user, as a value."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from espnet3_compiler.diagnostics.source import Span
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A place and what there is to say about it (at most a short line, may be empty)."""
+    """A span and a short text about it, which may be empty."""
 
     span: Span
     text: str = ""
@@ -15,7 +15,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A replacement of a stretch of a file."""
+    """A replacement of a span of a file."""
 
     span: Span
     text: str
@@ -26,7 +26,7 @@ class Fix:
     """Edits that mend a finding.
 
     Attributes:
-        title: What they do, in the imperative.
+        title: Their effect, in the imperative.
         edits: Replacements in files, none overlapping.
         certain: Whether ``--fix`` may apply them without asking.
     """
@@ -43,8 +43,8 @@ class Diagnostic:
     Attributes:
         code: A code of ``codes.CODES``, for example ``R502``; severity and name follow from it.
         message: One sentence that stands alone, the offending name in quotes, no final full stop.
-        primary: The place to look at, with what is wrong there.
-        related: Other places: the first definition, the stations a value came through.
+        primary: The span to look at, with the mistake there.
+        related: Other spans: the first definition, the steps of provenance.
         help: What to write instead, one line each.
         notes: Facts, one line each.
         fix: Edits that mend it, where there are any.

@@ -1,4 +1,4 @@
-"""Texts that a recipe is made of, and stretches of them."""
+"""The texts of a recipe, and spans of them."""
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class Source:
     """One text: a YAML file, a ``--set`` argument, or the defaults of a schema.
 
     Attributes:
-        name: What a report calls it; for a file, its path relative to the working directory.
+        name: Its name in reports; for a file, its path relative to the working directory.
         text: The decoded text; every offset counts its code points.
         kind: ``file``, ``set`` or ``schema``.
         path: The absolute path of a file, otherwise None.
@@ -43,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a source: code points ``start`` (included) to ``end`` (not included)."""
+    """A part of a source: code points ``start`` (included) to ``end`` (not included)."""
 
     source: Source
     start: int
@@ -51,17 +51,17 @@ class Span:
 
     @property
     def text(self) -> str:
-        """The raw text of the stretch."""
+        """The raw text of the span."""
         return self.source.text[self.start : self.end]
 
 
 @dataclass(frozen=True, slots=True)
 class ProvenanceStep:
-    """One station between the place where a value was written and the place where it is used.
+    """One step between the location where a value is written and the location where it is used.
 
     Attributes:
         how: ``alias``, ``merge``, ``extends``, ``interpolation``, ``default`` or ``set``.
-        span: The place of the station, for example the ``${…}`` that fetched the value.
+        span: The location of the step, for example the ``${…}`` that fetched the value.
     """
 
     how: str

@@ -1,10 +1,11 @@
-"""The name that somebody probably meant.
+"""Find the name that a misspelt name probably means.
 
 The distance is the optimal string alignment distance (Damerau 1964; Levenshtein 1966): insertion,
 deletion, substitution and the exchange of two neighbours cost one each.
 """
 
 from collections.abc import Iterable
+from itertools import takewhile
 
 LIMIT_SHARE = 3
 SHORTEST_PREFIX = 3
@@ -31,28 +32,24 @@ def equally_close(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_certain_match(name: str, candidates: Iterable[str]) -> bool:
-    """Tell whether ``closest_match`` is a plain slip of the pen with no second explanation.
+    """Return whether the closest match is a plain misspelling, and no other candidate is as close.
 
-    True for one slip (or a difference in case and underscores only), in a name of at least three
-    letters, when every other candidate is farther away.  ``tune_2`` is no slip of ``tune_1``: names
-    of a series end in different numbers.
+    It is one for a distance of one (or a difference in case and underscores only), in a name of at
+    least three letters.  ``tune_2`` is not a misspelt ``tune_1``: names of a series end in
+    different numbers.
     """
     ranked = _rank_candidates(name, candidates)
     if not ranked or len(name) < SHORTEST_PREFIX or ranked[0][0] > 1:
         return False
-    if _is_numbered_series(name, ranked[0][1]):
+    other = ranked[0][1]
+    stem, other_stem = (word.rstrip("0123456789") for word in (name, other))
+    if stem == other_stem and len(stem) < len(name) == len(other):
         return False
     return len(ranked) == 1 or ranked[1][0] > ranked[0][0]
 
 
-def _is_numbered_series(name: str, other: str) -> bool:
-    """Tell whether two names end in different numbers of as many digits, and else are the same."""
-    stem, other_stem = (word.rstrip("0123456789") for word in (name, other))
-    return stem == other_stem and len(stem) < len(name) == len(other)
-
-
 def is_misspelling(name: str, other: str) -> bool:
-    """Tell whether one name may be the other with slips of the pen, not merely a part of it."""
+    """Return whether one name may be the other misspelt, not only a part of it."""
     if name == other or _misspelling_score(name, other) is None:
         return False
     mine, theirs = _without_separators(name), _without_separators(other)
@@ -77,7 +74,7 @@ def _rank_candidates(name: str, candidates: Iterable[str]) -> list[tuple[float, 
 
 
 def _misspelling_score(name: str, other: str) -> float | None:
-    """Return how far ``name`` is from ``other`` in slips, or None when it is too far."""
+    """Return the distance of two names, None when it is too large."""
     mine, theirs = _without_separators(name), _without_separators(other)
     if not mine or not theirs:
         return None
@@ -115,16 +112,12 @@ def _split_words(name: str) -> list[str]:
 
 
 def _common_prefix(first: str, second: str) -> int:
-    length = 0
-    for mine, theirs in zip(first, second, strict=False):
-        if mine != theirs:
-            break
-        length += 1
-    return length
+    pairs = zip(first, second, strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _edit_distance(first: str, second: str, limit: int) -> int:
-    """Return the distance, or something above the limit as soon as it is known to be above."""
+    """Return the distance, or a number above the limit if the lengths differ by more."""
     if abs(len(first) - len(second)) > limit:
         return limit + 1
     before: list[int] = []

@@ -1,115 +1,30 @@
-"""The words of the resolver's findings."""
+"""The texts of findings about references."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.expressions.nodes import KNOWN_RESOLVERS, Call, Key
 from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar
-from espnet3_compiler.syntax.unknown_name import did_you_mean, spelling_fix
-
-MAX_NAMES = 8
+from espnet3_compiler.syntax.unknown_name import unknown_name
 
 
-def unknown_key(
-    reference: Span, segment: Span, name: str, inside: str, known: Iterable[str]
-) -> Diagnostic:
+def unknown_key(reference: Span, key: Key, problem: str, known: Iterable[str]) -> Diagnostic:
     """R301: a step of a path that does not exist.
 
     Args:
-        reference: The whole ``${…}``.
-        segment: The step of its path that does not exist.
-        name: That step as a name.
-        inside: What the step was looked for in, for the message.
-        known: The names that are there.
+        reference: The ``${…}``.
+        key: The step; its span may hold a reference that gave the name.
+        problem: The end of the message.
+        known: The names that exist.
     """
-    names = [other for other in known if other]
-    near = closest_match(name, names)
-    return Diagnostic(
-        "R301",
-        f'"{reference.text}" names nothing: {inside} has no "{name}"',
-        Label(segment, _expected_names(names)),
-        help=did_you_mean(near),
-        fix=_spelling_fix(segment, name, near, names),
-    )
-
-
-def unknown_root(reference: Span, segment: Span, name: str, known: list[str]) -> Diagnostic:
-    """R301: the first step of a path is neither a key of the config nor a name of the manifest.
-
-    Args:
-        reference: The whole ``${…}``.
-        segment: The first step of its path.
-        name: That step as a name.
-        known: The names that may begin a path here.
-    """
-    near = closest_match(name, known)
-    return Diagnostic(
-        "R301",
-        f'"{reference.text}" names nothing: there is no "{name}" here',
-        Label(segment, _expected_names(known)),
-        help=did_you_mean(near),
-        fix=_spelling_fix(segment, name, near, known),
-    )
-
-
-def namespace_missing(reference: Span, segment: Span, namespace: str, name: str) -> Diagnostic:
-    """R301: a config, model or stage without its namespace before it.
-
-    Args:
-        reference: The whole ``${…}``.
-        segment: The first step of its path.
-        namespace: ``configs``, ``models`` or ``stages``.
-        name: The name that stands in it.
-    """
-    return Diagnostic(
-        "R301",
-        f'"{reference.text}" names nothing: "{name}" stands among the {namespace}',
-        Label(segment, f'"{namespace}." is missing'),
-        help=(f'write "{namespace}.{name}"',),
-        fix=Fix(
-            f'write "{namespace}.{name}"',
-            (Edit(segment, f"{namespace}.{segment.text}"),),
-            certain=True,
-        ),
-    )
-
-
-def not_a_container(reference: Span, segment: Span, inside: str, node: Node) -> Diagnostic:
-    """R301: a path that leads into a text or number.
-
-    Args:
-        reference: The whole ``${…}``.
-        segment: The step that leads no further.
-        inside: What the step was looked for in, for the message.
-        node: The text or number that has no parts.
-    """
-    shown = describe_type(node.value) if isinstance(node, Scalar) else describe_type(node)
-    return Diagnostic(
-        "R301",
-        f'"{reference.text}" names nothing: {inside} is {shown} and has no parts',
-        Label(segment, "leads no further"),
-        related=(Label(node.span, "this is the value"),),
-    )
-
-
-def not_an_index(reference: Span, segment: Span, inside: str, count: int) -> Diagnostic:
-    """R301: a list is asked for something else than one of its items.
-
-    Args:
-        reference: The whole ``${…}``.
-        segment: The step that is no index of the list.
-        inside: What the list is called in the message.
-        count: How many items the list has.
-    """
-    last = f"expected 0 to {count - 1}" if count else "the list is empty"
-    return Diagnostic(
-        "R301",
-        f'"{reference.text}" names nothing: {inside} is a list of {count} items',
-        Label(segment, last),
-    )
+    message = f'"{reference.text}" names nothing: {problem}'
+    names = [name for name in known if name]
+    found = unknown_name("R301", message, Scalar(str(key.name), key.span), names)
+    return found if key.span.text == key.name else replace(found, fix=None)
 
 
 def above_root(reference: Span) -> Diagnostic:
@@ -123,12 +38,12 @@ def above_root(reference: Span) -> Diagnostic:
 
 
 def incomplete_path(reference: Span, form: str, example: str) -> Diagnostic:
-    """R301: a namespace without what must follow.
+    """R301: a namespace without the names that must follow.
 
     Args:
-        reference: The whole ``${…}``.
-        form: What was expected, for example ``matrix.NAME``.
-        example: A whole reference of this form.
+        reference: The ``${…}``.
+        form: The expected form, for example ``matrix.NAME``.
+        example: A reference of this form.
     """
     return Diagnostic(
         "R301",
@@ -139,7 +54,7 @@ def incomplete_path(reference: Span, form: str, example: str) -> Diagnostic:
 
 
 def no_matrix(reference: Span) -> Diagnostic:
-    """R301: a value of a matrix outside of a group."""
+    """R301: a value of a matrix outside a group."""
     return Diagnostic(
         "R301",
         f'"{reference.text}" names nothing: only a group of stages has a matrix',
@@ -148,27 +63,27 @@ def no_matrix(reference: Span) -> Diagnostic:
     )
 
 
-def not_in_row(
-    reference: Span, names: tuple[tuple[str, Span], ...], row: Mapping
-) -> Diagnostic | None:
+def not_in_row(reference: Span, keys: Sequence[Key], row: Mapping) -> Diagnostic | None:
     """R301: ``${matrix.NAME}`` with a name that a row of the matrix does not have.
 
     Args:
-        reference: The whole ``${…}``.
-        names: The steps behind ``matrix``, each with its place.
+        reference: The ``${…}``.
+        keys: The steps after ``matrix``.
         row: The row of the matrix.
     """
-    if len(names) != 1:
+    if len(keys) != 1:
         return incomplete_path(reference, "matrix.NAME", "${matrix.round}")
-    (name, place), known = names[0], [entry.name for entry in row]
-    if name in known or not has_certain_keys(row):
+    name = str(keys[0].name)
+    if row.entry(name) or not has_certain_keys(row):
         return None
-    return unknown_key(reference, place, name, "the row of the matrix", known)
+    known = [entry.name for entry in row]
+    return unknown_key(reference, keys[0], f'the row of the matrix has no "{name}"', known)
 
 
 def reference_cycle(members: list[tuple[str, Span]]) -> Diagnostic:
     """R302: references that lead back to where they started, from the first in the text."""
-    start = min(range(len(members)), key=lambda i: _span_order(members[i][1]))
+    spans = [span for _, span in members]
+    start = min(range(len(spans)), key=lambda i: (spans[i].source.name, spans[i].start))
     ordered = members[start:] + members[:start]
     names = [name for name, _ in ordered]
     if len(members) == 1:
@@ -182,47 +97,31 @@ def reference_cycle(members: list[tuple[str, Span]]) -> Diagnostic:
     )
 
 
-def unknown_resolver(place: Span, name: str, known: Sequence[str]) -> Diagnostic:
-    """R303: ``${name:…}`` with a name that is no resolver.
-
-    Args:
-        place: The name where it is written.
-        name: The name.
-        known: The resolvers that there are.
-    """
-    near = closest_match(name, known)
-    return Diagnostic(
-        "R303",
-        f'"{name}" is no resolver',
-        Label(place, _expected_names(known)),
-        help=did_you_mean(near),
-        fix=_spelling_fix(place, name, near, known),
-    )
+def unknown_resolver(call: Call) -> Diagnostic:
+    """R303: ``${name:…}`` with a name that is no resolver."""
+    name = Scalar(call.name, call.name_span)
+    return unknown_name("R303", f'"{call.name}" is no resolver', name, KNOWN_RESOLVERS)
 
 
-def wrong_arguments(place: Span, name: str, form: str) -> Diagnostic:
-    """R304: a resolver with too many or too few arguments, or unfit ones.
-
-    Args:
-        place: The ``${…}``.
-        name: The resolver.
-        form: How it is written, for example ``${oc.env:NAME,DEFAULT}``.
-    """
+def wrong_arguments(call: Call, form: str) -> Diagnostic:
+    """R304: a resolver with too many, too few or unfit arguments; ``form`` shows the right ones."""
     return Diagnostic(
         "R304",
-        f'the resolver "{name}" does not take these arguments',
-        Label(place, f"expected {form}"),
+        f'the resolver "{call.name}" does not take these arguments',
+        Label(call.span, f"expected {form}"),
         help=(f'write "{form}"',),
     )
 
 
 def not_text(place: Span, node: Node) -> Diagnostic:
     """R307: a mapping or list in the middle of a text."""
+    line_end = node.span.source.text.find("\n", node.span.start, node.span.end)
+    end = node.span.end if line_end < 0 else line_end
     return Diagnostic(
         "R307",
         f'"{place.text}" is {describe_type(node)} and cannot stand inside a text',
         Label(place, f"fetches {describe_type(node)}"),
-        related=(Label(_first_line(node.span), "the value is here"),),
+        related=(Label(replace(node.span, end=end), "the value is here"),),
         help=("refer to one of its parts, or let the reference be the whole value",),
     )
 
@@ -233,7 +132,7 @@ def known_at_runtime(place: Span, why: str, hint: str | None = None) -> Diagnost
     Args:
         place: The ``${…}``.
         why: Why it is needed at compile time, as the end of a sentence.
-        hint: What to do; None advises to write the value out.
+        hint: Advice in place of the usual one.
     """
     return Diagnostic(
         "R310",
@@ -244,25 +143,5 @@ def known_at_runtime(place: Span, why: str, hint: str | None = None) -> Diagnost
 
 
 def too_large(place: Span, what: str) -> Diagnostic:
-    """R105: references that expand without measure."""
+    """R105: references that expand beyond a limit."""
     return Diagnostic("R105", f"references {what}", Label(place, "the limit is reached here"))
-
-
-def _expected_names(names: Sequence[str]) -> str:
-    if not names:
-        return "nothing is there"
-    more = ", ..." if len(names) > MAX_NAMES else ""
-    return f"not in ({', '.join(names[:MAX_NAMES])}{more})"
-
-
-def _spelling_fix(place: Span, name: str, near: str | None, known: Sequence[str]) -> Fix | None:
-    return spelling_fix(place, name, near, known) if place.text == name else None
-
-
-def _first_line(span: Span) -> Span:
-    end = span.source.text.find("\n", span.start, span.end)
-    return Span(span.source, span.start, span.end if end < 0 else end)
-
-
-def _span_order(span: Span) -> tuple[str, int]:
-    return span.source.name, span.start

@@ -1,4 +1,4 @@
-"""What a text with references consists of."""
+"""The nodes of a text with references."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ KNOWN_RESOLVERS = (
 
 
 class Key(NamedTuple):
-    """One step of a path: a name or number, or what gives it."""
+    """One step of a path: a name or number, or a reference to one."""
 
     name: "str | Lookup | Call | JoinedKey"
     span: Span

@@ -1,4 +1,4 @@
-"""The parser of references; it stops at the first mistake of a text."""
+"""Parse the references in a text; the first mistake ends the parsing."""
 
 import re
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class TemplateParser:
     depth: int = 0
     opened: int = 0
 
-    def text(self, quote: str = "") -> Template:
+    def parse_text(self, quote: str = "") -> Template:
         """Read up to the end, or up to a closing quote, which is left unread."""
         pieces: list[str | Lookup | Call] = []
         while self.at < len(self.value):
@@ -54,14 +54,14 @@ class TemplateParser:
             if quoted and count % 2 == 0:
                 break
             if opens and count % 2 == 0:
-                pieces.append(self.reference())
+                pieces.append(self.parse_reference())
             elif self.at < len(self.value):
                 width = 2 if opens else 1
                 _append_text(pieces, self.value[self.at : self.at + width])
                 self.at += width
         return tuple(pieces)
 
-    def reference(self) -> Lookup | Call:
+    def parse_reference(self) -> Lookup | Call:
         """Read from ``${`` through its ``}``."""
         start, outer = self.at, self.opened
         self.opened = start
@@ -73,7 +73,7 @@ class TemplateParser:
         name = _NAME.match(self.value, self.at)
         colon = _SPACE.match(self.value, name.end()) if name else None
         if name and colon and self.value.startswith(":", colon.end()):
-            result: Lookup | Call = self.call(start, name)
+            result: Lookup | Call = self.parse_call(start, name)
         else:
             result = self.parse_lookup(start)
         self.depth -= 1
@@ -82,26 +82,24 @@ class TemplateParser:
 
     def parse_lookup(self, start: int) -> Lookup:
         """Read a path and the closing brace."""
-        dots = self.at
-        while self.value.startswith(".", self.at):
-            self.at += 1
-        dots = self.at - dots
-        keys = [self.parse_bracketed_key() if self.peek() == "[" else self.key()]
+        dots = len(self.value) - self.at - len(self.value[self.at :].lstrip("."))
+        self.at += dots
+        keys = [self.parse_bracketed_key() if self.peek() == "[" else self.parse_key()]
         while self.peek() in (".", "["):
             if self.peek() == ".":
                 self.at += 1
-                keys.append(self.key())
+                keys.append(self.parse_key())
             else:
                 keys.append(self.parse_bracketed_key())
         self.skip_space()
         self.expect("}")
         return Lookup(dots, tuple(keys), self.span(start, self.at))
 
-    def key(self) -> Key:
+    def parse_key(self) -> Key:
         """Read one name, or a nested reference in its place; a value of a matrix is a part too."""
         start = self.at
         if self.value.startswith("${", start) and not _MATRIX.match(self.value, start):
-            nested = self.reference()
+            nested = self.parse_reference()
             return Key(nested, nested.span)
         parts: list[str | Lookup | Call] = []
         while self.at < len(self.value):
@@ -109,7 +107,7 @@ class TemplateParser:
                 _append_text(parts, match.group())
                 self.at = match.end()
             elif _MATRIX.match(self.value, self.at):
-                parts.append(self.reference())
+                parts.append(self.parse_reference())
             else:
                 break
         if not parts:
@@ -120,11 +118,11 @@ class TemplateParser:
     def parse_bracketed_key(self) -> Key:
         """Read ``[name]``."""
         self.at += 1
-        key = self.key()
+        key = self.parse_key()
         self.expect("]")
         return key
 
-    def call(self, start: int, name: re.Match[str]) -> Call:
+    def parse_call(self, start: int, name: re.Match[str]) -> Call:
         """Read the arguments of a resolver and the closing brace."""
         colon = self.value.index(":", name.end())
         self.at = colon + 1
@@ -136,8 +134,8 @@ class TemplateParser:
                 self.at += 1
                 arguments.append(self.parse_argument())
         self.expect("}")
-        place = self.span(name.start(), name.end())
-        return Call(name.group(), tuple(arguments), self.span(start, self.at), place)
+        name_span = self.span(name.start(), name.end())
+        return Call(name.group(), tuple(arguments), self.span(start, self.at), name_span)
 
     def parse_argument(self) -> Argument:
         """Read one argument, quoted or not; the comma or brace after it is left unread."""
@@ -146,7 +144,7 @@ class TemplateParser:
         if self.peek() in ("'", '"'):
             quote = self.peek()
             self.at += 1
-            parts = self.text(quote)
+            parts = self.parse_text(quote)
             self.expect(quote)
             end = self.at
             self.skip_space()
@@ -168,7 +166,7 @@ class TemplateParser:
             _append_text(pieces, blank if pieces else "")
             blank = ""
             if self.value.startswith("${", self.at):
-                pieces.append(self.reference())
+                pieces.append(self.parse_reference())
                 continue
             escaped = char == "\\" and self.value[self.at + 1 : self.at + 2] in _ESCAPABLE
             self.at += bool(escaped and self.at + 1 < len(self.value))
@@ -193,11 +191,11 @@ class TemplateParser:
         self.at += 1
 
     def span(self, start: int, end: int) -> Span:
-        """Return the raw place of a stretch of the value."""
+        """Return the raw span of a part of the value."""
         return scalar_span(self.scalar, start, min(end, len(self.value)))
 
     def fail_at_character(self, expected: str) -> None:
-        """Give up: something else is expected at this place.
+        """Stop: something else is expected here.
 
         Raises:
             BadExpressionError: Always.
@@ -215,13 +213,13 @@ class TemplateParser:
         self.raise_at(self.at, self.at + 1, message, f"expected {expected}")
 
     def raise_at(self, start: int, end: int, message: str, label: str) -> None:
-        """Give up with a finding.
+        """Stop with a finding.
 
         Args:
-            start: First character of what is wrong, as an offset into the text.
-            end: The character behind it.
-            message: What is wrong, one sentence.
-            label: What stands below the marked text.
+            start: The offset of the first wrong character.
+            end: The offset after the last one.
+            message: One sentence.
+            label: The text below the marks.
 
         Raises:
             BadExpressionError: Always.

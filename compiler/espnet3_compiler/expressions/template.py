@@ -31,7 +31,7 @@ MAX_NESTED = 80
 
 
 class RuntimeReference(NamedTuple):
-    """A reference that only the run of a stage can bind, in its normal spelling."""
+    """A reference whose value is known only when a stage runs, in its normal spelling."""
 
     text: str
     span: Span
@@ -66,7 +66,7 @@ def parse(scalar: Scalar) -> tuple[Template, Diagnostic | None]:
     if "${" not in scalar.value:
         return (scalar.value,), None
     try:
-        return TemplateParser(scalar, scalar.value).text(), None
+        return TemplateParser(scalar, scalar.value).parse_text(), None
     except BadExpressionError as error:
         return (), error.finding
 
@@ -74,7 +74,7 @@ def parse(scalar: Scalar) -> tuple[Template, Diagnostic | None]:
 def parse_resolved(text: str) -> Template:
     """Split a text that resolution made: what it copied into defaults may be nested deeper."""
     scalar = Scalar(text, Span(Source("", text), 0, len(text)))
-    return TemplateParser(scalar, text, deepest=MAX_NESTED).text()
+    return TemplateParser(scalar, text, deepest=MAX_NESTED).parse_text()
 
 
 def render_text(pieces: Iterable[str | RuntimeReference]) -> str:

@@ -1,8 +1,8 @@
-"""Which tree and which way through it a reference names."""
+"""Find the tree that a reference names, and the path in it."""
 
 from typing import NamedTuple
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import is_certain_match
 from espnet3_compiler.expressions import messages as findings
@@ -10,6 +10,7 @@ from espnet3_compiler.expressions.nodes import MATRIX, NAMESPACES, Key
 from espnet3_compiler.expressions.template import has_reference
 from espnet3_compiler.interpolation.roots import GLOBALS, display_path
 from espnet3_compiler.interpolation.state import NodeLocation, ResolutionState
+from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence
 
@@ -18,12 +19,12 @@ STAGE_STEPS = 3
 
 
 class LookupTarget(NamedTuple):
-    """Where a path leads: the owner, the way from its root, and the keys of the last steps.
+    """Where a reference leads.
 
     Attributes:
-        owner: A key of ``State.roots``; ``("stages",)`` for the output of a stage.
-        path: The whole way.
-        keys: The keys as written, for their places; the last ones of the way.
+        owner: A key of ``ResolutionState.roots``; ``("stages",)`` for the output of a stage.
+        path: The path from the root of that tree.
+        keys: The last steps of the path as they are written.
     """
 
     owner: Path
@@ -32,24 +33,22 @@ class LookupTarget(NamedTuple):
 
 
 def find_target(
-    state: ResolutionState, place: NodeLocation, dots: int, keys: list[Key], span: Span
+    state: ResolutionState, location: NodeLocation, dots: int, keys: list[Key], span: Span
 ) -> LookupTarget | Diagnostic | None:
-    """Return where a reference leads, or what is wrong with its beginning.
-
-    None where it may lead to what could not be read.
+    """Return where a reference leads, or a finding; None if a part that it may name is unreadable.
 
     The root of the config comes first, then the names of the manifest: ``recipe``, ``recipe_dir``,
-    ``exp_tag``, ``exp_dir``, ``data_dir``, ``configs.``, ``models.`` and ``stages.``; last
-    ``matrix.``, for what stands in a group.
+    ``exp_tag``, ``exp_dir``, ``data_dir``, ``configs.``, ``models.`` and ``stages.``; last, in a
+    group, ``matrix.``.
 
     Args:
-        state: What is resolved so far.
-        place: Where the reference stands: config, model or stage, and the keys inside of it.
-        dots: How many dots it begins with; each leads one mapping up.
+        state: The state of resolution.
+        location: The leaf that holds the reference.
+        dots: How many dots the reference begins with; each leads one mapping up.
         keys: The steps of its path.
-        span: The whole ``${…}``, for findings.
+        span: The ``${…}``.
     """
-    owner, path = place
+    owner, path = location
     names = tuple(_key_name(key) for key in keys)
     if dots:
         if dots > len(path):
@@ -57,14 +56,14 @@ def find_target(
         return LookupTarget(owner, (*path[: len(path) - dots], *names), tuple(keys))
     if owner[0] == "configs" and _begins_in_config(state.roots[owner], names):
         return LookupTarget(owner, names, tuple(keys))
-    if _has_entry(state.roots[GLOBALS], names[0]):
+    if state.roots[GLOBALS].entry(names[0]):
         return LookupTarget(GLOBALS, names, tuple(keys))
     if names[0] in NAMESPACES:
         return _in_namespace(state, keys, span)
     if names[0] == MATRIX:
         return _in_row(state, owner, keys, span)
-    unclear = owner in state.partial or not has_certain_keys(state.roots[owner])
-    if unclear and not is_certain_match(names[0], _known_roots(state, owner)):
+    incomplete = owner in state.incomplete or not has_certain_keys(state.roots[owner])
+    if incomplete and not is_certain_match(names[0], _known_roots(state, owner)):
         return None
     return _unknown_root(state, owner, keys[0], span)
 
@@ -88,8 +87,8 @@ def _in_namespace(
     known = [str(other[1]) for other in state.roots if other[0] == namespace]
     if not state.recipe.names_complete and not is_certain_match(names[1], known):
         return None
-    kind = {"configs": "the list of configs", "models": "the list of models"}[namespace]
-    return findings.unknown_key(span, keys[1].span, names[1], kind, known)
+    problem = f'the list of {namespace} has no "{names[1]}"'
+    return findings.unknown_key(span, keys[1], problem, known)
 
 
 def _in_row(
@@ -98,8 +97,8 @@ def _in_row(
     """Return the value that the row of a matrix gives to a name."""
     row = state.roots.get((MATRIX, *owner))
     if row is None:
-        return findings.no_matrix(span) if state.recipe.whole else None
-    wrong = findings.not_in_row(span, tuple((_key_name(key), key.span) for key in keys[1:]), row)
+        return findings.no_matrix(span) if state.recipe.complete else None
+    wrong = findings.not_in_row(span, keys[1:], row)
     return wrong or LookupTarget((MATRIX, *owner), (_key_name(keys[1]),), (keys[1],))
 
 
@@ -107,8 +106,16 @@ def _unknown_root(state: ResolutionState, owner: Path, key: Key, span: Span) -> 
     name = _key_name(key)
     for namespace in ("configs", "models"):
         if (namespace, name) in state.roots and key.span.text == name:
-            return findings.namespace_missing(span, key.span, namespace, name)
-    return findings.unknown_root(span, key.span, name, _known_roots(state, owner))
+            title = f'write "{namespace}.{name}"'
+            return Diagnostic(
+                "R301",
+                f'"{span.text}" names nothing: "{name}" stands among the {namespace}',
+                Label(key.span, f'"{namespace}." is missing'),
+                help=(title,),
+                fix=Fix(title, (Edit(key.span, f"{namespace}.{name}"),), certain=True),
+            )
+    problem = f'there is no "{name}" here'
+    return findings.unknown_key(span, key, problem, _known_roots(state, owner))
 
 
 def _known_roots(state: ResolutionState, owner: Path) -> list[str]:
@@ -116,22 +123,6 @@ def _known_roots(state: ResolutionState, owner: Path) -> list[str]:
     manifest = [entry.name for entry in state.roots[GLOBALS]]
     rows = [MATRIX] if (MATRIX, *owner) in state.roots else []
     return [*own, *manifest, *NAMESPACES, *rows]
-
-
-def may_be_lost(state: ResolutionState, target: LookupTarget, node: Node) -> bool:
-    """Return whether what is not there may be among what could not be read.
-
-    Args:
-        state: What is resolved so far.
-        target: Where the path leads.
-        node: The node in which its next step was looked for.
-    """
-    return not has_certain_keys(node) or target.owner in state.partial
-
-
-def is_slip(node: Node, name: str) -> bool:
-    """Return whether a name was surely meant to be one of those that are there."""
-    return isinstance(node, Mapping) and is_certain_match(name, [entry.name for entry in node])
 
 
 def child(node: Node, name: str) -> Node | None:
@@ -145,38 +136,43 @@ def child(node: Node, name: str) -> Node | None:
 
 
 def missing(target: LookupTarget, depth: int, node: Node, span: Span) -> Diagnostic:
-    """Return what is wrong with a path of which a step leads nowhere.
+    """R301 (or R310): a step of a path leads nowhere.
 
     Args:
         target: Where the path leads.
         depth: How many of its steps were found.
         node: The node that they lead to.
-        span: The reference.
+        span: The ``${…}``.
     """
     written = depth - (len(target.path) - len(target.keys))
-    segment = target.keys[written].span if written >= 0 else span
+    key = target.keys[written] if written >= 0 else Key("", span)
     where = display_path(target.owner, target.path[:depth])
     inside = f'"{where}"' if where else "the manifest"
+    related: tuple[Label, ...] = ()
     if isinstance(node, Mapping):
+        step = Key(str(target.path[depth]), key.span)
         known = [entry.name for entry in node]
-        return findings.unknown_key(span, segment, str(target.path[depth]), inside, known)
+        return findings.unknown_key(span, step, f'{inside} has no "{step.name}"', known)
     if isinstance(node, Sequence):
-        return findings.not_an_index(span, segment, inside, len(node.items))
-    if has_reference(node.value):
+        count = len(node.items)
+        problem = f"{inside} is a list of {count} items"
+        label = f"expected 0 to {count - 1}" if count else "the list is empty"
+    elif has_reference(node.value):
         return findings.known_at_runtime(span, f"{inside} must be a mapping now")
-    return findings.not_a_container(span, segment, inside, node)
+    else:
+        problem = f"{inside} is {describe_type(node.value)} and has no parts"
+        label, related = "leads no further", (Label(node.span, "this is the value"),)
+    return Diagnostic(
+        "R301", f'"{span.text}" names nothing: {problem}', Label(key.span, label), related=related
+    )
 
 
 def _begins_in_config(root: Mapping, names: tuple[str, ...]) -> bool:
-    """Return whether a path begins in a config; a part of a default null was surely not meant."""
+    """Return whether a path begins in a config; a part of a default null is not meant."""
     node = root.get(names[0])
     if len(names) == 1 or not isinstance(node, Scalar) or node.value is not None:
         return node is not None
     return node.span.source.kind != "schema"
-
-
-def _has_entry(root: Mapping, name: str) -> bool:
-    return root.entry(name) is not None
 
 
 def _key_name(key: Key) -> str:

@@ -1,4 +1,4 @@
-"""Replace every ``${…}`` by what it names; only what a stage's run must bind remains as text."""
+"""Replace every ``${…}`` by its value; only runtime references remain, as text."""
 
 from collections.abc import Mapping as MappingABC
 
@@ -11,11 +11,15 @@ from espnet3_compiler.interpolation.evaluate import resolve_node
 from espnet3_compiler.interpolation.roots import GLOBALS, collect_roots
 from espnet3_compiler.interpolation.state import ResolutionState, split_runtime_text
 from espnet3_compiler.manifest.recipe import Composed, Recipe, Reference, Resolved
+from espnet3_compiler.manifest.values import without_keys
 from espnet3_compiler.syntax.placeholder import is_placeholder
-from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, walk_scalars
+from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, to_python, walk_scalars
 
-_SETTING_EXAMPLES = {"exp_tag": "$VAR", "exp_dir": "$VAR/exp", "data_dir": "$VAR/data"}
-"""How the settings that a manifest may take from the environment can be given instead."""
+_SETTING_HINTS = {
+    name: f'give it when compiling: --set "recipe.{name}={value}"'
+    for name, value in (("exp_tag", "$VAR"), ("exp_dir", "$VAR/exp"), ("data_dir", "$VAR/data"))
+}
+"""Advice for settings that a manifest may take from the environment."""
 
 
 def resolve(
@@ -24,81 +28,62 @@ def resolve(
     """Resolve the references of a recipe.
 
     A reference that is a whole value keeps the type of what it names and may fetch a mapping or a
-    list.  What cannot be resolved is reported once, at its cause, and stays as a stand-in (see
-    ``read_steps.is_stand_in``), which later checks pass over like a late reference.
+    list.  A reference that cannot be resolved is reported once, at its cause, and becomes a
+    placeholder, which later checks skip like a runtime reference.
 
     Args:
-        recipe: The recipe, with the settings of the command line (``Composition.recipe``).
+        recipe: The recipe with ``--set`` applied (``Composition.recipe``).
         configs: The composed configs.
     """
     roots = collect_roots(recipe, configs)
     state = ResolutionState(
         recipe,
         roots,
-        silent=frozenset(("configs", name) for name in bases_only(recipe, configs)),
-        partial=frozenset(("configs", name) for name, c in configs.items() if not c.whole),
+        reported_elsewhere=frozenset(("configs", name) for name in bases_only(recipe, configs)),
+        incomplete=frozenset(("configs", name) for name, c in configs.items() if not c.complete),
     )
-    trees = {owner: _resolve_root(state, owner, root) for owner, root in roots.items()}
+    trees: dict[Path, Mapping] = {}
+    for owner, root in roots.items():
+        tree = resolve_node(state, owner, (), root)
+        trees[owner] = tree if isinstance(tree, Mapping) else root
     for owner, tree in trees.items():
         _report_runtime_values(state, owner, tree)
     stages = {str(owner[1]): tree for owner, tree in trees.items() if owner[0] == "stages"}
     resolved = Resolved(
-        globals={entry.name: _scalar_text(entry.value) for entry in trees[GLOBALS]},
+        globals={entry.name: str(to_python(entry.value)) for entry in trees[GLOBALS]},
         configs=_namespace_trees(trees, "configs"),
         models=_namespace_trees(trees, "models"),
         calls={
-            str(stage.name.value): _without_entry(stages[str(stage.name.value)], "init_from")
+            str(stage.name.value): without_keys(stages[str(stage.name.value)], "init_from")
             for stage in recipe.stages
             if stage.call
         },
         references=tuple(sorted(_collect_references(state, trees), key=_reference_order)),
         init_from={
-            name: start for name, tree in stages.items() if (start := _init_from_scalar(tree))
+            name: start
+            for name, tree in stages.items()
+            if isinstance(start := tree.get("init_from"), Scalar)
         },
         sources=tuple({source.name: source for source in state.sources}.values()),
-        partial=frozenset(name for name, config in configs.items() if not config.whole),
+        incomplete=frozenset(name for name, config in configs.items() if not config.complete),
     )
     return resolved, tuple(state.found)
-
-
-def _resolve_root(state: ResolutionState, owner: Path, root: Mapping) -> Mapping:
-    tree = resolve_node(state, owner, (), root)
-    return tree if isinstance(tree, Mapping) else root
 
 
 def _namespace_trees(trees: MappingABC[Path, Mapping], namespace: str) -> dict[str, Mapping]:
     return {str(owner[1]): tree for owner, tree in trees.items() if owner[0] == namespace}
 
 
-def _without_entry(tree: Mapping, name: str) -> Mapping:
-    return Mapping(tuple(entry for entry in tree if entry.name != name), tree.span, tree.via)
-
-
-def _init_from_scalar(tree: Mapping) -> Scalar | None:
-    node = tree.get("init_from")
-    return node if isinstance(node, Scalar) else None
-
-
-def _scalar_text(node: Node) -> str:
-    return str(node.value) if isinstance(node, Scalar) else ""
-
-
 def _report_runtime_values(state: ResolutionState, owner: Path, tree: Mapping) -> None:
-    """Report late references where the plan needs the value: globals and outputs of calls."""
+    """Report runtime references where the plan needs the value: globals and outputs of calls."""
     if owner == GLOBALS:
+        why = "the paths of a recipe are needed now"
         for entry in tree:
-            value = _SETTING_EXAMPLES.get(entry.name)
-            hint = f'give it when compiling: --set "recipe.{entry.name}={value}"' if value else None
-            _report_if_runtime(
-                state, owner, entry.value, "the paths of a recipe are needed now", hint
-            )
-    elif owner[0] == "stages":
-        outputs = tree.get("outputs")
-        for entry in outputs if isinstance(outputs, Mapping) else ():
-            hint = "write a path below ${exp_dir}"
-            _report_if_runtime(
-                state, owner, entry.value, "the outputs of a stage are needed now", hint
-            )
+            _report_if_runtime(state, owner, entry.value, why, _SETTING_HINTS.get(entry.name))
+    elif owner[0] == "stages" and isinstance(outputs := tree.get("outputs"), Mapping):
+        why, hint = "the outputs of a stage are needed now", "write a path below ${exp_dir}"
+        for entry in outputs:
+            _report_if_runtime(state, owner, entry.value, why, hint)
 
 
 def _report_if_runtime(
@@ -113,7 +98,7 @@ def _report_if_runtime(
 def _collect_references(
     state: ResolutionState, trees: MappingABC[Path, Mapping]
 ) -> list[Reference]:
-    """Return all references; every owner has the late ones that it fetched from elsewhere too."""
+    """Return all references; an owner also has the runtime references that it fetched."""
     result = list(state.references)
     for owner, tree in trees.items():
         for path, leaf in _reference_leaves(tree, ()):

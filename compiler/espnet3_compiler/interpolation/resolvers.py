@@ -2,8 +2,8 @@
 
 Their meanings are ESPnet3's (202611), with two differences.  A path stays a path inside the recipe:
 relative to the recipe directory, in which stages run, and not absolute as in ESPnet3, so that a
-build does not depend on the machine.  And the name of the corpus and task comes from the manifest,
-not from the place of the recipe on the disk.
+build does not depend on the machine.  The name of the corpus and task comes from the manifest, not
+from the path of the recipe.
 """
 
 import os
@@ -40,7 +40,7 @@ class ResolverRequest(NamedTuple):
 
 
 class ResolverResult(NamedTuple):
-    """What a resolver gives: a value, or what is wrong; and the file that it read."""
+    """The value of a resolver, or a finding; and the file that it read."""
 
     node: Node | None = None
     finding: Diagnostic | None = None
@@ -48,9 +48,8 @@ class ResolverResult(NamedTuple):
 
 
 class Resolver(NamedTuple):
-    """One line of the table of resolvers; ``form`` shows how it is written."""
+    """A resolver; ``form`` shows how it is written."""
 
-    name: str
     form: str
     arguments: int
     function: Callable[[ResolverRequest], ResolverResult]
@@ -103,13 +102,12 @@ def set_corpus_and_system(request: ResolverRequest) -> ResolverResult:
     return ResolverResult(Scalar(str(request.recipe.name.value).replace("/", "_"), request.span))
 
 
-COMPUTED_RESOLVERS: tuple[Resolver, ...] = (
-    Resolver("self_name", "${self_name:}", 0, self_name),
-    Resolver("config_path", "${config_path:PATH}", 1, config_path),
-    Resolver("load_line", "${load_line:PATH}", 1, load_line),
-    Resolver("set_corpus_and_system", "${set_corpus_and_system:}", 0, set_corpus_and_system),
-)
-RESOLVERS_BY_NAME = {resolver.name: resolver for resolver in COMPUTED_RESOLVERS}
+RESOLVERS_BY_NAME = {
+    "self_name": Resolver("${self_name:}", 0, self_name),
+    "config_path": Resolver("${config_path:PATH}", 1, config_path),
+    "load_line": Resolver("${load_line:PATH}", 1, load_line),
+    "set_corpus_and_system": Resolver("${set_corpus_and_system:}", 0, set_corpus_and_system),
+}
 
 
 def _recipe_path(request: ResolverRequest) -> str | Diagnostic:

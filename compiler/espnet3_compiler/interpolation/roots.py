@@ -1,4 +1,4 @@
-"""The trees that references stand in and lead to, each with a name."""
+"""The trees that hold references and that references lead to, by owner."""
 
 from collections.abc import Mapping as MappingABC
 
@@ -14,7 +14,9 @@ Roots = dict[Path, Mapping]
 
 def collect_roots(recipe: Recipe, configs: MappingABC[str, Composed]) -> Roots:
     """Return all trees by owner, in the order in which they are resolved and reported."""
-    roots: Roots = {GLOBALS: _globals_tree(recipe)}
+    constants = (_named_entry("recipe", recipe.name), _named_entry("recipe_dir", _constant(".")))
+    settings = Mapping((*constants, *recipe.globals.entries), recipe.globals.span)
+    roots: Roots = {GLOBALS: settings}
     for model in recipe.models:
         roots["models", str(model.name.value)] = model.node
     for name, config in configs.items():
@@ -28,31 +30,17 @@ def collect_roots(recipe: Recipe, configs: MappingABC[str, Composed]) -> Roots:
         entries = [_named_entry(name, node) for name, node in parts if node is not None]
         if entries or stage.call:
             roots["stages", str(stage.name.value)] = Mapping(tuple(entries), stage.node.span)
-    rows: Roots = {(MATRIX, *owner): row for owner, row in recipe.rows.items()}
-    return {**roots, **rows}
+    return roots | {(MATRIX, *owner): row for owner, row in recipe.rows.items()}
 
 
 def display_path(owner: Path, path: Path) -> str:
-    """Return how a place is called in messages, for example ``training.optimizer.lr``."""
-    steps = [*owner[1:], *path]
-    return ".".join(str(step) for step in steps)
-
-
-def _globals_tree(recipe: Recipe) -> Mapping:
-    constants = (
-        Entry(_key_scalar("recipe"), recipe.name),
-        _named_entry("recipe_dir", _constant_scalar(".")),
-    )
-    return Mapping((*constants, *recipe.globals.entries), recipe.globals.span)
+    """Return how messages call a node, for example ``training.optimizer.lr``."""
+    return ".".join(str(step) for step in (*owner[1:], *path))
 
 
 def _named_entry(name: str, node: Node) -> Entry:
-    return Entry(_key_scalar(name), node)
+    return Entry(_constant(name), node)
 
 
-def _key_scalar(name: str) -> Scalar:
-    return Scalar(name, Span(Source("the manifest's names", name, "schema"), 0, len(name)))
-
-
-def _constant_scalar(text: str) -> Scalar:
+def _constant(text: str) -> Scalar:
     return Scalar(text, Span(Source("the manifest's names", text, "schema"), 0, len(text)))

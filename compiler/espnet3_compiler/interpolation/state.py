@@ -1,4 +1,4 @@
-"""What resolution knows so far, and texts of which parts are known only at run time."""
+"""The state of resolution, and texts that hold values known only at run time."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ from espnet3_compiler.syntax.messages import note_once
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence
 
 MAX_LATE = 50
-"""Late references in a text that another one holds: so they nest less deeply than MAX_NESTED."""
+"""Runtime references in a text that another text holds: they nest less deeply than MAX_NESTED."""
 
 NodeLocation = tuple[Path, Path]
 """An owner and a path in its tree."""
@@ -21,18 +21,18 @@ Pieces = tuple[str | RuntimeReference, ...]
 
 @dataclass
 class ResolutionState:
-    """What resolution knows so far.
+    """What is resolved so far.
 
     Attributes:
         recipe: The recipe.
         roots: The trees before resolution.
-        silent: Owners whose mistakes are reported elsewhere.
-        partial: Owners that could not be read completely: what they lack is no new finding.
+        reported_elsewhere: Owners whose mistakes are reported where they are extended.
+        incomplete: Owners that could not be read completely: a missing key is no new finding.
         done: Resolved nodes.
-        open: Places being resolved, with the reference that each is waiting for.
-        found: Mistakes.
-        references: References met, late ones excepted.
-        late: Raw places of late references, by the leaf they stand in and their text.
+        open: Nodes being resolved, with the reference that each is waiting for.
+        found: Findings.
+        references: References met, except runtime references.
+        late: Spans of runtime references, by the leaf that holds them and their text.
         sources: Files that resolvers read.
         fetched: Nodes copied so far.
         waiting: References being evaluated.
@@ -40,8 +40,8 @@ class ResolutionState:
 
     recipe: Recipe
     roots: Roots
-    silent: frozenset[Path]
-    partial: frozenset[Path]
+    reported_elsewhere: frozenset[Path]
+    incomplete: frozenset[Path]
     done: dict[NodeLocation, Node] = field(default_factory=dict)
     open: dict[NodeLocation, Span | None] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
@@ -52,8 +52,8 @@ class ResolutionState:
     waiting: int = 0
 
     def report(self, owner: Path, finding: Diagnostic) -> None:
-        """Note a mistake, unless the owner's are reported elsewhere; R105 once is enough."""
-        if owner in self.silent:
+        """Add a finding, unless the owner's are reported elsewhere; R105 only once."""
+        if owner in self.reported_elsewhere:
             return
         if finding.code == "R105":
             note_once(self.found, finding)
@@ -64,12 +64,12 @@ class ResolutionState:
 def runtime_text(
     state: ResolutionState, scalar: Scalar, pieces: Pieces | list[str | RuntimeReference]
 ) -> Scalar:
-    """Return a text of which a part may be bound only when a stage runs.
+    """Return a text that may hold runtime references.
 
     Args:
-        state: What is resolved so far; it remembers each value that is bound later.
+        state: The state of resolution; it keeps the span of each runtime reference.
         scalar: The text as it is written.
-        pieces: Its parts, resolved as far as they can be.
+        pieces: Its parts after resolution.
     """
     for piece in pieces:
         if isinstance(piece, RuntimeReference):
@@ -79,36 +79,34 @@ def runtime_text(
 
 
 def as_pieces(
-    state: ResolutionState, owner: Path, place: Span, value: Node | RuntimeReference
+    state: ResolutionState, owner: Path, span: Span, value: Node | RuntimeReference
 ) -> Pieces | None:
-    """Return a value as part of a text, None for what has no text.
+    """Return a value as part of a text; None, with a finding, for a value that is no text.
 
     Args:
-        state: What is resolved so far.
-        owner: The config, model or stage that the text belongs to.
-        place: The ``${…}``, for findings.
-        value: What it leads to.
+        state: The state of resolution.
+        owner: The config, model or stage that holds the text.
+        span: The ``${…}``.
+        value: The value of the reference.
     """
     if isinstance(value, RuntimeReference):
         return (value,)
     if isinstance(value, Mapping | Sequence):
-        state.report(owner, findings.not_text(place, value))
+        state.report(owner, findings.not_text(span, value))
         return None
-    if not isinstance(value.value, str):
-        return (str(value.value),)
-    if "${" not in value.value:
-        return (value.value,)
-    if value.value.count("${") > MAX_LATE:
-        state.report(owner, findings.too_large(place, "hold too many values of the run"))
+    text = str(value.value)
+    if "${" not in text:
+        return (text,)
+    if text.count("${") > MAX_LATE:
+        state.report(owner, findings.too_large(span, "hold too many values of the run"))
         return None
     return split_runtime_text(state, value)
 
 
 def split_runtime_text(state: ResolutionState, scalar: Scalar) -> Pieces:
-    """Split a resolved text into plain text and late references."""
-    text = str(scalar.value)
+    """Split a resolved text into plain text and runtime references."""
     pieces: list[str | RuntimeReference] = []
-    for piece in parse_resolved(text):
+    for piece in parse_resolved(str(scalar.value)):
         if isinstance(piece, str):
             pieces.append(piece)
         else:
@@ -117,18 +115,14 @@ def split_runtime_text(state: ResolutionState, scalar: Scalar) -> Pieces:
     return tuple(pieces)
 
 
-def report_cycle(state: ResolutionState, place: NodeLocation) -> None:
-    """Report that a place, which is being resolved, refers to itself."""
-    places = list(state.open)
-    inside = places[places.index(place) :]
-    members = [
-        (display_path(*member), span)
-        for member in inside
-        if (span := state.open[member]) is not None
-    ]
-    state.report(place[0], findings.reference_cycle(members))
+def report_cycle(state: ResolutionState, location: NodeLocation) -> None:
+    """Report that a node, which is being resolved, refers to itself."""
+    waiting = list(state.open.items())
+    start = list(state.open).index(location)
+    members = [(display_path(*member), span) for member, span in waiting[start:] if span]
+    state.report(location[0], findings.reference_cycle(members))
 
 
 def outermost(state: ResolutionState, node: Node) -> Span:
-    """Return the reference at which what is being resolved now began."""
+    """Return the reference with which the current resolution began."""
     return next((span for span in state.open.values() if span is not None), node.span)

@@ -1,8 +1,8 @@
 """From the tree of a manifest to the typed recipe.
 
-The tree was checked against the schema before: a part of the wrong shape is passed over in
-silence. A wrong name is reported here and replaced by the one that was likely meant, so that one
-mistake gives one finding and everything behind it is still checked.
+The schema check has reported parts of a wrong type: they are skipped here. A wrong name is reported
+and replaced by the one that was likely meant, so that one mistake gives one finding and the rest is
+still checked.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ GLOBALS = ("exp_tag", "exp_dir", "data_dir")
 
 
 def lower(
-    root: Mapping, source: Source, directory: Path, *, written_out: bool = True
+    root: Mapping, source: Source, directory: Path, *, complete: bool = True
 ) -> tuple[Recipe, tuple[Diagnostic, ...]]:
     """Return the recipe of a manifest and what is wrong with the names in it.
 
@@ -39,25 +39,33 @@ def lower(
         root: The manifest's tree.
         source: The manifest's text.
         directory: The absolute recipe directory.
-        written_out: False where a group with a ``matrix`` could not be written out: it may declare
-            what seems to be missing.
+        complete: False where a group with a ``matrix`` could not be expanded: it may declare the
+            names that seem to be missing.
     """
     system, findings = lower_system(root, directory)
-    models = tuple(_lower_model(entry) for entry in mapping_entries(root.get("models"), every=True))
+    models = tuple(
+        ModelDecl(entry.key, as_mapping(entry.value) or Mapping((), entry.value.span))
+        for entry in mapping_entries(root.get("models"), every=True)
+    )
     configs = tuple(_lower_config(entry) for entry in mapping_entries(root.get("configs")))
-    names_complete = written_out and _are_names_complete(root)
+    names_complete = complete and _are_names_complete(root)
     result = lower_stages(Declarations(root, system, models, configs, names_complete))
     recipe = Recipe(
         source=source,
         directory=directory,
         name=as_text(root.get("recipe")) or substitute_text("unnamed/recipe", root),
         system=system,
-        globals=_lower_globals(root),
+        globals=Mapping(tuple(_lower_global(root, name) for name in GLOBALS), root.span),
         models=models,
-        configs=tuple(_with_likely_name(config, result.meant) for config in configs),
+        configs=tuple(
+            replace(config, name=substitute_text(role, config.name))
+            if (role := result.likely_roles.get(str(config.name.value)))
+            else config
+            for config in configs
+        ),
         stages=result.stages,
         names_complete=names_complete,
-        whole=result.whole and names_complete and not findings,
+        complete=result.complete and names_complete and not findings,
     )
     return recipe, (*findings, *result.findings)
 
@@ -88,74 +96,53 @@ def configs_in_role(recipe: Recipe, resolved: Resolved, role: str) -> Iterator[t
             yield name, resolved.configs[name]
 
 
-def _lower_model(entry: Entry) -> ModelDecl:
-    return ModelDecl(entry.key, as_mapping(entry.value) or Mapping((), entry.value.span))
-
-
 def _lower_config(entry: Entry) -> ConfigDecl:
     block = as_mapping(entry.value)
     if block is None:
         path = as_text(entry.value)
-        return ConfigDecl(entry.key, None, path, None, whole=path is not None)
+        return ConfigDecl(entry.key, None, path, None, path is not None)
     extends, file = as_text(block.get("extends")), as_text(block.get("file"))
-    read = [
-        bool(node) is (block.entry(name) is not None)
-        for name, node in (("extends", extends), ("file", file))
-    ]
+    complete = (
+        has_certain_keys(block)
+        and (extends is not None) is (block.entry("extends") is not None)
+        and (file is not None) is (block.entry("file") is not None)
+    )
     inline = without_keys(block, "extends", "file")
-    return ConfigDecl(entry.key, extends, file, inline, whole=all(read) and has_certain_keys(block))
-
-
-def _with_likely_name(config: ConfigDecl, meant: dict[str, str]) -> ConfigDecl:
-    """Return a config under the name that was likely meant, so that references to it hold."""
-    name = meant.get(str(config.name.value))
-    return replace(config, name=substitute_text(name, config.name)) if name else config
-
-
-def _lower_globals(root: Mapping) -> Mapping:
-    return Mapping(tuple(_lower_global(root, name) for name in GLOBALS), root.span)
+    return ConfigDecl(entry.key, extends, file, inline, complete)
 
 
 def _lower_global(root: Mapping, name: str) -> Entry:
     entry = root.entry(name)
-    value: Node | None = as_text(entry.value) if entry else None
-    if entry and value:
+    if entry and as_text(entry.value):
         return entry
-    written = load("recipe")["properties"][name]["default"]
-    key = entry.key if entry else Scalar(name, root.span)
-    return Entry(key, default_scalar(name, written))
+    default = load("recipe")["properties"][name]["default"]
+    return Entry(entry.key if entry else Scalar(name, root.span), default_scalar(name, default))
 
 
 def _are_names_complete(root: Mapping) -> bool:
     """Return whether the names under ``models`` and ``configs`` are all that the recipe declares.
 
-    Not so where a block is no mapping, or has a key that is no text or a value of a wrong type;
-    nor where a key at the top means nothing: a line that is missing or indented otherwise moves
+    They are not where a block is no mapping, or has a key that is no text or a value of a wrong
+    type, or where the top level has an unknown key: a missing line or a wrong indentation moves
     names from one block to another.
     """
     known = load("recipe")["properties"]
     if not has_certain_keys(root) or not all(entry.name in known for entry in root):
         return False
-    return _is_block(root.get("models"), _is_model) and _is_block(root.get("configs"), _is_config)
-
-
-def _is_block(node: Node | None, fits: Callable[[Node], bool]) -> bool:
-    if node is None:
-        return True
-    return (
-        isinstance(node, Mapping)
-        and has_certain_keys(node)
-        and all(fits(entry.value) for entry in node)
+    return _is_block(root.get("models"), _is_model) and _is_block(
+        root.get("configs"), lambda node: isinstance(node, Mapping | Scalar)
     )
 
 
+def _is_block(node: Node | None, has_right_type: Callable[[Node], bool]) -> bool:
+    if not isinstance(node, Mapping):
+        return node is None
+    return has_certain_keys(node) and all(has_right_type(entry.value) for entry in node)
+
+
 def _is_model(node: Node) -> bool:
-    """Return whether a node looks like a model, and not like a config in a wrong place."""
+    """Return whether a node looks like a model, and not like a config in the wrong block."""
     names = load("recipe")["$defs"]["model"]["x-requires-one"]
     return isinstance(node, Mapping) and any(
         entry.name in names or closest_match(entry.name, names) for entry in node
     )
-
-
-def _is_config(node: Node) -> bool:
-    return isinstance(node, Mapping | Scalar)

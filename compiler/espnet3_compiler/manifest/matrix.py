@@ -1,8 +1,8 @@
-"""Groups of stages with a ``matrix``, written out: the next steps see a manifest without them.
+"""Expand groups of stages with a ``matrix``: the next steps see a manifest without groups.
 
-A group is a piece of a manifest, its stages and configs and models of their own, that stands once
-for every row of its matrix. Names are filled in here, because lowering needs them; what else says
-``${matrix.NAME}`` is left to the resolver, which knows the row of every stage, config and model.
+A group holds stages, configs and models that stand once for every row of its matrix. Names are
+filled in here, because the next step needs them; other ``${matrix.NAME}`` are left to the
+resolver, which knows the row of every stage, config and model.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from itertools import islice, product
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions.nodes import MATRIX
 from espnet3_compiler.expressions.template import has_reference
-from espnet3_compiler.manifest.matrix_names import is_repeated, merge_row_findings, name_taken
+from espnet3_compiler.manifest.matrix_names import duplicate_name, is_repeated
 from espnet3_compiler.manifest.matrix_values import (
     fill_config,
     fill_stage,
@@ -20,7 +20,7 @@ from espnet3_compiler.manifest.matrix_values import (
     stage_item_name,
 )
 from espnet3_compiler.manifest.values import mapping_entries
-from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
+from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder, placeholder
 from espnet3_compiler.syntax.tree import (
     Entry,
     Mapping,
@@ -33,29 +33,33 @@ from espnet3_compiler.syntax.tree import (
 )
 
 MAX_ROWS = 1000
+BLOCKS = ("configs", "models")
 
-_Rows = tuple[Mapping, ...]
 
-
-def read_rows(matrix: Entry | None, found: list[Diagnostic]) -> _Rows:
+def _read_rows(matrix: Entry | None, found: list[Diagnostic]) -> tuple[Mapping, ...]:
     """Return the rows of a matrix, each a mapping from name to scalar.
 
-    Args:
-        matrix: The entry of the group. ``[{round: 1, start: a}, …]`` are rows as they stand;
-            ``{round: [1, 2], size: [a, b]}`` gives every combination, the last name fastest.
-        found: Takes what the schema cannot see: no rows, too many, references among the values.
+    ``[{round: 1, start: a}, …]`` are rows; ``{round: [1, 2], size: [a, b]}`` gives every
+    combination, the last name fastest. The schema cannot see missing rows, too many rows and
+    references among the values: they are reported here.
     """
     if matrix is None or is_placeholder(matrix.value):
         return ()
     node = matrix.value
     rows = tuple(islice(_raw_rows(node), MAX_ROWS + 1))
     if len(rows) > MAX_ROWS:
-        found.append(_too_many(matrix))
+        label = Label(matrix.key.span, "every combination is a row")
+        hint = "list the rows that are meant: [{NAME: VALUE, …}, …]"
+        message = f"a matrix has more than {MAX_ROWS} rows"
+        found.append(Diagnostic("R105", message, label, help=(hint,)))
         return ()
     if isinstance(node, Mapping | Sequence) and any(not row.entries for row in rows):
-        found.append(_empty_row(matrix))
+        label = Label(matrix.key.span, "expected at least one name in every row")
+        hint = "for example matrix: {round: [1, 2, 3]}"
+        message = "a row of a matrix gives no name a value"
+        found.append(Diagnostic("R605", message, label, help=(hint,)))
         return ()
-    found += [_reference_in_value(place) for place in dict.fromkeys(_find_references(node))]
+    found += [_reference_in_value(scalar) for scalar in dict.fromkeys(_find_references(node))]
     return tuple(map_children(row, lambda value, _: _value_or_placeholder(value)) for row in rows)
 
 
@@ -65,13 +69,13 @@ def _raw_rows(node: Node) -> Iterable[Mapping]:
     if not isinstance(node, Mapping):
         return ()
     choices = [
-        [Entry(entry.key, item) for item in _list_items(entry.value) if isinstance(item, Scalar)]
+        [Entry(entry.key, item) for item in _items(entry.value) if isinstance(item, Scalar)]
         for entry in node
     ]
     return (Mapping(row, node.span, node.via) for row in product(*choices))
 
 
-def _list_items(node: Node) -> tuple[Node, ...]:
+def _items(node: Node | None) -> tuple[Node, ...]:
     return node.items if isinstance(node, Sequence) else ()
 
 
@@ -84,39 +88,16 @@ def _value_or_placeholder(node: Node) -> Node:
     """Return a value of a row, or a placeholder where it has been reported."""
     if isinstance(node, Scalar) and node.value is not None and not has_reference(node.value):
         return node
-    return Scalar("${}", node.span, "error", node.via)
+    return placeholder(node.span)
 
 
-def _too_many(matrix: Entry) -> Diagnostic:
-    return Diagnostic(
-        "R105",
-        f"a matrix has more than {MAX_ROWS} rows",
-        Label(matrix.key.span, "every combination is a row"),
-        help=("list the rows that are meant: [{NAME: VALUE, …}, …]",),
-    )
-
-
-def _empty_row(matrix: Entry) -> Diagnostic:
-    return Diagnostic(
-        "R605",
-        "a row of a matrix gives no name a value",
-        Label(matrix.key.span, "expected at least one name in every row"),
-        help=("for example matrix: {round: [1, 2, 3]}",),
-    )
-
-
-def _reference_in_value(place: Scalar) -> Diagnostic:
+def _reference_in_value(scalar: Scalar) -> Diagnostic:
     return Diagnostic(
         "R606",
-        f'a value of a matrix cannot hold a reference: "{place.value}"',
-        Label(place.span, "must be a plain text or number"),
+        f'a value of a matrix cannot hold a reference: "{scalar.value}"',
+        Label(scalar.span, "must be a plain text or number"),
         help=("write the reference where the value is used; the matrix can choose what it names",),
     )
-
-
-BLOCKS = ("configs", "models")
-
-Rows = dict[Path, Mapping]
 
 
 @dataclass
@@ -128,70 +109,67 @@ class Expansion:
         rows: The row of a matrix that a stage, config or model belongs to, by its owner, for
             example ``("stages", "tune_1")``.
         templates: The names that rows gave, and the texts that they were made from.
-        found: What is wrong with matrices and their names.
-        whole: False where a group could not be written out.
-        parts: What was written out, each with the definition of the schema that it should fit.
+        found: Findings about matrices and their names.
+        complete: False where a group could not be expanded.
+        parts: The expanded nodes, each with the definition of the schema that it should fit.
     """
 
     root: Mapping
-    rows: Rows = field(default_factory=dict)
+    rows: dict[Path, Mapping] = field(default_factory=dict)
     templates: dict[str, str] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
-    whole: bool = True
+    complete: bool = True
     parts: list[tuple[str, Node]] = field(default_factory=list)
 
 
 def expand(root: Mapping) -> Expansion:
-    """Write out the groups of a manifest; one without groups comes back as it is."""
+    """Expand the groups of a manifest; one without groups is returned as it is."""
     stages = root.get("stages")
     made = Expansion(root)
-    if not isinstance(stages, Sequence) or not any(map(is_group, stages.items)):
+    if stages is None or not any(map(_as_group, _items(stages))):
         return made
     blocks = {name: list(mapping_entries(root.get(name), every=True)) for name in BLOCKS}
     items: list[Node] = []
-    for item in stages.items:
-        if is_group(item):
-            assert isinstance(item, Mapping)
-            items += _expand_group(item, blocks, made)
-        else:
-            items.append(item)
-    whole = {name: Mapping(tuple(block), stages.span) for name, block in blocks.items()}
-    made.root = _replace_blocks(
-        root, {**whole, "stages": Sequence(tuple(items), stages.span, stages.via)}
-    )
+    for item in _items(stages):
+        group = _as_group(item)
+        items += _expand_group(group, blocks, made) if group else [item]
+    values: dict[str, Node] = {
+        name: Mapping(tuple(block), stages.span) for name, block in blocks.items()
+    }
+    values["stages"] = Sequence(tuple(items), stages.span, stages.via)
+    made.root = _replace_blocks(root, values)
     return made
 
 
-def is_group(item: Node) -> bool:
-    """Return whether an item of ``stages`` is a group."""
-    return isinstance(item, Mapping) and item.entry(MATRIX) is not None
+def _as_group(item: Node) -> Mapping | None:
+    return item if isinstance(item, Mapping) and item.entry(MATRIX) else None
 
 
 def _expand_group(group: Mapping, blocks: dict[str, list[Entry]], made: Expansion) -> list[Node]:
     """Add the configs and models of a group, and return its stages; the group itself if broken."""
-    rows = read_rows(group.entry(MATRIX), made.found)
-    stages = group.get("stages")
-    items = stages.items if isinstance(stages, Sequence) else ()
+    rows = _read_rows(group.entry(MATRIX), made.found)
+    items = _items(group.get("stages"))
     if not rows or not items:
-        made.whole = False
+        made.complete = False
         return [group]
-    made.whole = made.whole and has_certain_keys(group)
-    keys = [entry.key for name in BLOCKS for entry in mapping_entries(group.get(name), every=True)]
+    made.complete = made.complete and has_certain_keys(group)
+    own = {name: mapping_entries(group.get(name), every=True) for name in BLOCKS}
+    keys = [entry.key for entries in own.values() for entry in entries]
     names = [name for name in (*map(stage_item_name, items), *keys) if name is not None]
-    twice = [name for name in names if is_repeated(name, rows, made.found)]
-    if twice:
-        made.whole, rows = False, rows[:1]
-    written: list[Node] = []
+    repeated = [name for name in names if is_repeated(name, rows, made.found)]
+    if repeated:
+        made.complete, rows = False, rows[:1]
+    expanded: list[Node] = []
     for row in rows:
-        for block in BLOCKS:
-            for entry in mapping_entries(group.get(block), every=True):
+        for block, entries in own.items():
+            for entry in entries:
                 _add_entry(entry, block, row, blocks[block], made)
         for item in items:
             stage = fill_stage(item, row, made.found)
-            written.append(stage)
+            expanded.append(stage)
             made.parts.append(("stage", stage))
-            _record_row(("stages",), stage_item_name(stage), stage_item_name(item), row, made)
-    return written
+            _record_row("stages", stage_item_name(stage), stage_item_name(item), row, made)
+    return expanded
 
 
 def _add_entry(
@@ -200,27 +178,28 @@ def _add_entry(
     key = fill_text(entry.key, row, made.found)
     first = next((other.key for other in others if other.key.value == key.value), None)
     if first is not None and not is_placeholder(key):
-        made.found.append(name_taken(block, key, first))
+        made.found.append(duplicate_name(block, key, first))
         return
-    _record_row((block,), key, entry.key, row, made)
-    others.append(Entry(key, entry.value))
+    _record_row(block, key, entry.key, row, made)
+    value = entry.value
     if block == "configs":
-        others[-1] = Entry(key, fill_config(entry.value, row, made.found))
-        made.parts.append(("config", others[-1].value))
+        value = fill_config(value, row, made.found)
+        made.parts.append(("config", value))
+    others.append(Entry(key, value))
 
 
 def _record_row(
-    owner: Path, name: Scalar | None, template: Scalar | None, row: Mapping, made: Expansion
+    block: str, name: Scalar | None, template: Scalar | None, row: Mapping, made: Expansion
 ) -> None:
     if name is None or template is None or is_placeholder(name):
-        made.whole = False
+        made.complete = False
         return
-    made.rows[*owner, str(name.value)] = row
+    made.rows[block, str(name.value)] = row
     made.templates[str(name.value)] = str(template.value)
 
 
 def _replace_blocks(root: Mapping, values: dict[str, Node]) -> Mapping:
-    """Return a manifest with other values; a block that is there but no mapping stays wrong."""
+    """Return a manifest with other values; a block of a wrong type stays as it is."""
     wrong = [name for name in BLOCKS if not isinstance(root.get(name), Mapping)]
     kept = [
         Entry(entry.key, values[entry.name])
@@ -234,6 +213,3 @@ def _replace_blocks(root: Mapping, values: dict[str, Node]) -> Mapping:
         if root.entry(name) is None and mapping_entries(node, every=True)
     ]
     return Mapping((*kept, *missing), root.span, root.via)
-
-
-__all__ = ["Expansion", "expand", "merge_row_findings"]

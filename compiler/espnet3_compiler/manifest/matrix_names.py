@@ -22,15 +22,14 @@ def is_repeated(name: Scalar, rows: tuple[Tree, ...], found: list[Diagnostic]) -
         rows: The rows of the matrix.
         found: Collects the finding.
     """
-    silent: list[Diagnostic] = []
-    names = [fill_text(name, row, silent) for row in rows]
-    if any(is_placeholder(made) for made in names):
+    names = [fill_text(name, row, []) for row in rows]
+    if any(map(is_placeholder, names)):
         return False
-    values = [str(made.value) for made in names]
-    twice = next((value for value in values if values.count(value) > 1), None)
-    if twice is not None:
-        found.append(_repeated_name(name, twice, rows[0]))
-    return twice is not None
+    values = [str(each.value) for each in names]
+    repeated = next((value for value in values if values.count(value) > 1), None)
+    if repeated is not None:
+        found.append(_repeated_name(name, repeated, rows[0]))
+    return repeated is not None
 
 
 def _repeated_name(name: Scalar, value: str, row: Tree) -> Diagnostic:
@@ -47,11 +46,11 @@ def _repeated_name(name: Scalar, value: str, row: Tree) -> Diagnostic:
     )
 
 
-def name_taken(block: str, name: Scalar, first: Scalar) -> Diagnostic:
-    """R201: a config or model of a group that has the name of another one.
+def duplicate_name(block: str, name: Scalar, first: Scalar) -> Diagnostic:
+    """R201: a stage, config or model that has the name of another one.
 
     Args:
-        block: ``configs`` or ``models``.
+        block: ``stages``, ``configs`` or ``models``.
         name: The second name.
         first: Where the name is used first.
     """
@@ -60,14 +59,14 @@ def name_taken(block: str, name: Scalar, first: Scalar) -> Diagnostic:
         f'two {block} are called "{name.value}"',
         Label(name.span, "used again here"),
         related=(Label(first.span, "first used here"),),
-        help=("give one of them another name",),
+        help=(f'give one of them another name, for example "{name.value}_2"',),
     )
 
 
 def merge_row_findings(
     findings: Iterable[Diagnostic], templates: Mapping[str, str]
 ) -> tuple[Diagnostic, ...]:
-    """Tell what every row of a matrix repeats once, and offer no fix that would end the pattern.
+    """Report once what every row of a matrix repeats, without a fix that would end the pattern.
 
     Args:
         findings: All findings.
@@ -82,12 +81,7 @@ def merge_row_findings(
         message = names.sub(lambda match: templates[match[0]], finding.message)
         if "${matrix." in finding.primary.span.text:
             message = _VALUE.sub("", message)
-        key = finding.code, span_key(finding.primary.span), message
-        first.setdefault(key, _without_wrong_fix(finding))
+        if finding.fix and any("${matrix." in edit.span.text for edit in finding.fix.edits):
+            finding = replace(finding, fix=None)  # noqa: PLW2901
+        first.setdefault((finding.code, span_key(finding.primary.span), message), finding)
     return tuple(first.values())
-
-
-def _without_wrong_fix(finding: Diagnostic) -> Diagnostic:
-    edits = finding.fix.edits if finding.fix else ()
-    wrong = any("${matrix." in edit.span.text for edit in edits)
-    return replace(finding, fix=None) if wrong else finding

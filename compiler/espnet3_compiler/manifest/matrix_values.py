@@ -1,4 +1,4 @@
-"""``${matrix.NAME}`` in the names that a group gives and uses."""
+"""Fill the values of a matrix into the names that a group gives and uses."""
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import ProvenanceStep
@@ -38,9 +38,7 @@ def fill_stage(stage: Node, row: Mapping, found: list[Diagnostic]) -> Node:
         row: The row of the matrix.
         found: Collects findings.
     """
-    if isinstance(stage, Scalar):
-        return fill_text(stage, row, found)
-    return _fill_entries(stage, STAGE_KEYS, row, found) if isinstance(stage, Mapping) else stage
+    return _fill_entries(stage, STAGE_KEYS, row, found)
 
 
 def fill_config(config: Node, row: Mapping, found: list[Diagnostic]) -> Node:
@@ -51,16 +49,14 @@ def fill_config(config: Node, row: Mapping, found: list[Diagnostic]) -> Node:
         row: The row of the matrix.
         found: Collects findings.
     """
-    if isinstance(config, Scalar):
-        return fill_text(config, row, found)
-    return _fill_entries(config, CONFIG_KEYS, row, found) if isinstance(config, Mapping) else config
+    return _fill_entries(config, CONFIG_KEYS, row, found)
 
 
 def fill_text(scalar: Scalar, row: Mapping, found: list[Diagnostic]) -> Scalar:
-    """Return a text with the values of a row in it; a whole ``${matrix.NAME}`` keeps its type.
+    """Return a text with the values of a row; one that is a ``${matrix.NAME}`` keeps its type.
 
-    A text with other references is left to the resolver; one whose name is in no row, or that is
-    wrong wherever it stands, is reported and becomes a stand-in.
+    A text with other references is left to the resolver; one that is wrong is reported and becomes
+    a placeholder.
 
     Args:
         scalar: A text of the group.
@@ -70,16 +66,14 @@ def fill_text(scalar: Scalar, row: Mapping, found: list[Diagnostic]) -> Scalar:
     if not isinstance(scalar.value, str) or "${" not in scalar.value or is_placeholder(scalar):
         return scalar
     pieces, bad = parse(scalar)
-    if bad:
-        found.append(bad)
-        return placeholder_for(scalar)
-    wrong = [finding for piece in pieces if (finding := _piece_finding(piece))]
+    wrong = [bad] if bad else [finding for piece in pieces if (finding := _piece_finding(piece))]
     if wrong:
         found += wrong
         return placeholder_for(scalar)
-    if not all(isinstance(piece, str) or is_matrix_reference(piece) for piece in pieces):
-        return scalar
-    if any(isinstance(piece, str) and "${" in piece for piece in pieces):
+    if not all(
+        "${" not in piece if isinstance(piece, str) else _is_matrix_reference(piece)
+        for piece in pieces
+    ):
         return scalar
     values = [_piece_value(piece, row, found) for piece in pieces]
     if any(value is None for value in values):
@@ -93,21 +87,22 @@ def fill_text(scalar: Scalar, row: Mapping, found: list[Diagnostic]) -> Scalar:
 
 
 def _piece_finding(piece: Piece) -> Diagnostic | None:
-    """Report a resolver that there is not, and a plain slip in the word ``matrix``.
+    """Report an unknown resolver, and a plain misspelling of the word ``matrix``.
 
-    Lowering would tell them as an unknown name, and a description is read by nobody after it.
+    Later steps would report an unknown name, and do not resolve descriptions.
     """
     if isinstance(piece, Call) and piece.name not in KNOWN_RESOLVERS:
-        return findings.unknown_resolver(piece.name_span, piece.name, KNOWN_RESOLVERS)
+        return findings.unknown_resolver(piece)
     if isinstance(piece, Lookup) and piece.dots == 0:
-        name, place = piece.keys[0]
-        if isinstance(name, str) and is_certain_match(name, [MATRIX]):
-            return findings.unknown_root(piece.span, place, name, [MATRIX])
+        key = piece.keys[0]
+        if isinstance(key.name, str) and is_certain_match(key.name, [MATRIX]):
+            problem = f'there is no "{key.name}" here'
+            return findings.unknown_key(piece.span, key, problem, [MATRIX])
     return None
 
 
-def is_matrix_reference(piece: Piece) -> bool:
-    """Return whether a reference begins with ``matrix`` and says the rest in plain words."""
+def _is_matrix_reference(piece: Piece) -> bool:
+    """Return whether a reference begins with ``matrix`` and has only plain names after it."""
     return (
         isinstance(piece, Lookup)
         and piece.dots == 0
@@ -120,8 +115,7 @@ def _piece_value(piece: Piece, row: Mapping, found: list[Diagnostic]) -> str | S
     if isinstance(piece, str):
         return piece
     assert isinstance(piece, Lookup)
-    names = tuple((str(key.name), key.span) for key in piece.keys[1:])
-    wrong = findings.not_in_row(piece.span, names, row)
+    wrong = findings.not_in_row(piece.span, piece.keys[1:], row)
     if wrong is not None:
         found.append(wrong)
         return None
@@ -130,10 +124,12 @@ def _piece_value(piece: Piece, row: Mapping, found: list[Diagnostic]) -> str | S
 
 
 def _fill_entries(
-    block: Mapping, names: tuple[str, ...], row: Mapping, found: list[Diagnostic]
-) -> Mapping:
+    node: Node, names: tuple[str, ...], row: Mapping, found: list[Diagnostic]
+) -> Node:
+    if not isinstance(node, Mapping):
+        return fill_text(node, row, found) if isinstance(node, Scalar) else node
     return map_children(
-        block, lambda value, key: _fill_node(value, row, found) if key in names else value
+        node, lambda value, key: _fill_node(value, row, found) if key in names else value
     )
 
 

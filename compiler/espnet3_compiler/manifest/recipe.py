@@ -1,4 +1,4 @@
-"""The recipe as frozen, typed values: what every step after lowering works on."""
+"""The recipe as frozen, typed values, on which every step after lowering works."""
 
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
@@ -25,23 +25,23 @@ class ConfigDecl:
         extends: The name of the config that this one varies, if any.
         file: The path of its file, relative to the recipe directory, if any.
         inline: Its own keys, without ``extends`` and ``file``; None when declared by path alone.
-        whole: False where a part of the declaration could not be read.
+        complete: False where a part of the declaration could not be read.
     """
 
     name: Scalar
     extends: Scalar | None
     file: Scalar | None
     inline: Mapping | None
-    whole: bool = True
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class RoleBinding:
-    """A config that a stage reads in a role; ``place`` is where the manifest says so."""
+    """A config that a stage reads in a role; ``span`` is where the manifest names it."""
 
     role: str
     config: str
-    place: Span = field(compare=False)
+    span: Span = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class StageDecl:
     """A stage of the manifest; exactly one of ``run`` and ``call`` is set.
 
     Attributes:
-        name: The node of the name (in the short form the whole item).
+        name: The node of the name (in the short form the item).
         run: The stage kind.
         call: The dotted function of a stage of the recipe.
         configs: Bindings, explicit and by default rule, required roles first.
@@ -59,7 +59,7 @@ class StageDecl:
         arguments: The ``with`` block of a ``call`` stage.
         outputs: The ``outputs`` block of a ``call`` stage.
         description: One line for ``--list``.
-        node: The whole item.
+        node: The item.
     """
 
     name: Scalar
@@ -94,7 +94,7 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A whole manifest.
+    """A manifest.
 
     Attributes:
         source: The manifest's text.
@@ -105,10 +105,10 @@ class Recipe:
         models: In the order of the manifest.
         configs: In the order of the manifest.
         stages: In the order of the manifest.
-        whole: False where a part of the manifest was so wrong that it was left out; what then
-            seems unused or missing may be a consequence, so checks for absences keep silent.
-        names_complete: False where a name under ``models`` or ``configs`` could not be read: one
-            that seems unknown may be that one.
+        complete: False where a part of the manifest was left out because it is wrong; what seems
+            unused or missing may then be a consequence, so checks for absences report nothing.
+        names_complete: False where a name under ``models`` or ``configs`` could not be read: a
+            name that seems unknown may be declared there.
         rows: The row of a matrix that a stage, config or model belongs to, by its owner, for
             example ``("stages", "tune_1")``.
     """
@@ -121,7 +121,7 @@ class Recipe:
     models: tuple[ModelDecl, ...]
     configs: tuple[ConfigDecl, ...]
     stages: tuple[StageDecl, ...]
-    whole: bool = True
+    complete: bool = True
     names_complete: bool = True
     rows: MappingABC[Path, Mapping] = field(default_factory=dict)
 
@@ -133,12 +133,12 @@ class Composed:
     Attributes:
         name: The config's name.
         role: training, inference, metrics, publication, demo; None for a free-form config.
-        node: The merged mapping; every leaf keeps its own place.
-        history: For a path, the nodes it had before, the latest last.
+        node: The merged mapping; every leaf keeps its own span.
+        history: For a path, the nodes that were replaced there, the latest last.
         sources: The files that were read, in order.
         bases: The configs that it extends, the farthest first.
-        whole: False where a file or base of it could not be read: what seems missing then may be
-            a consequence.
+        complete: False where a file or base of it could not be read: a missing key may then be a
+            consequence.
     """
 
     name: str
@@ -147,7 +147,7 @@ class Composed:
     history: MappingABC[Path, tuple[Node, ...]]
     sources: tuple[Source, ...]
     bases: tuple[str, ...] = ()
-    whole: bool = True
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +155,13 @@ class Reference:
     """One ``${…}``.
 
     Attributes:
-        owner: The root it stands in: ``("configs", name)``, ``("models", name)``,
+        owner: The root that holds it: ``("configs", name)``, ``("models", name)``,
             ``("stages", name)`` or ``("globals",)``.
         path: The path of the leaf inside the root.
-        target: What it names, absolute, for example ``("stages", "train", "best_checkpoint")``
+        target: The absolute path, for example ``("stages", "train", "best_checkpoint")``
             or ``("configs", "training", "tokenizer", "vocab_size")``; ``("oc.env", "HOME")``.
         span: The ``${…}`` in the raw text.
-        late: Whether it is bound only when the stage runs.
+        late: Whether its value is known only when the stage runs.
     """
 
     owner: Path
@@ -180,12 +180,12 @@ class Resolved:
         configs: Composed configs by name.
         models: Model nodes by name.
         calls: For each ``call`` stage a mapping of ``with`` and ``outputs``.
-        references: Every reference met, in order of place.
+        references: Every reference, in the order of the text.
         init_from: The resolved ``init_from`` of the stages that have one.
         sources: Files that resolvers read, in order.
-        partial: Configs of which a file or base could not be read: what seems missing in them may
-            be a consequence.
-        doubtful: Configs with keys or values of a wrong shape: likewise.
+        incomplete: Configs of which a file or base could not be read: a key that is missing in
+            them may be a consequence.
+        invalid: Configs with unknown keys or values of a wrong type: likewise.
     """
 
     globals: MappingABC[str, str]
@@ -195,9 +195,9 @@ class Resolved:
     references: tuple[Reference, ...]
     init_from: MappingABC[str, Scalar] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
-    partial: frozenset[str] = frozenset()
-    doubtful: frozenset[str] = frozenset()
+    incomplete: frozenset[str] = frozenset()
+    invalid: frozenset[str] = frozenset()
 
     def is_certain(self, config: str) -> bool:
-        """Return whether what a config does not say is really not said."""
-        return config not in self.partial and config not in self.doubtful
+        """Return whether a key that is missing in a config is certainly not given."""
+        return config not in self.incomplete and config not in self.invalid

@@ -1,4 +1,4 @@
-"""Which config a stage reads in which role."""
+"""Find the config that a stage reads in each role."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,12 @@ from espnet3_compiler.manifest.stage_items import StageItem
 from espnet3_compiler.manifest.values import as_text, mapping_entries
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Mapping, Scalar
-from espnet3_compiler.syntax.unknown_name import format_names, rename_fix, unknown_name
+from espnet3_compiler.syntax.unknown_name import (
+    did_you_mean,
+    format_names,
+    rename_fix,
+    unknown_name,
+)
 from espnet3_schemas import systems
 
 
@@ -23,49 +28,43 @@ class RoleBindings:
     missing: tuple[str, ...]
 
 
-def bind_roles(draft: StageItem, names: tuple[str, ...], *, complete: bool = True) -> RoleBindings:
-    """Return the bindings of a stage by what it says and the default rule.
+def bind_roles(item: StageItem, names: tuple[str, ...], *, complete: bool = True) -> RoleBindings:
+    """Return the explicit bindings of a stage and those by the default rule.
 
-    A plain name binds the kind's first role; a role that nothing is said about takes the config
+    A plain name binds the kind's first role; a role that the stage does not name takes the config
     of its own name. A stage without known roles reads what ``config`` lists.
 
     Args:
-        draft: The stage.
+        item: The stage.
         names: The declared configs.
-        complete: Whether those are all: every name under ``configs`` could be read.
+        complete: Whether every name under ``configs`` could be read.
     """
-    roles = roles_of_kind(draft)
-    given = _explicit_bindings(draft, roles)
+    kind = systems()["kinds"].get(item.run.value if item.run else None, {})
+    roles: dict[str, dict[str, bool]] = kind.get("roles", {})
+    given = _explicit_bindings(item, roles)
     bindings: list[RoleBinding] = []
     findings: list[Diagnostic] = []
     for role, written in given:
-        found, config = _find_config(draft, role, written, names, complete=complete)
+        found, config = _find_config(item, role, written, names, complete=complete)
         findings += found
         if config:
             bindings.append(RoleBinding(role, config, written.span))
-    block = draft.keys.get("config")
-    said = {role for role, _ in given} | {entry.name for entry in mapping_entries(block)}
-    silent = [role for role in roles if role not in said]
-    if not (has_certain_keys(draft.keys) and has_certain_keys(block)) or (not given and block):
-        silent = []  # a role may be named where nothing could be read
-    bindings += [RoleBinding(role, role, draft.name.span) for role in silent if role in names]
-    missing = tuple(r for r in silent if r not in names and roles[r]["required"])
+    block = item.keys.get("config")
+    named = {role for role, _ in given} | {entry.name for entry in mapping_entries(block)}
+    unnamed = [role for role in roles if role not in named]
+    if not (has_certain_keys(item.keys) and has_certain_keys(block)) or (not given and block):
+        unnamed = []  # a role may be named in the unreadable part
+    bindings += [RoleBinding(role, role, item.name.span) for role in unnamed if role in names]
+    missing = tuple(r for r in unnamed if r not in names and roles[r]["required"])
     order = {role: (not entry["required"], i) for i, (role, entry) in enumerate(roles.items())}
     bindings.sort(key=lambda binding: order.get(binding.role, (True, len(order))))
     return RoleBindings(tuple(bindings), tuple(findings), missing)
 
 
-def roles_of_kind(draft: StageItem) -> dict[str, dict[str, bool]]:
-    """Return the roles that the kind of a stage reads, the first first."""
-    kind = systems()["kinds"].get(draft.run.value if draft.run else None, {})
-    roles: dict[str, dict[str, bool]] = kind.get("roles", {})
-    return roles
-
-
 def _explicit_bindings(
-    draft: StageItem, roles: dict[str, dict[str, bool]]
+    item: StageItem, roles: dict[str, dict[str, bool]]
 ) -> list[tuple[str, Scalar]]:
-    node = draft.keys.get("config")
+    node = item.keys.get("config")
     name = as_text(node)
     if name:
         return [(next(iter(roles), str(name.value)), name)]
@@ -74,18 +73,17 @@ def _explicit_bindings(
 
 
 def _find_config(
-    draft: StageItem, role: str, written: Scalar, names: tuple[str, ...], *, complete: bool
+    item: StageItem, role: str, written: Scalar, names: tuple[str, ...], *, complete: bool
 ) -> tuple[list[Diagnostic], str | None]:
     name = str(written.value)
     if name in names:
         return [], name
-    near = closest_match(name, names)
     if not complete and not is_certain_match(name, names):
         return [], None
     hint = f"declare it under configs, for example {name}: conf/{name}.yaml"
-    message = f'stage "{draft.name.value}" reads a config "{name}" that is not declared'
+    message = f'stage "{item.name.value}" reads a config "{name}" that is not declared'
     found = unknown_name("R204", message, written, names, hint)
-    return [found], near or (role if role in names else None)
+    return [found], closest_match(name, names) or (role if role in names else None)
 
 
 def missing_roles(
@@ -101,16 +99,16 @@ def missing_roles(
         stages: The stages and their bindings.
         configs: The declared configs.
         root: The manifest.
-        complete: Whether those are all configs; if not, only likely misspellings are reported.
+        complete: Whether these are all configs; if not, only certain misspellings are reported.
 
     Returns:
         The findings, and for a role the config that was likely meant.
     """
     readers: dict[str, list[StageItem]] = {}
     bound: dict[str, list[str]] = {}
-    for draft, result in stages:
+    for item, result in stages:
         for role in result.missing:
-            readers.setdefault(role, []).append(draft)
+            readers.setdefault(role, []).append(item)
         for binding in result.configs:
             bound.setdefault(binding.role, []).append(binding.config)
     used = {name for some in bound.values() for name in some}
@@ -121,8 +119,8 @@ def missing_roles(
             role: name for role, name in likely.items() if name and is_certain_match(name, [role])
         }
     findings = tuple(
-        _missing_role(role, drafts, free.get(likely.get(role) or ""), bound.get(role, []), root)
-        for role, drafts in readers.items()
+        _missing_role(role, items, free.get(likely.get(role) or ""), bound.get(role, []), root)
+        for role, items in readers.items()
         if complete or role in likely
     )
     return findings, {role: name for role, name in likely.items() if name}
@@ -133,21 +131,16 @@ def _missing_role(
 ) -> Diagnostic:
     message = f'stage "{readers[0].name.value}" has no {role} config'
     article = "an" if role[0] in "aeiou" else "a"
-    places = [Label(draft.name.span, f"reads {article} {role} config") for draft in readers]
+    labels = [Label(item.name.span, f"reads {article} {role} config") for item in readers]
     if likely:
         name = str(likely.name.value)
-        return Diagnostic(
-            "R405",
-            message,
-            Label(likely.name.span, f'no stage reads "{name}"'),
-            tuple(places),
-            (f'did you mean "{role}"?',),
-            fix=rename_fix(likely.name, role, certain=is_certain_match(name, [role])),
-        )
+        primary = Label(likely.name.span, f'no stage reads "{name}"')
+        fix = rename_fix(likely.name, role, certain=is_certain_match(name, [role]))
+        return Diagnostic("R405", message, primary, tuple(labels), did_you_mean(role), fix=fix)
     hint = f"declare it under configs: {role}: conf/{role}.yaml"
     if others:
         hint = f"choose one with config: {format_names(dict.fromkeys(others))}"
     block = root.entry("configs")
     if block:
-        places.append(Label(block.key.span, f'no config is called "{role}"'))
-    return Diagnostic("R405", message, places[0], tuple(places[1:]), (hint,))
+        labels.append(Label(block.key.span, f'no config is called "{role}"'))
+    return Diagnostic("R405", message, labels[0], tuple(labels[1:]), (hint,))

@@ -1,15 +1,16 @@
-"""Stage items as written, with names and kinds settled and everything else still as it stands."""
+"""Read the items of ``stages``: names made unique, kinds corrected, other keys as written."""
 
 import re
 from dataclasses import dataclass, replace
+from itertools import count
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Fix, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
+from espnet3_compiler.manifest.matrix_names import duplicate_name
 from espnet3_compiler.manifest.recipe import System
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
 from espnet3_compiler.manifest.values import as_mapping, as_text, substitute_text
-from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
-from espnet3_compiler.syntax.placeholder import placeholder as lost
+from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder, placeholder
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence
 from espnet3_compiler.syntax.unknown_name import format_names, rename_fix, unknown_name
 from espnet3_schemas import systems
@@ -22,13 +23,13 @@ class StageItem:
     """A stage item: its name, exactly one of ``run`` and ``call``, and the item itself.
 
     Attributes:
-        name: As written; in a mapping without one the kind.
-        run: The kind, or what stands in its place.
+        name: As written; in a mapping without a name the kind.
+        run: The kind.
         call: The function.
         keys: The item's mapping, an empty one for the short form.
         node: The item.
-        sure: False where something could not be read, or the kind is unknown and none is near.
-        guessed: What it runs could not be read, so that the name must do.
+        certain: False where a part is unreadable, or the kind is unknown and none is similar.
+        kind_from_name: Whether the kind is unreadable and the name stands for it.
     """
 
     name: Scalar
@@ -36,171 +37,143 @@ class StageItem:
     call: Scalar | None
     keys: Mapping
     node: Node
-    sure: bool = True
-    guessed: bool = False
+    certain: bool = True
+    kind_from_name: bool = False
 
 
 def read_stage_items(
     node: Node | None, system: System
 ) -> tuple[tuple[StageItem, ...], tuple[Diagnostic, ...]]:
     """Return the stages of a manifest: duplicate names and unknown kinds reported and replaced."""
-    items = node.items if isinstance(node, Sequence) else ()
-    written = [draft for draft in map(_read_stage_item, items) if draft]
-    taken = {str(draft.name.value) for draft in written}
-    kinds = tuple(kind for kind in system.kinds if kind != WILDCARD)
-    drafts: list[StageItem] = []
+    nodes = node.items if isinstance(node, Sequence) else ()
+    written = [item for item in map(_read_stage_item, nodes) if item]
+    taken = {str(item.name.value) for item in written}
+    items: list[StageItem] = []
     findings: list[Diagnostic] = []
-    for draft in written:
-        known, found = _correct_kind(draft, system, kinds, taken)
+    for item in written:
+        corrected, found = _correct_kind(item, system, taken)
         findings += found
-        drafts.append(known)
-    return _make_names_unique(drafts, findings)
+        items.append(corrected)
+    return _make_names_unique(items, findings)
 
 
-def _read_stage_item(item: Node) -> StageItem | None:
-    short = as_text(item)
+def _read_stage_item(node: Node) -> StageItem | None:
+    short = as_text(node)
     if short:
-        return StageItem(short, short, None, Mapping((), item.span), item)
-    keys = as_mapping(item)
+        return StageItem(short, short, None, Mapping((), node.span), node)
+    keys = as_mapping(node)
     if keys is None:
         return None
     run, call = as_text(keys.get("run")), _read_call(keys)
-    if run and keys.entry("with") is None:  # with both, what goes with only one of them decides
+    if run and keys.entry("with") is None:  # of run and call, the one that goes with the other keys
         call = None
-    name = (
-        as_text(keys.get("name"))
-        or run
-        or (substitute_text(_last_part(call), call) if call else None)
-    )
+    own_name = as_text(keys.get("name"))
+    name = own_name or run
+    if name is None and call:
+        name = substitute_text(str(call.value).rpartition(".")[2], call)
     if name is None:
         return None
-    sure = (
-        has_certain_keys(keys) and as_text(keys.get("name")) is not None and _is_config_read(keys)
-    )
-    if run is None and _is_unreadable(keys, call):
-        return StageItem(name, name, None, keys, item, sure, guessed=True)
-    return StageItem(name, None if call else run or name, call, keys, item, sure)
+    certain = has_certain_keys(keys) and own_name is not None and _is_config_readable(keys)
+    if run is None and _is_kind_unreadable(keys, call):
+        return StageItem(name, name, None, keys, node, certain, kind_from_name=True)
+    return StageItem(name, None if call else run or name, call, keys, node, certain)
 
 
 def _read_call(keys: Mapping) -> Scalar | None:
-    """Return the function of a stage; a stand-in where it cannot be read and has arguments."""
+    """Return the function of a stage; a placeholder where it is unreadable but has arguments."""
     node = keys.get("call")
     if node is None or as_text(node) or not (keys.entry("with") or keys.entry("outputs")):
         return as_text(node)
-    return lost(node.span)
+    return placeholder(node.span)
 
 
-def _last_part(call: Scalar) -> str:
-    return str(call.value).rpartition(".")[2]
-
-
-def _is_config_read(keys: Mapping) -> bool:
-    """Return whether ``config`` is absent or could be read as a whole."""
+def _is_config_readable(keys: Mapping) -> bool:
+    """Return whether ``config`` is absent or could be read completely."""
     node = keys.get("config")
     if isinstance(node, Mapping):
         return has_certain_keys(node) and all(as_text(entry.value) for entry in node)
     return node is None or as_text(node) is not None
 
 
-def _is_unreadable(keys: Mapping, call: Scalar | None) -> bool:
-    """Return whether a stage says what it runs, but in a way that cannot be read."""
+def _is_kind_unreadable(keys: Mapping, call: Scalar | None) -> bool:
+    """Return whether a stage names a kind or function that cannot be read."""
     if call:
         return not (is_placeholder(call) or _DOTTED.fullmatch(str(call.value)))
     return not has_certain_keys(keys) or any(keys.entry(name) for name in ("run", "call"))
 
 
 def _correct_kind(
-    draft: StageItem, system: System, kinds: tuple[str, ...], taken: set[str]
+    item: StageItem, system: System, taken: set[str]
 ) -> tuple[StageItem, list[Diagnostic]]:
-    if draft.run is None or str(draft.run.value) in kinds or WILDCARD in system.kinds:
-        return draft, []
-    if draft.guessed:
-        name = str(draft.name.value)
-        likely = _variant_of(name, kinds) or closest_match(name, kinds)
-        sure = draft.sure and likely is not None
-        return replace(draft, run=substitute_text(likely or name, draft.name), sure=sure), []
-    wrong = draft.run
-    variant = _variant_of(str(wrong.value), kinds)
-    near = variant or closest_match(str(wrong.value), kinds)
-    found = _unknown_kind(draft, wrong, system, kinds, variant)
-    if wrong.value in systems()["kinds"]:  # of another system: what it reads is known
-        return draft, [found]
+    """Return a stage with the kind that was probably meant, and a finding for an unknown kind."""
+    kinds = tuple(kind for kind in system.kinds if kind != WILDCARD)
+    if item.run is None or str(item.run.value) in kinds or WILDCARD in system.kinds:
+        return item, []
+    kind = str(item.run.value)
+    variant = _variant_of(kind, kinds)
+    near = variant or closest_match(kind, kinds)
+    run = substitute_text(near or kind, item.run)
+    certain = item.certain and near is not None
+    if item.kind_from_name:
+        return replace(item, run=run, certain=certain), []
+    found = [_unknown_kind(item, item.run, system, kinds, variant)]
+    if kind in systems()["kinds"]:  # of another system: what it reads is known
+        return item, found
     if near is None:
-        return replace(draft, sure=False), [found]
-    run = substitute_text(near, wrong)
-    misspelt = draft.name is wrong and variant is None and near not in taken
-    return replace(draft, run=run, name=run if misspelt else draft.name), [found]
+        return replace(item, certain=False), found
+    misspelt = item.name is item.run and variant is None and near not in taken
+    return replace(item, run=run, name=run if misspelt else item.name), found
 
 
 def _variant_of(name: str, kinds: tuple[str, ...]) -> str | None:
-    """Return the kind that a name such as ``train_easy`` begins with.
-
-    A name that is all but a kind, such as ``train_tokeniser``, is a slip and no variant.
-    """
+    """Return the kind that a name such as ``train_easy`` begins with; None for a misspelt kind."""
     if is_certain_match(name, kinds):
         return None
     return next((kind for kind in kinds if name.startswith(f"{kind}_")), None)
 
 
 def _unknown_kind(
-    draft: StageItem, wrong: Scalar, system: System, kinds: tuple[str, ...], variant: str | None
+    item: StageItem, wrong: Scalar, system: System, kinds: tuple[str, ...], variant: str | None
 ) -> Diagnostic:
     kind = str(wrong.value)
     message = f'the system "{system.name.value}" has no stage kind "{kind}"'
-    place = Label(wrong.span, f"not in ({format_names(kinds, 12)})")
+    label = Label(wrong.span, f"not in ({format_names(kinds, 12)})")
     other = next((n for n, entry in systems()["systems"].items() if kind in entry["kinds"]), None)
+    fix: Fix | None
     if other:
         hint = f"the system {other} has it: write system: {other}"
-        return Diagnostic(
-            "R401", message, place, help=(hint,), fix=rename_fix(system.name, other, certain=False)
-        )
-    if variant and draft.name is wrong:
-        hint = f"say which kind it is: {{name: {kind}, run: {variant}}}"
-        fix = rename_fix(wrong, f"{{name: {kind}, run: {variant}}}", certain=False)
-        return Diagnostic(
-            "R401", message, place, help=(hint,), fix=fix if draft.node is wrong else None
-        )
-    hint = "write run: and a kind, or call: and a function of the recipe"
-    return unknown_name("R401", message, wrong, kinds, hint)
+        fix = rename_fix(system.name, other, certain=False)
+    elif variant and item.name is wrong:
+        long_form = f"{{name: {kind}, run: {variant}}}"
+        hint = f"say which kind it is: {long_form}"
+        fix = rename_fix(wrong, long_form, certain=False) if item.node is wrong else None
+    else:
+        hint = "write run: and a kind, or call: and a function of the recipe"
+        return unknown_name("R401", message, wrong, kinds, hint)
+    return Diagnostic("R401", message, label, help=(hint,), fix=fix)
 
 
 def _make_names_unique(
-    drafts: list[StageItem], findings: list[Diagnostic]
+    items: list[StageItem], findings: list[Diagnostic]
 ) -> tuple[tuple[StageItem, ...], tuple[Diagnostic, ...]]:
+    taken = {str(item.name.value) for item in items}
     first: dict[str, Scalar] = {}
-    settled: list[StageItem] = []
-    for draft in drafts:
-        name = str(draft.name.value)
-        if name not in first:
-            first[name] = draft.name
-            settled.append(draft)
-            continue
-        if _has_own_name(draft):
-            findings.append(_duplicate_name(name, first[name], draft.name))
-        settled.append(
-            replace(draft, name=substitute_text(_unused_name(name, drafts, first), draft.name))
-        )
-        first[str(settled[-1].name.value)] = settled[-1].name
-    return tuple(settled), tuple(findings)
+    unique: list[StageItem] = []
+    for item in items:
+        name = str(item.name.value)
+        if name in first:
+            if _has_own_name(item):
+                findings.append(duplicate_name("stages", item.name, first[name]))
+            name = next(new for n in count(2) if (new := f"{name}_{n}") not in taken)
+            item = replace(item, name=substitute_text(name, item.name))  # noqa: PLW2901
+            taken.add(name)
+        first[name] = item.name
+        unique.append(item)
+    return tuple(unique), tuple(findings)
 
 
-def _has_own_name(draft: StageItem) -> bool:
-    """Return whether a stage is called as it says, and not so for want of a legible name."""
-    if draft.keys.entry("name") is None:
-        return has_certain_keys(draft.keys)
-    return as_text(draft.keys.get("name")) is not None
-
-
-def _unused_name(name: str, drafts: list[StageItem], first: dict[str, Scalar]) -> str:
-    taken = {str(draft.name.value) for draft in drafts} | set(first)
-    return next(f"{name}_{n}" for n in range(2, len(taken) + 3) if f"{name}_{n}" not in taken)
-
-
-def _duplicate_name(name: str, first: Scalar, again: Scalar) -> Diagnostic:
-    return Diagnostic(
-        code="R201",
-        message=f'two stages are called "{name}"',
-        primary=Label(again.span, "used again here"),
-        related=(Label(first.span, "first used here"),),
-        help=(f'give the second stage its own name, for example "{name}_2"',),
-    )
+def _has_own_name(item: StageItem) -> bool:
+    """Return whether the name is as written, and not the kind because the name is unreadable."""
+    if item.keys.entry("name") is None:
+        return has_certain_keys(item.keys)
+    return as_text(item.keys.get("name")) is not None

@@ -1,4 +1,4 @@
-"""What systems.json says about stage kinds, and safe answers about kinds it does not know."""
+"""Stage kinds as systems.json describes them, and defaults for kinds of the recipe's own."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from espnet3_compiler.manifest.recipe import Recipe, StageDecl
 from espnet3_schemas import systems
 
 WILDCARD = "*"
-"""Among the kinds of a system: it may run others too, that cannot be seen without importing."""
+"""Among the kinds of a system: it may run others too, which only an import would show."""
 
 _UNKNOWN_KIND: dict[str, Any] = {
     "title": "",
@@ -37,7 +37,7 @@ def kind_spec(stage: StageDecl) -> dict[str, Any]:
 def is_custom_kind(stage: StageDecl, recipe: Recipe) -> bool:
     """Return whether the stage runs a method of the recipe's own System class.
 
-    What such a method reads and writes is not known: checks about roles and outputs pass it over.
+    Its inputs and outputs are not known: checks about roles and outputs skip it.
     """
     kind = stage_kind(stage)
     return kind is not None and (kind in recipe.system.own or not is_known_kind(kind))
@@ -49,7 +49,7 @@ def keys_read_by(stage: StageDecl, role: str, recipe: Recipe) -> tuple[str, ...]
     Args:
         stage: A stage of the recipe.
         role: For example ``training``.
-        recipe: The declarations of the manifest, which say whether the kind is the recipe's own.
+        recipe: The recipe, which may define the kind itself.
     """
     if stage.call or is_custom_kind(stage, recipe):
         return (WILDCARD,)

@@ -1,4 +1,4 @@
-"""Stages with everything they name looked up: configs, model, other stages."""
+"""From the items of ``stages`` to stages: configs, models and other stages looked up."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from espnet3_compiler.manifest.names import (
     find_stage,
 )
 from espnet3_compiler.manifest.recipe import ConfigDecl, ModelDecl, RoleBinding, StageDecl, System
-from espnet3_compiler.manifest.role_bindings import RoleBindings, bind_roles, missing_roles
+from espnet3_compiler.manifest.role_bindings import bind_roles, missing_roles
 from espnet3_compiler.manifest.stage_items import StageItem, read_stage_items
 from espnet3_compiler.manifest.values import as_mapping, as_text, as_texts
 from espnet3_compiler.syntax.tree import Mapping, Scalar
@@ -19,14 +19,14 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """What stages may name, and the manifest they stand in.
+    """The declarations that stages may name.
 
     Attributes:
         root: The manifest.
         system: The System it builds on.
         models: The declared models.
         configs: The declared configs.
-        names_complete: Whether those are all: every name could be read.
+        names_complete: Whether the name of every model and config could be read.
     """
 
     root: Mapping
@@ -40,66 +40,62 @@ class Declarations:
 class LoweredStages:
     """The stages and what is wrong with them.
 
-    ``whole`` tells whether none was left out or is unclear; ``meant`` maps the name of a config
-    that no stage reads to the role for which it was likely meant.
+    Attributes:
+        stages: In the order of the manifest.
+        findings: What is wrong with them.
+        complete: Whether every stage could be read completely.
+        likely_roles: For a config that no stage reads, the role for which it was likely meant.
     """
 
     stages: tuple[StageDecl, ...]
     findings: tuple[Diagnostic, ...]
-    whole: bool
-    meant: dict[str, str]
+    complete: bool
+    likely_roles: dict[str, str]
 
 
 def lower_stages(declared: Declarations) -> LoweredStages:
     """Return the stages of a manifest."""
     node = declared.root.get("stages")
-    drafts, findings = read_stage_items(node, declared.system)
+    items, findings = read_stage_items(node, declared.system)
     names = tuple(str(config.name.value) for config in declared.configs)
     complete = declared.names_complete
-    bound = [(draft, bind_roles(draft, names, complete=complete)) for draft in drafts]
+    bound = [(item, bind_roles(item, names, complete=complete)) for item in items]
     missing, likely = missing_roles(bound, declared.configs, declared.root, complete=complete)
-    known = declared_stage_names(node, drafts)
+    known = declared_stage_names(node, items)
     stages: list[StageDecl] = []
-    for draft, result in bound:
-        stage, found = _lower_stage(
-            draft, _with_likely_roles(draft, result, likely), declared, known
-        )
+    for item, result in bound:
+        roles = [role for role in result.missing if role in likely]
+        added = [RoleBinding(role, role, item.name.span) for role in roles]
+        stage, found = _lower_stage(item, (*result.configs, *added), declared, known)
         stages.append(stage)
         findings += (*result.findings, *found)
-    meant = {name: role for role, name in likely.items()}
-    return LoweredStages(tuple(stages), (*findings, *missing), known.complete, meant)
-
-
-def _with_likely_roles(
-    draft: StageItem, bound: RoleBindings, likely: dict[str, str]
-) -> tuple[RoleBinding, ...]:
-    added = [RoleBinding(role, role, draft.name.span) for role in bound.missing if role in likely]
-    return (*bound.configs, *added)
+    likely_roles = {name: role for role, name in likely.items()}
+    return LoweredStages(tuple(stages), (*findings, *missing), known.complete, likely_roles)
 
 
 def _lower_stage(
-    draft: StageItem, configs: tuple[RoleBinding, ...], declared: Declarations, known: DeclaredNames
+    item: StageItem, configs: tuple[RoleBinding, ...], declared: Declarations, known: DeclaredNames
 ) -> tuple[StageDecl, list[Diagnostic]]:
-    model, findings = find_model(draft, declared.models, complete=declared.names_complete)
-    start, more = find_init_from(draft, known)
+    model, findings = find_model(item, declared.models, complete=declared.names_complete)
+    start, more = find_init_from(item, known)
     findings += more
     needs: list[Scalar] = []
-    for written in as_texts(draft.keys.get("needs")):
-        need, more = find_stage(draft, written, known)
+    for written in as_texts(item.keys.get("needs")):
+        need, more = find_stage(item, written, known)
         findings += more
         needs += [need] if need else []
-    description = as_text(draft.keys.get("description"))
+    description = as_text(item.keys.get("description"))
     stage = StageDecl(
-        name=draft.name,
-        run=draft.run,
-        call=draft.call,
+        name=item.name,
+        run=item.run,
+        call=item.call,
         configs=configs,
         model=model,
         init_from=start,
         needs=tuple(needs),
-        arguments=as_mapping(draft.keys.get("with")),
-        outputs=as_mapping(draft.keys.get("outputs")),
+        arguments=as_mapping(item.keys.get("with")),
+        outputs=as_mapping(item.keys.get("outputs")),
         description=str(description.value) if description else "",
-        node=draft.node,
+        node=item.node,
     )
     return stage, findings

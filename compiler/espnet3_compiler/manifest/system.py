@@ -1,4 +1,4 @@
-"""Which System a recipe builds on, and the stage kinds it runs."""
+"""Find the System that a recipe builds on, and the stage kinds that it runs."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,22 +25,22 @@ from espnet3_compiler.syntax.unknown_name import did_you_mean, rename_fix, unkno
 from espnet3_schemas import systems
 
 _FALLBACK_SYSTEM = "asr"
-"""Taken where the system is missing or unknown: it knows every kind."""
+"""Used where the system is missing or unknown: it knows every kind."""
 _DEPTH = 16
 """How many bases above a class are followed."""
 _HINT = "write base, asr, or the dotted class of a System of the recipe"
 
 
 @dataclass(frozen=True, slots=True)
-class _Runs:
+class _Kinds:
     """The stage kinds that a class runs, and those of them that it defines itself."""
 
     kinds: tuple[str, ...]
-    own: tuple[str, ...]
+    own: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Lost:
+class _NotASystem:
     """Why a class is no System: half a sentence, a label, and the path that was likely meant."""
 
     problem: str
@@ -48,8 +48,8 @@ class _Lost:
     near: str | None = None
 
 
-_OPEN = _Runs((WILDCARD,), ())
-"""What a class runs that cannot be seen."""
+_ANY_KIND = _Kinds((WILDCARD,))
+"""The kinds of a class that cannot be read."""
 
 
 def lower_system(root: Mapping, directory: Path) -> tuple[System, tuple[Diagnostic, ...]]:
@@ -69,7 +69,7 @@ def lower_system(root: Mapping, directory: Path) -> tuple[System, tuple[Diagnost
     message = f'there is no system "{name.value}"'
     found = unknown_name("R206", message, name, systems()["systems"], _HINT)
     near = closest_match(str(name.value), systems()["systems"])
-    return _built_in(substitute_text(near, name)) if near else _open_system(name), (found,)
+    return _built_in(substitute_text(near, name)) if near else _system_with_any_kind(name), (found,)
 
 
 def _built_in(name: Scalar) -> System:
@@ -77,8 +77,8 @@ def _built_in(name: Scalar) -> System:
     return System(name, entry["class"], tuple(entry["kinds"]))
 
 
-def _open_system(name: Scalar) -> System:
-    """Return a System that every stage fits: what it runs is unknown, so no kind is wrong."""
+def _system_with_any_kind(name: Scalar) -> System:
+    """Return a System that runs every kind, because its own kinds are unknown."""
     fallback = _built_in(substitute_text(_FALLBACK_SYSTEM, name))
     return replace(fallback, kinds=(*fallback.kinds, WILDCARD))
 
@@ -86,70 +86,69 @@ def _open_system(name: Scalar) -> System:
 def _own_class(name: Scalar, directory: Path) -> tuple[System, tuple[Diagnostic, ...]]:
     path = str(name.value)
     library = open_library(directory)
-    runs = _runs_of(library, path)
-    if isinstance(runs, _Runs):
+    runs = _find_kinds(library, path)
+    if isinstance(runs, _Kinds):
         return System(name, path, runs.kinds, runs.own), ()
-    meant = _runs_of(library, runs.near) if runs.near else runs
-    if isinstance(meant, _Runs):
-        return System(name, str(runs.near), meant.kinds, meant.own), (_unknown_class(name, runs),)
-    return _open_system(name), (_unknown_class(name, runs),)
-
-
-def _unknown_class(name: Scalar, lost: _Lost) -> Diagnostic:
-    return Diagnostic(
+    found = Diagnostic(
         code="R206",
-        message=f'the system "{name.value}" {lost.problem}',
-        primary=Label(name.span, lost.label),
-        help=did_you_mean(lost.near, _HINT),
-        fix=rename_fix(name, lost.near) if lost.near else None,
+        message=f'the system "{name.value}" {runs.problem}',
+        primary=Label(name.span, runs.label),
+        help=did_you_mean(runs.near, _HINT),
+        fix=rename_fix(name, runs.near) if runs.near else None,
     )
+    near = _find_kinds(library, runs.near) if runs.near else runs
+    if isinstance(near, _Kinds):
+        return System(name, str(runs.near), near.kinds, near.own), (found,)
+    return _system_with_any_kind(name), (found,)
 
 
-def _runs_of(library: Library, path: str) -> _Runs | _Lost:
-    """Return what a dotted class runs; a class that cannot be judged may run anything."""
-    built_in = _of_runtime(path)
+def _find_kinds(library: Library, path: str) -> _Kinds | _NotASystem:
+    """Return the kinds of a dotted class; a class that cannot be read may run any kind."""
+    built_in = _runtime_kinds(path)
     found = None if built_in else resolve_name.find_definition(library, path)
     if isinstance(found, ClassFound):
         label = "it derives from neither BaseSystem nor ASRSystem"
-        return _of_class(library, found, 0) or _Lost("is no System", label)
+        return _class_kinds(library, found, 0) or _NotASystem("is no System", label)
     if isinstance(found, Missing):
-        return _no_class(library, path, found)
+        return _missing_class(library, path, found)
     if built_in or isinstance(found, NotAnalyzable):
-        return built_in or _OPEN
+        return built_in or _ANY_KIND
     module, _, last = path.rpartition(".")
-    return _Lost("does not exist", f'{module} has no class "{last}"')
+    return _NotASystem("does not exist", f'{module} has no class "{last}"')
 
 
-def _of_runtime(path: str) -> _Runs | None:
-    """Return what a System of the runtime runs; None for any other class."""
+def _runtime_kinds(path: str) -> _Kinds | None:
+    """Return the kinds of a System of the runtime; None for any other class."""
     if path == "espnet3_runtime.system.System":
-        return _Runs((), ())
+        return _Kinds(())
     for entry in systems()["systems"].values():
         short = f"espnet3_runtime.systems.{entry['class'].rpartition('.')[2]}"
         if path in (entry["class"], short):
-            return _Runs(tuple(entry["kinds"]), ())
+            return _Kinds(tuple(entry["kinds"]))
     return None
 
 
-def _of_class(library: Library, found: ClassFound, depth: int) -> _Runs | None:
-    """Return what a class runs by itself and by its bases; None where it is no System."""
-    every = [_of_base(library, found, base, depth + 1) for base in found.summary.bases]
+def _class_kinds(library: Library, found: ClassFound, depth: int) -> _Kinds | None:
+    """Return the kinds of a class, inherited ones too; None where it is no System."""
+    every = [_base_kinds(library, found, base, depth + 1) for base in found.summary.bases]
     bases = [runs for runs in every if runs]
     own = [name for name in found.summary.members if _is_kind(library, found, name)]
     kinds = [kind for runs in bases for kind in runs.kinds]
     defined = [kind for runs in bases for kind in runs.own]
-    runs = _Runs(tuple(dict.fromkeys([*kinds, *own])), tuple(dict.fromkeys([*defined, *own])))
+    runs = _Kinds(tuple(dict.fromkeys([*kinds, *own])), tuple(dict.fromkeys([*defined, *own])))
     return runs if bases else None
 
 
-def _of_base(library: Library, found: ClassFound, name: str, depth: int) -> _Runs | None:
-    full = full_name(library, found.place, name) if name else ""
+def _base_kinds(library: Library, found: ClassFound, name: str, depth: int) -> _Kinds | None:
+    full = full_name(library, found.location, name) if name else ""
     if full in NEUTRAL_BASES:
         return None
-    base = None if _of_runtime(full) else resolve_name.find_in(library, found.place, name)
+    base = None if _runtime_kinds(full) else resolve_name.find_in(library, found.location, name)
     if isinstance(base, ClassFound) and depth < _DEPTH:
-        return _of_runtime(f"{base.place.name}.{base.name}") or _of_class(library, base, depth)
-    return None if isinstance(base, BuiltinFound) else _of_runtime(full) or _OPEN
+        return _runtime_kinds(f"{base.location.name}.{base.name}") or _class_kinds(
+            library, base, depth
+        )
+    return None if isinstance(base, BuiltinFound) else _runtime_kinds(full) or _ANY_KIND
 
 
 def _is_kind(library: Library, found: ClassFound, name: str) -> bool:
@@ -157,23 +156,23 @@ def _is_kind(library: Library, found: ClassFound, name: str) -> bool:
     method = own_member(found, name)
     if name.startswith("_") or not isinstance(method, FunctionFound):
         return False
-    function = library.function(found.place, method.pieces[-1])
+    function = library.function(found.location, method.pieces[-1])
     if function is None or function.decorators:
         return False
     places = [item.name for item in function.params if item.kind in ("place", "both")]
     return places[1:2] == ["context"]
 
 
-def _no_class(library: Library, path: str, missing: Missing) -> _Runs | _Lost:
-    """Report a path that leads to nothing; a package that is just not here may hold anything."""
+def _missing_class(library: Library, path: str, missing: Missing) -> _Kinds | _NotASystem:
+    """Report a path that leads to nothing; a package that is not installed may hold any class."""
     modules = names_below(library.path, library.path.roots[:1])
     near = closest_match(missing.part, missing.near if missing.prefix else modules)
     if near is None and not missing.prefix:
-        return _OPEN
+        return _ANY_KIND
     parts = path.split(".")
     if missing.index == len(parts) - 1:
         label = f'{missing.prefix} has no class "{missing.part}"'
     else:
         label = f'there is no module "{".".join(parts[: missing.index + 1])}"'
     parts[missing.index] = near or ""
-    return _Lost("does not exist", label, ".".join(parts) if near else None)
+    return _NotASystem("does not exist", label, ".".join(parts) if near else None)

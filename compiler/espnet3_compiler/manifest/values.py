@@ -1,4 +1,4 @@
-"""Reading parts of a manifest that may have any shape: what is wrong was reported by shape."""
+"""Read parts of a manifest that may have wrong types: the schema check has reported those."""
 
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.syntax.placeholder import is_placeholder
@@ -6,15 +6,10 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 
 
 def as_text(node: Node | None) -> Scalar | None:
-    """Return a scalar that holds a text which is not empty and could be read, otherwise None."""
-    if (
-        isinstance(node, Scalar)
-        and not is_placeholder(node)
-        and isinstance(node.value, str)
-        and node.value.strip()
-    ):
-        return node
-    return None
+    """Return a scalar with a readable text that is not empty, otherwise None."""
+    if not isinstance(node, Scalar) or is_placeholder(node) or not isinstance(node.value, str):
+        return None
+    return node if node.value.strip() else None
 
 
 def as_mapping(node: Node | None) -> Mapping | None:
@@ -25,7 +20,7 @@ def as_mapping(node: Node | None) -> Mapping | None:
 
 
 def as_texts(node: Node | None) -> tuple[Scalar, ...]:
-    """Return the texts of a list, or the one text that stands in the place of a list."""
+    """Return the texts of a list, or a text that is not in a list."""
     items = node.items if isinstance(node, Sequence) else (node,)
     return tuple(item for item in map(as_text, items) if item)
 
@@ -44,7 +39,7 @@ def without_keys(node: Mapping, *keys: str) -> Mapping:
 
 
 def substitute_text(value: str, like: Node) -> Scalar:
-    """Return a text that takes the place of something wrong, so that the reading goes on."""
+    """Return a text that replaces a wrong node, so that lowering continues."""
     return Scalar(value, like.span, "plain", like.via)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from espnet3_compiler.diagnostics.codes import BY_NUMBER
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Fix, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Label
 from espnet3_compiler.diagnostics.source import Span, region_of
 from espnet3_compiler.output.summary import Summary, count_severities
 
@@ -42,17 +42,17 @@ def _json_finding(diagnostic: Diagnostic) -> dict[str, Any]:
         "related": [_json_label(label) for label in diagnostic.related],
         "help": list(diagnostic.help),
         "notes": list(diagnostic.notes),
-        "fix": _json_fix(diagnostic.fix) if diagnostic.fix else None,
+        "fix": diagnostic.fix
+        and {
+            "title": diagnostic.fix.title,
+            "certain": diagnostic.fix.certain,
+            "edits": [_json_label(edit) for edit in diagnostic.fix.edits],
+        },
     }
 
 
-def _json_label(label: Label) -> dict[str, Any]:
+def _json_label(label: Label | Edit) -> dict[str, Any]:
     return {"place": _json_location(label.span), "text": label.text}
-
-
-def _json_fix(fix: Fix) -> dict[str, Any]:
-    edits = [{"place": _json_location(edit.span), "text": edit.text} for edit in fix.edits]
-    return {"title": fix.title, "certain": fix.certain, "edits": edits}
 
 
 def _json_location(span: Span) -> dict[str, Any]:

@@ -20,12 +20,14 @@ def render(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:  # noqa:
 
 
 def _workflow_command(diagnostic: Diagnostic) -> str:
-    code = BY_NUMBER[diagnostic.code]
+    code, source = BY_NUMBER[diagnostic.code], diagnostic.primary.span.source
+    where = "" if source.kind == "file" else f" ({source.name})"
+    text = "\n".join([diagnostic.message + where, *diagnostic.help, *diagnostic.notes])
     properties = {**_annotation_location(diagnostic), "title": f"{code.number} {code.name}"}
     listed = ",".join(
         f"{key}={_escape_text(value, IN_PROPERTY)}" for key, value in properties.items()
     )
-    return f"::{code.severity} {listed}::{_escape_text(_annotation_text(diagnostic), IN_DATA)}"
+    return f"::{code.severity} {listed}::{_escape_text(text, IN_DATA)}"
 
 
 def _annotation_location(diagnostic: Diagnostic) -> dict[str, str]:
@@ -38,12 +40,6 @@ def _annotation_location(diagnostic: Diagnostic) -> dict[str, str]:
     if where.line != where.end_line:
         return lines
     return {**lines, "col": str(where.column), "endColumn": str(where.end_column)}
-
-
-def _annotation_text(diagnostic: Diagnostic) -> str:
-    source = diagnostic.primary.span.source
-    place = "" if source.kind == "file" else f" ({source.name})"
-    return "\n".join([diagnostic.message + place, *diagnostic.help, *diagnostic.notes])
 
 
 def _escape_text(text: str, table: dict[str, str]) -> str:

@@ -1,7 +1,8 @@
-"""Findings for a person: the source, the place, what is wrong and what to write instead."""
+"""Findings for a terminal: the source, the location, the mistake and what to write instead."""
 
 from collections.abc import Iterable
 from itertools import groupby
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.codes import BY_NUMBER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -15,17 +16,13 @@ COLOURS = {"error": "1;31", "warning": "1;33", "frame": "1;34", "note": "36", "b
 
 
 def render(
-    diagnostics: Iterable[Diagnostic],
-    summary: Summary,
-    *,
-    colour: bool = False,
-    width: int = WIDTH,
+    diagnostics: Iterable[Diagnostic], summary: Summary, *, colour: bool = False, width: int = WIDTH
 ) -> str:
-    """Return a report for a terminal, with a line at the end that sums it up.
+    """Return a report for a terminal, with the totals in its last line.
 
     Args:
-        diagnostics: Findings in the order in which they are to be read.
-        summary: What was checked.
+        diagnostics: Findings in the order of the report.
+        summary: The totals.
         colour: Whether to use ANSI colours.
         width: Longest source line in cells before it is clipped.
     """
@@ -39,31 +36,39 @@ def render_one(diagnostic: Diagnostic, *, colour: bool = False, width: int = WID
 
     Args:
         diagnostic: The finding.
-        colour: Whether to write the escape sequences of colours.
-        width: Columns of the terminal.
+        colour: Whether to use ANSI colours.
+        width: Longest source line in cells before it is clipped.
     """
-    paint = _Painter(colour)
     code = BY_NUMBER[diagnostic.code]
-    head = paint(f"{code.severity}[{code.number} {code.name}]", code.severity)
-    lines = [f"{head}{paint(': ' + escape_controls(diagnostic.message), 'bold')}"]
     labels = [(diagnostic.primary, "^"), *((label, "-") for label in diagnostic.related)]
     gutter = max(LEAST_GUTTER, *(len(str(_label_line(label))) for label, _ in labels))
+    page = _Page(colour, width, " " * gutter)
+    head = page.paint(f"{code.severity}[{code.number} {code.name}]", code.severity)
+    lines = [f"{head}{page.paint(': ' + escape_controls(diagnostic.message), 'bold')}"]
     for index, (source, group) in enumerate(_by_source(labels)):
-        lines.extend([_gutter_bar(gutter, paint)] if index else [])
-        lines.extend(_source_excerpt(source, group, gutter, width, paint, first=index == 0))
-    footer = _footer_lines(diagnostic, gutter, paint)
-    lines.extend([_gutter_bar(gutter, paint), *footer] if footer else [])
+        lines += [page.bar()] if index else []
+        lines += _source_excerpt(source, group, page, ":::" if index else "-->")
+    footer = [("help", text) for text in diagnostic.help]
+    footer += [("note", text) for text in diagnostic.notes]
+    lines += [page.bar()] if footer else []
+    for kind, text in footer:
+        bullet = page.paint(f"{page.gutter} =", "frame")
+        lines.append(f"{bullet} {page.paint(f'{kind}:', 'note')} {escape_controls(text)}")
     return "\n".join(line.rstrip() for line in lines)
 
 
-class _Painter:
-    """Colours text, or leaves it alone."""
+class _Page(NamedTuple):
+    """How lines are written: in colours, how wide, and behind which gutter."""
 
-    def __init__(self, on: bool) -> None:
-        self._on = on
+    colour: bool
+    width: int
+    gutter: str
 
-    def __call__(self, text: str, style: str) -> str:
-        return f"\x1b[{COLOURS[style]}m{text}\x1b[0m" if self._on else text
+    def paint(self, text: str, style: str) -> str:
+        return f"\x1b[{COLOURS[style]}m{text}\x1b[0m" if self.colour else text
+
+    def bar(self, number: str = "") -> str:
+        return self.paint(f"{number:>{len(self.gutter)}} |", "frame")
 
 
 def _by_source(labels: list[tuple[Label, str]]) -> list[tuple[Source, list[tuple[Label, str]]]]:
@@ -77,25 +82,18 @@ def _by_source(labels: list[tuple[Label, str]]) -> list[tuple[Source, list[tuple
 
 
 def _source_excerpt(
-    source: Source,
-    labels: list[tuple[Label, str]],
-    gutter: int,
-    width: int,
-    paint: _Painter,
-    *,
-    first: bool,
+    source: Source, labels: list[tuple[Label, str]], page: _Page, arrow: str
 ) -> list[str]:
-    arrow = paint(" " * gutter + ("-->" if first else ":::"), "frame")
-    place = _format_location(source, labels[0][0].span.start)
-    lines = [f"{arrow} {escape_controls(place)}", _gutter_bar(gutter, paint)]
+    where = escape_controls(_format_location(source, labels[0][0].span.start))
+    lines = [f"{page.paint(page.gutter + arrow, 'frame')} {where}", page.bar()]
     ordered = sorted(labels, key=lambda pair: (_label_line(pair[0]), pair[1] != "^"))
     for number, group in groupby(ordered, key=lambda pair: _label_line(pair[0])):
-        lines.extend(_marked_line(source, number, list(group), gutter, width, paint))
+        lines += _marked_line(source, number, list(group), page)
     return lines
 
 
 def _format_location(source: Source, start: int) -> str:
-    """Return where something stands: of an argument of the command line, the argument itself."""
+    """Return the name, line and column; for an argument of the command line, the argument."""
     if source.kind == "set" and "\n" not in source.text:
         return f"{source.name} {source.text}"
     line, column = source.line_column(start)
@@ -103,45 +101,22 @@ def _format_location(source: Source, start: int) -> str:
 
 
 def _marked_line(
-    source: Source,
-    number: int,
-    labels: list[tuple[Label, str]],
-    gutter: int,
-    width: int,
-    paint: _Painter,
+    source: Source, number: int, labels: list[tuple[Label, str]], page: _Page
 ) -> list[str]:
     """Return a source line with a row of marks below it for each label."""
-    text = source.line_text(number)
-    rows = []
+    text, shown = source.line_text(number), ""
+    lines: list[str] = []
     for label, mark in labels:
         column = source.line_column(label.span.start)[1] - 1
-        view = clip_line(text, column, column + label.span.end - label.span.start, width)
+        view = clip_line(text, column, column + label.span.end - label.span.start, page.width)
+        if not lines or view.text != shown:
+            lines.append(f"{page.bar('' if source.kind == 'set' else str(number))} {view.text}")
+        shown = view.text
         marks = mark * (view.end - view.start)
-        row = paint(
-            f"{marks} {escape_controls(label.text)}".rstrip(), "error" if mark == "^" else "frame"
-        )
-        rows.append((view.text, f"{' ' * view.start}{row}"))
-    lines = []
-    for index, (view_text, row) in enumerate(rows):
-        if index == 0 or view_text != rows[index - 1][0]:
-            shown_number = "" if source.kind == "set" else number
-            lines.append(f"{paint(f'{shown_number:>{gutter}} |', 'frame')} {view_text}")
-        lines.append(f"{_gutter_bar(gutter, paint)} {row}")
+        style = "error" if mark == "^" else "frame"
+        row = page.paint(f"{marks} {escape_controls(label.text)}".rstrip(), style)
+        lines.append(f"{page.bar()} {' ' * view.start}{row}")
     return lines
-
-
-def _gutter_bar(gutter: int, paint: _Painter) -> str:
-    return paint(f"{' ' * gutter} |", "frame")
-
-
-def _footer_lines(diagnostic: Diagnostic, gutter: int, paint: _Painter) -> list[str]:
-    texts = [("help", text) for text in diagnostic.help]
-    texts += [("note", text) for text in diagnostic.notes]
-    margin = " " * gutter
-    return [
-        f"{paint(f'{margin} =', 'frame')} {paint(f'{kind}:', 'note')} {escape_controls(text)}"
-        for kind, text in texts
-    ]
 
 
 def _label_line(label: Label) -> int:

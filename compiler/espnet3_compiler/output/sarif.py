@@ -95,12 +95,11 @@ def _sarif_fix(fix: Fix) -> dict[str, Any]:
     changes = [
         {
             "artifactLocation": _artifact_location(name),
-            "replacements": [_sarif_replacement(e) for e in edits],
+            "replacements": [
+                {"deletedRegion": _sarif_region(e.span), "insertedContent": {"text": e.text}}
+                for e in edits
+            ],
         }
         for name, edits in by_file.items()
     ]
     return {"description": {"text": fix.title}, "artifactChanges": changes}
-
-
-def _sarif_replacement(edit: Edit) -> dict[str, Any]:
-    return {"deletedRegion": _sarif_region(edit.span), "insertedContent": {"text": edit.text}}

@@ -1,20 +1,20 @@
-"""What was looked at, said once at the end of a report."""
+"""The totals at the end of a report."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from espnet3_compiler.diagnostics.codes import BY_NUMBER, Severity
+from espnet3_compiler.diagnostics.codes import BY_NUMBER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The frame of a report.
+    """The totals of a report.
 
     Attributes:
         manifests: Names of the manifests that were checked, as ``Source.name`` has them.
         targets: Targets (``_target_``, ``call:``) that were compared with a signature.
-        unchecked: Targets that could not be judged without importing them.
+        unchecked: Targets that could not be checked without importing them.
         seconds: How long it took; None leaves the time out of the report.
     """
 
@@ -24,14 +24,9 @@ class Summary:
     seconds: float | None = None
 
 
-def severity_of(diagnostic: Diagnostic) -> Severity:
-    """Return the severity of a finding, which follows from its code."""
-    return BY_NUMBER[diagnostic.code].severity
-
-
 def count_severities(diagnostics: Iterable[Diagnostic]) -> tuple[int, int]:
     """Return the number of errors and of warnings."""
-    severities = [severity_of(diagnostic) for diagnostic in diagnostics]
+    severities = [BY_NUMBER[diagnostic.code].severity for diagnostic in diagnostics]
     return severities.count("error"), severities.count("warning")
 
 
@@ -45,12 +40,9 @@ def summary_line(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
     errors, warnings = count_severities(diagnostics)
     found = [plural(errors, "error")] if errors else []
     found += [plural(warnings, "warning")] if warnings else []
-    place = (
-        summary.manifests[0]
-        if len(summary.manifests) == 1
-        else plural(len(summary.manifests), "manifest")
-    )
-    parts = [f"{place}: {' and '.join(found) or 'no mistakes'}"]
+    count = len(summary.manifests)
+    name = summary.manifests[0] if count == 1 else plural(count, "manifest")
+    parts = [f"{name}: {' and '.join(found) or 'no mistakes'}"]
     parts.append(f"{plural(summary.targets, 'target')} checked, {summary.unchecked} not checked")
     if summary.seconds is not None:
         parts.append(f"{summary.seconds:.2f} s")

@@ -10,7 +10,7 @@ MARGIN = 20
 
 @dataclass(frozen=True, slots=True)
 class DisplayLine:
-    """A line for display and the cells that a stretch of it covers, from ``start`` to ``end``."""
+    """A line for display and the cells that a span in it covers, from ``start`` to ``end``."""
 
     text: str
     start: int
@@ -19,17 +19,20 @@ class DisplayLine:
 
 def escape_controls(text: str) -> str:
     """Return a text of a message without characters that would change the terminal."""
-    return "".join(_escape_character(char) if _is_unprintable(char) else char for char in text)
+    names = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+    return "".join(
+        names.get(char, f"\\u{ord(char):04x}") if _is_unprintable(char) else char for char in text
+    )
 
 
 def clip_line(line: str, start: int, end: int, width: int) -> DisplayLine:
-    """Return a line for display, clipped around a stretch of it.
+    """Return a line for display, clipped around a span in it.
 
     Args:
         line: One source line.
-        start: First code point of the stretch, counted from 0.
-        end: The code point after the stretch.
-        width: Cells that there are; the longest stretch is cut to them.
+        start: First code point of the span, counted from 0.
+        end: The code point after the span.
+        width: Available cells; a longer span is cut to them.
     """
     cells = _line_cells(line)
     edges = [0]
@@ -44,7 +47,7 @@ def clip_line(line: str, start: int, end: int, width: int) -> DisplayLine:
 def _clip_cells(
     cells: list[str], edges: list[int], first: int, last: int, width: int
 ) -> DisplayLine:
-    """Keep the cells around a stretch, with an ellipsis for what is left out on each side."""
+    """Keep the cells around a span, with an ellipsis on each clipped side."""
     left = max(0, min(first - MARGIN, last + MARGIN - width, edges[-1] - width))
     begin = next(i for i, edge in enumerate(edges) if edge >= left)
     stop = max(i for i, edge in enumerate(edges) if edge <= edges[begin] + width)
@@ -70,10 +73,6 @@ def _line_cells(line: str) -> list[str]:
 
 def _is_unprintable(char: str) -> bool:
     return len(char) == 1 and char != " " and unicodedata.category(char) in UNPRINTABLE_CATEGORIES
-
-
-def _escape_character(char: str) -> str:
-    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char, f"\\u{ord(char):04x}")
 
 
 def _cell_width(cell: str) -> int:

@@ -1,4 +1,4 @@
-"""Findings about a lock that was given to be compiled."""
+"""Findings about a lock that is compiled."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,31 +9,28 @@ from espnet3_compiler.syntax.read import read_text
 from espnet3_compiler.syntax.tree import Mapping, Path, Sequence, format_path, node_at
 from espnet3_schemas import load
 
-_COMPILE_HINT = "if the recipe was meant to change, compile its manifest: espnet3-compile {}"
+_COMPILE_AGAIN = "compile the manifest, which writes a new lock"
+_RESTORE = "for example from version control"
 
 
-def malformed_lock(source: Source, what: str, start: int = 0, path: Path = ()) -> Diagnostic:
-    """R703: it has not the form of a lock.
+def malformed_lock(source: Source, problem: str, where: int | Path) -> Diagnostic:
+    """R703: the text is not a lock.
 
     Args:
         source: The lock.
-        what: What is wrong, as the end of a sentence.
-        start: The offset of what is wrong, where no path leads to it.
-        path: Keys and indices that lead to what is wrong.
+        problem: What is wrong, as the end of a sentence.
+        where: The offset, or the keys and indices, that lead to the mistake.
     """
-    span = (
-        _value_span(source, path) if path else Span(source, start, min(start + 1, len(source.text)))
-    )
-    return Diagnostic(
-        "R703",
-        f'"{source.name}" is no lock of espnet3-compile: {what}',
-        Label(span),
-        help=("compile the manifest, which writes a new lock",),
-    )
+    if isinstance(where, int):
+        span = Span(source, where, min(where + 1, len(source.text)))
+    else:
+        span = _value_span(source, where)
+    message = f'"{source.name}" is no lock of espnet3-compile: {problem}'
+    return Diagnostic("R703", message, Label(span), help=(_COMPILE_AGAIN,))
 
 
 def altered_lock(source: Source, path: Path, manifest: str) -> Diagnostic:
-    """R703: it is not what its own sources compile to.
+    """R703: the lock is not what its sources compile to.
 
     Args:
         source: The lock.
@@ -52,65 +49,51 @@ def altered_lock(source: Source, path: Path, manifest: str) -> Diagnostic:
 
 def outside_recipe(source: Source, path: Path) -> Diagnostic:
     """R702: a path of the lock leads out of the recipe."""
-    span = _value_span(source, path)
-    return Diagnostic(
-        "R702",
-        f'"{format_path(path)}" of the lock is no path of its recipe',
-        Label(span, "not below the directory of the manifest"),
-        help=("compile the manifest, which writes a new lock",),
-    )
+    label = Label(_value_span(source, path), "not below the directory of the manifest")
+    message = f'"{format_path(path)}" of the lock is no path of its recipe'
+    return Diagnostic("R702", message, label, help=(_COMPILE_AGAIN,))
 
 
 def missing_manifest(source: Source, manifest: str) -> Diagnostic:
-    """R701: the manifest is neither where the lock says nor beside the lock."""
-    return Diagnostic(
-        "R701",
-        f'the manifest "{manifest}" of the lock does not exist',
-        Label(_value_span(source, ("manifest",)), "neither here nor beside the lock"),
-        help=("put the lock beside its manifest, or into build/ there",),
-    )
+    """R701: the manifest is neither where the lock names it nor beside the lock."""
+    label = Label(_value_span(source, ("manifest",)), "neither here nor beside the lock")
+    hint = "put the lock beside its manifest, or into build/ there"
+    message = f'the manifest "{manifest}" of the lock does not exist'
+    return Diagnostic("R701", message, label, help=(hint,))
 
 
 def missing_source(source: Source, index: int, name: str) -> Diagnostic:
-    """R704: a file that was compiled is not there.
+    """R704: a file that was compiled does not exist.
 
     Args:
         source: The lock.
-        index: Which of its sources it is, from 0.
-        name: The file as the lock calls it.
+        index: The index of the file among the sources.
+        name: The file as reports call it.
     """
-    return Diagnostic(
-        "R704",
-        f'"{name}", which was compiled, is not there',
-        Label(_value_span(source, ("sources", index, "path")), "a file of the recipe then"),
-        help=("bring it back, for example from version control",),
-    )
+    label = Label(_value_span(source, ("sources", index, "path")), "a file of the recipe then")
+    message = f'"{name}", which was compiled, is not there'
+    return Diagnostic("R704", message, label, help=(f"bring it back, {_RESTORE}",))
 
 
 def changed_source(source: Source, index: int, name: str, manifest: str) -> Diagnostic:
-    """R704: a file has other bytes than the one that was compiled.
+    """R704: a file is not the same as the one that was compiled.
 
     Args:
         source: The lock.
-        index: Which of its sources it is, from 0.
-        name: The file as the lock calls it.
+        index: The index of the file among the sources.
+        name: The file as reports call it.
         manifest: The manifest's file name.
     """
-    return Diagnostic(
-        "R704",
-        f'"{name}" is not the file that was compiled',
-        Label(_value_span(source, ("sources", index, "sha256")), "the hash that it had"),
-        help=(
-            "bring it back as it was, for example from version control",
-            _COMPILE_HINT.format(manifest),
-        ),
-    )
+    label = Label(_value_span(source, ("sources", index, "sha256")), "the hash that it had")
+    hint = f"if the recipe was meant to change, compile its manifest: espnet3-compile {manifest}"
+    message = f'"{name}" is not the file that was compiled'
+    return Diagnostic("R704", message, label, help=(f"bring it back as it was, {_RESTORE}", hint))
 
 
 def _value_span(source: Source, path: Path) -> Span:
-    """Return the place of a value, or of what is there of the way to it.
+    """Return the span of the node at a path, or of the last node on it that exists.
 
-    JSON is YAML, so that our own reader knows it.
+    JSON is YAML, so that the reader of manifests reads it.
     """
     root, _ = read_text(source)
     if root is None:
@@ -126,20 +109,18 @@ MAX_MESSAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class LockViolation:
-    """Where a lock does not fit its schema, and how."""
+    """The path and the message of a mistake against the schema of locks."""
 
     path: tuple[str | int, ...]
     message: str
 
 
 def first_violation(lock: Any) -> LockViolation | None:
-    """Return the first place at which a lock does not fit ``lock.schema.json``."""
+    """Return the first mistake against ``lock.schema.json``."""
     from jsonschema import Draft202012Validator
 
     error = next(iter(Draft202012Validator(load("lock")).iter_errors(lock)), None)
     if error is None:
         return None
-    message = (
-        error.message if len(error.message) <= MAX_MESSAGE else f"{error.message[:MAX_MESSAGE]}…"
-    )
-    return LockViolation(tuple(error.absolute_path), message)
+    more = "…" if len(error.message) > MAX_MESSAGE else ""
+    return LockViolation(tuple(error.absolute_path), f"{error.message[:MAX_MESSAGE]}{more}")

@@ -1,8 +1,7 @@
-"""Compile what a lock describes: its manifest, with the ``--set`` arguments that it holds.
+"""Compile the manifest of a lock again, with the ``--set`` arguments that the lock holds.
 
-A lock may come from anybody.  Nothing that it names is compiled unless it lies in the recipe's
-directory and has the hash that the lock says, and the build is written only if it has the very
-same lock.
+A lock may come from anybody.  A file that it names is compiled only if it lies in the recipe's
+directory and has the hash of the lock, and the build is written only if it has the same lock.
 """
 
 import json
@@ -36,32 +35,32 @@ MAX_PATH_LENGTH = 4096
 
 
 def compile_lock(path: Path) -> CompileResult:
-    """Check a lock, and compile its manifest as it was compiled then.
+    """Check a lock in its build or beside its manifest, and compile the manifest as it was."""
+    path = path.parent.resolve() / path.name
+    outcome = _compile_lock(path)
+    return (
+        outcome if isinstance(outcome, CompileResult) else CompileResult(path, diagnostics=outcome)
+    )
 
-    Args:
-        path: The lock, in its build directory or beside its manifest.
-    """
-    place = path.parent.resolve() / path.name
-    source, found = load_source(place, display_name(place))
+
+def _compile_lock(path: Path) -> CompileResult | tuple[Diagnostic, ...]:
+    source, found = load_source(path, display_name(path))
     if source is None or found:
-        return CompileResult(place, diagnostics=found)
+        return found
     lock, found = _read_lock(source)
     if found:
-        return CompileResult(place, diagnostics=found)
-    manifest = _find_manifest(place.parent, lock)
+        return found
+    manifest = _find_manifest(path.parent, lock)
     if manifest is None:
-        return CompileResult(place, diagnostics=(missing_manifest(source, lock["manifest"]),))
-    found = tuple(_source_changes(source, lock, manifest))
-    if found:
-        return CompileResult(place, diagnostics=found)
+        return (missing_manifest(source, lock["manifest"]),)
+    if found := tuple(_source_changes(source, lock, manifest)):
+        return found
     outcome = compile_manifest(manifest, lock["set"])
     different = _find_difference(outcome, lock)
     if different is not None:
-        return CompileResult(
-            place, diagnostics=(altered_lock(source, different, display_name(manifest)),)
-        )
-    in_build = _named_manifest(place.parent, lock) == manifest
-    return replace(outcome, build=place.parent) if in_build else outcome
+        return (altered_lock(source, different, display_name(manifest)),)
+    in_build = _named_manifest(path.parent, lock) == manifest
+    return replace(outcome, build=path.parent) if in_build else outcome
 
 
 def _read_lock(source: Source) -> tuple[Any, tuple[Diagnostic, ...]]:
@@ -75,12 +74,12 @@ def _read_lock(source: Source) -> tuple[Any, tuple[Diagnostic, ...]]:
     if fault is not None:
         other = fault.path == ("schema_version",)
         what = "it was written by another version" if other else fault.message
-        return None, (malformed_lock(source, what, path=fault.path),)
+        return None, (malformed_lock(source, what, fault.path),)
     return lock, tuple(outside_recipe(source, path) for path in islice(_paths_that_leave(lock), 1))
 
 
 def _paths_that_leave(lock: Any) -> Iterator[Keys]:
-    """Yield the keys of paths that are not where a lock of ours has them."""
+    """Yield the keys of paths that lead out of the recipe."""
     up = PurePosixPath(lock["recipe_dir"])
     below = up.parts[_count_parents(up) :]
     manifest = PurePosixPath(lock["manifest"])
@@ -106,7 +105,7 @@ def _is_plain(path: str) -> bool:
 
 
 def _find_manifest(directory: Path, lock: Any) -> Path | None:
-    """Return the manifest: where the lock says, or beside it; rather one that is unchanged."""
+    """Return the manifest that the lock names or one beside it, preferably an unchanged one."""
     named = _named_manifest(directory, lock)
     beside = directory / named.name
     there = [path for path in (named, beside) if is_file(path)]
@@ -125,7 +124,7 @@ def _source_changes(source: Source, lock: Any, manifest: Path) -> Iterator[Diagn
 
 
 def _source_hash(path: Path) -> str | None:
-    """Return the hash of a source; None for what cannot be one."""
+    """Return the hash of a source; None for a file that cannot be read."""
     try:
         if not is_file(path) or path.stat().st_size > MAX_BYTES:
             return None
@@ -140,9 +139,9 @@ def _named_manifest(directory: Path, lock: Any) -> Path:
 
 
 def _find_difference(outcome: CompileResult, lock: Any) -> Keys | None:
-    """Return where a lock is not that of what was compiled; None where it is, or nothing was.
+    """Return where a lock differs from the lock of the compile; None if nowhere, or it failed.
 
-    The lock is made as for a build as far from the manifest as its own was.
+    The lock is made for a build at the same relative path from the manifest.
     """
     if outcome.plan is None:
         return None

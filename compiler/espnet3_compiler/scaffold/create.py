@@ -1,4 +1,4 @@
-"""Write a new recipe: whole or not at all, and never over something."""
+"""Write a new recipe from templates, atomically and never over existing files."""
 
 import os
 import re
@@ -12,11 +12,10 @@ from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _RESERVED = {"build", "data", "dataset", "exp", "src"}
-PLAIN_TASK = "base"
 
 
-def invalid_reason(name: str) -> str | None:
-    """Return why a recipe cannot be called so, or None."""
+def _invalid_reason(name: str) -> str | None:
+    """Return why a recipe cannot have this name, or None."""
     corpus, slash, task = name.partition("/")
     parts = (corpus, task) if slash else (corpus,)
     if not all(_PART.fullmatch(part) for part in parts):
@@ -29,49 +28,38 @@ def invalid_reason(name: str) -> str | None:
     return None
 
 
-def recipe_id(name: str) -> str:
-    """Return ``<corpus>/<task>`` for a name that has no problem."""
-    return name if "/" in name else f"{name}/{PLAIN_TASK}"
-
-
-_ENDING = ".j2"
-
-
-def render_templates(recipe: str) -> dict[str, str]:
-    """Return relative path to text.
-
-    Args:
-        recipe: ``<corpus>/<task>``, already checked.
-    """
+def _render_templates(recipe: str) -> dict[str, str]:
+    """Return the text of each file of a recipe ``<corpus>/<task>`` by its path."""
     environment = Environment(  # noqa: S701 - no HTML; the one value is a checked name
         loader=PackageLoader("espnet3_compiler.scaffold"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
     return {
-        name.removesuffix(_ENDING): environment.get_template(name).render(recipe=recipe)
-        for name in environment.list_templates(extensions=[_ENDING.removeprefix(".")])
+        name.removesuffix(".j2"): environment.get_template(name).render(recipe=recipe)
+        for name in environment.list_templates(extensions=["j2"])
     }
 
 
 def create_recipe(name: str) -> int:
-    """Make the directory ``name`` with a recipe that runs, say how, and return the exit code.
+    """Make the directory ``name`` with a recipe that runs; return the exit code.
 
     Args:
         name: ``<corpus>/<task>`` or one name; the directory is made below the working directory.
     """
-    if wrong := invalid_reason(name):
+    if wrong := _invalid_reason(name):
         return _report_error(wrong, USAGE)
     target = Path(name)
     if target.exists() or target.is_symlink():
         return _report_error(f'"{name}" exists; choose another name, or move it away', USAGE)
 
-    texts = render_templates(recipe_id(name))
+    texts = _render_templates(name if "/" in name else f"{name}/base")
     try:
         _write_files(target, texts)
     except OSError as error:
         return _report_error(f'cannot write "{name}": {error.strerror or error}', MISTAKES)
-    _print_stderr(_next_steps(name, list(texts)))
+    steps = f"  cd {name}\n  espnet3-compile recipe.yaml\n  python build/run.py"
+    print(f"wrote {name}: {', '.join(texts)}\nnext:\n{steps}", file=sys.stderr)
     return CLEAN
 
 
@@ -89,22 +77,6 @@ def _write_files(target: Path, texts: dict[str, str]) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _next_steps(name: str, written: list[str]) -> str:
-    return "\n".join(
-        (
-            f"wrote {name}: {', '.join(written)}",
-            "next:",
-            f"  cd {name}",
-            "  espnet3-compile recipe.yaml",
-            "  python build/run.py",
-        )
-    )
-
-
 def _report_error(message: str, code: int) -> int:
-    _print_stderr(f"error: {message}")
+    print(f"error: {message}", file=sys.stderr)
     return code
-
-
-def _print_stderr(text: str) -> None:
-    print(text, file=sys.stderr)

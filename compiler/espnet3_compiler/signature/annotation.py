@@ -1,7 +1,9 @@
-"""Read annotations: follow their names through imports and aliases to a tree of types."""
+"""Read annotations into types, following their names through imports and aliases."""
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from espnet3_compiler.signature import classes, definitions, resolve_name
 from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, ValueFound
@@ -25,31 +27,17 @@ from espnet3_compiler.signature.types import (
 
 MAX_ALIAS_DEPTH = 20
 SEQUENCE_NAMES = (
-    "list",
-    "List",
-    "Sequence",
-    "MutableSequence",
-    "Iterable",
-    "Collection",
-    "Iterator",
+    *("list", "List", "Sequence", "MutableSequence", "Iterable", "Collection", "Iterator"),
 )
 MAPPING_NAMES = ("dict", "Dict", "Mapping", "MutableMapping", "OrderedDict", "DefaultDict")
 _WRAPPERS = ("Annotated", "Final", "ClassVar", "InitVar", "Required", "NotRequired", "ReadOnly")
 _SIMPLE_NAMES = (
-    "int",
-    "float",
-    "complex",
-    "str",
-    "bool",
-    "None",
-    "object",
-    "Any",
-    "Text",
-    "Callable",
+    *("int", "float", "complex", "str", "bool", "None", "object", "Any", "Text", "Callable"),
 )
 _CANONICAL_NAMES = {"List": "list", "Dict": "dict", "Text": "str", "object": "Any"}
 _BUILT_IN = ("list", "tuple", "dict", "int", "float", "complex", "str", "bool", "object", "type")
 _TYPING_MODULES = ("typing", "typing_extensions", "collections.abc", "collections", "builtins")
+_STRUCTURAL_BASES = (".Protocol", ".TypedDict", ".NamedTuple")
 _SPECIAL_TYPES = {
     "pathlib.Path": "Path",
     "pathlib.PurePath": "Path",
@@ -62,19 +50,19 @@ _SPECIAL_TYPES = {
 
 
 def parameter_type(library: Library, parameter: Parameter) -> Type:
-    """Return what the annotation of a parameter says; Unread where it has none."""
-    place = library.place(parameter.origin.module)
-    if parameter.annotation is None or place is None:
+    """Return the type that a parameter's annotation says; ``UnknownType`` without one."""
+    location = library.find_module(parameter.origin.module)
+    if parameter.annotation is None or location is None:
         return UnknownType(parameter.annotation or "")
-    return _AnnotationReader(library, place, {}, 0).text(parameter.annotation)
+    return _AnnotationReader(library, location, {}, 0).read_text(parameter.annotation)
 
 
 def literal_kinds(annotation: str) -> frozenset[str]:
-    """Return the kinds of literals that fit by the mere words of ``float | Tensor``.
+    """Return the kinds of literals that an annotation such as ``float | Tensor`` names itself.
 
-    Most values fit, and no other name of the annotation has to be followed then.
+    Most values are of these kinds, so that the other names need not be followed.
     """
-    node = parse_annotation(annotation)
+    node = _parse_annotation(annotation)
     found = set(_union_kinds(node)) if node else set()
     return frozenset(found | {"int"} if "float" in found else found)
 
@@ -96,7 +84,7 @@ def _union_kinds(node: ast.expr) -> Iterator[str]:
                 yield from _union_kinds(item)
 
 
-def parse_annotation(text: str) -> ast.expr | None:
+def _parse_annotation(text: str) -> ast.expr | None:
     """Return the tree of an annotation; None when it is not an expression."""
     try:
         return ast.parse(text.strip(), mode="eval").body
@@ -104,37 +92,33 @@ def parse_annotation(text: str) -> ast.expr | None:
         return None
 
 
+@dataclass
 class _AnnotationReader:
-    """Reads expressions of one module; ``bound`` is what its type variables stand for."""
+    """Reads annotations of one module; ``variables`` are the values of its type variables."""
 
-    def __init__(
-        self, library: Library, place: ModuleLocation, bound: dict[str, Type], depth: int
-    ) -> None:
-        self.library = library
-        self.place = place
-        self.bound = bound
-        self.depth = depth
+    library: Library
+    location: ModuleLocation
+    variables: dict[str, Type]
+    depth: int
 
-    def text(self, text: str) -> Type:
-        node = parse_annotation(text)
-        return (
-            UnknownType(text) if node is None or self.depth > MAX_ALIAS_DEPTH else self.read(node)
-        )
+    def read_text(self, text: str) -> Type:
+        node = _parse_annotation(text)
+        if node is None or self.depth > MAX_ALIAS_DEPTH:
+            return UnknownType(text)
+        return self.read(node)
 
     def read(self, node: ast.expr) -> Type:
         match node:
             case ast.Constant(value=None):
                 return NONE
             case ast.Constant(value=str(text)):
-                return _AnnotationReader(self.library, self.place, self.bound, self.depth + 1).text(
-                    text
-                )
+                return replace(self, depth=self.depth + 1).read_text(text)
             case ast.BinOp(op=ast.BitOr()):
                 return _union_type(self.read(node.left), self.read(node.right))
             case ast.Subscript():
                 return self.read_subscript(node)
             case ast.Name() | ast.Attribute():
-                return self.name(ast.unparse(node))
+                return self.read_name(ast.unparse(node))
         return UnknownType(ast.unparse(node))
 
     def read_subscript(self, node: ast.Subscript) -> Type:
@@ -148,15 +132,18 @@ class _AnnotationReader:
         if short in _WRAPPERS:
             return self.read(items[0])
         if short == "Literal":
-            return _literal_type(items) or UnknownType(ast.unparse(node))
+            values = [getattr(item, "value", ...) for item in items]
+            known = [item for item in values if isinstance(item, str | int | None)]
+            return LiteralType(tuple(known)) if known == values else UnknownType(ast.unparse(node))
         if short in ("tuple", "Tuple"):
             return self.read_tuple(items)
+        name = _CANONICAL_NAMES.get(short, short)
         if short in SEQUENCE_NAMES:
-            return SequenceType(_CANONICAL_NAMES.get(short, short), self.read(items[0]))
+            return SequenceType(name, self.read(items[0]))
         if short in MAPPING_NAMES:
-            return MappingType(_CANONICAL_NAMES.get(short, short), self.read(items[-1]))
+            return MappingType(name, self.read(items[-1]))
         if short:
-            return self.plain(short, ast.unparse(node))
+            return _bare_type(short, ast.unparse(node))
         return self.read_definition(written, ast.unparse(node), [self.read(item) for item in items])
 
     def read_tuple(self, items: list[ast.expr]) -> Type:
@@ -167,65 +154,60 @@ class _AnnotationReader:
             return TupleType(())
         return TupleType(tuple(map(self.read, items)))
 
-    def name(self, written: str) -> Type:
-        if written in self.bound:
-            return self.bound[written]
+    def read_name(self, written: str) -> Type:
+        if written in self.variables:
+            return self.variables[written]
         short = self.typing_name(written)
-        return self.plain(short, written) if short else self.read_definition(written, written, [])
+        if short:
+            return _bare_type(short, written)
+        return self.read_definition(written, written, [])
 
     def typing_name(self, written: str) -> str:
-        """Return the short name of something of ``typing`` and its like, otherwise nothing."""
-        full = definitions.full_name(self.library, self.place, written)
+        """Return the short name of a type of ``typing`` or the like, otherwise an empty text."""
+        full = definitions.full_name(self.library, self.location, written)
         home, _, name = full.rpartition(".")
         if not home and name in _BUILT_IN:
             return name
         return _SPECIAL_TYPES.get(full) or (name if home in _TYPING_MODULES else "")
 
-    def plain(self, short: str, written: str) -> Type:
-        if short in SEQUENCE_NAMES:
-            return SequenceType(_CANONICAL_NAMES.get(short, short), ANY)
-        if short in MAPPING_NAMES:
-            return MappingType(_CANONICAL_NAMES.get(short, short), ANY)
-        if short in ("tuple", "Tuple"):
-            return SequenceType("tuple", ANY)
-        if short in _SIMPLE_NAMES or short in _SPECIAL_TYPES.values():
-            return SimpleType(_CANONICAL_NAMES.get(short, short))
-        return UnknownType(written)
-
     def read_definition(self, name: str, written: str, items: list[Type]) -> Type:
-        """Read a name of the code itself: a class, an enumeration, or another name of a type."""
-        found = resolve_name.find_in(self.library, self.place, name)
+        """Return the type of a class or alias that the code defines."""
+        found = resolve_name.find_in(self.library, self.location, name)
         if isinstance(found, BuiltinFound):
-            return self.plain(found.name, written)
+            return _bare_type(found.name, written)
         if isinstance(found, ClassFound):
             return _class_type(self.library, found) or UnknownType(written)
         if not isinstance(found, ValueFound) or found.binding.kind != "expression":
             return UnknownType(written)
-        inner = parse_annotation(found.binding.value)
-        variables = _type_variables(self.library, inner, found.place) if inner else []
-        bound = dict(zip(variables, items, strict=False))
-        reader = _AnnotationReader(self.library, found.place, bound, self.depth + 1)
-        return reader.text(found.binding.value)
+        inner = _parse_annotation(found.binding.value)
+        variables = _type_variables(self.library, inner, found.location) if inner else []
+        values = dict(zip(variables, items, strict=False))
+        reader = _AnnotationReader(self.library, found.location, values, self.depth + 1)
+        return reader.read_text(found.binding.value)
+
+
+def _bare_type(short: str, written: str) -> Type:
+    """Return the type of a name of ``typing`` or ``builtins`` without brackets."""
+    name = _CANONICAL_NAMES.get(short, short)
+    if short in SEQUENCE_NAMES:
+        return SequenceType(name, ANY)
+    if short in MAPPING_NAMES:
+        return MappingType(name, ANY)
+    if short in ("tuple", "Tuple"):
+        return SequenceType("tuple", ANY)
+    if short in _SIMPLE_NAMES or short in _SPECIAL_TYPES.values():
+        return SimpleType(name)
+    return UnknownType(written)
 
 
 def _union_type(*options: Type) -> Type:
-    flat = [
-        inner
-        for item in options
-        for inner in (item.options if isinstance(item, UnionType) else (item,))
-    ]
-    return UnionType(tuple(dict.fromkeys(flat)))
+    parts = [item.options if isinstance(item, UnionType) else (item,) for item in options]
+    return UnionType(tuple(dict.fromkeys(chain.from_iterable(parts))))
 
 
-def _literal_type(items: list[ast.expr]) -> LiteralType | None:
-    values = [item.value for item in items if isinstance(item, ast.Constant)]
-    kept = [item for item in values if isinstance(item, str | int | bool | type(None))]
-    return LiteralType(tuple(kept)) if len(kept) == len(items) else None
-
-
-def _type_variables(library: Library, node: ast.expr, place: ModuleLocation) -> list[str]:
-    """Return the type variables of an alias, in the order in which they are filled in."""
-    module = library.module(place)
+def _type_variables(library: Library, node: ast.expr, location: ModuleLocation) -> list[str]:
+    """Return the type variables of an alias, in order."""
+    module = library.module(location)
     found: list[str] = []
     for item in ast.walk(node):
         if module and isinstance(item, ast.Name):
@@ -236,27 +218,16 @@ def _type_variables(library: Library, node: ast.expr, place: ModuleLocation) -> 
 
 
 def _class_type(library: Library, found: ClassFound) -> Type | None:
-    """Return the type that a class is; None where a literal might be an object of it."""
+    """Return the type of a class; None where a literal may be an object of it."""
     order = resolve_name.resolution_order(library, found)
     parents = [item for item in order if isinstance(item, ClassFound)]
     if any(classes.is_enumeration(library, item) for item in parents):
-        return EnumType(found.name, _member_words(parents))
-    readable = all(isinstance(item, ClassFound) or _is_compiled(item) for item in order)
-    if not readable or any(_is_loose(library, item) for item in parents):
+        names = [name for item in parents for name in item.summary.members]
+        values = [str(value) for item in parents for value in item.summary.literals.values()]
+        return EnumType(found.name, tuple(dict.fromkeys([*names, *values])))
+    bases = [base for item in parents for base in definitions.base_names(library, item)]
+    others = [item for item in order if not isinstance(item, ClassFound)]
+    is_readable = all("compiled" in getattr(item, "reason", "") for item in others)
+    if not is_readable or any(base.endswith(_STRUCTURAL_BASES) for base in bases):
         return None
     return InstanceType(found.name)
-
-
-def _member_words(parents: list[ClassFound]) -> tuple[str, ...]:
-    names = [name for item in parents for name in item.summary.members]
-    values = [str(text) for item in parents for text in item.summary.literals.values()]
-    return tuple(dict.fromkeys([*names, *values]))
-
-
-def _is_compiled(node: resolve_name.MroClass) -> bool:
-    return "compiled" in getattr(node, "reason", "")
-
-
-def _is_loose(library: Library, found: ClassFound) -> bool:
-    loose = (".Protocol", ".TypedDict", ".NamedTuple")
-    return any(item.endswith(loose) for item in definitions.base_names(library, found))

@@ -1,8 +1,8 @@
-"""Keep summaries of files between runs; safe to delete at any time.
+"""Keep summaries of Python files between runs; the folder is safe to delete at any time.
 
-One small JSON file for each Python file, named by the hash of its path. A record counts only for
-the very bytes it was made from (size and SHA-256), for this version of the format and for this
-version of Python, and when it is whole; anything else in the folder is ignored and written over.
+There is one small JSON file for each Python file, named by the hash of its path. It is used only
+for the bytes that it was made from (size and SHA-256), this version of the format and this version
+of Python; all other files in the folder are ignored and written over.
 
 The folder is ``$ESPNET3_COMPILE_CACHE`` (``off`` keeps nothing), else ``espnet3-compile`` in the
 user's cache folder: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches`` on macOS,
@@ -11,22 +11,23 @@ user's cache folder: ``$XDG_CACHE_HOME`` or ``~/.cache``, ``~/Library/Caches`` o
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from espnet3_compiler.filesystem import write_atomically
+
 CACHE_VARIABLE = "ESPNET3_COMPILE_CACHE"
 MAX_RECORDS = 4096
-"""How many records a folder holds at most; the oldest quarter goes when there are more."""
+"""How many records are kept; with more, the oldest are removed down to three quarters."""
 
-_FORMAT = f"1-py{sys.version_info[0]}.{sys.version_info[1]}"
+_FORMAT = f"2-py{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def default_folder(environment: Mapping[str, str], platform: str = sys.platform) -> Path | None:
-    """Return the cache folder for an environment; None where nothing shall be kept."""
+    """Return the cache folder for an environment; None where caching is off."""
     own = environment.get(CACHE_VARIABLE)
     if own is not None:
         return None if own.strip().lower() in ("", "0", "off") else Path(own).absolute()
@@ -46,49 +47,44 @@ def digest(content: bytes) -> str:
 
 
 def load(folder: Path, file: str, key: str, size: int) -> dict[str, Any] | None:
-    """Return the record of a file with that content, or None.
+    """Return the summaries of a file with that content, or None.
 
     Args:
-        folder: The directory of the cache.
+        folder: The cache folder.
         file: The path of the Python file.
-        key: The hash that its record was saved under.
+        key: The digest of its content.
         size: The size of the file in bytes.
     """
     try:
         head, _, body = _record_path(folder, file).read_bytes().partition(b"\n")
         if json.loads(head) != [_FORMAT, file, key, size, digest(body)]:
             return None
-        facts: dict[str, Any] = json.loads(body)
+        summaries: dict[str, Any] = json.loads(body)
     except (OSError, ValueError, RecursionError):
         return None
-    return facts
+    return summaries
 
 
-def save(folder: Path, file: str, key: str, size: int, facts: Mapping[str, Any]) -> None:
-    """Write the record of a file, whole or not at all; where that cannot be, do nothing.
+def save(folder: Path, file: str, key: str, size: int, summaries: Mapping[str, Any]) -> None:
+    """Write the summaries of a file atomically; do nothing where the folder cannot be written.
 
     Args:
-        folder: The directory of the cache.
+        folder: The cache folder.
         file: The path of the Python file.
-        key: The hash that the record is found by.
+        key: The digest of its content.
         size: The size of the file in bytes.
-        facts: What is kept, plain data.
+        summaries: Plain data.
     """
-    body = json.dumps(facts, separators=(",", ":"), default=dict).encode()
+    body = json.dumps(summaries, separators=(",", ":"), default=dict).encode()
     head = json.dumps([_FORMAT, file, key, size, digest(body)]).encode()
     target = _record_path(folder, file)
-    new = target.with_name(f".new-{os.getpid()}-{target.name}")
-    try:
+    with suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True)
-        new.write_bytes(head + b"\n" + body)
-        new.replace(target)
-    except OSError:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
+        write_atomically(target, head + b"\n" + body)
 
 
 def prune(folder: Path, limit: int = MAX_RECORDS) -> None:
-    """Remove the records that were written first when there are more than ``limit``."""
+    """Remove the oldest records when there are more than ``limit``."""
     try:
         files = [item for item in (folder / "signatures").iterdir() if item.is_file()]
         if len(files) <= limit:

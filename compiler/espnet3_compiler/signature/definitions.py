@@ -1,6 +1,5 @@
-"""What a name can be defined as, and small questions that need no search."""
+"""The kinds of definitions that a name can have, and questions about them that need no search."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from espnet3_compiler.signature import locate
@@ -18,14 +17,14 @@ MAX_DEPTH = 40
 class ModuleFound:
     """A module."""
 
-    place: ModuleLocation
+    location: ModuleLocation
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFound:
-    """A class; ``summary`` is its body."""
+    """A class with the summary of its body."""
 
-    place: ModuleLocation
+    location: ModuleLocation
     name: str
     summary: ClassSummary
 
@@ -34,7 +33,7 @@ class ClassFound:
 class FunctionFound:
     """A function; ``owner`` is the class that it is a method of."""
 
-    place: ModuleLocation
+    location: ModuleLocation
     name: str
     pieces: tuple[Piece, ...]
     owner: ClassFound | None = None
@@ -44,7 +43,7 @@ class FunctionFound:
 class CallFound:
     """The result of a call at module level, such as ``functools.partial(…)``."""
 
-    place: ModuleLocation
+    location: ModuleLocation
     binding: Binding
 
 
@@ -52,7 +51,7 @@ class CallFound:
 class ValueFound:
     """A literal, or an expression that may be a type alias."""
 
-    place: ModuleLocation
+    location: ModuleLocation
     binding: Binding
 
 
@@ -67,9 +66,9 @@ Definition = ModuleFound | ClassFound | FunctionFound | CallFound | ValueFound |
 LookupResult = Definition | Missing | NotAnalyzable
 
 
-def definition_location(place: ModuleLocation, line: int = 0) -> DefinitionLocation:
-    """Return the origin that a report shows for a line of a module."""
-    return DefinitionLocation(place.name, place.shown, line)
+def definition_location(location: ModuleLocation, line: int = 0) -> DefinitionLocation:
+    """Return the location that a report shows for a line of a module."""
+    return DefinitionLocation(location.name, location.shown, line)
 
 
 def own_member(found: ClassFound, name: str) -> FunctionFound | Piece | NotAnalyzable | None:
@@ -80,105 +79,99 @@ def own_member(found: ClassFound, name: str) -> FunctionFound | Piece | NotAnaly
     kept = [item for item in pieces if item]
     if len(kept) != len(pieces) or not kept:
         return NotAnalyzable(f"{found.name}.{name} is a value")
+    if kept[-1].kind == "class" and len(kept) > 1:
+        return NotAnalyzable(f"{found.name}.{name} is defined twice")
     if kept[-1].kind == "class":
-        return (
-            kept[-1] if len(kept) == 1 else NotAnalyzable(f"{found.name}.{name} is defined twice")
-        )
-    return FunctionFound(found.place, f"{found.name}.{name}", tuple(kept), found)
+        return kept[-1]
+    return FunctionFound(found.location, f"{found.name}.{name}", tuple(kept), found)
 
 
 def class_at(
-    library: Library, place: ModuleLocation, piece: Piece, prefix: str = ""
+    library: Library, location: ModuleLocation, piece: Piece, prefix: str = ""
 ) -> LookupResult:
-    """Return the class that a piece is.
+    """Return the class of a ``class`` statement.
 
     Args:
         library: Reads the class.
-        place: The module.
-        piece: The class statement in it.
+        location: The module.
+        piece: The ``class`` statement in it.
         prefix: The classes around it with a dot behind each, for its name.
     """
-    summary = library.class_(place, piece)
+    summary = library.class_(location, piece)
     if summary is None:
-        return NotAnalyzable(f"{place.shown} cannot be parsed")
-    return ClassFound(place, prefix + piece.name, summary)
+        return NotAnalyzable(f"{location.shown} cannot be parsed")
+    return ClassFound(location, prefix + piece.name, summary)
 
 
-def full_name(library: Library, place: ModuleLocation, name: str) -> str:
+def full_name(library: Library, location: ModuleLocation, name: str) -> str:
     """Return the absolute name of a dotted name in a module, following one import only.
 
     Enough to recognise ``dataclasses.dataclass`` or ``typing.Generic`` without reading them.
 
     Args:
         library: Reads the module.
-        place: The module.
-        name: A dotted name as its code writes it.
+        location: The module.
+        name: A dotted name in its code.
     """
     head, _, rest = name.partition(".")
-    module = library.module(place)
+    module = library.module(location)
     bindings = module.bindings.get(head, ()) if module else ()
     first = next((item for item in bindings if item.kind in ("import", "module")), None)
     if first is None:
-        base = f"{place.name}.{head}" if bindings else head
+        base = f"{location.name}.{head}" if bindings else head
     elif first.kind == "module":
         base = first.source
     else:
-        base = f"{absolute_module(place, first.source)}.{first.value}"
+        base = f"{absolute_module(location, first.source)}.{first.value}"
     return f"{base}.{rest}" if rest else base
 
 
-def absolute_module(place: ModuleLocation, source: str) -> str:
+def absolute_module(location: ModuleLocation, source: str) -> str:
     """Return the absolute name of a module in ``from … import`` of another."""
     name = source.lstrip(".")
     level = len(source) - len(name)
     if level == 0:
         return name
-    parts = place.name.split(".")
-    base = parts if place.kind == "package" else parts[:-1]
+    parts = location.name.split(".")
+    base = parts if location.kind == "package" else parts[:-1]
     kept = base[: len(base) - (level - 1)]
     return ".".join([*kept, name] if name else kept)
 
 
 def base_names(library: Library, found: ClassFound) -> tuple[str, ...]:
     """Return the full names of the bases that a class names."""
-    named = (item for item in found.summary.bases if item)
-    return tuple(full_name(library, found.place, item) for item in named)
+    return tuple(full_name(library, found.location, item) for item in found.summary.bases if item)
 
 
-def names_of(library: Library, place: ModuleLocation) -> tuple[str, ...]:
+def names_of(library: Library, location: ModuleLocation) -> tuple[str, ...]:
     """Return the names that a module is known to have, its submodules included."""
-    module = library.module(place)
+    module = library.module(location)
     bound = list(module.bindings) if module else []
     for source, _ in module.stars if module else ():
-        star = library.place(absolute_module(place, source))
-        bound.extend(_exported_names(library, star) if star and star.name != place.name else ())
-    return tuple(dict.fromkeys([*bound, *locate.names_below(library.path, place.folders)]))
-
-
-def _exported_names(library: Library, place: ModuleLocation) -> Iterable[str]:
-    module = library.module(place)
-    if module is None:
-        return ()
-    if module.exports is not None:
-        return module.exports
-    return (name for name in module.bindings if not name.startswith("_"))
+        star = library.find_module(absolute_module(location, source))
+        inner = library.module(star) if star and star.name != location.name else None
+        if inner and inner.exports is not None:
+            bound += inner.exports
+        elif inner:
+            bound += (name for name in inner.bindings if not name.startswith("_"))
+    return tuple(dict.fromkeys([*bound, *locate.names_below(library.path, location.folders)]))
 
 
 def is_patched(library: Library, found: ClassFound, name: str) -> bool:
-    """Return whether the module of a class sets one of its attributes from outside.
+    """Return whether ``Class.name = …`` in a class's module sets one of its attributes.
 
     Args:
         library: Reads the module.
         found: The class.
         name: The attribute.
     """
-    module = library.module(found.place)
+    module = library.module(found.location)
     return module is not None and f"{found.name}.{name}" in module.patched
 
 
 def class_location(found: ClassFound) -> DefinitionLocation:
-    """Return the origin that a report shows for a class."""
-    return definition_location(found.place, found.summary.line)
+    """Return the location that a report shows for a class."""
+    return definition_location(found.location, found.summary.line)
 
 
 _ABSTRACT_CLASSES = (
@@ -234,14 +227,11 @@ TRANSPARENT_DECORATORS = frozenset(
         "warnings.deprecated",
     }
 )
-"""Decorators after which a function or class takes what it took before."""
+"""Decorators that leave the arguments of a function or class as they are."""
 
 DATACLASS = "dataclasses.dataclass"
 NAMED_TUPLE = "typing.NamedTuple"
 ENUM_CLASSES = frozenset({"enum.Enum", "enum.IntEnum", "enum.StrEnum", "enum.Flag", "enum.IntFlag"})
 
-REFUSING_CLASSES = {("torch.nn.modules.module", "Module"): "call_super_init"}
-"""Classes whose ``__init__(*args, **kwargs)`` refuses every argument, unless this is set."""
-
-GENERATED_METHODS = frozenset({"__init__", "__new__"})
-"""Methods that a class can have without a ``def``."""
+REFUSING_METHODS = {("torch.nn.modules.module", "Module.__init__"): "call_super_init"}
+"""Methods with ``(*args, **kwargs)`` that refuse every argument unless this class value is set."""

@@ -1,4 +1,4 @@
-"""Make summaries of trees: parameters, decorators, class bodies."""
+"""Summarise the syntax tree of a function or class: parameters, decorators, class bodies."""
 
 import ast
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def function(text: ModuleText, piece: Piece) -> FunctionSummary:
         node.name,
         node.lineno + piece.first - 2,
         tuple(_parameter_summaries(node.args)),
-        _decorator_summaries(node.decorator_list),
+        tuple(map(_decorator_summary, node.decorator_list)),
         kwargs_flow(node),
         "wraps" in text.lines(piece.first, piece.last) and _passes_through(node),
     )
@@ -59,9 +59,12 @@ def class_(text: ModuleText, piece: Piece) -> ClassSummary:
     return ClassSummary(
         node.name,
         node.lineno + piece.first - 2,
-        tuple(_base_name(item) for item in node.bases),
+        tuple(
+            dotted_name(item.value if isinstance(item, ast.Subscript) else item) or ""
+            for item in node.bases
+        ),
         None if metaclass is None else dotted_name(metaclass) or "",
-        _decorator_summaries(node.decorator_list),
+        tuple(map(_decorator_summary, node.decorator_list)),
         tuple(_class_fields(branches)),
         {name: tuple(values) for name, values in members.items()},
         literals,
@@ -79,16 +82,16 @@ def expression_kind(node: ast.expr) -> str:
 
 
 def _parameter_summaries(args: ast.arguments) -> Iterator[ParameterSummary]:
-    places = [*args.posonlyargs, *args.args]
-    required = len(places) - len(args.defaults)
-    for index, item in enumerate(places):
-        kind = "place" if index < len(args.posonlyargs) else "both"
+    positional = [*args.posonlyargs, *args.args]
+    required = len(positional) - len(args.defaults)
+    for index, item in enumerate(positional):
+        kind = "positional" if index < len(args.posonlyargs) else "both"
         default = expression_kind(args.defaults[index - required]) if index >= required else None
         yield _parameter_summary(item, kind, default)
     if args.vararg:
         yield _parameter_summary(args.vararg, "args", None)
     for item, value in zip(args.kwonlyargs, args.kw_defaults, strict=True):
-        yield _parameter_summary(item, "name", None if value is None else expression_kind(value))
+        yield _parameter_summary(item, "keyword", None if value is None else expression_kind(value))
     if args.kwarg:
         yield _parameter_summary(args.kwarg, "kwargs", None)
 
@@ -97,10 +100,6 @@ def _parameter_summary(item: ast.arg, kind: str, default: str | None) -> Paramet
     return ParameterSummary(
         item.arg, kind, default, None if item.annotation is None else ast.unparse(item.annotation)
     )
-
-
-def _decorator_summaries(nodes: list[ast.expr]) -> tuple[Decorator, ...]:
-    return tuple(_decorator_summary(node) for node in nodes)
 
 
 def _decorator_summary(node: ast.expr) -> Decorator:
@@ -112,12 +111,6 @@ def _decorator_summary(node: ast.expr) -> Decorator:
     ]
     plain = [(name, value) for name, value in literal if isinstance(value, _CONSTANTS)]
     return Decorator(dotted_name(node.func) or "", tuple(plain))
-
-
-def _base_name(node: ast.expr) -> str:
-    if isinstance(node, ast.Subscript):
-        node = node.value
-    return dotted_name(node) or ""
 
 
 def _class_members(branches: list[Branch]) -> Iterator[tuple[str, Piece | ast.expr | None]]:
@@ -169,26 +162,17 @@ def _class_field(
     name: str, annotation: str, value: ast.expr | None, by_name: bool | None
 ) -> ClassField:
     if not isinstance(value, ast.Call) or dotted_name(value.func) not in _FIELD_CALLS:
-        return ClassField(
-            name,
-            annotation,
-            None if value is None else expression_kind(value),
-            init=True,
-            by_name=by_name,
-        )
+        default = None if value is None else expression_kind(value)
+        return ClassField(name, annotation, default, init=True, by_name=by_name)
     given = {item.arg: item.value for item in value.keywords}
     flags = {key: item.value for key, item in given.items() if isinstance(item, ast.Constant)}
     default = expression_kind(given["default"]) if "default" in given else None
     if default is None and "default_factory" in given:
         default = "other"
     named = flags.get("kw_only", by_name)
-    return ClassField(
-        name,
-        annotation,
-        default,
-        init=flags.get("init") is not False,
-        by_name=named if isinstance(named, bool) else None,
-    )
+    named = named if isinstance(named, bool) else None
+    init = flags.get("init") is not False
+    return ClassField(name, annotation, default, init=init, by_name=named)
 
 
 def _is_open(branch: Branch) -> bool:
@@ -201,18 +185,13 @@ def _is_open(branch: Branch) -> bool:
 def _passes_through(node: FunctionNode) -> bool:
     """Return whether a decorator returns ``@wraps(f) def inner(*args, **kwargs)`` unchanged."""
     every = [item for item in ast.walk(node) if isinstance(item, FunctionNode)]
-    wrapped = [item.arg for each in every for item in each.args.posonlyargs + each.args.args]
-    inner = [item for item in every if item is not node]
-    return any(_is_wrapper(item, wrapped) for item in inner)
+    parameters = [item.arg for each in every for item in each.args.posonlyargs + each.args.args]
+    wrappers = (item for item in every if item is not node and _is_wrapper(item, parameters))
+    flows = [flow for flow in map(kwargs_flow, wrappers) if flow and not flow.keys]
+    return any(item.star for flow in flows for item in flow.forwards)
 
 
-def _is_wrapper(inner: FunctionNode, wrapped: list[str]) -> bool:
-    named = [item for item in inner.decorator_list if isinstance(item, ast.Call) and item.args]
-    if not any(
-        dotted_name(item.func) in ("wraps", "functools.wraps")
-        and dotted_name(item.args[0]) in wrapped
-        for item in named
-    ):
-        return False
-    flow = kwargs_flow(inner)
-    return flow is not None and not flow.keys and any(item.star for item in flow.forwards)
+def _is_wrapper(node: FunctionNode, parameters: list[str]) -> bool:
+    calls = [item for item in node.decorator_list if isinstance(item, ast.Call) and item.args]
+    wraps = [call for call in calls if dotted_name(call.func) in ("wraps", "functools.wraps")]
+    return any(dotted_name(call.args[0]) in parameters for call in wraps)

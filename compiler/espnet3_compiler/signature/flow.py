@@ -1,4 +1,4 @@
-"""Follow ``*args`` and ``**kwargs`` through the body of a function."""
+"""Find the calls in a function that receive its ``*args`` and ``**kwargs``."""
 
 import ast
 from collections.abc import Iterator
@@ -10,29 +10,22 @@ _KEY_METHODS = ("pop", "get", "setdefault")
 
 
 def kwargs_flow(node: FunctionNode) -> KwargsFlow | None:
-    """Return where the ``**kwargs`` of a function go; None when some use of them is not clear."""
+    """Return where the ``**kwargs`` of a function go; None without any, or with another use."""
     if node.args.kwarg is None:
         return None
     kwargs = node.args.kwarg.arg
     args = node.args.vararg.arg if node.args.vararg else None
-    forwards, keys, seen = [], [], 0
-    for call in _find_calls(node):
+    forwards = []
+    calls = (item for line in node.body for item in ast.walk(line) if isinstance(item, ast.Call))
+    for call in calls:
         if any(item.arg is None and _is_name(item.value, kwargs) for item in call.keywords):
             forward = _forwarding_call(node, call, args, kwargs)
             if forward is None:
                 return None
             forwards.append(forward)
-            seen += 1
-    for key in _literal_keys(node, kwargs):
-        keys.append(key)
-        seen += 1
+    keys = tuple(_literal_keys(node, kwargs))
     uses = sum(1 for item in ast.walk(node) if _is_name(item, kwargs))
-    return KwargsFlow(tuple(forwards), tuple(keys)) if 0 < uses == seen else None
-
-
-def _find_calls(node: FunctionNode) -> Iterator[ast.Call]:
-    for statement in node.body:
-        yield from (item for item in ast.walk(statement) if isinstance(item, ast.Call))
+    return KwargsFlow(tuple(forwards), keys) if 0 < uses == len(forwards) + len(keys) else None
 
 
 def _is_name(node: ast.AST, name: str) -> bool:
@@ -68,21 +61,15 @@ def _forwarding_call(
         len(call.args) - len(starred),
         tuple(item.arg or "" for item in others),
         bool(starred),
-        stars=True,
-        certain=any(_is_value_of(statement, call) for statement in node.body),
+        certain=any(getattr(statement, "value", None) is call for statement in node.body),
     )
-
-
-def _is_value_of(statement: ast.stmt, call: ast.Call) -> bool:
-    kinds = (ast.Expr, ast.Assign, ast.AnnAssign, ast.Return)
-    return isinstance(statement, kinds) and statement.value is call
 
 
 def _callee_name(node: FunctionNode, func: ast.expr) -> str | None:
     own = node.args.posonlyargs + node.args.args
     first = own[0].arg if own else ""
-    if isinstance(func, ast.Attribute) and _is_super(func.value):
-        return f"super:{func.attr}"
+    if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Call):
+        return f"super:{func.attr}" if _is_name(func.value.func, "super") else None
     name = dotted_name(func)
     if name is None:
         return None
@@ -90,10 +77,6 @@ def _callee_name(node: FunctionNode, func: ast.expr) -> str | None:
     if head == first and first in ("self", "cls") and "." not in rest:
         return f"{head}:{rest}"
     return None if head in _local_names(node) else name
-
-
-def _is_super(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and _is_name(node.func, "super")
 
 
 def _local_names(node: FunctionNode) -> set[str]:

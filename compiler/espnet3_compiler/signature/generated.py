@@ -1,11 +1,8 @@
-"""Signatures that nobody wrote: data classes, named tuples, enumerations, partials."""
-
-import sys
+"""Signatures without a ``def``: data classes, named tuples, partials."""
 
 from espnet3_compiler.signature import classes, definitions
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.module_summary import ClassField
 from espnet3_compiler.signature.resolve_name import MroClass
 from espnet3_compiler.signature.result import (
     NotAnalyzable,
@@ -15,66 +12,52 @@ from espnet3_compiler.signature.result import (
     SignatureResult,
 )
 
-_ENUM_OPTIONS = ("module", "qualname", "type", "start", "boundary")
-
 
 def generated_constructor(
     library: Library, order: tuple[MroClass, ...], found: ClassFound, name: str
 ) -> SignatureResult:
-    """Return what the constructor takes that ``@dataclass`` or ``NamedTuple`` writes.
+    """Return the arguments of the constructor that ``@dataclass`` or ``NamedTuple`` writes.
 
     Args:
-        library: Finds decorators and bases.
-        order: The classes that attributes are looked for in, in their order.
-        found: The class whose constructor is generated.
-        name: What the signature is called in messages.
+        library: Reads modules.
+        order: The resolution order of the class that is constructed.
+        found: The class in it whose constructor is generated.
+        name: The name of the signature in messages.
     """
-    if classes.dataclass_options(library, found) is None:
-        return _make_signature(
-            name, found, [_field_parameter(item, found) for item in found.summary.fields]
-        )
-    behind = order[order.index(found) :]
-    if any(isinstance(item, NotAnalyzable) for item in behind):
-        return NotAnalyzable(f"a base of {found.name} cannot be read")
     fields: dict[str, Parameter] = {}
-    for node in reversed(behind):
+    if classes.dataclass_options(library, found) is None:
+        _add_fields(fields, found, by_name=False)
+        return _make_signature(name, found, fields)
+    for node in reversed(order[order.index(found) :]):
+        if isinstance(node, NotAnalyzable):
+            return NotAnalyzable(f"a base of {found.name} cannot be read")
         options = classes.dataclass_options(library, node) if isinstance(node, ClassFound) else None
-        if options is not None:
-            assert isinstance(node, ClassFound)
+        if isinstance(node, ClassFound) and options is not None:
             _add_fields(fields, node, by_name=bool(options.get("kw_only")))
-    named = [item for item in fields.values() if item.kind == "name"]
-    return _make_signature(name, found, [x for x in fields.values() if x.kind != "name"] + named)
+    return _make_signature(name, found, fields)
 
 
-def enum_signature(found: ClassFound, name: str) -> Signature:
-    """Return what looking up a member of an enumeration takes."""
-    origin = definitions.class_location(found)
-    value = Parameter("value", "both", None, None, origin)
-    names = Parameter("names", "both", "other", None, origin)
-    rest = [Parameter(item, "name", "other", None, origin) for item in _ENUM_OPTIONS]
-    more = sys.version_info >= (3, 12)
-    return Signature(name, (value, names, *rest), more, more_names=False, origin=origin)
-
-
-def bind_arguments(inner: Signature, places: int, given: set[str | None]) -> Signature:
-    """Return what is left to give to ``functools.partial(f, …)``.
+def bind_arguments(inner: Signature, positional: int, given: set[str | None]) -> Signature:
+    """Return the arguments that ``functools.partial(f, …)`` still takes.
 
     Args:
-        inner: What ``f`` takes.
-        places: How many arguments are given by place.
+        inner: The signature of ``f``.
+        positional: How many arguments are given by position.
         given: The arguments that are given by name.
     """
-    gone = {item.name for item in inner.places[:places]}
+    bound = {item.name for item in inner.positional[:positional]}
     left: list[Parameter] = []
     by_name = False
     for item in inner.parameters:
-        if item.name in gone:
+        if item.name in bound:
             continue
         by_name = by_name or item.name in given
-        kind: ParameterKind = "name" if by_name else item.kind
+        kind: ParameterKind = "keyword" if by_name else item.kind
         default = "other" if item.name in given else item.default
         left.append(Parameter(item.name, kind, default, item.annotation, item.origin))
-    return Signature(inner.name, tuple(left), inner.more_places, inner.more_names, inner.origin)
+    return Signature(
+        inner.name, tuple(left), inner.more_positional, inner.more_keywords, inner.origin
+    )
 
 
 def _add_fields(fields: dict[str, Parameter], found: ClassFound, *, by_name: bool) -> None:
@@ -86,17 +69,12 @@ def _add_fields(fields: dict[str, Parameter], found: ClassFound, *, by_name: boo
             fields.pop(item.name, None)
             continue
         named = item.by_name if item.by_name is not None else by_name
-        fields[item.name] = _field_parameter(item, found, "name" if named else "both")
+        kind: ParameterKind = "keyword" if named else "both"
+        origin = definitions.class_location(found)
+        fields[item.name] = Parameter(item.name, kind, item.default, item.annotation, origin)
 
 
-def _field_parameter(
-    item: ClassField, found: ClassFound, kind: ParameterKind = "both"
-) -> Parameter:
-    return Parameter(
-        item.name, kind, item.default, item.annotation, definitions.class_location(found)
-    )
-
-
-def _make_signature(name: str, found: ClassFound, parameters: list[Parameter]) -> Signature:
+def _make_signature(name: str, found: ClassFound, fields: dict[str, Parameter]) -> Signature:
+    every = sorted(fields.values(), key=lambda item: item.kind == "keyword")
     origin = definitions.class_location(found)
-    return Signature(name, tuple(parameters), more_places=False, more_names=False, origin=origin)
+    return Signature(name, tuple(every), more_positional=False, more_keywords=False, origin=origin)

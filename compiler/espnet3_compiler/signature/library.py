@@ -1,30 +1,33 @@
-"""The modules of a recipe's search path, read as texts and remembered."""
+"""Read the modules that a recipe can import as text, each once, and keep their summaries."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from espnet3_compiler.signature import cache, locate, module_summary, split_source
+from espnet3_compiler.signature import cache, extract, locate, module_summary, split_source
 from espnet3_compiler.signature.locate import ModuleLocation, SearchPath
 from espnet3_compiler.signature.module_summary import ClassSummary, FunctionSummary, ModuleSummary
 from espnet3_compiler.signature.split_source import ModuleText, Piece
 
+T = TypeVar("T")
+
 
 @dataclass
 class ModuleFile:
-    """A Python file and what was read of it so far.
+    """A Python file and the summaries that were read of it so far.
 
     Attributes:
         name: Its absolute path.
-        stamp: Its size and time of change when it was read.
+        stamp: Its size in bytes and its time of change in nanoseconds.
         key: The SHA-256 of its content.
         content: Its bytes.
         module: Its bindings; None when it is not Python.
-        wrong: The line at which it is not Python, and what Python says.
+        wrong: The line of its syntax error and Python's message.
         functions: Summaries by piece.
         classes: Summaries by piece.
-        changed: Whether there is something that the cache does not have.
+        changed: Whether there are summaries that the cache does not have.
     """
 
     name: str
@@ -48,89 +51,72 @@ class ModuleFile:
 
 
 _FILES: dict[str, ModuleFile] = {}
-"""Files that this process has read; a changed stamp makes it read again."""
+"""Files that this process has read; one with a changed stamp is read again."""
 
 
 @dataclass
 class Library:
-    """What can be found from a recipe: one for each compilation.
+    """The modules that a recipe can import: one library for each compilation.
 
     Attributes:
-        path: Where modules are looked for.
+        path: The folders of modules.
         folder: The cache folder, or None.
+        memo: Results of other modules of ``signature``, by name and arguments.
     """
 
     path: SearchPath
     folder: Path | None = None
-    _places: dict[str, ModuleLocation | None] = field(default_factory=dict, repr=False)
+    _locations: dict[str, ModuleLocation | None] = field(default_factory=dict, repr=False)
     _files: dict[str, ModuleFile | None] = field(default_factory=dict, repr=False)
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
-    def place(self, name: str) -> ModuleLocation | None:
+    def find_module(self, name: str) -> ModuleLocation | None:
         """Return where a module is, or None."""
-        if name not in self._places:
+        if name not in self._locations:
             parent, _, last = name.rpartition(".")
             if not parent:
-                self._places[name] = locate.find_top(self.path, name)
+                self._locations[name] = locate.find_top(self.path, name)
             else:
-                above = self.place(parent)
-                self._places[name] = above and locate.find_below(self.path, above, last)
-        return self._places[name]
+                above = self.find_module(parent)
+                self._locations[name] = above and locate.find_below(self.path, above, last)
+        return self._locations[name]
 
-    def file(self, place: ModuleLocation) -> ModuleFile | None:
-        """Return the file of a module; None without a text or when it cannot be read."""
-        if place.file not in self._files:
-            self._files[place.file] = _open_file(place, self.folder) if place.file else None
-        return self._files[place.file]
+    def file(self, location: ModuleLocation) -> ModuleFile | None:
+        """Return the file of a module; None for a compiled or unreadable one."""
+        if location.file not in self._files:
+            self._files[location.file] = (
+                _open_file(location, self.folder) if location.file else None
+            )
+        return self._files[location.file]
 
-    def module(self, place: ModuleLocation) -> ModuleSummary | None:
-        """Return the bindings of a module; None when it has no text or is not Python."""
-        file = self.file(place)
+    def module(self, location: ModuleLocation) -> ModuleSummary | None:
+        """Return the bindings of a module; None when they cannot be read."""
+        file = self.file(location)
         return file.module if file else None
 
-    def function(self, place: ModuleLocation, piece: Piece) -> FunctionSummary | None:
+    def function(self, location: ModuleLocation, piece: Piece) -> FunctionSummary | None:
         """Return the summary of a ``def``; None when it is not Python."""
-        file = self.file(place)
-        if file is None:
-            return None
-        if piece not in file.functions:
-            from espnet3_compiler.signature import extract
+        file = self.file(location)
+        return _read_piece(file, piece, file.functions, extract.function) if file else None
 
-            try:
-                file.functions[piece] = extract.function(file.text, piece)
-            except (SyntaxError, ValueError, RecursionError):
-                return None
-            file.changed = True
-        return file.functions[piece]
-
-    def class_(self, place: ModuleLocation, piece: Piece) -> ClassSummary | None:
+    def class_(self, location: ModuleLocation, piece: Piece) -> ClassSummary | None:
         """Return the summary of a ``class``; None when it is not Python."""
-        file = self.file(place)
-        if file is None:
-            return None
-        if piece not in file.classes:
-            from espnet3_compiler.signature import extract
-
-            try:
-                file.classes[piece] = extract.class_(file.text, piece)
-            except (SyntaxError, ValueError, RecursionError):
-                return None
-            file.changed = True
-        return file.classes[piece]
+        file = self.file(location)
+        return _read_piece(file, piece, file.classes, extract.class_) if file else None
 
     def flush(self) -> None:
-        """Write to the cache what it does not have yet."""
+        """Write new summaries to the cache."""
         changed = [file for file in self._files.values() if file and file.changed]
         if self.folder is None or not changed:
             return
         for file in changed:
-            facts = {
+            summaries = {
                 "module": file.module,
                 "wrong": file.wrong,
                 "functions": [[piece, item] for piece, item in file.functions.items()],
                 "classes": [[piece, item] for piece, item in file.classes.items()],
             }
-            cache.save(self.folder, file.name, file.key, len(file.content), facts)
+            cache.save(self.folder, file.name, file.key, len(file.content), summaries)
             file.changed = False
         cache.prune(self.folder)
 
@@ -141,12 +127,25 @@ def open_library(recipe: Path, folder: Path | None = None) -> Library:
 
 
 def default_folder() -> Path | None:
-    """Return the cache folder of this user; None where nothing shall be kept."""
+    """Return the cache folder of this user; None where caching is off."""
     return cache.default_folder(os.environ)
 
 
-def _open_file(place: ModuleLocation, folder: Path | None) -> ModuleFile | None:
-    name = place.file
+def _read_piece(
+    file: ModuleFile, piece: Piece, known: dict[Piece, T], read: Callable[[ModuleText, Piece], T]
+) -> T | None:
+    """Return the summary of a piece, read once; None when it is not Python."""
+    if piece not in known:
+        try:
+            known[piece] = read(file.text, piece)
+        except (SyntaxError, ValueError, RecursionError):
+            return None
+        file.changed = True
+    return known[piece]
+
+
+def _open_file(location: ModuleLocation, folder: Path | None) -> ModuleFile | None:
+    name = location.file
     try:
         stat = os.stat(name)  # noqa: PTH116  called for every file of every recipe
         stamp = (stat.st_size, stat.st_mtime_ns)
@@ -158,17 +157,17 @@ def _open_file(place: ModuleLocation, folder: Path | None) -> ModuleFile | None:
         return None
     file = ModuleFile(name, stamp, cache.digest(content), content)
     if not (folder and _load_summaries(file, folder)):
-        _index_file(file, whole=place.local)
+        _index_file(file, local=location.local)
     _FILES[name] = file
     return file
 
 
-def _index_file(file: ModuleFile, *, whole: bool) -> None:
-    """Read the bindings of a file; one of the recipe is parsed whole, to find its mistakes."""
+def _index_file(file: ModuleFile, *, local: bool) -> None:
+    """Read the bindings of a file; one of the recipe is parsed to its end, to find its mistakes."""
     from espnet3_compiler.signature import module_index
 
     try:
-        if whole:
+        if local:
             split_source.parse_module(file.text.text)
         file.module = module_index.index(file.text)
     except SyntaxError as error:

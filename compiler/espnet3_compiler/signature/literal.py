@@ -1,9 +1,8 @@
-"""Tell whether a literal of a config fits an annotation: yes, no, or not to be judged.
+"""Judge whether a literal of a config fits an annotation: yes, no, or unknown (None).
 
-The rules are those of a reader who means well. A whole number is a float, a list a tuple, a text
-a path; but ``true`` is no number and ``"3"`` is none either. A text with ``${…}`` and a node with
-``_target_`` fit everything. What cannot be read (type variables, protocols, names of packages
-that are not installed) is not judged.
+An int fits float, a list fits tuple, a text fits a path; but ``true`` and ``"3"`` are no numbers.
+Texts with ``${…}`` and nodes with ``_target_`` fit every type. Types that cannot be read (type
+variables, protocols, names of packages that are not installed) are not judged.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ from espnet3_schemas import TARGET
 Fit = bool | None
 
 _TEXT_SEQUENCES = ("Sequence", "Iterable", "Collection", "Iterator")
-"""Lists whose ``typing`` name a text fits too, as a sequence of characters."""
+"""List types that a text fits too, as a sequence of characters."""
 
 _FITTING_KINDS: dict[str, tuple[str, ...]] = {
     "int": ("int",),
@@ -38,33 +37,33 @@ def fits_annotation(library: Library, parameter: Parameter, value: Node) -> Fit:
     """Return whether a value of a config fits the annotation of a parameter.
 
     Args:
-        library: Where to look up the names of the annotation.
-        parameter: The parameter; where its annotation does not even admit its own default
+        library: Looks up the names of the annotation.
+        parameter: The parameter; where its annotation does not admit its own default
             (``x: int = None``), values of the default's type fit too.
         value: The value.
 
     Returns:
-        None where that cannot be judged.
+        None where it is unknown.
     """
-    if parameter.annotation is None or is_runtime_value(value):
+    if parameter.annotation is None or _is_runtime_value(value):
         return None
-    if value_kind(value) in literal_kinds(parameter.annotation):
+    if _value_kind(value) in literal_kinds(parameter.annotation):
         return True
     wanted = parameter_type(library, parameter)
     default = parameter.default
-    if default is not None and value_kind(value) == default and not _admits_kind(wanted, default):
+    if default is not None and _value_kind(value) == default and not _admits_kind(wanted, default):
         return True
     return fits_type(wanted, value)
 
 
-def is_runtime_value(value: Node) -> bool:
+def _is_runtime_value(value: Node) -> bool:
     """Return whether a value is known only at run time, or built by a target."""
     if isinstance(value, Mapping):
         return value.entry(TARGET) is not None
     return isinstance(value, Scalar) and (has_reference(value.value) or value.value == "???")
 
 
-def value_kind(value: Node) -> str:
+def _value_kind(value: Node) -> str:
     """Return ``int``, ``float``, ``str``, ``bool``, ``None``, ``list`` or ``dict``."""
     if isinstance(value, Mapping):
         return "dict"
@@ -75,7 +74,7 @@ def value_kind(value: Node) -> str:
 
 def fits_type(wanted: Type, value: Node) -> Fit:  # noqa: C901  one line for each kind of type
     """Return whether a value fits a type."""
-    if is_runtime_value(value):
+    if _is_runtime_value(value):
         return True
     match wanted:
         case types.SimpleType(name):
@@ -85,26 +84,31 @@ def fits_type(wanted: Type, value: Node) -> Fit:  # noqa: C901  one line for eac
         case types.EnumType(words=words):
             return _fits_enum(words, value)
         case types.LiteralType(values):
-            return _fits_literal(values, value)
+            given = getattr(value, "value", value)
+            return any(given == item and type(given) is type(item) for item in values)
         case types.UnionType(options):
-            return _any_fits(fits_type(item, value) for item in options)
+            return _combine((fits_type(item, value) for item in options), decisive=True)
         case types.SequenceType(name, item):
             return _fits_sequence(name, item, value)
         case types.TupleType(items):
-            return _fits_tuple(items, value)
+            if not isinstance(value, Sequence) or len(items) != len(value.items):
+                return False
+            return _combine(map(fits_type, items, value.items), decisive=False)
         case types.MappingType(value=inner):
-            return _fits_mapping(inner, value)
+            if not isinstance(value, Mapping):
+                return False
+            return _combine((fits_type(inner, entry.value) for entry in value), decisive=False)
         case types.UnknownType():
             return None
 
 
 def innermost_mismatch(wanted: Type, value: Node, path: str = "") -> tuple[Type, Node, str]:
-    """Return the innermost type and value that do not fit, and the path to it from the outside.
+    """Return the innermost type and value that do not fit, and the path to the value.
 
     Args:
         wanted: A type.
         value: A value that does not fit it.
-        path: The path so far, as ``.key`` and ``[index]``.
+        path: The path to ``value``, as ``.key`` and ``[index]``.
     """
     for kind, inner, step in _typed_parts(wanted, value):
         if fits_type(kind, inner) is False:
@@ -116,7 +120,7 @@ def _typed_parts(wanted: Type, value: Node) -> Iterator[tuple[Type, Node, str]]:
     """Yield the parts of a list or mapping with the types that they must have."""
     match wanted:
         case types.UnionType(options):
-            same = [item for item in options if _admits_kind(item, value_kind(value))]
+            same = [item for item in options if _admits_kind(item, _value_kind(value))]
             if len(same) == 1:
                 yield from _typed_parts(same[0], value)
         case types.SequenceType(item=item) if isinstance(value, Sequence):
@@ -132,7 +136,7 @@ def _typed_parts(wanted: Type, value: Node) -> Iterator[tuple[Type, Node, str]]:
 
 
 def _admits_kind(wanted: Type, kind: str) -> bool:
-    """Return whether values of a kind (see ``value_kind``) can fit a type at all."""
+    """Return whether values of a kind (see ``_value_kind``) can fit a type at all."""
     match wanted:
         case types.SimpleType(name):
             return name not in _FITTING_KINDS or kind in _FITTING_KINDS[name]
@@ -150,7 +154,7 @@ def _admits_kind(wanted: Type, kind: str) -> bool:
 
 
 def _fits_simple(name: str, value: Node) -> Fit:
-    kind = value_kind(value)
+    kind = _value_kind(value)
     if name == "Any":
         return True
     if name == "Callable":
@@ -159,22 +163,16 @@ def _fits_simple(name: str, value: Node) -> Fit:
 
 
 def _fits_enum(words: tuple[str, ...], value: Node) -> Fit:
-    """Judge an enumeration: the name or the value of a member fits, in any case of letters."""
+    """Judge an enumeration: the name or value of a member fits, in upper or lower case."""
     if not isinstance(value, Scalar):
         return None
     known = {item.casefold() for item in words}
     return True if str(value.value).casefold() in known else None
 
 
-def _fits_literal(values: tuple[object, ...], value: Node) -> Fit:
-    if not isinstance(value, Scalar):
-        return False
-    return any(value.value == item and type(value.value) is type(item) for item in values)
-
-
 def _fits_sequence(name: str, item: Type, value: Node) -> Fit:
     if isinstance(value, Sequence):
-        return _all_fit(fits_type(item, inner) for inner in value.items)
+        return _combine((fits_type(item, inner) for inner in value.items), decisive=False)
     if name not in _TEXT_SEQUENCES:
         return False
     if isinstance(value, Mapping):
@@ -182,27 +180,9 @@ def _fits_sequence(name: str, item: Type, value: Node) -> Fit:
     return isinstance(value.value, str)
 
 
-def _fits_tuple(items: tuple[Type, ...], value: Node) -> Fit:
-    if not isinstance(value, Sequence) or len(items) != len(value.items):
-        return False
-    return _all_fit(fits_type(kind, item) for kind, item in zip(items, value.items, strict=True))
-
-
-def _fits_mapping(inner: Type, value: Node) -> Fit:
-    if not isinstance(value, Mapping):
-        return False
-    return _all_fit(fits_type(inner, entry.value) for entry in value)
-
-
-def _any_fits(verdicts: Iterable[Fit]) -> Fit:
-    found = list(verdicts)
-    if any(item is True for item in found):
-        return True
-    return None if any(item is None for item in found) else False
-
-
-def _all_fit(verdicts: Iterable[Fit]) -> Fit:
-    found = list(verdicts)
-    if any(item is False for item in found):
-        return False
-    return None if any(item is None for item in found) else True
+def _combine(verdicts: Iterable[Fit], *, decisive: bool) -> Fit:
+    """Return the decisive verdict if there is one, else None if one is unknown."""
+    found = set(verdicts)
+    if decisive in found:
+        return decisive
+    return None if None in found else not decisive

@@ -10,6 +10,7 @@ from typing import Literal
 
 from espnet3_compiler.filesystem import broken_link
 
+_COMPILED_PACKAGES = {"__init__" + suffix for suffix in (*EXTENSION_SUFFIXES, ".pyc")}
 ModuleKind = Literal["source", "package", "namespace", "extension", "builtin", "link"]
 
 
@@ -19,10 +20,10 @@ class ModuleLocation:
 
     Attributes:
         name: Its dotted name.
-        kind: ``package`` has an ``__init__.py``, ``namespace`` has none; a ``link`` of the
-            recipe leads nowhere, so that anything may be in it.
-        file: The file with its text; empty but for ``source`` and ``package``.
-        folders: Where its submodules are; empty for a plain module.
+        kind: ``package`` has an ``__init__.py``, ``namespace`` has none; ``link`` is a broken
+            link in the recipe.
+        file: Its Python file, for ``source`` and ``package``; otherwise empty.
+        folders: The folders of its submodules; empty for a plain module.
         local: Whether it belongs to the recipe.
         shown: The file as a report names it, relative to the root it was found in.
     """
@@ -37,11 +38,11 @@ class ModuleLocation:
 
 @dataclass
 class SearchPath:
-    """Folders that modules are looked for in, the recipe's first.
+    """The folders that hold top-level modules.
 
     Attributes:
         roots: Absolute folders in order.
-        recipe: The recipe directory, which is the first of them.
+        recipe: The recipe directory, the first of them.
     """
 
     roots: tuple[str, ...]
@@ -87,7 +88,7 @@ def find_below(path: SearchPath, parent: ModuleLocation, name: str) -> ModuleLoc
     """Return where a submodule of a package is, or None.
 
     Args:
-        path: Where modules are looked for.
+        path: The search path.
         parent: The package.
         name: The submodule's own name.
     """
@@ -95,7 +96,7 @@ def find_below(path: SearchPath, parent: ModuleLocation, name: str) -> ModuleLoc
 
 
 def names_below(path: SearchPath, folders: Iterable[str]) -> tuple[str, ...]:
-    """Return the modules that folders hold, for suggestions, sorted."""
+    """Return the sorted names of the modules in folders, for suggestions."""
     found: set[str] = set()
     for folder in folders:
         for item in path.list_folder(folder):
@@ -117,7 +118,7 @@ def _find_module(
             inner = f"{folder}{os.sep}{name}"
             if "__init__.py" in path.list_folder(inner):
                 return _source_module(path, dotted, inner, "__init__.py")
-            if _is_package(path.list_folder(inner)):
+            if not path.list_folder(inner).isdisjoint(_COMPILED_PACKAGES):
                 return _compiled_module(path, dotted, folder, (inner,))
             if path.list_folder(inner):
                 portions.append(inner)
@@ -127,37 +128,28 @@ def _find_module(
             return _source_module(path, dotted, folder, name + ".py")
         if name + ".pyc" in listing:
             return _compiled_module(path, dotted, folder, ())
-    if not portions:
-        return _behind_link(path, dotted)
-    local = portions[0].startswith(path.recipe + os.sep)
-    return ModuleLocation(dotted, "namespace", "", tuple(portions), local, dotted.replace(".", "/"))
+    return _namespace_or_link(path, dotted, portions)
 
 
-def _is_package(listing: frozenset[str]) -> bool:
-    return any("__init__" + suffix in listing for suffix in (*EXTENSION_SUFFIXES, ".pyc"))
+def _namespace_or_link(path: SearchPath, dotted: str, portions: list[str]) -> ModuleLocation | None:
+    shown = dotted.replace(".", "/")
+    if portions:
+        local = portions[0].startswith(path.recipe + os.sep)
+        return ModuleLocation(dotted, "namespace", "", tuple(portions), local, shown)
+    if broken_link(path.folder / shown):
+        return ModuleLocation(dotted, "link", "", (), local=True, shown=shown)
+    return None
 
 
 def _source_module(path: SearchPath, dotted: str, folder: str, file: str) -> ModuleLocation:
     full = f"{folder}{os.sep}{file}"
     is_package = file == "__init__.py"
-    local = _is_local(path, full)
+    local = full.startswith(path.recipe + os.sep) and "site-packages" not in full
     shown = dotted.replace(".", "/") + ("/__init__.py" if is_package else ".py")
     kind: ModuleKind = "package" if is_package else "source"
     if local and broken_link(Path(full)):
         kind, full = "link", ""
     return ModuleLocation(dotted, kind, full, (folder,) if is_package else (), local, shown)
-
-
-def _behind_link(path: SearchPath, dotted: str) -> ModuleLocation | None:
-    """Return the place of a package of the recipe that is a broken link; None for any other."""
-    shown = dotted.replace(".", "/")
-    if not broken_link(path.folder / shown):
-        return None
-    return ModuleLocation(dotted, "link", "", (), local=True, shown=shown)
-
-
-def _is_local(path: SearchPath, file: str) -> bool:
-    return file.startswith(path.recipe + os.sep) and "site-packages" not in file
 
 
 def _compiled_module(
@@ -168,7 +160,7 @@ def _compiled_module(
 
 
 def _find_editable(path: SearchPath, name: str) -> ModuleLocation | None:
-    """Ask the import hooks that setuptools' editable installs leave in ``sys.meta_path``."""
+    """Look in the import hooks that setuptools' editable installs leave in ``sys.meta_path``."""
     for finder in sys.meta_path:
         mapping = getattr(sys.modules.get(getattr(finder, "__module__", "")), "MAPPING", {})
         target = mapping.get(name) if isinstance(mapping, dict) else None

@@ -1,10 +1,10 @@
-"""Find what a module's names are bound to, with conditions, star imports and ``__all__``."""
+"""List the bindings of a module's names, with conditions, star imports and ``__all__``."""
 
 import ast
 import re
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.extract import expression_kind
@@ -33,15 +33,11 @@ class _ModuleBindings:
         self.bindings.setdefault(name, []).append(binding)
 
 
-@dataclass(frozen=True)
-class _BindingContext:
-    """Where a statement stands: under which condition, and whether it runs at all."""
+class _BindingContext(NamedTuple):
+    """Under which condition a statement runs, and whether it runs at all."""
 
     level: str = "plain"
     runs: bool = True
-
-    def conditional(self) -> "_BindingContext":
-        return self if self.level == "weak" else replace(self, level="branch")
 
 
 def index(text: ModuleText) -> ModuleSummary:
@@ -52,25 +48,16 @@ def index(text: ModuleText) -> ModuleSummary:
     """
     found = _ModuleBindings()
     _index_branches(split_source.module_branches(text), _BindingContext(), found)
+    source = text.text
+    only_lists = found.exports is not None and source.count("__all__") == found.listed
+    may_be_open = any(word in source for word in _DYNAMIC_WORDS)
     return ModuleSummary(
         {name: tuple(items) for name, items in found.bindings.items()},
         tuple(found.stars),
-        _exported_names(found, text.text),
-        _is_open(text.text),
+        tuple(found.exports or ()) if only_lists else None,
+        may_be_open and _DYNAMIC_NAMES.search(source) is not None,
         tuple(dict.fromkeys(found.patched)),
     )
-
-
-def _is_open(text: str) -> bool:
-    return any(word in text for word in _DYNAMIC_WORDS) and _DYNAMIC_NAMES.search(text) is not None
-
-
-def _exported_names(found: _ModuleBindings, text: str) -> tuple[str, ...] | None:
-    """Return ``__all__``; None where something else than plain lists may add to it."""
-    names = found.exports
-    if names is None or text.count("__all__") != found.listed:
-        return None
-    return tuple(names)
 
 
 def _index_branches(
@@ -86,11 +73,8 @@ def _index_branches(
 
 
 def _index_body(nodes: list[ast.stmt], context: _BindingContext, found: _ModuleBindings) -> None:
-    _index_branches(
-        [Branch(item.lineno, item, split_source.piece_of(item, 0)) for item in nodes],
-        context,
-        found,
-    )
+    branches = [Branch(item.lineno, item, split_source.piece_of(item, 0)) for item in nodes]
+    _index_branches(branches, context, found)
 
 
 def _index_statement(node: ast.stmt, context: _BindingContext, found: _ModuleBindings) -> None:
@@ -104,7 +88,7 @@ def _index_statement(node: ast.stmt, context: _BindingContext, found: _ModuleBin
         case ast.Try():
             _index_body(node.body, context, found)
             for handler in node.handlers:
-                _index_body(handler.body, replace(context, level="weak"), found)
+                _index_body(handler.body, context._replace(level="weak"), found)
             _index_body(node.orelse + node.finalbody, context, found)
         case ast.With() | ast.For() | ast.While():
             _bind_unknown(node, context, found)
@@ -122,10 +106,12 @@ def _index_condition(node: ast.If, context: _BindingContext, found: _ModuleBindi
         _index_body(node.orelse, context, found)
         return
     taken = _version_test(node.test)
+    if taken is None and context.level != "weak":
+        context = context._replace(level="branch")
     if taken is not False:
-        _index_body(node.body, context if taken else context.conditional(), found)
+        _index_body(node.body, context, found)
     if taken is not True:
-        _index_body(node.orelse, context if taken is False else context.conditional(), found)
+        _index_body(node.orelse, context, found)
 
 
 def _index_import(
@@ -143,9 +129,7 @@ def _index_import(
         if item.name == "*":
             found.stars += [(source, node.lineno)] if context.runs else []
         else:
-            binding = Binding(
-                "import", context.level, source=source, value=item.name, first=first, last=last
-            )
+            binding = Binding("import", context.level, source, item.name, None, first, last)
             found.add(item.asname or item.name, binding)
 
 
@@ -167,22 +151,17 @@ def _index_assignment(
 
 
 def _value_binding(node: ast.stmt, value: ast.expr, context: _BindingContext) -> Binding:
-    first, last = node.lineno, node.end_lineno or node.lineno
-    name = dotted_name(value)
-    if name:
-        return Binding("name", context.level, value=name, first=first, last=last)
-    if isinstance(value, ast.Call):
-        return Binding(
-            "call", context.level, value=dotted_name(value.func) or "", first=first, last=last
-        )
-    if isinstance(value, ast.Subscript | ast.BinOp):
-        return Binding(
-            "expression", context.level, value=ast.unparse(value), first=first, last=last
-        )
-    kind = expression_kind(value)
-    if kind == "other":
-        return Binding("unknown", context.level, first=first, last=last)
-    return Binding("constant", context.level, value=kind, first=first, last=last)
+    kind, text = "unknown", ""
+    if name := dotted_name(value):
+        kind, text = "name", name
+    elif isinstance(value, ast.Call):
+        kind, text = "call", dotted_name(value.func) or ""
+    elif isinstance(value, ast.Subscript | ast.BinOp):
+        kind, text = "expression", ast.unparse(value)
+    elif (literal := expression_kind(value)) != "other":
+        kind, text = "constant", literal
+    last = node.end_lineno or node.lineno
+    return Binding(kind, context.level, value=text, first=node.lineno, last=last)
 
 
 def _record_exports(
@@ -197,16 +176,14 @@ def _record_exports(
 
 def _bind_unknown(node: ast.AST, context: _BindingContext, found: _ModuleBindings) -> None:
     """Note every name that a statement binds in another way (loops, ``with``, ``del`` …)."""
-    for name in _stored_names(node):
-        found.add(name, Binding("unknown", context.level, first=getattr(node, "lineno", 0)))
-
-
-def _stored_names(node: ast.AST) -> Iterator[str]:
     for item in ast.walk(node):
+        name = (
+            getattr(item, "name", None) if isinstance(item, ast.MatchAs | ast.MatchStar) else None
+        )
         if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store | ast.Del):
-            yield item.id
-        elif isinstance(item, ast.MatchAs | ast.MatchStar) and item.name:
-            yield item.name
+            name = item.id
+        if name:
+            found.add(name, Binding("unknown", context.level, first=getattr(node, "lineno", 0)))
 
 
 def _version_test(node: ast.expr) -> bool | None:

@@ -1,10 +1,11 @@
-"""What is kept of a module's text: bindings, classes and functions, without any tree.
+"""Summaries of a module: its bindings, classes and functions, without syntax trees.
 
-Everything here is a ``NamedTuple`` of texts, numbers and tuples, so that it goes to JSON and back
-by itself (see ``cache``): the ``read_…`` functions take what JSON gives.
+They are ``NamedTuple`` of texts, numbers and tuples, which JSON writes as lists (see ``cache``);
+the ``read_…`` functions make summaries of such lists.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import UserDict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from espnet3_compiler.signature.split_source import Piece
@@ -17,7 +18,7 @@ class ParameterSummary(NamedTuple):
 
     Attributes:
         name: Its name.
-        kind: ``place`` (before ``/``), ``both``, ``name`` (after ``*``), ``args`` or ``kwargs``.
+        kind: ``positional``, ``both``, ``keyword`` (after ``*``), ``args`` or ``kwargs``.
         default: The type of its default (``int`` … ``None``, ``other``); None when required.
         annotation: Its annotation as text.
     """
@@ -29,22 +30,20 @@ class ParameterSummary(NamedTuple):
 
 
 class ForwardingCall(NamedTuple):
-    """A call that receives the ``*args`` or ``**kwargs`` of the function around it.
+    """A call that receives the ``**kwargs`` of the function around it.
 
     Attributes:
-        callee: A dotted name; ``super:NAME``, ``self:NAME`` and ``cls:`` for these three.
-        places: How many arguments it gets by place beside ``*args``.
-        names: The arguments that it gets by name beside ``**kwargs``.
+        callee: A dotted name, or ``super:NAME``, ``self:NAME``, ``cls:``.
+        positional: How many arguments it gets by position beside ``*args``.
+        keywords: The arguments that it gets by name beside ``**kwargs``.
         star: Whether it gets the ``*args``.
-        stars: Whether it gets the ``**kwargs``.
         certain: Whether it is called whenever the function is.
     """
 
     callee: str
-    places: int
-    names: tuple[str, ...]
+    positional: int
+    keywords: tuple[str, ...]
     star: bool
-    stars: bool
     certain: bool
 
 
@@ -70,8 +69,8 @@ class FunctionSummary(NamedTuple):
         line: The line of its ``def``, counted from 1.
         params: Its parameters in order.
         decorators: From the outermost to the innermost.
-        flow: Where its ``**kwargs`` go; None when that cannot be seen or when it has none.
-        passes: Whether it is a decorator whose result takes what the decorated function takes.
+        flow: Where its ``**kwargs`` go; None when it has none or uses them in another way.
+        passes: Whether it is a decorator whose result has the decorated function's signature.
     """
 
     name: str
@@ -102,9 +101,9 @@ class ClassSummary(NamedTuple):
         metaclass: The dotted name of the metaclass, empty for another expression, None without.
         decorators: From the outermost to the innermost.
         fields: Annotated names in order.
-        members: What the body binds: pieces of methods and nested classes, values as None.
+        members: The names that the body binds: pieces of methods and nested classes, else None.
         literals: Values of names that are bound to a literal, for enumerations.
-        open: Whether the body can bind names that cannot be seen.
+        open: Whether the body can bind more names while it runs.
     """
 
     name: str
@@ -126,7 +125,7 @@ class Binding(NamedTuple):
             ``name`` (``value``, dotted), ``expression`` (``value``), ``call`` (of ``value``),
             ``constant`` (of the type ``value``) or ``unknown``.
         level: ``plain``, ``branch`` (only under a condition) or ``weak`` (in an ``except``).
-        source: A module's name; leading dots as in ``from ..a import b``.
+        source: The name of a module; leading dots as in ``from ..a import b``.
         value: See ``kind``.
         piece: The ``def`` or ``class``.
         first: The first line of the statement.
@@ -149,8 +148,8 @@ class ModuleSummary(NamedTuple):
         bindings: For every name its bindings in order.
         stars: Modules of ``from … import *``, each with its line.
         exports: ``__all__`` where it is a plain list.
-        open: Whether it can have names that cannot be seen (``globals()``, ``__getattr__`` …).
-        patched: Attributes that are set from outside, as dotted names (``Class.name = …``).
+        open: Whether it can bind more names while it runs (``globals()``, ``__getattr__`` …).
+        patched: Class attributes that the module sets, as dotted names (``Class.name = …``).
     """
 
     bindings: Mapping[str, tuple[Binding, ...]]
@@ -160,30 +159,18 @@ class ModuleSummary(NamedTuple):
     patched: tuple[str, ...]
 
 
-class LazyRows(Mapping[str, tuple[T, ...]], Generic[T]):
-    """A mapping to lists as JSON gives it; an item is made into a tuple when it is asked for.
+class _LazyRows(UserDict[str, tuple[T, ...]], Generic[T]):
+    """A mapping to lists as JSON gives them; a list is read when it is asked for.
 
-    A recipe asks for one name in thirty of what its modules bind.
+    A recipe asks for one in thirty of the names that its modules bind.
     """
 
-    def __init__(self, rows: Mapping[str, Sequence[Any]], read: Callable[[Any], T]) -> None:
-        self._rows = rows
+    def __init__(self, rows: dict[str, Any], read: Callable[[Any], T]) -> None:
+        self.data = rows
         self._read = read
-        self._made: dict[str, tuple[T, ...]] = {}
 
     def __getitem__(self, key: str) -> tuple[T, ...]:
-        if key not in self._made:
-            self._made[key] = tuple(self._read(item) for item in self._rows[key])
-        return self._made[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._rows
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
+        return tuple(map(self._read, self.data[key]))
 
 
 def read_function(row: Sequence[Any]) -> FunctionSummary:
@@ -194,7 +181,7 @@ def read_function(row: Sequence[Any]) -> FunctionSummary:
         line,
         tuple(ParameterSummary(*item) for item in params),
         _read_decorators(decorators),
-        flow and KwargsFlow(tuple(_read_forwarding(item) for item in flow[0]), tuple(flow[1])),
+        flow and KwargsFlow(tuple(map(_read_forwarding, flow[0])), tuple(flow[1])),
         passes,
     )
 
@@ -209,7 +196,7 @@ def read_class(row: Sequence[Any]) -> ClassSummary:
         metaclass,
         _read_decorators(decorators),
         tuple(ClassField(*item) for item in fields),
-        LazyRows(members, _read_piece),
+        _LazyRows(members, lambda row: row and Piece(*row)),
         literals,
         is_open,
     )
@@ -219,7 +206,7 @@ def read_module(row: Sequence[Any]) -> ModuleSummary:
     """Return the module that a JSON list holds."""
     bindings, stars, exports, is_open, patched = row
     return ModuleSummary(
-        LazyRows(bindings, _read_binding),
+        _LazyRows(bindings, _read_binding),
         tuple((source, line) for source, line in stars),
         None if exports is None else tuple(exports),
         is_open,
@@ -232,12 +219,8 @@ def _read_decorators(rows: Sequence[Any]) -> tuple[Decorator, ...]:
 
 
 def _read_forwarding(row: Sequence[Any]) -> ForwardingCall:
-    callee, places, names, star, stars, certain = row
-    return ForwardingCall(callee, places, tuple(names), star, stars, certain)
-
-
-def _read_piece(row: Sequence[Any] | None) -> Piece | None:
-    return None if row is None else Piece(*row)
+    callee, positional, keywords, star, certain = row
+    return ForwardingCall(callee, positional, tuple(keywords), star, certain)
 
 
 def _read_binding(row: Sequence[Any]) -> Binding:

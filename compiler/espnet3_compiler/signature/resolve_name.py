@@ -1,7 +1,7 @@
 """Follow a dotted path, or a name inside a module, to the statement that defines it.
 
-A path leads through modules (their bindings, conditions, star imports and submodules) and through
-classes (their own and inherited attributes); what one of them binds may be a path again.
+A path leads through modules (bindings, conditions, star imports, submodules) and classes (own and
+inherited attributes); the value of a binding may be a path again.
 """
 
 import builtins
@@ -36,101 +36,97 @@ from espnet3_compiler.signature.split_source import Piece
 
 BUILTINS = frozenset(dir(builtins))
 MroClass = ClassFound | BuiltinFound | NotAnalyzable
-"""A class in a resolution order; Unknown stands for a base that cannot be read."""
+"""A class in a resolution order; ``NotAnalyzable`` for a base that cannot be read."""
 
 
 def find_definition(library: Library, path: str) -> LookupResult:
-    """Return what an absolute dotted path names."""
+    """Return the definition that an absolute dotted path leads to."""
     key = ("find", path)
     if key not in library.memo:
-        library.memo[key] = _find_path(library, path.split("."))
+        parts = path.split(".")
+        top = library.find_module(parts[0])
+        missing = Missing("", parts[0], 0, ())
+        library.memo[key] = _walk_modules(library, top, parts, 1) if top else missing
     result: LookupResult = library.memo[key]
     return result
 
 
-def find_in(library: Library, place: ModuleLocation, name: str, depth: int = 0) -> LookupResult:
-    """Return what a dotted name means inside a module.
+def find_in(library: Library, location: ModuleLocation, name: str, depth: int = 0) -> LookupResult:
+    """Return the definition of a dotted name inside a module.
 
     Args:
         library: Reads modules.
-        place: The module.
+        location: The module.
         name: The dotted name.
-        depth: How many imports led here; too many are a circle.
+        depth: How many imports were followed so far; too many are a circle.
     """
     head, *rest = name.split(".")
     if rest:
-        found = _through_module(library, place, head, rest)
+        found = _through_module(library, location, head, rest)
         if found:
             return found
-    found = module_member(library, place, head, depth)
+    found = _module_member(library, location, head, depth)
     if isinstance(found, Missing):
         return BuiltinFound(head) if head in BUILTINS and not rest else found
     return _find_attributes(library, found, rest)
 
 
-def _find_path(library: Library, parts: list[str]) -> LookupResult:
-    top = library.place(parts[0])
-    if top is None:
-        return Missing("", parts[0], 0, ())
-    return _walk_modules(library, top, parts, 1)
-
-
 def _walk_modules(
-    library: Library, place: ModuleLocation, parts: list[str], index: int
+    library: Library, location: ModuleLocation, parts: list[str], index: int
 ) -> LookupResult:
     if index == len(parts):
-        return ModuleFound(place)
-    below = library.place(f"{place.name}.{parts[index]}") if place.folders else None
+        return ModuleFound(location)
+    below = library.find_module(f"{location.name}.{parts[index]}") if location.folders else None
     if below and index < len(parts) - 1:
         deeper = _walk_modules(library, below, parts, index + 1)
         if not isinstance(deeper, Missing):
             return deeper
-        here = module_member(library, place, parts[index])
+        here = _module_member(library, location, parts[index])
         if isinstance(here, Missing | NotAnalyzable | ModuleFound | FunctionFound):
             return deeper
         return _number_part(_find_attributes(library, here, parts[index + 1 :]), parts, index + 1)
-    here = module_member(library, place, parts[index])
+    here = _module_member(library, location, parts[index])
     if isinstance(here, NotAnalyzable) and index < len(parts) - 1:
-        here = _misspelt_module(library, place, parts[index]) or here
+        here = _misspelt_module(library, location, parts[index]) or here
     return _number_part(_find_attributes(library, here, parts[index + 1 :]), parts, index)
 
 
 def _through_module(
-    library: Library, place: ModuleLocation, head: str, rest: list[str]
+    library: Library, location: ModuleLocation, head: str, rest: list[str]
 ) -> LookupResult | None:
-    """Return what ``nn.Module`` is after ``from torch import nn``, without reading ``torch``.
+    """Return the definition of ``nn.Module`` after ``from torch import nn``.
 
-    The name could be bound otherwise in ``torch/__init__.py``; where the path through the
-    submodule leads to something, it is taken to be the submodule.
+    ``torch/__init__.py``, which could bind the name to something else, is not read where the path
+    through the submodule ``torch.nn`` leads to a definition.
     """
-    module = library.module(place)
+    module = library.module(location)
     bindings = module.bindings.get(head, ()) if module else ()
     if len(bindings) != 1 or bindings[0].kind != "import":
         return None
-    full = f"{absolute_module(place, bindings[0].source)}.{bindings[0].value}"
-    below = library.place(full)
-    if below is None or below.name == place.name:
+    full = f"{absolute_module(location, bindings[0].source)}.{bindings[0].value}"
+    below = library.find_module(full)
+    if below is None or below.name == location.name:
         return None
     found = _walk_modules(library, below, [head, *rest], 1)
     return None if isinstance(found, Missing | NotAnalyzable) else found
 
 
-def _misspelt_module(library: Library, place: ModuleLocation, name: str) -> Missing | None:
-    """Return that a package has no such module where one of its own was plainly meant.
+def _misspelt_module(library: Library, location: ModuleLocation, name: str) -> Missing | None:
+    """Return that a package has no such module where the name is close to one of its modules.
 
     A package that makes names while it runs (``torch`` takes functions out of its compiled part)
-    may have any name, but what has names below it is hardly ever among them.
+    may have any name, but hardly one with further names below it.
     """
-    module = library.module(place)
+    module = library.module(location)
     if module is None or name in module.bindings:
         return None
-    modules = locate.names_below(library.path, place.folders)
+    modules = locate.names_below(library.path, location.folders)
     near = closest_match(name, modules)
-    return Missing(place.name, name, 0, modules, definition_location(place)) if near else None
+    return Missing(location.name, name, 0, modules, definition_location(location)) if near else None
 
 
 def _number_part(result: LookupResult, parts: list[str], index: int) -> LookupResult:
-    """Say of a missing part where it stands in the whole path."""
+    """Return a result with the missing part's index in the path that was asked for."""
     if not isinstance(result, Missing):
         return result
     if result.part in parts[index:]:
@@ -141,9 +137,9 @@ def _number_part(result: LookupResult, parts: list[str], index: int) -> LookupRe
 def _find_attributes(library: Library, found: LookupResult, rest: list[str]) -> LookupResult:
     for index, part in enumerate(rest):
         if isinstance(found, ModuleFound):
-            return _walk_modules(library, found.place, [found.place.name, *rest[index:]], 1)
+            return _walk_modules(library, found.location, [found.location.name, *rest[index:]], 1)
         if isinstance(found, ClassFound):
-            found = find_attribute(library, found, part)
+            found = _find_attribute(library, found, part)
         elif not isinstance(found, Missing | NotAnalyzable):
             return NotAnalyzable("an attribute of something that is neither a module nor a class")
         else:
@@ -151,83 +147,76 @@ def _find_attributes(library: Library, found: LookupResult, rest: list[str]) -> 
     return found
 
 
-def module_member(
-    library: Library, place: ModuleLocation, name: str, depth: int = 0
+def _module_member(
+    library: Library, location: ModuleLocation, name: str, depth: int = 0
 ) -> LookupResult:
-    """Return what a name means in a module: a binding, a starred name, or a submodule.
-
-    Args:
-        library: Reads modules.
-        place: The module.
-        name: One name, without dots.
-        depth: How many imports led here; too many are a circle.
-    """
-    key = ("member", place.name, name)
+    """Return the definition of one name in a module: a binding, a starred name or a submodule."""
+    key = ("member", location.name, name)
     if key not in library.memo:
+        circle = NotAnalyzable(f"the imports of {location.name} go in a circle")
         if depth > MAX_DEPTH:
-            return NotAnalyzable(f"the imports of {place.name} go in a circle")
-        library.memo[key] = NotAnalyzable(f"the imports of {place.name} go in a circle")
-        library.memo[key] = _find_member(library, place, name, depth)
+            return circle
+        library.memo[key] = circle
+        library.memo[key] = _find_member(library, location, name, depth)
     result: LookupResult = library.memo[key]
     return result
 
 
-def _find_member(library: Library, place: ModuleLocation, name: str, depth: int) -> LookupResult:
-    if place.name == "builtins":
+def _find_member(library: Library, location: ModuleLocation, name: str, depth: int) -> LookupResult:
+    if location.name == "builtins":
         known = name in BUILTINS
         return BuiltinFound(name) if known else Missing("builtins", name, 1, tuple(BUILTINS))
-    if place.kind in ("extension", "builtin", "link"):
-        below = library.place(f"{place.name}.{name}") if place.folders else None
-        why = "is a link that leads nowhere" if place.kind == "link" else "is compiled"
-        return ModuleFound(below) if below else NotAnalyzable(f"{place.name} {why}")
-    module = library.module(place)
-    if module is None and place.kind != "namespace":
-        return _unreadable_module(library, place)
+    if location.kind in ("extension", "builtin", "link"):
+        below = library.find_module(f"{location.name}.{name}") if location.folders else None
+        why = "is a link that leads nowhere" if location.kind == "link" else "is compiled"
+        return ModuleFound(below) if below else NotAnalyzable(f"{location.name} {why}")
+    module = library.module(location)
+    if module is None and location.kind != "namespace":
+        return _unreadable_module(library, location)
     bindings = module.bindings.get(name, ()) if module else ()
     last = max((item.first for item in bindings if item.level == "plain"), default=0)
-    starred = _from_stars(library, place, module, name, last, depth) if module else None
+    starred = _from_stars(library, location, module, name, last, depth) if module else None
     if starred:
         return starred
-    found = _choose_binding(library, place, name, bindings, depth) if bindings else None
+    found = _choose_binding(library, location, name, bindings, depth) if bindings else None
     if found and not isinstance(found, Missing):
         return found
-    below = library.place(f"{place.name}.{name}") if place.folders else None
-    return ModuleFound(below) if below else _missing_member(library, place, module, name)
+    below = library.find_module(f"{location.name}.{name}") if location.folders else None
+    return ModuleFound(below) if below else _missing_member(library, location, module, name)
 
 
-def _unreadable_module(library: Library, place: ModuleLocation) -> NotAnalyzable:
-    file = library.file(place)
-    if file is None or file.wrong is None or not place.local:
-        return NotAnalyzable(f"{place.shown} cannot be parsed")
+def _unreadable_module(library: Library, location: ModuleLocation) -> NotAnalyzable:
+    file = library.file(location)
+    if file is None or file.wrong is None or not location.local:
+        return NotAnalyzable(f"{location.shown} cannot be parsed")
     line, message = file.wrong
-    return NotAnalyzable(message, broken=definition_location(place, line))
+    return NotAnalyzable(message, broken=definition_location(location, line))
 
 
 def _missing_member(
-    library: Library, place: ModuleLocation, module: ModuleSummary | None, name: str
+    library: Library, location: ModuleLocation, module: ModuleSummary | None, name: str
 ) -> LookupResult:
-    names = names_of(library, place)
-    file = library.file(place)
-    if module and (module.open or "__path__" in module.bindings):
-        return NotAnalyzable(f"{place.name} makes names while it runs")
-    if file and re.search(
-        rf"\bglobal\b.*\b{re.escape(name)}\b|\b{re.escape(name)}\s*:=", file.text.text
-    ):
-        return NotAnalyzable(f"{place.name} makes names while it runs")
-    return Missing(place.name, name, 0, names, definition_location(place))
+    file = library.file(location)
+    is_open = module is not None and (module.open or "__path__" in module.bindings)
+    pattern = rf"\bglobal\b.*\b{re.escape(name)}\b|\b{re.escape(name)}\s*:="
+    if is_open or (file and re.search(pattern, file.text.text)):
+        return NotAnalyzable(f"{location.name} makes names while it runs")
+    return Missing(
+        location.name, name, 0, names_of(library, location), definition_location(location)
+    )
 
 
 def _from_stars(
     library: Library,
-    place: ModuleLocation,
+    location: ModuleLocation,
     module: ModuleSummary,
     name: str,
     after: int,
     depth: int,
 ) -> LookupResult | None:
-    """Return what the star imports behind a line make of a name; None when they do not have it."""
+    """Return the definition of a name by the star imports behind a line; None without any."""
     found = [
-        _from_star(library, place, absolute_module(place, source), name, depth)
+        _from_star(library, location, absolute_module(location, source), name, depth)
         for source, line in module.stars
         if line > after
     ]
@@ -237,98 +226,98 @@ def _from_stars(
 
 
 def _from_star(
-    library: Library, place: ModuleLocation, source: str, name: str, depth: int
+    library: Library, location: ModuleLocation, source: str, name: str, depth: int
 ) -> LookupResult | None:
-    star = library.place(source)
+    star = library.find_module(source)
     if star is None:
         return _no_module(library, source)
-    if star.name == place.name or name.startswith("__"):
+    if star.name == location.name or name.startswith("__"):
         return None
     inner = library.module(star)
     exports = inner.exports if inner else None
     hidden = name.startswith("_") if exports is None else name not in exports
     if inner and hidden and not (inner.open and exports is None):
         return None
-    found = module_member(library, star, name, depth + 1)
+    found = _module_member(library, star, name, depth + 1)
     return None if isinstance(found, Missing) else found
 
 
 def _choose_binding(
-    library: Library, place: ModuleLocation, name: str, bindings: tuple[Binding, ...], depth: int
+    library: Library, location: ModuleLocation, name: str, bindings: tuple[Binding, ...], depth: int
 ) -> LookupResult:
-    """Return what a name means that may be bound several times."""
+    """Return the definition of a name that may be bound several times."""
     last = max((i for i, item in enumerate(bindings) if item.level == "plain"), default=0)
     live = bindings[last:]
     for level in (("plain", "branch"), ("weak",)):
         group = [item for item in live if item.level in level]
-        found = [_resolve_binding(library, place, name, item, depth) for item in group]
-        kept = [item for item in found if not _is_nothing(item)]
+        found = [_resolve_binding(library, location, name, item, depth) for item in group]
+        kept = [item for item in found if not _is_absent(item)]
         if len(kept) > 1 and len({repr(item) for item in kept}) > 1:
-            return NotAnalyzable(f"{place.name}.{name} depends on a condition")
+            return NotAnalyzable(f"{location.name}.{name} depends on a condition")
         if kept:
             return kept[0]
         if found and level == ("plain", "branch") and len(live) == len(group):
             return found[-1]
-    return NotAnalyzable(f"{place.name}.{name} depends on a condition")
+    return NotAnalyzable(f"{location.name}.{name} depends on a condition")
 
 
-def _is_nothing(item: LookupResult) -> bool:
-    is_none = isinstance(item, ValueFound) and item.binding.value == "None"
-    is_absent = isinstance(item, NotAnalyzable) and item.absent
-    return isinstance(item, Missing) or is_none or is_absent
+def _is_absent(item: LookupResult) -> bool:
+    if isinstance(item, ValueFound):
+        return item.binding.value == "None"
+    return isinstance(item, Missing) or (isinstance(item, NotAnalyzable) and item.absent)
 
 
 def _resolve_binding(
-    library: Library, place: ModuleLocation, name: str, binding: Binding, depth: int
+    library: Library, location: ModuleLocation, name: str, binding: Binding, depth: int
 ) -> LookupResult:
     match binding.kind:
         case "piece":
             assert binding.piece is not None
             if binding.piece.kind == "class":
-                return class_at(library, place, binding.piece)
-            return FunctionFound(place, name, (binding.piece,))
+                return class_at(library, location, binding.piece)
+            return FunctionFound(location, name, (binding.piece,))
         case "module":
-            below = library.place(binding.source)
+            below = library.find_module(binding.source)
             return ModuleFound(below) if below else _no_module(library, binding.source)
         case "import":
-            return _resolve_import(library, place, binding, depth)
+            return _resolve_import(library, location, binding, depth)
         case "name":
             if binding.value == name:
-                return NotAnalyzable(f"{place.name}.{name} is bound to itself")
-            return find_in(library, place, binding.value, depth + 1)
+                return NotAnalyzable(f"{location.name}.{name} is bound to itself")
+            return find_in(library, location, binding.value, depth + 1)
         case "call":
-            return CallFound(place, binding)
+            return CallFound(location, binding)
         case "constant" | "expression":
-            return ValueFound(place, binding)
-    return NotAnalyzable(f"{place.name}.{name} is made while the module runs")
+            return ValueFound(location, binding)
+    return NotAnalyzable(f"{location.name}.{name} is made while the module runs")
 
 
 def _resolve_import(
-    library: Library, place: ModuleLocation, binding: Binding, depth: int
+    library: Library, location: ModuleLocation, binding: Binding, depth: int
 ) -> LookupResult:
-    full = absolute_module(place, binding.source)
-    source = library.place(full)
+    full = absolute_module(location, binding.source)
+    source = library.find_module(full)
     if source is None:
         return _no_module(library, full)
-    if source.name == place.name:
-        below = library.place(f"{full}.{binding.value}")
+    if source.name == location.name:
+        below = library.find_module(f"{full}.{binding.value}")
         return ModuleFound(below) if below else NotAnalyzable(f"{full} imports itself")
-    found = module_member(library, source, binding.value, depth + 1)
+    found = _module_member(library, source, binding.value, depth + 1)
     if isinstance(found, Missing):
-        return NotAnalyzable(f"{place.name} imports {binding.value}, which {full} does not have")
+        return NotAnalyzable(f"{location.name} imports {binding.value}, which {full} does not have")
     return found
 
 
 def _no_module(library: Library, name: str) -> NotAnalyzable:
     top = name.partition(".")[0]
-    if library.place(top) is None:
+    if library.find_module(top) is None:
         return NotAnalyzable(f"{top} is not installed")
     return NotAnalyzable(f"the module {name} is not found", absent=True)
 
 
 def resolution_order(library: Library, found: ClassFound) -> tuple[MroClass, ...]:
     """Return the classes in which attributes are looked up, in order (C3, as Python does)."""
-    key = ("order", found.place.name, found.name)
+    key = ("order", found.location.name, found.name)
     if key not in library.memo:
         library.memo[key] = (found, NotAnalyzable(f"{found.name} inherits from itself"))
         library.memo[key] = _linearize(library, found)
@@ -336,14 +325,8 @@ def resolution_order(library: Library, found: ClassFound) -> tuple[MroClass, ...
     return order
 
 
-def find_attribute(library: Library, found: ClassFound, name: str) -> LookupResult:
-    """Return what an attribute of a class is.
-
-    Args:
-        library: Reads modules.
-        found: The class.
-        name: The attribute.
-    """
+def _find_attribute(library: Library, found: ClassFound, name: str) -> LookupResult:
+    """Return the definition of an attribute of a class."""
     for node in resolution_order(library, found):
         if isinstance(node, NotAnalyzable):
             return node
@@ -351,12 +334,12 @@ def find_attribute(library: Library, found: ClassFound, name: str) -> LookupResu
             return NotAnalyzable(f"{found.name} inherits from {node.name}")
         own = own_member(node, name)
         if isinstance(own, Piece):
-            return class_at(library, node.place, own, f"{node.name}.")
+            return class_at(library, node.location, own, f"{node.name}.")
         if own is not None:
             return own
         if node.summary.open or is_patched(library, node, name) or name.startswith("__"):
             return NotAnalyzable(f"{node.name}.{name} cannot be seen")
-    if any(isinstance(item, ClassFound) and item.summary.metaclass for item in (found,)):
+    if found.summary.metaclass:
         return NotAnalyzable(f"{found.name} has a metaclass")
     return Missing(found.name, name, 0, attributes_of(library, found), class_location(found))
 
@@ -364,10 +347,8 @@ def find_attribute(library: Library, found: ClassFound, name: str) -> LookupResu
 def attributes_of(library: Library, found: ClassFound) -> tuple[str, ...]:
     """Return the attributes that a class is known to have, inherited ones included."""
     order = resolution_order(library, found)
-    named = [
-        name for item in order if isinstance(item, ClassFound) for name in item.summary.members
-    ]
-    return tuple(dict.fromkeys(named))
+    classes = [item for item in order if isinstance(item, ClassFound)]
+    return tuple(dict.fromkeys(name for item in classes for name in item.summary.members))
 
 
 def _linearize(library: Library, found: ClassFound) -> tuple[MroClass, ...]:
@@ -393,7 +374,7 @@ def _merge_orders(rows: list[list[MroClass]]) -> list[MroClass]:
 
 def _class_key(node: MroClass) -> tuple[str, ...]:
     if isinstance(node, ClassFound):
-        return (node.place.name, node.name)
+        return (node.location.name, node.name)
     return (node.name,) if isinstance(node, BuiltinFound) else ("", node.reason)
 
 
@@ -401,9 +382,9 @@ def _resolve_base(library: Library, found: ClassFound, name: str) -> MroClass | 
     """Return a base class; None for one that adds nothing."""
     if not name:
         return NotAnalyzable(f"a base of {found.name} is computed")
-    if full_name(library, found.place, name) in NEUTRAL_BASES:
+    if full_name(library, found.location, name) in NEUTRAL_BASES:
         return None
-    base = find_in(library, found.place, name)
+    base = find_in(library, found.location, name)
     if isinstance(base, ClassFound | BuiltinFound | NotAnalyzable):
         return base
     if isinstance(base, CallFound):

@@ -1,14 +1,14 @@
-"""What reading a dotted path gives: a signature, or why there is none."""
+"""Results of reading a dotted path: a signature, or the reason why there is none."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-ParameterKind = Literal["place", "both", "name"]
+ParameterKind = Literal["positional", "both", "keyword"]
 
 
 @dataclass(frozen=True, slots=True)
 class DefinitionLocation:
-    """Where something is defined: a module, and the place a report shows."""
+    """Where something is defined: the module, and the file and line that a report shows."""
 
     module: str
     file: str
@@ -24,10 +24,10 @@ class Parameter:
 
     Attributes:
         name: Its name.
-        kind: ``place`` (by place only), ``both``, or ``name`` (by name only).
+        kind: ``positional`` (only), ``keyword`` (only) or ``both``.
         default: The type of its default (``int`` … ``None``, ``other``); None when required.
         annotation: Its annotation as text, to be read in the module of ``origin``.
-        origin: Where it is defined; another place than the target's when ``**kwargs`` lead there.
+        origin: Where it is defined; not in the target when it is reached through ``**kwargs``.
     """
 
     name: str
@@ -49,42 +49,42 @@ class Signature:
     Attributes:
         name: The dotted path that was asked for.
         parameters: In order.
-        more_places: Whether it takes any number of arguments by place.
-        more_names: Whether it takes names beyond its parameters that cannot be listed.
+        more_positional: Whether it takes any number of arguments by position.
+        more_keywords: Whether it takes further arguments by name, which cannot be listed.
         origin: Where it is defined.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
-    more_places: bool
-    more_names: bool
+    more_positional: bool
+    more_keywords: bool
     origin: DefinitionLocation
 
     def find(self, name: str) -> Parameter | None:
         """Return the parameter that can be given by a name, or None."""
-        named = (item for item in self.parameters if item.kind != "place")
+        named = (item for item in self.parameters if item.kind != "positional")
         return next((item for item in named if item.name == name), None)
 
     @property
-    def places(self) -> tuple[Parameter, ...]:
-        """The parameters that can be given by place, in order."""
-        return tuple(item for item in self.parameters if item.kind != "name")
+    def positional(self) -> tuple[Parameter, ...]:
+        """The parameters that can be given by position, in order."""
+        return tuple(item for item in self.parameters if item.kind != "keyword")
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def keywords(self) -> tuple[str, ...]:
         """The names that can be given, in order."""
-        return tuple(item.name for item in self.parameters if item.kind != "place")
+        return tuple(item.name for item in self.parameters if item.kind != "positional")
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A path that leads to nothing.
+    """A path without a definition.
 
     Attributes:
-        prefix: The part that was found, empty when already the package is not.
-        part: The part that was not.
-        index: Its number in the path, from 0.
-        near: The names there are at that point; none for a package, which may be any.
+        prefix: The part that was found, empty when the package itself is missing.
+        part: The part that was not found.
+        index: The index of ``part`` in the path, from 0.
+        near: The names that ``prefix`` has; empty for a package.
         where: Where ``prefix`` is defined, if anywhere.
     """
 
@@ -105,12 +105,12 @@ class NotCallable:
 
 @dataclass(frozen=True, slots=True)
 class NotAnalyzable:
-    """A path that cannot be judged without running code, and why.
+    """A path whose signature is known only to running code.
 
     Attributes:
-        reason: Half a sentence.
+        reason: Why, as half a sentence.
         absent: Whether importing it would fail, so that an ``except ImportError`` takes over.
-        broken: The place in a file of the recipe that is not Python, where that is why.
+        broken: Where a file of the recipe has a syntax error, if that is the reason.
     """
 
     reason: str

@@ -1,11 +1,11 @@
-"""Names that one module of a package gives to another while the package is imported.
+"""Find names that one module of a package sets in another while the package is imported.
 
-``lightning`` keeps classes of old names alive in this way::
+``lightning`` keeps classes available under old names in this way::
 
     setattr(pl.plugins, "DoublePrecisionPlugin", …)
     sys.modules["lightning.pytorch.plugins.precision.precision_plugin"] = …
 
-Only a name that was not found is looked for here, so that a right path costs nothing.
+Only names that were not found are searched for here, so that a correct path costs nothing.
 """
 
 import os
@@ -20,19 +20,19 @@ MAX_BYTES = 64 * 2**20
 
 
 def may_be_set(library: Library, module: str, name: str) -> bool:
-    """Return whether some module of a package may give a name to another one.
+    """Return whether some module of a package may set a name in another one.
 
     Args:
-        library: Where to look.
+        library: Reads modules.
         module: A module of the package.
         name: The name that was not found in it.
     """
     top = module.partition(".")[0]
-    key = ("patches", top, name)
+    key = ("set attributes", top, name)
     if key not in library.memo:
-        place = library.place(top)
-        library.memo[key] = place is not None and any(
-            _sets_name(name, text) for text in _module_texts(place.folders)
+        location = library.find_module(top)
+        library.memo[key] = location is not None and any(
+            _sets_name(name, text) for text in _module_texts(location.folders)
         )
     found: bool = library.memo[key]
     return found

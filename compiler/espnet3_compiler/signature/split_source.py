@@ -1,10 +1,9 @@
-"""Take a module apart at its functions and classes before parsing it.
+"""Split the text of a module at its functions and classes, so that only the needed ones are parsed.
 
 ``ast.parse`` of ``torch/optim/lr_scheduler.py`` takes 30 ms, and a recipe needs one constructor
-of it.  So the text is cut into *pieces* (whole ``def`` and ``class`` statements, decorators
-included) and a *skeleton* (all the rest, with blank lines for the pieces): the skeleton is parsed
-always, a piece only when it is asked for.  Where the cut goes wrong the skeleton is no Python any
-more, and the whole text is parsed instead.
+of it. So the text is cut into *pieces* (``def`` and ``class`` statements with their decorators)
+and a *skeleton* (the rest, with blank lines for the pieces): the skeleton is always parsed, a
+piece only when it is needed. Where the skeleton is not Python, the complete text is parsed.
 """
 
 import ast
@@ -38,7 +37,7 @@ class Piece(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """A statement of the skeleton, or a piece that stands at the same level."""
+    """A statement of the skeleton, or a piece at the same level."""
 
     line: int
     statement: ast.stmt | None
@@ -47,11 +46,7 @@ class Branch(NamedTuple):
 
 @dataclass(frozen=True)
 class ModuleText:
-    """The text of a module.
-
-    Raises:
-        SyntaxError: (from its users) the text, or the asked piece of it, is not Python.
-    """
+    """The text of a module, with the offsets of its lines and strings."""
 
     text: str
 
@@ -68,7 +63,7 @@ class ModuleText:
         return [start for start, _ in spans], [end for _, end in spans]
 
     def in_string(self, offset: int) -> bool:
-        """Return whether a place is inside a string of several lines."""
+        """Return whether an offset is inside a string of several lines."""
         starts, ends = self._string_bounds
         index = bisect_right(starts, offset - 1) - 1
         return index >= 0 and offset < ends[index]
@@ -79,27 +74,26 @@ class ModuleText:
 
     def lines(self, first: int, last: int) -> str:
         """Return the lines ``first`` to ``last``, both included."""
-        return self.text[
-            self.line_starts[first - 1] : self.line_starts[min(last, len(self.line_starts) - 1)]
-        ]
+        end = self.line_starts[min(last, len(self.line_starts) - 1)]
+        return self.text[self.line_starts[first - 1] : end]
 
 
 def parse_module(source: str) -> ast.Module:
-    """Return the tree of a text; what Python only warns of stays unsaid.
+    """Return the tree of a text, without Python's warnings.
 
     Raises:
-        SyntaxError: The text is not Python, or nested deeper than Python reads.
+        SyntaxError: The text is not Python, or nested too deeply for Python's parser.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return ast.parse(source)
-        except MemoryError:  # how Python's parser says so
+        except MemoryError:  # raised by Python's parser
             raise SyntaxError("too many nested parentheses or brackets") from None
 
 
 def module_branches(text: ModuleText) -> list[Branch]:
-    """Return what stands at the top level of a module, in order."""
+    """Return the statements and pieces at the top level of a module, in order."""
     pieces = list(_cut_pieces(text, 1, len(text.line_starts) - 1, ""))
     try:
         body = parse_module(_make_skeleton(text, 1, len(text.line_starts) - 1, pieces, "")).body
@@ -109,7 +103,7 @@ def module_branches(text: ModuleText) -> list[Branch]:
 
 
 def class_branches(text: ModuleText, piece: Piece) -> tuple[ast.ClassDef, list[Branch]]:
-    """Return a class without its methods, and what stands in its body, in order."""
+    """Return a class without its methods, and the statements and pieces of its body, in order."""
     source = text.lines(piece.first, piece.last)
     body = _FIRST_STATEMENT.search(source)
     indent = body[1] if body else ""
@@ -136,7 +130,7 @@ def function_node(text: ModuleText, piece: Piece) -> ast.FunctionDef | ast.Async
 
 
 def assigned_value(text: ModuleText, first: int, last: int) -> ast.expr | None:
-    """Return what the assignment on some lines assigns; None when there is not exactly one.
+    """Return the value of the assignment on some lines; None when there is not exactly one.
 
     Args:
         text: The module's text.
@@ -155,7 +149,7 @@ def assigned_value(text: ModuleText, first: int, last: int) -> ast.expr | None:
 
 
 def piece_of(node: ast.stmt, shift: int) -> Piece | None:
-    """Return the piece that a ``def`` or ``class`` node is, or None for another statement."""
+    """Return the piece of a ``def`` or ``class`` node, or None for another statement."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return None
     first = min([node.lineno, *(item.lineno for item in node.decorator_list)])

@@ -1,8 +1,8 @@
-"""Read an ESPnet2 task class: its options, its choices of classes, and who gets which ``*_conf``.
+"""Read an ESPnet2 task class: its options, its choices of classes, and the use of each ``*_conf``.
 
 An ESPnet2 task lists ``ClassChoices`` (``encoder`` is one of conformer, transformer …), adds
 options to an ``argparse`` parser, and passes ``**args.encoder_conf`` to the chosen class in
-``build_model``. All three stand in its text.
+``build_model``. All three are read from its text.
 """
 
 import ast
@@ -35,10 +35,10 @@ class ClassChoice:
     Attributes:
         name: The option, for example ``encoder``.
         variable: The dotted name of the ``ClassChoices`` in the task's module.
-        classes: The words that can be chosen, with dotted names of classes in ``place``.
+        classes: The words that can be chosen, with dotted names of classes in ``location``.
         default: The word that is chosen when none is given.
         optional: Whether null can be chosen.
-        place: The module in which the ``ClassChoices`` stands.
+        location: The module of the ``ClassChoices``.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ClassChoice:
     classes: dict[str, str]
     default: str | None
     optional: bool
-    place: ModuleLocation
+    location: ModuleLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,15 @@ class ConfCall:
         option: The name of the ``*_conf``.
         callee: The variable of a ``ClassChoices``, or the dotted name of a class.
         chosen: Whether ``callee`` is a ``ClassChoices``.
-        places: How many arguments it passes by place.
-        names: The arguments that it passes by name.
+        positional: How many arguments it passes by position.
+        keywords: The arguments that it passes by name.
     """
 
     option: str
     callee: str
     chosen: bool
-    places: int
-    names: tuple[str, ...]
+    positional: int
+    keywords: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class Task:
 
     Attributes:
         name: Its dotted path.
-        place: Its module.
-        options: What can be given.
+        location: The module of its choices.
+        options: The names of its options.
         patterns: Options whose names are made while it runs (``optim{suffix}``), as expressions.
         choices: By option.
         uses: Calls that receive a ``*_conf``.
@@ -83,7 +83,7 @@ class Task:
     """
 
     name: str
-    place: ModuleLocation
+    location: ModuleLocation
     options: tuple[str, ...]
     patterns: tuple[str, ...]
     choices: dict[str, ClassChoice]
@@ -92,7 +92,7 @@ class Task:
 
 
 def read_task(library: Library, path: str) -> Task | Missing | NotCallable | NotAnalyzable:
-    """Return a task class, or why it cannot be read."""
+    """Return a task class, or the reason why it cannot be read."""
     found = resolve_name.find_definition(library, path)
     if isinstance(found, Missing | NotAnalyzable):
         return found
@@ -105,12 +105,12 @@ def read_task(library: Library, path: str) -> Task | Missing | NotCallable | Not
     try:
         return _read_class(library, path, known)
     except (SyntaxError, ValueError, RecursionError):
-        return NotAnalyzable(f"{found.place.shown} cannot be parsed")
+        return NotAnalyzable(f"{found.location.shown} cannot be parsed")
 
 
 def _read_class(library: Library, path: str, order: list[ClassFound]) -> Task | NotAnalyzable:
     owner, listed = _choice_names(library, order)
-    found = [_read_choice(library, owner.place, name) for name in listed] if owner else []
+    found = [_read_choice(library, owner.location, name) for name in listed] if owner else []
     choices = [item for item in found if item is not None]
     if owner is None or len(choices) < len(found):
         return NotAnalyzable(f"the choices of {order[0].name} are computed")
@@ -121,12 +121,12 @@ def _read_class(library: Library, path: str, order: list[ClassFound]) -> Task | 
     options += [name for item in choices for name in (item.name, f"{item.name}_conf")]
     return Task(
         path,
-        owner.place,
+        owner.location,
         tuple(dict.fromkeys(options)),
         tuple(dict.fromkeys(patterns)),
         {item.name: item for item in choices},
         tuple(_build_calls(library, order)),
-        definitions.definition_location(order[0].place, order[0].summary.line),
+        definitions.definition_location(order[0].location, order[0].summary.line),
     )
 
 
@@ -134,9 +134,8 @@ def _option_texts(library: Library, order: list[ClassFound]) -> Iterator[str]:
     """Yield the text of every class, and of the trainer that adds options of its own."""
     every = list(order)
     for found in order:
-        trainer = _class_values(library, found).get("trainer")
-        name = dotted_name(trainer) if trainer is not None else None
-        target = resolve_name.find_in(library, found.place, name) if name else None
+        name = dotted_name(_class_values(library, found).get("trainer"))
+        target = resolve_name.find_in(library, found.location, name) if name else None
         if isinstance(target, ClassFound):
             mro = resolve_name.resolution_order(library, target)
             every += [item for item in mro if isinstance(item, ClassFound)]
@@ -150,32 +149,24 @@ def _option_texts(library: Library, order: list[ClassFound]) -> Iterator[str]:
 def _class_source(
     library: Library, found: ClassFound
 ) -> tuple[split_source.ModuleText, split_source.Piece] | None:
-    module = library.module(found.place)
-    file = library.file(found.place)
+    module = library.module(found.location)
+    file = library.file(found.location)
     bindings = module.bindings.get(found.name, ()) if module else ()
     piece = next((item.piece for item in reversed(bindings) if item.piece), None)
     return (file.text, piece) if file and piece else None
 
 
 def _class_values(library: Library, found: ClassFound) -> dict[str, ast.expr]:
-    """Return what the names of a class body are bound to."""
-    key = ("values", found.place.name, found.name)
-    if key not in library.memo:
-        library.memo[key] = dict(_class_assignments(library, found))
-    values: dict[str, ast.expr] = library.memo[key]
-    return values
-
-
-def _class_assignments(library: Library, found: ClassFound) -> Iterator[tuple[str, ast.expr]]:
+    """Return the values that a class body assigns to names."""
     source = _class_source(library, found)
-    branches = split_source.class_branches(*source)[1] if source else []
-    for branch in branches:
+    values: dict[str, ast.expr] = {}
+    for branch in split_source.class_branches(*source)[1] if source else ():
         node = branch.statement
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                if isinstance(target, ast.Name):
-                    yield target.id, node.value
+            names = [item.id for item in targets if isinstance(item, ast.Name)]
+            values |= dict.fromkeys(names, node.value)
+    return values
 
 
 def _choice_names(library: Library, order: list[ClassFound]) -> tuple[ClassFound | None, list[str]]:
@@ -189,11 +180,11 @@ def _choice_names(library: Library, order: list[ClassFound]) -> tuple[ClassFound
     return None, []
 
 
-def _read_choice(library: Library, place: ModuleLocation, variable: str) -> ClassChoice | None:
-    call = _choices_call(library, place, variable)
-    if call is None:
+def _read_choice(library: Library, location: ModuleLocation, variable: str) -> ClassChoice | None:
+    found = resolve_name.find_in(library, location, variable)
+    node = _choices_call(library, found) if isinstance(found, CallFound) else None
+    if not isinstance(found, CallFound) or node is None:
         return None
-    where, node = call
     given: dict[str | None, ast.expr] = dict(zip(("name", "classes"), node.args, strict=False))
     given |= {item.arg: item.value for item in node.keywords}
     name = given.get("name")
@@ -204,19 +195,15 @@ def _read_choice(library: Library, place: ModuleLocation, variable: str) -> Clas
         return None
     chosen = None if default.value is None else str(default.value)
     can_be_null = chosen is None or not isinstance(optional, ast.Constant) or bool(optional.value)
-    return ClassChoice(str(name.value), variable, words, chosen, can_be_null, where)
+    return ClassChoice(str(name.value), variable, words, chosen, can_be_null, found.location)
 
 
-def _choices_call(
-    library: Library, place: ModuleLocation, variable: str
-) -> tuple[ModuleLocation, ast.Call] | None:
-    found = resolve_name.find_in(library, place, variable)
-    if not isinstance(found, CallFound) or not found.binding.value.endswith("ClassChoices"):
+def _choices_call(library: Library, found: CallFound) -> ast.Call | None:
+    file = library.file(found.location)
+    if file is None or not found.binding.value.endswith("ClassChoices"):
         return None
-    file = library.file(found.place)
-    assert file is not None
     value = split_source.assigned_value(file.text, found.binding.first, found.binding.last)
-    return (found.place, value) if isinstance(value, ast.Call) else None
+    return value if isinstance(value, ast.Call) else None
 
 
 def _choice_words(node: ast.expr | None) -> dict[str, str] | None:
@@ -225,12 +212,9 @@ def _choice_words(node: ast.expr | None) -> dict[str, str] | None:
     if isinstance(node, ast.Call) and dotted_name(node.func) == "dict" and not node.args:
         pairs = [(item.arg, item.value) for item in node.keywords]
     elif isinstance(node, ast.Dict):
-        keys = [item.value if isinstance(item, ast.Constant) else None for item in node.keys]
-        pairs = [
-            (key if isinstance(key, str) else None, value)
-            for key, value in zip(keys, node.values, strict=True)
-        ]
-    if not pairs or any(word is None for word, _ in pairs):
+        keys = [getattr(item, "value", None) for item in node.keys]
+        pairs = list(zip(keys, node.values, strict=True))
+    if not pairs or not all(isinstance(word, str) for word, _ in pairs):
         return None
     return {str(word).lower(): dotted_name(value) or "" for word, value in pairs}
 
@@ -240,8 +224,7 @@ def _build_calls(library: Library, order: list[ClassFound]) -> Iterator[ConfCall
         pieces = [item for item in found.summary.members.get(_BUILD_METHOD, ()) if item]
         source = _class_source(library, found)
         if pieces and source:
-            node = split_source.function_node(source[0], pieces[-1])
-            yield from _conf_calls(node)
+            yield from _conf_calls(split_source.function_node(source[0], pieces[-1]))
             return
 
 
@@ -265,7 +248,7 @@ def _conf_option(node: ast.expr) -> str | None:
 
 
 def _chosen_variables(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield variables that are bound to ``CHOICES.get_class(…)``."""
+    """Yield the variables that are bound to ``CHOICES.get_class(…)``, with ``CHOICES``."""
     for item in ast.walk(node):
         if isinstance(item, ast.Assign) and isinstance(item.value, ast.Call):
             callee = dotted_name(item.value.func) or ""

@@ -1,4 +1,4 @@
-"""What an annotation says, as a small tree of types without names that must be looked up."""
+"""The types that annotations are read into: a small tree without names to look up."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ class SimpleType:
 
 @dataclass(frozen=True, slots=True)
 class InstanceType:
-    """An object of a class, which no literal is."""
+    """An object of a class; no literal fits it."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class EnumType:
-    """A member of an enumeration; ``format_type`` are names and values of its members."""
+    """A member of an enumeration; ``words`` are the names and values of its members."""
 
     name: str
     words: tuple[str, ...]
@@ -64,7 +64,7 @@ class MappingType:
 
 @dataclass(frozen=True, slots=True)
 class UnknownType:
-    """Something that cannot be judged; ``text`` as it is written."""
+    """A type that cannot be judged, with its text."""
 
     text: str
 

@@ -69,7 +69,7 @@ def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iter
         keys = binding_keys(stage, binding, recipe)
         own = node.get("model") if node else None
         unbuilt = _unbuilt_keys(stage, own) if isinstance(own, Mapping) else ()
-        doubtful = node if binding.config in resolved.doubtful else None
+        doubtful = node if binding.config in resolved.invalid else None
         unknown = unknown_key_paths(doubtful, binding.role) if doubtful else ()
         unread = (
             *ignored,

@@ -45,7 +45,7 @@ def spelling_fix(span: Span, name: str, near: str | None, known: Iterable[str]) 
 
 
 def unknown_name(
-    code: str, message: str, scalar: Scalar, candidates: Iterable[str], hint: str
+    code: str, message: str, scalar: Scalar, candidates: Iterable[str], *hints: str
 ) -> Diagnostic:
     """Report a name that is none of the candidates.
 
@@ -54,11 +54,11 @@ def unknown_name(
         message: The sentence, without the suggestion.
         scalar: The name.
         candidates: All names that are right.
-        hint: What to do where none of them is similar.
+        hints: What to do where none of them is similar.
     """
     known = list(candidates)
     name = str(scalar.value)
     near = closest_match(name, known)
     label = Label(scalar.span, f"not in ({format_names(known)})" if known else "there are none")
     fix = spelling_fix(scalar.span, name, near, known)
-    return Diagnostic(code, message, label, help=did_you_mean(near, hint), fix=fix)
+    return Diagnostic(code, message, label, help=did_you_mean(near, *hints), fix=fix)

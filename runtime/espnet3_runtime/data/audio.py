@@ -1,4 +1,4 @@
-"""Audio files and sample rates."""
+"""Reads, writes, scales and resamples audio."""
 
 import io
 import math
@@ -14,9 +14,7 @@ Wave = NDArray[np.float32]
 
 
 def read_audio(path: Path) -> tuple[Wave, int]:
-    """Read an audio file.
-
-    Every format that libsndfile knows is read: WAV, FLAC, OGG, MP3, SPHERE and more.
+    """Read an audio file of any format of libsndfile: WAV, FLAC, OGG, MP3, SPHERE and more.
 
     Returns:
         float32 in [-1, 1], shape ``(samples,)`` or ``(channels, samples)``, and the sample rate
@@ -42,31 +40,24 @@ def write_wav(path: Path, samples: Any, sample_rate: int) -> None:
 
     Args:
         path: The file; its directory exists.
-        samples: Shape ``(samples,)`` or ``(channels, samples)``, in [-1, 1]; what is beyond is
-            clipped.
+        samples: Shape ``(samples,)`` or ``(channels, samples)``, clipped to [-1, 1].
         sample_rate: In Hz.
     """
     import soundfile
 
-    wave = np.asarray(samples, dtype=np.float32)
-    data = np.clip(wave.T if wave.ndim > 1 else wave, -1.0, 1.0)
-    whole = io.BytesIO()  # written by Python, which says what a disk that refuses has against it
-    soundfile.write(whole, data, sample_rate, subtype="PCM_16", format="WAV")
-    path.write_bytes(whole.getvalue())
+    data = np.clip(np.asarray(samples, dtype=np.float32).T, -1.0, 1.0)
+    content = io.BytesIO()  # Python writes the file: its errors name the cause, such as a full disk
+    soundfile.write(content, data, sample_rate, subtype="PCM_16", format="WAV")
+    path.write_bytes(content.getvalue())
 
 
 def as_wave(value: Any) -> Wave:
-    """Return audio of any array type as float32; integers are scaled to [-1, 1].
+    """Return an array or tensor of audio as float32; integers are scaled to [-1, 1].
 
-    Args:
-        value: An array or tensor of shape ``(samples,)`` or ``(channels, samples)``.
-
-    Returns:
-        The same shape, float32.
+    The shape, ``(samples,)`` or ``(channels, samples)``, stays.
 
     Raises:
-        ValueError: It is not an array of one or two axes, is empty, or has a number that is not
-            finite.
+        ValueError: It has another shape, is empty, or has a number that is not finite.
     """
     array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     if array.ndim not in (1, 2) or array.size == 0:

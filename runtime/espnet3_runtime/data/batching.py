@@ -1,4 +1,4 @@
-"""Which items form a batch: plans over item lengths, two numpy arrays whatever the corpus size."""
+"""Plans which items form a batch; a plan is two numpy arrays whatever the corpus size."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,10 +48,6 @@ class BatchPlan:
         items: list[int] = self.order[start : self.ends[index]].tolist()
         return items
 
-    def shuffle_items(self, rng: np.random.Generator) -> "BatchPlan":
-        """Return the plan with its items in another order, batch sizes unchanged."""
-        return BatchPlan(rng.permutation(self.order), self.ends, self.by_item)
-
 
 def make_plan(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -> BatchPlan:
     """Plan the batches of a split.
@@ -75,7 +71,7 @@ def make_plan(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -
     if len(plan) == 0:
         raise UserError(
             f"drop_last leaves no batch of {count} items",
-            where=_key_path(batches),
+            where=getattr(batches, "where", ""),
             hint="set drop_last to false or make batch_size smaller",
         )
     return plan
@@ -91,7 +87,7 @@ def _by_size(batches: Mapping[str, Any], count: int, lengths: Lengths | None) ->
 
 
 def _by_bins(batches: Mapping[str, Any], lengths: Lengths | None, kind: str) -> BatchPlan:
-    where = _key_path(batches)
+    where = getattr(batches, "where", "")
     bins = batches["batch_bins"]
     if bins is None:
         raise UserError(f'type "{kind}" needs "batch_bins"', where=where)
@@ -127,7 +123,3 @@ def _batch_end(sizes: Ints, start: int, bins: int) -> int:
         else:
             high = middle - 1
     return low
-
-
-def _key_path(batches: Mapping[str, Any]) -> str:
-    return getattr(batches, "where", "")

@@ -1,4 +1,4 @@
-"""From samples to one padded batch."""
+"""Pads samples and stacks them to one batch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,7 +50,7 @@ class CommonCollateFn:
         samples = [sample for _, sample in items]
         for utt_id, sample in items:
             if sample.keys() != samples[0].keys():
-                _refuse_fields(utt_ids[0], samples[0], utt_id, sample)
+                raise _unequal_fields(utt_ids[0], samples[0], utt_id, sample)
         batch: Batch = {}
         for field, value in samples[0].items():
             if not isinstance(value, (str, bytes)):
@@ -66,23 +66,19 @@ class CommonCollateFn:
                     f'field "{field}" has shape {tuple(first.shape)} in {utt_ids[0]} and '
                     f"{tuple(tensor.shape)} in {utt_id}; only the first axis may differ"
                 )
-        if first.dim() == 0:
+        lengths = [tensor.shape[0] for tensor in tensors] if first.dim() else []
+        if field in self.not_sequence and len(set(lengths)) > 1:
+            raise UserError(
+                f'field "{field}" is declared not_sequence, and its length varies: {lengths}'
+            )
+        if not lengths or field in self.not_sequence:
             batch[field] = torch.stack(tensors)
             return
-        lengths = [tensor.shape[0] for tensor in tensors]
-        if field in self.not_sequence:
-            _check_equal(field, lengths)
-            batch[field] = torch.stack(tensors)
-            return
-        batch[field] = pad_sequence(tensors, batch_first=True, padding_value=self._pad_value(first))
+        real = first.is_floating_point() or first.is_complex()
+        padding: float = self.float_pad_value if real else self.int_pad_value
+        padding = False if first.dtype == torch.bool else padding
+        batch[field] = pad_sequence(tensors, batch_first=True, padding_value=padding)
         batch[f"{field}_lengths"] = torch.tensor(lengths, dtype=torch.int64)
-
-    def _pad_value(self, tensor: torch.Tensor) -> float | int | bool:
-        if tensor.dtype == torch.bool:
-            return False
-        if tensor.is_floating_point() or tensor.is_complex():
-            return self.float_pad_value
-        return self.int_pad_value
 
 
 def _as_tensor(field: str, value: Any) -> torch.Tensor:
@@ -97,17 +93,10 @@ def _as_tensor(field: str, value: Any) -> torch.Tensor:
         ) from error
 
 
-def _check_equal(field: str, lengths: list[int]) -> None:
-    if len(set(lengths)) > 1:
-        raise UserError(
-            f'field "{field}" is declared not_sequence, and its length varies: {lengths}'
-        )
-
-
-def _refuse_fields(
+def _unequal_fields(
     first_id: str, first: Mapping[str, Any], utt_id: str, sample: Mapping[str, Any]
-) -> None:
+) -> UserError:
     missing, extra = sorted(first.keys() - sample.keys()), sorted(sample.keys() - first.keys())
     parts = [f"lacks {', '.join(missing)}"] if missing else []
     parts += [f"has {', '.join(extra)}"] if extra else []
-    raise UserError(f"{utt_id} {' and '.join(parts)}, unlike {first_id}")
+    return UserError(f"{utt_id} {' and '.join(parts)}, unlike {first_id}")

@@ -1,5 +1,6 @@
-"""Collect lengths and feature statistics of a stretch of a split: what one worker does."""
+"""Collects lengths and feature statistics of a range of items; the work of one worker."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from espnet3_runtime.data.feature_extractors import (
     pick_device,
 )
 from espnet3_runtime.data.feature_moments import Moments, compute_moments, moments_from_arrays
+from espnet3_runtime.data.item_lengths import lengths_from_arrays, lengths_to_arrays
 from espnet3_runtime.data.loader import SignalSafeLoader, make_collate
 from espnet3_runtime.data.sampler import Clock, SeedItem, SeedWorker
 from espnet3_runtime.data.split_dataset import SplitDataset, load_split
@@ -29,24 +31,24 @@ from espnet3_schemas import TARGET
 
 @dataclass(frozen=True)
 class CollectionJob:
-    """What every worker needs; plain data that travels.
+    """The settings of the stage as plain data, which is sent to every worker.
 
     Attributes:
         config: The training config.
         model: The model node, when the stage has one.
-        place: Directories for the data sets.
-        seed: Seed of what is random in transforms and preprocessors.
+        directories: Directories for the data sets.
+        seed: Seed of random transforms and preprocessors.
     """
 
     config: ConfigView
     model: ConfigView | None
-    place: DatasetDirectories
+    directories: DatasetDirectories
     seed: int
 
 
 @dataclass(frozen=True)
 class ItemRange:
-    """Items ``start`` to ``stop`` of a split, and the file for what was found there."""
+    """Items ``start`` to ``stop`` of a split, and the file for their statistics."""
 
     split: str
     start: int
@@ -61,7 +63,7 @@ class ItemRange:
 
 @dataclass(frozen=True)
 class CollectedStats:
-    """What was found in a stretch.
+    """The statistics of a range of items.
 
     Attributes:
         lengths: Field to ``(items,)`` lengths along the first axis, int64.
@@ -75,38 +77,36 @@ class CollectedStats:
 
 
 class StatsCollector:
-    """Reads items of one split and extracts their features.
-
-    Attributes:
-        dataset: The split.
-    """
+    """Reads items of one split and extracts their features."""
 
     def __init__(self, job: CollectionJob, dataset: SplitDataset) -> None:
         self.job = job
         self.dataset = dataset
         self.device = pick_device()
-        self.extract = make_feature_extractor(
-            job.config["collect_stats"]["features"], job.model, self.device
-        )
+        features = job.config["collect_stats"]["features"]
+        self.extract = make_feature_extractor(features, job.model, self.device)
         self.collate = _CollateWithShapes(make_collate(job.config["dataloader"]))
 
-    def run(self, stretch: ItemRange, advance: Callable[[int], None]) -> CollectedStats:
-        """Return what a stretch holds."""
-        shapes: list[Mapping[str, tuple[int, ...]]] = []
-        feats: dict[str, list[Ints]] = {}
-        moments: dict[str, Moments] = {}
+    def run(self, items: ItemRange, advance: Callable[[int], None]) -> CollectedStats:
+        """Return the statistics of a range of items."""
+        lengths: dict[str, list[Ints]] = {}
+        feature_lengths: dict[str, list[Ints]] = {}
         widths: dict[str, int] = {}
-        for more, batch in map(unwrap_batch, self._make_loader(stretch)):
-            shapes.extend(more)
-            for name, (value, lengths) in self._extract_features(batch).items():
-                new = compute_moments(value, lengths)
+        moments: dict[str, Moments] = {}
+        for shapes, batch in map(unwrap_batch, self._make_loader(items)):
+            for field in list(lengths or shapes[0]):
+                widths.setdefault(field, math.prod(shapes[0][field][1:]))
+                found = np.array([shape[field][0] for shape in shapes], dtype=np.int64)
+                lengths.setdefault(field, []).append(found)
+            for name, (value, frames) in self._extract_features(batch).items():
+                new = compute_moments(value, frames)
                 moments[name] = moments[name] + new if name in moments else new
-                feats.setdefault(name, []).append(lengths.cpu().numpy().astype(np.int64))
+                feature_lengths.setdefault(name, []).append(frames.cpu().numpy().astype(np.int64))
                 widths[name] = len(new.sum)
-            advance(len(more))
-        lengths_of, widths_of = _lengths_and_widths(shapes)
-        lengths_of |= {name: np.concatenate(parts) for name, parts in feats.items()}
-        return CollectedStats(lengths_of, {**widths_of, **widths}, moments)
+            advance(len(shapes))
+        lengths |= feature_lengths
+        joined = {name: np.concatenate(parts) for name, parts in lengths.items()}
+        return CollectedStats(joined, widths, moments)
 
     def _extract_features(self, batch: Batch) -> Features:
         if self.extract is None:
@@ -114,10 +114,10 @@ class StatsCollector:
         with torch.inference_mode():
             return self.extract({key: value.to(self.device) for key, value in batch.items()})
 
-    def _make_loader(self, stretch: ItemRange) -> Iterable[tuple[list[Any], Batch]]:
+    def _make_loader(self, items: ItemRange) -> Iterable[tuple[list[Any], Batch]]:
         config = self.job.config
         size = config["collect_stats"]["batch_size"]
-        indices = range(stretch.start, stretch.stop)
+        indices = range(items.start, items.stop)
         workers = loader_workers(config["dataloader"]["num_workers"])
         if workers == 0:
             self.dataset.before_item = SeedItem(self.job.seed, 0)
@@ -137,31 +137,28 @@ def load_for_statistics(job: CollectionJob, split: str) -> SplitDataset:
     dataset = job.config["dataset"]
     node = dataset["preprocessor"]
     if split == "train" and (node is None or TARGET in node or node.get("valid")):
-        return load_split(dataset, split, job.place, preprocess_as="valid")
-    return load_split(dataset, split, job.place)
+        return load_split(dataset, split, job.directories, preprocess_as="valid")
+    return load_split(dataset, split, job.directories)
 
 
-def collect_in_worker(job: CollectionJob, stretch: ItemRange) -> None:
-    """Collect one stretch on a Dask worker; data set and model are kept for the next one."""
-    if stretch.path.is_file():  # Dask asks again for what a worker had done that died later
+def collect_in_worker(job: CollectionJob, items: ItemRange) -> None:
+    """Collect one range on a Dask worker; data set and model are kept for the next one."""
+    if items.path.is_file():  # Dask repeats the tasks of a worker that died
         return
     use_threads(job.config["num_threads"])
-    key = (repr(job), stretch.split)
+    key = (repr(job), items.split)
     if key not in _COLLECTORS:
         _COLLECTORS.clear()
-        _COLLECTORS[key] = StatsCollector(job, load_for_statistics(job, stretch.split))
-    write_stats(stretch.path, _COLLECTORS[key].run(stretch, lambda _count: None))
+        _COLLECTORS[key] = StatsCollector(job, load_for_statistics(job, items.split))
+    write_stats(items.path, _COLLECTORS[key].run(items, lambda _count: None))
 
 
 _COLLECTORS: dict[tuple[str, str], StatsCollector] = {}
 
 
 def write_stats(path: Path, found: CollectedStats) -> None:
-    """Write the result of a stretch whole."""
-    arrays: dict[str, Any] = {}
-    for field, lengths in found.lengths.items():
-        arrays[f"lengths/{field}"] = lengths
-        arrays[f"widths/{field}"] = np.array(found.widths[field])
+    """Write the statistics of a range atomically."""
+    arrays: dict[str, Any] = lengths_to_arrays(found.lengths, found.widths)
     for name, moments in found.moments.items():
         arrays |= {f"moments/{name}/{key}": value for key, value in moments.to_arrays().items()}
     with atomic_file(path, "wb") as file:
@@ -169,16 +166,12 @@ def write_stats(path: Path, found: CollectedStats) -> None:
 
 
 def read_stats(path: Path) -> CollectedStats:
-    """Read the result of a stretch."""
+    """Read the statistics of a range."""
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
-    fields = [name.removeprefix("lengths/") for name in arrays if name.startswith("lengths/")]
     names = {name.split("/")[1] for name in arrays if name.startswith("moments/")}
-    return CollectedStats(
-        lengths={field: arrays[f"lengths/{field}"] for field in fields},
-        widths={field: int(arrays[f"widths/{field}"]) for field in fields},
-        moments={name: moments_from_arrays(arrays, f"moments/{name}/") for name in sorted(names)},
-    )
+    moments = {name: moments_from_arrays(arrays, f"moments/{name}/") for name in sorted(names)}
+    return CollectedStats(*lengths_from_arrays(arrays), moments)
 
 
 class _CollateWithShapes:
@@ -195,13 +188,3 @@ class _CollateWithShapes:
             for _, sample in items
         ]
         return shapes, self.collate(items)[1]
-
-
-def _lengths_and_widths(
-    shapes: Sequence[Mapping[str, tuple[int, ...]]],
-) -> tuple[dict[str, Ints], dict[str, int]]:
-    fields = list(shapes[0])
-    lengths = {
-        field: np.array([shape[field][0] for shape in shapes], dtype=np.int64) for field in fields
-    }
-    return lengths, {field: int(np.prod(shapes[0][field][1:])) for field in fields}

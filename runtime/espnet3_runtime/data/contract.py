@@ -1,4 +1,4 @@
-"""The inference contract: what goes in and comes out, checked on every item."""
+"""Checks inputs and outputs of inference, item by item, against the declared contract."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from espnet3_runtime.errors import UserError, did_you_mean
 
 
 class _MismatchError(Exception):
-    """A value is not what its field declares; the message completes "it is not audio: …"."""
+    """A value is not of its field's kind; the message completes "it is not audio: …"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Field:
         name: Its name in samples or results.
         kind: audio, text, segments or number.
         where: Its key path, for messages.
-        label: What a person calls it.
+        label: Its name on a page for people.
         optional: Whether an input may be absent.
         channels: Number of audio channels; None takes any.
         sample_rate: In Hz; None takes any.
@@ -111,8 +111,7 @@ def accept_outputs(
 
     Args:
         fields: The declared outputs.
-        result: What the runner gave for one item. A text may be a list of texts, best first
-            (n-best).
+        result: The runner's result for one item.  A text may be a list of texts, best first.
         utt_id: Its id, for messages.
 
     Raises:

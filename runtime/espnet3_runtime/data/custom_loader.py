@@ -1,13 +1,14 @@
-"""Loaders and samplers of a recipe's own, made to start each epoch from its seed and to resume."""
+"""Seeds the loaders and samplers of a recipe for each epoch, so that they can be resumed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 from espnet3_runtime.build.instantiate import instantiate, locate_target, parameters_of
-from espnet3_runtime.data.sampler import Clock, mix_bits
+from espnet3_runtime.data.sampler import Clock
 from espnet3_runtime.errors import UserError
 from espnet3_schemas import TARGET
 
@@ -15,14 +16,13 @@ _SAMPLING = ("sampler", "batch_sampler")
 
 
 class CustomLoader:
-    """Any iterable of batches, as the training loop needs it.
+    """An iterable of batches that is seeded for each epoch, so that a resumed one is the same.
 
-    Each epoch begins from a seed of its own, so that a resumed one gives the same batches; those
-    that are done already are read and dropped.
+    Batches that are done already are read and dropped.
 
     Args:
-        loader: Gives batches; iterated once an epoch.
-        generator: What its order is drawn from, if it takes one.
+        loader: An iterable of batches; iterated once an epoch.
+        generator: The source of its order, if it takes one.
         clock: Seed, epoch, and how many batches are done.
     """
 
@@ -35,8 +35,9 @@ class CustomLoader:
         return len(self.loader)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
-        """Give the batches of the clock's epoch that are left."""
-        self.generator.manual_seed(mix_bits(mix_bits(self.clock.seed) + self.clock.epoch) >> 1)
+        """Yield the batches of the clock's epoch that are left."""
+        words = np.random.SeedSequence([self.clock.seed, self.clock.epoch]).generate_state(1)
+        self.generator.manual_seed(int(words[0]))
         for name in _SAMPLING:
             set_epoch = getattr(getattr(self.loader, name, None), "set_epoch", None)
             if set_epoch is not None:
@@ -48,7 +49,7 @@ class CustomLoader:
 
 
 def seed_sampler(sampler: Any, generator: torch.Generator) -> Any:
-    """Let a sampler of PyTorch that was given no generator draw its order from this one."""
+    """Set the generator of a sampler of PyTorch that has none."""
     if getattr(sampler, "generator", sampler) is None:
         sampler.generator = generator
     return sampler
@@ -60,23 +61,39 @@ def make_custom_loader(
     """Construct the ``loader`` of a split.
 
     Args:
-        node: What is called, with the data set first.
+        node: The target, called with the data set first.
         data: The data set.
         offered: Further arguments, for those parameters that it has and the config does not give;
-            ``rank`` and ``world`` say which of how many processes this is, and ``generator`` is
+            ``rank`` and ``world`` are number and count of the processes, and ``generator`` is
             seeded anew for each epoch.
         clock: Seed and epoch.
 
     Raises:
-        UserError: It cannot be called, what it returns cannot be iterated, or it is to serve one of
-            several ranks and has no parameter ``rank``.
+        UserError: It cannot be called, returns no iterable, or has no parameter ``rank`` although
+            there are several ranks.
     """
     where = getattr(node, "where", "")
     wanted = parameters_of(node, where) - set(node)
     arguments = {name: value for name, value in offered.items() if name in wanted}
     given = dict(node)
     if offered["world"] > 1:
-        arguments |= _rank_share(given, data, offered, clock, arguments, where)
+        target = locate_target(node[TARGET], where)
+        if isinstance(target, type) and issubclass(target, DataLoader):
+            if not set(_SAMPLING) & set(node):  # ``shuffle`` becomes that of the sampler
+                arguments["sampler"] = DistributedSampler(
+                    data,
+                    num_replicas=offered["world"],
+                    rank=offered["rank"],
+                    shuffle=bool(given.pop("shuffle", False)),
+                    seed=clock.seed,
+                )
+        elif "rank" not in {*arguments, *node}:
+            raise UserError(
+                f"{node[TARGET]} does not ask which rank it is for: with {offered['world']} "
+                "ranks each would get all of the data",
+                where=where,
+                hint="give it the parameters rank and world, and let it return that share",
+            )
     loader = instantiate(given, data, where=where, **arguments)
     if not hasattr(loader, "__iter__"):
         raise UserError(
@@ -85,34 +102,3 @@ def make_custom_loader(
             hint="it has to return something that gives batches, for example a DataLoader",
         )
     return CustomLoader(loader, offered["generator"], clock)
-
-
-def _rank_share(
-    given: dict[str, Any],
-    data: Any,
-    offered: Mapping[str, Any],
-    clock: Clock,
-    asked: Mapping[str, Any],
-    where: str,
-) -> dict[str, Any]:
-    """Return what gives a loader the share of its rank; ``shuffle`` goes over to the sampler."""
-    target = locate_target(given[TARGET], where)
-    if not (isinstance(target, type) and issubclass(target, DataLoader)):
-        if "rank" not in {*asked, *given}:
-            raise UserError(
-                f"{given[TARGET]} does not ask which rank it is for: with {offered['world']} "
-                "ranks each would get all of the data",
-                where=where,
-                hint="give it the parameters rank and world, and let it return that share",
-            )
-        return {}
-    if set(_SAMPLING) & set(given):
-        return {}
-    sampler: Any = DistributedSampler(
-        data,
-        num_replicas=offered["world"],
-        rank=offered["rank"],
-        shuffle=bool(given.pop("shuffle", False)),
-        seed=clock.seed,
-    )
-    return {"sampler": sampler}

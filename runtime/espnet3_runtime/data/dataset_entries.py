@@ -1,11 +1,11 @@
-"""From an entry of ``dataset.train`` to the recipe's ``Dataset`` and ``DatasetBuilder``."""
+"""Imports and constructs the ``Dataset`` and ``DatasetBuilder`` that an entry names."""
 
 import importlib
 import importlib.util
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -67,25 +67,20 @@ def read_entries(dataset: Mapping[str, Any], split: str) -> tuple[DatasetEntry, 
     )
 
 
-def all_entries(dataset: Mapping[str, Any]) -> Iterator[DatasetEntry]:
-    """Yield the entries of train, valid and test, in this order."""
-    for split in ("train", "valid", "test"):
-        yield from read_entries(dataset, split)
-
-
-def make_dataset(entry: DatasetEntry, place: DatasetDirectories) -> Any:
+def make_dataset(entry: DatasetEntry, directories: DatasetDirectories) -> Any:
     """Construct the ``Dataset`` that an entry names.
 
     Raises:
         UserError: There is no such module or class, or the constructor fails.
     """
-    module, place = load_module(entry, place)
+    module, directories = load_module(entry, directories)
     cls = getattr(module, "Dataset", None)
+    name = f'"{module.__file__ or module.__name__}'
     if not callable(cls):
-        raise UserError(f'"{_module_name(module)}" exports no "Dataset"', where=entry.where)
-    offered = {name: value for name, value in vars(place).items() if name in _parameter_names(cls)}
+        raise UserError(f'{name}" exports no "Dataset"', where=entry.where)
+    arguments = {**_wanted_directories(cls, directories), **entry.data_src_args}
     try:
-        dataset = instantiate({TARGET: cls, **offered, **entry.data_src_args}, where=entry.where)
+        dataset = instantiate({TARGET: cls, **arguments}, where=entry.where)
     except InstantiateError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
@@ -93,81 +88,75 @@ def make_dataset(entry: DatasetEntry, place: DatasetDirectories) -> Any:
         raise UserError(error.message, where=entry.where, hint=hint) from error.__cause__
     for method in ("__len__", "__getitem__"):
         if not hasattr(dataset, method):
-            raise UserError(
-                f'"{_module_name(module)}.Dataset" has no "{method}"', where=entry.where
-            )
+            raise UserError(f'{name}.Dataset" has no "{method}"', where=entry.where)
     return dataset
 
 
-def make_builder(entry: DatasetEntry, place: DatasetDirectories) -> Any | None:
+def make_builder(entry: DatasetEntry, directories: DatasetDirectories) -> Any | None:
     """Construct the ``DatasetBuilder`` of an entry; None when its module exports none.
 
     Raises:
         UserError: There is no such module, or the builder lacks one of its four methods.
     """
-    module, place = load_module(entry, place)
+    module, directories = load_module(entry, directories)
     cls = getattr(module, "DatasetBuilder", None)
     if cls is None:
         return None
     if "data_dir" in entry.data_src_args:
-        place = replace(place, data_dir=Path(entry.data_src_args["data_dir"]))
-    offered = {name: value for name, value in vars(place).items() if name in _parameter_names(cls)}
-    builder = instantiate({TARGET: cls, **offered}, where=entry.where)
-    missing = [name for name in BUILDER_METHODS if not callable(getattr(builder, name, None))]
+        directories = replace(directories, data_dir=Path(entry.data_src_args["data_dir"]))
+    arguments = _wanted_directories(cls, directories)
+    builder = instantiate({TARGET: cls, **arguments}, where=entry.where)
+    methods = ("is_source_prepared", "prepare_source", "is_built", "build")
+    missing = [name for name in methods if not callable(getattr(builder, name, None))]
     if missing:
-        what = f'"{_module_name(module)}.DatasetBuilder" lacks {", ".join(missing)}'
-        raise UserError(what, where=entry.where)
+        name = f"{module.__file__ or module.__name__}.DatasetBuilder"
+        raise UserError(f'"{name}" lacks {", ".join(missing)}', where=entry.where)
     return builder
 
 
-BUILDER_METHODS = ("is_source_prepared", "prepare_source", "is_built", "build")
+def _wanted_directories(
+    function: Callable[..., Any], directories: DatasetDirectories
+) -> dict[str, Path]:
+    parameters = inspect.signature(function).parameters
+    return {name: value for name, value in vars(directories).items() if name in parameters}
 
 
 def load_module(
-    entry: DatasetEntry, place: DatasetDirectories
+    entry: DatasetEntry, directories: DatasetDirectories
 ) -> tuple[ModuleType, DatasetDirectories]:
-    """Import the module that an entry's ``data_src`` names, and say where its data lives.
+    """Return the module that an entry's ``data_src`` names, and the directories of its data.
 
     Null is the package ``dataset`` of the recipe; ``<corpus>/<task>`` is that of the recipe of this
-    name beside it, whose data lives in its own ``data`` directory, so that recipes share a corpus;
-    anything else is a dotted module.
+    name beside it, with that recipe's ``data`` directory, so that recipes share a corpus; anything
+    else is a dotted module.
 
     Raises:
         UserError: There is no such module.
     """
     if entry.data_src is None:
-        return _load_recipe_package(entry, place.recipe_dir), place
+        return _load_recipe_package(entry, directories.recipe_dir), directories
     if "/" in entry.data_src:
-        directory = place.recipe_dir.resolve().parent.parent / entry.data_src
-        return _load_recipe_package(entry, directory), DatasetDirectories(
-            directory, directory / "data"
-        )
+        other = directories.recipe_dir.resolve().parent.parent / entry.data_src
+        return _load_recipe_package(entry, other), DatasetDirectories(other, other / "data")
     try:
-        return importlib.import_module(entry.data_src), place
+        return importlib.import_module(entry.data_src), directories
     except ModuleNotFoundError as error:
         if error.name is None or not f"{entry.data_src}.".startswith(f"{error.name}."):
             raise
-        raise UserError(
-            f'there is no module "{entry.data_src}"', where=f"{entry.where}.data_src"
-        ) from None
+        problem = f'there is no module "{entry.data_src}"'
+        raise UserError(problem, where=f"{entry.where}.data_src") from None
 
 
 def _load_recipe_package(entry: DatasetEntry, directory: Path) -> ModuleType:
     file = directory.resolve() / LOCAL / "__init__.py"
     if not file.is_file():
-        what = f"the recipe {entry.data_src}" if entry.data_src else "this recipe"
-        raise UserError(f'{what} has no "{file}"', where=f"{entry.where}.data_src")
+        recipe = f"the recipe {entry.data_src}" if entry.data_src else "this recipe"
+        raise UserError(f'{recipe} has no "{file}"', where=f"{entry.where}.data_src")
     loaded = sys.modules.get(LOCAL)
-    if loaded is None and _first_on_path(file.parent):
+    spec = importlib.util.find_spec(LOCAL) if loaded is None else None
+    if spec is not None and spec.origin == str(file):
         loaded = importlib.import_module(LOCAL)
-    if loaded is not None and _file_of(loaded) == file:
-        return loaded
-    return _load_file(file)
-
-
-def _first_on_path(package: Path) -> bool:
-    spec = importlib.util.find_spec(LOCAL)
-    return spec is not None and spec.origin == str(package / "__init__.py")
+    return loaded if loaded is not None and _file_of(loaded) == file else _load_file(file)
 
 
 def _file_of(module: ModuleType) -> Path:
@@ -198,17 +187,13 @@ def _load_file(file: Path) -> ModuleType:
     except BaseException:
         _unload_modules(name)
         raise
-    if any(_file_of(part).parent != file.parent for part in _defining_modules(module)):
+    exported = [getattr(module, name, None) for name in ("Dataset", "DatasetBuilder")]
+    sources = {getattr(value, "__module__", "") for value in exported}
+    local = [sys.modules[source] for source in sources if source.partition(".")[0] == LOCAL]
+    if any(_file_of(source).parent != file.parent for source in local):
         _unload_modules(name)
         raise _absolute_import(file)
     return module
-
-
-def _defining_modules(module: ModuleType) -> list[ModuleType]:
-    """Return the modules that define what another recipe's package exports."""
-    exported = [getattr(module, name, None) for name in ("Dataset", "DatasetBuilder")]
-    names = {getattr(value, "__module__", "") for value in exported}
-    return [sys.modules[name] for name in names if name.partition(".")[0] == LOCAL]
 
 
 def _absolute_import(file: Path) -> UserError:
@@ -221,11 +206,3 @@ def _absolute_import(file: Path) -> UserError:
 def _unload_modules(name: str) -> None:
     for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
         del sys.modules[loaded]
-
-
-def _parameter_names(function: Callable[..., Any]) -> set[str]:
-    return set(inspect.signature(function).parameters)
-
-
-def _module_name(module: ModuleType) -> str:
-    return module.__file__ or module.__name__

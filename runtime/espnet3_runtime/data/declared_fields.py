@@ -1,69 +1,34 @@
-"""Fields that a ``Dataset`` declares, checked against its items."""
+"""Reads the fields that a ``Dataset`` declares, against which its items are checked."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from espnet3_runtime.data.contract import KINDS, Field, read_contract
 from espnet3_runtime.errors import UserError, did_you_mean
 
-if TYPE_CHECKING:
-    from espnet3_runtime.data.contract import Field
 
-
-class DeclaredFields:
-    """What a data set says about its samples.
+def read_declared_fields(dataset: Any, where: str) -> tuple[Field, ...]:
+    """Return the declared fields of a data set; ``where`` is the key path of its entry.
 
     A ``Dataset`` may have an attribute ``fields``: a mapping from field to kind (``audio``,
     ``text``, ``segments``, ``number``), or to a mapping with ``kind`` and its options, as in the
-    ``contract`` of an inference config.  The first, middle and last item are checked when the data
-    set is loaded; with an attribute ``check_every_item = True`` all are, as they are read.  Samples
-    may have more fields than are declared.
-
-    Attributes:
-        every: Whether every item is checked.
-
-    Args:
-        dataset: The data set.
-        where: Key path of its entry, for messages.
+    ``contract`` of an inference config.  Samples may have more fields than are declared.
 
     Raises:
         UserError: A kind does not exist.
     """
-
-    def __init__(self, dataset: Any, where: str) -> None:
-        self.every = bool(getattr(dataset, "check_every_item", False))
-        self._fields = _read_fields(getattr(dataset, "fields", None), where)
-
-    def check(self, utt_id: str, sample: Mapping[str, Any]) -> None:
-        """Check one sample.
-
-        Raises:
-            UserError: A declared field is missing or of another kind.
-        """
-        from espnet3_runtime.data.contract import accept_inputs
-
-        accept_inputs(self._fields, sample, utt_id)
-
-    def samples(self, size: int) -> list[int]:
-        """Return the items to look at when a data set of so many is loaded."""
-        return sorted({0, size // 2, size - 1}) if self._fields and not self.every else []
-
-
-def _read_fields(fields: Any, where: str) -> "tuple[Field, ...]":
-    if not isinstance(fields, Mapping) or not fields:
+    fields = getattr(dataset, "fields", None)
+    if not isinstance(fields, Mapping):
         return ()
-    from espnet3_runtime.data.contract import KINDS, read_contract
-
     full = {
         name: {"kind": value} if isinstance(value, str) else dict(value)
         for name, value in fields.items()
     }
     for name, value in full.items():
-        if value.get("kind") not in KINDS:
-            raise UserError(
-                f'the Dataset declares "{name}" as "{value.get("kind")}", which is no kind',
-                where=where,
-                hint=did_you_mean(str(value.get("kind")), sorted(KINDS)),
-            )
+        kind = value.get("kind")
+        if kind not in KINDS:
+            hint = did_you_mean(str(kind), sorted(KINDS))
+            problem = f'the Dataset declares "{name}" as "{kind}", which is no kind'
+            raise UserError(problem, where=where, hint=hint)
     contract = read_contract({"inputs": full}, where)
-    assert contract is not None
-    return contract.inputs
+    return contract.inputs if contract else ()

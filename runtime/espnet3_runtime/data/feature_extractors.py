@@ -1,4 +1,4 @@
-"""Features of a batch, for the statistics: from a module, or from the model."""
+"""Extracts the features of a batch for the statistics, with a module or with the model."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -26,10 +26,10 @@ def pick_device() -> torch.device:
 
 
 def make_feature_extractor(node: Any, model: Any, device: torch.device) -> Extract | None:
-    """Return what computes the features of a batch; None when nothing does.
+    """Return a function from a batch to its features; None without features.
 
     Args:
-        node: ``collect_stats.features``, which goes first.
+        node: ``collect_stats.features``, which has priority.
         model: The model's node; used when its class has ``collect_feats``, as all models of tasks
             have.  These are built without normalisation, which reads the statistics.
         device: Where to compute.
@@ -48,22 +48,22 @@ def make_feature_extractor(node: Any, model: Any, device: torch.device) -> Extra
 
 
 def _from_module(module: Any, where: str, device: torch.device) -> Extract:
-    """Call a feature extractor with what its arguments are named after, else with speech."""
+    """Call a feature extractor with the fields of its arguments' names, else with speech."""
     if isinstance(module, torch.nn.Module):
         module.to(device).eval()
     function = module.forward if isinstance(module, torch.nn.Module) else module
     names = [
         name
         for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is parameter.empty and parameter.kind not in (2, 4)
+        if parameter.default is parameter.empty and "VAR_" not in parameter.kind.name
     ]
 
     def extract(batch: Batch) -> Features:
         wanted = names if all(name in batch for name in names) else ["speech", "speech_lengths"]
         missing = [name for name in wanted if name not in batch]
         if missing:
-            what = f"the features need {', '.join(names)}; a batch has {', '.join(batch)}"
-            raise UserError(what, where=where)
+            problem = f"the features need {', '.join(names)}; a batch has {', '.join(batch)}"
+            raise UserError(problem, where=where)
         return {"feats": module(*(batch[name] for name in wanted))}
 
     return extract
@@ -74,13 +74,11 @@ def _from_model(model: torch.nn.Module, device: torch.device) -> Extract:
 
     def extract(batch: Batch) -> Features:
         found: Mapping[str, torch.Tensor] = model.collect_feats(**batch)  # type: ignore[operator]
-        names = [name for name in found if not name.endswith("_lengths")]
-        return {name: (found[name], _feature_lengths(found, name)) for name in names}
+        features = {}
+        for name, value in found.items():
+            if not name.endswith("_lengths"):
+                full = torch.full((len(value),), value.shape[1], device=value.device)
+                features[name] = value, found.get(f"{name}_lengths", full)
+        return features
 
     return extract
-
-
-def _feature_lengths(found: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:
-    value = found[name]
-    whole = torch.full((len(value),), value.shape[1], device=value.device)
-    return found.get(f"{name}_lengths", whole)

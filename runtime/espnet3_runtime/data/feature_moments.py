@@ -1,4 +1,4 @@
-"""Streaming count, sum and sum of squares of features."""
+"""Count, sum and sum of squares of features, summed batch by batch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Moments:
-    """What mean and variance are computed from; float64, so that long corpora stay exact.
+    """The sums for mean and variance, in float64, so that those of long corpora stay exact.
 
     Attributes:
         count: Number of frames.
@@ -34,10 +34,7 @@ class Moments:
         )
 
     def to_arrays(self) -> dict[str, Floats | NDArray[np.int64]]:
-        """Return the arrays of an ``.npz`` file.
-
-        They are ``count`` ``(1,)``, and ``sum`` and ``sum_square`` ``(D,)``.
-        """
+        """Return the arrays of an ``.npz``: ``count`` ``(1,)``, the sums ``(D,)``."""
         count = np.array([self.count], dtype=np.int64)
         return {"count": count, "sum": self.sum, "sum_square": self.sum_square}
 
@@ -61,11 +58,12 @@ def compute_moments(feats: torch.Tensor, lengths: torch.Tensor) -> Moments:
         )
     lengths = lengths.to(feats.device)
     if int(lengths.max()) > feats.shape[1]:
-        what = f"a feature length is {int(lengths.max())} and there are {feats.shape[1]} frames"
-        raise UserError(what)
+        problem = f"a feature length is {int(lengths.max())} and there are {feats.shape[1]} frames"
+        raise UserError(problem)
     inside = torch.arange(feats.shape[1], device=feats.device) < lengths[:, None]
     frames = feats[inside].double()
-    moments = Moments(len(frames), _to_numpy(frames.sum(0)), _to_numpy(frames.square().sum(0)))
+    sums = frames.sum(0).cpu().numpy(), frames.square().sum(0).cpu().numpy()
+    moments = Moments(len(frames), *sums)
     if not np.isfinite(moments.sum_square).all():
         raise UserError("the features are not finite")
     return moments
@@ -78,11 +76,6 @@ def write_moments(path: Path, moments: Moments) -> None:
 
 
 def moments_from_arrays(arrays: Mapping[str, NDArray[np.float64]], prefix: str = "") -> Moments:
-    """Return the moments that :meth:`Moments.arrays` gave."""
+    """Return the moments from the result of :meth:`Moments.to_arrays`."""
     count = int(arrays[f"{prefix}count"][0])
     return Moments(count, arrays[f"{prefix}sum"], arrays[f"{prefix}sum_square"])
-
-
-def _to_numpy(tensor: torch.Tensor) -> Floats:
-    array: Floats = tensor.cpu().numpy()
-    return array

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from espnet3_runtime.atomic import atomic_file
 from espnet3_runtime.data.batching import Ints, Lengths
@@ -15,10 +15,10 @@ from espnet3_runtime.errors import UserError
 
 @dataclass(frozen=True)
 class Shapes:
-    """What ``shapes.npz`` holds.
+    """The content of ``shapes.npz``.
 
     Attributes:
-        keys: The :attr:`Entry.key` of every entry that was read.
+        keys: The :attr:`DatasetEntry.key` of every entry that was read.
         sizes: ``(len(keys),)`` items of each, int64.
         lengths: Field to ``(sum(sizes),)`` lengths along the first axis.
         widths: Field to elements per step.
@@ -32,13 +32,8 @@ class Shapes:
 
 def write_shapes(path: Path, shapes: Shapes) -> None:
     """Write ``shapes.npz``: ``entries``, ``sizes``, and ``lengths/F`` and ``widths/F`` by field."""
-    arrays: dict[str, NDArray[np.generic]] = {
-        "entries": np.array(shapes.keys, dtype=np.str_),
-        "sizes": shapes.sizes,
-    }
-    for field, lengths in shapes.lengths.items():
-        arrays[f"lengths/{field}"] = lengths
-        arrays[f"widths/{field}"] = np.array(shapes.widths[field], dtype=np.int64)
+    arrays = lengths_to_arrays(shapes.lengths, shapes.widths)
+    arrays |= {"entries": np.array(shapes.keys, dtype=np.str_), "sizes": shapes.sizes}
     with atomic_file(path, "wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
@@ -51,16 +46,26 @@ def read_shapes(path: Path) -> Shapes:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            fields = [name.removeprefix("lengths/") for name in file if name.startswith("lengths/")]
-            return Shapes(
-                keys=tuple(str(key) for key in file["entries"]),
-                sizes=file["sizes"],
-                lengths={field: file[f"lengths/{field}"] for field in fields},
-                widths={field: int(file[f"widths/{field}"]) for field in fields},
-            )
+            keys = tuple(str(key) for key in file["entries"])
+            return Shapes(keys, file["sizes"], *lengths_from_arrays(file))
     except (OSError, ValueError, KeyError) as error:
         hint = "run the stage collect_stats again with --force"
         raise UserError(f'cannot read the shapes "{path}": {error}', hint=hint) from error
+
+
+def lengths_to_arrays(lengths: Mapping[str, Ints], widths: Mapping[str, int]) -> dict[str, Any]:
+    """Return the arrays ``lengths/F`` and ``widths/F`` of an ``.npz`` file for every field F."""
+    arrays: dict[str, Any] = {f"lengths/{field}": value for field, value in lengths.items()}
+    return arrays | {
+        f"widths/{field}": np.array(widths[field], dtype=np.int64) for field in lengths
+    }
+
+
+def lengths_from_arrays(arrays: Mapping[str, Any]) -> tuple[dict[str, Ints], dict[str, int]]:
+    """Return lengths and widths from the result of :func:`lengths_to_arrays`."""
+    fields = [name.removeprefix("lengths/") for name in arrays if name.startswith("lengths/")]
+    lengths = {field: arrays[f"lengths/{field}"] for field in fields}
+    return lengths, {field: int(arrays[f"widths/{field}"]) for field in fields}
 
 
 def find_lengths(
@@ -68,20 +73,17 @@ def find_lengths(
 ) -> tuple[Lengths | None, str]:
     """Return the lengths of a field of a split, or None and the reason why they are not known.
 
-    Every entry is looked up in the shapes; where those do not cover it, the data set's method
-    ``lengths()`` (or attribute) is asked: an array of one length per item, or a mapping from field
-    to such an array.
+    For entries that the shapes lack, the data set's method (or attribute) ``lengths()`` gives an
+    array of one length per item, or a mapping from field to such an array.
 
     Args:
         dataset: The split.
         field: The field whose lengths are wanted.
-        shapes: What collect_stats measured; None when there is nothing.
+        shapes: The result of collect_stats; None without one.
     """
     parts, width = [], 1
     for entry, member, size in zip(dataset.entries, dataset.members, dataset.sizes, strict=True):
-        found = _from_shapes(shapes, entry.key, int(size), field)
-        if found is None:
-            found = _from_member(member, field)
+        found = _from_shapes(shapes, entry.key, int(size), field) or _from_member(member, field)
         if found is None:
             return None, _unknown_reason(shapes, entry.where, entry.key, field)
         if len(found.steps) != size:
@@ -110,9 +112,7 @@ def _from_member(member: object, field: str) -> Lengths | None:
         lengths = lengths()
     if isinstance(lengths, Mapping):
         lengths = lengths.get(field)
-    if lengths is None:
-        return None
-    return Lengths(np.asarray(lengths, dtype=np.int64))
+    return None if lengths is None else Lengths(np.asarray(lengths, dtype=np.int64))
 
 
 def _unknown_reason(shapes: Shapes | None, where: str, key: str, field: str) -> str:

@@ -23,25 +23,23 @@ Item_co = TypeVar("Item_co", covariant=True)
 
 
 class SignalSafeLoader(DataLoader[Item_co]):
-    """A ``DataLoader`` that starts its processes with the signals that stop a run held back.
+    """A ``DataLoader`` that starts its processes with blocked stop signals.
 
     A terminal sends Ctrl-C to all processes of a job.  A process that starts just then would end
-    with a traceback of Python's or PyTorch's own.  It inherits that the signals are held back, and
-    :func:`~espnet3_runtime.process.interrupts.be_patient`, with which ``worker_init_fn`` begins,
-    lets them in.  The owner gets its own as soon as all processes are started; so it does the news
-    of the death of one, which raised in the middle of the start of a thread would print another
-    traceback.
+    with a traceback of Python's or PyTorch's own.  It inherits the blocked signals, and
+    :func:`~espnet3_runtime.process.interrupts.be_patient`, called by ``worker_init_fn``, handles
+    them.  The parent gets its own signals, and news of a dead process, once all have started.
 
-    The processes also leave alone what is there when they start: a collection of garbage writes
-    into every object that it looks at, which would part tens of megabytes from those of the owner.
+    Garbage collection in the processes skips the objects that they inherit: it would write into
+    each, and so copy tens of megabytes.
     """
 
     def __iter__(self) -> Any:
-        """Return the iterator of an epoch; its processes are started by then."""
+        """Return the iterator of an epoch, with its processes started."""
         if self.num_workers == 0:
             return super().__iter__()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
-        gc.freeze()  # what forked processes inherit
+        gc.freeze()  # the objects that forked processes inherit
         try:
             return super().__iter__()
         finally:
@@ -54,7 +52,7 @@ Batches = SignalSafeLoader[Any] | CustomLoader
 
 @dataclass(frozen=True)
 class DataParallelRank:
-    """Which of how many processes this is."""
+    """The number of this process, and how many there are."""
 
     index: int = 0
     world: int = 1
@@ -79,11 +77,11 @@ def make_loader(
         shapes: Lengths from collect_stats, when there are any.
         clock: Seed and epoch for shuffling and for the workers.
         rank: This process; every rank gets equally many batches.
-        log: Told when batches cannot be sorted.
+        log: Gets the reason when batches cannot be sorted.
     """
     block = config[split]
     data, collate = wrap_for_workers(dataset, make_collate(config), config["num_workers"])
-    generator = torch.Generator().manual_seed(clock.seed)  # leaves the global one alone
+    generator = torch.Generator().manual_seed(clock.seed)  # instead of the global one
     options = {
         "collate_fn": collate,
         "num_workers": config["num_workers"],
@@ -97,8 +95,20 @@ def make_loader(
     if block["sampler"] is not None:
         sampling = _custom_sampling(dataset, block, generator)
         return CustomLoader(SignalSafeLoader(data, **options, **sampling), generator, clock)
-    sampling = _sampling_arguments(dataset, split, block["batches"], shapes, clock, rank, log)
-    return SignalSafeLoader(data, **options, **sampling)
+    batches, lengths = block["batches"], None
+    if batches["type"] != "unsorted":
+        lengths, reason = find_lengths(dataset, batches["length_key"], shapes)
+        if lengths is None and batches["type"] == "sorted":
+            log.info("the batches of %s are not sorted by length: %s", split, reason)
+    sampler = EpochBatches(
+        make_plan(batches, len(dataset), lengths),
+        clock,
+        shuffle=batches["shuffle"],
+        keep_all=split != "train",
+        rank=rank.index,
+        world=rank.world,
+    )
+    return SignalSafeLoader(data, **options, batch_sampler=sampler)
 
 
 def make_collate(config: Mapping[str, Any]) -> Callable[[Any], Any]:
@@ -116,30 +126,3 @@ def _custom_sampling(
     batches = block["batches"]
     size = batches["batch_size"]
     return {"sampler": sampler, "batch_size": size, "drop_last": batches["drop_last"]}
-
-
-def _sampling_arguments(
-    dataset: SplitDataset,
-    split: str,
-    batches: Mapping[str, Any],
-    shapes: Shapes | None,
-    clock: Clock,
-    rank: DataParallelRank,
-    log: Logger,
-) -> dict[str, Any]:
-    lengths = None
-    if batches["type"] != "unsorted":
-        lengths, reason = find_lengths(dataset, batches["length_key"], shapes)
-        if lengths is None and batches["type"] == "sorted":
-            log.info("the batches of %s are not sorted by length: %s", split, reason)
-    plan = make_plan(batches, len(dataset), lengths)
-    train = split == "train"
-    sampler = EpochBatches(
-        plan,
-        clock,
-        shuffle=batches["shuffle"],
-        keep_all=not train,
-        rank=rank.index,
-        world=rank.world,
-    )
-    return {"batch_sampler": sampler}

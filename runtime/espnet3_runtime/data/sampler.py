@@ -1,8 +1,8 @@
-"""The batches of one rank in one epoch, and the seeds of what is random in them."""
+"""The batches of one rank in one epoch, and the seeds of the random generators."""
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from espnet3_runtime.process.interrupts import be_patient
 
 @dataclass
 class Clock:
-    """Where training stands; shared by the loop, the sampler and the workers.
+    """Position of a training; shared by the loop, the sampler and the workers.
 
     Attributes:
         seed: Seed of the run.
@@ -43,7 +43,7 @@ class EpochBatches:
         world: How many processes there are.
 
     Attributes:
-        distinct: Batches of this rank that no other rank has and that are no repetition.
+        distinct: How many batches of this rank are no repetitions.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class EpochBatches:
         if self.shuffle:
             rng = np.random.default_rng([self.clock.seed, self.clock.epoch])
             if plan.by_item:
-                plan = plan.shuffle_items(rng)
+                plan = replace(plan, order=rng.permutation(plan.order))
             else:
                 indices = rng.permutation(indices)
         return plan, np.resize(indices, self._length * self.world)[self.rank :: self.world]
@@ -80,21 +80,18 @@ class EpochBatches:
 
 @dataclass
 class SeedWorker:
-    """Initialises a loader's worker process: what is random there depends on seed, epoch and item.
+    """Initialises a loader's worker process: random numbers depend on seed, epoch and item.
 
-    So the same item is the same whatever the number of workers, and after a resume.  Without
-    workers, items draw from the generators of the process, which a checkpoint keeps.
+    So an item does not depend on the number of workers or on a resume.  Without workers, items
+    draw from the generators of the process, which a checkpoint keeps.
     """
 
     clock: Clock
 
     def __call__(self, _worker: int) -> None:
         """Seed every item of this worker before it is read."""
-        info = get_worker_info()
-        assert info is not None
-        seed, epoch = self.clock.seed, self.clock.epoch
-        dataset: Any = info.dataset  # a CarryingDataset
-        dataset.seed_items(SeedItem(seed, epoch))
+        info: Any = get_worker_info()  # its dataset is an ErrorCarryingDataset
+        info.dataset.seed_items(SeedItem(self.clock.seed, self.clock.epoch))
         be_patient()
 
 
@@ -106,30 +103,18 @@ class SeedItem:
     epoch: int
 
     def __call__(self, index: int) -> None:
-        """Seed for one item; the CPU's generators only, which is what reading draws from."""
-        word = mix_bits(mix_bits(mix_bits(self.seed) + self.epoch) + index)
-        random.seed(word)
-        np.random.seed(word & 0xFFFFFFFF)  # noqa: NPY002 - libraries draw from the global one
-        torch.default_generator.manual_seed(word >> 1)
-
-
-def mix_bits(word: int) -> int:
-    """Return 64 well mixed bits (the finaliser of SplitMix64, Steele et al. 2014)."""
-    word = (word + 0x9E3779B97F4A7C15) & _WORD
-    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
-    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _WORD
-    return word ^ (word >> 31)
-
-
-_WORD = 0xFFFFFFFFFFFFFFFF
+        """Seed the generators of the CPU for one item; reading uses no others."""
+        random.seed(f"{self.seed} {self.epoch} {index}")
+        np.random.seed(random.getrandbits(32))  # noqa: NPY002 - libraries draw from the global one
+        torch.default_generator.manual_seed(random.getrandbits(63))
 
 
 def seed_generators(*parts: int) -> None:
     """Seed Python's, numpy's and torch's global generators from several numbers."""
-    words = np.random.SeedSequence(parts).generate_state(3)
-    random.seed(int(words[0]))
-    np.random.seed(int(words[1]))  # noqa: NPY002 - libraries draw from the global generator
-    torch.manual_seed(int(words[2]))
+    words: list[int] = np.random.SeedSequence(parts).generate_state(3).tolist()
+    random.seed(words[0])
+    np.random.seed(words[1])  # noqa: NPY002 - libraries draw from the global generator
+    torch.manual_seed(words[2])
 
 
 def read_generators() -> dict[str, Any]:

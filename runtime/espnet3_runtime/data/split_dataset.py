@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from espnet3_runtime.build.instantiate import instantiate, locate_target
+from espnet3_runtime.build.instantiate import instantiate, parameters_of
+from espnet3_runtime.data.contract import accept_inputs
 from espnet3_runtime.data.dataset_entries import (
     DatasetDirectories,
     DatasetEntry,
     make_dataset,
     read_entries,
 )
-from espnet3_runtime.data.declared_fields import DeclaredFields
+from espnet3_runtime.data.declared_fields import read_declared_fields
 from espnet3_runtime.errors import UserError
 from espnet3_schemas import TARGET
 
@@ -45,10 +46,9 @@ class SplitDataset:
         self.members = tuple(members)
         self.transforms = tuple(transforms)
         self.preprocessor = preprocessor
-        self.declared = tuple(
-            DeclaredFields(member, entry.where)
-            for member, entry in zip(members, entries, strict=True)
-        )
+        pairs = zip(members, entries, strict=True)
+        self._fields = [read_declared_fields(member, entry.where) for member, entry in pairs]
+        self._checks_all = [getattr(member, "check_every_item", False) for member in members]
         self.sizes = np.array([len(member) for member in members], dtype=np.int64)
         self._ends = np.cumsum(self.sizes)
         self.before_item: Callable[[int], None] | None = None
@@ -64,17 +64,16 @@ class SplitDataset:
         if self.before_item is not None:
             self.before_item(index)
         member, inner = self.locate(index)
+        entry, transform = self.entries[member], self.transforms[member]
         try:
             utt_id, sample = self._read(member, inner, index)
-            transform = self.transforms[member]
             if transform is not None:
-                sample = _require_mapping(transform(sample), "transform", self.entries[member])
+                sample = _require_mapping(transform(sample), "transform", entry)
             if self.preprocessor is not None:
-                sample = _require_mapping(
-                    self.preprocessor(utt_id, sample), "preprocessor", self.entries[member]
-                )
+                changed = self.preprocessor(utt_id, sample)
+                sample = _require_mapping(changed, "preprocessor", entry)
         except Exception as error:
-            error.add_note(f"while reading item {inner} of {self.entries[member].where}")
+            error.add_note(f"while reading item {inner} of {entry.where}")
             raise
         return utt_id, sample
 
@@ -82,13 +81,11 @@ class SplitDataset:
         """Return the entry that holds an item, and the item's index inside that entry."""
         if not 0 <= index < len(self):
             raise IndexError(index)
-        member = 0
-        if len(self.members) > 1:
-            member = int(np.searchsorted(self._ends, index, side="right"))
+        member = int(np.searchsorted(self._ends, index, side="right"))
         return member, int(index - (self._ends[member] - self.sizes[member]))
 
     def raw_sample(self, index: int) -> tuple[str, Sample]:
-        """Return the id and the sample as the ``Dataset`` gives it, for scoring and for its text.
+        """Return the id and the unchanged sample of the ``Dataset``, for scoring and for its text.
 
         Audio is usually ``(samples,)`` float32 in [-1, 1], at the rate that the contract declares.
         """
@@ -96,32 +93,34 @@ class SplitDataset:
         return self._read(member, inner, index)
 
     def _read(self, member: int, inner: int, index: int) -> tuple[str, Sample]:
-        sample = dict(
-            _require_mapping(self.members[member][inner], "Dataset", self.entries[member])
-        )
+        found = self.members[member][inner]
+        sample = dict(_require_mapping(found, "Dataset", self.entries[member]))
         given = sample.pop("utt_id", None)
-        utt_id = str(index) if given is None else str(given)
-        if self.declared[member].every:
-            self.declared[member].check(utt_id, sample)
+        utt_id = str(index if given is None else given)
+        if self._checks_all[member]:
+            accept_inputs(self._fields[member], sample, utt_id)
         return utt_id, sample
 
     def check_samples(self) -> None:
         """Check some items against the fields that their data sets declare.
 
+        They are the first, middle and last; with ``check_every_item = True`` in a ``Dataset`` all
+        of its items are checked as they are read instead.
+
         Raises:
             UserError: A declared field is missing or of another kind.
         """
-        start = 0
-        for declared, size in zip(self.declared, self.sizes.tolist(), strict=True):
-            for index in declared.samples(size):
-                declared.check(*self.raw_sample(start + index))
-            start += size
+        for member, (end, size) in enumerate(zip(self._ends, self.sizes, strict=True)):
+            if self._fields[member] and not self._checks_all[member]:
+                for index in sorted({0, size // 2, size - 1}):
+                    utt_id, sample = self.raw_sample(int(end - size + index))
+                    accept_inputs(self._fields[member], sample, utt_id)
 
 
 def load_split(
     dataset: Mapping[str, Any],
     split: str,
-    place: DatasetDirectories,
+    directories: DatasetDirectories,
     *,
     entries: Sequence[DatasetEntry] | None = None,
     transform: bool = True,
@@ -133,17 +132,17 @@ def load_split(
     Args:
         dataset: The ``dataset`` block of a training or inference config.
         split: ``train``, ``valid`` or ``test``.
-        place: Directories handed to the data sets that ask for them.
-        entries: Only these entries of the split; all of them when None.
+        directories: Passed to the data sets that have parameters for them.
+        entries: Some entries of the split; None for all.
         transform: Whether to construct the entries' transforms.
         preprocess: Whether to construct the preprocessor.
-        preprocess_as: Another split, whose preprocessor is used.
+        preprocess_as: Another split, to use its preprocessor.
 
     Raises:
         UserError: An entry cannot be constructed, or is empty.
     """
     chosen = tuple(read_entries(dataset, split) if entries is None else entries)
-    members = [make_dataset(entry, place) for entry in chosen]
+    members = [make_dataset(entry, directories) for entry in chosen]
     for entry, member in zip(chosen, members, strict=True):
         if len(member) == 0:
             raise UserError("the data set has no items", where=entry.where)
@@ -162,15 +161,17 @@ def make_preprocessor(
 ) -> Callable[[str, Sample], Sample] | None:
     """Construct the preprocessor of a split as a callable ``(utt_id, sample) -> sample``.
 
-    A preprocessor whose constructor has an argument ``train`` is told whether this is the training
-    split; one whose call takes two arguments gets the utterance id first, as in ESPnet2.
+    A constructor's argument ``train`` gets whether this is the training split; a preprocessor whose
+    call takes two arguments gets the utterance id first, as in ESPnet2.
     """
     node = dataset.get("preprocessor")
     if node is not None and TARGET not in node:
         node = node.get(split)
     if node is None:
         return None
-    supplied: dict[str, Any] = {"train": split == "train"} if _wants_train(node) else {}
+    given = "train" in node or node.get("_partial_")
+    wants_train = not given and "train" in parameters_of(node)
+    supplied: dict[str, Any] = {"train": split == "train"} if wants_train else {}
     function = instantiate(node, **supplied)
     if _takes_id(function):
         return function  # type: ignore[no-any-return]
@@ -187,15 +188,6 @@ class _WithoutId:
         return self.function(sample)  # type: ignore[no-any-return]
 
 
-def _wants_train(node: Mapping[str, Any]) -> bool:
-    if "train" in node or node.get("_partial_"):
-        return False
-    try:
-        return "train" in inspect.signature(locate_target(node[TARGET])).parameters
-    except (TypeError, ValueError):
-        return False
-
-
 def _takes_id(function: Callable[..., Any]) -> bool:
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -208,6 +200,7 @@ def _takes_id(function: Callable[..., Any]) -> bool:
 
 def _require_mapping(value: Any, role: str, entry: DatasetEntry) -> Any:
     if not isinstance(value, Mapping):
-        what = f"a sample is a mapping from field to value; the {role} gave {type(value).__name__}"
-        raise UserError(what, where=entry.where)
+        found = type(value).__name__
+        problem = f"a sample is a mapping from field to value; the {role} gave {found}"
+        raise UserError(problem, where=entry.where)
     return value

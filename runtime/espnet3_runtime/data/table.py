@@ -1,4 +1,4 @@
-"""A text file with a header, read row by row: manifests of any size in little memory."""
+"""Reads tab-separated manifests of any size row by row, in little memory."""
 
 import mmap
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ class Table:
             yield self[index][name]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to worker processes as the path."""
+        """Pickle the path only, for worker processes."""
         return Table, (self.path,)
 
     def _line(self, number: int) -> list[str]:

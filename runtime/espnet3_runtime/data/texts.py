@@ -1,4 +1,4 @@
-"""The texts of a split, without reading audio where the data set can help it."""
+"""Reads the texts of a split, without its audio where the data set offers them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +11,9 @@ from espnet3_runtime.errors import UserError
 def read_texts(dataset: SplitDataset, field: str) -> Iterator[str]:
     """Yield the text of every item of a split.
 
-    A ``Dataset`` that has ``texts()`` (for the field ``text``) or ``column(field)`` is asked for
-    the texts at once; otherwise its items are read one by one, audio and all.  So are those of an
-    entry with a ``transform``, which may change the text.
+    A ``Dataset`` with ``texts()`` (for the field ``text``) or ``column(field)`` gives the texts at
+    once; otherwise its items are read one by one with their audio.  So are those of an entry with
+    a ``transform``, which may change the text.
 
     Raises:
         UserError: A sample has no such field, or it is not a string.
@@ -23,9 +23,8 @@ def read_texts(dataset: SplitDataset, field: str) -> Iterator[str]:
         if column is None:
             yield from _item_texts(dataset, index, field)
         else:
-            yield from (
-                _require_text(value, field, dataset.entries[index].where) for value in column
-            )
+            where = dataset.entries[index].where
+            yield from (_require_text(value, field, where) for value in column)
 
 
 def _text_column(member: Any, field: str) -> Any | None:
@@ -54,6 +53,6 @@ def _item_texts(dataset: SplitDataset, member: int, field: str) -> Iterator[str]
 
 def _require_text(value: Any, field: str, where: str) -> str:
     if not isinstance(value, str):
-        what = f'the field "{field}" is text, found {type(value).__name__}'
-        raise UserError(what, where=where)
+        problem = f'the field "{field}" is text, found {type(value).__name__}'
+        raise UserError(problem, where=where)
     return " ".join(value.split())

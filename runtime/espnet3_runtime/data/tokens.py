@@ -1,6 +1,6 @@
 """Token ids and the token list that train_tokenizer writes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Tokenizer:
         return text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to worker processes as the path."""
+        """Pickle the path only, for worker processes."""
         return Tokenizer, (self._path,)
 
 
@@ -56,11 +56,6 @@ def token_list(model: Any) -> tuple[str, ...]:
     """Return the token list of a SentencePiece processor."""
     pieces = [model.id_to_piece(index) for index in range(1, model.get_piece_size())]
     return (BLANK, UNKNOWN, *pieces, SOS_EOS)
-
-
-def read_tokens(path: str | Path) -> Sequence[str]:
-    """Read a ``tokens.txt``, one token a line."""
-    return Path(path).read_text(encoding="utf-8").split("\n")[:-1]
 
 
 def _load_processor(path: Path) -> Any:

@@ -1,7 +1,6 @@
-"""Errors of the recipe's data, brought from worker processes in one piece.
+"""Sends a :class:`UserError` from a worker process as a value, to raise it where the batch arrives.
 
-PyTorch turns an exception of a worker into a text with the worker's traceback.  A mistake that has
-a clear message travels as a value instead, and is raised where the batch arrives.
+PyTorch would turn it into a text with the worker's traceback.
 """
 
 import multiprocessing
@@ -12,7 +11,7 @@ from espnet3_runtime.errors import UserError
 
 
 class ErrorCarryingDataset:
-    """A data set that gives a :class:`UserError` instead of raising it (in worker processes)."""
+    """A data set that returns a :class:`UserError` instead of raising it."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -21,49 +20,44 @@ class ErrorCarryingDataset:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Any:
-        """Return an item, or the mistake that reading it brought up."""
+        """Return an item, or the error from reading it."""
         try:
             return self.dataset[index]
         except UserError as error:
             return error
 
     def seed_items(self, seed_item: Callable[[int], None]) -> None:
-        """Let a function run before every item is read."""
+        """Call a function before every item is read."""
         self.dataset.before_item = seed_item
 
 
 class ErrorCarryingCollate:
-    """A collate function that gives a :class:`UserError` instead of raising it."""
+    """A collate function that returns a :class:`UserError` instead of raising it."""
 
     def __init__(self, collate: Callable[[Sequence[Any]], Any]) -> None:
         self.collate = collate
 
     def __call__(self, items: Sequence[Any]) -> Any:
-        """Return the batch, or the first mistake."""
-        for item in items:
-            if isinstance(item, UserError):
-                return item
+        """Return the batch, or the first error."""
+        errors = (item for item in items if isinstance(item, UserError))
         try:
-            return self.collate(items)
+            return next(errors, None) or self.collate(items)
         except UserError as error:
             return error
 
 
 def loader_workers(wanted: int) -> int:
-    """Return how many processes may read ahead here: none on a Dask worker.
-
-    Such workers are daemons, which may not start processes; reading is spread over them already.
-    """
+    """Return how many processes may read ahead here: none on a Dask worker, which is a daemon."""
     return 0 if multiprocessing.current_process().daemon else wanted
 
 
 def wrap_for_workers(dataset: Any, collate: Callable[[Any], Any], workers: int) -> tuple[Any, Any]:
-    """Return data set and collate function for a loader with so many worker processes.
+    """Return data set and collate function for a loader.
 
     Args:
-        dataset: Gives items by index.
+        dataset: Returns items by index.
         collate: Makes a batch of a list of items.
-        workers: How many worker processes the loader has; with 0 nothing is wrapped.
+        workers: Number of worker processes; with 0 nothing is wrapped.
     """
     if workers == 0:
         return dataset, collate
@@ -71,7 +65,7 @@ def wrap_for_workers(dataset: Any, collate: Callable[[Any], Any], workers: int) 
 
 
 def unwrap_batch(batch: Any) -> Any:
-    """Return a batch, or raise the mistake that came in its place."""
+    """Return a batch, or raise the error that came instead of it."""
     if isinstance(batch, UserError):
         raise batch
     return batch

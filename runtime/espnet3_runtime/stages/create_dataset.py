@@ -1,10 +1,10 @@
-"""Prepare every corpus that the recipe names: the builders' four methods, once per builder."""
+"""The stage ``create_dataset``: prepare every corpus of the recipe with its builder."""
 
 import hashlib
 import inspect
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from espnet3_runtime.config import to_plain
 from espnet3_runtime.data.dataset_entries import (
     DatasetDirectories,
     DatasetEntry,
-    all_entries,
     load_module,
     make_builder,
+    read_entries,
 )
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import Outputs, StageContext
@@ -24,36 +24,37 @@ from espnet3_runtime.stage import Outputs, StageContext
 def create_dataset(context: StageContext) -> Outputs:
     """Run the ``DatasetBuilder`` of every distinct ``data_src`` and ``builder_args``.
 
-    The entries of the training config come first, then those that only inference uses.  A builder
-    whose ``is_source_prepared`` and ``is_built`` answer true does nothing, so the stage goes on
-    where it was interrupted as far as the builder can tell what is done.  A method that names an
-    argument ``progress`` is given what makes a bar with rate and remaining time::
+    The entries of the training config come first, then those that only inference uses.  Work whose
+    check ``is_source_prepared`` or ``is_built`` is true is skipped, so an interrupted stage
+    continues as far as the builder detects finished work.  A method with an argument ``progress``
+    can make bars with rate and remaining time::
 
         with progress("download", total=len(files)) as bar:
             bar.advance()
 
     Outputs:
-        summary: Every builder, and number and size of the files in its place; what each had to do
-            stands in the log, so that an interrupted preparation leaves the same summary.
-        data_dir: The directory that the builders wrote.
+        summary: Every builder, and number and size of its files.  The log says which work was
+            done: the summary of an interrupted preparation is the same.
+        data_dir: The directory with the builders' files.
     """
-    place = DatasetDirectories(context.recipe_dir, context.data_dir)
+    directories = DatasetDirectories(context.recipe_dir, context.data_dir)
     common = context.configs["training"]["create_dataset"].plain()
     entries = _distinct_entries(
-        entry for config in context.configs.values() for entry in all_entries(config["dataset"])
+        entry
+        for config in context.configs.values()
+        for split in ("train", "valid", "test")
+        for entry in read_entries(config["dataset"], split)
     )
     context.data_dir.mkdir(parents=True, exist_ok=True)
     rows = []
     with context.progress("create_dataset", total=len(entries)) as bar:
         for entry in entries:
             bar.note(entry.data_src or "dataset")
-            rows.append(_prepare_entry(entry, place, common, context))
+            rows.append(_prepare_entry(entry, directories, common, context))
             bar.advance()
-    write_json(
-        context.outputs["summary"],
-        {"builders": rows, "data": _summarize_directory(context.data_dir)},
-    )
-    return {"summary": context.outputs["summary"], "data_dir": context.data_dir}
+    summary = context.outputs["summary"]
+    write_json(summary, {"builders": rows, "data": _summarize_directory(context.data_dir)})
+    return {"summary": summary, "data_dir": context.data_dir}
 
 
 def _distinct_entries(entries: Iterable[DatasetEntry]) -> list[DatasetEntry]:
@@ -66,9 +67,12 @@ def _distinct_entries(entries: Iterable[DatasetEntry]) -> list[DatasetEntry]:
 
 
 def _prepare_entry(
-    entry: DatasetEntry, place: DatasetDirectories, common: Mapping[str, Any], context: StageContext
+    entry: DatasetEntry,
+    directories: DatasetDirectories,
+    common: Mapping[str, Any],
+    context: StageContext,
 ) -> dict[str, Any]:
-    builder = make_builder(entry, place)
+    builder = make_builder(entry, directories)
     row: dict[str, Any] = {"data_src": entry.data_src, "builder_args": to_plain(entry.builder_args)}
     if builder is None:
         context.log.info("%s has no DatasetBuilder: nothing to prepare", entry.where)
@@ -83,13 +87,13 @@ def _prepare_entry(
         _call_builder(builder, work, arguments, context)
         done.append(work)
         if not _call_builder(builder, check, arguments, context):
-            what = f'"{type(builder).__qualname__}.{check}" is still false after "{work}"'
-            raise UserError(what, where=entry.where)
+            problem = f'"{type(builder).__qualname__}.{check}" is still false after "{work}"'
+            raise UserError(problem, where=entry.where)
     name = f"{type(builder).__module__}.{type(builder).__qualname__}"
     context.log.info("%s: %s in %.1f s", name, done or "up to date", time.monotonic() - start)
-    _, home = load_module(entry, place)
-    other = {} if home == place else {"data": _summarize_directory(home.data_dir)}
-    return {**row, "builder": name, **other}
+    _, home = load_module(entry, directories)
+    row["builder"] = name
+    return row if home == directories else row | {"data": _summarize_directory(home.data_dir)}
 
 
 def _call_builder(
@@ -102,16 +106,12 @@ def _call_builder(
 
 def _summarize_directory(directory: Path) -> dict[str, Any]:
     """Return number and size of the files below a directory, and a hash over names and sizes."""
-    digest, count, size = hashlib.sha256(), 0, 0
-    for name, length in sorted(_iter_files(directory)):
-        digest.update(f"{name}\0{length}\n".encode())
-        count, size = count + 1, size + length
-    return {"files": count, "bytes": size, "listing_sha256": digest.hexdigest()}
-
-
-def _iter_files(directory: Path) -> Iterator[tuple[str, int]]:
-    """Yield relative names and sizes; hidden names (locks, temporary files) are nobody's output."""
+    files = []
     for path in directory.rglob("*"):
         relative = path.relative_to(directory)
-        if path.is_file() and not any(part.startswith(".") for part in relative.parts):
-            yield relative.as_posix(), path.stat().st_size
+        hidden = any(part.startswith(".") for part in relative.parts)  # locks, temporary files
+        if path.is_file() and not hidden:
+            files.append((relative.as_posix(), path.stat().st_size))
+    listing = "".join(f"{name}\0{size}\n" for name, size in sorted(files))
+    digest = hashlib.sha256(listing.encode()).hexdigest()
+    return {"files": len(files), "bytes": sum(size for _, size in files), "listing_sha256": digest}

@@ -3,10 +3,8 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,26 +30,34 @@ if TYPE_CHECKING:
     from espnet3_runtime.inference.predictor import Predictor
 
 SUMMARY = "inference.json"
-Tick = Callable[[int, float, float], None]
-"""Takes the number of items decoded since, the seconds of their audio, and the seconds it took."""
 
 
-@dataclass(frozen=True)
-class DecodingSet:
-    """A test set, its shards and where they go."""
+@dataclass
+class _DecodingSet:
+    """A test set, its shards, and the time and seconds of audio decoded in this run."""
 
     entry: DatasetEntry
     name: str
     dataset: Any
     shards: list[Shard]
     work: Path
+    todo: list[Shard]
+    seconds: float = 0.0
+    audio: float = 0.0
+
+    def count(self, bar: Bar, items: int, audio: float, seconds: float) -> None:
+        self.audio += audio
+        self.seconds += seconds
+        bar.advance(items)
+        if self.audio:
+            bar.note(f"RTF {self.seconds / self.audio:.4f}")
 
 
 def infer(context: StageContext) -> Outputs:
     """Decode every test set; write ``<test>/<output>.scp`` and ``inference.json``.
 
-    A run that was cut off goes on with the shards it has; the directory of a test set appears
-    whole or not at all.
+    An interrupted run continues with the shards that are missing; the directory of a test set
+    appears complete or not at all.
 
     Raises:
         UserError: The config, the data or the results are not as declared.
@@ -62,30 +68,25 @@ def infer(context: StageContext) -> Outputs:
     use_threads(config["num_threads"])
     entries = _read_test_entries(config)
     checkpoint = Path(config["checkpoint"]).absolute() if config["checkpoint"] else None
-    job = DecodingJob(
-        config, context.model, checkpoint, DatasetDirectories(context.recipe_dir, context.data_dir)
-    )
+    directories = DatasetDirectories(context.recipe_dir, context.data_dir)
+    job = DecodingJob(config, context.model, checkpoint, directories)
     sha256 = weights_digest(checkpoint) if checkpoint else None
     if not context.resume:
         shutil.rmtree(context.directory / "work", ignore_errors=True)
     context.cleared()
     sets = []
     for entry in entries:
-        dataset = load_test_set(config, entry, job.directories)
+        dataset = load_test_set(config, entry, directories)
         shards = plan_shards(dataset, _length_key(config), config["batch_size"])
         work = context.directory / "work" / str(entry.name)
         ensure_same_plan(work, shards, str(sha256))
-        sets.append(DecodingSet(entry, str(entry.name), dataset, shards, work))
-    speeds = _decode_all(context, job, sets)
-    summary: dict[str, Any] = {
-        "schema_version": 1,
-        "checkpoint": {"path": _shown_path(checkpoint, context), "sha256": sha256}
-        if sha256
-        else None,
-        "tests": {
-            test.name: _finish_test_set(context, test, speeds.get(test.name)) for test in sets
-        },
-    }
+        todo = [shard for shard in shards if not is_done(shard, work)]
+        sets.append(_DecodingSet(entry, str(entry.name), dataset, shards, work, todo))
+    _decode_all(context, job, sets)
+    summary: dict[str, Any] = {"schema_version": 1, "checkpoint": None}
+    if checkpoint is not None:
+        summary["checkpoint"] = {"path": _shown_path(checkpoint, context), "sha256": sha256}
+    summary["tests"] = {test.name: _finish_test_set(context, test) for test in sets}
     _remove_old_sets(context.directory, summary["tests"])
     write_json(context.directory / SUMMARY, summary)
     shutil.rmtree(context.directory / "work", ignore_errors=True)
@@ -114,52 +115,23 @@ def _length_key(config: ConfigView) -> str | None:
     return next(iter([*audio, *names]), None)
 
 
-@dataclass
-class DecodingSpeed:
-    """What was decoded in this run, as opposed to found from an earlier one; on all workers."""
-
-    seconds: float = 0.0
-    audio: float = 0.0
-
-
-def _decode_all(
-    context: StageContext, job: "DecodingJob", sets: Sequence[DecodingSet]
-) -> dict[str, DecodingSpeed]:
+def _decode_all(context: StageContext, job: "DecodingJob", sets: Sequence[_DecodingSet]) -> None:
     parallel = job.config["parallel"]
-    left = {
-        test.name: [shard for shard in test.shards if not is_done(shard, test.work)]
-        for test in sets
-    }
-    most = max(map(len, left.values()))
-    here = in_process(parallel, most)
-    speeds = {}
+    most = max(len(test.todo) for test in sets)
     with Workers(parallel, context.recipe_dir, most) as workers:
-        predictor = _build_predictor(job) if here and most else None
+        predictor = _build_predictor(job) if most and in_process(parallel, most) else None
         for test in sets:
-            todo = left[test.name]
-            if not todo:
+            if not test.todo:
                 continue
-            with _measure_speed(context, test, todo) as (speed, tick):
+            done = len(test.dataset) - sum(shard.size for shard in test.todo)
+            if done:
+                context.log.info("%s: %d items are done already", test.name, done)
+            with context.progress(f"infer {test.name}", len(test.dataset)) as bar:
+                bar.advance(done)
                 if predictor is not None:
-                    _decode_here(job, predictor, test, todo, tick)
+                    _decode_here(job, predictor, test, bar)
                 else:
-                    _decode_on_workers(workers, job, test, todo, tick)
-            speeds[test.name] = speed
-    return speeds
-
-
-@contextmanager
-def _measure_speed(
-    context: StageContext, test: DecodingSet, todo: Sequence[Shard]
-) -> Iterator[tuple["DecodingSpeed", Tick]]:
-    """Show a bar, and measure what is decoded while the block runs."""
-    skipped = len(test.dataset) - sum(shard.size for shard in todo)
-    if skipped:
-        context.log.info("%s: %d items are done already", test.name, skipped)
-    with context.progress(f"infer {test.name}", len(test.dataset)) as bar:
-        bar.advance(skipped)
-        speed = DecodingSpeed()
-        yield speed, partial(_count_decoded, bar, speed)
+                    _decode_on_workers(workers, job, test, bar)
 
 
 def _build_predictor(job: "DecodingJob") -> "Predictor":
@@ -170,13 +142,7 @@ def _build_predictor(job: "DecodingJob") -> "Predictor":
     return make_predictor(job.config, job.model, device, job.checkpoint)
 
 
-def _decode_here(
-    job: "DecodingJob",
-    predictor: "Predictor",
-    test: DecodingSet,
-    shards: Sequence[Shard],
-    tick: Tick,
-) -> None:
+def _decode_here(job: "DecodingJob", predictor: "Predictor", test: _DecodingSet, bar: Bar) -> None:
     from espnet3_runtime.inference.decode import decode_shards
 
     last = time.monotonic()
@@ -184,38 +150,24 @@ def _decode_here(
     def count(records: Sequence[InferenceRecord]) -> None:
         nonlocal last
         before, last = last, time.monotonic()
-        tick(len(records), sum(record.seconds for record in records), last - before)
+        test.count(bar, len(records), sum(record.seconds for record in records), last - before)
 
-    decode_shards(predictor, test.dataset, shards, test.work, job.config, count)
+    decode_shards(predictor, test.dataset, test.todo, test.work, job.config, count)
 
 
-def _decode_on_workers(
-    workers: Workers, job: "DecodingJob", test: DecodingSet, shards: Sequence[Shard], tick: Tick
-) -> None:
+def _decode_on_workers(workers: Workers, job: "DecodingJob", test: _DecodingSet, bar: Bar) -> None:
     from espnet3_runtime.inference.decode import decode_in_worker
 
-    tasks = [(job, test.entry, shard, test.work) for shard in shards]
+    tasks = [(job, test.entry, shard, test.work) for shard in test.todo]
     for number, (audio, seconds) in workers.run(decode_in_worker, tasks):
-        tick(shards[number].size, audio, seconds)
+        test.count(bar, test.todo[number].size, audio, seconds)
 
 
-def _count_decoded(
-    bar: Bar, speed: DecodingSpeed, count: int, audio: float, seconds: float
-) -> None:
-    speed.audio += audio
-    speed.seconds += seconds
-    bar.advance(count)
-    if speed.audio:
-        bar.note(f"RTF {speed.seconds / speed.audio:.4f}")
-
-
-def _finish_test_set(
-    context: StageContext, test: DecodingSet, speed: DecodingSpeed | None
-) -> dict[str, Any]:
+def _finish_test_set(context: StageContext, test: _DecodingSet) -> dict[str, Any]:
     target = context.directory / test.name
     records = merge_shards(test.work, test.shards, target, _shown_path(target, context))
     audio = sum(record.seconds for record in records)
-    rtf = speed.seconds / speed.audio if speed and speed.audio else None
+    rtf = test.seconds / test.audio if test.audio else None
     if rtf is not None:
         context.result(f"RTF {test.name}", round(rtf, 4))
     context.log.info("%s: %d items", test.name, len(records))
@@ -238,9 +190,7 @@ def _remove_old_sets(directory: Path, current: Collection[str]) -> None:
         shutil.rmtree(directory / name, ignore_errors=True)
 
 
-def _shown_path(path: Path | None, context: StageContext) -> str:
+def _shown_path(path: Path, context: StageContext) -> str:
     """Return a path as SCP files and reports name it: relative to the recipe where possible."""
-    if path is None:
-        return ""
     inside = path.is_relative_to(context.recipe_dir)
     return (path.relative_to(context.recipe_dir) if inside else path).as_posix()

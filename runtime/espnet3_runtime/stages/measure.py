@@ -39,28 +39,24 @@ def measure(context: StageContext) -> Outputs:
         for name in names:
             for metric, numbers in _score_test(context, inference_dir, name, metrics):
                 scores[metric.name][name] = numbers
-                context.result(f"{metric.name} {name}", _shown_headline(numbers, metric))
+                headline = format_value(next(iter(numbers.values())), metric.unit)
+                context.result(f"{metric.name} {name}", headline)
                 bar.advance()
     result = _make_report(context, summary, metrics, scores)
     path = context.directory / "metrics.json"
-    write_text(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")  # in our order
+    write_text(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")  # order kept
     table = as_text(score_rows(result))
     context.log.info("scores:\n%s", table)
     print(textwrap.indent(table, "  "), file=sys.stderr, flush=True)
     return {"metrics": path}
 
 
-def _shown_headline(numbers: dict[str, float], metric: Metric) -> str:
-    return format_value(next(iter(numbers.values())), metric.unit)
-
-
 def _read_summary(inference_dir: Path) -> dict[str, Any]:
     file = inference_dir / "inference.json"
     try:
-        summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
     except (OSError, ValueError) as error:
         raise UserError(f"{file} cannot be read: {error}", hint="run the stage infer") from error
-    return summary
 
 
 def _test_sets(config: ConfigView, summary: dict[str, Any]) -> list[str]:
@@ -70,47 +66,35 @@ def _test_sets(config: ConfigView, summary: dict[str, Any]) -> list[str]:
     names = [str(entry.name) for entry in read_entries(config["dataset"], "test")]
     for name in names:
         if name not in known:
-            raise UserError(
-                f'infer has no results for the test set "{name}"',
-                where=f"{config.where}.dataset.test",
-                hint=did_you_mean(name, known),
-            )
+            problem = f'infer has no results for the test set "{name}"'
+            where, hint = f"{config.where}.dataset.test", did_you_mean(name, known)
+            raise UserError(problem, where=where, hint=hint)
     return names or known
 
 
 def _score_test(
     context: StageContext, inference_dir: Path, name: str, metrics: list[Metric]
 ) -> list[tuple[Metric, dict[str, float]]]:
+    config, inference = context.configs["metrics"], context.configs.get("inference")
+    block = inference["dataset"] if inference else {}
+    contract = read_contract(inference["contract"], "contract") if inference else None
+    where = f"{config.where}.dataset_artifacts"
     scored = []
     with atomic_directory(context.directory / name) as scratch:
-        results = _make_test_results(context, inference_dir, name, scratch)
+        results = TestResults(
+            name=name,
+            directory=inference_dir / name,
+            scratch=scratch,
+            entry={entry.name: entry for entry in read_entries(block, "test")}.get(name),
+            dataset=block,
+            directories=DatasetDirectories(context.recipe_dir, context.data_dir),
+            formats=read_formats(config["dataset_artifacts"], None, where),
+        )
         for metric in metrics:
-            where = f"{metric.where}.inputs"
-            utt_ids, columns = read_columns(results, metric.inputs, where)
+            utt_ids, columns = read_columns(results, metric.inputs, f"{metric.where}.inputs")
             scored.append((metric, score_test_set(metric, utt_ids, columns, scratch / metric.name)))
-        inference = context.configs.get("inference")
-        contract = read_contract(inference["contract"], "contract") if inference else None
         write_examples(results, [metric.name for metric in metrics], contract, context.log)
     return scored
-
-
-def _make_test_results(
-    context: StageContext, inference_dir: Path, name: str, scratch: Path
-) -> TestResults:
-    inference = context.configs.get("inference")
-    block = inference["dataset"] if inference else {}
-    entries = {entry.name: entry for entry in read_entries(block, "test")}
-    config = context.configs["metrics"]
-    where = f"{config.where}.dataset_artifacts"
-    return TestResults(
-        name=name,
-        directory=inference_dir / name,
-        scratch=scratch,
-        entry=entries.get(name),
-        dataset=block,
-        directories=DatasetDirectories(context.recipe_dir, context.data_dir),
-        formats=read_formats(config["dataset_artifacts"], None, where),
-    )
 
 
 def _make_report(

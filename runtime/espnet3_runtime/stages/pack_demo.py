@@ -7,7 +7,7 @@ from espnet3_runtime.stage import Outputs, StageContext
 
 
 def pack_demo(context: StageContext) -> Outputs:
-    """Write ``demo/``; it appears whole or not at all, and replaces an earlier one.
+    """Write ``demo/``; it appears complete or not at all, and replaces an earlier one.
 
     Raises:
         UserError: There is no bundle, or the demo config does not fit it.

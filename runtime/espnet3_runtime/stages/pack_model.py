@@ -8,7 +8,7 @@ from espnet3_runtime.stage import Outputs, StageContext
 
 
 def pack_model(context: StageContext) -> Outputs:
-    """Pack weights, code and configs; the directory appears whole or not at all.
+    """Pack weights, code and configs; the directory appears complete or not at all.
 
     Raises:
         UserError: A file or code that the bundle needs would not be inside, or it does not load
@@ -16,9 +16,8 @@ def pack_model(context: StageContext) -> Outputs:
     """
     inference = context.configs["inference"]
     if context.model is None and inference["model"] is None:
-        raise UserError(
-            "there is no model to pack", hint="give the stage a model: {name: …, model: NAME}"
-        )
+        hint = "give the stage a model: {name: …, model: NAME}"
+        raise UserError("there is no model to pack", hint=hint)
     if context.find("measure", "metrics") is None:
         context.log.warning("nothing was measured: the model card has no results")
     bundle = context.directory / "bundle"

@@ -1,4 +1,4 @@
-"""Train a model."""
+"""The stage ``train``: fit the model with Lightning, resume, and name the checkpoints."""
 
 import os
 import signal
@@ -31,14 +31,14 @@ _KEPT_SUFFIXES = (".log",)
 def train(context: StageContext) -> Outputs:
     """Train the model of the stage with Lightning.
 
-    A training that was cut off goes on from its ``last.ckpt`` to the same result; otherwise files
-    of an earlier training move to ``previous/``.
+    An interrupted training resumes from its ``last.ckpt`` with the same result; otherwise files of
+    an earlier training move to ``previous/``.
 
     Outputs:
         best_checkpoint: Weights of the best epoch by the first criterion.
         last_checkpoint: Lightning's full state.
         averaged_checkpoint: Mean of the best by the first criterion (``average: true``).
-        curves: What was measured.
+        curves: The measured values.
         tensorboard: Event files, unless other loggers were chosen.
         task_config: ``config.yaml`` of ESPnet2, of a model that a task builds.
         task_weights: The averaged, else the best weights in the form of ESPnet2, of such a model.
@@ -50,7 +50,11 @@ def train(context: StageContext) -> Outputs:
     _check_config(config)
     use_threads(config["num_threads"])
     resume_from = _resume_from(context)
-    clock = Clock(_choose_seed(config["seed"]))
+    seed = config["seed"]
+    if seed is None:  # child processes share a fresh one
+        random = str(int.from_bytes(os.urandom(4), "big"))
+        seed = int(os.environ.setdefault("ESPNET3_SEED", random))
+    clock = Clock(seed)
     with quiet_lightning():
         seed_generators(clock.seed)
         model, name = make_model(context)
@@ -73,8 +77,8 @@ def make_model(context: StageContext) -> "tuple[nn.Module, str]":
     model = _build_task(context) if is_task(node) else construct_model(node)
     name = name_of(node, type(model).__name__)
     if not isinstance(model, nn.Module):
-        what = f'"{name}" is {type(model).__name__}, and a model is a torch.nn.Module'
-        raise UserError(what, where=node.where)
+        problem = f'"{name}" is {type(model).__name__}, and a model is a torch.nn.Module'
+        raise UserError(problem, where=node.where)
     return model, name
 
 
@@ -121,38 +125,40 @@ def _fit_module(
 
     config = context.configs["training"]
     handler = signal.getsignal(signal.SIGTERM)
-    curves = context.directory / "curves.jsonl"
-    watch = ProgressCallback(
+
+    def take_back_sigterm() -> None:  # Lightning's handler would stop without a checkpoint
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
+
+    directory, log = context.directory, context.log
+    curves = directory / "curves.jsonl"
+    progress = ProgressCallback(
         curves if context.rank == 0 else None,
         context.progress,
         lambda line: _log_line(context, line),
-        lambda: _restore_sigterm(handler),
+        take_back_sigterm,
         {name: where for name, where in _iter_monitors(config) if not name.startswith("train/")},
     )
-    directory, log = context.directory, context.log
     criteria = read_criteria(config)
     if [one.monitor for one in criteria] != [one[0] for one in config["best_model_criterion"]]:
         _log_line(context, f"there is no validation: best is what {criteria[0].monitor} says")
     keeper = Checkpoints(directory, criteria, context.stop.requested, log)
-    trainer = make_trainer(config, directory, [watch, keeper], _step_of(resume_from), log)
+    trainer = make_trainer(config, directory, [progress, keeper], _step_of(resume_from), log)
     with context.stop.gracefully():
         _run_trainer(trainer, module, resume_from)
-    watch.close()
+    progress.close()
     if context.rank != 0:
         return {}
     outputs = keeper.finish(averages=config["average"])
-    _report_best(context, keeper.kept)
-    outputs |= _task_outputs(context, outputs) | {"curves": curves}
-    tensorboard = {"tensorboard": directory / "tensorboard"}
-    return outputs | (tensorboard if tensorboard["tensorboard"].is_dir() else {})
+    for monitor, kept in keeper.kept.items():
+        context.result(f"best {monitor}", f"{kept[0].value:.4g} (epoch {kept[0].epoch})")
+    if is_task(context.model):
+        from espnet3_runtime.task_bridge.config_file import task_outputs
 
-
-def _task_outputs(context: StageContext, checkpoints: Outputs) -> Outputs:
-    if not is_task(context.model):
-        return {}
-    from espnet3_runtime.task_bridge.config_file import task_outputs
-
-    return task_outputs(context, checkpoints)
+        outputs |= task_outputs(context, outputs)
+    tensorboard = directory / "tensorboard"
+    outputs |= {"tensorboard": tensorboard} if tensorboard.is_dir() else {}
+    return outputs | {"curves": curves}
 
 
 def _run_trainer(trainer: "pl.Trainer", module: "TrainingModule", resume_from: Path | None) -> None:
@@ -168,21 +174,19 @@ def _run_trainer(trainer: "pl.Trainer", module: "TrainingModule", resume_from: P
         raise UserError(f"Lightning refuses: {error}", where="training.trainer") from error
 
 
-def _restore_sigterm(handler: Any) -> None:
-    """Take SIGTERM back from Lightning, which would stop without a checkpoint."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, handler)
-
-
 def _resume_from(context: StageContext) -> Path | None:
-    """Return the checkpoint to go on from; set the files of another training aside."""
+    """Return the checkpoint to resume from; otherwise move files of another training away."""
     explicit = context.configs["training"]["fit"]["ckpt_path"]
     last = context.directory / LAST
     if context.resume and last.exists():
         _log_line(context, f"resuming from {os.path.relpath(last, context.recipe_dir)}")
         return last
     if context.rank == 0:
-        _clear_directory(context)
+        if context.resume:  # an attempt that saved no checkpoint
+            remove_leftovers(context.directory, _KEPT_SUFFIXES)
+        elif set_aside(context.directory, _KEPT_SUFFIXES):
+            context.log.info("files of an earlier training are in previous/")
+        context.cleared()
     if explicit is None:
         return None
     path = context.recipe_dir / str(explicit)
@@ -191,29 +195,17 @@ def _resume_from(context: StageContext) -> Path | None:
     return path
 
 
-def _clear_directory(context: StageContext) -> None:
-    """Leave nothing of another training, or of an attempt that saved nothing, in the way."""
-    if context.resume:
-        remove_leftovers(context.directory, _KEPT_SUFFIXES)
-    elif set_aside(context.directory, _KEPT_SUFFIXES):
-        context.log.info("files of an earlier training are in previous/")
-    context.cleared()
-
-
 def _initialise_weights(model: "nn.Module", context: StageContext) -> None:
     path = initial_path(context)
     if path is not None:
-        shown = Path(os.path.relpath(path, context.recipe_dir))
+        shown = os.path.relpath(path, context.recipe_dir)
         config = context.configs["training"]
         parts, where = config["reinit"], f"{config.where}.reinit"
-        taken = load_initial_weights(
-            model, path, context.log, str(shown), reinit=parts, where=where
-        )
-        _log_line(context, taken)
+        _log_line(context, load_initial_weights(model, path, context.log, shown, parts, where))
 
 
 def _step_of(checkpoint: Path | None) -> int | None:
-    """Return the step that training goes on from; see to it that the file can be gone on from."""
+    """Return the step of a checkpoint to continue from; None for a new training."""
     if checkpoint is None or not checkpoint.is_file():
         return None
     loaded = read_torch(checkpoint)
@@ -224,13 +216,6 @@ def _step_of(checkpoint: Path | None) -> int | None:
             hint="use last.ckpt, or start a new training from the weights with init_from",
         )
     return int(loaded["global_step"])
-
-
-def _choose_seed(seed: int | None) -> int:
-    """Return the seed; without one, a fresh number that child processes share."""
-    if seed is not None:
-        return seed
-    return int(os.environ.setdefault("ESPNET3_SEED", str(int.from_bytes(os.urandom(4), "big"))))
 
 
 def _check_config(config: Mapping[str, Any]) -> None:
@@ -250,7 +235,7 @@ def _check_config(config: Mapping[str, Any]) -> None:
 
 
 def _iter_monitors(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield every value that the config watches, and the key that says so."""
+    """Yield every watched value, and the key path of the setting that names it."""
     from espnet3_runtime.training.checkpoints import read_criteria
 
     name = getattr(config, "where", "training")
@@ -265,16 +250,8 @@ def _iter_monitors(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield block["monitor"], f"{name}.schedulers.{key}.monitor"
 
 
-def _report_best(context: StageContext, kept: Mapping[str, Any]) -> None:
-    for monitor, best in kept.items():
-        context.result(f"best {monitor}", f"{best[0].value:.4g} (epoch {best[0].epoch})")
-
-
 def _log_line(context: StageContext, line: str) -> None:
     """Print a line, and write it into the log."""
     if context.rank == 0:
         print(f"  {line}", file=sys.stderr, flush=True)
         context.log.info("%s", line)
-
-
-__all__ = ["train"]

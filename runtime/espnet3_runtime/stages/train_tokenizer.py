@@ -1,4 +1,4 @@
-"""Train a SentencePiece tokenizer and write its token list."""
+"""The stage ``train_tokenizer``: a SentencePiece tokenizer and its token list."""
 
 import io
 import re
@@ -17,13 +17,13 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import Outputs, StageContext
 
 _ADDED = EXTRA - 1
-"""Tokens of the list that SentencePiece does not count: it has its own unknown."""
+"""Tokens of the list that SentencePiece does not count; it counts the unknown."""
 
 
 def train_tokenizer(context: StageContext) -> Outputs:
     """Train the tokenizer on the text of the training entries.
 
-    ``vocab_size`` is the number of lines of ``tokens.txt``, so a model takes it as it stands; it
+    ``vocab_size`` is the number of lines of ``tokens.txt``, so it is the output size of a model; it
     counts ``<blank>``, ``<unk>`` and ``<sos/eos>``.
 
     Outputs:
@@ -44,8 +44,7 @@ def train_tokenizer(context: StageContext) -> Outputs:
     write_text(context.outputs["token_list"], "".join(f"{token}\n" for token in tokens))
     context.log.info("%d tokens from %d lines of text", len(tokens), lines)
     context.result("tokens", len(tokens))
-    names = ("tokenizer_model", "token_list", "train_text")
-    return {name: context.outputs[name] for name in names}
+    return {name: context.outputs[name] for name in ("tokenizer_model", "token_list", "train_text")}
 
 
 def train_model(text: Path, config: ConfigView) -> tuple[bytes, tuple[str, ...]]:
@@ -76,7 +75,7 @@ def _train_sentencepiece(text: Path, config: ConfigView, size: int) -> bytes:
 
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=_read_lines(text),
+        sentence_iterator=_read_lines(text, config),
         model_writer=model,
         model_type=config["model_type"],
         vocab_size=max(size, 1),
@@ -87,7 +86,7 @@ def _train_sentencepiece(text: Path, config: ConfigView, size: int) -> bytes:
         eos_id=-1,
         pad_id=-1,
         hard_vocab_limit=False,  # the size is checked afterwards, with a message of our own
-        max_sentence_length=text.stat().st_size + 1,  # the default drops long lines silently
+        max_sentence_length=text.stat().st_size + 1,  # the default drops long lines
         num_threads=1,  # the same model every time
         minloglevel=2,
     )
@@ -109,7 +108,7 @@ def _explain_failure(error: Exception, config: ConfigView) -> UserError:
 
 def _training_text(config: ConfigView, context: StageContext) -> Iterator[str]:
     if config["train_file"] is not None:
-        return _read_lines(_require_file(context.recipe_dir / config["train_file"], config))
+        return _read_lines(context.recipe_dir / config["train_file"], config)
     if config["text_builder"] is not None:
         return _builder_text(instantiate(config["text_builder"]), config, context)
     return _dataset_texts(config, context)
@@ -117,8 +116,8 @@ def _training_text(config: ConfigView, context: StageContext) -> Iterator[str]:
 
 def _dataset_texts(config: ConfigView, context: StageContext) -> Iterator[str]:
     dataset = context.configs["training"]["dataset"]
-    place = DatasetDirectories(context.recipe_dir, context.data_dir)
-    split = load_split(dataset, "train", place, preprocess=False)
+    directories = DatasetDirectories(context.recipe_dir, context.data_dir)
+    split = load_split(dataset, "train", directories, preprocess=False)
     with context.progress("reading text", total=len(split)) as bar:
         for text in read_texts(split, config["field"]):
             yield text
@@ -127,20 +126,16 @@ def _dataset_texts(config: ConfigView, context: StageContext) -> Iterator[str]:
 
 def _builder_text(result: Any, config: ConfigView, context: StageContext) -> Iterator[str]:
     if isinstance(result, str | Path):
-        return _read_lines(_require_file(context.recipe_dir / result, config))
+        return _read_lines(context.recipe_dir / result, config)
     if not isinstance(result, Iterable):
-        what = f"a path or an iterable of strings is expected, found {type(result).__name__}"
-        raise UserError(what, where=f"{config.where}.text_builder")
+        problem = f"a path or an iterable of strings is expected, found {type(result).__name__}"
+        raise UserError(problem, where=f"{config.where}.text_builder")
     return (" ".join(str(line).split()) for line in result)
 
 
-def _require_file(path: Path, config: ConfigView) -> Path:
+def _read_lines(path: Path, config: ConfigView) -> Iterator[str]:
     if not path.is_file():
         raise UserError(f'there is no text file "{path}"', where=config.where)
-    return path
-
-
-def _read_lines(path: Path) -> Iterator[str]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield line.strip()

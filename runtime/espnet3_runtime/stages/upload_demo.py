@@ -6,7 +6,7 @@ from espnet3_runtime.stage import Outputs, StageContext
 
 
 def upload_demo(context: StageContext) -> Outputs:
-    """Upload the demo; with ``dry_run``, show what would go and stop.
+    """Upload the demo; with ``dry_run``, only show the files.
 
     Raises:
         UserError: There is no demo or no destination, or the hub refuses.
@@ -23,7 +23,7 @@ def upload_demo(context: StageContext) -> Outputs:
     repo, owner = settings["hf_repo"], settings["organization"]
     if "/" in repo and owner is not None and not repo.startswith(f"{owner}/"):
         raise UserError(f'"{repo}" does not belong to "{owner}"', where=f"{where}.organization")
-    what = Upload(
+    upload = Upload(
         directory=demo,
         repo=repo if "/" in repo or owner is None else f"{owner}/{repo}",
         repo_type="space",
@@ -32,4 +32,4 @@ def upload_demo(context: StageContext) -> Outputs:
         delete_patterns=("*",),
         message=f"Upload the demo of {context.recipe} {context.exp_tag}",
     )
-    return run_upload(context, what, dry_run=settings["dry_run"])
+    return run_upload(context, upload, dry_run=settings["dry_run"])

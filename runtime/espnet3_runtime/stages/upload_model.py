@@ -7,7 +7,7 @@ from espnet3_runtime.stage import Outputs, StageContext
 
 
 def upload_model(context: StageContext) -> Outputs:
-    """Upload the bundle; with ``dry_run``, show what would go and stop.
+    """Upload the bundle; with ``dry_run``, only show the files.
 
     Raises:
         UserError: There is no bundle or no destination, or the hub refuses.
@@ -15,16 +15,14 @@ def upload_model(context: StageContext) -> Outputs:
     config = context.configs["publication"]
     settings = config["upload_model"]
     if settings is None:
-        raise UserError(
-            "there is no destination",
-            where=f"{config.where}.upload_model",
-            hint="write upload_model: {hf_repo: <owner>/<name>}",
-        )
+        hint = "write upload_model: {hf_repo: <owner>/<name>}"
+        where = f"{config.where}.upload_model"
+        raise UserError("there is no destination", where=where, hint=hint)
     bundle = context.find("pack_model", "bundle")
     if bundle is None:
         raise UserError("there is no bundle", hint="run a stage pack_model before upload_model")
     open_bundle(bundle)
-    what = Upload(
+    upload = Upload(
         directory=bundle,
         repo=settings["hf_repo"],
         repo_type="model",
@@ -33,4 +31,4 @@ def upload_model(context: StageContext) -> Outputs:
         delete_patterns=tuple(settings["delete_patterns"]),
         message=f"Upload {context.recipe} {context.exp_tag}",
     )
-    return run_upload(context, what, dry_run=settings["dry_run"])
+    return run_upload(context, upload, dry_run=settings["dry_run"])

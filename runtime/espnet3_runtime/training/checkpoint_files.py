@@ -1,4 +1,4 @@
-"""The checkpoints of a training: names, atomic writing, and the mean of the best."""
+"""Writes the checkpoints of a training atomically, averages the best, clears old ones."""
 
 import os
 import shutil
@@ -15,17 +15,16 @@ if TYPE_CHECKING:
 
 LAST = "last.ckpt"
 PREVIOUS = "previous"
-_WAITING = f".{PREVIOUS}"
 
 
 def save_weights(path: Path, state: Mapping[str, torch.Tensor], **facts: Any) -> None:
-    """Write weights alone, whole; the same weights and facts give the same bytes."""
+    """Write weights atomically; the same weights and facts give the same bytes."""
     with atomic_file(path, "wb") as file:
         torch.save({"state_dict": dict(state), **facts}, file)
 
 
 def save_everything(trainer: "pl.Trainer", path: Path) -> None:
-    """Write Lightning's full checkpoint, whole; every rank calls this."""
+    """Write Lightning's full checkpoint atomically; every rank calls this."""
     part = path.with_name(f".{path.name}.tmp-train")
     if trainer.is_global_zero:
         _remove_path(part)
@@ -72,16 +71,12 @@ def average(paths: Sequence[Path], target: Path) -> None:
 
 
 def set_aside(directory: Path, keep: Sequence[str]) -> bool:
-    """Move what another training left into ``previous``, and say whether there was anything.
+    """Move the files of an earlier training to ``previous``; return whether there were any.
 
-    Only one generation is kept, and a training that left no checkpoint is none: its pieces are
-    removed.  A kill in between loses nothing; the next call goes on.
-
-    Args:
-        directory: The stage's directory.
-        keep: Suffixes of files that stay, such as logs.
+    ``keep`` lists suffixes of files that stay.  Only one training is kept; the files of one
+    without a checkpoint are removed.  After a kill in between, the next call finishes the move.
     """
-    found, waiting = _files_of(directory, keep), directory / _WAITING
+    found, waiting = _files_of(directory, keep), directory / f".{PREVIOUS}"
     if not waiting.exists() and not any(path.suffix == ".ckpt" for path in found):
         remove_leftovers(directory, keep)
         return False
@@ -94,7 +89,7 @@ def set_aside(directory: Path, keep: Sequence[str]) -> bool:
 
 
 def remove_leftovers(directory: Path, keep: Sequence[str]) -> None:
-    """Remove what a training left that was killed before it could be resumed."""
+    """Remove the files of a training that was killed before it could be resumed."""
     for path in _files_of(directory, keep):
         _remove_path(path)
 
@@ -115,17 +110,13 @@ def _remove_path(path: Path) -> None:
 
 
 def _replace_durably(part: Path, path: Path) -> None:
+    old = path.with_name(f".{path.name}.tmp-old")
+    _remove_path(old)
     if part.is_file():
         with part.open("rb") as file:
             os.fsync(file.fileno())
-        if path.is_dir():
-            shutil.rmtree(path)
-        part.replace(path)
-    else:  # a sharded checkpoint is a directory
-        old = path.with_name(f".{path.name}.tmp-old")
-        _remove_path(old)
-        if path.exists():
-            path.rename(old)
-        part.rename(path)
-        _remove_path(old)
+    if path.exists() and (path.is_dir() or part.is_dir()):  # a sharded checkpoint is a directory
+        path.rename(old)
+    part.replace(path)
+    _remove_path(old)
     sync_directory(path.parent)

@@ -1,6 +1,7 @@
 """Keeps the best checkpoints by every criterion, and the last one for resuming."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -20,14 +21,12 @@ from espnet3_runtime.training.checkpoint_files import (
     save_weights,
 )
 from espnet3_runtime.training.loaders import has_validation
-from espnet3_runtime.training.measurements import latest_values
+from espnet3_runtime.training.measurements import latest_values, read_value
 from espnet3_runtime.training.module import TrainingModule
-from espnet3_runtime.training.named_optimizers import read_value
 
-WEIGHTS_PREFIX = "model."
 WHERE = "training.best_model_criterion"
 ASK_EVERY = 50
-"""With several ranks, after how many batches they ask each other whether to stop."""
+"""With several ranks, after how many batches they agree on whether to stop."""
 
 
 @dataclass(frozen=True)
@@ -62,31 +61,27 @@ class KeptCheckpoint:
 def read_criteria(config: Mapping[str, Any]) -> list[Criterion]:
     """Return the criteria of a training config.
 
-    Without validation, a value of validation gives way to the same value of training.
+    Without validation, the same values of training replace those of validation.
     """
     criteria = [Criterion(*item) for item in config["best_model_criterion"]]
     if has_validation(config):
         return criteria
-    trained = [replace(one, monitor=_training_monitor(one.monitor)) for one in criteria]
+    trained = [replace(one, monitor=re.sub("^valid/", "train/", one.monitor)) for one in criteria]
     return list({one.monitor: one for one in reversed(trained)}.values())[::-1]
-
-
-def _training_monitor(monitor: str) -> str:
-    return f"train/{monitor.removeprefix('valid/')}" if monitor.startswith("valid/") else monitor
 
 
 class Checkpoints(Checkpoint):
     """Writes checkpoints: the best after each validation, then the last at the end of each epoch.
 
     The best hold weights only (the moving average's, when there is one).  Files that are no longer
-    among the best are removed only once ``last.ckpt`` says so; a kill at any moment leaves a
-    directory that can be resumed.
+    among the best are removed once a ``last.ckpt`` without them is written; a kill at any moment
+    leaves a directory that can be resumed.
 
     Args:
         directory: Where the files go.
-        criteria: What is best; ``best.ckpt`` follows the first.
+        criteria: Which are best; ``best.ckpt`` follows the first.
         stop_requested: Polled at every step; the state is saved before :class:`Stopped` is raised.
-        log: Told what is written.
+        log: Gets a warning about a value that is not finite.
     """
 
     def __init__(
@@ -95,13 +90,9 @@ class Checkpoints(Checkpoint):
         super().__init__()
         self.directory = directory
         self.criteria = tuple(criteria)
-        self.kept: dict[str, list[KeptCheckpoint]] = {
-            criterion.monitor: [] for criterion in criteria
-        }
+        self.kept: dict[str, list[KeptCheckpoint]] = {one.monitor: [] for one in criteria}
         self._stop_requested = stop_requested
         self._log = log
-
-    # Lightning's hooks.
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the weights if they are among the best by a value of validation."""
@@ -116,10 +107,9 @@ class Checkpoints(Checkpoint):
             raise Stopped
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_args: Any
+        self, trainer: pl.Trainer, _module: pl.LightningModule, *_args: Any
     ) -> None:
-        """Save and stop in the middle of an epoch when asked to, at the next whole step."""
-        del pl_module
+        """Save and stop in the middle of an epoch when asked to, at the end of a step."""
         if trainer.world_size == 1 and not self._stop_requested():
             return
         index = trainer.fit_loop.epoch_loop.batch_idx
@@ -129,16 +119,14 @@ class Checkpoints(Checkpoint):
             raise Stopped
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what is kept."""
+        """Return the kept checkpoints as plain values."""
         return {monitor: [vars(one) for one in kept] for monitor, kept in sorted(self.kept.items())}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with what is kept; what is no longer on disk is forgotten."""
+        """Continue with the kept checkpoints that are still on disk."""
         for monitor in self.kept:
             found = [KeptCheckpoint(**one) for one in state_dict.get(monitor, [])]
             self.kept[monitor] = [one for one in found if (self.directory / one.file).is_file()]
-
-    # What they do.
 
     def save_last(self, trainer: pl.Trainer) -> None:
         """Write ``last.ckpt`` and remove the files that are no longer among the best."""
@@ -153,18 +141,16 @@ class Checkpoints(Checkpoint):
             UserError: The first criterion never had a finite value.
         """
         self._tidy()
+        best = self.directory / "best.ckpt"
         outputs = {"last_checkpoint": self.directory / LAST}
         for index, criterion in enumerate(self.criteria):
             kept = self.kept[criterion.monitor]
             if not kept:
-                raise UserError(
-                    f'no checkpoint is best: "{criterion.monitor}" was never measured, or never '
-                    "a finite number",
-                    where=WHERE,
-                )
+                problem = f'"{criterion.monitor}" was never measured, or never a finite number'
+                raise UserError(f"no checkpoint is best: {problem}", where=WHERE)
             if index == 0:
-                link(self.directory / kept[0].file, self.directory / "best.ckpt")
-                outputs["best_checkpoint"] = self.directory / "best.ckpt"
+                link(self.directory / kept[0].file, best)
+                outputs["best_checkpoint"] = best
             if averages:
                 name = "averaged.ckpt" if index == 0 else f"averaged_{criterion.file_slug}.ckpt"
                 average([self.directory / one.file for one in kept], self.directory / name)
@@ -179,7 +165,8 @@ class Checkpoints(Checkpoint):
         for index, criterion in enumerate(self.criteria):
             if criterion.monitor.startswith("train/") != of_training:
                 continue
-            value = read_value(latest_values(trainer, pl_module.numbers), criterion.monitor, WHERE)
+            measured = latest_values(trainer, pl_module.measurements)
+            value = read_value(measured, criterion.monitor, WHERE)
             epoch, step = trainer.current_epoch + 1, trainer.global_step
             file = f"epoch{epoch}_step{step}_{criterion.file_slug}.ckpt"
             new = KeptCheckpoint(value, epoch, step, file)
@@ -187,19 +174,13 @@ class Checkpoints(Checkpoint):
             if not math.isfinite(value):
                 self._log.warning("%s is %s after epoch %d", criterion.monitor, value, epoch)
             elif new in ranked:
-                state = state or gather_weights(trainer, pl_module)
+                state = state or _gather_weights(trainer, pl_module)
                 self.kept[criterion.monitor] = ranked
                 if trainer.is_global_zero:
-                    self._write(new, criterion, state, best=index == 0 and ranked[0] == new)
-
-    def _write(
-        self, new: KeptCheckpoint, criterion: Criterion, state: Mapping[str, Any], *, best: bool
-    ) -> None:
-        path = self.directory / new.file
-        facts = {"epoch": new.epoch, "global_step": new.step}
-        save_weights(path, state, **facts, monitor=criterion.monitor, value=new.value)
-        if best:
-            link(path, self.directory / "best.ckpt")
+                    path, facts = self.directory / file, {"epoch": epoch, "global_step": step}
+                    save_weights(path, state, **facts, monitor=criterion.monitor, value=value)
+                    if index == 0 and ranked[0] == new:
+                        link(path, self.directory / "best.ckpt")
 
     def _tidy(self) -> None:
         wanted = {one.file for kept in self.kept.values() for one in kept}
@@ -208,29 +189,25 @@ class Checkpoints(Checkpoint):
                 path.unlink(missing_ok=True)
 
     def _is_stop_agreed(self, trainer: pl.Trainer) -> bool:
-        """Whether any rank was asked to stop; all ranks get the same answer."""
+        """Return whether any rank was asked to stop; the same on all ranks."""
         requested = bool(self._stop_requested())
-        if trainer.world_size == 1:
-            return requested
         return bool(trainer.strategy.reduce_boolean_decision(requested, all=False))
 
     def _between_steps(self, trainer: pl.Trainer, index: int) -> bool:
-        """Whether nothing is pending: no gradients, no validation, no end of the epoch."""
-        done = index + 1
-        validation = trainer.val_check_batch
-        if isinstance(validation, int) and done % validation == 0:
-            return False
-        return done % trainer.accumulate_grad_batches == 0 and done < trainer.num_training_batches
+        """Return whether neither gradients, a validation nor the end of the epoch are pending."""
+        done, validation = index + 1, trainer.val_check_batch
+        validates = isinstance(validation, int) and done % validation == 0
+        accumulates = done % trainer.accumulate_grad_batches != 0
+        return not validates and not accumulates and done < trainer.num_training_batches
 
 
-def gather_weights(trainer: pl.Trainer, module: TrainingModule) -> Mapping[str, Any]:
+def _gather_weights(trainer: pl.Trainer, module: TrainingModule) -> Mapping[str, Any]:
     """Return the weights under the bare model's names; every rank calls this."""
     with nullcontext() if module.average is None else module.average.apply_average():
         state = trainer.strategy.lightning_module_state_dict()
-        if module.average is not None:  # the values go back as soon as the block ends
+        if module.average is not None:  # the weights return at the end of the block
             state = {name: value.clone() for name, value in state.items()}
-    if all(name.startswith(WEIGHTS_PREFIX) for name in state):
-        own = module.model.state_dict()
-        if not own.keys() & state.keys():
-            state = {name.removeprefix(WEIGHTS_PREFIX): value for name, value in state.items()}
+    wrapped = all(name.startswith("model.") for name in state)
+    if wrapped and not module.model.state_dict().keys() & state.keys():
+        state = {name.removeprefix("model."): value for name, value in state.items()}
     return state

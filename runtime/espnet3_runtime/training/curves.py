@@ -1,11 +1,11 @@
-"""``curves.jsonl``: what was measured, one JSON object a line."""
+"""Writes ``curves.jsonl``: the measured values, one JSON object a line."""
 
 import json
 import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from espnet3_runtime.atomic import write_text
 
@@ -17,8 +17,8 @@ class Curves:
     finite is null.
 
     Args:
-        path: The file; rows after ``resume_step`` are dropped, they are measured again.
-        resume_step: The step that training goes on from, or None for a new training.
+        path: The file; rows after ``resume_step`` are dropped, as they are measured again.
+        resume_step: The step to continue from; None for a new training.
     """
 
     def __init__(self, path: Path, resume_step: int | None) -> None:
@@ -26,16 +26,16 @@ class Curves:
         before = float(rows[-1]["seconds"]) if rows else 0.0
         write_text(path, "".join(f"{json.dumps(row)}\n" for row in rows))
         self._start = time.monotonic() - before
-        self._file: TextIO = path.open("a", encoding="utf-8")
+        self._file = path.open("a", encoding="utf-8")
 
     def add(self, at: str, epoch: int, step: int, values: Mapping[str, float]) -> None:
         """Write one row.
 
         Args:
-            at: ``step`` or ``epoch``: what the values are measured over.
+            at: ``step`` or ``epoch``: the span of the values.
             epoch: Number of the epoch, from 1.
             step: How many optimizer steps were taken.
-            values: Measured numbers by name; one that is not finite is written as null.
+            values: Measured values by name.
         """
         seconds = round(time.monotonic() - self._start, 3)
         row: dict[str, Any] = {"at": at, "epoch": epoch, "step": step, "seconds": seconds}
@@ -49,7 +49,7 @@ class Curves:
 
 
 def _read_rows(path: Path, last_step: int) -> list[dict[str, Any]]:
-    """Return the whole rows up to a step; a torn last line is dropped."""
+    """Return the rows up to a step; an incomplete last line is dropped."""
     rows = []
     if path.is_file():
         for line in path.read_text(encoding="utf-8").splitlines():

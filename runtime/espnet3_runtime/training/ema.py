@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,14 +24,13 @@ class MovingAverage:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
         self.steps = 0
-        self._names = [name for name, _ in model.named_parameters()]
-        self._live = [parameter for _, parameter in model.named_parameters()]
+        self._names, self._live = zip(*model.named_parameters(), strict=True)
         self._average = [parameter.detach().clone() for parameter in self._live]
         self._swapped = False
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the weights after an optimizer step."""
+        """Move the average towards the weights after an optimizer step."""
         self.steps += 1
         self._follow()
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
@@ -39,15 +39,15 @@ class MovingAverage:
 
     @contextmanager
     def apply_average(self) -> Iterator[None]:
-        """Put the average in the place of the weights while the block runs."""
-        if self._swapped:
-            yield
-            return
-        self.swap_weights()
+        """Use the average as the weights while the block runs."""
+        outermost = not self._swapped
+        if outermost:
+            self.swap_weights()
         try:
             yield
         finally:
-            self.swap_weights()
+            if outermost:
+                self.swap_weights()
 
     @torch.no_grad()
     def swap_weights(self) -> None:
@@ -59,21 +59,17 @@ class MovingAverage:
             average.copy_(kept)
         self._swapped = not self._swapped
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """Return the averages, tensors by parameter name, and the number of steps."""
         return {"steps": self.steps, "weights": dict(zip(self._names, self._average, strict=True))}
 
-    def load(self, state: Mapping[str, object]) -> None:
-        """Go on from a state."""
-        weights = state["weights"]
-        assert isinstance(weights, Mapping)
-        self.steps = int(str(state["steps"]))
-        self._average = [weights[name].clone() for name in self._names]
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state."""
+        self.steps = state["steps"]
+        self._average = [state["weights"][name].clone() for name in self._names]
 
     def _follow(self) -> None:
-        """Move the average to where the weights are now."""
+        """Move the average to the device of the weights."""
         if self._average[0].device != self._live[0].device:
-            self._average = [
-                average.to(parameter.device)
-                for average, parameter in zip(self._average, self._live, strict=True)
-            ]
+            pairs = zip(self._average, self._live, strict=True)
+            self._average = [average.to(parameter.device) for average, parameter in pairs]

@@ -1,4 +1,4 @@
-"""What of a batch goes to ``forward``, decided once from its signature."""
+"""Which fields of a batch go to ``forward``, decided once from its signature."""
 
 import inspect
 from collections.abc import Mapping
@@ -7,20 +7,19 @@ from typing import Any
 import torch
 
 from espnet3_runtime.data.worker_errors import unwrap_batch
-from espnet3_runtime.errors import UserError, did_you_mean
+from espnet3_runtime.errors import UserError, nearest
 
 Fields = dict[str, torch.Tensor]
 
 
 def split_batch(batch: Any) -> tuple[list[str], Fields]:
-    """Return utterance ids and fields of what a collate function returned.
+    """Return utterance ids and fields of a batch.
 
     Args:
         batch: ``(utt_ids, fields)`` or the fields alone: tensors of shape ``(B, ...)`` by name.
 
     Raises:
-        UserError: It is neither ``(utt_ids, fields)`` nor the fields alone, or a worker found a
-            mistake in the data.
+        UserError: It is neither, or a worker found a mistake in the data.
     """
     batch = unwrap_batch(batch)
     if isinstance(batch, (tuple, list)) and len(batch) == 2 and isinstance(batch[1], Mapping):  # noqa: PLR2004
@@ -35,14 +34,14 @@ def split_batch(batch: Any) -> tuple[list[str], Fields]:
 
 
 def unused_lengths(model: torch.nn.Module, name: str, fields: Mapping[str, Any]) -> frozenset[str]:
-    """Compare a batch with the arguments of ``forward`` and return the lengths it does not take.
+    """Return the ``<field>_lengths`` of a batch that ``forward`` does not take.
 
-    ``<field>_lengths`` come from the collate function, so a model without such an argument is
-    simply not given them; any other difference is a mistake.
+    They come from the collate function, and a model need not use them; any other difference
+    between a batch and the arguments of ``forward`` is a mistake.
 
     Args:
         model: The model that is trained.
-        name: What messages call it.
+        name: Its name in messages.
         fields: A batch by field; tensors of shape ``(B, ...)``.
 
     Raises:
@@ -59,39 +58,19 @@ def unused_lengths(model: torch.nn.Module, name: str, fields: Mapping[str, Any])
         if key not in accepted and key.endswith("_lengths") and key[: -len("_lengths")] in fields
     }
     unexpected = [key for key in fields if key not in accepted and key not in dropped]
-    missing = [
-        p.name
-        for p in parameters
-        if p.default is p.empty
-        and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-        and p.name not in fields
-    ]
+    required = [p for p in parameters if p.default is p.empty and "VAR_" not in p.kind.name]
+    missing = [p.name for p in required if p.name not in fields]
     if unexpected or missing:
         raise _fields_mismatch(name, fields, [p.name for p in parameters], unexpected, missing)
     return frozenset(dropped)
 
 
 def batch_size(utt_ids: list[str], fields: Mapping[str, Any]) -> int:
-    """Return the number of items of a batch.
-
-    Args:
-        utt_ids: Their ids; empty where the collate function gives none.
-        fields: Tensors of shape ``(B, ...)``.
-    """
+    """Return the number of items: of ids, else the ``B`` of a tensor of shape ``(B, ...)``."""
     if utt_ids:
         return len(utt_ids)
-    tensors = [
-        value for value in fields.values() if isinstance(value, torch.Tensor) and value.dim()
-    ]
-    return len(tensors[0]) if tensors else 1
-
-
-def move_fields(fields: Fields, device: torch.device) -> Fields:
-    """Return the fields on a device, shapes unchanged."""
-    return {
-        key: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
-        for key, value in fields.items()
-    }
+    tensors = (value for value in fields.values() if isinstance(value, torch.Tensor))
+    return next((len(tensor) for tensor in tensors if tensor.dim()), 1)
 
 
 def _fields_mismatch(
@@ -101,14 +80,13 @@ def _fields_mismatch(
     unexpected: list[str],
     missing: list[str],
 ) -> UserError:
-    parts = [f'the batch has "{key}", which forward does not take' for key in unexpected]
-    parts += [f'forward needs "{key}", which the batch has not' for key in missing]
+    problems = [f'the batch has "{key}", which forward does not take' for key in unexpected]
+    problems += [f'forward needs "{key}", which the batch lacks' for key in missing]
     hint = f"forward takes {', '.join(arguments) or 'nothing'}; the batch has {', '.join(fields)}"
-    if unexpected and missing:
-        guess = did_you_mean(unexpected[0], missing)
-        hint += f"; {guess}" if guess.startswith("did") else ""
+    close = nearest(unexpected[0], missing) if unexpected else None
+    hint += f'; did you mean "{close}"?' if close else ""
     return UserError(
-        f'the batch does not fit "{name}.forward": {"; ".join(parts)}',
+        f'the batch does not fit "{name}.forward": {"; ".join(problems)}',
         where="dataset",
         hint=f"{hint}. The preprocessor decides which fields a batch has",
     )

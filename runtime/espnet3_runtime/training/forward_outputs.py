@@ -1,6 +1,6 @@
-"""What a model's ``forward`` may return, read into one shape."""
+"""Reads the allowed return values of a model's ``forward`` into one form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -30,30 +30,33 @@ class ForwardOutput:
 
 
 def read_forward_output(value: Any, model: str) -> ForwardOutput:
-    """Read what ``forward`` returned.
+    """Read the return value of ``forward``.
 
     A tensor is the loss.  Of a mapping, ``loss`` is the loss, ``weight`` the weight, ``stats`` a
-    mapping of numbers, and every other number is logged; what is no number is left alone, so the
+    mapping of numbers, and every other number is logged; other values are left alone, so the
     outputs of other libraries fit.  A tuple is ESPnet's ``(loss, stats, weight)``.  With named
     optimizers, ``loss`` may map their names to losses, or be a sequence of objects with ``loss``
     and ``name``.
 
     Args:
-        value: What ``forward`` returned; losses have one element, shape ``()`` or ``(1,)``.
-        model: What messages call the model.
+        value: The return value; losses have one element, shape ``()`` or ``(1,)``.
+        model: The model's name in messages.
 
     Raises:
-        UserError: It is something else, or the loss is not one number.
+        UserError: It has none of these forms, or the loss is not one number.
     """
     if isinstance(value, torch.Tensor):
-        _check_is_loss(value, model)
+        if value.numel() != 1:  # a model that was made for inference returns scores
+            raise UserError(
+                f'"{model}.forward" returned {_describe_value(value)}, not a loss',
+                hint=f"in training forward(**batch) returns {FORMS}; a loss is one number",
+            )
         return _make_output(value, {}, None, model)
     if isinstance(value, Mapping) and "loss" in value:
-        stats = {name: item for name, item in value.items() if name not in _RESERVED}
-        stats = {name: item for name, item in stats.items() if _is_number(item)}
-        return _make_output(
-            value["loss"], {**stats, **(value.get("stats") or {})}, value.get("weight"), model
-        )
+        reserved = ("loss", "stats", "weight")
+        stats = {k: v for k, v in value.items() if k not in reserved and _is_number(v)}
+        stats |= value.get("stats") or {}
+        return _make_output(value["loss"], stats, value.get("weight"), model)
     if isinstance(value, tuple) and len(value) in (2, 3):
         loss, stats, weight = (*value, None)[:3]
         if isinstance(stats, Mapping) and (weight is None or _is_number(weight)):
@@ -64,44 +67,24 @@ def read_forward_output(value: Any, model: str) -> ForwardOutput:
     )
 
 
-def _check_is_loss(value: torch.Tensor, model: str) -> None:
-    """Refuse scores: a model that was made for inference returns them from ``forward``."""
-    if value.numel() != 1:
-        raise UserError(
-            f'"{model}.forward" returned {_describe_value(value)}, not a loss',
-            hint=f"in training forward(**batch) returns {FORMS}; a loss is one number",
-        )
-
-
-_RESERVED = ("loss", "stats", "weight")
-
-
 def _make_output(loss: Any, stats: Mapping[str, Any], weight: Any, model: str) -> ForwardOutput:
-    losses = _read_losses(loss, model)
-    kept: Stats = {}
-    for name, item in stats.items():
-        if item is not None:
-            kept[name] = _read_number(name, item, model)
-    if isinstance(losses, dict):
-        kept |= {f"{name}/loss": item.detach() for name, item in losses.items()}
-        kept["loss"] = sum(item.detach() for item in losses.values())
-    else:
-        kept["loss"] = losses.detach()
-    return ForwardOutput(
-        losses, kept, None if weight is None else _read_number("weight", weight, model)
-    )
+    logged: Stats = {
+        name: _read_number(name, item, model) for name, item in stats.items() if item is not None
+    }
+    weight = None if weight is None else _read_number("weight", weight, model)
+    named: Iterable[tuple[Any, Any]] | None = loss.items() if isinstance(loss, Mapping) else None
+    if isinstance(loss, Sequence) and loss and all(map(_is_named_loss, loss)):
+        named = [(item.name, item.loss) for item in loss]
+    if named is None:
+        single = _scalar_loss(loss, model)
+        return ForwardOutput(single, {**logged, "loss": single.detach()}, weight)
+    losses = {str(name): _scalar_loss(item, model) for name, item in named}
+    logged |= {f"{name}/loss": item.detach() for name, item in losses.items()}
+    logged["loss"] = sum(item.detach() for item in losses.values())
+    return ForwardOutput(losses, logged, weight)
 
 
-def _read_losses(loss: Any, model: str) -> torch.Tensor | dict[str, torch.Tensor]:
-    if isinstance(loss, Mapping):
-        return {str(name): _scalar_loss(item, model) for name, item in loss.items()}
-    if isinstance(loss, Sequence) and loss and all(map(_is_named, loss)):
-        return {str(item.name): _scalar_loss(item.loss, model) for item in loss}
-    return _scalar_loss(loss, model)
-
-
-def _is_named(loss: Any) -> bool:
-    """Return whether something is a loss of a named optimizer; a tensor has a name, too."""
+def _is_named_loss(loss: Any) -> bool:
     return hasattr(loss, "name") and hasattr(loss, "loss")
 
 
@@ -116,15 +99,13 @@ def _scalar_loss(loss: Any, model: str) -> torch.Tensor:
             f'the loss of "{model}" has shape {tuple(loss.shape)}',
             hint="reduce it to one number, for example with .mean()",
         )
-    return loss if loss.dim() == 0 else loss.reshape(())
+    return loss if loss.dim() == 0 else loss.reshape(())  # the same loss keeps its identity
 
 
 def _read_number(name: str, value: Any, model: str) -> torch.Tensor | float:
-    if isinstance(value, torch.Tensor) and value.numel() == 1:
-        return value.detach() if value.dim() == 0 else value.detach().reshape(())
-    if isinstance(value, Real):
-        return float(value)
-    raise UserError(f'"{name}" of "{model}" is {_describe_value(value)}, not one number')
+    if not _is_number(value):
+        raise UserError(f'"{name}" of "{model}" is {_describe_value(value)}, not one number')
+    return value.detach().reshape(()) if isinstance(value, torch.Tensor) else float(value)
 
 
 def _is_number(value: Any) -> bool:

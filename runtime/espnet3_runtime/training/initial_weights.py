@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import StageContext
-from espnet3_runtime.training.parameter_groups import matches_selector
+from espnet3_runtime.training.parameter_groups import abbreviate_names, matches_selector
 from espnet3_runtime.weights import read_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-_SHOWN = 8
 
 
 def initial_path(context: StageContext) -> Path | None:
@@ -21,88 +19,71 @@ def initial_path(context: StageContext) -> Path | None:
     source = context.spec.init_from
     if source is None:
         return None
-    best = context.upstream.get(f"{source}.best_checkpoint")
-    return best if best is not None else context.recipe_dir / source
+    return context.upstream.get(f"{source}.best_checkpoint", context.recipe_dir / source)
 
 
 def load_initial_weights(
-    model: "nn.Module",
-    path: Path,
-    log: Logger,
-    shown: str,
-    *,
-    reinit: Sequence[str] = (),
-    where: str = "training.reinit",
+    model: "nn.Module", path: Path, log: Logger, shown: str, reinit: Sequence[str], where: str
 ) -> str:
-    """Copy weights into a model; all must fit by name and shape, but for parts that start afresh.
+    """Copy weights into a model, all but the reinitialised parts; return how many were copied.
 
     Args:
         model: The model.
         path: A checkpoint, a file of weights, or a bundle.
-        log: Is told which weights were left out.
-        shown: What messages call the path.
-        reinit: The parts that keep what they were initialised with, named as for ``freeze``.
-        where: The key path of those.
-
-    Returns:
-        How many weights were taken.
+        log: Gets the names of the weights that were left out.
+        shown: The path in messages.
+        reinit: The parts that keep their initial values, named as for ``freeze``.
+        where: The key path of ``reinit``.
 
     Raises:
-        UserError: The file cannot be read, or does not fit apart from those parts, or one of them
-            is no part of the model.
+        UserError: The file cannot be read, or does not fit by names and shapes apart from those
+            parts, or one of them is no part of the model.
     """
-    weights = read_weights(path)
     own = model.state_dict()
     _check_parts(reinit, own, where)
-    kept = {name: value for name, value in weights.items() if not _is_in(name, reinit)}
-    wanted = {name: value for name, value in own.items() if not _is_in(name, reinit)}
-    problems = list(_describe_mismatches(wanted, kept))
+    kept, wanted = _without_parts(read_weights(path), reinit), _without_parts(own, reinit)
+    problems = "\n    ".join(_describe_mismatches(wanted, kept))
     if problems:
         raise UserError(
-            f'the weights of "{shown}" do not fit {type(model).__name__}:\n    '
-            + "\n    ".join(problems),
+            f'the weights of "{shown}" do not fit {type(model).__name__}:\n    {problems}',
             where="init_from",
             hint=f"parts that shall start afresh are listed in {where}, for example [head]",
         )
     model.load_state_dict(kept, strict=False)
     left = own.keys() - kept.keys()
     if left:
-        log.info("init_from: %d weights start afresh: %s", len(left), _abbreviate_names(left))
+        log.info("init_from: %d weights start afresh: %s", len(left), abbreviate_names(left))
     return f"{len(kept)} of {len(own)} weights from {shown}"
 
 
-def _is_in(name: str, parts: Iterable[str]) -> bool:
-    return any(matches_selector(name, part) for part in parts)
+def _without_parts(weights: "Mapping[str, Tensor]", parts: Iterable[str]) -> "dict[str, Tensor]":
+    return {
+        name: value
+        for name, value in weights.items()
+        if not any(matches_selector(name, part) for part in parts)
+    }
 
 
 def _check_parts(parts: Sequence[str], own: Iterable[str], where: str) -> None:
     names = list(own)
     for part in parts:
         if not any(matches_selector(name, part) for name in names):
-            known = sorted({name.partition(".")[0] for name in names})
-            hint = f"its parts are {', '.join(known[:_SHOWN])}"
+            hint = f"its parts are {abbreviate_names({name.partition('.')[0] for name in names})}"
             raise UserError(f'"{part}" matches no weight of the model', where=where, hint=hint)
 
 
 def _describe_mismatches(
     own: "Mapping[str, Tensor]", weights: "Mapping[str, Tensor]"
 ) -> Iterable[str]:
-    shared = own.keys() & weights.keys()
     shapes = {
         f"{name} {tuple(weights[name].shape)} for {tuple(own[name].shape)}"
-        for name in shared
+        for name in own.keys() & weights.keys()
         if own[name].shape != weights[name].shape
     }
-    for what, names in (
+    for problem, names in (
         ("missing in the file", own.keys() - weights.keys()),
         ("not in the model", weights.keys() - own.keys()),
         ("of another shape", shapes),
     ):
         if names:
-            yield f"{len(names)} {what}: {_abbreviate_names(names)}"
-
-
-def _abbreviate_names(names: Iterable[str]) -> str:
-    chosen = sorted(names)
-    more = f" and {len(chosen) - _SHOWN} more" if len(chosen) > _SHOWN else ""
-    return ", ".join(chosen[:_SHOWN]) + more
+            yield f"{len(names)} {problem}: {abbreviate_names(names)}"

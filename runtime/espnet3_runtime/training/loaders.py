@@ -12,7 +12,7 @@ from espnet3_runtime.stage import StageContext
 
 
 class SplitLoaders:
-    """Makes the loaders of the stage (see ``training.module.Loaders``)."""
+    """Makes the loaders of the stage (see ``training.module.LoaderFactory``)."""
 
     def __init__(self, context: StageContext, clock: Clock) -> None:
         self.context = context
@@ -23,10 +23,10 @@ class SplitLoaders:
         context, config = self.context, self.context.configs["training"]
         if not config["dataset"][split]:
             return None
-        place = DatasetDirectories(context.recipe_dir, context.data_dir)
+        directories = DatasetDirectories(context.recipe_dir, context.data_dir)
         shapes = context.find("collect_stats", f"{split}_shapes")
         return make_loader(
-            load_split(config["dataset"], split, place),
+            load_split(config["dataset"], split, directories),
             split,
             config["dataloader"],
             shapes=None if shapes is None else read_shapes(shapes),
@@ -37,10 +37,9 @@ class SplitLoaders:
 
 
 def has_validation(config: Mapping[str, Any]) -> bool:
-    """Say whether a training ever validates."""
+    """Return whether a training ever validates."""
     trainer = config["trainer"]
     every, epochs = trainer.get("check_val_every_n_epoch") or 1, trainer["max_epochs"]
     too_rare = epochs is not None and 0 < epochs < every
-    return (
-        bool(config["dataset"]["valid"]) and trainer.get("limit_val_batches") != 0 and not too_rare
-    )
+    off = trainer.get("limit_val_batches") == 0
+    return bool(config["dataset"]["valid"]) and not off and not too_rare

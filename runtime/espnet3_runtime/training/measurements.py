@@ -1,11 +1,13 @@
-"""What was measured in a training."""
+"""Values measured in a training: means over an epoch, and the newest of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.training.forward_outputs import Stats
 
 if TYPE_CHECKING:
@@ -21,28 +23,22 @@ class WeightedMeans:
         self._sums: dict[str, list[Any]] = {}
 
     def add(self, stats: Stats, weight: Weight) -> None:
-        """Count the numbers of one batch.
-
-        Args:
-            stats: Scalar tensors or floats by name.
-            weight: How much the batch counts, a scalar tensor or float.
-        """
+        """Add the values of one batch, scalar tensors or floats, with the weight of the batch."""
         for name, value in stats.items():
             wide = value.double() if isinstance(value, torch.Tensor) else value
-            entry = self._sums.get(name)
-            if entry is None:
-                self._sums[name] = [wide * weight, weight]
-            else:
-                entry[0] = entry[0] + wide * weight
-                entry[1] = entry[1] + weight
+            total, weights = self._sums.get(name, (0.0, 0.0))
+            self._sums[name] = [total + wide * weight, weights + weight]
 
     def compute(self) -> dict[str, float]:
         """Return the means over all batches of all ranks."""
-        sums = _merge_sums([self.state()])
+        parts: list[Any] = [self.state()]
         if torch.distributed.is_available() and torch.distributed.is_initialized():
-            parts: list[Any] = [None] * torch.distributed.get_world_size()
+            parts *= torch.distributed.get_world_size()
             torch.distributed.all_gather_object(parts, self.state())
-            sums = _merge_sums(parts)
+        sums: dict[str, tuple[float, float]] = {}
+        for name, (total, weight) in chain.from_iterable(part.items() for part in parts):
+            old_total, old_weight = sums.get(name, (0.0, 0.0))
+            sums[name] = (old_total + total, old_weight + weight)
         return {name: total / weight for name, (total, weight) in sums.items() if weight}
 
     def state(self) -> dict[str, list[float]]:
@@ -50,32 +46,19 @@ class WeightedMeans:
         return {name: [float(total), float(weight)] for name, (total, weight) in self._sums.items()}
 
     def load(self, state: Mapping[str, list[float]]) -> None:
-        """Go on from a state."""
+        """Continue from a state."""
         self._sums = {name: list(entry) for name, entry in state.items()}
-
-    def reset(self) -> None:
-        """Forget everything."""
-        self._sums = {}
-
-
-def _merge_sums(parts: list[dict[str, list[float]]]) -> dict[str, tuple[float, float]]:
-    merged: dict[str, tuple[float, float]] = {}
-    for part in parts:
-        for name, (total, weight) in part.items():
-            old = merged.get(name, (0.0, 0.0))
-            merged[name] = (old[0] + total, old[1] + weight)
-    return merged
 
 
 @dataclass
 class Measurements:
-    """What was measured.
+    """All measured values of a training.
 
     Attributes:
-        means: Sums over the running epoch by split.
-        latest: The last known mean of every value, as ``train/loss`` and ``valid/loss``.
-        fresh: Names of the values that were measured in the running epoch.
-        step: The numbers of the last batch.
+        means: Means over the current epoch by split.
+        latest: The newest mean of every value, as ``train/loss`` and ``valid/loss``.
+        fresh: Names of the values that were measured in the current epoch.
+        step: The values of the last batch.
     """
 
     means: dict[str, WeightedMeans] = field(
@@ -88,14 +71,31 @@ class Measurements:
     def close(self, split: str, *, record: bool = True) -> dict[str, float]:
         """Return the means of an epoch and begin a new one; a sanity check is not recorded."""
         values = {f"{split}/{name}": value for name, value in self.means[split].compute().items()}
-        self.means[split].reset()
+        self.means[split] = WeightedMeans()
         if record:
             self.latest |= values
             self.fresh |= values.keys()
         return values
 
 
-def latest_values(trainer: "pl.Trainer", numbers: Measurements) -> dict[str, float]:
-    """Return all known values, those logged by callbacks of the recipe included."""
+def latest_values(trainer: "pl.Trainer", measurements: Measurements) -> dict[str, float]:
+    """Return the newest value of every name, those that callbacks of the recipe log included."""
     logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    return {**logged, **numbers.latest}
+    return {**logged, **measurements.latest}
+
+
+def read_value(latest: Mapping[str, float], monitor: str, where: str) -> float:
+    """Return a measured value by name.
+
+    Args:
+        latest: The newest measured values by name.
+        monitor: The name, for example ``valid/loss``.
+        where: The key path of the setting that asks for it.
+
+    Raises:
+        UserError: There is no such value.
+    """
+    if monitor not in latest:
+        hint = did_you_mean(monitor, sorted(latest))
+        raise UserError(f'"{monitor}" is not measured', where=where, hint=hint)
+    return latest[monitor]

@@ -1,7 +1,7 @@
 """The LightningModule around a bare model; checkpoint keys are the bare model's."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -10,12 +10,16 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from espnet3_runtime.data.loader import Batches
-from espnet3_runtime.data.sampler import Clock, restore_generators, seed_generators
+from espnet3_runtime.data.sampler import (
+    Clock,
+    read_generators,
+    restore_generators,
+    seed_generators,
+)
 from espnet3_runtime.training.ema import MovingAverage
 from espnet3_runtime.training.forward_inputs import (
     Fields,
     batch_size,
-    move_fields,
     split_batch,
     unused_lengths,
 )
@@ -29,18 +33,15 @@ from espnet3_runtime.training.optimizers import (
     make_named_optimizers,
     make_single_optimizer,
 )
-from espnet3_runtime.training.resume_state import KEY, load_state, save_state
 
-
-class LoaderFactory(Protocol):
-    """Makes the loaders once the ranks are known."""
-
-    def __call__(self, split: str, rank: int, world: int) -> Batches | None:
-        """Return the loader of ``train`` or ``valid``; None when the split is empty."""
+STATE_KEY = "espnet3"
+"""Key of a full checkpoint for the state that Lightning does not keep."""
+LoaderFactory = Callable[[str, int, int], Batches | None]
+"""From split, rank and number of ranks to a loader; None when the split is empty."""
 
 
 class TrainingModule(pl.LightningModule):
-    """Trains a model that knows nothing of Lightning.
+    """Trains a bare ``torch.nn.Module`` with Lightning.
 
     Args:
         model: The bare model.
@@ -50,11 +51,9 @@ class TrainingModule(pl.LightningModule):
         clock: Seed and position; shared with the training loader.
 
     Attributes:
-        numbers: What was measured.
+        measurements: The measured values.
         average: The moving average of the weights, if there is one.
         named: The named optimizers, if there are any.
-        named_state: Their counters, from a checkpoint.
-        generators: The state of the random generators, from a checkpoint.
     """
 
     def __init__(
@@ -71,18 +70,19 @@ class TrainingModule(pl.LightningModule):
         self.config = config
         self.loaders = loaders
         self.clock = clock
-        self.numbers = Measurements()
+        self.measurements = Measurements()
         self.named: NamedOptimizerLoop | None = None
         self.automatic_optimization = not config["optimizers"]
-        self.finite = NanPolicy(config["nan_policy"])
+        self.nan_policy = NanPolicy(config["nan_policy"])
         decay = config["ema"] and config["ema"]["decay"]
         self.average = None if decay is None else MovingAverage(model, decay)
         self.grad_norm: torch.Tensor | None = None
         self._scheduler: Scheduler | None = None
         self._dropped: frozenset[str] | None = None
         self._made: dict[str, Batches | None] = {}
-        self.generators: dict[str, Any] | None = None
-        self.named_state: dict[str, dict[str, int]] | None = None
+        # From a loaded checkpoint, until they are used:
+        self._generators: dict[str, Any] | None = None
+        self._named_state: dict[str, dict[str, int]] | None = None
 
     # The bare model's names, so that a checkpoint loads into the model alone.
 
@@ -99,9 +99,8 @@ class TrainingModule(pl.LightningModule):
     def loader(self, split: str) -> Batches | None:
         """Return the loader of a split, made at the first call."""
         if split not in self._made:
-            self._made[split] = self.loaders(
-                split, self.trainer.global_rank, self.trainer.world_size
-            )
+            trainer = self.trainer
+            self._made[split] = self.loaders(split, trainer.global_rank, trainer.world_size)
         return self._made[split]
 
     def train_dataloader(self) -> Any:
@@ -120,21 +119,21 @@ class TrainingModule(pl.LightningModule):
             self._dropped = unused_lengths(self.model, self.model_name, fields)
         for key in self._dropped:
             fields.pop(key, None)
-        return utt_ids, (fields if device.type == "cpu" else move_fields(fields, device))
+        return utt_ids, super().transfer_batch_to_device(fields, device, 0)
 
     # Steps.
 
     def forward(self, **fields: torch.Tensor) -> Any:
-        """Call the bare model with tensors of shape ``(B, ...)``; return what it returns."""
+        """Call the bare model with tensors of shape ``(B, ...)``."""
         return self.model(**fields)
 
     def training_step(self, batch: tuple[list[str], Fields], _index: int) -> torch.Tensor | None:
         """Return the scalar loss of a batch; with named optimizers, make their steps instead."""
         outcome, weight = self._forward_batch(batch)
-        if not self.finite.check(outcome, self, batch[0]):
-            return self.finite.zero_loss(self.model)
-        self.numbers.step = outcome.stats
-        self.numbers.means["train"].add(outcome.stats, weight)
+        if not self.nan_policy.check(outcome, self, batch[0]):
+            return self.nan_policy.zero_loss(self.model)
+        self.measurements.step = outcome.stats
+        self.measurements.means["train"].add(outcome.stats, weight)
         if self.named is None:
             return single_loss(outcome, self.model_name)
         if self.named.step(self, outcome) and self.average is not None:
@@ -142,11 +141,11 @@ class TrainingModule(pl.LightningModule):
         return None
 
     def validation_step(self, batch: tuple[list[str], Fields], index: int) -> None:
-        """Count the numbers of a batch; repetitions that only fill up a rank do not count."""
+        """Measure a batch, unless it is a repetition that only fills up a rank."""
         sampler = getattr(self._made["valid"], "batch_sampler", None)
         if index < getattr(sampler, "distinct", index + 1):
             outcome, weight = self._forward_batch(batch)
-            self.numbers.means["valid"].add(outcome.stats, weight)
+            self.measurements.means["valid"].add(outcome.stats, weight)
         elif self.trainer.world_size > 1:
             self._forward_batch(batch)  # sharded strategies need every rank in every step
 
@@ -159,16 +158,15 @@ class TrainingModule(pl.LightningModule):
     # Optimizers.
 
     def configure_optimizers(self) -> Any:
-        """Construct what the config names."""
+        """Construct the optimizers and schedulers of the config."""
         if self.config["optimizers"]:
             named = make_named_optimizers(self.model, self.config, self.total_steps)
             self.named = NamedOptimizerLoop(named, self.model_name)
-            if self.named_state is not None:
-                self.named.load(self.named_state)
+            if self._named_state is not None:
+                self.named.load(self._named_state)
             return self.named.lightning()
-        optimizer, self._scheduler = make_single_optimizer(
-            self.model, self.config, self.total_steps
-        )
+        made = make_single_optimizer(self.model, self.config, self.total_steps)
+        optimizer, self._scheduler = made
         if self._scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self._scheduler.lightning()}
@@ -177,20 +175,19 @@ class TrainingModule(pl.LightningModule):
         """Return the steps of an optimizer that takes ``per_step`` batches for each."""
         trainer, loader = self.trainer, self.loader("train")
         assert loader is not None
-        limit = trainer.limit_train_batches
-        epochs, steps = trainer.max_epochs, trainer.max_steps
-        return count_steps(len(loader), limit, epochs, steps, per_step)
+        limits = trainer.limit_train_batches, trainer.max_epochs, trainer.max_steps
+        return count_steps(len(loader), *limits, per_step)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Step, then let the moving average follow."""
+        """Step, then update the moving average."""
         super().optimizer_step(*args, **kwargs)
         if self.average is not None:
             self.average.update()
 
     def on_before_optimizer_step(self, _optimizer: Any) -> None:
-        """Leave the weights alone when no batch of this step had a usable loss."""
+        """Keep the weights unchanged when no batch of this step had a finite loss."""
         if self.automatic_optimization:
-            self.finite.before_step(self.model)
+            self.nan_policy.before_step(self.model)
 
     def configure_gradient_clipping(
         self,
@@ -198,7 +195,7 @@ class TrainingModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip, and keep the norm for the logs where torch's own function gives it.
+        """Clip, and keep the norm for the logs where torch's own function returns it.
 
         Args:
             optimizer: The optimizer that steps next.
@@ -211,7 +208,7 @@ class TrainingModule(pl.LightningModule):
             return
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self.grad_norm = nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
-        self.finite.check_gradients(self.grad_norm, parameters)
+        self.nan_policy.check_gradients(self.grad_norm, parameters)
 
     def _has_plain_gradients(self) -> bool:
         """Whether every rank holds all gradients, unscaled."""
@@ -222,35 +219,33 @@ class TrainingModule(pl.LightningModule):
     # Epochs and resuming.
 
     def on_train_start(self) -> None:
-        """Put the generators back to where the checkpoint was written."""
-        if self.generators is not None:
-            if self.trainer.world_size == 1:
-                restore_generators(self.generators)
-            else:  # the checkpoint holds those of rank 0 only
-                seed_generators(
-                    self.clock.seed, self.clock.epoch, self.trainer.global_rank, self.clock.skip
-                )
-            self.generators = None
+        """Set the generators to their state in the checkpoint."""
+        clock = self.clock
+        if self._generators is not None and self.trainer.world_size == 1:
+            restore_generators(self._generators)
+        elif self._generators is not None:  # the checkpoint holds those of rank 0 only
+            seed_generators(clock.seed, clock.epoch, self.trainer.global_rank, clock.skip)
+        self._generators = None
 
     def on_train_epoch_start(self) -> None:
-        """Make the epoch a function of the seed and its number."""
+        """Seed the generators from the seed of the run and the number of the epoch."""
         self.clock.epoch = self.trainer.current_epoch
         seed_generators(self.clock.seed, self.clock.epoch, self.trainer.global_rank)
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Leave plateau schedulers to the end of the epoch, before its checkpoint is written."""
+        """Skip plateau schedulers: they move at the end of the epoch, before its checkpoint."""
         if not isinstance(scheduler, ReduceLROnPlateau):
             super().lr_scheduler_step(scheduler, metric)
 
     def on_train_epoch_end(self) -> None:
         """Move the schedulers that watch a value, and those of named optimizers."""
-        fresh = {name: self.numbers.latest[name] for name in self.numbers.fresh}
-        known = self.numbers.latest.keys()
+        measured = self.measurements
+        fresh = {name: measured.latest[name] for name in measured.fresh}
         if self.named is not None:
-            self.named.end_epoch(fresh, known)
+            self.named.end_epoch(fresh, measured.latest.keys())
         elif self._scheduler is not None:
-            step_plateau(self._scheduler, fresh, known)
-        self.numbers.fresh = set()
+            step_plateau(self._scheduler, fresh, measured.latest.keys())
+        measured.fresh = set()
 
     def on_validation_start(self) -> None:
         """Validate with the averaged weights."""
@@ -258,15 +253,50 @@ class TrainingModule(pl.LightningModule):
             self.average.swap_weights()
 
     def on_validation_end(self) -> None:
-        """Train on with the weights themselves."""
+        """Continue to train with the weights themselves."""
         if self.average is not None:
             self.average.swap_weights()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what Lightning does not know."""
-        checkpoint[KEY] = save_state(self)
+        """Add the state that Lightning does not keep, as plain values.
+
+        The generators matter in the middle of an epoch only; each epoch seeds them anew.
+        """
+        epoch, done = self._resume_position()
+        measured = self.measurements
+        checkpoint[STATE_KEY] = {
+            "seed": self.clock.seed,
+            "epoch": epoch,
+            "batches": done,
+            "generators": read_generators() if done else None,
+            "means": {split: means.state() for split, means in measured.means.items()},
+            "latest": dict(measured.latest),
+            "fresh": sorted(measured.fresh),
+            "average": None if self.average is None else self.average.state(),
+            "ended": bool(self.trainer.should_stop),
+            "named": None if self.named is None else self.named.state(),
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on from there."""
-        if KEY in checkpoint:
-            load_state(self, checkpoint[KEY])
+        """Continue from a checkpoint; called before the optimizers are constructed."""
+        state = checkpoint.get(STATE_KEY)
+        if state is None:
+            return
+        clock, measured = self.clock, self.measurements
+        clock.seed, clock.epoch, clock.skip = state["seed"], state["epoch"], state["batches"]
+        self._generators = state["generators"]
+        for split, means in state["means"].items():
+            measured.means[split].load(means)
+        measured.latest, measured.fresh = dict(state["latest"]), set(state["fresh"])
+        if self.average is not None and state["average"] is not None:
+            self.average.load(state["average"])
+        self._named_state = state["named"]
+        self.trainer.should_stop = state["ended"]  # early stopping may have ended the training
+
+    def _resume_position(self) -> tuple[int, int]:
+        """Return the epoch that a resumed training starts in, and how many batches are done."""
+        loop = self.trainer.fit_loop
+        progress: Any = loop.epoch_progress.current
+        if progress.processed > progress.completed:  # an epoch has just ended
+            return progress.processed, 0
+        return progress.processed, int(loop.epoch_loop.batch_progress.current.ready)

@@ -1,4 +1,4 @@
-"""Manual optimization with named optimizers."""
+"""Manual optimization with named optimizers, each with its own loss or all with one."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,69 +7,55 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from espnet3_runtime.errors import UserError, did_you_mean
+from espnet3_runtime.errors import UserError
 from espnet3_runtime.training.forward_outputs import ForwardOutput
+from espnet3_runtime.training.measurements import read_value
 from espnet3_runtime.training.optimizers import NamedOptimizer, Scheduler
 
 
 @contextmanager
-def no_gradient_sync(module: pl.LightningModule) -> Iterator[None]:
-    """Keep the gradients of the passes within a block on this rank."""
+def _no_gradient_sync(module: pl.LightningModule) -> Iterator[None]:
+    """Keep the gradients of the backward passes within a block on this rank."""
     wrapped = _ddp_wrapper(module)
     if wrapped is None:
         yield
         return
     with wrapped.no_sync():
         yield
-    wrapped.require_forward_param_sync = True  # else buffers would part, from the next batch on
+    wrapped.require_forward_param_sync = True  # otherwise buffers differ from the next batch on
 
 
-def average_gradients(module: pl.LightningModule, parameters: Iterable[torch.nn.Parameter]) -> None:
+def _average_gradients(module: pl.LightningModule, parameters: Sequence[nn.Parameter]) -> None:
     """Replace the gradients of some parameters by their means over the ranks.
 
-    One that some rank has and others lack counts as zero there; what no rank has stays away.
+    A missing gradient counts as zero where another rank has one.
     """
-    if _ddp_wrapper(module) is None:
+    if _ddp_wrapper(module) is None or not parameters:
         return
+    has = torch.tensor([p.grad is not None for p in parameters], device=parameters[0].device).int()
+    dist.all_reduce(has, op=dist.ReduceOp.MAX)
     by_type: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
-    for parameter in _with_gradients(list(parameters)):
-        assert parameter.grad is not None
-        key = parameter.grad.dtype, parameter.grad.device
-        by_type.setdefault(key, []).append(parameter.grad)
+    for parameter, some in zip(parameters, has.tolist(), strict=True):
+        if some:
+            gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            parameter.grad = gradient
+            by_type.setdefault((gradient.dtype, gradient.device), []).append(gradient)
     for gradients in by_type.values():
-        _all_reduce_mean(gradients)
+        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+        dist.all_reduce(flat)
+        flat /= dist.get_world_size()
+        parts = torch.split(flat, [gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
 
 
 def _ddp_wrapper(module: pl.LightningModule) -> DistributedDataParallel | None:
     model = module.trainer.strategy.model
     return model if isinstance(model, DistributedDataParallel) else None
-
-
-def _with_gradients(parameters: Sequence[torch.nn.Parameter]) -> list[torch.nn.Parameter]:
-    """Return the parameters of which any rank has a gradient, those without one given zeros."""
-    if not parameters:
-        return []
-    has = torch.tensor([p.grad is not None for p in parameters], device=parameters[0].device).int()
-    dist.all_reduce(has, op=dist.ReduceOp.MAX)
-    found = [parameter for parameter, some in zip(parameters, has.tolist(), strict=True) if some]
-    for parameter in found:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    return found
-
-
-def _all_reduce_mean(gradients: Sequence[Tensor]) -> None:
-    """Take the means of some tensors of one type at once."""
-    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    parts = torch.split(flat, [gradient.numel() for gradient in gradients])
-    for gradient, part in zip(gradients, parts, strict=True):
-        gradient.copy_(part.view_as(gradient))
 
 
 class NamedOptimizerLoop:
@@ -107,25 +93,26 @@ class NamedOptimizerLoop:
         groups = _group_by_loss(active, losses)
         for index, (loss, members) in enumerate(groups):
             parameters = [parameter for one in members for parameter in one.parameters]
-            _check_graph(loss, members, self.model_name)
-            with no_gradient_sync(module):
-                module.manual_backward(
-                    loss / members[0].accumulate,
-                    inputs=parameters,
-                    retain_graph=index + 1 < len(groups),
-                )
+            last = index + 1 == len(groups)
+            if not loss.requires_grad:
+                raise _no_graph(f"{self.model_name} for {members[0].name}")
+            with _no_gradient_sync(module):
+                mean = loss / members[0].accumulate
+                module.manual_backward(mean, inputs=parameters, retain_graph=not last)
         stepped = [self._step_optimizer(module, one) for one in active]
         for one in self.named.values():
-            one.seen += 1
+            one.seen_batches += 1
         return any(stepped)
 
     def _step_optimizer(self, module: pl.LightningModule, one: NamedOptimizer) -> bool:
-        one.held += 1
-        if one.held < one.accumulate:
+        one.held_batches += 1
+        if one.held_batches < one.accumulate:
             return False
-        one.held = 0
-        optimizer = self._lightning_optimizer(module, one)
-        average_gradients(module, one.parameters)
+        one.held_batches = 0
+        found: Any = module.optimizers()
+        wrappers = found if isinstance(found, list) else [found]
+        optimizer = next(wrapper for wrapper in wrappers if wrapper.optimizer is one.optimizer)
+        _average_gradients(module, one.parameters)
         if one.clip:
             module.configure_gradient_clipping(optimizer, one.clip, one.clip_algorithm)
         optimizer.step()
@@ -138,21 +125,23 @@ class NamedOptimizerLoop:
         """Move the schedulers that move once an epoch, see :func:`step_plateau`."""
         for one in self.named.values():
             chosen = one.scheduler
-            if chosen is None or chosen.interval != "epoch":
-                continue
-            if not step_plateau(chosen, fresh, known):
+            epochal = chosen is not None and chosen.interval == "epoch"
+            if chosen and epochal and not step_plateau(chosen, fresh, known):
                 chosen.scheduler.step()
 
     def state(self) -> dict[str, dict[str, int]]:
         """Return the counters of every optimizer."""
-        return {name: one.state() for name, one in self.named.items()}
+        return {
+            name: {"seen": one.seen_batches, "held": one.held_batches}
+            for name, one in self.named.items()
+        }
 
     def load(self, state: Mapping[str, Mapping[str, int]]) -> None:
-        """Go on from a state."""
+        """Continue from a state."""
         for name, one in self.named.items():
-            one.load(state[name])
+            one.seen_batches, one.held_batches = state[name]["seen"], state[name]["held"]
 
-    def _losses_by_optimizer(self, outcome: ForwardOutput) -> dict[str, torch.Tensor]:
+    def _losses_by_optimizer(self, outcome: ForwardOutput) -> dict[str, Tensor]:
         if not isinstance(outcome.losses, dict):
             return dict.fromkeys(self.named, outcome.losses)
         unknown = outcome.losses.keys() - self.named.keys()
@@ -165,22 +154,14 @@ class NamedOptimizerLoop:
             )
         return outcome.losses
 
-    def _lightning_optimizer(self, module: pl.LightningModule, one: NamedOptimizer) -> Any:
-        optimizers = module.optimizers()
-        found: Iterable[Any] = optimizers if isinstance(optimizers, list) else [optimizers]
-        return next(wrapped for wrapped in found if wrapped.optimizer is one.optimizer)
-
 
 def step_plateau(scheduler: Scheduler, fresh: Mapping[str, float], known: Iterable[str]) -> bool:
-    """Show a plateau scheduler its value, if it was measured in this epoch.
+    """Pass its value to a plateau scheduler, if measured in this epoch; False for other kinds.
 
     Args:
         scheduler: Any scheduler.
         fresh: Values of this epoch.
         known: Names of all values that were ever measured.
-
-    Returns:
-        Whether it is a plateau scheduler.
 
     Raises:
         UserError: Its value is never measured.
@@ -195,7 +176,7 @@ def step_plateau(scheduler: Scheduler, fresh: Mapping[str, float], known: Iterab
     return True
 
 
-def single_loss(outcome: ForwardOutput, model: str) -> torch.Tensor:
+def single_loss(outcome: ForwardOutput, model: str) -> Tensor:
     """Return the one loss of a batch.
 
     Raises:
@@ -213,40 +194,15 @@ def single_loss(outcome: ForwardOutput, model: str) -> torch.Tensor:
     return losses
 
 
-def read_value(latest: Mapping[str, float], monitor: str, where: str) -> float:
-    """Return a measured value by name.
-
-    Args:
-        latest: The newest measured values by name.
-        monitor: The name, for example ``valid/loss``.
-        where: The key path of the setting that asks for it.
-
-    Raises:
-        UserError: There is no such value.
-    """
-    if monitor not in latest:
-        raise UserError(
-            f'"{monitor}" is not measured',
-            where=where,
-            hint=did_you_mean(monitor, sorted(latest)),
-        )
-    return latest[monitor]
-
-
 def _group_by_loss(
-    active: Iterable[NamedOptimizer], losses: Mapping[str, torch.Tensor]
-) -> list[tuple[torch.Tensor, list[NamedOptimizer]]]:
+    active: Iterable[NamedOptimizer], losses: Mapping[str, Tensor]
+) -> list[tuple[Tensor, list[NamedOptimizer]]]:
     """Put optimizers with the same loss and accumulation together: one backward pass for all."""
-    groups: dict[tuple[int, int], tuple[torch.Tensor, list[NamedOptimizer]]] = {}
+    groups: dict[tuple[int, int], tuple[Tensor, list[NamedOptimizer]]] = {}
     for one in active:
         loss = losses[one.name]
         groups.setdefault((id(loss), one.accumulate), (loss, []))[1].append(one)
     return list(groups.values())
-
-
-def _check_graph(loss: torch.Tensor, members: list[NamedOptimizer], model: str) -> None:
-    if not loss.requires_grad:
-        raise _no_graph(f"{model} for {members[0].name}")
 
 
 def _no_graph(model: str) -> UserError:

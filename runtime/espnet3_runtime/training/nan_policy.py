@@ -1,4 +1,4 @@
-"""What happens when a loss or a gradient is not finite."""
+"""Skips or refuses batches with a loss or a gradient that is not finite."""
 
 import logging
 from collections.abc import Iterable
@@ -11,55 +11,47 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.training.forward_outputs import ForwardOutput
 
 MOST_IN_A_ROW = 100
-"""After so many skipped batches in a row a training is lost, and says so."""
+"""After so many skipped batches in a row a training ends with an error."""
 
 _LOG = logging.getLogger(__name__)
 
 
 class NanPolicy:
-    """Skips batches with a loss that is NaN or infinite, stops at them, or lets them pass.
+    """Skips batches with a loss that is NaN or infinite, stops at them, or allows them.
 
-    A batch is skipped by all ranks when it is bad on one.
-
-    Attributes:
-        policy: ``skip``, ``error`` or ``allow``.
-        skipped: Batches skipped since the last epoch ended.
+    A batch is skipped by all ranks when it is bad on one.  The policy is ``skip``, ``error`` or
+    ``allow``.
     """
 
     def __init__(self, policy: str) -> None:
         self.policy = policy
-        self.skipped = 0
+        self._skipped = 0
         self._in_a_row = 0
         self._good = 0
 
     def check(self, outcome: ForwardOutput, module: pl.LightningModule, utt_ids: list[str]) -> bool:
-        """Say whether a batch may be learned from.
+        """Return whether to train on a batch.
 
         Args:
-            outcome: What ``forward`` gave for the batch.
+            outcome: The result of ``forward``.
             module: The module that is trained.
             utt_ids: The items of the batch, for messages.
 
         Raises:
-            UserError: It may not and the policy is ``error``, or too many were skipped in a row.
+            UserError: The policy is ``error``, or too many batches were skipped in a row.
         """
         if self.policy == "allow" or self._is_finite(outcome, module.trainer.world_size):
             self._good += 1
             self._in_a_row = 0
             return True
-        self._count(_describe_batch(outcome, module, utt_ids))
+        self._skip(_describe_batch(outcome, module, utt_ids))
         return False
 
     def check_gradients(self, norm: torch.Tensor, parameters: Iterable[nn.Parameter]) -> None:
-        """Drop gradients whose norm is not finite (they are the same on all ranks).
-
-        Args:
-            norm: Norm of all gradients together, a scalar tensor.
-            parameters: Those whose gradients are dropped.
-        """
+        """Drop gradients whose common norm, a scalar, is not finite (the same on all ranks)."""
         if self.policy != "allow" and not bool(torch.isfinite(norm)):
-            self._count("the norm of the gradients is not finite")
-            drop_gradients(parameters)
+            self._skip("the norm of the gradients is not finite")
+            _drop_gradients(parameters)
 
     def zero_loss(self, model: nn.Module) -> torch.Tensor:
         """Return a scalar loss without effect: every rank still runs its backward pass."""
@@ -69,41 +61,40 @@ class NanPolicy:
     def before_step(self, model: nn.Module) -> None:
         """Drop the gradients of a step whose batches were all skipped."""
         if self._good == 0 and self.policy != "allow":
-            drop_gradients(model.parameters())
+            _drop_gradients(model.parameters())
         self._good = 0
 
     def take_skipped(self) -> int:
-        """Return how many batches were skipped, and count anew."""
-        skipped, self.skipped = self.skipped, 0
+        """Return how many batches were skipped, and reset the count."""
+        skipped, self._skipped = self._skipped, 0
         return skipped
 
     def _is_finite(self, outcome: ForwardOutput, world: int) -> bool:
         losses = outcome.losses
-        values = list(losses.values()) if isinstance(losses, dict) else [losses]
+        values = losses.values() if isinstance(losses, dict) else [losses]
         finite = torch.stack([torch.isfinite(value.detach()) for value in values]).all()
         if world > 1:
             finite = finite.to(torch.uint8)
             torch.distributed.all_reduce(finite, op=torch.distributed.ReduceOp.MIN)
         return bool(finite)
 
-    def _count(self, what: str) -> None:
+    def _skip(self, problem: str) -> None:
         if self.policy == "error":
-            raise UserError(
-                what, where="training.nan_policy", hint='"skip" leaves such batches out'
-            )
-        self.skipped += 1
+            hint = '"skip" leaves such batches out'
+            raise UserError(problem, where="training.nan_policy", hint=hint)
+        self._skipped += 1
         self._in_a_row += 1
         if self._in_a_row == 1:
-            _LOG.info("%s; it is skipped", what)
+            _LOG.info("%s; it is skipped", problem)
         if self._in_a_row >= MOST_IN_A_ROW:
             raise UserError(
-                f"{self._in_a_row} batches in a row were skipped: {what}",
+                f"{self._in_a_row} batches in a row were skipped: {problem}",
                 hint="a lower learning rate, gradient clipping or another precision may help",
             )
 
 
-def drop_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Make the next optimizer step leave the weights alone."""
+def _drop_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Make the next optimizer step change no weights."""
     for parameter in parameters:
         parameter.grad = None
 

@@ -1,22 +1,21 @@
 """Optimizers and schedulers from a training config."""
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from espnet3_runtime.build.instantiate import instantiate, locate_target
+from espnet3_runtime.build.instantiate import instantiate, parameters_of
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.training.parameter_groups import assign_parameters
 from espnet3_schemas import TARGET
 
 TotalSteps = Callable[[int], int]
-"""From the batches that one step of an optimizer takes to its steps in the whole training."""
+"""From the batches for one step of an optimizer to its number of steps in the training."""
 
 
 @dataclass
@@ -35,14 +34,14 @@ class Scheduler:
 
 @dataclass
 class NamedOptimizer:
-    """A named optimizer, its part of the model and its policy.
+    """A named optimizer, its part of the model and when it steps.
 
     Attributes:
         every: It takes part in every so many-th batch.
         accumulate: Batches (that it takes part in) for one step.
         clip: Largest gradient (norm or value), or None.
-        seen: Batches seen so far.
-        held: Batches whose gradients wait for the next step.
+        seen_batches: Batches of the training so far.
+        held_batches: Batches whose gradients wait for the next step.
     """
 
     name: str
@@ -53,23 +52,13 @@ class NamedOptimizer:
     accumulate: int = 1
     clip: float | None = None
     clip_algorithm: str = "norm"
-    seen: int = 0
-    held: int = 0
-    counters: tuple[str, ...] = field(default=("seen", "held"), repr=False)
+    seen_batches: int = 0
+    held_batches: int = 0
 
     @property
     def active(self) -> bool:
         """Whether it takes part in the next batch."""
-        return self.seen % self.every == 0
-
-    def state(self) -> dict[str, int]:
-        """Return the counters."""
-        return {name: getattr(self, name) for name in self.counters}
-
-    def load(self, state: Mapping[str, int]) -> None:
-        """Go on from a state."""
-        for name in self.counters:
-            setattr(self, name, state[name])
+        return self.seen_batches % self.every == 0
 
 
 def make_single_optimizer(
@@ -80,7 +69,7 @@ def make_single_optimizer(
     Args:
         model: The model that is trained.
         config: The training config.
-        total_steps: From the batches of one optimizer step to the steps of the whole training.
+        total_steps: From the batches for one step to the number of steps in the training.
 
     Raises:
         UserError: There is no optimizer, or an argument does not fit.
@@ -92,9 +81,8 @@ def make_single_optimizer(
         raise UserError("the model has no trainable parameter", where="model")
     optimizer = instantiate(config["optimizer"], parameters)
     interval, monitor = config["scheduler_interval"], config["scheduler_monitor"]
-    accumulate = config["trainer"]["accumulate_grad_batches"]
-    steps = total_steps(accumulate)
-    return optimizer, make_scheduler(config["scheduler"], optimizer, interval, monitor, steps)
+    steps = total_steps(config["trainer"]["accumulate_grad_batches"])
+    return optimizer, _make_scheduler(config["scheduler"], optimizer, interval, monitor, steps)
 
 
 def make_named_optimizers(
@@ -105,7 +93,7 @@ def make_named_optimizers(
     Args:
         model: The model that is trained.
         config: The training config.
-        total_steps: From the batches of one optimizer step to the steps of the whole training.
+        total_steps: From the batches for one step to the number of steps in the training.
 
     Raises:
         UserError: The optimizers do not cover the parameters once, or a scheduler has no optimizer.
@@ -119,53 +107,44 @@ def make_named_optimizers(
             where=_key_path(config, f"schedulers.{unknown[0]}"),
             hint=f"schedulers are named after the optimizers {', '.join(blocks)}",
         )
-    parts = assign_parameters(
-        model, {name: block["params"] for name, block in blocks.items()}, where
-    )
-    clip = config["trainer"]["gradient_clip_val"]
+    selectors = {name: block["params"] for name, block in blocks.items()}
+    parts = assign_parameters(model, selectors, where)
+    common_clip = config["trainer"]["gradient_clip_val"]
     named = {}
     for name, block in blocks.items():
         optimizer = instantiate(block["optimizer"], parts[name])
-        steps = total_steps(block["accum_grad_steps"] * block["step_every_n_iters"])
+        every, accumulate = block["step_every_n_iters"], block["accum_grad_steps"]
+        clip = block["gradient_clip_val"]
+        scheduler = None
         chosen = schedulers.get(name)
+        if chosen:
+            schedule = chosen["scheduler"], optimizer, chosen["interval"], chosen["monitor"]
+            scheduler = _make_scheduler(*schedule, total_steps(accumulate * every))
         named[name] = NamedOptimizer(
             name,
             optimizer,
             parts[name],
-            chosen
-            and make_scheduler(
-                chosen["scheduler"], optimizer, chosen["interval"], chosen["monitor"], steps
-            ),
-            every=block["step_every_n_iters"],
-            accumulate=block["accum_grad_steps"],
-            clip=clip if block["gradient_clip_val"] is None else block["gradient_clip_val"],
+            scheduler,
+            every,
+            accumulate,
+            clip=common_clip if clip is None else clip,
             clip_algorithm=block["gradient_clip_algorithm"] or "norm",
         )
     return named
 
 
-def make_scheduler(
+def _make_scheduler(
     node: Any, optimizer: Optimizer, interval: str, monitor: str | None, steps: int
 ) -> Scheduler | None:
-    """Construct a scheduler; ``total_steps`` is supplied where it is an argument and not given.
-
-    Args:
-        node: The target, or None for no scheduler.
-        optimizer: Passed as ``optimizer``.
-        interval: ``step`` or ``epoch``.
-        monitor: The value that it watches.
-        steps: Steps of this optimizer in the whole training; -1 when it has no end.
-
-    Raises:
-        UserError: The scheduler needs a monitor, or an end of training.
-    """
+    """Construct a scheduler; ``total_steps`` is supplied where it is an argument and not given."""
     if node is None:
         return None
     supplied: dict[str, Any] = {"optimizer": optimizer}
     if _wants_total_steps(node):
         if steps < 0:
-            what = f'"{node[TARGET]}" needs the number of steps, and training has no end'
-            raise UserError(what, where=_key_path(node), hint="set trainer.max_epochs or max_steps")
+            problem = f'"{node[TARGET]}" needs the number of steps, and training has no end'
+            hint = "set trainer.max_epochs or max_steps"
+            raise UserError(problem, where=_key_path(node), hint=hint)
         supplied["total_steps"] = steps
     scheduler = instantiate(node, **supplied)
     if isinstance(scheduler, ReduceLROnPlateau) and (interval != "epoch" or not monitor):
@@ -191,10 +170,8 @@ def count_steps(
     """
     if limit is not None:
         batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-    endless = max_epochs is None or max_epochs < 0
-    if endless:
+    if max_epochs is None or max_epochs < 0:
         return max_steps
-    assert max_epochs is not None
     steps = math.ceil(batches / per_step) * max_epochs
     return steps if max_steps < 0 else min(steps, max_steps)
 
@@ -202,11 +179,7 @@ def count_steps(
 def _wants_total_steps(node: Mapping[str, Any]) -> bool:
     if "total_steps" in node or "epochs" in node:  # OneCycleLR takes either
         return False
-    target = locate_target(node[TARGET], _key_path(node))
-    try:
-        return "total_steps" in inspect.signature(target).parameters
-    except (TypeError, ValueError):
-        return False
+    return "total_steps" in parameters_of(node, _key_path(node))
 
 
 def _key_path(config: Mapping[str, Any], key: str = "") -> str:

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from espnet3_runtime.errors import UserError, did_you_mean
+from espnet3_runtime.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 def matches_selector(name: str, selector: str) -> bool:
-    """Say whether a selector names a parameter.
+    """Return whether a selector names a parameter.
 
     A selector is a parameter, a module (``encoder.layers.0``), a dotted part that may begin
     anywhere on a dot (``layers.0``), or a pattern with ``*`` and ``?`` for the whole name.
@@ -32,19 +32,18 @@ def freeze_parameters(model: "nn.Module", selectors: Sequence[str], where: str) 
     Raises:
         UserError: A selector matches no parameter, or nothing is left to train.
     """
+    parameters = dict(model.named_parameters())
     frozen = set()
-    names = [name for name, _ in model.named_parameters()]
     for selector in selectors:
-        found = [name for name in names if matches_selector(name, selector)]
+        found = [name for name in parameters if matches_selector(name, selector)]
         if not found:
-            raise _unmatched_selector(selector, names, where)
+            raise _unmatched_selector(selector, parameters, where)
         frozen.update(found)
-    for name, parameter in model.named_parameters():
-        if name in frozen:
-            parameter.requires_grad_(False)
-    if frozen and len(frozen) == len(names):
+    for name in frozen:
+        parameters[name].requires_grad_(False)
+    if frozen and len(frozen) == len(parameters):
         raise UserError("every parameter of the model is frozen", where=where)
-    return [name for name in names if name in frozen]
+    return [name for name in parameters if name in frozen]
 
 
 def assign_parameters(
@@ -68,12 +67,10 @@ def assign_parameters(
     for owner, selector in selectors.items():
         if not any(owner in found for found in owners.values()):
             raise _unmatched_selector(selector, list(trainable), f"{where}.{owner}.params")
-    _refuse_parameters(
-        [name for name, found in owners.items() if not found], "no optimizer has", where
-    )
-    _refuse_parameters(
-        [n for n, found in owners.items() if len(found) > 1], "several optimizers have", where
-    )
+    uncovered = [name for name, found in owners.items() if not found]
+    _refuse_parameters(uncovered, "no optimizer has", where)
+    shared = [name for name, found in owners.items() if len(found) > 1]
+    _refuse_parameters(shared, "several optimizers have", where)
     return {
         owner: [trainable[name] for name, found in owners.items() if found == [owner]]
         for owner in selectors
@@ -86,26 +83,30 @@ def count_parameters(model: "nn.Module") -> tuple[int, int]:
     return sum(count for count, _ in counts), sum(count for count, grad in counts if not grad)
 
 
-_SHOWN = 5
+_SHOWN = 8
 
 
-def _refuse_parameters(names: Sequence[str], what: str, where: str) -> None:
-    if not names:
-        return
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    raise UserError(
-        f"{what} the parameters {', '.join(names[:_SHOWN])}{more}",
-        where=where,
-        hint="every trainable parameter belongs to exactly one optimizer; "
-        "widen or narrow params, or freeze the parameters",
-    )
+def abbreviate_names(names: Iterable[str]) -> str:
+    """Return the first names in the order of the alphabet, and how many more there are."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else ""
+    return ", ".join(ordered[:_SHOWN]) + more
+
+
+def _refuse_parameters(names: Sequence[str], problem: str, where: str) -> None:
+    if names:
+        raise UserError(
+            f"{problem} the parameters {abbreviate_names(names)}",
+            where=where,
+            hint="every trainable parameter belongs to exactly one optimizer; "
+            "widen or narrow params, or freeze the parameters",
+        )
 
 
 def _unmatched_selector(selector: str, names: Iterable[str], where: str) -> UserError:
     parts = {".".join(name.split(".")[:depth]) for name in names for depth in (1, 2, 3)}
-    hint = did_you_mean(selector, sorted(parts | set(names)))
-    return UserError(
-        f'"{selector}" matches no trainable parameter of the model',
-        where=where,
-        hint=hint if hint.startswith("did") else f"its parts are {', '.join(sorted(parts)[:12])}",
-    )
+    close = nearest(selector, sorted(parts | set(names)))
+    known = f"its parts are {', '.join(sorted(parts)[:12])}"
+    hint = f'did you mean "{close}"?' if close else known
+    problem = f'"{selector}" matches no trainable parameter of the model'
+    return UserError(problem, where=where, hint=hint)

@@ -1,9 +1,9 @@
-"""What a person sees of a training: a bar or a line for each epoch, curves, loggers."""
+"""Shows a training: a bar or a line for each epoch, the curves, the loggers."""
 
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,62 +11,11 @@ import lightning.pytorch as pl
 
 from espnet3_runtime.stage import Bar, Progress
 from espnet3_runtime.training.curves import Curves
-from espnet3_runtime.training.measurements import latest_values
+from espnet3_runtime.training.measurements import latest_values, read_value
 from espnet3_runtime.training.module import TrainingModule
-from espnet3_runtime.training.named_optimizers import read_value
 
 LINE_EVERY = 60.0
-"""Seconds between lines within an epoch."""
-
-
-class NullBar:
-    """A bar that nobody sees."""
-
-    def advance(self, count: int = 1) -> None:
-        """Do nothing."""
-
-    def note(self, text: str) -> None:
-        """Do nothing."""
-
-
-class LineBar:
-    """Says a line every minute within a long epoch.
-
-    Args:
-        say: Prints a line.
-        description: For example ``epoch 1/3``.
-        total: Batches of the epoch, if known.
-        done: Batches that were done before a resume.
-    """
-
-    def __init__(
-        self, say: Callable[[str], None], description: str, total: int | None, done: int
-    ) -> None:
-        self._say = say
-        self._description = description
-        self._total = total
-        self._count = self._first = done if done < (total or 0) else 0
-        self._start = self._said = time.monotonic()
-        self._note = ""
-
-    def advance(self, count: int = 1) -> None:
-        """Count batches."""
-        self._count += count
-
-    def note(self, text: str) -> None:
-        """Say a line if it is time."""
-        self._note = text
-        now = time.monotonic()
-        if now - self._said >= LINE_EVERY:
-            self._said = now
-            rate = (self._count - self._first) / (now - self._start)
-            of = f"/{self._total}" if self._total else ""
-            parts = [f"{self._description}: batch {self._count}{of}", f"{rate:.2g}/s"]
-            if self._total:
-                parts.append(f"{(self._total - self._count) / rate:.0f} s left")
-            self._say(", ".join([*parts, self._note]))
-
-
+"""Seconds between lines within an epoch, where there is no terminal."""
 NOTE_EVERY = 0.5
 """Seconds between updates of the numbers behind a bar; each waits for the device."""
 
@@ -79,7 +28,7 @@ class ProgressCallback(pl.Callback):
         progress: Makes bars.
         say: Prints a line on the console and into the log; does nothing on other ranks.
         on_start: Called when training starts.
-        monitors: Values of validation that something watches, and the key that says so.
+        monitors: Watched values of validation, and the key path of the setting that names each.
     """
 
     def __init__(
@@ -96,9 +45,10 @@ class ProgressCallback(pl.Callback):
         self._say = say
         self._on_start = on_start
         self._monitors = dict(monitors)
+        self._stack = ExitStack()  # closes the bar
         self._bar: Bar | None = None
-        self._open: AbstractContextManager[Bar] | None = None
-        self._began = self._noted = time.monotonic()
+        self._first_batch: int | None = None
+        self._epoch_start = self._last_note = time.monotonic()
         self._every = 0
 
     # Lightning's hooks.
@@ -112,33 +62,35 @@ class ProgressCallback(pl.Callback):
         self._every = getattr(trainer, "log_every_n_steps", 0) or 0
         self._on_start()
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_epoch_start(self, trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Start the bar of an epoch."""
-        del pl_module
-        self._start_bar(trainer)
+        self._start_epoch(trainer)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_args: Any
     ) -> None:
-        """Move the bar; at every so many steps, log the numbers of the batch."""
+        """Move the bar; every ``log_every_n_steps`` steps, log the values of the batch."""
         assert isinstance(pl_module, TrainingModule)
-        if self._bar is None:  # resumed in the middle of an epoch
-            self._start_bar(trainer)
-        assert self._bar is not None
-        self._bar.advance()
+        if self._first_batch is None:  # resumed in the middle of an epoch
+            self._start_epoch(trainer)
+        if self._bar is not None:
+            self._bar.advance()
         index = trainer.fit_loop.epoch_loop.batch_idx + 1
         if self._every and index % (self._every * trainer.accumulate_grad_batches) == 0:
             self._log_step(trainer, pl_module)
-        now = time.monotonic()
-        if now - self._noted >= NOTE_EVERY:
-            self._noted = now
-            if "loss" in pl_module.numbers.step:
-                self._bar.note(f"loss {float(pl_module.numbers.step['loss']):.4g}")
+        now, loss = time.monotonic(), pl_module.measurements.step.get("loss")
+        if now - self._last_note >= (LINE_EVERY if self._bar is None else NOTE_EVERY):
+            self._last_note = now
+            note = [] if loss is None else [f"loss {float(loss):.4g}"]
+            if self._bar is None:
+                self._say(", ".join([*self._position(trainer, index), *note]))
+            elif note:
+                self._bar.note(note[0])
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the means of validation."""
         assert isinstance(pl_module, TrainingModule)
-        values = pl_module.numbers.close("valid", record=not trainer.sanity_checking)
+        values = pl_module.measurements.close("valid", record=not trainer.sanity_checking)
         pl_module.log_dict(values)
         if not trainer.sanity_checking and self._curves is not None:
             self._curves.add("epoch", trainer.current_epoch + 1, trainer.global_step, values)
@@ -147,32 +99,23 @@ class ProgressCallback(pl.Callback):
         """Find misspelt monitors, in the sanity check already."""
         assert isinstance(pl_module, TrainingModule)
         for monitor, where in self._monitors.items():
-            read_value(latest_values(trainer, pl_module.numbers), monitor, where)
+            read_value(latest_values(trainer, pl_module.measurements), monitor, where)
         self._monitors = {}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the means of training and print the epoch's line."""
         assert isinstance(pl_module, TrainingModule)
-        values = pl_module.numbers.close("train")
+        values = pl_module.measurements.close("train")
         pl_module.log_dict(values)
         epoch = trainer.current_epoch + 1
         if self._curves is not None:
             rates = _learning_rates(trainer)
             self._curves.add("epoch", epoch, trainer.global_step, {**values, **rates})
         self._close_bar()
-        self._say(self._line(trainer, pl_module))
+        self._say(self._epoch_line(trainer, pl_module))
 
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
-        """Leave the terminal tidy.
-
-        Args:
-            trainer: Lightning's trainer, not used.
-            pl_module: The module that is trained, not used.
-            exception: What ended the training, not used.
-        """
-        del trainer, pl_module, exception
+    def on_exception(self, *_args: Any) -> None:
+        """Leave the terminal tidy."""
         self.close()
 
     def close(self) -> None:
@@ -181,13 +124,11 @@ class ProgressCallback(pl.Callback):
         if self._curves is not None:
             self._curves.close()
 
-    # What they do.
-
     def _log_step(self, trainer: pl.Trainer, module: TrainingModule) -> None:
-        numbers = dict(module.numbers.step)
+        latest = dict(module.measurements.step)
         if module.grad_norm is not None:
-            numbers["grad_norm"] = module.grad_norm
-        values = {f"train/{name}": float(value) for name, value in numbers.items()}
+            latest["grad_norm"] = module.grad_norm
+        values = {f"train/{name}": float(value) for name, value in latest.items()}
         values |= _learning_rates(trainer)
         for logger in trainer.loggers:
             shown = {name.replace("train/", "train_step/"): v for name, v in values.items()}
@@ -196,37 +137,46 @@ class ProgressCallback(pl.Callback):
             epoch = trainer.current_epoch + 1
             self._curves.add("step", epoch, trainer.global_step, values)
 
-    def _line(self, trainer: pl.Trainer, module: TrainingModule) -> str:
-        limit = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
-        epoch = f"epoch {trainer.current_epoch + 1}" + (f"/{limit}" if limit else "")
-        latest = {name: module.numbers.latest[name] for name in module.numbers.fresh}
-        parts = [f"{name} {latest[name]:.4g}" for name in _order_names(latest)]
-        skipped = module.finite.take_skipped()
+    def _epoch_line(self, trainer: pl.Trainer, module: TrainingModule) -> str:
+        measured = {name: module.measurements.latest[name] for name in module.measurements.fresh}
+        losses = [name for name in ("train/loss", "valid/loss") if name in measured]
+        others = {name for name in measured if name.startswith("valid/")} - set(losses)
+        parts = [f"{name} {measured[name]:.4g}" for name in losses + sorted(others)]
+        skipped = module.nan_policy.take_skipped()
         parts += [f"{skipped} batches skipped (not finite)"] if skipped else []
-        return "  ".join([epoch, *parts, f"{time.monotonic() - self._began:.1f} s"])
+        seconds = time.monotonic() - self._epoch_start
+        return "  ".join([_describe_epoch(trainer), *parts, f"{seconds:.1f} s"])
 
-    def _start_bar(self, trainer: pl.Trainer) -> None:
+    def _position(self, trainer: pl.Trainer, index: int) -> list[str]:
+        total = _count_batches(trainer)
+        rate = (index - (self._first_batch or 0)) / (time.monotonic() - self._epoch_start)
+        of, left = (f"/{total}", [f"{(total - index) / rate:.0f} s left"]) if total else ("", [])
+        return [f"{_describe_epoch(trainer)}: batch {index}{of}", f"{rate:.2g}/s", *left]
+
+    def _start_epoch(self, trainer: pl.Trainer) -> None:
         self._close_bar()
-        limit = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
-        description = f"epoch {trainer.current_epoch + 1}" + (f"/{limit}" if limit else "")
-        batches = trainer.num_training_batches
-        total = None if batches == float("inf") else int(batches)
+        total = _count_batches(trainer)
         done = max(trainer.fit_loop.epoch_loop.batch_progress.current.completed, 0)
-        self._began = self._noted = time.monotonic()
-        if self._path is None:
-            self._bar = NullBar()
-        elif not sys.stderr.isatty():
-            self._bar = LineBar(self._say, description, total, done)
-        else:
-            self._open = self._progress(description, total)
-            self._bar = self._open.__enter__()
-            if 0 < done < (total or 0):
-                self._bar.advance(done)
+        self._first_batch = done if done < (total or 0) else 0
+        self._epoch_start = self._last_note = time.monotonic()
+        if self._path is not None and sys.stderr.isatty():
+            self._bar = self._stack.enter_context(self._progress(_describe_epoch(trainer), total))
+            self._bar.advance(self._first_batch)
 
     def _close_bar(self) -> None:
-        if self._open is not None:
-            self._open.__exit__(None, None, None)
-        self._open = self._bar = None
+        self._stack.close()
+        self._bar = self._first_batch = None
+
+
+def _describe_epoch(trainer: pl.Trainer) -> str:
+    limit = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
+    return f"epoch {trainer.current_epoch + 1}" + (f"/{limit}" if limit else "")
+
+
+def _count_batches(trainer: pl.Trainer) -> int | None:
+    """Return the batches of an epoch; None where a loader has no length."""
+    batches = trainer.num_training_batches
+    return None if batches == float("inf") else int(batches)
 
 
 def _learning_rates(trainer: pl.Trainer) -> dict[str, float]:
@@ -234,10 +184,3 @@ def _learning_rates(trainer: pl.Trainer) -> dict[str, float]:
     if len(rates) == 1:
         return {"lr": rates[0]}
     return {f"lr/{index}": rate for index, rate in enumerate(rates)}
-
-
-def _order_names(latest: Mapping[str, float]) -> list[str]:
-    """Return the names for a line: losses first, then the other numbers of validation."""
-    losses = [name for name in ("train/loss", "valid/loss") if name in latest]
-    others = [name for name in latest if name.startswith("valid/") and name not in losses]
-    return losses + sorted(others)

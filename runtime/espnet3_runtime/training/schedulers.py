@@ -1,6 +1,7 @@
 """Learning-rate schedules of speech recipes that torch does not have."""
 
 import math
+from collections.abc import Callable
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -34,17 +35,14 @@ def warmup_cosine(
     Args:
         optimizer: Its ``lr`` is the peak.
         warmup_steps: The step of the peak.
-        total_steps: Steps of the whole training; supplied when it is not given.
-        final: What remains at the end, as a part of the peak.
+        total_steps: Steps of the whole training; supplied when not given.
+        final: Factor of the peak at the end.
     """
 
-    def factor(step: int) -> float:
-        if step < warmup_steps:
-            return (step + 1) / warmup_steps
-        done = min((step - warmup_steps) / max(total_steps - warmup_steps, 1), 1.0)
+    def fall(done: float) -> float:
         return final + (1 - final) * (1 + math.cos(math.pi * done)) / 2
 
-    return LambdaLR(optimizer, factor)
+    return _warmup_then(fall, optimizer, warmup_steps, total_steps)
 
 
 def warmup_linear(
@@ -55,14 +53,20 @@ def warmup_linear(
     Args:
         optimizer: Its ``lr`` is the peak.
         warmup_steps: The step of the peak.
-        total_steps: Steps of the whole training; supplied when it is not given.
-        final: What remains at the end, as a part of the peak.
+        total_steps: Steps of the whole training; supplied when not given.
+        final: Factor of the peak at the end.
     """
+    return _warmup_then(lambda done: 1.0 - (1 - final) * done, optimizer, warmup_steps, total_steps)
+
+
+def _warmup_then(
+    fall: Callable[[float], float], optimizer: Optimizer, warmup_steps: int, total_steps: int
+) -> LambdaLR:
+    """Rise linearly, then multiply the peak by a function of the part of the rest that is done."""
 
     def factor(step: int) -> float:
         if step < warmup_steps:
             return (step + 1) / warmup_steps
-        done = min((step - warmup_steps) / max(total_steps - warmup_steps, 1), 1.0)
-        return 1.0 - (1 - final) * done
+        return fall(min((step - warmup_steps) / max(total_steps - warmup_steps, 1), 1.0))
 
     return LambdaLR(optimizer, factor)

@@ -32,10 +32,10 @@ def make_trainer(
 
     Args:
         config: The training config.
-        directory: The stage's directory: TensorBoard files and what callbacks write.
+        directory: The stage's directory, for TensorBoard's and the callbacks' files.
         ours: Callbacks of the runtime; the first comes before the recipe's, the others after.
-        resume_step: The step that training goes on from; None for a new one.
-        log: Told when TensorBoard is not installed.
+        resume_step: The step to continue from; None for a new training.
+        log: Gets a warning when TensorBoard is not installed.
 
     Raises:
         UserError: Lightning refuses an argument or a combination of them.
@@ -54,14 +54,25 @@ def make_trainer(
     if isinstance(arguments.get("profiler"), str):
         arguments["profiler"] = _make_profiler(arguments["profiler"], directory)
     if config["optimizers"]:
-        arguments = _for_named(arguments, f"{_key_path(block)}.accumulate_grad_batches")
+        if arguments["accumulate_grad_batches"] != 1:
+            raise UserError(
+                "named optimizers accumulate by themselves",
+                where=f"{_key_path(block)}.accumulate_grad_batches",
+                hint="set optimizers.NAME.accum_grad_steps instead",
+            )
+        arguments |= {
+            "gradient_clip_val": None,
+            "gradient_clip_algorithm": None,
+        }  # they clip by themselves, too
     callbacks = [instantiate(node) for node in block["callbacks"]]
+    if config["early_stopping"] is not None:
+        callbacks.append(EarlyStopping(**to_plain(config["early_stopping"]), check_finite=False))
     defaults = {"default_root_dir": directory, "use_distributed_sampler": False}
     try:
         return pl.Trainer(
             **{**defaults, **{k: v for k, v in arguments.items() if v is not None}},
             logger=_make_loggers(block["logger"], directory, resume_step, log),
-            callbacks=[ours[0], *callbacks, *_early_stopping(config), *ours[1:]],
+            callbacks=[ours[0], *callbacks, *ours[1:]],
             enable_progress_bar=False,
             enable_model_summary=False,
         )
@@ -70,7 +81,7 @@ def make_trainer(
 
 
 def _make_profiler(name: str, directory: Path) -> Any:
-    """Construct a profiler by its short name; left to Lightning, its report reaches nobody."""
+    """Construct a profiler by its short name with a file for its report, unlike Lightning."""
     kinds = {
         "simple": profilers.SimpleProfiler,
         "advanced": profilers.AdvancedProfiler,
@@ -80,41 +91,17 @@ def _make_profiler(name: str, directory: Path) -> Any:
     return name if kind is None else kind(dirpath=directory, filename="profile")
 
 
-def _for_named(arguments: dict[str, Any], where: str) -> dict[str, Any]:
-    """Named optimizers clip and accumulate by themselves."""
-    if arguments["accumulate_grad_batches"] != 1:
-        raise UserError(
-            "named optimizers accumulate by themselves",
-            where=where,
-            hint="set optimizers.NAME.accum_grad_steps instead",
-        )
-    dropped = ("gradient_clip_val", "gradient_clip_algorithm")
-    return {key: value for key, value in arguments.items() if key not in dropped}
-
-
-def _early_stopping(config: Mapping[str, Any]) -> list[pl.Callback]:
-    block = config["early_stopping"]
-    return [] if block is None else [EarlyStopping(**to_plain(block), check_finite=False)]
-
-
 def _make_loggers(node: Any, directory: Path, resume_step: int | None, log: Logger) -> Any:
-    if isinstance(node, bool):
-        return [] if not node else _tensorboard_logger(directory, resume_step, log)
-    if node is not None:
+    if node is False:
+        return []
+    if node is not None and node is not True:
         return [instantiate(one) for one in node]
-    return _tensorboard_logger(directory, resume_step, log)
-
-
-def _tensorboard_logger(directory: Path, resume_step: int | None, log: Logger) -> list[Any]:
     from lightning.pytorch.loggers import TensorBoardLogger
 
     purge: dict[str, Any] = {} if resume_step is None else {"purge_step": resume_step + 1}
+    options = {"name": "tensorboard", "version": "", "default_hp_metric": False, **purge}
     try:
-        return [
-            TensorBoardLogger(
-                directory, name="tensorboard", version="", default_hp_metric=False, **purge
-            )
-        ]
+        return [TensorBoardLogger(directory, **options)]
     except ModuleNotFoundError:
         log.warning("tensorboard is not installed: there is curves.jsonl only")
         return []

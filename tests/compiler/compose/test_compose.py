@@ -153,7 +153,7 @@ def test_a_deletion_is_mended() -> None:
     merge_nodes(tree("alpha: 1"), tree("'~alpah': "), SchemaLocation(), (), record)
     fix = record.found[0].fix
     assert fix is not None
-    assert [(edit.span.text, edit.text) for edit in fix.edits] == [("alpah", "alpha")]
+    assert [(edit.span.text, edit.text) for edit in fix.edits] == [("'~alpah'", "~alpha")]
 
 
 MANIFEST = """

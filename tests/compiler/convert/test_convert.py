@@ -1,4 +1,4 @@
-"""``--from-espnet3`` on a small recipe: what is carried, what is told, what is refused."""
+"""``--from-espnet3`` on a small recipe: converted files, notes and refusals."""
 
 import re
 from pathlib import Path
@@ -101,7 +101,7 @@ def test_a_variant_is_its_differences(converted_bells):
         ("dropped", "conf/training.yaml", 28, "trainer.max_epoch", 'did you mean "max_epochs"'),
         ("dropped", "conf/training.yaml", 24, "scheduler.warmup_steps", "no argument"),
         ("dropped", "conf/common.yaml", 2, "parallel.allow_overwrite_lock", "locks of dead"),
-        ("dropped", "conf/training.yaml", 35, "dataloader.train.batch_distribution", "whole"),
+        ("dropped", "conf/training.yaml", 35, "dataloader.train.batch_distribution", "complete"),
         ("dropped", "conf/tuning/train_gan.yaml", 13, "dataloader.train.timeout", "DataLoader"),
         ("dropped", "conf/inference.yaml", 5, "provider", "is a function"),
         ("dropped", "conf/inference.yaml", 6, "output_fn", "write runner"),
@@ -117,14 +117,14 @@ def test_a_variant_is_its_differences(converted_bells):
         ("moved", "conf/training.yaml", 6, "data_dir", "manifest"),
     ],
 )
-def test_what_is_told_at_which_place(kind, file, line, key, reason, converted_bells):
+def test_notes_have_kind_line_and_reason(kind, file, line, key, reason, converted_bells):
     _, notes = converted_bells
     found = [note for note in notes if (note["file"], note["key"]) == (file, key)]
     assert [(note["kind"], note["line"]) for note in found] == [(kind, line)]
     assert reason in found[0]["reason"]
 
 
-def test_what_is_carried_whole_needs_no_note(converted_bells):
+def test_a_key_that_is_carried_unchanged_needs_no_note(converted_bells):
     _, notes = converted_bells
     assert "model.freeze_param" not in {note["key"] for note in notes}
 
@@ -136,7 +136,7 @@ def test_the_report_for_people(recipe: Path, capsys, monkeypatch):
     assert "keys that had no effect in ESPnet3 and were left out:\n" in said
     assert "  create_dataset.func: nothing calls it" in said
     assert "      conf/training.yaml:9\n" in said
-    assert "more keys stand elsewhere now; --format json lists them" in said
+    assert "more keys are elsewhere now; --format json lists them" in said
     assert said.endswith("next: espnet3-compile recipe.yaml\n")
 
 
@@ -194,7 +194,7 @@ def test_a_mistake_that_stays_is_reported_and_fails(recipe: Path, capsys):
     said = capsys.readouterr().err
     assert "error[R501 unknown-target]" in said
     assert 'did you mean "Bells"?' in said
-    assert said.endswith("not clean yet: mend what is reported above\n")
+    assert said.endswith("not clean yet: correct what is reported above\n")
 
 
 def test_a_base_is_no_variant_and_variants_of_one_name_keep_apart(recipe: Path, capsys):
@@ -215,7 +215,7 @@ def test_a_base_is_no_variant_and_variants_of_one_name_keep_apart(recipe: Path, 
     assert load(recipe / "recipe_training_gan.yaml")["exp_tag"] == "other"
 
 
-def test_without_run_py_the_system_is_guessed_and_told(recipe: Path, capsys):
+def test_without_run_py_the_system_is_assumed_and_noted(recipe: Path, capsys):
     (recipe / "run.py").unlink()
     assert call("--from-espnet3", recipe) == 0
     assert "the system is taken to be asr" in capsys.readouterr().err

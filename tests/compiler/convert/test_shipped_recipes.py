@@ -83,7 +83,7 @@ def test_it_compiles(converted, espnet):
     assert "train" in needs["infer"]
 
 
-def test_every_key_that_is_left_out_is_told_with_its_line(converted, espnet):
+def test_every_key_that_is_left_out_is_noted_with_its_line(converted, espnet):
     expected = {
         ("mini_an4", "conf/training.yaml", "model.vocab_size", "dead"),
         ("mini_an4", "conf/training.yaml", "model.encoder", "dead"),  # the task has no such option
@@ -146,26 +146,26 @@ def test_values_are_those_that_espnet3_would_use(name, converted, espnet, monkey
         assert ours["parallel"]["n_workers"] == theirs["parallel"]["n_workers"]
         (model,) = (each.value for each in plan.models)
         for key in set(theirs["model"]) - {"token_list", "normalize_conf"}:
-            told = [n for n in report["notes"] if n["key"] == f"model.{key}"]
-            assert key in model or told or theirs["model"][key] is None, (manifest, key)
+            noted = [n for n in report["notes"] if n["key"] == f"model.{key}"]
+            assert key in model or noted or theirs["model"][key] is None, (manifest, key)
             if key in model:
                 assert model[key] == theirs["model"][key], (manifest, key)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_no_key_is_lost_silently(name, converted, espnet):
-    """Every key that a user wrote at the top of a config is carried by name, or told."""
+    """Every key that a user wrote at the top of a config is carried by name, or noted."""
     folder, report = converted[name]
     moved = {"collect_stats_train_mode", "collect_stats_batch_size"}  # false as here, and renamed
     for path in sorted((folder / "conf").rglob("*.yaml")):
         file = path.relative_to(folder).as_posix()
-        told = {n["key"].partition(".")[0] for n in report["notes"] if n["file"] == file}
+        noted = {n["key"].partition(".")[0] for n in report["notes"] if n["file"] == file}
         role = next(
             r for r in ("train", "inference", "metrics", "publication", "demo") if r in path.stem
         )
         known = json.loads(schema({"train": "training"}.get(role, role)).read_text())["properties"]
         for key, value in yaml.safe_load(path.read_text()).items():
-            assert value is None or key in known or key in told or key in moved, (file, key)
+            assert value is None or key in known or key in noted or key in moved, (file, key)
 
 
 def schema(role: str) -> Path:
@@ -202,4 +202,4 @@ def test_without_espnet_it_is_clean_as_far_as_can_be_seen(espnet, tmp_path):
     shutil.copytree(espnet / "egs3" / "librispeech_100" / "esp2_asr", folder)
     done = run(folder, tmp_path, "--from-espnet3", ".")
     assert done.returncode == 0, done.stderr
-    assert "could not be looked at (is ESPnet importable here?)" in done.stderr
+    assert "could not be checked (is ESPnet importable here?)" in done.stderr

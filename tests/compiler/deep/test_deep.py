@@ -186,7 +186,7 @@ def test_a_mistake_of_the_ordinary_check_comes_first(tmp_path: Path, monkeypatch
 def test_a_probe_that_the_system_kills_is_a_note() -> None:
     answer = ProbeResult((), ended=False, timed_out=False, code=-9, complaint="")
     assert list(unprobed_notes(answer)) == [
-        "not probed: the rest; the system killed the probe, probably for want of memory"
+        "not probed: the rest; the system killed the probe, probably for lack of memory"
     ]
 
 

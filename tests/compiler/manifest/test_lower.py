@@ -159,8 +159,8 @@ def test_wrong_shapes_are_passed_over(part):
 
 
 def test_a_stage_that_was_left_out_makes_the_recipe_incomplete():
-    assert lowered(HEAD + "stages: [train]\n")[0].whole
-    assert not lowered(HEAD + "stages: [train, 3]\n")[0].whole
+    assert lowered(HEAD + "stages: [train]\n")[0].complete
+    assert not lowered(HEAD + "stages: [train, 3]\n")[0].complete
 
 
 def test_a_misspelt_kind_is_one_finding_and_its_consequences_none():

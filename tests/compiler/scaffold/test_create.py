@@ -92,7 +92,7 @@ def test_what_does_not_go_together(words, tmp_path: Path, monkeypatch, capsys):
 
 
 def test_names_that_are_no_problem():
-    assert [create.invalid_reason(name) for name in ("a", "A-b_c.d/e9", "8/8")] == [None] * 3
+    assert [create._invalid_reason(name) for name in ("a", "A-b_c.d/e9", "8/8")] == [None] * 3
 
 
 @pytest.fixture(scope="module")

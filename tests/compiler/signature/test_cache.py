@@ -95,7 +95,7 @@ def test_a_change_is_seen_whatever_the_time_says(tmp_path):
     assert file.stat().st_size == stamp.st_size
     (net, *_) = readings(tmp_path / "recipe", tmp_path / "cache")
     assert isinstance(net, Signature)
-    assert net.names == ("size", "width")
+    assert net.keywords == ("size", "width")
 
 
 @pytest.mark.usefixtures("fresh")
@@ -146,7 +146,7 @@ def test_the_oldest_records_go(tmp_path):
     cache.prune(tmp_path, limit=8)
     left = [index for index in range(12) if cache.load(tmp_path, f"/file{index}.py", "k", 1)]
     assert left == list(range(6, 12))
-    assert list((tmp_path / "signatures").glob(".new-*")) == []
+    assert list((tmp_path / "signatures").glob(".*")) == []
 
 
 @pytest.mark.parametrize(

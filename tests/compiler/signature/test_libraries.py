@@ -34,9 +34,9 @@ MORE = (
     *("hydra.utils", "jsonschema", "logging", "argparse", "json", "csv", "string", "queue"),
 )
 KINDS = {
-    inspect.Parameter.POSITIONAL_ONLY: "place",
+    inspect.Parameter.POSITIONAL_ONLY: "positional",
     inspect.Parameter.POSITIONAL_OR_KEYWORD: "both",
-    inspect.Parameter.KEYWORD_ONLY: "name",
+    inspect.Parameter.KEYWORD_ONLY: "keyword",
 }
 
 
@@ -66,7 +66,7 @@ def disagreement(reading: object, real: inspect.Signature) -> str | None:
     if names or places:  # these are followed to where they go: more may be known
         fits = {item[0] for item in wanted} <= {item[0] for item in got}
     else:
-        fits = wanted == got and not reading.more_places and not reading.more_names
+        fits = wanted == got and not reading.more_positional and not reading.more_keywords
     return None if fits else f"{wanted} is read as {got}"
 
 
@@ -121,7 +121,7 @@ MISTAKES = [
 def test_known_mistakes(library, path, wrong, right):
     reading = read(library, path)
     assert isinstance(reading, Signature), reading
-    assert not reading.more_names
+    assert not reading.more_keywords
     assert reading.find(wrong) is None
     assert right is None or reading.find(right)
 

@@ -15,9 +15,9 @@ from tests.compiler.signature_kit import FORWARDS, NAMES, SHAPES, names, reading
 from tests.compiler.target_kit import write
 
 KINDS = {
-    inspect.Parameter.POSITIONAL_ONLY: "place",
+    inspect.Parameter.POSITIONAL_ONLY: "positional",
     inspect.Parameter.POSITIONAL_OR_KEYWORD: "both",
-    inspect.Parameter.KEYWORD_ONLY: "name",
+    inspect.Parameter.KEYWORD_ONLY: "keyword",
 }
 
 
@@ -42,7 +42,7 @@ def expected(found: object) -> tuple[list[tuple[str, str, bool]], bool]:
 
 def found(signature: Signature) -> tuple[list[tuple[str, str, bool]], bool]:
     listed = [(p.name, p.kind, p.required) for p in signature.parameters]
-    return listed, signature.more_places
+    return listed, signature.more_positional
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,7 +85,7 @@ def test_keyword_arguments_are_followed(tmp_path, name, wanted, is_open):
     else:
         assert got == wanted
     assert isinstance(reading, Signature)
-    assert reading.more_names == is_open
+    assert reading.more_keywords == is_open
 
 
 MODULES = {
@@ -230,7 +230,7 @@ def test_what_cannot_be_called(tmp_path, path):
         "math.sqrt",
     ],
 )
-def test_what_is_not_guessed(tmp_path, path):
+def test_paths_that_are_not_analyzable(tmp_path, path):
     reading = read(tree(tmp_path), path)
     assert isinstance(reading, NotAnalyzable), reading
     assert reading.reason

@@ -69,7 +69,7 @@ def test_partials_in_odd_places(tmp_path):
     library = Library(search_path(tmp_path, []))
     found = read(library, "m.conditional")
     assert isinstance(found, Signature)
-    assert found.names == ("b",)
+    assert found.keywords == ("b",)
     assert isinstance(read(library, "m.two"), NotAnalyzable)
 
 

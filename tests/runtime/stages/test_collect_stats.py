@@ -101,11 +101,11 @@ def test_what_is_done_stays_done(recipe, monkeypatch):
     run = collect_worker.StatsCollector.run
     done = []
 
-    def interrupted(self, stretch, advance):
+    def interrupted(self, items, advance):
         if len(done) == 3:
             raise KeyboardInterrupt
-        done.append(stretch)
-        return run(self, stretch, advance)
+        done.append(items)
+        return run(self, items, advance)
 
     monkeypatch.setattr(collect_worker.StatsCollector, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -122,10 +122,10 @@ def test_what_is_done_stays_done(recipe, monkeypatch):
 
 
 def test_pieces_are_fixed_whatever_the_workers(tmp_path):
-    stretches = stage._cut_ranges("train", 100_000, 16, tmp_path)
-    assert len(stretches) <= stage.MOST_RANGES
-    assert sum(stretch.size for stretch in stretches) == 100_000
-    assert all(stretch.start % 16 == 0 for stretch in stretches)
+    ranges = stage._cut_ranges("train", 100_000, 16, tmp_path)
+    assert len(ranges) <= stage.MOST_RANGES
+    assert sum(items.size for items in ranges) == 100_000
+    assert all(items.start % 16 == 0 for items in ranges)
     assert len(stage._cut_ranges("train", 300, 16, tmp_path)) == 2
 
 

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from espnet3_runtime.data.preprocess import TextToTokens
-from espnet3_runtime.data.tokens import Tokenizer, read_tokens
+from espnet3_runtime.data.tokens import Tokenizer
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.train_tokenizer import train_tokenizer
 from tests.runtime.training_kit import recipe_in, stage_context
@@ -24,6 +24,10 @@ def run(recipe, **tokenizer):
     entries = tokenizer.pop("entries", [{}])
     training = {"tokenizer": tokenizer, "dataset": {"train": entries}}
     return train_tokenizer(stage_context(recipe, "train_tokenizer", training))
+
+
+def read_tokens(path):
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def test_vocab_size_is_the_number_of_lines_of_the_token_list(recipe):

@@ -61,7 +61,7 @@ def test_fields_that_forward_does_not_take(recipe):
 
 def test_arguments_that_the_batch_lacks(recipe):
     model = model_returning(recipe, "loss", "speech, labels, note=None")
-    with pytest.raises(UserError, match='forward needs "labels", which the batch has not') as error:
+    with pytest.raises(UserError, match='forward needs "labels", which the batch lacks') as error:
         train(train_context(recipe, model))
     assert 'did you mean "labels"?' in error.value.hint
 

@@ -30,7 +30,7 @@ def check_arguments(call: TargetCall) -> Iterator[Diagnostic]:
         elif parameter:
             given.add(entry.name)
             yield from _check_type(call, parameter, entry.value, entry.key.span.text)
-        elif not call.signature.more_names:
+        elif not call.signature.more_keywords:
             unknown.append(entry)
     yield from _check_names(call, unknown, given)
 
@@ -38,25 +38,25 @@ def check_arguments(call: TargetCall) -> Iterator[Diagnostic]:
 def _positional_parameters(call: TargetCall) -> tuple[Parameter, ...]:
     """Return the parameters that are given by position, those of the runtime first."""
     count = call.slot.positional or len(call.items)
-    return call.signature.places[:count]
+    return call.signature.positional[:count]
 
 
 def _check_positional(call: TargetCall) -> Iterator[Diagnostic]:
-    room = call.signature.places
+    room = call.signature.positional
     if call.slot.positional:
         if call.items:
             yield findings.replaced_positional(call)
-        if len(room) < call.slot.positional and not call.signature.more_places:
+        if len(room) < call.slot.positional and not call.signature.more_positional:
             yield findings.refuses_positional(call)
         return
     for parameter, item in zip(room, call.items, strict=False):
         yield from _check_type(call, parameter, item, parameter.name)
-    if len(call.items) > len(room) and not call.signature.more_places:
+    if len(call.items) > len(room) and not call.signature.more_positional:
         yield findings.too_many_positional(call, len(room))
 
 
 def _check_supplied(call: TargetCall) -> Iterator[Diagnostic]:
-    if call.incomplete or call.signature.more_names:
+    if call.incomplete or call.signature.more_keywords:
         return
     for name in call.slot.supplied:
         if call.signature.find(name) is None:
@@ -93,7 +93,7 @@ def _unused_names(call: TargetCall, entry: Entry) -> list[str]:
     source = entry.key.span.source
     given = {item.name for item in call.entries if item.key.span.source is source}
     taken = given | {item.name for item in _positional_parameters(call)} | set(call.slot.supplied)
-    return [item for item in call.signature.names if item not in taken]
+    return [item for item in call.signature.keywords if item not in taken]
 
 
 def _missing_names(call: TargetCall, given: set[str]) -> list[str]:

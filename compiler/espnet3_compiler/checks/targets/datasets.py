@@ -104,7 +104,7 @@ def _check_entries(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
 
 def _is_available(data: _DatasetEntry) -> bool:
     """Return whether the module exists, if it is the package ``dataset`` of a recipe."""
-    found = data.library.place(data.module)
+    found = data.library.find_module(data.module)
     return data.module != "dataset" or (found is not None and found.local)
 
 
@@ -142,7 +142,7 @@ def _check_dataset(data: _DatasetEntry) -> Iterator[Diagnostic]:
         case NotAnalyzable(reason=reason, broken=DefinitionLocation() as broken):
             path = Scalar(f"{data.module}.{_CLASS_NAME}", head.span)
             yield paths.not_python(path, reason, broken)
-        case Missing(part=part) if part == _CLASS_NAME and data.library.place(data.module):
+        case Missing(part=part) if part == _CLASS_NAME and data.library.find_module(data.module):
             yield Diagnostic(
                 "R501",
                 f'"{data.module}" {_NOT_EXPORTED}',
@@ -201,7 +201,7 @@ def _check_builders(library: Library, recipe: Recipe, resolved: Resolved) -> Ite
         configs = [resolved.configs[name] for name in names.values() if name in resolved.configs]
         training = resolved.configs.get(names.get("training", ""))
         common = training.entry("create_dataset") if training else None
-        certain = recipe.whole and all(map(resolved.is_certain, names.values()))
+        certain = recipe.complete and all(map(resolved.is_certain, names.values()))
         for config in configs:
             for data in _dataset_entries(library, config, certain=certain):
                 if _is_available(data):
@@ -238,11 +238,11 @@ def _merge_signatures(signatures: list[Signature]) -> Signature:
     it, except ``progress``, which the runtime passes to those that have it.
     """
     every = [item for signature in signatures for item in signature.parameters]
-    closed = [signature for signature in signatures if not signature.more_names]
+    closed = [signature for signature in signatures if not signature.more_keywords]
     named: dict[str, Parameter] = {}
     for item in every:
         known = named.get(item.name)
         if item.name == "progress" or all(signature.find(item.name) for signature in closed):
             named[item.name] = item if known is None or item.required else known
     first = (closed or signatures)[0]
-    return replace(first, parameters=tuple(named.values()), more_names=not closed)
+    return replace(first, parameters=tuple(named.values()), more_keywords=not closed)

@@ -75,10 +75,10 @@ def unknown_argument(
         near: The parameter that it probably means, or None.
         free: Parameters that the call does not give yet.
     """
-    names = [item for item in call.signature.names if item not in call.slot.supplied]
+    names = [item for item in call.signature.keywords if item not in call.slot.supplied]
     listing = ", ".join(names)
     label = f"not in ({listing})" if len(listing) <= _MAX_LENGTH else "no such argument"
-    if any(item.name == entry.name for item in call.signature.places):
+    if any(item.name == entry.name for item in call.signature.positional):
         label = "taken by position only"
     elif not names:
         label = "it takes no arguments"
@@ -186,7 +186,9 @@ def refuses_positional(call: TargetCall) -> Diagnostic:
     count = call.slot.positional
     words = f"{count} argument" if count == 1 else f"{count} arguments"
     message = f"{call.signature.name} cannot be used here: the runtime passes {words} by position"
-    return _head_finding("R502", message, call, f"takes {len(call.signature.places)} by position")
+    return _head_finding(
+        "R502", message, call, f"takes {len(call.signature.positional)} by position"
+    )
 
 
 def refuses_supplied(call: TargetCall, name: str) -> Diagnostic:

@@ -109,13 +109,13 @@ def _no_attribute(path: Scalar, missing: Missing, library: Library) -> Diagnosti
 
 def _find_nearby(path: Scalar, missing: Missing, library: Library) -> str | None:
     """Return the path of a class or function of the same name in a module nearby."""
-    package = library.place(missing.prefix)
+    package = library.find_module(missing.prefix)
     if package and not package.folders:
-        package = library.place(package.name.rpartition(".")[0])
+        package = library.find_module(package.name.rpartition(".")[0])
     if package is None or not str(path.value).endswith(f".{missing.part}"):
         return None
     for name in names_below(library.path, package.folders)[:_MAX_MODULES]:
-        below = library.place(f"{package.name}.{name}")
+        below = library.find_module(f"{package.name}.{name}")
         module = library.module(below) if below and below.file else None
         found = module.bindings.get(missing.part, ()) if module else ()
         if any(item.kind == "piece" for item in found):
@@ -129,7 +129,7 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
         return NotAnalyzable(f"{name} is not installed")
     groups = _known_packages(library)
     near = _nearest_package(path, name, groups, library)
-    if near is None and library.place("torch") is None:
+    if near is None and library.find_module("torch") is None:
         return NotAnalyzable(f"{name} is not installed")
     known = [item for group in groups for item in group]
     return Diagnostic(

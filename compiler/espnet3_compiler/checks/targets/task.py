@@ -144,11 +144,12 @@ def _check_conf(library: Library, node: Mapping, task: Task, option: str) -> Ite
         return
     target = resolve_name.find_in(library, module, callee)
     if isinstance(target, definitions.ClassFound):
-        callee = f"{target.place.name}.{target.name}"
+        callee = f"{target.location.name}.{target.name}"
     signature = read.signature_of(library, target, callee)
     if isinstance(signature, Signature):
         passed = [
-            [*(item.name for item in signature.places[: use.places]), *use.names] for use in uses
+            [*(item.name for item in signature.positional[: use.positional]), *use.keywords]
+            for use in uses
         ]
         always = [name for name in passed[0] if all(name in names for names in passed)]
         sometimes = [name for names in passed for name in names if name not in always]
@@ -171,7 +172,7 @@ def _conf_receiver(
 ) -> tuple[ModuleLocation, str, Entry | None] | None:
     """Return module and name of the class that gets a ``*_conf``, and the entry that chose it."""
     if not use.chosen:
-        return task.place, use.callee, None
+        return task.location, use.callee, None
     choice = next((item for item in task.choices.values() if item.variable == use.callee), None)
     if choice is None:
         return None
@@ -180,4 +181,4 @@ def _conf_receiver(
     if entry:
         word = str(entry.value.value).lower() if isinstance(entry.value, Scalar) else None
     callee = choice.classes.get(word or "")
-    return (choice.place, callee, entry) if callee else None
+    return (choice.location, callee, entry) if callee else None

@@ -1,0 +1,87 @@
+"""Convert the data sets: the entries of each split and the preprocessor."""
+
+from pathlib import Path
+
+from espnet3_compiler.convert.artifacts import sibling_source
+from espnet3_compiler.convert.draft import Block, ConfigDraft, Reasons
+from espnet3_compiler.convert.notes import DEAD, MOVED
+from espnet3_compiler.syntax.tree import Plain
+from espnet3_schemas import TARGET
+
+SPLITS = ("train", "valid", "test")
+ENTRY_REASONS: Reasons = {
+    "split": (DEAD, "ESPnet3 ignores it; an argument of the Dataset belongs in data_src_args"),
+    "path": (DEAD, "ESPnet3 ignores it; an argument of the Dataset belongs in data_src_args"),
+}
+
+
+def convert_dataset(
+    dataset: Block, draft: ConfigDraft, splits: tuple[str, ...], preprocessed: tuple[str, ...]
+) -> None:
+    """Write the ``dataset`` block: the entries of its splits and the preprocessor.
+
+    Args:
+        dataset: The ``dataset`` block of ESPnet3's config.
+        draft: Our config.
+        splits: The splits whose entries are written.
+        preprocessed: The splits that get a preprocessor.
+    """
+    for split in splits:
+        entries = _convert_entries(dataset, split, draft)
+        if entries:
+            draft.set_value(("dataset", split), entries, dataset.span(split))
+    convert_preprocessor(dataset, draft, preprocessed)
+    dataset.taken |= {"recipe_dir", "_recursive_", "_convert_"}
+    dataset.note_rest({TARGET: (MOVED, "the runtime arranges the data sets itself")})
+
+
+def _convert_entries(dataset: Block, split: str, draft: ConfigDraft) -> list[Plain]:
+    """Return the entries of a split; the draft gets their locations."""
+    entries: list[Plain] = []
+    for item in dataset.items(split):
+        names = ("name", "data_src", "data_src_args", "transform")
+        entry: dict[str, Plain] = {
+            name: value for name in names if (value := item.value(name)) is not None
+        }
+        if "/" in str(entry.get("data_src", "")):
+            entry["data_src"] = sibling_source(str(entry["data_src"]), _recipe_directory(item))
+        item.note_rest(ENTRY_REASONS, (DEAD, "ESPnet3 ignores it"))
+        if item.node is not None:
+            draft.origins["dataset", split, len(entries)] = item.node.span
+        entries.append(entry)
+    return entries
+
+
+def _recipe_directory(item: Block) -> Path:
+    assert item.node is not None
+    source = item.node.span.source
+    return Path(str(source.path).removesuffix(source.name)) if source.path else Path()
+
+
+def convert_preprocessor(dataset: Block, draft: ConfigDraft, splits: tuple[str, ...]) -> None:
+    """Write the preprocessor: one for all splits, or one for each.
+
+    ESPnet3 merges the keys beside those of the splits into each split.
+
+    Args:
+        dataset: The ``dataset`` block of ESPnet3's config.
+        draft: Our config.
+        splits: The splits that get a preprocessor.
+    """
+    span = dataset.span("preprocessor")
+    value = dataset.value("preprocessor")
+    if not isinstance(value, dict) or span is None:
+        return
+    if TARGET in value:
+        if isinstance(value.get("train"), bool):
+            del value["train"]  # our preprocessor gets the split
+        draft.set_value(("dataset", "preprocessor"), value, span)
+        return
+    shared = {key: inner for key, inner in value.items() if key not in SPLITS}
+    by_split = {key: value[key] for key in SPLITS if isinstance(value.get(key), dict)}
+    made: dict[str, Plain] = {}
+    for split in splits:
+        found = next((by_split[s] for s in (split, "valid", "train") if s in by_split), None)
+        if isinstance(found, dict):
+            made[split] = {TARGET: found.get(TARGET), **shared, **found}
+    draft.set_value(("dataset", "preprocessor"), made, span)
