@@ -61,8 +61,8 @@ def _find_root(outcome: CompileResult, name: str) -> tuple[Node | None, Composed
     return node, composed
 
 
-def _child_keys(node: Node) -> list[str]:
-    return [str(step) for step, _ in children(node)]
+def _child_keys(node: Node) -> list[str | int]:
+    return [step for step, _ in children(node)]
 
 
 def _unknown_path_message(dotted: str, word: str, known: list[str]) -> str:

@@ -174,12 +174,13 @@ def _without_excluded(node: Mapping, slot: SchemaLocation, declared: Span) -> Ma
         excluded |= {second} if first in given else set()
         excluded |= {first} if second in given else set()
     excluded -= given
-    made = map_children(
+    merged = map_children(
         node,
         lambda value, key: Scalar(None, value.span, via=value.via) if key in excluded else value,
     )
-    # A config that has nothing but defaults stands where it is declared.
-    return replace(made, span=declared) if node.span.source.kind == "schema" else made
+    if node.span.source.kind == "schema":  # the config has nothing but defaults
+        return Mapping(merged.entries, declared)
+    return merged
 
 
 def _is_schema_default(entry: Entry) -> bool:

@@ -137,8 +137,9 @@ def _set_in_sequence(
     if index >= count:
         record.found.append(_not_an_index(keys[0], count))
         return node
-    below = (*path, index)
-    item = _set_at_path(node.items[index], keys[1:], value, slot.item(index), below, record)
+    item = _set_at_path(
+        node.items[index], keys[1:], value, slot.item(index), (*path, index), record
+    )
     return map_children(node, lambda old, i: item if i == index else old)
 
 

@@ -116,7 +116,7 @@ def _espnet3_defaults(template: str, role: str) -> Mapping | None:
 
 
 def _reread_mapping(node: Mapping) -> Mapping:
-    """Return a tree whose plain scalars mean what they mean to ESPnet3: ``yes`` is true."""
+    """Return a tree whose plain scalars have the values they have for ESPnet3: ``yes`` is true."""
     return map_children(node, lambda value, _: _reread_node(value))
 
 

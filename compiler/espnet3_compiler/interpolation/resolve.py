@@ -13,14 +13,7 @@ from espnet3_compiler.interpolation.state import ResolutionState, split_runtime_
 from espnet3_compiler.manifest.recipe import Composed, Recipe, Reference, Resolved
 from espnet3_compiler.manifest.values import without_keys
 from espnet3_compiler.syntax.placeholder import is_placeholder
-from espnet3_compiler.syntax.tree import (
-    Mapping,
-    Node,
-    Path,
-    Scalar,
-    to_python,
-    walk_scalars,
-)
+from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, to_python, walk_scalars
 
 _SETTING_HINTS = {
     name: f'give it when compiling: --set "recipe.{name}={value}"'

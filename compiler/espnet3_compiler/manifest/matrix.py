@@ -59,7 +59,7 @@ def _read_rows(matrix: Entry | None, found: list[Diagnostic]) -> tuple[Mapping, 
         message = "a row of a matrix gives no name a value"
         found.append(Diagnostic("R605", message, label, help=(hint,)))
         return ()
-    found += [_reference_in_value(place) for place in dict.fromkeys(_find_references(node))]
+    found += [_reference_in_value(scalar) for scalar in dict.fromkeys(_find_references(node))]
     return tuple(map_children(row, lambda value, _: _value_or_placeholder(value)) for row in rows)
 
 
