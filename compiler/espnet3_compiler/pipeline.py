@@ -85,9 +85,9 @@ def display_name(path: Path) -> str:
 def _expand_manifest(root: Mapping) -> Expansion:
     """Return the manifest without groups; what rows of a matrix filled in is checked too."""
     written = expand(root)
-    whole = load("recipe")
+    definitions = load("recipe")["$defs"]
     for name, node in written.parts:
-        schema = {**whole["$defs"][name], "type": ["string", "object"], "$defs": whole["$defs"]}
+        schema = {**definitions[name], "type": ["string", "object"]}
         written.found += validate_tree(node, schema, lenient_references=True)
     return written
 

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from espnet3_schemas import ROLES, load
+from espnet3_schemas import ROLES, load_as_written
 
 Schema = dict[str, Any]
 
@@ -30,7 +30,7 @@ def editor_schema(name: str) -> Schema:
     Raises:
         FileNotFoundError: There is no schema of that name.
     """
-    whole = load(name)
+    whole = load_as_written(name)
     partial = name in ROLES
     schema = _relaxed(whole, partial=partial)
     schema["$id"] = f"{BASE}:{name}"

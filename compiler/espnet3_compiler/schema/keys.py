@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from espnet3_compiler.diagnostics.suggest import closest_match
-from espnet3_compiler.schema.types import resolve_schema
-from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
+from espnet3_compiler.schema.descent import walk_schema
+from espnet3_compiler.schema.types import Schema
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar
 from espnet3_schemas import ROLES, TARGET, load
-
-Schema = dict[str, Any]
 
 ONLY_TARGET = [TARGET]
 
@@ -115,57 +113,22 @@ def find_missing_dependencies(node: Mapping, schema: Schema) -> Iterator[tuple[E
             yield from ((entry, other) for other in needed if node.entry(other) is None)
 
 
-def find_property_paths(root: Schema, name: str) -> list[str]:
-    """Return the paths of properties called ``name`` in a whole schema."""
-    found: list[str] = []
-    _collect_property_paths(root, root, name, "", found)
-    return list(dict.fromkeys(found))
+def find_property_paths(schema: Schema, name: str) -> list[str]:
+    """Return the paths of properties called ``name`` inside the properties of a schema."""
+    return list(dict.fromkeys(_property_paths(schema, name, "")))
 
 
-def _collect_property_paths(
-    schema: Schema, root: Schema, name: str, path: str, found: list[str]
-) -> None:
-    if "$ref" in schema:
-        _collect_property_paths(
-            root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root, name, path, found
-        )
+def _property_paths(schema: Schema, name: str, path: str) -> Iterator[str]:
     for key, below in schema.get("properties", {}).items():
         if key == name and path:
-            found.append(f"{path}.{key}")
-        _collect_property_paths(below, root, name, f"{path}.{key}" if path else key, found)
+            yield f"{path}.{key}"
+        yield from _property_paths(below, name, f"{path}.{key}" if path else key)
     items = schema.get("items")
     if isinstance(items, dict):
-        _collect_property_paths(items, root, name, f"{path}[]", found)
+        yield from _property_paths(items, name, f"{path}[]")
 
 
 def unknown_key_paths(config: Mapping, role: str) -> tuple[Path, ...]:
     """Return the paths of unknown keys; none for a role without a schema."""
-    if role not in ROLES:
-        return ()
-    schema = load(role)
-    return tuple(_collect_unknown_paths(config, schema, schema, ()))
-
-
-def _collect_unknown_paths(node: Node, schema: Any, root: dict[str, Any], path: Path) -> list[Path]:
-    if not isinstance(schema, dict):
-        return []
-    schema = resolve_schema(schema, root, node)
-    if isinstance(node, Sequence):
-        return [
-            found
-            for index, item in enumerate(node.items)
-            for found in _collect_unknown_paths(item, schema.get("items", {}), root, (*path, index))
-        ]
-    if not isinstance(node, Mapping):
-        return []
-    properties = schema.get("properties", {})
-    others = schema.get("additionalProperties", {})
-    found: list[Path] = []
-    for entry in node:
-        below = properties.get(entry.name, others)
-        here = (*path, entry.name)
-        if below is False or is_placeholder(entry.key):
-            found.append(here)
-        else:
-            found += _collect_unknown_paths(entry.value, below, root, here)
-    return found
+    found = walk_schema(config, load(role)) if role in ROLES else ()
+    return tuple(path for path, _, schema in found if schema is None)

@@ -34,7 +34,6 @@ def unknown_key(
     spot: Instance,
     entry: Entry,
     schema: Schema,
-    root: Schema,
     slips: dict[str, str],
     suits: Callable[[str], bool] = bool,
 ) -> Diagnostic:
@@ -44,7 +43,6 @@ def unknown_key(
         spot: The mapping.
         entry: The entry with the key.
         schema: What the mapping should be.
-        root: The whole schema.
         slips: Required keys and what stands in their place.
         suits: Whether the value could stand under another key; decides between two as near.
     """
@@ -55,7 +53,7 @@ def unknown_key(
     wanted = wanted or schema.get("x-renamed", {}).get(entry.name)
     moved = schema.get("x-moved", {}).get(entry.name)
     sure = wanted is not None or is_certain_match(entry.name, choices)
-    guess = not moved and (sure or spot.path != "" or not _roles_with(entry.name, root))
+    guess = not moved and (sure or spot.path != "" or not _roles_with(entry.name, spot.root))
     wanted = wanted or (_likeliest_key(entry.name, choices, suits) if guess else None)
     twin = _correctly_spelt_entry(
         spot.node, entry, wanted or (closest_match(entry.name, valid) if guess else None)
@@ -67,7 +65,7 @@ def unknown_key(
         f'{spot.name} has no key "{entry.name}"',
         Label(entry.key.span, f"not in ({listed})" if short else "no such key here"),
         related=(*_twin_labels(twin), *provenance_labels(entry.key, entry.key.span)),
-        help=_key_help(entry.name, twin.name if twin else wanted, moved, root),
+        help=_key_help(entry.name, twin.name if twin else wanted, moved, spot.root),
         notes=()
         if wanted or twin or moved or short
         else (f"the keys here: {_shorten_list(valid)}",),

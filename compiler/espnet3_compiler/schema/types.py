@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 
 Schema = dict[str, Any]
@@ -30,29 +29,30 @@ class Instance:
         node: The node.
         path: Its dotted path, for example ``dataset.train[0].name``; empty for the root.
         key: The key in front of it; None for the root and the items of a list.
-        title: What the whole document is, for example ``Training config``.
+        root: The schema of the document, whose title names it, for example ``Training config``.
     """
 
     node: Node
     path: str
     key: Scalar | None
-    title: str
+    root: Schema
 
     def entry(self, entry: Entry) -> "Instance":
         """Return the spot of a value of this mapping."""
         path = f"{self.path}.{entry.name}" if self.path else entry.name
-        return Instance(entry.value, path, entry.key, self.title)
+        return Instance(entry.value, path, entry.key, self.root)
 
     def item(self, index: int, node: Node) -> "Instance":
         """Return the spot of an item of this list."""
-        return Instance(node, f"{self.path}[{index}]", None, self.title)
+        return Instance(node, f"{self.path}[{index}]", None, self.root)
 
     @property
     def name(self) -> str:
         """What a message calls the spot."""
         if self.path:
             return f'"{self.path}"'
-        return f"the {self.title[:1].lower()}{self.title[1:]}"
+        title = self.root["title"]
+        return f"the {title[:1].lower()}{title[1:]}"
 
     @property
     def heading(self) -> Span:
@@ -134,26 +134,3 @@ def _as_scalar(node: Node) -> Scalar:
 def _clip_text(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_VALUE else line[: LONGEST_VALUE - 1] + "…"
-
-
-def resolve_schema(schema: Schema, root: Schema, node: Node | None) -> Schema:
-    """Return a schema with ``$ref`` followed and, for a known mapping, ``if`` decided.
-
-    Where a key could not be read, it may be the one that decides: then neither branch counts.
-
-    Args:
-        schema: A part of a schema.
-        root: The whole schema, for ``$defs``.
-        node: What is judged by it; None leaves ``if`` undecided.
-    """
-    while "$ref" in schema:
-        rest = {key: value for key, value in schema.items() if key != "$ref"}
-        schema = {**root["$defs"][schema["$ref"].removeprefix("#/$defs/")], **rest}
-    if "if" in schema and isinstance(node, Mapping):
-        rest = {key: value for key, value in schema.items() if key not in ("if", "then", "else")}
-        if not has_certain_keys(node):
-            return rest
-        given = {entry.name for entry in node}
-        branch = "then" if given.issuperset(schema["if"]["required"]) else "else"
-        return {**resolve_schema(schema.get(branch, {}), root, node), **rest}
-    return schema

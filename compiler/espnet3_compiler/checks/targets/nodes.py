@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.schema.descent import child_schema, effective_schema
+from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import FETCHING_STEPS
 from espnet3_compiler.syntax.span_key import is_inherited, is_written
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
 from espnet3_schemas import TARGET, load
-
-Schema = dict[str, Any]
 
 TASK = "task"
 INSTANTIATE_KEYS = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
@@ -65,19 +64,17 @@ class TargetNode:
 
 def find_targets(recipe: Recipe, resolved: Resolved) -> Iterator[TargetNode]:
     """Yield every target of the models, the configs that play a role, and the calls."""
-    manifest = load("recipe")
     for model in recipe.models:
         node = resolved.models.get(str(model.name.value))
         if node is not None:
             path: Path = ("models", str(model.name.value))
-            yield from _walk_node(node, {"$ref": "#/$defs/model"}, manifest, path)
+            yield from _walk_node(node, load("recipe")["$defs"]["model"], path)
     for name, role in config_roles(recipe).items():
         config = resolved.configs.get(name)
         if config is not None and role is not None:
-            schema = load(role)
-            yield from _walk_node(config, schema, schema, ("configs", name))
+            yield from _walk_node(config, load(role), ("configs", name))
     for name, call in resolved.calls.items():
-        yield from _walk_node(call, {}, {}, ("stages", name))
+        yield from _walk_node(call, {}, ("stages", name))
 
 
 def keyword_arguments(node: Mapping) -> list[Entry]:
@@ -92,26 +89,22 @@ def flag_value(node: Mapping, name: str) -> object:
 
 
 def _walk_node(
-    node: Node, schema: Schema, root: Schema, path: Path, *, judged: bool = True
+    node: Node, schema: Schema, path: Path, *, judged: bool = True
 ) -> Iterator[TargetNode]:
-    schema = _effective_schema(schema, node, root)
+    schema = effective_schema(schema, node)
     if isinstance(node, Sequence):
-        places = schema.get("prefixItems", [])
         for index, item in enumerate(node.items):
-            below = places[index] if index < len(places) else schema.get("items", {})
-            yield from _walk_node(item, _as_schema(below), root, (*path, index), judged=judged)
+            below = child_schema(schema, index) or {}
+            yield from _walk_node(item, below, (*path, index), judged=judged)
     elif isinstance(node, Mapping):
         named = schema.get("additionalProperties", True) is not False  # else shape refuses it
         if named and _is_target(node, schema):
             yield TargetNode(_original_node(node), _read_slot(schema), judged, path)
             judged = judged and flag_value(node, "_recursive_") is not False
-        properties = schema.get("properties", {})
-        others = schema.get("additionalProperties", {})
         for entry in node:
-            below = properties.get(entry.name, others)
-            if below is not False:  # the key is unknown, which shape says
-                place = (*path, entry.name)
-                yield from _walk_node(entry.value, _as_schema(below), root, place, judged=judged)
+            known = child_schema(schema, entry.name)
+            if known is not None:  # else it is reported as unknown
+                yield from _walk_node(entry.value, known, (*path, entry.name), judged=judged)
 
 
 def _is_target(node: Mapping, schema: Schema) -> bool:
@@ -120,23 +113,6 @@ def _is_target(node: Mapping, schema: Schema) -> bool:
     if head is None:
         return node.entry(TASK) is not None and "x-target" in schema
     return has_certain_keys(node) or (is_written(head.value) and not is_inherited(head.value))
-
-
-def _as_schema(value: object) -> Schema:
-    return value if isinstance(value, dict) else {}
-
-
-def _effective_schema(schema: Schema, node: Node, root: Schema) -> Schema:
-    """Follow ``$ref`` and choose the branch of ``if``, as ``shape`` does."""
-    while "$ref" in schema:
-        rest = {key: value for key, value in schema.items() if key != "$ref"}
-        schema = {**root["$defs"][schema["$ref"].removeprefix("#/$defs/")], **rest}
-    if "if" in schema and isinstance(node, Mapping):
-        wanted = schema["if"]["required"]
-        branch = "then" if all(node.entry(name) for name in wanted) else "else"
-        rest = {key: value for key, value in schema.items() if key not in ("if", "then", "else")}
-        return {**_effective_schema(schema.get(branch, {}), node, root), **rest}
-    return schema
 
 
 def _read_slot(schema: Schema) -> TargetSlot:
