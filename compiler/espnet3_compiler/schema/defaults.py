@@ -12,12 +12,12 @@ ANY_SCHEMA: Schema = {}
 
 
 class SchemaLocation(NamedTuple):
-    """A place in a config, and what the schema says about it.
+    """A location in a config, and what the schema says about it.
 
     Attributes:
         title: What the texts of defaults are called, for example ``defaults of training``.
         schema: Its schema; empty where anything goes.
-        path: The dotted place, for the texts of defaults.
+        path: The dotted path, for the texts of defaults.
     """
 
     title: str = ""
@@ -25,18 +25,18 @@ class SchemaLocation(NamedTuple):
     path: str = ""
 
     def child(self, name: str, node: Node | None = None) -> "SchemaLocation":
-        """Return the slot of a key; ``node`` is the mapping, for schemas that depend on it."""
+        """Return the location of a key; ``node`` is the mapping, for schemas that depend on it."""
         below = child_schema(effective_schema(self.schema, node), name)
         path = f"{self.path}.{name}" if self.path else name
         return SchemaLocation(self.title, below or {}, path)
 
     def item(self, index: int) -> "SchemaLocation":
-        """Return the slot of a list's item."""
+        """Return the location of a list's item."""
         return SchemaLocation(self.title, child_schema(self.schema, index) or {}, f"{self.path}[]")
 
 
 def role_location(role: str, schema: Schema) -> SchemaLocation:
-    """Return the slot of a whole config in a role."""
+    """Return the location of a config in a role."""
     return SchemaLocation(f"defaults of {role}", schema)
 
 

@@ -1,7 +1,6 @@
-"""Blocks that stand one level too high, and list items that run into each other.
+"""Correct blocks that stand one level too high, and list items that run into each other.
 
-The layout of the text shows what was meant: the tree is put right, so that one slip of the
-indentation is one finding.
+The layout of the text shows what was meant, so that one wrong indentation is one finding.
 """
 
 import re
@@ -16,19 +15,14 @@ from espnet3_compiler.syntax.placeholder import is_placeholder
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 
 INDENT_WIDTH = 2
-"""How far blocks are indented where nothing tells."""
+"""How far a block is indented where no other shows it."""
 
 _COLON = re.compile(r"[ \t]*:")
 _WORD = re.compile(r"\S+")
 
 
 def repair_layout(node: Mapping, schema: Schema) -> tuple[Mapping, tuple[Diagnostic, ...]]:
-    """Return a tree as its text was meant, and what is wrong with the layout.
-
-    Args:
-        node: A manifest, or a part of a config.
-        schema: Its whole schema.
-    """
+    """Return a tree as its text was meant, and what is wrong with the layout."""
     found: list[Diagnostic] = []
     repaired = _repair_node(node, schema, found)
     assert isinstance(repaired, Mapping)
@@ -122,7 +116,7 @@ def _missing_dash(words: list[Scalar]) -> Diagnostic:
 
 
 def _nest_outdented_keys(node: Mapping, schema: Schema, found: list[Diagnostic]) -> Mapping:
-    """Put keys that nothing here is called like into the block before them that has them."""
+    """Move unknown keys into the block before them that has such keys."""
     if schema.get("additionalProperties", True) is not False:
         return node
     known = schema.get("properties", {})

@@ -1,4 +1,4 @@
-"""Questions about the keys of a mapping that a schema asks."""
+"""The keys of a mapping against its schema: unknown, misspelt, missing, conflicting."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +22,7 @@ def find_unknown_keys(node: Mapping, schema: Schema) -> tuple[str, ...]:
 
 
 def find_missing_keys(node: Mapping, schema: Schema) -> tuple[str, ...]:
-    """Return the required keys that are absent, unless one may be a key that was not legible."""
+    """Return the required keys that are absent, unless one may be a key that could not be read."""
     absent = tuple(name for name in schema.get("required", ()) if node.entry(name) is None)
     return absent if absent and has_certain_keys(node) else ()
 
@@ -33,7 +33,7 @@ def find_misspelt_keys(
     """Return required keys that are absent because they are misspelt, with what stands there.
 
     In an open mapping (the arguments of a target) every key is allowed, so that only this shows
-    ``_taget_`` to be a slip.
+    ``_taget_`` to be misspelt.
 
     Args:
         node: The mapping.
@@ -100,7 +100,7 @@ def find_conflicting_keys(node: Mapping, schema: Schema) -> Iterator[tuple[Entry
 
 
 def _is_given(entry: Entry) -> bool:
-    """Tell whether a key was written, and not just to switch something off."""
+    """Return whether a key was written, and not just to switch something off."""
     off = isinstance(entry.value, Scalar) and entry.value.value is None
     return not off and entry.key.span.source.kind != "schema"
 

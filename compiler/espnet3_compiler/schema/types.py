@@ -1,4 +1,4 @@
-"""What kind of value a node is, in the words of JSON Schema and in those of a person."""
+"""The type of a node, in the words of JSON Schema and of reports."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -38,17 +38,17 @@ class Instance:
     root: Schema
 
     def entry(self, entry: Entry) -> "Instance":
-        """Return the spot of a value of this mapping."""
+        """Return the instance of a value of this mapping."""
         path = f"{self.path}.{entry.name}" if self.path else entry.name
         return Instance(entry.value, path, entry.key, self.root)
 
     def item(self, index: int, node: Node) -> "Instance":
-        """Return the spot of an item of this list."""
+        """Return the instance of an item of this list."""
         return Instance(node, f"{self.path}[{index}]", None, self.root)
 
     @property
     def name(self) -> str:
-        """What a message calls the spot."""
+        """What a message calls it."""
         if self.path:
             return f'"{self.path}"'
         title = self.root["title"]
@@ -56,7 +56,7 @@ class Instance:
 
     @property
     def heading(self) -> Span:
-        """The place of a mapping or list as a whole: its key, or its first line."""
+        """Where a report on the mapping or list itself points: its key, or its first line."""
         if self.key is not None:
             return self.key.span
         if isinstance(self.node, Mapping):
@@ -91,7 +91,7 @@ def allowed_types(schema: Schema) -> tuple[str, ...]:
 
 
 def has_type(node: Node, schema: Schema) -> bool:
-    """Tell whether the type of a node is one that the schema allows."""
+    """Return whether the type of a node is one that the schema allows."""
     types = allowed_types(schema)
     kind = json_type(node)
     return not types or kind in types or (kind == "integer" and "number" in types)

@@ -86,7 +86,7 @@ def _report_errors(
             finding = findings.unknown_key(spot, entry, schema, slips, suits)
             report.found.append(((*position, index), finding))
     end = (*position, len(spot.node.entries))
-    report.found.extend((end, f) for f in _validate_presence(spot, spot.node, schema, slips))
+    report.found.extend((end, f) for f in _presence_findings(spot, spot.node, schema, slips))
 
 
 def _locate(spot: Instance, path: Path) -> tuple[Instance, _Position]:
@@ -123,7 +123,7 @@ def _value_finding(spot: Instance, keyword: str, error: ValidationError) -> Diag
     order = reordered_items(spot.node, schema) if keyword == "prefixItems" else None
     if order is not None:
         return findings.wrong_order(spot, schema, order)
-    return findings.wrong_length(spot, schema, len(spot.node.items))
+    return findings.wrong_length(spot, schema)
 
 
 def _is_reported(entry: Entry, merges: set[object]) -> bool:
@@ -142,7 +142,7 @@ def _is_valid_value(value: Node, schema: Schema, lenient: bool, name: str) -> bo
     return not any(errors)
 
 
-def _validate_presence(
+def _presence_findings(
     spot: Instance, node: Mapping, schema: Schema, slips: dict[str, str]
 ) -> Iterator[Diagnostic]:
     """Check which keys are there together, apart from those that are misspelt."""

@@ -36,7 +36,7 @@ def suggest_value(wanted: Type, value: Node) -> ValueHint:
         return ValueHint((f'did you mean "{near}"?',), quoted_like(value, near), sure)
     for text, meant, advised in _other_spellings(value):
         if fits_type(wanted, Scalar(meant, value.span)):
-            return ValueHint((advised,), text, sure=True)
+            return ValueHint((advised,), text, certain=True)
     return ValueHint()
 
 
@@ -146,7 +146,7 @@ def wrong_type(case: TargetCall, parameter: Parameter, value: Node, name: str) -
         related=provenance_labels(value),
         help=found.help,
         notes=_definition_note(parameter.origin),
-        fix=_replacement_fix(value, found.text, certain=found.sure),
+        fix=_replacement_fix(value, found.text, certain=found.certain),
     )
 
 
