@@ -37,7 +37,7 @@ def value_hint(node: Node, schema: Schema) -> ValueHint:
     types = allowed_types(schema)
     if isinstance(node, Scalar):
         return _scalar_hint(node, types, schema)
-    if isinstance(node, Sequence) and len(node.items) == 1 and _is_flow_mapping(node, types):
+    if "object" in types and isinstance(node, Sequence) and _is_flow_mapping(node):
         return ValueHint(("write it without the brackets",), node.items[0].span.text, certain=True)
     if isinstance(node, Sequence) and "object" in types and node.items:
         return ValueHint(("write its keys without a dash in front",))
@@ -50,11 +50,11 @@ def value_hint(node: Node, schema: Schema) -> ValueHint:
     return ValueHint()
 
 
-def _is_flow_mapping(node: Sequence, types: tuple[str, ...]) -> bool:
-    """Return whether a mapping on a single line stands in brackets."""
-    only = node.items[0]
-    single = "\n" not in node.span.text and only.span.source is node.span.source
-    return "object" in types and isinstance(only, Mapping) and single
+def _is_flow_mapping(node: Sequence) -> bool:
+    """Return whether a list is a single mapping in brackets, on one line."""
+    only = node.items[0] if len(node.items) == 1 else None
+    on_line = only is not None and "\n" not in node.span.text
+    return on_line and isinstance(only, Mapping) and only.span.source is node.span.source
 
 
 def _scalar_hint(node: Scalar, types: tuple[str, ...], schema: Schema) -> ValueHint:

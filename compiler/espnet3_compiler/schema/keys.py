@@ -1,13 +1,12 @@
 """The keys of a mapping against its schema: unknown, misspelt, missing, conflicting."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.schema.descent import walk_schema
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar
+from espnet3_compiler.syntax.tree import Entry, Mapping, Path, Scalar
 from espnet3_schemas import ROLES, TARGET, load
 
 ONLY_TARGET = [TARGET]
@@ -27,21 +26,14 @@ def find_missing_keys(node: Mapping, schema: Schema) -> tuple[str, ...]:
     return absent if absent and has_certain_keys(node) else ()
 
 
-def find_misspelt_keys(
-    node: Mapping, schema: Schema, unknown_keys: tuple[str, ...]
-) -> dict[str, str]:
+def find_misspelt_keys(node: Mapping, schema: Schema) -> dict[str, str]:
     """Return required keys that are absent because they are misspelt, with what stands there.
 
     In an open mapping (the arguments of a target) every key is allowed, so that only this shows
     ``_taget_`` to be misspelt.
-
-    Args:
-        node: The mapping.
-        schema: Its schema.
-        unknown_keys: Keys that the schema does not allow.
     """
     known = schema.get("properties", {})
-    if all(entry.name in known for entry in node) and not unknown_keys:
+    if all(entry.name in known for entry in node):
         return {}
     absent = list(find_missing_keys(node, schema))
     one_of = schema.get("x-requires-one", ())
@@ -51,7 +43,7 @@ def find_misspelt_keys(
     special = [name for name in _reserved_keys(node, known) if node.entry(name) is None]
     found: dict[str, str] = {}
     for entry in node:
-        if entry.name in unknown_keys or entry.name not in known:
+        if entry.name not in known:
             likely = [*absent, *special] if "_" in (entry.name[:1], entry.name[-1:]) else absent
             wanted = renamed.get(entry.name) or closest_match(entry.name, likely)
             if wanted in likely and wanted not in found:
@@ -64,31 +56,6 @@ def _reserved_keys(node: Mapping, known: Schema) -> list[str]:
     if TARGET not in known:
         return []
     return [name for name in known if name.startswith("_")] if node.entry(TARGET) else ONLY_TARGET
-
-
-def with_corrected_keys(node: Node, schema: Schema) -> Node:
-    """Return a mapping with the key that an ``if`` asks for spelt right, where it is misspelt."""
-    if "if" not in schema or not isinstance(node, Mapping):
-        return node
-    meant = {slip: name for name, slip in find_misspelt_keys(node, schema["if"], ()).items()}
-    entries = tuple(
-        replace(entry, key=replace(entry.key, value=meant.get(entry.name, entry.name)))
-        for entry in node
-    )
-    return replace(node, entries=entries)
-
-
-def candidate_keys(node: Mapping, entry: Entry, schema: Schema) -> list[str]:
-    """Return the keys that may have been meant: those not given beside the unknown one.
-
-    Args:
-        node: The mapping.
-        entry: The unknown key.
-        schema: The schema of the mapping.
-    """
-    source = entry.key.span.source
-    given = {other.name for other in node if other.key.span.source is source}
-    return [name for name in schema.get("properties", {}) if name not in given]
 
 
 def find_conflicting_keys(node: Mapping, schema: Schema) -> Iterator[tuple[Entry, Entry]]:

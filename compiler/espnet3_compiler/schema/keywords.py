@@ -13,14 +13,9 @@ from typing import Any
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import Draft202012Validator, extend
 
-from espnet3_compiler.schema.descent import effective_schema
-from espnet3_compiler.schema.keys import (
-    find_conflicting_keys,
-    find_misspelt_keys,
-    with_corrected_keys,
-)
+from espnet3_compiler.schema.keys import find_conflicting_keys, find_misspelt_keys
 from espnet3_compiler.schema.types import Schema, has_type
-from espnet3_compiler.syntax.placeholder import is_placeholder
+from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
 from espnet3_compiler.syntax.tree import Mapping, Node, Sequence
 from espnet3_schemas import TARGET
 
@@ -135,18 +130,19 @@ def _check_prefix_items(validator: Any, items: Any, value: Any, schema: Schema) 
         yield from _STANDARD["prefixItems"](validator, items, value, schema)
 
 
-def _check_branch(validator: Any, _condition: Schema, value: Any, schema: Schema) -> _Errors:
+def _check_branch(validator: Any, condition: Schema, value: Any, schema: Schema) -> _Errors:
     """Apply ``then`` or ``else``, as if a misspelt key that decides were spelt right."""
-    if isinstance(value, _ObjectValue):
-        meant = with_corrected_keys(value.node, schema)
-        yield from validator.descend(value, effective_schema(schema, meant))
+    if isinstance(value, _ObjectValue) and has_certain_keys(value.node):
+        meant = value.keys() | find_misspelt_keys(value.node, condition).keys()
+        branch = "then" if meant.issuperset(condition["required"]) else "else"
+        yield from validator.descend(value, schema[branch])
 
 
 def _check_other_keys(validator: Any, others: Any, value: Any, schema: Schema) -> _Errors:
     """Check keys that a schema does not name; the arguments of a target are judged as such."""
     known = schema.get("properties", {})
     if others is True and isinstance(value, _ObjectValue) and TARGET in known:
-        if find_misspelt_keys(value.node, schema, ()):
+        if find_misspelt_keys(value.node, schema):
             yield ValidationError("a misspelt key of a target")
         flags = {name: below for name, below in known.items() if name[:1] == "_"}
         flags.pop(TARGET)
@@ -160,7 +156,7 @@ def _check_argument(validator: Any, flags: Schema, value: Any, schema: Schema) -
         for index, item in enumerate(value):
             yield from validator.descend(item, schema, path=index)
     elif isinstance(value, _ObjectValue):
-        if find_misspelt_keys(value.node, schema, ()):
+        if find_misspelt_keys(value.node, schema):
             yield ValidationError("a misspelt key of a target")
         for name, below in value.items():
             if TARGET in value and name in flags:

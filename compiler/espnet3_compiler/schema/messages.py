@@ -46,7 +46,9 @@ def unknown_key(
     """
     assert isinstance(spot.node, Mapping)
     valid = list(schema.get("properties", {}))
-    choices = keys.candidate_keys(spot.node, entry, schema)
+    source = entry.key.span.source
+    given = {other.name for other in spot.node if other.key.span.source is source}
+    choices = [name for name in valid if name not in given]
     wanted = next((name for name, slip in slips.items() if slip == entry.name), None)
     wanted = wanted or schema.get("x-renamed", {}).get(entry.name)
     moved = schema.get("x-moved", {}).get(entry.name)

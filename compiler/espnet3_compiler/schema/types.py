@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
 
 Schema = dict[str, Any]
 
@@ -19,6 +19,13 @@ TYPE_NAMES = {
 }
 
 LONGEST_VALUE = 40
+_SCALAR_TYPES = {
+    type(None): "null",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +74,9 @@ class Instance:
 
 def json_type(node: Node) -> str:
     """Return the JSON Schema type of a node; ``integer`` for numbers without a point only."""
-    if isinstance(node, Mapping):
-        return "object"
-    if isinstance(node, Sequence):
-        return "array"
-    match node.value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int():
-            return "integer"
-        case float():
-            return "number"
-        case _:
-            return "string"
+    if isinstance(node, Scalar):
+        return _SCALAR_TYPES[type(node.value)]
+    return "object" if isinstance(node, Mapping) else "array"
 
 
 def allowed_types(schema: Schema) -> tuple[str, ...]:
@@ -105,32 +100,20 @@ def expected_types(schema: Schema) -> str:
 
 def describe_value(node: Node) -> str:
     """Return a value as a message shows it, for example ``the text "on"``."""
-    match json_type(node):
-        case "object":
-            return "a mapping"
-        case "array":
-            return "a list"
-        case "null":
-            return "null"
-        case "string":
-            return f'the text "{_clip_text(str(_as_scalar(node).value))}"'
-        case "boolean":
-            return str(_as_scalar(node).value).lower()
+    if not isinstance(node, Scalar):
+        return TYPE_NAMES[json_type(node)]
+    match node.value:
+        case None | bool():
+            return {None: "null", True: "true", False: "false"}[node.value]
+        case str():
+            line = " ".join(node.value.split())
+            short = line if len(line) <= LONGEST_VALUE else f"{line[: LONGEST_VALUE - 1]}…"
+            return f'the text "{short}"'
         case _:
             written = node.span.text
-            return f"the number {_as_scalar(node).value if len(written.split()) != 1 else written}"
+            return f"the number {node.value if len(written.split()) != 1 else written}"
 
 
 def brief_value(node: Node) -> str:
     """Return a value of the right type as a message shows it: a text in quotes only."""
     return describe_value(node).removeprefix("the text ").removeprefix("the number ")
-
-
-def _as_scalar(node: Node) -> Scalar:
-    assert isinstance(node, Scalar)
-    return node
-
-
-def _clip_text(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_VALUE else line[: LONGEST_VALUE - 1] + "…"

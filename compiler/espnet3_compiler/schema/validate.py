@@ -76,7 +76,7 @@ def _report_errors(
     assert isinstance(spot.node, Mapping)
     schema: Any = errors[0].schema
     unknown = keys.find_unknown_keys(spot.node, schema)
-    slips = keys.find_misspelt_keys(spot.node, schema, unknown)
+    slips = keys.find_misspelt_keys(spot.node, schema)
     wrong = {*unknown, *slips.values()}
     report.skipped.update((*path, name) for name in wrong)
     merges: set[object] = set()
