@@ -9,8 +9,6 @@ from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Entry, Mapping, Path, Scalar
 from espnet3_schemas import ROLES, TARGET, load
 
-ONLY_TARGET = [TARGET]
-
 
 def find_unknown_keys(node: Mapping, schema: Schema) -> tuple[str, ...]:
     """Return the keys that a closed schema does not have."""
@@ -55,7 +53,7 @@ def _reserved_keys(node: Mapping, known: Schema) -> list[str]:
     """Return the keys of a target that no argument is called like."""
     if TARGET not in known:
         return []
-    return [name for name in known if name.startswith("_")] if node.entry(TARGET) else ONLY_TARGET
+    return [name for name in known if name.startswith("_")] if node.entry(TARGET) else [TARGET]
 
 
 def find_conflicting_keys(node: Mapping, schema: Schema) -> Iterator[tuple[Entry, Entry]]:

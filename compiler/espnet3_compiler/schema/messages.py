@@ -32,8 +32,8 @@ def unknown_key(
     spot: Instance,
     entry: Entry,
     schema: Schema,
-    slips: dict[str, str],
-    suits: Callable[[str], bool] = bool,
+    misspelt: dict[str, str],
+    suits: Callable[[str], bool],
 ) -> Diagnostic:
     """R601: the schema has no such key here.
 
@@ -41,7 +41,7 @@ def unknown_key(
         spot: The mapping.
         entry: The entry with the key.
         schema: What the mapping should be.
-        slips: Required keys, each with the misspelt key that is written.
+        misspelt: Required keys, each with the misspelt key that is written.
         suits: Whether the value could stand under another key; decides between two as near.
     """
     assert isinstance(spot.node, Mapping)
@@ -49,7 +49,7 @@ def unknown_key(
     source = entry.key.span.source
     given = {other.name for other in spot.node if other.key.span.source is source}
     choices = [name for name in valid if name not in given]
-    wanted = next((name for name, slip in slips.items() if slip == entry.name), None)
+    wanted = next((name for name, written in misspelt.items() if written == entry.name), None)
     wanted = wanted or schema.get("x-renamed", {}).get(entry.name)
     moved = schema.get("x-moved", {}).get(entry.name)
     certain = wanted is not None or is_certain_match(entry.name, choices)
@@ -178,14 +178,9 @@ def missing_alternative(spot: Instance, names: Iterable[str]) -> Diagnostic:
     )
 
 
-def missing_dependency(spot: Instance, entry: Entry, other: str) -> Diagnostic:
-    """R603: a key makes sense only together with another one.
-
-    Args:
-        spot: The mapping.
-        entry: The key that is given.
-        other: The key that it needs.
-    """
+def missing_dependency(spot: Instance, pair: tuple[Entry, str]) -> Diagnostic:
+    """R603: a key that is given makes sense only together with another one."""
+    entry, other = pair
     return Diagnostic(
         "R603",
         f'"{entry.name}" of {spot.name} needs the key "{other}"',
@@ -326,26 +321,15 @@ def pattern_mismatch(spot: Instance, schema: Schema) -> Diagnostic:
     )
 
 
-def conflicting_keys(spot: Instance, first: Entry, second: Entry) -> Diagnostic:
-    """R607: two keys that exclude each other.
-
-    Args:
-        spot: The mapping.
-        first: The key that is written first.
-        second: The key that excludes it.
-    """
+def conflicting_keys(spot: Instance, pair: tuple[Entry, Entry]) -> Diagnostic:
+    """R607: two keys that exclude each other, in the order of the text."""
+    first, second = pair
+    other = first if is_inherited(first.value) else second
+    inherited = f'; the inherited one goes away with "~{other.name}:"'
     return Diagnostic(
         "R607",
         f'{spot.name} has both "{first.name}" and "{second.name}"',
         Label(second.key.span, f'excludes "{first.name}"'),
         related=(Label(first.key.span, "also given here"), *provenance_labels(second.key)),
-        help=(f"keep one of the two{_deletion_advice(first, second)}",),
+        help=(f"keep one of the two{inherited if is_inherited(other.value) else ''}",),
     )
-
-
-def _deletion_advice(first: Entry, second: Entry) -> str:
-    """Say how to get rid of a key that another config gave."""
-    other = first if is_inherited(first.value) else second
-    if not is_inherited(other.value):
-        return ""
-    return f'; the inherited one goes away with "~{other.name}:"'

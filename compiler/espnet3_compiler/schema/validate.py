@@ -75,18 +75,17 @@ def _report_errors(
         return
     assert isinstance(spot.node, Mapping)
     schema: Any = errors[0].schema
-    unknown = keys.find_unknown_keys(spot.node, schema)
-    slips = keys.find_misspelt_keys(spot.node, schema)
-    wrong = {*unknown, *slips.values()}
+    misspelt = keys.find_misspelt_keys(spot.node, schema)
+    wrong = {*keys.find_unknown_keys(spot.node, schema), *misspelt.values()}
     report.skipped.update((*path, name) for name in wrong)
     merges: set[object] = set()
     for index, entry in enumerate(spot.node):
         if entry.name in wrong and not _is_reported(entry, merges):
             suits = partial(_is_valid_value, entry.value, schema, report.lenient_references)
-            finding = findings.unknown_key(spot, entry, schema, slips, suits)
+            finding = findings.unknown_key(spot, entry, schema, misspelt, suits)
             report.found.append(((*position, index), finding))
     end = (*position, len(spot.node.entries))
-    report.found.extend((end, f) for f in _presence_findings(spot, spot.node, schema, slips))
+    report.found.extend((end, f) for f in _presence_findings(spot, spot.node, schema, misspelt))
 
 
 def _locate(spot: Instance, path: Path) -> tuple[Instance, _Position]:
@@ -143,16 +142,16 @@ def _is_valid_value(value: Node, schema: Schema, lenient: bool, name: str) -> bo
 
 
 def _presence_findings(
-    spot: Instance, node: Mapping, schema: Schema, slips: dict[str, str]
+    spot: Instance, node: Mapping, schema: Schema, misspelt: dict[str, str]
 ) -> Iterator[Diagnostic]:
     """Check which keys are there together, apart from those that are misspelt."""
     for name in keys.find_missing_keys(node, schema):
-        if name not in slips:
+        if name not in misspelt:
             yield findings.missing_key(spot, name, schema)
     one_of = schema.get("x-requires-one", ())
-    if one_of and not slips and has_certain_keys(node) and not any(map(node.entry, one_of)):
+    if one_of and not misspelt and has_certain_keys(node) and not any(map(node.entry, one_of)):
         yield findings.missing_alternative(spot, one_of)
-    for first, second in keys.find_conflicting_keys(node, schema):
-        yield findings.conflicting_keys(spot, first, second)
-    for entry, needed in keys.find_missing_dependencies(node, schema):
-        yield findings.missing_dependency(spot, entry, needed)
+    for conflict in keys.find_conflicting_keys(node, schema):
+        yield findings.conflicting_keys(spot, conflict)
+    for dependency in keys.find_missing_dependencies(node, schema):
+        yield findings.missing_dependency(spot, dependency)
