@@ -104,7 +104,6 @@ def _validate_expanded(expansion: Expansion) -> Iterator[Diagnostic]:
     manifest = load("recipe")
     for name, node in expansion.parts:
         schema = {**manifest["$defs"][name], "type": ["string", "object"]}
-        schema["$defs"] = manifest["$defs"]
         yield from validate_tree(node, schema, lenient_references=True)
 
 

@@ -1,44 +1,21 @@
 """What the schema says about a place of a document."""
 
-from typing import Any
-
+from espnet3_compiler.schema.descent import child_schema
+from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.syntax.tree import Path
 from espnet3_schemas import load
-
-Schema = dict[str, Any]
 
 
 def schema_at(role: str, path: Path) -> Schema | None:
     """Return the schema of the value at a path, None where the schema leaves it open."""
     if not role:
         return None
-    root = load(role)
-    node: Schema | None = root
+    schema: Schema | None = load(role)
     for step in path:
-        node = _child(_resolve(node, root), step)
-        if node is None:
+        if not schema or "prefixItems" in schema:
             return None
-    return _resolve(node, root)
-
-
-def _resolve(node: Schema | None, root: Schema) -> Schema:
-    while node and "$ref" in node:
-        target: Any = root
-        for part in node["$ref"].removeprefix("#/").split("/"):
-            target = target[part]
-        node = {**target, **{k: v for k, v in node.items() if k != "$ref"}}
-    return node or {}
-
-
-def _child(node: Schema, step: str | int) -> Schema | None:
-    if isinstance(step, int):
-        items = node.get("items")
-        return items if isinstance(items, dict) else None
-    if step in node.get("properties", {}):
-        found: Schema = node["properties"][step]
-        return found
-    more = node.get("additionalProperties")
-    return more if isinstance(more, dict) and more else None
+        schema = child_schema(schema, step)
+    return schema or None
 
 
 def is_closed(node: Schema | None) -> bool:

@@ -14,12 +14,35 @@ TARGET = "_target_"
 
 @cache
 def load(name: str) -> dict[str, Any]:
-    """Return the schema ``<name>.schema.json``, for example ``load("training")``.
+    """Return a schema, for example ``load("training")``, with definitions in place of ``$ref``.
 
     Raises:
         FileNotFoundError: There is no schema of that name.
     """
+    return inline_definitions(load_as_written(name))
+
+
+@cache
+def load_as_written(name: str) -> dict[str, Any]:
+    """Return the schema ``<name>.schema.json`` with its ``$ref``."""
     return _read(f"{name}.schema.json")
+
+
+def inline_definitions(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema with the definition in place of every ``$ref``; what stands beside wins."""
+    inlined: dict[str, Any] = _inline(schema, schema.get("$defs", {}))
+    return inlined
+
+
+def _inline(part: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(part, list):
+        return [_inline(item, definitions) for item in part]
+    if not isinstance(part, dict):
+        return part
+    while "$ref" in part:
+        beside = {key: value for key, value in part.items() if key != "$ref"}
+        part = {**definitions[part["$ref"].removeprefix("#/$defs/")], **beside}
+    return {key: _inline(value, definitions) for key, value in part.items()}
 
 
 @cache

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from espnet3_schemas import ROLES, load
+from espnet3_schemas import ROLES, load_as_written
 
 Schema = dict[str, Any]
 
@@ -30,7 +30,7 @@ def editor_schema(name: str) -> Schema:
     Raises:
         FileNotFoundError: There is no schema of that name.
     """
-    original = load(name)
+    original = load_as_written(name)
     incomplete = name in ROLES
     schema = _relaxed(original, incomplete=incomplete)
     schema["$id"] = f"{BASE}:{name}"

@@ -10,9 +10,6 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 RECIPES = {path.parent.name: path for path in sorted(GOLDEN.glob("*/recipe.yaml"))}
 
 OTHERS = {
-    "jsonschema",
-    "referencing",
-    "rpds",
     "jinja2",
     "markupsafe",
     "torch",
@@ -21,7 +18,7 @@ OTHERS = {
 }
 """Libraries that a compile, ``--deep`` or a stage needs."""
 
-STANDARD = {"traceback", "tempfile", "shutil", "subprocess", "random"}
+STANDARD = {"traceback", "subprocess"}
 """Slow parts of the standard library that a check does without."""
 
 FOREIGN = {"espnet3_runtime", "src", "dataset"}

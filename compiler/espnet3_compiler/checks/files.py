@@ -11,7 +11,6 @@ Fails: ``readme: conf/crad.md``; ``pack_model: {include: [../other]}``.
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -19,10 +18,11 @@ from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.filesystem import path_exists
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.schema.types import resolve_schema
+from espnet3_compiler.schema.descent import walk_schema
+from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.stage_graph.stage_inputs import call_outputs
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, node_at
 from espnet3_schemas import load
 
 PACKED_PATHS = {
@@ -43,7 +43,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         config = resolved.configs.get(name)
         if config is None or role is None:
             continue
-        for node in _file_paths(config, load(role), load(role)):
+        for node in _file_paths(config, load(role)):
             if span_key(node.span) not in seen:
                 seen.add(span_key(node.span))
                 yield from _check_exists(node, recipe.directory, made)
@@ -62,21 +62,13 @@ def _produced_paths(recipe: Recipe, resolved: Resolved) -> list[PurePosixPath]:
     return [*_output_roots(resolved), *(PurePosixPath(str(path.value)) for path in outputs)]
 
 
-def _file_paths(node: Node, schema: dict[str, Any], root: dict[str, Any]) -> Iterator[Scalar]:
-    """Yield the texts of a config that its schema describes as paths of files."""
-    schema = resolve_schema(schema, root, node)
-    if isinstance(node, Mapping):
-        others = schema.get("additionalProperties")
-        for entry in node:
-            part = schema.get("properties", {}).get(entry.name, others)
-            if isinstance(part, dict):
-                yield from _file_paths(entry.value, part, root)
-    elif isinstance(node, Sequence):
-        part = schema.get("items")
-        for item in node.items if isinstance(part, dict) else ():
-            yield from _file_paths(item, part or {}, root)
-    elif schema.get("x-path") == "file" and isinstance(node.value, str) and not is_unresolved(node):
-        yield node
+def _file_paths(config: Mapping, schema: Schema) -> Iterator[Scalar]:
+    """Yield the texts of a config that its schema calls files."""
+    for _, node, part in walk_schema(config, schema):
+        if part is None or part.get("x-path") != "file" or not isinstance(node, Scalar):
+            continue
+        if isinstance(node.value, str) and not is_unresolved(node):
+            yield node
 
 
 def _check_exists(node: Scalar, directory: Path, made: list[PurePosixPath]) -> Iterator[Diagnostic]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from espnet3_compiler.schema.defaults import SchemaLocation, role_location
-from espnet3_compiler.schema.types import resolve_schema
 from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas import TARGET, load
 
@@ -85,4 +84,4 @@ def _is_extended(value: dict[str, Plain], below: dict[str, Plain]) -> bool:
 
 
 def _slot_default(slot: SchemaLocation) -> Any:
-    return resolve_schema(slot.schema, slot.root, None).get("default", _NO_DEFAULT)
+    return slot.schema.get("default", _NO_DEFAULT)

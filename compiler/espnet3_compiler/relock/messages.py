@@ -7,7 +7,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.syntax.read import read_text
 from espnet3_compiler.syntax.tree import Mapping, Path, Sequence, format_path, node_at
-from espnet3_schemas import load
+from espnet3_schemas import load_as_written
 
 _COMPILE_AGAIN = "compile the manifest, which writes a new lock"
 _RESTORE = "for example from version control"
@@ -119,7 +119,7 @@ def first_violation(lock: Any) -> LockViolation | None:
     """Return the first mistake against ``lock.schema.json``."""
     from jsonschema import Draft202012Validator
 
-    error = next(iter(Draft202012Validator(load("lock")).iter_errors(lock)), None)
+    error = next(iter(Draft202012Validator(load_as_written("lock")).iter_errors(lock)), None)
     if error is None:
         return None
     more = "…" if len(error.message) > MAX_MESSAGE else ""

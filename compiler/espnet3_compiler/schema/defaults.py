@@ -4,59 +4,48 @@ import json
 from typing import Any, NamedTuple
 
 from espnet3_compiler.diagnostics.source import Source, Span
-from espnet3_compiler.schema.types import Schema, resolve_schema
+from espnet3_compiler.schema.descent import child_schema, effective_schema
+from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 
 ANY_SCHEMA: Schema = {}
 
 
 class SchemaLocation(NamedTuple):
-    """A place in a config, and what the schema says about it.
+    """A location in a config, and what the schema says about it.
 
     Attributes:
         title: What the texts of defaults are called, for example ``defaults of training``.
-        root: The whole schema, for its ``$defs``.
-        schema: The part for this place; empty where anything goes.
-        path: The dotted place, for the texts of defaults.
+        schema: Its schema; empty where anything goes.
+        path: The dotted path, for the texts of defaults.
     """
 
     title: str = ""
-    root: Schema = ANY_SCHEMA
     schema: Schema = ANY_SCHEMA
     path: str = ""
 
     def child(self, name: str, node: Node | None = None) -> "SchemaLocation":
-        """Return the slot of a key; ``node`` is the mapping, for schemas that depend on it."""
-        schema = resolve_schema(self.schema, self.root, node)
-        below = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
-        return self._below(below, f"{self.path}.{name}" if self.path else name)
+        """Return the location of a key; ``node`` is the mapping, for schemas that depend on it."""
+        below = child_schema(effective_schema(self.schema, node), name)
+        path = f"{self.path}.{name}" if self.path else name
+        return SchemaLocation(self.title, below or {}, path)
 
     def item(self, index: int) -> "SchemaLocation":
-        """Return the slot of a list's item."""
-        schema = resolve_schema(self.schema, self.root, None)
-        places = schema.get("prefixItems", [])
-        below = places[index] if index < len(places) else schema.get("items")
-        return self._below(below, f"{self.path}[]")
-
-    def _below(self, schema: object, path: str) -> "SchemaLocation":
-        return SchemaLocation(
-            self.title, self.root, schema if isinstance(schema, dict) else {}, path
-        )
+        """Return the location of a list's item."""
+        return SchemaLocation(self.title, child_schema(self.schema, index) or {}, f"{self.path}[]")
 
 
 def role_location(role: str, schema: Schema) -> SchemaLocation:
-    """Return the slot of a whole config in a role."""
-    return SchemaLocation(f"defaults of {role}", schema, schema)
+    """Return the location of a config in a role."""
+    return SchemaLocation(f"defaults of {role}", schema)
 
 
 def schema_defaults(slot: SchemaLocation) -> Mapping:
     """Return the defaults of the keys of a mapping, also those inside default mappings."""
-    schema = resolve_schema(slot.schema, slot.root, None)
     entries = []
-    for name in schema.get("properties", {}):
-        below = slot.child(name)
-        part = resolve_schema(below.schema, below.root, None)
+    for name, part in slot.schema.get("properties", {}).items():
         if "default" in part:
+            below = slot.child(name)
             entries.append(_default_entry(name, _default_node(below, part["default"]), below))
     return Mapping(tuple(entries), _default_span(slot, {}))
 

@@ -2,13 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
-from espnet3_compiler.schema.types import allowed_types, has_type
+from espnet3_compiler.schema.types import Schema, allowed_types, has_type
 from espnet3_compiler.syntax.core_schema import core_value
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence
-
-Schema = dict[str, Any]
 
 TRUE_WORDS = ("on", "yes", "y", "true", "t")
 FALSE_WORDS = ("off", "no", "n", "false", "f")
@@ -26,13 +23,13 @@ class ValueHint:
 
     Attributes:
         help: Lines of advice.
-        text: What to put in place of the value, where that can be told.
-        sure: Whether nothing else can have been meant.
+        text: What to write in place of the value, where that is known.
+        certain: Whether nothing else can have been meant.
     """
 
     help: tuple[str, ...] = ()
     text: str | None = None
-    sure: bool = False
+    certain: bool = False
 
 
 def value_hint(node: Node, schema: Schema) -> ValueHint:
@@ -40,27 +37,24 @@ def value_hint(node: Node, schema: Schema) -> ValueHint:
     types = allowed_types(schema)
     if isinstance(node, Scalar):
         return _scalar_hint(node, types, schema)
-    if isinstance(node, Sequence) and len(node.items) == 1 and _is_flow_mapping(node, types):
-        return ValueHint(("write it without the brackets",), node.items[0].span.text, sure=True)
+    if "object" in types and isinstance(node, Sequence) and _is_flow_mapping(node):
+        return ValueHint(("write it without the brackets",), node.items[0].span.text, certain=True)
     if isinstance(node, Sequence) and "object" in types and node.items:
         return ValueHint(("write its keys without a dash in front",))
     if isinstance(node, Sequence) and len(node.items) == 1 and has_type(node.items[0], schema):
         only = node.items[0]
-        return ValueHint(("write the item without brackets or dash",), _flow_text(only))
+        line = only.span.text if isinstance(only, Scalar) and "\n" not in only.span.text else None
+        return ValueHint(("write the item without brackets or dash",), line)
     if isinstance(node, Mapping) and "array" in types:
         return ValueHint(("begin each item with a dash",))
     return ValueHint()
 
 
-def _is_flow_mapping(node: Sequence, types: tuple[str, ...]) -> bool:
-    """Return whether a mapping on a single line stands in brackets."""
-    only = node.items[0]
-    single = "\n" not in node.span.text and only.span.source is node.span.source
-    return "object" in types and isinstance(only, Mapping) and single
-
-
-def _flow_text(node: Node) -> str | None:
-    return node.span.text if isinstance(node, Scalar) and "\n" not in node.span.text else None
+def _is_flow_mapping(node: Sequence) -> bool:
+    """Return whether a list is a single mapping in brackets, on one line."""
+    only = node.items[0] if len(node.items) == 1 else None
+    on_line = only is not None and "\n" not in node.span.text
+    return on_line and isinstance(only, Mapping) and only.span.source is node.span.source
 
 
 def _scalar_hint(node: Scalar, types: tuple[str, ...], schema: Schema) -> ValueHint:
@@ -70,10 +64,10 @@ def _scalar_hint(node: Scalar, types: tuple[str, ...], schema: Schema) -> ValueH
         return _null_hint(types)
     raw = node.span.text
     if "string" in types and raw.strip():
-        return ValueHint(("put it in quotes to make it text",), f'"{raw}"', sure=True)
+        return ValueHint(("put it in quotes to make it text",), f'"{raw}"', certain=True)
     if "integer" in types and isinstance(node.value, float) and node.value.is_integer():
-        whole = str(int(node.value))
-        return ValueHint((f"write {whole}",), whole, sure=True)
+        integer = str(int(node.value))
+        return ValueHint((f"write {integer}",), integer, certain=True)
     return _list_hint(node, types, schema)
 
 
@@ -91,14 +85,14 @@ def _text_hint(node: Scalar, text: str, types: tuple[str, ...], schema: Schema) 
     if "boolean" in types and word in TRUE_WORDS + FALSE_WORDS:
         right = "true" if word in TRUE_WORDS else "false"
         reason = "in quotes it is text" if quoted else f'"{text}" is text in YAML 1.2'
-        return ValueHint((f"{reason}; write {right}",), right, sure=True)
+        return ValueHint((f"{reason}; write {right}",), right, certain=True)
     if "null" in types and word in NULL_WORDS:
         reason = "in quotes it is text" if quoted else f'"{text}" is text in YAML'
-        return ValueHint((f"{reason}; write null",), "null", sure=True)
+        return ValueHint((f"{reason}; write null",), "null", certain=True)
     if "number" in types or "integer" in types:
         return _number_hint(text, types, quoted=quoted)
     if "object" in types and DOTTED.match(text) and "x-target" in schema:
-        return ValueHint((f"write {{_target_: {text}}}",), f"{{_target_: {text}}}", sure=True)
+        return ValueHint((f"write {{_target_: {text}}}",), f"{{_target_: {text}}}", certain=True)
     return _list_hint(node, types, schema)
 
 
@@ -106,7 +100,7 @@ def _number_hint(text: str, types: tuple[str, ...], *, quoted: bool) -> ValueHin
     word = text.strip()
     if word.casefold() in CONSTANTS and "number" in types:
         right = CONSTANTS[word.casefold()]
-        return ValueHint((f"write {right}",), right, sure=True)
+        return ValueHint((f"write {right}",), right, certain=True)
     readings = [
         (word, "in quotes it is text", quoted),
         (word.replace("_", ""), "underscores make it text in YAML 1.2", True),
@@ -119,12 +113,12 @@ def _number_hint(text: str, types: tuple[str, ...], *, quoted: bool) -> ValueHin
         if applies and NUMBER.match(reading) and (quoted or reading != word):
             number = _as_number(reading, types)
             if number is not None:
-                return ValueHint((f"{reason}; write {number}",), number, sure="," not in word)
+                return ValueHint((f"{reason}; write {number}",), number, certain="," not in word)
     return ValueHint()
 
 
 def _as_number(text: str, types: tuple[str, ...]) -> str | None:
-    """Return the number as the schema wants it, or None when it cannot be whole."""
+    """Return the number as the schema wants it, or None when it cannot be an integer."""
     if "number" in types or text.lstrip("+-").isdigit():
         return text
     value = float(text)
@@ -137,7 +131,7 @@ def _list_hint(node: Scalar, types: tuple[str, ...], schema: Schema) -> ValueHin
     text = node.span.text
     items = schema.get("items", {})
     if isinstance(items, dict) and has_type(node, items) and "\n" not in text and text.strip():
-        return ValueHint((f"write it as a list: [{text}]",), f"[{text}]", sure="," not in text)
+        return ValueHint((f"write it as a list: [{text}]",), f"[{text}]", certain="," not in text)
     return ValueHint(("write it as a list, each item after a dash",))
 
 

@@ -1,74 +1,59 @@
-"""Blocks that stand one level too high, and list items that run into each other.
+"""Correct blocks that stand one level too high, and list items that run into each other.
 
-The layout of the text shows what was meant: the tree is put right, so that one slip of the
-indentation is one finding.
+The layout of the text shows what was meant, so that one wrong indentation is one finding.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.schema.types import Schema, allowed_types, has_type, resolve_schema
+from espnet3_compiler.schema.descent import child_schema, effective_schema
+from espnet3_compiler.schema.types import Schema, allowed_types, has_type
 from espnet3_compiler.syntax.placeholder import is_placeholder
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, map_children
 
 INDENT_WIDTH = 2
-"""How far blocks are indented where nothing tells."""
+"""How far a block is indented where no other shows it."""
 
 _COLON = re.compile(r"[ \t]*:")
 _WORD = re.compile(r"\S+")
 
 
-@dataclass
-class _LayoutState:
-    root: Schema
-    found: list[Diagnostic] = field(default_factory=list)
-
-
 def repair_layout(node: Mapping, schema: Schema) -> tuple[Mapping, tuple[Diagnostic, ...]]:
-    """Return a tree as its text was meant, and what is wrong with the layout.
-
-    Args:
-        node: A manifest, or a part of a config.
-        schema: Its whole schema.
-    """
-    state = _LayoutState(schema)
-    laid = _repair_node(node, schema, state)
-    assert isinstance(laid, Mapping)
-    return laid, tuple(state.found)
+    """Return a tree as its text was meant, and what is wrong with the layout."""
+    found: list[Diagnostic] = []
+    repaired = _repair_node(node, schema, found)
+    assert isinstance(repaired, Mapping)
+    return repaired, tuple(found)
 
 
-def _repair_node(node: Node, schema: Any, state: _LayoutState) -> Node:
-    if not isinstance(schema, dict) or isinstance(node, Scalar):
+def _repair_node(node: Node, schema: Schema | None, found: list[Diagnostic]) -> Node:
+    if schema is None or isinstance(node, Scalar):
         return node
-    schema = resolve_schema(schema, state.root, None)
     if isinstance(node, Sequence):
-        items = schema.get("items", {})
-        return replace(node, items=tuple(_repair_items(node, items, state)))
-    schema = resolve_schema(schema, state.root, node)
-    node = _nest_outdented_keys(node, schema, state)
-    properties, others = schema.get("properties", {}), schema.get("additionalProperties", {})
+        return replace(node, items=tuple(_repair_items(node, schema, found)))
+    schema = effective_schema(schema, node)
+    node = _nest_outdented_keys(node, schema, found)
     return map_children(
-        node, lambda value, key: _repair_node(value, properties.get(key, others), state)
+        node, lambda value, key: _repair_node(value, child_schema(schema, key), found)
     )
 
 
-def _repair_items(node: Sequence, schema: Any, state: _LayoutState) -> Iterator[Node]:
-    known = resolve_schema(schema, state.root, None) if isinstance(schema, dict) else {}
-    short = {"string", "object"} <= set(allowed_types(known))
-    for item in node.items:
+def _repair_items(node: Sequence, schema: Schema, found: list[Diagnostic]) -> Iterator[Node]:
+    for index, item in enumerate(node.items):
+        known = child_schema(schema, index) or {}
+        short = {"string", "object"} <= set(allowed_types(known))
         if short and isinstance(item, Mapping) and _is_name_with_colon(item, known):
-            state.found.append(_superfluous_colon(item.entries[0]))
+            found.append(_superfluous_colon(item.entries[0]))
             yield item.entries[0].key
         elif short and isinstance(item, Scalar) and _is_run_on(item):
             words = _split_scalar(item)
-            state.found.append(_missing_dash(words))
+            found.append(_missing_dash(words))
             yield from words
         else:
-            yield _repair_node(item, schema, state)
+            yield _repair_node(item, known, found)
 
 
 def _is_name_with_colon(item: Mapping, schema: Schema) -> bool:
@@ -128,8 +113,8 @@ def _missing_dash(words: list[Scalar]) -> Diagnostic:
     )
 
 
-def _nest_outdented_keys(node: Mapping, schema: Schema, state: _LayoutState) -> Mapping:
-    """Put keys that nothing here is called like into the block before them that has them."""
+def _nest_outdented_keys(node: Mapping, schema: Schema, found: list[Diagnostic]) -> Mapping:
+    """Move unknown keys into the block before them that has such keys."""
     if schema.get("additionalProperties", True) is not False:
         return node
     known = schema.get("properties", {})
@@ -138,14 +123,14 @@ def _nest_outdented_keys(node: Mapping, schema: Schema, state: _LayoutState) -> 
     for entry in node:
         if entry.name in known:
             owner = entry if _has_empty_value(entry) or _has_block_mapping(entry) else None
-        elif owner and _belongs_to(entry, owner, known[owner.name], state.root):
+        elif owner and _belongs_to(entry, owner, known[owner.name]):
             moved.setdefault(owner.name, []).append(entry)
         else:
             owner = None
     if not moved:
         return node
     for name, group in moved.items():
-        state.found.append(_outdented_keys(node, name, group))
+        found.append(_outdented_keys(node, name, group))
     gone = {entry.name for group in moved.values() for entry in group}
     return replace(node, entries=tuple(_nested_entries(node, gone, moved)))
 
@@ -155,8 +140,7 @@ def _has_block_mapping(entry: Entry) -> bool:
     return isinstance(value, Mapping) and bool(value.entries) and value.span.text[:1] != "{"
 
 
-def _belongs_to(entry: Entry, owner: Entry, schema: Schema, root: Schema) -> bool:
-    schema = resolve_schema(schema, root, None)
+def _belongs_to(entry: Entry, owner: Entry, schema: Schema) -> bool:
     if "object" not in allowed_types(schema) or is_placeholder(entry.key):
         return False
     others = schema.get("additionalProperties")
@@ -164,11 +148,7 @@ def _belongs_to(entry: Entry, owner: Entry, schema: Schema, root: Schema) -> boo
         return not isinstance(owner.value, Mapping) or owner.value.entry(entry.name) is None
     if not _has_empty_value(owner):
         return False
-    return (
-        isinstance(others, dict)
-        and bool(others)
-        and has_type(entry.value, resolve_schema(others, root, None))
-    )
+    return isinstance(others, dict) and bool(others) and has_type(entry.value, others)
 
 
 def _nested_entries(

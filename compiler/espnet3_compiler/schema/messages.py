@@ -1,8 +1,7 @@
-"""What to say about a tree that does not have the form of its schema."""
+"""The findings about a tree that does not fit its schema, R601 to R607."""
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -11,6 +10,7 @@ from espnet3_compiler.schema import keys
 from espnet3_compiler.schema.hints import ValueHint, quoted_like, value_hint
 from espnet3_compiler.schema.types import (
     Instance,
+    Schema,
     brief_value,
     describe_value,
     expected_types,
@@ -18,11 +18,9 @@ from espnet3_compiler.schema.types import (
 )
 from espnet3_compiler.syntax.provenance import is_fixable, provenance_labels, use_location
 from espnet3_compiler.syntax.span_key import is_inherited
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 from espnet3_compiler.syntax.unknown_name import did_you_mean
 from espnet3_schemas import ROLES, load
-
-Schema = dict[str, Any]
 
 WORD = re.compile(r"(?<=[(|])\w+(?=[)|])")
 LONGEST_LIST = 60
@@ -34,9 +32,8 @@ def unknown_key(
     spot: Instance,
     entry: Entry,
     schema: Schema,
-    root: Schema,
-    slips: dict[str, str],
-    suits: Callable[[str], bool] = bool,
+    misspelt: dict[str, str],
+    suits: Callable[[str], bool],
 ) -> Diagnostic:
     """R601: the schema has no such key here.
 
@@ -44,21 +41,22 @@ def unknown_key(
         spot: The mapping.
         entry: The entry with the key.
         schema: What the mapping should be.
-        root: The whole schema.
-        slips: Required keys and what stands in their place.
+        misspelt: Required keys, each with the misspelt key that is written.
         suits: Whether the value could stand under another key; decides between two as near.
     """
     assert isinstance(spot.node, Mapping)
     valid = list(schema.get("properties", {}))
-    choices = keys.candidate_keys(spot.node, entry, schema)
-    wanted = next((name for name, slip in slips.items() if slip == entry.name), None)
+    source = entry.key.span.source
+    given = {other.name for other in spot.node if other.key.span.source is source}
+    choices = [name for name in valid if name not in given]
+    wanted = next((name for name, written in misspelt.items() if written == entry.name), None)
     wanted = wanted or schema.get("x-renamed", {}).get(entry.name)
     moved = schema.get("x-moved", {}).get(entry.name)
-    sure = wanted is not None or is_certain_match(entry.name, choices)
-    guess = not moved and (sure or spot.path != "" or not _roles_with(entry.name, root))
-    wanted = wanted or (_likeliest_key(entry.name, choices, suits) if guess else None)
+    certain = wanted is not None or is_certain_match(entry.name, choices)
+    suggest = not moved and (certain or spot.path != "" or not _roles_with(entry.name, spot.root))
+    wanted = wanted or (_likeliest_key(entry.name, choices, suits) if suggest else None)
     twin = _correctly_spelt_entry(
-        spot.node, entry, wanted or (closest_match(entry.name, valid) if guess else None)
+        spot.node, entry, wanted or (closest_match(entry.name, valid) if suggest else None)
     )
     listed = ", ".join(valid)
     short = len(listed) <= LONGEST_LIST
@@ -66,12 +64,15 @@ def unknown_key(
         "R601",
         f'{spot.name} has no key "{entry.name}"',
         Label(entry.key.span, f"not in ({listed})" if short else "no such key here"),
-        related=(*_twin_labels(twin), *provenance_labels(entry.key, entry.key.span)),
-        help=_key_help(entry.name, twin.name if twin else wanted, moved, root),
+        related=(
+            *((Label(twin.key.span, "already given here"),) if twin else ()),
+            *provenance_labels(entry.key, entry.key.span),
+        ),
+        help=_key_help(entry.name, twin.name if twin else wanted, moved, spot.root),
         notes=()
         if wanted or twin or moved or short
         else (f"the keys here: {_shorten_list(valid)}",),
-        fix=None if twin else _key_fix(entry, wanted, sure=sure),
+        fix=None if twin else _key_fix(entry, wanted, certain=certain),
     )
 
 
@@ -92,22 +93,16 @@ def _correctly_spelt_entry(node: Mapping, entry: Entry, wanted: str | None) -> E
     return twin if twin and twin.key.span.source is entry.key.span.source else None
 
 
-def _twin_labels(twin: Entry | None) -> tuple[Label, ...]:
-    return (Label(twin.key.span, "already given here"),) if twin else ()
-
-
 def _key_help(name: str, wanted: str | None, moved: str | None, root: Schema) -> tuple[str, ...]:
     if moved:
         return (moved,)
     if wanted:
         return did_you_mean(wanted)
-    places = keys.find_property_paths(root, name)
-    if 0 < len(places) <= MAX_LOCATIONS:
-        return (
-            f'"{name}" is a key of {" and of ".join(_quote_parent(place) for place in places)}',
-        )
+    parents = [f'"{path.rpartition(".")[0]}"' for path in keys.find_property_paths(root, name)]
+    if 0 < len(parents) <= MAX_LOCATIONS:
+        return (f'"{name}" is a key of {" and of ".join(parents)}',)
     roles = _roles_with(name, root)
-    if roles and not places:
+    if roles and not parents:
         return (f'"{name}" is a key of a config in the role {" or ".join(roles)}',)
     return ()
 
@@ -117,15 +112,11 @@ def _roles_with(name: str, root: Schema) -> list[str]:
     return [role for role in ROLES if root is not load(role) and name in load(role)["properties"]]
 
 
-def _quote_parent(path: str) -> str:
-    return f'"{path.rpartition(".")[0]}"'
-
-
-def _key_fix(entry: Entry, wanted: str | None, *, sure: bool) -> Fix | None:
+def _key_fix(entry: Entry, wanted: str | None, *, certain: bool) -> Fix | None:
     if wanted is None or entry.key.span.source.kind != "file":
         return None
     edit = Edit(entry.key.span, quoted_like(entry.key, wanted))
-    return Fix(f'write "{wanted}"', (edit,), certain=sure)
+    return Fix(f'write "{wanted}"', (edit,), certain=certain)
 
 
 def wrong_type(spot: Instance, schema: Schema) -> Diagnostic:
@@ -142,26 +133,20 @@ def wrong_type(spot: Instance, schema: Schema) -> Diagnostic:
 
 
 def _value_span(spot: Instance) -> Span:
-    """Return the place of a value; of a mapping or list its key, which fits on a line."""
-    place = use_location(spot.node)
-    if place is spot.node.span and ("\n" in place.text or not place.text.strip()):
-        return (
-            spot.heading
-            if json_type(spot.node) in ("object", "array")
-            else _key_span_or(spot, place)
-        )
-    return place
-
-
-def _key_span_or(spot: Instance, place: Span) -> Span:
-    empty = not place.text.strip()
-    return spot.key.span if empty and spot.key is not None else place
+    """Return where a value stands; of a mapping or list its key, which fits on a line."""
+    span = use_location(spot.node)
+    empty = not span.text.strip()
+    if span is not spot.node.span or not (empty or "\n" in span.text):
+        return span
+    if json_type(spot.node) in ("object", "array"):
+        return spot.heading
+    return spot.key.span if empty and spot.key is not None else span
 
 
 def _value_fix(node: Node, found: ValueHint) -> Fix | None:
     if found.text is None or not is_fixable(node):
         return None
-    return Fix(f"write {found.text}", (Edit(node.span, found.text),), certain=found.sure)
+    return Fix(f"write {found.text}", (Edit(node.span, found.text),), certain=found.certain)
 
 
 def missing_key(spot: Instance, name: str, schema: Schema) -> Diagnostic:
@@ -193,14 +178,9 @@ def missing_alternative(spot: Instance, names: Iterable[str]) -> Diagnostic:
     )
 
 
-def missing_dependency(spot: Instance, entry: Entry, other: str) -> Diagnostic:
-    """R603: a key makes sense only together with another one.
-
-    Args:
-        spot: The mapping.
-        entry: The key that is given.
-        other: The key that it needs.
-    """
+def missing_dependency(spot: Instance, pair: tuple[Entry, str]) -> Diagnostic:
+    """R603: a key that is given makes sense only together with another one."""
+    entry, other = pair
     return Diagnostic(
         "R603",
         f'"{entry.name}" of {spot.name} needs the key "{other}"',
@@ -209,7 +189,7 @@ def missing_dependency(spot: Instance, entry: Entry, other: str) -> Diagnostic:
     )
 
 
-def not_in_enum(spot: Instance, allowed: list[Any]) -> Diagnostic:
+def not_in_enum(spot: Instance, allowed: list[object]) -> Diagnostic:
     """R604: a value that is none of a list."""
     node = spot.node
     assert isinstance(node, Scalar)
@@ -232,8 +212,8 @@ def not_in_enum(spot: Instance, allowed: list[Any]) -> Diagnostic:
 def _closest_word_fix(node: Scalar, wanted: str | None, words: list[str]) -> Fix | None:
     if wanted is None:
         return None
-    sure = isinstance(node.value, str) and is_certain_match(node.value, words)
-    return _value_fix(node, ValueHint((), quoted_like(node, wanted), sure))
+    certain = isinstance(node.value, str) and is_certain_match(node.value, words)
+    return _value_fix(node, ValueHint((), quoted_like(node, wanted), certain))
 
 
 def out_of_range(spot: Instance, schema: Schema, words: str, limit: float) -> Diagnostic:
@@ -246,33 +226,21 @@ def out_of_range(spot: Instance, schema: Schema, words: str, limit: float) -> Di
         limit: The limit.
     """
     assert isinstance(spot.node, Scalar)
+    inclusive = words in ("at least", "at most")
     return Diagnostic(
         "R605",
         f"{spot.name} must be {words} {limit}, not {spot.node.value}",
         Label(use_location(spot.node), f"{words} {limit}"),
         related=provenance_labels(spot.node),
-        help=_null_help(schema),
-        fix=_limit_fix(spot.node, words, limit),
+        help=("write null for none",) if "null" in schema.get("type", ()) else (),
+        fix=_value_fix(spot.node, ValueHint((), str(limit))) if inclusive else None,
     )
 
 
-def _null_help(schema: Schema) -> tuple[str, ...]:
-    return ("write null for none",) if "null" in schema.get("type", ()) else ()
-
-
-def _limit_fix(node: Node, words: str, limit: float) -> Fix | None:
-    inclusive = words in ("at least", "at most")
-    return _value_fix(node, ValueHint((), str(limit))) if inclusive else None
-
-
-def wrong_length(spot: Instance, schema: Schema, length: int) -> Diagnostic:
-    """R605: a list with too few or too many items.
-
-    Args:
-        spot: The list.
-        schema: Its schema.
-        length: How many items it has.
-    """
+def wrong_length(spot: Instance, schema: Schema) -> Diagnostic:
+    """R605: a list with too few or too many items."""
+    assert isinstance(spot.node, Sequence)
+    length = len(spot.node.items)
     least, most = schema.get("minItems", 0), schema.get("maxItems")
     wanted = f"{least}" if least == most else f"at least {least}"
     wanted = f"at most {most}" if most is not None and least != most and length > most else wanted
@@ -290,7 +258,6 @@ def flat_list(spot: Instance, item: Schema) -> Diagnostic:
     """R602: one item of a list of lists, without brackets of its own."""
     text = spot.node.span.text
     flow = f"[{text}]" if text.startswith("[") else None
-    fix = _value_fix(spot.node, ValueHint((), flow, sure=True))
     return Diagnostic(
         "R602",
         f"{spot.name} must be a list of lists",
@@ -298,7 +265,7 @@ def flat_list(spot: Instance, item: Schema) -> Diagnostic:
         related=provenance_labels(spot.node),
         help=(f"write {flow}" if flow else "begin the item with a dash of its own",),
         notes=_item_help(item),
-        fix=fix,
+        fix=_value_fix(spot.node, ValueHint((), flow, certain=True)),
     )
 
 
@@ -319,12 +286,12 @@ def wrong_order(spot: Instance, schema: Schema, order: tuple[Node, ...]) -> Diag
         related=provenance_labels(spot.node),
         help=(f"write {text}",),
         notes=_item_help(schema),
-        fix=_value_fix(spot.node, ValueHint((), flow, sure=True)),
+        fix=_value_fix(spot.node, ValueHint((), flow, certain=True)),
     )
 
 
 def _item_help(schema: Schema) -> tuple[str, ...]:
-    names = [place.get("title", "").lower() for place in schema.get("prefixItems", ())]
+    names = [item.get("title", "").lower() for item in schema.get("prefixItems", ())]
     return (f"its items are [{', '.join(names)}]",) if names else ()
 
 
@@ -354,26 +321,15 @@ def pattern_mismatch(spot: Instance, schema: Schema) -> Diagnostic:
     )
 
 
-def conflicting_keys(spot: Instance, first: Entry, second: Entry) -> Diagnostic:
-    """R607: two keys that exclude each other.
-
-    Args:
-        spot: The mapping.
-        first: The key that is written first.
-        second: The key that excludes it.
-    """
+def conflicting_keys(spot: Instance, pair: tuple[Entry, Entry]) -> Diagnostic:
+    """R607: two keys that exclude each other, in the order of the text."""
+    first, second = pair
+    other = first if is_inherited(first.value) else second
+    inherited = f'; the inherited one goes away with "~{other.name}:"'
     return Diagnostic(
         "R607",
         f'{spot.name} has both "{first.name}" and "{second.name}"',
         Label(second.key.span, f'excludes "{first.name}"'),
         related=(Label(first.key.span, "also given here"), *provenance_labels(second.key)),
-        help=(f"keep one of the two{_deletion_advice(first, second)}",),
+        help=(f"keep one of the two{inherited if is_inherited(other.value) else ''}",),
     )
-
-
-def _deletion_advice(first: Entry, second: Entry) -> str:
-    """Say how to get rid of a key that another config gave."""
-    other = first if is_inherited(first.value) else second
-    if not is_inherited(other.value):
-        return ""
-    return f'; the inherited one goes away with "~{other.name}:"'

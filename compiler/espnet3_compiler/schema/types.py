@@ -1,11 +1,10 @@
-"""What kind of value a node is, in the words of JSON Schema and in those of a person."""
+"""The type of a node, in the words of JSON Schema and of reports."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.syntax.placeholder import has_certain_keys
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
 
 Schema = dict[str, Any]
 
@@ -20,6 +19,13 @@ TYPE_NAMES = {
 }
 
 LONGEST_VALUE = 40
+_SCALAR_TYPES = {
+    type(None): "null",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +36,34 @@ class Instance:
         node: The node.
         path: Its dotted path, for example ``dataset.train[0].name``; empty for the root.
         key: The key in front of it; None for the root and the items of a list.
-        title: What the whole document is, for example ``Training config``.
+        root: The schema of the document, whose title names it, for example ``Training config``.
     """
 
     node: Node
     path: str
     key: Scalar | None
-    title: str
+    root: Schema
 
     def entry(self, entry: Entry) -> "Instance":
-        """Return the spot of a value of this mapping."""
+        """Return the instance of a value of this mapping."""
         path = f"{self.path}.{entry.name}" if self.path else entry.name
-        return Instance(entry.value, path, entry.key, self.title)
+        return Instance(entry.value, path, entry.key, self.root)
 
     def item(self, index: int, node: Node) -> "Instance":
-        """Return the spot of an item of this list."""
-        return Instance(node, f"{self.path}[{index}]", None, self.title)
+        """Return the instance of an item of this list."""
+        return Instance(node, f"{self.path}[{index}]", None, self.root)
 
     @property
     def name(self) -> str:
-        """What a message calls the spot."""
+        """What a message calls it."""
         if self.path:
             return f'"{self.path}"'
-        return f"the {self.title[:1].lower()}{self.title[1:]}"
+        title = self.root["title"]
+        return f"the {title[:1].lower()}{title[1:]}"
 
     @property
     def heading(self) -> Span:
-        """The place of a mapping or list as a whole: its key, or its first line."""
+        """Where a report on the mapping or list itself points: its key, or its first line."""
         if self.key is not None:
             return self.key.span
         if isinstance(self.node, Mapping):
@@ -67,21 +74,9 @@ class Instance:
 
 def json_type(node: Node) -> str:
     """Return the JSON Schema type of a node; ``integer`` for numbers without a point only."""
-    if isinstance(node, Mapping):
-        return "object"
-    if isinstance(node, Sequence):
-        return "array"
-    match node.value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int():
-            return "integer"
-        case float():
-            return "number"
-        case _:
-            return "string"
+    if isinstance(node, Scalar):
+        return _SCALAR_TYPES[type(node.value)]
+    return "object" if isinstance(node, Mapping) else "array"
 
 
 def allowed_types(schema: Schema) -> tuple[str, ...]:
@@ -91,7 +86,7 @@ def allowed_types(schema: Schema) -> tuple[str, ...]:
 
 
 def has_type(node: Node, schema: Schema) -> bool:
-    """Tell whether the type of a node is one that the schema allows."""
+    """Return whether the type of a node is one that the schema allows."""
     types = allowed_types(schema)
     kind = json_type(node)
     return not types or kind in types or (kind == "integer" and "number" in types)
@@ -105,55 +100,20 @@ def expected_types(schema: Schema) -> str:
 
 def describe_value(node: Node) -> str:
     """Return a value as a message shows it, for example ``the text "on"``."""
-    match json_type(node):
-        case "object":
-            return "a mapping"
-        case "array":
-            return "a list"
-        case "null":
-            return "null"
-        case "string":
-            return f'the text "{_clip_text(str(_as_scalar(node).value))}"'
-        case "boolean":
-            return str(_as_scalar(node).value).lower()
+    if not isinstance(node, Scalar):
+        return TYPE_NAMES[json_type(node)]
+    match node.value:
+        case None | bool():
+            return {None: "null", True: "true", False: "false"}[node.value]
+        case str():
+            line = " ".join(node.value.split())
+            short = line if len(line) <= LONGEST_VALUE else f"{line[: LONGEST_VALUE - 1]}…"
+            return f'the text "{short}"'
         case _:
             written = node.span.text
-            return f"the number {_as_scalar(node).value if len(written.split()) != 1 else written}"
+            return f"the number {node.value if len(written.split()) != 1 else written}"
 
 
 def brief_value(node: Node) -> str:
     """Return a value of the right type as a message shows it: a text in quotes only."""
     return describe_value(node).removeprefix("the text ").removeprefix("the number ")
-
-
-def _as_scalar(node: Node) -> Scalar:
-    assert isinstance(node, Scalar)
-    return node
-
-
-def _clip_text(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_VALUE else line[: LONGEST_VALUE - 1] + "…"
-
-
-def resolve_schema(schema: Schema, root: Schema, node: Node | None) -> Schema:
-    """Return a schema with ``$ref`` followed and, for a known mapping, ``if`` decided.
-
-    Where a key could not be read, it may be the one that decides: then neither branch counts.
-
-    Args:
-        schema: A part of a schema.
-        root: The whole schema, for ``$defs``.
-        node: What is judged by it; None leaves ``if`` undecided.
-    """
-    while "$ref" in schema:
-        rest = {key: value for key, value in schema.items() if key != "$ref"}
-        schema = {**root["$defs"][schema["$ref"].removeprefix("#/$defs/")], **rest}
-    if "if" in schema and isinstance(node, Mapping):
-        rest = {key: value for key, value in schema.items() if key not in ("if", "then", "else")}
-        if not has_certain_keys(node):
-            return rest
-        given = {entry.name for entry in node}
-        branch = "then" if given.issuperset(schema["if"]["required"]) else "else"
-        return {**resolve_schema(schema.get(branch, {}), root, node), **rest}
-    return schema

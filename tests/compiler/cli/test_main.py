@@ -371,6 +371,6 @@ def test_a_check_renders_no_templates(tmp_path: Path) -> None:
     call(manifest)
     script = (
         "import sys; from espnet3_compiler.cli.main import main\n"
-        "main(['--check', sys.argv[1]]); print({'jinja2', 'jsonschema'} & set(sys.modules))"
+        "main(['--check', sys.argv[1]]); print('jinja2' in sys.modules)"
     )
-    assert run("-c", script, manifest).stdout == "set()\n"
+    assert run("-c", script, manifest).stdout == "False\n"

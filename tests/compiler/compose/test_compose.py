@@ -9,6 +9,7 @@ from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.schema.defaults import SchemaLocation, role_location, schema_defaults
 from espnet3_compiler.syntax.read import read_text
 from espnet3_compiler.syntax.tree import Mapping, Node, node_at, to_python
+from espnet3_schemas import inline_definitions
 from tests.compiler.front_kit import front, place, write
 
 SCHEMA = {
@@ -48,6 +49,7 @@ SCHEMA = {
         "entry": {"properties": {"src": {"default": None}, "args": {"default": {}}}},
     },
 }
+SCHEMA = inline_definitions(SCHEMA)
 
 
 def tree(text: str) -> Node:

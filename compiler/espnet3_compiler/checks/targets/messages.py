@@ -41,7 +41,7 @@ def _suggest_value(wanted: Type, value: Node) -> ValueHint:
         return ValueHint(did_you_mean(near), quoted_like(value, near), certain)
     for text, meant, advised in _other_spellings(value):
         if fits_type(wanted, Scalar(meant, value.span)):
-            return ValueHint((advised,), text, sure=True)
+            return ValueHint((advised,), text, certain=True)
     return ValueHint()
 
 
@@ -121,7 +121,7 @@ def wrong_type(call: TargetCall, parameter: Parameter, value: Node, name: str) -
     hint = _suggest_value(wanted, value)
     fix = None
     if hint.text is not None and is_fixable(value):
-        fix = Fix(f"write {hint.text}", (Edit(value.span, hint.text),), certain=hint.sure)
+        fix = Fix(f"write {hint.text}", (Edit(value.span, hint.text),), certain=hint.certain)
     return Diagnostic(
         "R504",
         f'"{name}{path}" of {call.signature.name} must be {expected}, not {describe_value(value)}',

@@ -3,11 +3,11 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.schema.types import resolve_schema
+from espnet3_compiler.schema.descent import child_schema, effective_schema
+from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import FETCHING_STEPS
 from espnet3_compiler.syntax.span_key import is_inherited, is_written
@@ -21,8 +21,6 @@ from espnet3_compiler.syntax.tree import (
     map_provenance,
 )
 from espnet3_schemas import TARGET, load
-
-Schema = dict[str, Any]
 
 TASK = "task"
 INSTANTIATE_KEYS = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
@@ -75,19 +73,17 @@ class TargetNode:
 
 def find_targets(recipe: Recipe, resolved: Resolved) -> Iterator[TargetNode]:
     """Yield every target of the models, the configs that have a role, and the calls."""
-    manifest = load("recipe")
     for model in recipe.models:
         node = resolved.models.get(str(model.name.value))
         if node is not None:
             path: Path = ("models", str(model.name.value))
-            yield from _walk_node(node, {"$ref": "#/$defs/model"}, manifest, path)
+            yield from _walk_node(node, load("recipe")["$defs"]["model"], path)
     for name, role in config_roles(recipe).items():
         config = resolved.configs.get(name)
         if config is not None and role is not None:
-            schema = load(role)
-            yield from _walk_node(config, schema, schema, ("configs", name))
+            yield from _walk_node(config, load(role), ("configs", name))
     for name, call in resolved.calls.items():
-        yield from _walk_node(call, {}, {}, ("stages", name))
+        yield from _walk_node(call, {}, ("stages", name))
 
 
 def keyword_arguments(node: Mapping) -> list[Entry]:
@@ -102,26 +98,22 @@ def flag_value(node: Mapping, name: str) -> object:
 
 
 def _walk_node(
-    node: Node, schema: Schema, root: Schema, path: Path, *, judged: bool = True
+    node: Node, schema: Schema, path: Path, *, judged: bool = True
 ) -> Iterator[TargetNode]:
-    schema = resolve_schema(schema, root, node)
+    schema = effective_schema(schema, node)
     if isinstance(node, Sequence):
-        prefix = schema.get("prefixItems", [])
         for index, item in enumerate(node.items):
-            below = prefix[index] if index < len(prefix) else schema.get("items", {})
-            yield from _walk_node(item, _as_schema(below), root, (*path, index), judged=judged)
+            below = child_schema(schema, index) or {}
+            yield from _walk_node(item, below, (*path, index), judged=judged)
     elif isinstance(node, Mapping):
         allowed = schema.get("additionalProperties", True) is not False
         if allowed and _is_target(node, schema):
             yield TargetNode(_original_node(node), _read_slot(schema), judged, path)
             judged = judged and flag_value(node, "_recursive_") is not False
-        properties = schema.get("properties", {})
-        others = schema.get("additionalProperties", {})
         for entry in node:
-            below = properties.get(entry.name, others)
-            if below is not False:  # else the key is unknown, which the schema step reports
-                here = (*path, entry.name)
-                yield from _walk_node(entry.value, _as_schema(below), root, here, judged=judged)
+            known = child_schema(schema, entry.name)
+            if known is not None:  # else it is reported as unknown
+                yield from _walk_node(entry.value, known, (*path, entry.name), judged=judged)
 
 
 def _is_target(node: Mapping, schema: Schema) -> bool:
@@ -130,10 +122,6 @@ def _is_target(node: Mapping, schema: Schema) -> bool:
     if head is None:
         return node.entry(TASK) is not None and "x-target" in schema
     return has_certain_keys(node) or (is_written(head.value) and not is_inherited(head.value))
-
-
-def _as_schema(value: object) -> Schema:
-    return value if isinstance(value, dict) else {}
 
 
 def _read_slot(schema: Schema) -> TargetSlot:

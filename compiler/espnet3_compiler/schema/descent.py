@@ -1,0 +1,55 @@
+"""Go down a tree and its JSON Schema together."""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.schema.types import Schema
+from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
+from espnet3_compiler.syntax.tree import Mapping, Node, Path, Sequence
+
+
+def effective_schema(schema: Schema, node: Node | None) -> Schema:
+    """Return a schema with its ``if`` decided for a mapping.
+
+    Where a key could not be read, it may be the key that decides: then neither branch counts.
+    """
+    if "if" not in schema or not isinstance(node, Mapping):
+        return schema
+    rest = {key: value for key, value in schema.items() if key not in ("if", "then", "else")}
+    if not has_certain_keys(node):
+        return rest
+    given = {entry.name for entry in node}
+    branch = "then" if given.issuperset(schema["if"]["required"]) else "else"
+    return {**schema.get(branch, {}), **rest}
+
+
+def child_schema(schema: Schema, step: str | int) -> Schema | None:
+    """Return the schema of a key or an item: empty where anything goes, None for unknown keys."""
+    if isinstance(step, int):
+        positions = schema.get("prefixItems", ())
+        below = positions[step] if step < len(positions) else schema.get("items")
+        return below if isinstance(below, dict) else {}
+    below = schema.get("properties", {}).get(step, schema.get("additionalProperties"))
+    return None if below is False else below if isinstance(below, dict) else {}
+
+
+def walk_schema(
+    node: Node, schema: Schema | None, path: Path = ()
+) -> Iterator[tuple[Path, Node, Schema | None]]:
+    """Yield every node with its path and its schema; nothing below keys that are unknown.
+
+    Args:
+        node: The tree.
+        schema: Its schema; None for the value of a key that is unknown or could not be read.
+        path: Where the tree stands.
+    """
+    schema = None if schema is None else effective_schema(schema, node)
+    yield path, node, schema
+    if schema is None:
+        return
+    if isinstance(node, Sequence):
+        for index, item in enumerate(node.items):
+            yield from walk_schema(item, child_schema(schema, index), (*path, index))
+    elif isinstance(node, Mapping):
+        for entry in node:
+            below = None if is_placeholder(entry.key) else child_schema(schema, entry.name)
+            yield from walk_schema(entry.value, below, (*path, entry.name))

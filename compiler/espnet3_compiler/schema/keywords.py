@@ -1,0 +1,197 @@
+"""The keywords of our schemas for ``jsonschema``, and trees as the values that it judges.
+
+A ``${…}``, a node that could not be read and a schema's own default become markers that every
+keyword lets through.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Iterator
+from itertools import permutations
+from typing import Any
+
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import Draft202012Validator, extend
+
+from espnet3_compiler.schema.keys import find_conflicting_keys, find_misspelt_keys
+from espnet3_compiler.schema.types import Schema, has_type
+from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
+from espnet3_compiler.syntax.tree import Mapping, Node, Sequence
+from espnet3_schemas import TARGET
+
+ANYTHING = object()
+"""Stands for a value of which nothing is known."""
+ANY_TEXT = object()
+"""Stands for a text that a ``${…}`` completes."""
+REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\$\{")
+PATH_OUTPUT = re.compile(r"^\$\{\s*stages\.")
+MAX_REORDERED = 4
+LIMITS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
+    "minimum": ("at least", operator.ge),
+    "maximum": ("at most", operator.le),
+    "exclusiveMinimum": ("more than", operator.gt),
+    "exclusiveMaximum": ("less than", operator.lt),
+}
+_STANDARD = Draft202012Validator.VALIDATORS
+_TARGET_KEYS = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
+
+_Errors = Iterator[ValidationError]
+
+
+class _ObjectValue(dict[str, Any]):
+    node: Mapping
+
+
+class _ArrayValue(list[Any]):
+    node: Sequence
+
+
+def to_value(node: Node, *, lenient: bool) -> Any:
+    """Return a tree as the values that a validator judges; ``lenient``: see ``validate_tree``."""
+    if is_placeholder(node) or _is_schema_default(node):
+        return ANYTHING
+    if isinstance(node, Mapping):
+        value = _ObjectValue({e.name: to_value(e.value, lenient=lenient) for e in node.entries})
+        value.node = node
+        return value
+    if isinstance(node, Sequence):
+        array = _ArrayValue([to_value(item, lenient=lenient) for item in node.items])
+        array.node = node
+        return array
+    return _text_value(node.value, lenient=lenient) if isinstance(node.value, str) else node.value
+
+
+def _is_schema_default(node: Node) -> bool:
+    """Return whether a node stands where its schema put it; a test holds defaults valid."""
+    return node.span.source.kind == "schema" and all(step.how == "default" for step in node.via)
+
+
+def _text_value(text: str, *, lenient: bool) -> object:
+    reference = REFERENCE.search(text)
+    if reference is None:
+        return text
+    complete = reference.start() == 0 and text.endswith("}")
+    return ANYTHING if complete and (lenient or not PATH_OUTPUT.match(text)) else ANY_TEXT
+
+
+def reordered_items(node: Sequence, schema: Schema) -> tuple[Node, ...] | None:
+    """Return the items in the order in which they have the right types, None if that is theirs."""
+    expected = schema["prefixItems"]
+    if len(expected) != len(node.items) or _have_types(node.items, expected):
+        return None
+    orders = permutations(node.items) if len(expected) <= MAX_REORDERED else ()
+    return next((order for order in orders if _have_types(order, expected)), None)
+
+
+def _have_types(items: tuple[Node, ...], expected: list[Schema]) -> bool:
+    return all(
+        has_type(item, schema)
+        and ("enum" not in schema or _is_member(getattr(item, "value", None), schema["enum"]))
+        for item, schema in zip(items, expected, strict=True)
+    )
+
+
+def _is_member(value: object, allowed: list[object]) -> bool:
+    return any(value == other and type(value) is type(other) for other in allowed)
+
+
+def _check_type(validator: Any, types: Any, value: Any, schema: Schema) -> _Errors:
+    if value is not ANYTHING:
+        yield from _STANDARD["type"](validator, types, "" if value is ANY_TEXT else value, schema)
+
+
+def _check_enum(_validator: Any, allowed: list[object], value: Any, _schema: Schema) -> _Errors:
+    if value not in (ANYTHING, ANY_TEXT) and not _is_member(value, allowed):
+        yield ValidationError("not in the list")
+
+
+def _limit_check(holds: Callable[[float, float], bool]) -> Callable[..., _Errors]:
+    def check(validator: Any, limit: float, value: Any, _schema: Schema) -> _Errors:
+        if validator.is_type(value, "number") and not holds(value, limit):  # nan holds nowhere
+            yield ValidationError("beyond the limit")
+
+    return check
+
+
+def _check_items(validator: Any, item: Any, value: Any, schema: Schema) -> _Errors:
+    """Check items; a list that is itself one item of a list of lists is an error of its own."""
+    nested = isinstance(item, dict) and "prefixItems" in item and isinstance(value, list) and value
+    flat = nested and not any(isinstance(below, list) for below in value)
+    if flat and validator.evolve(schema=item).is_valid(value):
+        yield ValidationError("an item without brackets")
+    else:
+        yield from _STANDARD["items"](validator, item, value, schema)
+
+
+def _check_prefix_items(validator: Any, items: Any, value: Any, schema: Schema) -> _Errors:
+    if isinstance(value, _ArrayValue) and reordered_items(value.node, schema):
+        yield ValidationError("another order")
+    else:
+        yield from _STANDARD["prefixItems"](validator, items, value, schema)
+
+
+def _check_branch(validator: Any, condition: Schema, value: Any, schema: Schema) -> _Errors:
+    """Apply ``then`` or ``else``, as if a misspelt key that decides were spelt right."""
+    if isinstance(value, _ObjectValue) and has_certain_keys(value.node):
+        meant = value.keys() | find_misspelt_keys(value.node, condition).keys()
+        branch = "then" if meant.issuperset(condition["required"]) else "else"
+        yield from validator.descend(value, schema[branch])
+
+
+def _check_other_keys(validator: Any, others: Any, value: Any, schema: Schema) -> _Errors:
+    """Check keys that a schema does not name; the arguments of a target are judged as such."""
+    known = schema.get("properties", {})
+    if others is True and isinstance(value, _ObjectValue) and TARGET in known:
+        if find_misspelt_keys(value.node, schema):
+            yield ValidationError("a misspelt key of a target")
+        flags = {name: below for name, below in known.items() if name[:1] == "_"}
+        flags.pop(TARGET)
+        others = {"properties": {name: {} for name in _TARGET_KEYS}, "x-argument": flags}
+    yield from _STANDARD["additionalProperties"](validator, others, value, schema)
+
+
+def _check_argument(validator: Any, flags: Schema, value: Any, schema: Schema) -> _Errors:
+    """Look for misspelt ``_target_`` and wrong flags in arguments, which are otherwise free."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from validator.descend(item, schema, path=index)
+    elif isinstance(value, _ObjectValue):
+        if find_misspelt_keys(value.node, schema):
+            yield ValidationError("a misspelt key of a target")
+        for name, below in value.items():
+            if TARGET in value and name in flags:
+                yield from validator.descend(below, flags[name], path=name)
+            yield from validator.descend(below, schema, path=name)
+
+
+def _check_requires_one(_validator: Any, names: list[str], value: Any, _schema: Schema) -> _Errors:
+    if isinstance(value, _ObjectValue) and value.keys().isdisjoint(names):
+        yield ValidationError("none of some keys")
+
+
+def _check_exclusive(_validator: Any, _pairs: Any, value: Any, schema: Schema) -> _Errors:
+    if isinstance(value, _ObjectValue) and any(find_conflicting_keys(value.node, schema)):
+        yield ValidationError("keys that exclude each other")
+
+
+def _is_integer(_checker: object, value: object) -> bool:
+    """Return whether a number is written without a point."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+SchemaValidator = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    {
+        "type": _check_type,
+        "enum": _check_enum,
+        **{keyword: _limit_check(holds) for keyword, (_, holds) in LIMITS.items()},
+        "items": _check_items,
+        "prefixItems": _check_prefix_items,
+        "if": _check_branch,
+        "additionalProperties": _check_other_keys,
+        "x-argument": _check_argument,
+        "x-requires-one": _check_requires_one,
+        "x-exclusive": _check_exclusive,
+    },
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)
