@@ -121,7 +121,7 @@ class StageProbe:
         location = self.locate(where) if where else location
         node = self.request.node(location)
         name = name_of(node, "") if isinstance(node, Mapping) else ""
-        check_installed(error, name)
+        check_installed(error, name or str(node))  # the key path may lead to the name itself
         path = (*location.path, key_of(node)) if name else location.path
         text = f"constructing {name} fails" if name else "this cannot be used"
         location = RecipeLocation(location.owner, path, self.stage.name)
