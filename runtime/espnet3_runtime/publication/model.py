@@ -62,8 +62,9 @@ class InferenceModel:
         """
         bundle = open_bundle(Path(directory), verify=verify)
         config, model = _read_configs(bundle)
-        check_trust(bundle, collect_targets(config, model), trust_user_code)
-        code = BundledCode(bundle.directory / CODE)
+        foreign = check_trust(bundle, collect_targets(config, model), trust_user_code)
+        code = BundledCode(bundle.directory / CODE if foreign else None)
+        code.check_names()
         chosen = pick_device(device or str(config["device"]))
         weights = bundle.path(WEIGHTS)
         checkpoint = weights if weights.is_file() else None

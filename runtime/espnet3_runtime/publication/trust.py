@@ -22,7 +22,7 @@ _HOW = (
 )
 
 
-def check_trust(bundle: Bundle, targets: Iterable[str], trusted: bool, hint: str = _HOW) -> None:
+def check_trust(bundle: Bundle, targets: Iterable[str], trusted: bool, hint: str = _HOW) -> bool:
     """Refuse a bundle that wants to run more than layers of torch and parts of this runtime.
 
     Args:
@@ -31,12 +31,15 @@ def check_trust(bundle: Bundle, targets: Iterable[str], trusted: bool, hint: str
         trusted: Whether its code may run.
         hint: How to trust it.
 
+    Returns:
+        Whether it runs more.
+
     Raises:
         UserError: It wants to, and it is not trusted.
     """
-    foreign = [] if trusted else [target for target in targets if not is_harmless(target)]
-    if not foreign:
-        return
+    foreign = [target for target in targets if not is_harmless(target)]
+    if trusted or not foreign:
+        return bool(foreign)
     carried = [name.removeprefix(f"{CODE}/") for name in bundle.code]
     more = f" and {len(carried) - _SHOWN} more" if len(carried) > _SHOWN else ""
     code = f"\n    it carries: {', '.join(carried[:_SHOWN])}{more}" if carried else ""

@@ -1,13 +1,21 @@
 """What a bundle from others may not do."""
 
+import json
+import shutil
+import subprocess
+import sys
+
 import pytest
+import soundfile
 import torch
 
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.publication.bundle import open_bundle, path_inside
+from espnet3_runtime.publication.bundle import hash_files, open_bundle, path_inside
 from espnet3_runtime.publication.model import InferenceModel
 from espnet3_runtime.publication.trust import is_harmless
-from tests.runtime.bundle_kit import INFERENCE, pack, packable
+from tests.runtime.bundle_kit import INFERENCE, pack, packable, speech
+
+LINEAR = {"_target_": "torch.nn.Linear", "in_features": 160, "out_features": 1}
 
 
 @pytest.fixture
@@ -81,3 +89,91 @@ def test_a_bundle_without_code_needs_no_trust(recipe):
 )
 def test_what_is_harmless(target, harmless):
     assert is_harmless(target) is harmless
+
+
+def plain_config(model=LINEAR, **config):
+    """Return an inference config of torch's layers, with a model of its own."""
+    plain = {"runner": None, "model": model, "checkpoint": None, "contract": None}
+    return {**INFERENCE, **plain, "input_key": "input", "output_keys": ["text"], **config}
+
+
+def sign(bundle):
+    """Make ``bundle.json`` fit the files, as whoever sends a bundle can."""
+    meta = json.loads((bundle / "bundle.json").read_text())
+    (bundle / "bundle.json").write_text(json.dumps({**meta, "files": hash_files(bundle)}))
+
+
+def add_code(bundle, name, text=""):
+    file = bundle / "code" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    sign(bundle)
+
+
+def transcribe(bundle, *arguments, cwd):
+    soundfile.write(cwd / "a.wav", speech("two"), 16000)
+    module = "espnet3_runtime.publication.transcribe"
+    command = [sys.executable, "-m", module, str(bundle), "a.wav", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.parametrize("where", ["elsewhere", "code"])
+@pytest.mark.parametrize("trusted", [False, True])
+def test_code_that_no_target_needs_is_never_imported(recipe, tmp_path, trusted, where):
+    model = {"_target_": "torch.nn.Identity"}
+    bundle = pack(recipe, inference=plain_config(model), publication={"include": []})
+    shadow = f"open({str(tmp_path / 'ran')!r}, 'w')\n"
+    for name in ("torch/__init__.py", "espnet3_schemas/__init__.py", "numpy.py", "json.py"):
+        add_code(bundle, name, shadow)
+    cwd = bundle / "code" if where == "code" else tmp_path
+    if where == "code":
+        soundfile.write(cwd / "a.wav", speech("two"), 16000)
+        sign(bundle)
+    done = transcribe(bundle, *(["--trust_user_code"] if trusted else []), cwd=cwd)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert done.stdout.startswith("a.wav\t[")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [
+        ("torch/__init__.py", 'the package "torch"'),
+        ("torch/nn/new.py", 'the package "torch"'),
+        ("yaml.py", 'the package "PyYAML"'),
+        ("numpy.so", 'the package "numpy"'),
+        ("espnet3_schemas/late_values.py", "this program"),
+        ("json.py", "Python's standard library"),
+        ("sitecustomize.pyc", None),
+        ("torch.txt", None),
+    ],
+)
+def test_trusted_code_takes_no_name_of_others(recipe, name, owner):
+    bundle = pack(recipe)
+    add_code(bundle, name, "raise SystemExit('ran')\n")
+    if owner is None:
+        assert InferenceModel.from_packed(bundle, trust_user_code=True)
+        return
+    with pytest.raises(UserError, match=f"which is a name of {owner}"):
+        InferenceModel.from_packed(bundle, trust_user_code=True)
+
+
+def test_files_that_are_not_listed_are_refused(recipe, tmp_path):
+    bundle = pack(recipe)
+    (bundle / ".gitattributes").touch()
+    (bundle / "empty").mkdir()
+    InferenceModel.from_packed(bundle, trust_user_code=True)
+    assert not list(bundle.rglob("__pycache__"))
+    for name in ("code/src/__pycache__/model.pyc", "code/other.py", "files/x", ".hidden"):
+        (bundle / name).parent.mkdir(exist_ok=True)
+        (bundle / name).touch()
+        for verify in (True, False):
+            with pytest.raises(UserError, match=f'holds "{name}", which its bundle.json does not'):
+                InferenceModel.from_packed(bundle, trust_user_code=True, verify=verify)
+        (bundle / name).unlink()
+    shutil.copytree(bundle / "code/src", tmp_path / "linked")
+    (bundle / "code/linked").symlink_to(tmp_path / "linked")
+    with pytest.raises(UserError, match='holds "code/linked"'):
+        open_bundle(bundle)
