@@ -44,10 +44,16 @@ def weights_digest(path: Path) -> str:
 
 
 def load_strictly(model: "nn.Module", weights: "Mapping[str, Tensor]", source: object) -> None:
-    """Copy weights into a model; every name and shape has to fit.
+    """Copy weights into a model; every name and shape has to fit, as in :func:`check_fit`."""
+    check_fit(model, weights, source)
+    model.load_state_dict(weights, strict=True)
+
+
+def check_fit(model: "nn.Module", weights: "Mapping[str, Tensor]", source: object) -> None:
+    """Compare the names and shapes of weights with those of a model.
 
     Args:
-        model: Gets the weights.
+        model: Is to get the weights.
         weights: Tensors by the names of ``model.state_dict()``, of the shapes there.
         source: What the weights were read from, for messages.
 
@@ -72,7 +78,6 @@ def load_strictly(model: "nn.Module", weights: "Mapping[str, Tensor]", source: o
             + "\n    ".join(problems),
             hint="the model's config and the one it was trained with must be the same",
         )
-    model.load_state_dict(weights, strict=True)
 
 
 def _weights_file(path: Path) -> Path:

@@ -4,11 +4,14 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 import soundfile
 import torch
+import yaml
 
+from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.bundle import hash_files, open_bundle, path_inside
 from espnet3_runtime.publication.model import InferenceModel
@@ -177,3 +180,112 @@ def test_files_that_are_not_listed_are_refused(recipe, tmp_path):
     (bundle / "code/linked").symlink_to(tmp_path / "linked")
     with pytest.raises(UserError, match='holds "code/linked"'):
         open_bundle(bundle)
+
+
+def model_bundle(recipe, node, weights):
+    """Pack a model of torch's layers with weights, and give it another node."""
+    torch.save(weights, "best.ckpt")
+    runner = {"_target_": CALL, "output_keys": ["text"]}
+    inference = {**INFERENCE, "runner": runner, "contract": None, "input_key": "input"}
+    bundle = pack(recipe, inference=inference, model=LINEAR, publication={"include": []})
+    (bundle / "model.yaml").write_text(json.dumps(node))
+    sign(bundle)
+    return bundle
+
+
+CALL = "espnet3_runtime.inference.runner.CallModel"
+RELU = {"_target_": "torch.nn.ReLU"}
+ATTENTION = {"_target_": "torch.nn.TransformerEncoderLayer", "d_model": 8, "nhead": 2}
+MANY = 10**8
+
+
+def of(layer, count):
+    return {"_target_": "torch.nn.TransformerEncoder", "encoder_layer": layer, "num_layers": count}
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        (of(ATTENTION, MANY), "far larger than the weights"),
+        (of(RELU, MANY), "far larger than the weights"),
+        (of(of(RELU, 10_000), 10_000), "far larger than the weights"),
+        ({"_target_": "torch.nn.LSTM", "input_size": 8, "hidden_size": 8, "num_layers": MANY}, 0),
+        ({**LINEAR, "out_features": 10**12}, "is .1, 160. in the file and .1000000000000, 160. in"),
+        ({**LINEAR, "out_features": 10**9, "device": "cpu"}, "do not fit Linear"),
+        ({"_target_": LINEAR["_target_"], "_args_": [10**6, 10**6, True, "cpu"]}, "do not fit"),
+        ({**LINEAR, "in_features": 10**30}, "torch.nn.Linear failed: "),
+    ],
+)
+@pytest.mark.parametrize("own", [False, True])
+def test_models_of_any_size_end_quickly(recipe, node, message, own):
+    weights = torch.nn.Linear(160, 1).state_dict()
+    bundle = model_bundle(recipe, LINEAR if own else node, weights)
+    if own:
+        config = plain_config(node)
+        bundle = pack(recipe, inference=config, publication={"include": []})
+        message = message if "failed" in str(message) else "far larger than the weights"
+    started = time.monotonic()
+    with pytest.raises(UserError, match=message or "far larger than the weights"):
+        InferenceModel.from_packed(bundle)
+    assert time.monotonic() - started < 20
+    assert sys.getprofile() is None
+
+
+def test_ordinary_models_load_without_trust(recipe):
+    layers = {**of({**ATTENTION, "batch_first": True}, 24), "enable_nested_tensor": False}
+    embedding = {"_target_": "torch.nn.Embedding", "num_embeddings": 50, "embedding_dim": 8}
+    node = {"_target_": "torch.nn.Sequential", "_args_": [embedding, layers]}
+    model = instantiate(node)
+    bundle = model_bundle(recipe, node, model.state_dict())
+    loaded = InferenceModel.from_packed(bundle).predictor.model
+    assert torch.equal(loaded[0].weight, model[0].weight)
+    assert loaded[1].layers[23].linear1.weight.device.type == "cpu"
+
+
+def test_only_the_model_is_made_of_layers(recipe):
+    runner = {"_target_": "torch.nn.LSTM", "input_size": 8, "hidden_size": 8, "num_layers": MANY}
+    bundle = pack(recipe, inference=plain_config(runner=runner), publication={"include": []})
+    with pytest.raises(UserError, match=r"wants to run code of its own: torch\.nn\.LSTM"):
+        InferenceModel.from_packed(bundle)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("/etc/passwd", "~/.ssh/id_rsa", "../outside.txt", "a/../../outside.txt", "exp/words.txt"),
+        *("C:\\secret.txt", "\\\\host\\share", "a\\..\\..\\b", "file:///etc/passwd", "best.ckpt"),
+        *("${oc.env:HOME}", "x${oc.env:NO_SUCH,/etc/passwd}"),
+    ],
+)
+@pytest.mark.parametrize("key", ["checkpoint", "tokenizer"])
+def test_a_bundle_reads_nothing_outside_without_trust(recipe, text, key):
+    bundle = pack(recipe, inference=plain_config(), publication={"include": []})
+    config = yaml.safe_load((bundle / "inference.yaml").read_text())
+    if key == "checkpoint":
+        config["checkpoint"] = text
+    else:
+        target = "espnet3_runtime.data.preprocess.TextToTokens"
+        config["dataset"]["preprocessor"] = {"_target_": target, "tokenizer": text}
+    (bundle / "inference.yaml").write_text(yaml.safe_dump(config))
+    sign(bundle)
+    with pytest.raises(UserError, match="which is outside of it"):
+        InferenceModel.from_packed(bundle)
+
+
+def test_large_configs_are_refused_quickly(recipe):
+    bundle = pack(recipe, inference=plain_config(), publication={"include": []})
+    plain = (bundle / "inference.yaml").read_text()
+    large = {
+        "more than 100000 keys and values": plain + "x:\n" + "- a\n" * 400_000,
+        "more than 2000000 bytes": plain + "#" * 2_000_000,
+    }
+    for message, text in large.items():
+        (bundle / "inference.yaml").write_text(text)
+        sign(bundle)
+        started = time.monotonic()
+        with pytest.raises(UserError, match=message):
+            InferenceModel.from_packed(bundle)
+        assert time.monotonic() - started < 20
+    (bundle / "bundle.json").write_text(" " * 10_000_001)
+    with pytest.raises(UserError, match="more than 10000000 bytes"):
+        InferenceModel.from_packed(bundle)
