@@ -44,7 +44,16 @@ def weights_digest(path: Path) -> str:
 
 
 def load_strictly(model: "nn.Module", weights: "Mapping[str, Tensor]", source: object) -> None:
-    """Copy weights into a model; every name and shape has to fit, as in :func:`check_fit`."""
+    """Copy weights into a model; every name and shape has to fit.
+
+    Args:
+        model: Gets the weights.
+        weights: Tensors by the names of ``model.state_dict()``, of the shapes there.
+        source: What the weights were read from, for messages.
+
+    Raises:
+        UserError: As in :func:`check_fit`.
+    """
     check_fit(model, weights, source)
     model.load_state_dict(weights, strict=True)
 
