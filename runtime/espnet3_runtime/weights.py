@@ -52,6 +52,21 @@ def load_strictly(model: "nn.Module", weights: "Mapping[str, Tensor]", source: o
         source: What the weights were read from, for messages.
 
     Raises:
+        UserError: As in :func:`check_fit`.
+    """
+    check_fit(model, weights, source)
+    model.load_state_dict(weights, strict=True)
+
+
+def check_fit(model: "nn.Module", weights: "Mapping[str, Tensor]", source: object) -> None:
+    """Compare the names and shapes of weights with those of a model.
+
+    Args:
+        model: Is to get the weights.
+        weights: Tensors by the names of ``model.state_dict()``, of the shapes there.
+        source: What the weights were read from, for messages.
+
+    Raises:
         UserError: Something is missing, unexpected or of another shape; all of it is listed.
     """
     own = model.state_dict()
@@ -72,7 +87,6 @@ def load_strictly(model: "nn.Module", weights: "Mapping[str, Tensor]", source: o
             + "\n    ".join(problems),
             hint="the model's config and the one it was trained with must be the same",
         )
-    model.load_state_dict(weights, strict=True)
 
 
 def _weights_file(path: Path) -> Path:

@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -37,6 +38,8 @@ METRICS = "metrics.json"
 SCHEME = "bundle://"
 FORMAT = "espnet3-bundle"
 SCHEMA_VERSION = 1
+_OF_THE_HUB = (".cache", ".git", ".gitattributes")  # beside the files of a download
+_MOST_BYTES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,12 @@ class Bundle:
         except ValueError as error:
             raise UserError(f'"{self.directory / META}": {error}') from None
 
+    @cached_property
+    def _held(self) -> frozenset[PurePosixPath]:
+        """The listed files, and the directories that they lie in."""
+        files = [PurePosixPath(name) for name in self.meta["files"]]
+        return frozenset(path for file in files for path in (file, *file.parents[:-1]))
+
     def path(self, name: str) -> Path:
         """Return the path of a file of the bundle; refuse a name that leads out of it."""
         return path_inside(self.directory, name)
@@ -87,7 +96,7 @@ class Bundle:
             return [self._locate(item) for item in value]
         if isinstance(value, str) and value.startswith(SCHEME):
             path = self.path(value.removeprefix(SCHEME))
-            if not os.path.exists(path):  # noqa: PTH110 - false for names too long for a disk
+            if PurePosixPath(value.removeprefix(SCHEME)) not in self._held:
                 raise UserError(f'the bundle names "{value}", which it does not hold')
             return str(path)
         return value
@@ -108,16 +117,31 @@ def path_inside(directory: Path, name: str) -> Path:
 
 
 def open_bundle(directory: Path, *, verify: bool = True) -> Bundle:
-    """Read ``bundle.json``, and check that every file is there and (``verify``) unchanged.
+    """Read ``bundle.json``; check that its files, no others, are there and (``verify``) unchanged.
 
     Raises:
         UserError: It is no bundle, of another version, incomplete or altered.
     """
     directory = directory.absolute()
+    meta = _read_meta(directory)
+    bundle = Bundle(directory, meta)
+    for name, sha256 in meta["files"].items():
+        path = bundle.path(str(name))
+        if not os.path.isfile(path):  # noqa: PTH113 - false for names too long for a disk
+            raise UserError(f'the bundle "{directory}" lacks "{name}"')
+        if verify and sha256_of(path) != sha256:
+            raise UserError(f'"{name}" of the bundle "{directory}" was altered or is damaged')
+    _refuse_others(bundle)
+    return bundle
+
+
+def _read_meta(directory: Path) -> dict[str, Any]:
     try:
+        if not (directory / META).is_file():
+            raise UserError(f'"{directory}" is no bundle: it has no {META}')
+        if (directory / META).stat().st_size > _MOST_BYTES:
+            raise UserError(f'"{directory / META}" has more than {_MOST_BYTES} bytes')
         meta = json.loads((directory / META).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f'"{directory}" is no bundle: it has no {META}') from None
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f'"{directory / META}" cannot be read: {error}') from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
@@ -127,14 +151,21 @@ def open_bundle(directory: Path, *, verify: bool = True) -> Bundle:
             f'the bundle "{directory}" has version {meta.get("schema_version")}; '
             f"this program reads version {SCHEMA_VERSION}"
         )
-    bundle = Bundle(directory, meta)
-    for name, sha256 in meta["files"].items():
-        path = bundle.path(str(name))
-        if not os.path.isfile(path):  # noqa: PTH113 - as above
-            raise UserError(f'the bundle "{directory}" lacks "{name}"')
-        if verify and sha256_of(path) != sha256:
-            raise UserError(f'"{name}" of the bundle "{directory}" was altered or is damaged')
-    return bundle
+    return meta
+
+
+def _refuse_others(bundle: Bundle) -> None:
+    """Raise where there is more than ``bundle.json`` lists; directories alone are nothing."""
+    listed = {PurePosixPath(META), *map(PurePosixPath, bundle.meta["files"])}
+    for path in sorted(bundle.directory.rglob("*")):
+        name = path.relative_to(bundle.directory)
+        is_directory = path.is_dir() and not path.is_symlink()
+        if not (is_directory or PurePosixPath(name) in listed or name.parts[0] in _OF_THE_HUB):
+            raise UserError(
+                f'the bundle "{bundle.directory}" holds "{name.as_posix()}", which its {META} '
+                "does not list",
+                hint="remove it, or download the bundle again",
+            )
 
 
 def sha256_of(path: Path) -> str:

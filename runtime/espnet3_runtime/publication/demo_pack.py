@@ -11,8 +11,9 @@ from espnet3_runtime.data.contract import Field, read_contract
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.publication.bundle import INFERENCE, MODEL, dump_yaml, open_bundle
 from espnet3_runtime.publication.demo import BUNDLE, SETTINGS
-from espnet3_runtime.publication.recipe_code import collect_targets, copy_code
+from espnet3_runtime.publication.recipe_code import copy_code
 from espnet3_runtime.publication.trust import check_trust
+from espnet3_runtime.publication.untrusted_config import check_texts
 from espnet3_runtime.stage import StageContext
 
 _OWN = frozenset((SETTINGS, "app.py", "requirements.txt", "README.md"))
@@ -32,8 +33,11 @@ def pack_demo_files(context: StageContext, packed: Path, directory: Path) -> Non
     """
     config = context.configs["demo"]
     bundle = open_bundle(packed)
-    targets = collect_targets(*map(bundle.config, (INFERENCE, MODEL)))
-    check_trust(bundle, targets, config["model"]["trust_user_code"], _TRUST)
+    configs = {name: bundle.config(name) for name in (INFERENCE, MODEL)}
+    trusted = config["model"]["trust_user_code"]
+    check_trust(bundle, configs, trusted, _TRUST)
+    if not trusted:
+        check_texts(configs, bundle.directory)
     settings = _demo_settings(context, bundle.meta.get("contract"))
     pack = config["pack"]
     names = copy_code(context.recipe_dir, pack["include"], pack["exclude"], directory)

@@ -6,8 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.machinery import all_suffixes
 from pathlib import Path
 from types import ModuleType
+
+from espnet3_runtime.errors import UserError
 
 _turn = threading.RLock()
 
@@ -21,20 +25,22 @@ class BundledCode:
     importing program.
 
     Attributes:
-        directory: The bundle's ``code``; where it does not exist, nothing changes.
+        directory: The bundle's ``code``; None where none of it may be imported.
     """
 
-    directory: Path
+    directory: Path | None
     _modules: dict[str, ModuleType] = field(default_factory=dict)
 
     @contextmanager
     def active(self) -> Iterator[None]:
         """Make the bundle's modules importable, for one thread at a time."""
         names = self._names()
-        if not names:
+        if self.directory is None or not names:
             yield
             return
         with _turn:
+            writes_no_bytecode = sys.dont_write_bytecode
+            sys.dont_write_bytecode = True  # it would be a file that bundle.json does not list
             others = _pop_modules(names)
             sys.modules.update(self._modules)
             sys.path.insert(0, str(self.directory))
@@ -42,16 +48,43 @@ class BundledCode:
             try:
                 yield
             finally:
+                sys.dont_write_bytecode = writes_no_bytecode
                 sys.path.remove(str(self.directory))
                 self._modules = _pop_modules(names)
                 sys.modules.update(others)
 
+    def check_names(self) -> None:
+        """Refuse code that would take the place of modules that others import.
+
+        Raises:
+            UserError: A top-level name is of the standard library or of an installed package.
+        """
+        for name in sorted(self._names()):
+            if owner := _installed_names().get(name):
+                raise UserError(
+                    f'the code of the bundle calls a module "{name}", which is a name of {owner}',
+                    hint="rename it in the recipe, and pack the model again",
+                )
+
     def _names(self) -> frozenset[str]:
         """Return the top-level names that the bundle provides."""
-        if not self.directory.is_dir():
+        if self.directory is None:
             return frozenset()
-        found = (path for path in self.directory.iterdir() if not path.name.startswith("."))
-        return frozenset(p.stem for p in found if p.is_dir() or p.suffix == ".py")
+        endings = tuple(all_suffixes())
+        files = (path for path in self.directory.rglob("*") if path.name.endswith(endings))
+        tops = (file.relative_to(self.directory).parts[0] for file in files)
+        return frozenset(top.partition(".")[0] for top in tops)
+
+
+@cache
+def _installed_names() -> dict[str, str]:
+    """Return whose each top-level name is: the standard library's or an installed package's."""
+    from importlib.metadata import packages_distributions
+
+    packages = {name: f'the package "{who[0]}"' for name, who in packages_distributions().items()}
+    ours = ("espnet3_runtime", "espnet3_schemas", "espnet3_compiler")
+    library = dict.fromkeys(sys.stdlib_module_names, "Python's standard library")
+    return {**packages, **dict.fromkeys(ours, "this program"), **library}
 
 
 def _pop_modules(names: frozenset[str]) -> dict[str, ModuleType]:

@@ -15,9 +15,9 @@ from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.predictor import Predictor, make_predictor
 from espnet3_runtime.publication.bundle import CODE, INFERENCE, MODEL, WEIGHTS, Bundle, open_bundle
 from espnet3_runtime.publication.isolated_imports import BundledCode
-from espnet3_runtime.publication.recipe_code import collect_targets
+from espnet3_runtime.publication.meta_check import check_model
 from espnet3_runtime.publication.trust import check_trust
-from espnet3_runtime.publication.untrusted_config import check_config
+from espnet3_runtime.publication.untrusted_config import check_config, check_texts
 from espnet3_schemas.late_values import StageOutput
 
 _OF_THE_STAGE = ("parallel",)  # keys of the stage infer, absent from the config of a bundle
@@ -61,14 +61,20 @@ class InferenceModel:
             UserError: The bundle is incomplete or altered, or its code is not trusted.
         """
         bundle = open_bundle(Path(directory), verify=verify)
-        config, model = _read_configs(bundle)
-        check_trust(bundle, collect_targets(config, model), trust_user_code)
-        code = BundledCode(bundle.directory / CODE)
+        configs = {name: bundle.config(name) for name in (INFERENCE, MODEL)}
+        foreign = check_trust(bundle, configs, trust_user_code)
+        if not trust_user_code:
+            check_texts(configs, bundle.directory)
+        config, model = _resolve_configs(bundle, configs)
+        code = BundledCode(bundle.directory / CODE if foreign else None)
+        code.check_names()
         chosen = pick_device(device or str(config["device"]))
         weights = bundle.path(WEIGHTS)
         checkpoint = weights if weights.is_file() else None
         if checkpoint is None and config["checkpoint"]:
             checkpoint = Path(config["checkpoint"])
+        if not trust_user_code:
+            check_model(config["model"], model, checkpoint)
         with code.active():
             predictor = make_predictor(config, model, chosen, checkpoint)
         return cls(bundle, config, predictor, code)
@@ -184,10 +190,12 @@ class InferenceModel:
         return key if isinstance(key, str) else (key[0] if key else "speech")
 
 
-def _read_configs(bundle: Bundle) -> tuple[ConfigView, ConfigView | None]:
+def _resolve_configs(
+    bundle: Bundle, configs: Mapping[str, Any]
+) -> tuple[ConfigView, ConfigView | None]:
     values = lookup(_no_stage, os.environ)
     config, model = (
-        resolve_references(bundle.config(name), bundle.late, values, where)
+        resolve_references(configs[name], bundle.late, values, where)
         for name, where in ((INFERENCE, "inference"), (MODEL, "model"))
     )
     if config is None:

@@ -1,11 +1,12 @@
 """Decide which targets of a bundle may run without trust."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from espnet3_runtime.build.instantiate import locate_target
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.publication.bundle import CODE, Bundle
+from espnet3_runtime.publication.bundle import CODE, INFERENCE, MODEL, Bundle
+from espnet3_runtime.publication.recipe_code import collect_targets
 
 _OURS = frozenset(
     f"espnet3_runtime.{name}"
@@ -22,21 +23,30 @@ _HOW = (
 )
 
 
-def check_trust(bundle: Bundle, targets: Iterable[str], trusted: bool, hint: str = _HOW) -> None:
-    """Refuse a bundle that wants to run more than layers of torch and parts of this runtime.
+def check_trust(
+    bundle: Bundle, configs: Mapping[str, Any], trusted: bool, hint: str = _HOW
+) -> bool:
+    """Refuse a bundle that wants to run more than a model of torch's and parts of this runtime.
 
     Args:
         bundle: The bundle.
-        targets: Dotted paths in its configs.
+        configs: Its configs by the names of their files.
         trusted: Whether its code may run.
         hint: How to trust it.
+
+    Returns:
+        Whether it runs more.
 
     Raises:
         UserError: It wants to, and it is not trusted.
     """
-    foreign = [] if trusted else [target for target in targets if not is_harmless(target)]
-    if not foreign:
-        return
+    inference = configs[INFERENCE] or {}
+    around = {key: value for key, value in inference.items() if key != "model"}
+    models = collect_targets(inference.get("model"), configs[MODEL])
+    foreign = [target for target in collect_targets(around) if target not in _OURS]
+    foreign += [target for target in models if not is_harmless(target)]
+    if trusted or not foreign:
+        return bool(foreign)
     carried = [name.removeprefix(f"{CODE}/") for name in bundle.code]
     more = f" and {len(carried) - _SHOWN} more" if len(carried) > _SHOWN else ""
     code = f"\n    it carries: {', '.join(carried[:_SHOWN])}{more}" if carried else ""

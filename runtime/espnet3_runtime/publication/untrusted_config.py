@@ -1,7 +1,8 @@
 """Read the configs of a bundle safely, since others may have written them."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import yaml
@@ -9,20 +10,28 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 
+from espnet3_runtime.config import iter_leaves
 from espnet3_runtime.errors import UserError
 from espnet3_schemas import load
 
-_MOST_BYTES = 10_000_000
+_MOST_BYTES = 2_000_000
+_MOST_VALUES = 100_000
 _DEPTH = 100
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Reads YAML without aliases, nine lines of which can expand to billions of values."""
+    """Reads YAML without aliases, nine lines of which can expand to billions of values.
+
+    Its parser takes up to 0.1 ms and a kilobyte for each value, so their number is limited.
+    """
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Compose one node, unless it is an alias or lies too deep."""
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("it uses an alias, which no bundle of pack_model does")
+        self._values = getattr(self, "_values", 0) + 1
+        if self._values > _MOST_VALUES:
+            raise yaml.YAMLError(f"it has more than {_MOST_VALUES} keys and values")
         self._depth = getattr(self, "_depth", 0) + 1
         if self._depth > _DEPTH:
             raise yaml.YAMLError(f"it is nested more than {_DEPTH} levels deep")
@@ -50,6 +59,35 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
         raise UserError(f'"{path}" holds no mapping of names')
     return loaded
+
+
+def check_texts(configs: Mapping[str, Any], bundle: Path) -> None:
+    """Refuse texts of configs that nobody trusts, by which they could read this machine.
+
+    Args:
+        configs: Files of the bundle by name; ``bundle://`` is replaced, ``${…}`` is not.
+        bundle: Its directory.
+
+    Raises:
+        UserError: A text is the path of something outside, or takes a value from here.
+    """
+    for where, text in iter_leaves(configs):
+        if isinstance(text, str) and ("${" in text or _is_outside(text, bundle)):
+            raise UserError(
+                f'the bundle reads "{text:.80}", which is outside of it',
+                where=where,
+                hint="if you know who made it, pass trust_user_code=True (--trust_user_code)",
+            )
+
+
+def _is_outside(text: str, bundle: Path) -> bool:
+    path, other = PurePosixPath(text), PureWindowsPath(text)
+    if path.is_relative_to(bundle) and ".." not in path.parts:
+        return False
+    absolute = path.is_absolute() or other.is_absolute() or text.startswith(("~/", "file:"))
+    goes_up = ".." in other.parts and len(other.parts) > 1
+    exists = ("/" in text or "." in text) and os.path.exists(text)  # noqa: PTH110 - never raises
+    return (absolute and len(text) > 1) or goes_up or exists
 
 
 def check_config(config: Mapping[str, Any], role: str, left_out: Iterable[str], path: Path) -> None:
