@@ -97,12 +97,16 @@ def path_inside(directory: Path, name: str) -> Path:
     """Return ``directory/name``.
 
     Raises:
-        UserError: The name is absolute, goes up, or passes a link that leaves the directory.
+        UserError: The name is absolute, goes up, or passes a link that leaves the directory (and
+            the cache of the hub, where it lies in one).
     """
     relative = PurePosixPath(name)
     unsafe = relative.is_absolute() or ".." in relative.parts or "\\" in name or ":" in name
     path = directory / relative
-    if unsafe or not path.resolve().is_relative_to(directory.resolve()):
+    inside, target = directory.resolve(), path.resolve()
+    # The hub's cache holds links: snapshots/REVISION/NAME leads to blobs/HASH beside snapshots.
+    is_blob = inside.parent.name == "snapshots" and target.parent == inside.parents[1] / "blobs"
+    if unsafe or not (is_blob or target.is_relative_to(inside)):
         raise UserError(f'"{name}" leads out of the bundle "{directory}"')
     return path
 
