@@ -21,7 +21,9 @@ from typing import Any
 
 import yaml
 
+from espnet3_runtime.config import iter_leaves
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.process.redact import is_secret
 from espnet3_runtime.publication.untrusted_config import read_mapping
 from espnet3_schemas.late_values import LateValues, from_json
 
@@ -163,7 +165,17 @@ class _PlainDumper(yaml.SafeDumper):
 
 
 def dump_yaml(value: Mapping[str, Any]) -> str:
-    """Return plain data as YAML in its own order."""
+    """Return plain data that is published as YAML, in its own order.
+
+    Raises:
+        UserError: It holds a secret.
+    """
+    for path, leaf in iter_leaves(value):
+        if is_secret(path, leaf):
+            raise UserError(
+                f'"{path}" holds a secret, which would be published',
+                hint="write ${oc.env:NAME}, and set that variable where it is used",
+            )
     text: str = yaml.dump(
         dict(value), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=100
     )

@@ -299,6 +299,16 @@ def test_a_bundle_can_come_from_any_working_directory(moved, monkeypatch):
     assert model(speech("one"))["text"] == "one"
 
 
+@pytest.mark.parametrize("name", ["api_key", "password", "pat", "connection_string"])
+def test_a_bundle_takes_no_secrets(recipe, name):
+    Path("src/model.py").write_text(
+        Path("src/model.py").read_text().replace("width=1", f"width=1, {name}=None")
+    )
+    with pytest.raises(UserError, match=f'"{name}" holds a secret, which would be published'):
+        pack(recipe, model={**MODEL, name: "s3cr3t"})
+    assert not list(recipe.rglob("bundle"))
+
+
 def test_options_of_a_call_reach_the_runner(recipe):
     Path("src/decode.py").write_text(
         "def read(model, speech, speech_lengths, beam=1):\n"
