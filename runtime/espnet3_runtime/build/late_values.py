@@ -172,6 +172,10 @@ class LateHashes:
             return {"late": leaf, "digest": None}
         return {"late": leaf, "digest": hashlib.sha256(repr(used).encode()).hexdigest()}
 
+    def slow_hash(self, value: str) -> str:
+        """Return a hash of a secret from which nobody finds it by trying."""
+        return _stretch(value, self.salt)
+
     def _part(self, part: Part, where: str) -> str | None:
         """Return the hash of a part; None when it is not known yet."""
         if isinstance(part, str):
@@ -180,7 +184,7 @@ class LateHashes:
             digest = self.outputs.get(f"{part.stage}.{part.output}")
             return None if digest is None else f"content {digest}"
         if part.name in self.environ:
-            return f"variable {_stretch(self.environ[part.name], self.salt)}"
+            return f"variable {self.slow_hash(self.environ[part.name])}"
         if not part.has_default:
             raise unset(part.name, where)
         inner = ["null" if part.null else self._part(item, where) for item in part.default]
@@ -189,6 +193,5 @@ class LateHashes:
 
 @lru_cache(maxsize=1024)
 def _stretch(value: str, salt: bytes) -> str:
-    """Hash slowly: a reader of a receipt must not find a password by trying."""
     data = value.encode("utf-8", "surrogateescape")
     return hashlib.pbkdf2_hmac("sha256", data, salt, _ROUNDS).hex()

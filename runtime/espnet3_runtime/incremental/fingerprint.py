@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.build.late_values import LateHashes
+from espnet3_runtime.config import ConfigView
 from espnet3_runtime.incremental import versions
 from espnet3_runtime.incremental.code_reach import (
     code_of,
@@ -17,6 +18,7 @@ from espnet3_runtime.incremental.code_reach import (
 )
 from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.slices import configs_of, edges_of, hashed_configs_of, model_of
+from espnet3_runtime.process.redact import HIDDEN, is_secret
 from espnet3_schemas.build_records import Stage
 
 Inputs = dict[str, Any]
@@ -54,11 +56,11 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
         "what": stage.run or f"call {stage.call}",
         "signed": [build.recipe, build.exp_tag] if is_signed else [],
         "configs": {
-            role: {"name": stage.configs[role], "values": late.leaves(config)}
+            role: {"name": stage.configs[role], "values": _leaves(late, config)}
             for role, config in configs.items()
         },
-        "model": None if model is None else late.leaves(model),
-        "arguments": late.leaves(arguments),
+        "model": None if model is None else _leaves(late, model),
+        "arguments": _leaves(late, arguments),
         "init_from": None if stage.init_from in upstream.stages else late.leaf(stage.init_from),
         "declared": {} if stage.run else {n: o.path for n, o in stage.outputs.items()},
         "upstream": upstream.hashes,
@@ -69,6 +71,18 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
         },
         "versions": versions.relevant_versions(stage, code.packages | packages_of(build, views)),
     }
+
+
+def _leaves(late: LateHashes, view: ConfigView) -> dict[str, Any]:
+    """Return every leaf by key path, as JSON; a secret as what does not tell it."""
+    leaves = late.leaves(view)
+    for path, leaf in view.flat_leaves:
+        if is_secret(path, leaf):
+            found = leaves[path]
+            pending = isinstance(found, dict) and found.get("digest", "") is None
+            digest = None if pending else late.slow_hash(repr(found))
+            leaves[path] = {"late": HIDDEN, "digest": digest}
+    return leaves
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 from espnet3_runtime.incremental.provenance import git_state
 from espnet3_runtime.process.redact import (
     Redactor,
+    hide_secrets,
     is_secret_name,
     redact,
     redact_command,
@@ -93,7 +94,7 @@ def write_header(
     import yaml
 
     for name, values in settings.items():
-        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(hide_secrets(values), sort_keys=False, allow_unicode=True)
         log.info("settings of %s:\n%s", name, text.rstrip())
 
 

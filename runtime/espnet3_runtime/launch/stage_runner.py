@@ -23,11 +23,14 @@ from espnet3_runtime.launch.logs import stage_log, write_header
 from espnet3_runtime.process.interrupts import Interrupts
 from espnet3_runtime.process.lockfile import hold_lock
 from espnet3_runtime.process.progress import Bars
-from espnet3_runtime.process.redact import is_secret_name, secret_values
+from espnet3_runtime.process.redact import is_secret, is_secret_name, secret_values
 from espnet3_runtime.stage import Outputs, StageContext, StageSpec, Stop
 from espnet3_runtime.system import System
 from espnet3_schemas.build_records import Stage
 from espnet3_schemas.late_values import Env, StageOutput
+
+_SHORTEST = 4
+"""Shorter secrets of configs would replace parts of words in logs."""
 
 
 @dataclass(frozen=True)
@@ -153,17 +156,26 @@ class StageRunner:
         return paths, hashes
 
     def stage_secrets(self, stage: Stage) -> tuple[str, ...]:
-        """Return values that must not be shown: those of secrets in the environment."""
+        """Return values that must not be shown: of secrets in the environment and in configs."""
+        model = model_of(self.build, stage)
         views = [*configs_of(self.build, stage).values(), self.build.arguments(stage)]
-        late = [pair for view in views for pair in find_references(view, self.build.late)]
-        names = {
-            reference.name
-            for path, reference in late
-            if isinstance(reference, Env)
-            and (is_secret_name(reference.name) or is_secret_name(path.rpartition(".")[2]))
+        views += [] if model is None else [model]
+        found = {
+            str(leaf)
+            for view in views
+            for path, leaf in view.flat_leaves
+            if is_secret(path, leaf) and len(str(leaf)) >= _SHORTEST
         }
-        found = {os.environ[name] for name in names if os.environ.get(name)}
-        return (*sorted(found, key=len, reverse=True), *secret_values())
+        late = [pair for view in views for pair in find_references(view, self.build.late)]
+        for path, reference in late:
+            if isinstance(reference, Env) and (
+                is_secret_name(reference.name) or is_secret_name(path.rpartition(".")[2])
+            ):
+                found.add(os.environ.get(reference.name, ""))
+                found |= {
+                    p for p in reference.default if isinstance(p, str) and len(p) >= _SHORTEST
+                }
+        return (*sorted(found - {""}, key=len, reverse=True), *secret_values())
 
     def _shared_locks(self, stage: Stage) -> list[Path]:
         """Return lock files for outputs that other experiments may be writing too."""

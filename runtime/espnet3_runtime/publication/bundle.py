@@ -22,7 +22,9 @@ from typing import Any
 
 import yaml
 
+from espnet3_runtime.config import iter_leaves
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.process.redact import is_secret
 from espnet3_runtime.publication.untrusted_config import read_mapping
 from espnet3_schemas.late_values import LateValues, from_json
 
@@ -106,12 +108,16 @@ def path_inside(directory: Path, name: str) -> Path:
     """Return ``directory/name``.
 
     Raises:
-        UserError: The name is absolute, goes up, or passes a link that leaves the directory.
+        UserError: The name is absolute, goes up, or passes a link that leaves the directory (and
+            the cache of the hub, where it lies in one).
     """
     relative = PurePosixPath(name)
     unsafe = relative.is_absolute() or ".." in relative.parts or "\\" in name or ":" in name
     path = directory / relative
-    if unsafe or not path.resolve().is_relative_to(directory.resolve()):
+    inside, target = directory.resolve(), path.resolve()
+    # The hub's cache holds links: snapshots/REVISION/NAME leads to blobs/HASH beside snapshots.
+    is_blob = inside.parent.name == "snapshots" and target.parent == inside.parents[1] / "blobs"
+    if unsafe or not (is_blob or target.is_relative_to(inside)):
         raise UserError(f'"{name}" leads out of the bundle "{directory}"')
     return path
 
@@ -190,7 +196,17 @@ class _PlainDumper(yaml.SafeDumper):
 
 
 def dump_yaml(value: Mapping[str, Any]) -> str:
-    """Return plain data as YAML in its own order."""
+    """Return plain data that is published as YAML, in its own order.
+
+    Raises:
+        UserError: It holds a secret.
+    """
+    for path, leaf in iter_leaves(value):
+        if is_secret(path, leaf):
+            raise UserError(
+                f'"{path}" holds a secret, which would be published',
+                hint="write ${oc.env:NAME}, and set that variable where it is used",
+            )
     text: str = yaml.dump(
         dict(value), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=100
     )

@@ -89,15 +89,15 @@ def download_repository(repo: str, revision: str | None) -> Path:
     """Download a model repository, or use the copy in the local cache; return its directory.
 
     Raises:
-        UserError: There is no such repository, or the hub cannot be reached.
+        UserError: There is no such repository or revision, or the hub cannot be reached.
     """
     hub = _library()
-    with _translated_errors(hub, repo):
+    with _translated_errors(hub, repo, revision):
         return Path(hub.snapshot_download(repo, revision=revision))
 
 
 @contextmanager
-def _translated_errors(hub: Any, repo: str) -> Iterator[None]:
+def _translated_errors(hub: Any, repo: str, revision: str | None = None) -> Iterator[None]:
     """Raise errors of the hub as messages for users."""
     errors = hub.errors
     try:
@@ -105,6 +105,11 @@ def _translated_errors(hub: Any, repo: str) -> Iterator[None]:
     except errors.RepositoryNotFoundError:
         message = f'the hub has no repository "{repo}", or you may not see it'
         raise UserError(message, hint=_LOGIN) from None
+    except errors.RevisionNotFoundError:
+        raise UserError(f'the repository "{repo}" has no revision "{revision}"') from None
+    except errors.HFValidationError:
+        message = f'"{repo}" is no name of a repository'
+        raise UserError(message, hint="it reads <owner>/<name>") from None
     except errors.HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)
         if status == _CONFLICT:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from espnet3_runtime.build.lock import Build
 from espnet3_runtime.incremental.receipts import Receipt, read_receipt
+from espnet3_runtime.process.redact import hide_secrets, redact_command
 from espnet3_runtime.report.artifact_schemas import is_results, matches_schema
 from espnet3_schemas import LOCK
 from espnet3_schemas.build_records import Stage
@@ -158,12 +161,21 @@ def _composed_texts(build: Build) -> Iterator[tuple[str, str]]:
         for name, entry in entries.items():
             path = build.directory / entry.file
             if entry.file in build.overlay:
-                yield f"{kind} {name}", build.overlay[entry.file]
+                yield f"{kind} {name}", _hide_in_text(build.overlay[entry.file])
             elif path.is_file():
-                yield f"{kind} {name}", path.read_text(encoding="utf-8")
+                yield f"{kind} {name}", _hide_in_text(path.read_text(encoding="utf-8"))
+
+
+def _hide_in_text(text: str) -> str:
+    """Return a config as it is written, or without its comments where secrets had to be hidden."""
+    values = yaml.safe_load(text)
+    hidden = hide_secrets(values)
+    if hidden == values:
+        return text
+    return yaml.safe_dump(hidden, sort_keys=False, allow_unicode=True)
 
 
 def _recorded_overrides(build: Build) -> Sequence[str]:
     text = build.overlay.get(LOCK)
     lock = json.loads(text) if text else _read_json(build.directory / LOCK)
-    return tuple((lock or {}).get("set", ()))
+    return tuple(redact_command((lock or {}).get("set", ()), ()))

@@ -219,6 +219,47 @@ def test_secrets_do_not_reach_files(recipe: Toy, monkeypatch: pytest.MonkeyPatch
         assert b"another-secret-value" not in text
 
 
+def test_secrets_that_configs_hold_do_not_reach_files(recipe: Toy) -> None:
+    secrets = ("hunter2-password", "4711", "auth-inside", "pw-of-url", "pw-of-default")
+    recipe.file(
+        "src/steps.py",
+        "import logging\nfrom pathlib import Path\n"
+        "def make(path, number, db, url, login):\n"
+        "    logging.getLogger('x').warning(f'connecting with {db} to {url}, {login}')\n"
+        "    raise ValueError(f'no such login: {db}')\n",
+    )
+    auth = {"user": "me-myself", "value": "auth-inside"}
+    recipe.calls["first"]["with"] |= {
+        "db": {"password": "hunter2-password", "pwd": 4711, "auth": auth},
+        "url": "postgresql://me:pw-of-url@host/db",
+        "login": "${oc.env:TOY_TOKEN,pw-of-default}",
+    }
+    recipe.write()
+    done = recipe.python("--stages", "first")
+    assert done.returncode == 1
+    files = [path for path in recipe.exp.rglob("*") if path.is_file()]
+    texts = {path.name: path.read_text(errors="replace") for path in files if path.suffix}
+    texts |= {"stdout": done.stdout, "stderr": done.stderr}
+    assert {name for name, text in texts.items() for one in secrets if one in text} == set()
+    recorded = json.loads(texts["first.json"])["inputs"]["arguments"]
+    assert recorded["db.password"]["late"] == "***"
+
+    recipe.file("src/steps.py", STEPS_WITHOUT_SECRETS)
+    recipe.calls["first"]["with"]["db"]["password"] = "another-password"
+    recipe.write()
+    planned = recipe.python("--stages", "first", "--dry_run").stdout
+    assert "with db.password changed: *** has another value" in planned
+    assert recipe.python("--stages", "first").returncode == 0
+    assert "up to date" in recipe.python("--stages", "first").stdout
+
+
+STEPS_WITHOUT_SECRETS = """
+from pathlib import Path
+def make(path, number, db, url, login):
+    Path(path).write_text('1')
+"""
+
+
 def test_logs_are_rotated_and_tell_the_surroundings(recipe: Toy) -> None:
     recipe.python("--stages", "first")
     recipe.python("--stages", "first", "--force")

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from espnet3_runtime.launch.logs import logged_variables, rotate_log, stage_log
-from espnet3_runtime.process.redact import is_secret_name, redact, redact_command, secret_values
+from espnet3_runtime.process.redact import (
+    is_secret,
+    is_secret_name,
+    redact,
+    redact_command,
+    secret_values,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +28,16 @@ from espnet3_runtime.process.redact import is_secret_name, redact, redact_comman
             "DB_PASSWORD",
         ),
         *("WANDB_API_KEY", "GITHUB_TOKEN", "ssh_key", "MY_CREDENTIALS", "basic_auth", "OPENAI_KEY"),
+        *("passwd", "pwd", "db_pass", "MYSQL_PWD", "PGPASSWORD", "pat", "GITHUB_PAT", "authToken"),
+        *("connection_string", "AZURE_STORAGE_CONNECTION_STRING", "webhook_url", "SLACK_WEBHOOK"),
+        *(
+            "Authorization",
+            "client_secret",
+            "storage_key",
+            "auth_token",
+            "credential",
+            "dbpassword",
+        ),
     ],
 )
 def test_secret_names(name: str) -> None:
@@ -33,10 +49,64 @@ def test_secret_names(name: str) -> None:
     [
         *("tokenizer", "TOKENIZERS_PARALLELISM", "token_list", "token_type", "tokens", "input_key"),
         *("length_key", "PATH", "CUDA_VISIBLE_DEVICES", "keyboard", "author", "secretary"),
+        *("key", "output_keys", "pad_token", "low_pass", "highpass", "bypass", "token_dropout"),
+        *("patience", "path", "pattern", "file_pat", "PWD", "OLDPWD", "SSH_AUTH_SOCK", "max_token"),
+        *("delete_patterns", "passes", "num_tokens", "train_tokenizer", "token_id", "tokens_per_s"),
     ],
 )
 def test_ordinary_names(name: str) -> None:
     assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        *(("db.password", "x"), ("db.password", 1234), ("logger.auth.user_text", "me")),
+        *(("tokens.hf_token", "hf_1"), ("api_keys[1]", "k"), ("headers.Authorization", "Bearer x")),
+        ("call.key", "sk-proj-83hf7h2kdl0vnqxz"),
+        ("uri", "postgresql://me:pw@host/db"),
+        ("uri", "https://host/x?access_token=abc"),
+        ("database", "Server=h;Password=abc;"),
+        ("database", "Server=${oc.env:HOST};Password=abc;"),
+        ("hf_token", "${oc.env:HF_TOKEN,hf_abc}"),
+        ("login", "${oc.env:HF_TOKEN,hf_abc}"),
+    ],
+)
+def test_secrets_of_configs(path: str, value: object) -> None:
+    assert is_secret(path, value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        *(("token", "<unk>"), ("token", "[PAD]"), ("eos_token", 2), ("token", 3), ("password", "")),
+        *(("token", None), ("auth", True), ("ui.inputs[0].key", "speech"), ("input_key", "wave")),
+        ("hf_token", "${oc.env:HF_TOKEN}"),
+        ("hf_token", "${oc.env:HF_TOKEN,null}"),
+        ("uri", "https://host/x?page=2"),
+        ("remote", "ssh://git@host/x.git"),
+        ("description", "token: the unit of text"),
+        ("_target_", "espnet3_runtime.data.tokens.Tokens"),
+        ("optimizer.lr", 0.1),
+    ],
+)
+def test_ordinary_values_of_configs(path: str, value: object) -> None:
+    assert not is_secret(path, value)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        *("a.password=the-secret and more", "--set=a.api_key=the-secret", "--token=the-secret"),
+        *("a.logger={_target_: x.Y, api_key: the-secret}", 'a={"password": "the-secret"}'),
+        *("a.auth.value=the-secret", "a.url=https://me:the-secret@host/x"),
+        "a.db='Server=h;Password=the-secret'",
+    ],
+)
+def test_a_command_line_without_secrets(argument: str) -> None:
+    shown = redact_command(["run.py", argument, "a.input_key=wave", "a.lr=1"], ())
+    assert "the-secret" not in "".join(shown)
+    assert shown[2:] == ["a.input_key=wave", "a.lr=1"]
 
 
 def test_values_and_logins_are_blanked() -> None:

@@ -299,29 +299,14 @@ def test_a_bundle_can_come_from_any_working_directory(moved, monkeypatch):
     assert model(speech("one"))["text"] == "one"
 
 
-def test_a_bundle_from_the_hub(moved, monkeypatch):
-    from types import SimpleNamespace
-
-    from espnet3_runtime.publication import hub
-
-    errors = pytest.importorskip("huggingface_hub.errors")
-    asked = []
-
-    def snapshot_download(repo, revision):
-        asked.append((repo, revision))
-        if repo == "me/none":
-            raise errors.OfflineModeIsEnabled("offline")
-        return str(moved)
-
-    fake = SimpleNamespace(snapshot_download=snapshot_download, errors=errors)
-    monkeypatch.setattr(hub, "_library", lambda: fake)
-    model = InferenceModel.from_pretrained("me/tiny", revision="v1", trust_user_code=True)
-    assert model(speech("four"))["text"] == "four"
-    assert asked == [("me/tiny", "v1")]
-    with pytest.raises(UserError, match="wants to run code of its own"):
-        InferenceModel.from_pretrained("me/tiny")
-    with pytest.raises(UserError, match="the hub cannot be used: offline"):
-        InferenceModel.from_pretrained("me/none")
+@pytest.mark.parametrize("name", ["api_key", "password", "pat", "connection_string"])
+def test_a_bundle_takes_no_secrets(recipe, name):
+    Path("src/model.py").write_text(
+        Path("src/model.py").read_text().replace("width=1", f"width=1, {name}=None")
+    )
+    with pytest.raises(UserError, match=f'"{name}" holds a secret, which would be published'):
+        pack(recipe, model={**MODEL, name: "s3cr3t"})
+    assert not list(recipe.rglob("bundle"))
 
 
 def test_options_of_a_call_reach_the_runner(recipe):
