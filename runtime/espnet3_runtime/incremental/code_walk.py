@@ -15,6 +15,7 @@ from espnet3_runtime.incremental.code_module import (
     only_method,
     read_module,
 )
+from espnet3_runtime.incremental.held_code import read_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class _CodeWalk:
             file = self._recipe_path(self._file(name))
             modules[file] = hashlib.sha256("".join(digests).encode()).hexdigest()
         for path in self._unparsed:
-            modules[self._recipe_path(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+            modules[self._recipe_path(path)] = hashlib.sha256(read_code(path)).hexdigest()
         return Code(modules, frozenset(self._texts), frozenset(self._packages))
 
     def _follow(self, name: str, statement: Statement) -> None:

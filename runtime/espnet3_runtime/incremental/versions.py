@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable
 from functools import cache
 
+from espnet3_runtime.incremental.held_code import OURS
 from espnet3_schemas.build_records import Stage
 
 _LIBRARIES = {
@@ -13,7 +14,6 @@ _LIBRARIES = {
 }
 """What our own stage kinds import besides torch and numpy."""
 
-_OURS = frozenset({"espnet3_runtime", "espnet3_schemas", "espnet3_compiler"})
 _DISTRIBUTION = "espnet3-compile"
 _NAMED_OTHERWISE = {
     "yaml": "PyYAML",
@@ -32,7 +32,7 @@ def relevant_versions(stage: Stage, packages: Iterable[str]) -> dict[str, str]:
     Only major and minor numbers of Python and of the runtime count; local parts such as ``+cpu``
     do not. ``packages`` are the top-level names that the recipe's code and targets import.
     """
-    names = set(packages) - sys.stdlib_module_names - _OURS
+    names = set(packages) - sys.stdlib_module_names - OURS
     if stage.run is not None:
         names |= set(_LIBRARIES.get(stage.run, ()))
         names |= set(("torch", "numpy") if stage.facts["needs_torch"] else ())

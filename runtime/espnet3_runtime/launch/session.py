@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.incremental import receipts
 from espnet3_runtime.incremental.fingerprint import own_files
+from espnet3_runtime.incremental.held_code import edited_code
 from espnet3_runtime.incremental.plan import Verdict, judge_stage
 from espnet3_runtime.incremental.provenance import collect_provenance, describe_device
 from espnet3_runtime.incremental.receipts import OutputRecord, Receipt, write_receipt
@@ -49,6 +50,7 @@ class Session:
     directory: str = ""
     rows: list[Row] = field(default_factory=list)
     _ran: bool = False
+    _told_edits: bool = False
 
     def run(self, verdicts: Sequence[Verdict]) -> int:
         """Run the stages that have to; return the exit code."""
@@ -146,7 +148,21 @@ class Session:
                     self.leader.order(order)
                 if self.leader is None or self.leader.launches:
                     stack.enter_context(announce_order(order))
-            return self.runner.run(stage, resume=verdict.resume)
+            made = self.runner.run(stage, resume=verdict.resume)
+        edited = [self.runner.experiment.relative_path(path) for path in edited_code()]
+        if edited and "packs" in stage.facts:
+            raise UserError(
+                f'"{edited[0]}" was edited during this run: what is to be packed was made before',
+                hint="run the same command again",
+            )
+        if edited and not self._told_edits:
+            self._told_edits = True
+            more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
+            console.print_problem(
+                f'warning: "{edited[0]}"{more} was edited during this run, which goes on with what '
+                "it read first; stages that use it run again next time"
+            )
+        return made
 
     def _was_stopped(self, error: BaseException) -> bool:
         """Say whether a stop was requested; some libraries exit after Ctrl-C."""
