@@ -59,13 +59,22 @@ def outside_root(package: str) -> Path | None:
     """
     if package in sys.stdlib_module_names or package in OURS:
         return None
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError, AttributeError):
-        return None
+    spec = _find_package(package)
     places = [] if spec is None else spec.submodule_search_locations or [spec.origin or ""]
     roots = [Path(place).parent for place in places if Path(place).is_absolute()]
     return next((root for root in roots if not _is_fixed(root)), None)
+
+
+def is_importable(package: str) -> bool:
+    """Say whether there is a top-level package or module of this name, without importing it."""
+    return _find_package(package) is not None
+
+
+def _find_package(package: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(package)
+    except (ImportError, ValueError, AttributeError):
+        return None
 
 
 class _HoldingLoader(SourceFileLoader):
