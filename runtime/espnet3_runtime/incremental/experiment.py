@@ -104,6 +104,15 @@ class Experiment:
             }
         return self._found[stage]
 
+    def look_again(self, stage: str, *, as_made: bool) -> list[str]:
+        """Return outputs of another content than when this process last looked, or ``as_made``."""
+        before = self._found.pop(stage, {})
+        known = {} if as_made else before
+        now = self.outputs(stage)
+        return [
+            name for name in now if now[name].sha256 != known.get(name, now[name].record).sha256
+        ]
+
     def forget_stage(self, stage: str) -> None:
         """Look again next time: the stage has run."""
         self._receipts.pop(stage, None)

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 
 from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.incremental import receipts
-from espnet3_runtime.incremental.fingerprint import own_files
+from espnet3_runtime.incremental.fingerprint import inputs_of, own_files
 from espnet3_runtime.incremental.held_code import edited_code
 from espnet3_runtime.incremental.plan import Verdict, judge_stage
 from espnet3_runtime.incremental.provenance import collect_provenance, describe_device
 from espnet3_runtime.incremental.receipts import OutputRecord, Receipt, write_receipt
+from espnet3_runtime.incremental.slices import edges_of
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.console import Row
 from espnet3_runtime.launch.failures import (
@@ -117,11 +118,18 @@ class Session:
             made = self._call(verdict)
             outputs = self._record_outputs(stage, made)
             own = own_files(stage, runner.experiment, verdict.inputs)
+            altered = self._altered_inputs(stage)
         except BaseException as error:
             ignore_dead_children()
             if not self._was_stopped(error) and not isinstance(error, Exception | SystemExit):
                 raise
             return self._close_failed(stage, receipt, error, clock)
+        if altered:
+            console.print_problem(
+                f"warning: {altered[0]} was altered while the stage ran; it runs again next time"
+            )
+            upstream = inputs_of(stage, runner.experiment)["upstream"]
+            receipt = replace(receipt, inputs={**verdict.inputs, "upstream": upstream})
         receipt = replace(
             receipt,
             status="done",
@@ -141,6 +149,12 @@ class Session:
 
     def _call(self, verdict: Verdict) -> Outputs:
         stage = verdict.stage
+        altered = self._altered_inputs(stage)
+        if altered:
+            raise UserError(
+                f"{altered[0]} was altered during this run, before the stage read it",
+                hint="another run may use the same data_dir; run the same command again",
+            )
         with ExitStack() as stack:
             if stage.run == "train":
                 order = Order(stage.name, verdict.resume, self.directory)
@@ -163,6 +177,16 @@ class Session:
                 "it read first; stages that use it run again next time"
             )
         return made
+
+    def _altered_inputs(self, stage: Stage) -> list[str]:
+        """Return outputs of earlier stages that somebody altered during this run."""
+        settled = {row.stage for row in self.rows}
+        return [
+            f'output "{output}" of "{name}"'
+            for name, wanted in edges_of(self.runner.build, stage).items()
+            for output in self.runner.experiment.look_again(name, as_made=name in settled)
+            if wanted is None or output in wanted
+        ]
 
     def _was_stopped(self, error: BaseException) -> bool:
         """Say whether a stop was requested; some libraries exit after Ctrl-C."""
