@@ -85,6 +85,7 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     },
     "espnet3_runtime.launch": {
         "launch": "Run the stages that a command line asks for; `run.py` calls it.",
+        "hold_code": "From now on read and import each file of code once; `run.py` calls it.",
         "only_looks": "Whether a command line leaves no trace; `run.py` asks it.",
     },
 }

@@ -9,6 +9,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypeGuard
 
+from espnet3_runtime.incremental.held_code import held_place, read_code
+
 _DYNAMIC = frozenset({"globals", "eval", "exec"})
 _IMPORTERS = frozenset({"import_module", "__import__"})
 
@@ -84,14 +86,13 @@ def read_module(path: Path, name: str) -> Module | None:
         path: The file.
         name: Its dotted name, with ``.__init__`` when it is a package, for relative imports.
     """
-    status = path.stat()
-    return _parse_module(path, name, status.st_mtime_ns, status.st_size)
+    return _parse_module(read_code(path), name)
 
 
 @lru_cache(maxsize=1024)
-def _parse_module(path: Path, name: str, _modified: int, _size: int) -> Module | None:
+def _parse_module(source: bytes, name: str) -> Module | None:
     try:
-        tree = ast.parse(path.read_bytes())
+        tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     _drop_docstrings(tree)
@@ -289,6 +290,10 @@ def is_local(name: str, base: Path) -> bool:
 
 def locate_module(base: Path, parts: Parts) -> Path | None:
     """Return the file of a module, or the directory of a package without ``__init__.py``."""
+    return held_place((base, parts), _search_module)
+
+
+def _search_module(base: Path, parts: Parts) -> Path | None:
     if not all(part.isidentifier() for part in parts):
         return None
     path = os.path.join(base, *parts)  # noqa: PTH118 - called some hundred times in a plan

@@ -10,6 +10,7 @@ from espnet3_runtime.build.recipe_globs import select_files
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.incremental.code_module import is_local
 from espnet3_runtime.incremental.code_walk import Code, collect_code
+from espnet3_runtime.incremental.held_code import outside_root
 from espnet3_runtime.incremental.slices import SPLITS, look_up
 from espnet3_schemas import TARGET
 from espnet3_schemas.build_records import Stage
@@ -34,9 +35,9 @@ def texts_of(views: Iterable[ConfigView]) -> list[str]:
 def code_of(build: Build, stage: Stage, configs: Iterable[ConfigView], texts: list[str]) -> Code:
     """Return the code that a stage runs, as far as it belongs to a recipe.
 
-    It starts from every dotted name in the settings that names something of the recipe, the
-    function of a ``call`` stage, the classes of the dataset entries, and the stage's method in
-    the recipe's own System.
+    It starts from every dotted name in the settings that names something of the recipe or of
+    a package without a fixed version, the function of a ``call`` stage, the classes of the
+    dataset entries, and the stage's method in the recipe's own System.
 
     Args:
         build: The compiled recipe.
@@ -44,17 +45,17 @@ def code_of(build: Build, stage: Stage, configs: Iterable[ConfigView], texts: li
         configs: The parts of configs that it reads.
         texts: Every text in its settings.
     """
-    roots = {text for text in texts if _DOTTED.fullmatch(text) and is_local(text, build.recipe_dir)}
+    roots = {text for text in texts if _DOTTED.fullmatch(text) and _is_followed(text, build)}
     if stage.call is not None:
         roots.add(stage.call)
-    own = stage.run is not None and is_local(build.system, build.recipe_dir)
+    own = stage.run is not None and _is_followed(build.system, build)
     method = (build.system, str(stage.run)) if own else None
     datasets = {} if "packs" in stage.facts else _dataset_classes(build, stage, configs)
     roots |= datasets.pop(build.recipe_dir, set())
     aside = (build.directory, build.experiment, build.recipe_dir / build.data_dir)
-    code = collect_code(roots, build.recipe_dir, aside, method)
+    code = collect_code(roots, build.recipe_dir, aside, method, outside=True)
     for base, names in sorted(datasets.items()):
-        other = collect_code(names, base, aside)
+        other = collect_code(names, base, aside, outside=True)
         prefix = f"{base.parent.name}/{base.name}"
         modules = {f"{prefix}/{path}": digest for path, digest in other.modules.items()}
         code = Code(
@@ -76,7 +77,7 @@ def packages_of(build: Build, views: Iterable[ConfigView]) -> set[str]:
     }
     found = {target.partition(".")[0] for target in targets}
     used = {name for target in targets for name in _IMPORTED.get(target.rpartition(".")[0], ())}
-    return used | {name for name in found if not is_local(name, build.recipe_dir)}
+    return used | {name for name in found if not _is_followed(name, build)}
 
 
 def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path]) -> set[Path]:
@@ -115,6 +116,11 @@ def packed_files(build: Build, stage: Stage, configs: Mapping[str, ConfigView]) 
     named = [build.recipe_dir / name for name in dict(settings).get("files", {}).values()]
     inner = (file for folder in named for file in folder.rglob("*") if file.is_file())
     return {build.recipe_dir / name for name in names} | set(inner)
+
+
+def _is_followed(name: str, build: Build) -> bool:
+    """Say whether a dotted name belongs to the recipe or to a package without a fixed version."""
+    return is_local(name, build.recipe_dir) or outside_root(name.partition(".")[0]) is not None
 
 
 def _dataset_classes(

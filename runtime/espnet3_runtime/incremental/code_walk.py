@@ -15,6 +15,7 @@ from espnet3_runtime.incremental.code_module import (
     only_method,
     read_module,
 )
+from espnet3_runtime.incremental.held_code import outside_root, read_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Code:
     Attributes:
         modules: Digest of the code that counts, by path of the file.
         texts: String constants of that code, each with the directory of its file.
-        packages: Top-level packages from outside of the recipe that the code uses.
+        packages: Top-level packages with a version that the code uses.
     """
 
     modules: dict[str, str]
@@ -38,6 +39,7 @@ class _CodeWalk:
 
     base: Path
     aside: tuple[Path, ...]
+    outside: bool
     _names: dict[str, Module | None] = field(default_factory=dict)
     _included: dict[str, set[int]] = field(default_factory=dict)
     _queue: list[tuple[str, int]] = field(default_factory=list)
@@ -96,7 +98,7 @@ class _CodeWalk:
             file = self._recipe_path(self._file(name))
             modules[file] = hashlib.sha256("".join(digests).encode()).hexdigest()
         for path in self._unparsed:
-            modules[self._recipe_path(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+            modules[self._recipe_path(path)] = hashlib.sha256(read_code(path)).hexdigest()
         return Code(modules, frozenset(self._texts), frozenset(self._packages))
 
     def _follow(self, name: str, statement: Statement) -> None:
@@ -116,7 +118,7 @@ class _CodeWalk:
         if statement.uses_all:
             self._need_module(name)
         if statement.imports_any:
-            self._need_all_files()
+            self._need_all_files(name)
 
     def _need_name(self, name: str, chain: Parts) -> None:
         """Count the object of a chain of names used in a module; unknown names are local."""
@@ -163,8 +165,11 @@ class _CodeWalk:
             if found.attribute is not None:
                 self._need_import(found, ())
 
-    def _need_all_files(self) -> None:
-        for root, directories, files in os.walk(self.base):
+    def _need_all_files(self, name: str) -> None:
+        inside = self._file(name).is_relative_to(self.base)
+        package = self._file(name.partition(".")[0])
+        top = self.base if inside else package.parent if package.stem == "__init__" else package
+        for root, directories, files in os.walk(top):
             directories[:] = [
                 directory
                 for directory in directories
@@ -245,11 +250,15 @@ class _CodeWalk:
 
     def _locate(self, parts: Parts) -> Path | None:
         if parts not in self._located:
-            self._located[parts] = locate_module(self.base, parts)
+            root = None if locate_module(self.base, parts[:1]) else self._outside_root(parts[0])
+            self._located[parts] = locate_module(root or self.base, parts)
         return self._located[parts]
 
     def _recipe_path(self, path: Path) -> str:
-        return path.relative_to(self.base).as_posix()
+        return Path(os.path.relpath(path, self.base)).as_posix()
+
+    def _outside_root(self, package: str) -> Path | None:
+        return outside_root(package) if self.outside else None
 
 
 def _parts_of(found: Imported) -> Parts:
@@ -262,6 +271,8 @@ def collect_code(
     base: Path,
     aside: Iterable[Path] = (),
     method: tuple[str, str] | None = None,
+    *,
+    outside: bool = False,
 ) -> Code:
     """Follow dotted names through the files of a recipe.
 
@@ -270,8 +281,9 @@ def collect_code(
         base: The recipe's directory: where ``import`` looks first.
         aside: Directories that hold no code of the recipe (build, exp, data).
         method: A class and the one method of it that is called from outside.
+        outside: Follow packages without a fixed version, too.
     """
-    walk = _CodeWalk(base, tuple(aside))
+    walk = _CodeWalk(base, tuple(aside), outside)
     if method is not None:
         walk.need_method(*method)
     for root in sorted(set(roots)):

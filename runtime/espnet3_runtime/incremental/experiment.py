@@ -104,6 +104,15 @@ class Experiment:
             }
         return self._found[stage]
 
+    def look_again(self, stage: str, *, as_made: bool) -> list[str]:
+        """Return outputs of another content than when this process last looked, or ``as_made``."""
+        before = self._found.pop(stage, {})
+        known = {} if as_made else before
+        now = self.outputs(stage)
+        return [
+            name for name in now if now[name].sha256 != known.get(name, now[name].record).sha256
+        ]
+
     def forget_stage(self, stage: str) -> None:
         """Look again next time: the stage has run."""
         self._receipts.pop(stage, None)
@@ -122,17 +131,19 @@ class Experiment:
         return str(path)
 
     def record(self, stage: Stage, path: Path) -> OutputRecord | None:
-        """Hash an output that was just made; None when it is missing."""
+        """Hash an output that was just made; None when it is missing.
+
+        The signature is the one from before: a file that changes meanwhile is looked at again.
+        """
         skip = self._skip(stage, path)
-        first = read_signature(path, skip)
-        if first is None:
+        found = read_signature(path, skip)
+        if found is None:
             return None
-        wait_for_tick(first.newest)
+        wait_for_tick(found.newest)
         sha256 = content_hash(path, skip)
-        last = read_signature(path, skip)
-        if sha256 is None or last is None:
+        if sha256 is None:
             return None
-        return OutputRecord(self.relative_path(path), sha256, last.digest, last.size, last.files)
+        return OutputRecord(self.relative_path(path), sha256, found.digest, found.size, found.files)
 
     def current_hash(self, stage: Stage, record: OutputRecord) -> str | None:
         """Hash an output whatever its signature says; None when it is missing."""
@@ -152,10 +163,11 @@ class Experiment:
         ):
             return
         owner = self.build.stage(stage)
-        outputs = {
-            name: self.record(owner, self.path(state.record.path)) or state.record
-            for name, state in found.items()
-        }
+        outputs = {}
+        for name, state in found.items():
+            fresh = self.record(owner, self.path(state.record.path))
+            is_same = fresh is not None and fresh.sha256 == state.record.sha256
+            outputs[name] = fresh if fresh is not None and is_same else state.record
         write_receipt(self.build.experiment, replace(receipt, outputs=outputs))
         self.forget_stage(stage)
 

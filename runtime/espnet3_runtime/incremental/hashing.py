@@ -43,9 +43,8 @@ def read_signature(path: Path, skip: Skip | None = None) -> Signature | None:
     size = files = newest = 0
     try:
         for name, status in _iter_files(path, skip):
-            parts.update(
-                f"{name}\0{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}\n".encode()
-            )
+            times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
+            parts.update(_encode_line(name, f"{status.st_size} {times}"))
             size += status.st_size
             files += 1
             newest = max(newest, status.st_mtime_ns, status.st_ctime_ns)
@@ -61,7 +60,7 @@ def content_hash(path: Path, skip: Skip | None = None) -> str | None:
             return _file_hash(path)
         tree = hashlib.sha256()
         for name, _ in _iter_files(path, skip):
-            tree.update(f"{name}\0{_file_hash(path / name)}\n".encode())
+            tree.update(_encode_line(name, _file_hash(path / name)))
         return tree.hexdigest()
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -74,19 +73,33 @@ def wait_for_tick(newest: float) -> None:
         time.sleep(wait)
 
 
-def _iter_files(path: Path, skip: Skip | None) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield files with names relative to ``path``, sorted; hidden names are nobody's output."""
+def _encode_line(name: str, about: str) -> bytes:
+    """Return a line about a file, whose name need not be text."""
+    return f"{name}\0{about}\n".encode("utf-8", "surrogatepass")
+
+
+def _iter_files(
+    path: Path, skip: Skip | None, around: tuple[tuple[int, int], ...] = ()
+) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield files with names relative to ``path``, sorted; hidden names are nobody's output.
+
+    Linked directories count like others, but for a link to a directory that is ``around`` it.
+    """
+    status = path.stat()
     if not path.is_dir():
-        yield "", path.stat()
+        yield "", status
+        return
+    place = (status.st_dev, status.st_ino)
+    if place in around:
         return
     for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
         inner = Path(entry.path)
         if entry.name.startswith(".") or entry.name == "__pycache__" or (skip and skip(inner)):
             continue
-        if entry.is_dir(follow_symlinks=False):
-            for name, status in _iter_files(inner, skip):
+        if inner.is_dir():
+            for name, status in _iter_files(inner, skip, (*around, place)):
                 yield f"{entry.name}/{name}", status
-        elif entry.is_file():
+        elif inner.is_file():
             yield entry.name, entry.stat()
 
 

@@ -1,11 +1,18 @@
 """Versions of packages that a stage uses: the part of its fingerprint outside of the recipe."""
 
+import hashlib
 import sys
 from collections.abc import Iterable
 from functools import cache
+from typing import TYPE_CHECKING
 
+from espnet3_runtime.incremental.held_code import OURS, is_importable, outside_root
 from espnet3_schemas.build_records import Stage
 
+if TYPE_CHECKING:
+    from importlib import metadata
+
+UNKNOWN = "unknown"
 _LIBRARIES = {
     "train": ("lightning",),
     "train_tokenizer": ("sentencepiece",),
@@ -13,7 +20,6 @@ _LIBRARIES = {
 }
 """What our own stage kinds import besides torch and numpy."""
 
-_OURS = frozenset({"espnet3_runtime", "espnet3_schemas", "espnet3_compiler"})
 _DISTRIBUTION = "espnet3-compile"
 _NAMED_OTHERWISE = {
     "yaml": "PyYAML",
@@ -32,11 +38,11 @@ def relevant_versions(stage: Stage, packages: Iterable[str]) -> dict[str, str]:
     Only major and minor numbers of Python and of the runtime count; local parts such as ``+cpu``
     do not. ``packages`` are the top-level names that the recipe's code and targets import.
     """
-    names = set(packages) - sys.stdlib_module_names - _OURS
+    names = set(packages) - sys.stdlib_module_names - OURS
     if stage.run is not None:
         names |= set(_LIBRARIES.get(stage.run, ()))
         names |= set(("torch", "numpy") if stage.facts["needs_torch"] else ())
-    found = {name: package_version(name) for name in sorted(names)}
+    found = {name: _content_version(name) for name in sorted(names)}
     return {
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         _DISTRIBUTION: ".".join((package_version(_DISTRIBUTION) or "0.0").split(".")[:2]),
@@ -47,12 +53,33 @@ def relevant_versions(stage: Stage, packages: Iterable[str]) -> dict[str, str]:
 @cache
 def package_version(package: str) -> str | None:
     """Return the public version of an importable package; None when none is known."""
+    found = _find_distribution(package)
+    return None if found is None else found.version.partition("+")[0]
+
+
+@cache
+def _content_version(package: str) -> str | None:
+    """Return the version; with the hash of its files for one that was installed from a directory.
+
+    It is :data:`UNKNOWN` for a package without a fixed version whose code could not be followed.
+    """
+    found = _find_distribution(package)
+    if found is None or outside_root(package) is not None:
+        return UNKNOWN if is_importable(package) else None
+    version = found.version.partition("+")[0]
+    if "dir_info" not in (found.read_text("direct_url.json") or ""):
+        return version
+    files = (found.read_text("RECORD") or "").encode("utf-8", "surrogatepass")
+    return f"{version} ({hashlib.sha256(files).hexdigest()[:8]})"
+
+
+def _find_distribution(package: str) -> "metadata.Distribution | None":
     from importlib import metadata
 
     for name in (_NAMED_OTHERWISE.get(package, package), package):
         try:
-            return metadata.version(name).partition("+")[0]
+            return metadata.distribution(name)
         except (metadata.PackageNotFoundError, ValueError):
             continue
     names = metadata.packages_distributions().get(package, ())
-    return next((metadata.version(name).partition("+")[0] for name in names), None)
+    return next((metadata.distribution(name) for name in names), None)

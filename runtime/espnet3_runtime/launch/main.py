@@ -9,6 +9,7 @@ from pathlib import Path
 from espnet3_runtime.build.lock import Build, load_build
 from espnet3_runtime.errors import UsageError, UserError
 from espnet3_runtime.incremental.experiment import Experiment
+from espnet3_runtime.incremental.held_code import hold_code
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.arguments import read_arguments
 from espnet3_runtime.launch.failures import Locate
@@ -77,6 +78,7 @@ def _run_command(
     recompose: Recompose | None,
     locate: Locate | None,
 ) -> int:
+    hold_code()
     rank = detect_rank()
     start = Path(rank.order.directory) if rank.order else Path.cwd()
     build = load_build(directory)

@@ -12,6 +12,7 @@ from espnet3_runtime.build.lock import Build
 from espnet3_runtime.errors import Stopped
 from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.plan import Verdict, plan_stages, stale_upstream
+from espnet3_runtime.incremental.versions import UNKNOWN
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.arguments import Arguments
 from espnet3_runtime.launch.failures import Locate, lost_a_worker
@@ -31,6 +32,12 @@ def show_plan(experiment: Experiment, arguments: Arguments) -> tuple[Verdict, ..
     build = experiment.build
     verdicts = plan_stages(build, experiment, arguments.stages, force=arguments.force)
     console.show_plan(build, verdicts, most=None if arguments.dry_run else 3)
+    numbers = [pair for verdict in verdicts for pair in verdict.inputs["versions"].items()]
+    for name in dict.fromkeys(name for name, number in numbers if number == UNKNOWN):
+        console.print_problem(
+            f'warning: "{name}" has no version and its code cannot be followed; '
+            "a stage does not run again when it changes"
+        )
     for name, reasons in stale_upstream(build, experiment, verdicts).items():
         console.print_problem(
             f'warning: stage "{name}" is out of date ({reasons[0]}) and not asked for; '

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.incremental import receipts
-from espnet3_runtime.incremental.fingerprint import own_files
+from espnet3_runtime.incremental.fingerprint import inputs_of, own_files
+from espnet3_runtime.incremental.held_code import edited_code
 from espnet3_runtime.incremental.plan import Verdict, judge_stage
 from espnet3_runtime.incremental.provenance import collect_provenance, describe_device
 from espnet3_runtime.incremental.receipts import OutputRecord, Receipt, write_receipt
+from espnet3_runtime.incremental.slices import edges_of
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.console import Row
 from espnet3_runtime.launch.failures import (
@@ -49,6 +51,7 @@ class Session:
     directory: str = ""
     rows: list[Row] = field(default_factory=list)
     _ran: bool = False
+    _told_edits: bool = False
 
     def run(self, verdicts: Sequence[Verdict]) -> int:
         """Run the stages that have to; return the exit code."""
@@ -115,11 +118,18 @@ class Session:
             made = self._call(verdict)
             outputs = self._record_outputs(stage, made)
             own = own_files(stage, runner.experiment, verdict.inputs)
+            altered = self._altered_inputs(stage)
         except BaseException as error:
             ignore_dead_children()
             if not self._was_stopped(error) and not isinstance(error, Exception | SystemExit):
                 raise
             return self._close_failed(stage, receipt, error, clock)
+        if altered:
+            console.print_problem(
+                f"warning: {altered[0]} was altered while the stage ran; it runs again next time"
+            )
+            upstream = inputs_of(stage, runner.experiment)["upstream"]
+            receipt = replace(receipt, inputs={**verdict.inputs, "upstream": upstream})
         receipt = replace(
             receipt,
             status="done",
@@ -139,6 +149,12 @@ class Session:
 
     def _call(self, verdict: Verdict) -> Outputs:
         stage = verdict.stage
+        altered = self._altered_inputs(stage)
+        if altered:
+            raise UserError(
+                f"{altered[0]} was altered during this run, before the stage read it",
+                hint="another run may use the same data_dir; run the same command again",
+            )
         with ExitStack() as stack:
             if stage.run == "train":
                 order = Order(stage.name, verdict.resume, self.directory)
@@ -146,7 +162,31 @@ class Session:
                     self.leader.order(order)
                 if self.leader is None or self.leader.launches:
                     stack.enter_context(announce_order(order))
-            return self.runner.run(stage, resume=verdict.resume)
+            made = self.runner.run(stage, resume=verdict.resume)
+        edited = [self.runner.experiment.relative_path(path) for path in edited_code()]
+        if edited and "packs" in stage.facts:
+            raise UserError(
+                f'"{edited[0]}" was edited during this run: what is to be packed was made before',
+                hint="run the same command again",
+            )
+        if edited and not self._told_edits:
+            self._told_edits = True
+            more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
+            console.print_problem(
+                f'warning: "{edited[0]}"{more} was edited during this run, which goes on with what '
+                "it read first; stages that use it run again next time"
+            )
+        return made
+
+    def _altered_inputs(self, stage: Stage) -> list[str]:
+        """Return outputs of earlier stages that somebody altered during this run."""
+        settled = {row.stage for row in self.rows}
+        return [
+            f'output "{output}" of "{name}"'
+            for name, wanted in edges_of(self.runner.build, stage).items()
+            for output in self.runner.experiment.look_again(name, as_made=name in settled)
+            if wanted is None or output in wanted
+        ]
 
     def _was_stopped(self, error: BaseException) -> bool:
         """Say whether a stop was requested; some libraries exit after Ctrl-C."""

@@ -14,11 +14,12 @@ def write_report(exp_dir: Path, build: Build | Path) -> Path:
         exp_dir: The experiment, absolute.
         build: The compiled recipe, or its directory.
     """
-    from espnet3_runtime.atomic import write_text
+    from espnet3_runtime.atomic import write_bytes
     from espnet3_runtime.report.collect import read_experiment
     from espnet3_runtime.report.page import render_page
 
     loaded = load_build(build) if isinstance(build, Path) else build
     path = exp_dir / "report.html"
-    write_text(path, render_page(read_experiment(exp_dir, loaded)))
+    page = render_page(read_experiment(exp_dir, loaded))
+    write_bytes(path, page.encode("utf-8", "backslashreplace"))  # names of files need not be text
     return path

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from espnet3_compiler.recompile import locate, recompose
-from espnet3_runtime.launch import launch, only_looks
+from espnet3_runtime.launch import hold_code, launch, only_looks
 
 BUILD = Path(__file__).resolve().parent
 RECIPE = (BUILD / "..").resolve()
@@ -18,6 +18,7 @@ def main() -> int:
     """Import the System, whose parent class is the recipe's own, and run its stages."""
     if only_looks(sys.argv):
         sys.dont_write_bytecode = True
+    hold_code()
     sys.path.insert(1, str(RECIPE))
     from system import GoldenOwnSystem
 
