@@ -27,12 +27,12 @@ golden: $(VENV)/test.stamp  ## rewrite golden builds, editor schemas and referen
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable '.[runtime,asr]'
+	$(INSTALL) --editable '.[runtime,asr,digits]'
 	touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) --editable '.[runtime,asr,parallel,demo,hub,export,dev]'
+	$(INSTALL) --editable '.[runtime,asr,digits,parallel,demo,hub,export,dev]'
 	touch $@ $(VENV)/demo.stamp
 
 clean:  ## remove the virtual environment and everything the recipes made

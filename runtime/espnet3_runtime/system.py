@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from espnet3_runtime.build.instantiate import locate_target
+from espnet3_runtime.build.instantiate import instantiate, locate_target
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.stage import Outputs, StageContext, StageSpec
@@ -40,18 +40,25 @@ class System:
     def call(self, target: str, context: StageContext) -> Outputs:
         """Run a stage of the recipe: call a function with the stage's ``with`` arguments.
 
-        The function gets ``context`` too, when it has a parameter of that name.  What it returns
-        is ignored, unless it is a mapping of output names to paths.
+        What has a ``_target_`` in them is built first.  The function gets ``context`` too, when it
+        has a parameter of that name.  What it returns is ignored, unless it is a mapping of output
+        names to paths.
 
         Raises:
             UserError: There is no such function, or the arguments do not fit it.
+            InstantiateError: An argument cannot be built.
         """
         where = f"stages.{context.spec.name}"
         try:
             function = locate_target(target, where=f"{where}.call")
         except InstantiateError as error:
             raise UserError(error.message, where=error.where, hint=error.hint) from error.__cause__
-        arguments = dict(context.arguments)
+        arguments = {
+            name: instantiate(value, where=f"{where}.with.{name}")
+            if isinstance(value, Mapping | list)
+            else value
+            for name, value in context.arguments.items()
+        }
         signature = _signature_of(function)
         if signature is not None:
             if "context" in signature.parameters:

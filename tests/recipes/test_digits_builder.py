@@ -1,4 +1,4 @@
-"""The builder of the digits: workers never outlive a build that was killed."""
+"""The builder of the digits: its engine is optional, its workers never outlive a killed build."""
 
 import os
 import signal
@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from tests.recipes.recipe_runs import copy_recipes, run
 
 pytest.importorskip("espeakng_loader")
 RECIPE = Path(__file__).parents[2] / "recipes" / "digits" / "asr"
@@ -25,6 +27,26 @@ def test_workers_end_with_a_killed_build(tmp_path: Path) -> None:
     build.send_signal(signal.SIGKILL)
     build.wait()
     assert _wait(lambda: not any(map(_is_alive, workers)), 20)
+
+
+@pytest.mark.parametrize("recipe", ["asr", "keywords", "finetune"])
+def test_only_building_needs_the_engine_and_says_what_to_install(
+    tmp_path: Path, recipe: str
+) -> None:
+    folder = copy_recipes(tmp_path) / "digits" / recipe
+    (tmp_path / "sitecustomize.py").write_text(
+        'import sys\nsys.modules["espeakng_loader"] = None  # as if it were not installed\n'
+    )
+    hidden = {"PYTHONPATH": str(tmp_path)}
+    compiled = run("-m", "espnet3_compiler", "--strict", "recipe.yaml", folder=folder, **hidden)
+    assert compiled.returncode == 0, compiled.stderr
+    done = run("build/run.py", "--stages", "create_dataset", folder=folder, **hidden)
+    assert done.returncode == 1
+    assert 'needs the package "espeakng-loader", which is not installed' in done.stderr
+    assert "pip install 'espnet3-compile[digits]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    used = "from dataset import Dataset, DatasetBuilder; DatasetBuilder('data')"
+    assert run("-c", used, folder=tmp_path / "recipes/digits/asr", **hidden).returncode == 0
 
 
 def _children(pid: int) -> list[int]:

@@ -1,6 +1,7 @@
 """Collects lengths and feature statistics of a range of items; the work of one worker."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from espnet3_runtime.data.item_lengths import lengths_from_arrays, lengths_to_ar
 from espnet3_runtime.data.loader import SignalSafeLoader, make_collate
 from espnet3_runtime.data.sampler import Clock, SeedItem, SeedWorker
 from espnet3_runtime.data.split_dataset import SplitDataset, load_split
+from espnet3_runtime.data.tokens import Spelling, take_spelling
 from espnet3_runtime.data.worker_errors import loader_workers, unwrap_batch, wrap_for_workers
 from espnet3_runtime.process.dask_workers import use_threads
 from espnet3_schemas import TARGET
@@ -69,11 +71,13 @@ class CollectedStats:
         lengths: Field to ``(items,)`` lengths along the first axis, int64.
         widths: Field to elements per step.
         moments: Feature to its moments.
+        spelling: What the tokenizers of the preprocessor could not spell.
     """
 
     lengths: Mapping[str, Ints]
     widths: Mapping[str, int]
     moments: Mapping[str, Moments]
+    spelling: Spelling
 
 
 class StatsCollector:
@@ -93,7 +97,10 @@ class StatsCollector:
         feature_lengths: dict[str, list[Ints]] = {}
         widths: dict[str, int] = {}
         moments: dict[str, Moments] = {}
-        for shapes, batch in map(unwrap_batch, self._make_loader(items)):
+        spelling = Spelling()
+        take_spelling()
+        for shapes, batch, spelt in map(unwrap_batch, self._make_loader(items)):
+            spelling.add(spelt)
             for field in list(lengths or shapes[0]):
                 widths.setdefault(field, math.prod(shapes[0][field][1:]))
                 found = np.array([shape[field][0] for shape in shapes], dtype=np.int64)
@@ -106,7 +113,7 @@ class StatsCollector:
             advance(len(shapes))
         lengths |= feature_lengths
         joined = {name: np.concatenate(parts) for name, parts in lengths.items()}
-        return CollectedStats(joined, widths, moments)
+        return CollectedStats(joined, widths, moments, spelling)
 
     def _extract_features(self, batch: Batch) -> Features:
         if self.extract is None:
@@ -114,7 +121,7 @@ class StatsCollector:
         with torch.inference_mode():
             return self.extract({key: value.to(self.device) for key, value in batch.items()})
 
-    def _make_loader(self, items: ItemRange) -> Iterable[tuple[list[Any], Batch]]:
+    def _make_loader(self, items: ItemRange) -> Iterable[tuple[list[Any], Batch, Spelling]]:
         config = self.job.config
         size = config["collect_stats"]["batch_size"]
         indices = range(items.start, items.stop)
@@ -161,6 +168,9 @@ def write_stats(path: Path, found: CollectedStats) -> None:
     arrays: dict[str, Any] = lengths_to_arrays(found.lengths, found.widths)
     for name, moments in found.moments.items():
         arrays |= {f"moments/{name}/{key}": value for key, value in moments.to_arrays().items()}
+    unknown = found.spelling.unknown
+    arrays["spelling/counts"] = [found.spelling.tokens, found.spelling.lost, *unknown.values()]
+    arrays["spelling/unknown"] = np.array(list(unknown), dtype=np.str_)
     with atomic_file(path, "wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
@@ -171,7 +181,9 @@ def read_stats(path: Path) -> CollectedStats:
         arrays = dict(file)
     names = {name.split("/")[1] for name in arrays if name.startswith("moments/")}
     moments = {name: moments_from_arrays(arrays, f"moments/{name}/") for name in sorted(names)}
-    return CollectedStats(*lengths_from_arrays(arrays), moments)
+    tokens, lost, *counts = arrays["spelling/counts"].tolist()
+    unknown = Counter(dict(zip(arrays["spelling/unknown"].tolist(), counts, strict=True)))
+    return CollectedStats(*lengths_from_arrays(arrays), moments, Spelling(tokens, lost, unknown))
 
 
 class _CollateWithShapes:
@@ -182,9 +194,9 @@ class _CollateWithShapes:
 
     def __call__(
         self, items: Sequence[tuple[str, Mapping[str, Any]]]
-    ) -> tuple[list[dict[str, tuple[int, ...]]], Batch]:
+    ) -> tuple[list[dict[str, tuple[int, ...]]], Batch, Spelling]:
         shapes = [
             {field: np.shape(value) for field, value in sample.items() if np.ndim(value)}
             for _, sample in items
         ]
-        return shapes, self.collate(items)[1]
+        return shapes, self.collate(items)[1], take_spelling()

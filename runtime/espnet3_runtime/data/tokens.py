@@ -1,14 +1,63 @@
 """Token ids and the token list that train_tokenizer writes."""
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.stage import StageContext
 
 BLANK, UNKNOWN, SOS_EOS = "<blank>", "<unk>", "<sos/eos>"
 EXTRA = 3
 """Tokens of the list that are not pieces: blank, unknown, start and end of sentence."""
+
+_MOST_SHOWN = 20
+
+
+@dataclass
+class Spelling:
+    """How much of some texts became ``<unk>``.
+
+    Attributes:
+        tokens: Number of all tokens.
+        unknown: How often each character (of a tokenizer of words: word) became ``<unk>``.
+        lost: Number of ``<unk>``.
+    """
+
+    tokens: int = 0
+    lost: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Spelling") -> None:
+        """Count another one's, too."""
+        self.tokens += other.tokens
+        self.lost += other.lost
+        self.unknown += other.unknown
+
+    def report(self, context: StageContext, what: str) -> None:
+        """Warn when a text has ``<unk>``, and keep the share with the results of the stage."""
+        if not self.lost:
+            return
+        share = f"{100 * self.lost / self.tokens:.2g} %"
+        shown = ", ".join(f'"{text}"' for text, _ in self.unknown.most_common(_MOST_SHOWN))
+        more = len(self.unknown) - _MOST_SHOWN
+        context.log.warning(
+            "%s of the tokens of %s are <unk>; the tokenizer cannot spell %s%s",
+            *(share, what, shown, f" and {more} more" if more > 0 else ""),
+        )
+        context.result(f"<unk> {what}", share)
+
+
+_spelling = Spelling()
+
+
+def take_spelling() -> Spelling:
+    """Return what all tokenizers of this process have encoded since the last call."""
+    global _spelling  # preprocessors keep their tokenizers to themselves
+    taken, _spelling = _spelling, Spelling()
+    return taken
 
 
 class Tokenizer:
@@ -34,7 +83,19 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text; every unknown piece is 1."""
-        return [piece + 1 for piece in self._model.encode(text)]
+        pieces = self._model.encode(text)
+        _spelling.tokens += len(pieces)
+        if 0 in pieces:
+            self._count_unknown(text, pieces)
+        return [piece + 1 for piece in pieces]
+
+    def _count_unknown(self, text: str, pieces: list[int]) -> None:
+        known = set("".join(self.tokens[EXTRA - 1 : -1]))
+        for index, piece in zip(pieces, self._model.encode(text, out_type=str), strict=True):
+            if index == 0:  # a run of characters, or of words
+                _spelling.lost += 1
+                for word in filter(None, piece.split("▁")):
+                    _spelling.unknown.update([one for one in word if one not in known] or [word])
 
     def pieces(self, text: str) -> list[str]:
         """Return the pieces of a text."""

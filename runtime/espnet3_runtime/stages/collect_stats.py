@@ -22,6 +22,7 @@ from espnet3_runtime.data.dataset_entries import DatasetDirectories
 from espnet3_runtime.data.feature_moments import write_moments
 from espnet3_runtime.data.item_lengths import Shapes, write_shapes
 from espnet3_runtime.data.split_dataset import SplitDataset
+from espnet3_runtime.data.tokens import Spelling
 from espnet3_runtime.process.dask_workers import Workers, in_process, use_threads
 from espnet3_runtime.stage import Outputs, StageContext
 
@@ -118,6 +119,10 @@ def _merge(context: StageContext, split: SplitRanges) -> Outputs:
     lengths = {
         field: np.concatenate([part.lengths[field] for part in found]) for field in first.lengths
     }
+    spelling = Spelling()
+    for part in found:
+        spelling.add(part.spelling)
+    spelling.report(context, split.name)
     path = context.outputs[f"{split.name}_shapes"]
     write_shapes(path, Shapes(keys, split.dataset.sizes, lengths, first.widths))
     outputs = {f"{split.name}_shapes": path}

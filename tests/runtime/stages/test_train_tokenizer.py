@@ -155,3 +155,23 @@ def test_text_to_tokens_replaces_the_text(recipe):
     assert change({"n": 1}) == {"n": 1}
     with pytest.raises(UserError, match="there is no tokenizer"):
         TextToTokens(recipe / "none.model")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"character_coverage": 0.98, "model_type": "char", "vocab_size": 6},
+            '0.33 % SAID "c"\n',
+        ),
+        (
+            {"model_type": "word", "vocab_size": 5},
+            '1 % SAID "ab", "c"\n',
+        ),
+    ],
+)
+def test_what_it_cannot_spell_of_its_own_text_is_said(recipe, caplog, options, said):
+    (recipe / "text.txt").write_text("aa bb\n" * 49 + "ab c\n")
+    run(recipe, train_file="text.txt", **options)
+    start = "of the tokens of the training text are <unk>; the tokenizer cannot spell"
+    assert said.replace("SAID", start) in caplog.text
