@@ -1,8 +1,12 @@
 """``python -m espnet3_runtime.publication.transcribe BUNDLE FILE…``: run a bundle on audio."""
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # python -m looks into the working directory first
+
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
