@@ -17,9 +17,17 @@ class OutsideRoot(OSError):  # noqa: N818 - no fault of the compiler
     """A path that leads, links followed, out of the folder that it must stay in."""
 
 
+def real_path(path: Path) -> Path:
+    """Return a path with links followed as far as there are any; it need not exist."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:  # a null character
+        return path
+
+
 def lies_below(path: Path, root: Path) -> bool:
     """Return whether a path, links followed, is a folder or something in it."""
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+    return real_path(path).is_relative_to(real_path(root))
 
 
 def read_error(path: Path, root: Path) -> OSError | ValueError | None:
