@@ -4,11 +4,47 @@
 recipe both do not exist.
 """
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 _LONGEST_LINK = 400
 """Characters of a path that a file in place of a link may hold."""
+
+
+class OutsideRoot(OSError):  # noqa: N818 - no fault of the compiler
+    """A path that leads, links followed, out of the folder that it must stay in."""
+
+
+def real_path(path: Path) -> Path:
+    """Return a path with links followed as far as there are any; it need not exist."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:  # a null character
+        return path
+
+
+def lies_below(path: Path, root: Path) -> bool:
+    """Return whether a path, links followed, is a folder or something in it."""
+    return real_path(path).is_relative_to(real_path(root))
+
+
+def read_error(path: Path, root: Path) -> OSError | ValueError | None:
+    """Return why a file is not read: it leads out of a folder, is a pipe, is not there; or None.
+
+    Whatever a recipe names is asked for here before it is opened: opening a pipe waits for ever.
+    """
+    try:
+        if not lies_below(path, root):
+            return OutsideRoot()
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            return OSError(errno.EINVAL, "not an ordinary file")
+        with path.open("rb"):
+            return None
+    except (OSError, ValueError) as error:
+        return error
 
 
 def is_file(path: Path) -> bool:

@@ -31,6 +31,7 @@ def compile_manifest(
     path: Path,
     sets: Sequence[str] = (),
     config_files: MappingABC[str, Path] | None = None,
+    root: Path | None = None,
 ) -> CompileResult:
     """Check a manifest and the files that it names; the result can plan its build.
 
@@ -41,26 +42,28 @@ def compile_manifest(
         path: The manifest.
         sets: ``name.key=value`` arguments, applied last.
         config_files: Files that replace declared configs, by config name.
+        root: The folder that files of ``load_line`` must lie in; that of the manifest, unless
+            given.
     """
     manifest = path.parent.resolve() / path.name
     name = display_name(manifest)
 
     # read the YAML text into a tree
-    root, source, found = read_file(manifest, name)
-    if root is None or source is None:
+    tree, source, found = read_file(manifest, name, manifest.parent)
+    if tree is None or source is None:
         return CompileResult(manifest, diagnostics=sort_findings(found, name))
 
     # check the manifest against its schema
-    root, misspelt = repair_misspelt_keys(root, load("recipe"))
-    found += (*misspelt, *validate_tree(root, load("recipe"), lenient_references=True))
+    tree, misspelt = repair_misspelt_keys(tree, load("recipe"))
+    found += (*misspelt, *validate_tree(tree, load("recipe"), lenient_references=True))
 
     # expand groups of stages with a matrix
-    expansion = expand(root)
+    expansion = expand(tree)
     found += (*expansion.found, *_validate_expanded(expansion))
 
     # lower the tree to a typed recipe: stages, models, configs and their names
     recipe, more = lower(expansion.root, source, manifest.parent, complete=expansion.complete)
-    recipe = replace(recipe, rows=expansion.rows)
+    recipe = replace(recipe, rows=expansion.rows, root=root)
     found += more
 
     # compose each config: defaults <- extends <- file <- inline <- --set
@@ -84,7 +87,7 @@ def compile_manifest(
     found = without_consequences(found, recipe, resolved)
     return CompileResult(
         manifest,
-        root=root,
+        root=tree,
         sets=tuple(sets),
         recipe=recipe,
         composition=composition,

@@ -59,7 +59,7 @@ def locate(build: Path, stage: str) -> str | None:
     lock = _read_lock(build)
     if lock is None:
         return None
-    root, _, _ = read_file(lock[0], display_name(lock[0]))
+    root, _, _ = read_file(lock[0], display_name(lock[0]), lock[0].parent)
     stages = expand(root).root.get("stages") if root else None
     for name in map(stage_item_name, getattr(stages, "items", ())):
         if name is not None and name.value == stage:

@@ -43,7 +43,7 @@ def reads(directory: Path) -> Try:
 
     def attempt(data: bytes) -> bool:
         path.write_bytes(data)
-        root, _, found = read_file(path, "x.yaml")
+        root, _, found = read_file(path, "x.yaml", path.parent)
         _check(found)
         assert root is not None or found
         return not found

@@ -82,7 +82,7 @@ def load_recipe(manifest: Path) -> GoodRecipe | None:
 
 
 def _document(manifest: Path, name: str, role: str) -> Document:
-    root, source, found = read_file(manifest.parent / name, name)
+    root, source, found = read_file(manifest.parent / name, name, manifest.parent)
     if root is None or source is None or found:
         raise ValueError(f"{name} of {manifest} is not a good file")
     return Document(name, role, source, root)

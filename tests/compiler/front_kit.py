@@ -55,7 +55,7 @@ def front(
 ) -> Front:
     """Write the files and compose; the manifest needs no version, recipe and system."""
     write(root, {"recipe.yaml": HEAD + dedent(manifest), **(files or {})})
-    tree, source, found = read_file(root / "recipe.yaml", "recipe.yaml")
+    tree, source, found = read_file(root / "recipe.yaml", "recipe.yaml", root)
     assert tree is not None, found
     assert source is not None
     recipe, _ = lower(tree, source, root)

@@ -36,7 +36,7 @@ def judged(
     """Return the findings and the counts of a manifest's targets."""
     path = root / "recipe.yaml"
     path.write_text(manifest, encoding="utf-8")
-    tree, source, found = read_file(path, "recipe.yaml")
+    tree, source, found = read_file(path, "recipe.yaml", path.parent)
     assert tree is not None, found
     assert source is not None
     recipe, _ = lower(tree, source, root)

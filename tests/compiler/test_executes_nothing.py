@@ -50,6 +50,30 @@ def test_nothing_of_the_recipe_runs(recipe: Path, words: list[str]) -> None:
     assert not (recipe.parent / "ran").exists(), (recipe.parent / "ran").read_text()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-m", "espnet3_compiler", "--check", "recipe.yaml"],
+        ["-P", "-m", "espnet3_compiler", "--check", "recipe.yaml"],
+        ["-m", "espnet3_runtime.publication.transcribe", "bundle", "a.wav"],
+        ["-m", "espnet3_runtime.publication.load_check", "bundle"],
+    ],
+)
+def test_python_m_imports_nothing_of_the_working_directory(recipe: Path, words: list[str]) -> None:
+    for name in ("argparse", "pathlib", "tempfile", "numpy"):
+        shutil.copy(recipe / "yaml.py", recipe / f"{name}.py")
+    (recipe / "yaml.py").unlink()
+    for name in ("yaml", "jsonschema"):
+        (recipe / name).mkdir()
+        shutil.copy(recipe / "json.py", recipe / name / "__init__.py")
+    done = subprocess.run(
+        [sys.executable, *words], cwd=recipe, capture_output=True, check=False, text=True
+    )
+    assert done.returncode in (0, 1), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (recipe.parent / "ran").exists(), (recipe.parent / "ran").read_text()
+
+
 def test_the_trap_would_have_been_seen(recipe: Path) -> None:
     subprocess.run([sys.executable, "-c", "import src"], cwd=recipe, check=True)
     assert "src/__init__.py" in (recipe.parent / "ran").read_text()

@@ -58,7 +58,7 @@ def test_configs_read_back_alike_with_every_reader(manifest: Path) -> None:
     assert files
     for file in files:
         path = manifest.parent / "build" / file
-        root, _, found = read_file(path, file)
+        root, _, found = read_file(path, file, path.parent)
         assert found == ()
         assert root is not None
         assert to_python(root) == yaml.safe_load(path.read_text("utf-8"))

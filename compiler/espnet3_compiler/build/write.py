@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet3_compiler.build.lock import CODE, call_file
+from espnet3_compiler.filesystem import read_error
 from espnet3_schemas import LOCK
 
 _AT_FDCWD = -100
@@ -117,10 +118,10 @@ def _read_old(build: Path) -> dict[str, bytes]:
     found = sorted(_list_files(build))
     if not found:
         return {}
-    ours = _names_in_lock(build / LOCK)
+    ours = None if read_error(build / LOCK, build) else _names_in_lock(build / LOCK)
     if ours is None:
         raise ForeignFiles(f"{build} is no build of espnet3-compile: it has no {LOCK}")
-    others = [name for name in found if name not in ours]
+    others = [name for name in found if name not in ours or read_error(build / name, build)]
     if others:
         names = ", ".join([*others[:3], *(["…"] if others[3:] else [])])
         raise ForeignFiles(f"{build} holds files that espnet3-compile did not write: {names}")

@@ -18,6 +18,7 @@ from espnet3_compiler.checks import (
     stage_outputs,
     unread_keys,
     unused_declarations,
+    written_paths,
 )
 from espnet3_compiler.checks.targets import check
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -34,6 +35,7 @@ ALL: tuple[Check, ...] = (
     missing_artifacts.check,
     metrics.check,
     files.check,
+    written_paths.check,
     links.check,
     no_effect.check,
     monitors.check,

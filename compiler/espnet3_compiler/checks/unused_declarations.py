@@ -58,7 +58,7 @@ def _extended_configs(recipe: Recipe) -> set[str]:
             found.add(str(config.extends.value))
         if config.file:
             path = recipe.directory / str(config.file.value)
-            root, _, _ = read_file(path, path.name)
+            root, _, _ = read_file(path, path.name, recipe.directory)
             base = as_text(root.get("extends")) if root else None
             found |= {str(base.value)} if base else set()
     return found

@@ -7,6 +7,7 @@ from pathlib import Path
 from espnet3_compiler.build.files import build_files, data_files
 from espnet3_compiler.build.lock import CODE, sha256, without_code
 from espnet3_compiler.build.write import ForeignFiles, write_build
+from espnet3_compiler.filesystem import read_error
 from espnet3_compiler.pipeline import display_name
 from espnet3_compiler.result import CompileResult
 from espnet3_schemas import LOCK
@@ -53,7 +54,7 @@ def compare_build(outcome: CompileResult, build: Path, strict: bool) -> int:
 
 
 def _stale_files(build: Path, files: Mapping[str, str]) -> list[str]:
-    found = {name: _read_or_empty(build / name) for name in (*files, *CODE)}
+    found = {name: _read_or_empty(build / name, build) for name in (*files, *CODE)}
     lock, hashes = without_code(found[LOCK])
     stale = [name for name in files if name != LOCK and found[name] != files[name].encode()]
     if lock != without_code(files[LOCK].encode())[0]:
@@ -62,9 +63,9 @@ def _stale_files(build: Path, files: Mapping[str, str]) -> list[str]:
     return stale
 
 
-def _read_or_empty(path: Path) -> bytes:
+def _read_or_empty(path: Path, build: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return b"" if read_error(path, build) else path.read_bytes()
     except OSError:
         return b""
 

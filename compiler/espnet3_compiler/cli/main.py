@@ -92,7 +92,3 @@ def _report_bug(error: Exception) -> int:
 
 def _print_stderr(text: str) -> None:
     print(text, file=sys.stderr)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

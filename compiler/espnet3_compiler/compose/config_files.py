@@ -11,7 +11,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.expressions.template import has_reference
-from espnet3_compiler.filesystem import is_file, path_exists
+from espnet3_compiler.filesystem import OutsideRoot, is_file, lies_below, path_exists, read_error
 from espnet3_compiler.manifest.recipe import ConfigDecl, Recipe
 from espnet3_compiler.syntax.read import read_file, unreadable_file
 from espnet3_compiler.syntax.tree import Mapping, Scalar
@@ -48,8 +48,9 @@ class ConfigFileReader:
             self.found.append(outside_recipe(file.span, text))
             return ConfigFile()
         path = self.directory / inner
-        if path not in self.read and not is_file(path):
-            finding = self._missing_file(file, path)
+        error = None if path in self.read else read_error(path, self.directory)
+        if error:
+            finding = self._unreadable_file(file, path, error)
             self.found.append(finding)
             if not (finding.fix and finding.fix.certain):
                 return ConfigFile()
@@ -60,28 +61,29 @@ class ConfigFileReader:
         """Return a file by its path from the recipe."""
         base = posixpath.dirname(self.manifest.name)
         name = posixpath.normpath(posixpath.join(base, inner))
-        return self._read_once(self.directory / inner, name)
+        return self._read_once(self.directory / inner, name, self.directory)
 
     def read_given(self, path: Path, option: Span) -> ConfigFile:
-        """Return a file from the command line, in any directory."""
+        """Return a file from the command line: links must stay in its folder, or in the recipe."""
         name = Path(os.path.relpath(path)).as_posix()
-        if not is_file(path):
-            self.found.append(_unreadable_path(Label(option, "named here"), name, path))
+        root = self.directory if lies_below(path, self.directory) else path.parent
+        if error := read_error(path, root):
+            self.found.append(unreadable_file(Label(option, "named here"), name, error))
             return ConfigFile()
-        return self._read_once(path, name)
+        return self._read_once(path, name, root)
 
-    def _read_once(self, path: Path, name: str) -> ConfigFile:
+    def _read_once(self, path: Path, name: str, root: Path) -> ConfigFile:
         if path not in self.read:
-            node, source, found = read_file(path, name)
+            node, source, found = read_file(path, name, root)
             self.found += found
             self.read[path] = ConfigFile(node, source)
         return self.read[path]
 
-    def _missing_file(self, file: Scalar, path: Path) -> Diagnostic:
+    def _unreadable_file(self, file: Scalar, path: Path, error: OSError | ValueError) -> Diagnostic:
         known = _yaml_files(self.directory)
         near = closest_match(str(file.value), known)
-        finding = _unreadable_path(Label(file.span, "named here"), str(file.value), path)
-        if near is None or path_exists(path):
+        finding = unreadable_file(Label(file.span, "named here"), str(file.value), error)
+        if near is None or isinstance(error, OutsideRoot) or path_exists(path):
             return finding
         fix = spelling_fix(file.span, str(file.value), near, known)
         return replace(finding, help=did_you_mean(near), fix=fix)
@@ -106,20 +108,12 @@ def _computed_path(file: Scalar) -> Diagnostic:
     )
 
 
-def _unreadable_path(label: Label, name: str, path: Path) -> Diagnostic:
-    try:
-        with path.open("rb"):
-            pass
-    except (OSError, ValueError) as error:
-        return unreadable_file(label, name, error)
-    return Diagnostic("R701", f'the file "{name}" is not an ordinary file', label)
-
-
 def _yaml_files(directory: Path) -> list[str]:
     """Return the YAML files of a recipe and of its folders, by their paths from it."""
     patterns = ("*.yaml", "*/*.yaml", "*.yml", "*/*.yml")
     found = (path for pattern in patterns for path in directory.glob(pattern))
-    first = sorted(islice(found, MAX_CANDIDATES))
+    own = (path for path in found if is_file(path) and lies_below(path, directory))
+    first = sorted(islice(own, MAX_CANDIDATES))
     return [path.relative_to(directory).as_posix() for path in first]
 
 
@@ -212,7 +206,7 @@ def _suggest_file(name: str, role: str, recipe: Recipe) -> str | None:
 
 def _is_role_file(path: str, role: str, recipe: Recipe, *, least: int) -> bool:
     """Return whether a file may be a config of a role: no other role knows more of its keys."""
-    node, _, _ = read_file(recipe.directory / path, path)
+    node, _, _ = read_file(recipe.directory / path, path, recipe.directory)
     if node is None or _best_role(node, role) != role:
         return False
     return _count_known_keys(node, role) >= least * max(len(node.entries) / 2, 1)

@@ -43,7 +43,9 @@ class RecipeReader:
         return own and _merge_mappings(_espnet3_defaults(self.template, role), own)
 
     def _read_with_defaults(self, path: Path, above: tuple[Path, ...]) -> Mapping | None:
-        root, _, found = read_file(path, path.relative_to(self.directory).as_posix())
+        root, _, found = read_file(
+            path, path.relative_to(self.directory).as_posix(), self.directory
+        )
         self.found += found
         if root is None:
             return None
@@ -77,9 +79,9 @@ class RecipeReader:
         return Mapping((Entry(Scalar(group, listed.key.span), part),), part.span)
 
 
-def listed_defaults(path: Path) -> set[Path]:
+def listed_defaults(path: Path, directory: Path) -> set[Path]:
     """Return the files that the ``defaults`` list of a file names."""
-    root, _, _ = read_file(path, path.name)
+    root, _, _ = read_file(path, path.name, directory)
     names = set(_defaults_entries(root and root.get("defaults"))) - {"_self_"}
     return {Path(normpath(path.parent / f"{name.replace('@', '/')}.yaml")) for name in names}
 

@@ -3,6 +3,7 @@
 ESPnet3 accepts any key without a report; a key that no code reads is a mistake here.
 """
 
+import errno
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from espnet3_compiler.convert.notes import DEAD, DROPPED, Notes
 from espnet3_compiler.convert.recipe import ConvertedConfig, ConvertedRecipe
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.filesystem import write_atomically
+from espnet3_compiler.filesystem import OutsideRoot, lies_below, write_atomically
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.result import CompileResult
 from espnet3_compiler.syntax.read import read_file
@@ -61,6 +62,8 @@ def write_files(directory: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         target = directory / name
         target.parent.mkdir(parents=True, exist_ok=True)
+        if not lies_below(target.parent, directory):
+            raise OutsideRoot(errno.EXDEV, "a link leads out of the recipe", str(target))
         write_atomically(target, text.encode())
 
 
@@ -85,7 +88,7 @@ def _remove_refused_keys(found: ConvertedRecipe, shadow: Path, notes: Notes) -> 
         shadow.resolve() / config_name(config): (config.draft, ()) for config in configs
     }
     removed = False
-    for training, outcome in check_manifests(found, shadow):
+    for training, outcome in check_manifests(found, shadow, shadow.parent):
         models = {**drafts, outcome.path: (training.model, ("models", MODEL_NAME))}
         for finding in outcome.diagnostics:
             if finding.code in REFUSED_CODES:
@@ -94,15 +97,21 @@ def _remove_refused_keys(found: ConvertedRecipe, shadow: Path, notes: Notes) -> 
 
 
 def check_manifests(
-    found: ConvertedRecipe, directory: Path
+    found: ConvertedRecipe, directory: Path, root: Path | None = None
 ) -> Iterator[tuple[ConvertedConfig, CompileResult]]:
-    """Check every manifest, and the main one with every config that no manifest names."""
+    """Check every manifest, and the main one with every config that no manifest names.
+
+    Args:
+        found: The converted recipe.
+        directory: Where it is written.
+        root: The folder that its files must lie in, if another one.
+    """
     for training in found.trainings:
-        yield training, compile_manifest(directory / manifest_name(found, training))
+        yield training, compile_manifest(directory / manifest_name(found, training), root=root)
     main = found.trainings[0]
     for role, name in unlisted_configs(found):
         path = directory / manifest_name(found, main)
-        yield main, compile_manifest(path, config_files={role: directory / name})
+        yield main, compile_manifest(path, config_files={role: directory / name}, root=root)
 
 
 def unlisted_configs(found: ConvertedRecipe) -> list[tuple[str, str]]:
@@ -123,7 +132,7 @@ def _remove_refused_key(
     draft, prefix = drafts.get(span.source.path or Path(), (None, ()))
     if draft is None or span.source.path is None:
         return False
-    root, _, _ = read_file(span.source.path, span.source.name)
+    root, _, _ = read_file(span.source.path, span.source.name, span.source.path.parent)
     path = _path_at_span(root, span) if root else None
     if not path or path[: len(prefix)] != prefix or len(path) == len(prefix):
         return False

@@ -96,7 +96,9 @@ def convert_demo(root: Block, directory: Path) -> ConfigDraft:
 
 def _convert_ui(ui: Block, draft: ConfigDraft, directory: Path) -> None:
     script = ui.value("app_script")
-    source = load_source(directory / script, script)[0] if isinstance(script, str) else None
+    source = (
+        load_source(directory / script, script, directory)[0] if isinstance(script, str) else None
+    )
     if source is not None and "espnet3" in source.text:
         why = f"{script} drives ESPnet3's demo session; the built-in app serves the contract"
         ui.add_note("app_script", DROPPED, why)

@@ -43,23 +43,25 @@ def find_config_files(directory: Path) -> tuple[list[RoleFile], list[Path]]:
     Files named like their role come first.
     """
     paths = sorted((directory / "conf").rglob("*.yaml"))
-    bases = {base for path in paths for base in listed_defaults(path)}
+    bases = {base for path in paths for base in listed_defaults(path, directory)}
     own = [path for path in paths if path not in bases]
-    named = [(path, _role_by_name(path) or _role_by_content(path)) for path in own]
+    named = [(path, _role_by_name(path) or _role_by_content(path, directory)) for path in own]
     named += [
-        (path, _role_by_name(path)) for path in paths if path in bases and _is_standalone(path)
+        (path, _role_by_name(path))
+        for path in paths
+        if path in bases and _is_standalone(path, directory)
     ]
     found = [RoleFile(path, role) for path, role in named if role]
     found.sort(key=lambda each: (each.stem != each.role, len(each.path.parts), each.path))
     return found, [path for path, role in named if role is None]
 
 
-def _is_standalone(path: Path) -> bool:
+def _is_standalone(path: Path, directory: Path) -> bool:
     """Return whether a file that other configs are based on is also a config by itself."""
     role = _role_by_name(path)
     if role != "training":
         return role is not None
-    root, _, _ = read_file(path, path.name)
+    root, _, _ = read_file(path, path.name, directory)
     return root is not None and root.get("model") is not None
 
 
@@ -68,8 +70,8 @@ def _role_by_name(path: Path) -> str | None:
     return next((role for role, stems in ROLE_STEMS.items() if stem.startswith(stems)), None)
 
 
-def _role_by_content(path: Path) -> str | None:
-    root, _, _ = read_file(path, path.name)
+def _role_by_content(path: Path, directory: Path) -> str | None:
+    root, _, _ = read_file(path, path.name, directory)
     if root is None:
         return None
     names = {entry.name for entry in root}

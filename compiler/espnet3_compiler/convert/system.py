@@ -92,7 +92,7 @@ def _imported_path(tree: ast.Module, name: ast.expr) -> str:
 
 
 def _parse_module(directory: Path, name: str) -> tuple[ast.Module, Source] | None:
-    source, wrong = load_source(directory / name, name)
+    source, wrong = load_source(directory / name, name, directory)
     if source is None or wrong:
         return None
     try:

@@ -63,6 +63,8 @@ CODES: tuple[Code, ...] = (
     Code("R410", "unknown-metric-input", "error", "A metric reads what inference does not write."),
     Code("R411", "missing-producer", "error", "A needed artifact is produced by no stage."),
     Code("R412", "bad-monitor", "error", "A monitor names what training does not measure."),
+    Code("R413", "shared-output", "error", "Two stages write one path, or one into the other's."),
+    Code("R414", "own-output", "error", "A stage starts from a file that it replaces itself."),
     Code("R501", "unknown-target", "error", "A dotted path leads to nothing."),
     Code("R502", "unknown-argument", "error", "The target has no such argument."),
     Code("R503", "missing-argument", "error", "A required argument of the target is not given."),

@@ -16,6 +16,7 @@ from espnet3_compiler.compose.config_files import outside_recipe
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.expressions import messages as findings
+from espnet3_compiler.filesystem import read_error
 from espnet3_compiler.manifest.recipe import Recipe
 from espnet3_compiler.syntax.read import load_source, unreadable_file
 from espnet3_compiler.syntax.tree import Node, Scalar, Sequence
@@ -80,12 +81,12 @@ def load_line(request: ResolverRequest) -> ResolverResult:
     full = request.recipe.directory / path
     name = posixpath.join(posixpath.dirname(request.recipe.source.name), path)
     place = Label(request.span, "read here")
-    try:
-        with full.open("rb"):
-            pass
-    except (OSError, ValueError) as error:
+    # an absolute path is that of a config from the command line, which brings its own files
+    given = request.source.path if posixpath.isabs(path) else None
+    root = given.parent if given else request.recipe.root or request.recipe.directory
+    if error := read_error(full, root):
         return ResolverResult(finding=unreadable_file(place, path, error))
-    source, found = load_source(full, posixpath.normpath(name))
+    source, found = load_source(full, posixpath.normpath(name), root)
     if source is None or found:
         return ResolverResult(finding=found[0])
     lines = source.text.splitlines()

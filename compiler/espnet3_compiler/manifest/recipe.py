@@ -111,6 +111,7 @@ class Recipe:
             name that seems unknown may be declared there.
         rows: The row of a matrix that a stage, config or model belongs to, by its owner, for
             example ``("stages", "tune_1")``.
+        root: The folder that files must lie in, links followed, if not in the recipe directory.
     """
 
     source: Source
@@ -124,6 +125,7 @@ class Recipe:
     complete: bool = True
     names_complete: bool = True
     rows: MappingABC[Path, Mapping] = field(default_factory=dict)
+    root: FilePath | None = None
 
 
 @dataclass(frozen=True, slots=True)

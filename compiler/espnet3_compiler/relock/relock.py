@@ -15,7 +15,7 @@ from espnet3_compiler.build.files import build_files
 from espnet3_compiler.build.lock import sha256
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source
-from espnet3_compiler.filesystem import is_file
+from espnet3_compiler.filesystem import is_file, read_error
 from espnet3_compiler.pipeline import compile_manifest, display_name
 from espnet3_compiler.relock.messages import (
     altered_lock,
@@ -44,7 +44,7 @@ def compile_lock(path: Path) -> CompileResult:
 
 
 def _compile_lock(path: Path) -> CompileResult | tuple[Diagnostic, ...]:
-    source, found = load_source(path, display_name(path))
+    source, found = load_source(path, display_name(path), path.parent)
     if source is None or found:
         return found
     lock, found = _read_lock(source)
@@ -109,24 +109,26 @@ def _find_manifest(directory: Path, lock: Any) -> Path | None:
     named = _named_manifest(directory, lock)
     beside = directory / named.name
     there = [path for path in (named, beside) if is_file(path)]
-    same = [path for path in there if _source_hash(path) == lock["sources"][0]["sha256"]]
+    same = [
+        path for path in there if _source_hash(path, path.parent) == lock["sources"][0]["sha256"]
+    ]
     return next(iter([*same, *there]), None)
 
 
 def _source_changes(source: Source, lock: Any, manifest: Path) -> Iterator[Diagnostic]:
     for index, entry in enumerate(lock["sources"]):
         path = manifest.parent / entry["path"]
-        found = _source_hash(path)
+        found = _source_hash(path, manifest.parent)
         if found is None:
             yield missing_source(source, index, display_name(path))
         elif found != entry["sha256"]:
             yield changed_source(source, index, display_name(path), display_name(manifest))
 
 
-def _source_hash(path: Path) -> str | None:
+def _source_hash(path: Path, root: Path) -> str | None:
     """Return the hash of a source; None for a file that cannot be read."""
     try:
-        if not is_file(path) or path.stat().st_size > MAX_BYTES:
+        if read_error(path, root) or not is_file(path) or path.stat().st_size > MAX_BYTES:
             return None
         return sha256(path.read_bytes())
     except OSError:

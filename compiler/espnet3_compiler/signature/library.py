@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, TypeVar
 
 from espnet3_compiler.signature import cache, extract, locate, module_summary, split_source
@@ -148,6 +149,8 @@ def _open_file(location: ModuleLocation, folder: Path | None) -> ModuleFile | No
     name = location.file
     try:
         stat = os.stat(name)  # noqa: PTH116  called for every file of every recipe
+        if not S_ISREG(stat.st_mode):
+            return None
         stamp = (stat.st_size, stat.st_mtime_ns)
         known = _FILES.get(name)
         if known and known.stamp == stamp:

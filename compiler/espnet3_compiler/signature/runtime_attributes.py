@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from espnet3_compiler.filesystem import is_file
 from espnet3_compiler.signature.library import Library
 
 MAX_BYTES = 64 * 2**20
@@ -54,7 +55,7 @@ def _module_texts(folders: tuple[str, ...]) -> Iterator[bytes]:
         for root, directories, files in os.walk(folder):
             directories.sort()
             for file in sorted(files):
-                if file.endswith(".py") and read < MAX_BYTES:
+                if file.endswith(".py") and read < MAX_BYTES and is_file(Path(root, file)):
                     try:
                         content = Path(root, file).read_bytes()
                     except OSError:

@@ -8,6 +8,7 @@ from yaml.error import MarkedYAMLError
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.filesystem import OutsideRoot, read_error
 from espnet3_compiler.syntax.build_tree import TreeBuilderState, read_documents
 from espnet3_compiler.syntax.parse_error import ParseResult, locate_failure
 from espnet3_compiler.syntax.parser import make_parser
@@ -22,27 +23,28 @@ _FORBIDDEN_CHARACTER = re.compile(
 
 
 def read_file(
-    path: Path, name: str
+    path: Path, name: str, root: Path
 ) -> tuple[Mapping | None, Source | None, tuple[Diagnostic, ...]]:
     """Read a file that must hold one mapping.
 
     Args:
         path: The file.
         name: Its name in reports.
+        root: The folder that the file must lie in, links followed.
 
     Returns:
         The mapping, None where there is none; the text, None if the file cannot be read; and the
         findings.
     """
-    source, found = load_source(path, name)
+    source, found = load_source(path, name, root)
     if source is None or found:
         return None, source, found
-    root, found = read_text(source)
-    if isinstance(root, Mapping):
-        return root, source, found
-    if root is None and found:
+    node, found = read_text(source)
+    if isinstance(node, Mapping):
+        return node, source, found
+    if node is None and found:
         return None, source, found
-    return None, source, (*found, _no_mapping(source, root))
+    return None, source, (*found, _no_mapping(source, node))
 
 
 def read_text(source: Source, start: int = 0) -> tuple[Node | None, tuple[Diagnostic, ...]]:
@@ -70,9 +72,17 @@ def _parse_document(source: Source, start: int) -> ParseResult:
         return ParseResult(None, tuple(state.found), locate_failure(source, error))
 
 
-def load_source(path: Path, name: str) -> tuple[Source | None, tuple[Diagnostic, ...]]:
-    """Read the text of a file; a byte order mark is left out."""
+def load_source(path: Path, name: str, root: Path) -> tuple[Source | None, tuple[Diagnostic, ...]]:
+    """Read the text of a file; a byte order mark is left out.
+
+    Args:
+        path: The file.
+        name: Its name in reports.
+        root: The folder that the file must lie in, links followed.
+    """
     empty = Source(name, "", path=path)
+    if error := read_error(path, root):
+        return None, (unreadable_file(Label(Span(empty, 0, 0)), name, error),)
     try:
         if path.stat().st_size > MAX_BYTES:
             return None, (_file_too_large(empty),)
@@ -88,13 +98,16 @@ def load_source(path: Path, name: str) -> tuple[Source | None, tuple[Diagnostic,
 
 
 def unreadable_file(label: Label, name: str, error: OSError | ValueError) -> Diagnostic:
-    """R701: a file that is not there or cannot be read.
+    """R701: a file that is not there or cannot be read; R702: one that lies elsewhere.
 
     Args:
         label: Where the file is named.
         name: Its name in messages.
         error: Why it could not be read.
     """
+    if isinstance(error, OutsideRoot):
+        message = f'"{name}" leads through a link out of the recipe directory'
+        return Diagnostic("R702", message, label, help=("put a copy in the place of the link",))
     if isinstance(error, FileNotFoundError):
         return Diagnostic("R701", f'the file "{name}" does not exist', label)
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)

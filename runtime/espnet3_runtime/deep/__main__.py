@@ -1,7 +1,11 @@
 """``python -m espnet3_runtime.deep REQUEST``."""
 
-import json
 import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # python -m looks into the working directory first
+
+import json
 import tempfile
 from pathlib import Path
 

@@ -3,9 +3,13 @@
 ``python -m espnet3_runtime.publication.load_check BUNDLE`` prints facts about the model as JSON.
 """
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # python -m looks into the working directory first
+
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path

@@ -3,7 +3,7 @@
 import sys
 
 if __name__ == "__main__" and not sys.flags.safe_path:
-    del sys.path[0]  # the working directory, which may be the code of a bundle
+    del sys.path[0]  # python -m looks into the working directory first
 
 import argparse
 import json

@@ -13,7 +13,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.process.dask_workers import use_threads
 from espnet3_runtime.stage import Outputs, StageContext
 from espnet3_runtime.task_bridge.models import construct_model
-from espnet3_runtime.training.checkpoint_files import LAST, remove_leftovers, set_aside
+from espnet3_runtime.training.checkpoint_files import LAST, PREVIOUS, remove_leftovers, set_aside
 from espnet3_runtime.training.initial_weights import initial_path, load_initial_weights
 from espnet3_runtime.training.parameter_groups import count_parameters, freeze_parameters
 from espnet3_runtime.weights import read_torch
@@ -181,18 +181,55 @@ def _resume_from(context: StageContext) -> Path | None:
     if context.resume and last.exists():
         _log_line(context, f"resuming from {os.path.relpath(last, context.recipe_dir)}")
         return last
+    path = None if explicit is None else context.recipe_dir / str(explicit)
+    if path is not None and not path.exists():
+        raise UserError(f'there is no checkpoint "{path}"', where="training.fit.ckpt_path")
     if context.rank == 0:
+        keep = (*_KEPT_SUFFIXES, *_named_files(context))
         if context.resume:  # an attempt that saved no checkpoint
-            remove_leftovers(context.directory, _KEPT_SUFFIXES)
-        elif set_aside(context.directory, _KEPT_SUFFIXES):
+            remove_leftovers(context.directory, keep)
+        elif set_aside(context.directory, keep):
             context.log.info("files of an earlier training are in previous/")
         context.cleared()
-    if explicit is None:
-        return None
-    path = context.recipe_dir / str(explicit)
-    if not path.exists():
-        raise UserError(f'there is no checkpoint "{path}"', where="training.fit.ckpt_path")
     return path
+
+
+def _named_files(context: StageContext) -> Iterator[str]:
+    """Yield the names in the stage's directory that its settings lead to: these are not moved.
+
+    Raises:
+        UserError: A setting names a file there that the training would replace or remove.
+    """
+    replaced = {path for path in context.outputs.values() if not path.is_dir()}
+    settings: dict[str, Any] = {view.where: view.plain() for view in context.configs.values()}
+    settings |= {"model": context.model.plain() if context.model else None}
+    for where, text in _iter_texts({**settings, "init_from": context.spec.init_from}, ""):
+        named = os.path.join(context.recipe_dir, text)  # noqa: PTH118 - any text is tried
+        if not os.path.exists(named):  # noqa: PTH110
+            continue
+        for path in {os.path.normpath(named), os.path.realpath(named)}:
+            for directory in (context.directory, context.directory.resolve()):
+                if directory not in Path(path).parents:
+                    continue
+                inner = Path(path).relative_to(directory)
+                own = context.directory / inner
+                if own in replaced or inner.suffix == ".ckpt" or inner.parts[0] == PREVIOUS:
+                    raise UserError(
+                        f'"{text}" lies in the directory that this stage clears',
+                        where=where,
+                        hint="move it out of the experiment, and name it there",
+                    )
+                yield inner.parts[0]
+
+
+def _iter_texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Yield every text in settings with its key path."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, Mapping | list):
+        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, inner in pairs:
+            yield from _iter_texts(inner, f"{where}.{key}".lstrip("."))
 
 
 def _initialise_weights(model: "nn.Module", context: StageContext) -> None:

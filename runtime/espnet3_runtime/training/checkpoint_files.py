@@ -73,7 +73,7 @@ def average(paths: Sequence[Path], target: Path) -> None:
 def set_aside(directory: Path, keep: Sequence[str]) -> bool:
     """Move the files of an earlier training to ``previous``; return whether there were any.
 
-    ``keep`` lists suffixes of files that stay.  Only one training is kept; the files of one
+    ``keep`` lists names and suffixes that stay.  Only one training is kept; the files of one
     without a checkpoint are removed.  After a kill in between, the next call finishes the move.
     """
     found, waiting = _files_of(directory, keep), directory / f".{PREVIOUS}"
@@ -98,7 +98,9 @@ def _files_of(directory: Path, keep: Sequence[str]) -> list[Path]:
     return [
         path
         for path in directory.iterdir()
-        if path.name != PREVIOUS and path.suffix not in keep and not path.name.startswith(".")
+        if path.name not in (PREVIOUS, *keep)
+        and path.suffix not in keep
+        and not path.name.startswith(".")
     ]
 
 

@@ -81,7 +81,7 @@ def test_a_file_that_changed_meanwhile_is_passed_over(source):
 def test_byte_order_mark_and_line_ends_are_kept(tmp_path):
     path = tmp_path / "training.yaml"
     path.write_bytes(b"\xef\xbb\xbf# gr\xc3\xbc\xc3\x9fe\r\nsede: 1\r\n")
-    node, _, found = read_file(path, "training.yaml")
+    node, _, found = read_file(path, "training.yaml", path.parent)
     assert not found
     findings = validate_tree(node, load("training"), lenient_references=True)
     assert write_fixes(plan_fixes(findings)) == ()
@@ -113,7 +113,7 @@ def test_what_was_fixed_checks_clean(tmp_path):
         "ema: {decay: 0.oo5}\n"
     )
     for _ in range(3):
-        node, _, _ = read_file(path, "training.yaml")
+        node, _, _ = read_file(path, "training.yaml", path.parent)
         findings = validate_tree(node, load("training"), lenient_references=True)
         write_fixes(plan_fixes(findings))
     assert not findings

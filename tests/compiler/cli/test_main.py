@@ -53,6 +53,14 @@ def test_output_names_another_directory(tmp_path: Path) -> None:
     assert "train" in result.stdout
 
 
+def test_python_with_a_safe_path_runs_a_build(tmp_path: Path) -> None:
+    manifest = copy("own_system", tmp_path / "recipe")
+    assert call(manifest) == 0
+    result = run("-P", tmp_path / "recipe/build/run.py", "--list")
+    assert result.returncode == 0, result.stderr
+    assert "polish_again" in result.stdout
+
+
 def test_a_mistake_leaves_the_old_build(tmp_path: Path, capsys) -> None:
     manifest = minimal(tmp_path)
     assert call(manifest) == 0

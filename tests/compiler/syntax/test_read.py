@@ -144,7 +144,7 @@ def test_places(path: tuple[str | int, ...], raw: str, breaks: str) -> None:
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
     path = tmp_path / "f.yaml"
     path.write_bytes(b"\xef\xbb\xbfkey: value\r\n")
-    root, source, found = read_file(path, "f.yaml")
+    root, source, found = read_file(path, "f.yaml", path.parent)
     assert not found
     assert source is not None
     assert root is not None
@@ -330,7 +330,7 @@ def test_the_fixes_of_syntax_errors_lead_to_a_text_that_reads_clean() -> None:
 def test_files_that_are_no_recipe(data: bytes, code: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "f.yaml"
     path.write_bytes(data)
-    root, _, found = read_file(path, "f.yaml")
+    root, _, found = read_file(path, "f.yaml", path.parent)
     assert root is None
     assert [finding.code for finding in found] == [code]
     assert message in found[0].message
@@ -338,7 +338,7 @@ def test_files_that_are_no_recipe(data: bytes, code: str, message: str, tmp_path
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path / "no.yaml", tmp_path, tmp_path / "a\0b"):
-        root, source, found = read_file(path, "f.yaml")
+        root, source, found = read_file(path, "f.yaml", path.parent)
         assert root is source is None
         assert [finding.code for finding in found] == ["R701"]
 

@@ -106,7 +106,7 @@ def nodes(node: Node) -> list[Node]:
 def test_any_bytes_end_in_a_report(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "f.yaml"
     path.write_bytes(data)
-    node, _, found = read_file(path, "f.yaml")
+    node, _, found = read_file(path, "f.yaml", path.parent)
     assert node is not None or found
     assert all(map(is_sound, found))
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.stages.train import train
 from espnet3_runtime.training import checkpoints, progress
 from tests.runtime.training_kit import (
+    CLASSIFIER,
     SETS,
     load,
     recipe_in,
@@ -38,6 +40,11 @@ def state(directory):
     for row in rows:
         del row["seconds"]
     return {"files": files, "rows": rows}
+
+
+def texts(directory):
+    """Return the bytes of every file."""
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
 def reference(recipe, **changes):
@@ -301,3 +308,43 @@ def test_signals_save_and_stop(recipe, number, code):
     assert "Traceback" not in err
     last = torch.load(recipe / "exp" / "tiny" / "train" / "last.ckpt", weights_only=True)
     assert last["global_step"] > 0
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "previous/last.ckpt", "curves.jsonl", "link.ckpt"])
+@pytest.mark.parametrize("key", ["fit", "init_from", "model"])
+def test_what_settings_name_is_neither_moved_nor_removed(recipe, key, name):
+    train(train_context(recipe))
+    context = train_context(recipe, seed=9)
+    train(context)
+    (context.directory / "link.ckpt").symlink_to(context.directory / "last.ckpt")
+    before = texts(context.directory)
+    path = f"./{(context.directory / name).relative_to(recipe)}"
+    if key == "fit":
+        again = train_context(recipe, seed=8, fit={"ckpt_path": path})
+    elif key == "init_from":
+        spec = replace(context.spec, init_from=path)
+        again = train_context(recipe, seed=8, spec=spec)
+    else:
+        again = train_context(recipe, seed=8, model={**CLASSIFIER, "feats_stats": path})
+    with pytest.raises(UserError, match="lies in the directory that this stage clears"):
+        train(again)
+    assert texts(context.directory) == before
+
+
+def test_a_missing_checkpoint_is_told_before_anything_is_moved(recipe):
+    context = train_context(recipe)
+    train(context)
+    before = texts(context.directory)
+    with pytest.raises(UserError, match="there is no checkpoint"):
+        train(train_context(recipe, fit={"ckpt_path": "none.ckpt"}))
+    assert texts(context.directory) == before
+
+
+def test_a_directory_that_a_logger_names_stays_in_its_place(recipe):
+    save_dir = str((train_context(recipe).directory / "rows").relative_to(recipe))
+    logger = {"_target_": "lightning.pytorch.loggers.CSVLogger", "save_dir": save_dir}
+    for seed in (1, 2):
+        context = train_context(recipe, seed=seed, trainer={"logger": [logger]})
+        train(context)
+    assert len(list((context.directory / "rows").rglob("metrics.csv"))) == 2
+    assert (context.directory / "previous" / "last.ckpt").exists()

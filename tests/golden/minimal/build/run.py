@@ -17,6 +17,8 @@ def main() -> int:
     """Import the System and run its stages."""
     if only_looks(sys.argv):
         sys.dont_write_bytecode = True
+    if sys.flags.safe_path:  # python -P does not look beside this file
+        sys.path.insert(0, str(BUILD))
     from system import GoldenMinimalSystem
 
     return launch(GoldenMinimalSystem, build=BUILD, recompose=recompose, locate=locate)

@@ -18,6 +18,8 @@ def main() -> int:
     """Import the System, whose parent class is the recipe's own, and run its stages."""
     if only_looks(sys.argv):
         sys.dont_write_bytecode = True
+    if sys.flags.safe_path:  # python -P does not look beside this file
+        sys.path.insert(0, str(BUILD))
     hold_code()
     sys.path.insert(1, str(RECIPE))
     from system import GoldenOwnSystem

@@ -1,0 +1,98 @@
+"""Paths that stages write: each is of one stage, and no stage starts from a file that it replaces.
+
+A stage of a kind writes into its own directory ``exp_dir/name``, a ``call`` stage its ``outputs``.
+
+Passes: outputs side by side; several ``create_dataset`` stages, whose builders fill one data_dir.
+Fails: two calls with ``outputs: {o: "${exp_dir}/m.txt"}``; one with ``${exp_dir}/train/more.txt``
+beside a stage ``train``; ``fit: {ckpt_path: exp/recipe/train/last.ckpt}`` of the stage ``train``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.expressions.template import is_unresolved
+from espnet3_compiler.filesystem import real_path
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.stage_graph.stage_inputs import call_outputs, leaves_read_by
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.tree import Scalar
+
+_STARTS = (("init_from",), ("fit", "ckpt_path"), ("checkpoint",))
+"""Where stages name the weights that they start from."""
+
+
+class _Written(NamedTuple):
+    """A path that a stage writes, links followed, and the text that says so."""
+
+    stage: StageDecl
+    path: Path
+    node: Scalar
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R413 for stages that write into each other's outputs, R414 for own ones as a start."""
+    owners: dict[Path, _Written] = {}
+    written = list(_written_paths(recipe, resolved))
+    for each in written:
+        owners.setdefault(each.path, each)
+    for each in written:
+        above = (owners.get(path) for path in (each.path, *each.path.parents))
+        other = next((owner for owner in above if owner and owner.stage is not each.stage), None)
+        if other:
+            yield _shared_path(*sorted((each, other), key=written.index))
+    for stage in recipe.stages:
+        yield from _check_starts(stage, recipe, resolved)
+
+
+def _written_paths(recipe: Recipe, resolved: Resolved) -> Iterator[_Written]:
+    builds_data = False
+    for stage in recipe.stages:
+        for _, node in call_outputs(stage, resolved):
+            if not is_unresolved(node):
+                yield _Written(stage, real_path(recipe.directory / str(node.value)), node)
+        if stage.run:
+            yield _Written(stage, _own_directory(stage, recipe, resolved), stage.name)
+        if stage.run and stage.run.value == "create_dataset" and not builds_data:
+            builds_data = True
+            data = recipe.directory / resolved.globals.get("data_dir", "data")
+            yield _Written(stage, real_path(data), stage.name)
+
+
+def _own_directory(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Path:
+    directory = recipe.directory / resolved.globals.get("exp_dir", "exp")
+    return real_path(directory / str(stage.name.value))
+
+
+def _shared_path(first: _Written, second: _Written) -> Diagnostic:
+    names = [f'stage "{each.stage.name.value}"' for each in (first, second)]
+    where = "write the same path"
+    if first.path != second.path:
+        where = "write paths of which one lies in the other"
+    return value_finding(
+        "R413",
+        f"{names[0]} and {names[1]} {where}",
+        second.node,
+        f"{names[1]} writes here",
+        related=(Label(use_location(first.node), f"{names[0]} writes here"),),
+        advice=("give each stage a path of its own, for example ${exp_dir}/NAME",),
+    )
+
+
+def _check_starts(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    own = _own_directory(stage, recipe, resolved)
+    for leaf in leaves_read_by(stage, recipe, resolved) if stage.run else ():
+        node = leaf.node
+        if leaf.path not in _STARTS or not isinstance(node.value, str) or is_unresolved(node):
+            continue
+        if real_path(recipe.directory / node.value).is_relative_to(own):
+            yield value_finding(
+                "R414",
+                f'stage "{stage.name.value}" starts from "{node.value}", which it replaces itself',
+                node,
+                "in the directory that the stage clears",
+                advice=("move the file out of the experiment, and name it there",),
+                notes=("an interrupted training goes on from its own last.ckpt by itself",),
+            )
