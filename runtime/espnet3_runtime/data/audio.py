@@ -2,6 +2,8 @@
 
 import io
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,34 @@ def read_audio(path: Path) -> tuple[Wave, int]:
     """
     import soundfile
 
+    with _translated_errors(path):
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    wave = np.ascontiguousarray(samples.T)
+    return (wave[0] if len(wave) == 1 else wave), int(rate)
+
+
+def audio_seconds(path: Path) -> float:
+    """Return how long an audio file is, without reading its samples.
+
+    Raises:
+        UserError: The file is missing or is not audio.
+    """
+    import soundfile
+
+    with _translated_errors(path):
+        return float(soundfile.info(path).duration)
+
+
+@contextmanager
+def _translated_errors(path: Path) -> Iterator[None]:
+    import soundfile
+
     if not path.is_file():
         raise UserError(f'there is no audio file "{path}"')
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        yield
     except soundfile.LibsndfileError as error:
         raise UserError(f'"{path}" cannot be read as audio: {error.error_string}') from error
-    wave = np.ascontiguousarray(samples.T)
-    return (wave[0] if len(wave) == 1 else wave), int(rate)
 
 
 def write_wav(path: Path, samples: Any, sample_rate: int) -> None:

@@ -13,11 +13,15 @@ from typing import Any
 
 import yaml
 
+from espnet3_runtime.data.audio import audio_seconds
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.model import InferenceModel
 
 SETTINGS = "demo.yaml"
 BUNDLE = "bundle"
+LIMITS = ("max_file_mb", "max_audio_seconds", "delete_after_seconds")
+_MEGABYTE = 1_000_000
+_CLEAN_EVERY = 60  # seconds
 _AUDIO = (".wav", ".flac", ".ogg", ".mp3")
 _FONTS = ["system-ui", "sans-serif"]  # Gradio's own are fetched from the network
 
@@ -37,7 +41,9 @@ def make_demo(directory: Path) -> Any:
         device=settings["model"]["device"],
     )
     theme = _accepted_options(gradio.Blocks.__init__, theme=_make_theme(gradio))
-    with gradio.Blocks(title=settings["title"], **theme) as page:
+    age = settings["limits"]["delete_after_seconds"]
+    cache = (min(age, _CLEAN_EVERY), age)
+    with gradio.Blocks(title=settings["title"], delete_cache=cache, **theme) as page:
         gradio.Markdown(f"# {settings['title']}")
         if settings["description"]:
             gradio.Markdown(settings["description"])
@@ -49,6 +55,7 @@ def make_demo(directory: Path) -> Any:
                 outputs = [_make_component(gradio, one, "numpy", 3) for one in settings["outputs"]]
         button.click(_make_handler(gradio, model, settings), inputs, outputs, api_name="run")
         _add_examples(gradio, directory, settings, inputs)
+    page.max_file_size = int(settings["limits"]["max_file_mb"] * _MEGABYTE)
     return page
 
 
@@ -56,7 +63,11 @@ def launch(page: Any) -> None:
     """Serve a page at GRADIO_SERVER_NAME and GRADIO_SERVER_PORT until it is stopped."""
     # Gradio 6 moved the theme from the page to its start.
     theme = _make_theme(_import_gradio())
-    page.launch(**_accepted_options(page.launch, theme=theme, ssr_mode=False))
+    # Newer versions keep a history of runs, and serve how much a page is used to everybody.
+    quiet = {"run_history": False, "enable_monitoring": False}
+    size = getattr(page, "max_file_size", None)
+    options = {"theme": theme, "ssr_mode": False, "max_file_size": size, **quiet}
+    page.launch(**_accepted_options(page.launch, **options))
 
 
 def _make_theme(gradio: Any) -> Any:
@@ -73,7 +84,8 @@ def _make_handler(
 ) -> Callable[..., Any]:
     def run(*values: Any) -> Any:
         try:
-            sample = _read_sample(settings["inputs"], values)
+            longest = settings["limits"]["max_audio_seconds"]
+            sample = _read_sample(settings["inputs"], values, longest)
             result = model(sample, **settings["model"]["call_args"])
         except UserError as error:
             quiet = _accepted_options(gradio.Error.__init__, print_exception=False)
@@ -92,13 +104,19 @@ def _visitor_message(message: str, values: Sequence[Any]) -> str:
     return html.escape(message, quote=False)  # Gradio shows HTML
 
 
-def _read_sample(fields: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, Any]:
+def _read_sample(
+    fields: Sequence[Mapping[str, Any]], values: Sequence[Any], longest: float
+) -> dict[str, Any]:
     sample: dict[str, Any] = {}
     for field, value in zip(fields, values, strict=True):
         if value not in (None, ""):
             sample[field["key"]] = Path(value) if field["type"] == "audio" else value
         elif not field["optional"]:
             raise UserError(f'"{field["label"]}" is empty')
+        if field["type"] == "audio" and value and (length := audio_seconds(Path(value))) > longest:
+            raise UserError(
+                f'"{field["label"]}" is {length:.1f} seconds long; at most {longest:g} are taken'
+            )
     return sample
 
 

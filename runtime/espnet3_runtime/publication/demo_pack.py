@@ -10,7 +10,7 @@ from espnet3_runtime.config import to_plain
 from espnet3_runtime.data.contract import Field, read_contract
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.publication.bundle import INFERENCE, MODEL, dump_yaml, open_bundle
-from espnet3_runtime.publication.demo import BUNDLE, SETTINGS
+from espnet3_runtime.publication.demo import BUNDLE, LIMITS, SETTINGS
 from espnet3_runtime.publication.recipe_code import collect_targets, copy_code
 from espnet3_runtime.publication.trust import check_trust
 from espnet3_runtime.stage import StageContext
@@ -68,6 +68,7 @@ def _demo_settings(context: StageContext, contract: Mapping[str, Any] | None) ->
     return {
         "title": ui["title"] or f"{context.recipe} · {context.exp_tag}",
         "description": description,
+        "limits": {key: ui[key] for key in LIMITS},
         "model": {key: to_plain(model[key]) for key in ("device", "trust_user_code", "call_args")},
         **sides,
     }

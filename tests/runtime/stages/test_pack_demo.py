@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -66,6 +67,11 @@ def test_what_a_demo_holds(recipe):
     demo = pack(recipe, TRUSTED | {"pack": {"include": ["examples"]}})
     settings = yaml.safe_load((demo / "demo.yaml").read_text())
     assert settings["title"] == "tiny/asr · tiny"
+    assert settings["limits"] == {
+        "max_file_mb": 20,
+        "max_audio_seconds": 120,
+        "delete_after_seconds": 600,
+    }
     assert [(f["key"], f["type"], f["label"]) for f in settings["inputs"]] == [
         ("speech", "audio", "Recording")
     ]
@@ -129,6 +135,12 @@ def test_mistakes(recipe, config, message, hint):
     assert hint in str(caught.value)
 
 
+def test_a_demo_takes_no_secrets(recipe):
+    config = {"model": {"trust_user_code": True, "call_args": {"api_key": "s3cr3t"}}}
+    with pytest.raises(UserError, match=r'"model\.call_args\.api_key" holds a secret'):
+        pack(recipe, config)
+
+
 def test_files_of_the_recipe_do_not_take_the_place_of_the_demos(recipe):
     Path("app.py").write_text("")
     with pytest.raises(UserError, match=r'"app\.py" is written by pack_demo itself'):
@@ -147,10 +159,11 @@ def free_port():
 
 
 @pytest.fixture
-def served(recipe, tmp_path):
-    """The packed demo, started elsewhere by ``python app.py``; its address."""
+def served(recipe, tmp_path, request):
+    """The packed demo, started elsewhere by ``python app.py``; its address.  Its param: of ui."""
     pytest.importorskip("gradio")
-    demo = pack(recipe, TRUSTED | {"ui": {"title": "Say some words"}})
+    ui = {"title": "Say some words", **getattr(request, "param", {})}
+    demo = pack(recipe, TRUSTED | {"ui": ui})
     place = demo.rename(tmp_path / "demo")
     port = free_port()
     environment = os.environ | {
@@ -184,6 +197,33 @@ def wait_for(address, process, log):
         else:
             return
     raise AssertionError(log.read_text())
+
+
+@pytest.mark.parametrize(
+    "served",
+    [{"max_file_mb": 0.1, "max_audio_seconds": 1, "delete_after_seconds": 2}],
+    indirect=True,
+)
+def test_the_limits_of_a_demo(served, tmp_path):
+    client = pytest.importorskip("gradio_client")
+    page = client.Client(served, verbose=False)
+    soundfile.write(tmp_path / "said.wav", np.full(160, 0.2, dtype=np.float32), 16000)
+    assert page.predict(client.handle_file(tmp_path / "said.wav"), api_name="/run") == "two"
+    soundfile.write(tmp_path / "long.flac", np.zeros(160_000, dtype=np.float32), 16000)
+    with pytest.raises(Exception, match=r'"Recording" is 10\.0 seconds long; at most 1 are taken'):
+        page.predict(client.handle_file(tmp_path / "long.flac"), api_name="/run")
+    soundfile.write(tmp_path / "large.wav", np.zeros(60_000, dtype=np.float32), 48000)
+    with pytest.raises(Exception, match=r"413|exceed"):
+        page.predict(client.handle_file(tmp_path / "large.wav"), api_name="/run")
+    for name in ("monitoring", "monitoring/summary", "gradio_api/monitoring/summary"):
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{served}{name}", timeout=5).close()
+    kept = [path for path in (tmp_path / "gradio").rglob("*") if path.is_file()]
+    end = time.monotonic() + 20
+    while any(path.exists() for path in kept) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert not [path for path in (tmp_path / "gradio").rglob("*.wav") if path.is_file()]
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 BUTTON = "[...document.querySelectorAll('button')].find(b => b.innerText.trim() == 'Run')"
