@@ -9,6 +9,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import StageSpec
 from espnet3_runtime.stages.train import train
 from espnet3_runtime.training.ema import MovingAverage
+from espnet3_runtime.training.optimizers import limit_epochs
 from espnet3_runtime.training.parameter_groups import freeze_parameters, matches_selector
 from espnet3_runtime.weights import read_weights
 from tests.runtime.training_kit import (
@@ -66,6 +67,16 @@ def test_a_selector_that_matches_nothing_is_an_error(recipe):
 )
 def test_selectors(name, selector, expected):
     assert matches_selector(name, selector) is expected
+
+
+@pytest.mark.parametrize("selectors", [["norm"], ["norm.*"], ["norm.weight", "norm.bias"]])
+def test_a_frozen_batch_norm_keeps_its_statistics(recipe, capsys, selectors):
+    found = weights(train(train_context(recipe, freeze=selectors)))
+    assert torch.equal(found["norm.running_mean"], torch.zeros(8))
+    assert torch.equal(found["norm.running_var"], torch.ones(8))
+    assert "frozen with its running statistics: norm" in capsys.readouterr().err
+    found = weights(train(train_context(recipe, freeze=["norm.weight"])))
+    assert not torch.equal(found["norm.running_mean"], torch.zeros(8))
 
 
 def test_freezing_reports_names():
@@ -315,6 +326,77 @@ def test_validation_every_other_epoch(recipe, capsys):
     assert ["valid/loss" in line for line in lines] == [False, True, False]
 
 
-def test_max_steps(recipe):
-    outputs = train(train_context(recipe, trainer={"max_steps": 8, "max_epochs": -1}))
-    assert load(outputs["last_checkpoint"])["global_step"] == 8
+@pytest.mark.parametrize(
+    ("trainer", "validated"),
+    [
+        ({"max_steps": 8}, [6, 8]),
+        ({"max_steps": 5}, [5]),
+        ({"max_steps": 12}, [6, 12]),
+        ({"max_steps": 8, "check_val_every_n_epoch": 3}, [8]),
+        ({"max_steps": 8, "check_val_every_n_epoch": None, "val_check_interval": 5}, [5, 8]),
+        ({"max_steps": 3, "accumulate_grad_batches": 2}, [3]),
+        ({"max_epochs": 2, "check_val_every_n_epoch": None, "val_check_interval": 50}, [12]),
+        ({"max_epochs": 2, "val_check_interval": "00:01:00:00"}, [12]),
+        ({"max_epochs": 1, "max_steps": 4, "val_check_interval": "00:01:00:00"}, [4]),
+    ],
+)
+def test_the_end_is_validated(recipe, trainer, validated):
+    outputs = train(train_context(recipe, trainer={"max_epochs": None, **trainer}))
+    assert load(outputs["last_checkpoint"])["global_step"] == validated[-1]
+    assert [row["step"] for row in rows(outputs) if "valid/loss" in row] == validated
+
+
+def test_steps_and_time_stop_in_place_of_the_hundred_epochs():
+    assert limit_epochs({}) == limit_epochs({"max_epochs": None, "max_steps": -1}) == 100
+    assert limit_epochs({"max_steps": 10**6}) == limit_epochs({"max_time": "01:00:00:00"}) == -1
+    assert limit_epochs({"max_epochs": 7, "max_steps": 10**6}) == 7
+
+
+SEEN = """
+import torch
+class Seen(torch.utils.data.Sampler):
+    def __init__(self, data): self.data, self.generator = data, None
+    def __len__(self): return len(self.data)
+    def __iter__(self):
+        yield from torch.randperm(len(self.data), generator=self.generator).tolist()
+"""
+LABELS = """
+        with open("seen", "a") as file:
+            file.write(f"{speech.double().sum():.9f} " * self.training + ";" * (not self.training))
+"""
+
+
+@pytest.mark.parametrize(
+    "train_loader",
+    [
+        {},
+        {"batches": {"type": "unsorted"}},
+        {"sampler": {"_target_": "src.seen.Seen"}},
+        {"sampler": {"_target_": "torch.utils.data.RandomSampler"}},
+        {"loader": {"_target_": "torch.utils.data.DataLoader", "batch_size": 5, "shuffle": True}},
+    ],
+)
+def test_overfitting_takes_the_same_batches_each_epoch(recipe, train_loader):
+    (recipe / "src" / "seen.py").write_text(SEEN)
+    trainer = {"overfit_batches": 2, "num_sanity_val_steps": 0}
+    train(
+        train_context(
+            recipe, bad_model(recipe, LABELS), dataloader={"train": train_loader}, trainer=trainer
+        )
+    )
+    first, *others = [one.split() for one in (recipe / "seen").read_text().split(";") if one]
+    assert len(first) == 2
+    assert others == [first, first]
+
+
+def test_two_criteria_on_one_value_keep_their_own_checkpoints(recipe, capsys):
+    criteria = [["valid/loss", 1, "min"], ["valid/loss", 1, "max"], ["valid/loss", 2, "max"]]
+    outputs = train(train_context(recipe, best_model_criterion=criteria))
+    directory = outputs["best_checkpoint"].parent
+    values = sorted(row["valid/loss"] for row in rows(outputs) if "valid/loss" in row)
+    kept = sorted(load(path)["value"] for path in directory.glob("epoch*.ckpt"))
+    assert kept == values  # the lowest, and the two highest
+    assert load(outputs["best_checkpoint"])["value"] == values[0]
+    worst = load(directory / "averaged_valid.loss.max1.ckpt")["averaged"]
+    assert [load(directory / name)["value"] for name in worst] == [values[-1]]
+    assert len(load(directory / "averaged_valid.loss.max2.ckpt")["averaged"]) == 2
