@@ -149,7 +149,7 @@ def _fit_module(
         {name: where for name, where in _iter_monitors(config) if not name.startswith("train/")},
     )
     criteria = read_criteria(config)
-    if not {one.monitor for one in criteria} <= {one[0] for one in config["best_model_criterion"]}:
+    if {one.monitor for one in criteria} != {one[0] for one in config["best_model_criterion"]}:
         _log_line(context, f"there is no validation: best is what {criteria[0].monitor} says")
     keeper = Checkpoints(directory, criteria, context.stop.requested, log)
     trainer = make_trainer(config, directory, [progress, keeper], _step_of(resume_from), log)

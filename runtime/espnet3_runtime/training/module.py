@@ -1,6 +1,6 @@
 """The LightningModule around a bare model; checkpoint keys are the bare model's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -16,6 +16,7 @@ from espnet3_runtime.data.sampler import (
     restore_generators,
     seed_generators,
 )
+from espnet3_runtime.errors import UserError
 from espnet3_runtime.training.ema import MovingAverage
 from espnet3_runtime.training.forward_inputs import (
     Fields,
@@ -26,13 +27,14 @@ from espnet3_runtime.training.forward_inputs import (
 from espnet3_runtime.training.forward_outputs import ForwardOutput, read_forward_output
 from espnet3_runtime.training.measurements import Measurements, Weight
 from espnet3_runtime.training.named_optimizers import NamedOptimizerLoop, single_loss, step_plateau
-from espnet3_runtime.training.nan_policy import NanPolicy
+from espnet3_runtime.training.nan_policy import CALMER, NanPolicy, find_not_finite
 from espnet3_runtime.training.optimizers import (
     Scheduler,
     count_steps,
     make_named_optimizers,
     make_single_optimizer,
 )
+from espnet3_runtime.training.parameter_groups import abbreviate_names
 
 STATE_KEY = "espnet3"
 """Key of a full checkpoint for the state that Lightning does not keep."""
@@ -76,6 +78,7 @@ class TrainingModule(pl.LightningModule):
         self.nan_policy = NanPolicy(config["nan_policy"])
         decay = config["ema"] and config["ema"]["decay"]
         self.average = None if decay is None else MovingAverage(model, decay)
+        self._broken = frozenset(find_not_finite(model))  # buffers may hold NaN on purpose
         self.grad_norm: torch.Tensor | None = None
         self._scheduler: Scheduler | None = None
         self._dropped: frozenset[str] | None = None
@@ -226,6 +229,14 @@ class TrainingModule(pl.LightningModule):
         elif self._generators is not None:  # the checkpoint holds those of rank 0 only
             seed_generators(clock.seed, clock.epoch, self.trainer.global_rank, clock.skip)
         self._generators = None
+        parameters = [name for name, _ in self.model.named_parameters()]
+        self._check_weights("at the start of the training", self._broken.difference(parameters))
+
+    def _check_weights(self, when: str, allowed: Collection[str]) -> None:
+        broken = sorted(set(find_not_finite(self.model)).difference(allowed))
+        if self.trainer.strategy.reduce_boolean_decision(bool(broken), all=False):
+            named = abbreviate_names(broken) or "those of another rank"
+            raise UserError(f"weights are not finite {when}: {named}", hint=CALMER)
 
     def on_train_epoch_start(self) -> None:
         """Seed the generators from the seed of the run and the number of the epoch."""
@@ -246,6 +257,7 @@ class TrainingModule(pl.LightningModule):
         elif self._scheduler is not None:
             step_plateau(self._scheduler, fresh, measured.latest.keys())
         measured.fresh = set()
+        self._check_weights(f"after epoch {self.current_epoch + 1}", self._broken)
 
     def on_validation_start(self) -> None:
         """Validate with the averaged weights."""
