@@ -129,30 +129,36 @@ def _fit_module(
     context: StageContext, module: "TrainingModule", resume_from: Path | None
 ) -> Outputs:
     from espnet3_runtime.training.checkpoints import Checkpoints, read_criteria
+    from espnet3_runtime.training.continuation import describe_overruled, read_rates
     from espnet3_runtime.training.progress import ProgressCallback
     from espnet3_runtime.training.trainer import make_trainer
 
     config = context.configs["training"]
     handler = signal.getsignal(signal.SIGTERM)
+    directory, log = context.directory, context.log
 
-    def take_back_sigterm() -> None:  # Lightning's handler would stop without a checkpoint
+    def begin() -> None:  # Lightning's handler would stop without a checkpoint
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
+        if resume_from not in (None, directory / LAST):
+            counting = read_rates(module.trainer.optimizers)
+            for line in dict.fromkeys(describe_overruled(module.written_rates, counting)):
+                _log_line(context, line)
 
-    directory, log = context.directory, context.log
     curves = directory / "curves.jsonl"
     progress = ProgressCallback(
         curves if context.rank == 0 else None,
         context.progress,
         lambda line: _log_line(context, line),
-        take_back_sigterm,
+        begin,
         {name: where for name, where in _iter_monitors(config) if not name.startswith("train/")},
     )
     criteria = read_criteria(config)
     if {one.monitor for one in criteria} != {one[0] for one in config["best_model_criterion"]}:
         _log_line(context, f"there is no validation: best is what {criteria[0].monitor} says")
+    step = _step_of(context, module.model, resume_from)
     keeper = Checkpoints(directory, criteria, context.stop.requested, log)
-    trainer = make_trainer(config, directory, [progress, keeper], _step_of(resume_from), log)
+    trainer = make_trainer(config, directory, [progress, keeper], step, log)
     with context.stop.gracefully():
         _run_trainer(trainer, module, resume_from)
     progress.close()
@@ -219,17 +225,29 @@ def _initialise_weights(model: "nn.Module", context: StageContext) -> None:
         _log_line(context, load_initial_weights(model, path, context.log, shown, parts, where))
 
 
-def _step_of(checkpoint: Path | None) -> int | None:
+def _step_of(context: StageContext, model: "nn.Module", checkpoint: Path | None) -> int | None:
     """Return the step of a checkpoint to continue from; None for a new training."""
+    from espnet3_runtime.training.continuation import check_checkpoint
+    from espnet3_runtime.training.optimizers import limit_epochs
+
     if checkpoint is None or not checkpoint.is_file():
         return None
-    loaded = read_torch(checkpoint)
-    if "optimizer_states" not in loaded or "loops" not in loaded:
-        raise UserError(
-            f'"{checkpoint}" holds weights only, and a training cannot go on from them',
-            where="training.fit.ckpt_path",
-            hint="use last.ckpt, or start a new training from the weights with init_from",
-        )
+    own = checkpoint == context.directory / LAST
+    loaded, problem = {}, f'"{checkpoint}" is damaged: it is no checkpoint of a training'
+    try:
+        loaded = read_torch(checkpoint)
+    except UserError as error:
+        if not own:
+            raise
+        problem = error.message
+    if own and "global_step" not in loaded:
+        hint = f"run.py --force --stages {context.spec.name} trains from the start"
+        raise UserError(problem, hint=hint)
+    trainer = context.configs["training"]["trainer"]
+    if not own:
+        steps = trainer.get("max_steps")
+        limits = limit_epochs(trainer), -1 if steps is None else steps
+        check_checkpoint(checkpoint, loaded, model, limits)
     return int(loaded["global_step"])
 
 

@@ -17,6 +17,12 @@ from espnet3_runtime.data.sampler import (
     seed_generators,
 )
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.training.continuation import (
+    check_schedule,
+    compare_optimizers,
+    describe_optimizers,
+    read_rates,
+)
 from espnet3_runtime.training.ema import MovingAverage
 from espnet3_runtime.training.forward_inputs import (
     Fields,
@@ -86,6 +92,8 @@ class TrainingModule(pl.LightningModule):
         # From a loaded checkpoint, until they are used:
         self._generators: dict[str, Any] | None = None
         self._named_state: dict[str, dict[str, int]] | None = None
+        self._saved_optimizers: dict[str, Any] | None = None
+        self.written_rates: list[dict[str, float]] = []
 
     # The bare model's names, so that a checkpoint loads into the model alone.
 
@@ -167,12 +175,27 @@ class TrainingModule(pl.LightningModule):
             self.named = NamedOptimizerLoop(named, self.model_name)
             if self._named_state is not None:
                 self.named.load(self._named_state)
-            return self.named.lightning()
-        made = make_single_optimizer(self.model, self.config, self.total_steps)
-        optimizer, self._scheduler = made
+            made = self.named.lightning()
+            self._compare_optimizers(
+                [one["optimizer"] for one in made],
+                [one["lr_scheduler"] for one in made if "lr_scheduler" in one],
+            )
+            return made
+        optimizer, self._scheduler = make_single_optimizer(
+            self.model, self.config, self.total_steps
+        )
+        self._compare_optimizers(
+            [optimizer], [self._scheduler.scheduler] if self._scheduler else []
+        )
         if self._scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self._scheduler.lightning()}
+
+    def _compare_optimizers(self, optimizers: list[Any], schedulers: list[Any]) -> None:
+        self._optimizers = describe_optimizers(self.model, optimizers, schedulers)
+        self.written_rates = read_rates(optimizers)
+        if self._saved_optimizers is not None:
+            compare_optimizers(self._saved_optimizers, self._optimizers)
 
     def total_steps(self, per_step: int) -> int:
         """Return the steps of an optimizer that takes ``per_step`` batches for each."""
@@ -230,6 +253,10 @@ class TrainingModule(pl.LightningModule):
             seed_generators(clock.seed, clock.epoch, self.trainer.global_rank, clock.skip)
         self._generators = None
         parameters = [name for name, _ in self.model.named_parameters()]
+        scheduler = getattr(self._scheduler, "scheduler", None)
+        ends = getattr(scheduler, "total_steps", None)
+        if self._saved_optimizers is not None and ends is not None:
+            check_schedule(ends, self.total_steps(self.trainer.accumulate_grad_batches))
         self._check_weights("at the start of the training", self._broken.difference(parameters))
 
     def _check_weights(self, when: str, allowed: Collection[str]) -> None:
@@ -287,6 +314,7 @@ class TrainingModule(pl.LightningModule):
             "average": None if self.average is None else self.average.state(),
             "ended": bool(self.trainer.should_stop),
             "named": None if self.named is None else self.named.state(),
+            "optimizers": self._optimizers,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -303,6 +331,7 @@ class TrainingModule(pl.LightningModule):
         if self.average is not None and state["average"] is not None:
             self.average.load(state["average"])
         self._named_state = state["named"]
+        self._saved_optimizers = state["optimizers"]
         self.trainer.should_stop = state["ended"]  # early stopping may have ended the training
 
     def _resume_position(self) -> tuple[int, int]:
