@@ -49,7 +49,13 @@ def check_checkpoint(
 def describe_optimizers(
     model: nn.Module, optimizers: Sequence[Optimizer], schedulers: Sequence[Any]
 ) -> dict[str, Any]:
-    """Return the kinds of optimizers and schedulers, and the names of what they train."""
+    """Return the kinds of optimizers and schedulers, and the names of what they train.
+
+    Args:
+        model: The model that is trained.
+        optimizers: The optimizers, in the order of the config.
+        schedulers: Those of them that there are.
+    """
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     return {
         "optimizer": [type(one).__name__ for one in optimizers],
