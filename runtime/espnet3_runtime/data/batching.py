@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from espnet3_runtime.errors import UserError
 
 Ints = NDArray[np.int64]
+BATCH_SIZE = 8
+"""Items of a batch where neither ``batch_size`` nor ``batch_bins`` says how many."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def make_plan(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -
     Args:
         batches: The ``batches`` block: ``unsorted`` and ``sorted`` make batches of ``batch_size``
             items; ``length`` fills a batch until its padded length (longest item times items)
-            would exceed ``batch_bins``, ``numel`` likewise with padded elements.
+            would exceed ``batch_bins``, ``numel`` likewise with padded elements, and until it has
+            ``batch_size`` items, if that is given.
             ``min_batch_size`` items are put together even when they exceed ``batch_bins``.
         count: Number of items.
         lengths: Lengths of the items; None makes ``sorted`` unsorted.
@@ -78,7 +81,7 @@ def make_plan(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -
 
 
 def _by_size(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -> BatchPlan:
-    size = batches["batch_size"]
+    size = batches["batch_size"] or BATCH_SIZE
     order = np.arange(count) if lengths is None else np.argsort(lengths.steps, kind="stable")
     ends = np.arange(size, count + size, size).clip(max=count)
     if batches["drop_last"]:
@@ -98,12 +101,17 @@ def _by_bins(batches: Mapping[str, Any], lengths: Lengths | None, kind: str) -> 
             hint="add a collect_stats stage with this config, or a method lengths() to the Dataset",
         )
     width = lengths.width if kind == "numel" else 1
-    least = batches["min_batch_size"]
+    least, most = batches["min_batch_size"], batches["batch_size"] or len(lengths.steps)
+    if batches["batch_size"] and most < least:
+        problem = f"a batch cannot have {least} items at least and {most} at most"
+        hint = "make min_batch_size smaller or batch_size larger"
+        raise UserError(problem, where=where, hint=hint)
     order = np.argsort(lengths.steps, kind="stable")
     sizes = lengths.steps[order] * width
     ends, start = [], 0
     while start < len(sizes):
-        start = max(_batch_end(sizes, start, bins), min(start + least, len(sizes)))
+        fitting = min(_batch_end(sizes, start, bins), start + most)
+        start = max(fitting, min(start + least, len(sizes)))
         ends.append(start)
     if batches["drop_last"] and ends[-1] - (ends[-2] if len(ends) > 1 else 0) < least:
         ends.pop()

@@ -36,12 +36,12 @@ class CustomLoader:
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of the clock's epoch that are left."""
-        words = np.random.SeedSequence([self.clock.seed, self.clock.epoch]).generate_state(1)
+        words = np.random.SeedSequence(self.clock.order_seed).generate_state(1)
         self.generator.manual_seed(int(words[0]))
         for name in _SAMPLING:
             set_epoch = getattr(getattr(self.loader, name, None), "set_epoch", None)
             if set_epoch is not None:
-                set_epoch(self.clock.epoch)
+                set_epoch(self.clock.order_seed[1])
         skip, self.clock.skip = self.clock.skip, 0
         for index, batch in enumerate(self.loader):
             if index >= skip:

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader
 
 from espnet3_runtime.build.instantiate import instantiate
-from espnet3_runtime.data.batching import make_plan
+from espnet3_runtime.data.batching import BATCH_SIZE, make_plan
 from espnet3_runtime.data.custom_loader import CustomLoader, make_custom_loader, seed_sampler
 from espnet3_runtime.data.item_lengths import Shapes, find_lengths
 from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
@@ -125,5 +125,5 @@ def _custom_sampling(
         seed_sampler(sampler.sampler, generator)
         return {"batch_sampler": sampler}
     batches = block["batches"]
-    size = batches["batch_size"]
+    size = batches["batch_size"] or BATCH_SIZE
     return {"sampler": sampler, "batch_size": size, "drop_last": batches["drop_last"]}

@@ -21,11 +21,18 @@ class Clock:
         seed: Seed of the run.
         epoch: Current epoch, from 0.
         skip: Batches of this rank and epoch that are done already (resume in the middle).
+        overfits: Whether every epoch has the order of the first (``overfit_batches``).
     """
 
     seed: int
     epoch: int = 0
     skip: int = 0
+    overfits: bool = False
+
+    @property
+    def order_seed(self) -> list[int]:
+        """The seed of the order of an epoch."""
+        return [self.seed, 0 if self.overfits else self.epoch]
 
 
 class EpochBatches:
@@ -70,7 +77,7 @@ class EpochBatches:
     def _epoch_plan(self) -> tuple[BatchPlan, Ints]:
         plan, indices = self.plan, np.arange(len(self.plan))
         if self.shuffle:
-            rng = np.random.default_rng([self.clock.seed, self.clock.epoch])
+            rng = np.random.default_rng(self.clock.order_seed)
             if plan.by_item:
                 plan = replace(plan, order=rng.permutation(plan.order))
             else:

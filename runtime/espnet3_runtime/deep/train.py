@@ -16,6 +16,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.training.loaders import has_validation
 from espnet3_runtime.training.optimizers import (
     count_steps,
+    limit_epochs,
     make_named_optimizers,
     make_single_optimizer,
 )
@@ -129,7 +130,7 @@ def _probe_optimizers(probe: StageProbe, config: ConfigView, built: ProbedModel)
     def steps(per_step: int) -> int:
         most = -1 if trainer.get("max_steps") is None else trainer["max_steps"]
         limit = trainer.get("limit_train_batches")
-        return count_steps(_BATCHES, limit, trainer.get("max_epochs"), most, per_step)
+        return count_steps(_BATCHES, limit, limit_epochs(trainer), most, per_step)
 
     try:
         make = make_named_optimizers if config["optimizers"] else make_single_optimizer

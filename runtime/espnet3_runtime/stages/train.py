@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,12 @@ from espnet3_runtime.stage import Outputs, StageContext
 from espnet3_runtime.task_bridge.models import construct_model
 from espnet3_runtime.training.checkpoint_files import LAST, PREVIOUS, remove_leftovers, set_aside
 from espnet3_runtime.training.initial_weights import initial_path, load_initial_weights
-from espnet3_runtime.training.parameter_groups import count_parameters, freeze_parameters
+from espnet3_runtime.training.parameter_groups import (
+    abbreviate_names,
+    count_parameters,
+    freeze_parameters,
+    freeze_statistics,
+)
 from espnet3_runtime.weights import read_torch
 
 if TYPE_CHECKING:
@@ -54,7 +60,7 @@ def train(context: StageContext) -> Outputs:
     if seed is None:  # child processes share a fresh one
         random = str(int.from_bytes(os.urandom(4), "big"))
         seed = int(os.environ.setdefault("ESPNET3_SEED", random))
-    clock = Clock(seed)
+    clock = Clock(seed, overfits=bool(config["trainer"].get("overfit_batches")))
     with quiet_lightning():
         seed_generators(clock.seed)
         model, name = make_model(context)
@@ -109,6 +115,9 @@ def _make_module(
     frozen = freeze_parameters(model, config["freeze"], f"{config.where}.freeze")
     if frozen:
         context.log.info("frozen: %s", ", ".join(frozen))
+    still = freeze_statistics(model, config["freeze"]) if frozen else []
+    if still:
+        _log_line(context, f"frozen with its running statistics: {abbreviate_names(still)}")
     total, fixed = count_parameters(model)
     _log_line(context, f"{name}: {total:,} parameters" + (f", {fixed:,} frozen" if fixed else ""))
     if config["compile"]:
@@ -120,38 +129,46 @@ def _fit_module(
     context: StageContext, module: "TrainingModule", resume_from: Path | None
 ) -> Outputs:
     from espnet3_runtime.training.checkpoints import Checkpoints, read_criteria
+    from espnet3_runtime.training.continuation import describe_overruled, read_rates
     from espnet3_runtime.training.progress import ProgressCallback
     from espnet3_runtime.training.trainer import make_trainer
 
     config = context.configs["training"]
     handler = signal.getsignal(signal.SIGTERM)
+    directory, log = context.directory, context.log
 
-    def take_back_sigterm() -> None:  # Lightning's handler would stop without a checkpoint
+    def begin() -> None:  # Lightning's handler would stop without a checkpoint
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
+        if resume_from not in (None, directory / LAST):
+            counting = read_rates(module.trainer.optimizers)
+            for line in dict.fromkeys(describe_overruled(module.written_rates, counting)):
+                _log_line(context, line)
 
-    directory, log = context.directory, context.log
     curves = directory / "curves.jsonl"
     progress = ProgressCallback(
         curves if context.rank == 0 else None,
         context.progress,
         lambda line: _log_line(context, line),
-        take_back_sigterm,
+        begin,
         {name: where for name, where in _iter_monitors(config) if not name.startswith("train/")},
     )
     criteria = read_criteria(config)
-    if [one.monitor for one in criteria] != [one[0] for one in config["best_model_criterion"]]:
+    if {one.monitor for one in criteria} != {one[0] for one in config["best_model_criterion"]}:
         _log_line(context, f"there is no validation: best is what {criteria[0].monitor} says")
+    step = _step_of(context, module.model, resume_from)
     keeper = Checkpoints(directory, criteria, context.stop.requested, log)
-    trainer = make_trainer(config, directory, [progress, keeper], _step_of(resume_from), log)
+    trainer = make_trainer(config, directory, [progress, keeper], step, log)
     with context.stop.gracefully():
         _run_trainer(trainer, module, resume_from)
     progress.close()
     if context.rank != 0:
         return {}
     outputs = keeper.finish(averages=config["average"])
-    for monitor, kept in keeper.kept.items():
-        context.result(f"best {monitor}", f"{kept[0].value:.4g} (epoch {kept[0].epoch})")
+    for one, kept in keeper.kept.items():
+        alone = sum(one.monitor == other.monitor for other in criteria) == 1
+        label = f"best {one.monitor}" + ("" if alone else f" ({one.mode}, {one.count})")
+        context.result(label, f"{kept[0].value:.4g} (epoch {kept[0].epoch})")
     if is_task(context.model):
         from espnet3_runtime.task_bridge.config_file import task_outputs
 
@@ -170,8 +187,12 @@ def _run_trainer(trainer: "pl.Trainer", module: "TrainingModule", resume_from: P
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None
         raise
-    except MisconfigurationException as error:
-        raise UserError(f"Lightning refuses: {error}", where="training.trainer") from error
+    except (MisconfigurationException, ValueError) as error:
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        if not frame.f_globals["__name__"].startswith("lightning."):
+            raise
+        problem = str(error).strip()
+        raise UserError(f"Lightning refuses: {problem}", where="training.trainer") from error
 
 
 def _resume_from(context: StageContext) -> Path | None:
@@ -241,17 +262,29 @@ def _initialise_weights(model: "nn.Module", context: StageContext) -> None:
         _log_line(context, load_initial_weights(model, path, context.log, shown, parts, where))
 
 
-def _step_of(checkpoint: Path | None) -> int | None:
+def _step_of(context: StageContext, model: "nn.Module", checkpoint: Path | None) -> int | None:
     """Return the step of a checkpoint to continue from; None for a new training."""
+    from espnet3_runtime.training.continuation import check_checkpoint
+    from espnet3_runtime.training.optimizers import limit_epochs
+
     if checkpoint is None or not checkpoint.is_file():
         return None
-    loaded = read_torch(checkpoint)
-    if "optimizer_states" not in loaded or "loops" not in loaded:
-        raise UserError(
-            f'"{checkpoint}" holds weights only, and a training cannot go on from them',
-            where="training.fit.ckpt_path",
-            hint="use last.ckpt, or start a new training from the weights with init_from",
-        )
+    own = checkpoint == context.directory / LAST
+    loaded, problem = {}, f'"{checkpoint}" is damaged: it is no checkpoint of a training'
+    try:
+        loaded = read_torch(checkpoint)
+    except UserError as error:
+        if not own:
+            raise
+        problem = error.message
+    if own and "global_step" not in loaded:
+        hint = f"run.py --force --stages {context.spec.name} trains from the start"
+        raise UserError(problem, hint=hint)
+    trainer = context.configs["training"]["trainer"]
+    if not own:
+        steps = trainer.get("max_steps")
+        limits = limit_epochs(trainer), -1 if steps is None else steps
+        check_checkpoint(checkpoint, loaded, model, limits)
     return int(loaded["global_step"])
 
 

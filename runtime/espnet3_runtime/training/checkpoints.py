@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from logging import Logger
 from pathlib import Path
 from typing import Any
@@ -64,10 +64,11 @@ def read_criteria(config: Mapping[str, Any]) -> list[Criterion]:
     Without validation, the same values of training replace those of validation.
     """
     criteria = [Criterion(*item) for item in config["best_model_criterion"]]
-    if has_validation(config):
-        return criteria
-    trained = [replace(one, monitor=re.sub("^valid/", "train/", one.monitor)) for one in criteria]
-    return list({one.monitor: one for one in reversed(trained)}.values())[::-1]
+    if not has_validation(config):
+        criteria = [
+            replace(one, monitor=re.sub("^valid/", "train/", one.monitor)) for one in criteria
+        ]
+    return list(dict.fromkeys(criteria))
 
 
 class Checkpoints(Checkpoint):
@@ -90,7 +91,7 @@ class Checkpoints(Checkpoint):
         super().__init__()
         self.directory = directory
         self.criteria = tuple(criteria)
-        self.kept: dict[str, list[KeptCheckpoint]] = {one.monitor: [] for one in criteria}
+        self.kept: dict[Criterion, list[KeptCheckpoint]] = {one: [] for one in criteria}
         self._stop_requested = stop_requested
         self._log = log
 
@@ -110,6 +111,7 @@ class Checkpoints(Checkpoint):
         self, trainer: pl.Trainer, _module: pl.LightningModule, *_args: Any
     ) -> None:
         """Save and stop in the middle of an epoch when asked to, at the end of a step."""
+        self._validate_at_end(trainer)
         if trainer.world_size == 1 and not self._stop_requested():
             return
         index = trainer.fit_loop.epoch_loop.batch_idx
@@ -120,13 +122,19 @@ class Checkpoints(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the kept checkpoints as plain values."""
-        return {monitor: [vars(one) for one in kept] for monitor, kept in sorted(self.kept.items())}
+        kept = self.kept.items()
+        return {
+            "kept": [[list(astuple(one)), [vars(file) for file in files]] for one, files in kept]
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue with the kept checkpoints that are still on disk."""
-        for monitor in self.kept:
-            found = [KeptCheckpoint(**one) for one in state_dict.get(monitor, [])]
-            self.kept[monitor] = [one for one in found if (self.directory / one.file).is_file()]
+        for values, files in state_dict["kept"]:
+            criterion = Criterion(*values)
+            found = [KeptCheckpoint(**one) for one in files]
+            if criterion in self.kept:
+                there = [one for one in found if (self.directory / one.file).is_file()]
+                self.kept[criterion] = there
 
     def save_last(self, trainer: pl.Trainer) -> None:
         """Write ``last.ckpt`` and remove the files that are no longer among the best."""
@@ -144,7 +152,7 @@ class Checkpoints(Checkpoint):
         best = self.directory / "best.ckpt"
         outputs = {"last_checkpoint": self.directory / LAST}
         for index, criterion in enumerate(self.criteria):
-            kept = self.kept[criterion.monitor]
+            kept = self.kept[criterion]
             if not kept:
                 problem = f'"{criterion.monitor}" was never measured, or never a finite number'
                 raise UserError(f"no checkpoint is best: {problem}", where=WHERE)
@@ -152,7 +160,10 @@ class Checkpoints(Checkpoint):
                 link(self.directory / kept[0].file, best)
                 outputs["best_checkpoint"] = best
             if averages:
-                name = "averaged.ckpt" if index == 0 else f"averaged_{criterion.file_slug}.ckpt"
+                slug = criterion.file_slug
+                if criterion.monitor in [one.monitor for one in self.criteria[:index]]:
+                    slug += f".{criterion.mode}{criterion.count}"
+                name = "averaged.ckpt" if index == 0 else f"averaged_{slug}.ckpt"
                 average([self.directory / one.file for one in kept], self.directory / name)
                 outputs.setdefault("averaged_checkpoint", self.directory / name)
         return outputs
@@ -170,17 +181,35 @@ class Checkpoints(Checkpoint):
             epoch, step = trainer.current_epoch + 1, trainer.global_step
             file = f"epoch{epoch}_step{step}_{criterion.file_slug}.ckpt"
             new = KeptCheckpoint(value, epoch, step, file)
-            ranked = criterion.rank([*self.kept[criterion.monitor], new])
+            ranked = criterion.rank([*self.kept[criterion], new])
             if not math.isfinite(value):
                 self._log.warning("%s is %s after epoch %d", criterion.monitor, value, epoch)
             elif new in ranked:
                 state = state or _gather_weights(trainer, pl_module)
-                self.kept[criterion.monitor] = ranked
+                self.kept[criterion] = ranked
                 if trainer.is_global_zero:
                     path, facts = self.directory / file, {"epoch": epoch, "global_step": step}
                     save_weights(path, state, **facts, monitor=criterion.monitor, value=value)
                     if index == 0 and ranked[0] == new:
                         link(path, self.directory / "best.ckpt")
+
+    def _validate_at_end(self, trainer: pl.Trainer) -> None:
+        """Let validation run after the last batch of a training that ends between validations.
+
+        It does when ``max_steps`` or ``max_time`` ends it, and when nothing was ever validated.
+        """
+        loop, module = trainer.fit_loop.epoch_loop, trainer.lightning_module
+        assert isinstance(module, TrainingModule)
+        steps_done = -1 < trainer.max_steps <= trainer.global_step
+        epochs_done = loop.batch_progress.is_last_batch and (
+            trainer.current_epoch + 1 == trainer.max_epochs
+        )
+        never = not any(name.startswith("valid/") for name in module.measurements.latest)
+        if steps_done or (epochs_done and never and has_validation(module.config)):
+            trainer.check_val_every_n_epoch, trainer.val_check_batch = 1, loop.batch_idx + 1
+            vars(trainer)["_val_check_time_interval"] = None  # it would wait longer
+        elif trainer.should_stop and trainer.check_val_every_n_epoch:
+            trainer.check_val_every_n_epoch = 1
 
     def _tidy(self) -> None:
         wanted = {one.file for kept in self.kept.values() for one in kept}

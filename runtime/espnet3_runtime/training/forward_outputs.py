@@ -20,7 +20,8 @@ class ForwardOutput:
     Attributes:
         losses: The loss, a scalar tensor, or one for each named optimizer in the order of their
             updates.
-        stats: Numbers to log, scalar tensors or floats; ``loss`` among them.
+        stats: Numbers to log, scalar tensors or floats; ``loss`` among them, or of several losses
+            ``NAME/loss`` of each.
         weight: How much the batch counts in means over an epoch; None is its number of items.
     """
 
@@ -80,7 +81,8 @@ def _make_output(loss: Any, stats: Mapping[str, Any], weight: Any, model: str) -
         return ForwardOutput(single, {**logged, "loss": single.detach()}, weight)
     losses = {str(name): _scalar_loss(item, model) for name, item in named}
     logged |= {f"{name}/loss": item.detach() for name, item in losses.items()}
-    logged["loss"] = sum(item.detach() for item in losses.values())
+    if len(losses) == 1:
+        logged.setdefault("loss", *[item.detach() for item in losses.values()])
     return ForwardOutput(losses, logged, weight)
 
 

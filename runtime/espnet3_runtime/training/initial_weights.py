@@ -42,7 +42,7 @@ def load_initial_weights(
     own = model.state_dict()
     _check_parts(reinit, own, where)
     kept, wanted = _without_parts(read_weights(path), reinit), _without_parts(own, reinit)
-    problems = "\n    ".join(_describe_mismatches(wanted, kept))
+    problems = "\n    ".join(describe_mismatches(wanted, kept))
     if problems:
         raise UserError(
             f'the weights of "{shown}" do not fit {type(model).__name__}:\n    {problems}',
@@ -72,9 +72,10 @@ def _check_parts(parts: Sequence[str], own: Iterable[str], where: str) -> None:
             raise UserError(f'"{part}" matches no weight of the model', where=where, hint=hint)
 
 
-def _describe_mismatches(
+def describe_mismatches(
     own: "Mapping[str, Tensor]", weights: "Mapping[str, Tensor]"
 ) -> Iterable[str]:
+    """Yield how the weights of a file differ from a model's own by names and shapes."""
     shapes = {
         f"{name} {tuple(weights[name].shape)} for {tuple(own[name].shape)}"
         for name in own.keys() & weights.keys()

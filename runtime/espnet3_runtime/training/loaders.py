@@ -9,6 +9,7 @@ from espnet3_runtime.data.loader import Batches, DataParallelRank, make_loader
 from espnet3_runtime.data.sampler import Clock
 from espnet3_runtime.data.split_dataset import load_split
 from espnet3_runtime.stage import StageContext
+from espnet3_runtime.training.optimizers import limit_epochs
 
 
 class SplitLoaders:
@@ -39,7 +40,7 @@ class SplitLoaders:
 def has_validation(config: Mapping[str, Any]) -> bool:
     """Return whether a training ever validates."""
     trainer = config["trainer"]
-    every, epochs = trainer.get("check_val_every_n_epoch") or 1, trainer["max_epochs"]
-    too_rare = epochs is not None and 0 < epochs < every
+    every, epochs = trainer.get("check_val_every_n_epoch") or 1, limit_epochs(trainer)
+    too_rare = 0 < epochs < every
     off = trainer.get("limit_val_batches") == 0
     return bool(config["dataset"]["valid"]) and not off and not too_rare

@@ -96,6 +96,10 @@ def read_value(latest: Mapping[str, float], monitor: str, where: str) -> float:
         UserError: There is no such value.
     """
     if monitor not in latest:
-        hint = did_you_mean(monitor, sorted(latest))
-        raise UserError(f'"{monitor}" is not measured', where=where, hint=hint)
+        hint, why = did_you_mean(monitor, sorted(latest)), ""
+        split, _, name = monitor.partition("/")
+        parts = [one for one in latest if one.startswith(f"{split}/") and one.endswith("/loss")]
+        if name == "loss" and parts:
+            hint, why = f"choose one of {', '.join(parts)}", ": the model gives several losses"
+        raise UserError(f'"{monitor}" is not measured{why}', where=where, hint=hint)
     return latest[monitor]

@@ -1,6 +1,6 @@
 """The LightningModule around a bare model; checkpoint keys are the bare model's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -16,6 +16,13 @@ from espnet3_runtime.data.sampler import (
     restore_generators,
     seed_generators,
 )
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.training.continuation import (
+    check_schedule,
+    compare_optimizers,
+    describe_optimizers,
+    read_rates,
+)
 from espnet3_runtime.training.ema import MovingAverage
 from espnet3_runtime.training.forward_inputs import (
     Fields,
@@ -26,13 +33,14 @@ from espnet3_runtime.training.forward_inputs import (
 from espnet3_runtime.training.forward_outputs import ForwardOutput, read_forward_output
 from espnet3_runtime.training.measurements import Measurements, Weight
 from espnet3_runtime.training.named_optimizers import NamedOptimizerLoop, single_loss, step_plateau
-from espnet3_runtime.training.nan_policy import NanPolicy
+from espnet3_runtime.training.nan_policy import CALMER, NanPolicy, find_not_finite
 from espnet3_runtime.training.optimizers import (
     Scheduler,
     count_steps,
     make_named_optimizers,
     make_single_optimizer,
 )
+from espnet3_runtime.training.parameter_groups import abbreviate_names
 
 STATE_KEY = "espnet3"
 """Key of a full checkpoint for the state that Lightning does not keep."""
@@ -76,6 +84,7 @@ class TrainingModule(pl.LightningModule):
         self.nan_policy = NanPolicy(config["nan_policy"])
         decay = config["ema"] and config["ema"]["decay"]
         self.average = None if decay is None else MovingAverage(model, decay)
+        self._broken = frozenset(find_not_finite(model))  # buffers may hold NaN on purpose
         self.grad_norm: torch.Tensor | None = None
         self._scheduler: Scheduler | None = None
         self._dropped: frozenset[str] | None = None
@@ -83,6 +92,8 @@ class TrainingModule(pl.LightningModule):
         # From a loaded checkpoint, until they are used:
         self._generators: dict[str, Any] | None = None
         self._named_state: dict[str, dict[str, int]] | None = None
+        self._saved_optimizers: dict[str, Any] | None = None
+        self.written_rates: list[dict[str, float]] = []
 
     # The bare model's names, so that a checkpoint loads into the model alone.
 
@@ -164,12 +175,27 @@ class TrainingModule(pl.LightningModule):
             self.named = NamedOptimizerLoop(named, self.model_name)
             if self._named_state is not None:
                 self.named.load(self._named_state)
-            return self.named.lightning()
-        made = make_single_optimizer(self.model, self.config, self.total_steps)
-        optimizer, self._scheduler = made
+            made = self.named.lightning()
+            self._compare_optimizers(
+                [one["optimizer"] for one in made],
+                [one["lr_scheduler"] for one in made if "lr_scheduler" in one],
+            )
+            return made
+        optimizer, self._scheduler = make_single_optimizer(
+            self.model, self.config, self.total_steps
+        )
+        self._compare_optimizers(
+            [optimizer], [self._scheduler.scheduler] if self._scheduler else []
+        )
         if self._scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self._scheduler.lightning()}
+
+    def _compare_optimizers(self, optimizers: list[Any], schedulers: list[Any]) -> None:
+        self._optimizers = describe_optimizers(self.model, optimizers, schedulers)
+        self.written_rates = read_rates(optimizers)
+        if self._saved_optimizers is not None:
+            compare_optimizers(self._saved_optimizers, self._optimizers)
 
     def total_steps(self, per_step: int) -> int:
         """Return the steps of an optimizer that takes ``per_step`` batches for each."""
@@ -226,6 +252,18 @@ class TrainingModule(pl.LightningModule):
         elif self._generators is not None:  # the checkpoint holds those of rank 0 only
             seed_generators(clock.seed, clock.epoch, self.trainer.global_rank, clock.skip)
         self._generators = None
+        parameters = [name for name, _ in self.model.named_parameters()]
+        scheduler = getattr(self._scheduler, "scheduler", None)
+        ends = getattr(scheduler, "total_steps", None)
+        if self._saved_optimizers is not None and ends is not None:
+            check_schedule(ends, self.total_steps(self.trainer.accumulate_grad_batches))
+        self._check_weights("at the start of the training", self._broken.difference(parameters))
+
+    def _check_weights(self, when: str, allowed: Collection[str]) -> None:
+        broken = sorted(set(find_not_finite(self.model)).difference(allowed))
+        if self.trainer.strategy.reduce_boolean_decision(bool(broken), all=False):
+            named = abbreviate_names(broken) or "those of another rank"
+            raise UserError(f"weights are not finite {when}: {named}", hint=CALMER)
 
     def on_train_epoch_start(self) -> None:
         """Seed the generators from the seed of the run and the number of the epoch."""
@@ -246,6 +284,7 @@ class TrainingModule(pl.LightningModule):
         elif self._scheduler is not None:
             step_plateau(self._scheduler, fresh, measured.latest.keys())
         measured.fresh = set()
+        self._check_weights(f"after epoch {self.current_epoch + 1}", self._broken)
 
     def on_validation_start(self) -> None:
         """Validate with the averaged weights."""
@@ -275,6 +314,7 @@ class TrainingModule(pl.LightningModule):
             "average": None if self.average is None else self.average.state(),
             "ended": bool(self.trainer.should_stop),
             "named": None if self.named is None else self.named.state(),
+            "optimizers": self._optimizers,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -291,6 +331,7 @@ class TrainingModule(pl.LightningModule):
         if self.average is not None and state["average"] is not None:
             self.average.load(state["average"])
         self._named_state = state["named"]
+        self._saved_optimizers = state["optimizers"]
         self.trainer.should_stop = state["ended"]  # early stopping may have ended the training
 
     def _resume_position(self) -> tuple[int, int]:

@@ -171,7 +171,7 @@ def step_plateau(scheduler: Scheduler, fresh: Mapping[str, float], known: Iterab
     monitor = str(scheduler.monitor)
     if monitor in fresh:
         scheduler.scheduler.step(fresh[monitor])
-    else:
+    elif not monitor.startswith("valid/"):  # those are looked for at the first validation
         read_value(dict.fromkeys(known, 0.0), monitor, "training.scheduler_monitor")
     return True
 

@@ -1,7 +1,7 @@
 """Skips or refuses batches with a loss or a gradient that is not finite."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import lightning.pytorch as pl
 import torch
@@ -13,6 +13,7 @@ from espnet3_runtime.training.forward_outputs import ForwardOutput
 MOST_IN_A_ROW = 100
 """After so many skipped batches in a row a training ends with an error."""
 
+CALMER = "a lower learning rate, gradient clipping or another precision may help"
 _LOG = logging.getLogger(__name__)
 
 
@@ -28,6 +29,10 @@ class NanPolicy:
         self._skipped = 0
         self._in_a_row = 0
         self._good = 0
+        self._problem = ""
+        # Of the epoch: good batches, and steps with a norm that was finite and that was not.
+        self._batches = self._steps = self._dropped = 0
+        self._dropped_last = False
 
     def check(self, outcome: ForwardOutput, module: pl.LightningModule, utt_ids: list[str]) -> bool:
         """Return whether to train on a batch.
@@ -42,16 +47,26 @@ class NanPolicy:
         """
         if self.policy == "allow" or self._is_finite(outcome, module.trainer.world_size):
             self._good += 1
-            self._in_a_row = 0
+            self._batches += 1
+            if not self._dropped_last:
+                self._in_a_row = 0
             return True
         self._skip(_describe_batch(outcome, module, utt_ids))
         return False
 
-    def check_gradients(self, norm: torch.Tensor, parameters: Iterable[nn.Parameter]) -> None:
+    def check_gradients(self, norm: torch.Tensor, parameters: Collection[nn.Parameter]) -> None:
         """Drop gradients whose common norm, a scalar, is not finite (the same on all ranks)."""
-        if self.policy != "allow" and not bool(torch.isfinite(norm)):
-            self._skip("the norm of the gradients is not finite")
-            _drop_gradients(parameters)
+        if self.policy == "allow":
+            return
+        self._dropped_last = not bool(torch.isfinite(norm))
+        if not self._dropped_last:
+            if any(parameter.grad is not None for parameter in parameters):
+                self._steps += 1
+                self._in_a_row = 0
+            return
+        self._dropped += 1
+        self._skip("the norm of the gradients is not finite")
+        _drop_gradients(parameters)
 
     def zero_loss(self, model: nn.Module) -> torch.Tensor:
         """Return a scalar loss without effect: every rank still runs its backward pass."""
@@ -64,9 +79,17 @@ class NanPolicy:
             _drop_gradients(model.parameters())
         self._good = 0
 
-    def take_skipped(self) -> int:
-        """Return how many batches were skipped, and reset the count."""
-        skipped, self._skipped = self._skipped, 0
+    def end_epoch(self, *, whole: bool) -> int:
+        """Return how many batches of the epoch were skipped.
+
+        Raises:
+            UserError: All of a whole epoch were, so that nothing was learned.
+        """
+        skipped, learned = self._skipped, self._steps or (self._batches and not self._dropped)
+        self._skipped = self._batches = self._steps = self._dropped = 0
+        if whole and skipped and not learned:
+            problem = f"nothing was learned in an epoch, all batches were skipped: {self._problem}"
+            raise UserError(problem, hint=CALMER)
         return skipped
 
     def _is_finite(self, outcome: ForwardOutput, world: int) -> bool:
@@ -84,13 +107,20 @@ class NanPolicy:
             raise UserError(problem, where="training.nan_policy", hint=hint)
         self._skipped += 1
         self._in_a_row += 1
+        self._problem = problem
         if self._in_a_row == 1:
             _LOG.info("%s; it is skipped", problem)
         if self._in_a_row >= MOST_IN_A_ROW:
             raise UserError(
                 f"{self._in_a_row} batches in a row were skipped: {problem}",
-                hint="a lower learning rate, gradient clipping or another precision may help",
+                hint=CALMER,
             )
+
+
+def find_not_finite(model: nn.Module) -> list[str]:
+    """Return the names of parameters that hold NaN or infinity, and of buffers that hold NaN."""
+    broken = [name for name, one in model.named_parameters() if not one.isfinite().all()]
+    return broken + [name for name, one in model.named_buffers() if one.isnan().any()]
 
 
 def _drop_gradients(parameters: Iterable[nn.Parameter]) -> None:

@@ -14,6 +14,8 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.training.parameter_groups import assign_parameters
 from espnet3_schemas import TARGET
 
+MAX_EPOCHS = 100
+"""After so many epochs a training ends when its config does not say when."""
 TotalSteps = Callable[[int], int]
 """From the batches for one step of an optimizer to its number of steps in the training."""
 
@@ -29,7 +31,8 @@ class Scheduler:
     def lightning(self) -> dict[str, Any]:
         """Return Lightning's ``lr_scheduler`` mapping."""
         chosen = {"scheduler": self.scheduler, "interval": self.interval}
-        return {**chosen, "monitor": self.monitor} if self.monitor else chosen
+        watched = {"monitor": self.monitor, "strict": False}  # validation may be rarer
+        return {**chosen, **watched} if self.monitor else chosen
 
 
 @dataclass
@@ -154,6 +157,15 @@ def _make_scheduler(
             hint='set its interval to "epoch" and its monitor, for example to valid/loss',
         )
     return Scheduler(scheduler, interval, monitor)
+
+
+def limit_epochs(trainer: Mapping[str, Any]) -> int:
+    """Return after how many epochs a training ends; -1 when something else ends it."""
+    chosen: int | None = trainer.get("max_epochs")
+    if chosen is not None:
+        return chosen
+    ends = trainer.get("max_time") or (trainer.get("max_steps") or -1) > 0
+    return -1 if ends else MAX_EPOCHS
 
 
 def count_steps(

@@ -46,6 +46,29 @@ def freeze_parameters(model: "nn.Module", selectors: Sequence[str], where: str) 
     return [name for name in parameters if name in frozen]
 
 
+def freeze_statistics(model: "nn.Module", selectors: Sequence[str]) -> list[str]:
+    """Keep the running statistics of frozen batch norms as they are and return the names of these.
+
+    A batch norm is frozen when a selector names it or all of its parameters are frozen.
+
+    Args:
+        model: The model that is trained, its parameters frozen already.
+        selectors: Patterns of parameter names.
+    """
+    frozen = []
+    for name, module in model.named_modules():
+        if getattr(module, "running_mean", None) is None:
+            continue
+        trained = [parameter.requires_grad for parameter in module.parameters()]
+        statistics = f"{name}.running_mean".lstrip(".")
+        if any(matches_selector(statistics, one) for one in selectors) or (
+            trained and not any(trained)
+        ):
+            module.eval()
+            frozen.append(name)
+    return frozen
+
+
 def assign_parameters(
     model: "nn.Module", selectors: Mapping[str, str], where: str
 ) -> "dict[str, list[nn.Parameter]]":

@@ -51,6 +51,7 @@ class ProgressCallback(pl.Callback):
         self._open: AbstractContextManager[Bar] | None = None
         self._began = self._noted = time.monotonic()
         self._every = 0
+        self._whole = True
 
     # Lightning's hooks.
 
@@ -58,6 +59,7 @@ class ProgressCallback(pl.Callback):
         """Open the curves; a resumed training drops what it will measure again."""
         assert isinstance(pl_module, TrainingModule)
         resumed = trainer.global_step or pl_module.clock.epoch or None
+        self._whole = not pl_module.clock.skip
         if self._path is not None:
             self._curves = Curves(self._path, resumed and trainer.global_step)
         self._every = getattr(trainer, "log_every_n_steps", 0) or 0
@@ -152,7 +154,8 @@ class ProgressCallback(pl.Callback):
         epoch = f"epoch {trainer.current_epoch + 1}" + (f"/{limit}" if limit else "")
         latest = {name: module.measurements.latest[name] for name in module.measurements.fresh}
         parts = [f"{name} {latest[name]:.4g}" for name in _order_names(latest)]
-        skipped = module.nan_policy.take_skipped()
+        skipped = module.nan_policy.end_epoch(whole=self._whole)
+        self._whole = True
         parts += [f"{skipped} batches skipped (not finite)"] if skipped else []
         return "  ".join([epoch, *parts, f"{time.monotonic() - self._began:.1f} s"])
 

@@ -16,8 +16,11 @@ from lightning.pytorch.callbacks import EarlyStopping
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import to_plain
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.training.optimizers import limit_epochs
 
 _NODES = ("strategy", "profiler", "plugins")
+_NULLS = ("check_val_every_n_epoch",)
+"""Keys whose null means something to Lightning; of the others it keeps Lightning's default."""
 _OURS = ("logger", "callbacks", "enable_progress_bar", "enable_model_summary")
 
 
@@ -48,6 +51,7 @@ def make_trainer(
             hint="remove enable_checkpointing: false and barebones: true",
         )
     arguments = {key: to_plain(value) for key, value in block.items() if key not in _OURS}
+    arguments["max_epochs"] = limit_epochs(block)
     for key in _NODES:
         if isinstance(block.get(key), (Mapping, tuple)):
             arguments[key] = instantiate(block[key])
@@ -70,7 +74,10 @@ def make_trainer(
     defaults = {"default_root_dir": directory, "use_distributed_sampler": False}
     try:
         return pl.Trainer(
-            **{**defaults, **{k: v for k, v in arguments.items() if v is not None}},
+            **{
+                **defaults,
+                **{k: v for k, v in arguments.items() if v is not None or k in _NULLS},
+            },
             logger=_make_loggers(block["logger"], directory, resume_step, log),
             callbacks=[ours[0], *callbacks, *ours[1:]],
             enable_progress_bar=False,
@@ -125,6 +132,7 @@ _MESSAGES = (
     ".*You defined a `validation_step` but have no `val_dataloader`.*",
     ".*Total length of .* across ranks is zero.*",
     ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
+    ".*ReduceLROnPlateau conditioned on metric.*",  # ours move once their value is measured
     ".*lr_scheduler.step\\(\\)` before `optimizer.step\\(\\).*",
 )
 _LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning")

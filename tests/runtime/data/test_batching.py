@@ -343,3 +343,14 @@ def test_damaged_shapes_are_one_clear_message(tmp_path):
 
 def test_entries_are_read_from_a_plain_mapping():
     assert read_entries({"train": None}, "train") == ()
+
+
+def test_batch_size_is_an_upper_limit_beside_bins():
+    steps = np.array([1] * 10 + [50])
+    free = make_plan(block(type="length", batch_bins=60), 11, Lengths(steps))
+    assert np.diff(free.ends, prepend=0).tolist() == [10, 1]
+    most = make_plan(block(type="length", batch_bins=60, batch_size=4), 11, Lengths(steps))
+    assert np.diff(most.ends, prepend=0).tolist() == [4, 4, 2, 1]
+    both = block(type="numel", batch_bins=60, batch_size=2, min_batch_size=4)
+    with pytest.raises(UserError, match="4 items at least and 2 at most"):
+        make_plan(both, 11, Lengths(steps))

@@ -85,6 +85,7 @@ def test_models_that_take_everything_get_everything(recipe):
         ({"trainer": {"accelerator": "abacus"}}, "Lightning refuses the trainer"),
         ({"trainer": {"devices": 3, "accelerator": "gpu"}}, "Lightning refuses the trainer"),
         ({"early_stopping": {"monitor": "valid/x"}}, "valid/x"),
+        ({"trainer": {"val_check_interval": 50}}, "Lightning refuses: `val_check_interval`"),
         ({"trainer": {"enable_checkpointing": False}}, "always writes checkpoints"),
         (
             {"trainer": {"limit_val_batches": 0}, "early_stopping": {"monitor": "valid/loss"}},

@@ -195,6 +195,7 @@ def gan(recipe, **options):
         "d": {"optimizer": {**SGD, "lr": 0.1}, "params": "critic", **options.pop("d", {})},
     }
     model = {"_target_": "src.gan.Gan"}
+    options = {"best_model_criterion": [["valid/g/loss", 1, "min"]], **options}
     context = train_context(
         recipe, model, optimizer=None, optimizers=optimizers, trainer={**CLIPLESS, **ONE}, **options
     )
@@ -248,21 +249,44 @@ def test_named_schedulers(recipe):
 def test_a_named_plateau_scheduler_watches_a_value_and_says_nothing(recipe, recwarn):
     node = {"_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau", "patience": 0, "factor": 0.5}
     never = {**node, "threshold": 1e9}  # nothing counts as better
-    plateau = {"scheduler": never, "interval": "epoch", "monitor": "valid/loss"}
+    plateau = {"scheduler": never, "interval": "epoch", "monitor": "valid/g/loss"}
     last = load(gan(recipe, schedulers={"g": plateau})["last_checkpoint"])
     rates = [state["param_groups"][0]["lr"] for state in last["optimizer_states"]]
     assert rates == pytest.approx([0.05, 0.1])
     assert not [one for one in recwarn if "lr scheduler" in str(one.message)]
 
 
+def test_of_several_losses_one_is_asked_for(recipe):
+    with pytest.raises(UserError, match=r'"valid/loss" is not measured: .* several los') as error:
+        gan(recipe, best_model_criterion=[["valid/loss", 1, "min"]])
+    assert error.value.hint == "choose one of valid/g/loss, valid/d/loss"
+
+
 def test_losses_and_optimizers_must_agree(recipe):
     (recipe / "src" / "gan.py").write_text(GAN)
     model = {"_target_": "src.gan.Gan"}
+    best = {"best_model_criterion": [["valid/g/loss", 1, "min"]]}
     with pytest.raises(UserError, match="a loss for each of g, d, and there is one optimizer"):
-        train(train_context(recipe, model))
+        train(train_context(recipe, model, **best))
     optimizers = {"x": {"optimizer": SGD, "params": "*"}}
     with pytest.raises(UserError, match='gives a loss for "d", and there is no such optimizer'):
-        train(train_context(recipe, model, optimizer=None, optimizers=optimizers))
+        train(train_context(recipe, model, optimizer=None, optimizers=optimizers, **best))
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_plateau_scheduler_waits_for_a_rare_validation(recipe, named):
+    node = {"_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau", "patience": 0, "factor": 0.5}
+    node |= {"threshold": 1e9}  # nothing counts as better
+    rare = {"max_epochs": 5, "check_val_every_n_epoch": 2}
+    changes = {"optimizer": SGD, "scheduler": node, "scheduler_interval": "epoch"}
+    changes |= {"scheduler_monitor": "valid/loss"}
+    if named:
+        plateau = {"scheduler": node, "interval": "epoch", "monitor": "valid/loss"}
+        one = {"optimizer": SGD, "params": "*"}
+        changes = {"optimizer": None, "optimizers": {"x": one}, "schedulers": {"x": plateau}}
+    last = load(train(train_context(recipe, trainer=rare, **changes))["last_checkpoint"])
+    (state,) = last["optimizer_states"]
+    assert state["param_groups"][0]["lr"] == pytest.approx(0.05 * 0.5**2)  # two validations
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import StageSpec
 from espnet3_runtime.stages.train import train
 from espnet3_runtime.training.ema import MovingAverage
+from espnet3_runtime.training.optimizers import limit_epochs
 from espnet3_runtime.training.parameter_groups import freeze_parameters, matches_selector
 from espnet3_runtime.weights import read_weights
 from tests.runtime.training_kit import (
@@ -66,6 +67,16 @@ def test_a_selector_that_matches_nothing_is_an_error(recipe):
 )
 def test_selectors(name, selector, expected):
     assert matches_selector(name, selector) is expected
+
+
+@pytest.mark.parametrize("selectors", [["norm"], ["norm.*"], ["norm.weight", "norm.bias"]])
+def test_a_frozen_batch_norm_keeps_its_statistics(recipe, capsys, selectors):
+    found = weights(train(train_context(recipe, freeze=selectors)))
+    assert torch.equal(found["norm.running_mean"], torch.zeros(8))
+    assert torch.equal(found["norm.running_var"], torch.ones(8))
+    assert "frozen with its running statistics: norm" in capsys.readouterr().err
+    found = weights(train(train_context(recipe, freeze=["norm.weight"])))
+    assert not torch.equal(found["norm.running_mean"], torch.zeros(8))
 
 
 def test_freezing_reports_names():
@@ -202,6 +213,14 @@ BAD = """
 """
 
 
+FIRST_GOOD = """
+        from pathlib import Path
+        if self.training and not Path("good").exists():
+            Path("good").touch()
+        elif self.training:
+"""
+
+
 def bad_model(recipe, code=BAD):
     text = (recipe / "src" / "model.py").read_text()
     mark = "        accuracy = (logits"
@@ -217,38 +236,95 @@ def test_skipped_batches_leave_no_trace(recipe, capsys):
 
 
 def test_a_skipped_batch_does_not_move_the_weights(recipe):
-    model = bad_model(recipe, "        loss = loss / 0 if self.training else loss\n")
+    model = bad_model(recipe, FIRST_GOOD + "            loss = loss / 0\n")
     adam = {"_target_": "torch.optim.AdamW", "lr": 0.1, "weight_decay": 0.1}
-    changes = {"dropout": 0.0}
-    outputs = train(train_context(recipe, {**model, **changes}, optimizer=adam))
-    start = initial(recipe)
+    changes = {"optimizer": adam, "trainer": {**ONE, "limit_train_batches": 1}}
+    expected = weights(train(train_context(recipe, model, **changes)))
+    (recipe / "good").unlink()
+    found = weights(train(train_context(recipe, model, **{**changes, "trainer": ONE})))
     for name in ("encoder.weight", "head.weight", "norm.weight"):
-        assert torch.equal(weights(outputs)[name], start[name])
+        assert torch.equal(found[name], expected[name])
 
 
 def test_gradients_that_are_not_finite_are_skipped(recipe):
-    code = "        loss = loss + 0 * torch.sqrt(logits[0, 0] - logits[0, 0])\n"  # 0 * inf
-    outputs = train(train_context(recipe, bad_model(recipe, code)))
-    start = initial(recipe)
-    assert torch.equal(weights(outputs)["head.weight"], start["head.weight"])
+    code = "            loss = loss + 0 * torch.sqrt(logits[0, 0] - logits[0, 0])\n"  # 0 * inf
+    model = bad_model(recipe, FIRST_GOOD + code)
+    changes = {"trainer": {**ONE, "limit_train_batches": 1}}
+    expected = weights(train(train_context(recipe, model, **changes)))["head.weight"]
+    (recipe / "good").unlink()
+    found = weights(train(train_context(recipe, model, trainer=ONE)))["head.weight"]
+    assert torch.equal(found, expected)
+
+
+NOT_LEARNED = [
+    "loss = loss / 0 if self.training else loss",
+    "loss = loss + 0 * torch.sqrt(logits[0, 0] - logits[0, 0])",
+]
+
+
+@pytest.mark.parametrize("line", NOT_LEARNED)
+@pytest.mark.parametrize("accumulated", [1, 4])
+def test_an_epoch_without_a_good_batch_ends_the_training(recipe, capsys, line, accumulated):
+    model = bad_model(recipe, f"        {line}\n")
+    with pytest.raises(UserError, match=r"all batches were skipped: .*not finite"):
+        train(train_context(recipe, model, trainer={"accumulate_grad_batches": accumulated}))
+    assert "epoch 1/3" not in capsys.readouterr().err
+
+
+def test_weights_that_are_not_finite_never_end_well(recipe):
+    accuracy = {"best_model_criterion": [["valid/accuracy", 1, "max"]]}
+    state = initial(recipe)
+    state["head.bias"][0] = torch.nan
+    torch.save(state, recipe / "nan.ckpt")
+    with pytest.raises(UserError, match=r"not finite at the start of the training: head.bias"):
+        train(train_context(recipe, spec=spec("nan.ckpt"), **accuracy))
+    changes = {"optimizer": {**SGD, "lr": 1e38}, "trainer": {"gradient_clip_val": None}}
+    for policy in ("allow", "skip"):
+        with pytest.raises(UserError, match=r"weights are not finite after epoch 1|all batches"):
+            train(train_context(recipe, nan_policy=policy, **accuracy, **changes))
+
+
+def test_a_batch_norm_that_met_nan_ends_the_training(recipe):
+    (recipe / "src" / "spoil.py").write_text(
+        "class Spoil:\n"
+        "    def __call__(self, utt_id, sample):\n"
+        "        speech = sample['speech'] * (float('nan') if utt_id == 'train3' else 1.0)\n"
+        "        return {'speech': speech, 'label': sample['label']}\n"
+    )
+    sets = {**SETS, "preprocessor": {"train": {"_target_": "src.spoil.Spoil"}}}
+    sets["preprocessor"]["valid"] = SETS["preprocessor"]
+    best = {"best_model_criterion": [["valid/accuracy", 1, "max"]]}
+    with pytest.raises(UserError, match=r"not finite after epoch 1: norm.running_mean, norm.run"):
+        train(train_context(recipe, dataset=sets, **best))
+
+
+def test_buffers_that_hold_nan_on_purpose_are_fine(recipe):
+    text = (recipe / "src" / "model.py").read_text()
+    mark = "        self.dropout ="
+    buffer = "        self.register_buffer('unset', torch.full((1,), float('nan')))\n"
+    (recipe / "src" / "model.py").write_text(text.replace(mark, buffer + mark))
+    train(train_context(recipe, trainer=ONE))
 
 
 def test_error_and_allow(recipe):
     with pytest.raises(UserError, match=r"not finite: loss nan \(epoch 1, step \d+; train"):
         train(train_context(recipe, bad_model(recipe), nan_policy="error"))
-    criteria = [["train/loss", 1, "min"]]
+    with pytest.raises(UserError, match="weights are not finite after epoch 1"):
+        train(train_context(recipe, bad_model(recipe), nan_policy="allow"))
+
+
+def test_a_criterion_that_is_never_finite_ends_the_training(recipe):
+    model = bad_model(recipe, "        loss = loss if self.training else loss / 0\n")
     with pytest.raises(UserError, match="or never a finite number"):
-        train(
-            train_context(
-                recipe, bad_model(recipe), nan_policy="allow", best_model_criterion=criteria
-            )
-        )
+        train(train_context(recipe, model, trainer=ONE))
 
 
-def test_a_lost_training_stops(recipe):
-    model = bad_model(recipe, "        loss = loss / 0 if self.training else loss\n")
+@pytest.mark.parametrize("line", NOT_LEARNED)
+def test_a_lost_training_stops(recipe, line):
+    model = bad_model(recipe, f"        {line}\n")
+    sets = {**SETS, "train": [{"data_src_args": {"size": 1000}}]}
     with pytest.raises(UserError, match="100 batches in a row were skipped"):
-        train(train_context(recipe, model, trainer={"max_epochs": 30}))
+        train(train_context(recipe, model, dataset=sets))
 
 
 # Other keys.
@@ -315,6 +391,77 @@ def test_validation_every_other_epoch(recipe, capsys):
     assert ["valid/loss" in line for line in lines] == [False, True, False]
 
 
-def test_max_steps(recipe):
-    outputs = train(train_context(recipe, trainer={"max_steps": 8, "max_epochs": -1}))
-    assert load(outputs["last_checkpoint"])["global_step"] == 8
+@pytest.mark.parametrize(
+    ("trainer", "validated"),
+    [
+        ({"max_steps": 8}, [6, 8]),
+        ({"max_steps": 5}, [5]),
+        ({"max_steps": 12}, [6, 12]),
+        ({"max_steps": 8, "check_val_every_n_epoch": 3}, [8]),
+        ({"max_steps": 8, "check_val_every_n_epoch": None, "val_check_interval": 5}, [5, 8]),
+        ({"max_steps": 3, "accumulate_grad_batches": 2}, [3]),
+        ({"max_epochs": 2, "check_val_every_n_epoch": None, "val_check_interval": 50}, [12]),
+        ({"max_epochs": 2, "val_check_interval": "00:01:00:00"}, [12]),
+        ({"max_epochs": 1, "max_steps": 4, "val_check_interval": "00:01:00:00"}, [4]),
+    ],
+)
+def test_the_end_is_validated(recipe, trainer, validated):
+    outputs = train(train_context(recipe, trainer={"max_epochs": None, **trainer}))
+    assert load(outputs["last_checkpoint"])["global_step"] == validated[-1]
+    assert [row["step"] for row in rows(outputs) if "valid/loss" in row] == validated
+
+
+def test_steps_and_time_stop_in_place_of_the_hundred_epochs():
+    assert limit_epochs({}) == limit_epochs({"max_epochs": None, "max_steps": -1}) == 100
+    assert limit_epochs({"max_steps": 10**6}) == limit_epochs({"max_time": "01:00:00:00"}) == -1
+    assert limit_epochs({"max_epochs": 7, "max_steps": 10**6}) == 7
+
+
+SEEN = """
+import torch
+class Seen(torch.utils.data.Sampler):
+    def __init__(self, data): self.data, self.generator = data, None
+    def __len__(self): return len(self.data)
+    def __iter__(self):
+        yield from torch.randperm(len(self.data), generator=self.generator).tolist()
+"""
+LABELS = """
+        with open("seen", "a") as file:
+            file.write(f"{speech.double().sum():.9f} " * self.training + ";" * (not self.training))
+"""
+
+
+@pytest.mark.parametrize(
+    "train_loader",
+    [
+        {},
+        {"batches": {"type": "unsorted"}},
+        {"sampler": {"_target_": "src.seen.Seen"}},
+        {"sampler": {"_target_": "torch.utils.data.RandomSampler"}},
+        {"loader": {"_target_": "torch.utils.data.DataLoader", "batch_size": 5, "shuffle": True}},
+    ],
+)
+def test_overfitting_takes_the_same_batches_each_epoch(recipe, train_loader):
+    (recipe / "src" / "seen.py").write_text(SEEN)
+    trainer = {"overfit_batches": 2, "num_sanity_val_steps": 0}
+    train(
+        train_context(
+            recipe, bad_model(recipe, LABELS), dataloader={"train": train_loader}, trainer=trainer
+        )
+    )
+    first, *others = [one.split() for one in (recipe / "seen").read_text().split(";") if one]
+    assert len(first) == 2
+    assert others == [first, first]
+
+
+def test_two_criteria_on_one_value_keep_their_own_checkpoints(recipe, capsys):
+    criteria = [["valid/loss", 1, "min"], ["valid/loss", 1, "max"], ["valid/loss", 2, "max"]]
+    outputs = train(train_context(recipe, best_model_criterion=criteria))
+    directory = outputs["best_checkpoint"].parent
+    values = sorted(row["valid/loss"] for row in rows(outputs) if "valid/loss" in row)
+    kept = sorted(load(path)["value"] for path in directory.glob("epoch*.ckpt"))
+    assert kept == values  # the lowest, and the two highest
+    assert load(outputs["best_checkpoint"])["value"] == values[0]
+    worst = load(directory / "averaged_valid.loss.max1.ckpt")["averaged"]
+    assert [load(directory / name)["value"] for name in worst] == [values[-1]]
+    assert len(load(directory / "averaged_valid.loss.max2.ckpt")["averaged"]) == 2

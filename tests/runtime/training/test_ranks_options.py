@@ -61,6 +61,7 @@ def test_losses_by_name_on_two_ranks(recipe):
         "d": {"optimizer": {**SGD, "lr": 0.1}, "params": "critic"},
     }
     changes = {"model": {"_target_": "src.gan.Gan"}, "optimizer": None, "optimizers": named}
+    changes["best_model_criterion"] = [["valid/g/loss", 1, "min"]]
     sets = {**SETS, "train": [{"data_src_args": {"size": 32}}]}
     changes |= {"dataset": sets, "dataloader": {"train": {"batches": {"batch_size": 4}}}}
     finish(start(recipe, {"max_epochs": 1, "gradient_clip_val": None}, **changes))

@@ -17,6 +17,7 @@ from espnet3_runtime.training import checkpoints, progress
 from tests.runtime.training_kit import (
     CLASSIFIER,
     SETS,
+    SGD,
     load,
     recipe_in,
     same,
@@ -243,6 +244,61 @@ def test_an_explicit_checkpoint_is_gone_on_from(recipe):
     assert same(last["state_dict"], expected["files"]["last.ckpt"]["state_dict"])
     with pytest.raises(UserError, match=r'there is no checkpoint ".*none.ckpt"'):
         train(train_context(recipe, fit={"ckpt_path": "none.ckpt"}))
+
+
+ONE_CYCLE = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "max_lr": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ({}, {"optimizer": SGD}, "another optimizer: Adam there, SGD here"),
+        ({}, {"scheduler": ONE_CYCLE}, "another scheduler: no scheduler there, OneCycleLR here"),
+        ({"scheduler": ONE_CYCLE}, {}, "another scheduler: OneCycleLR there, no scheduler here"),
+        ({"scheduler": ONE_CYCLE}, {"scheduler": ONE_CYCLE}, "ends after 18 steps, .* has 30"),
+        ({}, {"freeze": ["encoder"]}, "other parameters .*: encoder.bias, encoder.weight"),
+        ({"freeze": ["norm.bias"]}, {"freeze": ["encoder.bias"]}, "encoder.bias, norm.bias"),
+        ({}, {"model": {**CLASSIFIER, "hidden": 4}}, "of another model: .* of another shape"),
+        ({}, {"trainer": {"max_epochs": 3}}, "nothing left to train: max_epochs is 3"),
+        (
+            {},
+            {"trainer": {"max_epochs": 9, "max_steps": 10}},
+            "nothing left to train: max_steps is 10",
+        ),
+    ],
+)
+def test_what_a_checkpoint_does_not_fit_is_one_sentence(recipe, before, after, message):
+    last = train(train_context(recipe, **before))["last_checkpoint"]
+    (recipe / "start.ckpt").write_bytes(last.read_bytes())
+    after = {"trainer": {"max_epochs": 5}, "fit": {"ckpt_path": "start.ckpt"}, **after}
+    with pytest.raises(UserError, match=message) as error:
+        train(train_context(recipe, after.pop("model", CLASSIFIER), **after))
+    assert error.value.where == "training.fit.ckpt_path"
+
+
+@pytest.mark.parametrize("schedule", [{}, {"scheduler": {**ONE_CYCLE, "total_steps": 99}}])
+def test_rates_of_the_checkpoint_that_count_are_said(recipe, capsys, schedule):
+    adam = {"_target_": "torch.optim.Adam", "lr": 0.1, "weight_decay": 0.25}
+    last = train(train_context(recipe, optimizer=adam, **schedule))["last_checkpoint"]
+    (recipe / "start.ckpt").write_bytes(last.read_bytes())
+    now = {**adam, "lr": 0.01, "weight_decay": 0.5}
+    goes_on = {"trainer": {"max_epochs": 4}, "fit": {"ckpt_path": "start.ckpt"}, **schedule}
+    capsys.readouterr()
+    train(train_context(recipe, optimizer=now, **goes_on))
+    told = capsys.readouterr().err
+    assert "weight_decay is 0.25 of the checkpoint, not 0.5 as set" in told
+    assert ("lr is 0.1 of the checkpoint, not 0.01 as set" in told) == (not schedule)
+
+
+@pytest.mark.parametrize("kept", [0, 1000, -1])
+def test_a_damaged_last_checkpoint_is_told_with_the_way_out(recipe, kept):
+    context = cut(recipe, 9)
+    last = context.directory / "last.ckpt"
+    whole = last.read_bytes()
+    last.write_bytes(whole[:kept] if kept >= 0 else whole[:-300])
+    with pytest.raises(UserError, match="is damaged") as error:
+        train(train_context(recipe, resume=True))
+    assert error.value.hint == "run.py --force --stages train trains from the start"
 
 
 def test_weights_alone_cannot_be_gone_on_from(recipe):
