@@ -16,7 +16,7 @@ from espnet3_runtime.data.custom_loader import CustomLoader, make_custom_loader,
 from espnet3_runtime.data.item_lengths import Shapes, find_lengths
 from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
 from espnet3_runtime.data.split_dataset import SplitDataset
-from espnet3_runtime.data.worker_errors import wrap_for_workers
+from espnet3_runtime.data.worker_errors import NamingCollate, wrap_for_workers
 from espnet3_runtime.process.interrupts import BLOCKED
 
 Item_co = TypeVar("Item_co", covariant=True)
@@ -114,7 +114,7 @@ def make_loader(
 
 def make_collate(config: Mapping[str, Any]) -> Callable[[Any], Any]:
     """Construct the collate function of a ``dataloader`` block."""
-    return instantiate(config["collate_fn"])  # type: ignore[no-any-return]
+    return NamingCollate(instantiate(config["collate_fn"]))
 
 
 def _custom_sampling(

@@ -190,3 +190,36 @@ def test_ids_with_slashes_stay_inside_their_directory(recipe):
     waves = list((context.directory / "t/wave").iterdir())
     assert len(waves) == 2
     assert not list(recipe.rglob("up"))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("part", ["Dataset", "preprocessor", "collate", "runner"])
+def test_stop_iteration_is_an_error_that_names_an_item(recipe, part, workers):
+    add_code(
+        recipe,
+        "empty",
+        "from espnet3_runtime.data.collate import CommonCollateFn\n"
+        "def preprocessor(utt_id, sample): return next(iter(()))\n"
+        "class collate(CommonCollateFn):\n"
+        "    def __call__(self, items): return next(iter(()))\n"
+        "def runner(model, **_): return next(iter(()))\n",
+    )
+    node = {"_target_": f"src.empty.{part}"}
+    partial = {**node, "_partial_": True}
+    sets = {"test": [{"name": "test", "data_src_args": {"size": 10}}]}
+    changes = {"dataloader": {"num_workers": workers}}
+    if part == "Dataset":
+        file = recipe / "dataset/__init__.py"
+        was = "def __getitem__(self, index):\n"
+        assert was in file.read_text()
+        new = f"{was}        index == 7 and next(iter(()))\n"
+        file.write_text(file.read_text().replace(was, new))
+    elif part == "preprocessor":
+        sets["preprocessor"] = partial
+    elif part == "collate":
+        changes["dataloader"]["collate_fn"] = node
+    else:
+        changes["runner"] = partial
+    with pytest.raises(UserError, match=r"(utt\d|item 7).*StopIteration"):
+        run(recipe, dataset=sets, **changes)
+    assert not (recipe / "exp/tiny/infer/test").exists()
