@@ -8,11 +8,12 @@ from logging import Logger
 from typing import Any, TypeVar
 
 import torch
-from torch.utils.data import BatchSampler, DataLoader
+from torch.utils.data import DataLoader
 
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.data.batching import make_plan
-from espnet3_runtime.data.custom_loader import CustomLoader, make_custom_loader, seed_sampler
+from espnet3_runtime.data.custom_loader import CustomLoader, make_custom_loader
+from espnet3_runtime.data.custom_sampler import make_sampling
 from espnet3_runtime.data.item_lengths import Shapes, find_lengths
 from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
 from espnet3_runtime.data.split_dataset import SplitDataset
@@ -94,7 +95,12 @@ def make_loader(
         ranks = {"rank": rank.index, "world": rank.world}
         return make_custom_loader(block["loader"], data, {**options, **ranks}, clock)
     if block["sampler"] is not None:
-        sampling = _custom_sampling(dataset, block, generator)
+        sampling = make_sampling(
+            *(dataset, block, generator, clock),
+            keep_all=split != "train",
+            rank=rank.index,
+            world=rank.world,
+        )
         return CustomLoader(SignalSafeLoader(data, **options, **sampling), generator, clock)
     batches, lengths = block["batches"], None
     if batches["type"] != "unsorted":
@@ -115,15 +121,3 @@ def make_loader(
 def make_collate(config: Mapping[str, Any]) -> Callable[[Any], Any]:
     """Construct the collate function of a ``dataloader`` block."""
     return NamingCollate(instantiate(config["collate_fn"]))
-
-
-def _custom_sampling(
-    dataset: SplitDataset, block: Mapping[str, Any], generator: torch.Generator
-) -> dict[str, Any]:
-    sampler = seed_sampler(instantiate(block["sampler"], dataset), generator)
-    if isinstance(sampler, BatchSampler):
-        seed_sampler(sampler.sampler, generator)
-        return {"batch_sampler": sampler}
-    batches = block["batches"]
-    size = batches["batch_size"]
-    return {"sampler": sampler, "batch_size": size, "drop_last": batches["drop_last"]}

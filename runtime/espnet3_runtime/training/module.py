@@ -144,7 +144,8 @@ class TrainingModule(pl.LightningModule):
 
     def validation_step(self, batch: tuple[list[str], Fields], index: int) -> None:
         """Measure a batch, unless it is a repetition that only fills up a rank."""
-        sampler = getattr(self._made["valid"], "batch_sampler", None)
+        loader = self._made["valid"]
+        sampler = getattr(getattr(loader, "loader", loader), "batch_sampler", None)
         if index < getattr(sampler, "distinct", index + 1):
             outcome, weight = self._forward_batch(batch)
             self.measurements.means["valid"].add(outcome.stats, weight)
