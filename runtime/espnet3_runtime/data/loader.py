@@ -12,8 +12,7 @@ from torch.utils.data import DataLoader
 
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.data.batching import make_plan
-from espnet3_runtime.data.custom_loader import CustomLoader, make_custom_loader
-from espnet3_runtime.data.custom_sampler import make_sampling
+from espnet3_runtime.data.custom_loader import CustomLoader, make_custom_loader, make_sampling
 from espnet3_runtime.data.item_lengths import Shapes, find_lengths
 from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
 from espnet3_runtime.data.split_dataset import SplitDataset

@@ -166,7 +166,7 @@ class Classifier(Base):
 
 def test_an_own_batch_sampler_is_spread_over_two_ranks(recipe):
     (recipe / "src" / "rows.py").write_text(ROWS)
-    (recipe / "src" / "seen.py").write_text(SEEN.replace("\\n", "\\n"))
+    (recipe / "src" / "seen.py").write_text(SEEN)
     block = {"train": {"sampler": {"_target_": "src.rows.Rows"}}}
     model = {"_target_": "src.seen.Classifier"}
     finish(start(recipe, {"max_epochs": 1}, model=model, dataloader=block))
