@@ -9,8 +9,9 @@ import torch
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.scp import read_scp
+from espnet3_runtime.stages.measure import measure
 from tests.runtime.infer_kit import CONTRACT, add_code, run
-from tests.runtime.inference_kit import in_recipe
+from tests.runtime.inference_kit import in_recipe, make_context
 
 
 @pytest.fixture
@@ -223,3 +224,85 @@ def test_stop_iteration_is_an_error_that_names_an_item(recipe, part, workers):
     with pytest.raises(UserError, match=r"(utt\d|item 7).*StopIteration"):
         run(recipe, dataset=sets, **changes)
     assert not (recipe / "exp/tiny/infer/test").exists()
+
+
+ANSWERS = """
+import numpy as np
+import torch
+
+VALUES = {
+    "nbest": [["utterance"], [], ("one", "two")],
+    "number": [2, np.float32(2), torch.tensor(2.0)],
+    "mixed": ["one", None, "two"],
+    "late": [[], {"a": 1}, []],
+    "nothing": [None, None, None],
+    "mapping": [{"text": "one"}] * 3,
+}
+
+class Answer:
+    def __init__(self, name):
+        self.values = iter(VALUES[name])
+    def __call__(self, model, speech, speech_lengths):
+        return [{"text": next(self.values)} for _ in speech]
+"""
+
+
+def score(recipe, name, metric, target, **changes):
+    add_code(recipe, "answers", ANSWERS)
+    sets = {"test": [{"name": "test", "data_src_args": {"size": 3}}]}
+    runner = {"_target_": "src.answers.Answer", "name": name}
+    outputs, context = run(
+        recipe, dataset=sets, runner=runner, **{"contract": None, "input_key": "speech", **changes}
+    )
+    lines = read_scp(context.directory / "test/text.scp")
+    metrics = {"metrics": [{"metric": {"_target_": target}, "inputs": metric}]}
+    upstream = {"infer.inference_dir": outputs["inference_dir"]}
+    measured = make_context(
+        recipe,
+        "measure",
+        configs={"metrics": metrics},
+        upstream=upstream,
+        upstream_kinds={"infer": "infer"},
+    )
+    found = json.loads(measure(measured)["metrics"].read_text())
+    return list(lines.values()), next(iter(found["metrics"].values()))["test"]
+
+
+ACCURACY = "espnet3_runtime.metrics.accuracy.Accuracy"
+SAME = {"ref": "text", "hyp": "text"}
+
+
+@pytest.mark.parametrize("contract", [None, CONTRACT])
+def test_an_empty_nbest_list_is_empty_text(recipe, contract):
+    lines, numbers = score(recipe, "nbest", SAME, ACCURACY, contract=contract)
+    assert lines == ["one", "", "utterance"]
+    assert numbers["total"] == 3
+
+
+def test_numbers_of_numpy_and_torch(recipe):
+    lines, numbers = score(recipe, "number", SAME, ACCURACY)
+    assert sorted(lines) == ["2", "2.0", "2.0"]
+    assert numbers["correct"] == 3
+
+
+@pytest.mark.parametrize("name", ["mixed", "late"])
+def test_an_output_is_text_or_a_file_for_the_whole_set(recipe, name):
+    with pytest.raises(UserError, match=r'"text" is a text or number for utt\d, and neither for'):
+        score(recipe, name, SAME, ACCURACY)
+
+
+@pytest.mark.parametrize("target", [ACCURACY, "src.own.count"])
+@pytest.mark.parametrize("name", ["nothing", "mapping"])
+def test_no_metric_takes_a_path_for_a_text(recipe, name, target):
+    add_code(recipe, "own", "class count:\n    def __call__(self, ref, hyp): return 1\n")
+    with pytest.raises(UserError, match='"text" is a file for each item of the test set "test"'):
+        score(recipe, name, SAME, target)
+
+
+def test_a_metric_takes_paths_of_files_that_the_config_asks_for(recipe):
+    add_code(recipe, "own", "class count:\n    def __call__(self, ref, hyp): return len(ref)\n")
+    artifacts = {"text": {"type": "json"}}
+    _, numbers = score(recipe, "mapping", SAME, "src.own.count", output_artifacts=artifacts)
+    assert numbers == {"count": 3}
+    with pytest.raises(UserError, match="and no text"):
+        score(recipe, "mapping", SAME, ACCURACY, output_artifacts=artifacts)
