@@ -1,6 +1,8 @@
 """Errors of a run, and how their messages name a setting and a way out."""
 
+import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 
 class UserError(Exception):
@@ -63,6 +65,19 @@ class UndeclaredRead(RuntimeError):  # noqa: N818 - a fault of this package
 
 def _rebuild_error(kind: type[UserError], message: str, where: str, hint: str) -> UserError:
     return kind(message, where=where, hint=hint)
+
+
+@contextmanager
+def no_early_end(what: str) -> Iterator[None]:
+    """Make a :class:`UserError` of a ``StopIteration``, which a loop would take for its end."""
+    try:
+        yield
+    except StopIteration as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise UserError(
+            f'{what} raised StopIteration in "{frame.filename}", line {frame.lineno}',
+            hint="next(…) of something empty raises it, and next(…, None) does not",
+        ) from error
 
 
 def exception_chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -27,6 +27,7 @@ from espnet3_runtime.data.sampler import Clock, SeedItem, SeedWorker
 from espnet3_runtime.data.split_dataset import SplitDataset, load_split
 from espnet3_runtime.data.tokens import Spelling, take_spelling
 from espnet3_runtime.data.worker_errors import loader_workers, unwrap_batch, wrap_for_workers
+from espnet3_runtime.errors import UserError, no_early_end
 from espnet3_runtime.process.dask_workers import use_threads
 from espnet3_schemas import TARGET
 
@@ -97,6 +98,7 @@ class StatsCollector:
         feature_lengths: dict[str, list[Ints]] = {}
         widths: dict[str, int] = {}
         moments: dict[str, Moments] = {}
+        done = 0
         spelling = Spelling()
         take_spelling()
         for shapes, batch, spelt in map(unwrap_batch, self._make_loader(items)):
@@ -105,12 +107,18 @@ class StatsCollector:
                 widths.setdefault(field, math.prod(shapes[0][field][1:]))
                 found = np.array([shape[field][0] for shape in shapes], dtype=np.int64)
                 lengths.setdefault(field, []).append(found)
-            for name, (value, frames) in self._extract_features(batch).items():
+            at = items.start + done
+            with no_early_end(f"the features of item {at} of {items.split} and those beside it"):
+                extracted = self._extract_features(batch)
+            for name, (value, frames) in extracted.items():
                 new = compute_moments(value, frames)
                 moments[name] = moments[name] + new if name in moments else new
                 feature_lengths.setdefault(name, []).append(frames.cpu().numpy().astype(np.int64))
                 widths[name] = len(new.sum)
+            done += len(shapes)
             advance(len(shapes))
+        if done != items.size:
+            raise UserError(f"{done} of the {items.size} items of {items.split} were read")
         lengths |= feature_lengths
         joined = {name: np.concatenate(parts) for name, parts in lengths.items()}
         return CollectedStats(joined, widths, moments, spelling)

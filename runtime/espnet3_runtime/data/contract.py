@@ -161,7 +161,7 @@ def _accept_audio(field: Field, value: Any, rate: int | None) -> Any:
 
 
 def _accept_text(field: Field, value: Any, _: int | None) -> Any:
-    if isinstance(value, list | tuple) and value:
+    if isinstance(value, list | tuple):
         return [_accept_text(field, item, None) for item in value]
     if not isinstance(value, str):
         raise _MismatchError(f"expected a string, found {type(value).__name__}")

@@ -8,15 +8,15 @@ from logging import Logger
 from typing import Any, TypeVar
 
 import torch
-from torch.utils.data import BatchSampler, DataLoader
+from torch.utils.data import DataLoader
 
 from espnet3_runtime.build.instantiate import instantiate
-from espnet3_runtime.data.batching import BATCH_SIZE, make_plan
-from espnet3_runtime.data.custom_loader import CustomLoader, make_custom_loader, seed_sampler
+from espnet3_runtime.data.batching import make_plan
+from espnet3_runtime.data.custom_loader import CustomLoader, make_custom_loader, make_sampling
 from espnet3_runtime.data.item_lengths import Shapes, find_lengths
 from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
 from espnet3_runtime.data.split_dataset import SplitDataset
-from espnet3_runtime.data.worker_errors import wrap_for_workers
+from espnet3_runtime.data.worker_errors import NamingCollate, wrap_for_workers
 from espnet3_runtime.process.interrupts import BLOCKED
 
 Item_co = TypeVar("Item_co", covariant=True)
@@ -94,7 +94,12 @@ def make_loader(
         ranks = {"rank": rank.index, "world": rank.world}
         return make_custom_loader(block["loader"], data, {**options, **ranks}, clock)
     if block["sampler"] is not None:
-        sampling = _custom_sampling(dataset, block, generator)
+        sampling = make_sampling(
+            *(dataset, block, generator, clock),
+            keep_all=split != "train",
+            rank=rank.index,
+            world=rank.world,
+        )
         return CustomLoader(SignalSafeLoader(data, **options, **sampling), generator, clock)
     batches, lengths = block["batches"], None
     if batches["type"] != "unsorted":
@@ -114,16 +119,4 @@ def make_loader(
 
 def make_collate(config: Mapping[str, Any]) -> Callable[[Any], Any]:
     """Construct the collate function of a ``dataloader`` block."""
-    return instantiate(config["collate_fn"])  # type: ignore[no-any-return]
-
-
-def _custom_sampling(
-    dataset: SplitDataset, block: Mapping[str, Any], generator: torch.Generator
-) -> dict[str, Any]:
-    sampler = seed_sampler(instantiate(block["sampler"], dataset), generator)
-    if isinstance(sampler, BatchSampler):
-        seed_sampler(sampler.sampler, generator)
-        return {"batch_sampler": sampler}
-    batches = block["batches"]
-    size = batches["batch_size"] or BATCH_SIZE
-    return {"sampler": sampler, "batch_size": size, "drop_last": batches["drop_last"]}
+    return NamingCollate(instantiate(config["collate_fn"]))

@@ -15,7 +15,7 @@ from espnet3_runtime.data.dataset_entries import (
     read_entries,
 )
 from espnet3_runtime.data.declared_fields import read_declared_fields
-from espnet3_runtime.errors import UserError
+from espnet3_runtime.errors import UserError, no_early_end
 from espnet3_schemas import TARGET
 
 Sample = dict[str, Any]
@@ -67,11 +67,12 @@ class SplitDataset:
         entry, transform = self.entries[member], self.transforms[member]
         try:
             utt_id, sample = self._read(member, inner, index)
-            if transform is not None:
-                sample = _require_mapping(transform(sample), "transform", entry)
-            if self.preprocessor is not None:
-                changed = self.preprocessor(utt_id, sample)
-                sample = _require_mapping(changed, "preprocessor", entry)
+            with no_early_end(f"the transform or preprocessor of {utt_id}"):
+                if transform is not None:
+                    sample = _require_mapping(transform(sample), "transform", entry)
+                if self.preprocessor is not None:
+                    changed = self.preprocessor(utt_id, sample)
+                    sample = _require_mapping(changed, "preprocessor", entry)
         except Exception as error:
             error.add_note(f"while reading item {inner} of {entry.where}")
             raise
@@ -93,8 +94,9 @@ class SplitDataset:
         return self._read(member, inner, index)
 
     def _read(self, member: int, inner: int, index: int) -> tuple[str, Sample]:
-        found = self.members[member][inner]
-        sample = dict(_require_mapping(found, "Dataset", self.entries[member]))
+        with no_early_end(f"item {inner} of {self.entries[member].where}"):
+            found = self.members[member][inner]
+            sample = dict(_require_mapping(found, "Dataset", self.entries[member]))
         given = sample.pop("utt_id", None)
         utt_id = str(index if given is None else given)
         if self._checks_all[member]:

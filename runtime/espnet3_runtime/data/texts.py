@@ -5,7 +5,7 @@ from typing import Any
 
 from espnet3_runtime.config import to_plain
 from espnet3_runtime.data.split_dataset import SplitDataset
-from espnet3_runtime.errors import UserError
+from espnet3_runtime.errors import UserError, no_early_end
 
 
 def read_texts(dataset: SplitDataset, field: str) -> Iterator[str]:
@@ -23,8 +23,12 @@ def read_texts(dataset: SplitDataset, field: str) -> Iterator[str]:
         if column is None:
             yield from _item_texts(dataset, index, field)
         else:
-            where = dataset.entries[index].where
-            yield from (_require_text(value, field, where) for value in column)
+            where, count, size = dataset.entries[index].where, 0, dataset.sizes[index]
+            for count, value in enumerate(column, start=1):  # noqa: B007 - its last value
+                yield _require_text(value, field, where)
+            if count != size:
+                problem = f"the data set has {size} items, and gives {count} texts"
+                raise UserError(problem, where=where)
 
 
 def _text_column(member: Any, field: str) -> Any | None:
@@ -43,8 +47,9 @@ def _item_texts(dataset: SplitDataset, member: int, field: str) -> Iterator[str]
     transform = dataset.transforms[member]
     where = dataset.entries[member].where
     for index in range(start, start + int(dataset.sizes[member])):
-        _, sample = dataset.raw_sample(index)
-        changed = sample if transform is None else transform(sample)
+        utt_id, sample = dataset.raw_sample(index)
+        with no_early_end(f"the transform of {utt_id}"):
+            changed = sample if transform is None else transform(sample)
         if field not in changed:
             fields = ", ".join(sorted(to_plain(changed)))
             raise UserError(f'a sample has no field "{field}" (fields: {fields})', where=where)

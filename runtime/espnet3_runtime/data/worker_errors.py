@@ -7,7 +7,7 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from espnet3_runtime.errors import UserError
+from espnet3_runtime.errors import UserError, no_early_end
 
 
 class ErrorCarryingDataset:
@@ -29,6 +29,19 @@ class ErrorCarryingDataset:
     def seed_items(self, seed_item: Callable[[int], None]) -> None:
         """Call a function before every item is read."""
         self.dataset.before_item = seed_item
+
+
+class NamingCollate:
+    """A collate function whose ``StopIteration`` is an error that names the first item."""
+
+    def __init__(self, collate: Callable[[Sequence[Any]], Any]) -> None:
+        self.collate = collate
+
+    def __call__(self, items: Sequence[Any]) -> Any:
+        """Return the batch."""
+        first = items[0][0] if items and isinstance(items[0], tuple) else "its items"
+        with no_early_end(f"the collate function of the batch from {first}"):
+            return self.collate(items)
 
 
 class ErrorCarryingCollate:

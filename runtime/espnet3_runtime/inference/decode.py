@@ -14,7 +14,13 @@ from espnet3_runtime.data.split_dataset import SplitDataset, load_split
 from espnet3_runtime.data.worker_errors import loader_workers
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.device import pick_device
-from espnet3_runtime.inference.outputs import OutputFormat, read_formats, write_output
+from espnet3_runtime.inference.outputs import (
+    SCALARS,
+    OutputFormat,
+    as_scalar,
+    read_formats,
+    write_output,
+)
 from espnet3_runtime.inference.predictor import (
     Predictor,
     Preparation,
@@ -30,8 +36,6 @@ from espnet3_runtime.inference.shards import (
 )
 from espnet3_runtime.process.dask_workers import use_threads, worker_number
 from espnet3_runtime.process.interrupts import survive_signals
-
-_COLUMN_TYPES = (str, int, float)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ class PreparedDataset:
 
     def __getitem__(self, index: int) -> tuple[InferenceRecord, Any]:
         utt_id, sample = self.dataset[index]
-        columns = {key: value for key, value in sample.items() if isinstance(value, _COLUMN_TYPES)}
+        scalars = {key: as_scalar(value) for key, value in sample.items()}
+        columns = {key: value for key, value in scalars.items() if isinstance(value, SCALARS)}
         audio = declared_audio(self.preparation.contract, sample)
         seconds = float(audio[0].shape[-1] / audio[1]) if audio else 0.0
         record = InferenceRecord(index=index, utt_id=utt_id, columns=columns, seconds=seconds)

@@ -15,6 +15,8 @@ from espnet3_runtime.data.audio import as_wave, write_wav
 from espnet3_runtime.data.contract import Contract
 from espnet3_runtime.errors import UserError
 
+SCALARS = (str, bool, int, float)
+"""What is a line of an SCP file rather than a file of its own."""
 _LONGEST_NAME = 200  # bytes of a file name; file systems end at 255
 
 
@@ -33,6 +35,11 @@ class OutputFormat:
     sample_rate: int | None = None
     writer: Mapping[str, Any] | None = None
     where: str = ""
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the config asks for a file; otherwise the value decides."""
+        return bool(self.type or self.writer)
 
 
 @dataclass(frozen=True)
@@ -87,10 +94,12 @@ def write_output(
     Raises:
         UserError: The value cannot be written in the chosen format.
     """
-    if not chosen.type and chosen.writer is None:
-        scalar = value.item() if getattr(value, "ndim", None) == 0 else value
-        if isinstance(scalar, str | bool | int | float) or _is_nbest(scalar):
+    if not chosen.is_declared:
+        scalar = as_scalar(value)
+        if isinstance(scalar, SCALARS):
             return WrittenOutput(value=scalar)
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            return WrittenOutput(value=list(value))  # n-best
     path = directory / name / _file_name(utt_id, chosen, value)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -104,13 +113,13 @@ def write_output(
 
 
 def as_line(value: Any) -> str:
-    """Return the value of an SCP line; of an n-best list, the best."""
-    return str(value[0] if isinstance(value, list) else value)
+    """Return the value of an SCP line; of an n-best list the best, or an empty text."""
+    return str((value or [""])[0] if isinstance(value, list) else value)
 
 
-def _is_nbest(value: Any) -> bool:
-    is_list = isinstance(value, list | tuple) and bool(value)
-    return is_list and all(isinstance(item, str) for item in value)
+def as_scalar(value: Any) -> Any:
+    """Return the number in an array or tensor without axes, and anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 def _file_name(utt_id: str, chosen: OutputFormat, value: Any) -> str:

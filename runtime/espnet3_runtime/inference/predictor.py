@@ -13,7 +13,7 @@ from espnet3_runtime.build.instantiate import instantiate, parameters_of
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.contract import Contract, accept_inputs, accept_outputs, read_contract
 from espnet3_runtime.data.split_dataset import make_preprocessor
-from espnet3_runtime.errors import UserError, did_you_mean
+from espnet3_runtime.errors import UserError, did_you_mean, no_early_end
 from espnet3_runtime.inference.device import move_batch
 from espnet3_runtime.inference.runner import CallModel
 
@@ -51,7 +51,8 @@ class Preparation:
         if self.contract is not None:
             sample = accept_inputs(self.contract.inputs, sample, utt_id)
         if self.preprocessor is not None:
-            sample = self.preprocessor(utt_id, dict(sample))
+            with no_early_end(f"the preprocessor of {utt_id}"):
+                sample = self.preprocessor(utt_id, dict(sample))
         if self.keys is None:
             return sample
         return {key: sample[key] for key in self.keys if self._has_input(sample, key, utt_id)}
@@ -73,7 +74,8 @@ class Preparation:
         """
         if self.collate is None:
             return [utt_id for utt_id, _ in items], [dict(sample) for _, sample in items]
-        utt_ids, batch = self.collate(list(items))
+        with no_early_end(f"the collate function of the batch from {items[0][0]}"):
+            utt_ids, batch = self.collate(list(items))
         return list(utt_ids), batch
 
 

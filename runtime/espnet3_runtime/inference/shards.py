@@ -176,6 +176,7 @@ def merge_shards(
         found.sort(key=lambda pair: pair[0].index)
         records = [record for record, _ in found]
         _check_ids(records)
+        _check_kinds(records)
         _write_scps(records, part, shown)
         with (part / "results.jsonl").open("w", encoding="utf-8") as file:
             file.writelines(line for _, line in found)
@@ -202,6 +203,20 @@ def _check_ids(records: Sequence[InferenceRecord]) -> None:
                 f'items {seen[record.utt_id]} and {record.index} both have the id "{record.utt_id}"'
             )
         seen[record.utt_id] = record.index
+
+
+def _check_kinds(records: Sequence[InferenceRecord]) -> None:
+    """Refuse an output that is text for some items and a file for others."""
+    texts = {name: record for record in records for name in record.outputs}
+    for record in records:
+        for name in texts.keys() & record.files.keys():
+            raise UserError(
+                f'"{name}" is a text or number for {texts[name].utt_id}, and neither for '
+                f"{record.utt_id}",
+                where="runner",
+                hint="give the same kind for every item, or a type for all: "
+                f"output_artifacts: {{{name}: {{type: json}}}}",
+            )
 
 
 def _write_scps(records: Sequence[InferenceRecord], directory: Path, shown: str) -> None:

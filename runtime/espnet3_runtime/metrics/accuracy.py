@@ -1,18 +1,23 @@
 """The metric accuracy."""
 
+import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 from espnet3_runtime.metrics.error_rate import normalize
 
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+
 
 class Accuracy:
-    """Share of items in % whose hypothesis equals the reference.
+    """Share of items in % whose hypothesis equals the reference; 2, 2.0 and 2e0 are equal.
 
     Args:
         normalize: Steps applied to both sides: lower, upper, nfkc, no_punctuation.
     """
 
     unit = "%"
+    texts_only = True
 
     def __init__(self, normalize: Sequence[str] = ()) -> None:
         self.normalize = tuple(normalize)
@@ -29,7 +34,8 @@ class Accuracy:
         if not ref:
             raise ValueError("there are no items to compare")
         correct = sum(
-            normalize(left, self.normalize) == normalize(right, self.normalize)
+            _same_number(left, right)
+            or normalize(left, self.normalize) == normalize(right, self.normalize)
             for left, right in zip(ref, hyp, strict=True)
         )
         return {
@@ -37,3 +43,9 @@ class Accuracy:
             "correct": correct,
             "total": len(ref),
         }
+
+
+def _same_number(left: str, right: str) -> bool:
+    """Whether both are numbers as Python writes them (007 is none), and equal."""
+    numbers = [Decimal(text) for text in (left, right) if _NUMBER.fullmatch(text)]
+    return len(numbers) == 2 and numbers[0] == numbers[1]  # noqa: PLR2004

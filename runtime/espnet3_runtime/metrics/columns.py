@@ -8,7 +8,7 @@ from typing import Any
 from espnet3_runtime.data.dataset_entries import DatasetDirectories, DatasetEntry
 from espnet3_runtime.data.split_dataset import SplitDataset, load_split
 from espnet3_runtime.errors import UserError, did_you_mean
-from espnet3_runtime.inference.outputs import OutputFormat, write_output
+from espnet3_runtime.inference.outputs import SCALARS, OutputFormat, as_scalar, write_output
 from espnet3_runtime.inference.scp import read_scp
 
 _SHOWN = 5
@@ -26,6 +26,7 @@ class TestResults:
         dataset: The ``dataset`` block of the inference config.
         directories: The recipe's directory and that of its data.
         formats: How columns that are neither text nor number become files.
+        by_value: Outputs that became files because they are neither, and not by the config.
     """
 
     name: str
@@ -35,6 +36,7 @@ class TestResults:
     dataset: Mapping[str, Any]
     directories: DatasetDirectories
     formats: Mapping[str, OutputFormat]
+    by_value: Sequence[str] = ()
 
     def load(self) -> SplitDataset | None:
         """Construct the data set without transform and preprocessor; None without its entry."""
@@ -51,7 +53,7 @@ class TestResults:
 
 
 def read_columns(
-    results: TestResults, inputs: Mapping[str, str], where: str
+    results: TestResults, inputs: Mapping[str, str], where: str, *, texts_only: bool = False
 ) -> tuple[list[str], dict[str, list[str]]]:
     """Return the utterance ids and one list of values for each input, all in one order.
 
@@ -59,10 +61,14 @@ def read_columns(
         results: The test set.
         inputs: The source of each argument of the metric, for example ``dataset:text``.
         where: The key path of the inputs, for messages.
+        texts_only: Whether the metric compares texts, and so takes no paths of files.
 
     Raises:
-        UserError: A source does not exist, or the sources disagree on the utterances.
+        UserError: A source does not exist, holds files that the metric cannot be meant to take,
+            or the sources disagree on the utterances.
     """
+    for source in inputs.values():
+        _refuse_files(results, source, where, texts_only=texts_only)
     sources = {name: _read_column(results, source, where) for name, source in inputs.items()}
     names = list(sources)
     ids = list(sources[names[0]])
@@ -92,6 +98,19 @@ def _read_column(results: TestResults, source: str, where: str) -> dict[str, str
     return values
 
 
+def _refuse_files(results: TestResults, source: str, where: str, *, texts_only: bool) -> None:
+    """Refuse files for texts, and files that nobody asked for: a metric would get their paths."""
+    column = source.removeprefix("dataset:")
+    made = column in results.formats if column != source else (results.directory / source).is_dir()
+    if source in results.by_value or (made and texts_only):
+        raise UserError(
+            f'"{source}" is a file for each item of the test set "{results.name}", and no text',
+            where=where,
+            hint="let the runner give a text or a number"
+            + ("" if texts_only else f", or set output_artifacts.{column}.type, for a path"),
+        )
+
+
 def _missing_column(message: str, scp: Path, where: str) -> UserError:
     present = sorted(found.stem for found in scp.parent.glob("*.scp"))
     return UserError(f"there is {message}", where=where, hint=did_you_mean(scp.stem, present))
@@ -103,14 +122,14 @@ def _from_data_set(results: TestResults, column: str) -> dict[str, str] | None:
     if dataset is None or not all(hasattr(member, "column") for member in dataset.members):
         return None
     try:
-        values = [str(v) for member in dataset.members for v in member.column(column)]
+        found = [as_scalar(v) for member in dataset.members for v in member.column(column)]
     except KeyError:
         return None
     first = sorted(results.directory.glob("*.scp"))[:1]
     ids = list(read_scp(first[0])) if first else []
-    if len(values) != len(ids):
+    if len(found) != len(ids) or not all(isinstance(value, SCALARS) for value in found):
         return None
-    return dict(zip(ids, values, strict=True))
+    return dict(zip(ids, map(str, found), strict=True))
 
 
 def _as_files(results: TestResults, column: str, where: str) -> dict[str, str]:

@@ -41,6 +41,7 @@ class ErrorRate:
     """
 
     unit = "%"
+    texts_only = True
     name: str
     tokens: str
 

@@ -13,6 +13,7 @@ from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.contract import read_contract
 from espnet3_runtime.data.dataset_entries import DatasetDirectories, DatasetEntry, read_entries
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.inference.outputs import read_formats
 from espnet3_runtime.inference.shards import (
     InferenceRecord,
     Shard,
@@ -171,9 +172,13 @@ def _finish_test_set(context: StageContext, test: _DecodingSet) -> dict[str, Any
     if rtf is not None:
         context.result(f"RTF {test.name}", round(rtf, 4))
     context.log.info("%s: %d items", test.name, len(records))
+    config = context.configs["inference"]
+    formats = read_formats(config["output_artifacts"], read_contract(config["contract"], ""), "")
+    declared = {name for name, chosen in formats.items() if chosen.is_declared}
     return {
         "items": len(records),
         "outputs": sorted({name for r in records for name in (*r.outputs, *r.files)}),
+        "by_value": sorted({name for r in records for name in r.files} - declared),
         "columns": sorted({name for record in records for name in record.columns}),
         "audio_seconds": round(audio, 3),
         "rtf": round(rtf, 6) if rtf is not None else None,

@@ -37,7 +37,7 @@ def measure(context: StageContext) -> Outputs:
     scores: dict[str, dict[str, dict[str, float]]] = {metric.name: {} for metric in metrics}
     with context.progress("measure", len(names) * len(metrics)) as bar:
         for name in names:
-            for metric, numbers in _score_test(context, inference_dir, name, metrics):
+            for metric, numbers in _score_test(context, inference_dir, name, metrics, summary):
                 scores[metric.name][name] = numbers
                 headline = format_value(next(iter(numbers.values())), metric.unit)
                 context.result(f"{metric.name} {name}", headline)
@@ -73,7 +73,11 @@ def _test_sets(config: ConfigView, summary: dict[str, Any]) -> list[str]:
 
 
 def _score_test(
-    context: StageContext, inference_dir: Path, name: str, metrics: list[Metric]
+    context: StageContext,
+    inference_dir: Path,
+    name: str,
+    metrics: list[Metric],
+    summary: dict[str, Any],
 ) -> list[tuple[Metric, dict[str, float]]]:
     config, inference = context.configs["metrics"], context.configs.get("inference")
     block = inference["dataset"] if inference else {}
@@ -89,9 +93,13 @@ def _score_test(
             dataset=block,
             directories=DatasetDirectories(context.recipe_dir, context.data_dir),
             formats=read_formats(config["dataset_artifacts"], None, where),
+            by_value=summary["tests"][name].get("by_value", ()),
         )
         for metric in metrics:
-            utt_ids, columns = read_columns(results, metric.inputs, f"{metric.where}.inputs")
+            texts_only = getattr(metric.function, "texts_only", False)
+            utt_ids, columns = read_columns(
+                results, metric.inputs, f"{metric.where}.inputs", texts_only=texts_only
+            )
             scored.append((metric, score_test_set(metric, utt_ids, columns, scratch / metric.name)))
         write_examples(results, [metric.name for metric in metrics], contract, context.log)
     return scored

@@ -183,6 +183,11 @@ def _run_trainer(trainer: "pl.Trainer", module: "TrainingModule", resume_from: P
 
     try:
         trainer.fit(module, ckpt_path=resume_from, weights_only=True)
+        if not trainer.fit_loop.done:
+            raise UserError(
+                f"the training ended in epoch {trainer.current_epoch + 1}, before its last",
+                hint="a callback or a data loader raised StopIteration",
+            )
     except SystemExit as error:  # Lightning's answer to Ctrl-C
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None

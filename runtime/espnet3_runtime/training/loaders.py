@@ -1,15 +1,19 @@
 """The data loaders of a training stage."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from espnet3_runtime.data.dataset_entries import DatasetDirectories
 from espnet3_runtime.data.item_lengths import read_shapes
 from espnet3_runtime.data.loader import Batches, DataParallelRank, make_loader
 from espnet3_runtime.data.sampler import Clock
 from espnet3_runtime.data.split_dataset import load_split
+from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import StageContext
 from espnet3_runtime.training.optimizers import limit_epochs
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
 
 
 class SplitLoaders:
@@ -44,3 +48,36 @@ def has_validation(config: Mapping[str, Any]) -> bool:
     too_rare = 0 < epochs < every
     off = trainer.get("limit_val_batches") == 0
     return bool(config["dataset"]["valid"]) and not off and not too_rare
+
+
+def check_train_epoch(trainer: "pl.Trainer") -> None:
+    """Refuse an epoch that ended before its last batch.
+
+    Lightning takes any ``StopIteration``, for example out of a callback, for the end of an epoch.
+
+    Raises:
+        UserError: Batches are missing, and nobody asked for that.
+    """
+    done: Any = trainer.fit_loop.epoch_loop.batch_progress.current
+    total = trainer.num_training_batches
+    skips_the_rest = done.processed > done.started  # on_train_batch_start returned -1
+    stops = trainer.should_stop or 0 <= trainer.max_steps <= trainer.global_step
+    if done.completed < (done.ready if stops else total) < float("inf") and not skips_the_rest:
+        raise _ended_early("the epoch", done.completed, total)
+
+
+def check_validation(trainer: "pl.Trainer") -> None:
+    """Refuse a validation that ended before its last batch.
+
+    Raises:
+        UserError: Batches are missing.
+    """
+    loop = trainer.fit_loop.epoch_loop.val_loop
+    done, total = loop.batch_progress.current.completed, sum(loop.max_batches)
+    if done < total < float("inf"):
+        raise _ended_early("the validation", done, total)
+
+
+def _ended_early(what: str, done: int, total: float) -> UserError:
+    hint = "something raised StopIteration, or a __len__ says more than there is"
+    return UserError(f"{what} ended after {done} of {total} batches", hint=hint)

@@ -16,7 +16,7 @@ from espnet3_runtime.data.sampler import (
     restore_generators,
     seed_generators,
 )
-from espnet3_runtime.errors import UserError
+from espnet3_runtime.errors import UserError, no_early_end
 from espnet3_runtime.training.continuation import (
     check_schedule,
     compare_optimizers,
@@ -31,6 +31,7 @@ from espnet3_runtime.training.forward_inputs import (
     unused_lengths,
 )
 from espnet3_runtime.training.forward_outputs import ForwardOutput, read_forward_output
+from espnet3_runtime.training.loaders import check_train_epoch, check_validation
 from espnet3_runtime.training.measurements import Measurements, Weight
 from espnet3_runtime.training.named_optimizers import NamedOptimizerLoop, single_loss, step_plateau
 from espnet3_runtime.training.nan_policy import CALMER, NanPolicy, find_not_finite
@@ -153,7 +154,8 @@ class TrainingModule(pl.LightningModule):
 
     def validation_step(self, batch: tuple[list[str], Fields], index: int) -> None:
         """Measure a batch, unless it is a repetition that only fills up a rank."""
-        sampler = getattr(self._made["valid"], "batch_sampler", None)
+        loader = self._made["valid"]
+        sampler = getattr(getattr(loader, "loader", loader), "batch_sampler", None)
         if index < getattr(sampler, "distinct", index + 1):
             outcome, weight = self._forward_batch(batch)
             self.measurements.means["valid"].add(outcome.stats, weight)
@@ -162,7 +164,8 @@ class TrainingModule(pl.LightningModule):
 
     def _forward_batch(self, batch: tuple[list[str], Fields]) -> tuple[ForwardOutput, Weight]:
         utt_ids, fields = batch
-        outcome = read_forward_output(self.model(**fields), self.model_name)
+        with no_early_end(f"{self.model_name}, on {', '.join(utt_ids[:3]) or 'a batch'} …,"):
+            outcome = read_forward_output(self.model(**fields), self.model_name)
         weight = batch_size(utt_ids, fields) if outcome.weight is None else outcome.weight
         return outcome, weight
 
@@ -277,6 +280,7 @@ class TrainingModule(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Move the schedulers that watch a value, and those of named optimizers."""
+        check_train_epoch(self.trainer)
         measured = self.measurements
         fresh = {name: measured.latest[name] for name in measured.fresh}
         if self.named is not None:
@@ -290,6 +294,10 @@ class TrainingModule(pl.LightningModule):
         """Validate with the averaged weights."""
         if self.average is not None:
             self.average.swap_weights()
+
+    def on_validation_epoch_end(self) -> None:
+        """Refuse means over a part of the validation set."""
+        check_validation(self.trainer)
 
     def on_validation_end(self) -> None:
         """Continue to train with the weights themselves."""

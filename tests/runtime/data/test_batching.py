@@ -354,3 +354,93 @@ def test_batch_size_is_an_upper_limit_beside_bins():
     both = block(type="numel", batch_bins=60, batch_size=2, min_batch_size=4)
     with pytest.raises(UserError, match="4 items at least and 2 at most"):
         make_plan(both, 11, Lengths(steps))
+
+
+OWN = """
+class Lists:
+    def __init__(self, data, lie=0):
+        self.count, self.lie = len(data), lie
+    def __len__(self):
+        return -(-self.count // 4) + self.lie
+    def __iter__(self):
+        for start in range(0, self.count, 4):
+            yield list(range(start, min(start + 4, self.count)))
+
+class Items(Lists):
+    def __len__(self):
+        return self.count + self.lie
+    def __iter__(self):
+        import numpy as np
+        return iter(np.random.permutation(self.count))
+
+class Whole:
+    def __init__(self, data):
+        self.data = data
+    def __iter__(self):
+        return iter(range(3))
+"""
+
+
+def own_loader(recipe, name, rank=None, split="train", **arguments):
+    (recipe / "src" / "own.py").write_text(OWN)
+    block = {"sampler": {"_target_": f"src.own.{name}", **arguments}, "batches": {"batch_size": 4}}
+    return loader_of(split_of(recipe), Clock(1), rank or DataParallelRank(), train=block)
+
+
+def test_any_iterable_of_lists_is_a_batch_sampler(recipe):
+    loader = own_loader(recipe, "Lists")
+    assert len(loader) == 8
+    assert [len(batch) for batch in ids(loader)] == [4] * 7 + [2]
+
+
+@pytest.mark.parametrize(("name", "what"), [("Lists", "batches"), ("Items", "items")])
+@pytest.mark.parametrize(("lie", "found"), [(-2, "more than"), (2, r"\d+")])
+def test_a_length_that_is_not_true(recipe, name, what, lie, found):
+    with pytest.raises(UserError, match=f"{name} gave {found}.* {what}, and its __len__ says"):
+        ids(own_loader(recipe, name, lie=lie))
+
+
+def test_a_sampler_needs_a_length(recipe):
+    with pytest.raises(UserError, match="Whole has no __len__"):
+        own_loader(recipe, "Whole")
+
+
+@pytest.mark.parametrize(
+    "name", ["src.own.Lists", "src.own.Items", "torch.utils.data.RandomSampler"]
+)
+def test_own_samplers_are_spread_over_ranks(recipe, name):
+    (recipe / "src" / "own.py").write_text(OWN)
+    block = {"sampler": {"_target_": name}, "batches": {"batch_size": 4}}
+    found = []
+    for index in range(2):
+        np.random.seed(index)  # noqa: NPY002 - ranks are seeded unlike each other
+        rank = DataParallelRank(index, 2)
+        found.append(ids(loader_of(split_of(recipe), Clock(1), rank, train=block)))
+    assert [len(batches) for batches in found] == [4, 4]
+    assert len({utt_id for batches in found for batch in batches for utt_id in batch}) == 30
+
+
+def test_a_distributed_sampler_is_not_spread_again(recipe):
+    block = {"sampler": {"_target_": "torch.utils.data.DistributedSampler"}}
+    found = [
+        ids(loader_of(split_of(recipe), Clock(1), DataParallelRank(rank, 2), train=block))
+        for rank in range(2)
+    ]
+    assert len({utt_id for batches in found for batch in batches for utt_id in batch}) == 30
+
+
+@pytest.mark.parametrize("name", ["Fixed", "Sampled"])
+def test_a_loader_class_that_gives_every_rank_all_is_refused(recipe, name):
+    (recipe / "src" / "own.py").write_text(
+        "from torch.utils.data import DataLoader, RandomSampler\n"
+        "class Fixed(DataLoader):\n"
+        "    def __init__(self, data, collate_fn):\n"
+        "        super().__init__(data, 4, shuffle=True, collate_fn=collate_fn)\n"
+        "class Sampled(DataLoader):\n"
+        "    def __init__(self, data, sampler=None):\n"
+        "        super().__init__(data, 4, sampler=RandomSampler(data))\n"
+    )
+    block = {"loader": {"_target_": f"src.own.{name}"}}
+    loader_of(split_of(recipe), Clock(1), train=block)
+    with pytest.raises(UserError, match="does not ask which rank it is for: with 2 ranks"):
+        loader_of(split_of(recipe), Clock(1), DataParallelRank(0, 2), train=block)

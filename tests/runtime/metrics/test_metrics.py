@@ -84,3 +84,11 @@ def test_alignment_files_start_with_the_worst(tmp_path):
     records = [json.loads(line) for line in (tmp_path / "utterances.jsonl").open()]
     assert [record["utt_id"] for record in records] == ["good", "bad"]
     assert records[1]["steps"] == [["substitute", "c", "x"], ["substitute", "d", "y"]]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "correct"),
+    [("2", "2.0", 1), ("-0.5", "-5e-1", 1), ("007", "7", 0), ("2", "20", 0), ("1_0", "10", 0)],
+)
+def test_accuracy_compares_numbers_as_numbers(left, right, correct):
+    assert Accuracy()([left], [right])["correct"] == correct

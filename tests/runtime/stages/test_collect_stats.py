@@ -9,6 +9,7 @@ from espnet3_runtime.data import collect_worker
 from espnet3_runtime.data.dataset_entries import DatasetDirectories
 from espnet3_runtime.data.item_lengths import read_shapes
 from espnet3_runtime.data.split_dataset import load_split
+from espnet3_runtime.data.texts import read_texts
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages import collect_stats as stage
 from espnet3_runtime.stages.collect_stats import collect_stats
@@ -179,3 +180,24 @@ def test_wrong_features_are_explained(recipe, body, message):
     node = {"_target_": "src.feats.feats", "_partial_": True}
     with pytest.raises(UserError, match=message):
         collect_stats(context_of(recipe, node))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_no_statistics_of_a_part(recipe, workers):
+    (recipe / "src/empty.py").write_text(
+        "def last(sample):\n    return next(iter(())) if len(sample['speech']) > 12 else sample\n"
+    )
+    transform = {"_target_": "src.empty.last", "_partial_": True}
+    sets = {"train": [{"data_src_args": {"size": 21}, "transform": transform}]}
+    with pytest.raises(UserError, match=r"of train\d+ raised StopIteration"):
+        collect_stats(context_of(recipe, dataset=sets, dataloader={"num_workers": workers}))
+
+
+def test_texts_of_a_part(recipe):
+    (recipe / "dataset/__init__.py").open("a").write(
+        "\n\nclass Short(Measured):\n    def texts(self):\n        return iter(['one'] * 20)\n\n\n"
+        "Dataset = Short\n"
+    )
+    data = load_split({"train": SETS["train"][:1]}, "train", DatasetDirectories(recipe, recipe))
+    with pytest.raises(UserError, match="has 21 items, and gives 20 texts"):
+        list(read_texts(data, "text"))

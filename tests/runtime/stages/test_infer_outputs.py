@@ -9,8 +9,9 @@ import torch
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.scp import read_scp
+from espnet3_runtime.stages.measure import measure
 from tests.runtime.infer_kit import CONTRACT, add_code, run
-from tests.runtime.inference_kit import in_recipe
+from tests.runtime.inference_kit import in_recipe, make_context
 
 
 @pytest.fixture
@@ -190,3 +191,118 @@ def test_ids_with_slashes_stay_inside_their_directory(recipe):
     waves = list((context.directory / "t/wave").iterdir())
     assert len(waves) == 2
     assert not list(recipe.rglob("up"))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("part", ["Dataset", "preprocessor", "collate", "runner"])
+def test_stop_iteration_is_an_error_that_names_an_item(recipe, part, workers):
+    add_code(
+        recipe,
+        "empty",
+        "from espnet3_runtime.data.collate import CommonCollateFn\n"
+        "def preprocessor(utt_id, sample): return next(iter(()))\n"
+        "class collate(CommonCollateFn):\n"
+        "    def __call__(self, items): return next(iter(()))\n"
+        "def runner(model, **_): return next(iter(()))\n",
+    )
+    node = {"_target_": f"src.empty.{part}"}
+    partial = {**node, "_partial_": True}
+    sets = {"test": [{"name": "test", "data_src_args": {"size": 10}}]}
+    changes = {"dataloader": {"num_workers": workers}}
+    if part == "Dataset":
+        file = recipe / "dataset/__init__.py"
+        was = "def __getitem__(self, index):\n"
+        assert was in file.read_text()
+        new = f"{was}        index == 7 and next(iter(()))\n"
+        file.write_text(file.read_text().replace(was, new))
+    elif part == "preprocessor":
+        sets["preprocessor"] = partial
+    elif part == "collate":
+        changes["dataloader"]["collate_fn"] = node
+    else:
+        changes["runner"] = partial
+    with pytest.raises(UserError, match=r"(utt\d|item 7).*StopIteration"):
+        run(recipe, dataset=sets, **changes)
+    assert not (recipe / "exp/tiny/infer/test").exists()
+
+
+ANSWERS = """
+import numpy as np
+import torch
+
+VALUES = {
+    "nbest": [["utterance"], [], ("one", "two")],
+    "number": [2, np.float32(2), torch.tensor(2.0)],
+    "mixed": ["one", None, "two"],
+    "late": [[], {"a": 1}, []],
+    "nothing": [None, None, None],
+    "mapping": [{"text": "one"}] * 3,
+}
+
+class Answer:
+    def __init__(self, name):
+        self.values = iter(VALUES[name])
+    def __call__(self, model, speech, speech_lengths):
+        return [{"text": next(self.values)} for _ in speech]
+"""
+
+
+def score(recipe, name, metric, target, **changes):
+    add_code(recipe, "answers", ANSWERS)
+    sets = {"test": [{"name": "test", "data_src_args": {"size": 3}}]}
+    runner = {"_target_": "src.answers.Answer", "name": name}
+    outputs, context = run(
+        recipe, dataset=sets, runner=runner, **{"contract": None, "input_key": "speech", **changes}
+    )
+    lines = read_scp(context.directory / "test/text.scp")
+    metrics = {"metrics": [{"metric": {"_target_": target}, "inputs": metric}]}
+    upstream = {"infer.inference_dir": outputs["inference_dir"]}
+    measured = make_context(
+        recipe,
+        "measure",
+        configs={"metrics": metrics},
+        upstream=upstream,
+        upstream_kinds={"infer": "infer"},
+    )
+    found = json.loads(measure(measured)["metrics"].read_text())
+    return list(lines.values()), next(iter(found["metrics"].values()))["test"]
+
+
+ACCURACY = "espnet3_runtime.metrics.accuracy.Accuracy"
+SAME = {"ref": "text", "hyp": "text"}
+
+
+@pytest.mark.parametrize("contract", [None, CONTRACT])
+def test_an_empty_nbest_list_is_empty_text(recipe, contract):
+    lines, numbers = score(recipe, "nbest", SAME, ACCURACY, contract=contract)
+    assert lines == ["one", "", "utterance"]
+    assert numbers["total"] == 3
+
+
+def test_numbers_of_numpy_and_torch(recipe):
+    lines, numbers = score(recipe, "number", SAME, ACCURACY)
+    assert sorted(lines) == ["2", "2.0", "2.0"]
+    assert numbers["correct"] == 3
+
+
+@pytest.mark.parametrize("name", ["mixed", "late"])
+def test_an_output_is_text_or_a_file_for_the_whole_set(recipe, name):
+    with pytest.raises(UserError, match=r'"text" is a text or number for utt\d, and neither for'):
+        score(recipe, name, SAME, ACCURACY)
+
+
+@pytest.mark.parametrize("target", [ACCURACY, "src.own.count"])
+@pytest.mark.parametrize("name", ["nothing", "mapping"])
+def test_no_metric_takes_a_path_for_a_text(recipe, name, target):
+    add_code(recipe, "own", "class count:\n    def __call__(self, ref, hyp): return 1\n")
+    with pytest.raises(UserError, match='"text" is a file for each item of the test set "test"'):
+        score(recipe, name, SAME, target)
+
+
+def test_a_metric_takes_paths_of_files_that_the_config_asks_for(recipe):
+    add_code(recipe, "own", "class count:\n    def __call__(self, ref, hyp): return len(ref)\n")
+    artifacts = {"text": {"type": "json"}}
+    _, numbers = score(recipe, "mapping", SAME, "src.own.count", output_artifacts=artifacts)
+    assert numbers == {"count": 3}
+    with pytest.raises(UserError, match="and no text"):
+        score(recipe, "mapping", SAME, ACCURACY, output_artifacts=artifacts)

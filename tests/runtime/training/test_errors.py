@@ -157,3 +157,90 @@ def test_means_are_weighted_and_wide():
     for _ in range(100):
         means.add({"tiny": torch.tensor(0.1)}, 1)
     assert means.compute()["tiny"] == pytest.approx(0.1, rel=1e-7)
+
+
+EMPTY = """
+import lightning.pytorch as pl
+import torch
+from src.model import Classifier
+from espnet3_runtime.data.collate import CommonCollateFn
+
+def transform(sample):
+    return next(iter(()))
+
+class Preprocessor:
+    def __call__(self, utt_id, sample):
+        if utt_id.endswith("9"):
+            next(iter(()))
+        return {key: value for key, value in sample.items() if key != "text"}
+
+class Collate(CommonCollateFn):
+    def __call__(self, items):
+        if any(utt_id.endswith("9") for utt_id, _ in items):
+            next(iter(()))
+        return super().__call__(items)
+
+class Model(Classifier):
+    def __init__(self, training=True):
+        super().__init__()
+        self.where = training
+    def forward(self, speech, speech_lengths, label):
+        if self.training == self.where:
+            next(iter(()))
+        return super().forward(speech, speech_lengths, label)
+
+class Callback(pl.Callback):
+    def __init__(self, hook):
+        setattr(self, hook, self.stop)
+    def stop(self, trainer, *_):
+        if not trainer.sanity_checking:
+            raise StopIteration
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("transform", r"the transform or preprocessor of train\d+ raised StopIteration"),
+        ("Preprocessor", r"the transform or preprocessor of train\d*9 raised StopIteration"),
+        ("Collate", r"collate function of the batch from train.* raised StopIteration"),
+    ],
+)
+def test_data_that_raise_stop_iteration_end_no_epoch(recipe, part, message, workers):
+    (recipe / "src" / "empty.py").write_text(EMPTY)
+    node = {"_target_": f"src.empty.{part}"}
+    sets = {**SETS, "train": [{"data_src_args": {"size": 42}}]}
+    loader = {"num_workers": workers}
+    if part == "Collate":
+        loader["collate_fn"] = node
+    elif part == "Preprocessor":
+        sets["preprocessor"] = node
+    else:
+        sets["train"] = [{**sets["train"][0], "transform": {**node, "_partial_": True}}]
+    with pytest.raises(UserError, match=message):
+        train(train_context(recipe, dataset=sets, dataloader=loader))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_model_that_raises_stop_iteration(recipe, training):
+    (recipe / "src" / "empty.py").write_text(EMPTY)
+    model = {"_target_": "src.empty.Model", "training": training}
+    with pytest.raises(UserError, match=r"Model, on .* raised StopIteration"):
+        train(train_context(recipe, model))
+
+
+@pytest.mark.parametrize(
+    ("hook", "message"),
+    [
+        ("on_train_batch_start", "the epoch ended after 0 of 6 batches"),
+        ("on_train_batch_end", "the epoch ended after 0 of 6 batches"),
+        ("on_validation_batch_end", "the validation ended after 0 of 2 batches"),
+        ("on_train_epoch_start", "the training ended in epoch 1, before its last"),
+    ],
+)
+def test_a_callback_that_raises_stop_iteration(recipe, hook, message):
+    (recipe / "src" / "empty.py").write_text(EMPTY)
+    callbacks = [{"_target_": "src.empty.Callback", "hook": hook}]
+    with pytest.raises(UserError, match=message):
+        train(train_context(recipe, trainer={"callbacks": callbacks}))

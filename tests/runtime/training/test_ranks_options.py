@@ -138,3 +138,39 @@ class Unused(Plain):
         super().__init__()
         self.spare = nn.Linear(2, 2)
 """
+
+
+ROWS = """
+import numpy as np
+
+class Rows:
+    def __init__(self, data, own=False):
+        self.count, self.own = len(data), own
+    def __len__(self):
+        return self.count // 4
+    def __iter__(self):
+        order = (np.random.default_rng() if self.own else np.random).permutation(self.count)
+        return iter(order[: len(self) * 4].reshape(-1, 4).tolist())
+"""
+SEEN = """
+import os
+from src.model import Classifier as Base
+
+class Classifier(Base):
+    def forward(self, speech, **others):
+        if self.training:
+            with open("seen" + os.environ.get("LOCAL_RANK", "0"), "a") as file:
+                file.write(f"{float(speech.sum()):.5f}\\n")
+        return super().forward(speech, **others)
+"""
+
+
+def test_an_own_batch_sampler_is_spread_over_two_ranks(recipe):
+    (recipe / "src" / "rows.py").write_text(ROWS)
+    (recipe / "src" / "seen.py").write_text(SEEN)
+    block = {"train": {"sampler": {"_target_": "src.rows.Rows"}}}
+    model = {"_target_": "src.seen.Classifier"}
+    finish(start(recipe, {"max_epochs": 1}, model=model, dataloader=block))
+    seen = [(recipe / f"seen{rank}").read_text().split() for rank in range(2)]
+    assert [len(batches) for batches in seen] == [5, 5]
+    assert not set(seen[0]) & set(seen[1])
