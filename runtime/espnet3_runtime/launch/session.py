@@ -115,10 +115,8 @@ class Session:
             made = self._call(verdict)
             outputs = self._record_outputs(stage, made)
             own = own_files(stage, runner.experiment, verdict.inputs)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - reported
             end_workers()
-            if not self._was_stopped(error) and not isinstance(error, Exception | SystemExit):
-                raise
             return self._close_failed(stage, receipt, error, clock)
         receipt = replace(
             receipt,

@@ -15,7 +15,7 @@ _GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
 class _Outlet(io.FileIO):
     """Standard output or error; what nobody can read any more is dropped."""
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any) -> int | None:  # type: ignore[override]
         """Write, or drop."""
         try:
             return super().write(data)
@@ -44,17 +44,16 @@ def open_streams() -> None:
 
     A letter that their encoding lacks becomes a replacement.
     """
-    if sys.stdout is None or sys.stdout is sys.__stdout__:
+    if sys.stdout is None or sys.stdout.closed or sys.stdout is sys.__stdout__:
         sys.stdout = _open_stream(1, sys.__stdout__, "replace")
-    if sys.stderr is None or sys.stderr is sys.__stderr__:
+    if sys.stderr is None or sys.stderr.closed or sys.stderr is sys.__stderr__:
         sys.stderr = _open_stream(2, sys.__stderr__, "backslashreplace")
 
 
 def _open_stream(number: int, old: Any, errors: str) -> io.TextIOWrapper:
-    encoding = "utf-8"
+    encoding = "utf-8" if old is None else old.encoding
     if old is not None and not old.closed:
         old.flush()
-        encoding = old.encoding
     try:
         outlet = _Outlet(number, "w", closefd=False)
     except OSError:  # it was closed before the start
