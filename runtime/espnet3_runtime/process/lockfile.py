@@ -4,6 +4,7 @@ The lock is the kernel's (flock), so it ends with its process; the text in the f
 holds it.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -31,7 +32,12 @@ def hold_lock(
         UserError: Another process holds it; the message says which, where and since when.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UserError(f'"{path}" is a link, not the lock file', hint="remove it") from None
+        raise
     if not _OPEN:
         os.register_at_fork(after_in_child=_close_all)
     _OPEN.add(descriptor)

@@ -213,6 +213,20 @@ def test_a_taken_lock_is_an_error_in_one_process_too(tmp_path: Path) -> None:
             pass
 
 
+def test_a_lock_gets_its_mode_by_umask_and_follows_no_link(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        with hold_lock(tmp_path / "lock", "it"):
+            assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o664
+    finally:
+        os.umask(before)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to("file")
+    with pytest.raises(UserError, match="is a link"), hold_lock(tmp_path / "link", "it"):
+        pass
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_signals_become_exceptions_or_requests() -> None:
     before = signal.getsignal(signal.SIGINT)
     interrupts = Interrupts()
