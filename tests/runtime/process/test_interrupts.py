@@ -1,5 +1,7 @@
 """Ctrl-C, SIGTERM, kill -9, and two runs at once."""
 
+import errno
+import fcntl
 import json
 import os
 import random
@@ -225,6 +227,17 @@ def test_a_lock_gets_its_mode_by_umask_and_follows_no_link(tmp_path: Path) -> No
     with pytest.raises(UserError, match="is a link"), hold_lock(tmp_path / "link", "it"):
         pass
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_file_system_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with hold_lock(tmp_path / "lock", "it"):
+        assert "has no locks (flock)" in caplog.text
 
 
 def test_signals_become_exceptions_or_requests() -> None:
