@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from espnet3_compiler.cli.arguments import Arguments, find_manifests, parse_arguments
 from espnet3_schemas.exit_codes import BROKEN_PIPE, CLEAN, INTERNAL_ERROR, INTERRUPTED, USAGE
@@ -22,6 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is not None:
         return _run_main(argv)
     gc.set_threshold(GC_THRESHOLD)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123,SIM115 - closed by the caller
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123,SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # letters that its encoding lacks
     try:
         return _run_main(sys.argv[1:])
     finally:
@@ -38,7 +43,8 @@ def _run_main(argv: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # the reader of the output has closed it; keep the interpreter from complaining at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last resort: report a bug
         return _report_bug(error)

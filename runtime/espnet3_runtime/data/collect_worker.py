@@ -142,6 +142,7 @@ class StatsCollector:
             batch_sampler=[list(indices[at : at + size]) for at in range(0, len(indices), size)],
             collate_fn=collate,
             num_workers=workers,
+            timeout=config["dataloader"]["timeout"],
             worker_init_fn=SeedWorker(Clock(self.job.seed)),
             generator=torch.Generator().manual_seed(self.job.seed),
         )

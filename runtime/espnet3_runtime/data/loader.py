@@ -33,11 +33,14 @@ class SignalSafeLoader(DataLoader[Item_co]):
 
     Garbage collection in the processes skips the objects that they inherit: it would write into
     each, and so copy tens of megabytes.
+
+    Without processes, ``timeout`` is ignored.
     """
 
     def __iter__(self) -> Any:
         """Return the iterator of an epoch, with its processes started."""
         if self.num_workers == 0:
+            self.timeout = 0
             return super().__iter__()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
         gc.freeze()  # the objects that forked processes inherit
@@ -93,6 +96,7 @@ def make_loader(
     if block["loader"] is not None:
         ranks = {"rank": rank.index, "world": rank.world}
         return make_custom_loader(block["loader"], data, {**options, **ranks}, clock)
+    options["timeout"] = config["timeout"]
     if block["sampler"] is not None:
         sampling = make_sampling(
             *(dataset, block, generator, clock),

@@ -122,6 +122,7 @@ def decode_shards(
         num_workers=loader_workers(config["dataloader"]["num_workers"]),
         collate_fn=samples.batch,
         worker_init_fn=survive_signals,
+        timeout=config["dataloader"]["timeout"],
     )
     contract = predictor.preparation.contract
     formats = read_formats(config["output_artifacts"], contract, f"{config.where}.output_artifacts")

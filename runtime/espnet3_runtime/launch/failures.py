@@ -91,8 +91,15 @@ def _peer_error(error: BaseException) -> UserError | None:
 
 
 def _worker_error(error: BaseException) -> UserError | None:
-    """Return the message for a killed worker process of a loader or a pool."""
+    """Return the message for a killed or hanging worker process of a loader or a pool."""
     for one in exception_chain(error):
+        late = _LATE_LOADER.match(str(one)) if isinstance(one, RuntimeError) else None
+        if late:
+            return UserError(
+                f"no worker process of the loader made a batch within {late[1]} s",
+                where="dataloader.timeout",
+                hint="reading an item hangs, or takes longer: num_workers: 0 shows where",
+            )
         found = _DEAD_LOADER.match(str(one)) if isinstance(one, RuntimeError) else None
         if found or type(one).__name__ == "BrokenProcessPool":
             how = f" by signal {found['signal']}" if found and found["signal"] else ""
@@ -108,6 +115,7 @@ _DEAD_LOADER = re.compile(
     r"DataLoader worker \(pid(\(s\))? [\d, ]+\) "
     r"(is killed by signal: (?P<signal>[^.]+)|exited unexpectedly)"
 )
+_LATE_LOADER = re.compile(r"DataLoader timed out after ([\d.]+) seconds")
 _NO_PEER = re.compile(
     r"gloo.*(Connection (closed|reset) by peer|Connection refused|Broken pipe)"
     r"|NCCL.*(remote (process|peer)|aborted)|DDP.*(peer|rank).*(exited|died)",

@@ -1,7 +1,9 @@
 """``run.py``: from a command line to finished stages."""
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ from espnet3_runtime.launch.overrides import (
 from espnet3_runtime.launch.run import largest_node_count, run_as_follower, run_as_leader, show_plan
 from espnet3_runtime.process.interrupts import exit_code_of
 from espnet3_runtime.process.ranks import detect_rank, with_node_count
+from espnet3_runtime.process.streams import forgiving_streams
 from espnet3_runtime.system import System
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
@@ -52,11 +55,22 @@ def launch(
 
     Returns:
         0; 1 when a stage failed or the recipe has a mistake; 2 for a wrong command line;
-        130 after Ctrl-C, 143 after SIGTERM, 138 after SIGUSR1 in a job of SLURM.
+        130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 138 after SIGUSR1 in a job of SLURM.
     """
     arguments = sys.argv[1:] if argv is None else argv
+    with forgiving_streams():
+        return _report_problems(system_cls, build, arguments, recompose, locate)
+
+
+def _report_problems(
+    system_cls: type[System],
+    build: Path,
+    arguments: Sequence[str],
+    recompose: Recompose | None,
+    locate: Locate | None,
+) -> int:
     try:
-        with _restoring_process_state():
+        with _catching_interrupts(), _restoring_process_state():
             return _run_command(system_cls, build, arguments, recompose, locate)
     except SystemExit as exit_:  # argparse after --help
         return int(exit_.code or 0)
@@ -120,6 +134,19 @@ def _enter_recipe(recipe_dir: Path) -> None:
     process = sys.modules.get("multiprocessing.process")
     if process is not None:  # spawned workers start there
         process.ORIGINAL_DIR = str(recipe_dir)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _catching_interrupts() -> Iterator[None]:
+    """Let Ctrl-C raise an exception, which ``run.py`` does not want while it imports."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -16,7 +16,12 @@ from espnet3_runtime.incremental.versions import UNKNOWN
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.arguments import Arguments
 from espnet3_runtime.launch.failures import Locate, lost_a_worker
-from espnet3_runtime.process.interrupts import Interrupts, exit_code_of, hide_destructor_errors
+from espnet3_runtime.process.interrupts import (
+    Interrupts,
+    end_workers,
+    exit_code_of,
+    hide_destructor_errors,
+)
 from espnet3_runtime.process.lockfile import hold_lock
 from espnet3_runtime.process.ranks import Follower, Leader, Order, Rank, announce_order
 from espnet3_runtime.process.redact import redact
@@ -148,6 +153,7 @@ def _join_stage(runner: "StageRunner", order: Order) -> int:
     except (KeyboardInterrupt, Stopped):
         return runner.interrupts.exit_code
     except Exception as error:  # noqa: BLE001 - reported
+        end_workers()
         if lost_a_rank(error):
             return MISTAKES  # the other one reports why
         log = runner.experiment.relative_path(runner.log_path(stage))

@@ -24,7 +24,7 @@ from espnet3_runtime.launch.failures import (
     summarize_error,
 )
 from espnet3_runtime.launch.stage_runner import StageRunner
-from espnet3_runtime.process.interrupts import ignore_dead_children
+from espnet3_runtime.process.interrupts import end_workers
 from espnet3_runtime.process.ranks import Leader, Order, announce_order
 from espnet3_runtime.process.redact import redact
 from espnet3_runtime.stage import Outputs
@@ -119,10 +119,8 @@ class Session:
             outputs = self._record_outputs(stage, made)
             own = own_files(stage, runner.experiment, verdict.inputs)
             altered = self._altered_inputs(stage)
-        except BaseException as error:
-            ignore_dead_children()
-            if not self._was_stopped(error) and not isinstance(error, Exception | SystemExit):
-                raise
+        except BaseException as error:  # noqa: BLE001 - reported
+            end_workers()
             return self._close_failed(stage, receipt, error, clock)
         if altered:
             console.print_problem(

@@ -21,6 +21,7 @@ from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.slices import configs_of, edges_of, model_of
 from espnet3_runtime.launch.logs import stage_log, write_header
 from espnet3_runtime.process.interrupts import Interrupts
+from espnet3_runtime.process.isolation import isolated
 from espnet3_runtime.process.lockfile import hold_lock
 from espnet3_runtime.process.progress import Bars
 from espnet3_runtime.process.redact import is_secret, is_secret_name, secret_values
@@ -79,7 +80,8 @@ class StageRunner:
             if stage.call is not None:  # it need not read ``resume``
                 context.cleared()
             try:
-                made = getattr(self.system, stage.name)(context)
+                with isolated():
+                    made = getattr(self.system, stage.name)(context)
             except BaseException:
                 log.exception("the stage did not finish")
                 raise

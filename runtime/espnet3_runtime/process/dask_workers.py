@@ -2,7 +2,11 @@
 
 import logging
 import os
+import re
+import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
@@ -26,6 +30,21 @@ _CLUSTERS: Mapping[str, tuple[str, str]] = {
     "sge": ("dask_jobqueue", "SGECluster"),
     "slurm": ("dask_jobqueue", "SLURMCluster"),
 }
+
+_LISTINGS = {
+    "htcondor": ("condor_q",),
+    "lsf": ("bjobs",),
+    "moab": ("checkjob",),
+    "oar": ("oarstat", "-j"),
+    "pbs": ("qstat",),
+    "sge": ("qstat", "-j"),
+    "slurm": ("squeue", "--noheader", "--jobs"),
+}
+"""Commands that say, given a number, whether a job waits or runs; it may wait for days."""
+_ENDED = re.compile(r"\b(DONE|EXIT|Completed)\b")  # LSF and Moab list these, too
+_PATIENCE_SECONDS = 30.0
+"""So long a cluster may be without workers, and its jobs without a place in the queue."""
+_KUBE_SECONDS = 600.0  # nodes start, images are fetched
 
 
 _ALLOCATION = {
@@ -58,6 +77,7 @@ class Workers:
         self._count = min(parallel["n_workers"], most)
         self._stack = ExitStack()
         self._client: Any = None
+        self._cluster: Any = None
 
     def __enter__(self) -> Self:
         return self
@@ -80,13 +100,16 @@ class Workers:
             The number of a task and what its call returned, in the order in which they finish.
 
         Raises:
-            UserError: Dask or the kind of cluster is not installed, or workers died.
+            UserError: Dask or the kind of cluster is not installed, no worker starts, or workers
+                died.
         """
         if not tasks:
             return
         if self._client is None:
-            cluster = self._stack.enter_context(_cluster(self._parallel, self._count))
-            self._client = self._stack.enter_context(_import_package("distributed").Client(cluster))
+            self._cluster = _cluster(self._parallel, self._count)
+            self._stack.callback(_close, self._cluster)
+            client = _import_package("distributed").Client(self._cluster)
+            self._client = self._stack.enter_context(client)
         cores = os.cpu_count() or 1
         threads = max(cores // self._count, 1) if _is_local(self._parallel) else 0
         futures = [
@@ -95,10 +118,51 @@ class Workers:
             )
             for task in tasks
         ]
+        watch = _Watch(self._client, self._cluster, self._parallel["env"], futures)
         try:
-            yield from _as_completed(futures)
+            yield from _as_completed(futures, watch)
         finally:
+            watch.ended.set()
             self._client.cancel(futures)
+
+
+class _Watch(threading.Thread):
+    """Cancels the tasks of a cluster that has no worker and will get none; Dask waits for ever."""
+
+    def __init__(self, client: Any, cluster: Any, env: str, futures: Sequence[Any]) -> None:
+        super().__init__(daemon=True)
+        self._client, self._cluster, self.env, self._futures = client, cluster, env, futures
+        self.seconds = _KUBE_SECONDS if env == "kube" else _PATIENCE_SECONDS
+        self.gave_up = False
+        self.ended = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        alive = time.monotonic()
+        while not self.ended.wait(1.0):
+            if self._client.scheduler_info(n_workers=1)["workers"] or self._is_queued():
+                alive = time.monotonic()
+            elif time.monotonic() - alive > self.seconds:
+                self.gave_up = True
+                self._client.cancel(self._futures)
+                return
+
+    def _is_queued(self) -> bool:
+        """Say whether the queue lists one of the jobs."""
+        command = _LISTINGS.get(self.env)
+        jobs = [job.job_id for job in self._cluster.workers.values()] if command else []
+        return any(_lists(command, str(job)) for job in jobs if command and job)
+
+
+def _lists(command: Sequence[str], job: str) -> bool:
+    try:
+        done = subprocess.run(
+            [*command, job], capture_output=True, text=True, timeout=60, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    number = re.compile(rf"\b{re.escape(job.partition('.')[0])}\b")
+    return any(number.search(line) and not _ENDED.search(line) for line in done.stdout.splitlines())
 
 
 def _is_local(parallel: Mapping[str, Any]) -> bool:
@@ -116,7 +180,7 @@ def worker_number() -> int:
     return name if isinstance(name, int) else 0
 
 
-def _as_completed(futures: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+def _as_completed(futures: Sequence[Any], watch: _Watch) -> Iterator[tuple[int, Any]]:
     distributed = _import_package("distributed")
     numbers = {future.key: number for number, future in enumerate(futures)}
     for future in distributed.as_completed(futures):
@@ -130,6 +194,13 @@ def _as_completed(futures: Sequence[Any]) -> Iterator[tuple[int, Any]]:
                 hint="ask for fewer workers, smaller batches, or more memory in parallel.options",
             ) from error
         except CancelledError as error:
+            if watch.gave_up:
+                raise UserError(
+                    f"the {watch.env} cluster has had no worker for {watch.seconds:.0f} s",
+                    where="parallel",
+                    hint="its jobs have ended, or its workers cannot reach this machine: see "
+                    "the logs of its jobs (parallel.options.log_directory)",
+                ) from None
             raise UserError("the cluster was closed before all tasks were done") from error
         yield numbers[future.key], result
 
@@ -147,13 +218,41 @@ def _cluster(parallel: Mapping[str, Any], workers: int) -> Any:
                 return kind(n_workers=workers, **{**defaults, **quiet, **options})
         cluster = kind(**options)
         if env != "ssh":  # its hosts are its workers
-            cluster.scale(workers)
-    except (TypeError, ValueError, OSError, RuntimeError) as error:
+            _scale(cluster, workers)
+    except UserError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each kind of cluster has its own
         cause = list(exception_chain(error))[-1]  # Dask wraps the errors of its workers
+        text = " ".join(str(cause).split()) or type(cause).__name__
         raise UserError(
-            f"the {env} cluster does not start: {cause}", where="parallel.options"
+            f"the {env} cluster does not start: {text}", where="parallel.options"
         ) from None
     return cluster
+
+
+def _scale(cluster: Any, workers: int) -> None:
+    """Ask for workers; a queue that takes no jobs is an error here, which Dask only logs."""
+
+    async def submit() -> None:
+        cluster.scale(workers)
+        await cluster._correct_state()  # noqa: SLF001 - nothing else raises what a job raised
+
+    try:
+        if hasattr(cluster, "_correct_state"):
+            cluster.sync(submit)
+        else:
+            cluster.scale(workers)
+    except BaseException:
+        _close(cluster)
+        raise
+
+
+def _close(cluster: Any) -> None:
+    """Close a cluster; what goes wrong then does not hide what went wrong before."""
+    try:
+        cluster.close()
+    except Exception as error:  # noqa: BLE001 - jobs that cannot be cancelled
+        logging.getLogger("espnet3.parallel").warning("the cluster does not close: %s", error)
 
 
 def _run_task(

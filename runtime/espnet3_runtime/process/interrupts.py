@@ -1,5 +1,6 @@
-"""Ctrl-C, SIGTERM, and SIGUSR1 of SLURM (``sbatch --signal=USR1@120``): save, then stop."""
+"""Ctrl-C, SIGTERM, SIGHUP, and SIGUSR1 of SLURM (``sbatch --signal=USR1@120``): save, then stop."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,8 +15,8 @@ _PATIENCE_SECONDS = 30
 _SIGNAL_CODE = 128
 """Shells report a process ended by signal N as 128 + N: 130 for Ctrl-C, 143 for SIGTERM."""
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""Signals that stop a run; SIGUSR1 in a job of SLURM only."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+"""Signals that stop a run; SIGUSR1 in a job of SLURM only, SIGHUP unless ``nohup`` ignores it."""
 BLOCKED = (*SIGNALS, signal.SIGCHLD)
 """Signals blocked while worker processes and their threads start; SIGCHLD makes PyTorch raise."""
 
@@ -87,6 +88,7 @@ class Interrupts:
         numbers = [
             signal.SIGINT,
             signal.SIGTERM,
+            *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []),
             *([signal.SIGUSR1] if "SLURM_JOB_ID" in os.environ else []),
         ]
         before = {number: signal.getsignal(number) for number in numbers}
@@ -126,7 +128,7 @@ def survive_signals(_worker: int = 0) -> None:
         signal.alarm(_PATIENCE_SECONDS)
 
     signal.signal(signal.SIGTERM, leave_soon)  # replaces that of PyTorch, which ends at once
-    for number in (signal.SIGINT, signal.SIGUSR1):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)  # held back while the process started
 
@@ -147,10 +149,16 @@ def hide_destructor_errors(expected: Callable[[BaseException | None], bool]) -> 
         sys.unraisablehook = before
 
 
-def ignore_dead_children() -> None:
-    """Stop PyTorch from raising in the main thread when a worker process of a loader dies."""
+def end_workers() -> None:
+    """End the worker processes of loaders after a failure, without an exception of PyTorch's.
+
+    They survive SIGTERM for half a minute, which Python would wait for at its end.
+    """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for child in multiprocessing.active_children():
+        if child.daemon:
+            child.kill()
 
 
 def requeue(environ: Mapping[str, str] = os.environ) -> str:

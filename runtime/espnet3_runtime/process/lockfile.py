@@ -4,13 +4,15 @@ The lock is the kernel's (flock), so it ends with its process; the text in the f
 holds it.
 """
 
+import errno
 import fcntl
 import json
+import logging
 import os
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from espnet3_runtime.errors import UserError
@@ -31,7 +33,12 @@ def hold_lock(
         UserError: Another process holds it; the message says which, where and since when.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UserError(f'"{path}" is a link, not the lock file', hint="remove it") from None
+        raise
     if not _OPEN:
         os.register_at_fork(after_in_child=_close_all)
     _OPEN.add(descriptor)
@@ -41,7 +48,8 @@ def hold_lock(
         yield
     finally:
         _OPEN.discard(descriptor)
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough while a fork has it open
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough while a fork has it open
         os.close(descriptor)
 
 
@@ -57,6 +65,12 @@ def _acquire_lock(
             raise UserError(message, hint=hint) from None
         waiting(f"waiting: {message}")
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        logging.getLogger("espnet3.lock").warning(
+            "the file system of %s has no locks (flock): start no other run on it", path.parent
+        )
 
 
 def _describe_holder(path: Path) -> str:
@@ -75,6 +89,7 @@ def _write_holder(descriptor: int) -> None:
     os.pwrite(descriptor, json.dumps(who).encode(), 0)
 
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _OPEN: set[int] = set()
 
 

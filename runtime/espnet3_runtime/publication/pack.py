@@ -1,6 +1,7 @@
 """Assemble a bundle: weights, configs, code, named files, model card."""
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,6 +79,9 @@ def _pack_weights(context: StageContext, bundled: BundleFiles) -> dict[str, str]
             bundled.bundle / layout.WEIGHTS,
             metadata={"format": "pt"},
         )
+        umask = os.umask(0)
+        os.umask(umask)
+        (bundled.bundle / layout.WEIGHTS).chmod(0o666 & ~umask)  # safetensors makes it 0600
     elif not path.exists():
         raise UserError(f'there is no checkpoint "{source}"')
     inside = path.is_relative_to(context.recipe_dir)

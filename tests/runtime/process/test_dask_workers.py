@@ -1,6 +1,8 @@
-"""Dask workers, without starting any."""
+"""Dask workers, and clusters that give none."""
 
 import logging
+import os
+from pathlib import Path
 
 import dask
 import distributed
@@ -47,3 +49,70 @@ def test_options_that_the_cluster_does_not_know():
 )
 def test_what_one_process_can_do(env, workers, tasks, here):
     assert dask_workers.in_process({"env": env, "n_workers": workers}, tasks) is here
+
+
+QUEUES = {
+    "htcondor": "condor_submit",
+    "lsf": "bsub",
+    "moab": "msub",
+    "oar": "oarsub",
+    "pbs": "qsub",
+    "sge": "qsub",
+    "slurm": "sbatch",
+}
+
+
+def refusal(env, **options):
+    """Return the error of tasks on a cluster that gives no worker."""
+    settings = {"env": env, "n_workers": 2, "options": options}
+    if env in QUEUES:
+        dashboard = {"scheduler_options": {"dashboard_address": None}}
+        disk = {"disk": "1GB"} if env == "htcondor" else {}
+        options |= {"cores": 1, "memory": "1GB", "interface": "lo", **dashboard, **disk}
+    with (
+        pytest.raises(UserError) as caught,
+        dask_workers.Workers(settings, Path.cwd(), 2) as workers,
+    ):
+        list(workers.run(abs, [(-1,), (-2,)]))
+    return str(caught.value)
+
+
+@pytest.fixture
+def commands(tmp_path, monkeypatch):
+    """Return a function that makes commands of a queue."""
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    def make(**scripts):
+        for name, text in scripts.items():
+            (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
+            (tmp_path / name).chmod(0o700)
+
+    return make
+
+
+@pytest.mark.parametrize("env", QUEUES)
+def test_a_queue_without_its_command(env):
+    assert f"the {env} cluster does not start: " in refusal(env)
+
+
+def test_a_queue_that_takes_no_jobs_says_why(commands):
+    commands(sbatch="echo 'sbatch: error: invalid partition' >&2; exit 1")
+    assert "sbatch: error: invalid partition" in refusal("slurm")
+
+
+def test_jobs_that_end_without_a_worker(commands, monkeypatch):
+    monkeypatch.setattr(dask_workers, "_PATIENCE_SECONDS", 2.0)
+    commands(sbatch="echo Submitted batch job 77", scancel="", squeue="exit 1")
+    assert "the slurm cluster has had no worker for 2 s" in refusal("slurm")
+
+
+def test_a_job_that_waits_is_waited_for(commands):
+    commands(squeue="echo '77 speech dask-worker PENDING'")
+    assert dask_workers._lists(("squeue", "--jobs"), "77")
+    assert not dask_workers._lists(("squeue", "--jobs"), "78")
+    commands(bjobs="echo '77 me EXIT normal'")
+    assert not dask_workers._lists(("bjobs",), "77")
+
+
+def test_a_cluster_of_no_hosts():
+    assert "the ssh cluster does not start: `hosts` must be" in refusal("ssh")

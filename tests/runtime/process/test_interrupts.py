@@ -1,5 +1,7 @@
 """Ctrl-C, SIGTERM, kill -9, and two runs at once."""
 
+import errno
+import fcntl
 import json
 import os
 import random
@@ -67,7 +69,9 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_stops_with_the_right_code(number: int, code: int, recipe: Toy) -> None:
     recipe.file("src/steps.py", SLOW)
     process = recipe.start()
@@ -209,6 +213,31 @@ def test_a_taken_lock_is_an_error_in_one_process_too(tmp_path: Path) -> None:
     with hold_lock(tmp_path / "lock", "it"), pytest.raises(UserError, match="another run"):  # noqa: SIM117
         with hold_lock(tmp_path / "lock", "it"):
             pass
+
+
+def test_a_lock_gets_its_mode_by_umask_and_follows_no_link(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        with hold_lock(tmp_path / "lock", "it"):
+            assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o664
+    finally:
+        os.umask(before)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to("file")
+    with pytest.raises(UserError, match="is a link"), hold_lock(tmp_path / "link", "it"):
+        pass
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_file_system_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with hold_lock(tmp_path / "lock", "it"):
+        assert "has no locks (flock)" in caplog.text
 
 
 def test_signals_become_exceptions_or_requests() -> None:

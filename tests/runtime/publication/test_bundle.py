@@ -140,6 +140,8 @@ def test_weights_are_the_checkpoints(recipe):
     from safetensors.torch import load_file
 
     assert load_file(bundle / "model.safetensors")["scale"].item() == 2.0
+    modes = {(bundle / name).stat().st_mode for name in ("model.safetensors", "bundle.json")}
+    assert len(modes) == 1  # by umask
     meta = json.loads((bundle / "bundle.json").read_text())
     assert meta["checkpoint"]["path"] == "best.ckpt"
     assert not list(bundle.rglob("*.ckpt"))

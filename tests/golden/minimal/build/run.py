@@ -4,17 +4,20 @@ Generated from recipe.yaml by espnet3-compile; do not edit, compile again.
 Value of the manifest: sha256 cebaf97720701213c047ff81f6f9c17995b971b7c087a3afe4e6b6ed701d1cd1
 """
 
+import os
+import signal
 import sys
 from pathlib import Path
-
-from espnet3_compiler.recompile import locate, recompose
-from espnet3_runtime.launch import launch, only_looks
 
 BUILD = Path(__file__).resolve().parent
 
 
 def main() -> int:
     """Import the System and run its stages."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # quiet until `launch` listens
+    from espnet3_compiler.recompile import locate, recompose
+    from espnet3_runtime.launch import launch, only_looks
+
     if only_looks(sys.argv):
         sys.dont_write_bytecode = True
     if sys.flags.safe_path:  # python -P does not look beside this file

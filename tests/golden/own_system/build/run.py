@@ -4,11 +4,10 @@ Generated from recipe.yaml by espnet3-compile; do not edit, compile again.
 Value of the manifest: sha256 a142251076211ad650df7f66bba3c4b2036c0dddb9399dd15431f7aa8692ce85
 """
 
+import os
+import signal
 import sys
 from pathlib import Path
-
-from espnet3_compiler.recompile import locate, recompose
-from espnet3_runtime.launch import hold_code, launch, only_looks
 
 BUILD = Path(__file__).resolve().parent
 RECIPE = (BUILD / "..").resolve()
@@ -16,6 +15,10 @@ RECIPE = (BUILD / "..").resolve()
 
 def main() -> int:
     """Import the System, whose parent class is the recipe's own, and run its stages."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # quiet until `launch` listens
+    from espnet3_compiler.recompile import locate, recompose
+    from espnet3_runtime.launch import hold_code, launch, only_looks
+
     if only_looks(sys.argv):
         sys.dont_write_bytecode = True
     if sys.flags.safe_path:  # python -P does not look beside this file

@@ -4,17 +4,20 @@ Generated from recipe.yaml by espnet3-compile; do not edit, compile again.
 Value of the manifest: sha256 48f77bb7c553296c9f009a6b24506d9d39d1ddb2d76b431ce1163e79a19d93ac
 """
 
+import os
+import signal
 import sys
 from pathlib import Path
-
-from espnet3_compiler.recompile import locate, recompose
-from espnet3_runtime.launch import launch, only_looks
 
 BUILD = Path(__file__).resolve().parent
 
 
 def main() -> int:
     """Import the System and run its stages."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # quiet until `launch` listens
+    from espnet3_compiler.recompile import locate, recompose
+    from espnet3_runtime.launch import launch, only_looks
+
     if only_looks(sys.argv):
         sys.dont_write_bytecode = True
     if sys.flags.safe_path:  # python -P does not look beside this file
