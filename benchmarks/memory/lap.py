@@ -37,7 +37,8 @@ def main(module: str, table: str, workers: int, count: int) -> None:
     data = load_split({"train": [entry]}, "train", DatasetDirectories(here, here))
     block = {"loader": None, "sampler": None, "batches": BATCHES}
     collate = {"_target_": "espnet3_runtime.data.collate.CommonCollateFn"}
-    config = {"num_workers": workers, "pin_memory": False, "collate_fn": collate, "train": block}
+    config = {"num_workers": workers, "pin_memory": False, "timeout": 600, "collate_fn": collate}
+    config["train"] = block
     log = logging.getLogger("benchmarks.memory")
     loader: Any = make_loader(
         data, "train", config, shapes=None, clock=Clock(seed=1), rank=DataParallelRank(), log=log

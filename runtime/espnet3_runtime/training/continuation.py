@@ -28,7 +28,8 @@ def check_checkpoint(
         limits: ``max_epochs`` and ``max_steps``; -1 is no limit.
 
     Raises:
-        UserError: It holds weights only, or those of another model, or its training has ended.
+        UserError: It holds weights only, or those of another model, is of an earlier version, or
+            its training has ended.
     """
     if "optimizer_states" not in loaded or "loops" not in loaded:
         raise UserError(
@@ -36,6 +37,10 @@ def check_checkpoint(
             where=WHERE,
             hint="use last.ckpt, or start a new training from the weights with init_from",
         )
+    state = loaded.get("espnet3")
+    if state is not None and "optimizers" not in state:
+        problem = f'"{path}" was written by an earlier version, which did not save its optimizers'
+        raise UserError(problem, where=WHERE, hint=AFRESH)
     problems = "; ".join(describe_mismatches(model.state_dict(), loaded.get("state_dict", {})))
     if problems:
         raise UserError(f'"{path}" is of another model: {problems}', where=WHERE, hint=AFRESH)

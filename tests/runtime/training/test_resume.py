@@ -312,6 +312,15 @@ def test_weights_alone_cannot_be_gone_on_from(recipe):
         train(train_context(recipe, fit={"ckpt_path": "best.ckpt"}))
 
 
+def test_a_checkpoint_of_an_earlier_version_cannot_be_gone_on_from(recipe):
+    last = torch.load(train(train_context(recipe))["last_checkpoint"], weights_only=True)
+    del last["espnet3"]["optimizers"]
+    torch.save(last, recipe / "old.ckpt")
+    with pytest.raises(UserError, match="was written by an earlier version") as error:
+        train(train_context(recipe, seed=9, fit={"ckpt_path": "old.ckpt"}))
+    assert error.value.where == "training.fit.ckpt_path"
+
+
 SCRIPT = """
 import sys, logging
 sys.path[:0] = [{tests!r}]
