@@ -88,7 +88,7 @@ _SWITCHES: dict[str, Any] = {
     "deterministic_debug_mode": 0,
     "rng_state": None,
 }
-"""What torch can be told, and what holds when nobody has."""
+"""What can be set in torch, and its value where nobody has set it."""
 
 
 def _torch_state() -> dict[str, Any]:
