@@ -5,6 +5,8 @@ renamed. A killed process leaves at most a temporary name (``.<name>.tmp-…``),
 :func:`remove_leftovers` clears when the stage runs again.
 """
 
+import ctypes
+import errno
 import json
 import os
 import shutil
@@ -15,6 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 
 _MARK = ".tmp-"
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
 
 
 def temporary(path: Path) -> Path:
@@ -91,23 +95,48 @@ def _replacing(path: Path, part: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary directory that replaces ``path`` at the end.
+    """Yield an empty temporary directory that takes the place of ``path`` at the end.
 
-    For a moment ``path`` does not exist; it never holds a part of the files.
+    On Linux the two are exchanged in one step, so that a kill or an error loses neither; elsewhere
+    ``path`` does not exist for a moment, and never holds a part of the files.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part, old = temporary(path), temporary(path)
+    part = temporary(path)
     part.mkdir()
     try:
         yield part
         _sync_tree(part)
-        if path.exists():
-            path.rename(old)
-        part.rename(path)
+        _replace_directory(part, path)
     finally:
-        for directory in (part, old):
-            shutil.rmtree(directory, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
     sync_directory(path.parent)
+
+
+def _replace_directory(part: Path, path: Path) -> None:
+    if not path.exists():
+        part.rename(path)
+    elif not _exchange(part, path):
+        old = temporary(path)
+        path.rename(old)
+        part.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step (renameat2 of Linux); False where that does not exist."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return False
+    done = renameat2(
+        _AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), ctypes.c_uint(_RENAME_EXCHANGE)
+    )
+    if done == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS):
+        return False
+    raise OSError(code, os.strerror(code), str(other))
 
 
 def remove_leftovers(directory: Path, *, deep: bool = True) -> None:

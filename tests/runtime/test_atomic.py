@@ -2,6 +2,8 @@
 
 import errno
 import os
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,7 +79,12 @@ def test_a_library_writes_to_a_name_with_the_right_suffix(tmp_path: Path) -> Non
     assert names(tmp_path) == ["model.onnx"]
 
 
-def test_a_directory_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_directory_takes_the_place_of_the_old_one(
+    exchange: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not exchange:
+        monkeypatch.setattr(atomic, "_exchange", lambda one, other: False)
     path = tmp_path / "bundle"
     for text in ("old", "new"):
         with atomic.atomic_directory(path) as made:
@@ -112,3 +119,22 @@ def test_a_full_disk_is_an_error_and_no_file(
         atomic.write_text(tmp_path / "a", "new")
     assert names(tmp_path) == ["a"]
     assert (tmp_path / "a").read_text() == "old"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no exchange of two names")
+def test_a_replaced_directory_is_there_at_every_moment(tmp_path: Path) -> None:
+    path, done, missing = tmp_path / "made", threading.Event(), []
+
+    def watch() -> None:
+        while not done.is_set():
+            missing.extend([] if path.is_dir() else [1])
+
+    path.mkdir()
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    for _ in range(300):
+        with atomic.atomic_directory(path) as part:
+            (part / "file").write_text("x")
+    done.set()
+    watcher.join()
+    assert missing == []

@@ -79,6 +79,8 @@ class StageRunner:
             write_header(log, self.build.recipe_dir, _logged_settings(context))
             if stage.call is not None:  # it need not read ``resume``
                 context.cleared()
+            if stage.facts.get("needs_torch"):  # then its state before the stage is known
+                import torch  # noqa: F401
             try:
                 with isolated():
                     made = getattr(self.system, stage.name)(context)

@@ -13,13 +13,10 @@ class CER(ErrorRate):
         ignore_spaces: Drop all spaces first, for languages written without them.
     """
 
-    name = "cer"
-    tokens = "characters"
-
     def __init__(self, normalize: Sequence[str] = (), *, ignore_spaces: bool = False) -> None:
-        super().__init__(normalize)
-        self.ignore_spaces = ignore_spaces
+        split = _without_spaces if ignore_spaces else list
+        super().__init__("cer", "characters", split, normalize)
 
-    def split(self, text: str) -> list[str]:
-        """Return the characters of a text."""
-        return list(text.replace(" ", "") if self.ignore_spaces else text)
+
+def _without_spaces(text: str) -> list[str]:
+    return list(text.replace(" ", ""))

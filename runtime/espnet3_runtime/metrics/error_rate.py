@@ -33,24 +33,24 @@ class ErrorRate:
     """Substitutions, deletions and insertions per reference token, in %.
 
     Args:
-        normalize: Steps applied to both sides: lower, upper, nfkc, no_punctuation.
-
-    Attributes:
         name: Key of the rate: wer, cer or ter.
         tokens: Key of the number of reference tokens: words, characters or tokens.
+        split: Returns the tokens of a normalised text.
+        normalize: Steps applied to both sides: lower, upper, nfkc, no_punctuation.
     """
 
     unit = "%"
     texts_only = True
-    name: str
-    tokens: str
 
-    def __init__(self, normalize: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        tokens: str,
+        split: Callable[[str], Sequence[str]],
+        normalize: Sequence[str] = (),
+    ) -> None:
+        self.name, self.tokens, self.split = name, tokens, split
         self.normalize = tuple(normalize)
-
-    def split(self, text: str) -> list[str]:
-        """Return the tokens of a normalised text."""
-        raise NotImplementedError
 
     def __call__(
         self,
@@ -76,7 +76,8 @@ class ErrorRate:
             ValueError: All references are empty, so that there is no rate.
         """
         references, hypotheses = (
-            [self.split(normalize(text, self.normalize)) for text in texts] for texts in (ref, hyp)
+            [list(self.split(normalize(text, self.normalize))) for text in texts]
+            for texts in (ref, hyp)
         )
         length = sum(map(len, references))
         if length == 0:

@@ -14,16 +14,8 @@ class TER(ErrorRate):
         normalize: Steps applied to both sides: lower, upper, nfkc, no_punctuation.
     """
 
-    name = "ter"
-    tokens = "tokens"
-
     def __init__(self, tokenizer_model: str, normalize: Sequence[str] = ()) -> None:
         import sentencepiece
 
-        super().__init__(normalize)
-        self.tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer_model))
-
-    def split(self, text: str) -> list[str]:
-        """Return the pieces of a text."""
-        pieces: list[str] = self.tokenizer.encode(text, out_type=str)
-        return pieces
+        tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer_model))
+        super().__init__("ter", "tokens", tokenizer.encode_as_pieces, normalize)

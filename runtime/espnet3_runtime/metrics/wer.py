@@ -1,5 +1,7 @@
 """Word error rate."""
 
+from collections.abc import Sequence
+
 from espnet3_runtime.metrics.error_rate import ErrorRate
 
 
@@ -10,9 +12,5 @@ class WER(ErrorRate):
         normalize: Steps applied to both sides: lower, upper, nfkc, no_punctuation.
     """
 
-    name = "wer"
-    tokens = "words"
-
-    def split(self, text: str) -> list[str]:
-        """Return the words of a text."""
-        return text.split()
+    def __init__(self, normalize: Sequence[str] = ()) -> None:
+        super().__init__("wer", "words", str.split, normalize)
