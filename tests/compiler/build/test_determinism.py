@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 import espnet3_compiler
 import espnet3_schemas
@@ -18,11 +17,11 @@ from tests.compiler.recipe_kit import GOLDEN, copy, run, texts
 BORROWED = {
     **os.environ,
     "PYTHONPATH": os.pathsep.join(
-        str(Path(module.__file__).parents[1])
-        for module in (espnet3_compiler, espnet3_schemas, yaml)
+        str(Path(module.__file__).parents[1]) for module in (espnet3_compiler, espnet3_schemas)
     ),
     "PYTHONDONTWRITEBYTECODE": "1",
 }
+CONSTRAINTS = GOLDEN.parents[1] / "constraints.txt"
 RECIPES = sorted(path.parent.name for path in GOLDEN.glob("*/recipe.yaml"))
 
 
@@ -62,20 +61,40 @@ def other_pythons() -> list[str]:
     found = [shutil.which(f"python{version}") for version in versions]
     pyenv = Path.home() / ".pyenv/versions"
     found += [str(path) for v in versions for path in pyenv.glob(f"{v}*/bin/python{v}")]
-    return [path for path in found if path and works(path)]
+    return [path for path in found if path]
 
 
-def works(python: str) -> bool:
-    """Return whether another Python can import our libraries; some have compiled parts."""
-    command = [python, "-c", "import yaml, jsonschema"]
-    return subprocess.run(command, env=BORROWED, capture_output=True, check=False).returncode == 0
+def with_libraries(python: str, folder: Path) -> str | None:
+    """Return another Python that can import our libraries; of some each Python needs its own."""
+    command = [python, "-c", "import yaml, jsonschema, jinja2"]
+    if subprocess.run(command, env=BORROWED, capture_output=True, check=False).returncode == 0:
+        return python
+    venv = subprocess.run([python, "-m", "venv", folder], capture_output=True, check=False)
+    if venv.returncode != 0:
+        return None
+    own = str(folder / "bin/python")
+    constraints = ["--constraint", GOLDEN.parents[1] / "constraints.txt"]
+    install = [
+        own,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        *constraints,
+        "pyyaml",
+        "jsonschema",
+        "jinja2",
+    ]
+    return (
+        own if subprocess.run(install, capture_output=True, check=False).returncode == 0 else None
+    )
 
 
 def test_another_python_gives_the_same_bytes(tmp_path: Path) -> None:
-    """Borrows our libraries where the other Python can import them."""
-    pythons = other_pythons()
+    found = [with_libraries(p, tmp_path / f"venv{n}") for n, p in enumerate(other_pythons())]
+    pythons = [python for python in found if python]
     if not pythons:
-        pytest.skip("no other supported Python with our libraries at hand")
+        pytest.skip("there is no other supported Python, or no package index for its libraries")
     for number, python in enumerate(pythons):
         manifest = copy("pipeline", tmp_path / str(number))
         shutil.rmtree(manifest.parent / "build")
