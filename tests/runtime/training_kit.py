@@ -8,12 +8,15 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 import espnet3_schemas
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.stage import StageContext, Stop
+from espnet3_runtime.errors import Stopped
+from espnet3_runtime.stage import StageContext, StageSpec, Stop
+from espnet3_runtime.stages.train import train
 from tests.runtime.inference_kit import make_context, with_defaults
 
 torch.set_num_threads(1)
@@ -281,3 +284,44 @@ def initial(recipe, seed=1):
 
     seed_generators(seed)
     return instantiate(CLASSIFIER).state_dict()
+
+
+POLLS_PER_EPOCH = 7  # six batches and the end
+
+
+def reference(recipe, **changes):
+    outputs = train(train_context(recipe, **changes))
+    return state(outputs["best_checkpoint"].parent)
+
+
+def cut(recipe, polls, **changes):
+    context = train_context(recipe, stop=stop_after(polls), **changes)
+    with pytest.raises(Stopped):
+        train(context)
+    return context
+
+
+def spec(init_from):
+    return StageSpec(name="train", run="train", init_from=init_from)
+
+
+def state(directory):
+    """Return all that a training leaves, without times."""
+    files = {path.name: load(path) for path in sorted(directory.glob("*.ckpt"))}
+    rows = [json.loads(line) for line in (directory / "curves.jsonl").read_text().splitlines()]
+    for row in rows:
+        del row["seconds"]
+    return {"files": files, "rows": rows}
+
+
+BAD = """
+        if self.training and (label == 0).sum() > 1:
+            loss = loss * float("nan")
+"""
+
+
+def bad_model(recipe, code=BAD):
+    text = (recipe / "src" / "model.py").read_text()
+    mark = "        accuracy = (logits"
+    (recipe / "src" / "bad.py").write_text(text.replace(mark, code.lstrip("\n") + mark))
+    return {"_target_": "src.bad.Classifier"}

@@ -8,13 +8,7 @@ from espnet3_runtime.stages.train import train
 from espnet3_runtime.training.forward_inputs import split_batch
 from espnet3_runtime.training.forward_outputs import read_forward_output
 from espnet3_runtime.training.measurements import WeightedMeans
-from tests.runtime.training_kit import SETS, recipe_in, train_context
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    with recipe_in(tmp_path / "tiny") as directory:
-        yield directory
+from tests.runtime.training_kit import SETS, train_context
 
 
 def model_returning(recipe, value, arguments="speech, speech_lengths, label"):

@@ -16,18 +16,11 @@ from tests.runtime.training_kit import (
     SETS,
     SGD,
     load,
-    recipe_in,
     rows,
     same,
     train_context,
     weights,
 )
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    with recipe_in(tmp_path / "tiny") as directory:
-        yield directory
 
 
 def by_hand(recipe, epochs=1, accumulate=1, clip=1.0):

@@ -5,159 +5,22 @@ import shutil
 import pytest
 import torch
 
-from espnet3_runtime.errors import UserError
-from espnet3_runtime.stage import StageSpec
 from espnet3_runtime.stages.train import train
 from espnet3_runtime.training.ema import MovingAverage
 from espnet3_runtime.training.optimizers import limit_epochs
-from espnet3_runtime.training.parameter_groups import freeze_parameters, matches_selector
 from espnet3_runtime.weights import read_weights
 from tests.runtime.training_kit import (
     ONE,
     SETS,
     SGD,
+    bad_model,
     initial,
     load,
-    recipe_in,
     rows,
     same,
     train_context,
     weights,
 )
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    with recipe_in(tmp_path / "tiny") as directory:
-        yield directory
-
-
-# Freezing and starting points.
-
-
-def test_frozen_parameters_stay(recipe, caplog):
-    caplog.set_level("INFO")
-    found = weights(train(train_context(recipe, freeze=["encoder", "head.bias"])))
-    start = initial(recipe)
-    for name in ("encoder.weight", "encoder.bias", "head.bias"):
-        assert torch.equal(found[name], start[name]), name
-    assert not torch.equal(found["head.weight"], start["head.weight"])
-    assert "frozen: encoder.weight, encoder.bias, head.bias" in caplog.text
-
-
-def test_a_selector_that_matches_nothing_is_an_error(recipe):
-    with pytest.raises(UserError, match='"encodr" matches no trainable parameter') as error:
-        train(train_context(recipe, freeze=["encodr"]))
-    assert error.value.hint == 'did you mean "encoder"?'
-    assert error.value.where == "training.freeze"
-    with pytest.raises(UserError, match="every parameter of the model is frozen"):
-        train(train_context(recipe, freeze=["*"]))
-
-
-@pytest.mark.parametrize(
-    ("name", "selector", "expected"),
-    [
-        ("encoder.layers.0.weight", "encoder", True),
-        ("encoder.layers.0.weight", "layers.0", True),
-        ("encoder.layers.10.weight", "layers.1", False),
-        ("encoder.layers.0.weight", "encoder.layers.0.weight", True),
-        ("encoder.layers.0.weight", "*.weight", True),
-        ("my_encoder.weight", "encoder", False),
-    ],
-)
-def test_selectors(name, selector, expected):
-    assert matches_selector(name, selector) is expected
-
-
-@pytest.mark.parametrize("selectors", [["norm"], ["norm.*"], ["norm.weight", "norm.bias"]])
-def test_a_frozen_batch_norm_keeps_its_statistics(recipe, capsys, selectors):
-    found = weights(train(train_context(recipe, freeze=selectors)))
-    assert torch.equal(found["norm.running_mean"], torch.zeros(8))
-    assert torch.equal(found["norm.running_var"], torch.ones(8))
-    assert "frozen with its running statistics: norm" in capsys.readouterr().err
-    found = weights(train(train_context(recipe, freeze=["norm.weight"])))
-    assert not torch.equal(found["norm.running_mean"], torch.zeros(8))
-
-
-def test_freezing_reports_names():
-    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
-    assert freeze_parameters(model, ["0"], "") == ["0.weight", "0.bias"]
-    assert [p.requires_grad for p in model.parameters()] == [False, False, True, True]
-
-
-def spec(init_from):
-    return StageSpec(name="train", run="train", init_from=init_from)
-
-
-def test_init_from_a_stage_a_file_and_a_bundle(recipe, caplog):
-    first = train(train_context(recipe, seed=5))
-    path = recipe / "start.ckpt"
-    path.write_bytes(first["best_checkpoint"].read_bytes())
-    (recipe / "bundle").mkdir()
-    from safetensors.torch import save_file
-
-    save_file(dict(weights(first, "best_checkpoint")), recipe / "bundle" / "model.safetensors")
-    still = {**SGD, "lr": 0.0}
-    sources = [
-        (spec("easy"), {"upstream": {"easy.best_checkpoint": path}}),
-        (spec("start.ckpt"), {}),
-        (spec("bundle"), {}),
-    ]
-    caplog.set_level("INFO")
-    for chosen, changes in sources:
-        outputs = train(train_context(recipe, optimizer=still, spec=chosen, **changes))
-        found, start = weights(outputs), weights(first, "best_checkpoint")
-        assert same(found["encoder.weight"], start["encoder.weight"])
-        assert same(found["head.bias"], start["head.bias"])
-    assert "9 of 9 weights from" in caplog.text
-
-
-def misfit(recipe):
-    state = initial(recipe, 5)
-    state["head.weight"] = torch.zeros(7, 8)
-    del state["head.bias"]
-    torch.save({"state_dict": {**state, "decoder.weight": torch.zeros(1)}}, recipe / "other.ckpt")
-    return state
-
-
-def test_init_from_refuses_what_does_not_fit(recipe):
-    misfit(recipe)
-    with pytest.raises(UserError, match="do not fit Classifier") as error:
-        train(train_context(recipe, spec=spec("other.ckpt")))
-    assert "1 missing in the file: head.bias" in error.value.message
-    assert "1 not in the model: decoder.weight" in error.value.message
-    assert "1 of another shape: head.weight (7, 8) for" in error.value.message
-    assert "reinit" in error.value.hint
-
-
-def test_what_is_declared_starts_afresh(recipe, caplog):
-    state = misfit(recipe)
-    del state["head.weight"]
-    torch.save({"state_dict": {**state, "head.scale": torch.ones(2)}}, recipe / "other.ckpt")
-    caplog.set_level("INFO")
-    context = train_context(
-        recipe, optimizer={**SGD, "lr": 0.0}, spec=spec("other.ckpt"), reinit=["head"]
-    )
-    found = weights(train(context))
-    assert same(found["encoder.weight"], state["encoder.weight"])
-    assert same(found["head.weight"], initial(recipe)["head.weight"])
-    assert "2 weights start afresh: head.bias, head.weight" in caplog.text
-
-
-def test_a_part_that_shall_start_afresh_must_exist(recipe):
-    misfit(recipe)
-    with pytest.raises(UserError, match='"haed" matches no weight') as error:
-        train(train_context(recipe, spec=spec("other.ckpt"), reinit=["haed"]))
-    assert error.value.where.endswith("reinit")
-
-
-def test_init_from_something_else_is_an_error(recipe):
-    torch.save({"state_dict": {"a": torch.zeros(1)}}, recipe / "other.ckpt")
-    with pytest.raises(UserError, match="do not fit Classifier"):
-        train(train_context(recipe, spec=spec("other.ckpt")))
-    with pytest.raises(UserError, match="there is no checkpoint"):
-        train(train_context(recipe, spec=spec("none.ckpt")))
-
 
 # Moving average.
 
@@ -205,126 +68,6 @@ def test_early_stopping(recipe):
     stopping = {"monitor": "valid/loss", "mode": "max", "patience": 2}
     outputs = train(train_context(recipe, early_stopping=stopping, trainer={"max_epochs": 20}))
     assert max(row["epoch"] for row in rows(outputs)) == 3
-
-
-BAD = """
-        if self.training and (label == 0).sum() > 1:
-            loss = loss * float("nan")
-"""
-
-
-FIRST_GOOD = """
-        from pathlib import Path
-        if self.training and not Path("good").exists():
-            Path("good").touch()
-        elif self.training:
-"""
-
-
-def bad_model(recipe, code=BAD):
-    text = (recipe / "src" / "model.py").read_text()
-    mark = "        accuracy = (logits"
-    (recipe / "src" / "bad.py").write_text(text.replace(mark, code.lstrip("\n") + mark))
-    return {"_target_": "src.bad.Classifier"}
-
-
-def test_skipped_batches_leave_no_trace(recipe, capsys):
-    outputs = train(train_context(recipe, bad_model(recipe)))
-    assert all(value.isfinite().all() for value in weights(outputs).values())
-    assert all(None not in row.values() for row in rows(outputs))
-    assert "batches skipped (not finite)" in capsys.readouterr().err
-
-
-def test_a_skipped_batch_does_not_move_the_weights(recipe):
-    model = bad_model(recipe, FIRST_GOOD + "            loss = loss / 0\n")
-    adam = {"_target_": "torch.optim.AdamW", "lr": 0.1, "weight_decay": 0.1}
-    changes = {"optimizer": adam, "trainer": {**ONE, "limit_train_batches": 1}}
-    expected = weights(train(train_context(recipe, model, **changes)))
-    (recipe / "good").unlink()
-    found = weights(train(train_context(recipe, model, **{**changes, "trainer": ONE})))
-    for name in ("encoder.weight", "head.weight", "norm.weight"):
-        assert torch.equal(found[name], expected[name])
-
-
-def test_gradients_that_are_not_finite_are_skipped(recipe):
-    code = "            loss = loss + 0 * torch.sqrt(logits[0, 0] - logits[0, 0])\n"  # 0 * inf
-    model = bad_model(recipe, FIRST_GOOD + code)
-    changes = {"trainer": {**ONE, "limit_train_batches": 1}}
-    expected = weights(train(train_context(recipe, model, **changes)))["head.weight"]
-    (recipe / "good").unlink()
-    found = weights(train(train_context(recipe, model, trainer=ONE)))["head.weight"]
-    assert torch.equal(found, expected)
-
-
-NOT_LEARNED = [
-    "loss = loss / 0 if self.training else loss",
-    "loss = loss + 0 * torch.sqrt(logits[0, 0] - logits[0, 0])",
-]
-
-
-@pytest.mark.parametrize("line", NOT_LEARNED)
-@pytest.mark.parametrize("accumulated", [1, 4])
-def test_an_epoch_without_a_good_batch_ends_the_training(recipe, capsys, line, accumulated):
-    model = bad_model(recipe, f"        {line}\n")
-    with pytest.raises(UserError, match=r"all batches were skipped: .*not finite"):
-        train(train_context(recipe, model, trainer={"accumulate_grad_batches": accumulated}))
-    assert "epoch 1/3" not in capsys.readouterr().err
-
-
-def test_weights_that_are_not_finite_never_end_well(recipe):
-    accuracy = {"best_model_criterion": [["valid/accuracy", 1, "max"]]}
-    state = initial(recipe)
-    state["head.bias"][0] = torch.nan
-    torch.save(state, recipe / "nan.ckpt")
-    with pytest.raises(UserError, match=r"not finite at the start of the training: head.bias"):
-        train(train_context(recipe, spec=spec("nan.ckpt"), **accuracy))
-    changes = {"optimizer": {**SGD, "lr": 1e38}, "trainer": {"gradient_clip_val": None}}
-    for policy in ("allow", "skip"):
-        with pytest.raises(UserError, match=r"weights are not finite after epoch 1|all batches"):
-            train(train_context(recipe, nan_policy=policy, **accuracy, **changes))
-
-
-def test_a_batch_norm_that_met_nan_ends_the_training(recipe):
-    (recipe / "src" / "spoil.py").write_text(
-        "class Spoil:\n"
-        "    def __call__(self, utt_id, sample):\n"
-        "        speech = sample['speech'] * (float('nan') if utt_id == 'train3' else 1.0)\n"
-        "        return {'speech': speech, 'label': sample['label']}\n"
-    )
-    sets = {**SETS, "preprocessor": {"train": {"_target_": "src.spoil.Spoil"}}}
-    sets["preprocessor"]["valid"] = SETS["preprocessor"]
-    best = {"best_model_criterion": [["valid/accuracy", 1, "max"]]}
-    with pytest.raises(UserError, match=r"not finite after epoch 1: norm.running_mean, norm.run"):
-        train(train_context(recipe, dataset=sets, **best))
-
-
-def test_buffers_that_hold_nan_on_purpose_are_fine(recipe):
-    text = (recipe / "src" / "model.py").read_text()
-    mark = "        self.dropout ="
-    buffer = "        self.register_buffer('unset', torch.full((1,), float('nan')))\n"
-    (recipe / "src" / "model.py").write_text(text.replace(mark, buffer + mark))
-    train(train_context(recipe, trainer=ONE))
-
-
-def test_error_and_allow(recipe):
-    with pytest.raises(UserError, match=r"not finite: loss nan \(epoch 1, step \d+; train"):
-        train(train_context(recipe, bad_model(recipe), nan_policy="error"))
-    with pytest.raises(UserError, match="weights are not finite after epoch 1"):
-        train(train_context(recipe, bad_model(recipe), nan_policy="allow"))
-
-
-def test_a_criterion_that_is_never_finite_ends_the_training(recipe):
-    model = bad_model(recipe, "        loss = loss if self.training else loss / 0\n")
-    with pytest.raises(UserError, match="or never a finite number"):
-        train(train_context(recipe, model, trainer=ONE))
-
-
-@pytest.mark.parametrize("line", NOT_LEARNED)
-def test_a_lost_training_stops(recipe, line):
-    model = bad_model(recipe, f"        {line}\n")
-    sets = {**SETS, "train": [{"data_src_args": {"size": 1000}}]}
-    with pytest.raises(UserError, match="100 batches in a row were skipped"):
-        train(train_context(recipe, model, dataset=sets))
 
 
 # Other keys.
@@ -425,6 +168,8 @@ class Seen(torch.utils.data.Sampler):
     def __iter__(self):
         yield from torch.randperm(len(self.data), generator=self.generator).tolist()
 """
+
+
 LABELS = """
         with open("seen", "a") as file:
             file.write(f"{speech.double().sum():.9f} " * self.training + ";" * (not self.training))

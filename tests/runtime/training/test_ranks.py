@@ -13,13 +13,7 @@ from espnet3_runtime.data.split_dataset import load_split
 from espnet3_runtime.launch.failures import lost_a_rank
 from espnet3_runtime.stages.train import train
 from tests.runtime.rank_kit import finish, plainly, start
-from tests.runtime.training_kit import CLASSIFIER, SETS, load, recipe_in, train_context
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    with recipe_in(tmp_path / "tiny") as directory:
-        yield directory
+from tests.runtime.training_kit import CLASSIFIER, SETS, load, train_context
 
 
 def rows(recipe):

@@ -11,16 +11,10 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.train import train
 from tests.runtime.rank_kit import finish, plainly, start
 from tests.runtime.training.test_optimizers import GAN
-from tests.runtime.training_kit import SETS, SGD, load, recipe_in, train_context
+from tests.runtime.training_kit import SETS, SGD, load, train_context
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-6}
 TARGET = "torch.utils.data.DataLoader"
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    with recipe_in(tmp_path / "tiny") as directory:
-        yield directory
 
 
 def last(recipe):

@@ -18,18 +18,11 @@ from tests.runtime.training_kit import (
     CLASSIFIER,
     SETS,
     load,
-    recipe_in,
     same,
     stage_context,
     train_context,
     training,
 )
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    with recipe_in(tmp_path / "tiny") as directory:
-        yield directory
 
 
 def rows(path, at="epoch"):
