@@ -183,6 +183,8 @@ def test_merge_keys() -> None:
         ("a: &a [1, *a]\n", "R104", '"*a" stands inside', "f:1:11 *a", {"a": [1, "${}"]}),
         ("1: a\n", "R106", 'the key "1" is a number', "f:1:1 1", {"1": "a"}),
         ("true: a\n", "R106", 'the key "true" is a truth value', "f:1:1 true", {"true": "a"}),
+        ("'1': a\n1: b\n", "R106", 'the key "1" is a number', "f:2:1 1", {"1": "a"}),
+        ("1: a\n'1': b\n", "R106", 'the key "1" is a number', "f:1:1 1", {"1": "a"}),
         ("? [a]\n: b\nc: 1\n", "R106", "not a list", "f:1:3 [a]", {"[a]": "b", "c": 1}),
         ("a: {{b}}\n", "R106", "not a mapping", "f:1:5 {b}", {"a": {"{b}": None}}),
         ("a: 1\n---\nb: 1\n", "R107", "more than one", "f:2:1 ---", {"a": 1}),
