@@ -76,5 +76,5 @@ def _read_lock(build: Path) -> tuple[Path, tuple[str, ...]] | None:
         lock = json.loads((build / LOCK).read_text(encoding="utf-8"))
         manifest = build.resolve() / lock["manifest"]
         return manifest, tuple(str(text) for text in lock["set"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -69,8 +69,8 @@ def without_code(text: bytes) -> tuple[Any, Mapping[str, str]]:
     """Return the value of a lock without its hashes of code, and those; None for no lock."""
     try:
         lock = json.loads(text)
-        return lock, lock.pop("code", {})
-    except (ValueError, AttributeError):
+        return lock, dict(lock.pop("code", {}))
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return None, {}
 
 

@@ -142,7 +142,7 @@ def _names_in_lock(lock: Path) -> set[str] | None:
         data = [value["configs"], value["models"]]
         names = {entry["file"] for table in data for entry in table.values()}
         calls = {call_file(stage["name"]) for stage in value["stages"] if stage["call"]}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return names | calls | {LOCK, *CODE}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from espnet3_compiler.cli import main
+from espnet3_compiler.recompile import recompose
 from tests.compiler.recipe_kit import GOLDEN, copy, minimal, run, texts
 
 MISTAKE = {"old": "in_features", "new": "in_featurs"}
@@ -99,6 +100,20 @@ def test_check_tells_of_a_build_that_is_not_of_this_manifest(tmp_path: Path, cap
     assert "is not what" not in capsys.readouterr().err
     (tmp_path / "build/conf/training.yaml").unlink()
     assert call("--check", "--strict", manifest) == 1
+
+
+@pytest.mark.parametrize("text", ["[]", '{"code": null}', "[" * 100_000])
+def test_a_lock_that_is_none_is_reported_and_not_replaced(
+    text: str, tmp_path: Path, capsys
+) -> None:
+    manifest = minimal(tmp_path)
+    assert call(manifest) == 0
+    (tmp_path / "build/recipe.lock.json").write_text(text)
+    assert call("--check", "--strict", manifest) == 1
+    assert "recipe.lock.json" in capsys.readouterr().err
+    assert call(manifest) == 2
+    assert "no build of espnet3-compile" in capsys.readouterr().err
+    assert not recompose(tmp_path / "build", {}, []).ok
 
 
 def test_many_manifests_and_directories(tmp_path: Path, capsys) -> None:
