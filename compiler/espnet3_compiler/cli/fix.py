@@ -107,6 +107,8 @@ def apply_fixes(outcome: CompileResult) -> bool:
     for path in skipped:
         print(f"{display_name(path)} changed meanwhile; not fixed", file=sys.stderr)
     for finding in fixed.applied:
+        if any(_edit_path(edit) in skipped for edit in _certain_edits(finding)):
+            continue
         span = finding.primary.span
         line, column = span.source.line_column(span.start)
         title = finding.fix.title if finding.fix else finding.message

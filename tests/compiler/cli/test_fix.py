@@ -2,9 +2,10 @@
 
 import pytest
 
-from espnet3_compiler.cli.fix import plan_fixes, write_fixes
+from espnet3_compiler.cli.fix import apply_fixes, plan_fixes, write_fixes
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.result import CompileResult
 from espnet3_compiler.schema.validate import validate_tree
 from espnet3_compiler.syntax.read import read_file
 from espnet3_schemas import load
@@ -76,6 +77,21 @@ def test_a_file_that_changed_meanwhile_is_passed_over(source):
     source.path.write_text("something else\n")
     assert write_fixes(fixed) == (source.path,)
     assert source.path.read_text() == "something else\n"
+
+
+def test_a_fix_is_reported_only_where_its_file_was_written(source, tmp_path, capsys):
+    other = tmp_path / "b.yaml"
+    other.write_text("four\n")
+    findings = (
+        finding(source, (0, 3, "1")),
+        finding(Source("b", "four\n", path=other), (0, 4, "4")),
+    )
+    source.path.write_text("something else\n")
+    assert apply_fixes(CompileResult(source.path, diagnostics=findings))
+    err = capsys.readouterr().err
+    assert "a.yaml changed meanwhile; not fixed" in err
+    assert "fixed b:1:1: t" in err
+    assert "fixed a.yaml" not in err
 
 
 def test_byte_order_mark_and_line_ends_are_kept(tmp_path):
