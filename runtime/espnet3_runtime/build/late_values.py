@@ -187,7 +187,7 @@ class LateHashes:
             return f"variable {self.slow_hash(self.environ[part.name])}"
         if not part.has_default:
             raise unset(part.name, where)
-        inner = ["null" if part.null else self._part(item, where) for item in part.default]
+        inner = ["null"] if part.null else [self._part(item, where) for item in part.default]
         return None if None in inner else f"default {inner}"
 
 

@@ -165,6 +165,11 @@ def test_hashes_follow_contents_not_names_of_stages() -> None:
     assert _hash("${stages.train.best}", {}, {"train.best": None})["digest"] is None
 
 
+def test_null_the_empty_text_and_the_word_are_three_defaults() -> None:
+    texts = ("${oc.env:UNSET,null}", "${oc.env:UNSET,''}", "${oc.env:UNSET,'null'}")
+    assert len({_hash(text, {}, {})["digest"] for text in texts}) == len(texts)
+
+
 def test_parts_do_not_run_together() -> None:
     environ = {"A": "x", "B": "xy"}
     assert _hash("${oc.env:A}y", environ, {}) != _hash("${oc.env:B}", environ, {})
