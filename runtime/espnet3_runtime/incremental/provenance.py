@@ -7,9 +7,12 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from espnet3_runtime.process.redact import redact, redact_command, secret_values
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 _GIT_SECONDS = 10
 
@@ -46,10 +49,14 @@ def git_state(directory: Path) -> dict[str, Any]:
 @cache
 def _installed_packages() -> dict[str, str]:
     """Return the versions of all installed distributions."""
+    return {name: dist.version for name, dist in sorted(installed_distributions().items())}
+
+
+def installed_distributions() -> "dict[str, metadata.Distribution]":
+    """Return the distributions by name; of two of one name that which is imported."""
     from importlib import metadata
 
-    found = {dist.name: dist.version for dist in metadata.distributions() if dist.name}
-    return dict(sorted(found.items()))
+    return {dist.name: dist for dist in reversed([*metadata.distributions()]) if dist.name}
 
 
 def describe_device() -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ def relevant_versions(stage: Stage, packages: Iterable[str]) -> dict[str, str]:
 def package_version(package: str) -> str | None:
     """Return the public version of an importable package; None when none is known."""
     found = _find_distribution(package)
-    return None if found is None else found.version.partition("+")[0]
+    return None if found is None else _public_version(found)
 
 
 @cache
@@ -66,7 +66,7 @@ def _content_version(package: str) -> str | None:
     found = _find_distribution(package)
     if found is None or outside_root(package) is not None:
         return UNKNOWN if is_importable(package) else None
-    version = found.version.partition("+")[0]
+    version = _public_version(found)
     if "dir_info" not in (found.read_text("direct_url.json") or ""):
         return version
     files = (found.read_text("RECORD") or "").encode("utf-8", "surrogatepass")
@@ -76,10 +76,18 @@ def _content_version(package: str) -> str | None:
 def _find_distribution(package: str) -> "metadata.Distribution | None":
     from importlib import metadata
 
-    for name in (_NAMED_OTHERWISE.get(package, package), package):
+    def names() -> Iterator[str]:
+        yield from (_NAMED_OTHERWISE.get(package, package), package)
+        yield from metadata.packages_distributions().get(package, ())
+
+    for name in names():
         try:
             return metadata.distribution(name)
         except (metadata.PackageNotFoundError, ValueError):
             continue
-    names = metadata.packages_distributions().get(package, ())
-    return next((metadata.distribution(name) for name in names), None)
+    return None
+
+
+def _public_version(found: "metadata.Distribution") -> str:
+    """Return the version without its local part; an incomplete ``.dist-info`` may have none."""
+    return (found.version or UNKNOWN).partition("+")[0]

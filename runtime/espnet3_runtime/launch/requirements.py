@@ -5,6 +5,7 @@ from importlib import metadata
 from pathlib import Path
 
 from espnet3_runtime.atomic import write_text
+from espnet3_runtime.incremental.provenance import installed_distributions
 from espnet3_runtime.process.redact import redact
 
 
@@ -14,9 +15,7 @@ def write_requirements(path: Path) -> int:
     A distribution from a URL or a repository is pinned to it (PEP 610); one installed in editable
     mode is written as a comment, because its directory exists on this machine only.
     """
-    lines = sorted(
-        {_requirement_line(dist) for dist in metadata.distributions() if dist.name}, key=str.lower
-    )
+    lines = sorted(map(_requirement_line, installed_distributions().values()), key=str.lower)
     write_text(path, "\n".join(lines) + "\n")
     return len(lines)
 

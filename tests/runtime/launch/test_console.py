@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,9 +108,41 @@ def test_requirements_pin_everything_and_name_no_directory(tmp_path: Path) -> No
     assert not any("file:" in line for line in lines)
 
 
+def test_a_package_installed_twice_is_pinned_as_it_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual environment with the packages of the system may hold another version of one."""
+    (tmp_path / "pytest-0.1.dist-info").mkdir()
+    metadata = "Metadata-Version: 2.1\nName: pytest\nVersion: 0.1\n"
+    (tmp_path / "pytest-0.1.dist-info" / "METADATA").write_text(metadata)
+    monkeypatch.setattr("sys.path", [*sys.path, str(tmp_path)])
+    write_requirements(tmp_path / "requirements.txt")
+    lines = (tmp_path / "requirements.txt").read_text().splitlines()
+    pinned = [line for line in lines if line.startswith("pytest==")]
+    assert pinned == [f"pytest=={pytest.__version__}"]
+
+
 def test_versions_are_those_of_the_installed_packages() -> None:
     from importlib import metadata
 
     assert versions.package_version("yaml") == metadata.version("PyYAML")
     assert versions.package_version("pytest") == metadata.version("pytest")
     assert versions.package_version("no_such_package_at_all") is None
+
+
+def test_packages_whose_metadata_are_incomplete_or_of_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken installation leaves the first; some distributions are the second."""
+    for package, info, metadata in (
+        ("half_removed", "half_removed-1.0", None),
+        ("renamed", "renamed_lib-2.0", "Metadata-Version: 2.1\nName: elsewhere\nVersion: 2.0\n"),
+    ):
+        (tmp_path / f"{info}.dist-info").mkdir()
+        (tmp_path / f"{info}.dist-info" / "top_level.txt").write_text(package)
+        if metadata is not None:
+            (tmp_path / f"{info}.dist-info" / "METADATA").write_text(metadata)
+        (tmp_path / f"{package}.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert versions.package_version("half_removed") == versions.UNKNOWN
+    assert versions.package_version("renamed") is None
