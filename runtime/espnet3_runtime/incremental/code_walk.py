@@ -48,7 +48,7 @@ class _CodeWalk:
     _texts: set[tuple[str, Path]] = field(default_factory=set)
     _unparsed: set[Path] = field(default_factory=set)
     _located: dict[Parts, Path | None] = field(default_factory=dict)
-    _reduced: dict[str, Statement] = field(default_factory=dict)
+    _reduced: dict[tuple[str, int], Statement] = field(default_factory=dict)
     _hooks: bool = False
 
     def need_dotted_name(self, parts: Parts) -> None:
@@ -75,8 +75,9 @@ class _CodeWalk:
             self.need_dotted_name(parts)
             return
         statement = module.statements[indices[0]]
-        self._reduced[name] = only_method(statement, self._package_name(name), method)
-        self._follow(name, self._reduced[name])
+        reduced = only_method(statement, self._package_name(name), method)
+        self._reduced[name, indices[0]] = reduced
+        self._follow(name, reduced)
 
     def run(self) -> None:
         """Follow the statements that count until no new one turns up."""
@@ -91,12 +92,14 @@ class _CodeWalk:
         modules = {}
         for name, indices in self._included.items():
             module = self._names[name]
-            if module is None or not (indices or name in self._reduced):
-                continue
-            digests = [module.statements[index].digest for index in sorted(indices)]
-            digests += [self._reduced[name].digest] if name in self._reduced else []
-            file = self._recipe_path(self._file(name))
-            modules[file] = hashlib.sha256("".join(digests).encode()).hexdigest()
+            statements = [module.statements[index] for index in sorted(indices)] if module else []
+            statements += [
+                reduced for (owner, _), reduced in self._reduced.items() if owner == name
+            ]
+            if statements:
+                digests = "".join(statement.digest for statement in statements)
+                file = self._recipe_path(self._file(name))
+                modules[file] = hashlib.sha256(digests.encode()).hexdigest()
         for path in self._unparsed:
             modules[self._recipe_path(path)] = hashlib.sha256(read_code(path)).hexdigest()
         return Code(modules, frozenset(self._texts), frozenset(self._packages))
@@ -211,7 +214,7 @@ class _CodeWalk:
         """Count all derived classes where some class has ``__init_subclass__``."""
         for name, module in self._names.items() if self._hooks else ():
             for index, statement in enumerate(module.statements if module else ()):
-                if statement.bases:
+                if statement.bases and (name, index) not in self._reduced:
                     self._include_statement(name, index)
         return bool(self._queue)
 

@@ -306,3 +306,12 @@ def test_an_own_system_counts_as_far_as_the_method_reaches(
     (base / "src" / "system.py").write_text(SYSTEM.replace(old, new))
     assert (collect_code([], base, method=method).modules != before.modules) is counts
     assert "src/b.py" in before.modules
+
+
+def test_it_counts_no_further_where_other_classes_register(base: Path) -> None:
+    path = base / "src" / "system.py"
+    path.write_text("from src.registry import entry\n" + SYSTEM)
+    before = collect_code([], base, method=("src.system.Own", "polish")).modules
+    assert "src/registry.py" in before
+    path.write_text(path.read_text().replace("return outside(2)", "return outside(3)"))
+    assert collect_code([], base, method=("src.system.Own", "polish")).modules == before
