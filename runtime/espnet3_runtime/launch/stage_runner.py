@@ -79,7 +79,7 @@ class StageRunner:
             write_header(log, self.build.recipe_dir, _logged_settings(context))
             if stage.call is not None:  # it need not read ``resume``
                 context.cleared()
-            if stage.facts.get("needs_torch"):  # then its state before the stage is known
+            if "title" in stage.facts and stage.facts["needs_torch"]:  # its state is known then
                 import torch  # noqa: F401
             try:
                 with isolated():
@@ -146,9 +146,10 @@ class StageRunner:
         )
 
     def _keep_result(self, name: str, value: float | str) -> None:
-        """Keep a result; nan and inf, which JSON does not have, are kept as text."""
-        finite = not isinstance(value, float) or math.isfinite(value)
-        self.results[name] = value if finite else str(value)
+        """Keep a result; all but finite numbers (nan, true, a tensor) are kept as text."""
+        number = value if isinstance(value, int | float) else math.nan
+        kept = -math.inf < number < math.inf and not isinstance(value, bool)
+        self.results[name] = value if kept else str(value)
 
     def _upstream_outputs(self, stage: Stage) -> tuple[dict[str, Path], dict[str, str]]:
         paths, hashes = {}, {}

@@ -325,3 +325,31 @@ def test_launch_leaves_the_process_as_it_was(recipe: Toy) -> None:
         [sys.executable, "-c", code], cwd="/", capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_any_result_is_kept_and_the_stage_is_not_run_again(recipe: Toy) -> None:
+    recipe.file(
+        "src/steps.py",
+        "from pathlib import Path\n"
+        "def make(path, number, context):\n"
+        "    Path(path).write_text('1')\n"
+        "    values = (True, None, float('nan'), Path('a'), 10**400, 4.5, 'x')\n"
+        "    for index, value in enumerate(values):\n"
+        "        context.result(str(index), value)\n",
+    )
+    assert recipe.python("--stages", "first").returncode == 0
+    kept = recipe.receipt("first")["results"]
+    assert list(kept.values()) == ["True", "None", "nan", "a", 10**400, 4.5, "x"]
+    assert "nothing to do" in recipe.python("--stages", "first").stdout
+
+
+def test_a_function_of_the_recipe_runs_without_torch(recipe: Toy) -> None:
+    recipe.file(
+        "src/steps.py",
+        "import sys\n"
+        "from pathlib import Path\n"
+        "def make(path, number):\n"
+        "    Path(path).write_text(str('torch' in sys.modules))\n",
+    )
+    assert recipe.python("--stages", "first").returncode == 0
+    assert (recipe.exp / "first" / "number.txt").read_text() == "False"
