@@ -148,7 +148,7 @@ def test_hashes_of_directories_follow_names_and_contents(tmp_path: Path) -> None
     assert read_signature(tmp_path / "nowhere") is None
 
 
-def test_links_to_directories_are_not_followed(tmp_path: Path) -> None:
+def test_a_link_to_a_directory_around_it_is_not_followed(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "x").write_text("1")
