@@ -220,7 +220,7 @@ def test_secrets_do_not_reach_files(recipe: Toy, monkeypatch: pytest.MonkeyPatch
 
 
 def test_secrets_that_configs_hold_do_not_reach_files(recipe: Toy) -> None:
-    secrets = ("hunter2-password", "4711", "auth-inside", "pw-of-url", "pw-of-default")
+    secrets = ("hunter2-password", "471108154711", "auth-inside", "pw-of-url", "pw-of-default")
     recipe.file(
         "src/steps.py",
         "import logging\nfrom pathlib import Path\n"
@@ -230,7 +230,7 @@ def test_secrets_that_configs_hold_do_not_reach_files(recipe: Toy) -> None:
     )
     auth = {"user": "me-myself", "value": "auth-inside"}
     recipe.calls["first"]["with"] |= {
-        "db": {"password": "hunter2-password", "pwd": 4711, "auth": auth},
+        "db": {"password": "hunter2-password", "pwd": 471108154711, "auth": auth},
         "url": "postgresql://me:pw-of-url@host/db",
         "login": "${oc.env:TOY_TOKEN,pw-of-default}",
     }
