@@ -105,14 +105,18 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     part.mkdir()
     try:
         yield part
-        _sync_tree(part)
-        _replace_directory(part, path)
+        replace_directory(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     sync_directory(path.parent)
 
 
-def _replace_directory(part: Path, path: Path) -> None:
+def replace_directory(part: Path, path: Path) -> None:
+    """Flush a directory to the disk and give it the name ``path``.
+
+    Where that name was taken and can be exchanged in one step, ``part`` is what had it.
+    """
+    _sync_tree(part)
     if not path.exists():
         part.rename(path)
     elif not _exchange(part, path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from espnet3_runtime.atomic import atomic_file, sync_directory
+from espnet3_runtime.atomic import atomic_file, replace_directory, sync_directory
 
 if TYPE_CHECKING:
     import lightning.pytorch as pl
@@ -112,13 +112,13 @@ def _remove_path(path: Path) -> None:
 
 
 def _replace_durably(part: Path, path: Path) -> None:
-    old = path.with_name(f".{path.name}.tmp-old")
-    _remove_path(old)
-    if part.is_file():
+    if part.is_dir():  # a sharded checkpoint
+        replace_directory(part, path)
+        _remove_path(part)
+    else:
         with part.open("rb") as file:
             os.fsync(file.fileno())
-    if path.exists() and (path.is_dir() or part.is_dir()):  # a sharded checkpoint is a directory
-        path.rename(old)
-    part.replace(path)
-    _remove_path(old)
+        if path.is_dir():
+            shutil.rmtree(path)
+        part.replace(path)
     sync_directory(path.parent)
