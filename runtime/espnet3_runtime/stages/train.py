@@ -194,7 +194,7 @@ def _run_trainer(trainer: "pl.Trainer", module: "TrainingModule", resume_from: P
         raise
     except (MisconfigurationException, ValueError) as error:
         *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-        if not frame.f_globals["__name__"].startswith("lightning."):
+        if not frame.f_globals.get("__name__", "").startswith("lightning."):
             raise
         problem = str(error).strip()
         raise UserError(f"Lightning refuses: {problem}", where="training.trainer") from error
@@ -275,14 +275,14 @@ def _step_of(context: StageContext, model: "nn.Module", checkpoint: Path | None)
     if checkpoint is None or not checkpoint.is_file():
         return None
     own = checkpoint == context.directory / LAST
-    loaded, problem = {}, f'"{checkpoint}" is damaged: it is no checkpoint of a training'
+    loaded, problem = {}, f'"{checkpoint}" is damaged, or was written by an earlier version'
     try:
         loaded = read_torch(checkpoint)
     except UserError as error:
         if not own:
             raise
         problem = error.message
-    if own and "global_step" not in loaded:
+    if own and "optimizers" not in loaded.get("espnet3", {}):
         hint = f"run.py --force --stages {context.spec.name} trains from the start"
         raise UserError(problem, hint=hint)
     trainer = context.configs["training"]["trainer"]
@@ -298,6 +298,10 @@ def _check_config(config: Mapping[str, Any]) -> None:
 
     if not config["dataset"]["train"]:
         raise UserError("there is no training set", where="training.dataset.train")
+    for limit in ("max_epochs", "max_steps", "limit_train_batches"):
+        if config["trainer"].get(limit) == 0:
+            where = f"training.trainer.{limit}"
+            raise UserError(f"there is nothing to train: {limit} is 0", where=where)
     if has_validation(config):
         return
     for monitor, where in _iter_monitors(config):

@@ -66,7 +66,7 @@ def describe_optimizers(
         "optimizer": [type(one).__name__ for one in optimizers],
         "scheduler": [type(one).__name__ for one in schedulers],
         "trained": [
-            [names.get(id(p), "") for group in one.param_groups for p in group["params"]]
+            [[names.get(id(p), "") for p in group["params"]] for group in one.param_groups]
             for one in optimizers
         ],
     }
@@ -84,8 +84,11 @@ def compare_optimizers(saved: Mapping[str, Any], own: Mapping[str, Any]) -> None
             problem = f"the checkpoint is of another {kind}: {there} there, {here} here"
             raise UserError(problem, where=WHERE, hint=AFRESH)
     if saved["trained"] != own["trained"]:
-        sets = [{name for part in one["trained"] for name in part} for one in (saved, own)]
-        other = abbreviate_names(sets[0] ^ sets[1]) or "the same ones in another order"
+        before, now = (
+            {name for groups in one["trained"] for group in groups for name in group}
+            for one in (saved, own)
+        )
+        other = abbreviate_names(before ^ now) or "the same ones in another order or other groups"
         problem = f"the checkpoint trained other parameters (see freeze): {other}"
         raise UserError(problem, where=WHERE, hint=AFRESH)
 

@@ -24,7 +24,8 @@ class MovingAverage:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
         self.steps = 0
-        self._names, self._live = zip(*model.named_parameters(), strict=True)
+        named = dict(model.named_parameters())
+        self._names, self._live = list(named), list(named.values())
         self._average = [parameter.detach().clone() for parameter in self._live]
         self._swapped = False
 

@@ -65,6 +65,20 @@ def test_what_a_checkpoint_does_not_fit_is_one_sentence(recipe, before, after, m
     assert error.value.where == "training.fit.ckpt_path"
 
 
+def test_a_checkpoint_of_other_parameter_groups_is_one_sentence(recipe):
+    (recipe / "src" / "layers.py").write_text(
+        "import torch\n"
+        "def sgd(params, lr):\n"
+        "    return torch.optim.SGD([{'params': [one]} for one in params], lr=lr)\n"
+    )
+    last = train(train_context(recipe, optimizer=SGD))["last_checkpoint"]
+    (recipe / "start.ckpt").write_bytes(last.read_bytes())
+    changes = {"trainer": {"max_epochs": 5}, "fit": {"ckpt_path": "start.ckpt"}}
+    layers = {"_target_": "src.layers.sgd", "lr": 0.05}
+    with pytest.raises(UserError, match=r"trained other parameters .* other groups"):
+        train(train_context(recipe, optimizer=layers, **changes))
+
+
 @pytest.mark.parametrize("schedule", [{}, {"scheduler": {**ONE_CYCLE, "total_steps": 99}}])
 def test_rates_of_the_checkpoint_that_count_are_said(recipe, capsys, schedule):
     adam = {"_target_": "torch.optim.Adam", "lr": 0.1, "weight_decay": 0.25}

@@ -81,6 +81,9 @@ def test_models_that_take_everything_get_everything(recipe):
         ({"early_stopping": {"monitor": "valid/x"}}, "valid/x"),
         ({"trainer": {"val_check_interval": 50}}, "Lightning refuses: `val_check_interval`"),
         ({"trainer": {"enable_checkpointing": False}}, "always writes checkpoints"),
+        ({"trainer": {"limit_train_batches": 0}}, "nothing to train: limit_train_batches is 0"),
+        ({"trainer": {"max_epochs": 0}}, "nothing to train: max_epochs is 0"),
+        ({"trainer": {"max_steps": 0}}, "nothing to train: max_steps is 0"),
         (
             {"trainer": {"limit_val_batches": 0}, "early_stopping": {"monitor": "valid/loss"}},
             "there is no validation",
@@ -97,6 +100,12 @@ def test_misspelt_monitors_are_found_before_the_first_epoch(recipe, capsys):
         train(train_context(recipe, best_model_criterion=[["valid/acuracy", 1, "max"]]))
     assert error.value.hint == 'did you mean "valid/accuracy"?'
     assert "epoch" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ema", [None, {"decay": 0.9}])
+def test_a_model_without_parameters(recipe, ema):
+    with pytest.raises(UserError, match="the model has no trainable parameter"):
+        train(train_context(recipe, {"_target_": "torch.nn.Identity"}, ema=ema))
 
 
 def test_what_is_no_module(recipe):

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ import torch
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.train import train
 from espnet3_runtime.training import checkpoints, progress
+from espnet3_runtime.training.checkpoint_files import save_everything
 from tests.runtime.training_kit import (
     POLLS_PER_EPOCH,
     SETS,
@@ -214,6 +217,51 @@ def test_a_damaged_last_checkpoint_is_told_with_the_way_out(recipe, kept):
     with pytest.raises(UserError, match="is damaged") as error:
         train(train_context(recipe, resume=True))
     assert error.value.hint == "run.py --force --stages train trains from the start"
+
+
+def test_a_last_checkpoint_of_an_earlier_version_is_told_with_the_way_out(recipe):
+    last = cut(recipe, 9).directory / "last.ckpt"
+    saved = load(last)
+    del saved["espnet3"]["optimizers"]
+    torch.save(saved, last)
+    with pytest.raises(UserError, match="was written by an earlier version") as error:
+        train(train_context(recipe, resume=True))
+    assert error.value.hint == "run.py --force --stages train trains from the start"
+
+
+class Sharded:
+    """A trainer that writes a directory, as strategies for models over several GPUs do."""
+
+    is_global_zero = True
+    strategy = SimpleNamespace(barrier=lambda _name: None)
+
+    def __init__(self):
+        self.saved = 0
+
+    def save_checkpoint(self, path):
+        self.saved += 1
+        path.mkdir()
+        (path / "shard").write_text(str(self.saved))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no exchange of two names")
+def test_a_sharded_checkpoint_is_there_at_every_moment(tmp_path):
+    last, done, missing, trainer = tmp_path / "last.ckpt", threading.Event(), [], Sharded()
+
+    def watch():
+        while not done.is_set():
+            missing.extend([] if last.is_dir() else [1])
+
+    save_everything(trainer, last)
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    for _ in range(300):
+        save_everything(trainer, last)
+    done.set()
+    watcher.join()
+    assert missing == []
+    assert (last / "shard").read_text() == "301"
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
 
 
 SCRIPT = """
