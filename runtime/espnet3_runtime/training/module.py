@@ -201,11 +201,15 @@ class TrainingModule(pl.LightningModule):
             compare_optimizers(self._saved_optimizers, self._optimizers)
 
     def total_steps(self, per_step: int) -> int:
-        """Return the steps of an optimizer that takes ``per_step`` batches for each."""
+        """Return the steps of an optimizer that takes ``per_step`` batches for each; or -1."""
         trainer, loader = self.trainer, self.loader("train")
         assert loader is not None
+        try:
+            batches = len(loader)
+        except (TypeError, NotImplementedError):  # a loader of the recipe without a length
+            return trainer.max_steps
         limits = trainer.limit_train_batches, trainer.max_epochs, trainer.max_steps
-        return count_steps(len(loader), *limits, per_step)
+        return count_steps(batches, *limits, per_step)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step, then update the moving average."""

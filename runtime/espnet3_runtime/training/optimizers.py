@@ -146,7 +146,7 @@ def _make_scheduler(
     if _wants_total_steps(node):
         if steps < 0:
             problem = f'"{node[TARGET]}" needs the number of steps, and training has no end'
-            hint = "set trainer.max_epochs or max_steps"
+            hint = "set trainer.max_steps, or max_epochs with a loader that has a __len__"
             raise UserError(problem, where=_key_path(node), hint=hint)
         supplied["total_steps"] = steps
     scheduler = instantiate(node, **supplied)

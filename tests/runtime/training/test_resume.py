@@ -34,7 +34,12 @@ def resumed(recipe, **changes):
 NOISE = {**SETS, "preprocessor": {"_target_": "src.features.NoisyAndSmall"}}
 
 
-NOISY = (
+ADDED = (
+    "\n\nclass Stream:\n"
+    "    def __init__(self, data, collate_fn):\n"
+    "        self.batches = torch.utils.data.DataLoader(data, 4, collate_fn=collate_fn)\n"
+    "    def __iter__(self):\n"
+    "        return iter(self.batches)\n"
     "\n\nclass NoisyAndSmall(Noise):\n"
     "    def __call__(self, utt_id, sample):\n"
     "        sample = super().__call__(utt_id, sample)\n"
@@ -97,6 +102,9 @@ CONFIGS = {
             }
         }
     },
+    "loader without a length": {
+        "dataloader": {"train": {"loader": {"_target_": "src.features.Stream"}}}
+    },
     "unsorted": {"dataloader": {"train": {"batches": {"type": "unsorted"}}}},
 }
 
@@ -110,7 +118,7 @@ CUTS += [(name, polls) for name in ("plain", "plateau") for polls in (3, POLLS_P
 @pytest.mark.parametrize(("name", "polls"), CUTS)
 def test_resumed_is_the_same_as_never_stopped(recipe, name, polls):
     with (recipe / "src" / "features.py").open("a") as file:
-        file.write(NOISY)
+        file.write(ADDED)
     changes = CONFIGS[name]
     expected = reference(recipe, **changes)
     cut(recipe, polls, **changes)
