@@ -62,8 +62,6 @@ _ORDINARY_OWNERS = frozenset(
 )
 """A pad_token, a low_pass and a file_pat are no secrets."""
 _SYMBOL = re.compile(r"<.*>|\[.*\]")
-_MADE_KEY = re.compile(r"(?=(?:.*[0-9]){3})(?=.*[A-Za-z])[\w+/=.:-]{20,}")
-"""A key of an unknown owner is a secret where a machine made it: sk-proj-83hf7…"""
 _DEFAULT = re.compile(r"\$\{oc\.env:\s*(?P<name>\w+)\s*,\s*(?!null\s*\}|\$\{|\})")
 _REFERENCE = re.compile(r"\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
 _URL_LOGIN = re.compile(r"(?<=://)(?!git@)[^/@\s]+@")
@@ -115,8 +113,7 @@ def is_secret(path: str, value: Any) -> bool:
     elif secret:
         return _SYMBOL.fullmatch(value) is None
     literal = _hide_pairs(literal, _ASSIGNED)
-    is_key = path.lower().endswith("key") and _MADE_KEY.fullmatch(literal) is not None
-    return is_key or HIDDEN in literal or redact(literal, ()) != literal
+    return HIDDEN in literal or redact(literal, ()) != literal
 
 
 def hide_secrets(value: Any, path: str = "") -> Any:

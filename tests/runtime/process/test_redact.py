@@ -63,7 +63,6 @@ def test_ordinary_names(name: str) -> None:
     [
         *(("db.password", "x"), ("db.password", 1234), ("logger.auth.user_text", "me")),
         *(("tokens.hf_token", "hf_1"), ("api_keys[1]", "k"), ("headers.Authorization", "Bearer x")),
-        ("call.key", "sk-proj-83hf7h2kdl0vnqxz"),
         ("uri", "postgresql://me:pw@host/db"),
         ("uri", "https://host/x?access_token=abc"),
         ("database", "Server=h;Password=abc;"),
@@ -81,6 +80,7 @@ def test_secrets_of_configs(path: str, value: object) -> None:
     [
         *(("token", "<unk>"), ("token", "[PAD]"), ("eos_token", 2), ("token", 3), ("password", "")),
         *(("token", None), ("auth", True), ("ui.inputs[0].key", "speech"), ("input_key", "wave")),
+        ("dataset.key", "librispeech_960h_2025"),
         ("hf_token", "${oc.env:HF_TOKEN}"),
         ("hf_token", "${oc.env:HF_TOKEN,null}"),
         ("uri", "https://host/x?page=2"),

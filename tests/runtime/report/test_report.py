@@ -210,6 +210,17 @@ def test_no_secret_of_a_config_or_command_is_shown(built):
     assert "training.logger.api_key=***" in text
 
 
+@pytest.mark.parametrize("data", [b"api_key: [hidden-1", b"\xff", b"- [" * 5000])
+def test_a_config_that_cannot_be_read_costs_no_report(built, data):
+    experiment, build = built
+    fill(experiment)
+    (build / "conf/training.yaml").write_bytes(data)
+    text = write_report(experiment, build).read_text()
+    assert "12.50 %" in text
+    assert "config training" not in text
+    assert "hidden-1" not in text
+
+
 def test_it_needs_no_other_file_and_runs_nothing(built):
     experiment, build = built
     fill(experiment)
