@@ -79,8 +79,6 @@ class StageRunner:
             write_header(log, self.build.recipe_dir, _logged_settings(context))
             if stage.call is not None:  # it need not read ``resume``
                 context.cleared()
-            if "title" in stage.facts and stage.facts["needs_torch"]:  # its state is known then
-                import torch  # noqa: F401
             try:
                 with isolated():
                     made = getattr(self.system, stage.name)(context)

@@ -40,8 +40,13 @@ _LISTINGS = {
     "sge": ("qstat", "-j"),
     "slurm": ("squeue", "--noheader", "--jobs"),
 }
-"""Commands that say, given a number, whether a job waits or runs; it may wait for days."""
+"""Commands that say, given a number, whether a job waits or runs; it may wait for days.
+
+None of these queues was at hand: what they print, here and below, was tried on none of them.
+"""
 _ENDED = re.compile(r"\b(DONE|EXIT|Completed)\b")  # LSF and Moab list these, too
+_AWAY = re.compile(r"timed out|connect|contact|communicat|is down", re.IGNORECASE)
+"""A queue that does not answer says so; that says nothing about its jobs."""
 _PATIENCE_SECONDS = 30.0
 """So long a cluster may be without workers, and its jobs without a place in the queue."""
 _KUBE_SECONDS = 600.0  # nodes start, images are fetched
@@ -139,7 +144,7 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         alive = time.monotonic()
-        while not self.ended.wait(1.0):
+        while not self.ended.wait(self.seconds / 10):  # queues are asked seldom
             if self._client.scheduler_info(n_workers=1)["workers"] or self._is_queued():
                 alive = time.monotonic()
             elif time.monotonic() - alive > self.seconds:
@@ -148,9 +153,9 @@ class _Watch(threading.Thread):
                 return
 
     def _is_queued(self) -> bool:
-        """Say whether the queue lists one of the jobs."""
+        """Say whether the queue lists one of the jobs, or does not answer."""
         command = _LISTINGS.get(self.env)
-        jobs = [job.job_id for job in self._cluster.workers.values()] if command else []
+        jobs = [job.job_id for job in list(self._cluster.workers.values())] if command else []
         return any(_lists(command, str(job)) for job in jobs if command and job)
 
 
@@ -159,7 +164,11 @@ def _lists(command: Sequence[str], job: str) -> bool:
         done = subprocess.run(
             [*command, job], capture_output=True, text=True, timeout=60, check=True
         )
-    except (OSError, subprocess.SubprocessError):
+    except subprocess.TimeoutExpired:
+        return True
+    except subprocess.CalledProcessError as error:
+        return _AWAY.search(error.stderr) is not None
+    except OSError:
         return False
     number = re.compile(rf"\b{re.escape(job.partition('.')[0])}\b")
     return any(number.search(line) and not _ENDED.search(line) for line in done.stdout.splitlines())
@@ -207,9 +216,9 @@ def _as_completed(futures: Sequence[Any], watch: _Watch) -> Iterator[tuple[int, 
 
 def _cluster(parallel: Mapping[str, Any], workers: int) -> Any:
     env, options = parallel["env"], to_plain(parallel["options"])
-    logging.getLogger("distributed").setLevel(logging.ERROR)
     module, name = _CLUSTERS[env]
     kind = getattr(_import_package(module), name)
+    logging.getLogger("distributed").setLevel(logging.ERROR)  # its import sets another one
     try:
         if _is_local(parallel):
             defaults = {"threads_per_worker": 1, "dashboard_address": None}

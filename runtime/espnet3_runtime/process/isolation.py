@@ -3,12 +3,12 @@
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any, NoReturn
 
 from espnet3_runtime.errors import UserError
@@ -28,8 +28,8 @@ def isolated() -> Iterator[None]:
     with ExitStack() as stack:
         stack.callback(os.chdir, os.getcwd())  # noqa: PTH109 - as the process sees it
         stack.callback(_set_environment, dict(os.environ))
-        stack.callback(_set_list, sys.path, list(sys.path))
-        stack.callback(_set_list, sys.argv, list(sys.argv))
+        stack.callback(_set_list, "path", sys.path, list(sys.path))
+        stack.callback(_set_list, "argv", sys.argv, list(sys.argv))
         umask = os.umask(0)
         os.umask(umask)
         stack.callback(os.umask, umask)
@@ -38,7 +38,7 @@ def isolated() -> Iterator[None]:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
                 stack.callback(signal.signal, number, signal.getsignal(number))
-        stack.callback(_restore_torch, _torch_state())
+        stack.enter_context(_same_torch())
         stack.enter_context(warnings.catch_warnings())
         stack.enter_context(_refusing_exit())
         yield
@@ -70,8 +70,9 @@ def _set_environment(values: dict[str, str]) -> None:
     os.environ.update(values)
 
 
-def _set_list(target: list[str], values: list[str]) -> None:
+def _set_list(name: str, target: list[str], values: list[str]) -> None:
     target[:] = values
+    setattr(sys, name, target)  # the block may have put another list there
 
 
 def _set_streams(out: Any, err: Any, hook: Any) -> None:
@@ -80,48 +81,64 @@ def _set_streams(out: Any, err: Any, hook: Any) -> None:
         open_streams()
 
 
-_SWITCHES: dict[str, Any] = {
-    "default_dtype": None,
-    "num_threads": None,
-    "grad_enabled": True,
-    "float32_matmul_precision": "highest",
-    "deterministic_debug_mode": 0,
-    "rng_state": None,
-}
-"""What can be set in torch, and its value where nobody has set it."""
+_SWITCHES = (
+    "default_dtype",
+    "num_threads",
+    "grad_enabled",
+    "float32_matmul_precision",
+    "deterministic_debug_mode",
+    "rng_state",
+)
+"""What ``torch.set_…`` sets, beside the device."""
 
 
-def _torch_state() -> dict[str, Any]:
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return {}
+@contextmanager
+def _same_torch() -> Iterator[None]:
+    """Give torch the state back that it had before the block, or when the block imported it."""
+    watch = _TorchWatch()
+    sys.meta_path.insert(0, watch)
+    try:
+        yield
+    finally:
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not watch]
+        torch = sys.modules.get("torch")
+        if torch is not None and watch.state:
+            _restore_torch(torch, watch.state)
+
+
+class _TorchWatch:
+    """Notes torch's state, as soon as it is imported: the next line may change it."""
+
+    def __init__(self) -> None:
+        self.state = _torch_state(sys.modules["torch"]) if "torch" in sys.modules else {}
+
+    def find_spec(self, name: str, *_where: object) -> ModuleSpec | None:
+        """Find torch as Python does, and look at it once it has run."""
+        spec = PathFinder.find_spec(name) if name == "torch" else None
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def exec_module(torch: Any) -> None:
+            execute(torch)
+            self.state = _torch_state(torch)
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def _torch_state(torch: Any) -> dict[str, Any]:
     state = {name: _read_switch(torch, name) for name in _SWITCHES}
     return {**state, "device": torch.get_default_device()}
 
 
-def _restore_torch(before: dict[str, Any]) -> None:
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return
-    if not before:  # the stage imported it
-        before = {**_SWITCHES, "default_dtype": torch.float32, "device": torch.device("cpu")}
-        before["num_threads"] = _default_threads(torch.get_num_threads())
+def _restore_torch(torch: Any, before: dict[str, Any]) -> None:
     if torch.get_default_device() != before["device"]:
         is_cpu = before["device"] == torch.device("cpu")
         torch.set_default_device(None if is_cpu else before["device"])
     for name in _SWITCHES:
-        if before[name] is not None:
-            getattr(torch, f"set_{name}")(before[name])
+        getattr(torch, f"set_{name}")(before[name])
 
 
 def _read_switch(torch: Any, name: str) -> Any:
     return torch.is_grad_enabled() if name == "grad_enabled" else getattr(torch, f"get_{name}")()
-
-
-def _default_threads(count: int) -> int:
-    """Return how many threads torch takes by itself; another process says it, where in doubt."""
-    if count == len(os.sched_getaffinity(0)) and "OMP_NUM_THREADS" not in os.environ:
-        return count
-    command = [sys.executable, "-c", "import torch; print(torch.get_num_threads())"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return int(done.stdout) if done.stdout.strip().isdecimal() else count

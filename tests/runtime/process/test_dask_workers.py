@@ -4,8 +4,6 @@ import logging
 import os
 from pathlib import Path
 
-import dask
-import distributed
 import pytest
 
 from espnet3_runtime.errors import UserError
@@ -16,20 +14,18 @@ def local(**options):
     return {"env": "local", "n_workers": 2, "options": options}
 
 
-def test_local_workers_keep_what_they_free(monkeypatch):
+def test_local_workers_keep_what_they_free(tmp_path):
     """Dask's own setting gives every tensor back to the system: three times the CPU seconds."""
-    seen = {}
-
-    def cluster(**options):
-        environment = dask.config.get("distributed.nanny.pre-spawn-environ")
-        seen.update(options, environment=dict(environment))
-
-    monkeypatch.setattr(distributed, "LocalCluster", cluster)
-    dask_workers._cluster(local(memory_limit=0), 2)
-    assert seen["environment"]["MALLOC_TRIM_THRESHOLD_"] > 1 << 20
-    assert seen["environment"]["OMP_NUM_THREADS"] == 1
-    assert (seen["n_workers"], seen["threads_per_worker"], seen["memory_limit"]) == (2, 1, 0)
-    assert seen["silence_logs"] == logging.CRITICAL
+    names = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "OMP_NUM_THREADS")
+    with dask_workers.Workers(local(memory_limit=0), tmp_path, 2) as workers:
+        found = dict(workers.run(os.getenv, [(name,) for name in names]))
+        assert dict(workers.run(os.getcwd, [()])) == {0: str(tmp_path)}
+        specs = workers._cluster.worker_spec.values()
+        options = [spec["options"] for spec in specs]
+        assert logging.getLogger("distributed").level == logging.ERROR
+    assert (int(found[0]) > 1 << 20, int(found[1]) > 1 << 20, found[2]) == (True, True, "1")
+    kept = [(one["nthreads"], one["memory_limit"], one["silence_logs"]) for one in options]
+    assert kept == [(1, 0, logging.CRITICAL)] * 2
 
 
 def test_options_that_the_cluster_does_not_know():
@@ -110,6 +106,10 @@ def test_a_job_that_waits_is_waited_for(commands):
     commands(squeue="echo '77 speech dask-worker PENDING'")
     assert dask_workers._lists(("squeue", "--jobs"), "77")
     assert not dask_workers._lists(("squeue", "--jobs"), "78")
+    commands(squeue="echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
+    assert not dask_workers._lists(("squeue", "--jobs"), "77")
+    commands(squeue="echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
+    assert dask_workers._lists(("squeue", "--jobs"), "77")
     commands(bjobs="echo '77 me EXIT normal'")
     assert not dask_workers._lists(("bjobs",), "77")
 

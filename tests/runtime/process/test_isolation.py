@@ -23,6 +23,7 @@ def make(path, number):
     os.umask(0o077)
     sys.path.insert(0, "elsewhere")
     sys.argv.append("more")
+    sys.path, sys.argv = [*sys.path, "other"], ["other"]
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     warnings.simplefilter("ignore")
     torch.set_default_dtype(torch.float64)
