@@ -56,7 +56,16 @@ def installed_distributions() -> "dict[str, metadata.Distribution]":
     """Return the distributions by name; of two of one name that which is imported."""
     from importlib import metadata
 
-    return {dist.name: dist for dist in reversed([*metadata.distributions()]) if dist.name}
+    found = {_distribution_name(dist): dist for dist in reversed([*metadata.distributions()])}
+    return {name: dist for name, dist in found.items() if name}
+
+
+def _distribution_name(dist: "metadata.Distribution") -> str | None:
+    """Return the name; an incomplete ``.dist-info`` has none."""
+    try:
+        return dist.name
+    except FileNotFoundError:  # of the package importlib_metadata, which takes Python's place
+        return None
 
 
 def describe_device() -> str:

@@ -90,4 +90,7 @@ def _find_distribution(package: str) -> "metadata.Distribution | None":
 
 def _public_version(found: "metadata.Distribution") -> str:
     """Return the version without its local part; an incomplete ``.dist-info`` may have none."""
-    return (found.version or UNKNOWN).partition("+")[0]
+    try:
+        return (found.version or UNKNOWN).partition("+")[0]
+    except FileNotFoundError:  # of the package importlib_metadata, which takes Python's place
+        return UNKNOWN

@@ -123,7 +123,7 @@ class _TorchWatch:
             execute(torch)
             self.state = _torch_state(torch)
 
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        spec.loader.exec_module = exec_module  # type: ignore[assignment, method-assign]
         return spec
 
 

@@ -78,10 +78,15 @@ class BundledCode:
 
 @cache
 def _installed_names() -> dict[str, str]:
-    """Return whose each top-level name is: the standard library's or an installed package's."""
+    """Return whose each top-level name is: the standard library's or an installed package's.
+
+    Every recipe has a package ``src``, and some installed packages bring one by mistake: nothing
+    here imports it, so that it is the bundle's.
+    """
     from importlib.metadata import packages_distributions
 
     packages = {name: f'the package "{who[0]}"' for name, who in packages_distributions().items()}
+    packages.pop("src", None)
     ours = ("espnet3_runtime", "espnet3_schemas", "espnet3_compiler")
     library = dict.fromkeys(sys.stdlib_module_names, "Python's standard library")
     return {**packages, **dict.fromkeys(ours, "this program"), **library}

@@ -1,5 +1,6 @@
 """What a person sees: bars, durations, failures, requirements, versions."""
 
+import importlib
 import io
 import re
 import sys
@@ -130,10 +131,12 @@ def test_versions_are_those_of_the_installed_packages() -> None:
     assert versions.package_version("no_such_package_at_all") is None
 
 
+@pytest.mark.parametrize("reader", ["importlib.metadata", "importlib_metadata"])
 def test_packages_whose_metadata_are_incomplete_or_of_another_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
 ) -> None:
     """A broken installation leaves the first; some distributions are the second."""
+    importlib.import_module(reader)
     for package, info, metadata in (
         ("half_removed", "half_removed-1.0", None),
         ("renamed", "renamed_lib-2.0", "Metadata-Version: 2.1\nName: elsewhere\nVersion: 2.0\n"),
@@ -144,5 +147,7 @@ def test_packages_whose_metadata_are_incomplete_or_of_another_name(
             (tmp_path / f"{info}.dist-info" / "METADATA").write_text(metadata)
         (tmp_path / f"{package}.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
+    write_requirements(tmp_path / "requirements.txt")
+    assert "half_removed" not in (tmp_path / "requirements.txt").read_text()
     assert versions.package_version("half_removed") == versions.UNKNOWN
     assert versions.package_version("renamed") is None

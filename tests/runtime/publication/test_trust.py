@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.metadata import packages_distributions
 
 import pytest
 import soundfile
@@ -13,6 +14,7 @@ import yaml
 
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.publication import isolated_imports
 from espnet3_runtime.publication.bundle import hash_files, open_bundle, path_inside
 from espnet3_runtime.publication.model import InferenceModel
 from espnet3_runtime.publication.trust import is_harmless
@@ -161,6 +163,22 @@ def test_trusted_code_takes_no_name_of_others(recipe, name, owner):
         return
     with pytest.raises(UserError, match=f"which is a name of {owner}"):
         InferenceModel.from_packed(bundle, trust_user_code=True)
+
+
+def test_an_installed_src_does_not_take_the_name_of_every_recipe(recipe, tmp_path, monkeypatch):
+    installed = tmp_path / "site-packages"
+    (installed / "src").mkdir(parents=True)
+    (installed / "src/__init__.py").write_text("raise SystemExit('ran')\n")
+    about = installed / "careless-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: careless\nVersion: 1.0\n")
+    (about / "RECORD").write_text("src/__init__.py,,\n")
+    bundle = pack(recipe)
+    monkeypatch.syspath_prepend(str(installed))
+    assert packages_distributions()["src"] == ["careless"]
+    isolated_imports._installed_names.cache_clear()
+    assert InferenceModel.from_packed(bundle, trust_user_code=True)
+    isolated_imports._installed_names.cache_clear()
 
 
 def test_files_that_are_not_listed_are_refused(recipe, tmp_path):
