@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from espnet3_compiler.build.lock import CODE, call_file
@@ -28,10 +28,17 @@ class ForeignFiles(Exception):  # noqa: N818 - no fault of the compiler
 
 @dataclass(frozen=True, slots=True)
 class BuildChanges:
-    """The files that writing changes or adds, and those that it removes."""
+    """What writing does to a build.
+
+    Attributes:
+        changed: Files that are changed or added.
+        removed: Files that are removed.
+        locked: Whether another compile was kept out meanwhile.
+    """
 
     changed: tuple[str, ...]
     removed: tuple[str, ...]
+    locked: bool = True
 
 
 def write_build(build: Path, files: Mapping[str, str]) -> BuildChanges:
@@ -46,13 +53,13 @@ def write_build(build: Path, files: Mapping[str, str]) -> BuildChanges:
         OSError: The disk refuses.
     """
     build.parent.mkdir(parents=True, exist_ok=True)
-    with _exclusive_lock(build.parent):
+    with _exclusive_lock(build.parent) as locked:
         clean_leftovers(build)
         old = _read_old(build)
         changes = _compare_files(old, files)
         if changes.changed or changes.removed or not build.exists():
             _replace_build(build, files, old)
-        return changes
+        return replace(changes, locked=locked)
 
 
 def clean_leftovers(build: Path) -> None:
@@ -148,17 +155,19 @@ def _names_in_lock(lock: Path) -> set[str] | None:
 
 
 @contextmanager
-def _exclusive_lock(directory: Path) -> Iterator[None]:
-    """Keep other compiles out of a directory, if the file system has locks."""
+def _exclusive_lock(directory: Path) -> Iterator[bool]:
+    """Keep other compiles out of a directory; yield whether that is possible."""
     try:
         import fcntl
-    except ImportError:
-        yield
+    except ImportError:  # Windows, some minimal systems
+        yield False
         return
     handle = os.open(directory, os.O_RDONLY)
     try:
+        locked = False
         with suppress(OSError):  # some network file systems have no locks
             fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+            locked = True
+        yield locked
     finally:
         os.close(handle)

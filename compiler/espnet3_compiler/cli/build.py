@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from espnet3_compiler.build.files import build_files, data_files
@@ -26,6 +27,8 @@ def save_build(outcome: CompileResult, build: Path) -> int:
     except OSError as error:
         _print_stderr(f"error: cannot write {shown}: {error.strerror or error}")
         return MISTAKES
+    if not written.locked:
+        _warn_once("warning: there are no locks here (flock): start no other compile meanwhile")
     changed = written.changed or written.removed
     state = f"wrote {shown}" if changed else f"{shown} is up to date"
     _print_stderr(f"{state}; run it: python {shown}/run.py --stages all")
@@ -68,6 +71,11 @@ def _read_or_empty(path: Path, build: Path) -> bytes:
         return b"" if read_error(path, build) else path.read_bytes()
     except OSError:
         return b""
+
+
+@cache
+def _warn_once(text: str) -> None:
+    _print_stderr(text)
 
 
 def _print_stderr(text: str) -> None:

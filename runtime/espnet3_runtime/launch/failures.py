@@ -58,13 +58,15 @@ def _environment_error(error: BaseException) -> UserError | None:
 def _disk_error(error: BaseException) -> UserError | None:
     """Return the message for a disk that refused to write, whichever error a library raised."""
     for one in exception_chain(error):
-        full = isinstance(one, OSError) and one.errno in _FULL
+        full = isinstance(one, OSError) and one.errno in (*_FULL, errno.EROFS)
         if full or any(words in str(one) for words in _FULL_WORDS):
             path = f' "{one.filename}"' if isinstance(one, OSError) and one.filename else ""
             why = os.strerror(one.errno) if isinstance(one, OSError) and one.errno else "it is full"
             return UserError(
                 f"the disk refused to write{path}: {why}",
-                hint="free some space; no incomplete file is left, and the same command goes on",
+                hint="name another directory"
+                if isinstance(one, OSError) and one.errno == errno.EROFS
+                else "free some space; no incomplete file is left, and the same command goes on",
             )
     return None
 

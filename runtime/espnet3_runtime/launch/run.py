@@ -22,7 +22,7 @@ from espnet3_runtime.process.interrupts import (
     exit_code_of,
     hide_destructor_errors,
 )
-from espnet3_runtime.process.lockfile import hold_lock
+from espnet3_runtime.process.lockfile import check_writable, hold_lock
 from espnet3_runtime.process.ranks import Follower, Leader, Order, Rank, announce_order
 from espnet3_runtime.process.redact import redact
 from espnet3_runtime.system import System
@@ -73,16 +73,19 @@ def run_as_leader(
 
     runner = _make_runner(system_cls, build, rank)
     lock = build.experiment / "stages" / ".lock"
-    with hold_lock(lock, f'"{build.exp_dir}"'), _handling_signals(runner):
+    with hold_lock(lock, f'"{build.exp_dir}"') as held, _handling_signals(runner):
         for directory in (build.experiment, lock.parent):
             remove_leftovers(directory, deep=False)
         runner.experiment.keep_salt()
         launches = rank.node is not None
         leader = Leader(build.experiment, rank.size, launches=launches) if rank.size > 1 else None
-        session = Session(runner, arguments.force, locate, leader, str(start))
+        session = Session(runner, held, arguments.force, locate, leader, str(start))
         code = MISTAKES
         try:
             verdicts = show_plan(runner.experiment, arguments)
+            for verdict in verdicts:
+                if verdict.action != "skip":
+                    check_writable(build.directory_of(verdict.stage), f'"{build.exp_dir}"')
             if arguments.write_requirements:
                 _write_requirements(build)
             code = session.run(verdicts)

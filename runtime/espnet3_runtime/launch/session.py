@@ -25,6 +25,7 @@ from espnet3_runtime.launch.failures import (
 )
 from espnet3_runtime.launch.stage_runner import StageRunner
 from espnet3_runtime.process.interrupts import end_workers
+from espnet3_runtime.process.lockfile import HeldLock
 from espnet3_runtime.process.ranks import Leader, Order, announce_order
 from espnet3_runtime.process.redact import redact
 from espnet3_runtime.stage import Outputs
@@ -38,6 +39,7 @@ class Session:
 
     Attributes:
         runner: Runs a stage.
+        lock: That of the experiment.
         force: Run stages that are up to date, too.
         locate: Gives the location of a stage in the manifest.
         leader: Gives orders to other ranks, when several were started.
@@ -45,6 +47,7 @@ class Session:
     """
 
     runner: StageRunner
+    lock: HeldLock
     force: bool = False
     locate: Locate | None = None
     leader: Leader | None = None
@@ -57,6 +60,7 @@ class Session:
         """Run the stages that have to; return the exit code."""
         code = CLEAN
         for number, planned in enumerate(verdicts, start=1):
+            self.lock.check()
             verdict = self._judge_again(planned)
             if verdict.action == "skip":
                 if planned.action != "skip":
@@ -244,6 +248,7 @@ class Session:
 
     def _close(self, receipt: Receipt, clock: float) -> None:
         """Write the final receipt of an attempt that began at ``clock``, and add its row."""
+        self.lock.check()
         seconds = round(time.monotonic() - clock, 3)
         self._write(replace(receipt, finished=current_time(), seconds=seconds))
         paths = [record.path for record in receipt.outputs.values()]

@@ -71,10 +71,11 @@ class StageRunner:
             log = stack.enter_context(
                 stage_log(self.log_path(stage), self.stage_secrets(stage), console=self.rank == 0)
             )
-            for lock in self._shared_locks(stage) if self.rank == 0 else ():
-                stack.enter_context(
-                    hold_lock(lock, str(lock.parent), waiting=log.getChild(stage.name).warning)
-                )
+            say = log.getChild(stage.name).warning
+            shared = [
+                stack.enter_context(hold_lock(lock, f'"{lock.parent}"', waiting=say))
+                for lock in (self._shared_locks(stage) if self.rank == 0 else ())
+            ]
             context = self._make_context(stage, spec, log, resume=resume)
             write_header(log, self.build.recipe_dir, _logged_settings(context))
             if stage.call is not None:  # it need not read ``resume``
@@ -85,6 +86,8 @@ class StageRunner:
             except BaseException:
                 log.exception("the stage did not finish")
                 raise
+            for lock in shared:
+                lock.check(may_be_missing=True)
             log.info("the stage has finished")
             context.cleared()
         return _check_outputs(made, stage, self.build)

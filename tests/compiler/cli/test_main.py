@@ -11,6 +11,7 @@ import pytest
 
 from espnet3_compiler.cli import main
 from espnet3_compiler.recompile import recompose
+from tests.access_kit import run_as_stranger, run_mounted_read_only
 from tests.compiler.recipe_kit import GOLDEN, copy, minimal, run, texts
 
 MISTAKE = {"old": "in_features", "new": "in_featurs"}
@@ -165,6 +166,39 @@ def test_a_file_in_the_way_of_the_directory(tmp_path: Path, capsys) -> None:
     (tmp_path / "file").write_text("mine")
     assert call(manifest, "-o", tmp_path / "file" / "build") == 1
     assert "cannot write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("start", [run_mounted_read_only, run_as_stranger])
+def test_reading_needs_no_write_access(start, tmp_path: Path) -> None:
+    manifest = minimal(tmp_path / "recipe")
+    program = (sys.executable, "-m", "espnet3_compiler", "recipe.yaml")
+    done = start(manifest.parent, *program)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: cannot write build: ")
+    assert call(manifest) == 0
+    for words in (["--check", "--strict"], ["--graph", "text"], ["--why", "training.seed"], []):
+        done = start(manifest.parent, *program, *words)
+        assert done.returncode == 0, done.stderr
+    assert "build is up to date" in done.stderr
+    manifest.write_text(manifest.read_text().replace(*MISTAKE.values()))
+    before = texts(manifest.parent)
+    done = start(manifest.parent, *program, "--fix")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[0].startswith("error: cannot write a fix: ")
+    assert texts(manifest.parent) == before
+
+
+def test_python_without_locks_says_so_once(tmp_path: Path) -> None:
+    manifests = [minimal(tmp_path / "one"), minimal(tmp_path / "two")]
+    program = (
+        "import sys; sys.modules['fcntl'] = None\n"
+        "from espnet3_compiler.cli.main import main\nraise SystemExit(main(sys.argv[1:]))"
+    )
+    done = run("-c", program, *manifests)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("no locks here (flock): start no other compile meanwhile") == 1
+    assert (tmp_path / "two/build/recipe.lock.json").exists()
 
 
 def test_strict_makes_mistakes_of_warnings(tmp_path: Path, capsys) -> None:
