@@ -131,7 +131,7 @@ def _explain_refusal(error: OSError, path: Path, name: str) -> UserError:
         return UserError(f'"{path}" is a link, not the lock file', hint="remove it")
     if error.errno in _DENIED:
         return _refuse(_nearest_existing(path), name)
-    return UserError(f'{name} cannot be locked: "{path}": {error.strerror}')
+    return UserError(f'{name} cannot be locked: "{error.filename}": {error.strerror}')
 
 
 def check_writable(directory: Path, name: str) -> None:

@@ -1,5 +1,6 @@
 """Who may read and run an experiment: read-only mounts, other users, locks that go away."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -109,6 +110,16 @@ def test_shared_data_that_are_made_need_no_write_access(recipe: Toy) -> None:
         done = start(recipe.directory / "data", *argv)
         assert done.returncode == 0, done.stdout + done.stderr
         recipe.python("--stages", "find", "--force")  # makes the lock file
+
+
+def test_what_is_no_lock_file_is_named(recipe: Toy) -> None:
+    lock = recipe.exp / "stages" / ".lock"
+    lock.mkdir(parents=True)
+    done = recipe.python()
+    assert done.stderr == f'error: "exp/toy" cannot be locked: "{lock}": Is a directory\n'
+    lock.rmdir()
+    os.mkfifo(lock)
+    assert f'error: "{lock}" is not an ordinary file' in recipe.python().stderr
 
 
 @pytest.mark.parametrize("gone", ["stages/.lock", "stages", "."])
