@@ -123,10 +123,20 @@ def _translated_errors(hub: Any, repo: str, revision: str | None = None) -> Iter
     except (errors.LocalTokenNotFoundError, errors.OfflineModeIsEnabled) as error:
         raise UserError(f"the hub cannot be used: {error}", hint=_LOGIN) from None
     except Exception as error:
-        library = type(error).__module__.partition(".")[0]
-        if isinstance(error, OSError) or library in _HTTP_LIBRARIES:
-            raise UserError(f"the hub cannot be reached: {error}") from error
-        raise
+        problem = _explain_failure(error)
+        if problem is None:
+            raise
+        raise problem from error
+
+
+def _explain_failure(error: Exception) -> UserError | None:
+    """Return the message about files or a network that refuse; None for other errors."""
+    if isinstance(error, OSError) and error.filename:
+        message = f'the hub\'s library cannot use "{error.filename}": {error.strerror}'
+        return UserError(message, hint="HF_HOME names the place of its cache")
+    if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _HTTP_LIBRARIES:
+        return UserError(f"the hub cannot be reached: {error}")
+    return None
 
 
 def _library() -> Any:

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import soundfile
 
+from tests.access_kit import run_as_stranger, run_mounted_read_only
 from tests.runtime.bundle_kit import pack, packable, speech
 
 pytest.importorskip("huggingface_hub")
@@ -89,6 +90,7 @@ def hub(tmp_path):
         )
 
     run.server = server
+    run.environment = environment
     yield run
     server.shutdown()
     server.server_close()
@@ -161,3 +163,20 @@ def test_a_hub_that_is_not_there(hub):
     assert done.returncode == 1
     assert "the hub cannot be reached" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("start", [run_mounted_read_only, run_as_stranger])
+def test_a_cache_that_cannot_be_written(hub, tmp_path, start):
+    argv = ("-m", MODULE, "me/tiny", str(tmp_path / "a.wav"), "--trust_user_code")
+    cache = tmp_path / "hf"
+    cache.mkdir()
+    variables = [f"{name}={hub.environment[name]}" for name in ("HF_ENDPOINT", "HF_HOME")]
+    command = ("env", *variables, sys.executable, *argv)
+    done = start(cache, *command)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr, done.stderr
+    assert f"error: the hub's library cannot use \"{cache}/hub" in done.stderr
+    assert hub(*argv).returncode == 0
+    done = start(cache, *command)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("two four\n")
