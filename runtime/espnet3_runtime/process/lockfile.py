@@ -81,7 +81,7 @@ def hold_lock(
         UserError: Another process holds it, and the message says which, where and since when; or
             this user may not write there.
     """
-    while True:
+    for _ in range(_TRIES):
         held = _open_lock(path, name, reads=waiting is not None)
         if held.descriptor is None:
             yield held
@@ -104,6 +104,10 @@ def hold_lock(
                     # closing is not enough while a fork has it open
                     fcntl.flock(held.descriptor, fcntl.LOCK_UN)
             os.close(held.descriptor)
+    raise UserError(
+        f'"{path}" cannot be locked: it is another file each time',
+        hint="another program removes it, or its file system has no fixed inode numbers",
+    )
 
 
 def _open_lock(path: Path, name: str, *, reads: bool) -> HeldLock:
@@ -208,6 +212,7 @@ def _write_holder(descriptor: int) -> None:
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_TRIES = 100
 _OPEN: set[int] = set()
 
 

@@ -166,6 +166,14 @@ def test_a_lock_removed_between_opening_and_locking_is_opened_again(tmp_path: Pa
                 pass
 
 
+def test_a_file_system_without_fixed_inodes_is_no_endless_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os.path, "samestat", lambda *_: False)
+    with pytest.raises(UserError, match="another file each time"), hold_lock(tmp_path / "l", "it"):
+        pass
+
+
 def test_a_stage_may_make_the_directory_of_its_lock_anew(recipe: Toy) -> None:
     anew = (
         "import shutil\nfrom pathlib import Path\n\n\ndef anew(path):\n    shutil.rmtree(path)\n"
