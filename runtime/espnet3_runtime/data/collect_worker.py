@@ -99,10 +99,8 @@ class StatsCollector:
         widths: dict[str, int] = {}
         moments: dict[str, Moments] = {}
         done = 0
-        spelling = Spelling()
         take_spelling()
-        for shapes, batch, spelt in map(unwrap_batch, self._make_loader(items)):
-            spelling.add(spelt)
+        for shapes, batch in map(unwrap_batch, self._make_loader(items)):
             for field in list(lengths or shapes[0]):
                 widths.setdefault(field, math.prod(shapes[0][field][1:]))
                 found = np.array([shape[field][0] for shape in shapes], dtype=np.int64)
@@ -121,7 +119,7 @@ class StatsCollector:
             raise UserError(f"{done} of the {items.size} items of {items.split} were read")
         lengths |= feature_lengths
         joined = {name: np.concatenate(parts) for name, parts in lengths.items()}
-        return CollectedStats(joined, widths, moments, spelling)
+        return CollectedStats(joined, widths, moments, take_spelling())
 
     def _extract_features(self, batch: Batch) -> Features:
         if self.extract is None:
@@ -129,7 +127,7 @@ class StatsCollector:
         with torch.inference_mode():
             return self.extract({key: value.to(self.device) for key, value in batch.items()})
 
-    def _make_loader(self, items: ItemRange) -> Iterable[tuple[list[Any], Batch, Spelling]]:
+    def _make_loader(self, items: ItemRange) -> Iterable[tuple[list[Any], Batch]]:
         config = self.job.config
         size = config["collect_stats"]["batch_size"]
         indices = range(items.start, items.stop)
@@ -203,9 +201,9 @@ class _CollateWithShapes:
 
     def __call__(
         self, items: Sequence[tuple[str, Mapping[str, Any]]]
-    ) -> tuple[list[dict[str, tuple[int, ...]]], Batch, Spelling]:
+    ) -> tuple[list[dict[str, tuple[int, ...]]], Batch]:
         shapes = [
             {field: np.shape(value) for field, value in sample.items() if np.ndim(value)}
             for _, sample in items
         ]
-        return shapes, self.collate(items)[1], take_spelling()
+        return shapes, self.collate(items)[1]

@@ -16,6 +16,7 @@ from espnet3_runtime.data.custom_loader import CustomLoader, make_custom_loader,
 from espnet3_runtime.data.item_lengths import Shapes, find_lengths
 from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
 from espnet3_runtime.data.split_dataset import SplitDataset
+from espnet3_runtime.data.tokens import SpellingCollate, SpeltBatch
 from espnet3_runtime.data.worker_errors import NamingCollate, wrap_for_workers
 from espnet3_runtime.process.interrupts import BLOCKED
 
@@ -34,7 +35,8 @@ class SignalSafeLoader(DataLoader[Item_co]):
     Garbage collection in the processes skips the objects that they inherit: it would write into
     each, and so copy tens of megabytes.
 
-    Without processes, ``timeout`` is ignored.
+    Without processes, ``timeout`` is ignored.  What tokenizers count in the processes is
+    counted here when their batches arrive.
     """
 
     def __iter__(self) -> Any:
@@ -44,9 +46,11 @@ class SignalSafeLoader(DataLoader[Item_co]):
             return super().__iter__()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
         gc.freeze()  # the objects that forked processes inherit
+        collate, self.collate_fn = self.collate_fn, SpellingCollate(self.collate_fn)
         try:
-            return super().__iter__()
+            return map(SpeltBatch.unpack, super().__iter__())
         finally:
+            self.collate_fn = collate
             gc.unfreeze()
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

@@ -1,10 +1,11 @@
 """Token ids and the token list that train_tokenizer writes."""
 
+import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import StageContext
@@ -53,11 +54,37 @@ class Spelling:
 _spelling = Spelling()
 
 
+class SpeltBatch(NamedTuple):
+    """A batch on its way from a worker process, with what its tokenizers encoded meanwhile."""
+
+    batch: Any
+    spelling: Spelling
+
+    def unpack(self) -> Any:
+        """Count it as encoded in this process, and return the batch."""
+        _spelling.add(self.spelling)
+        return self.batch
+
+
+class SpellingCollate:
+    """A collate function of a worker process whose batches bring what tokenizers counted."""
+
+    def __init__(self, collate: Callable[[Any], Any]) -> None:
+        self.collate = collate
+
+    def __call__(self, items: Any) -> SpeltBatch:
+        """Return the batch with the counts."""
+        return SpeltBatch(self.collate(items), take_spelling())
+
+
 def take_spelling() -> Spelling:
     """Return what all tokenizers of this process have encoded since the last call."""
     global _spelling  # preprocessors keep their tokenizers to themselves
     taken, _spelling = _spelling, Spelling()
     return taken
+
+
+os.register_at_fork(after_in_child=take_spelling)  # a worker counts its own
 
 
 class Tokenizer:
@@ -88,6 +115,13 @@ class Tokenizer:
         if 0 in pieces:
             self._count_unknown(text, pieces)
         return [piece + 1 for piece in pieces]
+
+    def spell(self, texts: Iterable[str]) -> Spelling:
+        """Return how much of some texts is ``<unk>``."""
+        take_spelling()
+        for text in texts:
+            self.encode(text)
+        return take_spelling()
 
     def _count_unknown(self, text: str, pieces: list[int]) -> None:
         known = set("".join(self.tokens[EXTRA - 1 : -1]))

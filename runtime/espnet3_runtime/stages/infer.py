@@ -87,6 +87,10 @@ def infer(context: StageContext) -> Outputs:
     summary: dict[str, Any] = {"schema_version": 1, "checkpoint": None}
     if checkpoint is not None:
         summary["checkpoint"] = {"path": _shown_path(checkpoint, context), "sha256": sha256}
+    tokenizer = context.find("train_tokenizer", "tokenizer_model")
+    if tokenizer is not None:
+        shown, digest = _shown_path(tokenizer, context), weights_digest(tokenizer)
+        summary["tokenizer"] = {"path": shown, "sha256": digest}
     summary["tests"] = {test.name: _finish_test_set(context, test) for test in sets}
     _remove_old_sets(context.directory, summary["tests"])
     write_json(context.directory / SUMMARY, summary)

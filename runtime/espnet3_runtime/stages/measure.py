@@ -3,6 +3,7 @@
 import json
 import sys
 import textwrap
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ from espnet3_runtime.atomic import atomic_directory, write_text
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.contract import read_contract
 from espnet3_runtime.data.dataset_entries import DatasetDirectories, read_entries
+from espnet3_runtime.data.tokens import Spelling, Tokenizer
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.inference.outputs import read_formats
 from espnet3_runtime.metrics.columns import TestResults, read_columns
+from espnet3_runtime.metrics.error_rate import ErrorRate, normalize
 from espnet3_runtime.metrics.examples import write_examples
 from espnet3_runtime.metrics.score import Metric, make_metrics, score_test_set
 from espnet3_runtime.metrics.table import as_text, format_value, score_rows
 from espnet3_runtime.stage import Outputs, StageContext
+from espnet3_runtime.weights import weights_digest
 
 
 def measure(context: StageContext) -> Outputs:
@@ -33,15 +37,22 @@ def measure(context: StageContext) -> Outputs:
     if inference_dir is None:
         raise UserError("there are no results to score", hint="run a stage infer before measure")
     summary = _read_summary(inference_dir)
+    tokenizer = _read_tokenizer(context, summary)
     names = _test_sets(config, summary)
     scores: dict[str, dict[str, dict[str, float]]] = {metric.name: {} for metric in metrics}
+    spelling: dict[str, Spelling] = {}
     with context.progress("measure", len(names) * len(metrics)) as bar:
         for name in names:
-            for metric, numbers in _score_test(context, inference_dir, name, metrics, summary):
+            scored, spelling[name] = _score_test(
+                context, inference_dir, name, metrics, summary, tokenizer
+            )
+            for metric, numbers in scored:
                 scores[metric.name][name] = numbers
                 headline = format_value(next(iter(numbers.values())), metric.unit)
                 context.result(f"{metric.name} {name}", headline)
                 bar.advance()
+    for name, found in spelling.items():
+        found.report(context, f"the references of {name}")
     result = _make_report(context, summary, metrics, scores)
     path = context.directory / "metrics.json"
     write_text(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")  # order kept
@@ -78,12 +89,13 @@ def _score_test(
     name: str,
     metrics: list[Metric],
     summary: dict[str, Any],
-) -> list[tuple[Metric, dict[str, float]]]:
+    tokenizer: Tokenizer | None,
+) -> tuple[list[tuple[Metric, dict[str, float]]], Spelling]:
     config, inference = context.configs["metrics"], context.configs.get("inference")
     block = inference["dataset"] if inference else {}
     contract = read_contract(inference["contract"], "contract") if inference else None
     where = f"{config.where}.dataset_artifacts"
-    scored = []
+    scored, found = [], list[Spelling]()
     with atomic_directory(context.directory / name) as scratch:
         results = TestResults(
             name=name,
@@ -101,8 +113,32 @@ def _score_test(
                 results, metric.inputs, f"{metric.where}.inputs", texts_only=texts_only
             )
             scored.append((metric, score_test_set(metric, utt_ids, columns, scratch / metric.name)))
+            if tokenizer is not None and texts_only:
+                found += [
+                    _spell(tokenizer, columns[one], metric)
+                    for one, source in metric.inputs.items()
+                    if source.startswith("dataset:")
+                ]
         write_examples(results, [metric.name for metric in metrics], contract, context.log)
-    return scored
+    return scored, max(found, key=_LOST, default=Spelling())
+
+
+def _read_tokenizer(context: StageContext, summary: dict[str, Any]) -> Tokenizer | None:
+    """Return the tokenizer that infer used, if it is still that one."""
+    used = summary.get("tokenizer", {"path": "", "sha256": ""})
+    path = context.recipe_dir / used["path"]
+    same = path.is_file() and weights_digest(path) == used["sha256"]
+    return Tokenizer(path) if same else None
+
+
+def _spell(tokenizer: Tokenizer, references: list[str], metric: Metric) -> Spelling:
+    """Count what no hypothesis can match, by the letters that the metric compares."""
+    steps = metric.function.normalize if isinstance(metric.function, ErrorRate) else ()
+    compared = [normalize(text, steps) for text in references]
+    return min((tokenizer.spell(texts) for texts in (references, compared)), key=_LOST)
+
+
+_LOST = attrgetter("lost")
 
 
 def _make_report(

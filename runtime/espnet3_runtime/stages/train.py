@@ -131,6 +131,7 @@ def _fit_module(
     from espnet3_runtime.training.checkpoints import Checkpoints, read_criteria
     from espnet3_runtime.training.continuation import describe_overruled, read_rates
     from espnet3_runtime.training.progress import ProgressCallback
+    from espnet3_runtime.training.spelling import SpellingCallback
     from espnet3_runtime.training.trainer import make_trainer
 
     config = context.configs["training"]
@@ -158,7 +159,10 @@ def _fit_module(
         _log_line(context, f"there is no validation: best is what {criteria[0].monitor} says")
     step = _step_of(context, module.model, resume_from)
     keeper = Checkpoints(directory, criteria, context.stop.requested, log)
-    trainer = make_trainer(config, directory, [progress, keeper], step, log)
+    ours: list[pl.Callback] = [progress, keeper]
+    if context.rank == 0 and context.find("collect_stats", "train_shapes") is None:
+        ours.append(SpellingCallback(context))
+    trainer = make_trainer(config, directory, ours, step, log)
     with context.stop.gracefully():
         _run_trainer(trainer, module, resume_from)
     progress.close()

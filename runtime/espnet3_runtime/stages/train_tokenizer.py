@@ -12,7 +12,7 @@ from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.dataset_entries import DatasetDirectories
 from espnet3_runtime.data.split_dataset import load_split
 from espnet3_runtime.data.texts import read_texts
-from espnet3_runtime.data.tokens import EXTRA, Tokenizer, take_spelling, token_list
+from espnet3_runtime.data.tokens import EXTRA, Tokenizer, token_list
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import Outputs, StageContext
 
@@ -45,10 +45,7 @@ def train_tokenizer(context: StageContext) -> Outputs:
     context.log.info("%d tokens from %d lines of text", len(tokens), lines)
     context.result("tokens", len(tokens))
     tokenizer = Tokenizer(context.outputs["tokenizer_model"])
-    take_spelling()
-    for line in _read_lines(text, config):
-        tokenizer.encode(line)
-    take_spelling().report(context, "the training text")
+    tokenizer.spell(_read_lines(text, config)).report(context, "the training text")
     return {name: context.outputs[name] for name in ("tokenizer_model", "token_list", "train_text")}
 
 
