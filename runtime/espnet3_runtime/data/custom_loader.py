@@ -108,7 +108,7 @@ def samplers_of(loader: Any) -> list[Any]:
 
 
 def make_custom_loader(
-    node: Mapping[str, Any], data: Any, offered: Mapping[str, Any], clock: Clock
+    node: Mapping[str, Any], data: Any, offered: Mapping[str, Any], clock: Clock, timeout: float = 0
 ) -> CustomLoader:
     """Construct the ``loader`` of a split.
 
@@ -119,6 +119,7 @@ def make_custom_loader(
             ``rank`` and ``world`` are number and count of the processes, and ``generator`` is
             seeded anew for each epoch.
         clock: Seed and epoch.
+        timeout: Limit in seconds for a batch of a PyTorch loader that has processes and no limit.
 
     Raises:
         UserError: It cannot be called, returns no iterable, or has no parameter ``rank`` although
@@ -146,6 +147,8 @@ def make_custom_loader(
     loader = instantiate(given, data, where=where, **arguments)
     if not knows_rank and not any(isinstance(s, DistributedSampler) for s in samplers_of(loader)):
         raise _same_for_all(node[TARGET], offered["world"], where)
+    if isinstance(loader, DataLoader) and loader.num_workers and "timeout" not in node:
+        loader.timeout = loader.timeout or timeout
     if not hasattr(loader, "__iter__"):
         raise UserError(
             f"{node[TARGET]} gives {type(loader).__name__}, which is no loader",

@@ -99,7 +99,8 @@ def make_loader(
     }
     if block["loader"] is not None:
         ranks = {"rank": rank.index, "world": rank.world}
-        return make_custom_loader(block["loader"], data, {**options, **ranks}, clock)
+        offered, timeout = {**options, **ranks}, config["timeout"]
+        return make_custom_loader(block["loader"], data, offered, clock, timeout)
     options["timeout"] = config["timeout"]
     if block["sampler"] is not None:
         sampling = make_sampling(

@@ -219,22 +219,33 @@ def _cluster(parallel: Mapping[str, Any], workers: int) -> Any:
     module, name = _CLUSTERS[env]
     kind = getattr(_import_package(module), name)
     logging.getLogger("distributed").setLevel(logging.ERROR)  # its import sets another one
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what a stop leaves unfinished
     try:
         if _is_local(parallel):
             defaults = {"threads_per_worker": 1, "dashboard_address": None}
             quiet = {"silence_logs": logging.CRITICAL}  # this process reports failures
             with _import_package("dask").config.set(_ALLOCATION):
                 return kind(n_workers=workers, **{**defaults, **quiet, **options})
+        given = options.get("connect_options", {})
+        if env == "ssh" and isinstance(given, dict):  # a host that never answers
+            options["connect_options"] = {"connect_timeout": _PATIENCE_SECONDS, **given}
         cluster = kind(**options)
         if env != "ssh":  # its hosts are its workers
             _scale(cluster, workers)
     except UserError:
         raise
     except Exception as error:  # noqa: BLE001 - each kind of cluster has its own
-        cause = list(exception_chain(error))[-1]  # Dask wraps the errors of its workers
+        for begun in list(kind._instances) if env == "kube" else ():  # noqa: SLF001
+            _close(begun, logging.INFO)
+            begun.shutdown_on_close = False  # it would fail again at exit, with a traceback
+        causes = list(exception_chain(error))  # Dask wraps the errors of its workers
+        told = [one for one in causes if type(one).__name__ != "CancelledError"]
+        cause = (told or causes)[-1]
         text = " ".join(str(cause).split()) or type(cause).__name__
         raise UserError(
-            f"the {env} cluster does not start: {text}", where="parallel.options"
+            f"the {env} cluster does not start: {text}",
+            where="parallel.options",
+            hint=f"pip install {cause.name}" if isinstance(cause, ModuleNotFoundError) else "",
         ) from None
     return cluster
 
@@ -252,16 +263,16 @@ def _scale(cluster: Any, workers: int) -> None:
         else:
             cluster.scale(workers)
     except BaseException:
-        _close(cluster)
+        _close(cluster, logging.INFO)
         raise
 
 
-def _close(cluster: Any) -> None:
+def _close(cluster: Any, level: int = logging.WARNING) -> None:
     """Close a cluster; what goes wrong then does not hide what went wrong before."""
     try:
         cluster.close()
     except Exception as error:  # noqa: BLE001 - jobs that cannot be cancelled
-        logging.getLogger("espnet3.parallel").warning("the cluster does not close: %s", error)
+        logging.getLogger("espnet3.parallel").log(level, "the cluster does not close: %s", error)
 
 
 def _run_task(

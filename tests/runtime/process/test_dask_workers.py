@@ -2,12 +2,14 @@
 
 import logging
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.process import dask_workers
+from tests.recipes.recipe_runs import run
 
 
 def local(**options):
@@ -116,3 +118,61 @@ def test_a_job_that_waits_is_waited_for(commands):
 
 def test_a_cluster_of_no_hosts():
     assert "the ssh cluster does not start: `hosts` must be" in refusal("ssh")
+
+
+RECIPE = """
+version: 1
+recipe: toy/task
+system: base
+configs:
+  inference:
+    device: cpu
+    model: {_target_: torch.nn.Identity}
+    dataset: {test: [{name: test, data_src: src.data}]}
+    parallel: {env: local, n_workers: 2}
+    batch_size: 1
+    runner: {_target_: src.data.run, _partial_: true}
+stages: [infer]
+"""
+DATA = """
+class Dataset:
+    def __len__(self): return 40
+    def __getitem__(self, index): return {"number": index}
+def run(model, number, **rest): return [{"number": 1}] * len(number)
+"""
+JOB = "{cores: 1, memory: 1GB, interface: lo, scheduler_options: {dashboard_address: null}, %s}"
+OPTIONS = {
+    "local": "{n_threads: 1}",
+    "local_gpu": "{n_threads: 1}",
+    "ssh": "{hosts: [nowhere.invalid, nowhere.invalid]}",
+    "kube": "{name: nowhere}",
+    **dict.fromkeys(QUEUES, JOB % ""),
+    "htcondor": JOB % "disk: 1GB",
+}
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recipe")
+    (folder / "src").mkdir()
+    (folder / "src" / "data.py").write_text(DATA)
+    (folder / "recipe.yaml").write_text(RECIPE)
+    compiled = run("-m", "espnet3_compiler", "recipe.yaml", folder=folder)
+    assert compiled.returncode == 0, compiled.stderr
+    return folder
+
+
+@pytest.mark.parametrize("env", OPTIONS)
+def test_a_cluster_that_refuses_ends_the_run_with_its_own_message(env, recipe, commands):
+    commands(**dict.fromkeys(QUEUES.values(), "echo 'no such partition' >&2; exit 1"))
+    settings = {"env": env, "options": OPTIONS[env]}
+    sets = [f"inference.parallel.{name}={value}" for name, value in settings.items()]
+    began = time.monotonic()
+    done = run("build/run.py", *(x for one in sets for x in ("--set", one)), folder=recipe)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"the {env} cluster does not start: " in done.stderr or "need the package" in done.stderr
+    if env in QUEUES and env != "lsf":  # Dask asks bsub to say nothing
+        assert "no such partition" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "does not close" not in done.stderr
+    assert time.monotonic() - began < 60

@@ -7,10 +7,10 @@ import pytest
 
 from tests.runtime.toy import chain
 
-STEPS = f"""import sys
+STEPS = """import sys
 from pathlib import Path
 
-sys.path.insert(0, {str(Path(__file__).parents[3])!r})
+sys.path.insert(0, {root!r})
 from espnet3_runtime.stages.train import train
 from tests.runtime.training_kit import SETS, train_context
 
@@ -18,6 +18,9 @@ from tests.runtime.training_kit import SETS, train_context
 def make(path, number):
     sets = {{**SETS, "preprocessor": {{"_target_": "src.bad.preprocess", "_partial_": True}}}}
     loader = {{"num_workers": 2, "timeout": number}}
+    if {own}:
+        own = {{"_target_": "torch.utils.data.DataLoader", "batch_size": 4}}
+        loader["train"] = {{"loader": own}}
     train(train_context(Path.cwd(), dataset=sets, dataloader=loader))
 """
 BAD = """import time
@@ -32,17 +35,18 @@ def preprocess(sample):
 
 
 @pytest.mark.parametrize(
-    ("failing", "timeout", "message"),
+    ("failing", "timeout", "own", "message"),
     [
-        (0, 200, "ZeroDivisionError"),  # at once, although the other process hangs
-        (None, 2, "no worker process of the loader made a batch within 2 s"),
+        (0, 200, False, "ZeroDivisionError"),  # at once, although the other process hangs
+        (None, 2, False, "no worker process of the loader made a batch within 2 s"),
+        (None, 2, True, "no worker process of the loader made a batch within 2 s"),
     ],
 )
 def test_a_loader_that_makes_no_batch_ends_the_run(
-    recipe: Path, failing: int | None, timeout: int, message: str
+    recipe: Path, failing: int | None, timeout: int, message: str, *, own: bool
 ) -> None:
     toy = chain(recipe)
-    toy.file("src/steps.py", STEPS)
+    toy.file("src/steps.py", STEPS.format(own=own, root=str(Path(__file__).parents[3])))
     toy.file("src/bad.py", BAD.format(failing=failing))
     toy.calls["first"]["with"]["number"] = timeout
     toy.write()
