@@ -1,9 +1,19 @@
 """``python -m espnet3_runtime.publication.transcribe BUNDLE FILE…``: run a bundle on audio."""
 
+import os
 import sys
+from _signal import (  # type: ignore[import-not-found]  # "signal" takes its time
+    SIGINT,
+    default_int_handler,
+    getsignal,
+    signal,
+)
 
-if __name__ == "__main__" and not sys.flags.safe_path:
-    del sys.path[0]  # python -m looks into the working directory first
+if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        del sys.path[0]  # python -m looks into the working directory first
+    if getsignal(SIGINT) is default_int_handler:
+        signal(SIGINT, lambda *_: os._exit(130))  # until all is imported
 
 import argparse
 import json
@@ -52,8 +62,12 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def _transcribe_files(options: argparse.Namespace) -> Any:
+    import torch  # noqa: F401 - an interrupt in the middle of it has a traceback
+
     from espnet3_runtime.publication.model import InferenceModel
 
+    if getattr(getsignal(SIGINT), "__module__", "") == __name__:
+        signal(SIGINT, default_int_handler)
     if Path(options.bundle).exists():
         load: Any = InferenceModel.from_packed
     elif options.bundle.count("/") == 1 and not options.bundle.startswith((".", "/")):

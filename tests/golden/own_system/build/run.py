@@ -5,29 +5,28 @@ Value of the manifest: sha256 a142251076211ad650df7f66bba3c4b2036c0dddb9399dd154
 """
 
 import os
-import signal
 import sys
-from pathlib import Path
-
-BUILD = Path(__file__).resolve().parent
-RECIPE = (BUILD / "..").resolve()
+from _signal import SIGINT, signal  # type: ignore[import-not-found]  # "signal" takes its time
 
 
 def main() -> int:
     """Import the System, whose parent class is the recipe's own, and run its stages."""
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # quiet until `launch` listens
+    signal(SIGINT, lambda *_: os._exit(130))  # quiet until `launch` listens
+    from pathlib import Path
+
     from espnet3_compiler.recompile import locate, recompose
     from espnet3_runtime.launch import hold_code, launch, only_looks
 
+    build = Path(__file__).resolve().parent
     if only_looks(sys.argv):
         sys.dont_write_bytecode = True
     if sys.flags.safe_path:  # python -P does not look beside this file
-        sys.path.insert(0, str(BUILD))
+        sys.path.insert(0, str(build))
     hold_code()
-    sys.path.insert(1, str(RECIPE))
+    sys.path.insert(1, str((build / "..").resolve()))
     from system import GoldenOwnSystem
 
-    return launch(GoldenOwnSystem, build=BUILD, recompose=recompose, locate=locate)
+    return launch(GoldenOwnSystem, build=build, recompose=recompose, locate=locate)
 
 
 if __name__ == "__main__":

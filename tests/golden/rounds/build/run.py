@@ -5,26 +5,26 @@ Value of the manifest: sha256 48f77bb7c553296c9f009a6b24506d9d39d1ddb2d76b431ce1
 """
 
 import os
-import signal
 import sys
-from pathlib import Path
-
-BUILD = Path(__file__).resolve().parent
+from _signal import SIGINT, signal  # type: ignore[import-not-found]  # "signal" takes its time
 
 
 def main() -> int:
     """Import the System and run its stages."""
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # quiet until `launch` listens
+    signal(SIGINT, lambda *_: os._exit(130))  # quiet until `launch` listens
+    from pathlib import Path
+
     from espnet3_compiler.recompile import locate, recompose
     from espnet3_runtime.launch import launch, only_looks
 
+    build = Path(__file__).resolve().parent
     if only_looks(sys.argv):
         sys.dont_write_bytecode = True
     if sys.flags.safe_path:  # python -P does not look beside this file
-        sys.path.insert(0, str(BUILD))
+        sys.path.insert(0, str(build))
     from system import GoldenRoundsSystem
 
-    return launch(GoldenRoundsSystem, build=BUILD, recompose=recompose, locate=locate)
+    return launch(GoldenRoundsSystem, build=build, recompose=recompose, locate=locate)
 
 
 if __name__ == "__main__":
