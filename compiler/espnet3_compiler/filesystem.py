@@ -81,6 +81,18 @@ def broken_link(path: Path) -> str | None:
     return text if is_path and leads else None
 
 
+def refusal(error: OSError, path: Path) -> str:
+    """Return why ``path`` could not be written; of a full disk with the bytes that are free."""
+    import shutil  # only here: a check does without it
+
+    reason = error.strerror or str(error)
+    if error.errno != errno.ENOSPC:
+        return reason
+    directory = next(parent for parent in path.absolute().parents if parent.exists())
+    free = shutil.disk_usage(directory).free
+    return f'{reason} (the disk of "{directory}" has {free} bytes free)'
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file completely or not at all, with the permissions of the file that it replaces.
 

@@ -4,13 +4,15 @@ import os
 import random
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from evaluation.kills.blows import Blow
 from evaluation.kills.chain import Kill, Lab
+from evaluation.kills.truth import leftovers
 from evaluation.kills.workspace import start_afresh
 
-FULL = Blow("full disk", (1,), said="error:")
+FULL = Blow("full disk", (1,), said="the disk refused to write")
 _PAGE = 4096
 
 
@@ -41,7 +43,8 @@ def fill(lab: Lab, rng: random.Random) -> list[Kill]:
             if not kill.stage:
                 kills += [kill] if kill.problems else []
                 break
-            kills.append(kill)
+            left = [f"{name} was left on the full disk" for name in leftovers(lab.recipe)]
+            kills.append(replace(kill, problems=(*kill.problems, *left)))
             size += int(_PAGE * rng.uniform(4, 60) if size < 1 << 20 else rng.uniform(2e5, 2e6))
             for place in (exp, data):
                 _mount(place, size, remount=True)

@@ -10,15 +10,19 @@ import errno
 import json
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+from espnet3_runtime.errors import Stopped, UserError, find_refusal
 
 _MARK = ".tmp-"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+_HARDLY = 1 << 14  # bytes
 
 
 def temporary(path: Path) -> Path:
@@ -82,15 +86,35 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def _replacing(path: Path, part: Path) -> Iterator[Path]:
     """Yield the name ``part`` and rename it to ``path``; remove it after an exception."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with removed_after_error(part, path):
         yield part
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
     sync_directory(path.parent)
+
+
+@contextmanager
+def removed_after_error(part: Path, path: Path) -> Iterator[None]:
+    """Remove what was written as ``part``; the error of a full disk names ``path``.
+
+    Libraries raise it without a name, with that of a file they copied, or as an error of their own
+    without the reason; once the part is removed, the disk has room again.
+    """
+    try:
+        yield
+    except BaseException as error:
+        refusal = None
+        if isinstance(error, Exception) and not isinstance(error, UserError | Stopped):
+            refusal = find_refusal(error)
+            if refusal is None and not isinstance(error, OSError) and is_full(path):
+                refusal = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        shutil.rmtree(part, ignore_errors=True)
+        with suppress(OSError):  # there is none, or it was a directory
+            part.unlink()
+        if refusal is not None:
+            raise OSError(refusal.errno, refusal.strerror, str(path)) from error
+        raise
 
 
 @contextmanager
@@ -102,12 +126,11 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = temporary(path)
-    part.mkdir()
-    try:
+    with removed_after_error(part, path):
+        part.mkdir()
         yield part
         replace_directory(part, path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    shutil.rmtree(part, ignore_errors=True)
     sync_directory(path.parent)
 
 
@@ -141,6 +164,21 @@ def _exchange(one: Path, other: Path) -> bool:
     if code in (errno.EINVAL, errno.ENOSYS):
         return False
     raise OSError(code, os.strerror(code), str(other))
+
+
+def free_bytes(path: Path) -> int:
+    """Return how much may be written below a path; 0 where no file can be added."""
+    while not path.exists():
+        path = path.parent
+    room = os.statvfs(path)
+    if room.f_flag & os.ST_RDONLY or not room.f_blocks:  # nobody writes there, or it does not tell
+        return sys.maxsize
+    return 0 if room.f_files and not room.f_favail else room.f_bavail * room.f_frsize
+
+
+def is_full(path: Path) -> bool:
+    """Say whether hardly a block is free below a path."""
+    return free_bytes(path) < _HARDLY
 
 
 def remove_leftovers(directory: Path, *, deep: bool = True) -> None:

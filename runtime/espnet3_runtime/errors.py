@@ -1,5 +1,8 @@
 """Errors of a run, and how their messages name a setting and a way out."""
 
+import errno
+import os
+import re
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -87,6 +90,34 @@ def exception_chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
+
+
+def find_refusal(error: BaseException | None) -> OSError | None:
+    """Return the error of a full or read-only disk, a quota or a limit in what a library raised.
+
+    Its number is 0 where the library tells only that a part was written.
+    """
+    found = None
+    for one in exception_chain(error):
+        if isinstance(one, OSError) and one.errno in REFUSALS:
+            return one
+        for code, words in REFUSALS.items():
+            if found is None and re.search(words, str(one)):
+                found = OSError(code, os.strerror(code) if code else "a part was written")
+    return found
+
+
+_TOO_LARGE = re.escape(os.strerror(errno.EFBIG))
+REFUSALS = {
+    errno.ENOSPC: re.escape(os.strerror(errno.ENOSPC)) + "|database or disk is full",
+    errno.EDQUOT: re.escape(os.strerror(errno.EDQUOT)),
+    errno.EROFS: re.escape(os.strerror(errno.EROFS)),
+    # alone it may be about an upload; Python, torch and libraries in Rust add this
+    errno.EFBIG: rf"\[Errno \d+\] {_TOO_LARGE}|failed with {_TOO_LARGE}|{_TOO_LARGE} \(os error",
+    0: r"PytorchStreamWriter failed writing|unexpected pos \d+ vs \d+"
+    r"|\d+ requested and \d+ written",
+}
+"""Numbers of such errors, and texts in which libraries (torch, numpy, sqlite, …) hide them."""
 
 
 def nearest(name: str, candidates: Sequence[str]) -> str | None:

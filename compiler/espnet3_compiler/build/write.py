@@ -79,14 +79,17 @@ def _compare_files(old: Mapping[str, bytes], files: Mapping[str, str]) -> BuildC
 
 def _replace_build(build: Path, files: Mapping[str, str], old: Mapping[str, bytes]) -> None:
     new, aside = _temporary_paths(build)
-    new.mkdir()
-    for name, text in files.items():
-        target = new / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if old.get(name) == text.encode():
-            shutil.copy2(build / name, target)
-        else:
-            target.write_bytes(text.encode())
+    try:
+        for name, text in files.items():
+            target = new / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if old.get(name) == text.encode():
+                shutil.copy2(build / name, target)
+            else:
+                target.write_bytes(text.encode())
+    except OSError:  # a full disk
+        shutil.rmtree(new, ignore_errors=True)
+        raise
     if not build.exists():
         new.rename(build)
     elif _exchange_names(new, build):

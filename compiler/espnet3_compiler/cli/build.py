@@ -8,7 +8,7 @@ from pathlib import Path
 from espnet3_compiler.build.files import build_files, data_files
 from espnet3_compiler.build.lock import CODE, sha256, without_code
 from espnet3_compiler.build.write import ForeignFiles, write_build
-from espnet3_compiler.filesystem import read_error
+from espnet3_compiler.filesystem import read_error, refusal
 from espnet3_compiler.pipeline import display_name
 from espnet3_compiler.result import CompileResult
 from espnet3_schemas import LOCK
@@ -25,7 +25,7 @@ def save_build(outcome: CompileResult, build: Path) -> int:
         _print_stderr(f"error: {error}; move them away, or choose another directory with -o")
         return USAGE
     except OSError as error:
-        _print_stderr(f"error: cannot write {shown}: {error.strerror or error}")
+        _print_stderr(f"error: cannot write {shown}: {refusal(error, build)}")
         return MISTAKES
     if not written.locked:
         _warn_once("warning: there are no locks here (flock): start no other compile meanwhile")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit
-from espnet3_compiler.filesystem import write_atomically
+from espnet3_compiler.filesystem import refusal, write_atomically
 from espnet3_compiler.pipeline import display_name
 from espnet3_compiler.result import CompileResult
 
@@ -102,7 +102,8 @@ def apply_fixes(outcome: CompileResult) -> bool:
     try:
         skipped = write_fixes(fixed)
     except OSError as error:
-        print(f"error: cannot write a fix: {error}", file=sys.stderr)
+        path = Path(error.filename or outcome.path)
+        print(f"error: cannot write a fix: {refusal(error, path)}", file=sys.stderr)
         return False
     for path in skipped:
         print(f"{display_name(path)} changed meanwhile; not fixed", file=sys.stderr)

@@ -3,6 +3,7 @@
 Machine formats, ``--graph``, ``--why`` and ``--explain`` go to stdout; the rest goes to stderr.
 """
 
+import errno
 import gc
 import os
 import sys
@@ -11,9 +12,17 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from espnet3_compiler.cli.arguments import Arguments, find_manifests, parse_arguments
-from espnet3_schemas.exit_codes import BROKEN_PIPE, CLEAN, INTERNAL_ERROR, INTERRUPTED, USAGE
+from espnet3_schemas.exit_codes import (
+    BROKEN_PIPE,
+    CLEAN,
+    INTERNAL_ERROR,
+    INTERRUPTED,
+    MISTAKES,
+    USAGE,
+)
 
 TRACEBACK_VARIABLE = "ESPNET3_COMPILE_TRACEBACK"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 GC_THRESHOLD = 200_000
 """New objects before garbage is collected: a check makes hardly any cycles."""
 
@@ -86,6 +95,10 @@ def _print_explanation(code: str) -> int:
 
 
 def _report_bug(error: Exception) -> int:
+    if isinstance(error, OSError) and error.errno in _FULL:  # below standard output, or TMPDIR
+        name = f' "{error.filename}"' if error.filename else ""
+        _print_stderr(f"error: the disk refused to write{name}: {error.strerror}")
+        return MISTAKES
     _print_stderr(f"espnet3-compile has a bug: {type(error).__name__}: {error}")
     if os.environ.get(TRACEBACK_VARIABLE):
         import traceback

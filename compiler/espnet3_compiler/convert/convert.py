@@ -15,6 +15,7 @@ from espnet3_compiler.convert.prune import (
 )
 from espnet3_compiler.convert.recipe import ConvertedRecipe, read_recipe
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.filesystem import refusal
 from espnet3_compiler.output.summary import plural
 from espnet3_compiler.pipeline import display_name
 from espnet3_compiler.result import is_error, sort_findings
@@ -46,7 +47,7 @@ def convert(directory: Path, *, force: bool, form: str) -> int:
         return _write_recipe(found, directory, notes, force=force, form=form)
     except OSError as error:
         path = error.filename or directory
-        return _report_error(f'cannot write "{path}": {error.strerror or error}', MISTAKES)
+        return _report_error(f'cannot write "{path}": {refusal(error, Path(path))}', MISTAKES)
 
 
 def _write_recipe(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from espnet3_compiler.filesystem import refusal
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -57,7 +58,7 @@ def create_recipe(name: str) -> int:
     try:
         _write_files(target, texts)
     except OSError as error:
-        return _report_error(f'cannot write "{name}": {error.strerror or error}', MISTAKES)
+        return _report_error(f'cannot write "{name}": {refusal(error, target)}', MISTAKES)
     steps = f"  cd {name}\n  espnet3-compile recipe.yaml\n  python build/run.py"
     print(f"wrote {name}: {', '.join(texts)}\nnext:\n{steps}", file=sys.stderr)
     return CLEAN

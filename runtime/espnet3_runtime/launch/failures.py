@@ -4,12 +4,13 @@ import errno
 import os
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import espnet3_runtime
-from espnet3_runtime.errors import UserError, exception_chain
+from espnet3_runtime.atomic import free_bytes, is_full
+from espnet3_runtime.errors import UserError, exception_chain, find_refusal
 
 Locate = Callable[[Path, str], str | None]
 """Gives the location of a stage in the manifest, ``recipe.yaml:31:5``, from a build and a name."""
@@ -52,23 +53,53 @@ def explain_error(error: BaseException, build: Path) -> str:
 
 def _environment_error(error: BaseException) -> UserError | None:
     """Return the message about an error of the machine or another process; None for others."""
-    return _disk_error(error) or _worker_error(error) or _peer_error(error)
+    return disk_error(error) or _worker_error(error) or _peer_error(error)
 
 
-def _disk_error(error: BaseException) -> UserError | None:
-    """Return the message for a disk that refused to write, whichever error a library raised."""
-    for one in exception_chain(error):
-        full = isinstance(one, OSError) and one.errno in (*_FULL, errno.EROFS)
-        if full or any(words in str(one) for words in _FULL_WORDS):
-            path = f' "{one.filename}"' if isinstance(one, OSError) and one.filename else ""
-            why = os.strerror(one.errno) if isinstance(one, OSError) and one.errno else "it is full"
-            return UserError(
-                f"the disk refused to write{path}: {why}",
-                hint="name another directory"
-                if isinstance(one, OSError) and one.errno == errno.EROFS
-                else "free some space; no incomplete file is left, and the same command goes on",
-            )
-    return None
+class DiskError(UserError):
+    """A disk is full, or a quota or a limit of file sizes is reached."""
+
+
+def disk_error(error: BaseException, places: Sequence[Path] = ()) -> UserError | None:
+    """Return the message for a disk that refused to write, whichever error a library raised.
+
+    Args:
+        error: What was raised.
+        places: Where the stage writes.  Where the error names no file, the disk with the least room
+            is meant, and if one of these is full, an error that gives no reason comes from that.
+    """
+    if isinstance(error, DiskError):
+        return error
+    found, why = find_refusal(error), ""
+    if found is None:
+        mute = isinstance(error, OSError | RuntimeError) and not isinstance(error, UserError)
+        full = [place for place in places if mute and is_full(place)]
+        if not full and "No usable temporary directory" in str(error):
+            full = [place for place in _SHARED if is_full(place)]
+            if not full:
+                hint = "set TMPDIR to one that can be written"
+                return UserError("no directory takes temporary files", hint=hint)
+        if not full:
+            return None
+        found = OSError(errno.ENOSPC, f"{type(error).__name__}: {error}".partition("\n")[0])
+    name = found.filename2 or found.filename
+    name = None if isinstance(name, int) else os.fsdecode(name or "")
+    if found.errno in (errno.ENOSPC, 0):
+        near = [Path(name).absolute().parent] if name else [*places, *_SHARED]
+        disk = min(near, key=free_bytes).resolve()
+        free = free_bytes(disk)
+        while not disk.is_mount():
+            disk = disk.parent
+        why = f' (the disk at "{disk}" has {free} bytes free)'
+    path = f' "{name}"' if name else ""
+    way = _WAYS.get(found.errno or 0, "free some space")
+    return DiskError(
+        f"the disk refused to write{path}: {found.strerror}{why}",
+        hint=f"{way}; no incomplete file is left, and the same command goes on",
+    )
+
+
+_WAYS = {errno.EFBIG: "raise the limit (ulimit -f)", errno.EROFS: "name another directory"}
 
 
 def lost_a_worker(error: BaseException | None) -> bool:
@@ -123,13 +154,7 @@ _NO_PEER = re.compile(
     r"|NCCL.*(remote (process|peer)|aborted)|DDP.*(peer|rank).*(exited|died)",
     re.DOTALL,
 )
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FULL_WORDS = (
-    *map(os.strerror, (errno.ENOSPC, errno.EDQUOT)),
-    str(OSError(errno.EFBIG, os.strerror(errno.EFBIG))),
-    f"{os.strerror(errno.EFBIG)} (os error {errno.EFBIG})",  # as libraries in Rust print it
-)
-"""Texts of such an error inside of a library's; "file too large" alone may be about an upload."""
+_SHARED = (Path(os.environ.get("TMPDIR", "/tmp")), Path("/dev/shm"))  # noqa: S108 - only looked at
 
 
 def stopped_by_signal(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.held_code import hold_code
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.arguments import read_arguments
-from espnet3_runtime.launch.failures import Locate
+from espnet3_runtime.launch.failures import Locate, disk_error
 from espnet3_runtime.launch.overrides import (
     Recompose,
     apply_overrides,
@@ -25,7 +25,7 @@ from espnet3_runtime.launch.overrides import (
 from espnet3_runtime.launch.run import largest_node_count, run_as_follower, run_as_leader, show_plan
 from espnet3_runtime.process.interrupts import exit_code_of
 from espnet3_runtime.process.ranks import detect_rank, with_node_count
-from espnet3_runtime.process.streams import forgiving_streams
+from espnet3_runtime.process.streams import check_streams, forgiving_streams
 from espnet3_runtime.system import System
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
@@ -59,7 +59,7 @@ def launch(
     """
     arguments = sys.argv[1:] if argv is None else argv
     with forgiving_streams():
-        return _report_problems(system_cls, build, arguments, recompose, locate)
+        return check_streams(_report_problems(system_cls, build, arguments, recompose, locate))
 
 
 def _report_problems(
@@ -78,7 +78,7 @@ def _report_problems(
         console.print_problem(f"error: {error}")
         return USAGE
     except (UserError, OSError) as error:
-        console.print_problem(f"error: {error}")
+        console.print_problem(f"error: {disk_error(error) or error}")
         return MISTAKES
     except KeyboardInterrupt as error:
         console.print_problem("stopped: between stages")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from espnet3_runtime.atomic import remove_leftovers
 from espnet3_runtime.build.lock import Build
-from espnet3_runtime.errors import Stopped
+from espnet3_runtime.errors import Stopped, find_refusal
 from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.plan import Verdict, plan_stages, stale_upstream
 from espnet3_runtime.incremental.versions import UNKNOWN
@@ -132,13 +132,18 @@ def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: P
     return follower.code if follower else CLEAN
 
 
+_UNBORN = "'_MultiProcessingDataLoaderIter' object has no attribute"
+"""What a loader says at its end when it could not start."""
+
+
 @contextmanager
 def _handling_signals(runner: "StageRunner") -> Iterator[None]:
     """Listen to signals, and hide the exceptions that follow a stop."""
     interrupts = runner.interrupts
 
     def expected(error: BaseException | None) -> bool:
-        return interrupts.requested() or lost_a_worker(error)
+        full = find_refusal(error) or _UNBORN in str(error)
+        return interrupts.requested() or lost_a_worker(error) or bool(full)
 
     with interrupts.installed(), hide_destructor_errors(expected):
         yield

@@ -18,6 +18,7 @@ from espnet3_runtime.launch import console
 from espnet3_runtime.launch.console import Row
 from espnet3_runtime.launch.failures import (
     Locate,
+    disk_error,
     explain_error,
     lost_a_worker,
     stopped_by_signal,
@@ -90,7 +91,8 @@ class Session:
         try:
             path = write_report(build.experiment, build)
         except Exception as error:  # noqa: BLE001 - reported
-            console.print_problem(f"warning: the report could not be written: {error}")
+            reason = summarize_error(error)
+            console.print_problem(f"warning: the report could not be written: {reason}")
         else:
             console.print_line(f"  report: {experiment.relative_path(path)}")
 
@@ -202,6 +204,9 @@ class Session:
         self, stage: Stage, receipt: Receipt, error: BaseException, clock: float
     ) -> int:
         stopped = self._was_stopped(error)
+        outputs = (output.path for output in stage.outputs.values())
+        places = [self.runner.build.recipe_dir / path for path in outputs]
+        error = disk_error(error, [self.runner.build.directory_of(stage), *places]) or error
         secrets = self.runner.stage_secrets(stage)
         if stopped:
             receipt = replace(receipt, status="interrupted")
@@ -211,7 +216,8 @@ class Session:
         try:
             self._close(receipt, clock)
         except OSError as problem:  # a full disk: the receipt still says "running"
-            console.print_problem(f"warning: cannot write the receipt: {problem}")
+            reason = summarize_error(problem)
+            console.print_problem(f"warning: cannot write the receipt: {reason}")
             self.rows.append(Row(stage.name, "failed"))
         log = self.runner.experiment.relative_path(self.runner.log_path(stage))
         if stopped:

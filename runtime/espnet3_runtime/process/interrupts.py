@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -135,18 +136,21 @@ def survive_signals(_worker: int = 0) -> None:
 
 @contextmanager
 def hide_destructor_errors(expected: Callable[[BaseException | None], bool]) -> Iterator[None]:
-    """Keep exceptions in destructors off the screen where ``expected`` says a stop caused them."""
-    before = sys.unraisablehook
+    """Keep exceptions in destructors and threads off the screen where they are ``expected``.
 
-    def hook(problem: Any) -> None:
+    The main thread tells what caused them.
+    """
+    before = sys.unraisablehook, threading.excepthook
+
+    def hook(show: Callable[[Any], Any], problem: Any) -> None:
         if not expected(problem.exc_value):
-            before(problem)
+            show(problem)
 
-    sys.unraisablehook = hook
+    sys.unraisablehook, threading.excepthook = (partial(hook, show) for show in before)
     try:
         yield
     finally:
-        sys.unraisablehook = before
+        sys.unraisablehook, threading.excepthook = before
 
 
 def end_workers() -> None:

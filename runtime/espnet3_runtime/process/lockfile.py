@@ -207,7 +207,8 @@ def _write_holder(descriptor: int) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     who = {"pid": os.getpid(), "host": platform.node(), "since": since}
     os.ftruncate(descriptor, 0)
-    os.write(descriptor, json.dumps(who).encode())
+    with suppress(OSError):  # a full disk; it is only for messages
+        os.write(descriptor, json.dumps(who).encode())
 
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)

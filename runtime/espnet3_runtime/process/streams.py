@@ -1,4 +1,4 @@
-"""What a run prints never ends it: to a pipe that is closed, or in an encoding without a letter."""
+"""What a run prints never ends it: a closed pipe, a full disk, an encoding without a letter."""
 
 import errno
 import io
@@ -7,6 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from espnet3_runtime.errors import REFUSALS
+from espnet3_schemas.exit_codes import MISTAKES
 
 _GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
 """Nobody reads the pipe, the terminal has gone, the descriptor is closed."""
@@ -20,9 +23,25 @@ class _Outlet(io.FileIO):
         try:
             return super().write(data)
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno in REFUSALS:
+                _refused.append(error)
+            elif error.errno not in _GONE:
                 raise
             return len(data)
+
+
+_refused: list[OSError] = []
+
+
+def check_streams(code: int) -> int:
+    """Return the exit code, that of a mistake where a full disk took only a part of the output."""
+    sys.stdout.flush()
+    if not _refused:
+        return code
+    reason = _refused.pop().strerror
+    _refused.clear()
+    print(f"error: what was printed is incomplete: {reason}", file=sys.stderr)
+    return code or MISTAKES
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.process.streams import forgiving_streams
+from espnet3_runtime.process.streams import check_streams, forgiving_streams
 from espnet3_schemas.exit_codes import CLEAN, INTERRUPTED, MISTAKES
 
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print one line for each file: its path, a tab, and the output."""
     options = _make_parser().parse_args(arguments)
     with forgiving_streams():
-        return _report_problems(options)
+        return check_streams(_report_problems(options))
 
 
 def _report_problems(options: argparse.Namespace) -> int:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from espnet3_runtime.atomic import atomic_file, replace_directory, sync_directory
+from espnet3_runtime.atomic import (
+    atomic_file,
+    atomic_path,
+    removed_after_error,
+    replace_directory,
+    sync_directory,
+)
 
 if TYPE_CHECKING:
     import lightning.pytorch as pl
@@ -28,9 +34,11 @@ def save_everything(trainer: "pl.Trainer", path: Path) -> None:
     part = path.with_name(f".{path.name}.tmp-train")
     if trainer.is_global_zero:
         _remove_path(part)
-    trainer.save_checkpoint(part)
-    if trainer.is_global_zero:
-        _replace_durably(part, path)
+        with removed_after_error(part, path):
+            trainer.save_checkpoint(part)
+            _replace_durably(part, path)
+    else:
+        trainer.save_checkpoint(part)
     trainer.strategy.barrier("espnet3.save_everything")
 
 
@@ -38,14 +46,11 @@ def link(source: Path, path: Path) -> None:
     """Give a file a second, stable name; a copy where the file system has no hard links."""
     if path.exists() and path.samefile(source):
         return
-    part = path.with_name(f".{path.name}.tmp-train")
-    part.unlink(missing_ok=True)
-    try:
-        os.link(source, part)
-    except OSError:
-        shutil.copyfile(source, part)
-    part.replace(path)
-    sync_directory(path.parent)
+    with atomic_path(path) as part:
+        try:
+            os.link(source, part)
+        except OSError:
+            shutil.copyfile(source, part)
 
 
 def average(paths: Sequence[Path], target: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from espnet3_compiler.build import write as module
 from espnet3_compiler.build.write import ForeignFiles, write_build
+from tests.full_disk import namespace, run_on_full_disk
 
 
 def lock(*configs: str) -> str:
@@ -188,3 +189,19 @@ def test_two_at_once_take_turns(tmp_path: Path) -> None:
     assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
     assert content(build) == FIRST
     assert names(tmp_path) == ["build"]
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(
+        "version: 1\nrecipe: toy/task\nsystem: base\nstages: [{name: a, call: steps.work}]\n"
+    )
+    (tmp_path / "steps.py").write_text("def work(context):\n    pass\n")
+    place = tmp_path / "disk"
+    command = ("-m", "espnet3_compiler", "recipe.yaml", "-o", "disk/build")
+    attempt = run_on_full_disk(place, 4, *command, folder=tmp_path)
+    assert (attempt.code, attempt.temporary, attempt.code_with_room) == (1, [], 0), attempt.said
+    assert "error: cannot write disk/build: " in attempt.said
+    if namespace():
+        assert (
+            f'No space left on device (the disk of "{place}" has 4096 bytes free)' in attempt.said
+        )

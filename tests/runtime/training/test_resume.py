@@ -1,6 +1,7 @@
 """A training that was cut off goes on to the same result, wherever it was cut."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -324,3 +325,23 @@ def test_signals_save_and_stop(recipe, number, code):
     assert "Traceback" not in err
     last = torch.load(recipe / "exp" / "tiny" / "train" / "last.ckpt", weights_only=True)
     assert last["global_step"] > 0
+
+
+def test_a_full_disk_keeps_no_part_of_a_checkpoint(tmp_path: Path) -> None:
+    trainer = SimpleNamespace(
+        is_global_zero=True,
+        save_checkpoint=lambda path: torch.save({"state_dict": torch.zeros(50_000)}, path),
+        strategy=SimpleNamespace(barrier=lambda _: None),
+    )
+    (tmp_path / "last.ckpt").write_bytes(b"0" * 60_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="a part was written") as saved:
+            save_everything(trainer, tmp_path / "last.ckpt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert saved.value.filename == str(tmp_path / "last.ckpt")
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+    save_everything(trainer, tmp_path / "last.ckpt")
+    assert torch.load(tmp_path / "last.ckpt")["state_dict"].shape == (50_000,)
