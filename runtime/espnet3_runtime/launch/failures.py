@@ -72,7 +72,7 @@ def disk_error(error: BaseException, places: Sequence[Path] = ()) -> UserError |
         return error
     found, why = find_refusal(error), ""
     if found is None:
-        mute = isinstance(error, OSError | RuntimeError) and not isinstance(error, UserError)
+        mute = isinstance(error, RuntimeError) or (isinstance(error, OSError) and not error.errno)
         full = [place for place in places if mute and is_full(place)]
         if not full and "No usable temporary directory" in str(error):
             full = [place for place in _SHARED if is_full(place)]
