@@ -110,16 +110,10 @@ def _translated_errors(hub: Any, repo: str, revision: str | None = None) -> Iter
     except errors.HFValidationError:
         message = f'"{repo}" is no name of a repository'
         raise UserError(message, hint="it reads <owner>/<name>") from None
+    except errors.LocalEntryNotFoundError as error:  # before 1.0 an HTTP error, too
+        raise UserError(f"the hub cannot be reached: {error}") from error
     except errors.HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", None)
-        if status == _CONFLICT:
-            raise UserError(
-                f'the repository "{repo}" exists already',
-                hint="write update: true to change it, or choose another hf_repo",
-            ) from None
-        if status in _NO_ACCESS:
-            raise UserError(f'you may not write to "{repo}"', hint=_LOGIN) from None
-        raise UserError(f"the hub refused: {error}") from error
+        raise _refusal(error, repo) from error
     except (errors.LocalTokenNotFoundError, errors.OfflineModeIsEnabled) as error:
         raise UserError(f"the hub cannot be used: {error}", hint=_LOGIN) from None
     except Exception as error:
@@ -137,6 +131,17 @@ def _explain_failure(error: Exception) -> UserError | None:
     if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _HTTP_LIBRARIES:
         return UserError(f"the hub cannot be reached: {error}")
     return None
+
+
+def _refusal(error: Any, repo: str) -> UserError:
+    """Return what the hub's answer to a request means."""
+    status = getattr(error.response, "status_code", None)
+    if status == _CONFLICT:
+        hint = "write update: true to change it, or choose another hf_repo"
+        return UserError(f'the repository "{repo}" exists already', hint=hint)
+    if status in _NO_ACCESS:
+        return UserError(f'you may not write to "{repo}"', hint=_LOGIN)
+    return UserError(f"the hub refused: {error}")
 
 
 def _library() -> Any:

@@ -18,6 +18,7 @@ from tests.runtime.inference_kit import make_context
 pytest.importorskip("huggingface_hub")
 from huggingface_hub import (
     HfApi,
+    constants,
     errors,
 )
 
@@ -118,9 +119,10 @@ def server(monkeypatch, tmp_path):
         thread = threading.Thread(target=running.serve_forever, daemon=True)
         thread.start()
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setattr(constants, "ENDPOINT", running.address)  # what HF_ENDPOINT sets
 
         def api():
-            return HfApi(endpoint=running.address, token="hf_secret")
+            return HfApi(token="hf_secret")
 
         fake = SimpleNamespace(HfApi=api, errors=errors)
         monkeypatch.setattr(hub, "_library", lambda: fake)
