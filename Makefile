@@ -1,11 +1,17 @@
-# Everything a newcomer or CI needs: make demo, make test, make lint.
+# Everything a newcomer or CI needs: make demo, make test, make lint, make lowest.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 RECIPE := recipes/digits/asr
 
-.PHONY: demo test lint golden clean
+LOWEST := .venv-lowest
+USED_WITH_LOWEST := tests/golden/test_golden.py tests/recipes/test_recipes.py tests/recipes/test_digits_phases.py \
+	tests/schemas tests/runtime/data/test_audio.py tests/runtime/metrics tests/runtime/process/test_dask_workers.py \
+	tests/runtime/process/test_sbatch.py tests/runtime/publication/test_hub.py tests/runtime/stages/test_pack_demo.py \
+	tests/runtime/stages/test_upload.py tests/runtime/training/test_train.py
+
+.PHONY: demo test lowest lint golden clean
 
 demo: $(VENV)/demo.stamp  ## compile and run recipes/digits/asr to its word error rate
 	$(BIN)/espnet3-compile $(RECIPE)/recipe.yaml
@@ -13,6 +19,9 @@ demo: $(VENV)/demo.stamp  ## compile and run recipes/digits/asr to its word erro
 
 test: $(VENV)/test.stamp  ## run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lowest: $(LOWEST)/test.stamp  ## run recipes and what touches other packages with the lowest versions of these
+	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -k 'not ruff and not mypy' $(USED_WITH_LOWEST)
 
 lint: $(VENV)/test.stamp  ## formatting, rules, types, import contracts
 	$(BIN)/ruff check .
@@ -35,5 +44,13 @@ $(VENV)/test.stamp: pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[runtime,asr,digits,parallel,demo,hub,export,dev]'
 	touch $@ $(VENV)/demo.stamp
 
+$(LOWEST)/test.stamp: pyproject.toml constraints.txt .ci/lowest_versions.py .ci/lowest_others.txt
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python .ci/lowest_versions.py > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+		--constraint $(LOWEST)/constraints.txt --editable '.[runtime,asr,digits,parallel,demo,hub,export]' \
+		pytest pytest-xdist hypothesis
+	touch $@
+
 clean:  ## remove the virtual environment and everything the recipes made
-	rm -rf $(VENV) recipes/*/*/build recipes/*/*/data recipes/*/*/exp
+	rm -rf $(VENV) $(LOWEST) recipes/*/*/build recipes/*/*/data recipes/*/*/exp
