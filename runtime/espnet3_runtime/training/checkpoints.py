@@ -227,7 +227,10 @@ class Checkpoints(Checkpoint):
         done, validation = index + 1, trainer.val_check_batch
         validates = isinstance(validation, int) and done % validation == 0
         accumulates = done % trainer.accumulate_grad_batches != 0
-        return not validates and not accumulates and done < trainer.num_training_batches
+        last = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch or (
+            done >= trainer.num_training_batches  # infinite for loaders without a length
+        )
+        return not (validates or accumulates or last)
 
 
 def _gather_weights(trainer: pl.Trainer, module: TrainingModule) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """The LightningModule around a bare model; checkpoint keys are the bare model's."""
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -92,6 +93,7 @@ class TrainingModule(pl.LightningModule):
         self._made: dict[str, Batches | None] = {}
         # From a loaded checkpoint, until they are used:
         self._generators: dict[str, Any] | None = None
+        self._starts_epoch = False
         self._named_state: dict[str, dict[str, int]] | None = None
         self._saved_optimizers: dict[str, Any] | None = None
         self.written_rates: list[dict[str, float]] = []
@@ -276,6 +278,10 @@ class TrainingModule(pl.LightningModule):
         """Seed the generators from the seed of the run and the number of the epoch."""
         self.clock.epoch = self.trainer.current_epoch
         seed_generators(self.clock.seed, self.clock.epoch, self.trainer.global_rank)
+        fetcher = self.trainer.fit_loop._data_fetcher  # noqa: SLF001
+        if self._starts_epoch and fetcher and math.isinf(self.trainer.num_training_batches):
+            iter(fetcher)  # resumed, it took the first batch before the seed
+        self._starts_epoch = False
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Skip plateau schedulers: they move at the end of the epoch, before its checkpoint."""
@@ -336,7 +342,7 @@ class TrainingModule(pl.LightningModule):
             return
         clock, measured = self.clock, self.measurements
         clock.seed, clock.epoch, clock.skip = state["seed"], state["epoch"], state["batches"]
-        self._generators = state["generators"]
+        self._generators, self._starts_epoch = state["generators"], not state["batches"]
         for split, means in state["means"].items():
             measured.means[split].load(means)
         measured.latest, measured.fresh = dict(state["latest"]), set(state["fresh"])

@@ -114,6 +114,7 @@ CUTS = [(name, POLLS_PER_EPOCH + 3) for name in CONFIGS]
 
 
 CUTS += [(name, polls) for name in ("plain", "plateau") for polls in (3, POLLS_PER_EPOCH)]
+CUTS += [("loader without a length", polls) for polls in (9, 11, 12, 13)]  # around an epoch's end
 
 
 @pytest.mark.parametrize(("name", "polls"), CUTS)
