@@ -1,12 +1,14 @@
 """Look for files by any name that a manifest may hold, and write files atomically.
 
-``Path.is_file`` raises for names that are too long and for folders that may not be entered; for a
-recipe both do not exist.
+``Path.is_file`` and ``Path.glob`` raise for names (or links to names) that are too long and for
+folders that may not be entered; for a recipe both do not exist.
 """
 
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from glob import iglob
 from pathlib import Path
 
 _LONGEST_LINK = 400
@@ -18,7 +20,7 @@ class OutsideRoot(OSError):  # noqa: N818 - no fault of the compiler
 
 
 def real_path(path: Path) -> Path:
-    """Return a path with links followed as far as there are any; it need not exist."""
+    """Return a path with links followed as far as they lead; to nothing, or in circles."""
     try:
         return Path(os.path.realpath(path))
     except ValueError:  # a null character
@@ -60,6 +62,12 @@ def is_directory(path: Path) -> bool:
 def path_exists(path: Path) -> bool:
     """Return whether there is anything at a path that can be seen."""
     return os.path.exists(path)  # noqa: PTH110 - see above
+
+
+def find(directory: Path, pattern: str) -> Iterator[Path]:
+    """Yield what a glob finds below a folder, and nothing of what cannot be looked at."""
+    names = iglob(pattern, root_dir=directory, include_hidden=True)  # noqa: PTH207 - see above
+    return (directory / name for name in names)
 
 
 def broken_link(path: Path) -> str | None:

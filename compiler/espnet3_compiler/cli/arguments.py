@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from espnet3_compiler.filesystem import is_directory, path_exists
+from espnet3_compiler.filesystem import is_directory, path_exists, real_path
 
 FORMATS = ("human", "json", "github", "sarif")
 GRAPHS = ("mermaid", "text")
@@ -191,7 +191,7 @@ def find_manifests(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[str, 
         elif not path_exists(path):
             problems.append(f'there is no file "{path}"')
         else:
-            manifests |= {manifest.resolve(): manifest for manifest in found}
+            manifests |= {real_path(manifest): manifest for manifest in found}
     return tuple(manifests.values()), tuple(problems)
 
 

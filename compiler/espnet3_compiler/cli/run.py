@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from espnet3_compiler.cli.arguments import Arguments
-from espnet3_compiler.filesystem import is_file, lies_below
+from espnet3_compiler.filesystem import is_file, lies_below, real_path
 from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest, display_name
 from espnet3_compiler.result import CompileResult
@@ -88,7 +88,7 @@ def _produce_output(outcome: CompileResult, arguments: Arguments) -> int:
         return _print_graph(outcome, arguments.graph)
     if arguments.why is not None:
         return _print_why(outcome, arguments.why)
-    build = (arguments.output or outcome.build or outcome.path.parent / BUILD).resolve()
+    build = real_path(arguments.output or outcome.build or outcome.path.parent / BUILD)
     named = arguments.output or outcome.build
     if not (named or lies_below(build, outcome.path.parent)):
         shown = display_name(outcome.path.parent / BUILD)

@@ -11,7 +11,14 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.expressions.template import has_reference
-from espnet3_compiler.filesystem import OutsideRoot, is_file, lies_below, path_exists, read_error
+from espnet3_compiler.filesystem import (
+    OutsideRoot,
+    find,
+    is_file,
+    lies_below,
+    path_exists,
+    read_error,
+)
 from espnet3_compiler.manifest.recipe import ConfigDecl, Recipe
 from espnet3_compiler.syntax.read import read_file, unreadable_file
 from espnet3_compiler.syntax.tree import Mapping, Scalar
@@ -111,7 +118,7 @@ def _computed_path(file: Scalar) -> Diagnostic:
 def _yaml_files(directory: Path) -> list[str]:
     """Return the YAML files of a recipe and of its folders, by their paths from it."""
     patterns = ("*.yaml", "*/*.yaml", "*.yml", "*/*.yml")
-    found = (path for pattern in patterns for path in directory.glob(pattern))
+    found = (path for pattern in patterns for path in find(directory, pattern))
     own = (path for path in found if is_file(path) and lies_below(path, directory))
     first = sorted(islice(own, MAX_CANDIDATES))
     return [path.relative_to(directory).as_posix() for path in first]

@@ -15,7 +15,7 @@ from espnet3_compiler.build.files import build_files
 from espnet3_compiler.build.lock import sha256
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source
-from espnet3_compiler.filesystem import is_file, read_error
+from espnet3_compiler.filesystem import is_file, read_error, real_path
 from espnet3_compiler.pipeline import compile_manifest, display_name
 from espnet3_compiler.relock.messages import (
     altered_lock,
@@ -136,7 +136,7 @@ def _source_hash(path: Path, root: Path) -> str | None:
 
 
 def _named_manifest(directory: Path, lock: Any) -> Path:
-    recipe_dir = Path(directory, lock["recipe_dir"]).resolve()
+    recipe_dir = real_path(Path(directory, lock["recipe_dir"]))
     return recipe_dir / PurePosixPath(lock["manifest"]).name
 
 

@@ -8,7 +8,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Literal
 
-from espnet3_compiler.filesystem import broken_link
+from espnet3_compiler.filesystem import broken_link, is_directory
 
 _COMPILED_PACKAGES = {"__init__" + suffix for suffix in (*EXTENSION_SUFFIXES, ".pyc")}
 ModuleKind = Literal["source", "package", "namespace", "extension", "builtin", "link"]
@@ -102,7 +102,7 @@ def names_below(path: SearchPath, folders: Iterable[str]) -> tuple[str, ...]:
         for item in path.list_folder(folder):
             stem, _, ending = item.partition(".")
             is_module = ending == "py" or f".{ending}" in EXTENSION_SUFFIXES
-            is_folder = not ending and Path(folder, item).is_dir()
+            is_folder = not ending and is_directory(Path(folder, item))
             if stem.isidentifier() and not stem.startswith("__") and (is_module or is_folder):
                 found.add(stem)
     return tuple(sorted(found))

@@ -212,7 +212,7 @@ class Experiment:
             if declared is not None and Path(declared.path) != Path(record.path):
                 return Unreadable(f'its output "{name}" lies elsewhere')
             roots = (self.build.recipe_dir, self.build.experiment, self.path(self.build.data_dir))
-            path = self.path(record.path).resolve()
+            path = Path(os.path.realpath(self.path(record.path)))
             if declared is None and not any(path.is_relative_to(x.resolve()) for x in roots):
                 return Unreadable(f'its output "{name}" lies outside of the recipe')
         return receipt

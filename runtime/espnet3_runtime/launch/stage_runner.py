@@ -216,7 +216,7 @@ def _check_outputs(made: Any, stage: Stage, build: Build) -> Outputs:
         if declared is None and stage.outputs:
             raise ValueError(f'stage "{stage.name}" returned an undeclared output "{name}"')
         checked[name] = build.recipe_dir / (declared.path if declared else path)
-        if Path(path).resolve() != checked[name].resolve():
+        if os.path.realpath(path) != os.path.realpath(checked[name]):
             text = f'stage "{stage.name}" made "{name}" at {path} instead of {checked[name]}'
             raise ValueError(text)
     return checked

@@ -112,9 +112,10 @@ def path_inside(directory: Path, name: str) -> Path:
             the cache of the hub, where it lies in one).
     """
     relative = PurePosixPath(name)
-    unsafe = relative.is_absolute() or ".." in relative.parts or "\\" in name or ":" in name
+    unsafe = relative.is_absolute() or ".." in relative.parts or not set("\\:\0").isdisjoint(name)
     path = directory / relative
-    inside, target = directory.resolve(), path.resolve()
+    inside = directory.resolve()
+    target = inside if unsafe else Path(os.path.realpath(path))  # which raises at no loop of links
     # The hub's cache holds links: snapshots/REVISION/NAME leads to blobs/HASH beside snapshots.
     is_blob = inside.parent.name == "snapshots" and target.parent == inside.parents[1] / "blobs"
     if unsafe or not (is_blob or target.is_relative_to(inside)):
@@ -165,7 +166,7 @@ def _refuse_others(bundle: Bundle) -> None:
     listed = {PurePosixPath(META), *map(PurePosixPath, bundle.meta["files"])}
     for path in sorted(bundle.directory.rglob("*")):
         name = path.relative_to(bundle.directory)
-        is_directory = path.is_dir() and not path.is_symlink()
+        is_directory = not path.is_symlink() and path.is_dir()
         if not (is_directory or PurePosixPath(name) in listed or name.parts[0] in _OF_THE_HUB):
             raise UserError(
                 f'the bundle "{bundle.directory}" holds "{name.as_posix()}", which its {META} '

@@ -176,3 +176,25 @@ def test_a_build_behind_a_link_is_named_or_not_written(recipe) -> None:
     assert "error: build leads out of the recipe; name its target with -o" in done.stderr
     assert not (recipe.parent / "outside/build").exists()
     assert compile_(recipe, "-o", "../outside/build").returncode == 0
+
+
+@pytest.mark.parametrize("words", [[], ["--check"], ["-o", "circle/b"], ["-o", "circle"]])
+def test_links_in_circles_are_reported(recipe, words) -> None:
+    name_config(recipe, "{lr: 1}")
+    for name in ("build", "circle", "recipe.lock.json"):
+        (recipe / name).symlink_to(name)
+    done = compile_(recipe, *words)
+    assert done.returncode == (0 if words == ["--check"] else 1 if "circle/b" in words else 2)
+    assert "has a bug" not in done.stderr
+    assert words == ["--check"] or "error: " in done.stderr
+
+
+def test_a_manifest_in_a_circle_is_reported(recipe) -> None:
+    name_config(recipe, "{lr: 1}")
+    (recipe / "other").mkdir()
+    (recipe / "other/recipe.yaml").symlink_to("recipe.yaml")
+    command = [COMPILER, "--check", "."]
+    done = subprocess.run(command, cwd=recipe, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "has a bug" not in done.stderr
+    assert 'the file "other/recipe.yaml"' in done.stderr

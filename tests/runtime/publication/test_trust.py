@@ -49,13 +49,24 @@ def test_an_altered_bundle_is_refused(recipe):
         open_bundle(bundle.parent)
 
 
-@pytest.mark.parametrize("name", ["../up", "/etc/passwd", "a/../../b", "c:\\x", "link/x"])
+@pytest.mark.parametrize("name", ["../up", "/etc/passwd", "a/../../b", "c:\\x", "link/x", "a\0b"])
 def test_names_cannot_leave_the_bundle(tmp_path, name):
     bundle = tmp_path / "bundle"
     bundle.mkdir()
     (bundle / "link").symlink_to(tmp_path)
     with pytest.raises(UserError, match="leads out of the bundle"):
         path_inside(bundle, name)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "circle", "circle/x", "\udcff", "x" * 300])
+def test_a_bundle_that_lists_what_no_disk_holds_is_refused(recipe, name):
+    bundle = pack(recipe)
+    (bundle / "circle").symlink_to("circle")
+    meta = json.loads((bundle / "bundle.json").read_text())
+    meta["files"][name] = "0" * 64
+    (bundle / "bundle.json").write_text(json.dumps(meta))
+    with pytest.raises(UserError, match=r"lacks|leads out of"):
+        open_bundle(bundle)
 
 
 def test_paths_in_configs_cannot_leave_the_bundle(recipe):

@@ -20,6 +20,7 @@ from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.expressions.template import is_unresolved
+from espnet3_compiler.filesystem import find
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
@@ -160,10 +161,7 @@ def _check_recipe(data: _DatasetEntry) -> Iterator[Diagnostic]:
     """Report a recipe that is not beside this one and resembles the name of another."""
     source, recipes = data.source, data.library.path.folder.parent.parent
     assert source is not None
-    try:
-        found = list(recipes.parent.glob(f"{recipes.name}/*/*/dataset"))
-    except OSError:  # directories may vanish meanwhile, or be closed to us
-        return
+    found = find(recipes, "*/*/dataset")
     known = sorted("/".join(path.parts[-3:-1]) for path in found)
     if closest_match(str(source.value), known):
         message = f'there is no recipe "{source.value}" beside this one'

@@ -1,12 +1,14 @@
 """Findings about the dotted path of a target that names no class or function."""
 
 from collections.abc import Iterable
+from glob import escape
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optional
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match, is_misspelling
+from espnet3_compiler.filesystem import find
 from espnet3_compiler.schema.hints import quoted_like
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.locate import names_below
@@ -145,7 +147,7 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
 def _where_to_get(path: Scalar, library: Library) -> str:
     """Return where to get a package that resembles no other: a recipe beside may have it."""
     name, here = str(path.value).partition(".")[0], library.path.folder
-    for found in sorted(here.parent.glob(f"*/{name}/")):
+    for found in sorted(find(here.parent, f"*/{escape(name)}/")):
         beside = open_library(found.parent, library.folder)
         if not isinstance(find_definition(beside, str(path.value)), Missing | NotAnalyzable):
             return f"copy it from a recipe beside: cp -r ../{found.parent.name}/{name} {name}"
