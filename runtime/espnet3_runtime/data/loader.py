@@ -2,6 +2,8 @@
 
 import gc
 import signal
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from logging import Logger
@@ -9,6 +11,8 @@ from typing import Any, TypeVar
 
 import torch
 from torch.utils.data import DataLoader
+from torch.utils.data._utils import MP_STATUS_CHECK_INTERVAL
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.data.batching import make_plan
@@ -21,6 +25,7 @@ from espnet3_runtime.data.worker_errors import NamingCollate, wrap_for_workers
 from espnet3_runtime.process.interrupts import BLOCKED
 
 Item_co = TypeVar("Item_co", covariant=True)
+_PATIENCE = 1.0  # seconds
 
 
 class SignalSafeLoader(DataLoader[Item_co]):
@@ -35,8 +40,10 @@ class SignalSafeLoader(DataLoader[Item_co]):
     Garbage collection in the processes skips the objects that they inherit: it would write into
     each, and so copy tens of megabytes.
 
-    Without processes, ``timeout`` is ignored.  What tokenizers count in the processes is
-    counted here when their batches arrive.
+    Without processes, ``timeout`` is ignored.  With them the owner looks every second whether they
+    are alive: PyTorch's handler of SIGCHLD raises wherever the owner is just then, also where
+    errors are swallowed, after which PyTorch would wait for ``timeout``.  What tokenizers count in
+    the processes is counted here when their batches arrive.
     """
 
     def __iter__(self) -> Any:
@@ -45,6 +52,7 @@ class SignalSafeLoader(DataLoader[Item_co]):
             self.timeout = 0
             return super().__iter__()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
+        handler = signal.getsignal(signal.SIGCHLD)
         gc.freeze()  # the objects that forked processes inherit
         collate, self.collate_fn = self.collate_fn, SpellingCollate(self.collate_fn)
         try:
@@ -52,7 +60,27 @@ class SignalSafeLoader(DataLoader[Item_co]):
         finally:
             self.collate_fn = collate
             gc.unfreeze()
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGCHLD, handler)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _get_iterator(self) -> Any:
+        if self.num_workers == 0:
+            return super()._get_iterator()
+        self.check_worker_number_rationality()
+        return _WatchingIterator(self)
+
+
+class _WatchingIterator(_MultiProcessingDataLoaderIter):
+    """Looks at its processes while it waits for a batch."""
+
+    def _try_get_data(self, timeout: float = MP_STATUS_CHECK_INTERVAL) -> tuple[bool, Any]:
+        end = time.monotonic() + timeout
+        while True:
+            left = max(end - time.monotonic(), 0)
+            done, data = super()._try_get_data(min(left, _PATIENCE))  # type: ignore[no-untyped-call]
+            if done or left <= _PATIENCE:
+                return done, data
 
 
 Batches = SignalSafeLoader[Any] | CustomLoader

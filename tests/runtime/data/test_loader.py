@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import time
 
 import pytest
 
@@ -55,3 +56,28 @@ def test_processes_leave_the_objects_of_their_owner_alone() -> None:
     counts = [int(item) for item in loader]
     assert min(counts) > len(gc.get_objects()) / 2
     assert gc.get_freeze_count() == 0
+
+
+class Killed:
+    """Its second item ends the process that reads it."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> int:
+        if index == 1:
+            time.sleep(0.5)  # the first one gets through
+            os.kill(os.getpid(), signal.SIGKILL)
+        return index
+
+
+@pytest.mark.parametrize("memory", [False, True])
+def test_a_killed_process_is_noticed_where_its_batch_is_waited_for(*, memory: bool) -> None:
+    loader = SignalSafeLoader(Killed(), num_workers=1, timeout=60, pin_memory=memory)
+    items = iter(loader)
+    assert int(next(items)) == 0
+    time.sleep(1)  # PyTorch would raise here, or in an import that takes any error for its own
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match="exited unexpectedly"):
+        next(items)
+    assert time.monotonic() - began < 20
