@@ -66,7 +66,7 @@ _DEFAULT = re.compile(r"\$\{oc\.env:\s*(?P<name>\w+)\s*,\s*(?!null\s*\}|\$\{|\})
 _REFERENCE = re.compile(r"\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
 _URL_LOGIN = re.compile(r"(?<=://)(?!git@)[^/@\s]+@")
 _URL_VALUE = re.compile(r"(?<=[?&])(?P<name>[\w.-]+)=[^&\s\"']+")
-_SET = re.compile(r"(?P<head>(?:--[\w-]+=)?(?P<name>[^=\s{]+)=).+", re.DOTALL)
+_SET = re.compile(r"(?P<head>(?:--[\w-]+=)?(?P<name>[^={]+)=).+", re.DOTALL)
 _PAIR = r"""(?P<head>(?<![\w.-])(?P<name>[\w.-]+)["']?\s*{}\s*)(?:"[^"]*"|'[^']*'|[^,;&}}\]\n]+)"""
 _ASSIGNED, _SET_OR_MAPPED = (re.compile(_PAIR.format(sign)) for sign in ("=", "[:=]"))
 _SHORTEST = 6
@@ -101,8 +101,7 @@ def is_secret(path: str, value: Any) -> bool:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value in ("", HIDDEN):
         return False
-    names = re.split(r"[.\[\]]+", path)
-    secret = any(map(is_secret_name, names))
+    secret = _holds_secret_name(path)
     if not isinstance(value, str):
         return secret and "token" not in path.lower()
     literal = _REFERENCE.sub("", value)
@@ -114,6 +113,10 @@ def is_secret(path: str, value: Any) -> bool:
         return _SYMBOL.fullmatch(value) is None
     literal = _hide_pairs(literal, _ASSIGNED)
     return HIDDEN in literal or redact(literal, ()) != literal
+
+
+def _holds_secret_name(path: str) -> bool:
+    return any(map(is_secret_name, re.split(r"[.\[\]]+", path)))
 
 
 def hide_secrets(value: Any, path: str = "") -> Any:
@@ -154,7 +157,7 @@ def redact_command(arguments: Sequence[str], secrets: Iterable[str]) -> list[str
 
 def _redact_argument(argument: str) -> str:
     whole = _SET.fullmatch(argument)
-    if whole and any(map(is_secret_name, whole["name"].split("."))):
+    if whole and _holds_secret_name(whole["name"]):
         return whole["head"] + HIDDEN
     return _hide_pairs(argument, _SET_OR_MAPPED)
 

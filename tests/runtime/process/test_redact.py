@@ -100,7 +100,8 @@ def test_ordinary_values_of_configs(path: str, value: object) -> None:
         *("a.password=the-secret and more", "--set=a.api_key=the-secret", "--token=the-secret"),
         *("a.logger={_target_: x.Y, api_key: the-secret}", 'a={"password": "the-secret"}'),
         *("a.auth.value=the-secret", "a.url=https://me:the-secret@host/x"),
-        "a.db='Server=h;Password=the-secret'",
+        *("a.db='Server=h;Password=the-secret'", "--set=a.private_key[0]=the-secret"),
+        *("a.private_key[0].b=the-secret", "a.connectionString.b c=the-secret"),
     ],
 )
 def test_a_command_line_without_secrets(argument: str) -> None:
