@@ -183,7 +183,7 @@ def sha256_of(path: Path) -> str:
 
 def hash_files(directory: Path) -> dict[str, str]:
     """Return the SHA-256 of every file below a directory but ``bundle.json``, by its name."""
-    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    paths = sorted(path for path in directory.rglob("*") if os.path.isfile(path))  # noqa: PTH113 - as above
     hashes = {path.relative_to(directory).as_posix(): sha256_of(path) for path in paths}
     hashes.pop(META, None)
     return hashes

@@ -189,6 +189,16 @@ def test_links_in_circles_are_reported(recipe, words) -> None:
     assert words == ["--check"] or "error: " in done.stderr
 
 
+def test_links_to_names_that_no_disk_holds_are_reported(recipe) -> None:
+    name_config(recipe, "conf/none.yaml")
+    for name in ("src", "long.yaml", "conf/none.yml", "build"):
+        (recipe / name).symlink_to("n" * 300)
+    done = compile_(recipe, "--set", "training.optimizer._target_=src.model.A")
+    assert done.returncode == 1
+    assert "has a bug" not in done.stderr
+    assert 'the file "conf/none.yaml" does not exist' in done.stderr
+
+
 def test_a_manifest_in_a_circle_is_reported(recipe) -> None:
     name_config(recipe, "{lr: 1}")
     (recipe / "other").mkdir()

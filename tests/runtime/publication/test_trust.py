@@ -58,14 +58,19 @@ def test_names_cannot_leave_the_bundle(tmp_path, name):
         path_inside(bundle, name)
 
 
-@pytest.mark.parametrize("name", ["a\0b", "circle", "circle/x", "\udcff", "x" * 300])
+@pytest.mark.parametrize("name", ["a\0b", "circle", "long", "circle/x", "\udcff", "x" * 300])
 def test_a_bundle_that_lists_what_no_disk_holds_is_refused(recipe, name):
     bundle = pack(recipe)
     (bundle / "circle").symlink_to("circle")
+    (bundle / "long").symlink_to("n" * 300)
     meta = json.loads((bundle / "bundle.json").read_text())
     meta["files"][name] = "0" * 64
     (bundle / "bundle.json").write_text(json.dumps(meta))
     with pytest.raises(UserError, match=r"lacks|leads out of"):
+        open_bundle(bundle)
+    del meta["files"][name]
+    (bundle / "bundle.json").write_text(json.dumps(meta))
+    with pytest.raises(UserError, match="does not list"):
         open_bundle(bundle)
 
 
