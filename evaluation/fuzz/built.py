@@ -51,8 +51,16 @@ def bundle(directory: Path) -> None:
     sign(directory, {"inference.yaml": {**config, **plain}})
 
 
-def sign(directory: Path, texts: Mapping[str, object]) -> None:
-    """Write files of a bundle and a ``bundle.json`` that fits them."""
+def sign(
+    directory: Path, texts: Mapping[str, object], listed: Mapping[str, str] | None = None
+) -> None:
+    """Write files of a bundle and a ``bundle.json`` that fits them.
+
+    Args:
+        directory: The bundle.
+        texts: What is written, by name.
+        listed: Hashes that are listed beside those of its files.
+    """
     import yaml
 
     from espnet3_runtime.publication.bundle import FORMAT, META, SCHEMA_VERSION, hash_files
@@ -60,5 +68,6 @@ def sign(directory: Path, texts: Mapping[str, object]) -> None:
     for name, value in texts.items():
         data = value if isinstance(value, bytes) else yaml.safe_dump(value).encode()
         (directory / name).write_bytes(data)
-    meta = {"format": FORMAT, "schema_version": SCHEMA_VERSION, "files": hash_files(directory)}
+    files = {**hash_files(directory), **(listed or {})}
+    meta = {"format": FORMAT, "schema_version": SCHEMA_VERSION, "files": files}
     (directory / META).write_text(json.dumps({**meta, "named": {}}, indent=1), encoding="utf-8")

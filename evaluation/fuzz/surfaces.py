@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.fuzz import compiler_side, runtime_side
+from evaluation.fuzz import bundle_tree, compiler_side, recipe_tree, runtime_side, secret_values
 from evaluation.fuzz.judge import Try
 
 
@@ -27,7 +27,7 @@ class Surface:
 
 ALL: tuple[Surface, ...] = (
     Surface("yaml", 150, compiler_side.yaml_seeds, compiler_side.reads),
-    Surface("expression", 390, compiler_side.expression_seeds, compiler_side.parses),
+    Surface("expression", 375, compiler_side.expression_seeds, compiler_side.parses),
     Surface("manifest", 12, compiler_side.manifest_seeds, compiler_side.compiles("recipe.yaml")),
     Surface("config", 12, compiler_side.config_seeds, compiler_side.compiles(compiler_side.CONFIG)),
     Surface("--set", 8, compiler_side.set_seeds, compiler_side.sets),
@@ -42,4 +42,10 @@ ALL: tuple[Surface, ...] = (
     Surface("bundle", 10, runtime_side.meta_seeds, runtime_side.opens("bundle.json")),
     Surface("its config", 7, runtime_side.bundled_seeds, runtime_side.opens("inference.yaml")),
     Surface("checkpoint", 3, runtime_side.checkpoint_seeds, runtime_side.reads_weights("x.ckpt")),
+    Surface("recipe tree", 4, recipe_tree.tree_seeds, recipe_tree.compiles_tree),
+    Surface("python -m", 1, recipe_tree.shadow_seeds, recipe_tree.shadows),
+    Surface("bundle tree", 4, bundle_tree.bundle_seeds, bundle_tree.opens_tree(trusted=False)),
+    Surface("its code", 2, bundle_tree.bundle_seeds, bundle_tree.opens_tree(trusted=True)),
+    Surface("its texts", 2, bundle_tree.text_seeds, bundle_tree.opens_text),
+    Surface("secrets", 2, secret_values.seeds, secret_values.keeps),
 )
