@@ -19,7 +19,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from evaluation.kills import compiler, disk
-from evaluation.kills.blows import DASK, FAILING, LOADER, SIGNALS, TORN, Blow, limited, operation
+from evaluation.kills.blows import (
+    DASK,
+    FAILING,
+    LOADER,
+    SIGNALS,
+    TORN,
+    Blow,
+    appearing,
+    exchanging,
+    half_written,
+    leaving,
+    limited,
+    operation,
+)
 from evaluation.kills.chain import Kill, Lab, chain
 from evaluation.kills.child import import_everything
 from evaluation.kills.reference import measure
@@ -53,6 +66,12 @@ def _plain(directory: Path, options: argparse.Namespace, rng: random.Random) -> 
         replace(FAILING, arm=limited(reference.sizes, torn=False)),
     ]
     kinds += [Blow("at an operation", (-9,), arm=operation(reference.operations))] * 3
+    kinds += [Blow("a file appears", (-9,), appearing(reference.recipe), watches=True)] * 2
+    kinds += [Blow("os._exit(0)", (1,), arm=leaving(reference.operations), said="os._exit(0)")]
+    half = Blow("half a checkpoint", TORN.codes, arm=half_written(max(reference.sizes["train"])))
+    kinds += [replace(half, stages=("train",))] * 3
+    exchange = Blow("an exchange", (-9,), arm=exchanging, again=True)
+    kinds += [replace(exchange, stages=("measure", "pack_model"))] * 2
     count, end = options.kills * 3 // 4, options.end
     return _until(lab, kinds, options.stages, count, end, anywhere=SIGNALS)
 
@@ -81,8 +100,8 @@ def _dask(directory: Path, options: argparse.Namespace, rng: random.Random) -> l
 
 def _full(directory: Path, options: argparse.Namespace, rng: random.Random) -> list[Kill]:
     """A disk that is full, again and again, until it is large enough."""
-    if not disk.can_mount() or options.kills < 100:
-        print("left out: full disks, which need root and --kills 100 or more", file=sys.stderr)
+    if not disk.can_mount() or options.kills < 50:
+        print("left out: full disks, which need root and --kills 50 or more", file=sys.stderr)
         return []
     reference = measure(directory / "full", "one process")
     return disk.fill(Lab(reference.recipe, reference.seconds, reference.truth, rng), rng)
@@ -112,7 +131,9 @@ def _until(
 ) -> list[Kill]:
     """Strike in chains until there were so many kills, evenly over stages and kinds."""
     rng = lab.random
-    pairs = [(stage, kind) for stage in stages for kind in kinds]
+    pairs: list[tuple[str | None, Blow]] = [
+        (at, kind) for at in stages for kind in kinds if at in (kind.stages or (at,))
+    ]
     pairs += [(None, kind) for kind in anywhere]
     kills: list[Kill] = []
     while (left := count - sum(bool(kill.stage) for kill in kills)) > 0 and time.monotonic() < end:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from evaluation.kills.child import Run, command, members
@@ -28,6 +29,9 @@ class Blow:
         arm: What the child does to itself.
         codes: Exit codes that are right afterwards, minus the signal for one that was killed.
         said: What it has to print, unless it was killed or had finished.
+        stages: Where it is tried; everywhere when empty.
+        watches: It chooses its moment itself: nothing is waited for before.
+        again: The stage is done, and made once more.
     """
 
     name: str
@@ -35,6 +39,9 @@ class Blow:
     strike: Strike | None = None
     arm: Arm | None = None
     said: str = ""
+    stages: tuple[str, ...] = ()
+    watches: bool = False
+    again: bool = False
 
 
 def _send(number: int, *, group: bool) -> Strike:
@@ -75,20 +82,91 @@ def operation(counts: dict[str, int]) -> Arm:
     return arm
 
 
+def appearing(recipe: Path) -> Strike:
+    """Kill as soon as there is another file or folder below a recipe, or a few more."""
+
+    def strike(run: Run, random_: random.Random) -> bool:
+        seen, more = _names(recipe), random_.choice((1, 1, 2, 3, 5, 8))
+        while not run.ended():
+            if len(_names(recipe) - seen) >= more:
+                os.kill(run.pid, signal.SIGKILL)
+                return True
+        return False
+
+    return strike
+
+
+def _names(recipe: Path) -> set[str]:
+    walks = (os.walk(recipe / top) for top in ("data", "exp"))
+    return {f"{at}/{name}" for walk in walks for at, *names in walk for name in chain(*names)}
+
+
+def exchanging(recipe: Path, stage: str, random_: random.Random) -> Callable[[], None]:
+    """Die before the exchange of two directories, or at the first operation after it."""
+    seen: list[str] = []
+    early = random_.random() < 0.5
+
+    def counts(event: str) -> bool:
+        seen.append(event)
+        return seen[-1 if early else -2 :][0].endswith("renameat2")
+
+    return Tripwire(recipe, at=1, stage=stage, counts=counts).install
+
+
+def half_written(size: int) -> Arm:
+    """Die in the middle of writing one of the checkpoints."""
+
+    def arm(recipe: Path, stage: str, random_: random.Random) -> Callable[[], None]:
+        limit = limit_files(int(size * random_.uniform(0.02, 0.98)), torn=True)
+        at = random_.randint(1, 3)
+        return Tripwire(recipe, at=at, stage=stage, counts=_opens_checkpoint, death=limit).install
+
+    return arm
+
+
+def _opens_checkpoint(event: str) -> bool:
+    return event.startswith("open ") and ".ckpt" in event
+
+
+def leaving(counts: dict[str, int]) -> Arm:
+    """Call ``os._exit(0)``, as code of a recipe may, while a stage makes its files."""
+
+    def arm(recipe: Path, stage: str, random_: random.Random) -> Callable[[], None]:
+        at = random_.randint(1, max(counts[stage] // 2, 1))
+        return Tripwire(recipe, at=at, stage=stage, counts=_is_own, death=_leave).install
+
+    return arm
+
+
+def _is_own(event: str) -> bool:
+    """Say whether an operation is one of a stage, not of its receipt or log."""
+    return event.startswith(("open ", "os.")) and "/stages/" not in event and ".log" not in event
+
+
+def _leave() -> None:
+    os._exit(0)  # looked up now: a stage has another one
+
+
 def limited(sizes: dict[str, list[int]], *, torn: bool) -> Arm:
     """Let no file grow beyond a random size: die in the middle of a write, or see it fail."""
 
     def arm(_recipe: Path, stage: str, random_: random.Random) -> Callable[[], None]:
         size = int(random_.choice(sizes[stage]) * random_.uniform(0, 1))
 
-        def limit() -> None:
-            if torn:
-                signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-        return limit
+        return limit_files(size, torn=torn)
 
     return arm
+
+
+def limit_files(size: int, *, torn: bool) -> Callable[[], None]:
+    """Return what lets no file of this process grow beyond a size."""
+
+    def limit() -> None:
+        if torn:
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
 
 
 _ENDED = "run the same command again to go on"
@@ -99,6 +177,8 @@ SIGNALS = (
     Blow("SIGTERM group", (143,), _send(signal.SIGTERM, group=True), said=_ENDED),
     Blow("SIGINT", (130,), _send(signal.SIGINT, group=False), said=_ENDED),
     Blow("SIGINT group", (130,), _send(signal.SIGINT, group=True), said=_ENDED),
+    Blow("SIGHUP", (129,), _send(signal.SIGHUP, group=False), said=_ENDED),
+    Blow("SIGHUP group", (129,), _send(signal.SIGHUP, group=True), said=_ENDED),
 )
 TORN = Blow("torn write", (-signal.SIGXFSZ, 1), said="a worker process was killed")
 FAILING = Blow("failing write", (1,), said="error:")

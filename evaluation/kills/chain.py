@@ -54,7 +54,7 @@ class Lab:
 
     def start(self, stages: Sequence[str], blow: Blow | None = None, stage: str = "") -> Run:
         """Start ``run.py --stages …``."""
-        arguments = ["--stages", *stages]
+        arguments = ["--stages", *stages, *(["--force"] if blow and blow.again else [])]
         arm = blow.arm(self.recipe, stage, self.random) if blow and blow.arm else None
         if self.cold:
             return self._known(start_cold(self.recipe, arguments))
@@ -80,6 +80,8 @@ class Lab:
 
     def kill(self, blow: Blow, stage: str | None) -> Kill:
         """Run one stage, or all when None, and strike at a random moment of it."""
+        if blow.again and stage:
+            self.start((stage,)).wait(LONG)
         before = receipts(self.recipe)
         run = self.start((stage,) if stage else STAGES, blow, stage or "")
         struck = blow.strike is None
@@ -87,16 +89,19 @@ class Lab:
             span = self.seconds[stage] if stage else sum(self.seconds.values())
             while not run.ended() and receipts(self.recipe) == before:
                 time.sleep(0.002)
-            pause = time.monotonic() + self.random.uniform(0, 0.5 * span)
+            pause = time.monotonic() + self.random.uniform(0, 0 if blow.watches else 0.5 * span)
             while not run.ended() and time.monotonic() < pause:
                 time.sleep(0.002)
             struck = not run.ended() and blow.strike(run, self.random)
         problems = [] if run.wait(LONG) else [f"it still ran {LONG:.0f} s later"]
         run.wait(0) or run.end_all()
         now = statuses(self.recipe)
+        if run.code == 0:
+            named = (stage,) if stage else STAGES
+            problems += [f"exit code 0, and {n} is not done" for n in named if now.get(n) != "done"]
         hit = next((name for name, status in now.items() if status != "done"), stage or "between")
         if not struck or run.code == 0:
-            problems += () if run.code == 0 else self._told(run, blow)
+            problems += [] if run.code == 0 else self._told(run, blow)
             return Kill("", blow.name, tuple(problems), struck and blow.strike is not None)
         problems += [*self._told(run, blow), *damage(self.recipe, self.expected)]
         problems += [f"{name} is still locked" for name in is_locked(self.recipe)]
@@ -105,7 +110,7 @@ class Lab:
     def _told(self, run: Run, blow: Blow) -> tuple[str, ...]:
         text = run.text
         problems = []
-        if "[1/" not in text and run.code in (-signal.SIGTERM, -signal.SIGINT):
+        if "[1/" not in text and run.code in (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP):
             return ()  # it had not even looked what there is to do
         if run.code not in blow.codes:
             problems.append(f"exit code {run.code}: {text[-1500:]}")

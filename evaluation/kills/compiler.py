@@ -2,12 +2,11 @@
 
 import json
 import os
-import resource
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from evaluation.kills.blows import limit_files
 from evaluation.kills.chain import Kill
 from evaluation.kills.child import fork
 from evaluation.kills.tripwire import Tripwire
@@ -29,7 +28,7 @@ def every_write(recipe: Path) -> list[Kill]:
         deaths: list[Callable[[], None]] = [
             Tripwire(recipe, at=at).install for at in range(1, total + 1)
         ]
-        deaths += [_limit(size) for size in _sizes(builds["new"])]
+        deaths += [limit_files(size, torn=True) for size in _sizes(builds["new"])]
         for death in deaths:
             _lay(recipe, old)
             _compile(recipe, OTHER, death)
@@ -89,14 +88,6 @@ def _sizes(files: dict[str, bytes]) -> list[int]:
     """Return sizes that cut files at their beginning, in the middle, and just before their end."""
     found = {cut for data in files.values() for cut in (0, len(data) // 2, len(data) - 1)}
     return sorted(size for size in found if size >= 0)
-
-
-def _limit(size: int) -> Callable[[], None]:
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    return limit
 
 
 def _compile(recipe: Path, sets: tuple[str, ...], death: Callable[[], None] | None = None) -> None:

@@ -38,12 +38,16 @@ class Tripwire:
         root: The directory.
         at: Die at this operation, from 1; None only counts.
         stage: Count only from the moment on when this stage's receipt is written.
+        counts: Says which operations count; all without it.
+        death: What happens at the chosen one.
         events: What was counted, while only counting.
     """
 
     root: Path
     at: int | None = None
     stage: str | None = None
+    counts: Callable[[str], bool] = lambda _event: True
+    death: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGKILL)
     events: list[str] = field(default_factory=list)
     _count: int = 0
     _armed: bool = False
@@ -82,13 +86,13 @@ class Tripwire:
             self._armed = True
 
     def _hit(self, what: str) -> None:
-        if not self._armed:
+        if not self._armed or not self.counts(what):
             return
         self._count += 1
         if self.at is None:
             self.events.append(what)
         elif self._count == self.at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.death()
 
     def save(self, path: Path) -> None:
         """Write what was counted."""
