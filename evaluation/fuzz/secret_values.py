@@ -18,8 +18,10 @@ from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.fingerprint import inputs_of
 from espnet3_runtime.incremental.provenance import collect_provenance
 from espnet3_runtime.incremental.receipts import Receipt, write_receipt
+from espnet3_runtime.launch.failures import summarize_error
 from espnet3_runtime.launch.logs import stage_log, write_header
 from espnet3_runtime.launch.stage_runner import StageRunner
+from espnet3_runtime.process.redact import redact
 from espnet3_runtime.publication.bundle import dump_yaml
 from espnet3_schemas import LOCK
 from evaluation.fuzz import built
@@ -79,11 +81,14 @@ def keeps(directory: Path) -> Try:
             )
             write_receipt(exp, receipt)
             runner = cast(Any, SimpleNamespace(build=build))
-            with stage_log(log_path, StageRunner.stage_secrets(runner, stage), console=False):
+            secrets = StageRunner.stage_secrets(runner, stage)
+            with stage_log(log_path, secrets, console=False):
                 log = logging.getLogger("espnet3.fuzz")
                 write_header(log, directory, {"config": build.config("training").plain()})
                 for one in texts:
-                    log.error("cannot use %s", one)
+                    log.error("cannot use %s, %r", one, [one], exc_info=KeyError(one))
+                    failed = redact(summarize_error(ValueError(one)), secrets)
+                    assert CANARY not in failed, failed
             write_report(exp, build)
         finally:
             sys.argv = before
@@ -126,7 +131,7 @@ def _plant(value: Any, texts: list[str], key: str = "", *, secret: bool = False)
         return {
             name: _plant(item, texts, name, secret=secret or name in NAMES)
             for name, item in value.items()
-            if isinstance(name, str) and "${" not in name
+            if isinstance(name, str) and "${" not in name and "=" not in name
         }
     if isinstance(value, list):
         return [_plant(item, texts, secret=secret) for item in value]

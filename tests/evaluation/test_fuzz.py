@@ -97,7 +97,7 @@ def test_a_secret_that_gets_out_is_noticed(tmp_path: Path, monkeypatch: pytest.M
     attempt = secret_values.keeps(tmp_path / "recipe")
     assert judge(attempt, b"x: {db_password: [a]}", 60).ending == "accepted"
     monkeypatch.setattr(secret_values, "NAMES", ("harmless",))
-    assert "train.json: " in judge(attempt, b"harmless: a", 60).detail
+    assert secret_values.CANARY in judge(attempt, b"harmless: a", 60).detail
 
 
 def test_code_that_runs_without_trust_is_noticed(tmp_path: Path) -> None:

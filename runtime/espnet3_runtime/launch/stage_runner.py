@@ -24,7 +24,7 @@ from espnet3_runtime.process.interrupts import Interrupts
 from espnet3_runtime.process.isolation import isolated
 from espnet3_runtime.process.lockfile import hold_lock
 from espnet3_runtime.process.progress import Bars
-from espnet3_runtime.process.redact import is_secret, is_secret_name, secret_values
+from espnet3_runtime.process.redact import is_secret, is_secret_name, secret_values, spellings
 from espnet3_runtime.stage import Outputs, StageContext, StageSpec, Stop
 from espnet3_runtime.system import System
 from espnet3_schemas.build_records import Stage
@@ -181,7 +181,7 @@ class StageRunner:
                 found |= {
                     p for p in reference.default if isinstance(p, str) and len(p) >= _SHORTEST
                 }
-        return (*sorted(found - {""}, key=len, reverse=True), *secret_values())
+        return (*spellings(found - {""}), *secret_values())
 
     def _shared_locks(self, stage: Stage) -> list[Path]:
         """Return lock files for outputs that other experiments may be writing too."""

@@ -1,5 +1,6 @@
 """Replace secrets in logs, receipts and reports."""
 
+import json
 import logging
 import os
 import re
@@ -133,6 +134,14 @@ def secret_values(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     found = {
         value for name, value in environ.items() if is_secret_name(name) and len(value) >= _SHORTEST
     }
+    return spellings(found)
+
+
+def spellings(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Return secrets and their lines, also as Python and JSON write them, the longest first."""
+    found = set(secrets)
+    found |= {line for text in found for line in text.splitlines() if len(line) >= _SHORTEST}
+    found |= {quote(text)[1:-1] for text in found for quote in (repr, json.dumps)}
     return tuple(sorted(found, key=len, reverse=True))
 
 

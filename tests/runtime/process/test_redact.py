@@ -1,5 +1,6 @@
 """Secrets stay out of logs, receipts and requirements."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -119,6 +120,16 @@ def test_values_and_logins_are_blanked() -> None:
     assert redact_command(command, ()) == [
         *("run.py", "--set", "publication.upload_model.token=***", "--set", "a.lr=1")
     ]
+
+
+def test_secrets_are_blanked_as_they_are_quoted_and_line_by_line() -> None:
+    secret = "first of 'two' \"lines\"\\\nand the second é"
+    secrets = secret_values({"A_TOKEN": secret})
+    for text in (secret, repr(secret), json.dumps(secret), *secret.splitlines()):
+        shown = redact(f"bad value {text}", secrets)
+        assert "first" not in shown
+        assert "second" not in shown
+        assert shown.startswith("bad value ")
 
 
 def test_the_environment_of_a_log_has_no_secrets() -> None:
