@@ -108,6 +108,7 @@ def fork(work: Callable[[], int]) -> Run:
             os.setsid()
             _redirect(writer)
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
             code = work()
             multiprocessing.util._exit_function()  # noqa: SLF001 - what the interpreter would do
             threading._shutdown()  # noqa: SLF001
