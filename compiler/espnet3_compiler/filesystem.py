@@ -6,11 +6,13 @@ folders that may not be entered; for a recipe both do not exist.
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from glob import iglob
 from pathlib import Path
 
+_HALF = re.compile("[\ud800-\udfff]")
 _LONGEST_LINK = 400
 """Characters of a path that a file in place of a link may hold."""
 
@@ -65,9 +67,14 @@ def path_exists(path: Path) -> bool:
 
 
 def find(directory: Path, pattern: str) -> Iterator[Path]:
-    """Yield what a glob finds below a folder, and nothing of what cannot be looked at."""
+    """Yield what a glob finds below a folder, and nothing of what cannot be looked at or named."""
     names = iglob(pattern, root_dir=directory, include_hidden=True)  # noqa: PTH207 - see above
-    return (directory / name for name in names)
+    return (directory / name for name in names if is_utf8(name))
+
+
+def is_utf8(name: str) -> bool:
+    """Return whether the name of a file is UTF-8; if not, a YAML file cannot hold it."""
+    return name.isascii() or not _HALF.search(name)
 
 
 def broken_link(path: Path) -> str | None:

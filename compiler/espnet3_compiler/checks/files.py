@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.expressions.template import is_unresolved
-from espnet3_compiler.filesystem import path_exists
+from espnet3_compiler.filesystem import is_utf8, path_exists
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.schema.descent import walk_schema
@@ -106,9 +106,10 @@ def _recipe_files(directory: Path, made: list[PurePosixPath]) -> list[str]:
             name
             for name in folders
             if name not in _SKIPPED_FOLDERS
+            and is_utf8(name)
             and not any(PurePosixPath(here / name) == m for m in made)
         )
-        found += [(here / name).as_posix() for name in sorted(names)]
+        found += [(here / name).as_posix() for name in sorted(names) if is_utf8(name)]
         if len(found) > _MAX_FILES:
             break
     return found

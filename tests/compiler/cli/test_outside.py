@@ -189,6 +189,19 @@ def test_links_in_circles_are_reported(recipe, words) -> None:
     assert words == ["--check"] or "error: " in done.stderr
 
 
+@pytest.mark.parametrize("words", OPTIONS)
+def test_a_file_whose_name_is_not_utf_8_is_no_suggestion(recipe, words) -> None:
+    (recipe / "conf/trai\udcffning.yaml").write_text("lr: 1\n")
+    (recipe / "conf/car\udcffd.md").write_text("x")
+    name_config(recipe, "conf/training.yaml\n  publication: {pack_model: {readme: conf/card.md}}")
+    before = (recipe / "recipe.yaml").read_bytes()
+    done = compile_(recipe, *words)
+    assert done.returncode == 1
+    assert "has a bug" not in done.stderr
+    assert "does not exist" in done.stdout + done.stderr
+    assert (recipe / "recipe.yaml").read_bytes() == before
+
+
 def test_links_to_names_that_no_disk_holds_are_reported(recipe) -> None:
     name_config(recipe, "conf/none.yaml")
     for name in ("src", "long.yaml", "conf/none.yml", "build"):
