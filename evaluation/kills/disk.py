@@ -35,7 +35,7 @@ def fill(lab: Lab, rng: random.Random) -> list[Kill]:
         place.mkdir(exist_ok=True)
     size = 16 * _PAGE
     _mount(exp, size)
-    _mount(data, size)
+    _mount(data, 4 * size)  # else every failure is one of the data
     kills = []
     try:
         while len(kills) < 100:
@@ -46,8 +46,8 @@ def fill(lab: Lab, rng: random.Random) -> list[Kill]:
             left = [f"{name} was left on the full disk" for name in leftovers(lab.recipe)]
             kills.append(replace(kill, problems=(*kill.problems, *left)))
             size += int(_PAGE * rng.uniform(4, 60) if size < 1 << 20 else rng.uniform(2e5, 2e6))
-            for place in (exp, data):
-                _mount(place, size, remount=True)
+            _mount(exp, size, remount=True)
+            _mount(data, 4 * size, remount=True)
         problems = lab.finish()
         if problems:
             kills.append(Kill("pack_model", "full disk at the end", tuple(problems)))
