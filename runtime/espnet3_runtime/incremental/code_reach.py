@@ -1,5 +1,6 @@
 """Code of the recipe, files and packages that a stage uses besides its settings."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from espnet3_runtime.build.recipe_globs import select_files
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.incremental.code_module import is_local
 from espnet3_runtime.incremental.code_walk import Code, collect_code
+from espnet3_runtime.incremental.hashing import iter_files
 from espnet3_runtime.incremental.held_code import outside_root
 from espnet3_runtime.incremental.slices import SPLITS, look_up
 from espnet3_schemas import TARGET
@@ -92,7 +94,8 @@ def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path
     named = {build.recipe_dir / text for text in texts if _is_path(text)}
     for text, directory in code.texts:
         if _is_path(text) and not text.startswith(("/", "~")):
-            named |= {build.recipe_dir / text, directory / text}
+            place = os.path.relpath(directory, build.recipe_dir)  # the same in a copy elsewhere
+            named |= {build.recipe_dir / text, build.recipe_dir / place / text}
     own = set(made)
     return {path for path in named if _is_file(path) and not own & {path, *path.parents}}
 
@@ -114,8 +117,9 @@ def packed_files(build: Build, stage: Stage, configs: Mapping[str, ConfigView]) 
         return set()
     names = select_files(build.recipe_dir, settings["include"], settings["exclude"])
     named = [build.recipe_dir / name for name in dict(settings).get("files", {}).values()]
-    inner = (file for folder in named for file in folder.rglob("*") if file.is_file())
-    return {build.recipe_dir / name for name in names} | set(inner)
+    folders = [folder for folder in named if folder.is_dir()]
+    inner = {folder / name for folder in folders for name, _ in iter_files(folder, hidden=True)}
+    return {build.recipe_dir / name for name in names} | inner
 
 
 def _is_followed(name: str, build: Build) -> bool:

@@ -15,6 +15,7 @@ from espnet3_runtime.incremental.code_module import (
     only_method,
     read_module,
 )
+from espnet3_runtime.incremental.hashing import iter_files
 from espnet3_runtime.incremental.held_code import outside_root, read_code
 
 
@@ -172,14 +173,8 @@ class _CodeWalk:
         inside = self._file(name).is_relative_to(self.base)
         package = self._file(name.partition(".")[0])
         top = self.base if inside else package.parent if package.stem == "__init__" else package
-        for root, directories, files in os.walk(top):
-            directories[:] = [
-                directory
-                for directory in directories
-                if not directory.startswith((".", "__pycache__"))
-                and Path(root, directory) not in self.aside
-            ]
-            self._unparsed.update(Path(root, file) for file in files if file.endswith(".py"))
+        found = iter_files(top, lambda entry: entry in self.aside)
+        self._unparsed.update(top / file for file, _ in found if file.endswith(".py"))
 
     def _include_statement(self, name: str, index: int) -> None:
         if index not in self._included[name]:

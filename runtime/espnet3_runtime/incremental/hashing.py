@@ -42,7 +42,7 @@ def read_signature(path: Path, skip: Skip | None = None) -> Signature | None:
     parts = hashlib.sha256()
     size = files = newest = 0
     try:
-        for name, status in _iter_files(path, skip):
+        for name, status in iter_files(path, skip):
             times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
             parts.update(_encode_line(name, f"{status.st_size} {times}"))
             size += status.st_size
@@ -59,7 +59,7 @@ def content_hash(path: Path, skip: Skip | None = None) -> str | None:
         if not path.is_dir():
             return _file_hash(path)
         tree = hashlib.sha256()
-        for name, _ in _iter_files(path, skip):
+        for name, _ in iter_files(path, skip):
             tree.update(_encode_line(name, _file_hash(path / name)))
         return tree.hexdigest()
     except (FileNotFoundError, NotADirectoryError):
@@ -78,12 +78,22 @@ def _encode_line(name: str, about: str) -> bytes:
     return f"{name}\0{about}\n".encode("utf-8", "surrogatepass")
 
 
-def _iter_files(
-    path: Path, skip: Skip | None, around: tuple[tuple[int, int], ...] = ()
+def iter_files(
+    path: Path,
+    skip: Skip | None = None,
+    around: tuple[tuple[int, int], ...] = (),
+    *,
+    hidden: bool = False,
 ) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield files with names relative to ``path``, sorted; hidden names are nobody's output.
+    """Yield files with names relative to ``path``, sorted.
 
     Linked directories count like others, but for a link to a directory that is ``around`` it.
+
+    Args:
+        path: A directory, or a file, which is yielded without a name.
+        skip: Which entries are left out.
+        around: Device and number of the directories around it.
+        hidden: Whether hidden names, which are nobody's output, count as well.
     """
     status = path.stat()
     if not path.is_dir():
@@ -94,10 +104,11 @@ def _iter_files(
         return
     for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
         inner = Path(entry.path)
-        if entry.name.startswith(".") or entry.name == "__pycache__" or (skip and skip(inner)):
+        is_left_out = entry.name == "__pycache__" or (entry.name.startswith(".") and not hidden)
+        if is_left_out or (skip and skip(inner)):
             continue
         if inner.is_dir():
-            for name, status in _iter_files(inner, skip, (*around, place)):
+            for name, status in iter_files(inner, skip, (*around, place), hidden=hidden):
                 yield f"{entry.name}/{name}", status
         elif inner.is_file():
             yield entry.name, entry.stat()

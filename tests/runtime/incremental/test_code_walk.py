@@ -196,6 +196,15 @@ def test_followed(root: str, path: str, old: str, new: str, base: Path) -> None:
     assert changes(base, root, path, old, new)
 
 
+def test_any_module_may_lie_behind_a_link(base: Path) -> None:
+    elsewhere = base.parent / f"{base.name}-elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "far.py").write_text("x = 1\n")
+    (elsewhere / "around").symlink_to(base)
+    (base / "src" / "linked").symlink_to(elsewhere)
+    assert changes(base, "src.a.anything", "src/linked/far.py", "1", "2")
+
+
 PASSED_OVER = [
     ("src.a.uses_table", "src/a.py", "return 2", "return 20"),
     (

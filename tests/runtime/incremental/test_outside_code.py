@@ -1,10 +1,12 @@
 """Code outside of the recipe: followed where its package has no fixed version, or named."""
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,20 @@ def test_what_lies_on_the_path_is_followed(recipe: Toy) -> None:
     assert "code of ../lib/mylab/ops.py changed" in run(recipe)
     assert (recipe.exp / "make" / "o.txt").read_text() == "2 b"
     assert "nothing to do" in run(recipe)
+
+
+def test_a_file_that_it_names_and_a_copy_elsewhere(recipe: Toy) -> None:
+    library = recipe.directory.parent / "lib"
+    number = 'Path(__file__).with_name("one.txt").read_text()'
+    recipe.file("../lib/helpers.py", f"from pathlib import Path\n\nONE = {number}\n")
+    recipe.file("../lib/one.txt", "1")
+    run(recipe)
+    copy = recipe.directory.parent.with_name("copy")
+    shutil.copytree(recipe.directory.parent, copy)
+    assert "nothing to do" in run(replace(recipe, directory=copy / "recipe"))
+    (library / "one.txt").write_text("2")
+    assert "file ../lib/one.txt changed" in run(recipe)
+    assert (recipe.exp / "make" / "o.txt").read_text() == "2 a"
 
 
 def test_a_call_that_names_it(recipe: Toy) -> None:
