@@ -1,8 +1,9 @@
 """An edit of a shipped recipe, and the stages that it must run."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 
@@ -15,12 +16,16 @@ class Subject:
         sets: ``--set`` arguments of the compile.
         beside: Other recipes that it uses.
         patches: Texts to replace before it runs: file, old, new.
+        prepare: More to do before it runs.
+        paths: Directories and archives on ``PYTHONPATH``, below the place.
     """
 
     name: str
     sets: tuple[str, ...]
     beside: tuple[str, ...] = ()
     patches: tuple[tuple[str, str, str], ...] = ()
+    prepare: "Callable[[Place], None] | None" = None
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,17 @@ class Place:
     def exp(self) -> Path:
         """Its experiment."""
         return self.recipe / "exp" / "recipe"
+
+    @property
+    def python(self) -> str:
+        """The interpreter: of an own environment, when there is one."""
+        own = self.root / "venv" / "bin" / "python"
+        return str(own) if own.exists() else sys.executable
+
+    @property
+    def paths(self) -> list[str]:
+        """What ``PYTHONPATH`` names."""
+        return [str(self.root / path) for path in self.subject.paths]
 
     def replace(self, file: str, old: str, new: str) -> None:
         """Replace a text in a file of the recipe, which must hold it."""
@@ -68,6 +84,23 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """When to edit: a stage runs, its log holds a line, and it has a file open.
+
+    Attributes:
+        stage: The stage, which runs again for this.
+        line: What its log says.
+        opened: The end of the path of a file; empty: no matter.
+        before: Done before the run.
+    """
+
+    stage: str
+    line: str = "INFO"
+    opened: str = ""
+    before: Callable[[Place], None] | None = None
+
+
+@dataclass(frozen=True)
 class Edit:
     """One edit.
 
@@ -80,6 +113,8 @@ class Edit:
         environment: Variables that are set.
         damages: It changes what the recipe made, and not the recipe.
         simulated: It cannot be done for real.
+        during: The edit is made while a run is under way, and followed by the plan of the next.
+        says: What the plan, or the run that is under way, must say.
     """
 
     name: str
@@ -90,6 +125,8 @@ class Edit:
     environment: Mapping[str, str] = field(default_factory=dict)
     damages: bool = False
     simulated: bool = False
+    during: Moment | None = None
+    says: str = ""
 
 
 def text(file: str, old: str, new: str, runs: str = "", name: str = "") -> Edit:
@@ -117,6 +154,12 @@ def action(name: str, runs: str, apply: Callable[[Place], None]) -> Edit:
 def damage(name: str, runs: str, apply: Callable[[Place], None]) -> Edit:
     """Return an edit of what the recipe made."""
     return Edit(name, _names(runs), apply, damages=True)
+
+
+def during(moment: str | Moment, edit: Edit, says: str = "") -> Edit:
+    """Return the edit, made while a stage runs; ``says`` is what the run must say."""
+    when = Moment(moment) if isinstance(moment, str) else moment
+    return replace(edit, name=f"while {when.stage} runs: {edit.name}", during=when, says=says)
 
 
 def _names(runs: str) -> frozenset[str]:

@@ -5,9 +5,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluation.edits.commands import run
 from evaluation.edits.model import Edit, Place
 from evaluation.edits.results import results
-from evaluation.edits.trial import edited, planned, run
+from evaluation.edits.trial import edited, planned
 from evaluation.recipes import GENERATED
 
 

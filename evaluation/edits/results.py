@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,10 @@ def results(place: Place) -> Mapping[str, str]:
     """Return a digest of every file of the experiment and of the data, by name."""
     found = {}
     for folder in (place.exp, place.recipe / "data", place.root / "recipes/digits/asr/data"):
-        for path in sorted(folder.rglob("*")):
+        found_files = (
+            Path(top, file) for top, _, files in os.walk(folder, followlinks=True) for file in files
+        )
+        for path in sorted(found_files):
             name = path.relative_to(place.root).as_posix()
             hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
             told = path.is_relative_to(place.exp / "stages") or any(map(path.match, TOLD))

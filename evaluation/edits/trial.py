@@ -1,12 +1,11 @@
 """Prepare a recipe that has run, plan after an edit, and judge the plan."""
 
 import os
+import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from espnet3_compiler.build.files import build_files
@@ -15,10 +14,13 @@ from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.recompile import recompose
 from espnet3_runtime.build.lock import Build, load_build
 from espnet3_runtime.incremental.experiment import Experiment
-from espnet3_runtime.incremental.plan import Verdict, plan_stages
+from espnet3_runtime.incremental.plan import Action, Verdict, plan_stages
 from espnet3_runtime.launch.arguments import read_arguments
+from evaluation.edits.commands import UNCLEAN, edit_during_run, run
 from evaluation.edits.model import Edit, Place, Subject
-from evaluation.recipes import GENERATED, RECIPES, settings
+from evaluation.recipes import GENERATED, RECIPES
+
+SAID = "said.txt"
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,19 @@ class Found:
         verdicts: What is done with every stage.
         stale: Stages that are passed over although the edit reaches them.
         needless: Stages that run although it does not.
+        unsaid: What nobody said and should have.
     """
 
     edit: Edit
     verdicts: Mapping[str, Verdict]
     stale: tuple[str, ...]
     needless: tuple[str, ...]
+    unsaid: str = ""
 
     @property
     def right(self) -> bool:
         """Whether the plan is exact."""
-        return not (self.stale or self.needless)
+        return not (self.stale or self.needless or self.unsaid)
 
     @property
     def told(self) -> bool:
@@ -53,6 +57,8 @@ def finished(subject: Subject, root: Path) -> Place:
     place = Place(root, subject)
     for name in (subject.name, *subject.beside):
         shutil.copytree(RECIPES / name, root / "recipes" / name, ignore=GENERATED)
+    if subject.prepare is not None:
+        subject.prepare(place)
     for patch in subject.patches:
         place.replace(*patch)
     done = run(place, subject.sets)
@@ -64,16 +70,20 @@ def finished(subject: Subject, root: Path) -> Place:
 
 
 def edited(place: Place, edit: Edit, root: Path) -> Place:
-    """Return a copy of a finished recipe with an edit in it."""
+    """Return a copy of a finished recipe with an edit in it; what a run under way says is kept."""
     shutil.copytree(place.root, root, symlinks=True)
     copy = Place(root, place.subject)
-    if edit.apply is not None:
+    if edit.during is not None:
+        (root / SAID).write_text(edit_during_run(copy, edit), encoding="utf-8")
+    elif edit.apply is not None:
         edit.apply(copy)
     return copy
 
 
 def planned(place: Place, edit: Edit) -> Found:
-    """Compile an edited recipe and plan it, in this process."""
+    """Compile an edited recipe and plan it."""
+    if place.subject.prepare is not None:
+        return _shown(place, edit)
     directory = place.recipe / "build"
     with _environment(edit.environment):
         outcome = compile_manifest(place.recipe / "recipe.yaml", (*place.subject.sets, *edit.sets))
@@ -90,6 +100,32 @@ def planned(place: Place, edit: Edit) -> Found:
             build = load_build(directory, again.files)
         verdicts = plan_stages(build, Experiment(build), arguments.stages)
     return judged(edit, build, {verdict.stage.name: verdict for verdict in verdicts})
+
+
+def _shown(place: Place, edit: Edit) -> Found:
+    """Plan in a process of its own, which has the paths and the packages of the place."""
+    done = run(place, (*place.subject.sets, *edit.sets), (*edit.options, "--dry_run"))
+    if done.returncode:
+        raise ValueError(f"{edit.name}: {done.stdout}{done.stderr}")
+    build = load_build(place.recipe / "build")
+    verdicts = {
+        name: Verdict(build.stage(name), _action(edit, name, word, reason), (reason,), {})
+        for name, word, reason in re.findall(
+            r"^  (\w+) +(runs|may run|skipped) +(\S.*)", done.stdout, re.MULTILINE
+        )
+    }
+    said = (place.root / SAID).read_text(encoding="utf-8") if edit.during else done.stderr
+    found = judged(edit, build, verdicts)
+    is_said = edit.says in said and UNCLEAN not in said
+    return found if is_said else replace(found, unsaid=f"{edit.says!r} in: {said[-600:]}")
+
+
+def _action(edit: Edit, stage: str, word: str, reason: str) -> Action:
+    """Return what a plan says of a stage; one that the run under way refused to run may run."""
+    refused = edit.during is not None and reason.startswith("its last run failed")
+    if word == "skipped":
+        return "skip"
+    return "maybe" if word == "may run" or (refused and stage not in edit.runs) else "run"
 
 
 def judged(edit: Edit, build: Build, verdicts: Mapping[str, Verdict]) -> Found:
@@ -115,25 +151,6 @@ def _behind(build: Build, names: frozenset[str]) -> frozenset[str]:
         if not reached.isdisjoint(stage.needs):
             reached.add(stage.name)
     return frozenset(reached - names)
-
-
-def run(
-    place: Place,
-    sets: Sequence[str],
-    options: Sequence[str] = (),
-    environment: Mapping[str, str] | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Compile and run as a person does, in processes of their own."""
-    variables = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
-
-    def python(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *words]
-        return subprocess.run(
-            command, cwd=place.recipe, env=variables, capture_output=True, text=True, check=False
-        )
-
-    compiled = python("-m", "espnet3_compiler", "recipe.yaml", *settings(sets))
-    return compiled if compiled.returncode else python("build/run.py", *options)
 
 
 @contextmanager

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.skip.__main__ import main as skip
-from evaluation.edits import asr, curriculum, keywords
+from evaluation.edits import asr, curriculum, during_run, keywords, outside
+from evaluation.edits.commands import run
 from evaluation.edits.model import Place
-from evaluation.edits.trial import edited, finished, planned, run
+from evaluation.edits.trial import edited, finished, planned
 
 EVERY_THIRD = asr.EDITS[::3]
 
@@ -25,9 +26,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 def test_the_matrix_is_as_large_as_said() -> None:
-    edits = [*asr.EDITS, *keywords.EDITS, *curriculum.EDITS]
-    assert len(edits) >= 200
-    for each in (asr.EDITS, keywords.EDITS, curriculum.EDITS):
+    sets = [module.EDITS for module in (asr, keywords, curriculum, outside, during_run)]
+    assert sum(map(len, sets)) >= 250
+    for each in sets:
         told = [(edit.name, edit.runs) for edit in each]
         assert len(set(told)) == len(told)
 
@@ -70,6 +71,28 @@ def test_the_plan_is_shown_without_a_trace_and_is_what_runs(base: Place, tmp_pat
     ran = {name for name, time in starts(place).items() if time != started[name]}
     assert ran == {"measure", "pack_model", "upload_model", "pack_demo", "upload_demo"}
     assert "nothing to do" in run(place, asr.SUBJECT.sets).stdout
+
+
+SOME = (
+    "linked, hashed file",
+    "packed file in a linked directory",
+    "statistics moved and linked",
+    "PYTHONPATH: file that code names",
+    "editable by a finder",
+    "archive on PYTHONPATH",
+    "while infer runs: not yet imported",
+    "while measure runs: hypotheses altered",
+)
+
+
+def test_links_code_outside_and_edits_during_a_run(tmp_path: Path) -> None:
+    elsewhere = finished(outside.SUBJECT, tmp_path / "base")
+    edits = [edit for edit in (*outside.EDITS, *during_run.EDITS) if edit.name.endswith(SOME)]
+    assert len(edits) == len(SOME)
+    found = []
+    for number, edit in enumerate(edits):
+        found.append(planned(edited(elsewhere, edit, tmp_path / str(number)), edit))
+    assert [each for each in found if not each.right] == []
 
 
 def state(folder: Path) -> dict[str, tuple[int, int]]:
