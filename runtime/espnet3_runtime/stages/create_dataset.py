@@ -18,6 +18,7 @@ from espnet3_runtime.data.dataset_entries import (
     read_entries,
 )
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.incremental.hashing import iter_files
 from espnet3_runtime.stage import Outputs, StageContext
 
 
@@ -105,13 +106,9 @@ def _call_builder(
 
 
 def _summarize_directory(directory: Path) -> dict[str, Any]:
-    """Return number and size of the files below a directory, and a hash over names and sizes."""
-    files = []
-    for path in directory.rglob("*"):
-        relative = path.relative_to(directory)
-        hidden = any(part.startswith(".") for part in relative.parts)  # locks, temporary files
-        if path.is_file() and not hidden:
-            files.append((relative.as_posix(), path.stat().st_size))
+    """Return number and size of files, links followed, and a hash over their names and sizes."""
+    found = iter_files(directory) if directory.is_dir() else ()
+    files = [(name, status.st_size) for name, status in found]
     listing = "".join(f"{name}\0{size}\n" for name, size in sorted(files))
-    digest = hashlib.sha256(listing.encode()).hexdigest()
+    digest = hashlib.sha256(listing.encode("utf-8", "surrogatepass")).hexdigest()
     return {"files": len(files), "bytes": sum(size for _, size in files), "listing_sha256": digest}

@@ -1,7 +1,9 @@
 """Dataset references, splits, collation and the preparation of corpora."""
 
 import json
+import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -208,6 +210,20 @@ def test_create_dataset_runs_each_distinct_builder_once(recipe):
     (recipe / "data" / ".lock").write_text("somebody")
     again = json.loads(create_dataset(context)["summary"].read_text())
     assert again == summary  # also where an attempt found some of the work done
+
+
+def test_create_dataset_counts_files_behind_links_and_of_any_name(recipe, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (recipe / "data" / "linked").symlink_to(elsewhere)
+    Path(os.fsdecode(os.fsencode(elsewhere) + b"/\xff.bin")).write_bytes(b"12345")
+    training = {"create_dataset": {"size": 7}, "dataset": {"train": [{}]}}
+    context = stage_context(recipe, "create_dataset", training)
+    before = json.loads(create_dataset(context)["summary"].read_text())["data"]
+    (elsewhere / "more").write_bytes(b"123")
+    after = json.loads(create_dataset(context)["summary"].read_text())["data"]
+    assert after["files"] == before["files"] + 1
+    assert after["bytes"] == before["bytes"] + 3
 
 
 def test_create_dataset_goes_on_where_it_failed(recipe, caplog):
