@@ -1,6 +1,6 @@
 """Edits of the code of ``digits/asr``."""
 
-from evaluation.edits.model import action, text
+from evaluation.edits.model import action, kept, text
 from evaluation.edits.names import DATA, FEATURES, INFER, MODEL, PACK, READERS
 
 CODE = (
@@ -70,20 +70,24 @@ CODE = (
         f"{DATA} {PACK}",
         "constant of the builder",
     ),
-    text("dataset/builder.py", '"PCM_16"', '"PCM_24"', f"{DATA} {PACK}", "function of the builder"),
-    text(
-        "dataset/synthesis.py",
-        "_PEAK = 0.5",
-        "_PEAK = 0.4",
-        f"{DATA} {PACK}",
-        "module of the builder",
+    kept(text("dataset/builder.py", '"PCM_16"', '"PCM_24"', f"{DATA} {PACK}", "its function")),
+    kept(
+        text(
+            "dataset/synthesis.py",
+            "_PEAK = 0.5",
+            "_PEAK = 0.4",
+            f"{DATA} {PACK}",
+            "module of the builder",
+        )
     ),
-    text(
-        "dataset/voices.py",
-        "rng.randint(130, 220)",
-        "rng.randint(120, 220)",
-        f"{DATA} {PACK}",
-        "module behind that",
+    kept(
+        text(
+            "dataset/voices.py",
+            "rng.randint(130, 220)",
+            "rng.randint(120, 220)",
+            f"{DATA} {PACK}",
+            "module behind that",
+        )
     ),
     text(
         "dataset/dataset.py",

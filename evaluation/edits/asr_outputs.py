@@ -1,7 +1,7 @@
 """Edits of what ``digits/asr`` made."""
 
 from evaluation.edits.actions import commit, cut, flip, flip_file, touch_all, unlink_all
-from evaluation.edits.model import action, damage
+from evaluation.edits.model import action, by_hand, damage
 from evaluation.edits.names import DATA, DEMO, INFER, MEASURE, PACK, STATS, TOKENS, TRAIN
 
 OUTPUTS = (
@@ -66,7 +66,7 @@ OUTPUTS = (
     damage(
         "audio file deleted", DATA, lambda place: place.output("data/digits/wav/*/*.wav").unlink()
     ),
-    damage(
+    by_hand(
         "audio file altered", DATA, lambda place: flip_file(place.output("data/digits/wav/*/*.wav"))
     ),
     damage(
@@ -74,7 +74,7 @@ OUTPUTS = (
         DATA,
         lambda place: (place.recipe / "data/digits/test.tsv").unlink(),
     ),
-    damage("file added to the data", DATA, lambda place: place.append("data/digits/more.txt", "x")),
+    by_hand("file added to the data", DATA, lambda p: p.append("data/digits/more.txt", "x")),
     damage("receipt deleted", TRAIN, lambda place: (place.exp / "stages/train.json").unlink()),
     damage(
         "receipt is no JSON",

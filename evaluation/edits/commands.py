@@ -76,7 +76,7 @@ def edit_during_run(place: Place, edit: Edit) -> str:
         finally:
             process.kill()
             process.communicate()
-    raise MissedError(f"{edit.name}: {edit.during.stage} is over before it can be edited")
+    raise MissedError(f"{edit.name}: {moment.stage} is over before it can be edited")
 
 
 def _start(place: Place, stage: str) -> subprocess.Popen[str]:

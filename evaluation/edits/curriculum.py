@@ -1,7 +1,18 @@
 """Edits of ``digits/curriculum``: two trainings, one of which starts from the other."""
 
 from evaluation.edits.actions import cut, flip_file
-from evaluation.edits.model import Edit, Place, Subject, action, damage, option, setting, text
+from evaluation.edits.model import (
+    Edit,
+    Place,
+    Subject,
+    action,
+    by_hand,
+    damage,
+    kept,
+    option,
+    setting,
+    text,
+)
 from evaluation.edits.names import DATA, INFER, MEASURE, STATS, TOKENS
 
 SUBJECT = Subject(
@@ -56,7 +67,9 @@ EDITS = (
     text("src/features.py", "center=True", "center=False", f"{STATS} {MODEL}", "frontend"),
     text("src/decode.py", "i != 0", "i > 0", INFER, "runner"),
     text(f"{OTHER}/src/decode.py", "i != 0", "i > 0", name="other: its runner"),
-    text(f"{OTHER}/dataset/synthesis.py", "_PEAK = 0.5", "_PEAK = 0.4", DATA, "other: builder"),
+    kept(
+        text(f"{OTHER}/dataset/synthesis.py", "_PEAK = 0.5", "_PEAK = 0.4", DATA, "other: builder")
+    ),
     text(
         f"{OTHER}/dataset/dataset.py",
         "self.rows = short[:limit]",
@@ -66,7 +79,7 @@ EDITS = (
     ),
     damage("first checkpoint truncated", EASY, lambda place: cut(place, "train_easy/best.ckpt")),
     damage("second checkpoint truncated", FULL, lambda place: cut(place, "train_full/best.ckpt")),
-    damage(
+    by_hand(
         "shared data altered",
         DATA,
         lambda place: flip_file(place.output("../asr/data/digits/wav/*/*.wav")),

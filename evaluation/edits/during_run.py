@@ -7,7 +7,7 @@ from pathlib import Path
 from evaluation.edits.actions import flip
 from evaluation.edits.commands import run, run_beside
 from evaluation.edits.elsewhere import SUBJECT
-from evaluation.edits.model import Moment, Place, action, damage, during, text
+from evaluation.edits.model import Moment, Place, action, damage, during, kept, text
 from evaluation.edits.names import (
     DATA,
     FEATURES,
@@ -84,7 +84,7 @@ EDITS = (
     during(
         DATA, text("dataset/builder.py", "LONGEST = 7", "LONGEST = 6", f"{DATA} {PACK}"), UNPACKED
     ),
-    during(DATA, text(f"{LIB}/levels.py", "0.5", "0.4", DATA, "PYTHONPATH"), EDITED),
+    during(DATA, kept(text(f"{LIB}/levels.py", "0.5", "0.4", DATA, "PYTHONPATH")), EDITED),
     during(DATA, text("lists/notes.txt", "first", "second", DATA, "file that a setting names")),
     during(
         HASHING,

@@ -156,6 +156,16 @@ def damage(name: str, runs: str, apply: Callable[[Place], None]) -> Edit:
     return Edit(name, _names(runs), apply, damages=True)
 
 
+def by_hand(name: str, runs: str, apply: Callable[[Place], None]) -> Edit:
+    """Return an edit of data which their builder finds built: they are new data, not made anew."""
+    return replace(damage(name, runs, apply), simulated=True)
+
+
+def kept(edit: Edit) -> Edit:
+    """Return an edit of a builder's code; it finds built what it built before (its ``VERSION``)."""
+    return replace(edit, simulated=True)
+
+
 def during(moment: str | Moment, edit: Edit, says: str = "") -> Edit:
     """Return the edit, made while a stage runs; ``says`` is what the run must say."""
     when = Moment(moment) if isinstance(moment, str) else moment

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from evaluation.edits.actions import cut, flip_file
-from evaluation.edits.elsewhere import SUBJECT, archive, link
-from evaluation.edits.model import Edit, Place, action, damage, text
+from evaluation.edits.elsewhere import SUBJECT, archive, link, write
+from evaluation.edits.model import Edit, Place, action, by_hand, damage, kept, text
 from evaluation.edits.names import (
     DATA,
     FEATURES,
@@ -38,6 +38,16 @@ def copied(path: Path) -> Path:
 def turn(place: Place, name: str) -> None:
     """Let a link lead to a copy of what it led to."""
     link(place.recipe / name, copied(place.recipe / name))
+
+
+def without_link(place: Place, name: str) -> None:
+    """Put a copy of what a link leads to in its place."""
+    copied(place.recipe / name).replace(unlinked(place.recipe / name))
+
+
+def unlinked(path: Path) -> Path:
+    path.unlink()
+    return path
 
 
 def turn_and_edit(place: Place, name: str, file: str, old: str, new: str) -> None:
@@ -95,6 +105,11 @@ def told(name: str, edit: Edit, package: str) -> Edit:
     return Edit(name, edit.runs, edit.apply, simulated=True, says=says)
 
 
+def touch_library(place: Place) -> None:
+    for path in (place.root / "lib").rglob("*"):
+        os.utime(path, (1, 1))
+
+
 def shadow(place: Place) -> None:
     """Put a module of the same name before the one on ``PYTHONPATH``."""
     place.append("levels.py", "PEAK = 0.4\n")
@@ -106,7 +121,9 @@ LINKS = (
     text(
         f"{BEHIND}/decode.py", "import torch", "import torch  # x", PACK, "linked runner: comment"
     ),
-    text(f"{BEHIND}/voices.py", "(130, 220)", "(120, 220)", f"{DATA} {PACK}", "linked module"),
+    kept(
+        text(f"{BEHIND}/voices.py", "(130, 220)", "(120, 220)", f"{DATA} {PACK}", "linked module")
+    ),
     text(f"{BEHIND}/windows/shape.py", "hann_", "hamming_", FEATURES, "module in a linked package"),
     text(f"{BEHIND}/windows/shape.py", "import", "# x\nimport", PACK, "the same: comment"),
     text("lists/metrics.yaml", "name: cer", "name: cer2", MEASURE, "linked config"),
@@ -134,24 +151,18 @@ LINKS = (
     action(
         "link of a config becomes a file",
         "",
-        lambda p: (
-            shutil.copy(p.recipe / "lists/metrics.yaml", p.recipe / "conf/other.yaml")
-            and (p.recipe / "conf/other.yaml").replace(p.recipe / METRICS)
-        ),
+        lambda p: without_link(p, METRICS),
     ),
     action(
         "linked package becomes a directory",
         "",
-        lambda p: (
-            (p.recipe / "src/windows").unlink()
-            or shutil.copytree(p.root / "behind/windows", p.recipe / "src/windows")
-        ),
+        lambda p: without_link(p, "src/windows"),
     ),
     damage("data turned to a copy", "", lambda p: turn(p, "data")),
-    damage("data turned to others", DATA, turn_data),
+    by_hand("data turned to others", DATA, turn_data),
     damage("wav turned to a copy", "", lambda p: turn_wav(p, alter=False)),
-    damage("wav turned to others", DATA, lambda p: turn_wav(p, alter=True)),
-    damage(
+    by_hand("wav turned to others", DATA, lambda p: turn_wav(p, alter=True)),
+    by_hand(
         "audio behind two links",
         DATA,
         lambda p: flip_file(min((p.root / "storage/wav").glob("*/*.wav"))),
@@ -213,7 +224,7 @@ CODE_ELSEWHERE = (
     text(f"{LIB}/mylab/gains.json", "1.0", "1.1", FEATURES, "PYTHONPATH: file that code names"),
     text(f"{LIB}/mylab/late.py", "0.0", "1.0", RUNNER, "PYTHONPATH: import in a method"),
     text(f"{LIB}/mylab/scores.py", "    pass", "    higher = 1", MEASURE, "PYTHONPATH: metric"),
-    text(f"{LIB}/levels.py", "0.5", "0.4", f"{DATA}", "PYTHONPATH: module without a package"),
+    kept(text(f"{LIB}/levels.py", "0.5", "0.4", f"{DATA}", "PYTHONPATH: module without a package")),
     text(
         f"{LIB}/corpora/texts/rows.py",
         "bool(",
@@ -227,12 +238,8 @@ CODE_ELSEWHERE = (
         lambda p: p.append(f"{LIB}/mylab/__init__.py", "print('here')\n"),
     ),
     action("PYTHONPATH: new module", "", lambda p: p.append(f"{LIB}/mylab/new.py", "X = 1\n")),
-    action(
-        "PYTHONPATH: times",
-        "",
-        lambda p: [os.utime(x, (1, 1)) for x in (p.root / "lib").rglob("*")] and None,
-    ),
-    action("module beside the recipe's before it", f"{DATA}", shadow),
+    action("PYTHONPATH: times", "", touch_library),
+    kept(action("module beside the recipe's before it", f"{DATA}", shadow)),
     text(
         f"{DEVELOP}/pth/spoken/tidy.py", "strip()", "strip().upper()", RUNNER, "editable: function"
     ),
@@ -253,11 +260,7 @@ CODE_ELSEWHERE = (
     ),
     told(
         "module without metadata",
-        action(
-            "",
-            "",
-            lambda p: site(p, "loose.py").write_text("def loose(t):\n    return t[1:]\n") and None,
-        ),
+        action("", "", lambda p: write(site(p, "loose.py"), "def loose(t):\n    return t[1:]\n")),
         "loose",
     ),
 )
