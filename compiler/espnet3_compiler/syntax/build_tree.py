@@ -177,13 +177,11 @@ def _build_mapping(state: TreeBuilderState, event: Any, start: int, depth: int) 
     while not isinstance(inner := state.parser.get_event(), MappingEndEvent):
         key = _build_key(state, _build_node(state, inner, depth + 1), inner)
         value, end = _build_node(state, state.parser.get_event(), depth + 1)
-        first = seen.get(str(key.value))
-        if first is None:
+        first = seen.setdefault(str(key.value), key)
+        if first is key:
             entries.append(Entry(key, value))
-        elif not is_placeholder(key):
+        elif not (is_placeholder(first) or is_placeholder(key)):  # these are reported already
             state.found.append(findings.duplicate_key(first, key))
-        if not is_placeholder(key):
-            seen.setdefault(str(key.value), key)
     if event.flow_style:
         end = _end_offset(inner)
     if any(_is_merge_key(entry.key) for entry in entries):

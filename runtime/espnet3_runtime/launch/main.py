@@ -78,7 +78,8 @@ def _report_problems(
         console.print_problem(f"error: {error}")
         return USAGE
     except (UserError, OSError) as error:
-        console.print_problem(f"error: {disk_error(error) or error}")
+        full = disk_error(error) if isinstance(error, OSError) else None
+        console.print_problem(f"error: {full or error}")
         return MISTAKES
     except KeyboardInterrupt as error:
         console.print_problem("stopped: between stages")
