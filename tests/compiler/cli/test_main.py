@@ -431,3 +431,11 @@ def test_a_check_renders_no_templates(tmp_path: Path) -> None:
         "main(['--check', sys.argv[1]]); print('jinja2' in sys.modules)"
     )
     assert run("-c", script, manifest).stdout == "False\n"
+
+
+def test_run_py_names_a_python_without_its_packages(tmp_path: Path) -> None:
+    build = minimal(tmp_path).parent / "build"
+    assert call(tmp_path) == 0
+    done = run("-S", "-E", build / "run.py")
+    named = f"error: {sys.executable} has no espnet3_compiler; take the Python of espnet3-compile\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", named)

@@ -14,8 +14,12 @@ def main() -> int:
     signal(SIGINT, lambda *_: os._exit(130))  # quiet until `launch` listens
     from pathlib import Path
 
-    from espnet3_compiler.recompile import locate, recompose
-    from espnet3_runtime.launch import launch, only_looks
+    try:
+        from espnet3_compiler.recompile import locate, recompose
+        from espnet3_runtime.launch import launch, only_looks
+    except ModuleNotFoundError as error:
+        asked = f"{sys.executable} has no {error.name}"
+        raise SystemExit(f"error: {asked}; take the Python of espnet3-compile") from None
 
     build = Path(__file__).resolve().parent
     if only_looks(sys.argv):
