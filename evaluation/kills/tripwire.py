@@ -68,7 +68,7 @@ class Tripwire:
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         places = _PATHS.get(event)
-        if places is None or os.getpid() != self._owner:
+        if places is None:
             return
         if event == "open" and not _writes(arguments):
             return
@@ -86,7 +86,7 @@ class Tripwire:
             self._armed = True
 
     def _hit(self, what: str) -> None:
-        if not self._armed or not self.counts(what):
+        if not self._armed or os.getpid() != self._owner or not self.counts(what):
             return
         self._count += 1
         if self.at is None:
