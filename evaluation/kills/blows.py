@@ -143,8 +143,12 @@ def _is_own(event: str) -> bool:
     return event.startswith(("open ", "os.")) and "/stages/" not in event and ".log" not in event
 
 
+_PLAIN = os._exit
+
+
 def _leave() -> None:
-    os._exit(0)  # looked up now: a stage has another one
+    if os._exit is not _PLAIN:  # between a stage and its receipt no code of a recipe runs
+        os._exit(0)
 
 
 def limited(sizes: dict[str, list[int]], *, torn: bool) -> Arm:
