@@ -1,0 +1,126 @@
+"""yaml-language-server, which VS Code and others use, speaks of recipes by our editor schemas."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+FILES = [path for path in sorted(RECIPES.glob("*/*/**/*.yaml")) if "build" not in path.parts]
+SCHEMA = RECIPES.parent / "schemas/espnet3_schemas/editor/recipe.schema.json"
+SETTINGS = {
+    "yaml": {"validate": True, "hover": True, "completion": True, "schemaStore": {"enable": False}}
+}
+SERVER = shutil.which("yaml-language-server")
+
+pytestmark = pytest.mark.skipif(
+    SERVER is None, reason="yaml-language-server (of npm) is not installed"
+)
+
+
+class Server:
+    """The server, spoken to as an editor does: JSON-RPC over its input and output."""
+
+    def __init__(self) -> None:
+        assert SERVER is not None
+        self._process = subprocess.Popen(
+            [SERVER, "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._number = 0
+        self._findings: dict[str, list[dict[str, Any]]] = {}
+        document = {"publishDiagnostics": {}, "hover": {"contentFormat": ["markdown"]}}
+        abilities = {"textDocument": document, "workspace": {"configuration": True}}
+        self.ask("initialize", processId=None, rootUri=None, capabilities=abilities)
+        self._send(method="initialized", params={})
+
+    def close(self) -> None:
+        self.ask("shutdown")
+        self._send(method="exit", params={})
+        self._process.communicate()
+
+    def open(self, path: Path, text: str) -> None:
+        """Show a text in the place of a file, which need not be there."""
+        document = {"uri": path.as_uri(), "languageId": "yaml", "version": 1, "text": text}
+        self._send(method="textDocument/didOpen", params={"textDocument": document})
+
+    def findings(self, path: Path) -> list[tuple[str, int, int, int]]:
+        """Wait for the findings in an open file: message, line, first and last character."""
+        while path.as_uri() not in self._findings:
+            self._next()
+        return [
+            (found["message"], start["line"], start["character"], end["character"])
+            for found in self._findings[path.as_uri()]
+            for start, end in [(found["range"]["start"], found["range"]["end"])]
+        ]
+
+    def ask(self, method: str, **params: Any) -> Any:
+        self._number += 1
+        self._send(id=self._number, method=method, params=params)
+        answer = self._next()
+        while "method" in answer or answer["id"] != self._number:
+            answer = self._next()
+        return answer["result"]
+
+    def _send(self, **message: Any) -> None:
+        assert self._process.stdin is not None
+        body = json.dumps({"jsonrpc": "2.0"} | message).encode()
+        self._process.stdin.write(f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        self._process.stdin.flush()
+
+    def _next(self) -> dict[str, Any]:
+        """Read a message; answer a question of the server."""
+        message = self._read()
+        match message.get("method"):
+            case "workspace/configuration":
+                items = [SETTINGS.get(item["section"]) for item in message["params"]["items"]]
+                self._send(id=message["id"], result=items)
+            case "textDocument/publishDiagnostics":
+                params = message["params"]
+                self._findings[params["uri"]] = params["diagnostics"]
+        return message
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        length = 0
+        while (line := self._process.stdout.readline()) != b"\r\n":
+            assert line, "the server has gone"
+            name, _, value = line.partition(b":")
+            length = int(value) if name == b"Content-Length" else length
+        return json.loads(self._process.stdout.read(length))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    found = Server()
+    yield found
+    found.close()
+
+
+def test_a_misspelt_key_is_all_that_is_underlined_in_the_shipped_files(server: Server):
+    assert len(FILES) > 40
+    expected = {}
+    for path in FILES:
+        lines = path.read_text().splitlines()
+        changed = path.with_name(f"misspelt_{path.name}")
+        server.open(changed, "\n".join([*lines, "extendz: 1"]))
+        expected[changed] = [("Property extendz is not allowed.", len(lines), 0, len("extendz"))]
+    assert {path: server.findings(path) for path in expected} == expected
+
+
+def test_keys_are_explained_and_completed(server: Server):
+    path = RECIPES / "digits" / "asr" / "recipe.yaml"
+    lines = [*path.read_text().splitlines(), "ex"]
+    server.open(path, "\n".join(lines))
+    document = {"uri": path.as_uri()}
+    place = {"line": lines.index("system: asr"), "character": 2}
+    shown = server.ask("textDocument/hover", textDocument=document, position=place)
+    place = {"line": len(lines) - 1, "character": 2}
+    offered = server.ask("textDocument/completion", textDocument=document, position=place)
+    known = json.loads(SCHEMA.read_text())["properties"]
+    assert "dotted class of a System" in known["system"]["description"]
+    assert "dotted class of a System" in shown["contents"]["value"]
+    assert {item["label"] for item in offered["items"]} >= {"exp_tag", "exp_dir"}
