@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"(?P<name>.{12})\s+(?P<accepted>\d+)\s+(?P<refused>\d+)\s+0\b")
 
 
+@pytest.mark.timeout(900)
 def test_hostile_input_ends_in_a_report(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "evaluation.fuzz", "--inputs", "2000", "--jobs", "1"]
     done = subprocess.run(

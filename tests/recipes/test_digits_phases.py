@@ -49,6 +49,7 @@ def _is_src(name: str) -> bool:
     return name.partition(".")[0] == "src"
 
 
+@pytest.mark.timeout(900)
 def test_every_hypothesis_of_onnxruntime_is_that_of_pytorch(exported: Path) -> None:
     report = json.loads((exported / "exp" / "recipe" / "parity.json").read_text())
     assert (report["utterances"], report["equal"], report["differing"]) == (8, 8, {})

@@ -245,6 +245,7 @@ TINY = (
 )
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.slow
 def test_all_stages_run_on_the_stand_in(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

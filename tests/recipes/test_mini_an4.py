@@ -219,6 +219,7 @@ SPLITS = {
 }
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.slow
 def test_it_runs_and_learns_what_it_heard(archive: Path, tmp_path: Path):
     folder = copy_recipes(tmp_path) / NAME

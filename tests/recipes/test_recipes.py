@@ -100,6 +100,7 @@ def test_the_main_job_runs_from_another_directory_and_then_skips(recipes: Path, 
 
 
 @pytest.mark.skipif(find_spec("espnet2") is None, reason="ESPnet is not installed")
+@pytest.mark.timeout(900)
 @pytest.mark.slow
 def test_a_model_of_espnet2_is_trained_decoded_and_packed(recipes: Path, tmp_path: Path):
     folder = recipes / "mini_an4" / "espnet2_asr"
