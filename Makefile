@@ -1,4 +1,4 @@
-# Everything a newcomer or CI needs: make demo, make test, make lint, make lowest.
+# Everything a newcomer or CI needs: make demo, make test, make lint, make lowest, make espnet2.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,10 @@ USED_WITH_LOWEST := tests/golden/test_golden.py tests/recipes/test_recipes.py te
 	tests/runtime/process/test_sbatch.py tests/runtime/publication/test_hub.py tests/runtime/stages/test_pack_demo.py \
 	tests/runtime/stages/test_upload.py tests/runtime/training/test_train.py
 
-.PHONY: demo test lowest lint golden clean
+ESPNET2 := .venv-espnet2
+USED_WITH_ESPNET2 := tests/recipes/test_recipes.py tests/runtime/task_bridge
+
+.PHONY: demo test lowest espnet2 lint golden clean
 
 demo: $(VENV)/demo.stamp  ## compile and run recipes/digits/asr to its word error rate
 	$(BIN)/espnet3-compile $(RECIPE)/recipe.yaml
@@ -22,6 +25,9 @@ test: $(VENV)/test.stamp  ## run the whole test suite
 
 lowest: $(LOWEST)/test.stamp  ## run recipes and what touches other packages with the lowest versions of these
 	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -k 'not ruff and not mypy' $(USED_WITH_LOWEST)
+
+espnet2: $(ESPNET2)/test.stamp  ## run what uses ESPnet2 with the real one
+	$(ESPNET2)/bin/python -m pytest -n 2 --dist worksteal -k 'espnet2 or task_bridge' $(USED_WITH_ESPNET2)
 
 lint: $(VENV)/test.stamp  ## formatting, rules, types, import contracts
 	$(BIN)/ruff check .
@@ -49,8 +55,15 @@ $(LOWEST)/test.stamp: pyproject.toml constraints.txt .ci/lowest_versions.py .ci/
 	$(LOWEST)/bin/python .ci/lowest_versions.py > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
 		--constraint $(LOWEST)/constraints.txt --editable '.[runtime,asr,digits,parallel,demo,hub,export]' \
-		pytest pytest-xdist hypothesis
+		pytest pytest-timeout pytest-xdist hypothesis
+	touch $@
+
+$(ESPNET2)/test.stamp: pyproject.toml constraints.txt
+	test -x $(ESPNET2)/bin/python || $(PYTHON) -m venv $(ESPNET2)
+	$(ESPNET2)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[runtime,asr,espnet2]' pytest pytest-timeout pytest-xdist hypothesis
+	$(ESPNET2)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps espnet==202511
 	touch $@
 
 clean:  ## remove the virtual environment and everything the recipes made
-	rm -rf $(VENV) $(LOWEST) recipes/*/*/build recipes/*/*/data recipes/*/*/exp
+	rm -rf $(VENV) $(LOWEST) $(ESPNET2) .venv-others recipes/*/*/build recipes/*/*/data recipes/*/*/exp
