@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
+EVERY = "check all espnet3 recipes"
 BLOCK = re.compile(r"^## pre-commit\n\n```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -76,15 +77,29 @@ def test_commits_with_mistakes_are_refused(repository: Repository) -> None:
     )
     first = repository.commit("Begin")
     assert first.returncode == 0, first.stdout
-    assert re.search(r"check espnet3 recipes\.+Passed", first.stdout)
+    assert results(first) == {"check espnet3 recipes": "Passed", EVERY: "Passed"}
     assert repository.do("git", "log", "--format=%s") == "Begin\n"
 
     recipe = repository.folder / "bells" / "tones" / "recipe.yaml"
     text = recipe.read_text(encoding="utf-8")
     recipe.write_text(text.replace("stages:", "stagez:"), encoding="utf-8")
-    second = repository.commit("Slip")
-    assert second.returncode == 1
-    assert re.search(r"check espnet3 recipes\.+Failed", second.stdout)
-    assert 'did you mean "stages"?' in second.stdout
-    assert "bells/tones/recipe.yaml:" in second.stdout
+    slip = repository.commit("Slip")
+    assert slip.returncode == 1
+    assert results(slip) == {"check espnet3 recipes": "Failed", EVERY: "Failed"}
+    assert 'did you mean "stages"?' in slip.stdout
+    assert "bells/tones/recipe.yaml:" in slip.stdout
+    recipe.write_text(text, encoding="utf-8")
+
+    model = repository.folder / "bells" / "tones" / "src" / "model.py"
+    code = model.read_text(encoding="utf-8")
+    model.write_text(code.replace("class ToneModel", "class BellModel"), encoding="utf-8")
+    rename = repository.commit("Rename")
+    assert rename.returncode == 1
+    assert results(rename) == {"check espnet3 recipes": "Skipped", EVERY: "Failed"}
+    assert 'no "ToneModel"' in rename.stdout
     assert repository.do("git", "log", "--format=%s") == "Begin\n"
+
+
+def results(commit: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """Return what pre-commit says of each hook."""
+    return dict(re.findall(r"^(.*?)\.+(?:\(.*\))?(\w+)$", commit.stdout, re.MULTILINE))
