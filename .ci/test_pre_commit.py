@@ -102,4 +102,4 @@ def test_commits_with_mistakes_are_refused(repository: Repository) -> None:
 
 def results(commit: subprocess.CompletedProcess[str]) -> dict[str, str]:
     """Return what pre-commit says of each hook."""
-    return dict(re.findall(r"^(.*?)\.+(?:\(.*\))?(\w+)$", commit.stdout, re.MULTILINE))
+    return dict(re.findall(r"^(check .*?)\.{3,}(?:\(.*\))?(\w+)$", commit.stdout, re.MULTILINE))
