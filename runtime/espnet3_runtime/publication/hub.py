@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.atomic import write_json
-from espnet3_runtime.errors import UserError
+from espnet3_runtime.errors import UserError, exception_chain
 from espnet3_runtime.stage import Outputs, StageContext
 
 _CONFLICT = 409
@@ -98,32 +98,37 @@ def download_repository(repo: str, revision: str | None) -> Path:
 
 @contextmanager
 def _translated_errors(hub: Any, repo: str, revision: str | None = None) -> Iterator[None]:
-    """Raise errors of the hub as messages for users."""
-    errors = hub.errors
+    """Raise errors of the hub as messages for users, without the library's traceback."""
     try:
         yield
-    except errors.RepositoryNotFoundError:
-        message = f'the hub has no repository "{repo}", or you may not see it'
-        raise UserError(message, hint=_LOGIN) from None
-    except errors.RevisionNotFoundError:
-        raise UserError(f'the repository "{repo}" has no revision "{revision}"') from None
-    except errors.HFValidationError:
-        message = f'"{repo}" is no name of a repository'
-        raise UserError(message, hint="it reads <owner>/<name>") from None
-    except errors.LocalEntryNotFoundError as error:  # before 1.0 an HTTP error, too
-        raise UserError(f"the hub cannot be reached: {error}") from error
-    except errors.HfHubHTTPError as error:
-        raise _refusal(error, repo) from error
-    except (errors.LocalTokenNotFoundError, errors.OfflineModeIsEnabled) as error:
-        raise UserError(f"the hub cannot be used: {error}", hint=_LOGIN) from None
     except Exception as error:
-        problem = _explain_failure(error)
-        if problem is None:
-            raise
-        raise problem from error
+        for one in exception_chain(error):  # the library wraps what stopped a file of an upload
+            problem = _explain_answer(hub.errors, one, repo, revision) or _explain_failure(one)
+            if problem is not None:
+                raise problem from None
+        raise
 
 
-def _explain_failure(error: Exception) -> UserError | None:
+def _explain_answer(
+    errors: Any, error: BaseException, repo: str, revision: str | None
+) -> UserError | None:
+    """Return the message about an error that the library names; None for others."""
+    if isinstance(error, errors.RepositoryNotFoundError):
+        message = f'the hub has no repository "{repo}", or you may not see it'
+        return UserError(message, hint=_LOGIN)
+    if isinstance(error, errors.RevisionNotFoundError):
+        return UserError(f'the repository "{repo}" has no revision "{revision}"')
+    if isinstance(error, errors.HFValidationError):
+        message = f'"{repo}" is no name of a repository'
+        return UserError(message, hint="it reads <owner>/<name>")
+    if isinstance(error, errors.HfHubHTTPError) and error.response is not None:
+        return _refusal(error, repo)
+    if isinstance(error, errors.LocalTokenNotFoundError | errors.OfflineModeIsEnabled):
+        return UserError(f"the hub cannot be used: {error}", hint=_LOGIN)
+    return None
+
+
+def _explain_failure(error: BaseException) -> UserError | None:
     """Return the message about files or a network that refuse; None for other errors."""
     if isinstance(error, OSError) and error.filename:
         message = f'the hub\'s library cannot use "{error.filename}": {error.strerror}'
@@ -135,13 +140,15 @@ def _explain_failure(error: Exception) -> UserError | None:
 
 def _refusal(error: Any, repo: str) -> UserError:
     """Return what the hub's answer to a request means."""
-    status = getattr(error.response, "status_code", None)
-    if status == _CONFLICT:
+    status = error.response.status_code
+    if status == _CONFLICT and str(error.response.url).endswith("/repos/create"):
         hint = "write update: true to change it, or choose another hf_repo"
         return UserError(f'the repository "{repo}" exists already', hint=hint)
     if status in _NO_ACCESS:
         return UserError(f'you may not write to "{repo}"', hint=_LOGIN)
-    return UserError(f"the hub refused: {error}")
+    said = " ".join(str(error.server_message or "").split())
+    problem = str(error).partition("\n")[0]
+    return UserError(f"the hub refused: {problem}" + (f": {said}" if said else ""))
 
 
 def _library() -> Any:
