@@ -1,5 +1,6 @@
 """Dask workers, and clusters that give none."""
 
+import importlib
 import logging
 import os
 import time
@@ -16,18 +17,60 @@ def local(**options):
     return {"env": "local", "n_workers": 2, "options": options}
 
 
-def test_local_workers_keep_what_they_free(tmp_path):
+NOTES = """
+import time
+from pathlib import Path
+
+
+def note(place, number):
+    if number == 0:
+        raise ValueError("the first one fails")
+    while not (place / "go").exists():
+        time.sleep(0.01)
+    (place / f"{number}.done").touch()
+
+
+def count(place):
+    return len(list(place.glob("*.done")))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A directory that workers run in, with a module of its own."""
+    place = tmp_path_factory.mktemp("workers")
+    (place / "noting.py").write_text(NOTES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(place)
+        yield place
+
+
+@pytest.fixture(scope="module")
+def workers(folder):
+    with dask_workers.Workers(local(memory_limit=0), folder, 2) as running:
+        yield running
+
+
+def test_local_workers_keep_what_they_free(workers, folder):
     """Dask's own setting gives every tensor back to the system: three times the CPU seconds."""
     names = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "OMP_NUM_THREADS")
-    with dask_workers.Workers(local(memory_limit=0), tmp_path, 2) as workers:
-        found = dict(workers.run(os.getenv, [(name,) for name in names]))
-        assert dict(workers.run(os.getcwd, [()])) == {0: str(tmp_path)}
-        specs = workers._cluster.worker_spec.values()
-        options = [spec["options"] for spec in specs]
-        assert logging.getLogger("distributed").level == logging.ERROR
+    found = dict(workers.run(os.getenv, [(name,) for name in names]))
+    assert dict(workers.run(os.getcwd, [()])) == {0: str(folder)}
+    specs = workers._cluster.worker_spec.values()
+    options = [spec["options"] for spec in specs]
+    assert logging.getLogger("distributed").level == logging.ERROR
     assert (int(found[0]) > 1 << 20, int(found[1]) > 1 << 20, found[2]) == (True, True, "1")
     kept = [(one["nthreads"], one["memory_limit"], one["silence_logs"]) for one in options]
     assert kept == [(1, 0, logging.CRITICAL)] * 2
+
+
+def test_a_failure_cancels_what_has_not_begun(workers, folder):
+    noting = importlib.import_module("noting")
+    with pytest.raises(ValueError, match="the first one fails"):
+        list(workers.run(noting.note, [(folder, number) for number in range(20)]))
+    (folder / "go").touch()
+    counts = dict(workers.run(noting.count, [(folder,)] * 4))  # they come after the others
+    assert max(counts.values()) < 10, "tasks ran that nobody wants"
 
 
 def test_options_that_the_cluster_does_not_know():
@@ -91,17 +134,6 @@ def commands(tmp_path, monkeypatch):
 @pytest.mark.parametrize("env", QUEUES)
 def test_a_queue_without_its_command(env):
     assert f"the {env} cluster does not start: " in refusal(env)
-
-
-def test_a_queue_that_takes_no_jobs_says_why(commands):
-    commands(sbatch="echo 'sbatch: error: invalid partition' >&2; exit 1")
-    assert "sbatch: error: invalid partition" in refusal("slurm")
-
-
-def test_jobs_that_end_without_a_worker(commands, monkeypatch):
-    monkeypatch.setattr(dask_workers, "_PATIENCE_SECONDS", 2.0)
-    commands(sbatch="echo Submitted batch job 77", scancel="", squeue="exit 1")
-    assert "the slurm cluster has had no worker for 2 s" in refusal("slurm")
 
 
 def test_a_job_that_waits_is_waited_for(commands):

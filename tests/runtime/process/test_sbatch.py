@@ -1,30 +1,18 @@
-"""Workers that die, and workers that are jobs of SLURM: a cluster made of three shell scripts."""
-
-import os
-import stat
-import time
+"""Workers that die, and workers that are jobs of SLURM, whose queue is a kit of ours."""
 
 import pytest
 import torch
 
+from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.scp import read_scp
+from espnet3_runtime.process import dask_workers
 from espnet3_runtime.stages import collect_stats as collect_stage
 from espnet3_runtime.stages.collect_stats import collect_stats
 from espnet3_runtime.stages.infer import infer
 from tests.runtime.inference_kit import in_recipe, make_context
+from tests.runtime.slurm_kit import options, queue
 from tests.runtime.training_kit import recipe_in, stage_context
 
-SBATCH = """#!/bin/bash
-script="${@: -1}"
-cp "$script" "$FAKE/job-$$.sh"
-setsid bash "$FAKE/job-$$.sh" > "$FAKE/job-$$.log" 2>&1 < /dev/null &
-echo $! >> "$FAKE/pids"
-echo "Submitted batch job $!"
-"""
-SCANCEL = """#!/bin/bash
-for job in "$@"; do echo "$job" >> "$FAKE/cancelled"; kill -TERM -- "-$job" 2> /dev/null; done
-exit 0
-"""
 COUNTING = """import os
 import signal
 from pathlib import Path
@@ -60,33 +48,9 @@ def recipe(tmp_path):
 
 
 @pytest.fixture
-def slurm(tmp_path, monkeypatch):
-    """A SLURM whose jobs are processes of this machine."""
-    place = tmp_path / "slurm"
-    place.mkdir()
-    for name, text in {"sbatch": SBATCH, "scancel": SCANCEL, "squeue": "#!/bin/bash\n"}.items():
-        (place / name).write_text(text)
-        (place / name).chmod(stat.S_IRWXU)
-    monkeypatch.setenv("PATH", f"{place}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("FAKE", str(place))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    yield place
-    for pid in pids(place):
-        if alive(pid):
-            os.killpg(pid, 9)
-
-
-def pids(place):
-    return [int(line) for line in (place / "pids").read_text().split()]
-
-
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123 - it may be gone
-        return file.read().rpartition(")")[2].split()[0] != "Z"
+def slurm(tmp_path):
+    with queue(tmp_path / "slurm") as running:
+        yield running
 
 
 def config(**changes):
@@ -126,25 +90,13 @@ def test_a_worker_that_dies_costs_the_shard_that_it_had_in_hand(recipe):
     assert decoded == len(expected) + 1
 
 
-def options(recipe):
-    return {
-        "cores": 1,
-        "memory": "2GB",
-        "interface": "lo",
-        "death_timeout": 60,
-        "job_extra_directives": ["--partition=speech"],
-        "log_directory": str(recipe / "logs"),
-        "scheduler_options": {"dashboard_address": None},
-    }
-
-
 def test_statistics_are_collected_by_jobs_of_slurm(slurm, tmp_path, monkeypatch):
     monkeypatch.setattr(collect_stage, "LEAST_ITEMS", 1)
     with recipe_in(tmp_path / "trained") as recipe:
         expected = statistics(recipe)
-        parallel = {"env": "slurm", "n_workers": 2, "options": options(recipe)}
+        parallel = {"env": "slurm", "n_workers": 2, "options": options(recipe / "logs")}
         assert statistics(recipe, parallel=parallel) == expected
-    assert len(list(slurm.glob("job-*.sh"))) == 2
+    assert [job["cancelled"] for job in slurm.jobs] == [True, True]
 
 
 def statistics(recipe, **changes):
@@ -160,13 +112,81 @@ def statistics(recipe, **changes):
 
 def test_infer_runs_as_jobs_of_slurm(recipe, slurm):
     expected = read_scp(decode(recipe).directory / "test" / "text.scp")
-    parallel = {"env": "slurm", "n_workers": 2, "options": options(recipe)}
+    parallel = {"env": "slurm", "n_workers": 2, "options": options(recipe / "logs")}
     context = decode(recipe, parallel=parallel)
     assert read_scp(context.directory / "test" / "text.scp") == expected
-    scripts = [path.read_text() for path in slurm.glob("job-*.sh")]
-    assert len(scripts) == 2
-    assert all("#SBATCH --partition=speech" in script for script in scripts)
-    deadline = time.monotonic() + 30
-    while any(map(alive, pids(slurm))):
-        assert time.monotonic() < deadline, "a job has outlived its run"
-        time.sleep(0.1)
+    first, second = slurm.jobs
+    assert (
+        first["options"]
+        == second["options"]
+        == {
+            "job-name": "dask-worker",
+            "error": f"{recipe}/logs/dask-worker-%J.err",
+            "output": f"{recipe}/logs/dask-worker-%J.out",
+            "partition": "speech",
+            "account": "asr",
+            "ntasks": "1",
+            "cpus-per-task": "1",
+            "mem": "2G",
+            "time": "00:30:00",
+        }
+    )
+    assert (first["cancelled"], second["cancelled"]) == (True, True)
+    slurm.wait_for_the_end()
+    logs = {path.name for path in (recipe / "logs").iterdir()}
+    assert logs == {f"dask-worker-{job['number']}.out" for job in slurm.jobs}
+
+
+def test_a_job_that_dies_in_the_middle_leaves_its_shard_to_the_others(recipe, slurm):
+    expected = read_scp(decode(recipe).directory / "test" / "text.scp")
+    (recipe / "src" / "mortal.py").write_text(
+        COUNTING.replace("os.kill(os.getpid(),", "os.killpg(0,")
+    )
+    notes = recipe / "notes"
+    notes.mkdir()
+    runner = {"_target_": "src.mortal.Mortal", "notes": str(notes)}
+    parallel = {"env": "slurm", "n_workers": 2, "options": options(recipe / "logs")}
+    context = decode(recipe, runner=runner, parallel=parallel)
+    assert read_scp(context.directory / "test" / "text.scp") == expected
+    assert (notes / "died").exists()
+
+
+def refusal(logs, **more):
+    """Return the error of tasks whose jobs give no worker."""
+    settings = {"env": "slurm", "n_workers": 2, "options": options(logs, **more)}
+    with (
+        pytest.raises(UserError) as caught,
+        dask_workers.Workers(settings, logs.parent, 2) as workers,
+    ):
+        list(workers.run(abs, [(-1,), (-2,)]))
+    return caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"queue": "spech"}, "sbatch: error: invalid partition specified: spech"),
+        ({"job_extra_directives": ["--acount=asr"]}, "sbatch: unrecognized option '--acount=asr'"),
+    ],
+)
+def test_a_queue_that_takes_no_jobs_says_why(slurm, tmp_path, more, reason):
+    said = refusal(tmp_path / "logs", **more)
+    assert said.startswith("the slurm cluster does not start: ")
+    assert reason in said
+    assert slurm.jobs == []
+
+
+def test_jobs_that_fail_at_once(slurm, tmp_path, monkeypatch):
+    monkeypatch.setattr(dask_workers, "_PATIENCE_SECONDS", 1.0)
+    said = refusal(tmp_path / "logs", job_script_prologue=["echo no python here", "exit 3"])
+    assert said == "the slurm cluster has had no worker for 1 s"
+    logs = [path.read_text() for path in (tmp_path / "logs").iterdir()]
+    assert logs == ["no python here\n"] * 2
+
+
+def test_jobs_that_never_start_are_waited_for_while_they_are_listed(slurm, tmp_path, monkeypatch):
+    monkeypatch.setattr(dask_workers, "_PATIENCE_SECONDS", 1.0)
+    slurm.let_wait(12)  # there is a tenth of the patience before each question
+    assert refusal(tmp_path / "logs") == "the slurm cluster has had no worker for 1 s"
+    assert slurm.questions > 12
+    assert [job["cancelled"] for job in slurm.jobs] == [True, True]
