@@ -123,6 +123,35 @@ def test_texts_are_preferred_to_reading_items(recipe):
     ]
 
 
+COLUMN = """
+from dataset import Dataset as Items
+
+
+class Dataset(Items):
+    def column(self, name):
+        if name == "short":
+            return ["one text"]
+        return (text for text in {"words": ["from", "a \\t column"] * 12}[name])
+"""
+
+
+def test_a_column_gives_the_texts_of_any_field_but_not_of_transformed_items(recipe):
+    (recipe / "sets.py").write_text(COLUMN)
+    entries = [{"data_src": "sets"}]
+    outputs = run(recipe, vocab_size=6, model_type="word", field="words", entries=entries)
+    assert outputs["train_text"].read_text() == "from\na column\n" * 12
+    transform = {"_target_": "src.features.shout", "_partial_": True}
+    changed = [{"data_src": "sets", "transform": transform}]
+    with pytest.raises(UserError, match='no field "words"'):
+        run(recipe, vocab_size=6, model_type="word", field="words", entries=changed)
+    for field, problem in (
+        ("none", r'column\("none"\) of the Dataset fails: KeyError\(\'none\'\)'),
+        ("short", "the data set has 24 items, and gives 1 texts"),
+    ):
+        with pytest.raises(UserError, match=problem):
+            run(recipe, vocab_size=6, model_type="word", field=field, entries=entries)
+
+
 @pytest.mark.parametrize("code", ["return 'text.txt'", "return iter(['one two', 'two one'])"])
 def test_text_builders_give_a_path_or_lines(recipe, code):
     (recipe / "src" / "build.py").write_text(f"def build(extra=1):\n    {code}\n")
