@@ -1,6 +1,7 @@
 """Weights of checkpoints, bundles and plain files, read without running any code in them."""
 
 import hashlib
+import json
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from espnet3_runtime.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+TIED = "tied"
+"""Key of the metadata of safetensors: JSON, for each name left out the one that has its tensor."""
 _SHOWN = 5  # names listed in a message
 
 
@@ -105,14 +108,35 @@ def _list_names(label: str, names: Any) -> list[str]:
     return [f"{label}: {', '.join(found[:_SHOWN])}{more}"]
 
 
+def find_tied(weights: "Mapping[str, Tensor]") -> dict[str, str]:
+    """Return the names whose tensor an earlier name has, too, each with that earlier name.
+
+    Args:
+        weights: Tensors of any shapes; tied ones are one place in memory.
+    """
+    owners: dict[Any, str] = {}
+    tied = {}
+    for name, tensor in weights.items():
+        place = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
+        owner = owners.setdefault(place if tensor.numel() else name, name)
+        if owner != name:
+            tied[name] = owner
+    return tied
+
+
 def _read_safetensors(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError
+    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
     try:
-        return dict(load_file(path))
+        loaded = dict(load_file(path))
+        with safe_open(path, framework="pt") as file:
+            tied = json.loads((file.metadata() or {}).get(TIED, "{}"))
+        return loaded | {name: loaded[owner] for name, owner in tied.items()}
     except SafetensorError as error:
         raise UserError(f'"{path}" is damaged: {error}') from None
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        raise UserError(f'"{path}" is damaged: its tied weights: {error!r}') from None
 
 
 def read_torch(path: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from espnet3_runtime.publication.load_check import load_elsewhere
 from espnet3_runtime.publication.recipe_code import check_code, collect_targets, copy_code
 from espnet3_runtime.stage import StageContext
 from espnet3_runtime.task_bridge.models import PROVIDERS
-from espnet3_runtime.weights import read_weights, weights_digest
+from espnet3_runtime.weights import TIED, find_tied, read_weights, weights_digest
 from espnet3_schemas import TARGET
 from espnet3_schemas.late_values import to_json
 
@@ -74,11 +74,12 @@ def _pack_weights(context: StageContext, bundled: BundleFiles) -> dict[str, str]
         from safetensors.torch import save_file
 
         weights = read_weights(path)
-        save_file(
-            {name: tensor.contiguous().clone() for name, tensor in weights.items()},
-            bundled.bundle / layout.WEIGHTS,
-            metadata={"format": "pt"},
-        )
+        tied = find_tied(weights)
+        own = {name: value for name, value in weights.items() if name not in tied}
+        kept = {name: tensor.contiguous().clone() for name, tensor in own.items()}
+        # One key, because safetensors writes several in an order that changes.
+        metadata = {TIED: json.dumps(tied)} if tied else {"format": "pt"}
+        save_file(kept, bundled.bundle / layout.WEIGHTS, metadata=metadata)
         umask = os.umask(0)
         os.umask(umask)
         (bundled.bundle / layout.WEIGHTS).chmod(0o666 & ~umask)  # safetensors makes it 0600

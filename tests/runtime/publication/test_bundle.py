@@ -5,15 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file, save_file
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.model import InferenceModel
+from espnet3_runtime.weights import read_weights
 from tests.runtime.bundle_kit import INFERENCE, LATE, MODEL, RUNNER, pack, packable, speech
 from tests.runtime.inference_kit import WORDS
 
@@ -118,6 +122,76 @@ def test_bundles_whose_packages_have_one_name(recipe):
     assert sys.modules["src.words"] is mine
 
 
+SLOW = """
+import time
+
+
+def read(model, speech, speech_lengths):
+    time.sleep(0.001)  # another thread gets its turn
+    from src import words
+    return [{"text": words.WORDS[2]} for _ in speech]
+"""
+
+
+def test_two_threads_call_two_bundles_whose_packages_have_one_name(recipe):
+    bundles = []
+    Path("src/decode.py").write_text(SLOW)
+    runner = {"_target_": "src.decode.read", "_partial_": True}
+    for name in ("two", "zwei"):
+        Path("src/words.py").write_text(WORDS.replace("two", name))
+        bundle = pack(recipe, inference={**INFERENCE, "runner": runner})
+        bundles.append(bundle.rename(bundle.with_name(name)))
+    models = [InferenceModel.from_packed(one, trust_user_code=True) for one in bundles]
+    start = threading.Barrier(2)
+    before = {name for name in sys.modules if name.partition(".")[0] == "src"}
+
+    def call(model):
+        start.wait(timeout=30)
+        return {model(speech("two"))["text"] for _ in range(50)}
+
+    with ThreadPoolExecutor(2) as pool:
+        texts = list(pool.map(call, models))
+    assert texts == [{"two"}, {"zwei"}]
+    assert {name for name in sys.modules if name.partition(".")[0] == "src"} == before
+
+
+TIED = """
+
+class Tied(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Linear(64, 64, bias=False)
+        self.again = torch.nn.Linear(64, 64, bias=False)
+        self.again.weight = self.scale.weight
+
+    def forward(self, speech, speech_lengths):
+        return speech * self.scale.weight[0, 0], speech_lengths
+"""
+
+
+def test_tied_weights_are_once_in_the_file_and_tied_again_after_loading(recipe):
+    with Path("src/model.py").open("a") as file:
+        file.write(TIED)
+    from src.model import Tied
+
+    trained = Tied()
+    torch.nn.init.constant_(trained.scale.weight, 2.0)
+    torch.save({"state_dict": trained.state_dict()}, "best.ckpt")
+    bundle = pack(recipe, model={"_target_": "src.model.Tied"})
+    size = (bundle / "model.safetensors").stat().st_size
+    assert 64 * 64 * 4 < size < 1.5 * 64 * 64 * 4  # float32
+    model = InferenceModel.from_packed(bundle, trust_user_code=True)
+    assert model(speech("two"))["text"] == "four"
+    loaded = model.predictor.model
+    assert loaded.again.weight is loaded.scale.weight
+    assert loaded.state_dict().keys() == trained.state_dict().keys() == read_weights(bundle).keys()
+    kept = {"scale.weight": trained.scale.weight.detach()}
+    for tied in ("[]", "{", '{"again.weight": "none"}'):
+        save_file(kept, bundle / "model.safetensors", metadata={"tied": tied})
+        with pytest.raises(UserError, match="is damaged: its tied weights"):
+            read_weights(bundle)
+
+
 def test_imports_inside_functions_find_the_bundle(recipe):
     Path("src/decode.py").write_text(
         "def read(model, speech, speech_lengths):\n"
@@ -137,8 +211,6 @@ def test_weights_are_the_checkpoints(recipe):
     torch.save({"state_dict": {"scale": torch.full((1,), 2.0)}}, "best.ckpt")
     bundle = pack(recipe)
     assert InferenceModel.from_packed(bundle, trust_user_code=True)(speech("two"))["text"] == "four"
-    from safetensors.torch import load_file
-
     assert load_file(bundle / "model.safetensors")["scale"].item() == 2.0
     modes = {(bundle / name).stat().st_mode for name in ("model.safetensors", "bundle.json")}
     assert len(modes) == 1  # by umask
