@@ -72,7 +72,7 @@ def _upload_directory(upload: Upload) -> dict[str, Any]:
             repo_type=upload.repo_type,
             folder_path=str(upload.directory),
             commit_message=upload.message,
-            ignore_patterns=["**/__pycache__/**"],
+            ignore_patterns=["__pycache__/**", "**/__pycache__/**"],
             delete_patterns=list(upload.delete_patterns) if upload.update else None,
         )
     return {

@@ -151,10 +151,16 @@ def test_no_destination(user):
 
 
 def test_the_demo_becomes_a_space(user):
+    demo = user.recipe / "exp/recipe/pack_demo/demo"
+    sent = files_below(demo)
+    for folder in (demo, demo / "inner"):  # somebody has tried it
+        (folder / "__pycache__").mkdir(parents=True)
+        (folder / "__pycache__" / "app.pyc").touch()
     assert user.upload(stage="upload_demo").returncode == 0
     repo = user.hub.repos["we/tiny-demo"]
     assert (repo.kind, repo.lfs) == ("space", {"bundle/model.safetensors"})
-    assert repo.files == files_below(user.recipe / "exp/recipe/pack_demo/demo")
+    assert repo.files == sent
+    assert user.receipt("upload_demo")["files"] == {name: len(data) for name, data in sent.items()}
     (create,) = [data for _, path, data in user.hub.requests if path == "/api/repos/create"]
     assert json.loads(create)["sdk"] == "gradio"
 
