@@ -83,7 +83,7 @@ def build_recipe(directory: Path) -> Toy:
         "src.steps.prepare",
         {"path": f"{exp}/prepare/data.txt"},
         {"data": "data.txt"},
-        configs={"settings": "other_settings"},
+        config={"settings": "other_settings"},
     )
     recipe.configs["other_settings"] = {"size": 4}
     recipe.call(
@@ -91,8 +91,7 @@ def build_recipe(directory: Path) -> Toy:
         "src.steps.fit",
         {"path": f"{exp}/fit/model.txt", "source": "${stages.prepare.data}", "seed": 1},
         {"model": "model.txt"},
-        configs={"settings": "settings"},
-        needs=["prepare"],
+        config={"settings": "settings"},
     )
     recipe.call(
         "score",
@@ -103,7 +102,6 @@ def build_recipe(directory: Path) -> Toy:
             "home": "${oc.env:TOY_HOME,nowhere}",
         },
         {"score": "score.txt"},
-        needs=["fit"],
     )
     return recipe.write()
 
@@ -136,7 +134,7 @@ def setting(config: str, key: str, value: object) -> Callable[[Toy], None]:
 
 def argument(stage: str, key: str, value: object) -> Callable[[Toy], None]:
     def change(recipe: Toy) -> None:
-        recipe.calls[stage]["with"][key] = value
+        recipe.stage(stage)["with"][key] = value
         recipe.write()
 
     change.__name__ = f"{stage}.with.{key} = {value!r}"

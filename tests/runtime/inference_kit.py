@@ -3,15 +3,14 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import espnet3_schemas
-from espnet3_runtime.config import ConfigView
+from espnet3_runtime.incremental.slices import configs_of, model_of
 from espnet3_runtime.stage import StageContext, StageSpec, Stop
-from tests.runtime.late_kit import late_values
+from tests.runtime.composed_kit import composed_build
 
 DATASET = '''
 """Items whose "speech" says their text: a constant for each word."""
@@ -106,35 +105,6 @@ def write_recipe(directory: Path) -> Path:
     return directory
 
 
-def with_defaults(role: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config with the defaults of the role's schema filled in."""
-    schema = espnet3_schemas.load(role)
-    return _fill(schema, dict(values), schema)
-
-
-def _fill(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]) -> Any:
-    while "$ref" in schema:
-        target = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
-        schema = {**target, **{k: v for k, v in schema.items() if k != "$ref"}}
-    if isinstance(value, list) and isinstance(schema.get("items"), dict):
-        return [_fill(schema["items"], item, root) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "_target_" in value:
-        return value
-    filled = dict(value)
-    for key, sub in schema.get("properties", {}).items():
-        if key in filled:
-            filled[key] = _fill(sub, filled[key], root)
-        elif "default" in sub:
-            filled[key] = _fill(sub, sub["default"], root)
-    extra = schema.get("additionalProperties")
-    if isinstance(extra, dict):
-        for key in filled.keys() - schema.get("properties", {}).keys():
-            filled[key] = _fill(extra, filled[key], root)
-    return filled
-
-
 class Bars:
     """Progress that remembers."""
 
@@ -160,26 +130,23 @@ class Bars:
 
 def make_context(recipe_dir: Path, stage: str, **changes: Any) -> StageContext:
     """Return the context of a stage; configs are given as ``{role: values}``."""
-    configs = {
-        role: ConfigView(with_defaults(role, values), role)
-        for role, values in changes.pop("configs", {}).items()
-    }
-    composed = {
-        role: ConfigView(with_defaults(role, values), role)
-        for role, values in changes.pop("composed", {}).items()
-    }
-    model = changes.pop("model", None)
-    composed_model = changes.pop("composed_model", model)
+    given, model = changes.pop("configs", {}), changes.pop("model", None)
+    build = composed_build(stage, given, model)
+    late = composed_build(
+        stage, {**given, **changes.pop("composed", {})}, changes.pop("composed_model", model)
+    )
+    (kind,) = build.stages
     exp_dir = recipe_dir / "exp" / "tiny"
     directory = exp_dir / stage
     directory.mkdir(parents=True, exist_ok=True)
     values: dict[str, Any] = {
-        "spec": StageSpec(name=stage, run=changes.pop("kind", stage)),
-        "configs": configs,
-        "model": ConfigView(model, "models.tiny") if model else None,
-        "composed": {**configs, **composed},
-        "composed_model": ConfigView(composed_model, "models.tiny") if composed_model else None,
-        "late": late_values([composed, composed_model]),
+        "spec": StageSpec(name=stage, run=stage),
+        "configs": configs_of(build, kind),
+        "model": model_of(build, kind),
+        "composed": configs_of(late, late.stage(stage)),
+        "composed_model": model_of(late, late.stage(stage)),
+        "late": late.late,
+        "outputs": {name: recipe_dir / output.path for name, output in kind.outputs.items()},
         "recipe": "tiny/asr",
         "exp_tag": "tiny",
         "recipe_dir": recipe_dir,

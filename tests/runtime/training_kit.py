@@ -11,13 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-import espnet3_schemas
 from espnet3_runtime.build.instantiate import instantiate
-from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import Stopped
 from espnet3_runtime.stage import StageContext, StageSpec, Stop
 from espnet3_runtime.stages.train import train
-from tests.runtime.inference_kit import make_context, with_defaults
+from tests.runtime.inference_kit import make_context
 
 torch.set_num_threads(1)
 
@@ -178,25 +176,9 @@ def stage_context(
     recipe: Path, kind: str, training: dict[str, Any] | None = None, **changes: Any
 ) -> StageContext:
     """Return the context of a stage whose config holds only what its kind may read."""
-    table = espnet3_schemas.systems()["kinds"][kind]
-    configs = {"training": training or {}, **changes.pop("configs", {})}
-    views = {
-        role: ConfigView(with_defaults(role, values), role).only(table["roles"][role]["reads"])
-        for role, values in configs.items()
-    }
-    directory = recipe / "exp" / "tiny" / kind
-    outputs = {
-        name: recipe / "data" if output["path"] == "${data_dir}" else directory / output["path"]
-        for name, output in table["outputs"].items()
-    }
-    context = make_context(recipe, kind, outputs=outputs, **changes)
-    return _replace(context, configs=views)
-
-
-def _replace(context: StageContext, **changes: Any) -> StageContext:
-    from dataclasses import replace
-
-    return replace(context, **changes)
+    return make_context(
+        recipe, kind, configs={"training": training or {}, **changes.pop("configs", {})}, **changes
+    )
 
 
 SETS = {

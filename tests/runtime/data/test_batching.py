@@ -16,7 +16,7 @@ from espnet3_runtime.data.sampler import (
     seed_generators,
 )
 from espnet3_runtime.errors import UserError
-from tests.runtime.inference_kit import with_defaults
+from tests.runtime.composed_kit import composed_build
 
 LOG = logging.getLogger("test")
 
@@ -28,8 +28,8 @@ STEPS = RNG.integers(1, 100, size=200)
 
 
 def block(**changes):
-    defaults = with_defaults("training", {})["dataloader"]["train"]["batches"]
-    return {**defaults, **changes}
+    training = composed_build("train", {"training": {}}).config("training")
+    return {**training["dataloader"]["train"]["batches"], **changes}
 
 
 def flat(lists):

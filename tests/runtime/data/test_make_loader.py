@@ -15,15 +15,15 @@ from espnet3_runtime.data.sampler import (
 )
 from espnet3_runtime.data.split_dataset import load_split
 from espnet3_runtime.errors import UserError
-from tests.runtime.inference_kit import with_defaults
+from tests.runtime.composed_kit import composed_build
 from tests.runtime.training_kit import recipe_in
 
 LOG = logging.getLogger("test")
 
 
 def block(**changes):
-    defaults = with_defaults("training", {})["dataloader"]["train"]["batches"]
-    return {**defaults, **changes}
+    training = composed_build("train", {"training": {}}).config("training")
+    return {**training["dataloader"]["train"]["batches"], **changes}
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def split_of(recipe, module=None, **changes):
 
 
 def loader_of(split, clock, rank=None, shapes=None, **changes):
-    config = with_defaults("training", {"dataloader": changes})["dataloader"]
-    return make_loader(
-        split, "train", config, shapes=shapes, clock=clock, rank=rank or DataParallelRank(), log=LOG
-    )
+    training = composed_build("train", {"training": {"dataloader": changes}}).config("training")
+    rank = rank or DataParallelRank()
+    options = {"shapes": shapes, "clock": clock, "rank": rank, "log": LOG}
+    return make_loader(split, "train", training["dataloader"], **options)
 
 
 def test_loader_without_lengths_says_why_it_is_unsorted(recipe, caplog):

@@ -24,6 +24,16 @@ def make(path):
     from src import eager, lazy
     Path(path).write_text(eager.value() + lazy.VALUE)
 """
+INFERENCE = {
+    "dataset": {"test": [{"name": "a"}]},
+    "checkpoint": "best.ckpt",
+    "runner": {"_target_": "src.own.Reader"},
+    "input_key": "speech",
+    "contract": {
+        "inputs": {"speech": {"kind": "audio", "sample_rate": 16000}},
+        "outputs": {"text": {"kind": "text"}},
+    },
+}
 
 
 @pytest.fixture
@@ -96,12 +106,24 @@ def test_a_bundle_never_mixes_code_and_results(recipe: Toy) -> None:
     own = """from espnet3_runtime.systems.base import BaseSystem
 
 
+class Net:
+    pass
+
+
+class Reader:
+    def __call__(self, model, speech, speech_lengths):
+        return []
+
+
 class OwnSystem(BaseSystem):
     def pack_model(self, context):
         return {}
 """
     recipe.file("src/own.py", own)
-    recipe.run("pack_model", "pack_model")
+    recipe.file("best.ckpt", "")
+    recipe.configs = {"inference": INFERENCE, "publication": {"pack_model": {}}}
+    recipe.run("pack_model", "pack_model", model="net")
+    recipe.models = {"net": {"_target_": "src.own.Net"}}
     recipe.write()
     process = recipe.start()
     while not (recipe.directory / "begun").exists():

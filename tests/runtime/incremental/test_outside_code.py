@@ -82,7 +82,8 @@ def test_a_file_that_it_names_and_a_copy_elsewhere(recipe: Toy) -> None:
     assert (recipe.exp / "make" / "o.txt").read_text() == "2 a"
 
 
-def test_a_call_that_names_it(recipe: Toy) -> None:
+def test_a_call_that_names_it(recipe: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(recipe.directory.parent / "lib")  # the compiler's path
     recipe.file("../lib/mylab/steps.py", STEPS)
     recipe.call("other", "mylab.steps.make", {"path": "exp/toy/other/o.txt"}, {"o": "o.txt"})
     recipe.write()

@@ -11,7 +11,6 @@ from espnet3_runtime.errors import UndeclaredRead
 from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.fingerprint import Inputs, inputs_of
 from espnet3_runtime.incremental.slices import configs_of, edges_of, model_of, without_keys
-from espnet3_schemas import systems
 from tests.runtime.toy import Toy
 
 TRAINING = {
@@ -41,7 +40,8 @@ T = """class T:
 
 
 class P:
-    pass
+    def __init__(self, tokens=None):
+        pass
 
 
 class F:
@@ -53,11 +53,13 @@ class C:
 
 
 class O:
-    pass
+    def __init__(self, params, lr):
+        pass
 
 
 class M:
-    pass
+    def __init__(self, stats=None):
+        pass
 """
 DATASET = """from dataset.builder import DatasetBuilder
 
@@ -69,23 +71,17 @@ class Dataset:
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Toy:
-    recipe = Toy(tmp_path / "recipe")
+    recipe = Toy(tmp_path / "recipe", system="asr")
     recipe.file("src/t.py", T)
+    recipe.file("x", "weights")
     recipe.file("dataset/__init__.py", DATASET)
     recipe.file("dataset/builder.py", "class DatasetBuilder:\n    pass\n")
     recipe.configs = {"training": TRAINING, "inference": INFERENCE}
-    recipe.roles = {"training": "training", "inference": "inference"}
     recipe.models = {
         "ctc": {"_target_": "src.t.M", "stats": "${stages.collect_stats.feats_stats}"},
     }
-    before: list[str] = []
     for kind in ("create_dataset", "train_tokenizer", "collect_stats", "train", "infer"):
-        facts = systems()["kinds"][kind]
-        model = None if facts["model"] == "none" else "ctc"
-        names = {role: role for role in facts["roles"]}
-        recipe.run(kind, kind, {}, configs=names, model=model, needs=list(before))
-        before.append(kind)
-    recipe.stage("infer")["needs"] = ["create_dataset", "train"]
+        recipe.run(kind, kind)
     return recipe.write()
 
 
@@ -151,8 +147,6 @@ def test_a_model_that_the_stage_does_without_does_not_count(recipe: Toy) -> None
     assert model_of(build, build.stage("collect_stats")) is None  # it has features
     assert model_of(build, build.stage("train")) is not None
     recipe.configs["training"] = {**TRAINING, "collect_stats": {"features": None}}
-    build = build_of(recipe)
-    assert model_of(build, build.stage("collect_stats")) is None  # the model reads the statistics
     recipe.models["ctc"] = {"_target_": "src.t.M"}
     build = build_of(recipe)
     assert model_of(build, build.stage("collect_stats")) is not None
@@ -165,17 +159,18 @@ def test_edges(recipe: Toy) -> None:
     build = build_of(recipe)
     assert edges_of(build, build.stage("create_dataset")) == {}
     train = edges_of(build, build.stage("train"))
-    assert train == dict.fromkeys(("create_dataset", "train_tokenizer", "collect_stats"))
+    data = frozenset({"data_dir"})
+    assert train == {"create_dataset": data, "train_tokenizer": None, "collect_stats": None}
     infer = edges_of(build, build.stage("infer"))
     assert infer == {
-        "create_dataset": None,
+        "create_dataset": data,
         "collect_stats": frozenset({"feats_stats"}),
         "train": frozenset({"best_checkpoint"}),
     }
 
 
 def test_init_from_is_an_edge(recipe: Toy) -> None:
-    recipe.run("train_full", "train", {}, configs={"training": "training"}, init_from="train")
+    recipe.run("train_full", "train", config="training", init_from="train")
     build = build_of(recipe)
     edges = edges_of(build, build.stage("train_full"))
     assert edges["train"] == frozenset({"best_checkpoint"})
@@ -189,7 +184,7 @@ def test_init_from_is_an_edge(recipe: Toy) -> None:
 
 def test_an_output_in_init_from_is_an_edge(recipe: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     start = "${stages.train.last_checkpoint}"
-    recipe.run("train_full", "train", {}, configs={"training": "training"}, init_from=start)
+    recipe.run("train_full", "train", config="training", init_from=start)
     build = build_of(recipe)
     edges = edges_of(build, build.stage("train_full"))
     assert edges["train"] == frozenset({"last_checkpoint"})

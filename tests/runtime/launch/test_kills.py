@@ -243,6 +243,7 @@ STRUCK = """import os
 import signal
 
 from espnet3_runtime.launch import run
+from espnet3_runtime.systems.base import BaseSystem
 
 plan, complain = run.show_plan, run.console.print_problem
 
@@ -259,6 +260,10 @@ def told(text):
 
 
 run.show_plan, run.console.print_problem = planned, told
+
+
+class Struck(BaseSystem):
+    pass
 """
 
 
@@ -266,8 +271,9 @@ def test_signals_between_stages_are_told_and_the_job_is_queued_again(
     recipe: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scontrol(tmp_path, f'echo "$@" > {tmp_path}/asked', monkeypatch)
-    system = recipe.build / "system.py"
-    system.write_text(STRUCK + system.read_text())
+    recipe.file("src/struck.py", STRUCK)
+    recipe.system = "src.struck.Struck"
+    recipe.write()
     done = recipe.python(env={**os.environ, "SLURM_JOB_ID": "41"})
     assert done.returncode == 138, done.stderr
     expected = "stopped: between stages\nSLURM runs job 41 again, which goes on from here\n"

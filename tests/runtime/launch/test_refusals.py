@@ -2,11 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.runtime.toy import RECOMPOSE, Toy, chain
+from tests.runtime.toy import STEPS, Toy, chain
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def test_a_changed_source_is_refused(recipe: Toy) -> None:
 
 def test_a_build_changed_by_hand_is_refused(recipe: Toy) -> None:
     recipe.configs["settings"] = {"a": 1}
-    recipe.stage("first")["configs"] = {"settings": "settings"}
+    recipe.stage("first")["config"] = {"settings": "settings"}
     recipe.write()
     recipe.file("build/conf/settings.yaml", "a: 2\n")
     done = recipe.python()
@@ -76,13 +75,12 @@ def test_a_lock_and_a_system_of_two_builds_are_refused(recipe: Toy) -> None:
 
 
 def test_a_failing_stage(recipe: Toy) -> None:
-    recipe.file("build/recompose.py", RECOMPOSE.format(tests=str(Path(__file__).parent)))
-    recipe.calls["first"]["with"]["fail"] = True
+    recipe.stage("first")["with"]["fail"] = True
     recipe.write()
     done = recipe.python()
     assert done.returncode == 1
     assert 'error: stage "first" failed: RuntimeError: asked to fail' in done.stderr
-    assert "  --> recipe.yaml:8:5" in done.stderr
+    assert "  --> recipe.yaml:8:9" in done.stderr
     assert 'raise RuntimeError("asked to fail")' in done.stderr  # the recipe's own frame
     assert "espnet3_runtime" not in done.stderr  # and none of ours
     assert "log: exp/toy/first/first.log" in done.stderr
@@ -97,7 +95,7 @@ def test_a_failing_stage(recipe: Toy) -> None:
 
 def test_a_type_error_inside_a_stage_is_told_as_it_is(recipe: Toy) -> None:
     """In ESPnet3 each one becomes "stage does not accept CLI arguments"."""
-    recipe.calls["first"]["with"]["number"] = None
+    recipe.stage("first")["with"]["number"] = None
     recipe.write()
     done = recipe.python()
     assert done.returncode == 1
@@ -109,13 +107,13 @@ def test_a_type_error_inside_a_stage_is_told_as_it_is(recipe: Toy) -> None:
 
 
 def test_later_stages_fail_but_earlier_ones_are_kept(recipe: Toy) -> None:
-    recipe.calls["third"]["with"]["more"] = "not a number"
+    recipe.stage("third")["with"]["more"] = "not a number"
     recipe.write()
     done = recipe.python()
     assert done.returncode == 1
     assert "TypeError" in done.stderr
     assert recipe.receipt("second")["status"] == "done"
-    recipe.calls["third"]["with"]["more"] = 1
+    recipe.stage("third")["with"]["more"] = 1
     recipe.write()
     done = recipe.python()
     assert done.returncode == 0
@@ -124,7 +122,7 @@ def test_later_stages_fail_but_earlier_ones_are_kept(recipe: Toy) -> None:
 
 
 def test_an_output_that_is_not_there_afterwards(recipe: Toy) -> None:
-    recipe.calls["first"]["with"]["path"] = "exp/toy/first/other.txt"
+    recipe.stage("first")["with"]["path"] = "exp/toy/first/other.txt"
     recipe.write()
     done = recipe.python()
     assert done.returncode == 1
@@ -135,24 +133,19 @@ def test_an_output_that_is_not_there_afterwards(recipe: Toy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "arguments", "message"),
+    ("module", "definition", "message"),
     [
-        ("src.steps.mak", {}, 'did you mean "make"?'),
-        ("src.stepz.make", {}, '"src" has no "stepz"'),
-        (
-            "src.steps.make",
-            {"path": "x", "pth": "x", "number": 1},
-            "got an unexpected keyword argument 'pth'",
-        ),
-        ("src.steps.make", {"path": "x"}, "missing a required argument: 'number'"),
+        ("steps", "def made(path, number", 'did you mean "made"?'),
+        ("stepz", "def make(path, number", '"src" has no "steps"'),
+        ("steps", "def make(path", "got an unexpected keyword argument 'number'"),
+        ("steps", "def make(path, number, other", "missing a required argument: 'other'"),
     ],
 )
-def test_a_call_that_does_not_fit(
-    call: str, arguments: dict[str, Any], message: str, recipe: Toy
+def test_a_call_that_does_not_fit_the_code_any_more(
+    module: str, definition: str, message: str, recipe: Toy
 ) -> None:
-    recipe.stage("first")["call"] = call
-    recipe.calls["first"]["with"] = arguments
-    recipe.write()
+    (recipe.directory / "src" / "steps.py").unlink()
+    recipe.file(f"src/{module}.py", STEPS.replace("def make(path, number", definition))
     done = recipe.python("--stages", "first")
     assert done.returncode == 1
     assert message in done.stderr
@@ -161,7 +154,7 @@ def test_a_call_that_does_not_fit(
 
 
 def test_a_missing_variable_is_told_before_anything_runs(recipe: Toy) -> None:
-    recipe.calls["third"]["with"]["more"] = "${oc.env:TOY_UNSET_VARIABLE}"
+    recipe.stage("third")["with"]["more"] = "${oc.env:TOY_UNSET_VARIABLE}"
     recipe.write()
     done = recipe.python()
     assert done.returncode == 1

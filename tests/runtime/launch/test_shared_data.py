@@ -43,7 +43,6 @@ def add_reader(recipe: Toy, **arguments: str) -> None:
         "src.steps.read",
         {"source": "${stages.make.data}", "path": "exp/toy/read/o.txt", **arguments},
         {"o": "o.txt"},
-        reads=[{"stage": "make", "output": "data"}],
     )
     recipe.write()
 

@@ -18,21 +18,11 @@ IMPORTS = [
     *((CHECK, name) for name in ("argparse", "espnet3_compiler.cli.main", "yaml", "jsonschema")),
     *((TRANSCRIBE, name) for name in ("argparse", "numpy._core.multiarray", "torch._utils")),
 ]
-RECIPE = """
-version: 1
-recipe: toy/task
-system: base
-stages: [{name: first, call: src.steps.make, with: {path: "${exp_dir}/number", number: 3}}]
-"""
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Toy:
-    toy = chain(tmp_path / "recipe")
-    toy.file("recipe.yaml", RECIPE)
-    command = [sys.executable, "-m", "espnet3_compiler", "recipe.yaml"]
-    subprocess.run(command, cwd=toy.directory, check=True)
-    return toy
+    return chain(tmp_path / "recipe")
 
 
 @pytest.mark.parametrize(("command", "module"), IMPORTS)

@@ -109,7 +109,7 @@ def test_a_cut_off_attempt_with_other_settings_is_not_continued(recipe: Toy) -> 
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
-    recipe.calls["first"]["with"]["number"] = 99
+    recipe.stage("first")["with"]["number"] = 99
     recipe.write()
     done = recipe.python("--stages", "first")
     assert "it goes on from there" not in done.stdout

@@ -177,19 +177,19 @@ def test_a_file_system_without_fixed_inodes_is_no_endless_loop(
 def test_a_stage_may_make_the_directory_of_its_lock_anew(recipe: Toy) -> None:
     anew = (
         "import shutil\nfrom pathlib import Path\n\n\ndef anew(path):\n    shutil.rmtree(path)\n"
-        "    Path(path).mkdir()\n    (Path(path) / 'a').write_text('a')\n"
+        "    Path(path).mkdir()\n    (Path(path) / 'x').write_text('a')\n"
     )
     recipe.file("src/anew.py", anew)
-    recipe.call("anew", "src.anew.anew", {"path": "data/x"}, {"x": "data/x"})
+    recipe.call("anew", "src.anew.anew", {"path": "data"}, {"x": "data/x"})
     recipe.write()
     for _ in range(2):
         done = recipe.python("--stages", "anew", "--force")
         assert done.returncode == 0, done.stderr
-    replaced = anew + "    (Path(path) / '.lock').write_text('another run')\n"
+    replaced = anew + "    (Path(path) / '.x.lock').write_text('another run')\n"
     recipe.file("src/anew.py", replaced)
     done = recipe.python("--stages", "anew")
     assert done.returncode == 1
-    assert '.lock" was replaced during this run' in done.stderr
+    assert '.x.lock" was replaced during this run' in done.stderr
 
 
 def test_python_without_locks_says_so_once_and_runs(recipe: Toy) -> None:

@@ -41,6 +41,10 @@ from espnet3_runtime.systems.base import BaseSystem
 from src.steps import note
 
 
+class Net:
+    pass
+
+
 class Own(BaseSystem):
     def train(self, context):
         note(context, "train")
@@ -52,6 +56,10 @@ class Own(BaseSystem):
             made[name] = path
         return made
 """
+TRAINING = {
+    "dataset": {"train": [{"data_src": "toy/task"}], "valid": [{"data_src": "toy/task"}]},
+    "optimizer": {"_target_": "torch.optim.SGD", "lr": 0.1},
+}
 
 
 @pytest.fixture
@@ -59,12 +67,11 @@ def recipe(tmp_path: Path) -> Toy:
     recipe = Toy(tmp_path / "recipe", system="src.system.Own")
     recipe.file("src/steps.py", STEPS)
     recipe.file("src/system.py", SYSTEM)
-    recipe.configs = {"training": {"seed": 1}}
+    recipe.models = {"net": {"_target_": "src.system.Net"}}
+    recipe.configs = {"training": TRAINING}
     recipe.call("prepare", "src.steps.prepare", {"path": "exp/toy/prepare/x"}, {"x": "x"})
     for name in ("train_easy", "train_full"):
-        recipe.run(
-            name, "train", {"best_checkpoint": "best.ckpt"}, configs={"training": "training"}
-        )
+        recipe.run(name, "train", config="training", model="net")
     return recipe.write()
 
 
@@ -147,7 +154,7 @@ def machines(recipe: Toy, *numbers: int) -> list[subprocess.Popen[str]]:
 
 
 def test_machines_repeat_nothing_but_training_and_say_so(recipe: Toy) -> None:
-    recipe.configs = {"training": {"seed": 1, "trainer": {"num_nodes": 2}}}
+    recipe.configs = {"training": {**TRAINING, "trainer": {"num_nodes": 2}}}
     recipe.write()
     processes = machines(recipe, 1, 0)
     outputs = [process.communicate(timeout=60)[0] for process in processes]

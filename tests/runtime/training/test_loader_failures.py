@@ -46,9 +46,10 @@ def test_a_loader_that_makes_no_batch_ends_the_run(
     recipe: Path, failing: int | None, timeout: int, message: str, *, own: bool
 ) -> None:
     toy = chain(recipe)
+    del toy.stages[1:]
     toy.file("src/steps.py", STEPS.format(own=own, root=str(Path(__file__).parents[3])))
     toy.file("src/bad.py", BAD.format(failing=failing))
-    toy.calls["first"]["with"]["number"] = timeout
+    toy.stage("first")["with"]["number"] = timeout
     toy.write()
     done = toy.python("--stages", "first", timeout=100)
     assert done.returncode == 1
