@@ -15,12 +15,17 @@ from espnet3_runtime.build.late_values import (
     read_late_values,
     resolve_references,
 )
-from espnet3_runtime.config import ConfigView
+from espnet3_runtime.config import ConfigView, iter_leaves
 from espnet3_runtime.errors import BuildError, UserError
-from espnet3_schemas.late_values import Env, StageOutput, from_json, to_json
-from tests.runtime.late_kit import late_values
+from espnet3_schemas.late_values import Env, LateValues, StageOutput, from_json, to_json
 
 ENVIRON = {"SET": "value", "EMPTY": "", "OTHER": "two words"}
+
+
+def late_values(value: Any) -> LateValues:
+    """Return what the texts in plain data mean, parsed by the compiler as for a lock."""
+    texts = [leaf for _, leaf in iter_leaves(value) if isinstance(leaf, str) and "${" in leaf]
+    return from_json({text: to_json(parts_of(text)) for text in texts})
 
 
 def _output(reference: StageOutput, where: str) -> str:
