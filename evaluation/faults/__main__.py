@@ -3,8 +3,9 @@
 ``record`` runs the suite once and notes which tests run each line (twenty minutes on two cores).
 ``sample [--count 320] [--seed 1] [--room ROOM …]`` plants so many faults, as many in every folder,
 each kind equally often, and runs the tests of the line; it prints killed, survived and hung by
-folder, and every survivor as file, line, change.  ``fixed`` plants the few faults of ``fixed.json``
-and runs one test for each: exit code 1 if one survives, which is what CI runs.
+folder, and every survivor as file, line, change.  ``again`` plants the survivors in the ``--log``
+of such a run once more; ``--also TEST …`` runs new tests first.  ``fixed`` plants the few faults in
+``fixed.json`` and runs one test for each, as CI does: exit code 1 if one survives.
 """
 
 import argparse
@@ -39,28 +40,43 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fixed(options.jobs)
     cover = load(options.folder)
     faults = list(sample(options.count, options.seed, options.room))
+    if options.command == "again":
+        faults = list(survivors(options.log))
     trials = []
-    with (options.folder / "trials.jsonl").open("a", encoding="utf-8") as log:
-        for trial in _attempts(_chosen(faults, cover, options.limit), options.jobs):
+    with options.log.with_suffix(".new").open("w", encoding="utf-8") as log:
+        for trial in _attempts(_chosen(faults, cover, options), options.jobs):
             trials.append(trial)
             log.write(json.dumps(asdict(trial)) + "\n")
             log.flush()
-            print(f"\r{len(trials)} of {len(faults)}", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+            print(f"{len(trials)} of {len(faults)}: {trial.end}", file=sys.stderr, flush=True)
+    options.log.with_suffix(".new").replace(options.log)
     tell(trials)
     return 0
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="evaluation.faults", description=__doc__)
-    parser.add_argument("command", choices=("record", "sample", "fixed"))
+    parser.add_argument("command", choices=("record", "sample", "again", "fixed"))
     parser.add_argument("--count", type=int, default=320)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--room", nargs="+", help="folders such as runtime/training (all)")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=float, default=150, help="seconds of tests for each (150)")
     parser.add_argument("--folder", type=Path, default=ROOT / ".faults", help="what record noted")
+    parser.add_argument("--log", type=Path, default=ROOT / ".faults" / "trials.jsonl")
+    parser.add_argument("--also", nargs="+", default=[], help="tests that the record lacks")
     return parser.parse_args(argv)
+
+
+def survivors(log: Path) -> Iterator[Fault]:
+    """Read the faults of a run that nothing noticed, where their text still stands."""
+    for line in log.read_text(encoding="utf-8").splitlines():
+        trial = json.loads(line)
+        fault = Fault(**trial["fault"])
+        data = (ROOT / fault.file).read_bytes()
+        there = data[fault.start :].startswith(fault.good.encode())
+        if there and trial["end"] in {"survived", "untested"}:
+            yield fault
 
 
 def sample(count: int, seed: int, rooms: Sequence[str] | None) -> Iterator[Fault]:
@@ -98,11 +114,16 @@ def _shuffled(by_kind: dict[str, list[Fault]], draw: random.Random) -> Iterator[
                     yield fault
 
 
-def _chosen(faults: Iterable[Fault], cover: Cover, limit: float) -> Iterator[tuple]:
+def _chosen(
+    faults: Iterable[Fault], cover: Cover, options: argparse.Namespace
+) -> Iterator[tuple[Fault, list[str], int, float]]:
     for fault in faults:
         tests = cover.tests(fault.file, fault.line)
-        chosen = within(cover, tests, limit)
-        yield fault, chosen, len(tests), _HANG + 3 * sum(cover.seconds[name] for name in chosen)
+        chosen = within(cover, tests, options.limit)
+        limit = _HANG + 3 * sum(cover.seconds[name] for name in chosen)
+        if options.also:
+            chosen, limit = [*options.also, *chosen], limit + 300
+        yield fault, chosen, len(tests), limit
 
 
 def _attempts(work: Iterable[tuple], jobs: int) -> Iterator[Trial]:
