@@ -44,7 +44,8 @@ class Cover:
 
         A line within an expression need not be noted: the lines above it count then.
         """
-        noted = self.data.contexts_by_lineno(str(ROOT / file))
+        there = (name for name in self.data.measured_files() if name.endswith(f"/{file}"))
+        noted = self.data.contexts_by_lineno(next(there, file))  # perhaps of another checkout
         near = range(line, max(line - _LINES_OF_AN_EXPRESSION, 0), -1)
         contexts = next((noted[number] for number in near if noted.get(number)), ())
         names = {context.removesuffix(")").rpartition(" (")[0] or context for context in contexts}
