@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.faults.model import PACKAGES, ROOT, Fault
+from evaluation.recipes import GENERATED
 
 KEPT = ("compiler", "runtime", "schemas", "tests", "recipes", "docs", "evaluation", "benchmarks")
 FILES = (
@@ -22,7 +23,6 @@ FILES = (
     "CHANGELOG.md",
     "Makefile",
 )
-GENERATED = shutil.ignore_patterns("__pycache__", "data", "exp", "downloads")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Trial:
 def copy_repository(root: Path) -> None:
     """Copy what the tests need."""
     for name in KEPT:
-        shutil.copytree(ROOT / name, root / name, ignore=GENERATED, symlinks=True)
+        ignore = GENERATED if name == "recipes" else shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, root / name, ignore=ignore, symlinks=True)
     for name in (*FILES, ".ci", ".git", ".pre-commit-hooks.yaml", ".gitignore", "constraints.txt"):
         source = ROOT / name
         if source.is_dir():
