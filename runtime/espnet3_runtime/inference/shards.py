@@ -142,7 +142,7 @@ def read_records(directory: Path) -> list[InferenceRecord]:
 
 def _read_lines(directory: Path) -> list[str]:
     with (directory / RECORDS).open(encoding="utf-8") as file:
-        return file.readlines()
+        return [line for line in file if line.endswith("\n")]  # the last may be cut off
 
 
 def merge_shards(

@@ -51,9 +51,16 @@ def test_fixed_batches_hold_every_item_once(kind):
         assert (np.diff(lengths) >= 0).all()
 
 
-def test_drop_last_drops_the_rest():
-    plan = make_plan(block(type="sorted", batch_size=7, drop_last=True), 200, Lengths(STEPS))
-    assert {len(batch) for batch in batches_of(plan)} == {7}
+@pytest.mark.parametrize("kind", ["unsorted", "sorted"])
+@pytest.mark.parametrize(("size", "full"), [(7, 28), (8, 25), (1, 200), (199, 1), (200, 1)])
+def test_drop_last_drops_the_rest_and_no_full_batch(kind, size, full):
+    changes = {"type": kind, "batch_size": size}
+    kept, dropped = (
+        batches_of(make_plan(block(**changes, drop_last=drop), 200, Lengths(STEPS)))
+        for drop in (False, True)
+    )
+    assert [len(batch) for batch in dropped] == [size] * full
+    assert dropped == kept[:full]
 
 
 def test_drop_last_of_everything_is_an_error():
@@ -92,6 +99,25 @@ def test_min_batch_size_wins_over_bins():
     assert [len(batch) for batch in batches_of(dropped)] == [3, 3]
 
 
+@pytest.mark.parametrize(
+    ("count", "bins", "least", "sizes"),
+    [
+        (6, 10, 3, [3, 3]),
+        (3, 10, 3, [3]),
+        (4, 100, 2, [2, 2]),  # as many as the bins hold, too
+        (5, 100, 1, [2, 2, 1]),
+        (5, 100, 2, [2, 2]),
+        (7, 150, 2, [3, 3]),
+        (8, 150, 2, [3, 3, 2]),
+        (4, 150, 2, [3]),
+    ],
+)
+def test_drop_last_keeps_what_has_the_least_size(count, bins, least, sizes):
+    changes = {"type": "length", "batch_bins": bins, "min_batch_size": least, "drop_last": True}
+    plan = make_plan(block(**changes), count, Lengths(np.full(count, 50)))
+    assert [len(batch) for batch in batches_of(plan)] == sizes
+
+
 def test_bins_need_bins_and_lengths():
     with pytest.raises(UserError, match='needs "batch_bins"'):
         make_plan(block(type="numel"), 3, Lengths(np.ones(3, dtype=int)))
@@ -122,13 +148,14 @@ def test_shuffling_depends_on_seed_and_epoch_only(kind):
     assert sorted(flat(first)) == list(range(200))
 
 
-@pytest.mark.parametrize("world", [2, 3, 7])
+@pytest.mark.parametrize("world", [2, 3, 5, 7, 24, 25])
 @pytest.mark.parametrize("keep_all", [True, False])
 def test_every_rank_gets_equally_many_batches(world, keep_all):
     plan = make_plan(block(type="sorted", batch_size=8), 200, Lengths(STEPS))  # 25 batches
     ranks = [sampler(plan, Clock(1), rank, world, keep_all=keep_all) for rank in range(world)]
     lists = [list(rank) for rank in ranks]
-    assert {len(items) for items in lists} == {len(ranks[0])}
+    most, least = -(-25 // world), 25 // world
+    assert {len(items) for items in lists} == {len(ranks[0])} == {most if keep_all else least}
     items = flat(flat(lists))
     if keep_all:
         assert set(items) == set(range(200))
@@ -138,7 +165,6 @@ def test_every_rank_gets_equally_many_batches(world, keep_all):
         assert sorted(flat(counted)) == list(range(200))
     else:
         assert len(set(items)) == len(items)
-        assert 25 - len(flat(lists)) < world
 
 
 def test_fewer_batches_than_ranks_are_repeated():

@@ -8,6 +8,13 @@ import torch
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.scp import read_scp
+from espnet3_runtime.inference.shards import (
+    InferenceRecord,
+    Shard,
+    is_done,
+    read_records,
+    write_shard,
+)
 from espnet3_runtime.process import dask_workers
 from tests.runtime.infer_kit import add_code, run
 from tests.runtime.inference_kit import in_recipe
@@ -216,15 +223,37 @@ def test_a_wanted_device_that_is_not_there(recipe):
         run(recipe, device="cuda")
 
 
-def test_a_torn_shard_is_decoded_again(recipe):
+def test_a_shard_cut_at_any_byte_is_not_done(tmp_path):
+    shard = Shard(0, ((0, 2), (1,)))
+    records = [InferenceRecord(index, f"é{index}", {"text": "ö"}) for index in (0, 2, 1)]
+    write_shard(shard.directory(tmp_path), lambda _: iter(records))
+    assert read_records(shard.directory(tmp_path)) == records
+    file = shard.directory(tmp_path) / "records.jsonl"
+    whole = file.read_bytes()
+    done = []
+    for end in range(len(whole) + 1):
+        file.write_bytes(whole[:end])
+        if is_done(shard, tmp_path):
+            done.append(end)
+    assert done == [len(whole)]
+    file.write_bytes(whole + whole)
+    assert not is_done(shard, tmp_path)
+
+
+@pytest.mark.parametrize("cut", ["within a line", "after a line", "before the last line's end"])
+def test_a_torn_shard_is_decoded_again(recipe, cut):
     add_code(recipe, "failing", FAILING)
+    _, context = run(recipe, batch_size=2)
+    expected = (context.directory / "test" / "results.jsonl").read_bytes()
     (recipe / "fail").touch()
     changes = {"runner": {"_target_": "src.failing.Failing"}, "batch_size": 2}
     with pytest.raises(UserError):
         run(recipe, **changes)
     first = recipe / "exp/tiny/infer/work/test/shard-00000/records.jsonl"
-    first.write_text(first.read_text()[:-20])
+    text = first.read_text()
+    ends = {"within a line": -20, "after a line": text.index("\n") + 1}
+    first.write_text(text[: ends.get(cut, -1)])
     (recipe / "fail").unlink()
     run(recipe, resume=True, **changes)
     assert len((recipe / "calls.txt").read_text()) == 3 + 4
-    assert len(read_scp(recipe / "exp/tiny/infer/test/text.scp")) == 10
+    assert (context.directory / "test" / "results.jsonl").read_bytes() == expected

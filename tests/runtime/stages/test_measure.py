@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -168,15 +170,52 @@ def test_inputs_that_do_not_exist(recipe, inputs, message, hint):
     assert "metrics.metrics[0].inputs" in str(caught.value)
 
 
-def test_utterances_that_are_missing_on_one_side(recipe):
-    scp = recipe / "exp/tiny/infer/a/text.scp"
-    text = scp.read_text()
+@contextmanager
+def altered(path, change):
+    """Change the lines of a file while the block runs."""
+    text = path.read_text()
+    path.write_text("".join(change(text.splitlines(keepends=True))))
     try:
-        scp.write_text(text.replace("utt3 three\n", ""))
-        with pytest.raises(UserError, match=r'differ; 1 are only in "ref": utt3'):
-            run(recipe, [WER])
+        yield
     finally:
-        scp.write_text(text)
+        path.write_text(text)
+
+
+@pytest.mark.parametrize("file", ["text.scp", "dataset/text.scp"])
+@pytest.mark.parametrize("change", [reversed, lambda lines: [*lines[3:], *lines[:3]]])
+def test_texts_are_paired_by_id_whatever_their_order(recipe, file, change):
+    expected, context, _ = run(recipe, [WER])
+    examples = json.loads((context.directory / "a/examples.json").read_text())
+    with altered(recipe / "exp/tiny/infer/a" / file, change):
+        found, _, _ = run(recipe, [WER])
+    assert found == expected
+    again = json.loads((context.directory / "a/examples.json").read_text())
+    assert by_id(again) == by_id(examples)
+
+
+def by_id(examples):
+    return sorted(json.dumps({**one, "audio": None}, sort_keys=True) for one in examples)
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("text.scp", lambda lines: lines[:3] + lines[4:], '1 are only in "ref": utt3'),
+        ("dataset/text.scp", lambda lines: lines[:3] + lines[4:], '1 are only in "hyp": utt3'),
+        ("text.scp", lambda lines: [*lines, "utt9 nine\n"], '1 are only in "hyp": utt9'),
+        (
+            "text.scp",
+            lambda lines: ["utt9 nine\n", *lines[1:]],
+            '1 are only in "ref": utt0; 1 are only in "hyp": utt9',
+        ),
+    ],
+)
+def test_utterances_of_one_side_only(recipe, file, change, message):
+    expected = f'"ref" and "hyp" in the test set "a" differ; {message}'
+    folder = recipe / "exp/tiny/infer/a"
+    wanted = pytest.raises(UserError, match=re.escape(expected) + "\n")
+    with altered(folder / file, change), wanted:
+        run(recipe, [WER])
 
 
 OWN = """

@@ -112,6 +112,24 @@ def test_total_steps(arguments, expected):
     assert count_steps(*arguments) == expected
 
 
+@pytest.mark.parametrize(
+    ("trainer", "steps"),
+    [
+        ({"accumulate_grad_batches": 3}, 4),  # of six batches an epoch
+        ({"accumulate_grad_batches": 4}, 4),
+        ({"accumulate_grad_batches": 2, "max_steps": 5}, 5),
+        ({"accumulate_grad_batches": 2, "limit_train_batches": 5}, 6),
+        ({"accumulate_grad_batches": 2, "limit_train_batches": 0.5}, 4),
+    ],
+)
+def test_a_schedule_ends_with_the_training(recipe, trainer, steps):
+    scheduler = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "max_lr": 0.1}
+    trainer = {"max_epochs": 2, **trainer}
+    context = train_context(recipe, optimizer=SGD, scheduler=scheduler, trainer=trainer)
+    last = load(train(context)["last_checkpoint"])
+    assert last["global_step"] == last["lr_schedulers"][0]["total_steps"] == steps
+
+
 def test_a_schedule_without_end_is_an_error(recipe):
     scheduler = {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "max_lr": 0.1}
     trainer = {"max_epochs": -1, "max_time": {"seconds": 1}}

@@ -25,11 +25,27 @@ from tests.runtime.training_kit import (
 # Moving average.
 
 
-def test_the_moving_average_is_validated_and_kept_as_best(recipe):
-    outputs = train(train_context(recipe, ema={"decay": 0.9}, optimizer=SGD))
+@pytest.mark.parametrize("splits", [("valid", "train"), ("train", "valid")])
+def test_the_moving_average_is_validated_and_kept_as_best(recipe, splits):
+    criteria = [[f"{split}/loss", 3, "min"] for split in splits]
+    context = train_context(
+        recipe, ema={"decay": 0.9}, optimizer=SGD, best_model_criterion=criteria
+    )
+    outputs = train(context)
     best, last = load(outputs["best_checkpoint"]), load(outputs["last_checkpoint"])
-    assert best["epoch"] == 3
+    assert (best["epoch"], best["monitor"]) == (3, f"{splits[0]}/loss")
     average = last["espnet3"]["average"]["weights"]
+    kept = {
+        split: [
+            load(path)["state_dict"] for path in sorted(context.directory.glob(f"epoch*_{split}.*"))
+        ]
+        for split in splits
+    }
+    assert same(kept["train"], kept["valid"])  # of each of three epochs
+    means = load(outputs["averaged_checkpoint"])["state_dict"]
+    for name in average:
+        mean = torch.stack([state[name].double() for state in kept["train"]]).mean(0)
+        assert torch.equal(means[name], mean.float())
     decoded = read_weights(outputs["best_checkpoint"])  # as infer reads it
     for name, value in average.items():
         assert torch.equal(best["state_dict"][name], value)
