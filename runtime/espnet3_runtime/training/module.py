@@ -202,7 +202,7 @@ class TrainingModule(pl.LightningModule):
         if self._saved_optimizers is not None:
             compare_optimizers(self._saved_optimizers, self._optimizers)
 
-    def total_steps(self, per_step: int) -> int:
+    def total_steps(self, per_step: int, every: int | None = None) -> int:
         """Return the steps of an optimizer that takes ``per_step`` batches for each; or -1."""
         trainer, loader = self.trainer, self.loader("train")
         assert loader is not None
@@ -211,7 +211,7 @@ class TrainingModule(pl.LightningModule):
         except (TypeError, NotImplementedError):  # a loader of the recipe without a length
             return trainer.max_steps
         limits = trainer.limit_train_batches, trainer.max_epochs, trainer.max_steps
-        return count_steps(batches, *limits, per_step)
+        return count_steps(batches, *limits, per_step, every)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step, then update the moving average."""

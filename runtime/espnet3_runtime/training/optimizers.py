@@ -16,8 +16,8 @@ from espnet3_schemas import TARGET
 
 MAX_EPOCHS = 100
 """After so many epochs a training ends when its config does not say when."""
-TotalSteps = Callable[[int], int]
-"""From the batches for one step of an optimizer to its number of steps in the training."""
+TotalSteps = Callable[..., int]
+"""From ``per_step`` and ``every`` of :func:`count_steps` to the number of steps of an optimizer."""
 
 
 @dataclass
@@ -72,7 +72,7 @@ def make_single_optimizer(
     Args:
         model: The model that is trained.
         config: The training config.
-        total_steps: From the batches for one step to the number of steps in the training.
+        total_steps: Returns the number of steps in the training, see :data:`TotalSteps`.
 
     Raises:
         UserError: There is no optimizer, or an argument does not fit.
@@ -96,7 +96,7 @@ def make_named_optimizers(
     Args:
         model: The model that is trained.
         config: The training config.
-        total_steps: From the batches for one step to the number of steps in the training.
+        total_steps: Returns the number of steps in the training, see :data:`TotalSteps`.
 
     Raises:
         UserError: The optimizers do not cover the parameters once, or a scheduler has no optimizer.
@@ -122,7 +122,7 @@ def make_named_optimizers(
         chosen = schedulers.get(name)
         if chosen:
             schedule = chosen["scheduler"], optimizer, chosen["interval"], chosen["monitor"]
-            scheduler = _make_scheduler(*schedule, total_steps(accumulate * every))
+            scheduler = _make_scheduler(*schedule, total_steps(accumulate, every))
         named[name] = NamedOptimizer(
             name,
             optimizer,
@@ -169,7 +169,12 @@ def limit_epochs(trainer: Mapping[str, Any]) -> int:
 
 
 def count_steps(
-    batches: int, limit: float | None, max_epochs: int | None, max_steps: int, per_step: int
+    batches: int,
+    limit: float | None,
+    max_epochs: int | None,
+    max_steps: int,
+    per_step: int,
+    every: int | None = None,
 ) -> int:
     """Return the number of optimizer steps of a training; -1 when it has no end.
 
@@ -179,12 +184,17 @@ def count_steps(
         max_epochs: -1 or None for no limit.
         max_steps: -1 for no limit.
         per_step: Batches for one step; the last step of an epoch may have fewer.
+        every: Of a named optimizer, which takes part in every so many-th batch: what is
+            accumulated at the end of an epoch waits for the next one.
     """
     if limit is not None:
         batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
     if max_epochs is None or max_epochs < 0:
         return max_steps
-    steps = math.ceil(batches / per_step) * max_epochs
+    if every is None:
+        steps = math.ceil(batches / per_step) * max_epochs
+    else:
+        steps = max(math.ceil(batches * max_epochs / every) // per_step, 1)
     return steps if max_steps < 0 else min(steps, max_steps)
 
 

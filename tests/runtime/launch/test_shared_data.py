@@ -1,5 +1,7 @@
 """What earlier stages made is altered by somebody else while a run is under way."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -26,6 +28,17 @@ def read(source, path, begun=None):
     if begun:
         wait(begun)
     Path(path).write_text(text + " read")
+
+
+def build(folder, begun):
+    log = Path(folder, "log.txt")
+    if log.exists():
+        text = log.read_text()
+        log.write_text(text + ("found " if text.endswith("ended ") else "both "))
+        return
+    log.write_text("began ")
+    wait(begun)
+    log.write_text("began ended ")
 """
 
 
@@ -92,3 +105,29 @@ def test_altered_while_a_stage_reads(recipe: Toy) -> None:
     assert "read  runs" in recipe.python("--dry_run").stdout
     assert recipe.python().returncode == 0
     assert "nothing to do" in recipe.python().stdout
+
+
+def test_of_two_experiments_that_build_the_same_data_one_waits(tmp_path: Path) -> None:
+    runs = []
+    for tag in ("one", "other"):
+        toy = Toy(tmp_path / "recipe", exp_tag=tag)
+        toy.file("src/steps.py", STEPS)
+        toy.call("build", "src.steps.build", {"folder": "data", "begun": "begun"}, {"data": "data"})
+        toy.stage("build")["outputs"] = {"data": {"path": "data", "type": "directory"}}
+        toy.write()
+        toy.build.rename(toy.directory / tag)
+        runs.append([sys.executable, str(toy.directory / tag / "run.py")])
+    (tmp_path / "recipe" / "data").mkdir()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(runs[0], **pipes) as first:
+        while not (tmp_path / "recipe" / "begun").exists():
+            assert first.poll() is None, first.communicate()
+            time.sleep(0.01)
+        with subprocess.Popen(runs[1], **pipes) as second:
+            told = next((line for line in second.stdout if "another run is working" in line), "")
+            (tmp_path / "recipe" / "begun.over").touch()
+            second.communicate(timeout=60)
+        printed = first.communicate(timeout=60)[0]
+    assert f'/data": process {first.pid} on ' in told.replace("\n", " "), told
+    assert (first.returncode, second.returncode) == (0, 0), printed
+    assert (tmp_path / "recipe/data/log.txt").read_text() == "began ended found "

@@ -3,6 +3,9 @@
 import importlib
 import logging
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -171,6 +174,15 @@ class Dataset:
     def __len__(self): return 40
     def __getitem__(self, index): return {"number": index}
 def run(model, number, **rest): return [{"number": 1}] * len(number)
+def hang(model, number, **rest):
+    import os, pathlib, time
+    pathlib.Path(f"{os.getpid()}.pid").touch()
+    while len(list(pathlib.Path().glob("*.pid"))) < 2:
+        time.sleep(0.01)
+    if pathlib.Path("fail").exists() and int(number[0]) == 0:
+        raise ValueError("beam is empty")
+    pathlib.Path("hangs").touch()
+    time.sleep(600)
 """
 JOB = "{cores: 1, memory: 1GB, interface: lo, scheduler_options: {dashboard_address: null}, %s}"
 OPTIONS = {
@@ -208,3 +220,36 @@ def test_a_cluster_that_refuses_ends_the_run_with_its_own_message(env, recipe, c
     assert "Traceback" not in done.stderr
     assert "does not close" not in done.stderr
     assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize("end", ["failure", "interrupt"])
+def test_no_worker_outlives_its_run(end, recipe):
+    for path in [*recipe.glob("*.pid"), recipe / "hangs"]:
+        path.unlink(missing_ok=True)
+    if end == "failure":
+        (recipe / "fail").touch()
+    chosen = ("--set", "inference.runner={_target_: src.data.hang, _partial_: true}")
+    command = [sys.executable, "build/run.py", *chosen]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=recipe, **pipes) as process:
+        if end == "interrupt":
+            while not (recipe / "hangs").exists():
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+        printed = process.communicate(timeout=100)[0]
+    (recipe / "fail").unlink(missing_ok=True)
+    assert process.returncode == (1 if end == "failure" else 130), printed
+    assert ("beam is empty" in printed) == (end == "failure"), printed
+    assert printed.count("Traceback") == (end == "failure"), printed  # that of the recipe's code
+    pids = [int(path.stem) for path in recipe.glob("*.pid")]
+    assert len(pids) == 2
+    assert [pid for pid in pids if is_alive(pid)] == []
+
+
+def is_alive(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

@@ -157,6 +157,20 @@ def test_named_optimizers_with_one_loss_equal_one_optimizer(recipe):
 CLIPLESS = {"gradient_clip_val": None, "max_epochs": 2}
 
 
+def test_named_schedules_end_with_the_training(recipe):
+    once = {"scheduler": {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "max_lr": 0.1}}
+    when = {
+        "body": {"step_every_n_iters": 2, "accum_grad_steps": 2},
+        "norm": {"step_every_n_iters": 4},
+        "head": {"accum_grad_steps": 4},
+    }
+    blocks = {name: {**block, **when[name]} for name, block in NAMED.items()}
+    named = {"optimizer": None, "optimizers": blocks, "schedulers": dict.fromkeys(blocks, once)}
+    last = load(train(train_context(recipe, **named))["last_checkpoint"])
+    found = [(one["total_steps"], one["last_epoch"]) for one in last["lr_schedulers"]]
+    assert found == [(4, 4), (5, 5), (4, 4)]  # of 18 batches
+
+
 def test_every_parameter_has_one_optimizer(recipe):
     with pytest.raises(UserError, match="no optimizer has the parameters head"):
         train(train_context(recipe, optimizer=None, optimizers=PARTS))

@@ -52,7 +52,10 @@ CONFIGS = {
     "plain": {},
     "noise": {"dataset": NOISE},
     "noise in workers": {"dataset": NOISE, "dataloader": {"num_workers": 2}},
-    "accumulation": {"trainer": {"accumulate_grad_batches": 2}},
+    "accumulation": {
+        "trainer": {"accumulate_grad_batches": 2},
+        "scheduler": {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "max_lr": 0.01},
+    },
     "average and schedule": {
         "ema": {"decay": 0.9},
         "scheduler": {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "max_lr": 0.01},
