@@ -34,9 +34,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Toy:
         reference = f"${{stages.train.{name}_checkpoint}}"
         toy.configs[f"decode_{name}"] = {"checkpoint": reference}
         reads = [{"stage": "train", "output": f"{name}_checkpoint"}]
-        common = {"outputs": {"o": "o.txt"}, "needs": ["train"], "reads": reads}
+        common = {"outputs": {"o": "o.txt"}, "needs": ["train"]}
         configs = {"inference": f"decode_{name}"}
-        toy.call(f"decode_{name}", "src.steps.read", configs=configs, **common)
+        toy.call(f"decode_{name}", "src.steps.read", configs=configs, reads=reads, **common)
         toy.call(f"tune_{name}", "src.steps.read", init_from=reference, **common)
     toy.write()
     done = toy.python()

@@ -20,60 +20,48 @@ def local(**options):
     return {"env": "local", "n_workers": 2, "options": options}
 
 
-NOTES = """
-import time
-from pathlib import Path
-
-
-def note(place, number):
-    if number == 0:
-        raise ValueError("the first one fails")
-    while not (place / "go").exists():
-        time.sleep(0.01)
-    (place / f"{number}.done").touch()
-
-
-def count(place):
-    return len(list(place.glob("*.done")))
-"""
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A directory that workers run in, with a module of its own."""
-    place = tmp_path_factory.mktemp("workers")
-    (place / "noting.py").write_text(NOTES)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(place)
-        yield place
-
-
-@pytest.fixture(scope="module")
-def workers(folder):
-    with dask_workers.Workers(local(memory_limit=0), folder, 2) as running:
-        yield running
-
-
-def test_local_workers_keep_what_they_free(workers, folder):
+def test_local_workers_keep_what_they_free(tmp_path):
     """Dask's own setting gives every tensor back to the system: three times the CPU seconds."""
     names = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "OMP_NUM_THREADS")
-    found = dict(workers.run(os.getenv, [(name,) for name in names]))
-    assert dict(workers.run(os.getcwd, [()])) == {0: str(folder)}
-    specs = workers._cluster.worker_spec.values()
-    options = [spec["options"] for spec in specs]
-    assert logging.getLogger("distributed").level == logging.ERROR
+    with dask_workers.Workers(local(memory_limit=0), tmp_path, 2) as workers:
+        found = dict(workers.run(os.getenv, [(name,) for name in names]))
+        assert dict(workers.run(os.getcwd, [()])) == {0: str(tmp_path)}
+        specs = workers._cluster.worker_spec.values()
+        options = [spec["options"] for spec in specs]
+        assert logging.getLogger("distributed").level == logging.ERROR
     assert (int(found[0]) > 1 << 20, int(found[1]) > 1 << 20, found[2]) == (True, True, "1")
     kept = [(one["nthreads"], one["memory_limit"], one["silence_logs"]) for one in options]
     assert kept == [(1, 0, logging.CRITICAL)] * 2
 
 
-def test_a_failure_cancels_what_has_not_begun(workers, folder):
-    noting = importlib.import_module("noting")
-    with pytest.raises(ValueError, match="the first one fails"):
-        list(workers.run(noting.note, [(folder, number) for number in range(20)]))
-    (folder / "go").touch()
-    counts = dict(workers.run(noting.count, [(folder,)] * 4))  # they come after the others
-    assert max(counts.values()) < 10, "tasks ran that nobody wants"
+JOBS = """
+import os
+import time
+from pathlib import Path
+def job(number):
+    Path(f"{number}.begun").write_text(str(os.getpid()))
+    if number == 0:
+        raise ValueError("the first")
+    while not Path("go").exists():
+        time.sleep(0.01)
+    return number
+"""
+
+
+def test_a_failure_cancels_what_has_not_begun_and_no_worker_stays(tmp_path, monkeypatch):
+    (tmp_path / "jobs.py").write_text(JOBS)
+    monkeypatch.syspath_prepend(tmp_path)
+    job = importlib.import_module("jobs").job
+    with dask_workers.Workers(local(), tmp_path, 2) as workers:
+        with pytest.raises(ValueError, match="the first"):
+            list(workers.run(job, [(number,) for number in range(20)]))
+        (tmp_path / "go").touch()
+        last = [(100,), (101,)]
+        assert sorted(workers.run(job, last)) == [(0, 100), (1, 101)]
+    begun = {path.stem: int(path.read_text()) for path in tmp_path.glob("*.begun")}
+    assert {"0", "100", "101"} <= begun.keys()
+    assert len(begun) <= 6, begun  # each worker had begun one more
+    assert not any(is_alive(pid) for pid in begun.values())
 
 
 def test_options_that_the_cluster_does_not_know():
