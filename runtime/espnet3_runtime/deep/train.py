@@ -127,10 +127,10 @@ def _probe_optimizers(probe: StageProbe, config: ConfigView, built: ProbedModel)
     probe.answers.step(location, "constructing the optimizer")
     trainer = config["trainer"]
 
-    def steps(per_step: int) -> int:
+    def steps(per_step: int, every: int | None = None) -> int:
         most = -1 if trainer.get("max_steps") is None else trainer["max_steps"]
         limit = trainer.get("limit_train_batches")
-        return count_steps(_BATCHES, limit, limit_epochs(trainer), most, per_step)
+        return count_steps(_BATCHES, limit, limit_epochs(trainer), most, per_step, every)
 
     try:
         make = make_named_optimizers if config["optimizers"] else make_single_optimizer
