@@ -1,0 +1,3 @@
+from espnet3.demo import session
+
+session.open()
