@@ -15,6 +15,8 @@ PACKAGES = {
 MOST_FILES = 20
 MOST_LINES = 400
 MOST_ONE_WORD = 0.45
+SAY_NOTHING = {"KeyboardInterrupt", "Terminated", "Stopped", "GrammarParseError"}
+"""Exceptions that tests expect by their class alone: without a text, or with one of a library."""
 
 
 def modules(package: str) -> dict[str, Path]:
@@ -61,3 +63,35 @@ def test_most_function_names_say_more_than_a_word(package: str):
     names = [n.strip("_") for n in definitions(package, functions) if not n.startswith("__")]
     assert names
     assert sum("_" not in name for name in names) / len(names) <= MOST_ONE_WORD
+
+
+def test_tests_say_which_mistake_they_expect():
+    """``pytest.raises`` has a ``match``, or the test looks at what it caught."""
+    files = [path for path in (ROOT / "tests").rglob("*.py") if "cases" not in path.parts]
+    found = {path.relative_to(ROOT): list(_vague_expectations(path)) for path in files}
+    assert any(list(_expectations(ast.parse(path.read_text()))) for path in files)
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def _vague_expectations(path: Path) -> Iterator[int]:
+    tree = ast.parse(path.read_text())
+    looked_at = {
+        node.value.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "value"
+        if isinstance(node.value, ast.Name)
+    }
+    for call, name in _expectations(tree):
+        kinds = {ast.unparse(kind) for kind in call.args}
+        says = any(word.arg in ("match", "check") for word in call.keywords)
+        if not (says or name in looked_at or kinds <= SAY_NOTHING):
+            yield call.lineno
+
+
+def _expectations(tree: ast.Module) -> Iterator[tuple[ast.Call, str | None]]:
+    """Yield each ``with pytest.raises(…) as name``."""
+    for node in ast.walk(tree):
+        for item in node.items if isinstance(node, ast.With) else ():
+            call, name = item.context_expr, item.optional_vars
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.raises":
+                yield call, name.id if isinstance(name, ast.Name) else None

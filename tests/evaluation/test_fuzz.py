@@ -64,21 +64,21 @@ def test_the_judge_tells_faults_from_refusals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new"),
+    ("name", "old", "new", "noticed"),
     [
-        ("run.py", "raise SystemExit", "print(1)\n    raise SystemExit"),
-        ("system.py", '"""', '"""x"""\nimport os\nos.system("x")\n"""'),
-        ("system.py", "StageSpec(", "eval(StageSpec("),
+        ("run.py", "raise SystemExit", "print(1)\n    raise SystemExit", "print"),
+        ("system.py", '"""', '"""x"""\nimport os\nos.system("x")\n"""', r"Import\(names"),
+        ("system.py", "StageSpec(", "eval(", r"^eval\("),
     ],
 )
-def test_code_of_another_shape_is_noticed(name: str, old: str, new: str) -> None:
+def test_code_of_another_shape_is_noticed(name: str, old: str, new: str, noticed: str) -> None:
     build = ROOT / "tests" / "golden" / "pipeline" / "build"
     good = {file: (build / file).read_text() for file in ("run.py", "system.py")}
     lock = (build / "recipe.lock.json").read_text()
     check_build({**good, "recipe.lock.json": lock}, good)
     assert old in good[name]
     changed = {**good, name: good[name].replace(old, new, 1), "recipe.lock.json": lock}
-    with pytest.raises((AssertionError, SyntaxError)):
+    with pytest.raises((AssertionError, SyntaxError), match=noticed):
         check_build(changed, good)
 
 

@@ -30,19 +30,19 @@ def test_a_file_replaces_the_old_one_only_at_the_end(tmp_path: Path) -> None:
 def half_a_file(path: Path, error: type[BaseException]) -> None:
     with atomic.atomic_file(path, "wb") as file:
         file.write(b"half")
-        raise error
+        raise error("half of it")
 
 
 def half_a_path(path: Path, error: type[BaseException]) -> None:
     with atomic.atomic_path(path) as part:
         part.write_bytes(b"half")
-        raise error
+        raise error("half of it")
 
 
 def half_a_directory(path: Path, error: type[BaseException]) -> None:
     with atomic.atomic_directory(path.with_name("d")) as made:
         (made / "x").write_text("half")
-        raise error
+        raise error("half of it")
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -52,7 +52,7 @@ def test_an_exception_leaves_everything_as_it_was(
 ) -> None:
     path = tmp_path / "a.bin"
     atomic.write_bytes(path, b"old")
-    with pytest.raises(error):
+    with pytest.raises(error, match="half of it"):
         write(path, error)
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["a.bin"]

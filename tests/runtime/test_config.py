@@ -44,7 +44,7 @@ def test_nothing_can_be_changed() -> None:
     view = ConfigView(source, "training")
     source["a"]["b"].append(3)
     assert view["a"]["b"] == (1, 2)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="does not support item assignment"):
         view["a"] = 1  # type: ignore[index]
     with pytest.raises(AttributeError, match=r"training.a"):
         view["a"].x = 1
@@ -67,7 +67,7 @@ def test_undeclared_reads_are_faults_of_ours_not_missing_keys() -> None:
             read()
     assert view.get("unknown", 5) == 5
     restored = pickle.loads(pickle.dumps(view))
-    with pytest.raises(UndeclaredRead):
+    with pytest.raises(UndeclaredRead, match=r"training.trainer"):
         restored["trainer"]
 
 

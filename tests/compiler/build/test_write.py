@@ -86,21 +86,27 @@ def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "files",
+    ("files", "said"),
     [
-        {"thesis.tex": "years of work"},
-        {"recipe.lock.json": "[]"},
-        {"recipe.lock.json": "not json", "run.py": ""},
-        {**FIRST, "notes.txt": "mine"},
-        {**FIRST, "conf/mine.yaml": "mine"},
+        ({"thesis.tex": "years of work"}, "has no recipe.lock.json$"),
+        ({"recipe.lock.json": "[]"}, "has no recipe.lock.json$"),
+        ({"recipe.lock.json": "not json", "run.py": ""}, "has no recipe.lock.json$"),
+        ({**FIRST, "notes.txt": "mine"}, "did not write: notes.txt$"),
+        ({**FIRST, "conf/mine.yaml": "mine"}, "did not write: conf/mine.yaml$"),
+        (
+            {**FIRST, **dict.fromkeys("abcd", "mine")},
+            "holds files that espnet3-compile did not write: a, b, c, …$",
+        ),
     ],
 )
-def test_other_peoples_files_are_never_touched(tmp_path: Path, files: dict[str, str]) -> None:
+def test_other_peoples_files_are_never_touched(
+    tmp_path: Path, files: dict[str, str], said: str
+) -> None:
     build = tmp_path / "build"
     for name, text in files.items():
         (build / name).parent.mkdir(parents=True, exist_ok=True)
         (build / name).write_text(text)
-    with pytest.raises(ForeignFiles):
+    with pytest.raises(ForeignFiles, match=said):
         write_build(build, SECOND)
     assert content(build) == files
     assert names(tmp_path) == ["build"]
@@ -108,7 +114,7 @@ def test_other_peoples_files_are_never_touched(tmp_path: Path, files: dict[str, 
 
 def test_a_file_in_the_place_of_the_directory(tmp_path: Path) -> None:
     (tmp_path / "build").write_text("mine")
-    with pytest.raises(ForeignFiles):
+    with pytest.raises(ForeignFiles, match=r"is not a directory$"):
         write_build(tmp_path / "build", FIRST)
     assert (tmp_path / "build").read_text() == "mine"
 

@@ -115,10 +115,10 @@ def test_libraries_that_recipes_name() -> None:
 
 
 def test_text_that_is_not_python() -> None:
-    with pytest.raises(SyntaxError):
+    with pytest.raises(SyntaxError, match="never closed"):
         split_source.module_branches(ModuleText("x = (\n"))
     text = ModuleText("def f(:\n    pass\n")
     (branch,) = split_source.module_branches(text)
     assert branch.piece
-    with pytest.raises(SyntaxError):
+    with pytest.raises(SyntaxError, match="invalid syntax"):
         function_node(text, branch.piece)

@@ -115,7 +115,7 @@ def test_several_entries_stand_behind_one_index(recipe):
     assert [split[i][0] for i in range(5)] == ["train0", "train1", "train2", "more0", "more1"]
     assert split[3][1]["text"] == "ZERO ONE"
     assert split.raw_sample(3)[1]["text"] == "zero one"
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match=r"^5$"):
         split[5]
     assert pickle.loads(pickle.dumps(split.locate(4))) == (1, 1)
 
@@ -370,7 +370,7 @@ def test_tables_are_read_on_demand(tmp_path):
     assert pickle.loads(pickle.dumps(table))[2]["text"] == "three"
     with pytest.raises(UserError, match='no column "txt"'):
         next(table.column("txt"))
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match=r"^3$"):
         table[3]
     path.write_text("a\tb\n1\n")
     with pytest.raises(UserError, match="line 2: 1 fields, and there are 2 columns"):

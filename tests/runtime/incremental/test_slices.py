@@ -113,7 +113,7 @@ def test_kinds_see_what_they_declare(recipe: Toy) -> None:
     assert list(view) == ["dataset", "create_dataset"]
     assert "preprocessor" not in view["dataset"]
     assert "transform" not in view["dataset"]["train"][0]
-    with pytest.raises(UndeclaredRead):
+    with pytest.raises(UndeclaredRead, match=r"training.optimizer"):
         view["optimizer"]
     assert "preprocessor" in configs_of(build, build.stage("train"))["training"]["dataset"]
 
@@ -231,5 +231,5 @@ def test_without() -> None:
         "d": {},
     }
     assert without_keys(view, ()) is view
-    with pytest.raises(UndeclaredRead):
+    with pytest.raises(UndeclaredRead, match=r"w\.z"):
         without_keys(view, ("d",))["z"]

@@ -136,7 +136,7 @@ def test_shards_of_another_checkpoint_are_not_continued(recipe):
     add_code(recipe, "failing", FAILING)
     (recipe / "fail").touch()
     changes = {"runner": {"_target_": "src.failing.Failing"}, "batch_size": 2}
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="beam is empty"):
         run(recipe, **changes)
     (recipe / "fail").unlink()
     torch.save({"scale": torch.full((1,), 2.0)}, recipe / "best.ckpt")
@@ -247,7 +247,7 @@ def test_a_torn_shard_is_decoded_again(recipe, cut):
     expected = (context.directory / "test" / "results.jsonl").read_bytes()
     (recipe / "fail").touch()
     changes = {"runner": {"_target_": "src.failing.Failing"}, "batch_size": 2}
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="beam is empty"):
         run(recipe, **changes)
     first = recipe / "exp/tiny/infer/work/test/shard-00000/records.jsonl"
     text = first.read_text()

@@ -129,7 +129,7 @@ def test_errors_of_the_data_are_one_message(recipe, workers):
 
 def test_a_crash_in_the_model_keeps_its_own_exception(recipe):
     model = model_returning(recipe, "1 / 0")
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
         train(train_context(recipe, model))
 
 

@@ -143,7 +143,7 @@ def test_a_training_that_early_stopping_ended_is_not_continued(recipe, monkeypat
     expected = reference(recipe, **changes)
     assert max(row["epoch"] for row in expected["rows"]) == 2
     killed_at(monkeypatch, checkpoints, "average", 1)
-    with pytest.raises(MemoryError):
+    with pytest.raises(MemoryError, match="killed"):
         train(train_context(recipe, **changes))
     monkeypatch.undo()
     assert resumed(recipe, **changes)["rows"] == expected["rows"]
