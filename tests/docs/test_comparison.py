@@ -16,5 +16,7 @@ def test_every_test_that_is_named_exists():
 
 
 def test_every_case_that_is_named_exists():
-    for name in re.findall(r"`(cases/err/[^`]+)`", PAGE):
+    names = re.findall(r"`(cases/err/[^`]+)`", PAGE)
+    assert names
+    for name in names:
         assert list((ROOT / "tests").glob(f"{name.rstrip('*')}*")), name

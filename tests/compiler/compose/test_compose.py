@@ -330,3 +330,11 @@ def test_spans_of_mappings_stay_with_the_base(tmp_path: Path) -> None:
     trainer = node.get("trainer")
     assert isinstance(trainer, Mapping)
     assert trainer.span.source.name == "conf/full.yaml"
+
+
+@pytest.mark.parametrize(("more", "codes"), [(19, []), (20, ["R105"])])
+def test_so_many_configs_may_extend_one_another(tmp_path: Path, more: int, codes: list[str]):
+    chained = [f"  c{n}: {{extends: c{n - 1}}}\n" for n in range(1, more + 1)]
+    done = front(tmp_path, "configs:\n  c0: {a: 1}\n" + "".join(chained))
+    assert done.codes == codes
+    assert done.config("c19", "a") == 1

@@ -183,6 +183,8 @@ def test_two_processes_write_at_once(tmp_path):
     arguments = [sys.executable, "-c", code, str(tmp_path / "recipe"), str(tmp_path / "cache")]
     running = [subprocess.Popen(arguments) for _ in range(4)]
     assert [item.wait() for item in running] == [0, 0, 0, 0]
-    for item in records(tmp_path / "cache"):
+    written = records(tmp_path / "cache")
+    assert written
+    for item in written:
         head, body = item.read_bytes().split(b"\n", 1)
         assert json.loads(head)[-1] == cache.digest(body)
