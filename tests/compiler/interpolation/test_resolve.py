@@ -282,10 +282,21 @@ def test_bombs_are_bounded(tmp_path: Path) -> None:
         keys.append(f"a{i}: [{references}]")
     done = front(tmp_path, "configs: {c: c.yaml}\n", {"c.yaml": "\n".join(keys)})
     assert done.only.code == "R105"
+    assert "copy too many values" in done.only.message
     texts = ["t0: " + "x" * 1000]
     texts += [f"t{i}: '" + f"${{t{i - 1}}}" * 10 + "'" for i in range(1, 12)]
     done = front(tmp_path, "configs: {c: c.yaml}\n", {"c.yaml": "\n".join(texts)})
     assert done.only.code == "R105"
+    assert "make a text of endless length" in done.only.message
+
+
+@pytest.mark.parametrize(("lines", "codes"), [(3, []), (4, ["R105"])])
+def test_so_many_lines_may_be_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: int, codes: list[str]
+) -> None:
+    monkeypatch.setattr("espnet3_compiler.interpolation.resolvers.MAX_LINES", 3)
+    files = {"c.yaml": "a: ${load_line:w.txt}\n", "w.txt": "x\n" * lines}
+    assert front(tmp_path, "configs: {c: c.yaml}\n", files).codes == codes
 
 
 def test_long_chains_end_in_a_finding(tmp_path: Path) -> None:
