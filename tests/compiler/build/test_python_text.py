@@ -101,6 +101,16 @@ SAMPLES = [
 ]
 
 
+@pytest.mark.parametrize("words", [14, 15, 29, 30])
+def test_a_long_text_is_cut_into_lines(words: int) -> None:
+    text = "word " * words
+    literal = long_string(text)
+    assert ast.literal_eval(literal) == text
+    pieces = [line.strip() for line in literal.splitlines() if line not in "()"]
+    assert len(pieces) == -(-words // 14)  # 73 characters hold 14 words of five
+    assert max(map(len, pieces)) <= 75
+
+
 def test_ruff_changes_nothing(tmp_path: Path) -> None:
     code = "\n".join(f"v{i} = {sample}" for i, sample in enumerate(SAMPLES)) + "\n"
     file = tmp_path / "sample.py"

@@ -177,3 +177,10 @@ def test_keys_follow_the_schema() -> None:
             "z": 1,
         }
     )
+
+
+@pytest.mark.parametrize(("last", "lines"), [(34, 1), (35, 2)])
+def test_a_list_of_80_characters_is_one_line(last: int, lines: int) -> None:
+    value = ["x" * 42, "y" * last]
+    assert dump_yaml(value).count("\n") == lines
+    assert yaml.safe_load(dump_yaml(value)) == value
