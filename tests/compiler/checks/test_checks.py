@@ -1,48 +1,10 @@
 """Checks of whole recipes: what is told, what is a consequence, what stays silent."""
 
-import textwrap
-
 import pytest
 
 from espnet3_compiler.diagnostics.codes import CODES
 from espnet3_compiler.pipeline import compile_manifest
-
-HEAD = """\
-version: 1
-recipe: mini/asr
-system: asr
-models:
-  net: {_target_: src.model.Net, size: 8}
-"""
-MODEL = "class Net:\n    def __init__(self, size: int, stats: str | None = None): ...\n"
-CONFIGS = """\
-configs:
-  training: {dataset: {train: [{data_src_args: {split: train}}]}}
-  inference:
-    checkpoint: ${stages.train.best_checkpoint}
-    dataset: {test: [{name: dev}]}
-    output_keys: [text]
-"""
-
-
-@pytest.fixture
-def check(tmp_path):
-    """Return a function that gives the codes and places of a manifest's findings."""
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "__init__.py").write_text("")
-    (tmp_path / "src" / "model.py").write_text(MODEL)
-
-    def run(text, files=()):
-        for name, content in dict(files).items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(textwrap.dedent(content))
-        manifest = tmp_path / "recipe.yaml"
-        manifest.write_text(text)
-        return [(f.code, f.primary.span.text) for f in compile_manifest(manifest).diagnostics]
-
-    run.manifest = tmp_path / "recipe.yaml"
-    return run
+from tests.compiler.checks.checks_kit import CONFIGS, HEAD
 
 
 def test_a_good_recipe_is_silent(check):
