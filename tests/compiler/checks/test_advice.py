@@ -121,3 +121,14 @@ def test_artifacts_are_outputs_that_are_kept(check, keys, artifact, found):
     )
     configs = CONFIGS.replace("output_keys: [text]", kept)
     assert check(HEAD + configs + "stages: [train, infer]\n") == found
+
+
+def test_what_the_runtime_passes_is_not_suggested(check):
+    provider = "def load(model, checkpoint, device, beam=1): ...\n"
+    configs = CONFIGS.replace(
+        "    output_keys", "    provider: {_target_: src.load.load, devise: cpu}\n    output_keys"
+    )
+    text = HEAD + configs + "stages: [train, infer]\n"
+    assert check(text, {"src/load.py": provider}) == [("R502", "devise")]
+    (finding,) = compile_manifest(check.manifest).diagnostics
+    assert (finding.fix, [line for line in finding.help if "device" in line]) == (None, [])
