@@ -88,6 +88,25 @@ def test_keyword_arguments_are_followed(tmp_path, name, wanted, is_open):
     assert reading.more_keywords == is_open
 
 
+def test_of_new_and_init_in_one_class_init_says_the_arguments(tmp_path):
+    text = """
+        class Both:
+            def __new__(cls, *args, **kwargs): ...
+            def __init__(self, size, depth=1): ...
+        class Below(Both):
+            def __new__(cls, a): ...
+        class Unlike:
+            def __new__(cls, a): ...
+            def __init__(self, a): ...
+    """
+    paths = ("src.base.Both", "src.base.Below", "src.base.Unlike")
+    both, below, unlike = readings(tmp_path, {"src/base.py": inspect.cleandoc(text)}, *paths)
+    assert isinstance(both, Signature)
+    assert (names(both), both.more_keywords) == (["size", "depth="], False)
+    assert names(below) == ["a"]
+    assert unlike == NotAnalyzable("Unlike has __new__ and __init__")
+
+
 MODULES = {
     "src/__init__.py": """
         from .model import *
