@@ -107,6 +107,13 @@ def test_of_new_and_init_in_one_class_init_says_the_arguments(tmp_path):
     assert unlike == NotAnalyzable("Unlike has __new__ and __init__")
 
 
+def test_the_result_of_a_property_is_not_known(tmp_path):
+    text = "class Holder:\n    @property\n    def made(self): ...\n"
+    (made,) = readings(tmp_path, {"src/base.py": text}, "src.base.Holder.made")
+    assert isinstance(made, NotAnalyzable)
+    assert made.reason.endswith("made is a property")
+
+
 MODULES = {
     "src/__init__.py": """
         from .model import *
