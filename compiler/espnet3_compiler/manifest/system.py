@@ -1,6 +1,7 @@
 """Find the System that a recipe builds on, and the stage kinds that it runs."""
 
 from dataclasses import dataclass, replace
+from keyword import iskeyword
 from pathlib import Path
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -64,7 +65,9 @@ def lower_system(root: Mapping, directory: Path) -> tuple[System, tuple[Diagnost
         return _built_in(substitute_text(_FALLBACK_SYSTEM, root)), ()
     if str(name.value) in systems()["systems"]:
         return _built_in(name), ()
-    if "." in str(name.value):
+    parts = str(name.value).split(".")
+    named = all(part.isidentifier() and part.isascii() and not iskeyword(part) for part in parts)
+    if named and len(parts) > 1:
         return _own_class(name, directory)
     message = f'there is no system "{name.value}"'
     found = unknown_name("R206", message, name, systems()["systems"], _HINT)

@@ -268,6 +268,14 @@ def test_a_misspelt_class_is_one_finding(recipe_dir, name, near):
     assert recipe.system.class_path == near
 
 
+@pytest.mark.parametrize("name", ["asr.", ".asr", "a..b", "src.systems.Deep.", "class.x", "base.9"])
+def test_a_system_that_is_no_dotted_name(recipe_dir, name):
+    _, found = of_system(name, recipe_dir, "[train]")
+    assert [(each.code, each.message) for each in found] == [
+        ("R206", f'there is no system "{name}"')
+    ]
+
+
 def test_a_class_of_the_bare_root_has_its_own_kinds_only(tmp_path):
     (tmp_path / "mine.py").write_text(
         "from espnet3_runtime.system import System\n"

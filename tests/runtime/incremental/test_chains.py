@@ -12,32 +12,30 @@ STEPS = """from pathlib import Path
 
 
 def train(folder, context):
-    for name, text in context.configs["training"].items():
+    for name, text in context.configs["texts"].items():
         Path(folder, f"{name}.ckpt").write_text(text)
 
 
-def read(context):
+def read(context, start=None):
     (context.directory / "o.txt").write_text("read")
 """
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    """Three checkpoints and what reads one: settings, arguments, the start of a training."""
+    """Three checkpoints and what reads one, by settings or by arguments."""
     toy = Toy(tmp_path_factory.mktemp("trained") / "recipe")
     toy.file("src/steps.py", STEPS)
-    toy.configs["training"] = dict.fromkeys(CHECKPOINTS, "a")
+    toy.configs["texts"] = dict.fromkeys(CHECKPOINTS, "a")
     made = {f"{name}_checkpoint": f"{name}.ckpt" for name in CHECKPOINTS}
-    own = {"configs": {"training": "training"}}
+    own = {"config": {"texts": "texts"}}
     toy.call("train", "src.steps.train", {"folder": "exp/toy/train"}, made, **own)
     for name in CHECKPOINTS:
         reference = f"${{stages.train.{name}_checkpoint}}"
         toy.configs[f"decode_{name}"] = {"checkpoint": reference}
-        reads = [{"stage": "train", "output": f"{name}_checkpoint"}]
-        common = {"outputs": {"o": "o.txt"}, "needs": ["train"]}
-        configs = {"inference": f"decode_{name}"}
-        toy.call(f"decode_{name}", "src.steps.read", configs=configs, reads=reads, **common)
-        toy.call(f"tune_{name}", "src.steps.read", init_from=reference, **common)
+        config = {"decode": f"decode_{name}"}
+        toy.call(f"decode_{name}", "src.steps.read", outputs={"o": "o.txt"}, config=config)
+        toy.call(f"tune_{name}", "src.steps.read", {"start": reference}, {"o": "o.txt"})
     toy.write()
     done = toy.python()
     assert done.returncode == 0, done.stderr
@@ -46,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Toy:
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_what_reads_a_checkpoint_follows_that_one_only(name: str, trained: Toy) -> None:
-    trained.configs["training"][name] += "b"
+    trained.configs["texts"][name] += "b"
     trained.write()
     done = trained.python("--stages", "train")
     assert done.returncode == 0, done.stderr
@@ -70,7 +68,7 @@ def recipe(tmp_path: Path) -> Toy:
 
 
 def change(recipe: Toy, stage: str, key: str, value: int) -> None:
-    recipe.calls[stage]["with"][key] = value
+    recipe.stage(stage)["with"][key] = value
     recipe.write()
 
 
