@@ -1,9 +1,11 @@
 """The ways to die of ``evaluation.kills``: each strikes at its own moment."""
 
+import os
 import random
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -63,10 +65,16 @@ def test_an_exchange(recipe: Path, seed: int) -> None:
 
 
 def test_leaving(recipe: Path) -> None:
+    def write(name: str, *, in_a_stage: bool = True) -> None:
+        plain = os._exit
+        if in_a_stage:  # which has another one
+            os._exit = partial(plain)
+        (recipe / "exp" / name).write_text("")
+
     arm = leaving({"train": 2})(recipe, "train", random.Random(1))
-    log = recipe / "exp/stages/x.log"
-    assert die(recipe, arm, lambda: log.write_text("")) == 5
-    assert die(recipe, arm, lambda: (recipe / "exp/a").write_text("")) == 0
+    assert die(recipe, arm, lambda: write("stages/x.log")) == 5
+    assert die(recipe, arm, lambda: write("between", in_a_stage=False)) == 5
+    assert die(recipe, arm, lambda: write("a")) == 0
     assert not (recipe / "exp/a").exists()
 
 

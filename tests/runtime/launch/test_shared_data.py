@@ -108,15 +108,12 @@ def test_altered_while_a_stage_reads(recipe: Toy) -> None:
 
 
 def test_of_two_experiments_that_build_the_same_data_one_waits(tmp_path: Path) -> None:
-    runs = []
-    for tag in ("one", "other"):
-        toy = Toy(tmp_path / "recipe", exp_tag=tag)
-        toy.file("src/steps.py", STEPS)
-        toy.call("build", "src.steps.build", {"folder": "data", "begun": "begun"}, {"data": "data"})
-        toy.stage("build")["outputs"] = {"data": {"path": "data", "type": "directory"}}
-        toy.write()
-        toy.build.rename(toy.directory / tag)
-        runs.append([sys.executable, str(toy.directory / tag / "run.py")])
+    toy = Toy(tmp_path / "recipe", exp_tag="one")
+    toy.file("src/steps.py", STEPS)
+    arguments = {"folder": "data", "begun": "begun"}
+    toy.call("build", "src.steps.build", arguments, {"data": "data/log.txt"})
+    command = [sys.executable, str(toy.write().build / "run.py")]
+    runs = [command, [*command, "--set", "recipe.exp_tag=other"]]
     (tmp_path / "recipe" / "data").mkdir()
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(runs[0], **pipes) as first:
