@@ -9,7 +9,7 @@ LOWEST := .venv-lowest
 USED_WITH_LOWEST := tests/golden/test_golden.py tests/recipes/test_recipes.py tests/recipes/test_digits_phases.py \
 	tests/schemas tests/runtime/data/test_audio.py tests/runtime/metrics tests/runtime/process/test_dask_workers.py \
 	tests/runtime/process/test_sbatch.py tests/runtime/publication/test_hub.py tests/runtime/stages/test_pack_demo.py \
-	tests/runtime/stages/test_upload.py tests/runtime/training/test_train.py
+	tests/runtime/publication/test_upload.py tests/runtime/training/test_train.py
 
 ESPNET2 := .venv-espnet2
 USED_WITH_ESPNET2 := tests/recipes/test_recipes.py tests/runtime/task_bridge
