@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-FILES = [path for path in sorted(RECIPES.glob("*/*/**/*.yaml")) if "build" not in path.parts]
+MADE = {"build", "data", "downloads", "exp"}
+"""Folders that compiling and running make in a recipe."""
+FILES = [
+    path
+    for path in sorted(RECIPES.glob("*/*/**/*.yaml"))
+    if MADE.isdisjoint(path.relative_to(RECIPES).parts)
+]
 SCHEMA = RECIPES.parent / "schemas/espnet3_schemas/editor/recipe.schema.json"
 SETTINGS = {
     "yaml": {"validate": True, "hover": True, "completion": True, "schemaStore": {"enable": False}}
