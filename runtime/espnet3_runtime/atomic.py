@@ -107,7 +107,7 @@ def removed_after_error(part: Path, path: Path) -> Iterator[None]:
         refusal = None
         if isinstance(error, Exception) and not isinstance(error, UserError | Stopped):
             refusal = find_refusal(error)
-            if refusal is None and not isinstance(error, OSError) and is_full(path):
+            if refusal is None and isinstance(error, RuntimeError) and is_full(path):
                 refusal = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         shutil.rmtree(part, ignore_errors=True)
         with suppress(OSError):  # there is none, or it was a directory

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from espnet3_compiler.cli import main
+
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 MINIMAL = (GOLDEN / "minimal" / "recipe.yaml").read_text("utf-8")
@@ -40,3 +42,11 @@ def texts(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
+
+
+def call(*words: object) -> int:
+    """Call the command line in this process; return its exit code."""
+    try:
+        return main.main([str(word) for word in words])
+    except SystemExit as exit_:  # argparse
+        return int(exit_.code or 0)

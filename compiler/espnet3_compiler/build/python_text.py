@@ -4,10 +4,11 @@ Text of a manifest reaches generated code only through here: as a string literal
 name.  Several items are written one a line, which ``ruff format`` leaves as it is.
 """
 
-import keyword
 import re
 from collections.abc import Iterable, Mapping
 from textwrap import TextWrapper, indent
+
+from espnet3_compiler.manifest.names import is_identifier
 
 _WORDS = TextWrapper(
     width=73,
@@ -26,7 +27,7 @@ def require_identifier(name: str) -> str:
     Raises:
         ValueError: It is no plain ASCII identifier; the checks should have said so before.
     """
-    if not name.isascii() or not name.isidentifier() or keyword.iskeyword(name):
+    if not is_identifier(name):
         raise ValueError(f"not an identifier: {name!r}")
     return name
 

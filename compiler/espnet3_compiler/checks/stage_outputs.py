@@ -7,12 +7,12 @@ Fails: ``checkpoint: ${stages.train.best_ckpt}``, ``init_from: create_dataset``.
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from keyword import iskeyword
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.lower import config_roles
+from espnet3_compiler.manifest.names import is_identifier
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stage_kind
 from espnet3_compiler.stage_graph.graph import INIT_OUTPUT
@@ -31,7 +31,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     stages = {str(stage.name.value): stage for stage in recipe.stages}
     for stage in recipe.stages:  # a stage whose name cannot be used is referred to by its kind
         name, kind = str(stage.name.value), stage_kind(stage)
-        if kind and (not name.isidentifier() or iskeyword(name)):
+        if kind and not is_identifier(name):
             stages.setdefault(kind, stage)
     unknown: dict[str, list[Span]] = {}
     uses = list(_output_references(recipe, resolved))

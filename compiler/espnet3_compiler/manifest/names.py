@@ -28,14 +28,15 @@ class DeclaredNames:
     kinds: tuple[str, ...] = ()
 
 
+def is_identifier(name: str) -> bool:
+    """Return whether a name may stand in generated code: plain ASCII, no keyword."""
+    return name.isascii() and name.isidentifier() and not iskeyword(name)
+
+
 def declared_stage_names(node: Node | None, items: tuple[StageItem, ...]) -> DeclaredNames:
     """Return the names of the stages of a manifest."""
     names = tuple(str(item.name.value) for item in items)
-    unusable = [
-        item
-        for item, name in zip(items, names, strict=True)
-        if iskeyword(name) or not name.isidentifier()
-    ]
+    unusable = [item for item, name in zip(items, names, strict=True) if not is_identifier(name)]
     kinds = tuple(str(item.run.value) for item in unusable if item.run)
     all_read = isinstance(node, Sequence) and len(node.items) == len(items)
     complete = all_read and not unusable and all(item.certain for item in items)

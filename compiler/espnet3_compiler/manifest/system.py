@@ -1,11 +1,11 @@
 """Find the System that a recipe builds on, and the stage kinds that it runs."""
 
 from dataclasses import dataclass, replace
-from keyword import iskeyword
 from pathlib import Path
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.manifest.names import is_identifier
 from espnet3_compiler.manifest.recipe import System
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
 from espnet3_compiler.manifest.values import as_text, substitute_text
@@ -66,8 +66,7 @@ def lower_system(root: Mapping, directory: Path) -> tuple[System, tuple[Diagnost
     if str(name.value) in systems()["systems"]:
         return _built_in(name), ()
     parts = str(name.value).split(".")
-    named = all(part.isidentifier() and part.isascii() and not iskeyword(part) for part in parts)
-    if named and len(parts) > 1:
+    if len(parts) > 1 and all(map(is_identifier, parts)):
         return _own_class(name, directory)
     message = f'there is no system "{name.value}"'
     found = unknown_name("R206", message, name, systems()["systems"], _HINT)
