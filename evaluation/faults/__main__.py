@@ -63,7 +63,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=float, default=150, help="seconds of tests for each (150)")
     parser.add_argument("--folder", type=Path, default=ROOT / ".faults", help="what record noted")
-    parser.add_argument("--log", type=Path, default=ROOT / ".faults" / "trials.jsonl")
+    parser.add_argument("--log", type=Path, default=ROOT / ".faults/trials.jsonl")
     parser.add_argument("--also", nargs="+", default=[], help="tests that the record lacks")
     return parser.parse_args(argv)
 
@@ -118,7 +118,7 @@ def _chosen(
     faults: Iterable[Fault], cover: Cover, options: argparse.Namespace
 ) -> Iterator[tuple[Fault, list[str], int, float]]:
     for fault in faults:
-        tests = cover.tests(fault.file, fault.line)
+        tests = cover.tests(fault)
         chosen = within(cover, tests, options.limit)
         limit = _HANG + 3 * sum(cover.seconds[name] for name in chosen)
         if options.also:
@@ -130,6 +130,7 @@ def _attempts(work: Iterable[tuple], jobs: int) -> Iterator[Trial]:
     """Run trials side by side, each in a copy of the repository."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         copies: SimpleQueue[Path] = SimpleQueue()
+        sound: set[str] = set()
         for number in range(jobs):
             copy_repository(Path(folder, str(number)))
             make_environment(Path(folder, str(number)))
@@ -138,7 +139,7 @@ def _attempts(work: Iterable[tuple], jobs: int) -> Iterator[Trial]:
         def run(fault: Fault, tests: Sequence[str], covering: int, limit: float) -> Trial:
             root = copies.get()
             try:
-                return attempt(fault, tests, covering, root, limit)
+                return attempt(fault, tests, covering, root, limit, sound)
             finally:
                 copies.put(root)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import coverage
 
-from evaluation.faults.model import PACKAGES, ROOT
+from evaluation.faults.model import PACKAGES, ROOT, Fault
 from evaluation.faults.recorder import SECONDS
 
 _LINES_OF_AN_EXPRESSION = 6
@@ -39,11 +39,12 @@ class Cover:
     data: coverage.CoverageData
     seconds: Mapping[str, float]
 
-    def tests(self, file: str, line: int) -> list[str]:
-        """Return the tests that run a line of a file; quick files of tests first.
+    def tests(self, fault: Fault) -> list[str]:
+        """Return the tests that run a fault's line: those of its folder first, then quick files.
 
         A line within an expression need not be noted: the lines above it count then.
         """
+        file, line = fault.file, fault.line
         there = (name for name in self.data.measured_files() if name.endswith(f"/{file}"))
         noted = self.data.contexts_by_lineno(next(there, file))  # perhaps of another checkout
         near = range(line, max(line - _LINES_OF_AN_EXPRESSION, 0), -1)
@@ -53,7 +54,8 @@ class Cover:
         total: dict[str, float] = defaultdict(float)
         for name in known:
             total[_file(name)] += self.seconds[name]
-        return sorted(known, key=lambda name: (total[_file(name)], name))
+        own = f"tests/{fault.room}/"
+        return sorted(known, key=lambda name: (own not in name, total[_file(name)], name))
 
 
 def record(folder: Path) -> None:

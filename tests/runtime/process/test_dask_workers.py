@@ -199,7 +199,6 @@ def test_a_cluster_that_refuses_ends_the_run_with_its_own_message(env, recipe, c
     commands(**dict.fromkeys(QUEUES.values(), "echo 'no such partition' >&2; exit 1"))
     settings = {"env": env, "options": OPTIONS[env]}
     sets = [f"inference.parallel.{name}={value}" for name, value in settings.items()]
-    began = time.monotonic()
     done = run("build/run.py", *(x for one in sets for x in ("--set", one)), folder=recipe)
     assert done.returncode == 1, done.stdout + done.stderr
     assert f"the {env} cluster does not start: " in done.stderr or "need the package" in done.stderr
@@ -207,7 +206,6 @@ def test_a_cluster_that_refuses_ends_the_run_with_its_own_message(env, recipe, c
         assert "no such partition" in done.stderr
     assert "Traceback" not in done.stderr
     assert "does not close" not in done.stderr
-    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("end", ["failure", "interrupt"])

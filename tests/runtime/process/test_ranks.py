@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import threading
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.process import ranks
 from espnet3_runtime.process.ranks import (
     ORDER,
     Follower,
@@ -174,7 +175,17 @@ def test_a_machine_that_no_config_asks_for(recipe: Toy) -> None:
     assert not (recipe.exp / "notes.txt").exists()
 
 
-def test_notes_of_an_earlier_run_are_not_followed(tmp_path: Path) -> None:
+def test_notes_of_an_earlier_run_are_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = threading.Semaphore(0)
+
+    def read(path: Path) -> dict[str, Any]:
+        looked.release()
+        return read_note(path)
+
+    read_note = ranks._read_note
+    monkeypatch.setattr(ranks, "_read_note", read)
     leader = Leader(tmp_path, 2)
     leader.order(Order("old", resume=False))
     leader._code = 0
@@ -185,7 +196,7 @@ def test_notes_of_an_earlier_run_are_not_followed(tmp_path: Path) -> None:
     seen: list[str] = []
     thread = threading.Thread(target=lambda: seen.extend(o.stage for o in follower.iter_orders()))
     thread.start()
-    time.sleep(0.6)
+    assert all(looked.acquire(timeout=10) for _ in range(3))
     assert seen == []
     leader = Leader(tmp_path, 2)
     leader.order(Order("new", resume=False))
