@@ -40,21 +40,22 @@ class Cover:
     seconds: Mapping[str, float]
 
     def tests(self, fault: Fault) -> list[str]:
-        """Return the tests that run a fault's line: those of its folder first, then quick files.
+        """Return the tests that could notice a fault: those of its folder first, then quick files.
 
-        A line within an expression need not be noted: the lines above it count then.
+        They run its line, or stand in its folder in a file of which one test does: what a cache
+        holds runs once.  A line within an expression need not be noted: those above it count then.
         """
-        file, line = fault.file, fault.line
+        file, line, own = fault.file, fault.line, f"tests/{fault.room}/"
         there = (name for name in self.data.measured_files() if name.endswith(f"/{file}"))
         noted = self.data.contexts_by_lineno(next(there, file))  # perhaps of another checkout
         near = range(line, max(line - _LINES_OF_AN_EXPRESSION, 0), -1)
         contexts = next((noted[number] for number in near if noted.get(number)), ())
         names = {context.removesuffix(")").rpartition(" (")[0] or context for context in contexts}
-        known = [name for name in names if name in self.seconds]
+        beside = {_file(name) for name in names if own in name}
+        known = [name for name in self.seconds if name in names or _file(name) in beside]
         total: dict[str, float] = defaultdict(float)
         for name in known:
             total[_file(name)] += self.seconds[name]
-        own = f"tests/{fault.room}/"
         return sorted(known, key=lambda name: (own not in name, total[_file(name)], name))
 
 
