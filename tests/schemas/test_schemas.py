@@ -15,7 +15,7 @@ from espnet3_compiler.schema.validate import validate_tree
 from espnet3_compiler.syntax.read import read_text
 from espnet3_compiler.syntax.tree import to_python
 from espnet3_schemas import ROLES, inline_definitions, load, load_as_written, systems
-from espnet3_schemas.editor import editor_schema
+from espnet3_schemas.editor import editor_schema, write
 
 NAMES = ("recipe", *ROLES, "lock", "report")
 CHECKED = ("recipe", *ROLES)
@@ -164,6 +164,13 @@ def test_editor_schemas_are_up_to_date(name):
     path = DIRECTORY / "editor" / f"{name}.schema.json"
     expected = json.dumps(editor_schema(name), indent=2, ensure_ascii=False) + "\n"
     assert path.read_text(encoding="utf-8") == expected, "run: python -m espnet3_schemas.editor"
+
+
+def test_the_schemas_of_an_editor_are_written_into_a_new_directory(tmp_path):
+    written = write(tmp_path / "editor")
+    assert len(written) > 1
+    shipped = {path.name: path.read_bytes() for path in (DIRECTORY / "editor").iterdir()}
+    assert {path.name: path.read_bytes() for path in written} == shipped
 
 
 def test_an_editor_accepts_what_is_still_to_be_composed():

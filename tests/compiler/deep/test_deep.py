@@ -106,11 +106,12 @@ def test_a_hang_is_stopped_where_it_is(tmp_path: Path) -> None:
     assert outcome.plan is None
 
 
-def test_a_crash_is_told_where_it_is(tmp_path: Path) -> None:
-    crash = "import os; os.abort()\nimport torch\n"
+@pytest.mark.parametrize(("end", "how"), [("abort()", "signal 6"), ("_exit(3)", "exit 3")])
+def test_a_crash_is_told_where_it_is(end: str, how: str, tmp_path: Path) -> None:
+    crash = f"import os; os.{end}\nimport torch\n"
     outcome, _ = deeply(write(tmp_path, MODEL.replace("import torch\n", crash, 1)))
     assert shown(outcome) == [("R910", "recipe.yaml:5:19", "src.model.Net")]
-    assert "(signal 6)" in outcome.diagnostics[0].message
+    assert f"({how})" in outcome.diagnostics[0].message
 
 
 def test_a_child_that_goes_on_does_not_hold_us_up(tmp_path: Path) -> None:

@@ -158,17 +158,28 @@ def test_a_lock_that_is_not_ours_is_refused_in_one_report(
     assert text.count("error[") == 1
 
 
-BYTES = [b"", b"[]", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a": "\\ud800"}', b"1" * 5000, b"\0"]
+BYTES = [
+    (b"", ":1:1"),
+    (b"[]", ":1:1"),
+    (b"{", ":1:2"),
+    (b"\xff\xfe", ":1:1"),
+    (b"[" * 100_000, ":1:1"),
+    (b'{"a": "\\ud800"}', "surrogates not allowed"),
+    (b"1" * 5000, ":1:1"),
+    (b'{"a": x}', ' 1 | {"a": x}\n   |       ^\n   |\n'),
+]
 
 
-@pytest.mark.parametrize("data", BYTES)
+@pytest.mark.parametrize(("data", "shown"), BYTES)
 def test_bytes_that_are_no_lock(
-    data: bytes, recipe: Path, capsys: pytest.CaptureFixture[str]
+    data: bytes, shown: str, recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (recipe / LOCK).write_bytes(data)
     status, text = report(recipe, capsys)
     assert status == 1
     assert text.count("error[") == 1
+    assert shown in text
+    assert "1 error; 0 targets checked, 0 not checked; " in text
 
 
 def test_a_lock_far_from_its_manifest(

@@ -11,7 +11,6 @@ import pytest
 
 from espnet3_runtime.data.audio import write_wav
 from espnet3_runtime.incremental.receipts import OutputRecord, Receipt, write_receipt
-from espnet3_runtime.launch.session import current_time
 from espnet3_runtime.report import write_report
 from espnet3_runtime.report.chart import Series, format_number, line_chart
 from espnet3_runtime.report.collect import StageView
@@ -77,8 +76,8 @@ def done(experiment, name, *, status="done", error=None, results=None, seconds=2
     receipt = Receipt(
         name,
         status,
-        current_time(),
-        finished=current_time(),
+        f"2026-01-02T03:0{seconds:.0f}:00+00:00",
+        finished=f"2026-01-02T03:1{seconds:.0f}:00+00:00",
         seconds=seconds,
         inputs={"upstream": read or {}},
         outputs={"x": record},
@@ -178,6 +177,7 @@ def test_everything_is_shown(built):
         "tiny/asr",
         "<b>12.50 %</b><span>wer · test</span>",
         "5 of 6 stages done",
+        "<span>finished 2026-01-02 03:12</span>",
         "1 epoch, 100 steps; lowest validation loss 0.25 in epoch 1",
         "src.export.to_onnx()",
         "one <del>&lt;two&gt;</del>",
@@ -332,7 +332,17 @@ def test_charts_of_awkward_values():
     assert "log scale" in svg
 
 
+def test_axes_name_their_steps_and_values():
+    svg = str(line_chart([Series("a", [0, 4], [1, 3])], "step", may_be_log=True))
+    texts = {kind: re.findall(rf'class="{kind}">([^<]+)<', svg) for kind in ("x", "y", "x label")}
+    assert texts == {
+        "x": ["0", "1", "2", "3", "4"],
+        "y": ["1", "1.5", "2", "2.5", "3"],
+        "x label": ["step"],
+    }
+
+
 def test_numbers_of_an_axis_are_short():
-    values = (0, 0.05, 0.00075, -0.00025, 1e-9, 99999, 250_000, 1234567)
-    told = ["0", "0.05", "7.5e-4", "-2.5e-4", "1e-9", "99999", "2.5e5", "1.23e6"]
+    values = (0, 0.05, 0.001, 0.00075, -0.00025, 1e-9, 99999, 250_000, 1234567)
+    told = ["0", "0.05", "0.001", "7.5e-4", "-2.5e-4", "1e-9", "99999", "2.5e5", "1.23e6"]
     assert [format_number(value) for value in values] == told

@@ -143,6 +143,9 @@ def test_without_an_inference_config_there_is_no_audio_but_a_score(recipe):
     assert scores["metrics"]["wer"]["a"]["wer"] == 25.0
     examples = json.loads((context.directory / "a/examples.json").read_text())
     assert {example["audio"] for example in examples} == {None}
+    unwritten = {**WER, "inputs": {"ref": "dataset:txt", "hyp": "text"}}
+    with pytest.raises(UserError, match='no column of the data set called "txt"'):
+        run(recipe, [unwritten], with_inference=False)
 
 
 def test_some_of_the_test_sets(recipe):

@@ -1,5 +1,6 @@
 """pack_demo: a real page, used in a real browser."""
 
+import json
 import os
 import socket
 import subprocess
@@ -215,6 +216,8 @@ def test_the_limits_of_a_demo(served, tmp_path):
     soundfile.write(tmp_path / "large.wav", np.zeros(60_000, dtype=np.float32), 48000)
     with pytest.raises(Exception, match=r"413|exceed"):
         page.predict(client.handle_file(tmp_path / "large.wav"), api_name="/run")
+    with urllib.request.urlopen(f"{served}config", timeout=5) as answer:
+        assert json.load(answer)["analytics_enabled"] is False
     for name in ("monitoring", "monitoring/summary", "gradio_api/monitoring/summary"):
         with pytest.raises(urllib.error.HTTPError, match=r"HTTP Error 40[134]"):
             urllib.request.urlopen(f"{served}{name}", timeout=5).close()

@@ -8,6 +8,7 @@ import torch
 from espnet3_runtime.stages.train import train
 from espnet3_runtime.training.ema import MovingAverage
 from espnet3_runtime.training.optimizers import limit_epochs
+from espnet3_runtime.training.parameter_groups import abbreviate_names
 from espnet3_runtime.weights import read_weights
 from tests.runtime.training_kit import (
     ONE,
@@ -226,3 +227,8 @@ def test_two_criteria_on_one_value_keep_their_own_checkpoints(recipe, capsys):
     worst = load(directory / "averaged_valid.loss.max1.ckpt")["averaged"]
     assert [load(directory / name)["value"] for name in worst] == [values[-1]]
     assert len(load(directory / "averaged_valid.loss.max2.ckpt")["averaged"]) == 2
+
+
+def test_many_names_are_abbreviated():
+    assert abbreviate_names("hgfedcba") == "a, b, c, d, e, f, g, h"
+    assert abbreviate_names("ihgfedcba") == "a, b, c, d, e, f, g, h and 1 more"
