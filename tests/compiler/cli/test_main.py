@@ -131,11 +131,21 @@ def test_nothing_to_check_is_an_error(tmp_path: Path, capsys) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["--format", "xml", "x"], ["--graph=dot", "x"], ["--no-such-flag", "x"], ["--set"]],
+    [
+        [],
+        ["--format", "xml", "x"],
+        ["--graph=dot", "x"],
+        ["--no-such-flag", "x"],
+        ["--set"],
+        ["--init", "new", "x"],
+        ["--init", "new", "--from-espnet3", "old"],
+        ["--force", "x"],
+    ],
 )
 def test_wrong_usage(words: list[str], capsys) -> None:
     assert call(*words) == 2
     assert "usage: espnet3-compile" in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
 
 
 def test_one_output_for_two_manifests_is_wrong_usage(tmp_path: Path, capsys) -> None:

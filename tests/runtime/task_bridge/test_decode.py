@@ -60,6 +60,16 @@ def test_every_item_is_decoded_without_its_padding(decodable):
     assert short == [{"text": "", "tokens": "", "score": 0.0}]
 
 
+def test_a_task_made_of_espnets_decodes_like_it(decodable, monkeypatch):
+    Path("own_task.py").write_text(
+        "from espnet2.tasks.asr import ASRTask\n\n\nclass OwnTask(ASRTask):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(decodable)
+    model = ConfigView({**node(**LINEAR), "task": "own_task.OwnTask"})
+    found, expected = decoder(model=model).asr_model, decoder().asr_model
+    assert found.state_dict().keys() == expected.state_dict().keys()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -95,7 +95,8 @@ def test_freeze_param_names_parts_as_espnet2_does(fake):
 
 def test_options_of_training_are_reported_as_without_effect(fake, tmp_path, caplog):
     given = {"max_epoch": 3, "token_type": "bpe", "encoder_conf": {"hidden_size": 3}}
-    assert build_task_model(node(**given)).idle == ("max_epoch",)
+    unread = {"preprocessor_conf": {"aux": [3]}}  # the defaults of a choice not made, as ESPnet2's
+    assert build_task_model(node(**given, **unread)).idle == ("max_epoch",)
     values = {"task": TASK, "token_list": TOKENS, **given}
     model, name = make_model(make_context(tmp_path, "train", model=values))
     assert name == TASK
