@@ -332,14 +332,14 @@ def test_charts_of_awkward_values():
     assert "log scale" in svg
 
 
-def test_axes_name_their_steps_and_values():
-    svg = str(line_chart([Series("a", [0, 4], [1, 3])], "step", may_be_log=True))
+@pytest.mark.parametrize(
+    ("ys", "values"),
+    [([1, 3], ["1", "1.5", "2", "2.5", "3"]), ([0.1, 5], ["0", "2", "4"])],
+)
+def test_axes_name_their_steps_and_values(ys, values):
+    svg = str(line_chart([Series("a", [0, 4], ys)], "step", may_be_log=False))
     texts = {kind: re.findall(rf'class="{kind}">([^<]+)<', svg) for kind in ("x", "y", "x label")}
-    assert texts == {
-        "x": ["0", "1", "2", "3", "4"],
-        "y": ["1", "1.5", "2", "2.5", "3"],
-        "x label": ["step"],
-    }
+    assert texts == {"x": ["0", "1", "2", "3", "4"], "y": values, "x label": ["step"]}
 
 
 def test_numbers_of_an_axis_are_short():

@@ -196,6 +196,16 @@ def test_texts_are_paired_by_id_whatever_their_order(recipe, file, change):
     assert by_id(again) == by_id(examples)
 
 
+def test_the_worst_example_has_the_highest_rate_and_not_the_most_errors(recipe):
+    def change(lines):  # one of one, and two of three
+        return [*lines[:2], "utt2 two x x\n", "utt3 x\n", *lines[4:]]
+
+    with altered(recipe / "exp/tiny/infer/a/text.scp", change):
+        _, context, _ = run(recipe, [WER])
+    examples = json.loads((context.directory / "a/examples.json").read_text())
+    assert [(one["utt_id"], one["errors"]) for one in examples[:2]] == [("utt3", 1), ("utt2", 2)]
+
+
 def by_id(examples):
     return sorted(json.dumps({**one, "audio": None}, sort_keys=True) for one in examples)
 
