@@ -39,6 +39,17 @@ def test_leaves_tell_trees_apart(tree: dict[str, Any]) -> None:
     assert all(not isinstance(leaf, dict | list) or not leaf for leaf in found.values())
 
 
+def test_what_is_empty_is_a_leaf() -> None:
+    tree = {"a": {}, "b": [], "c": [{"d": [], "e": {}}, 1]}
+    assert list(iter_leaves(tree)) == [
+        ("a", {}),
+        ("b", []),
+        ("c[0].d", []),
+        ("c[0].e", {}),
+        ("c[1]", 1),
+    ]
+
+
 def test_nothing_can_be_changed() -> None:
     source = {"a": {"b": [1, 2]}}
     view = ConfigView(source, "training")

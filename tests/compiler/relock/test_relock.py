@@ -145,6 +145,16 @@ HOSTILE = [
 ]
 
 
+def test_keys_in_another_order_are_told_at_the_top(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = json.loads((recipe / LOCK).read_text())
+    (recipe / LOCK).write_text(json.dumps(dict(reversed(lock.items()))))
+    status, text = report(recipe, capsys)
+    assert status == 1
+    assert 'it differs at "the top"' in text
+
+
 @pytest.mark.parametrize(("change", "code"), HOSTILE)
 def test_a_lock_that_is_not_ours_is_refused_in_one_report(
     change: Any, code: str, recipe: Path, capsys: pytest.CaptureFixture[str]

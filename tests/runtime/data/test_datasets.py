@@ -202,7 +202,9 @@ def test_create_dataset_runs_each_distinct_builder_once(recipe):
     context = stage_context(recipe, "create_dataset", training, configs={"inference": inference})
     outputs = create_dataset(context)
     summary = json.loads(outputs["summary"].read_text())
-    assert len(summary["builders"]) == 3
+    given = [{}, {"name": "extra", "size": 9}, {"name": "only_test"}]
+    rows = [(row["builder"], row["builder_args"]) for row in summary["builders"]]
+    assert rows == [("dataset.DatasetBuilder", arguments) for arguments in given]
     assert (recipe / "data" / "corpus.built").stat().st_size == 7
     assert (recipe / "data" / "extra.built").stat().st_size == 9
     assert (recipe / "data" / "only_test.built").exists()

@@ -32,7 +32,14 @@ def test_durations(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (912, "912 B"), (9_140, "9.1 kB"), (3_302_880, "3.3 MB"), (7.7e9, "7.7 GB")],
+    [
+        (0, "0 B"),
+        (912, "912 B"),
+        (1000, "1.0 kB"),
+        (9_140, "9.1 kB"),
+        (3_302_880, "3.3 MB"),
+        (7.7e9, "7.7 GB"),
+    ],
 )
 def test_sizes(count: float, text: str) -> None:
     assert format_size(count) == text
