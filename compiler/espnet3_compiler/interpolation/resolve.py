@@ -58,7 +58,7 @@ def resolve(
             for stage in recipe.stages
             if stage.call
         },
-        references=tuple(sorted(_collect_references(state, trees), key=_reference_order)),
+        references=tuple(_collect_references(state, trees)),
         init_from={
             name: start
             for name, tree in stages.items()
@@ -106,7 +106,7 @@ def _collect_references(
                 for piece in split_runtime_text(state, leaf):
                     if isinstance(piece, RuntimeReference):
                         result += [
-                            Reference(owner, path, target, piece.span, late=True)
+                            Reference(owner, path, target, piece.span)
                             for target in _runtime_targets(piece.text)
                         ]
     return result
@@ -131,7 +131,3 @@ def _reference_leaves(node: Node, path: Path) -> list[tuple[Path, Scalar]]:
         for below, scalar in walk_scalars(node, path)
         if isinstance(scalar.value, str) and "${" in scalar.value
     ]
-
-
-def _reference_order(reference: Reference) -> tuple[str, int, str]:
-    return reference.span.source.name, reference.span.start, str(reference.owner)

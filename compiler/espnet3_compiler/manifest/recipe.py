@@ -163,14 +163,12 @@ class Reference:
         target: The absolute path, for example ``("stages", "train", "best_checkpoint")``
             or ``("configs", "training", "tokenizer", "vocab_size")``; ``("oc.env", "HOME")``.
         span: The ``${…}`` in the raw text.
-        late: Whether its value is known only when the stage runs.
     """
 
     owner: Path
     path: Path
     target: Path
     span: Span = field(compare=False)
-    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

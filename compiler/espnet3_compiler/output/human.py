@@ -76,8 +76,7 @@ def _by_source(labels: list[tuple[Label, str]]) -> list[tuple[Source, list[tuple
     groups: dict[tuple[str, str, str], list[tuple[Label, str]]] = {}
     for label, mark in labels:
         source = label.span.source
-        given = source.text if source.kind == "set" else ""
-        groups.setdefault((source.kind, source.name, given), []).append((label, mark))
+        groups.setdefault((source.kind, source.name, source.text), []).append((label, mark))
     return [(group[0][0].span.source, group) for group in groups.values()]
 
 

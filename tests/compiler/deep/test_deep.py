@@ -1,5 +1,6 @@
 """``--deep`` from the command line: places, limits, and that nothing else gets into the output."""
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -115,10 +116,15 @@ def test_a_crash_is_told_where_it_is(end: str, how: str, tmp_path: Path) -> None
 
 
 def test_a_child_that_goes_on_does_not_hold_us_up(tmp_path: Path) -> None:
-    child = "import subprocess, sys\nsubprocess.Popen(['sleep', '999'])\nimport torch\n"
+    held = tmp_path / "held"
+    child = f"import fcntl, subprocess\nheld = open({str(held)!r}, 'w')\n"
+    child += "fcntl.flock(held, fcntl.LOCK_EX)\n"
+    child += "subprocess.Popen(['sleep', '999'], pass_fds=[held.fileno()])\nimport torch\n"
     outcome, report = deeply(write(tmp_path, MODEL.replace("import torch\n", child, 1)))
     assert outcome.diagnostics == ()
     assert "returns a loss" in report
+    with held.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # once the child has ended, too
 
 
 def test_memory_and_network_are_limited_and_noted(tmp_path: Path) -> None:

@@ -45,6 +45,12 @@ def moved(recipe, tmp_path, monkeypatch):
     sys.path.insert(0, str(recipe))
 
 
+def test_the_code_of_a_bundle_is_listed_in_order(moved):
+    code = json.loads((moved / "bundle.json").read_text())["code"]
+    assert len(code) > 3
+    assert code == sorted(code)
+
+
 def test_a_bundle_works_where_its_recipe_is_gone(moved):
     model = InferenceModel.from_packed(moved, trust_user_code=True)
     assert model(speech("two", "four"), 16000) == {"text": "two four"}
