@@ -2,23 +2,22 @@
 
 from collections.abc import Callable, Iterator
 
-from espnet3_compiler.checks import (
+from espnet3_compiler.checks.names import identifiers, unused_declarations
+from espnet3_compiler.checks.paths import files, links, written_paths
+from espnet3_compiler.checks.settings import (
     batches,
     empty_lists,
-    files,
-    identifiers,
     inference_outputs,
-    links,
     metrics,
-    missing_artifacts,
     monitors,
     no_effect,
+)
+from espnet3_compiler.checks.stages import (
+    missing_artifacts,
     roles,
     stage_order,
     stage_outputs,
     unread_keys,
-    unused_declarations,
-    written_paths,
 )
 from espnet3_compiler.checks.targets import check
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic

@@ -8,7 +8,7 @@ without a validation set (``best_model_criterion`` uses the training set then).
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.monitors import training_monitors
+from espnet3_compiler.checks.settings.monitors import training_monitors
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved

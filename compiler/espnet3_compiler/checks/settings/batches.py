@@ -7,7 +7,7 @@ Fails: ``{type: numel}``; ``OneCycleLR`` with an interval of epochs.
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.no_effect import SIZED_BATCHES
+from espnet3_compiler.checks.settings.no_effect import SIZED_BATCHES
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved

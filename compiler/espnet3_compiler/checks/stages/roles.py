@@ -6,7 +6,7 @@ Fails: ``- {name: infer, config: training}`` where ``train`` reads ``training`` 
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.missing_artifacts import loads_weights
+from espnet3_compiler.checks.stages.missing_artifacts import loads_weights
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl

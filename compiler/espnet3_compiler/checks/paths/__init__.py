@@ -1,0 +1,1 @@
+"""Files and paths of a recipe."""

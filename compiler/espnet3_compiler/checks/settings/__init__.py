@@ -1,0 +1,1 @@
+"""Settings that contradict others, or have no effect."""

@@ -1,0 +1,1 @@
+"""What stages read, write and need, and in which order."""
