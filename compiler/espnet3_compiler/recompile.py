@@ -1,4 +1,4 @@
-"""What generated code calls: compose a recipe again, and locate the declaration of a stage.
+"""What generated code calls: compose a recipe again, locate a stage, report what the runtime found.
 
 The imports stand inside the functions, so that ``run.py`` without overrides loads no compiler.
 """
@@ -6,6 +6,7 @@ The imports stand inside the functions, so that ``run.py`` without overrides loa
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field  # the runtime has them loaded already
 from pathlib import Path
+from typing import Any
 
 from espnet3_schemas import LOCK
 
@@ -66,6 +67,47 @@ def locate(build: Path, stage: str) -> str | None:
             line, column = name.span.source.line_column(name.span.start)
             return f"{name.span.source.name}:{line}:{column}"
     return None
+
+
+def report(
+    build: Path,
+    config_files: Mapping[str, Path],
+    sets: Sequence[str],
+    answers: Sequence[Mapping[str, Any]],
+    form: str,
+) -> str:
+    """Return a report of what the runtime found, each finding at its place in the recipe.
+
+    Args:
+        build: The build directory.
+        config_files: Files that replace declared configs, by config name.
+        sets: ``name.key=value`` arguments; they come after those of the compile.
+        answers: The findings, as ``espnet3_runtime.preflight.protocol`` has them.
+        form: ``human`` or ``json``.
+    """
+    import os
+    import sys
+
+    from espnet3_compiler.deep.findings import answer_finding
+    from espnet3_compiler.output import as_json, human
+    from espnet3_compiler.output.summary import Summary
+    from espnet3_compiler.pipeline import compile_manifest, display_name
+    from espnet3_compiler.result import sort_findings
+
+    lock = _read_lock(build)
+    if lock is None:
+        return f"{build} holds no readable {LOCK}; compile the recipe again\n"
+    outcome = compile_manifest(lock[0], (*lock[1], *sets), config_files)
+    recipe, resolved = outcome.recipe, outcome.resolved
+    assert recipe is not None
+    assert resolved is not None
+    name = display_name(lock[0])
+    found = sort_findings((answer_finding(each, recipe, resolved) for each in answers), name)
+    summary = Summary((name,), outcome.counts.checked, outcome.counts.not_checked)
+    if form == "json":
+        return as_json.render(found, summary)
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    return human.render(found, summary, colour=colour)
 
 
 def _read_lock(build: Path) -> tuple[Path, tuple[str, ...]] | None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from espnet3_compiler.deep.request import make_request
 from espnet3_compiler.pipeline import compile_manifest
-from espnet3_runtime.deep.limits import Network
 from espnet3_runtime.deep.probe import probe_recipe
-from espnet3_runtime.deep.protocol import Answers
-from espnet3_runtime.deep.request import read_request
+from espnet3_runtime.preflight.no_effects import Network
+from espnet3_runtime.preflight.protocol import Answers
+from espnet3_runtime.preflight.request import read_request
 from tests.runtime.training_kit import recipe_in
 
 MANIFEST = """\
@@ -156,7 +156,7 @@ def ask(
         assert outcome.plan, outcome.diagnostics
         assert outcome.recipe
         assert outcome.resolved
-        raw = make_request(outcome.plan, outcome.recipe, outcome.resolved, memory=0)
+        raw = make_request(outcome.plan, memory=0)
         if target:
             raw["targets"][0]["name"] = target
         file = io.StringIO()

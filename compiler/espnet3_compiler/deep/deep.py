@@ -37,7 +37,7 @@ def check_deeply(outcome: CompileResult, limits: ProbeLimits) -> DeepResult:
     plan, recipe, resolved = outcome.plan, outcome.recipe, outcome.resolved
     if plan is None or recipe is None or resolved is None:
         return DeepResult(outcome)
-    answer = run_probe(make_request(plan, recipe, resolved, limits.memory), limits)
+    answer = run_probe(make_request(plan, limits.memory), limits)
     found = probe_findings(answer, recipe, resolved, limits)
     name = display_name(outcome.path)
     more = replace(outcome, diagnostics=sort_findings((*outcome.diagnostics, *found), name))

@@ -29,7 +29,7 @@ def probe_findings(
         limits: The limits of the probe.
     """
     found = [
-        _line_finding(line, recipe, resolved) for line in answer.lines if line["kind"] == "finding"
+        answer_finding(line, recipe, resolved) for line in answer.lines if line["kind"] == "finding"
     ]
     stop = _abort_finding(answer, recipe, resolved, limits)
     return (*found, *([stop] if stop else []))
@@ -59,7 +59,14 @@ def model_summaries(answer: ProbeResult) -> Iterator[str]:
             yield f"  forward     returns {line['returns']}"
 
 
-def _line_finding(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) -> Diagnostic:
+def answer_finding(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) -> Diagnostic:
+    """Return a finding of the runtime with its place.
+
+    Args:
+        line: What the runtime found, see ``espnet3_runtime.preflight.protocol``.
+        recipe: The recipe.
+        resolved: Its resolved configs.
+    """
     scalar = _find_location(line, recipe, resolved)
     sizes = list(_size_labels(line, resolved, scalar.span))
     return Diagnostic(
@@ -93,6 +100,8 @@ def _find_location(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) 
     """Return the scalar to point at: the innermost written one at or above the path."""
     kind, name = line["owner"]
     path: Path = tuple(line["path"])
+    if kind == "recipe":
+        return recipe.system.name
     wanted = name if kind == "stages" else line["stage"]
     stage = next((stage for stage in recipe.stages if stage.name.value == wanted), None)
     if kind == "stages" and stage is not None and path in ((), ("call",)):

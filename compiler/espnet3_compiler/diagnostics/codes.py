@@ -1,7 +1,8 @@
 """Every kind of finding: number, name, severity and one line of explanation.
 
 The families: R1xx reading, R2xx names, R3xx references and composition, R4xx stages,
-R5xx targets, R6xx shape, R7xx files, R8xx settings without effect, R9xx ``--deep``.
+R5xx targets, R6xx shape, R7xx files, R8xx settings without effect, R9xx ``--deep`` and the
+preflight of ``run.py``.
 """
 
 from dataclasses import dataclass
@@ -103,6 +104,10 @@ CODES: tuple[Code, ...] = (
     Code("R909", "data-failed", "error", "The data, a preprocessor or the collate function fails."),
     Code("R910", "no-end", "error", "The recipe's code hangs or ends the process."),
     Code("R911", "inference-failed", "error", "Inference fails on an item of the recipe."),
+    Code("R912", "missing-package", "error", "A package that a stage needs is not installed."),
+    Code("R913", "trainer-refused", "error", "Lightning refuses the arguments of the trainer."),
+    Code("R914", "missing-device", "error", "This machine has no device that a stage asks for."),
+    Code("R915", "unset-variable", "error", "An environment variable without default is not set."),
 )
 
 BY_NUMBER: dict[str, Code] = {code.number: code for code in CODES}

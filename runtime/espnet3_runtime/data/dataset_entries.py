@@ -73,11 +73,7 @@ def make_dataset(entry: DatasetEntry, directories: DatasetDirectories) -> Any:
     Raises:
         UserError: There is no such module or class, or the constructor fails.
     """
-    module, directories = load_module(entry, directories)
-    cls = getattr(module, "Dataset", None)
-    name = f'"{module.__file__ or module.__name__}'
-    if not callable(cls):
-        raise UserError(f'{name}" exports no "Dataset"', where=entry.where)
+    cls, directories = find_dataset(entry, directories)
     arguments = {**_wanted_directories(cls, directories), **entry.data_src_args}
     try:
         dataset = instantiate({TARGET: cls, **arguments}, where=entry.where)
@@ -88,8 +84,47 @@ def make_dataset(entry: DatasetEntry, directories: DatasetDirectories) -> Any:
         raise UserError(error.message, where=entry.where, hint=hint) from error.__cause__
     for method in ("__len__", "__getitem__"):
         if not hasattr(dataset, method):
-            raise UserError(f'{name}.Dataset" has no "{method}"', where=entry.where)
+            module, _ = load_module(entry, directories)
+            raise UserError(f'"{_shown(module)}.Dataset" has no "{method}"', where=entry.where)
     return dataset
+
+
+def find_dataset(
+    entry: DatasetEntry, directories: DatasetDirectories
+) -> tuple[Callable[..., Any], DatasetDirectories]:
+    """Return the ``Dataset`` that an entry names, and the directories of its data.
+
+    Raises:
+        UserError: There is no such module, or it has no ``Dataset``.
+    """
+    module, directories = load_module(entry, directories)
+    cls = getattr(module, "Dataset", None)
+    if not callable(cls):
+        raise UserError(f'"{_shown(module)}" exports no "Dataset"', where=entry.where)
+    return cls, directories
+
+
+def find_builder(
+    entry: DatasetEntry, directories: DatasetDirectories
+) -> tuple[Callable[..., Any] | None, DatasetDirectories]:
+    """Return the ``DatasetBuilder`` of an entry (None where there is none), and its directories.
+
+    Raises:
+        UserError: There is no such module.
+    """
+    module, directories = load_module(entry, directories)
+    return getattr(module, "DatasetBuilder", None), directories
+
+
+def check_builder(entry: DatasetEntry, directories: DatasetDirectories) -> None:
+    """Refuse a ``DatasetBuilder`` whose class lacks one of its four methods.
+
+    Raises:
+        UserError: It does, or there is no such module.
+    """
+    cls, _ = find_builder(entry, directories)
+    if isinstance(cls, type) and not hasattr(cls, "__getattr__"):
+        _check_methods(cls, entry, load_module(entry, directories)[0])
 
 
 def make_builder(entry: DatasetEntry, directories: DatasetDirectories) -> Any | None:
@@ -98,20 +133,28 @@ def make_builder(entry: DatasetEntry, directories: DatasetDirectories) -> Any | 
     Raises:
         UserError: There is no such module, or the builder lacks one of its four methods.
     """
-    module, directories = load_module(entry, directories)
-    cls = getattr(module, "DatasetBuilder", None)
+    module, _ = load_module(entry, directories)
+    cls, directories = find_builder(entry, directories)
     if cls is None:
         return None
     if "data_dir" in entry.data_src_args:
         directories = replace(directories, data_dir=Path(entry.data_src_args["data_dir"]))
     arguments = _wanted_directories(cls, directories)
     builder = instantiate({TARGET: cls, **arguments}, where=entry.where)
+    _check_methods(builder, entry, module)
+    return builder
+
+
+def _check_methods(builder: Any, entry: DatasetEntry, module: ModuleType) -> None:
     methods = ("is_source_prepared", "prepare_source", "is_built", "build")
     missing = [name for name in methods if not callable(getattr(builder, name, None))]
     if missing:
-        name = f"{module.__file__ or module.__name__}.DatasetBuilder"
+        name = f"{_shown(module)}.DatasetBuilder"
         raise UserError(f'"{name}" lacks {", ".join(missing)}', where=entry.where)
-    return builder
+
+
+def _shown(module: ModuleType) -> str:
+    return module.__file__ or module.__name__
 
 
 def _wanted_directories(

@@ -9,8 +9,9 @@ import json
 import tempfile
 from pathlib import Path
 
-from espnet3_runtime.deep.limits import Network, limit_memory, redirect_stdout
-from espnet3_runtime.deep.protocol import Answers
+from espnet3_runtime.deep.limits import limit_memory, redirect_stdout
+from espnet3_runtime.preflight.no_effects import Network
+from espnet3_runtime.preflight.protocol import Answers
 
 
 def main(path: str) -> int:
@@ -19,7 +20,7 @@ def main(path: str) -> int:
     raw = json.loads(Path(path).read_text(encoding="utf-8"))
     limit_memory(raw["memory"])
     from espnet3_runtime.deep.probe import probe_recipe
-    from espnet3_runtime.deep.request import read_request
+    from espnet3_runtime.preflight.request import read_request
 
     with tempfile.TemporaryDirectory(prefix="espnet3-deep-") as folder:
         probe_recipe(read_request(raw), answers, Path(folder))

@@ -8,9 +8,9 @@ from torch import nn
 
 from espnet3_runtime.build.model_node import key_of, name_of
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.deep.error_origin import FAILURES
-from espnet3_runtime.deep.protocol import FoundError, RecipeLocation
 from espnet3_runtime.deep.stage_probe import StageProbe
+from espnet3_runtime.preflight.error_origin import FAILURES
+from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation
 from espnet3_runtime.task_bridge.models import construct_model
 
 

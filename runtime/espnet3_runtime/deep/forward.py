@@ -10,12 +10,12 @@ from espnet3_runtime.build.model_node import key_of
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.loader import make_collate
 from espnet3_runtime.deep.build_model import ProbedModel
-from espnet3_runtime.deep.error_origin import FAILURES, raise_unprobed
 from espnet3_runtime.deep.labels import LabelError, LabelWatch
-from espnet3_runtime.deep.protocol import FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.deep.samples import Items
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.preflight.error_origin import FAILURES, raise_unprobed
+from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.training.forward_inputs import split_batch, unused_lengths
 from espnet3_runtime.training.forward_outputs import ForwardOutput, read_forward_output
 

@@ -2,13 +2,13 @@
 
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.deep.build_model import build_model
-from espnet3_runtime.deep.error_origin import FAILURES
-from espnet3_runtime.deep.protocol import FoundError, UnprobedError
 from espnet3_runtime.deep.samples import is_absent, read_items
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.deep.train import model_node
 from espnet3_runtime.errors import InstantiateError
 from espnet3_runtime.inference.predictor import Predictor, make_predictor
+from espnet3_runtime.preflight.error_origin import FAILURES
+from espnet3_runtime.preflight.protocol import FoundError, UnprobedError
 from espnet3_runtime.task_bridge.models import PROVIDERS
 from espnet3_schemas import TARGET
 

@@ -1,12 +1,9 @@
-"""Keep user code from filling the memory, using the network and writing to stdout."""
+"""Keep user code from filling the memory and writing to stdout."""
 
 import os
 import resource
 import sys
-from collections.abc import Sequence
-from typing import Any, TextIO
-
-_LOCAL_FAMILIES = ("AF_UNIX", "AF_NETLINK")
+from typing import TextIO
 
 
 def redirect_stdout() -> TextIO:
@@ -30,23 +27,3 @@ def limit_memory(size: int) -> None:
             resource.setrlimit(kind, (size, hard))
     except (OSError, ValueError):
         return
-
-
-class Network:
-    """Counts refused connections in ``refused``; :meth:`refuse` begins to refuse them."""
-
-    def __init__(self) -> None:
-        self.refused = 0
-
-    def refuse(self) -> "Network":
-        """Refuse connections from now on, for as long as the process lives."""
-        sys.addaudithook(self._on_audit_event)
-        return self
-
-    def _on_audit_event(self, event: str, arguments: Sequence[Any]) -> None:
-        if event not in ("socket.connect", "socket.getaddrinfo"):
-            return
-        if getattr(getattr(arguments[0], "family", None), "name", "") in _LOCAL_FAMILIES:
-            return
-        self.refused += 1
-        raise ConnectionRefusedError("the network is not used while a recipe is checked")

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from espnet3_runtime.deep.error_origin import FAILURES
 from espnet3_runtime.deep.fake_artifacts import FakeArtifacts, FakeTokenizers
 from espnet3_runtime.deep.features import FakeStatistics
 from espnet3_runtime.deep.infer import probe_infer
-from espnet3_runtime.deep.protocol import Answers, FoundError, RecipeLocation, UnprobedError
-from espnet3_runtime.deep.request import Request
 from espnet3_runtime.deep.stage_probe import StageProbe
-from espnet3_runtime.deep.targets import probe_targets
 from espnet3_runtime.deep.task_config import make_task_config
 from espnet3_runtime.deep.train import probe_train
+from espnet3_runtime.preflight.error_origin import FAILURES
+from espnet3_runtime.preflight.protocol import Answers, FoundError, RecipeLocation, UnprobedError
+from espnet3_runtime.preflight.request import Request
+from espnet3_runtime.preflight.targets import probe_targets
 from espnet3_schemas.build_records import Stage
 
 _PROBES = {"train": (probe_train, "training"), "infer": (probe_infer, "inference")}
@@ -34,12 +34,12 @@ def probe_recipe(request: Request, answers: Answers, folder: Path) -> None:
         folder: A temporary directory for the files that replace outputs of stages.
     """
     _prepare_process(request)
-    probe_targets(request, answers)
+    probe_targets(request, answers, request.targets())
     artifacts, tokenizers = FakeArtifacts(request, folder), FakeTokenizers(request, folder)
     statistics = FakeStatistics(folder)
 
     def make_probe(stage: Stage, role: str = "training") -> StageProbe:
-        return StageProbe(request, answers, artifacts, tokenizers, stage, role)
+        return StageProbe(request, answers, stage, role, artifacts, tokenizers)
 
     artifacts.makers |= {
         **tokenizers.makers(),

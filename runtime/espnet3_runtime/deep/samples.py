@@ -14,12 +14,12 @@ from espnet3_runtime.data.contract import read_contract
 from espnet3_runtime.data.dataset_entries import DatasetDirectories as Folders
 from espnet3_runtime.data.dataset_entries import DatasetEntry, make_builder, read_entries
 from espnet3_runtime.data.split_dataset import SplitDataset, load_split, make_preprocessor
-from espnet3_runtime.deep.error_origin import FAILURES
 from espnet3_runtime.deep.extremes import spread_indices, with_largest
 from espnet3_runtime.deep.fake_artifacts import ABSENT
-from espnet3_runtime.deep.protocol import UnprobedError
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import exception_chain
+from espnet3_runtime.preflight.error_origin import FAILURES
+from espnet3_runtime.preflight.protocol import UnprobedError
 from espnet3_schemas import TARGET
 from espnet3_schemas.build_records import Stage
 

@@ -1,149 +1,19 @@
-"""One stage that is tried: its configs, and its failures reported at locations of the recipe."""
+"""One stage that is tried on made-up data, with files that replace outputs of other stages."""
 
-from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
-from espnet3_runtime.build.model_node import key_of, name_of
-from espnet3_runtime.config import ConfigView
-from espnet3_runtime.deep.error_origin import FAILURES, ErrorOrigin, find_origin, raise_unprobed
 from espnet3_runtime.deep.fake_artifacts import FakeArtifacts, FakeTokenizers
-from espnet3_runtime.deep.protocol import Answers, FoundError, RecipeLocation, UnprobedError
-from espnet3_runtime.deep.request import Request
-from espnet3_runtime.errors import InstantiateError, UserError
-from espnet3_schemas.build_records import Stage
-
-T = TypeVar("T")
+from espnet3_runtime.preflight.tried_stage import TriedStage
 
 
 @dataclass(frozen=True)
-class StageProbe:
+class StageProbe(TriedStage):
     """A stage, and the parts that all probes share.
 
     Attributes:
-        request: What the compiler asks for.
-        answers: Takes steps, findings and notes.
         artifacts: Files that replace the outputs of other stages.
         tokenizers: Tokenizers that replace those of other stages.
-        stage: The stage.
-        role: The role of the config that its messages name.
     """
 
-    request: Request
-    answers: Answers
     artifacts: FakeArtifacts
     tokenizers: FakeTokenizers
-    stage: Stage
-    role: str
-
-    def config(self, without: Collection[str] = ()) -> ConfigView:
-        """Return the config with the keys that the stage's kind reads, late values filled in.
-
-        Top-level keys in ``without`` are None.
-        """
-        view = self.request.configs.get(self.stage.configs.get(self.role, ""))
-        if view is None:
-            raise UnprobedError(f'the stage "{self.stage.name}" has no {self.role} config')
-        keys = self.stage.facts["roles"].get(self.role, {}).get("reads", ("*",))
-        wanted = [key for key in (view if "*" in keys else keys) if key not in without]
-        bound = self.artifacts.resolve_view(view.only(wanted))
-        return ConfigView({**dict.fromkeys(without), **bound}, view.where)
-
-    def locate(self, where: str) -> RecipeLocation:
-        """Return the location that the key path of a message names."""
-        return self.request.locate(where, self.stage, self.role)
-
-    def own_location(self, *path: str | int) -> RecipeLocation:
-        """Return the location of a key of the stage's config."""
-        return RecipeLocation(("configs", self.stage.configs[self.role]), path, self.stage.name)
-
-    def origin(self, error: BaseException) -> ErrorOrigin:
-        """Follow an exception to its origin."""
-        return find_origin(error, self.request.recipe_dir)
-
-    def attempt(
-        self, what: str, location: RecipeLocation, function: Callable[[], T], code: str = "R909"
-    ) -> T:
-        """Announce a step, do it, and return its result.
-
-        Args:
-            what: The step, for messages.
-            location: The setting that it is about.
-            function: Does it.
-            code: The code of the finding when it fails.
-
-        Raises:
-            FoundError: It failed, which was reported.
-            UnprobedError: It failed for lack of memory or network.
-        """
-        self.answers.step(location, what)
-        try:
-            return function()
-        except FAILURES as error:
-            raise self.failure(error, code, location) from error
-
-    def failure(
-        self, error: BaseException, code: str, location: RecipeLocation, *, certain: bool = True
-    ) -> Exception:
-        """Report that the current step failed, and return what to raise.
-
-        Args:
-            error: Why.
-            code: The code of the finding.
-            location: The setting, where the error names none.
-            certain: Whether the recipe is at fault; a failure on made-up items may not be.
-        """
-        raise_unprobed(error, self.answers)
-        found = self.origin(error)
-        if not certain:
-            step = f'"{self.stage.name}": {self.answers.current_step}'
-            return UnprobedError(f"{step} fails on made-up items: {found.text}")
-        is_message = isinstance(error, UserError) and not isinstance(error, InstantiateError)
-        text = found.text if is_message else f"{self.answers.current_step} fails: {found.text}"
-        self.report(code, self.locate(found.where) if found.where else location, text, found)
-        return FoundError()
-
-    def construction_failure(
-        self, error: BaseException, location: RecipeLocation, code: str = "R903"
-    ) -> Exception:
-        """Report that something cannot be constructed, and return what to raise.
-
-        The key path of an :class:`InstantiateError` names the node inside of the settings.
-
-        Args:
-            error: Why it cannot be constructed.
-            location: The setting, where the error names none.
-            code: The code of the finding.
-        """
-        raise_unprobed(error, self.answers)
-        found = self.origin(error)
-        where = getattr(error, "where", "") or found.where
-        location = self.locate(where) if where else location
-        node = self.request.node(location)
-        name = name_of(node, "") if isinstance(node, Mapping) else ""
-        check_installed(error, name or str(node))  # the key path may lead to the name itself
-        path = (*location.path, key_of(node)) if name else location.path
-        text = f"constructing {name} fails" if name else "this cannot be used"
-        location = RecipeLocation(location.owner, path, self.stage.name)
-        self.report(code, location, f"{text}: {found.text}", found)
-        return FoundError()
-
-    def report(self, code: str, location: RecipeLocation, text: str, found: ErrorOrigin) -> None:
-        """Report a finding about an error.
-
-        Args:
-            code: Its code.
-            location: The setting that it is about.
-            text: The message.
-            found: The origin of the error.
-        """
-        self.answers.report_finding(
-            code, location, text, help_=found.help, notes=found.notes, numbers=found.numbers
-        )
-
-
-def check_installed(error: Any, name: str) -> None:
-    """Raise :class:`UnprobedError` where the package of a name is not installed: no mistake."""
-    cause, package = error.__cause__ or error, name.partition(".")[0]
-    if isinstance(cause, ModuleNotFoundError) and cause.name == package:
-        raise UnprobedError(f'{name}: the package "{package}" is not installed') from error

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from espnet3_runtime.build.model_node import is_task, name_of
-from espnet3_runtime.deep.protocol import UnprobedError
-from espnet3_runtime.deep.stage_probe import StageProbe, check_installed
+from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import InstantiateError
+from espnet3_runtime.preflight.protocol import UnprobedError
+from espnet3_runtime.preflight.tried_stage import check_installed
 from espnet3_runtime.task_bridge.config_file import portable_options, write_config
 
 
@@ -22,7 +23,7 @@ def make_task_config(probe: StageProbe, folder: Path) -> Path:
     try:
         options = portable_options(node, probe.request.recipe_dir)
     except InstantiateError as error:  # building the model reports the same, at its location
-        check_installed(error, name_of(node))
+        check_installed(error, name_of(node), probe.answers)
         raise UnprobedError(error.message) from error
     path = folder / f"{probe.stage.name}-config.yaml"
     write_config(path, options)

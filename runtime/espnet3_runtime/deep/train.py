@@ -3,16 +3,16 @@
 from dataclasses import replace
 from typing import Any
 
-from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.deep.build_model import ProbedModel, build_model
-from espnet3_runtime.deep.error_origin import FAILURES, raise_unprobed
 from espnet3_runtime.deep.forward import ForwardRun, describe_batch, make_batch, run_forward
 from espnet3_runtime.deep.monitors import check_monitors
-from espnet3_runtime.deep.protocol import FoundError, UnprobedError
 from espnet3_runtime.deep.samples import Items, read_items, tokenizer_stages, with_ids
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.preflight.error_origin import FAILURES, raise_unprobed
+from espnet3_runtime.preflight.protocol import FoundError, UnprobedError
+from espnet3_runtime.preflight.trainer import is_constructible
 from espnet3_runtime.training.loaders import has_validation
 from espnet3_runtime.training.optimizers import (
     count_steps,
@@ -21,7 +21,6 @@ from espnet3_runtime.training.optimizers import (
     make_single_optimizer,
 )
 from espnet3_runtime.training.parameter_groups import freeze_parameters
-from espnet3_schemas import TARGET
 
 _BATCHES = 100
 """How many batches an epoch is taken to have, for schedulers that need to know."""
@@ -41,7 +40,8 @@ def probe_train(probe: StageProbe) -> None:
     try:
         facts["frozen"] = _probe_freeze(probe, config, built)
         _probe_optimizers(probe, config, built)
-        _probe_callbacks(probe, config)
+        for callback in config["trainer"]["callbacks"] or ():
+            is_constructible(probe, callback)
         run = _make_run(probe, config, node, built, read_items(probe, config, "train"))
         facts |= {"inputs": describe_batch(run.fields), "items": run.items.origin}
         valid = returned = run_forward(run)
@@ -146,18 +146,3 @@ def _probe_optimizers(probe: StageProbe, config: ConfigView, built: ProbedModel)
         elif found.where:
             location = probe.locate(found.where)
         probe.answers.report_finding("R908", location, error.message, help_=found.help)
-
-
-def _probe_callbacks(probe: StageProbe, config: ConfigView) -> None:
-    """Report R903 for callbacks that cannot be constructed, each at its location."""
-    for node in config["trainer"]["callbacks"] or ():
-        location = probe.locate(node.where)
-        if not probe.answers.is_wrong(location.owner, location.path):
-            probe.answers.step(location, f"constructing {node[TARGET]}")
-            try:
-                instantiate(node)
-            except FAILURES as error:
-                try:
-                    probe.construction_failure(error, location)
-                except UnprobedError as why:
-                    probe.answers.note(str(why))

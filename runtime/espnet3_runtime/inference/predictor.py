@@ -180,21 +180,30 @@ def make_predictor(
     contract = read_contract(config["contract"], f"{config.where}.contract")
     keys = _input_names(config["input_key"], contract)
     output_keys = tuple(config["output_keys"]) if config["output_keys"] else None
-    if config["runner"] is not None:
-        runner = instantiate(config["runner"])
-        collate = instantiate(config["dataloader"]["collate_fn"])
-    elif config["model"] is not None:
-        runner, collate = CallModel(output_keys), None
-    else:
-        raise UserError(
-            "the config does not say how the model is run",
-            where=f"{config.where}.runner",
-            hint="write runner: {_target_: …}, a callable (model, **batch) that gives one mapping "
-            "of outputs for each item",
-        )
+    runner, collate = make_runner(config)
     preparation = Preparation(make_preprocessor(config["dataset"], "test"), contract, keys, collate)
     built = _make_model(config, model, device, checkpoint)
     return Predictor(preparation, built, runner, output_keys, device)
+
+
+def make_runner(config: ConfigView) -> tuple[Callable[..., Any], Callable[[Any], Any] | None]:
+    """Construct the runner of an inference config, and the collate function of its batches.
+
+    Raises:
+        UserError: The config does not say how to run the model, or what it says is not constructed.
+    """
+    if config["runner"] is not None:
+        runner = instantiate(config["runner"])
+        return runner, instantiate(config["dataloader"]["collate_fn"])
+    if config["model"] is not None:
+        output_keys = tuple(config["output_keys"]) if config["output_keys"] else None
+        return CallModel(output_keys), None
+    raise UserError(
+        "the config does not say how the model is run",
+        where=f"{config.where}.runner",
+        hint="write runner: {_target_: …}, a callable (model, **batch) that gives one mapping "
+        "of outputs for each item",
+    )
 
 
 def _make_model(

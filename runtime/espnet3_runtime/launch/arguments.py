@@ -9,6 +9,10 @@ from espnet3_runtime.build.lock import Build
 from espnet3_runtime.errors import UsageError, did_you_mean
 
 _ALL = "all"
+_FLAGS = (
+    *("dry_run", "force", "list", "verify", "write_requirements"),
+    *("preflight", "no_preflight"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,9 @@ class Arguments:
         list: Show the stages and their state.
         verify: Hash all outputs again and compare.
         write_requirements: Write the installed packages beside the receipts.
+        preflight: Only look at the stages.
+        no_preflight: Do not look at the stages before the first of them runs.
+        format: How the report of ``preflight`` is written: ``human`` or ``json``.
     """
 
     stages: tuple[str, ...]
@@ -34,6 +41,9 @@ class Arguments:
     list: bool
     verify: bool
     write_requirements: bool
+    preflight: bool
+    no_preflight: bool
+    format: str
 
 
 class _ArgumentParser(argparse.ArgumentParser):
@@ -66,12 +76,14 @@ def read_arguments(build: Build, argv: Sequence[str], directory: Path) -> Argume
             raise UsageError(f'--{name}_config: there is no file "{path}"')
     for text in given.set:
         _check_set(text, build)
-    flags = ("dry_run", "force", "list", "verify", "write_requirements")
+    if given.format and not given.preflight:
+        raise UsageError("--format is about the report of --preflight")
     return Arguments(
         stages=_select_stages(given.stages, build),
         config_files=files,
         sets=tuple(given.set),
-        **{flag: getattr(given, flag) for flag in flags},
+        format=given.format or "human",
+        **{flag: getattr(given, flag) for flag in _FLAGS},
     )
 
 
@@ -97,6 +109,13 @@ def _make_parser(build: Build) -> argparse.ArgumentParser:
     add("--force", action="store_true", help="run the stages even when they are up to date")
     add("--list", action="store_true", help="show all stages and their state")
     add("--verify", action="store_true", help="hash all outputs again and compare with receipts")
+    add(
+        "--preflight",
+        action="store_true",
+        help="only look at all that the stages need; run nothing",
+    )
+    add("--format", choices=["human", "json"], help="how --preflight reports (default: human)")
+    add("--no_preflight", action="store_true", help="do not look at the stages before they run")
     add("--write_requirements", action="store_true", help="write requirements.txt as installed")
     return parser
 

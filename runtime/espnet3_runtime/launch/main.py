@@ -22,6 +22,12 @@ from espnet3_runtime.launch.overrides import (
     check_sources,
     check_system,
 )
+from espnet3_runtime.launch.preflight_report import (
+    Report,
+    is_system,
+    report_answers,
+    system_answer,
+)
 from espnet3_runtime.launch.run import largest_node_count, run_as_follower, run_as_leader, show_plan
 from espnet3_runtime.process.interrupts import exit_code_of
 from espnet3_runtime.process.ranks import detect_rank, with_node_count
@@ -29,7 +35,7 @@ from espnet3_runtime.process.streams import check_streams, forgiving_streams
 from espnet3_runtime.system import System
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
-_LOOKS = frozenset({"--dry_run", "--list", "--help", "-h"})
+_LOOKS = frozenset({"--dry_run", "--list", "--preflight", "--help", "-h"})
 
 
 def only_looks(argv: Sequence[str]) -> bool:
@@ -38,20 +44,22 @@ def only_looks(argv: Sequence[str]) -> bool:
 
 
 def launch(
-    system_cls: type[System],
+    system_cls: type[System] | Exception,
     build: Path,
     argv: Sequence[str] | None = None,
     recompose: Recompose | None = None,
     locate: Locate | None = None,
+    report: Report | None = None,
 ) -> int:
     """Run the stages that the command line asks for.
 
     Args:
-        system_cls: The generated System.
+        system_cls: The generated System, or why it could not be imported.
         build: The build directory.
         argv: Arguments without the program; those of the process by default.
         recompose: The compiler's loader, for configs and values given on the command line.
         locate: Gives the location of a stage in the manifest, for messages.
+        report: Writes findings as the compiler does.
 
     Returns:
         0; 1 when a stage failed or the recipe has a mistake; 2 for a wrong command line;
@@ -59,19 +67,22 @@ def launch(
     """
     arguments = sys.argv[1:] if argv is None else argv
     with forgiving_streams():
-        return check_streams(_report_problems(system_cls, build, arguments, recompose, locate))
+        return check_streams(
+            _report_problems(system_cls, build, arguments, recompose, locate, report)
+        )
 
 
 def _report_problems(
-    system_cls: type[System],
+    system_cls: type[System] | Exception,
     build: Path,
     arguments: Sequence[str],
     recompose: Recompose | None,
     locate: Locate | None,
+    report: Report | None,
 ) -> int:
     try:
         with _catching_interrupts(), _restoring_process_state():
-            return _run_command(system_cls, build, arguments, recompose, locate)
+            return _run_command(system_cls, build, arguments, recompose, locate, report)
     except SystemExit as exit_:  # argparse after --help
         return int(exit_.code or 0)
     except UsageError as error:
@@ -87,11 +98,12 @@ def _report_problems(
 
 
 def _run_command(
-    system_cls: type[System],
+    system_cls: type[System] | Exception,
     directory: Path,
     argv: Sequence[str],
     recompose: Recompose | None,
     locate: Locate | None,
+    report: Report | None,
 ) -> int:
     hold_code()
     rank = detect_rank()
@@ -101,12 +113,20 @@ def _run_command(
     check_sources(build)
     check_code(build)
     build = apply_overrides(build, arguments, recompose)
+    if not is_system(system_cls):
+        answers = [] if rank.number else [system_answer(system_cls, build)]
+        return report_answers(build, arguments, answers, report) if answers else MISTAKES
     check_system(system_cls, build)
     if rank.node is not None:
         rank = with_node_count(rank, largest_node_count(build))
     _enter_recipe(build.recipe_dir)
     if rank.number:
-        return run_as_follower(system_cls, build, rank, start)
+        return CLEAN if arguments.preflight else run_as_follower(system_cls, build, rank, start)
+    if arguments.preflight:
+        from espnet3_runtime.preflight.look import look_first
+
+        answers = look_first(build, [build.stage(name) for name in arguments.stages])
+        return report_answers(build, arguments, answers, report)
     if arguments.list:
         return _list_stages(system_cls, build)
     if arguments.verify:
@@ -116,7 +136,7 @@ def _run_command(
     if arguments.dry_run:
         show_plan(Experiment(build), arguments)
         return CLEAN
-    return run_as_leader(system_cls, build, arguments, rank, locate, start)
+    return run_as_leader(system_cls, build, arguments, rank, locate, report, start)
 
 
 def _list_stages(system_cls: type[System], build: Build) -> int:

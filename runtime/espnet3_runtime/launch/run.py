@@ -1,7 +1,7 @@
 """Show a plan, run it as rank 0, or join the training stages of rank 0."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from espnet3_runtime.incremental.versions import UNKNOWN
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.arguments import Arguments
 from espnet3_runtime.launch.failures import Locate, lost_a_worker
+from espnet3_runtime.launch.preflight_report import Report, report_answers
 from espnet3_runtime.process.interrupts import (
     Interrupts,
     end_workers,
@@ -57,6 +58,7 @@ def run_as_leader(
     arguments: Arguments,
     rank: Rank,
     locate: Locate | None,
+    report: Report | None,
     start: Path,
 ) -> int:
     """Run the planned stages, as the only process or as rank 0; return the exit code.
@@ -67,6 +69,7 @@ def run_as_leader(
         arguments: The command line.
         rank: This process among those of the run.
         locate: Gives the location of a stage in the manifest, for messages.
+        report: Writes findings as the compiler does.
         start: The directory that ``run.py`` was started in.
     """
     from espnet3_runtime.launch.session import Session
@@ -88,7 +91,7 @@ def run_as_leader(
                     check_writable(build.directory_of(verdict.stage), f'"{build.exp_dir}"')
             if arguments.write_requirements:
                 _write_requirements(build)
-            code = session.run(verdicts)
+            code = _look_first(build, arguments, verdicts, report) or session.run(verdicts)
         except KeyboardInterrupt as error:
             runner.interrupts.ignore_signals()  # the message comes in any case
             console.print_problem("stopped: between stages")
@@ -101,6 +104,21 @@ def run_as_leader(
 
         console.print_problem(requeue())
     return code
+
+
+def _look_first(
+    build: Build, arguments: Arguments, verdicts: Sequence[Verdict], report: Report | None
+) -> int:
+    """Look at the stages that run; those that only may run have run as they are now."""
+    chosen = [verdict for verdict in verdicts if verdict.action == "run"]
+    if arguments.no_preflight or not chosen:
+        return CLEAN
+    from espnet3_runtime.preflight.look import look_first
+
+    stages, inputs = [v.stage for v in chosen], [v.inputs for v in chosen]
+    answers = look_first(build, stages, inputs)
+    wrong = any(answer["kind"] == "finding" for answer in answers)
+    return report_answers(build, arguments, answers, report) if wrong else CLEAN
 
 
 def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: Path) -> int:

@@ -51,7 +51,7 @@ def make_metrics(config: ConfigView) -> list[Metric]:
     Raises:
         UserError: There are none, two have one name, or a metric cannot be called like this.
     """
-    metrics = [_make_metric(entry) for entry in config["metrics"]]
+    metrics = [make_metric(entry) for entry in config["metrics"]]
     where = f"{config.where}.metrics"
     if not metrics:
         raise UserError("there are no metrics", where=where)
@@ -63,7 +63,12 @@ def make_metrics(config: ConfigView) -> list[Metric]:
     return metrics
 
 
-def _make_metric(entry: ConfigView) -> Metric:
+def make_metric(entry: ConfigView) -> Metric:
+    """Construct an entry of a metrics config, and check that its inputs fit.
+
+    Raises:
+        UserError: It cannot be constructed, or called with its inputs.
+    """
     node = entry["metric"]
     function = instantiate(node)
     name = entry.get("name") or node[TARGET].rpartition(".")[2].lower()

@@ -62,7 +62,7 @@ faults take longer than the features of a batch."""
 
 def in_process(parallel: Mapping[str, Any], tasks: int) -> bool:
     """Say whether so many tasks run in this process: one local worker, or one task."""
-    return _is_local(parallel) and min(parallel["n_workers"], tasks) <= 1
+    return is_local(parallel) and min(parallel["n_workers"], tasks) <= 1
 
 
 class Workers:
@@ -116,7 +116,7 @@ class Workers:
             client = _import_package("distributed").Client(self._cluster)
             self._client = self._stack.enter_context(client)
         cores = os.cpu_count() or 1
-        threads = max(cores // self._count, 1) if _is_local(self._parallel) else 0
+        threads = max(cores // self._count, 1) if is_local(self._parallel) else 0
         futures = [
             self._client.submit(
                 _run_task, str(self._recipe_dir), threads, function, task, pure=False
@@ -174,7 +174,8 @@ def _lists(command: Sequence[str], job: str) -> bool:
     return any(number.search(line) and not _ENDED.search(line) for line in done.stdout.splitlines())
 
 
-def _is_local(parallel: Mapping[str, Any]) -> bool:
+def is_local(parallel: Mapping[str, Any]) -> bool:
+    """Say whether the workers of a ``parallel`` block are processes of this machine."""
     return parallel["env"] in ("local", "local_gpu")
 
 
@@ -221,7 +222,7 @@ def _cluster(parallel: Mapping[str, Any], workers: int) -> Any:
     logging.getLogger("distributed").setLevel(logging.ERROR)  # its import sets another one
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what a stop leaves unfinished
     try:
-        if _is_local(parallel):
+        if is_local(parallel):
             defaults = {"threads_per_worker": 1, "dashboard_address": None}
             quiet = {"silence_logs": logging.CRITICAL}  # this process reports failures
             with _import_package("dask").config.set(_ALLOCATION):
@@ -284,6 +285,17 @@ def _run_task(
         sys.path.insert(0, recipe_dir)
     use_threads(threads or None)
     return function(*task)
+
+
+def require_cluster(parallel: Mapping[str, Any]) -> None:
+    """Import what the workers of a ``parallel`` block elsewhere need.
+
+    Raises:
+        UserError: It is not installed.
+    """
+    if not is_local(parallel):
+        for module in ("distributed", _CLUSTERS[parallel["env"]][0]):
+            _import_package(module)
 
 
 def _import_package(module: str) -> Any:

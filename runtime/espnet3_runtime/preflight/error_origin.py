@@ -5,8 +5,8 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from espnet3_runtime.deep.protocol import Answers, UnprobedError
 from espnet3_runtime.errors import InstantiateError, UserError, exception_chain
+from espnet3_runtime.preflight.protocol import Answers, UnprobedError
 
 FAILURES = (Exception, SystemExit)
 """What user code may raise; Ctrl-C is no failure of it."""
@@ -61,10 +61,23 @@ def raise_unprobed(error: BaseException, answers: Answers) -> None:
         raise error
     if answers.network.refused > answers.refused_before:
         raise UnprobedError(f"{answers.current_step}: it needs the network") from error
+    excuse = answers.excuse(error)
+    if excuse:
+        raise UnprobedError(f"{answers.current_step}: {excuse}") from error
     for link in exception_chain(error):
         if isinstance(link, MemoryError) or any(text in str(link) for text in _MEMORY):
             message = f"{answers.current_step}: it needs more memory than is allowed"
             raise UnprobedError(message) from error
+
+
+def recipe_files(error: BaseException, recipe_dir: Path) -> set[str]:
+    """Return the files of the recipe that an exception went through."""
+    frames = (
+        frame
+        for link in exception_chain(error)
+        for frame in traceback.extract_tb(link.__traceback__)
+    )
+    return {frame.filename for frame in frames if Path(frame.filename).is_relative_to(recipe_dir)}
 
 
 def _recipe_frame(error: BaseException, recipe_dir: Path) -> str:

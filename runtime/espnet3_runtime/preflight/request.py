@@ -1,14 +1,21 @@
-"""What the compiler asks to be tried: the plan of a build, and every target in it."""
+"""The recipe that is looked at: what a build holds, or what the compiler sends."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from espnet3_runtime.build.lock import Build
 from espnet3_runtime.build.records import read_record
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.deep.protocol import RecipeLocation
+from espnet3_runtime.preflight.find_targets import (
+    Target,
+    call_targets,
+    config_targets,
+    model_targets,
+)
+from espnet3_runtime.preflight.protocol import RecipeLocation
 from espnet3_schemas.build_records import Stage
 from espnet3_schemas.late_values import LateValues, from_json
 
@@ -16,29 +23,8 @@ _PARTS = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 
 @dataclass(frozen=True)
-class Target:
-    """A ``_target_`` or ``call``, and the arguments that the runtime adds.
-
-    Attributes:
-        name: The dotted name.
-        location: Its node; for a ``call`` stage the stage itself.
-        positional: How many positional arguments the runtime passes.
-        supplied: Names of arguments that the runtime passes.
-        offered: Names that it passes where they are taken and not given.
-        judged: Whether it is called with these arguments.
-    """
-
-    name: str
-    location: RecipeLocation
-    positional: int
-    supplied: tuple[str, ...]
-    offered: tuple[str, ...]
-    judged: bool
-
-
-@dataclass(frozen=True)
 class Request:
-    """What to try of a recipe; late values are still ``${…}`` texts."""
+    """A recipe that is looked at; late values are still ``${…}`` texts."""
 
     recipe_dir: Path
     data_dir: Path
@@ -47,9 +33,18 @@ class Request:
     models: Mapping[str, ConfigView]
     calls: Mapping[str, ConfigView]
     stages: tuple[Stage, ...]
-    targets: tuple[Target, ...]
-    largest: int
     late: LateValues
+    largest: int = 0
+
+    def targets(self) -> Iterator[Target]:
+        """Yield every target: of the models, the configs that have a role, and the calls."""
+        for name, node in self.models.items():
+            yield from model_targets(name, node)
+        for name, config in self.configs.items():
+            yield from config_targets(name, self.roles[name], config)
+        for stage in self.stages:
+            if stage.call is not None:
+                yield from call_targets(stage.name, stage.call, self.calls[stage.name])
 
     def stage(self, name: str) -> Stage | None:
         """Return a stage by name."""
@@ -107,7 +102,23 @@ def read_request(raw: Mapping[str, Any]) -> Request:
             if stage["call"]
         },
         stages=tuple(read_record(Stage, stage, "stages") for stage in raw["stages"]),
-        targets=tuple(read_record(Target, target, "targets") for target in raw["targets"]),
-        largest=raw["largest"],
         late=from_json(raw["late_values"]),
+        largest=raw["largest"],
+    )
+
+
+def request_of(build: Build) -> Request:
+    """Return a build as a request."""
+    calls = {stage.name: build.arguments(stage) for stage in build.stages if stage.call}
+    return Request(
+        recipe_dir=build.recipe_dir,
+        data_dir=build.recipe_dir / build.data_dir,
+        configs={name: build.config(name) for name in build.configs},
+        roles={name: entry.role for name, entry in build.configs.items()},
+        models={name: build.model(name) for name in build.models},
+        calls={
+            name: ConfigView({"with": block}, f"stages.{name}") for name, block in calls.items()
+        },
+        stages=build.stages,
+        late=build.late,
     )

@@ -2,31 +2,38 @@
 
 import inspect
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from espnet3_runtime.build.instantiate import FLAGS, locate_target
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.deep.error_origin import FAILURES, find_origin, raise_unprobed
-from espnet3_runtime.deep.protocol import Answers, RecipeLocation, UnprobedError
-from espnet3_runtime.deep.request import Request, Target
-from espnet3_runtime.deep.stage_probe import check_installed
 from espnet3_runtime.errors import did_you_mean
+from espnet3_runtime.preflight.error_origin import (
+    FAILURES,
+    find_origin,
+    raise_unprobed,
+    recipe_files,
+)
+from espnet3_runtime.preflight.find_targets import Target
+from espnet3_runtime.preflight.protocol import Answers, RecipeLocation, UnprobedError
+from espnet3_runtime.preflight.request import Request
+from espnet3_runtime.preflight.tried_stage import check_installed
 from espnet3_schemas import TARGET
 
 _QUOTED = re.compile(r"'(\w+)'")
 
 
-def probe_targets(request: Request, answers: Answers) -> None:
+def probe_targets(request: Request, answers: Answers, targets: Iterable[Target]) -> None:
     """Report R901 for targets that cannot be imported, R902 for arguments that do not fit."""
     reported: set[str] = set()
-    for target in request.targets:
+    for target in targets:
         answers.step(target.location, f"importing {target.name}")
         try:
             found = locate_target(target.name)
         except FAILURES as error:
             try:
                 raise_unprobed(error, answers)
-                check_installed(error, target.name)
+                check_installed(error, target.name, answers)
                 _report_import_error(request, answers, target, error, reported)
             except UnprobedError as why:
                 answers.note(str(why))
@@ -48,10 +55,11 @@ def _report_import_error(
 ) -> None:
     found = find_origin(error, request.recipe_dir)
     location = _name_location(target)
-    if found.text in reported:  # one module that cannot be imported is one mistake
+    marks = {found.text, *recipe_files(error, request.recipe_dir)}
+    if not reported.isdisjoint(marks):  # modules that import each other in vain are one mistake
         answers.found.append(location)
         return
-    reported.add(found.text)
+    reported |= marks
     text = f"importing {target.name} fails: {found.text}"
     answers.report_finding(
         "R901", location, text, help_=found.help, notes=found.notes, numbers=found.numbers

@@ -1,14 +1,14 @@
-"""What ``--deep`` answers: JSON lines, one for each step, finding, note and model.
+"""What ``--deep`` and the preflight answer: JSON lines, one for each step, finding, note and model.
 
 The line of a step is flushed before the step begins, so that whoever kills the process knows it.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from espnet3_runtime.deep.limits import Network
+from espnet3_runtime.preflight.no_effects import Network
 
 
 class UnprobedError(Exception):
@@ -24,7 +24,8 @@ class RecipeLocation:
     """A location in the recipe.
 
     Attributes:
-        owner: ``("models", name)``, ``("configs", name)`` or ``("stages", name)``.
+        owner: ``("models", name)``, ``("configs", name)``, ``("stages", name)`` or
+            ``("recipe", "system")``.
         path: Keys and indices inside of it.
         stage: The stage that was being tried, if one was.
     """
@@ -41,6 +42,13 @@ class RecipeLocation:
 class Answers:
     """Writes answers.
 
+    Args:
+        file: Gets a line for each.
+        network: Counts the connections that user code wanted.
+        needs_packages: Whether a package that is not installed is a mistake.
+        needs_devices: Whether a GPU that this machine does not have is one.
+        excuse: Returns why an exception says nothing about the recipe, or an empty text.
+
     Attributes:
         found: The locations that have a finding.
         network: Counts the connections that user code wanted.
@@ -48,10 +56,19 @@ class Answers:
         refused_before: How many connections were refused before this step.
     """
 
-    def __init__(self, file: TextIO, network: Network) -> None:
+    def __init__(
+        self,
+        file: TextIO,
+        network: Network,
+        *,
+        needs_packages: bool = False,
+        needs_devices: bool = False,
+        excuse: Callable[[BaseException], str] = lambda _: "",
+    ) -> None:
         self._file = file
         self._said: set[str] = set()
-        self.network = network
+        self.network, self.excuse = network, excuse
+        self.needs_packages, self.needs_devices = needs_packages, needs_devices
         self.found: list[RecipeLocation] = []
         self.current_step = ""
         self.refused_before = 0

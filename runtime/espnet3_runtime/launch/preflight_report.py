@@ -1,0 +1,89 @@
+"""Say what the preflight found, as the compiler says it."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeGuard
+
+from espnet3_runtime.build.lock import Build
+from espnet3_runtime.launch import console
+from espnet3_runtime.launch.arguments import Arguments
+from espnet3_runtime.system import StageContractError, System
+from espnet3_schemas.exit_codes import CLEAN, MISTAKES
+
+Answer = Mapping[str, Any]
+_SYSTEM = {"owner": ["recipe", "system"], "path": [], "stage": None}
+_DERIVE = "derive it from espnet3_runtime.systems.base.BaseSystem, or write base or asr"
+
+
+class Report(Protocol):
+    """The compiler's report of findings."""
+
+    def __call__(
+        self,
+        build: Path,
+        config_files: Mapping[str, Path],
+        sets: Sequence[str],
+        answers: Sequence[Answer],
+        form: str,
+    ) -> str:
+        """Return the report in a format, with each finding at its place."""
+
+
+def report_answers(
+    build: Build, arguments: Arguments, answers: Sequence[Answer], report: Report | None
+) -> int:
+    """Print findings, and for ``--preflight`` what was not looked at; return the exit code.
+
+    Args:
+        build: The compiled recipe.
+        arguments: The command line.
+        answers: Findings and notes.
+        report: The compiler's; without it there are no places.
+    """
+    found = [answer for answer in answers if answer["kind"] == "finding"]
+    for answer in answers if arguments.preflight else ():
+        if answer["kind"] == "note":
+            print(f"  not looked at: {answer['text']}", file=sys.stderr)
+    if report is not None:
+        given = build.directory, arguments.config_files, arguments.sets
+        text = report(*given, found, arguments.format)
+        stream = sys.stdout if arguments.format == "json" else sys.stderr
+        sys.stdout.flush()
+        stream.write(text)
+        stream.flush()
+    for answer in found if report is None else ():
+        lines = [f"error: {answer['message']}", *(f"  help: {text}" for text in answer["help"])]
+        console.print_problem("\n".join(lines))
+    return MISTAKES if found else CLEAN
+
+
+def is_system(found: type[System] | Exception) -> TypeGuard[type[System]]:
+    """Say whether what ``build/system.py`` gave is a System."""
+    return isinstance(found, type) and issubclass(found, System)
+
+
+def system_answer(found: type | Exception, build: Build) -> Answer:
+    """Return the finding about what ``build/system.py`` gave, which is no System."""
+    from espnet3_runtime.preflight.error_origin import find_origin
+
+    code, help_, notes = "R206", [_DERIVE], list[str]()
+    text = f'"{build.system}" is no System'
+    if isinstance(found, StageContractError):
+        text, help_ = str(found), []
+    elif isinstance(found, Exception) and not _stands_in_system(found, build):
+        origin = find_origin(found, build.recipe_dir)
+        code, help_, notes = "R901", [], list(origin.notes)
+        text = f"importing {build.system} fails: {origin.text}"
+    about = {"message": text, "label": "", "help": help_, "notes": notes, "numbers": []}
+    return {"kind": "finding", "code": code, **about, **_SYSTEM}
+
+
+def _stands_in_system(error: Exception, build: Build) -> bool:
+    """Say whether Python cannot derive a class from what is named."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    code = frame.tb_frame.f_code if frame is not None else None
+    is_there = code is not None and Path(code.co_filename).resolve().parent == build.directory
+    return isinstance(error, TypeError) and is_there

@@ -1,0 +1,155 @@
+"""What each stage kind constructs before it reads data or weights."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.data.dataset_entries import (
+    DatasetDirectories,
+    DatasetEntry,
+    check_builder,
+    find_dataset,
+    read_entries,
+)
+from espnet3_runtime.errors import InstantiateError, UserError
+from espnet3_runtime.inference.device import pick_device
+from espnet3_runtime.inference.predictor import make_runner
+from espnet3_runtime.metrics.score import make_metric
+from espnet3_runtime.preflight.error_origin import FAILURES
+from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
+from espnet3_runtime.preflight.trainer import is_constructible, try_trainer
+from espnet3_runtime.preflight.tried_stage import TriedStage
+from espnet3_runtime.process.dask_workers import is_local, require_cluster
+
+_PACKAGES: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "train": (("torch", "lightning"), "runtime"),
+    "train_tokenizer": (("sentencepiece",), "asr"),
+    "collect_stats": (("torch",), "runtime"),
+    "infer": (("torch",), "runtime"),
+    "pack_model": (("torch", "safetensors"), "runtime"),
+    "upload_model": (("huggingface_hub",), "hub"),
+    "upload_demo": (("huggingface_hub",), "hub"),
+}
+"""What our own stage kinds import, and the extra that installs it."""
+
+
+def try_stage(tried: TriedStage) -> None:
+    """Report what the stage would refuse by its config alone.
+
+    Raises:
+        FoundError: A mistake was reported that the rest depends on.
+        UnprobedError: Something cannot be tried.
+        UserError: An environment variable without default is not set.
+    """
+    _need_packages(tried)
+    for work in _WORK.get(str(tried.stage.run), ()):
+        work(tried, tried.config())
+
+
+def _need_packages(tried: TriedStage) -> None:
+    names, extra = _PACKAGES.get(str(tried.stage.run), ((), ""))
+    missing = [name for name in names if find_spec(name) is None]
+    if missing and not _is_dry(tried):
+        location = RecipeLocation(("stages", tried.stage.name), (), tried.stage.name)
+        text = f'"{tried.stage.name}" needs the package "{missing[0]}", which is not installed'
+        help_ = (f"pip install 'espnet3-compile[{extra}]'",)
+        tried.answers.report_finding("R912", location, text, help_=help_)
+        raise FoundError
+
+
+def _is_dry(tried: TriedStage) -> bool:
+    """Return whether an upload only shows its files."""
+    config = tried.request.configs.get(tried.stage.configs.get(tried.role, ""))
+    block = config.get(str(tried.stage.run)) if config else None
+    return isinstance(block, Mapping) and bool(block.get("dry_run"))
+
+
+def _try_data(
+    tried: TriedStage,
+    config: ConfigView,
+    splits: tuple[str, ...] = ("train", "valid"),
+    find: Callable[[DatasetEntry, DatasetDirectories], Any] = find_dataset,
+) -> None:
+    """Report R909 for modules of data that do not have what the stage takes from them."""
+    directories = DatasetDirectories(tried.request.recipe_dir, tried.request.data_dir)
+    seen = set()
+    for split in splits:
+        for entry in read_entries(config["dataset"] or {}, split):
+            if entry.data_src not in seen:
+                seen.add(entry.data_src)
+                location = tried.locate(f"{entry.where}.data_src")
+                what = f"importing the data of {entry.data_src or 'this recipe'}"
+                _attempt(tried, what, location, partial(find, entry, directories), "R909")
+
+
+def _try_collate(tried: TriedStage, config: ConfigView) -> None:
+    node = config["dataloader"]["collate_fn"]
+    if isinstance(node, Mapping):
+        is_constructible(tried, node)
+
+
+def _try_runner(tried: TriedStage, config: ConfigView) -> None:
+    nodes = [config["runner"], config["dataloader"]["collate_fn"]]
+    if config["runner"] is None or all(is_constructible(tried, node) for node in nodes if node):
+        location = tried.own_location("runner")
+        _attempt(tried, "constructing the runner", location, partial(make_runner, config), "R911")
+
+
+def _try_workers(tried: TriedStage, config: ConfigView) -> None:
+    work = partial(require_cluster, config["parallel"])
+    _attempt(tried, "importing Dask", tried.own_location("parallel", "env"), work, "R912")
+
+
+def _try_device(tried: TriedStage, config: ConfigView) -> None:
+    if not is_local(config["parallel"]):
+        return  # workers elsewhere have it
+    try:
+        pick_device(config["device"])
+    except UserError as error:
+        if not tried.answers.needs_devices:
+            tried.answers.note(f'"{tried.stage.name}": {error.message}')
+            return
+        location, help_ = tried.own_location("device"), (error.hint,)
+        tried.answers.report_finding("R914", location, error.message, help_=help_)
+
+
+def _try_metrics(tried: TriedStage, config: ConfigView) -> None:
+    for entry in config["metrics"]:
+        if is_constructible(tried, entry["metric"]):
+            location = tried.locate(f"{entry.where}.inputs")
+            _attempt(tried, "calling the metric", location, partial(make_metric, entry), "R902")
+
+
+def _attempt(
+    tried: TriedStage, what: str, location: RecipeLocation, work: Callable[[], Any], code: str
+) -> None:
+    """Do something that the stage will do; report what it refuses, and go on."""
+    if tried.answers.is_wrong(location.owner, location.path):
+        return
+    tried.answers.step(location, what)
+    try:
+        work()
+    except FAILURES as error:
+        try:
+            if isinstance(error, InstantiateError):
+                tried.construction_failure(error, location)
+            else:
+                tried.failure(error, code, location)
+        except UnprobedError as why:
+            tried.answers.note(str(why))
+
+
+Work = Callable[[TriedStage, ConfigView], None]
+_BUILDERS: Work = partial(_try_data, splits=("train", "valid", "test"), find=check_builder)
+_TESTS: Work = partial(_try_data, splits=("test",))
+_WORK: Mapping[str, tuple[Work, ...]] = {
+    "create_dataset": (_BUILDERS,),
+    "train_tokenizer": (partial(_try_data, splits=("train",)),),
+    "collect_stats": (_try_data, _try_collate, _try_workers),
+    "train": (_try_data, _try_collate, try_trainer),
+    "infer": (_TESTS, _try_runner, _try_device, _try_workers),
+    "measure": (_try_metrics,),
+}
+"""What is tried of each kind, in order."""

@@ -1,0 +1,70 @@
+"""Import the packages that stages import anyway, so that what looks at them need not do it again.
+
+The recipe's own code is not imported here: its effects (numbers, environment, warnings) belong to
+the stage that imports it.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from espnet3_runtime.incremental.held_code import OURS, is_importable, outside_root, read_code
+
+_OURS = ("torch", "numpy", "lightning.pytorch")
+
+
+def import_packages(
+    recipe_dir: Path, inputs: Iterable[Mapping[str, Any]], targets: Iterable[str]
+) -> None:
+    """Import what is installed of what stages name, and of what their modules import at their top.
+
+    Nothing is imported where code of the recipe sets the environment: that may be for a package
+    which reads it when it is imported.
+
+    Args:
+        recipe_dir: The recipe's directory.
+        inputs: The fingerprints of the stages.
+        targets: Dotted names of their targets.
+    """
+    found = list(inputs)
+    files = sorted({file for each in found for file in each["code"] if file.endswith(".py")})
+    texts = [read_code(recipe_dir / file) for file in files]
+    if any(b"environ" in text or b"putenv" in text for text in texts):
+        return
+    packages = {name for each in found for name in each["versions"]}
+    names = [name for name in _OURS if name.partition(".")[0] in packages]
+    for name in dict.fromkeys((*names, *targets, *(name for t in texts for name in _imports(t)))):
+        if _is_installed(name.partition(".")[0]):
+            _import_name(name)
+
+
+def _imports(text: bytes) -> Iterator[str]:
+    """Yield the dotted names that a module imports at its top."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return
+    for statement in body:
+        if isinstance(statement, ast.Import):
+            yield from (alias.name for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom) and statement.level == 0:
+            yield from (f"{statement.module}.{alias.name}" for alias in statement.names)
+
+
+def _is_installed(package: str) -> bool:
+    return package not in OURS and outside_root(package) is None and is_importable(package)
+
+
+def _import_name(name: str) -> None:
+    """Import the modules of a dotted name; who needs the name says what is wrong with it."""
+    first, *rest = name.split(".")
+    with suppress(Exception, SystemExit):
+        found, module = import_module(first), first
+        for part in rest:
+            module = f"{module}.{part}"
+            if not hasattr(found, part):
+                import_module(module)
+            found = getattr(found, part)
