@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeGuard
 from espnet3_runtime.build.lock import Build
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.arguments import Arguments
+from espnet3_runtime.process.redact import redact, secret_values
 from espnet3_runtime.system import StageContractError, System
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES
 
@@ -47,7 +48,7 @@ def report_answers(
             print(f"  not looked at: {answer['text']}", file=sys.stderr)
     if report is not None:
         given = build.directory, arguments.config_files, arguments.sets
-        text = report(*given, found, arguments.format)
+        text = redact(report(*given, found, arguments.format), secret_values())
         stream = sys.stdout if arguments.format == "json" else sys.stderr
         sys.stdout.flush()
         stream.write(text)

@@ -51,9 +51,8 @@ class PlannedOutputs:
         for link in exception_chain(error):
             absent = isinstance(link, FileNotFoundError)
             name = str(link.filename or "") if isinstance(link, OSError) else ""
-            if (absent and self._calls) or (name and self._is_missing(name)):
-                return "a stage makes the file that it reads"
-            if self._named.search(str(link)) and not isinstance(link, ImportError):
+            named = self._named.search(str(link)) and not isinstance(link, ImportError)
+            if named or (absent and self._calls) or (name and self._is_missing(name)):
                 return "it may need what a stage makes"
         return ""
 

@@ -12,10 +12,11 @@ from _signal import SIGINT, signal  # type: ignore[import-not-found]  # "signal"
 def main() -> int:
     """Import the System and run its stages."""
     signal(SIGINT, lambda *_: os._exit(130))  # quiet until `launch` listens
+    from functools import partial
     from pathlib import Path
 
     try:
-        from espnet3_compiler.recompile import locate, recompose
+        from espnet3_compiler.recompile import locate, recompose, report
         from espnet3_runtime.launch import launch, only_looks
     except ModuleNotFoundError as error:
         asked = f"{sys.executable} has no {error.name}"
@@ -26,9 +27,12 @@ def main() -> int:
         sys.dont_write_bytecode = True
     if sys.flags.safe_path:  # python -P does not look beside this file
         sys.path.insert(0, str(build))
-    from system import GoldenMinimalSystem
-
-    return launch(GoldenMinimalSystem, build=build, recompose=recompose, locate=locate)
+    start = partial(launch, build=build, recompose=recompose, locate=locate, report=report)
+    try:
+        from system import GoldenMinimalSystem
+    except Exception as error:  # noqa: BLE001 - said at the line that names it
+        return start(error)
+    return start(GoldenMinimalSystem)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from _signal import SIGINT, signal  # type: ignore[import-not-found]  # "signal"
 def main() -> int:
     """Import the System, whose parent class is the recipe's own, and run its stages."""
     signal(SIGINT, lambda *_: os._exit(130))  # quiet until `launch` listens
+    from functools import partial
     from pathlib import Path
 
     try:
-        from espnet3_compiler.recompile import locate, recompose
+        from espnet3_compiler.recompile import locate, recompose, report
         from espnet3_runtime.launch import hold_code, launch, only_looks
     except ModuleNotFoundError as error:
         asked = f"{sys.executable} has no {error.name}"
@@ -28,9 +29,12 @@ def main() -> int:
         sys.path.insert(0, str(build))
     hold_code()
     sys.path.insert(1, str((build / "..").resolve()))
-    from system import GoldenOwnSystem
-
-    return launch(GoldenOwnSystem, build=build, recompose=recompose, locate=locate)
+    start = partial(launch, build=build, recompose=recompose, locate=locate, report=report)
+    try:
+        from system import GoldenOwnSystem
+    except Exception as error:  # noqa: BLE001 - said at the line that names it
+        return start(error)
+    return start(GoldenOwnSystem)
 
 
 if __name__ == "__main__":

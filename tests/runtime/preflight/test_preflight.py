@@ -1,0 +1,181 @@
+"""What is said before the first stage, by the command line of real builds."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runtime.toy import Toy, chain
+
+METRIC = '''"""A metric of the recipe."""
+def exact(ref, hyp):
+    return {"exact": sum(a == b for a, b in zip(ref, hyp, strict=True)) / len(ref)}
+'''
+INFERENCE = {
+    "dataset": {"test": [{"name": "test"}]},
+    "runner": {"_target_": "src.runner.Greedy"},
+    "checkpoint": "weights.ckpt",
+}
+RUNNER = "class Greedy:\n    def __call__(self, model, **batch):\n        return []\n"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Toy:
+    return chain(tmp_path / "recipe")
+
+
+def findings(toy: Toy, *arguments: str) -> list[tuple[str, str, str]]:
+    """Return code, place and message of what ``--preflight`` finds."""
+    done = toy.python("--preflight", "--format", "json", *arguments)
+    assert done.stdout, done.stderr
+    found = json.loads(done.stdout)["findings"]
+    assert done.returncode == bool(found)
+    return [(each["code"], _place(each), each["message"]) for each in found]
+
+
+def _place(finding: dict[str, Any]) -> str:
+    place = finding["primary"]["place"]
+    return f"{place['source']}:{place['start']['line']}:{place['start']['column']}"
+
+
+def files(directory: Path) -> set[str]:
+    return {str(path.relative_to(directory)) for path in directory.rglob("*")}
+
+
+def test_nothing_is_found_and_nothing_is_written(recipe: Toy) -> None:
+    before = files(recipe.directory)
+    done = recipe.python("--preflight")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "recipe.yaml: no mistakes; 3 targets checked, 0 not checked\n"
+    assert findings(recipe) == []
+    assert files(recipe.directory) == before
+
+
+def test_the_last_stage_is_looked_at_before_the_first_runs(recipe: Toy) -> None:
+    recipe.file("src/late.py", "import no_such_package\n\n\ndef end():\n    pass\n")
+    recipe.call("last", "src.late.end")
+    recipe.write()
+    done = recipe.python()
+    assert done.returncode == 1
+    assert "error[R901 import-failed]: importing src.late.end fails: ModuleNotFoundError" in (
+        done.stderr
+    )
+    assert "  --> recipe.yaml:" in done.stderr
+    assert "raised at src/late.py:1 in <module>" in done.stderr
+    assert "[1/4]" not in done.stdout
+    assert not (recipe.exp / "first").exists()
+    assert recipe.python("--stages", "first").returncode == 0
+    done = recipe.python("--no_preflight")
+    assert "[4/4] last" in done.stdout
+    assert done.returncode == 1
+
+
+def test_what_is_up_to_date_is_not_looked_at(recipe: Toy) -> None:
+    recipe.python()
+    recipe.file("sitecustomize.py", "import sys\nsys.modules['espnet3_runtime.preflight'] = None\n")
+    done = recipe.python(env={"PYTHONPATH": str(recipe.directory), "PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0, done.stderr
+    assert "nothing to do" in done.stdout
+
+
+def test_code_that_no_stage_has_run_leaves_no_trace_in_the_stages(recipe: Toy) -> None:
+    """What a module does while it is imported belongs to the stage that imports it."""
+    recipe.file(
+        "src/state.py",
+        "import os, pathlib\nos.environ['SET_EARLY'] = '1'\n"
+        "pathlib.Path('early.txt').write_text('')\n\n\ndef end():\n    pass\n",
+    )
+    recipe.file(
+        "src/look.py",
+        "import os, pathlib, sys\n\n\ndef look(path):\n    assert 'SET_EARLY' not in os.environ\n"
+        "    assert 'src.state' not in sys.modules\n"
+        "    assert not pathlib.Path('early.txt').exists()\n"
+        "    pathlib.Path(path).write_text('')\n",
+    )
+    path = "${exp_dir}/look/done.txt"
+    recipe.call("look", "src.look.look", {"path": path}, {"done": "done.txt"})
+    recipe.call("last", "src.state.end")
+    done = recipe.write().python("--stages", "look", "last")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_module_that_reads_what_a_stage_makes_is_left_alone(recipe: Toy) -> None:
+    text = "WORDS = open('exp/toy/first/number.txt').read()\n\n\ndef end():\n    pass\n"
+    recipe.file("src/late.py", text)
+    recipe.call("last", "src.late.end")
+    done = recipe.write().python("--preflight")
+    assert done.returncode == 0
+    assert "not looked at: importing src.late.end: it may need what a stage makes" in done.stderr
+    assert recipe.python().returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("import nothing_of_this_name\n", "R901", "importing src.own.Own fails: ModuleNotFound"),
+        ("Own = 3\n", "R206", '"src.own.Own" is no System'),
+        ("class Own:\n    first = second = third = None\n", "R206", '"src.own.Own" is no System'),
+    ],
+)
+def test_a_system_that_is_none(text: str, code: str, message: str, recipe: Toy) -> None:
+    base = "from espnet3_runtime.systems.base import BaseSystem\n\n\n"
+    recipe.file("src/own.py", f"{base}class Own(BaseSystem):\n    pass\n")
+    recipe.system = "src.own.Own"
+    recipe.write().file("src/own.py", text)
+    for arguments in (["--preflight"], ["--list"], []):
+        done = recipe.python(*arguments)
+        assert done.returncode == 1
+        assert f"error[{code} " in done.stderr
+        assert message in done.stderr
+        assert "--> recipe.yaml:3:9" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not recipe.exp.exists()
+
+
+def test_format_is_about_preflight(recipe: Toy) -> None:
+    done = recipe.python("--format", "json")
+    assert done.returncode == 2
+    assert "--format is about the report of --preflight" in done.stderr
+
+
+def test_other_ranks_are_silent(recipe: Toy) -> None:
+    recipe.file("src/steps.py", "import no_such_package\n")
+    environment = {**os.environ, "RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}
+    done = recipe.python("--preflight", env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def measuring(directory: Path, **inputs: str) -> Toy:
+    """Two stages: inference, and a metric of the recipe."""
+    toy = Toy(directory)
+    toy.file("dataset/__init__.py", "class Dataset:\n    pass\n")
+    toy.file("src/__init__.py", "")
+    toy.file("src/metric.py", METRIC)
+    toy.file("src/runner.py", RUNNER)
+    toy.file("weights.ckpt", "")
+    toy.file("src/net.py", "import torch\n\n\nclass Net(torch.nn.Module):\n    pass\n")
+    toy.models["net"] = {"_target_": "src.net.Net"}
+    toy.configs["inference"] = {**INFERENCE, "output_keys": ["text"]}
+    node = {"_target_": "src.metric.exact", "_partial_": True}
+    toy.configs["metrics"] = {"metrics": [{"name": "m", "metric": node, "inputs": inputs}]}
+    toy.run("infer", "infer", model="net")
+    toy.run("measure", "measure")
+    return toy
+
+
+def test_metrics_runners_and_data_of_any_stage(tmp_path: Path) -> None:
+    toy = measuring(tmp_path / "recipe", ref="dataset:text", hyp="text").write()
+    assert findings(toy) == []
+    toy.file("src/metric.py", METRIC.replace("(ref, hyp)", "(ref, hyp, more)"))
+    toy.file("src/runner.py", RUNNER.replace("def __call__", "def __init__(self, size)"))
+    toy.file("dataset/__init__.py", "")
+    found = {code: (place, message) for code, place, message in findings(toy)}
+    assert (
+        found["R902"][1]
+        == ("the inputs of \"m\" do not fit src.metric.exact: missing a required argument: 'more'")
+        or "src.runner.Greedy" in found["R902"][1]
+    )
+    assert found["R909"][1].endswith('dataset/__init__.py" exports no "Dataset"')
+    assert all(place.startswith("recipe.yaml:") for place, _ in found.values())

@@ -1,0 +1,147 @@
+"""What the preflight constructs of a training, and that it leaves nothing behind."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from espnet3_runtime.build.lock import load_build
+from espnet3_runtime.preflight.look import look_first
+from tests.runtime.toy import Toy
+
+CODE = '''"""Parts of a training."""
+import os
+import pathlib
+import socket
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import CSVLogger
+
+
+class Net(torch.nn.Module):
+    pass
+
+
+class Shout(Callback):
+    def __init__(self, every: int = 1, path: str | None = None) -> None:
+        if path is not None:
+            self.words = pathlib.Path(path).read_text()
+        if every < 1:
+            raise ValueError("every is at least 1")
+
+
+class Eager(CSVLogger):
+    def __init__(self, save_dir: str, host: str | None = None) -> None:
+        super().__init__(save_dir)
+        os.makedirs(save_dir)
+        if host is not None:
+            socket.create_connection((host, 80))
+'''
+CPU = {"accelerator": "cpu"}
+CALLBACKS = "lightning.pytorch.callbacks"
+LOGGERS = "lightning.pytorch.loggers"
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    toy = Toy(tmp_path / "recipe")
+    toy.file("src/parts.py", CODE)
+    toy.file("src/__init__.py", "")
+    toy.file("dataset/__init__.py", "class Dataset:\n    def __len__(self):\n        return 1\n")
+    toy.models["net"] = {"_target_": "src.parts.Net"}
+    toy.run("train", "train", model="net")
+    monkeypatch.chdir(toy.directory)
+    monkeypatch.syspath_prepend(toy.directory)
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("src", "dataset")]:
+        monkeypatch.delitem(sys.modules, name)
+    return toy
+
+
+def look(toy: Toy, here: bool = True, **training: Any) -> list[dict[str, Any]]:
+    """Return what is said about a training."""
+    optimizer = {"_target_": "torch.optim.SGD", "lr": 0.1}
+    config = {"dataset": {"train": [{}]}, "optimizer": optimizer, **training}
+    config["best_model_criterion"] = [["train/loss", 1, "min"]]
+    toy.configs["training"] = config
+    build = load_build(toy.write().build)
+    before = {path: path.stat().st_mtime_ns for path in toy.directory.rglob("*")}
+    inputs = [{"code": {}, "versions": {}}] * len(build.stages) if here else None
+    answers = look_first(build, build.stages, inputs)
+    assert before == {path: path.stat().st_mtime_ns for path in toy.directory.rglob("*")}
+    assert not [name for name in sys.modules if name.startswith(("src", "dataset"))]
+    return [dict(answer) for answer in answers]
+
+
+@pytest.mark.parametrize(
+    ("block", "key", "code", "words"),
+    [
+        ({"strategy": "fsdp"}, "strategy", "R913", "requires a GPU"),
+        ({"precision": "64"}, "", "", ""),
+        ({"val_check_interval": 1.5}, "val_check_interval", "R913", "invalid value 1.5"),
+        ({"devices": 0}, "devices", "R913", "not a valid input"),
+        ({"devices": 2, "strategy": "ddp_spawn"}, "", "", ""),
+        ({"check_val_every_n_epoch": None, "val_check_interval": 0.5}, "*", "R913", "integer"),
+        ({"enable_checkpointing": False}, "enable_checkpointing", "R913", "always writes"),
+        ({"max_epochs": 3, "deterministic": "warn", "log_every_n_steps": 5}, "", "", ""),
+        ({"callbacks": [{"_target_": f"{CALLBACKS}.LearningRateMonitor"}]}, "", "", ""),
+        ({"callbacks": [{"_target_": f"{CALLBACKS}.ModelSummary"}]}, "", "", ""),
+        ({"callbacks": [{"_target_": "src.parts.Shout", "every": 0}]}, "callbacks", "R903", "at l"),
+        ({"callbacks": [{"_target_": "src.parts.Shout", "path": "exp/toy/words"}]}, "", "", ""),
+        (
+            {"callbacks": [{"_target_": "src.parts.Shout", "path": "words"}]},
+            "callbacks",
+            "R903",
+            "",
+        ),
+        ({"logger": [{"_target_": f"{LOGGERS}.CSVLogger", "save_dir": "logs"}]}, "", "", ""),
+        ({"logger": [{"_target_": f"{LOGGERS}.TensorBoardLogger", "save_dir": "a"}]}, "", "", ""),
+        ({"logger": [{"_target_": "src.parts.Eager", "save_dir": "logs"}]}, "", "", "written"),
+        ({"logger": False}, "", "", ""),
+        ({"logger": [{"_target_": f"{LOGGERS}.CometLogger"}]}, "logger", "R903", "comet"),
+        ({"max_epochs": 2, "fast_dev_run": True}, "", "", ""),
+    ],
+)
+def test_trainers(toy: Toy, block: dict[str, Any], key: str, code: str, words: str) -> None:
+    answers = look(toy, trainer={**CPU, **block})
+    found = [answer for answer in answers if answer["kind"] == "finding"]
+    if not code:
+        assert found == []
+        return
+    (one,) = found
+    assert (one["code"], one["owner"], one["path"][0]) == (code, ["configs", "training"], "trainer")
+    assert key in ("*", one["path"][1])
+    assert words in one["message"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_is_asked_for_where_the_stage_runs(toy: Toy) -> None:
+    trainer = {"accelerator": "gpu", "devices": 4, "val_check_interval": 1.5}
+    found = {one["code"]: one for one in look(toy, trainer=trainer)}
+    assert found["R914"]["path"] == ["trainer", "accelerator"]
+    assert found["R913"]["path"] == ["trainer", "val_check_interval"]
+    elsewhere = look(toy, here=False, trainer={"accelerator": "gpu", "devices": 4})
+    assert [one["kind"] for one in elsewhere] == ["note"]
+
+
+def test_a_variable_that_is_not_set(toy: Toy) -> None:
+    trainer = {**CPU, "callbacks": [{"_target_": "src.parts.Shout", "path": "${oc.env:NO_SUCH_X}"}]}
+    (one,) = look(toy, trainer=trainer)
+    assert one["code"] == "R915"
+    assert one["path"] == ["trainer", "callbacks", 0, "path"]
+    assert "NO_SUCH_X" in one["help"][0]
+
+
+def test_a_model_is_bound_and_not_constructed(toy: Toy) -> None:
+    text = f"{CODE}\n\nclass Big(torch.nn.Module):\n    def __init__(self, size):\n        1 / 0\n"
+    toy.file("src/parts.py", text)
+    toy.models["net"] = {"_target_": "src.parts.Big", "size": 3}
+    assert look(toy, trainer=CPU) == []
+
+
+def test_a_package_that_is_not_installed(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("espnet3_runtime.preflight.stages.find_spec", lambda name: None)
+    (one,) = look(toy, trainer=CPU)
+    assert (one["code"], one["owner"]) == ("R912", ["stages", "train"])
+    assert 'needs the package "torch"' in one["message"]
