@@ -1,6 +1,6 @@
 """Measure our stages on the model and corpus of recipes/digits/asr beside bare loops.
 
-``python -m benchmarks.runtime [train] [infer] [collect_stats] [--rounds 7] [--steps 48]``
+``python -m benchmarks.runtime [train] [infer] [collect_stats] [preflight] [--rounds 7]``
 
 One torch thread.  The ways of doing a thing take turns; a goal is judged by the median over the
 rounds of how many times the CPU seconds of the one are those of the other: what else runs on the
@@ -18,11 +18,16 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from benchmarks.runtime import collect_stats, infer, train
+from benchmarks.runtime import collect_stats, infer, preflight, train
 from benchmarks.runtime.timing import Verdict, standings
 from benchmarks.runtime.workspace import workspace
 
-PARTS = {"train": train.measure, "infer": infer.measure, "collect_stats": collect_stats.measure}
+PARTS = {
+    "train": train.measure,
+    "infer": infer.measure,
+    "collect_stats": collect_stats.measure,
+    "preflight": preflight.measure,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

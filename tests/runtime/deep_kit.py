@@ -12,6 +12,7 @@ from espnet3_runtime.deep.probe import probe_recipe
 from espnet3_runtime.preflight.no_effects import Network
 from espnet3_runtime.preflight.protocol import Answers
 from espnet3_runtime.preflight.request import read_request
+from espnet3_schemas import TARGET
 from tests.runtime.training_kit import recipe_in
 
 MANIFEST = """\
@@ -158,7 +159,7 @@ def ask(
         assert outcome.resolved
         raw = make_request(outcome.plan, memory=0)
         if target:
-            raw["targets"][0]["name"] = target
+            raw["models"]["net"][TARGET] = target
         file = io.StringIO()
         (recipe / "stand-ins").mkdir()
         answers = Answers(file, Network())

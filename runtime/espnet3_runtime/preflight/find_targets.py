@@ -33,7 +33,13 @@ class Target:
 
 
 def config_targets(name: str, role: str | None, value: Mapping[str, Any]) -> Iterator[Target]:
-    """Yield the targets of a config, or of a part of its keys; none of a free-form config."""
+    """Yield the targets of a config; none of a free-form config.
+
+    Args:
+        name: The config.
+        role: Its role.
+        value: All of its keys, or some.
+    """
     if role is not None:
         yield from _walk_value(value, load(role), RecipeLocation(("configs", name)))
 
@@ -45,7 +51,13 @@ def model_targets(name: str, node: Mapping[str, Any]) -> Iterator[Target]:
 
 
 def call_targets(stage: str, function: str, block: Mapping[str, Any]) -> Iterator[Target]:
-    """Yield the targets in the arguments of a ``call`` stage, then its function."""
+    """Yield the targets in the arguments of a ``call`` stage, then its function.
+
+    Args:
+        stage: The stage.
+        function: Its dotted function.
+        block: What the manifest gives beside it, ``with`` among it.
+    """
     location = RecipeLocation(("stages", stage))
     yield from _walk_value(block, {}, location)
     if "${" not in function:

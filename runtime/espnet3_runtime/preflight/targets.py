@@ -24,7 +24,13 @@ _QUOTED = re.compile(r"'(\w+)'")
 
 
 def probe_targets(request: Request, answers: Answers, targets: Iterable[Target]) -> None:
-    """Report R901 for targets that cannot be imported, R902 for arguments that do not fit."""
+    """Report R901 for targets that cannot be imported, R902 for arguments that do not fit.
+
+    Args:
+        request: The recipe.
+        answers: Takes steps, findings and notes.
+        targets: Those to import.
+    """
     reported: set[str] = set()
     for target in targets:
         answers.step(target.location, f"importing {target.name}")

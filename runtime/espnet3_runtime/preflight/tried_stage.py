@@ -157,7 +157,13 @@ class TriedStage:
 
 
 def check_installed(error: Any, name: str, answers: Answers) -> None:
-    """Raise :class:`UnprobedError` where the package of a name is not installed and need not be."""
+    """Raise :class:`UnprobedError` where the package of a name is not installed and need not be.
+
+    Args:
+        error: Why a target is not there.
+        name: Its dotted name.
+        answers: Say whether packages are needed.
+    """
     cause, package = error.__cause__ or error, name.partition(".")[0]
     is_absent = isinstance(cause, ModuleNotFoundError) and cause.name == package
     if is_absent and not answers.needs_packages:
