@@ -9,6 +9,7 @@ from itertools import takewhile
 
 LIMIT_SHARE = 3
 SHORTEST_PREFIX = 3
+SHORTEST_SLIP = 5
 WORD_ORDER_SCORE = 0.5
 PREFIX_SCORE = 1.3
 WORD_SUBSET_SCORE = 3.0
@@ -35,17 +36,42 @@ def is_certain_match(name: str, candidates: Iterable[str]) -> bool:
     """Return whether the closest match is a plain misspelling, and no other candidate is as close.
 
     It is one for a distance of one (or a difference in case and underscores only), in a name of at
-    least three letters.  ``tune_2`` is not a misspelt ``tune_1``: names of a series end in
-    different numbers.
+    least three letters.  ``tune_2`` is not a misspelt ``tune_1``: names of a series differ in their
+    numbers.  ``cer`` is not a misspelt ``wer``.
     """
     ranked = _rank_candidates(name, candidates)
     if not ranked or len(name) < SHORTEST_PREFIX or ranked[0][0] > 1:
         return False
     other = ranked[0][1]
-    stem, other_stem = (word.rstrip("0123456789") for word in (name, other))
-    if stem == other_stem and len(stem) < len(name) == len(other):
+    mine, theirs = _changed_letters(name.casefold(), other.casefold())
+    replaced = len(mine) == len(theirs) == 1
+    if any(char.isdigit() for char in mine + theirs):
+        return False
+    if replaced and len(name) < SHORTEST_SLIP and name[0] != other[0]:
         return False
     return len(ranked) == 1 or ranked[1][0] > ranked[0][0]
+
+
+def is_slip(name: str, other: str) -> bool:
+    """Return whether a class or module name is another one with a letter mistyped in it.
+
+    Names of classes and modules lie close together: ``CER`` is no misspelt ``WER``, ``CELoss`` none
+    of ``BCELoss`` and ``Conv1d`` none of ``Conv2d``.  What was mistyped must be a small letter, or
+    two that were exchanged, and not the first one.
+    """
+    if _without_separators(name) == _without_separators(other):
+        return name[:1].isupper() == other[:1].isupper()
+    changed = "".join(_changed_letters(name, other))
+    same_start = name[:1] == other[:1]
+    return same_start and len(other) >= SHORTEST_SLIP and changed.isalpha() and changed.islower()
+
+
+def _changed_letters(name: str, other: str) -> tuple[str, str]:
+    """Return what two names have between their common beginning and their common end."""
+    start = _common_prefix(name, other)
+    rest = min(len(name), len(other)) - start
+    end = min(rest, _common_prefix(name[::-1], other[::-1]))
+    return name[start : len(name) - end], other[start : len(other) - end]
 
 
 def is_misspelling(name: str, other: str) -> bool:

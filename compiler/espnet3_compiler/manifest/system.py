@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.diagnostics.suggest import closest_match, is_slip
 from espnet3_compiler.manifest.names import is_identifier
 from espnet3_compiler.manifest.recipe import System
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
@@ -47,6 +47,7 @@ class _NotASystem:
     problem: str
     label: str
     near: str | None = None
+    certain: bool = False
 
 
 _ANY_KIND = _Kinds((WILDCARD,))
@@ -96,7 +97,7 @@ def _own_class(name: Scalar, directory: Path) -> tuple[System, tuple[Diagnostic,
         message=f'the system "{name.value}" {runs.problem}',
         primary=Label(name.span, runs.label),
         help=did_you_mean(runs.near, _HINT),
-        fix=rename_fix(name, runs.near) if runs.near else None,
+        fix=rename_fix(name, runs.near, certain=runs.certain) if runs.near else None,
     )
     near = _find_kinds(library, runs.near) if runs.near else runs
     if isinstance(near, _Kinds):
@@ -177,4 +178,5 @@ def _missing_class(library: Library, path: str, missing: Missing) -> _Kinds | _N
     else:
         label = f'there is no module "{".".join(parts[: missing.index + 1])}"'
     parts[missing.index] = near or ""
-    return _NotASystem("does not exist", label, ".".join(parts) if near else None)
+    certain = bool(near) and is_slip(missing.part, near or "")
+    return _NotASystem("does not exist", label, ".".join(parts) if near else None, certain)

@@ -1,9 +1,16 @@
 """What was probably meant by a value of the wrong type."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from espnet3_compiler.schema.types import Schema, allowed_types, has_type
+from espnet3_compiler.schema.class_names import (
+    DOTTED,
+    REFERENCE_PATH,
+    likely_target,
+    wants_target,
+)
+from espnet3_compiler.schema.types import Schema, allowed_types, has_type, json_type
 from espnet3_compiler.syntax.core_schema import core_value
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence
 
@@ -11,9 +18,12 @@ TRUE_WORDS = ("on", "yes", "y", "true", "t")
 FALSE_WORDS = ("off", "no", "n", "false", "f")
 NULL_WORDS = ("none", "nil", "null", "~")
 CONSTANTS = {"inf": ".inf", "+inf": ".inf", "infinity": ".inf", "-inf": "-.inf", "nan": ".nan"}
-LOOKALIKES = str.maketrans({"o": "0", "O": "0", "l": "1", "I": "1", "–": "-", "−": "-"})  # noqa: RUF001
+LOOKALIKES = str.maketrans({"o": "0", "O": "0", "l": "1", "I": "1"})
+MINUS_SIGNS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-"))
+"""What looks like a minus: hyphens, dashes, and the minus of mathematics."""
 NUMBER = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
-DOTTED = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
+THOUSANDS = re.compile(r"^[-+]?[0-9]{1,3}( [0-9]{3})+$")
+PYTHON_TUPLE = re.compile(r"^\(\s*[^()\[\]{}]+,[^()\[\]{}]*\)$")
 PLAIN_SAFE = re.compile(r"^\w[\w./-]*$")
 
 
@@ -35,6 +45,9 @@ class ValueHint:
 def value_hint(node: Node, schema: Schema) -> ValueHint:
     """Return advice on a node whose type the schema does not allow."""
     types = allowed_types(schema)
+    instead = schema.get("x-instead", {}).get(json_type(node))
+    if instead:
+        return ValueHint((instead,))
     if isinstance(node, Scalar):
         return _scalar_hint(node, types, schema)
     if "object" in types and isinstance(node, Sequence) and _is_flow_mapping(node):
@@ -64,11 +77,26 @@ def _scalar_hint(node: Scalar, types: tuple[str, ...], schema: Schema) -> ValueH
         return _null_hint(types)
     raw = node.span.text
     if "string" in types and raw.strip():
-        return ValueHint(("put it in quotes to make it text",), f'"{raw}"', certain=True)
+        return ValueHint(("put it in quotes to make it text",), f'"{raw}"')
+    if isinstance(node.value, bool) and "object" in types:
+        return _switch_hint(schema, on=node.value)
     if "integer" in types and isinstance(node.value, float) and node.value.is_integer():
         integer = str(int(node.value))
         return ValueHint((f"write {integer}",), integer, certain=True)
     return _list_hint(node, types, schema)
+
+
+def _switch_hint(schema: Schema, *, on: bool) -> ValueHint:
+    """Return advice on true or false in place of a mapping of settings."""
+    if not on:
+        none = "null" if "null" in allowed_types(schema) else "{}"
+        return ValueHint((f"write {none} for none",))
+    known = schema.get("properties", {})
+    given = {name: part["default"] for name, part in known.items() if part.get("default")}
+    name = next(iter(given), None)
+    if name is None or wants_target(schema):
+        return ValueHint(("write its keys in a mapping",))
+    return ValueHint((f"write its keys in a mapping, for example {{{name}: {given[name]}}}",))
 
 
 def _null_hint(types: tuple[str, ...]) -> ValueHint:
@@ -91,9 +119,21 @@ def _text_hint(node: Scalar, text: str, types: tuple[str, ...], schema: Schema) 
         return ValueHint((f"{reason}; write null",), "null", certain=True)
     if "number" in types or "integer" in types:
         return _number_hint(text, types, quoted=quoted)
-    if "object" in types and DOTTED.match(text) and "x-target" in schema:
-        return ValueHint((f"write {{_target_: {text}}}",), f"{{_target_: {text}}}", certain=True)
+    if "object" in types and wants_target(schema):
+        return _target_hint(text, schema)
     return _list_hint(node, types, schema)
+
+
+def _target_hint(text: str, schema: Schema) -> ValueHint:
+    """Return advice on a text in place of a mapping with ``_target_``."""
+    if REFERENCE_PATH.match(text):
+        return ValueHint((f'write "${{{text}}}"',), f'"${{{text}}}"')
+    path = likely_target(text, schema)
+    if path is None:
+        return ValueHint(("write {_target_: package.module.Name, and its arguments beside}",))
+    sure = DOTTED.match(text) is not None
+    advice = (f"write {{_target_: {path}}}, with its arguments beside _target_",)
+    return ValueHint(advice, f"{{_target_: {path}}}", certain=sure)
 
 
 def _number_hint(text: str, types: tuple[str, ...], *, quoted: bool) -> ValueHint:
@@ -101,20 +141,36 @@ def _number_hint(text: str, types: tuple[str, ...], *, quoted: bool) -> ValueHin
     if word.casefold() in CONSTANTS and "number" in types:
         right = CONSTANTS[word.casefold()]
         return ValueHint((f"write {right}",), right, certain=True)
+    for reading, reason, certain in number_readings(text, quoted=quoted):
+        number = _as_number(reading, types)
+        if number is not None:
+            return ValueHint((f"{reason}; write {number}",), number, certain)
+    kind = "a whole number (an integer)" if "integer" in types else "a number"
+    return ValueHint((f"write {kind} in digits",))
+
+
+def number_readings(text: str, *, quoted: bool) -> Iterator[tuple[str, str, bool]]:
+    """Yield the numbers that a text may mean, each with why it is none and whether it is certain.
+
+    Args:
+        text: The text.
+        quoted: Whether it stands in quotes.
+    """
+    word = text.strip()
+    plain = word.translate(MINUS_SIGNS)
+    has_digit = any(char in "0123456789" for char in word)
     readings = [
         (word, "in quotes it is text", quoted),
-        (word.replace("_", ""), "underscores make it text in YAML 1.2", True),
-        (word.translate(LOOKALIKES), "a letter stands where a digit should", True),
-        (word.replace(",", "."), "a decimal comma makes it text", True),
-        (word.rstrip(".,;:"), "it has a mark at its end", True),
-        (word.replace(" ", ""), "a blank makes it text", True),
+        (plain, "its minus is another character than -", True),
+        (plain.replace("_", ""), "underscores make it text in YAML 1.2", True),
+        (plain.translate(LOOKALIKES), "a letter stands where a digit should", has_digit),
+        (plain.replace(",", "."), "a decimal comma makes it text", True),
+        (plain.rstrip(".,;:"), "it has a mark at its end", True),
+        (plain.replace(" ", ""), "a blank makes it text", bool(THOUSANDS.match(plain))),
     ]
     for reading, reason, applies in readings:
         if applies and NUMBER.match(reading) and (quoted or reading != word):
-            number = _as_number(reading, types)
-            if number is not None:
-                return ValueHint((f"{reason}; write {number}",), number, certain="," not in word)
-    return ValueHint()
+            yield reading, reason, "," not in word
 
 
 def _as_number(text: str, types: tuple[str, ...]) -> str | None:
@@ -129,10 +185,32 @@ def _list_hint(node: Scalar, types: tuple[str, ...], schema: Schema) -> ValueHin
     if "array" not in types:
         return ValueHint()
     text = node.span.text
+    if inside := python_tuple(node):
+        return ValueHint((f"a list stands in brackets: {inside}",), inside)
     items = schema.get("items", {})
+    if isinstance(items, dict) and isinstance(node.value, str) and wants_target(items):
+        return _in_list(_target_hint(node.value, items))
     if isinstance(items, dict) and has_type(node, items) and "\n" not in text and text.strip():
-        return ValueHint((f"write it as a list: [{text}]",), f"[{text}]", certain="," not in text)
+        certain = "," not in text
+        parts = text if certain else ", ".join(part.strip() for part in text.split(","))
+        return ValueHint((f"write it as a list: [{parts}]",), f"[{parts}]", certain)
     return ValueHint(("write it as a list, each item after a dash",))
+
+
+def _in_list(hint: ValueHint) -> ValueHint:
+    """Return advice on the only item of a list as advice on the list."""
+    if hint.text is None:
+        return ValueHint(("write a list: [{_target_: package.module.Name, its arguments}]",))
+    advice = (f"write [{hint.text}], with its arguments beside _target_",)
+    return ValueHint(advice, f"[{hint.text}]", hint.certain)
+
+
+def python_tuple(node: Scalar) -> str | None:
+    """Return the YAML list for a text such as ``(0.9, 0.98)``, None for other texts."""
+    text = node.value if isinstance(node.value, str) else ""
+    if node.style != "plain" or not PYTHON_TUPLE.match(text):
+        return None
+    return f"[{text[1:-1].strip().rstrip(',')}]"
 
 
 def quoted_like(node: Scalar, text: str) -> str:

@@ -14,6 +14,7 @@ from espnet3_compiler.schema.types import (
     brief_value,
     describe_value,
     expected_types,
+    has_type,
     json_type,
 )
 from espnet3_compiler.syntax.provenance import is_fixable, provenance_labels, use_location
@@ -52,8 +53,13 @@ def unknown_key(
     wanted = next((name for name, written in misspelt.items() if written == entry.name), None)
     wanted = wanted or schema.get("x-renamed", {}).get(entry.name)
     moved = schema.get("x-moved", {}).get(entry.name)
-    certain = wanted is not None or is_certain_match(entry.name, choices)
-    suggest = not moved and (certain or spot.path != "" or not _roles_with(entry.name, spot.root))
+    named = wanted is not None
+    certain = is_certain_match(entry.name, choices)
+    if wanted in valid:
+        nested = not isinstance(entry.value, Scalar)
+        known = schema["properties"][wanted]
+        certain = has_type(entry.value, known) if nested else suits(wanted)
+    suggest = not moved and (named or certain or spot.path != "" or not _roles_with(entry.name, spot.root))
     wanted = wanted or (_likeliest_key(entry.name, choices, suits) if suggest else None)
     twin = _correctly_spelt_entry(
         spot.node, entry, wanted or (closest_match(entry.name, valid) if suggest else None)

@@ -177,7 +177,9 @@ def _fits_sequence(name: str, item: Type, value: Node) -> Fit:
         return False
     if isinstance(value, Mapping):
         return None
-    return isinstance(value.value, str)
+    if not isinstance(value.value, str):
+        return False
+    return fits_type(item, value)  # a text is a sequence of texts, of nothing else
 
 
 def _combine(verdicts: Iterable[Fit], *, decisive: bool) -> Fit:

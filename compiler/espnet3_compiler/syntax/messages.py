@@ -89,7 +89,7 @@ def key_not_text(span: Span, node: Node) -> Diagnostic:
     raw = node.span.text
     shown = f'the key "{raw}" is {describe_type(node.value)}, not text' if raw else "a key is empty"
     quoted = json.dumps(raw, ensure_ascii=False)
-    fix = Fix(f"write {quoted}", (Edit(span, quoted),), certain=True) if raw else None
+    fix = Fix(f"write {quoted}", (Edit(span, quoted),)) if raw else None
     advice = f"write it in quotes: {quoted}" if raw else 'write a name before the ":"'
     return Diagnostic("R106", shown, Label(span, "not text"), help=(advice,), fix=fix)
 

@@ -44,7 +44,7 @@ def _find_fix(failure: ParseFailure, parse: Callable[[Source], ParseResult]) -> 
         if after is None:
             return fix
         if best is None and after.offset > reached + len(fixed) - len(text):
-            best = fix
+            best = replace(fix, certain=False)  # more is wrong, perhaps because of it
     return best
 
 
@@ -172,11 +172,10 @@ def _column(span: Span) -> int:
 
 
 def _quote_rest(failure: ParseFailure, start: int) -> Fix:
-    content = failure.content(start)
-    return _quote(content, certain=_is_one_text(failure, content))
+    return _quote(failure.content(start))
 
 
-def _quote(span: Span, *, certain: bool) -> Fix:
+def _quote(span: Span, *, certain: bool = False) -> Fix:
     edit = Edit(span, json.dumps(span.text, ensure_ascii=False))
     return Fix("write the text in quotes", (edit,), certain)
 

@@ -124,7 +124,7 @@ def test_what_was_fixed_checks_clean(tmp_path):
         "sede: '3'\n"
         "average: on\n"
         "nan_policy: skpi\n"
-        "trainer: {max_epoch: 3, precision: '31-true'}\n"
+        "trainer: {max_epoch: 3, precision: '32-treu'}\n"
         "freeze: encoder\n"
         "ema: {decay: 0.oo5}\n"
     )

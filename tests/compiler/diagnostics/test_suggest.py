@@ -5,7 +5,12 @@ from string import ascii_lowercase
 
 import pytest
 
-from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match, is_misspelling
+from espnet3_compiler.diagnostics.suggest import (
+    closest_match,
+    is_certain_match,
+    is_misspelling,
+    is_slip,
+)
 from espnet3_schemas import ROLES, load
 
 TRAINER = list(load("training")["properties"]["trainer"]["properties"])
@@ -70,6 +75,30 @@ def test_sure_means_one_slip_and_no_other_explanation():
     assert not is_certain_match("lt", ["lr"])
     assert not is_certain_match("hdn_sze", ["hidden_size"])
     assert not is_certain_match("bananas", ["hidden_size"])
+    assert not is_certain_match("cer", ["wer", "accuracy"])
+    assert not is_certain_match("31-true", ["32-true", "16-mixed"])
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        *(("Adamw", "AdamW"), ("Lienar", "Linear"), ("Linar", "Linear"), ("modle", "model")),
+        *(("CosineAnealingLR", "CosineAnnealingLR"), ("lr_schedular", "lr_scheduler")),
+    ],
+)
+def test_a_letter_was_mistyped_in_a_class(name, other):
+    assert is_slip(name, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        *(("CER", "WER"), ("CELoss", "BCELoss"), ("Conv1d", "Conv2d"), ("L2Loss", "L1Loss")),
+        *(("WER", "wer"), ("ELU", "SELU"), ("GRU", "GLU"), ("Adam", "NAdam"), ("AdamV", "AdamW")),
+    ],
+)
+def test_another_class_was_meant(name, other):
+    assert not is_slip(name, other)
 
 
 def slip(rng, name, kind):

@@ -158,7 +158,7 @@ def test_no_fix_replaces_a_pattern(tmp_path):
 def test_a_fix_mends_the_value_in_its_row(tmp_path):
     manifest = with_group(tmp_path)
     good = manifest.read_text()
-    manifest.write_text(good.replace("start: tune_1", "start: tune_11"))
+    manifest.write_text(good.replace("start: tune_1", "start: tnue_1"))
     run("-m", "espnet3_compiler", "--fix", manifest)
     assert manifest.read_text() == good
 

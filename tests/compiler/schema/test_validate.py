@@ -86,7 +86,7 @@ def fixed(finding):
         ("nan_policy: skipp", "R604", 13, "skipp", "nan_policy: skip"),
         ("nan_policy: 'skpi'", "R604", 13, "'skpi'", "nan_policy: 'skip'"),
         ("nan_policy: bananas", "R604", 13, "bananas", None),
-        ("trainer: {precision: 31-true}", "R604", 22, "31-true", "trainer: {precision: 32-true}"),
+        ("trainer: {precision: 32-treu}", "R604", 22, "32-treu", "trainer: {precision: 32-true}"),
         ("trainer: {precision: 17}", "R604", 22, "17", None),
         ("trainer: {deterministic: wran}", "R604", 26, "wran", "trainer: {deterministic: warn}"),
         ("seed: -1", "R605", 7, "-1", None),

@@ -13,6 +13,8 @@ from espnet3_compiler.schema.hints import (
     NULL_WORDS,
     TRUE_WORDS,
     ValueHint,
+    number_readings,
+    python_tuple,
     quoted_like,
 )
 from espnet3_compiler.schema.types import describe_value
@@ -23,7 +25,7 @@ from espnet3_compiler.signature.result import Parameter
 from espnet3_compiler.signature.types import Type, format_type
 from espnet3_compiler.syntax.core_schema import core_value
 from espnet3_compiler.syntax.provenance import is_fixable, provenance_labels, use_location
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 
 _MAX_LENGTH = 60
@@ -33,15 +35,34 @@ def _suggest_value(wanted: Type, value: Node) -> ValueHint:
     """Return advice on a value that does not fit a type."""
     if not isinstance(value, Scalar):
         return ValueHint()
+    if value.value is None:
+        return ValueHint(("write a value, or leave the argument out",))
     options = wanted.options if isinstance(wanted, types.UnionType) else (wanted,)
     literals = [item for item in options if isinstance(item, types.LiteralType)]
     words = [word for item in literals for word in item.values if isinstance(word, str)]
     if isinstance(value.value, str) and (near := closest_match(value.value, words)):
         certain = is_certain_match(value.value, words)
         return ValueHint(did_you_mean(near), quoted_like(value, near), certain)
+    if inside := python_tuple(value):
+        return ValueHint((f"a list stands in brackets: {inside}",), inside)
     for text, meant, advised in _other_spellings(value):
         if fits_type(wanted, Scalar(meant, value.span)):
             return ValueHint((advised,), text, certain=True)
+    return _list_or_quotes(wanted, value)
+
+
+def _list_or_quotes(wanted: Type, value: Scalar) -> ValueHint:
+    """Return advice on a value that a list may hold, or a number that may be meant as text."""
+    text = value.span.text
+    if value.value is None or not text.strip() or "\n" in text:
+        return ValueHint()
+    for count in (1, 2, 3):
+        if fits_type(wanted, Sequence((value,) * count, value.span)):
+            items = f"[{', '.join([text] * count)}]"
+            certain = count == 1 and not isinstance(value.value, str)
+            return ValueHint((f"write it as a list: {items}",), items, certain)
+    if isinstance(value.value, int | float) and fits_type(wanted, Scalar(text, value.span)):
+        return ValueHint(("put it in quotes to make it text",), f'"{text}"')
     return ValueHint()
 
 
@@ -55,13 +76,12 @@ def _other_spellings(value: Scalar) -> Iterator[tuple[str, str | float | bool | 
             yield text, word in TRUE_WORDS, f"write {text}"
         if word in NULL_WORDS:
             yield "null", None, "write null"
-        number = core_value(found.strip())
-        if isinstance(number, int | float) and not isinstance(number, bool):
-            yield found.strip(), number, "write it without quotes"
+        for text, reason, certain in number_readings(found, quoted=value.style != "plain"):
+            number = core_value(text)
+            if certain and isinstance(number, int | float):
+                yield text, number, f"{reason}; write {text}"
     elif isinstance(found, float) and math.isfinite(found) and found.is_integer():
         yield str(int(found)), int(found), f"write {int(found)}"
-    if isinstance(found, int | float) and value.span.text.strip():
-        yield f'"{value.span.text}"', value.span.text, "put it in quotes to make it text"
 
 
 def unknown_argument(
@@ -125,7 +145,7 @@ def wrong_type(call: TargetCall, parameter: Parameter, value: Node, name: str) -
     return Diagnostic(
         "R504",
         f'"{name}{path}" of {call.signature.name} must be {expected}, not {describe_value(value)}',
-        Label(_value_span(value), f"expected {expected}"),
+        Label(_argument_span(call, value), f"expected {expected}"),
         related=provenance_labels(value),
         help=hint.help,
         notes=(f"defined at {parameter.origin}",),
@@ -206,6 +226,15 @@ def _head_finding(
     span = next((span for span in spans if span.source.kind != "schema"), spans[0])
     notes = (f"defined at {call.signature.origin}",)
     return Diagnostic(code, message, Label(span, label), provenance_labels(head), advice, notes)
+
+
+def _argument_span(call: TargetCall, value: Node) -> Span:
+    """Return the location of a value; of one that is empty that of its key."""
+    span = _value_span(value)
+    if span is value.span and not span.text:
+        keys = (entry.key.span for entry in call.entries if entry.value is value)
+        return next(keys, span)
+    return span
 
 
 def _value_span(value: Node) -> Span:

@@ -1,13 +1,14 @@
 """Findings about the dotted path of a target that names no class or function."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from glob import escape
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optional
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match, is_misspelling
+from espnet3_compiler.diagnostics.suggest import closest_match, is_misspelling, is_slip
 from espnet3_compiler.filesystem import find
 from espnet3_compiler.schema.hints import quoted_like
 from espnet3_compiler.signature.library import Library, open_library
@@ -91,7 +92,8 @@ def not_python(path: Scalar, message: str, origin: DefinitionLocation) -> Diagno
 def _no_attribute(path: Scalar, missing: Missing, library: Library) -> Diagnostic:
     names = [item for item in missing.near if not item.startswith("_")] or list(missing.near)
     near = closest_match(missing.part, names)
-    other = None if is_certain_match(missing.part, names) else _find_nearby(path, missing, library)
+    sure = near is not None and is_slip(missing.part, near)
+    other = None if sure else _find_nearby(path, missing, library)
     fix = _part_fix(path, missing, near, names)
     if other and is_fixable(path):
         fix = Fix(f'write "{other}"', (Edit(path.span, quoted_like(path, other)),))
@@ -188,4 +190,6 @@ def _part_span(path: Scalar, missing: Missing) -> Span:
 def _part_fix(path: Scalar, missing: Missing, near: str | None, known: Iterable[str]) -> Fix | None:
     if not is_fixable(path):
         return None
-    return spelling_fix(_part_span(path, missing), missing.part, near, known)
+    fix = spelling_fix(_part_span(path, missing), missing.part, near, known)
+    certain = fix is not None and fix.certain and is_slip(missing.part, near or "")
+    return fix and replace(fix, certain=certain)
