@@ -51,6 +51,16 @@ def systems() -> dict[str, Any]:
     return _read("systems.json")
 
 
+@cache
+def habits() -> dict[str, Any]:
+    """Return what people bring along from other tools, ``habits.json``.
+
+    ``classes`` lists, by the ``x-classes`` of a schema, the classes that people choose there;
+    ``keys`` has, by its ``x-habits`` and by tool, keys of the tool and what to write for them.
+    """
+    return _read("habits.json")
+
+
 def _read(file: str) -> dict[str, Any]:
     text = (Path(__file__).parent / file).read_text(encoding="utf-8")  # cheaper than resources
     value: dict[str, Any] = json.loads(text)

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import itertools
 import json
 import re
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 import espnet3_schemas
 from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.schema.validate import validate_tree
+from espnet3_compiler.signature.library import open_library
+from espnet3_compiler.signature.read import read
+from espnet3_compiler.signature.result import NotAnalyzable, Signature
 from espnet3_compiler.syntax.read import read_text
 from espnet3_compiler.syntax.tree import to_python
-from espnet3_schemas import ROLES, inline_definitions, load, load_as_written, systems
+from espnet3_schemas import ROLES, habits, inline_definitions, load, load_as_written, systems
 from espnet3_schemas.editor import editor_schema, write
 
 NAMES = ("recipe", *ROLES, "lock", "report")
@@ -27,7 +31,7 @@ KEYWORDS = {
     *("prefixItems", "minItems", "maxItems", "minLength", "pattern", "minimum", "maximum"),
     *("exclusiveMaximum", "if", "then", "else"),
     *("x-target", "x-path", "x-form", "x-renamed", "x-moved", "x-exclusive", "x-requires-one"),
-    "x-example",
+    *("x-example", "x-habits", "x-values", "x-instead", "x-classes"),
 }
 
 
@@ -116,8 +120,25 @@ def test_advice_on_old_keys_names_real_ones(schema, root, path):
     assert not set(schema.get("x-renamed", {})) & set(properties)
     assert set(schema.get("x-renamed", {}).values()) <= set(properties)
     assert not set(schema.get("x-renamed", {})) & set(schema.get("x-moved", {}))
+    for keys in habits()["keys"].get(schema.get("x-habits"), {}).values():
+        assert not set(keys) & {
+            *properties,
+            *schema.get("x-renamed", {}),
+            *schema.get("x-moved", {}),
+        }
     for pair in schema.get("x-exclusive", ()):
         assert set(pair) <= set(properties)
+
+
+@each_schema(CHECKED)
+def test_chosen_classes_are_listed(schema, root, path):
+    assert schema.get("x-classes", "optimizer") in habits()["classes"]
+
+
+@pytest.mark.parametrize("path", sorted(itertools.chain(*habits()["classes"].values())))
+def test_classes_that_people_choose_exist(path, tmp_path):
+    found = read(open_library(tmp_path), path)
+    assert isinstance(found, Signature | NotAnalyzable), found
 
 
 @each_schema(CHECKED)

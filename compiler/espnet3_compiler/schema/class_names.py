@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.schema.types import Schema
-from espnet3_schemas import TARGET
+from espnet3_schemas import TARGET, habits
 
 DOTTED = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
 REFERENCE_PATH = re.compile(r"^(stages|configs|models)(\.\w+){2,}$")
@@ -45,9 +45,10 @@ def dotted_path(text: str) -> str | None:
 
 def known_class(word: str, schema: Schema) -> str | None:
     """Return the dotted path of the class of ``x-classes`` that a word names, None for none."""
-    paths = schema.get("x-classes") or schema.get("then", {}).get("x-classes", ())
+    kind = schema.get("x-classes") or schema.get("then", {}).get("x-classes")
+    paths: list[str] = habits()["classes"].get(kind, [])
     plain = _plain(word)
-    names: dict[str, str] = {path.rpartition(".")[2]: path for path in paths}
+    names = {path.rpartition(".")[2]: path for path in paths}
     for fits in (str.__eq__, str.startswith, str.__contains__):
         for name, path in names.items():
             if len(plain) >= SHORTEST_PART and fits(_plain(name), plain):

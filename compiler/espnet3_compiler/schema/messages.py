@@ -59,7 +59,9 @@ def unknown_key(
         nested = not isinstance(entry.value, Scalar)
         known = schema["properties"][wanted]
         certain = has_type(entry.value, known) if nested else suits(wanted)
-    suggest = not moved and (named or certain or spot.path != "" or not _roles_with(entry.name, spot.root))
+    suggest = not moved and (
+        named or certain or spot.path != "" or not _roles_with(entry.name, spot.root)
+    )
     wanted = wanted or (_likeliest_key(entry.name, choices, suits) if suggest else None)
     twin = _correctly_spelt_entry(
         spot.node, entry, wanted or (closest_match(entry.name, valid) if suggest else None)
@@ -195,13 +197,20 @@ def missing_dependency(spot: Instance, pair: tuple[Entry, str]) -> Diagnostic:
     )
 
 
-def not_in_enum(spot: Instance, allowed: list[object]) -> Diagnostic:
+def _value_help(schema: Schema, node: Scalar, wanted: str | None) -> tuple[str, ...]:
+    """Return what to write for a value of another tool, or for a misspelt one."""
+    meant = schema.get("x-values", {}).get(str(node.value))
+    return (meant,) if meant else did_you_mean(wanted)
+
+
+def not_in_enum(spot: Instance, schema: Schema) -> Diagnostic:
     """R604: a value that is none of a list."""
-    node = spot.node
+    node, allowed = spot.node, schema["enum"]
     assert isinstance(node, Scalar)
     words = list(dict.fromkeys("null" if value is None else str(value) for value in allowed))
     texts = [value for value in allowed if isinstance(value, str)]
-    wanted = closest_match(brief_value(node).strip('"'), texts)
+    other = str(node.value) in schema.get("x-values", {})
+    wanted = None if other else closest_match(brief_value(node).strip('"'), texts)
     listed = f"{'one of ' if len(words) > 1 else ''}{', '.join(words)}"
     short = len(listed) <= LONGEST_LIST
     return Diagnostic(
@@ -209,7 +218,7 @@ def not_in_enum(spot: Instance, allowed: list[object]) -> Diagnostic:
         f"{spot.name} {f'must be {listed}, not' if short else 'cannot be'} {brief_value(node)}",
         Label(use_location(node), f"expected {listed}" if short else "not allowed"),
         related=provenance_labels(node),
-        help=did_you_mean(wanted),
+        help=_value_help(schema, node, wanted),
         notes=() if short else (f"allowed: {', '.join(words)}",),
         fix=_closest_word_fix(node, wanted, texts),
     )
@@ -316,13 +325,14 @@ def pattern_mismatch(spot: Instance, schema: Schema) -> Diagnostic:
     assert isinstance(spot.node, Scalar)
     form = schema.get("x-form", f"matching {schema['pattern']}")
     words = WORD.findall(schema["pattern"]) if "|" in schema["pattern"] else []
-    wanted = closest_match(str(spot.node.value), words)
+    other = str(spot.node.value) in schema.get("x-values", {})
+    wanted = None if other else closest_match(str(spot.node.value), words)
     return Diagnostic(
         "R606",
         f"{spot.name} must be {form}, not {brief_value(spot.node)}",
         Label(use_location(spot.node), f"expected {form}"),
         related=provenance_labels(spot.node),
-        help=did_you_mean(wanted),
+        help=_value_help(schema, spot.node, wanted),
         fix=_closest_word_fix(spot.node, wanted, words),
     )
 

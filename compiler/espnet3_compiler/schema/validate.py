@@ -4,7 +4,9 @@
 
 Beyond the standard the schemas say ``x-exclusive`` (keys that exclude each other; null does not
 count), ``x-requires-one`` (one of these keys must be there), ``x-renamed`` and ``x-moved`` (what
-to write instead of a key of ESPnet3), ``x-form`` (a pattern in words), ``x-target`` and
+to write instead of a key of ESPnet3), ``x-habits`` (keys of other tools, see ``habits.json``),
+``x-values`` (what to write instead of a value) and ``x-instead`` (instead of a JSON type),
+``x-classes`` (classes that people choose), ``x-form`` (a pattern in words), ``x-target`` and
 ``x-path`` (for other checks), and ``x-example`` (for the reference).
 """
 
@@ -16,7 +18,7 @@ from typing import Any
 from jsonschema.exceptions import ValidationError
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
-from espnet3_compiler.schema import keys
+from espnet3_compiler.schema import keys, other_tools
 from espnet3_compiler.schema import messages as findings
 from espnet3_compiler.schema.keywords import LIMITS, SchemaValidator, reordered_items, to_value
 from espnet3_compiler.schema.types import Instance, Schema
@@ -79,6 +81,11 @@ def _report_errors(
     wrong = {*keys.find_unknown_keys(spot.node, schema), *misspelt.values()}
     report.skipped.update((*path, name) for name in wrong)
     merges: set[object] = set()
+    names = [entry.name for entry in spot.node]
+    for tool, advice, entries in other_tools.keys_of_other_tools(spot.node, schema, wrong):
+        wrong -= {entry.name for entry in entries}
+        at = (*position, names.index(entries[0].name))
+        report.found.append((at, other_tools.foreign_keys(spot, tool, advice, entries)))
     for index, entry in enumerate(spot.node):
         if entry.name in wrong and not _is_reported(entry, merges):
             suits = partial(_is_valid_value, entry.value, schema, report.lenient_references)
@@ -109,7 +116,7 @@ def _value_finding(spot: Instance, keyword: str, error: ValidationError) -> Diag
         case "type":
             return findings.wrong_type(spot, schema)
         case "enum":
-            return findings.not_in_enum(spot, schema["enum"])
+            return findings.not_in_enum(spot, schema)
         case "minLength":
             return findings.empty_text(spot)
         case "pattern":
