@@ -38,6 +38,7 @@ def without_consequences(
       or is in a part that could not be read.
     * A ``${…}`` to an argument of a model that is reported as missing, and a key that is missing
       in a value of a wrong type.
+    * A number as a key in a mapping where none can stand.
     * A text of a wrong form because of a ``${…}`` in it that is wrong itself.
     * An order of stages that only the value of an unknown key requires.
 
@@ -84,7 +85,17 @@ def without_consequences(
             or (code == "R402" and _is_required_by_ignored_key(f, ignored_keys))
         )
 
-    return tuple(f for f in found if f.code.startswith("R1") or not is_consequence(f))
+    def is_inside_misfit(f: Diagnostic) -> bool:
+        span = f.primary.span
+        return f.code == "R106" and any(
+            _is_within(span, other) or _follows_key(span, other) for other in mistyped
+        )
+
+    return tuple(
+        f
+        for f in found
+        if not is_inside_misfit(f) and (f.code.startswith("R1") or not is_consequence(f))
+    )
 
 
 def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -151,6 +162,12 @@ def _is_value_of(span: Span, key: SpanKey) -> bool:
     if span.source is not source or span.start < end:
         return False
     return source.text[end : span.start].strip(" \"'") == ":"
+
+
+def _follows_key(span: Span, key: Span) -> bool:
+    """Return whether a key is the first one of a block under another key."""
+    between = key.source.text[key.end : span.start] if span.source is key.source else ""
+    return between.split() == [":"]
 
 
 def _correction_of(finding: Diagnostic) -> tuple[str, str] | None:

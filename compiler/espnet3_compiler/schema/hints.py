@@ -12,6 +12,7 @@ from espnet3_compiler.schema.class_names import (
 )
 from espnet3_compiler.schema.types import Schema, allowed_types, has_type, json_type
 from espnet3_compiler.syntax.core_schema import core_value
+from espnet3_compiler.syntax.foreign_syntax import MINUS_SIGNS
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence
 
 TRUE_WORDS = ("on", "yes", "y", "true", "t")
@@ -19,8 +20,6 @@ FALSE_WORDS = ("off", "no", "n", "false", "f")
 NULL_WORDS = ("none", "nil", "null", "~")
 CONSTANTS = {"inf": ".inf", "+inf": ".inf", "infinity": ".inf", "-inf": "-.inf", "nan": ".nan"}
 LOOKALIKES = str.maketrans({"o": "0", "O": "0", "l": "1", "I": "1"})
-MINUS_SIGNS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-"))
-"""What looks like a minus: hyphens, dashes, and the minus of mathematics."""
 NUMBER = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
 THOUSANDS = re.compile(r"^[-+]?[0-9]{1,3}( [0-9]{3})+$")
 PYTHON_TUPLE = re.compile(r"^\(\s*[^()\[\]{}]+,[^()\[\]{}]*\)$")

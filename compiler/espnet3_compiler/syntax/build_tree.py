@@ -1,7 +1,7 @@
 """From the events of a parser to a tree of nodes; a mistake becomes a finding, reading goes on."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from yaml.events import (
@@ -15,10 +15,11 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import ProvenanceStep, Source, Span
 from espnet3_compiler.syntax import messages as findings
 from espnet3_compiler.syntax.core_schema import core_value
+from espnet3_compiler.syntax.foreign_syntax import join_items, join_tuples, read_typed
 from espnet3_compiler.syntax.parser import EventParser
 from espnet3_compiler.syntax.placeholder import (
     count_nodes,
@@ -136,7 +137,8 @@ def _height(node: Node) -> int:
 
 def _build_scalar(state: TreeBuilderState, event: Any, start: int) -> _BuiltNode:
     end = max(start, _end_offset(event))
-    if event.tag is not None and (not event.value or event.tag in _RETYPING):
+    own = event.tag is not None and not event.tag.startswith(findings.CORE_TAG)
+    if event.tag is not None and (own or not event.value or event.tag in _RETYPING):
         # Without its tag the value is another one.
         return _BuiltNode(placeholder(state.span(start, end)), end)
     style = _STYLES.get(event.style, "plain")
@@ -152,6 +154,9 @@ def _build_scalar(state: TreeBuilderState, event: Any, start: int) -> _BuiltNode
 
 
 def _build_plain_scalar(state: TreeBuilderState, text: str, span: Span) -> Scalar:
+    if typed := read_typed(text, span):
+        state.found.append(typed.finding)
+        return typed.value
     try:
         return Scalar(core_value(text), span)
     except OverflowError:
@@ -167,6 +172,7 @@ def _build_sequence(state: TreeBuilderState, event: Any, start: int, depth: int)
         items.append(node)
     if event.flow_style:
         end = _end_offset(inner)
+        items = list(join_items(items, state.found))
     return _BuiltNode(Sequence(tuple(items), state.span(start, end)), end)
 
 
@@ -184,6 +190,7 @@ def _build_mapping(state: TreeBuilderState, event: Any, start: int, depth: int) 
             state.found.append(findings.duplicate_key(first, key))
     if event.flow_style:
         end = _end_offset(inner)
+        entries = list(join_tuples(entries, state.found))
     if any(_is_merge_key(entry.key) for entry in entries):
         entries = _expand_merge_keys(entries, state.found)
     return _BuiltNode(Mapping(tuple(entries), state.span(start, end)), end)
@@ -195,8 +202,30 @@ def _build_key(state: TreeBuilderState, built: _BuiltNode, event: Any) -> Scalar
         return node
     if not is_placeholder(node):
         span = state.span(_start_offset(event), built.end)
-        state.found.append(findings.key_not_text(span, node))
+        _report_key(state, findings.key_not_text(span, node))
     return Scalar(node.span.text, node.span, "error")
+
+
+def _report_key(state: TreeBuilderState, finding: Diagnostic) -> None:
+    """Report a key, with an earlier one of its line: ``{0: 8, 4: 4}`` is one mistake."""
+    earlier = state.found[-1] if state.found else None
+    line = state.source.line_column(finding.primary.span.start)[0]
+    if (
+        earlier
+        and finding.fix
+        and earlier.fix
+        and earlier.code == finding.code
+        and line - state.source.line_column(_last_span(earlier).start)[0] <= 1
+    ):
+        labels = (*earlier.related, Label(finding.primary.span, "nor is this"))
+        fix = replace(earlier.fix, edits=(*earlier.fix.edits, *finding.fix.edits))
+        state.found[-1] = replace(earlier, related=labels, fix=fix)
+    else:
+        state.found.append(finding)
+
+
+def _last_span(finding: Diagnostic) -> Span:
+    return (finding.primary, *finding.related)[-1].span
 
 
 def _is_merge_key(key: Scalar) -> bool:

@@ -1,6 +1,7 @@
 """The findings of the tree builder (R102 to R111)."""
 
 import json
+import re
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -9,6 +10,20 @@ from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.tree import Node, Scalar
 
 CORE_TAG = "tag:yaml.org,2002:"
+_INCLUDE = "a config has one file: write the keys here, or extends: NAME for another config"
+_ENVIRONMENT = 'write "${{oc.env:NAME}}"'
+_REFERENCE = 'write a reference, for example "${{dataset.train}}"'
+_TAG_HELP = {
+    "str": 'to make it text write it in quotes: "..."',
+    **dict.fromkeys(("include", "inc", "import", "file", "load"), _INCLUDE),
+    **dict.fromkeys(("env", "envvar", "env_var"), _ENVIRONMENT),
+    **dict.fromkeys(("ref", "reference", "copy", "getatt", "sub"), _REFERENCE),
+    **dict.fromkeys(("join", "concat", "path"), 'write one text, for example "${{exp_dir}}/name"'),
+    **dict.fromkeys(("new", "apply", "object", "call"), "write {{_target_: {0}, its arguments}}"),
+    **dict.fromkeys(("name", "partial", "class"), "write {{_target_: {0}, _partial_: true}}"),
+    "tuple": "remove the tag: a list serves",
+}
+"""What to write instead of a tag, by its first word."""
 
 
 def note_once(found: list[Diagnostic], finding: Diagnostic) -> None:
@@ -31,7 +46,9 @@ def duplicate_key(first: Scalar, second: Scalar) -> Diagnostic:
 def unknown_tag(span: Span, tag: str) -> Diagnostic:
     """R103: a tag; recipes have none."""
     shown = "!!" + tag.removeprefix(CORE_TAG) if tag.startswith(CORE_TAG) else tag
-    text = 'to make it text write it in quotes: "..."' if shown == "!!str" else "remove the tag"
+    word = re.split(r"[:/]", shown.lstrip("!").removeprefix("python/"))[0].casefold()
+    rest = shown.partition(":")[2]
+    text = _TAG_HELP.get(word, "remove the tag").format(rest or "package.module.Name")
     return Diagnostic(
         "R103",
         f'the tag "{shown}" is not allowed: a recipe is plain data',

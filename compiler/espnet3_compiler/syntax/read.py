@@ -10,6 +10,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.filesystem import OutsideRoot, read_error
 from espnet3_compiler.syntax.build_tree import TreeBuilderState, read_documents
+from espnet3_compiler.syntax.foreign_syntax import merge_conflict
 from espnet3_compiler.syntax.parse_error import ParseResult, locate_failure
 from espnet3_compiler.syntax.parser import make_parser
 from espnet3_compiler.syntax.tree import Mapping, Node
@@ -55,6 +56,8 @@ def read_text(source: Source, start: int = 0) -> tuple[Node | None, tuple[Diagno
     """
     if bad := _FORBIDDEN_CHARACTER.search(source.text, start):
         return None, (_disallowed_character(Span(source, bad.start(), bad.end())),)
+    if conflict := merge_conflict(source, start):
+        return None, (conflict,)
     root, found, failure = _parse_document(source, start)
     if failure is None:
         return root, found
