@@ -21,7 +21,7 @@ from espnet3_compiler.syntax.provenance import is_fixable, provenance_labels, us
 from espnet3_compiler.syntax.span_key import is_inherited
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 from espnet3_compiler.syntax.unknown_name import did_you_mean
-from espnet3_schemas import ROLES, load
+from espnet3_schemas import ROLES, TARGET, load
 
 WORD = re.compile(r"(?<=[(|])\w+(?=[)|])")
 LONGEST_LIST = 60
@@ -104,6 +104,8 @@ def _correctly_spelt_entry(node: Mapping, entry: Entry, wanted: str | None) -> E
 def _key_help(name: str, wanted: str | None, moved: str | None, root: Schema) -> tuple[str, ...]:
     if moved:
         return (moved,)
+    if name == TARGET:
+        return ("the runtime constructs it itself; remove the key",)
     if wanted:
         return did_you_mean(wanted)
     parents = [f'"{path.rpartition(".")[0]}"' for path in keys.find_property_paths(root, name)]

@@ -7,6 +7,7 @@ without a value.
 from dataclasses import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.schema.foreign_targets import repair_foreign_targets
 from espnet3_compiler.schema.indentation import repair_layout
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.schema.validate import validate_tree
@@ -20,6 +21,8 @@ def repair_misspelt_keys(node: Mapping, schema: Schema) -> tuple[Mapping, tuple[
     Returns the tree and the findings about the keys that changed; other mistakes stay.
     """
     node, found = repair_layout(node, schema)
+    node, more = repair_foreign_targets(node, schema)
+    found += more
     while misspelt := _misspelt_keys(node, schema):
         found += tuple(misspelt.values())
         edits = {key: finding.fix.edits[0] for key, finding in misspelt.items() if finding.fix}

@@ -1,0 +1,158 @@
+"""Targets as other tools write them, read as ``{_target_: package.module.Name, argument: …}``.
+
+``{class_path: …, init_args: {…}}`` is LightningCLI's; ``{RAdam: {lr: 1e-3}}`` and ``{name: adam}``
+are those of tools that know their classes by name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.schema.class_names import DOTTED, known_class, likely_target, wants_target
+from espnet3_compiler.schema.descent import child_schema, effective_schema
+from espnet3_compiler.schema.types import Instance, Schema
+from espnet3_compiler.syntax.placeholder import has_certain_keys, placeholder
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
+from espnet3_schemas import TARGET
+
+_SURE_KEYS = ("class_path", "_class_", "__class__", "_cls_", "_type_", "__target__", "_Target_")
+"""Keys that no argument is called like: they stand for ``_target_`` in arguments, too."""
+_KEYS = ("target", "type", "name", "class", "cls", "class_name", "kind", "object")
+_ARGUMENT_KEYS = ("init_args", "kwargs", "params", "args", "arguments", "options", "_kwargs_")
+
+
+@dataclass(frozen=True, slots=True)
+class _Foreign:
+    """The entry that names the class, its dotted path if it is known, and its arguments."""
+
+    head: Entry
+    path: str | None
+    block: Entry | None
+
+
+def repair_foreign_targets(root: Mapping, schema: Schema) -> tuple[Mapping, tuple[Diagnostic, ...]]:
+    """Return a tree with targets as they are written here, and what was written otherwise."""
+    found: list[Diagnostic] = []
+    node = _repair(Instance(root, "", None, schema), schema, found, inside=False)
+    assert isinstance(node, Mapping)
+    return node, tuple(found)
+
+
+def _repair(
+    spot: Instance, schema: Schema | None, found: list[Diagnostic], *, inside: bool
+) -> Node:
+    node = spot.node
+    if schema is None or isinstance(node, Scalar):
+        return node
+    if isinstance(node, Sequence):
+        items = [spot.item(index, item) for index, item in enumerate(node.items)]
+        return replace(
+            node,
+            items=tuple(
+                _repair(item, child_schema(schema, index), found, inside=inside)
+                for index, item in enumerate(items)
+            ),
+        )
+    foreign = _find_foreign(node, schema, inside=inside)
+    if foreign:
+        found.append(_finding(spot, foreign))
+        node = replace(node, entries=tuple(_native_entries(node, foreign)))
+    inside = inside or wants_target(schema)
+    schema = effective_schema(schema, node)
+    below = replace(spot, node=node)
+    entries = (
+        replace(
+            entry,
+            value=_repair(
+                below.entry(entry), child_schema(schema, entry.name), found, inside=inside
+            ),
+        )
+        for entry in node
+    )
+    return replace(node, entries=tuple(entries))
+
+
+def _find_foreign(node: Mapping, schema: Schema, *, inside: bool) -> _Foreign | None:
+    if node.entry(TARGET) or node.entry("task") or not has_certain_keys(node):
+        return None
+    wanted = wants_target(schema)
+    if not (wanted or inside):
+        return None
+    for entry in node:
+        sure = entry.name in _SURE_KEYS
+        text = entry.value.value if isinstance(entry.value, Scalar) else None
+        if isinstance(text, str) and (sure or (wanted and entry.name in _KEYS)):
+            path = likely_target(text, schema)
+            named = path or (_names_class(text) and text.isidentifier())
+            if named and entry.name not in schema.get("properties", {}):
+                return _Foreign(entry, path, _argument_block(node))
+    return _single_class(node, schema) if wanted else None
+
+
+def _argument_block(node: Mapping) -> Entry | None:
+    blocks = (node.entry(name) for name in _ARGUMENT_KEYS)
+    return next((entry for entry in blocks if entry and isinstance(entry.value, Mapping)), None)
+
+
+def _single_class(node: Mapping, schema: Schema) -> _Foreign | None:
+    """Return the class of ``{RAdam: {lr: 1e-3}}``: the only key, with the arguments below."""
+    if len(node.entries) != 1:
+        return None
+    (entry,) = node.entries
+    if isinstance(entry.value, Scalar) and entry.value.value is not None:
+        return None
+    if entry.name in schema.get("properties", {}) or not _names_class(entry.name):
+        return None
+    dotted = entry.name if DOTTED.match(entry.name) else known_class(entry.name, schema)
+    block = entry if isinstance(entry.value, Mapping) else None
+    return _Foreign(entry, dotted, block) if dotted else None
+
+
+def _names_class(name: str) -> bool:
+    return name.rpartition(".")[2][:1].isupper()
+
+
+def _native_entries(node: Mapping, foreign: _Foreign) -> Iterator[Entry]:
+    key, value = foreign.head.key, foreign.head.value
+    span = value.span if isinstance(value, Scalar) and value.span.text else key.span
+    path = Scalar(foreign.path, span, via=value.via) if foreign.path else placeholder(span)
+    yield Entry(replace(key, value=TARGET), path)
+    if foreign.block and isinstance(foreign.block.value, Mapping):
+        yield from foreign.block.value
+    used = (foreign.head, foreign.block)
+    yield from (entry for entry in node if entry not in used)
+
+
+def _finding(spot: Instance, foreign: _Foreign) -> Diagnostic:
+    key, block = foreign.head.key, foreign.block
+    beside = ", with its arguments beside it"
+    related: tuple[Label, ...] = ()
+    if block and block is not foreign.head:
+        beside = f", with the keys of {block.name} beside it"
+        related = (Label(block.key.span, "its arguments"),)
+    path = foreign.path or f"package.module.{foreign.head.value.span.text}"
+    return Diagnostic(
+        "R601",
+        f'{spot.name} has no key "{key.value}"',
+        Label(key.span, "other tools name a class so"),
+        related=related,
+        help=(f"write _target_: {path}{beside}",),
+        fix=_fix(foreign) if block is None else None,
+    )
+
+
+def _fix(foreign: _Foreign) -> Fix | None:
+    """Return the fix that renames the key; certain for a path that no argument can have meant."""
+    key, value = foreign.head.key, foreign.head.value
+    if (
+        foreign.path is None
+        or not isinstance(value, Scalar)
+        or key.span.source.kind != "file"
+        or not value.span.text
+    ):
+        return None
+    edits = [Edit(key.span, TARGET)]
+    if value.value != foreign.path:
+        edits.append(Edit(value.span, foreign.path))
+    certain = key.value in _SURE_KEYS and value.value == foreign.path
+    return Fix(f"write _target_: {foreign.path}", tuple(edits), certain=certain)
