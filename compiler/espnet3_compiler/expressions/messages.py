@@ -1,5 +1,6 @@
 """The texts of findings about references."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -97,10 +98,55 @@ def reference_cycle(members: list[tuple[str, Span]]) -> Diagnostic:
     )
 
 
+_DIRECTORY = 'write "${exp_dir}": the stages write below it, and run in the recipe directory'
+_OTHER_RESOLVERS = {
+    "hydra": _DIRECTORY,
+    "cwd": "paths start at the recipe directory; leave it out",
+    "now": "write a name; another exp_tag for each run is given with --set recipe.exp_tag=NAME",
+    "env": 'write "${{oc.env:{0}}}"',
+    "ENV": 'write "${{oc.env:{0}}}"',
+    "getenv": 'write "${{oc.env:{0}}}"',
+    "oc.decode": "a variable of the environment is text; write the value, or give it with --set",
+    "eval": "nothing is computed here; write the value out",
+    **dict.fromkeys(("add", "sum", "mul", "div", "sub", "int"), "write the value out"),
+    **dict.fromkeys(
+        ("oc.create", "oc.dict.keys", "oc.dict.values", "oc.deprecated"),
+        "write the values out, or refer to them one by one",
+    ),
+    "file": 'write "${{load_line:{0}}}" for the lines of a file',
+}
+"""What to write for the resolvers of Hydra, of OmegaConf and of people's own scripts."""
+_PATH_ARGUMENT = re.compile(r"[A-Za-z_][\w.]*")
+
+
 def unknown_resolver(call: Call) -> Diagnostic:
     """R303: ``${name:…}`` with a name that is no resolver."""
-    name = Scalar(call.name, call.name_span)
-    return unknown_name("R303", f'"{call.name}" is no resolver', name, KNOWN_RESOLVERS)
+    message = f'"{call.name}" is no resolver'
+    argument = call.arguments[0].span.text if call.arguments else ""
+    advice = _OTHER_RESOLVERS.get(call.name)
+    if advice is None:
+        name = Scalar(call.name, call.name_span)
+        found = unknown_name("R303", message, name, KNOWN_RESOLVERS)
+        if found.fix is None and _PATH_ARGUMENT.fullmatch(argument):
+            dotted = f'for a part of "{call.name}" write "${{{call.name}.{argument}}}"'
+            found = replace(found, help=(dotted,))
+        return found
+    return Diagnostic(
+        "R303",
+        message,
+        Label(call.span, "of another tool"),
+        help=(advice.format(argument) if "{0}" in advice else advice,),
+    )
+
+
+def environment_variable(reference: Span, name: str) -> Diagnostic:
+    """R301: ``${HOME}`` or ``${oc.env.HOME}``, a variable of the environment."""
+    return Diagnostic(
+        "R301",
+        f'"{reference.text}" names nothing: a variable of the environment is written otherwise',
+        Label(reference, "as in a shell"),
+        help=(f'write "${{oc.env:{name}}}"',),
+    )
 
 
 def wrong_arguments(call: Call, form: str) -> Diagnostic:

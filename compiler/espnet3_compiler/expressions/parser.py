@@ -14,6 +14,7 @@ MAX_DEPTH = 16
 
 _KEY = re.compile(r"[^\\{}()\[\]:. \t\r\n'\"$]+|\$(?!\{)")
 _NAME = re.compile(r"[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*")
+_DOUBLE_BRACES = re.compile(r"\$\{\{\s*([^{}]*?)\s*\}\}")
 _MATRIX = re.compile(r"\$\{[ \t\r\n]*matrix\.")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SLASHES = re.compile(r"\\*")
@@ -69,6 +70,7 @@ class TemplateParser:
         if self.depth > self.deepest:
             self.raise_at(start, start + 2, "references are nested too deeply", "too deep")
         self.at += 2
+        self.refuse_double_braces(start)
         self.skip_space()
         name = _NAME.match(self.value, self.at)
         colon = _SPACE.match(self.value, name.end()) if name else None
@@ -79,6 +81,18 @@ class TemplateParser:
         self.depth -= 1
         self.opened = outer
         return result
+
+    def refuse_double_braces(self, start: int) -> None:
+        """Report ``${{ … }}``, as a workflow of GitHub writes it."""
+        found = _DOUBLE_BRACES.match(self.value, start)
+        if found:
+            meant = f"${{{found[1]}}}"
+            place = Label(self.span(start, found.end()), "as in a workflow of GitHub")
+            message = f'"{found[0]}" has a brace too many'
+            fix = Fix(f'write "{meant}"', (Edit(place.span, meant),))
+            raise BadExpressionError(
+                Diagnostic("R304", message, place, help=(f'write "{meant}"',), fix=fix)
+            )
 
     def parse_lookup(self, start: int) -> Lookup:
         """Read a path and the closing brace."""

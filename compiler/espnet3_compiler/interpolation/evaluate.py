@@ -3,6 +3,7 @@
 A node is resolved by evaluating its references, and a reference by resolving the nodes on its path.
 """
 
+import os
 from typing import NoReturn
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -25,6 +26,7 @@ from espnet3_compiler.interpolation.lookup import (
     missing,
 )
 from espnet3_compiler.interpolation.resolvers import RESOLVERS_BY_NAME, ResolverRequest
+from espnet3_compiler.interpolation.roots import GLOBALS
 from espnet3_compiler.interpolation.state import (
     NodeLocation,
     Pieces,
@@ -266,7 +268,10 @@ def _evaluate_call(
     return answer.node
 
 
-def _evaluate_env(state: ResolutionState, location: NodeLocation, call: Call) -> RuntimeReference:
+def _evaluate_env(
+    state: ResolutionState, location: NodeLocation, call: Call
+) -> Node | RuntimeReference:
+    """Return a variable of the environment; the paths of a recipe take it while compiling."""
     form = "${oc.env:VARIABLE} or ${oc.env:VARIABLE,default}"
     if not 1 <= len(call.arguments) <= 2:  # noqa: PLR2004 - a name and a default
         _give_up(state, location, findings.wrong_arguments(call, form))
@@ -277,7 +282,17 @@ def _evaluate_env(state: ResolutionState, location: NodeLocation, call: Call) ->
         None if _is_null(argument) else _evaluate_parts(state, location, argument.parts)
         for argument in call.arguments[1:]
     ]
+    if location[0] == GLOBALS:
+        known = os.environ.get(name) or _plain_text(rest[0] if rest else None)
+        if known:
+            return Scalar(known, call.span)
     return RuntimeReference(render_call("oc.env", [(name,), *rest]), call.span)
+
+
+def _plain_text(pieces: Pieces | None) -> str:
+    """Return a text without late references; an empty one for others."""
+    texts = [piece for piece in pieces or () if isinstance(piece, str)]
+    return "".join(texts) if len(texts) == len(pieces or ()) else ""
 
 
 def _is_null(argument: Argument) -> bool:

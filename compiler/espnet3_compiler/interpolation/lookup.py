@@ -1,5 +1,6 @@
 """Find the tree that a reference names, and the path in it."""
 
+import re
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
@@ -14,6 +15,8 @@ from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence
 
+_VARIABLE = re.compile(r"\$\{\s*(?:oc\.env\.|env\.)?([A-Z][A-Z0-9_]+)\s*\}")
+"""A variable of the environment as a shell writes it, or with a dot for the colon."""
 STAGE_STEPS = 3
 """``stages``, the name of a stage and the name of an output."""
 
@@ -104,6 +107,9 @@ def _in_row(
 
 def _unknown_root(state: ResolutionState, owner: Path, key: Key, span: Span) -> Diagnostic:
     name = _key_name(key)
+    variable = _VARIABLE.fullmatch(span.text)
+    if variable:
+        return findings.environment_variable(span, variable[1])
     for namespace in ("configs", "models"):
         if (namespace, name) in state.roots and key.span.text == name:
             title = f'write "{namespace}.{name}"'

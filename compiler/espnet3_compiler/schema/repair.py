@@ -9,6 +9,7 @@ from dataclasses import replace
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.schema.foreign_targets import repair_foreign_targets
 from espnet3_compiler.schema.indentation import repair_layout
+from espnet3_compiler.schema.named_items import repair_named_items
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.schema.validate import validate_tree
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
@@ -21,8 +22,9 @@ def repair_misspelt_keys(node: Mapping, schema: Schema) -> tuple[Mapping, tuple[
     Returns the tree and the findings about the keys that changed; other mistakes stay.
     """
     node, found = repair_layout(node, schema)
-    node, more = repair_foreign_targets(node, schema)
-    found += more
+    for repair in (repair_named_items, repair_foreign_targets):
+        node, more = repair(node, schema)
+        found += more
     while misspelt := _misspelt_keys(node, schema):
         found += tuple(misspelt.values())
         edits = {key: finding.fix.edits[0] for key, finding in misspelt.items() if finding.fix}

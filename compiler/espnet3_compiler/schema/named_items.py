@@ -1,0 +1,134 @@
+"""Lists of stages as other tools write them: a mapping by name, or items of one key.
+
+``stages: {train: {config: training}}`` and ``- train: {config: training}`` are read as
+``- {name: train, config: training}``; all of a list are one finding.
+"""
+
+from dataclasses import replace
+
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.schema.descent import child_schema, effective_schema
+from espnet3_compiler.schema.types import Schema, allowed_types
+from espnet3_compiler.syntax.placeholder import has_certain_keys, placeholder
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, map_children
+
+NAME = "name"
+
+
+def repair_named_items(root: Mapping, schema: Schema) -> tuple[Mapping, tuple[Diagnostic, ...]]:
+    """Return a tree with items that have a name, and what was written otherwise."""
+    found: list[Diagnostic] = []
+    repaired = _repair(root, schema, found)
+    assert isinstance(repaired, Mapping)
+    return repaired, tuple(found)
+
+
+def _repair(node: Node, schema: Schema | None, found: list[Diagnostic]) -> Node:
+    if schema is None or isinstance(node, Scalar):
+        return node
+    if isinstance(node, Sequence):
+        if _has_short_items(schema):
+            node = _repair_list(node, schema, found)
+        return map_children(node, lambda item, key: _repair(item, child_schema(schema, key), found))
+    schema = effective_schema(schema, node)
+    entries = [
+        replace(entry, value=_repair_block(entry, child_schema(schema, entry.name), found))
+        for entry in node
+    ]
+    return replace(node, entries=tuple(entries))
+
+
+def _has_short_items(schema: Schema) -> bool:
+    """Return whether the items of a list are names, or mappings with a name."""
+    items = schema.get("items")
+    return isinstance(items, dict) and {"string", "object"} <= set(allowed_types(items))
+
+
+def _repair_block(entry: Entry, schema: Schema | None, found: list[Diagnostic]) -> Node:
+    """Return the value of a key; a list where a mapping by name stands in its place."""
+    value = entry.value
+    if schema is None or not isinstance(value, Mapping) or not value.entries:
+        return _repair(value, schema, found)
+    if allowed_types(schema) != ("array",) or not _has_short_items(schema):
+        return _repair(value, schema, found)
+    items = [_named_item(item, child_schema(schema, 0) or {}) for item in value]
+    if not has_certain_keys(value) or not all(items):
+        return _repair(value, schema, found)
+    first = value.entries[0].key
+    found.append(
+        Diagnostic(
+            "R602",
+            f'"{entry.name}" must be a list, not a mapping',
+            Label(first.span, "a list begins with a dash"),
+            related=(Label(entry.key.span, "the list"),),
+            help=(f"write each as an item: - {_shown(value.entries[0])}",),
+        )
+    )
+    unknown = placeholder(value.span)  # whether these are all of them is not sure
+    return Sequence((*(item for item in items if item), unknown), value.span, value.via)
+
+
+def _repair_list(node: Sequence, schema: Schema, found: list[Diagnostic]) -> Sequence:
+    items: list[Node] = []
+    heads: list[Entry] = []
+    for index, item in enumerate(node.items):
+        known = child_schema(schema, index) or {}
+        head = _only_unknown_entry(item, known)
+        meant = _named_item(head, known) if head else None
+        heads += [head] if head and meant else []
+        items.append(meant or item)
+    if heads:
+        found.append(_keys_for_names(heads))
+    return replace(node, items=tuple(items))
+
+
+def _only_unknown_entry(item: Node, schema: Schema) -> Entry | None:
+    if not isinstance(item, Mapping) or len(item.entries) != 1 or not has_certain_keys(item):
+        return None
+    (entry,) = item.entries
+    known = effective_schema(schema, item)
+    names = {*known.get("properties", {}), *known.get("x-renamed", {})}
+    return None if entry.name in names else entry
+
+
+def _named_item(entry: Entry, schema: Schema) -> Node | None:
+    """Return the item for a name with its other keys below it; None where these are no keys."""
+    below = entry.value
+    if isinstance(below, Scalar):
+        if below.value is None:
+            return entry.key
+        config = Entry(Scalar("config", entry.key.span), below)
+        rest: tuple[Entry, ...] = (config,) if isinstance(below.value, str) else ()
+    elif isinstance(below, Mapping):
+        rest = below.entries
+    else:
+        return None
+    known = effective_schema(schema, Mapping((), entry.key.span)).get("properties", {})
+    if not rest:
+        return entry.key if isinstance(below, Mapping) else None
+    if any(other.name not in known or other.name == NAME for other in rest):
+        return None
+    name = Entry(Scalar(NAME, entry.key.span), entry.key)
+    return Mapping((name, *rest), entry.key.span, entry.key.via)
+
+
+def _keys_for_names(heads: list[Entry]) -> Diagnostic:
+    first = heads[0]
+    return Diagnostic(
+        "R601",
+        f'"{first.name}" is a key here, and not the name of the item',
+        Label(first.key.span, "a name is no key"),
+        related=tuple(Label(head.key.span, "likewise") for head in heads[1:]),
+        help=(f"write - {_shown(first)}",),
+    )
+
+
+def _shown(entry: Entry) -> str:
+    """Return an item as it is written here, where its keys fit on a line."""
+    below = entry.value
+    if isinstance(below, Mapping) and below.entries:
+        inside = below.span.text.strip("{} ") if below.span.text[:1] == "{" else "..."
+        return f"{{name: {entry.name}, {inside}}}"
+    if isinstance(below, Scalar) and below.value is not None:
+        return f"{{name: {entry.name}, config: {below.value}}}"
+    return entry.name
