@@ -40,14 +40,14 @@ def without_consequences(
       in a value of a wrong type.
     * A number as a key in a mapping where none can stand.
     * A text of a wrong form because of a ``${…}`` in it that is wrong itself.
-    * An order of stages that only the value of an unknown key requires.
+    * An order of stages that only the value of an unknown key requires, or an unknown output.
 
     Args:
         findings: The findings of all steps.
         recipe: The declarations of the manifest.
         resolved: The values of its configs.
     """
-    found = merge_unknown_names(findings)
+    found = _merge_exchanged(merge_unknown_names(findings))
     tagged = {_source_line(f) for f in found if f.code == "R103"}
     unread = {span_key(f.primary.span) for f in found if f.code.startswith("R1")}
     causes = {span_key(f.primary.span) for f in found if f.code.startswith(_CAUSE_FAMILIES)}
@@ -61,6 +61,8 @@ def without_consequences(
     absent = [f for f in found if f.code == "R503"]
     references = [f.primary.span for f in found if f.code.startswith("R3")]
     corrections = {_correction_of(f) for f in found if f.code in ("R502", "R601")} - {None}
+
+    starts = {span_key(f.primary.span) for f in found if f.code == "R404"}
 
     def is_consequence(f: Diagnostic) -> bool:
         span, code = f.primary.span, f.code
@@ -82,6 +84,7 @@ def without_consequences(
             or (code == "R301" and any(_names_absent(f, other, recipe) for other in absent))
             or (code == "R606" and any(_is_within(other, span) for other in references))
             or (code == "R603" and any(_is_value_of(o, span_key(span)) for o in mistyped))
+            or (code in ("R402", "R403") and not starts.isdisjoint({span_key(span), *related}))
             or (code == "R402" and _is_required_by_ignored_key(f, ignored_keys))
         )
 
@@ -110,6 +113,29 @@ def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...
         else:
             first[key] = _with_location(first[key], finding) if key in first else finding
     return (*first.values(), *others)
+
+
+def _merge_exchanged(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """Report two files that stand in each other's place once."""
+    merged: list[Diagnostic] = []
+    for finding in findings:
+        other = next((one for one in merged if _are_exchanged(one, finding)), None)
+        if other is None or other.fix is None or finding.fix is None:
+            merged.append(finding)
+            continue
+        labels = (*other.related, Label(finding.primary.span, "and this in its place"))
+        fix = replace(other.fix, edits=(*other.fix.edits, *finding.fix.edits))
+        merged[merged.index(other)] = replace(
+            other, related=labels, help=("exchange the two",), fix=fix
+        )
+    return tuple(merged)
+
+
+def _are_exchanged(first: Diagnostic, second: Diagnostic) -> bool:
+    if first.code != "R406" or second.code != "R406":
+        return False
+    one, other = _correction_of(first), _correction_of(second)
+    return one is not None and other is not None and one == other[::-1]
 
 
 def _name_kind(finding: Diagnostic) -> str | None:

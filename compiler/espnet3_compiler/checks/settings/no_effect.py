@@ -22,6 +22,11 @@ _EFFECT_KEYS = ("effects", "transforms", "augmentations", "augments", "noises", 
 SIZED_BATCHES = ("numel", "length")
 """Kinds of batches whose size is ``batch_bins``."""
 
+_START_HELP = (
+    "only training stages start from weights; the others read a checkpoint of their config,"
+    ' for example "${stages.train.best_checkpoint}"'
+)
+
 JudgedSetting = tuple[Entry, Diagnostic | None]
 """A setting, with a finding where it has no effect."""
 
@@ -140,9 +145,10 @@ def _check_stage_keys(recipe: Recipe) -> Iterator[Diagnostic]:
         for name, has_no_use in unused.items():
             entry = stage.node.entry(name)
             if entry and has_no_use:
+                start = name == "init_from" and isinstance(entry.value, Scalar)
                 yield Diagnostic(
                     code="R805",
                     message=f'{name} has no effect in stage "{stage.name.value}"',
                     primary=Label(entry.key.span, f"{kind} does not use it"),
-                    help=("remove the key",),
+                    help=(_START_HELP if start else "remove the key",),
                 )

@@ -8,12 +8,16 @@ from collections import Counter
 from collections.abc import Iterator
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.recipe import Recipe, Reference, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_known_kind, stage_kind
 from espnet3_compiler.stage_graph.graph import STATED, StageEdge, stage_edges
 from espnet3_compiler.stage_graph.kind_edges import misordered_producers
 from espnet3_compiler.stage_graph.stage_inputs import reads_model
+from espnet3_compiler.syntax.tree import Mapping
 from espnet3_compiler.syntax.unknown_name import format_names
+from espnet3_schemas import TARGET
+
+_FEATURES = ("collect_stats", "features")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -67,17 +71,67 @@ def _dependency_cycle(
     cycle: list[str], inside: list[StageEdge], stages: dict[str, StageDecl], resolved: Resolved
 ) -> Diagnostic:
     message = f"the stages {format_names(cycle)} need each other in a circle"
-    if len(cycle) == 1:
-        message = f'stage "{cycle[0]}" needs its own output'
     labels = _edge_labels(inside)
     stage = stages[cycle[0]]
     hint = "take one of these needs out"
+    if len(cycle) == 1:
+        message = f'stage "{cycle[0]}" needs its own output'
+        whole = _whole_model(stage, resolved)
+        if whole:
+            return _features_of_whole_model(stage, whole, labels, resolved)
+        hint = _advice_on_itself(inside[0].how, stage, stages) or hint
     if stage_kind(stage) == "collect_stats" and reads_model(stage, resolved) and stage.model:
         hint = (
             "set collect_stats.features in its config: the stage then does not build "
             f'model "{stage.model.value}"'
         )
     return Diagnostic("R403", message, labels[0], tuple(labels[1:]), (hint,))
+
+
+def _advice_on_itself(how: str, stage: StageDecl, stages: dict[str, StageDecl]) -> str | None:
+    """Return what to write where a stage names itself in ``needs`` or ``init_from``."""
+    before = list(stages)[: list(stages).index(str(stage.name.value))]
+    if how == "needs":
+        return "a stage cannot need itself; take it out"
+    if how != "init_from":
+        return None
+    trains = [name for name in before if stage_kind(stages[name]) == "train"]
+    if trains:
+        return (
+            f"a stage cannot start from itself; training stages before it: {format_names(trains)}"
+        )
+    return "a stage cannot start from itself; take it out, or name the path of a checkpoint"
+
+
+def _whole_model(stage: StageDecl, resolved: Resolved) -> Reference | None:
+    """Return the reference where ``collect_stats.features`` names a model and no part of it."""
+    names = {binding.config for binding in stage.configs}
+    for reference in resolved.references:
+        namespace, *rest = reference.target
+        of_config = reference.owner[:1] == ("configs",) and reference.owner[1] in names
+        if of_config and reference.path == _FEATURES and namespace == "models" and len(rest) == 1:
+            return reference
+    return None
+
+
+def _features_of_whole_model(
+    stage: StageDecl, reference: Reference, labels: list[Label], resolved: Resolved
+) -> Diagnostic:
+    name = str(reference.target[1])
+    model = resolved.models.get(name)
+    parts = [
+        entry.name
+        for entry in model or ()
+        if isinstance(entry.value, Mapping) and entry.value.entry(TARGET)
+    ]
+    part = parts[0] if parts else "PART"
+    return Diagnostic(
+        "R403",
+        f'stage "{stage.name.value}" needs its own output: its features are the whole model "{name}"',
+        Label(reference.span, "the model is built with the statistics"),
+        related=tuple(labels),
+        help=(f'name the part that makes the features: "${{models.{name}.{part}}}"',),
+    )
 
 
 def _edge_labels(group: list[StageEdge]) -> list[Label]:

@@ -17,6 +17,12 @@ CONTEXT_PARAMETER = "context"
 """The parameter that gets the StageContext, where a function has it."""
 
 
+def _has_other_arguments(stage: StageDecl) -> bool:
+    """Return whether ``with`` is no mapping, which the schema reports."""
+    node = stage.node.get("with") if isinstance(stage.node, Mapping) else None
+    return node is not None and not isinstance(node, Mapping)
+
+
 def check_call_stage(
     library: Library, stage: StageDecl, resolved: Resolved
 ) -> list[Diagnostic] | NotAnalyzable:
@@ -43,7 +49,7 @@ def check_call_stage(
         Entry(stage.call, stage.call),
         node.entries,
         slot=TargetSlot((CONTEXT_PARAMETER,) if signature.find(CONTEXT_PARAMETER) else ()),
-        incomplete=not has_certain_keys(stage.node),
+        incomplete=not has_certain_keys(stage.node) or _has_other_arguments(stage),
         flags=False,
     )
     return list(check_arguments(call))
