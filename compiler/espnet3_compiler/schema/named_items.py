@@ -30,12 +30,35 @@ def _repair(node: Node, schema: Schema | None, found: list[Diagnostic]) -> Node:
         if _has_short_items(schema):
             node = _repair_list(node, schema, found)
         return map_children(node, lambda item, key: _repair(item, child_schema(schema, key), found))
+    node = _rows_of_include(node, found)
     schema = effective_schema(schema, node)
     entries = [
         replace(entry, value=_repair_block(entry, child_schema(schema, entry.name), found))
         for entry in node
     ]
     return replace(node, entries=tuple(entries))
+
+
+def _rows_of_include(node: Mapping, found: list[Diagnostic]) -> Mapping:
+    """Return a group whose ``matrix: {include: […]}``, as GitHub writes it, is the list of rows."""
+    matrix = node.entry("matrix")
+    if matrix is None or node.entry("stages") is None or not isinstance(matrix.value, Mapping):
+        return node
+    include = matrix.value.entry("include")
+    rows = include.value if include else None
+    if not isinstance(rows, Sequence) or not any(isinstance(r, Mapping) for r in rows.items):
+        return node
+    assert include
+    found.append(
+        Diagnostic(
+            "R601",
+            'the matrix has no key "include": its rows are a list',
+            Label(include.key.span, "as in a workflow of GitHub"),
+            help=("write the rows directly under matrix: - {NAME: VALUE, ...}",),
+        )
+    )
+    changed = replace(matrix, value=rows)
+    return replace(node, entries=tuple(changed if e is matrix else e for e in node))
 
 
 def _has_short_items(schema: Schema) -> bool:

@@ -6,7 +6,7 @@ without a value.
 
 from dataclasses import replace
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.schema.foreign_targets import repair_foreign_targets
 from espnet3_compiler.schema.indentation import repair_layout
 from espnet3_compiler.schema.named_items import repair_named_items
@@ -26,13 +26,38 @@ def repair_misspelt_keys(node: Mapping, schema: Schema) -> tuple[Mapping, tuple[
         node, more = repair(node, schema)
         found += more
     while misspelt := _misspelt_keys(node, schema):
-        found += tuple(misspelt.values())
+        found += _merge_singular_keys(tuple(misspelt.values()))
         edits = {key: finding.fix.edits[0] for key, finding in misspelt.items() if finding.fix}
         meant = {key: edit.text.strip("\"'") for key, edit in edits.items()}
         repaired = _correct_node(node, meant)
         assert isinstance(repaired, Mapping)
         node = repaired
     return node, found
+
+
+def _merge_singular_keys(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """Report ``model`` and ``config`` for ``models`` and ``configs`` once: it is one habit."""
+    singular = [one for one in found if one.fix and one.fix.title == f'write "{_written(one)}s"']
+    first = next(iter(singular), None)
+    others = [one for one in singular[1:] if first and _subject(one) == _subject(first)]
+    if first is None or first.fix is None or not others:
+        return found
+    edits = tuple(edit for one in others if one.fix for edit in one.fix.edits)
+    merged = replace(
+        first,
+        related=(*first.related, *(Label(one.primary.span, "likewise") for one in others)),
+        help=tuple(line for one in (first, *others) for line in one.help),
+        fix=replace(first.fix, edits=(*first.fix.edits, *edits)),
+    )
+    return tuple(merged if one is first else one for one in found if one not in others)
+
+
+def _written(finding: Diagnostic) -> str:
+    return finding.primary.span.text.strip("\"'")
+
+
+def _subject(finding: Diagnostic) -> list[str]:
+    return finding.message.split()[:3]
 
 
 def _misspelt_keys(node: Mapping, schema: Schema) -> dict[SpanKey, Diagnostic]:

@@ -18,6 +18,7 @@ from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.filesystem import is_utf8, path_exists
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.stage_kinds import stage_kind
 from espnet3_compiler.schema.descent import walk_schema
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.stage_graph.stage_inputs import call_outputs
@@ -31,6 +32,7 @@ PACKED_PATHS = {
 }
 """Lists of paths that are packed under the same paths: they must lie inside the recipe."""
 
+_WEIGHTS = (".ckpt", ".pth", ".pt", ".bin", ".safetensors")
 _SKIPPED_FOLDERS = {"build", "__pycache__", ".git", ".venv"}
 _MAX_FILES = 2000
 
@@ -46,7 +48,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for node in _file_paths(config, load(role)):
             if span_key(node.span) not in seen:
                 seen.add(span_key(node.span))
-                yield from _check_exists(node, recipe.directory, made)
+                yield from _check_exists(node, recipe.directory, made, _output_advice(node, recipe))
         yield from _check_packed_paths(config, role)
     yield from _check_init_from(recipe, resolved, made)
     yield from _check_call_outputs(recipe, resolved)
@@ -71,7 +73,19 @@ def _file_paths(config: Mapping, schema: Schema) -> Iterator[Scalar]:
             yield node
 
 
-def _check_exists(node: Scalar, directory: Path, made: list[PurePosixPath]) -> Iterator[Diagnostic]:
+def _output_advice(node: Scalar, recipe: Recipe) -> tuple[str, ...]:
+    """Return the output that a path of weights probably means: no stage writes to other paths."""
+    if not str(node.value).endswith(_WEIGHTS):
+        return ()
+    for stage in recipe.stages:
+        if stage_kind(stage) == "train":
+            return (f'write "${{stages.{stage.name.value}.best_checkpoint}}" for what it trains',)
+    return ()
+
+
+def _check_exists(
+    node: Scalar, directory: Path, made: list[PurePosixPath], advice: tuple[str, ...] = ()
+) -> Iterator[Diagnostic]:
     path = PurePosixPath(str(node.value))
     if _leaves_root(path) or any(path.is_relative_to(m) for m in made):
         return
@@ -83,7 +97,7 @@ def _check_exists(node: Scalar, directory: Path, made: list[PurePosixPath]) -> I
         node,
         _recipe_files(directory, made),
         label="does not exist",
-        hints=("paths start at the recipe directory",),
+        hints=advice or ("paths start at the recipe directory",),
     )
 
 

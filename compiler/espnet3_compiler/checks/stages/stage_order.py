@@ -125,9 +125,10 @@ def _features_of_whole_model(
         if isinstance(entry.value, Mapping) and entry.value.entry(TARGET)
     ]
     part = parts[0] if parts else "PART"
+    why = f'its features are the whole model "{name}"'
     return Diagnostic(
         "R403",
-        f'stage "{stage.name.value}" needs its own output: its features are the whole model "{name}"',
+        f'stage "{stage.name.value}" needs its own output: {why}',
         Label(reference.span, "the model is built with the statistics"),
         related=tuple(labels),
         help=(f'name the part that makes the features: "${{models.{name}.{part}}}"',),

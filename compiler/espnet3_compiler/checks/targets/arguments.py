@@ -1,16 +1,20 @@
 """Compare the arguments of a target with its signature."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from espnet3_compiler.checks.targets import messages as findings
 from espnet3_compiler.checks.targets.nodes import INSTANTIATE_KEYS
 from espnet3_compiler.checks.targets.target_call import TargetCall
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.signature import literal
 from espnet3_compiler.signature.result import Parameter
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Entry, Node
+from espnet3_compiler.syntax.unknown_name import format_names
+
+_MAX_NAMED = 3
 
 
 def check_arguments(call: TargetCall) -> Iterator[Diagnostic]:
@@ -76,6 +80,7 @@ def _check_names(call: TargetCall, unknown: list[Entry], given: set[str]) -> Ite
         [] if call.incomplete or not has_certain_keys(call.node) else _missing_names(call, given)
     )
     meant: set[str] = set()
+    found: list[Diagnostic] = []
     for entry in unknown:
         free = _unused_names(call, entry)
         flags = [item for item in INSTANTIATE_KEYS if call.flags and not call.node.entry(item)]
@@ -83,9 +88,33 @@ def _check_names(call: TargetCall, unknown: list[Entry], given: set[str]) -> Ite
         order = (flags, free) if entry.name.startswith("_") else (missing, free, flags)
         near = next(filter(None, (closest_match(entry.name, names) for names in order)), None)
         meant |= {near} if near else set()
-        yield findings.unknown_argument(call, entry, near, free)
+        found.append(findings.unknown_argument(call, entry, near, free))
+    yield from _merge_other_arguments(call, found)
     if "_partial_" not in meant and (missing := [item for item in absent if item not in meant]):
         yield findings.missing_arguments(call, missing)
+
+
+def _merge_other_arguments(call: TargetCall, found: list[Diagnostic]) -> Iterator[Diagnostic]:
+    """Yield arguments that are no plain misspellings as one finding: those of another target."""
+    other = [one for one in found if not (one.fix and one.fix.certain)]
+    if len(other) < 2:  # noqa: PLR2004
+        yield from found
+        return
+    names = ", ".join(f'"{one.primary.span.text}"' for one in other[:_MAX_NAMED])
+    more = f" and {len(other) - _MAX_NAMED} more" if len(other) > _MAX_NAMED else ""
+    given = {*call.slot.supplied, *(item.name for item in _positional_parameters(call))}
+    takes = [name for name in call.signature.keywords if name not in given]
+    merged = replace(
+        other[0],
+        message=f"{call.signature.name} has no arguments {names}{more}",
+        related=(
+            *other[0].related,
+            *(Label(one.primary.span, "likewise") for one in other[1:]),
+        ),
+        help=(*other[0].help, f"it takes {format_names(takes)}") if takes else other[0].help,
+        fix=None,
+    )
+    yield from (merged if one is other[0] else one for one in found if one not in other[1:])
 
 
 def _unused_names(call: TargetCall, entry: Entry) -> list[str]:

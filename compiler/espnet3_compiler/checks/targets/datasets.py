@@ -45,6 +45,7 @@ _PROGRESS_SLOT = TargetSlot(supplied=("progress",))
 _DATASET_SLOT = TargetSlot(offered=("recipe_dir", "data_dir"))
 _BUILDER_METHODS = ("build", "prepare_source", "is_built", "is_source_prepared")
 _CLASS_NAME = "Dataset"
+_BUILDER_HELP = "write it under create_dataset in the training config"
 _NOT_EXPORTED = f'exports no "{_CLASS_NAME}"'
 
 
@@ -203,10 +204,12 @@ def _check_builders(library: Library, recipe: Recipe, resolved: Resolved) -> Ite
         for config in configs:
             for data in _dataset_entries(library, config, certain=certain):
                 if _is_available(data):
-                    yield from _check_builder(data, common)
+                    yield from _check_builder(data, common, stage.name)
 
 
-def _check_builder(data: _DatasetEntry, common: Entry | None) -> Iterator[Diagnostic]:
+def _check_builder(
+    data: _DatasetEntry, common: Entry | None, stage: Scalar
+) -> Iterator[Diagnostic]:
     own = data.node.entry("builder_args")
     blocks = [entry.value for entry in (common, own) if entry and isinstance(entry.value, Mapping)]
     entries = {entry.name: entry for block in blocks for entry in block}
@@ -220,13 +223,22 @@ def _check_builder(data: _DatasetEntry, common: Entry | None) -> Iterator[Diagno
             data.library,
             merged,
             node,
-            _head_entry(common, data.node),
+            _block_entry(common) or _block_entry(own) or Entry(stage, stage),
             node.entries,
             slot=_PROGRESS_SLOT if merged.find("progress") else EMPTY_SLOT,
             incomplete=not data.certain,
             flags=False,
         )
-        yield from check_arguments(call)
+        for found in check_arguments(call):
+            missing = found.code == "R503" and not (_block_entry(common) or _block_entry(own))
+            yield replace(found, help=(_BUILDER_HELP,)) if missing else found
+
+
+def _block_entry(block: Entry | None) -> Entry | None:
+    """Return the key of a block that the recipe writes, as the place of what it lacks."""
+    if block is None or block.key.span.source.kind == "schema":
+        return None
+    return Entry(block.key, block.key)
 
 
 def _merge_signatures(signatures: list[Signature]) -> Signature:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from glob import escape
 
 from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.targets.other_definitions import classes_inside
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optional
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -56,7 +57,9 @@ def unusable_path(
         return found if isinstance(found, NotAnalyzable) else [found]
     message = f'"{path.value}" is {result.what}, not a class or function'
     notes = (f"defined at {result.origin}",)
-    return [value_finding("R505", message, path, result.what, notes=notes)]
+    inside = " or ".join(f'"{name}"' for name in classes_inside(path, library))
+    advice = (f"did you mean {inside}?",) if inside else ()
+    return [value_finding("R505", message, path, result.what, advice=advice, notes=notes)]
 
 
 def unknown_path(path: Scalar, missing: Missing, library: Library) -> Diagnostic | NotAnalyzable:
