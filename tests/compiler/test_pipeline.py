@@ -27,6 +27,7 @@ configs:
   inference:
     checkpoint: ${stages.train.best_chekpoint}
     dataset: {test: [{name: test, data_src: digits}]}
+    runner: {_target_: functools.partial}
 stages:
   - train
   - trian

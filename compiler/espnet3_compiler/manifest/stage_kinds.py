@@ -1,5 +1,6 @@
 """Stage kinds as systems.json describes them, and defaults for kinds of the recipe's own."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from espnet3_compiler.manifest.recipe import Recipe, StageDecl
@@ -41,6 +42,13 @@ def is_custom_kind(stage: StageDecl, recipe: Recipe) -> bool:
     """
     kind = stage_kind(stage)
     return kind is not None and (kind in recipe.system.own or not is_known_kind(kind))
+
+
+def stages_of_kind(kind: str, recipe: Recipe) -> Iterator[StageDecl]:
+    """Yield the stages that run a kind as systems.json describes it, not as a class defines it."""
+    for stage in recipe.stages:
+        if stage_kind(stage) == kind and not is_custom_kind(stage, recipe):
+            yield stage
 
 
 def keys_read_by(stage: StageDecl, role: str, recipe: Recipe) -> tuple[str, ...]:

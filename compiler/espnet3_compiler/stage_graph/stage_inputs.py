@@ -52,6 +52,18 @@ def bound_config(stage: StageDecl, role: str | None, resolved: Resolved) -> Mapp
     return resolved.configs.get(names[0]) if names else None
 
 
+def certain_config(stage: StageDecl, role: str, resolved: Resolved) -> Mapping | None:
+    """Return the config that a stage reads in a role, if it was read to its end and is valid.
+
+    Args:
+        stage: A stage of the recipe.
+        role: For example ``training``.
+        resolved: The values of the configs.
+    """
+    names = [binding.config for binding in stage.configs if binding.role == role]
+    return resolved.configs.get(names[0]) if names and resolved.is_certain(names[0]) else None
+
+
 def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[StageLeaf]:
     """Yield every scalar that a stage reads, defaults included.
 

@@ -14,5 +14,6 @@ configs:
   inference:
     checkpoint: ${stages.train.best_checkpoint}
     dataset: {test: [{name: dev}]}
+    runner: {_target_: src.model.Net, size: 8}
     output_keys: [text]
 """

@@ -7,7 +7,8 @@ from tests.compiler.checks.checks_kit import CONFIGS, HEAD
 
 NO_CHECKPOINT = CONFIGS.replace("    checkpoint: ${stages.train.best_checkpoint}\n", "")
 NEEDING = "needs: [create_dataset]"
-CALLBACK = "{_target_: lightning.pytorch.callbacks.ModelSummary}"
+CALLBACK = "{_target_: src.model.Net, size: 8}"
+OF_LIGHTNING = "{_target_: lightning.pytorch.callbacks.ModelSummary}"
 
 
 @pytest.mark.parametrize(
@@ -52,12 +53,16 @@ def test_the_advice_names_the_right_thing(check, configs, stages, helped):
         ("early_stopping: {monitor: mine}", [("R412", "mine")]),
         (f"early_stopping: {{monitor: mine}}, trainer: {{callbacks: [{CALLBACK}]}}", []),
         (
+            f"early_stopping: {{monitor: mine}}, trainer: {{callbacks: [{OF_LIGHTNING}]}}",
+            [("R412", "mine")],
+        ),
+        (
             f"early_stopping: {{monitor: valid/los}}, trainer: {{callbacks: [{CALLBACK}]}}",
             [("R412", "valid/los")],
         ),
     ],
 )
-def test_callbacks_may_measure_anything(check, settings, found):
+def test_callbacks_of_the_recipe_may_measure_anything(check, settings, found):
     sets = "dataset: {valid: [{data_src_args: {split: dev}}], train"
     configs = CONFIGS.replace("dataset: {train", f"{settings}, {sets}", 1)
     assert check(HEAD + configs + "stages: [train, infer]\n") == found

@@ -40,6 +40,7 @@ def test_references_are_edges_with_an_output(tmp_path):
           inference:
             checkpoint: ${stages.train.best_checkpoint}
             dataset: {test: [{name: dev, data_src: c/d}]}
+            runner: {_target_: src.run}
         stages: [train, infer]
         """,
     )
@@ -56,6 +57,7 @@ def test_an_output_that_comes_through_another_reference_is_an_edge(tmp_path):
           inference:
             checkpoint: ${configs.shared.weights}
             dataset: {test: [{name: dev, data_src: c/d}]}
+            runner: {_target_: src.run}
         stages: [train, infer]
         """,
     )
@@ -148,6 +150,7 @@ def test_measure_reads_the_inference_of_its_config(tmp_path):
           clean: &c
             checkpoint: ${stages.train.best_checkpoint}
             dataset: {test: [{name: clean, data_src: a/c}]}
+            runner: {_target_: src.run}
           noisy: *c
           metrics: {metrics: [{metric: {_target_: src.score}, inputs: {hyp: text}}]}
         stages:
@@ -177,6 +180,7 @@ def test_packing_follows_what_is_there(tmp_path):
           inference:
             checkpoint: ${stages.train.best_checkpoint}
             dataset: {test: [{name: clean, data_src: a/c}]}
+            runner: {_target_: src.run}
           publication: {upload_model: {hf_repo: a/b}}
           demo: {}
         stages: [train, infer, pack_model, upload_model, pack_demo]

@@ -10,6 +10,7 @@ Fails: ``readme: conf/crad.md``; ``pack_model: {include: [../other]}``.
 
 import os
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from espnet3_compiler.checks.findings import unknown_value, value_finding
@@ -22,7 +23,7 @@ from espnet3_compiler.manifest.stage_kinds import stage_kind
 from espnet3_compiler.schema.descent import walk_schema
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.stage_graph.stage_inputs import call_outputs
-from espnet3_compiler.syntax.span_key import SpanKey, span_key
+from espnet3_compiler.syntax.span_key import SpanKey, is_written, span_key
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, node_at
 from espnet3_schemas import load
 
@@ -33,6 +34,9 @@ PACKED_PATHS = {
 """Lists of paths that are packed under the same paths: they must lie inside the recipe."""
 
 _WEIGHTS = (".ckpt", ".pth", ".pt", ".bin", ".safetensors")
+_CHECKPOINT_WORDS = ("last", "best", "hpc", "registry")
+"""What Lightning takes for ``ckpt_path`` beside a path."""
+
 _SKIPPED_FOLDERS = {"build", "__pycache__", ".git", ".venv"}
 _MAX_FILES = 2000
 
@@ -49,7 +53,13 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             if span_key(node.span) not in seen:
                 seen.add(span_key(node.span))
                 yield from _check_exists(node, recipe.directory, made, _output_advice(node, recipe))
-        yield from _check_packed_paths(config, role)
+        for found in (
+            *_check_packed_paths(config, role, recipe.directory, made),
+            *_check_checkpoint(config, role, recipe.directory, made),
+        ):
+            if span_key(found.primary.span) not in seen:
+                seen.add(span_key(found.primary.span))
+                yield found
     yield from _check_init_from(recipe, resolved, made)
     yield from _check_call_outputs(recipe, resolved)
 
@@ -129,7 +139,9 @@ def _recipe_files(directory: Path, made: list[PurePosixPath]) -> list[str]:
     return found
 
 
-def _check_packed_paths(config: Mapping, role: str) -> Iterator[Diagnostic]:
+def _check_packed_paths(
+    config: Mapping, role: str, directory: Path, made: list[PurePosixPath]
+) -> Iterator[Diagnostic]:
     for path in PACKED_PATHS.get(role, ()):
         items = node_at(config, path)
         for item in items.items if isinstance(items, Sequence) else ():
@@ -137,10 +149,53 @@ def _check_packed_paths(config: Mapping, role: str) -> Iterator[Diagnostic]:
                 continue
             if _leaves_root(PurePosixPath(str(item.value))):
                 yield _outside_path(item, "the recipe directory")
+            elif is_written(item) and item.value:
+                yield from _check_packed_path(item, directory, made)
     files = node_at(config, ("pack_model", "files")) if role == "publication" else None
     for entry in files if isinstance(files, Mapping) else ():
         if _leaves_root(PurePosixPath(entry.name)):
             yield _outside_path(entry.key, "the bundle")
+
+
+def _check_packed_path(
+    node: Scalar, directory: Path, made: list[PurePosixPath]
+) -> Iterator[Diagnostic]:
+    """Report a glob that begins with a file or folder that the recipe does not have."""
+    parts = PurePosixPath(str(node.value)).parts
+    plain = PurePosixPath(*takewhile(lambda part: not set(part) & set("*?["), parts))
+    if not plain.parts or any(plain.is_relative_to(m) or m.is_relative_to(plain) for m in made):
+        return
+    if path_exists(directory / plain):
+        return
+    depth = len(plain.parts)
+    known = {"/".join(PurePosixPath(name).parts[:depth]) for name in _recipe_files(directory, made)}
+    yield unknown_value(
+        "R701",
+        f'the recipe has no file or directory "{plain}" to pack',
+        node,
+        sorted(known),
+        label="does not exist",
+        hints=("paths start at the recipe directory",),
+    )
+
+
+def _check_checkpoint(
+    config: Mapping, role: str, directory: Path, made: list[PurePosixPath]
+) -> Iterator[Diagnostic]:
+    """Report a checkpoint to go on from that does not exist; ``last`` is a habit of Lightning."""
+    node = node_at(config, ("fit", "ckpt_path")) if role == "training" else None
+    if not isinstance(node, Scalar) or not isinstance(node.value, str) or is_unresolved(node):
+        return
+    if node.value not in _CHECKPOINT_WORDS:
+        yield from _check_exists(node, directory, made)
+    elif not path_exists(directory / node.value):
+        yield value_finding(
+            "R701",
+            f'"fit.ckpt_path" is the path of a file, and there is no file "{node.value}"',
+            node,
+            "no word has a meaning here",
+            advice=("remove the key: a training resumes from its own last checkpoint by itself",),
+        )
 
 
 def _outside_path(node: Scalar, folder: str) -> Diagnostic:

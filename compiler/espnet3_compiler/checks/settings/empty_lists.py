@@ -55,22 +55,34 @@ def _check_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_validation(config: Mapping) -> Iterator[Diagnostic]:
-    limit = node_at(config, ("trainer", "limit_val_batches"))
-    never = isinstance(limit, Scalar) and limit.value == 0 and not isinstance(limit.value, bool)
-    if not never and not _is_empty(node_at(config, ("dataset", "valid"))):
-        return
-    why = "trainer.limit_val_batches is 0" if never else '"dataset.valid" is empty'
-    for monitor, _ in training_monitors(config):
-        if str(monitor.value).startswith("valid/"):
+    why = why_no_validation(config)
+    for value in training_monitors(config) if why else ():
+        if str(value.monitor.value).startswith("valid/"):
             yield value_finding(
                 "R412",
-                f'"{monitor.value}" is watched, and {why}',
-                monitor,
+                f'"{value.monitor.value}" is watched, and {why}',
+                value.monitor,
                 "measured on no data set",
                 advice=(
                     "let training validate on a data set of dataset.valid, or watch train/loss",
                 ),
             )
+
+
+def why_no_validation(config: Mapping) -> str:
+    """Return why a training never validates; empty where it does."""
+    limit, every, epochs = (
+        node_at(config, ("trainer", name))
+        for name in ("limit_val_batches", "check_val_every_n_epoch", "max_epochs")
+    )
+    if isinstance(limit, Scalar) and limit.value == 0 and not isinstance(limit.value, bool):
+        return "trainer.limit_val_batches is 0"
+    if _is_empty(node_at(config, ("dataset", "valid"))):
+        return '"dataset.valid" is empty'
+    rare, last = (one.value if isinstance(one, Scalar) else None for one in (every, epochs))
+    if isinstance(rare, int) and isinstance(last, int) and 0 < last < rare:
+        return f"training validates every {rare} epochs and ends after {last}"
+    return ""
 
 
 def _is_empty(node: Node | None) -> bool:

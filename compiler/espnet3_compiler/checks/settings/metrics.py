@@ -1,13 +1,13 @@
 """Names of metrics, and their inputs against what inference writes.
 
 Passes: ``inputs: {ref: "dataset:text", hyp: text}`` where inference has ``output_keys: [text]``.
-Fails: ``inputs: {hyp: txt}``; two metrics called ``wer``; a test set in ``metrics`` that inference
-does not run on.
+Fails: ``inputs: {hyp: txt}``; ``inputs: {ref: text, hyp: text}``; two metrics called ``wer``; a
+test set in ``metrics`` that inference does not run on.
 """
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.findings import unknown_value
+from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.expressions.template import is_unresolved
@@ -23,11 +23,20 @@ from espnet3_schemas import TARGET
 
 COLUMN_PREFIX = "dataset:"
 
+_TAKEN_NAMES = ("dataset", "audio")
+"""Names of folders beside those of the metrics."""
+
+_REFERENCES = ("ref", "refs", "reference", "references", "target", "targets", "label", "labels")
+
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R201 for metrics of one name, R410 for what inference does not write."""
+    """Yield R201 and R202 for names, R421 for one input twice, R410 for what is not written."""
     for _, config in configs_in_role(recipe, resolved, "metrics"):
-        yield from _duplicate_names(_mapping_items(config.get("metrics")))
+        metrics = _mapping_items(config.get("metrics"))
+        yield from _duplicate_names(metrics)
+        for item in metrics:
+            yield from _unusable_name(item.get("name"))
+            yield from _repeated_input(item.get("inputs"))
     yield from first_per_location(_check_measure_stages(recipe, resolved))
 
 
@@ -43,6 +52,49 @@ def _duplicate_names(metrics: list[Mapping]) -> Iterator[Diagnostic]:
                 help=("give each metric its own name: its scores are kept under it",),
             )
         first.setdefault(name, node)
+
+
+def _unusable_name(node: Node | None) -> Iterator[Diagnostic]:
+    """Report the name of a metric that cannot be that of a file beside others."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str) or is_unresolved(node):
+        return
+    if not node.value.replace("-", "_").isidentifier() or node.value in _TAKEN_NAMES:
+        yield value_finding(
+            "R202",
+            f'"{node.value}" cannot be the name of a metric',
+            node,
+            "taken" if node.value in _TAKEN_NAMES else "write letters, digits, _ and -",
+            advice=('for example "wer"',),
+        )
+
+
+def _repeated_input(inputs: Node | None) -> Iterator[Diagnostic]:
+    """Report a metric that compares a column with itself; the reference is likely the wrong one."""
+    first: dict[str, tuple[str, Scalar]] = {}
+    for entry in inputs if isinstance(inputs, Mapping) else ():
+        node = entry.value
+        if not isinstance(node, Scalar) or not isinstance(node.value, str) or is_unresolved(node):
+            continue
+        if node.value in first:
+            yield _same_column(node.value, first[node.value], (entry.name, node))
+        first.setdefault(node.value, (entry.name, node))
+
+
+def _same_column(column: str, first: tuple[str, Scalar], again: tuple[str, Scalar]) -> Diagnostic:
+    of_data = column.startswith(COLUMN_PREFIX)
+    pair = sorted((first, again), key=lambda one: one[0] not in _REFERENCES)
+    (wrong, node), (other, right) = pair[::-1] if of_data else pair
+    meant = f"{COLUMN_PREFIX}{column}, the column of the data"
+    if of_data:
+        meant = f"{column.removeprefix(COLUMN_PREFIX)}, the output of infer"
+    return value_finding(
+        "R421",
+        f'"{other}" and "{wrong}" of a metric are both "{column}"',
+        node,
+        "compared with itself",
+        related=(Label(use_location(right), "the same"),),
+        advice=(f"did you mean {meant}?",),
+    )
 
 
 def _metric_name(item: Mapping) -> tuple[str, Scalar] | None:

@@ -10,6 +10,7 @@ Training measures ``train/NAME`` and ``valid/NAME`` of the loss and of the other
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
@@ -24,12 +25,27 @@ from espnet3_schemas import TARGET
 MEASURED_VALUES = ("valid/loss", "train/loss")
 VALUE_FORM = "values are called train/NAME and valid/NAME, for example valid/loss"
 
-_MINIMIZED = re.compile(r"(?:.*[/_])?(?:loss|wer|cer|ter|error|err|ppl|perplexity)")
-_MAXIMIZED = re.compile(r"(?:.*[/_])?(?:acc|accuracy|f1|bleu|recall|precision|auc)")
+_MINIMIZED = re.compile(
+    r"(?:.*[/_])?(?:loss|wer|cer|ter|error|err|ppl|perplexity|mae|mse|rmse|nll|eer|der)"
+)
+_MAXIMIZED = re.compile(
+    r"(?:.*[/_])?(?:acc|accuracy|f1|f1_score|bleu|recall|precision|auc|auroc|uar|pesq|stoi)"
+)
 _PLATEAU = "ReduceLROnPlateau"
 
-MonitoredValue = tuple[Scalar, Scalar | None]
-"""A monitor, and the mode (``min`` or ``max``) if one is given."""
+_MINIMIZING = ("EarlyStopping", "ModelCheckpoint", _PLATEAU)
+"""Classes that take the least for the best unless told otherwise."""
+
+_LIGHTNING = ("lightning.pytorch.", "pytorch_lightning.")
+_COUNTERS = ("epoch", "step")
+
+
+class MonitoredValue(NamedTuple):
+    """A monitor, and the mode (``min`` or ``max``): the one given, else the one that counts."""
+
+    monitor: Scalar
+    mode: Scalar | None
+    default: str | None = None
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -41,13 +57,16 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_monitors(config: Mapping) -> Iterator[Diagnostic]:
-    others = node_at(config, ("trainer", "callbacks"))
-    callbacks = isinstance(others, Sequence) and bool(others.items)
-    for node, mode in _monitored_values(config):
+    targets = [name for _, name in _callbacks_of(config)]
+    own = not all(name.startswith(_LIGHTNING) for name in targets)
+    rates = any(name.endswith(".LearningRateMonitor") for name in targets)
+    for value in _monitored_values(config):
+        node = value.monitor
         if not isinstance(node.value, str) or "${" in node.value or not is_written(node):
             continue
         misspelt = is_certain_match(node.value, MEASURED_VALUES)
-        if misspelt or not (callbacks or node.value.startswith(("train/", "valid/"))):
+        known = node.value.startswith(("train/", "valid/")) or node.value in _COUNTERS
+        if misspelt or not (own or known or (rates and node.value.startswith("lr-"))):
             yield unknown_value(
                 "R412",
                 f'training measures no "{node.value}"',
@@ -57,51 +76,81 @@ def _check_monitors(config: Mapping) -> Iterator[Diagnostic]:
                 hints=(VALUE_FORM,),
                 notes=(VALUE_FORM,) if closest_match(node.value, MEASURED_VALUES) else (),
             )
-        elif mode:
-            yield from _check_mode(node, mode)
+        else:
+            yield from _check_mode(value)
 
 
 def _monitored_values(config: Mapping) -> Iterator[MonitoredValue]:
     criteria = config.get("best_model_criterion")
     for item in criteria.items if isinstance(criteria, Sequence) else ():
         if isinstance(item, Sequence) and item.items and isinstance(item.items[0], Scalar):
-            yield item.items[0], _as_scalar(item.items[-1])
+            yield MonitoredValue(item.items[0], _as_scalar(item.items[-1]))
     yield from training_monitors(config)
 
 
 def training_monitors(config: Mapping) -> Iterator[MonitoredValue]:
-    """Yield the values that early stopping and the schedulers watch."""
+    """Yield the values that early stopping, Lightning's callbacks and the schedulers watch."""
     stopping = config.get("early_stopping")
     if isinstance(stopping, Mapping) and (monitor := _as_scalar(stopping.get("monitor"))):
-        yield monitor, _as_scalar(stopping.get("mode"))
-    named = [block.get("monitor") for block in _named_schedulers(config)]
-    for node in (config.get("scheduler_monitor"), *named):
-        if (monitor := _as_scalar(node)) and monitor.value is not None:
-            yield monitor, None
+        yield MonitoredValue(monitor, _as_scalar(stopping.get("mode")), "min")
+    for callback, name in _callbacks_of(config):
+        monitor = _as_scalar(callback.get("monitor"))
+        if monitor and monitor.value is not None and name.startswith(_LIGHTNING):
+            yield _watched_by(name, callback, monitor)
+    blocks = [(config, "scheduler_monitor"), *((one, "monitor") for one in _named(config))]
+    for block, key in blocks:
+        if (monitor := _as_scalar(block.get(key))) and monitor.value is not None:
+            node = block.get("scheduler")
+            target = _as_scalar(node.get(TARGET)) if isinstance(node, Mapping) else None
+            name = str(target.value) if target else ""
+            yield _watched_by(name, node if isinstance(node, Mapping) else block, monitor)
+
+
+def _watched_by(name: str, node: Mapping, monitor: Scalar) -> MonitoredValue:
+    """Return a monitor with the mode of the class that watches it, where that is known."""
+    if name.rpartition(".")[2] not in _MINIMIZING:
+        return MonitoredValue(monitor, None)
+    return MonitoredValue(monitor, _as_scalar(node.get("mode")), "min")
+
+
+def _callbacks_of(config: Mapping) -> list[tuple[Mapping, str]]:
+    """Return the callbacks of the trainer, each with its dotted class."""
+    found = node_at(config, ("trainer", "callbacks"))
+    nodes = found.items if isinstance(found, Sequence) else ()
+    named = [(node, _as_scalar(node.get(TARGET))) for node in nodes if isinstance(node, Mapping)]
+    return [(node, str(target.value) if target else "") for node, target in named]
 
 
 def _as_scalar(node: Node | None) -> Scalar | None:
     return node if isinstance(node, Scalar) else None
 
 
-def _check_mode(monitor: Scalar, mode: Scalar) -> Iterator[Diagnostic]:
-    name = str(monitor.value).casefold()
-    better = {"max": "min", "min": "max"}.get(str(mode.value))
-    wrong = (_MINIMIZED if mode.value == "max" else _MAXIMIZED).fullmatch(name)
-    if better and wrong and is_written(mode):
-        yield Diagnostic(
-            "R808",
-            f'"{monitor.value}" is best where it is {better}imal, not {mode.value}imal',
-            Label(use_location(mode), "this takes the worst"),
-            related=(Label(use_location(monitor), "what is watched"),),
-            help=(f"write {better}",),
-            fix=Fix(f"write {better}", (Edit(mode.span, better),)) if is_fixable(mode) else None,
-        )
+def _check_mode(value: MonitoredValue) -> Iterator[Diagnostic]:
+    monitor, mode = value.monitor, value.mode
+    given = mode if mode and is_written(mode) else None
+    taken = str(given.value) if given else value.default
+    better = {"max": "min", "min": "max"}.get(str(taken))
+    wrong = _MINIMIZED if taken == "max" else _MAXIMIZED
+    if better is None or not wrong.fullmatch(str(monitor.value).casefold()):
+        return
+    message = f'"{monitor.value}" is best where it is {better}imal, not {taken}imal'
+    if given is None:
+        label = f"mode is {taken} unless given"
+        yield value_finding("R808", message, monitor, label, advice=(f"add mode: {better}",))
+        return
+    yield Diagnostic(
+        "R808",
+        message,
+        Label(use_location(given), "this takes the worst"),
+        related=(Label(use_location(monitor), "what is watched"),),
+        help=(f"write {better}",),
+        fix=Fix(f"write {better}", (Edit(given.span, better),)) if is_fixable(given) else None,
+    )
 
 
 def _check_schedulers(config: Mapping) -> Iterator[Diagnostic]:
     """Report plateau schedulers that never get the value that they wait for."""
-    named = [(block, "interval", "monitor") for block in _named_schedulers(config)]
+    named = [(block, "interval", "monitor") for block in _named(config)]
     for block, interval, monitor in ((config, "scheduler_interval", "scheduler_monitor"), *named):
         node = block.get("scheduler")
         target = _as_scalar(node.get(TARGET)) if isinstance(node, Mapping) else None
@@ -120,7 +169,7 @@ def _check_schedulers(config: Mapping) -> Iterator[Diagnostic]:
             )
 
 
-def _named_schedulers(config: Mapping) -> list[Mapping]:
+def _named(config: Mapping) -> list[Mapping]:
     named = config.get("schedulers")
     entries = named.entries if isinstance(named, Mapping) else ()
     return [entry.value for entry in entries if isinstance(entry.value, Mapping)]

@@ -1,0 +1,129 @@
+"""Optimizers and schedulers: their names, the parts that they train, and numbers they refuse.
+
+Passes: ``lr: 0``; ``schedulers: {head: …}`` beside ``optimizers: {head: …}``.
+Fails: ``lr: -1e-3``, ``lr: .nan``; ``schedulers: {haed: …}``; two optimizers with ``params: head``.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from espnet3_compiler.checks.findings import unknown_value, value_finding
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location, is_written
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
+from espnet3_schemas import TARGET
+
+_OPTIMIZERS = "torch.optim."
+_SCHEDULERS = "torch.optim.lr_scheduler."
+
+
+class _Limits(NamedTuple):
+    """The numbers that an argument may have, both ends included, in numbers and in words."""
+
+    least: float
+    most: float
+    words: str
+
+
+_POSITIVE = _Limits(0, math.inf, "at least 0")
+_COUNT = _Limits(1, math.inf, "at least 1")
+_SHARE = _Limits(0, 1, "from 0 to 1")
+_BELOW_ONE = _Limits(0, math.nextafter(1, 0), "from 0 to below 1")
+
+_RATES = dict.fromkeys(("lr", "weight_decay", "eps", "momentum"), _POSITIVE)
+_STEPS = {
+    **dict.fromkeys(("max_lr", "base_lr", "eta_min", "min_lr"), _POSITIVE),
+    **dict.fromkeys(("step_size", "T_max", "T_0", "total_steps", "epochs"), _COUNT),
+    "pct_start": _SHARE,
+}
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R605 for numbers, R604 for names, R415 for parts that two optimizers train."""
+    configs = (certain_config(one, "training", resolved) for one in stages_of_kind("train", recipe))
+    yield from first_per_location(
+        found for config in configs if config for found in _check_config(config)
+    )
+
+
+def _check_config(config: Mapping) -> Iterator[Diagnostic]:
+    named, schedules = config.get("optimizers"), config.get("schedulers")
+    blocks = [entry.value for entry in named] if isinstance(named, Mapping) else []
+    plans = [entry.value for entry in schedules] if isinstance(schedules, Mapping) else []
+    for node in (config.get("optimizer"), *(node_at(one, ("optimizer",)) for one in blocks)):
+        yield from _check_numbers(node, _OPTIMIZERS, _RATES)
+    for node in (config.get("scheduler"), *(node_at(one, ("scheduler",)) for one in plans)):
+        yield from _check_numbers(node, _SCHEDULERS, _STEPS)
+    if isinstance(named, Mapping) and has_certain_keys(named):
+        yield from _check_parts(named)
+        if isinstance(schedules, Mapping):
+            yield from _check_schedules(named, schedules)
+
+
+def _check_numbers(
+    node: Node | None, package: str, limits: dict[str, _Limits]
+) -> Iterator[Diagnostic]:
+    target = node.get(TARGET) if isinstance(node, Mapping) else None
+    if not isinstance(node, Mapping) or not isinstance(target, Scalar):
+        return
+    known = str(target.value).startswith(package)
+    for entry in node if known else ():
+        if entry.name in limits and isinstance(entry.value, Scalar):
+            yield from _check_number(entry.name, entry.value, limits[entry.name])
+        elif entry.name == "betas" and isinstance(entry.value, Sequence):
+            for item in entry.value.items:
+                if isinstance(item, Scalar):
+                    yield from _check_number(entry.name, item, _BELOW_ONE)
+    rate = node.get("lr")
+    if not known and package == _OPTIMIZERS and isinstance(rate, Scalar):
+        yield from _check_number("lr", rate, _RATES["lr"])
+
+
+def _check_number(name: str, node: Scalar, limits: _Limits) -> Iterator[Diagnostic]:
+    value = node.value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    if not limits.least <= value <= limits.most:  # as of nan
+        yield value_finding(
+            "R605",
+            f'"{name}" is {value}, and must be {limits.words}',
+            node,
+            f"expected a number {limits.words}",
+        )
+
+
+def _check_parts(named: Mapping) -> Iterator[Diagnostic]:
+    first: dict[str, Scalar] = {}
+    for entry in named:
+        part = node_at(entry.value, ("params",))
+        if not isinstance(part, Scalar) or not isinstance(part.value, str) or "$" in part.value:
+            continue
+        if part.value in first:
+            yield value_finding(
+                "R415",
+                f'two optimizers train the part "{part.value}"',
+                part,
+                "trained twice",
+                related=(Label(use_location(first[part.value]), "by this one already"),),
+                advice=("give every part of the model to exactly one optimizer",),
+            )
+        first.setdefault(part.value, part)
+
+
+def _check_schedules(named: Mapping, schedules: Mapping) -> Iterator[Diagnostic]:
+    names = [entry.name for entry in named]
+    for entry in schedules:
+        if entry.name not in names and is_written(entry.value) and "$" not in entry.name:
+            yield unknown_value(
+                "R604",
+                f'there is no optimizer "{entry.name}" for this schedule',
+                entry.key,
+                names,
+                hints=(f"schedulers are named after the optimizers: {', '.join(names)}",),
+            )

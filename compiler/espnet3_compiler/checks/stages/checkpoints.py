@@ -1,0 +1,129 @@
+"""Checkpoints: those that a training does not write, and those of another model.
+
+Passes: ``checkpoint: ${stages.train.averaged_checkpoint}`` after a training with ``average: true``.
+Fails: the same with ``average: false``; ``fit: {ckpt_path: last}``; the checkpoint of a stage that
+trains ``large`` in an infer stage with ``model: small``, which another stage trains.
+"""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.stages.missing_artifacts import loads_weights
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.stage_graph.stage_inputs import (
+    bound_config,
+    certain_config,
+    leaves_read_by,
+    output_uses,
+)
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at
+
+_AVERAGED = "averaged_checkpoint"
+_WEIGHTS_ONLY = (_AVERAGED, "best_checkpoint", "task_weights")
+_OUTPUTS = ("best_checkpoint", "last_checkpoint", _AVERAGED)
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R416 for checkpoints that are not written, R417 for those of another model."""
+    trainings = {str(one.name.value): one for one in stages_of_kind("train", recipe)}
+    found = [
+        finding
+        for stage in recipe.stages
+        for finding in (
+            *_check_averages(stage, trainings, recipe, resolved),
+            *_check_model(stage, trainings, resolved),
+        )
+    ]
+    for stage in trainings.values():
+        found += _check_resumption(stage, trainings, resolved)
+    yield from first_per_location(found)
+
+
+def _check_averages(
+    stage: StageDecl, trainings: dict[str, StageDecl], recipe: Recipe, resolved: Resolved
+) -> Iterator[Diagnostic]:
+    for leaf in leaves_read_by(stage, recipe, resolved):
+        for name, output, span in output_uses(leaf.node):
+            if output == _AVERAGED and name in trainings:
+                config = certain_config(trainings[name], "training", resolved)
+                average = config.get("average") if config else None
+                if isinstance(average, Scalar) and average.value is False:
+                    yield _no_average(name, span, average)
+
+
+def _no_average(name: str, span: Span, average: Scalar) -> Diagnostic:
+    return Diagnostic(
+        "R416",
+        f'stage "{name}" writes no {_AVERAGED}: its config has average: false',
+        Label(span, "never written"),
+        related=(Label(use_location(average), "no average"),),
+        help=(f"write average: true, or read ${{stages.{name}.best_checkpoint}}",),
+    )
+
+
+def _check_resumption(
+    stage: StageDecl, trainings: dict[str, StageDecl], resolved: Resolved
+) -> Iterator[Diagnostic]:
+    """Report ``fit.ckpt_path`` with weights alone: a training goes on from a full state."""
+    config = bound_config(stage, "training", resolved)
+    node = node_at(config, ("fit", "ckpt_path")) if config else None
+    for name, output, span in output_uses(node) if isinstance(node, Scalar) else ():
+        if name in trainings and output in _WEIGHTS_ONLY:
+            yield Diagnostic(
+                "R416",
+                f'"{output}" holds weights only, and a training cannot go on from them',
+                Label(span, "no state of the optimizer"),
+                help=(
+                    (
+                        f"write ${{stages.{name}.last_checkpoint}} to go on, "
+                        f"or init_from: {name} at the stage to start from these weights"
+                    ),
+                ),
+            )
+
+
+def _check_model(
+    stage: StageDecl, trainings: dict[str, StageDecl], resolved: Resolved
+) -> Iterator[Diagnostic]:
+    """Report weights of another model, where a training of the stage's own model exists."""
+    config = bound_config(stage, "inference", resolved)
+    if stage.model is None or config is None or not loads_weights(stage, resolved):
+        return
+    own = [name for name, one in trainings.items() if _trains(one, stage, resolved)]
+    node = config.get("checkpoint")
+    for name, _, span in output_uses(node) if isinstance(node, Scalar) and own else ():
+        if name in trainings and name not in own and _builds_declared(trainings[name], resolved):
+            yield _other_model(stage, trainings[name], span, own)
+
+
+def _trains(training: StageDecl, stage: StageDecl, resolved: Resolved) -> bool:
+    same = training.model and stage.model and training.model.value == stage.model.value
+    return bool(same) and _builds_declared(training, resolved)
+
+
+def _builds_declared(training: StageDecl, resolved: Resolved) -> bool:
+    """Return whether a training builds a model of the manifest, not one of its config."""
+    config: Mapping | None = certain_config(training, "training", resolved)
+    own = config.get("model") if config else None
+    absent = own is None or (isinstance(own, Scalar) and own.value is None)
+    return training.model is not None and config is not None and absent
+
+
+def _other_model(stage: StageDecl, training: StageDecl, span: Span, own: list[str]) -> Diagnostic:
+    assert stage.model is not None
+    assert training.model is not None
+    return Diagnostic(
+        "R417",
+        f'stage "{stage.name.value}" loads weights of model "{training.model.value}" '
+        f'into model "{stage.model.value}"',
+        Label(span, f'stage "{training.name.value}" trains {training.model.value}'),
+        related=(
+            Label(stage.model.span, "the model of this stage"),
+            Label(training.model.span, f'the model of stage "{training.name.value}"'),
+        ),
+        help=(f"give the stage model: {training.model.value}, or read a checkpoint of {own[-1]}",),
+    )

@@ -1,0 +1,119 @@
+"""Stages that publish: where they upload to, and the code that a bundle needs.
+
+Passes: ``upload_model: {hf_repo: me/model}`` with a stage ``upload_model``; ``include: [src]`` for
+a model in ``src``.
+Fails: the stage without the block; ``include: [dataset]`` where the model is in ``src``.
+"""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.paths.globs import select_files
+from espnet3_compiler.checks.paths.imported_files import imported_files
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.signature.library import open_library
+from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location, is_written
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at, walk_scalars
+from espnet3_compiler.syntax.unknown_name import format_names
+from espnet3_schemas import TARGET, load
+
+_UPLOADS = {"upload_model": ("publication", "<owner>/<model>"), "upload_demo": ("demo", "<demo>")}
+_LEFT_OUT = ("output_artifacts", "parallel", "dataset")
+"""Keys of the inference config whose code does not go into a bundle."""
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R419 for uploads without a destination, R420 for code that would not be packed."""
+    for kind, (role, example) in _UPLOADS.items():
+        for stage in stages_of_kind(kind, recipe):
+            config = certain_config(stage, role, resolved)
+            node = config.get(kind) if config else None
+            if config and (node is None or (isinstance(node, Scalar) and node.value is None)):
+                yield _no_destination(stage, kind, example, node)
+    yield from first_per_location(_check_bundles(recipe, resolved))
+
+
+def _no_destination(stage: StageDecl, kind: str, example: str, node: Node | None) -> Diagnostic:
+    config = next(binding.config for binding in stage.configs)
+    span = stage.name.span
+    if node is not None and is_written(node):
+        span = use_location(node)
+    return Diagnostic(
+        "R419",
+        f'stage "{stage.name.value}" has no destination: config "{config}" has no {kind}',
+        Label(span, "where to?"),
+        help=(f"write {kind}: {{hf_repo: {example}}} in that config, or remove the stage",),
+    )
+
+
+def _check_bundles(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report modules of the recipe that a bundle runs and does not hold."""
+    for stage in stages_of_kind("pack_model", recipe):
+        publication = certain_config(stage, "publication", resolved)
+        inference = certain_config(stage, "inference", resolved)
+        if publication is None or inference is None or not recipe.complete:
+            continue
+        include, exclude = (
+            _texts_of(node_at(publication, ("pack_model", name))) for name in ("include", "exclude")
+        )
+        if include is None or exclude is None:
+            continue
+        packed = select_files(recipe.directory, include, exclude)
+        if packed is None:
+            continue
+        library = open_library(recipe.directory)
+        for target in _packed_targets(stage, inference, resolved):
+            lacking = [
+                name for name in imported_files(library, str(target.value)) if name not in packed
+            ]
+            if lacking:
+                yield _not_packed(stage, publication, target, lacking)
+                break
+
+
+def _packed_targets(stage: StageDecl, inference: Mapping, resolved: Resolved) -> Iterator[Scalar]:
+    """Yield the targets that a bundle builds: the model, and what inference needs."""
+    own = inference.get("model")
+    roots: list[Node | None] = [entry.value for entry in inference if entry.name not in _LEFT_OUT]
+    if stage.model and (own is None or (isinstance(own, Scalar) and own.value is None)):
+        roots.append(resolved.models.get(str(stage.model.value)))
+    preprocessor = node_at(inference, ("dataset", "preprocessor"))
+    if isinstance(preprocessor, Mapping) and preprocessor.entry(TARGET) is None:
+        preprocessor = preprocessor.get("test")
+    for root in (*roots, preprocessor):
+        for path, leaf in walk_scalars(root) if root else ():
+            if path and path[-1] == TARGET and isinstance(leaf.value, str):
+                yield leaf
+
+
+def _texts_of(node: Node | None) -> tuple[str, ...] | None:
+    """Return the texts of a list; None where one of them is not known."""
+    if not isinstance(node, Sequence):
+        return None
+    texts = [one.value if isinstance(one, Scalar) else None for one in node.items]
+    known = [text for text in texts if isinstance(text, str) and "${" not in text]
+    return tuple(known) if len(known) == len(texts) else None
+
+
+def _not_packed(
+    stage: StageDecl, publication: Mapping, target: Scalar, lacking: list[str]
+) -> Diagnostic:
+    include = node_at(publication, ("pack_model", "include"))
+    assert include is not None
+    folder = PurePosixPath(lacking[0]).parts[0]
+    node = include if is_written(include) else stage.name
+    default = load("publication")["properties"]["pack_model"]["properties"]["include"]["default"]
+    return value_finding(
+        "R420",
+        f'the bundle of stage "{stage.name.value}" would lack {format_names(lacking)}, which '
+        f"{target.value} needs",
+        node,
+        f'add "{folder}"' if is_written(include) else f"include is {', '.join(default)} by default",
+        related=(Label(use_location(target), "runs in the bundle"),),
+        advice=(f"write pack_model: {{include: […, {folder}]}}, or take it out of exclude",),
+    )
