@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from espnet3_compiler.signature import definitions, resolve_name
-from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, FunctionFound
+from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, FunctionFound, MroClass
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.module_summary import Decorator
-from espnet3_compiler.signature.resolve_name import MroClass
 from espnet3_compiler.signature.result import NotAnalyzable
 
 
@@ -25,6 +24,7 @@ class ResolvedMethod:
     index: int
 
 
+_HARMLESS_DECORATORS = definitions.TRANSPARENT_DECORATORS | definitions.RENAMING_DECORATORS
 MethodSource = ResolvedMethod | ClassFound | BuiltinFound | NotAnalyzable | None
 """Where a method comes from: a ``def``, a class that generates it, a builtin; None without one."""
 
@@ -81,6 +81,19 @@ def dataclass_options(library: Library, found: ClassFound) -> dict[str, Any] | N
     return None
 
 
+def is_keyword_record(order: tuple[MroClass, ...]) -> bool:
+    """Return whether a class takes its fields, and anything else, by name: a base makes it so."""
+    records = (definitions.KEYWORD_RECORD, "__init_subclass__")
+    for node in order:
+        if not isinstance(node, ClassFound):
+            return False
+        if f"{node.location.name}.{node.name}" == records[0]:
+            return records[1] in node.summary.members
+        if "__init__" in node.summary.members:
+            return False
+    return False
+
+
 def is_enumeration(library: Library, found: ClassFound) -> bool:
     """Return whether a class names a class of ``enum`` as its base."""
     return not definitions.ENUM_CLASSES.isdisjoint(definitions.base_names(library, found))
@@ -107,7 +120,7 @@ def opaque_decorator(
     """
     for item in decorators:
         name = definitions.full_name(library, location, item.name) if item.name else ""
-        if name in definitions.TRANSPARENT_DECORATORS or name in plain:
+        if name in plain or name in _HARMLESS_DECORATORS:
             continue
         found = resolve_name.find_in(library, location, item.name) if item.name else None
         if isinstance(found, FunctionFound):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from espnet3_compiler.signature import locate
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
-from espnet3_compiler.signature.module_summary import Binding, ClassSummary
+from espnet3_compiler.signature.module_summary import Binding, ClassSummary, ModuleSummary
 from espnet3_compiler.signature.result import DefinitionLocation, Missing, NotAnalyzable
 from espnet3_compiler.signature.split_source import Piece
 
@@ -31,12 +31,21 @@ class ClassFound:
 
 @dataclass(frozen=True, slots=True)
 class FunctionFound:
-    """A function; ``owner`` is the class that it is a method of."""
+    """A function.
+
+    Attributes:
+        location: The module.
+        name: Its name, of a method with that of its class.
+        pieces: Its ``def``, the last one; before it those of its ``@overload``.
+        owner: The class that it is a method of.
+        bound: Whether it is called on an object of the class.
+    """
 
     location: ModuleLocation
     name: str
     pieces: tuple[Piece, ...]
     owner: ClassFound | None = None
+    bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,8 @@ class BuiltinFound:
 
 Definition = ModuleFound | ClassFound | FunctionFound | CallFound | ValueFound | BuiltinFound
 LookupResult = Definition | Missing | NotAnalyzable
+MroClass = ClassFound | BuiltinFound | NotAnalyzable
+"""A class in a resolution order; ``NotAnalyzable`` for a base that cannot be read."""
 
 
 def definition_location(location: ModuleLocation, line: int = 0) -> DefinitionLocation:
@@ -133,7 +144,8 @@ def absolute_module(location: ModuleLocation, source: str) -> str:
     if level == 0:
         return name
     parts = location.name.split(".")
-    base = parts if location.kind == "package" else parts[:-1]
+    is_package = location.kind == "package" or (location.kind == "stub" and location.folders)
+    base = parts if is_package else parts[:-1]
     kept = base[: len(base) - (level - 1)]
     return ".".join([*kept, name] if name else kept)
 
@@ -169,9 +181,82 @@ def is_patched(library: Library, found: ClassFound, name: str) -> bool:
     return module is not None and f"{found.name}.{name}" in module.patched
 
 
+def is_unbound(library: Library, location: ModuleLocation, name: str, found: LookupResult) -> bool:
+    """Return whether a module binds no name, so that it is the builtin of that name.
+
+    Args:
+        library: Reads modules.
+        location: The module.
+        name: The name of a builtin.
+        found: The result of looking it up in the module.
+    """
+    module = library.module(location) if location.kind == "stub" else None
+    return isinstance(found, Missing) or (module is not None and name not in module.bindings)
+
+
+def is_imported(module: ModuleSummary, name: str) -> bool:
+    """Return whether a module has a name by imports only."""
+    bindings = module.bindings.get(name, ())
+    return bool(bindings) and all(item.kind in ("import", "module") for item in bindings)
+
+
+def has_compiled_star(library: Library, location: ModuleLocation, module: ModuleSummary) -> bool:
+    """Return whether a module takes all names of one whose stub may not list them all.
+
+    Args:
+        library: Finds modules.
+        location: The module.
+        module: Its summary.
+    """
+    names = (absolute_module(location, source) for source, _ in module.stars)
+    return any(star is not None and star.kind == "stub" for star in map(library.find_module, names))
+
+
+def pieces_of(
+    library: Library, location: ModuleLocation, name: str, binding: Binding
+) -> tuple[Piece, ...]:
+    """Return the ``def`` of a binding behind those before it, which may be its overloads.
+
+    Args:
+        library: Reads modules.
+        location: The module.
+        name: The name that is bound.
+        binding: The binding.
+    """
+    module = library.module(location)
+    every = module.bindings[name] if module else (binding,)
+    same = [item.piece for item in every if item.level == binding.level and item.piece]
+    return tuple(item for item in same if item.kind == "def" and item.first <= binding.first)
+
+
+def is_absent(item: LookupResult) -> bool:
+    """Return whether another binding of the same name takes over."""
+    if isinstance(item, ValueFound):
+        return item.binding.value == "None"
+    return isinstance(item, Missing) or (isinstance(item, NotAnalyzable) and item.absent)
+
+
 def class_location(found: ClassFound) -> DefinitionLocation:
     """Return the location that a report shows for a class."""
     return definition_location(found.location, found.summary.line)
+
+
+def merge_orders(rows: list[list[MroClass]]) -> list[MroClass]:
+    """Return the resolution order of a class from those of its bases and their list (C3)."""
+    merged: list[MroClass] = []
+    while any(rows):
+        rows = [row for row in rows if row]
+        tails = [key for row in rows for key in map(_class_key, row[1:])]
+        head = next((row[0] for row in rows if _class_key(row[0]) not in tails), rows[0][0])
+        merged.append(head)
+        rows = [[item for item in row if _class_key(item) != _class_key(head)] for row in rows]
+    return merged
+
+
+def _class_key(node: MroClass) -> tuple[str, ...]:
+    if isinstance(node, ClassFound):
+        return (node.location.name, node.name)
+    return (node.name,) if isinstance(node, BuiltinFound) else ("", node.reason)
 
 
 _ABSTRACT_CLASSES = (
@@ -215,6 +300,8 @@ TRANSPARENT_DECORATORS = frozenset(
         "torch.jit.unused",
         "torch.no_grad",
         "torch.utils.data.datapipes._decorator.functional_datapipe",
+        "transformers.utils.auto_docstring",
+        "transformers.utils.auto_docstring.auto_docstring",
         "typeguard.typechecked",
         "typing.final",
         "typing.no_type_check",
@@ -229,7 +316,17 @@ TRANSPARENT_DECORATORS = frozenset(
 )
 """Decorators that leave the arguments of a function or class as they are."""
 
+RENAMING_DECORATORS = frozenset({"torchvision.models._utils.handle_legacy_interface"})
+"""Decorators that also take arguments under old names, the first text of each of their own."""
+
+RETURNING_CALLS = frozenset(
+    {"torch._C._add_docstr", "transformers.models.auto.auto_factory.auto_class_update"}
+)
+"""Functions that return their first argument, a function or class, with other words about it."""
+
 DATACLASS = "dataclasses.dataclass"
+KEYWORD_RECORD = "transformers.configuration_utils.PreTrainedConfig"
+"""The class whose subclasses are dataclasses that keep further arguments as attributes."""
 NAMED_TUPLE = "typing.NamedTuple"
 ENUM_CLASSES = frozenset({"enum.Enum", "enum.IntEnum", "enum.StrEnum", "enum.Flag", "enum.IntFlag"})
 

@@ -22,6 +22,7 @@ _DISPLAYS: tuple[tuple[type[ast.expr], str], ...] = (
     (ast.JoinedStr, "str"),
 )
 _CONSTANTS = (str, int, float, bool, type(None))
+_CALLED_METHODS = ("__init__", "__new__", "__call__", "__class__")
 _FIELD_CALLS = ("field", "dataclasses.field")
 
 
@@ -32,13 +33,16 @@ def function(text: ModuleText, piece: Piece) -> FunctionSummary:
         SyntaxError: The piece is not Python.
     """
     node = split_source.function_node(text, piece)
+    source = text.lines(piece.first, piece.last)
     return FunctionSummary(
         node.name,
         node.lineno + piece.first - 2,
         tuple(_parameter_summaries(node.args)),
         tuple(map(_decorator_summary, node.decorator_list)),
         kwargs_flow(node),
-        "wraps" in text.lines(piece.first, piece.last) and _passes_through(node),
+        "return" in source
+        and (_returns_argument(node) or ("wraps" in source and _passes_through(node))),
+        "__all__" in source,
     )
 
 
@@ -105,12 +109,14 @@ def _parameter_summary(item: ast.arg, kind: str, default: str | None) -> Paramet
 def _decorator_summary(node: ast.expr) -> Decorator:
     if not isinstance(node, ast.Call):
         return Decorator(dotted_name(node) or "", ())
-    literal = [
-        (item.arg or "", item.value.value if isinstance(item.value, ast.Constant) else None)
-        for item in node.keywords
-    ]
+    given = [(item.arg or "", _first_item(item.value)) for item in node.keywords]
+    literal = [(name, getattr(item, "value", ...)) for name, item in given]
     plain = [(name, value) for name, value in literal if isinstance(value, _CONSTANTS)]
     return Decorator(dotted_name(node.func) or "", tuple(plain))
+
+
+def _first_item(node: ast.expr) -> ast.expr:
+    return node.elts[0] if isinstance(node, ast.Tuple) and node.elts else node
 
 
 def _class_members(branches: list[Branch]) -> Iterator[tuple[str, Piece | ast.expr | None]]:
@@ -180,6 +186,39 @@ def _is_open(branch: Branch) -> bool:
         return False
     calls = (item for item in ast.walk(branch.statement) if isinstance(item, ast.Call))
     return any(dotted_name(item.func) in ("locals", "vars", "exec", "setattr") for item in calls)
+
+
+def _returns_argument(node: FunctionNode) -> bool:
+    """Return whether a decorator returns what it decorates, or is a call that gives such a one."""
+    inner = [item for item in node.body if isinstance(item, ast.FunctionDef)]
+    returned = [item.value for item in _own_returns(node)]
+    names = {dotted_name(item) for item in returned}
+    if len(inner) == 1 and names == {inner[0].name}:
+        node, names = inner[0], {dotted_name(item.value) for item in _own_returns(inner[0])}
+    first = [*node.args.posonlyargs, *node.args.args][:1]
+    return bool(first) and names == {first[0].arg} and not _is_changed(node, first[0].arg)
+
+
+def _own_returns(node: ast.AST) -> Iterator[ast.Return]:
+    """Yield the ``return`` statements of a function, not those of functions in it."""
+    for item in ast.iter_child_nodes(node):
+        if isinstance(item, ast.Return):
+            yield item
+        elif not isinstance(item, FunctionNode | ast.Lambda | ast.ClassDef):
+            yield from _own_returns(item)
+
+
+def _is_changed(node: FunctionNode, name: str) -> bool:
+    """Return whether a function binds one of its names anew, or sets what is called."""
+    for item in ast.walk(node):
+        if isinstance(item, ast.Name) and item.id == name and not isinstance(item.ctx, ast.Load):
+            return True
+        attribute = item.attr if isinstance(item, ast.Attribute) else ""
+        if attribute in _CALLED_METHODS and not isinstance(getattr(item, "ctx", None), ast.Load):
+            return True
+        if isinstance(item, ast.Call) and dotted_name(item.func) == "setattr":
+            return True
+    return False
 
 
 def _passes_through(node: FunctionNode) -> bool:

@@ -7,6 +7,8 @@ from espnet3_compiler.signature.module_summary import ForwardingCall, KwargsFlow
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _KEY_METHODS = ("pop", "get", "setdefault")
+_KEY_FUNCTIONS = ("_ovewrite_named_param",)
+"""Functions that set a key of the ``kwargs`` that they get: torchvision's, which spells it so."""
 
 
 def kwargs_flow(node: FunctionNode) -> KwargsFlow | None:
@@ -39,6 +41,8 @@ def _literal_keys(node: FunctionNode, kwargs: str) -> Iterator[str]:
         if isinstance(item, ast.Call) and isinstance(item.func, ast.Attribute):
             if item.func.attr in _KEY_METHODS and _is_name(item.func.value, kwargs) and item.args:
                 key = item.args[0]
+        elif isinstance(item, ast.Call) and dotted_name(item.func) in _KEY_FUNCTIONS:
+            key = item.args[1] if _is_name(item.args[0], kwargs) else None
         elif isinstance(item, ast.Subscript) and _is_name(item.value, kwargs):
             key = item.slice
         elif isinstance(item, ast.Compare) and isinstance(item.ops[0], ast.In | ast.NotIn):

@@ -1,9 +1,12 @@
 """Signatures without a ``def``: data classes, named tuples, partials."""
 
+from dataclasses import replace
+
 from espnet3_compiler.signature import classes, definitions
-from espnet3_compiler.signature.definitions import ClassFound
+from espnet3_compiler.signature.definitions import ClassFound, MroClass
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.resolve_name import MroClass
+from espnet3_compiler.signature.locate import ModuleLocation
+from espnet3_compiler.signature.module_summary import FunctionSummary
 from espnet3_compiler.signature.result import (
     NotAnalyzable,
     Parameter,
@@ -37,6 +40,24 @@ def generated_constructor(
     return _make_signature(name, found, fields)
 
 
+def keyword_constructor(
+    order: tuple[MroClass, ...], found: ClassFound, name: str
+) -> SignatureResult:
+    """Return the arguments of a class that takes its fields, and anything else, by name.
+
+    Args:
+        order: Its resolution order.
+        found: The class.
+        name: The name of the signature in messages.
+    """
+    fields: dict[str, Parameter] = {}
+    for node in reversed(order):
+        if isinstance(node, ClassFound):
+            _add_fields(fields, node, by_name=True)
+    named = {key: replace(item, default=item.default or "other") for key, item in fields.items()}
+    return replace(_make_signature(name, found, named), more_keywords=True)
+
+
 def bind_arguments(inner: Signature, positional: int, given: set[str | None]) -> Signature:
     """Return the arguments that ``functools.partial(f, …)`` still takes.
 
@@ -58,6 +79,30 @@ def bind_arguments(inner: Signature, positional: int, given: set[str | None]) ->
     return Signature(
         inner.name, tuple(left), inner.more_positional, inner.more_keywords, inner.origin
     )
+
+
+def add_decorated(
+    library: Library, location: ModuleLocation, function: FunctionSummary, signature: Signature
+) -> Signature:
+    """Add the old names that a decorator translates: ``@legacy(weights=("pretrained", …))``.
+
+    Args:
+        library: Reads modules.
+        location: The module of the function.
+        function: The function with its decorators.
+        signature: What it takes without them.
+    """
+    names = [
+        value
+        for item in function.decorators
+        if definitions.full_name(library, location, item.name) in definitions.RENAMING_DECORATORS
+        for _, value in item.keywords
+        if isinstance(value, str)
+    ]
+    if not names:
+        return signature
+    added = [Parameter(name, "keyword", "other", None, signature.origin) for name in names]
+    return replace(signature, parameters=(*signature.parameters, *added), more_positional=True)
 
 
 def _add_fields(fields: dict[str, Parameter], found: ClassFound, *, by_name: bool) -> None:

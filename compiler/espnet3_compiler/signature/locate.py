@@ -11,7 +11,8 @@ from typing import Literal
 from espnet3_compiler.filesystem import broken_link, is_directory
 
 _COMPILED_PACKAGES = {"__init__" + suffix for suffix in (*EXTENSION_SUFFIXES, ".pyc")}
-ModuleKind = Literal["source", "package", "namespace", "extension", "builtin", "link"]
+_STUB = "__init__.pyi"
+ModuleKind = Literal["source", "package", "namespace", "stub", "extension", "builtin", "link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,10 @@ class ModuleLocation:
 
     Attributes:
         name: Its dotted name.
-        kind: ``package`` has an ``__init__.py``, ``namespace`` has none; ``link`` is a broken
-            link in the recipe.
-        file: Its Python file, for ``source`` and ``package``; otherwise empty.
+        kind: ``package`` has an ``__init__.py``, ``namespace`` has none; ``stub`` is compiled and
+            has a ``.pyi`` beside it, ``extension`` has none; ``link`` is a broken link in the
+            recipe.
+        file: Its Python file, for ``source``, ``package`` and ``stub``; otherwise empty.
         folders: The folders of its submodules; empty for a plain module.
         local: Whether it belongs to the recipe.
         shown: The file as a report names it, relative to the root it was found in.
@@ -92,7 +94,11 @@ def find_below(path: SearchPath, parent: ModuleLocation, name: str) -> ModuleLoc
         parent: The package.
         name: The submodule's own name.
     """
-    return _find_module(path, name, parent.folders, f"{parent.name}.{name}")
+    dotted = f"{parent.name}.{name}"
+    found = _find_module(path, name, parent.folders, dotted)
+    if found is None and parent.kind == "stub":  # a part of the compiled module
+        return _stub_module(path, name, next(iter(parent.folders), ""), dotted)
+    return found
 
 
 def names_below(path: SearchPath, folders: Iterable[str]) -> tuple[str, ...]:
@@ -123,7 +129,8 @@ def _find_module(
             if path.list_folder(inner):
                 portions.append(inner)
         if any(name + suffix in listing for suffix in EXTENSION_SUFFIXES):
-            return _compiled_module(path, dotted, folder, ())
+            stub = _stub_module(path, name, folder, dotted)
+            return stub or _compiled_module(path, dotted, folder, ())
         if name + ".py" in listing:
             return _source_module(path, dotted, folder, name + ".py")
         if name + ".pyc" in listing:
@@ -157,6 +164,17 @@ def _compiled_module(
 ) -> ModuleLocation:
     local = folder.startswith(path.recipe) and "site-packages" not in folder
     return ModuleLocation(dotted, "extension", "", folders, local, dotted.replace(".", "/"))
+
+
+def _stub_module(path: SearchPath, name: str, folder: str, dotted: str) -> ModuleLocation | None:
+    """Return a compiled module with the ``.pyi`` in a folder that says what it has, or None."""
+    inner, shown = f"{folder}{os.sep}{name}", dotted.replace(".", "/")
+    if name + ".pyi" in path.list_folder(folder):
+        return ModuleLocation(dotted, "stub", f"{inner}.pyi", (), local=False, shown=f"{shown}.pyi")
+    if _STUB in path.list_folder(inner):
+        file = f"{inner}{os.sep}{_STUB}"
+        return ModuleLocation(dotted, "stub", file, (inner,), local=False, shown=f"{shown}/{_STUB}")
+    return None
 
 
 def _find_editable(path: SearchPath, name: str) -> ModuleLocation | None:

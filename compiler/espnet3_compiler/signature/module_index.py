@@ -25,6 +25,7 @@ _LIST_DISPLAYS = (ast.List, ast.Tuple, ast.Set)
 class _ModuleBindings:
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     stars: list[tuple[str, int]] = field(default_factory=list)
+    lazy_stars: list[str] = field(default_factory=list)
     exports: list[str] | None = None
     listed: int = 0
     patched: list[str] = field(default_factory=list)
@@ -57,6 +58,7 @@ def index(text: ModuleText) -> ModuleSummary:
         tuple(found.exports or ()) if only_lists else None,
         may_be_open and _DYNAMIC_NAMES.search(source) is not None,
         tuple(dict.fromkeys(found.patched)),
+        tuple(dict.fromkeys(found.lazy_stars)),
     )
 
 
@@ -126,8 +128,10 @@ def _index_import(
         return
     source = "." * node.level + (node.module or "")
     for item in node.names:
-        if item.name == "*":
-            found.stars += [(source, node.lineno)] if context.runs else []
+        if item.name == "*" and context.runs:
+            found.stars.append((source, node.lineno))
+        elif item.name == "*":
+            found.lazy_stars.append(source)
         else:
             binding = Binding("import", context.level, source, item.name, None, first, last)
             found.add(item.asname or item.name, binding)
@@ -151,17 +155,18 @@ def _index_assignment(
 
 
 def _value_binding(node: ast.stmt, value: ast.expr, context: _BindingContext) -> Binding:
-    kind, text = "unknown", ""
+    kind, text, source = "unknown", "", ""
     if name := dotted_name(value):
         kind, text = "name", name
     elif isinstance(value, ast.Call):
         kind, text = "call", dotted_name(value.func) or ""
+        source = dotted_name(value.args[0]) or "" if value.args else ""
     elif isinstance(value, ast.Subscript | ast.BinOp):
         kind, text = "expression", ast.unparse(value)
     elif (literal := expression_kind(value)) != "other":
         kind, text = "constant", literal
     last = node.end_lineno or node.lineno
-    return Binding(kind, context.level, value=text, first=node.lineno, last=last)
+    return Binding(kind, context.level, source, text, first=node.lineno, last=last)
 
 
 def _record_exports(

@@ -55,7 +55,10 @@ class KwargsFlow(NamedTuple):
 
 
 class Decorator(NamedTuple):
-    """A decorator: its dotted name (empty for another expression) and its literal keywords."""
+    """A decorator: its dotted name (empty for another expression) and its literal keywords.
+
+    Of a tuple the keyword has the first item.
+    """
 
     name: str
     keywords: tuple[tuple[str, Any], ...]
@@ -71,6 +74,7 @@ class FunctionSummary(NamedTuple):
         decorators: From the outermost to the innermost.
         flow: Where its ``**kwargs`` go; None when it has none or uses them in another way.
         passes: Whether it is a decorator whose result has the decorated function's signature.
+        exports: Whether it is a decorator that adds names to ``__all__``.
     """
 
     name: str
@@ -79,6 +83,7 @@ class FunctionSummary(NamedTuple):
     decorators: tuple[Decorator, ...]
     flow: KwargsFlow | None
     passes: bool
+    exports: bool = False
 
 
 class ClassField(NamedTuple):
@@ -122,8 +127,9 @@ class Binding(NamedTuple):
 
     Attributes:
         kind: ``import`` (from ``source`` the ``value``), ``module`` (``source``), ``piece``,
-            ``name`` (``value``, dotted), ``expression`` (``value``), ``call`` (of ``value``),
-            ``constant`` (of the type ``value``) or ``unknown``.
+            ``name`` (``value``, dotted), ``expression`` (``value``), ``call`` (of ``value`` with
+            ``source`` as its first argument, where that is a name), ``constant`` (of the type
+            ``value``) or ``unknown``.
         level: ``plain``, ``branch`` (only under a condition) or ``weak`` (in an ``except``).
         source: The name of a module; leading dots as in ``from ..a import b``.
         value: See ``kind``.
@@ -150,6 +156,8 @@ class ModuleSummary(NamedTuple):
         exports: ``__all__`` where it is a plain list.
         open: Whether it can bind more names while it runs (``globals()``, ``__getattr__`` …).
         patched: Class attributes that the module sets, as dotted names (``Class.name = …``).
+        lazy_stars: Modules of ``from … import *`` under ``if TYPE_CHECKING``: what a module that
+            imports on demand has, its ``else`` says in a way that cannot be read.
     """
 
     bindings: Mapping[str, tuple[Binding, ...]]
@@ -157,6 +165,7 @@ class ModuleSummary(NamedTuple):
     exports: tuple[str, ...] | None
     open: bool
     patched: tuple[str, ...]
+    lazy_stars: tuple[str, ...] = ()
 
 
 class _LazyRows(UserDict[str, tuple[T, ...]], Generic[T]):
@@ -175,7 +184,7 @@ class _LazyRows(UserDict[str, tuple[T, ...]], Generic[T]):
 
 def read_function(row: Sequence[Any]) -> FunctionSummary:
     """Return the function that a JSON list holds."""
-    name, line, params, decorators, flow, passes = row
+    name, line, params, decorators, flow, passes, exports = row
     return FunctionSummary(
         name,
         line,
@@ -183,6 +192,7 @@ def read_function(row: Sequence[Any]) -> FunctionSummary:
         _read_decorators(decorators),
         flow and KwargsFlow(tuple(map(_read_forwarding, flow[0])), tuple(flow[1])),
         passes,
+        exports,
     )
 
 
@@ -204,13 +214,14 @@ def read_class(row: Sequence[Any]) -> ClassSummary:
 
 def read_module(row: Sequence[Any]) -> ModuleSummary:
     """Return the module that a JSON list holds."""
-    bindings, stars, exports, is_open, patched = row
+    bindings, stars, exports, is_open, patched, lazy_stars = row
     return ModuleSummary(
         _LazyRows(bindings, _read_binding),
         tuple((source, line) for source, line in stars),
         None if exports is None else tuple(exports),
         is_open,
         tuple(patched),
+        tuple(lazy_stars),
     )
 
 

@@ -7,8 +7,8 @@ from espnet3_compiler.signature import (
     classes,
     definitions,
     generated,
+    overloads,
     resolve_name,
-    runtime_attributes,
     split_source,
 )
 from espnet3_compiler.signature.classes import MethodSource, ResolvedMethod
@@ -19,12 +19,13 @@ from espnet3_compiler.signature.definitions import (
     FunctionFound,
     LookupResult,
     ModuleFound,
+    MroClass,
     ValueFound,
 )
 from espnet3_compiler.signature.flow import dotted_name
+from espnet3_compiler.signature.lazy import runtime_attributes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.module_summary import ForwardingCall, FunctionSummary, KwargsFlow
-from espnet3_compiler.signature.resolve_name import MroClass
 from espnet3_compiler.signature.result import (
     DefinitionLocation,
     Missing,
@@ -113,11 +114,13 @@ def _class_signature(
     library: Library, found: ClassFound, name: str, depth: int = 0
 ) -> SignatureResult:
     """Return the arguments of a class: those of ``__new__`` or ``__init__``."""
+    order = resolve_name.resolution_order(library, found)
+    if classes.is_keyword_record(order):
+        return generated.keyword_constructor(order, found, name)
     decorators = found.summary.decorators
     opaque = classes.opaque_decorator(library, found.location, decorators, definitions.DATACLASS)
     if opaque:
         return NotAnalyzable(f"{found.name} is decorated with {opaque}")
-    order = resolve_name.resolution_order(library, found)
     reason = classes.metaclass_reason(library, order)
     if reason:
         return NotAnalyzable(reason)
@@ -126,6 +129,10 @@ def _class_signature(
     new_index, init_index = _method_index(order, new), _method_index(order, init)
     if isinstance(new, ResolvedMethod | ClassFound) and new_index < init_index:
         return _method_signature(library, order, new, name, depth)
+    if init is None and any(
+        isinstance(item, ClassFound) and item.location.kind == "stub" for item in order
+    ):
+        return NotAnalyzable(f"{found.name} is compiled")
     if init is None:
         return _empty_signature(name, definitions.class_location(found))
     signature = _method_signature(library, order, init, name, depth)
@@ -188,7 +195,8 @@ def _function_signature(
         decorators = {item.name for item in function.decorators} if function else set()
         if "property" in decorators:
             return NotAnalyzable(f"{found.name} is a property")
-        skip = int("classmethod" in decorators)
+        is_bound = found.bound and "staticmethod" not in decorators
+        skip = int(is_bound or "classmethod" in decorators)
         order = resolve_name.resolution_order(library, found.owner)
     return _read_signature(library, found, name, order, 0, depth, skip)
 
@@ -233,30 +241,64 @@ def _read_signature(
     depth: int,
     skip: int,
 ) -> SignatureResult:
-    """Return the signature of a ``def`` without its first ``skip`` parameters.
+    """Return the signature of a ``def``, or of all its overloads, without ``skip`` parameters.
 
     A method's own class is at ``index`` in ``order``, the order of the class it is called on.
     """
-    function = library.function(found.location, found.pieces[-1])
-    if function is None:
+    functions = [library.function(found.location, piece) for piece in found.pieces]
+    last = functions[-1]
+    if last is None:
         return NotAnalyzable(f"{found.location.shown} cannot be parsed")
+    listed = [
+        _own_signature(found, item, name, skip)
+        for item in functions
+        if item is not None and overloads.is_overload(library, found.location, item)
+    ]
+    if listed and overloads.is_overload(library, found.location, last):
+        return overloads.merge_overloads(listed)
+    implemented = _defined_signature(library, found, last, name, order, index, depth, skip)
+    names_none = all(item.kind in ("args", "kwargs") for item in last.params[skip:])
+    if not (listed and names_none):
+        return implemented
+    return overloads.with_implementation(overloads.merge_overloads(listed), implemented)
+
+
+def _own_signature(
+    found: FunctionFound, function: FunctionSummary, name: str, skip: int
+) -> Signature:
+    """Return what a ``def`` itself names."""
+    origin = definitions.definition_location(found.location, function.line)
+    kinds = {item.kind for item in function.params}
+    own = _own_parameters(function, origin, skip)
+    return Signature(name, own, "args" in kinds, "kwargs" in kinds, origin)
+
+
+def _defined_signature(
+    library: Library,
+    found: FunctionFound,
+    function: FunctionSummary,
+    name: str,
+    order: tuple[MroClass, ...],
+    index: int,
+    depth: int,
+    skip: int,
+) -> SignatureResult:
+    """Return the signature of one ``def`` with its decorators, its ``**kwargs`` followed."""
     opaque = classes.opaque_decorator(
         library, found.location, function.decorators, "staticmethod", "classmethod"
     )
     if opaque:
         return NotAnalyzable(f"{found.name} is decorated with {opaque}")
-    origin = definitions.definition_location(found.location, function.line)
-    kinds = {item.kind for item in function.params}
-    own = _own_parameters(function, origin, skip)
-    signature = Signature(name, own, "args" in kinds, "kwargs" in kinds, origin)
-    if function.flow is None or depth > definitions.MAX_DEPTH:
-        return signature
-    targets = [
-        _receiver_signature(library, found, forward, order, index, depth + 1)
-        for forward in function.flow.forwards
-    ]
-    taken = {item.name for item in own} | {item.name for item in function.params[:skip]}
-    return _add_forwarded(signature, function.flow, targets, taken)
+    signature = _own_signature(found, function, name, skip)
+    if function.flow is not None and depth <= definitions.MAX_DEPTH:
+        targets = [
+            _receiver_signature(library, found, forward, order, index, depth + 1)
+            for forward in function.flow.forwards
+        ]
+        taken = {item.name for item in signature.parameters}
+        taken |= {item.name for item in function.params[:skip]}
+        signature = _add_forwarded(signature, function.flow, targets, taken)
+    return generated.add_decorated(library, found.location, function, signature)
 
 
 def _add_forwarded(

@@ -5,29 +5,43 @@ inherited attributes); the value of a binding may be a path again.
 """
 
 import builtins
-import re
+from dataclasses import replace
+from functools import partial
 
 from espnet3_compiler.diagnostics.suggest import closest_match
-from espnet3_compiler.signature import locate
 from espnet3_compiler.signature.definitions import (
     MAX_DEPTH,
     NEUTRAL_BASES,
+    RETURNING_CALLS,
     BuiltinFound,
     CallFound,
     ClassFound,
+    Definition,
     FunctionFound,
     LookupResult,
     ModuleFound,
+    MroClass,
     ValueFound,
     absolute_module,
     class_at,
     class_location,
-    definition_location,
     full_name,
+    is_absent,
+    is_imported,
     is_patched,
-    names_of,
+    is_unbound,
+    merge_orders,
     own_member,
+    pieces_of,
 )
+from espnet3_compiler.signature.lazy.missing import (
+    missing_member,
+    misspelt_module,
+    no_module,
+    number_part,
+    unreadable_module,
+)
+from espnet3_compiler.signature.lazy.stars import modules_on_demand
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.module_summary import Binding, ModuleSummary
@@ -35,8 +49,6 @@ from espnet3_compiler.signature.result import Missing, NotAnalyzable
 from espnet3_compiler.signature.split_source import Piece
 
 BUILTINS = frozenset(dir(builtins))
-MroClass = ClassFound | BuiltinFound | NotAnalyzable
-"""A class in a resolution order; ``NotAnalyzable`` for a base that cannot be read."""
 
 
 def find_definition(library: Library, path: str) -> LookupResult:
@@ -66,8 +78,8 @@ def find_in(library: Library, location: ModuleLocation, name: str, depth: int = 
         if found:
             return found
     found = _module_member(library, location, head, depth)
-    if isinstance(found, Missing):
-        return BuiltinFound(head) if head in BUILTINS and not rest else found
+    if head in BUILTINS and not rest and is_unbound(library, location, head, found):
+        return BuiltinFound(head)
     return _find_attributes(library, found, rest)
 
 
@@ -84,11 +96,11 @@ def _walk_modules(
         here = _module_member(library, location, parts[index])
         if isinstance(here, Missing | NotAnalyzable | ModuleFound | FunctionFound):
             return deeper
-        return _number_part(_find_attributes(library, here, parts[index + 1 :]), parts, index + 1)
+        return number_part(_find_attributes(library, here, parts[index + 1 :]), parts, index + 1)
     here = _module_member(library, location, parts[index])
     if isinstance(here, NotAnalyzable) and index < len(parts) - 1:
-        here = _misspelt_module(library, location, parts[index]) or here
-    return _number_part(_find_attributes(library, here, parts[index + 1 :]), parts, index)
+        here = misspelt_module(library, location, parts[index]) or here
+    return number_part(_find_attributes(library, here, parts[index + 1 :]), parts, index)
 
 
 def _through_module(
@@ -111,40 +123,31 @@ def _through_module(
     return None if isinstance(found, Missing | NotAnalyzable) else found
 
 
-def _misspelt_module(library: Library, location: ModuleLocation, name: str) -> Missing | None:
-    """Return that a package has no such module where the name is close to one of its modules.
-
-    A package that makes names while it runs (``torch`` takes functions out of its compiled part)
-    may have any name, but hardly one with further names below it.
-    """
-    module = library.module(location)
-    if module is None or name in module.bindings:
-        return None
-    modules = locate.names_below(library.path, location.folders)
-    near = closest_match(name, modules)
-    return Missing(location.name, name, 0, modules, definition_location(location)) if near else None
-
-
-def _number_part(result: LookupResult, parts: list[str], index: int) -> LookupResult:
-    """Return a result with the missing part's index in the path that was asked for."""
-    if not isinstance(result, Missing):
-        return result
-    if result.part in parts[index:]:
-        index = parts.index(result.part, index)
-    return Missing(".".join(parts[:index]), parts[index], index, result.near, result.where)
-
-
 def _find_attributes(library: Library, found: LookupResult, rest: list[str]) -> LookupResult:
     for index, part in enumerate(rest):
         if isinstance(found, ModuleFound):
             return _walk_modules(library, found.location, [found.location.name, *rest[index:]], 1)
         if isinstance(found, ClassFound):
             found = _find_attribute(library, found, part)
+        elif isinstance(found, CallFound):
+            found = _find_on_object(library, found, part)
         elif not isinstance(found, Missing | NotAnalyzable):
             return NotAnalyzable("an attribute of something that is neither a module nor a class")
         else:
             break
     return found
+
+
+def _find_on_object(library: Library, found: CallFound, name: str) -> LookupResult:
+    """Return the method of an object that a module makes: ``BUNDLE.get_model``."""
+    made_by = find_in(library, found.location, found.binding.value) if found.binding.value else None
+    if not isinstance(made_by, ClassFound):
+        return NotAnalyzable("an attribute of something that is neither a module nor a class")
+    own = _find_attribute(library, made_by, name)
+    if isinstance(own, FunctionFound):
+        return replace(own, bound=True)
+    known = isinstance(own, Missing) and closest_match(name, own.near)
+    return own if known else NotAnalyzable(f"{name} is a value of an object of {made_by.name}")
 
 
 def _module_member(
@@ -172,7 +175,7 @@ def _find_member(library: Library, location: ModuleLocation, name: str, depth: i
         return ModuleFound(below) if below else NotAnalyzable(f"{location.name} {why}")
     module = library.module(location)
     if module is None and location.kind != "namespace":
-        return _unreadable_module(library, location)
+        return unreadable_module(library, location)
     bindings = module.bindings.get(name, ()) if module else ()
     last = max((item.first for item in bindings if item.level == "plain"), default=0)
     starred = _from_stars(library, location, module, name, last, depth) if module else None
@@ -182,28 +185,21 @@ def _find_member(library: Library, location: ModuleLocation, name: str, depth: i
     if found and not isinstance(found, Missing):
         return found
     below = library.find_module(f"{location.name}.{name}") if location.folders else None
-    return ModuleFound(below) if below else _missing_member(library, location, module, name)
+    if below:
+        return ModuleFound(below)
+    lazy = _find_on_demand(library, location, module, name, depth) if module else None
+    return lazy or missing_member(library, location, module, name, partial(_module_member, library))
 
 
-def _unreadable_module(library: Library, location: ModuleLocation) -> NotAnalyzable:
-    file = library.file(location)
-    if file is None or file.wrong is None or not location.local:
-        return NotAnalyzable(f"{location.shown} cannot be parsed")
-    line, message = file.wrong
-    return NotAnalyzable(message, broken=definition_location(location, line))
-
-
-def _missing_member(
-    library: Library, location: ModuleLocation, module: ModuleSummary | None, name: str
-) -> LookupResult:
-    file = library.file(location)
-    is_open = module is not None and (module.open or "__path__" in module.bindings)
-    pattern = rf"\bglobal\b.*\b{re.escape(name)}\b|\b{re.escape(name)}\s*:="
-    if is_open or (file and re.search(pattern, file.text.text)):
-        return NotAnalyzable(f"{location.name} makes names while it runs")
-    return Missing(
-        location.name, name, 0, names_of(library, location), definition_location(location)
-    )
+def _find_on_demand(
+    library: Library, location: ModuleLocation, module: ModuleSummary, name: str, depth: int
+) -> LookupResult | None:
+    """Return the definition of a name that a module imports when it is asked for, or None."""
+    for source in modules_on_demand(library, location, module, name):
+        found = _from_star(library, location, source, name, depth)
+        if isinstance(found, Definition):
+            return found
+    return None
 
 
 def _from_stars(
@@ -230,16 +226,39 @@ def _from_star(
 ) -> LookupResult | None:
     star = library.find_module(source)
     if star is None:
-        return _no_module(library, source)
+        return no_module(library, source)
     if star.name == location.name or name.startswith("__"):
         return None
     inner = library.module(star)
     exports = inner.exports if inner else None
-    hidden = name.startswith("_") if exports is None else name not in exports
-    if inner and hidden and not (inner.open and exports is None):
+    hidden = name.startswith("_")
+    if inner and exports is not None:
+        hidden = name not in exports and not _is_exported(library, star, inner, name)
+    if inner and hidden and (exports is not None or not inner.open):
         return None
+    if star.kind == "stub" and inner and is_imported(inner, name):
+        return None  # a stub imports names for its own annotations
     found = _module_member(library, star, name, depth + 1)
-    return None if isinstance(found, Missing) else found
+    absent = isinstance(found, Missing) or (
+        star.kind == "stub" and isinstance(found, NotAnalyzable)
+    )
+    return None if absent else found
+
+
+def _is_exported(
+    library: Library, location: ModuleLocation, module: ModuleSummary, name: str
+) -> bool:
+    """Return whether a decorator puts a function into ``__all__``, as timm's ``register_model``."""
+    pieces = [item.piece for item in module.bindings.get(name, ()) if item.piece]
+    function = library.function(location, pieces[-1]) if pieces else None
+    names = (item.name for item in function.decorators if item.name) if function else ()
+    for found in (find_in(library, location, item) for item in names):
+        made = isinstance(found, FunctionFound) and library.function(
+            found.location, found.pieces[-1]
+        )
+        if made and made.exports:
+            return True
+    return False
 
 
 def _choose_binding(
@@ -251,7 +270,7 @@ def _choose_binding(
     for level in (("plain", "branch"), ("weak",)):
         group = [item for item in live if item.level in level]
         found = [_resolve_binding(library, location, name, item, depth) for item in group]
-        kept = [item for item in found if not _is_absent(item)]
+        kept = [item for item in found if not is_absent(item)]
         if len(kept) > 1 and len({repr(item) for item in kept}) > 1:
             return NotAnalyzable(f"{location.name}.{name} depends on a condition")
         if kept:
@@ -259,12 +278,6 @@ def _choose_binding(
         if found and level == ("plain", "branch") and len(live) == len(group):
             return found[-1]
     return NotAnalyzable(f"{location.name}.{name} depends on a condition")
-
-
-def _is_absent(item: LookupResult) -> bool:
-    if isinstance(item, ValueFound):
-        return item.binding.value == "None"
-    return isinstance(item, Missing) or (isinstance(item, NotAnalyzable) and item.absent)
 
 
 def _resolve_binding(
@@ -275,10 +288,10 @@ def _resolve_binding(
             assert binding.piece is not None
             if binding.piece.kind == "class":
                 return class_at(library, location, binding.piece)
-            return FunctionFound(location, name, (binding.piece,))
+            return FunctionFound(location, name, pieces_of(library, location, name, binding))
         case "module":
             below = library.find_module(binding.source)
-            return ModuleFound(below) if below else _no_module(library, binding.source)
+            return ModuleFound(below) if below else no_module(library, binding.source)
         case "import":
             return _resolve_import(library, location, binding, depth)
         case "name":
@@ -286,10 +299,26 @@ def _resolve_binding(
                 return NotAnalyzable(f"{location.name}.{name} is bound to itself")
             return find_in(library, location, binding.value, depth + 1)
         case "call":
-            return CallFound(location, binding)
+            return _resolve_call(library, location, name, binding, depth)
         case "constant" | "expression":
             return ValueFound(location, binding)
     return NotAnalyzable(f"{location.name}.{name} is made while the module runs")
+
+
+def _resolve_call(
+    library: Library, location: ModuleLocation, name: str, binding: Binding, depth: int
+) -> LookupResult:
+    """Return the definition of ``name = f(argument)`` where ``f`` returns its argument."""
+    if full_name(library, location, binding.value) not in RETURNING_CALLS or not binding.source:
+        return CallFound(location, binding)
+    if binding.source != name:
+        return find_in(library, location, binding.source, depth + 1)
+    module = library.module(location)
+    earlier = (
+        [item for item in module.bindings[name] if item.first < binding.first] if module else []
+    )
+    before = (earlier or [binding._replace(kind="unknown")])[-1]
+    return _resolve_binding(library, location, name, before, depth + 1)
 
 
 def _resolve_import(
@@ -298,7 +327,7 @@ def _resolve_import(
     full = absolute_module(location, binding.source)
     source = library.find_module(full)
     if source is None:
-        return _no_module(library, full)
+        return no_module(library, full)
     if source.name == location.name:
         below = library.find_module(f"{full}.{binding.value}")
         return ModuleFound(below) if below else NotAnalyzable(f"{full} imports itself")
@@ -306,13 +335,6 @@ def _resolve_import(
     if isinstance(found, Missing):
         return NotAnalyzable(f"{location.name} imports {binding.value}, which {full} does not have")
     return found
-
-
-def _no_module(library: Library, name: str) -> NotAnalyzable:
-    top = name.partition(".")[0]
-    if library.find_module(top) is None:
-        return NotAnalyzable(f"{top} is not installed")
-    return NotAnalyzable(f"the module {name} is not found", absent=True)
 
 
 def resolution_order(library: Library, found: ClassFound) -> tuple[MroClass, ...]:
@@ -327,7 +349,8 @@ def resolution_order(library: Library, found: ClassFound) -> tuple[MroClass, ...
 
 def _find_attribute(library: Library, found: ClassFound, name: str) -> LookupResult:
     """Return the definition of an attribute of a class."""
-    for node in resolution_order(library, found):
+    order = resolution_order(library, found)
+    for node in order:
         if isinstance(node, NotAnalyzable):
             return node
         if isinstance(node, BuiltinFound):
@@ -341,6 +364,8 @@ def _find_attribute(library: Library, found: ClassFound, name: str) -> LookupRes
             return NotAnalyzable(f"{node.name}.{name} cannot be seen")
     if found.summary.metaclass:
         return NotAnalyzable(f"{found.name} has a metaclass")
+    if any(isinstance(node, ClassFound) and node.location.kind == "stub" for node in order):
+        return NotAnalyzable(f"{found.name} is compiled")
     return Missing(found.name, name, 0, attributes_of(library, found), class_location(found))
 
 
@@ -358,24 +383,7 @@ def _linearize(library: Library, found: ClassFound) -> tuple[MroClass, ...]:
         list(resolution_order(library, item)) if isinstance(item, ClassFound) else [item]
         for item in kept
     ]
-    return (found, *_merge_orders([*rows, list(kept)]))
-
-
-def _merge_orders(rows: list[list[MroClass]]) -> list[MroClass]:
-    merged: list[MroClass] = []
-    while any(rows):
-        rows = [row for row in rows if row]
-        tails = [key for row in rows for key in map(_class_key, row[1:])]
-        head = next((row[0] for row in rows if _class_key(row[0]) not in tails), rows[0][0])
-        merged.append(head)
-        rows = [[item for item in row if _class_key(item) != _class_key(head)] for row in rows]
-    return merged
-
-
-def _class_key(node: MroClass) -> tuple[str, ...]:
-    if isinstance(node, ClassFound):
-        return (node.location.name, node.name)
-    return (node.name,) if isinstance(node, BuiltinFound) else ("", node.reason)
+    return (found, *merge_orders([*rows, list(kept)]))
 
 
 def _resolve_base(library: Library, found: ClassFound, name: str) -> MroClass | None:

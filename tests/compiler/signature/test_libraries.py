@@ -107,12 +107,22 @@ def test_more(library, module):
     assert judged >= 0.2 * total
 
 
+@pytest.mark.slow
+def test_what_torch_has_is_never_called_missing(library):
+    found = [read(library, f"torch.{name}") for name, _ in public("torch")]
+    assert [item for item in found if not isinstance(item, Signature | NotAnalyzable)] == []
+    assert sum(isinstance(item, Signature) for item in found) > 0.8 * len(found)
+
+
 MISTAKES = [
     ("torch.optim.AdamW", "learning_rate", "weight_decay"),
     ("torch.optim.lr_scheduler.StepLR", "warmup_steps", "step_size"),
     ("lightning.pytorch.callbacks.EarlyStopping", "montior", "monitor"),
     ("torch.nn.LSTM", "hidden", "input_size"),
     ("torch.nn.Tanh", "inplace", None),
+    ("torch.nn.GRU", "hidden", "hidden_size"),
+    ("torch.tensor", "type", "dtype"),
+    ("torch.Generator", "seed", "device"),
     ("lightning.pytorch.Trainer", "max_epoch", "max_epochs"),
 ]
 
@@ -124,6 +134,13 @@ def test_known_mistakes(library, path, wrong, right):
     assert not reading.more_keywords
     assert reading.find(wrong) is None
     assert right is None or reading.find(right)
+
+
+@pytest.mark.parametrize("name", ["GRU", "LSTM", "RNN"])
+def test_recurrent_layers_need_their_sizes(library, name):
+    reading = read(library, f"torch.nn.{name}")
+    assert isinstance(reading, Signature)
+    assert [p.name for p in reading.parameters if p.required] == ["input_size", "hidden_size"]
 
 
 def test_this_runtime(library):
