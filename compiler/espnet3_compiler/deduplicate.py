@@ -23,6 +23,7 @@ _UNKNOWN_NAME_CODES = {"R203": "models", "R204": "configs", "R205": "stages", "R
 
 _MISSING_IN_LIST = re.compile(r"the list of (models|configs) has no ")
 _QUOTED_NAME = re.compile(r'"(\w+)"')
+_QUOTED = re.compile(r'"([^"]+)"')
 _OF_MODEL = re.compile(r"\$\{models\.(\w+)\.")
 _CONFIG_NAME = re.compile(r"\bconfigs\.(\w+)")
 
@@ -41,6 +42,7 @@ def without_consequences(
     * A number as a key in a mapping where none can stand.
     * A text of a wrong form because of a ``${…}`` in it that is wrong itself.
     * An order of stages that only the value of an unknown key requires, or an unknown output.
+    * A name that an installed module does not have, as a module of the recipe hides it.
 
     Args:
         findings: The findings of all steps.
@@ -60,6 +62,7 @@ def without_consequences(
     ignored_keys = {span_key(f.primary.span) for f in ignored}
     absent = [f for f in found if f.code == "R503"]
     references = [f.primary.span for f in found if f.code.startswith("R3")]
+    shadowed = _shadowed_names(found)
     corrections = {_correction_of(f) for f in found if f.code in ("R502", "R601")} - {None}
 
     starts = {span_key(f.primary.span) for f in found if f.code == "R404"}
@@ -86,6 +89,7 @@ def without_consequences(
             or (code == "R603" and any(_is_value_of(o, span_key(span)) for o in mistyped))
             or (code in ("R402", "R403") and not starts.isdisjoint({span_key(span), *related}))
             or (code == "R402" and _is_required_by_ignored_key(f, ignored_keys))
+            or (code in ("R501", "R508") and bool(shadowed) and f.message.startswith(shadowed))
         )
 
     def is_inside_misfit(f: Diagnostic) -> bool:
@@ -99,6 +103,12 @@ def without_consequences(
         for f in found
         if not is_inside_misfit(f) and (f.code.startswith("R1") or not is_consequence(f))
     )
+
+
+def _shadowed_names(findings: Iterable[Diagnostic]) -> tuple[str, ...]:
+    """Return how messages begin about modules that a module of the recipe hides."""
+    names = [_QUOTED.findall(f.message)[-1] for f in findings if f.code == "R209"]
+    return tuple(f'"{name}{end}' for name in names for end in '".')
 
 
 def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

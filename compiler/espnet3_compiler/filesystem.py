@@ -51,6 +51,11 @@ def read_error(path: Path, root: Path) -> OSError | ValueError | None:
         return error
 
 
+def shown_path(path: Path) -> str:
+    """Return a path as reports show it: relative to the working directory."""
+    return Path(os.path.relpath(path)).as_posix()
+
+
 def is_file(path: Path) -> bool:
     """Return whether a path is a file that can be seen."""
     return os.path.isfile(path)  # noqa: PTH113 - see above

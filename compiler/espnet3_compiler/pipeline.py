@@ -1,6 +1,5 @@
 """Start here: the steps from a manifest to a checked recipe, in order; each adds its findings."""
 
-import os
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingABC
 from dataclasses import replace
@@ -12,6 +11,7 @@ from espnet3_compiler.compose.compose import compose
 from espnet3_compiler.deduplicate import without_consequences
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.filesystem import shown_path
 from espnet3_compiler.interpolation.resolve import resolve
 from espnet3_compiler.manifest.lower import config_roles, lower
 from espnet3_compiler.manifest.matrix import Expansion, expand
@@ -99,7 +99,7 @@ def compile_manifest(
 
 def display_name(path: Path) -> str:
     """Return what reports call a file: its path from the working directory."""
-    return Path(os.path.relpath(path)).as_posix()
+    return shown_path(path)
 
 
 def _validate_expanded(expansion: Expansion) -> Iterator[Diagnostic]:

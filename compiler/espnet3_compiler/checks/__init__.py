@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from espnet3_compiler.checks.code import check as code
 from espnet3_compiler.checks.names import identifiers, unused_declarations
 from espnet3_compiler.checks.paths import files, links, written_paths
 from espnet3_compiler.checks.settings import (
@@ -57,4 +58,5 @@ ALL: tuple[Check, ...] = (
     empty_lists.check,
     unread_keys.check,
     check.check,
+    code.check,
 )

@@ -5,14 +5,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from espnet3_compiler.signature import cache, extract, locate, module_summary, split_source
 from espnet3_compiler.signature.locate import ModuleLocation, SearchPath
-from espnet3_compiler.signature.module_summary import ClassSummary, FunctionSummary, ModuleSummary
+from espnet3_compiler.signature.module_summary import (
+    ClassSummary,
+    FunctionSummary,
+    Import,
+    ModuleSummary,
+)
 from espnet3_compiler.signature.split_source import ModuleText, Piece
 
 T = TypeVar("T")
+
+
+class SyntaxMistake(NamedTuple):
+    """What Python's parser says about a file: line and column, from 1, and its message."""
+
+    line: int
+    column: int
+    message: str
 
 
 @dataclass
@@ -25,7 +38,8 @@ class ModuleFile:
         key: The SHA-256 of its content.
         content: Its bytes.
         module: Its bindings; None when it is not Python.
-        wrong: The line of its syntax error and Python's message.
+        wrong: Its syntax error.
+        imports: Its imports, where it belongs to a recipe.
         functions: Summaries by piece.
         classes: Summaries by piece.
         changed: Whether there are summaries that the cache does not have.
@@ -36,7 +50,8 @@ class ModuleFile:
     key: str
     content: bytes
     module: ModuleSummary | None = None
-    wrong: tuple[int, str] | None = None
+    wrong: SyntaxMistake | None = None
+    imports: tuple[Import, ...] = ()
     functions: dict[Piece, FunctionSummary] = field(default_factory=dict)
     classes: dict[Piece, ClassSummary] = field(default_factory=dict)
     changed: bool = False
@@ -114,6 +129,7 @@ class Library:
             summaries = {
                 "module": file.module,
                 "wrong": file.wrong,
+                "imports": file.imports,
                 "functions": [[piece, item] for piece, item in file.functions.items()],
                 "classes": [[piece, item] for piece, item in file.classes.items()],
             }
@@ -171,12 +187,12 @@ def _index_file(file: ModuleFile, *, local: bool) -> None:
 
     try:
         if local:
-            split_source.parse_module(file.text.text)
+            file.imports = module_index.imports_of(split_source.parse_module(file.text.text))
         file.module = module_index.index(file.text)
     except SyntaxError as error:
-        file.wrong = (error.lineno or 1, error.msg)
+        file.wrong = SyntaxMistake(error.lineno or 1, error.offset or 1, error.msg)
     except (ValueError, RecursionError) as error:
-        file.wrong = (1, str(error))
+        file.wrong = SyntaxMistake(1, 1, str(error))
     file.changed = True
 
 
@@ -193,7 +209,8 @@ def _load_summaries(file: ModuleFile, folder: Path) -> bool:
             Piece(*key): module_summary.read_class(row) for key, row in record["classes"]
         }
         file.module = module and module_summary.read_module(module)
-        file.wrong = wrong and (wrong[0], wrong[1])
+        file.wrong = wrong and SyntaxMistake(*wrong)
+        file.imports = tuple(Import(*row) for row in record["imports"])
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
     return True

@@ -1,24 +1,29 @@
-"""List the bindings of a module's names, with conditions, star imports and ``__all__``."""
+"""List a module's imports, and the bindings of its names with conditions and ``__all__``."""
 
 import ast
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.extract import expression_kind
 from espnet3_compiler.signature.flow import dotted_name
-from espnet3_compiler.signature.module_summary import Binding, ModuleSummary
+from espnet3_compiler.signature.module_summary import Binding, Import, ImportTime, ModuleSummary
 from espnet3_compiler.signature.split_source import Branch, ModuleText
 
 _DYNAMIC_NAMES = re.compile(
     r"\bglobals\(\)(?:\[[^\]]*\]\s*=[^=]|\.update|\.setdefault|\s*$)|\bvars\(\)|\blocals\(\)\["
-    r"|\bexec\(|\bsys\.modules\[|\bsetattr\(\s*sys\.modules|\b__getattr__\b",
+    r"|\bexec\(|\b_convert_\(|\bsys\.modules\[|\bsetattr\(\s*sys\.modules|\b__getattr__\b",
     re.MULTILINE,
 )
-_DYNAMIC_WORDS = ("globals()", "vars()", "locals()", "exec(", "sys.modules", "__getattr__")
+_DYNAMIC_WORDS = (
+    *("globals()", "vars()", "locals()", "exec(", "_convert_(", "sys.modules", "__getattr__"),
+)
 _LIST_DISPLAYS = (ast.List, ast.Tuple, ast.Set)
+_BLOCKS = (ast.If, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.For, ast.AsyncFor, ast.While)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass
@@ -103,7 +108,7 @@ def _index_statement(node: ast.stmt, context: _BindingContext, found: _ModuleBin
 
 
 def _index_condition(node: ast.If, context: _BindingContext, found: _ModuleBindings) -> None:
-    if (dotted_name(node.test) or "").endswith("TYPE_CHECKING"):
+    if _is_for_types(node.test):
         _index_body(node.body, _BindingContext("weak", runs=False), found)
         _index_body(node.orelse, context, found)
         return
@@ -205,3 +210,44 @@ def _version_test(node: ast.expr) -> bool | None:
         case ast.Lt():
             return bool(sys.version_info[:2] < wanted)
     return None
+
+
+def imports_of(tree: ast.Module) -> tuple[Import, ...]:
+    """Return the imports of a module, without those for type checkers only."""
+    return tuple(_imports_in(tree.body, "always"))
+
+
+def _imports_in(body: list[ast.stmt], time: ImportTime) -> Iterator[Import]:
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from _names_of(node, time)
+        elif isinstance(node, ast.ClassDef):
+            yield from _imports_in(node.body, time)
+        elif isinstance(node, _FUNCTIONS):
+            yield from _imports_in(node.body, "called" if time == "always" else time)
+        elif isinstance(node, ast.If) and _is_for_types(node.test):
+            yield from _imports_in(node.orelse, time)
+        elif isinstance(node, (*_BLOCKS, ast.Match)):
+            for block in _blocks_of(node):
+                yield from _imports_in(block, "maybe")
+
+
+def _blocks_of(node: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """Yield the blocks of a compound statement, those of its ``except`` and ``case`` included."""
+    for part in ("body", "orelse", "finalbody"):
+        yield getattr(node, part, [])
+    for item in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        yield item.body
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return (dotted_name(test) or "").rpartition(".")[2] == "TYPE_CHECKING"
+
+
+def _names_of(node: ast.Import | ast.ImportFrom, time: ImportTime) -> Iterator[Import]:
+    lines = node.lineno, node.end_lineno or node.lineno
+    if isinstance(node, ast.Import):
+        yield from (Import(*lines, item.name, "", time) for item in node.names)
+    else:
+        source = "." * node.level + (node.module or "")
+        yield from (Import(*lines, source, item.name, time) for item in node.names)

@@ -6,11 +6,12 @@ the ``read_…`` functions make summaries of such lists.
 
 from collections import UserDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from espnet3_compiler.signature.split_source import Piece
 
 T = TypeVar("T")
+ImportTime = Literal["always", "maybe", "called"]
 
 
 class ParameterSummary(NamedTuple):
@@ -120,6 +121,25 @@ class ClassSummary(NamedTuple):
     members: Mapping[str, tuple[Piece | None, ...]]
     literals: dict[str, str | int | float | bool | None]
     open: bool
+
+
+class Import(NamedTuple):
+    """A name that a module imports.
+
+    Attributes:
+        line: The line of the statement, from 1.
+        last: The last line of the statement.
+        source: The module, with a leading ``.`` for each level of a relative one.
+        name: The imported name; empty for ``import source``, ``*`` for all.
+        time: ``always`` when the module is imported; ``maybe`` below ``try``, ``if``, ``with`` and
+            the like, which may be there because the import may fail; ``called`` in a function.
+    """
+
+    line: int
+    last: int
+    source: str
+    name: str
+    time: ImportTime
 
 
 class Binding(NamedTuple):

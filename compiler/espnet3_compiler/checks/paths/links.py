@@ -12,15 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from espnet3_compiler.checks.code.modules import imported_names
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.targets.datasets import data_modules
-from espnet3_compiler.checks.targets.nodes import find_targets
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
-from espnet3_compiler.filesystem import broken_link
+from espnet3_compiler.filesystem import broken_link, shown_path
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.syntax.tree import Scalar
 from espnet3_compiler.syntax.unknown_name import format_names
-from espnet3_schemas import TARGET
 
 _ENDINGS = ("", ".py")
 """Endings of what may be a link to a package or to a module."""
@@ -38,22 +36,13 @@ class _Link:
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R705, once for a recipe: a checkout or copy without links has none of them."""
     packages: dict[Path, list[Scalar]] = {}
-    for folder, name in _imported_names(recipe, resolved):
+    for folder, name in imported_names(recipe, resolved):
         package = str(name.value).partition(".")[0]
         if package.isidentifier():
             packages.setdefault(folder / package, []).append(name)
     links = [link for path, names in packages.items() for link in _broken_links(path, names)]
     if links:
         yield _link_finding(links)
-
-
-def _imported_names(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar]]:
-    """Yield the names that may be code of a recipe, each with the recipe's directory."""
-    named = (target.node.get(TARGET) for target in find_targets(recipe, resolved))
-    for name in (recipe.system.name, *named, *(stage.call for stage in recipe.stages)):
-        if isinstance(name, Scalar):
-            yield recipe.directory, name
-    yield from data_modules(recipe, resolved)
 
 
 def _broken_links(package: Path, names: list[Scalar]) -> Iterator[_Link]:
@@ -75,27 +64,24 @@ def _link_finding(links: list[_Link]) -> Diagnostic:
         problem = f'is a link to "{first.target}", which is not there'
     return value_finding(
         "R705",
-        f'"{_shown(first.path)}" {problem}',
+        f'"{shown_path(first.path)}" {problem}',
         first.name,
         "this code is not here",
         advice=_repair_commands(links),
-        notes=(f"so are {format_names(_shown(link.path) for link in others)}",) if others else (),
+        notes=(f"so are {format_names(shown_path(link.path) for link in others)}",)
+        if others
+        else (),
     )
 
 
 def _repair_commands(links: list[_Link]) -> tuple[str, ...]:
     first = links[0]
-    source, path = first.path.parent / first.target, _shown(first.path)
+    source, path = first.path.parent / first.target, shown_path(first.path)
     if not source.exists():
         return ("copy the recipe again, with what its links lead to: cp -rL",)
-    paths = " ".join(_shown(link.path) for link in links)
+    paths = " ".join(shown_path(link.path) for link in links)
     others = ", likewise the others" if len(links) > 1 else ""
     return (
         f"git config core.symlinks true && git checkout -- {paths}",
-        f"or put a copy in its place: rm {path} && cp -r {_shown(source)} {path}{others}",
+        f"or put a copy in its place: rm {path} && cp -r {shown_path(source)} {path}{others}",
     )
-
-
-def _shown(path: Path) -> str:
-    """Return a path relative to the working directory."""
-    return Path(os.path.relpath(path)).as_posix()

@@ -56,7 +56,6 @@ class _TargetResult:
     findings: list[Diagnostic] = field(default_factory=list)
     checked: int = 0
     reasons: list[tuple[str, str]] = field(default_factory=list)
-    broken: set[str] = field(default_factory=set)
 
 
 _LAST_RESULT: list[tuple[Resolved, _TargetResult]] = []
@@ -102,16 +101,14 @@ def analyze_targets(recipe: Recipe, resolved: Resolved, library: Library) -> _Ta
         if key not in seen:
             _check_node(library, target, result)
         elif call not in seen:
-            again = _TargetResult(broken=result.broken)
+            again = _TargetResult()
             _check_node(library, target, again)
             result.findings.extend(_new_findings(again.findings, result.findings))
         seen |= {key, call}
     for stage in recipe.stages:
         if stage.call is not None:
             _record_result(result, stage.call, check_call_stage(library, stage, resolved))
-    for found in check_datasets(library, recipe, resolved):
-        if not any(file in found.message for file in result.broken):
-            result.findings.append(found)
+    result.findings.extend(check_datasets(library, recipe, resolved))
     result.findings.extend(check_metrics(library, recipe, resolved))
     return result
 
@@ -151,9 +148,6 @@ def _record_result(
         result.findings.extend(found)
         return
     result.reasons.append((str(name.value), found.reason))
-    if found.broken and found.broken.file not in result.broken:
-        result.broken.add(found.broken.file)
-        result.findings.append(paths.not_python(name, found.reason, found.broken))
 
 
 def _check_target(

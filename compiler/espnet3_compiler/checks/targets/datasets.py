@@ -27,9 +27,7 @@ from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.read import read, read_method
 from espnet3_compiler.signature.result import (
-    DefinitionLocation,
     Missing,
-    NotAnalyzable,
     Parameter,
     Signature,
 )
@@ -141,9 +139,6 @@ def _check_dataset(data: _DatasetEntry) -> Iterator[Diagnostic]:
     match result:
         case Signature():
             yield from check_arguments(_dataset_call(data, result))
-        case NotAnalyzable(reason=reason, broken=DefinitionLocation() as broken):
-            path = Scalar(f"{data.module}.{_CLASS_NAME}", head.span)
-            yield paths.not_python(path, reason, broken)
         case Missing(part=part) if part == _CLASS_NAME and data.library.find_module(data.module):
             yield Diagnostic(
                 "R501",

@@ -16,7 +16,6 @@ from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.locate import names_below
 from espnet3_compiler.signature.resolve_name import find_definition
 from espnet3_compiler.signature.result import (
-    DefinitionLocation,
     Missing,
     NotAnalyzable,
     NotCallable,
@@ -73,23 +72,6 @@ def unknown_path(path: Scalar, missing: Missing, library: Library) -> Diagnostic
     if missing.prefix:
         return _no_attribute(path, missing, library)
     return _no_package(path, missing, library)
-
-
-def not_python(path: Scalar, message: str, origin: DefinitionLocation) -> Diagnostic:
-    """R501: a file of the recipe that the path needs is not Python; reported once for a file.
-
-    Args:
-        path: The dotted path as it is written.
-        message: The message of Python's parser.
-        origin: File and line of the syntax error.
-    """
-    return value_finding(
-        "R501",
-        f'"{path.value}" cannot be imported: {origin.file} is not Python',
-        path,
-        f"{message} at {origin}",
-        advice=(f"correct {origin}",),
-    )
 
 
 def _no_attribute(path: Scalar, missing: Missing, library: Library) -> Diagnostic:

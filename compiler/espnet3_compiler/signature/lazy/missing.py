@@ -151,7 +151,7 @@ def unreadable_module(library: Library, location: ModuleLocation) -> NotAnalyzab
     file = library.file(location)
     if file is None or file.wrong is None or not location.local:
         return NotAnalyzable(f"{location.shown} cannot be parsed")
-    line, message = file.wrong
+    line, _, message = file.wrong
     return NotAnalyzable(message, broken=definition_location(location, line))
 
 

@@ -129,17 +129,6 @@ def test_what_every_builder_gets(tmp_path, create, expected):
     assert [row.split(":")[0] for row in found] == expected
 
 
-def test_a_broken_package(tmp_path):
-    text = "training:\n  dataset: {train: [{data_src_args: {split: train}}]}\n"
-    check(tmp_path, text)
-    write(tmp_path, {"a/asr/dataset/parts.py": "class Dataset\n    pass\n"})
-    manifest = (tmp_path / "a" / "asr" / "recipe.yaml").read_text()
-    recipe = tmp_path / "a" / "asr"
-    (found,) = judged(recipe, manifest, Library(search_path(recipe, [])))[0]
-    assert found.code == "R501"
-    assert "dataset/parts.py:1" in found.primary.text
-
-
 def test_builders_only_where_they_run(tmp_path):
     text = "training:\n  create_dataset: {sed: 1}\n  dataset: {train: []}\n"
     assert check(tmp_path, text, "[train]") == []

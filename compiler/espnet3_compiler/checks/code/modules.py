@@ -1,0 +1,123 @@
+"""Find the modules of a recipe that its stages import, each with the name that leads to it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from espnet3_compiler.checks.targets.datasets import data_modules
+from espnet3_compiler.checks.targets.nodes import find_targets
+from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.filesystem import shown_path
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.signature.definitions import absolute_module
+from espnet3_compiler.signature.library import Library, ModuleFile, default_folder, open_library
+from espnet3_compiler.signature.locate import ModuleLocation
+from espnet3_compiler.signature.module_summary import Import
+from espnet3_compiler.syntax.tree import Scalar
+from espnet3_schemas import TARGET
+
+_TIMES = ("always", "called", "maybe")
+"""When a module is imported, the most certain first."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecipeModule:
+    """A module of a recipe that something imports.
+
+    Attributes:
+        library: The modules of its recipe.
+        location: Where it is.
+        file: Its text and its imports.
+        name: The value of the recipe that leads to it.
+        time: How certainly it is imported: as the weakest import on the way to it.
+        root: Whether ``name`` itself names it, or something in it.
+    """
+
+    library: Library
+    location: ModuleLocation
+    file: ModuleFile
+    name: Scalar
+    time: str
+    root: bool
+
+    def source(self) -> Source:
+        """Return its text as reports show it."""
+        path = Path(self.file.name)
+        return Source(shown_path(path), self.file.text.text, "file", path)
+
+    def imports(self) -> Iterator[tuple[Import, str]]:
+        """Yield its imports, each with how certainly it runs."""
+        for item in self.file.imports:
+            yield item, max(item.time, self.time, key=_TIMES.index)
+
+
+def imported_names(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar]]:
+    """Yield the names that may be code of a recipe, each with the recipe's directory."""
+    named = (target.node.get(TARGET) for target in find_targets(recipe, resolved))
+    for name in (recipe.system.name, *named, *(stage.call for stage in recipe.stages)):
+        if isinstance(name, Scalar):
+            yield recipe.directory, name
+    yield from data_modules(recipe, resolved)
+
+
+def recipe_modules(recipe: Recipe, resolved: Resolved) -> tuple[RecipeModule, ...]:
+    """Return the modules of a recipe that are imported, the most certainly imported first."""
+    search = _ModuleSearch({}, {})
+    waiting: dict[str, list[tuple[Library, str, Scalar]]] = {time: [] for time in _TIMES}
+    for folder, name in imported_names(recipe, resolved):
+        waiting["always"].append((search.library(folder), str(name.value), name))
+    for time in _TIMES:
+        while waiting[time]:
+            library, path, name = waiting[time].pop(0)
+            for module in search.new_modules(library, path, name, time):
+                for item, when in module.imports():
+                    for path in _imported_paths(module.location, item):
+                        waiting[when].append((library, path, name))
+    for library in search.libraries.values():
+        library.flush()
+    return tuple(search.found.values())
+
+
+def _imported_paths(location: ModuleLocation, item: Import) -> tuple[str, ...]:
+    source = absolute_module(location, item.source)
+    return (source, f"{source}.{item.name}") if item.name not in ("", "*") else (source,)
+
+
+@dataclass
+class _ModuleSearch:
+    libraries: dict[Path, Library]
+    found: dict[tuple[str, str], RecipeModule]
+
+    def library(self, folder: Path) -> Library:
+        if folder not in self.libraries:
+            self.libraries[folder] = open_library(folder, default_folder())
+        return self.libraries[folder]
+
+    def new_modules(
+        self, library: Library, path: str, name: Scalar, time: str
+    ) -> Iterator[RecipeModule]:
+        """Yield the modules of the recipe along a dotted path that were not found before."""
+        parts = path.split(".")
+        for count in range(1, len(parts) + 1):
+            location = library.find_module(".".join(parts[:count]))
+            if location is None or not location.local:
+                return
+            file, key = library.file(location), (library.path.recipe, location.name)
+            if file is not None and key not in self.found:
+                root = time == "always" and path == str(name.value)
+                self.found[key] = RecipeModule(library, location, file, name, time, root)
+                yield self.found[key]
+
+
+def line_span(source: Source, line: int, column: int = 1, length: int = 0) -> Span:
+    """Return a span on a line of a file; the rest of the line unless a length is given.
+
+    Args:
+        source: The file.
+        line: The line, from 1.
+        column: The column, from 1.
+        length: How many characters.
+    """
+    text = source.line_text(line)
+    start = sum(len(item) + 1 for item in source.text.split("\n")[: line - 1]) + column - 1
+    return Span(source, start, start + (length or len(text.rstrip()) - column + 1))

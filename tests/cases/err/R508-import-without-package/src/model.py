@@ -1,0 +1,5 @@
+from features import LogMel
+
+
+class Net:
+    def __init__(self, size: int): ...

@@ -1,0 +1,7 @@
+"""The model."""
+
+from .feature import LogMel
+
+
+class Net:
+    def __init__(self, size: int): ...

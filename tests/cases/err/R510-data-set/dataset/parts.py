@@ -1,0 +1,3 @@
+class Dataset:
+    def __init__(self, split: str) -> None
+        pass

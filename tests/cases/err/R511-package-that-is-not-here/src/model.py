@@ -1,0 +1,5 @@
+import speechbrain
+
+
+class Net:
+    def __init__(self, size: int): ...
