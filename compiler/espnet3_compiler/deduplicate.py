@@ -56,6 +56,7 @@ def without_consequences(
     # A reference that certainly means another name was checked as that name: its order is known.
     unfixed = causes - {span_key(f.primary.span) for f in found if f.fix and f.fix.certain}
     misfits = {(f.code, span_key(f.primary.span)) for f in found if f.code in _MISFIT_CODES}
+    misfit_arguments = {span_key(f.primary.span) for f in found if f.code == "R504"}
     mistyped = [f.primary.span for f in found if f.code == "R602"]
     # A misspelt key of a config is read as the right one, a misspelt argument is not.
     ignored = [f for f in found if f.code == "R502" or (f.code == "R601" and not f.fix)]
@@ -79,6 +80,7 @@ def without_consequences(
                 and not wrong_values.isdisjoint({span_key(span), *related})
             )
             or any((code, key) in misfits for key in related)
+            or (code in ("R602", "R603") and not misfit_arguments.isdisjoint(related))
             or (
                 code == "R503"
                 and any(o.start < span.start and _is_within(span, o) for o in mistyped)

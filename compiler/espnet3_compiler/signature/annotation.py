@@ -230,4 +230,5 @@ def _class_type(library: Library, found: ClassFound) -> Type | None:
     is_readable = all("compiled" in getattr(item, "reason", "") for item in others)
     if not is_readable or any(base.endswith(_STRUCTURAL_BASES) for base in bases):
         return None
-    return InstanceType(found.name)
+    module = any(classes.is_torch_module(item) for item in parents)
+    return InstanceType(found.name, module and found.name not in classes.MODULE_COLLECTIONS)

@@ -25,6 +25,9 @@ class ResolvedMethod:
 
 
 _HARMLESS_DECORATORS = definitions.TRANSPARENT_DECORATORS | definitions.RENAMING_DECORATORS
+MODULE_COLLECTIONS = ("ModuleList", "ModuleDict", "Sequential")
+"""Modules that code often makes of a list or mapping that it is given."""
+
 MethodSource = ResolvedMethod | ClassFound | BuiltinFound | NotAnalyzable | None
 """Where a method comes from: a ``def``, a class that generates it, a builtin; None without one."""
 
@@ -92,6 +95,15 @@ def is_keyword_record(order: tuple[MroClass, ...]) -> bool:
         if "__init__" in node.summary.members:
             return False
     return False
+
+
+def is_torch_module(found: MroClass) -> bool:
+    """Return whether a class is ``torch.nn.Module`` itself."""
+    return (
+        isinstance(found, ClassFound)
+        and found.name == "Module"
+        and found.location.name == "torch.nn.modules.module"
+    )
 
 
 def is_enumeration(library: Library, found: ClassFound) -> bool:

@@ -13,6 +13,7 @@ from espnet3_compiler.signature.annotation import literal_kinds, parameter_type
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.result import Parameter
 from espnet3_compiler.signature.types import Type
+from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence
 from espnet3_schemas import TARGET
 
@@ -63,6 +64,11 @@ def _is_runtime_value(value: Node) -> bool:
     return isinstance(value, Scalar) and (has_reference(value.value) or value.value == "???")
 
 
+def _is_plain_mapping(value: Node) -> bool:
+    """Return whether a mapping has certainly no key that makes an object of it."""
+    return isinstance(value, Mapping) and has_certain_keys(value) and not value.entry("task")
+
+
 def _value_kind(value: Node) -> str:
     """Return ``int``, ``float``, ``str``, ``bool``, ``None``, ``list`` or ``dict``."""
     if isinstance(value, Mapping):
@@ -79,8 +85,9 @@ def fits_type(wanted: Type, value: Node) -> Fit:  # noqa: C901  one line for eac
     match wanted:
         case types.SimpleType(name):
             return _fits_simple(name, value)
-        case types.InstanceType():
-            return False if isinstance(value, Scalar) else None
+        case types.InstanceType(module=module):
+            closed = isinstance(value, Sequence) or _is_plain_mapping(value)
+            return False if isinstance(value, Scalar) or (module and closed) else None
         case types.EnumType(words=words):
             return _fits_enum(words, value)
         case types.LiteralType(values):

@@ -12,9 +12,15 @@ class SimpleType:
 
 @dataclass(frozen=True, slots=True)
 class InstanceType:
-    """An object of a class; no literal fits it."""
+    """An object of a class; no number or text fits it.
+
+    Attributes:
+        name: The class.
+        module: Whether it is a ``torch.nn.Module``, which no mapping or list fits either.
+    """
 
     name: str
+    module: bool = False
 
 
 @dataclass(frozen=True, slots=True)

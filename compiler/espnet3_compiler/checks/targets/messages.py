@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import name_fix, value_finding
+from espnet3_compiler.checks.targets.objects import object_advice
 from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -147,7 +148,7 @@ def wrong_type(call: TargetCall, parameter: Parameter, value: Node, name: str) -
         f'"{name}{path}" of {call.signature.name} must be {expected}, not {describe_value(value)}',
         Label(_argument_span(call, value), f"expected {expected}"),
         related=provenance_labels(value),
-        help=hint.help,
+        help=hint.help or object_advice(call, wanted, parameter.name, value),
         notes=(f"defined at {parameter.origin}",),
         fix=fix,
     )
