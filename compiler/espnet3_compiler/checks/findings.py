@@ -74,16 +74,19 @@ def unknown_value(
     )
 
 
-def name_fix(node: Scalar, near: str | None, known: Iterable[str]) -> Fix | None:
+def name_fix(
+    node: Scalar, near: str | None, known: Iterable[str], *, sure: bool = True
+) -> Fix | None:
     """Return the fix that writes a name in place of another one, certain for a plain misspelling.
 
     Args:
         node: The wrong name.
         near: The right one, if there is one.
         known: All names that would have been right.
+        sure: Whether the name is certainly wrong.
     """
     if near is None or not is_fixable(node):
         return None
     edit = Edit(node.span, quoted_like(node, near))
-    certain = is_certain_match(str(node.value), known)
+    certain = sure and is_certain_match(str(node.value), known)
     return Fix(f'write "{near}"', (edit,), certain=certain)

@@ -89,6 +89,8 @@ CODES: tuple[Code, ...] = (
     Code("R509", "circular-import", "error", "Modules of the recipe need each other to begin."),
     Code("R510", "not-python", "error", "A file of the recipe's code is not Python."),
     Code("R511", "not-installed", "warning", "The recipe's code imports what is not installed."),
+    Code("R512", "dropped-argument", "warning", "The target never looks at an argument."),
+    Code("R513", "unmade-output", "warning", "A call is not given the path of its output."),
     Code("R601", "unknown-key", "error", "The schema has no such key here."),
     Code("R602", "wrong-type", "error", "A value has the wrong type."),
     Code("R603", "missing-key", "error", "A required key is absent."),

@@ -43,7 +43,29 @@ def function(text: ModuleText, piece: Piece) -> FunctionSummary:
         "return" in source
         and (_returns_argument(node) or ("wraps" in source and _passes_through(node))),
         "__all__" in source,
+        _drops_keywords(node),
+        _what_it_gives(node),
     )
+
+
+def _drops_keywords(node: FunctionNode) -> bool:
+    name = node.args.kwarg.arg if node.args.kwarg else None
+    every = (item for line in node.body for item in ast.walk(line) if isinstance(item, ast.Name))
+    return name is not None and all(item.id not in (name, "locals", "vars") for item in every)
+
+
+def _what_it_gives(node: FunctionNode) -> str:
+    """Return what a call gives at once: the function's value, or something that runs it later."""
+    if isinstance(node, ast.AsyncFunctionDef):
+        return "coroutine"
+    waiting: list[ast.AST] = list(node.body)
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, ast.Yield | ast.YieldFrom):
+            return "generator"
+        if not isinstance(item, FunctionNode | ast.ClassDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(item)
+    return "value"
 
 
 def class_(text: ModuleText, piece: Piece) -> ClassSummary:

@@ -76,6 +76,8 @@ class FunctionSummary(NamedTuple):
         flow: Where its ``**kwargs`` go; None when it has none or uses them in another way.
         passes: Whether it is a decorator whose result has the decorated function's signature.
         exports: Whether it is a decorator that adds names to ``__all__``.
+        drops: Whether it takes ``**kwargs`` and never looks at them.
+        gives: ``value``, or ``coroutine`` or ``generator`` where a call runs nothing of it yet.
     """
 
     name: str
@@ -85,6 +87,8 @@ class FunctionSummary(NamedTuple):
     flow: KwargsFlow | None
     passes: bool
     exports: bool = False
+    drops: bool = False
+    gives: str = "value"
 
 
 class ClassField(NamedTuple):
@@ -204,7 +208,7 @@ class _LazyRows(UserDict[str, tuple[T, ...]], Generic[T]):
 
 def read_function(row: Sequence[Any]) -> FunctionSummary:
     """Return the function that a JSON list holds."""
-    name, line, params, decorators, flow, passes, exports = row
+    name, line, params, decorators, flow, passes, exports, drops, gives = row
     return FunctionSummary(
         name,
         line,
@@ -213,6 +217,8 @@ def read_function(row: Sequence[Any]) -> FunctionSummary:
         flow and KwargsFlow(tuple(map(_read_forwarding, flow[0])), tuple(flow[1])),
         passes,
         exports,
+        drops,
+        gives,
     )
 
 

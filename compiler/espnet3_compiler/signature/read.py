@@ -270,7 +270,7 @@ def _own_signature(
     origin = definitions.definition_location(found.location, function.line)
     kinds = {item.kind for item in function.params}
     own = _own_parameters(function, origin, skip)
-    return Signature(name, own, "args" in kinds, "kwargs" in kinds, origin)
+    return Signature(name, own, "args" in kinds, "kwargs" in kinds, origin, function.drops)
 
 
 def _defined_signature(
@@ -327,6 +327,7 @@ def _add_forwarded(
         signature.more_positional and more_positional,
         more_keywords,
         signature.origin,
+        all(isinstance(item, Signature) and item.drops for item in targets),
     )
 
 

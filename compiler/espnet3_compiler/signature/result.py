@@ -52,6 +52,7 @@ class Signature:
         more_positional: Whether it takes any number of arguments by position.
         more_keywords: Whether it takes further arguments by name, which cannot be listed.
         origin: Where it is defined.
+        drops: Whether nothing looks at the arguments that it has no name for.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Signature:
     more_positional: bool
     more_keywords: bool
     origin: DefinitionLocation
+    drops: bool = False
 
     def find(self, name: str) -> Parameter | None:
         """Return the parameter that can be given by a name, or None."""

@@ -7,7 +7,7 @@ from espnet3_compiler.checks.targets import messages as findings
 from espnet3_compiler.checks.targets.nodes import INSTANTIATE_KEYS
 from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.diagnostics.suggest import closest_match, is_misspelling
 from espnet3_compiler.signature import literal
 from espnet3_compiler.signature.result import Parameter
 from espnet3_compiler.syntax.placeholder import has_certain_keys
@@ -18,12 +18,13 @@ _MAX_NAMED = 3
 
 
 def check_arguments(call: TargetCall) -> Iterator[Diagnostic]:
-    """Yield R502, R503, R504 and R506 for arguments that the signature does not accept."""
+    """Yield R502 to R504, R506 and R512 for arguments that the signature does not accept."""
     taken = _positional_parameters(call)
     yield from _check_positional(call)
     yield from _check_supplied(call)
     given: set[str] = {item.name for item in taken}
     unknown: list[Entry] = []
+    swallowed: list[Entry] = []
     for entry in call.entries:
         parameter = call.signature.find(entry.name)
         if entry.name in call.slot.supplied:
@@ -34,8 +35,13 @@ def check_arguments(call: TargetCall) -> Iterator[Diagnostic]:
         elif parameter:
             given.add(entry.name)
             yield from _check_type(call, parameter, entry.value, entry.key.span.text)
-        elif not call.signature.more_keywords:
+        elif not call.signature.more_keywords or _is_positional_only(call, entry):
             unknown.append(entry)
+        else:
+            swallowed.append(entry)
+    if call.signature.drops:
+        unknown += [entry for entry in swallowed if _misspelt_required(call, entry, given)]
+        yield from _check_dropped(call, [item for item in swallowed if item not in unknown], given)
     yield from _check_names(call, unknown, given)
 
 
@@ -79,7 +85,7 @@ def _check_names(call: TargetCall, unknown: list[Entry], given: set[str]) -> Ite
     absent = (
         [] if call.incomplete or not has_certain_keys(call.node) else _missing_names(call, given)
     )
-    meant: set[str] = set()
+    meant = {item.name for item in unknown if _is_positional_only(call, item)}
     found: list[Diagnostic] = []
     for entry in unknown:
         free = _unused_names(call, entry)
@@ -87,6 +93,7 @@ def _check_names(call: TargetCall, unknown: list[Entry], given: set[str]) -> Ite
         missing = [item for item in absent if item not in meant]
         order = (flags, free) if entry.name.startswith("_") else (missing, free, flags)
         near = next(filter(None, (closest_match(entry.name, names) for names in order)), None)
+        near = None if _is_positional_only(call, entry) else near
         meant |= {near} if near else set()
         found.append(findings.unknown_argument(call, entry, near, free))
     yield from _merge_other_arguments(call, found)
@@ -115,6 +122,25 @@ def _merge_other_arguments(call: TargetCall, found: list[Diagnostic]) -> Iterato
         fix=None,
     )
     yield from (merged if one is other[0] else one for one in found if one not in other[1:])
+
+
+def _is_positional_only(call: TargetCall, entry: Entry) -> bool:
+    named = (item for item in call.signature.positional if item.kind == "positional")
+    return not call.items and any(item.name == entry.name for item in named)
+
+
+def _misspelt_required(call: TargetCall, entry: Entry, given: set[str]) -> bool:
+    missing = [] if call.incomplete else _missing_names(call, given)
+    return any(is_misspelling(entry.name, name) for name in missing)
+
+
+def _check_dropped(call: TargetCall, entries: list[Entry], given: set[str]) -> Iterator[Diagnostic]:
+    """Yield R512 for arguments that nothing looks at and that resemble one that is not given."""
+    for entry in entries:
+        free = [name for name in _unused_names(call, entry) if name not in given]
+        near = [name for name in free if is_misspelling(entry.name, name)]
+        if near:
+            yield findings.dropped_argument(call, entry, near[0], free)
 
 
 def _unused_names(call: TargetCall, entry: Entry) -> list[str]:

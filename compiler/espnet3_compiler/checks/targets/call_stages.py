@@ -2,6 +2,11 @@
 
 from espnet3_compiler.checks.targets import paths
 from espnet3_compiler.checks.targets.arguments import check_arguments
+from espnet3_compiler.checks.targets.call_functions import (
+    check_later,
+    check_method,
+    check_outputs,
+)
 from espnet3_compiler.checks.targets.nodes import TargetSlot
 from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -10,6 +15,7 @@ from espnet3_compiler.manifest.recipe import Resolved, StageDecl
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.result import NotAnalyzable, Signature
+from espnet3_compiler.stage_graph.stage_inputs import call_outputs
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Entry, Mapping
 
@@ -36,6 +42,9 @@ def check_call_stage(
     assert stage.call is not None
     if is_unresolved(stage.call) or paths.malformed_path(stage.call):
         return NotAnalyzable("its path is not known")
+    unfit = check_method(library, stage.call) or check_later(library, stage.call)
+    if unfit:
+        return [unfit]
     signature = read(library, str(stage.call.value))
     if not isinstance(signature, Signature):
         return paths.unusable_path(stage.call, signature, library)
@@ -52,4 +61,5 @@ def check_call_stage(
         incomplete=not has_certain_keys(stage.node) or _has_other_arguments(stage),
         flags=False,
     )
-    return list(check_arguments(call))
+    outputs = list(call_outputs(stage, resolved))
+    return [*check_arguments(call), *check_outputs(node, outputs)]

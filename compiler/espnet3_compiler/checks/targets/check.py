@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from espnet3_compiler.checks.targets import paths
 from espnet3_compiler.checks.targets.arguments import check_arguments
+from espnet3_compiler.checks.targets.call_functions import check_method
 from espnet3_compiler.checks.targets.call_stages import check_call_stage
 from espnet3_compiler.checks.targets.datasets import check_datasets
 from espnet3_compiler.checks.targets.metrics import check_metrics
@@ -157,6 +158,9 @@ def _check_target(
     wrong = paths.malformed_path(path)
     if wrong:
         return [] if target.slot.named else [wrong]
+    unfit = None if target.node.entry("self") else check_method(library, path)
+    if unfit and not target.node.entry("_args_") and not target.node.entry("_partial_"):
+        return [unfit]
     signature = read(library, str(path.value))
     if isinstance(signature, Signature):
         method = method_of_objects(path, library)

@@ -99,8 +99,11 @@ def unknown_argument(
     names = [item for item in call.signature.keywords if item not in call.slot.supplied]
     listing = ", ".join(names)
     label = f"not in ({listing})" if len(listing) <= _MAX_LENGTH else "no such argument"
+    advice = did_you_mean(near)
     if any(item.name == entry.name for item in call.signature.positional):
         label = "taken by position only"
+        written = entry.value.span.text
+        advice = (f"write it by its place: _args_: [{written if written.isprintable() else '…'}]",)
     elif not names:
         label = "it takes no arguments"
     return value_finding(
@@ -108,9 +111,29 @@ def unknown_argument(
         f'{call.signature.name} has no argument "{entry.name}"',
         entry.key,
         label,
-        advice=did_you_mean(near),
+        advice=advice,
         notes=(f"defined at {call.signature.origin}",),
         fix=name_fix(entry.key, near, free),
+    )
+
+
+def dropped_argument(call: TargetCall, entry: Entry, near: str, free: list[str]) -> Diagnostic:
+    """R512: the target takes an argument by ``**kwargs`` and never looks at it.
+
+    Args:
+        call: The call that is checked.
+        entry: The argument as it is written.
+        near: The parameter that it probably means.
+        free: Parameters that the call does not give yet.
+    """
+    return value_finding(
+        "R512",
+        f'{call.signature.name} takes "{entry.name}" by its **kwargs and never looks at it',
+        entry.key,
+        "no effect",
+        advice=did_you_mean(near),
+        notes=(f"defined at {call.signature.origin}",),
+        fix=name_fix(entry.key, near, free, sure=False),
     )
 
 

@@ -58,7 +58,20 @@ def unusable_path(
     notes = (f"defined at {result.origin}",)
     inside = " or ".join(f'"{name}"' for name in classes_inside(path, library))
     advice = (f"did you mean {inside}?",) if inside else ()
+    if not advice and result.what == "a module":
+        advice = _functions_in(path, library)
     return [value_finding("R505", message, path, result.what, advice=advice, notes=notes)]
+
+
+def _functions_in(path: Scalar, library: Library) -> tuple[str, ...]:
+    """Return which class or function of a module to name."""
+    location = library.find_module(str(path.value))
+    module = library.module(location) if location else None
+    bound = module.bindings.items() if module else ()
+    names = [name for name, rows in bound if rows[-1].piece and not name.startswith("_")]
+    if len(names) == 1:
+        return did_you_mean(f"{path.value}.{names[0]}")
+    return (f"name what is meant in it: {format_names(names)}",) if names else ()
 
 
 def unknown_path(path: Scalar, missing: Missing, library: Library) -> Diagnostic | NotAnalyzable:

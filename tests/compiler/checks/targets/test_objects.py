@@ -91,7 +91,7 @@ def test_plain_data_for_a_module(report, arguments, place, advice):
     [
         "encoder: {_target_: src.net.Encoder, size: 3}",
         "encoder: null",
-        "encoder: \"${models.other}\"",
+        'encoder: "${models.other}"',
         "heads: [{_target_: src.net.Encoder, size: 3}]",
         "heads: []",
         "options: {size: 3}",
