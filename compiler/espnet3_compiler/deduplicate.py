@@ -18,6 +18,9 @@ _USE_FAMILIES = ("R4", "R5", "R7")
 _MISFIT_CODES = ("R504", "R602", "R604", "R605")
 """Codes of values of a wrong type or size."""
 
+_LITERAL_TEXTS = ("R210", "R706", "R707")
+"""Codes of texts that do not say what they were meant to say."""
+
 _UNKNOWN_NAME_CODES = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "configs"}
 """Codes of names that are not declared, and the key under which they should be."""
 
@@ -57,6 +60,7 @@ def without_consequences(
     unfixed = causes - {span_key(f.primary.span) for f in found if f.fix and f.fix.certain}
     misfits = {(f.code, span_key(f.primary.span)) for f in found if f.code in _MISFIT_CODES}
     misfit_arguments = {span_key(f.primary.span) for f in found if f.code == "R504"}
+    literal = [f.primary.span for f in found if f.code in _LITERAL_TEXTS]
     mistyped = [f.primary.span for f in found if f.code == "R602"]
     # A misspelt key of a config is read as the right one, a misspelt argument is not.
     ignored = [f for f in found if f.code == "R502" or (f.code == "R601" and not f.fix)]
@@ -91,6 +95,12 @@ def without_consequences(
             or (code == "R603" and any(_is_value_of(o, span_key(span)) for o in mistyped))
             or (code in ("R402", "R403") and not starts.isdisjoint({span_key(span), *related}))
             or (code == "R402" and _is_required_by_ignored_key(f, ignored_keys))
+            or (code == "R211" and span_key(span) in causes)
+            or (
+                code.startswith((*_USE_FAMILIES, "R6"))
+                and code not in _LITERAL_TEXTS
+                and any(_is_within(other, span) or _is_within(span, other) for other in literal)
+            )
             or (code in ("R501", "R508") and bool(shadowed) and f.message.startswith(shadowed))
         )
 

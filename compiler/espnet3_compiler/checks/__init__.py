@@ -3,8 +3,13 @@
 from collections.abc import Callable, Iterator
 
 from espnet3_compiler.checks.code import check as code
-from espnet3_compiler.checks.names import identifiers, unused_declarations
-from espnet3_compiler.checks.paths import files, links, written_paths
+from espnet3_compiler.checks.names import (
+    bare_references,
+    environment,
+    identifiers,
+    unused_declarations,
+)
+from espnet3_compiler.checks.paths import directories, files, links, unexpanded, written_paths
 from espnet3_compiler.checks.settings import (
     batches,
     empty_lists,
@@ -36,6 +41,8 @@ Check = Callable[[Recipe, Resolved], Iterator[Diagnostic]]
 ALL: tuple[Check, ...] = (
     identifiers.check,
     unused_declarations.check,
+    bare_references.check,
+    environment.check,
     roles.check,
     stage_outputs.check,
     stage_order.check,
@@ -48,6 +55,8 @@ ALL: tuple[Check, ...] = (
     files.check,
     written_paths.check,
     links.check,
+    unexpanded.check,
+    directories.check,
     no_effect.check,
     idle_training.check,
     trainer.check,

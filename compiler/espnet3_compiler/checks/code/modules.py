@@ -60,8 +60,18 @@ def imported_names(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, S
     yield from data_modules(recipe, resolved)
 
 
+_LAST_FOUND: list[tuple[Resolved, tuple[RecipeModule, ...]]] = []
+"""The recipe that was searched last: several checks share its modules."""
+
+
 def recipe_modules(recipe: Recipe, resolved: Resolved) -> tuple[RecipeModule, ...]:
     """Return the modules of a recipe that are imported, the most certainly imported first."""
+    if not (_LAST_FOUND and _LAST_FOUND[0][0] is resolved):
+        _LAST_FOUND[:] = [(resolved, _find_modules(recipe, resolved))]
+    return _LAST_FOUND[0][1]
+
+
+def _find_modules(recipe: Recipe, resolved: Resolved) -> tuple[RecipeModule, ...]:
     search = _ModuleSearch({}, {})
     waiting: dict[str, list[tuple[Library, str, Scalar]]] = {time: [] for time in _TIMES}
     for folder, name in imported_names(recipe, resolved):

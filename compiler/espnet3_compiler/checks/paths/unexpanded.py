@@ -1,0 +1,79 @@
+"""What a shell would expand in a path, and a recipe takes as it is written.
+
+Passes: ``${oc.env:HOME}/corpus``; ``/data/corpus``; ``a~b``; ``~/corpus`` for code of the recipe
+that expands it.
+Fails: ``data_dir: ~/corpus``; ``exp_dir: $SCRATCH/exp``; ``checkpoint: $(pwd)/model.pt``.
+"""
+
+import re
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.code.modules import recipe_modules
+from espnet3_compiler.checks.names.bare_references import written_texts
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.filesystem import path_exists
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.syntax.offsets import scalar_span
+from espnet3_compiler.syntax.span_key import span_key
+from espnet3_compiler.syntax.tree import Mapping, Path, Scalar, node_at
+from espnet3_schemas import TARGET
+
+_COMMANDS = "pwd|date|hostname|whoami|dirname|basename|realpath|readlink|git|echo|nproc|uname|cat"
+_FORMS = (
+    re.compile(r"^~(?=/)"),
+    re.compile(r"(?:^|(?<=/))\$(?!exp_dir|exp_tag|data_dir|recipe_dir)[A-Za-z_]\w*(?=/|$)"),
+    re.compile(rf"\$\((?:{_COMMANDS})\b[^)]*\)|`(?:{_COMMANDS})\b[^`]*`"),
+)
+_SETTINGS = ("data_dir", "exp_dir", "exp_tag")
+_EXPANDERS = (b"expanduser", b"expandvars", b"environ", b"getenv")
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R706, once for each text that only a shell would understand."""
+    seen: set[object] = set()
+    for path, node, tree in written_texts(recipe, resolved):
+        match = next(filter(None, (form.search(str(node.value)) for form in _FORMS)), None)
+        if match is None or match[0] not in node.span.text or span_key(node.span) in seen:
+            continue
+        seen.add(span_key(node.span))
+        others = path[0] not in _SETTINGS and (
+            _is_for_package(tree, path, recipe) or _may_expand(recipe, resolved)
+        )
+        if not others:
+            yield _finding(path, node, match)
+
+
+def _is_for_package(tree: Mapping, path: Path, recipe: Recipe) -> bool:
+    """Return whether a value is an argument of an installed class, which may expand it."""
+    above = (node_at(tree, path[:count]) for count in range(len(path)))
+    targets = [node.get(TARGET) for node in above if isinstance(node, Mapping)]
+    named = [node for node in targets if isinstance(node, Scalar)]
+    package = str(named[-1].value).partition(".")[0] if named else ""
+    own = (package, f"{package}.py")
+    return bool(named) and not any(path_exists(recipe.directory / name) for name in own)
+
+
+def _may_expand(recipe: Recipe, resolved: Resolved) -> bool:
+    """Return whether the recipe's code may read ``~`` and ``$HOME`` as a shell does."""
+    modules = recipe_modules(recipe, resolved)
+    return any(word in module.file.content for module in modules for word in _EXPANDERS)
+
+
+def _finding(path: Path, node: Scalar, match: re.Match[str]) -> Diagnostic:
+    text, part = str(node.value), match[0]
+    variable = "HOME" if part == "~" else part[1:]
+    if not variable.isidentifier():
+        advice = "nothing runs commands in a recipe: write the path itself"
+    elif path[0] in _SETTINGS:
+        meant = f"{text[: match.start()]}${variable}{text[match.end() :]}"
+        advice = f'write it in full, or give it when compiling: --set "recipe.{path[0]}={meant}"'
+    elif "outputs" in path:
+        advice = "write a path below ${exp_dir}"
+    else:
+        advice = f"write {text[: match.start()]}${{oc.env:{variable}}}{text[match.end() :]}"
+    return Diagnostic(
+        "R706",
+        f'"{part}" in "{text}" is no more than text: only a shell expands it',
+        Label(scalar_span(node, match.start(), match.end()), "taken as it is written"),
+        help=(advice,),
+    )
