@@ -1,5 +1,6 @@
 """Find the System that a recipe builds on, and the stage kinds that it runs."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from espnet3_compiler.signature.definitions import (
     BuiltinFound,
     ClassFound,
     FunctionFound,
+    ModuleFound,
     full_name,
     own_member,
 )
@@ -29,6 +31,7 @@ _FALLBACK_SYSTEM = "asr"
 """Used where the system is missing or unknown: it knows every kind."""
 _DEPTH = 16
 """How many bases above a class are followed."""
+_ESPNET3 = ("espnet3", "espnetez", "espnet2", "espnet")
 _HINT = "write base, asr, or the dotted class of a System of the recipe"
 
 
@@ -42,7 +45,10 @@ class _Kinds:
 
 @dataclass(frozen=True, slots=True)
 class _NotASystem:
-    """Why a class is no System: half a sentence, a label, and the path that was likely meant."""
+    """Why a class is no System: half a sentence, a label, and the path that was likely meant.
+
+    ``certain`` says whether that path is what is written but for a slip.
+    """
 
     problem: str
     label: str
@@ -99,6 +105,8 @@ def _own_class(name: Scalar, directory: Path) -> tuple[System, tuple[Diagnostic,
         help=did_you_mean(runs.near, _HINT),
         fix=rename_fix(name, runs.near, certain=runs.certain) if runs.near else None,
     )
+    if runs.near in systems()["systems"]:
+        return _system_with_any_kind(name), (found,)
     near = _find_kinds(library, runs.near) if runs.near else runs
     if isinstance(near, _Kinds):
         return System(name, str(runs.near), near.kinds, near.own), (found,)
@@ -107,6 +115,8 @@ def _own_class(name: Scalar, directory: Path) -> tuple[System, tuple[Diagnostic,
 
 def _find_kinds(library: Library, path: str) -> _Kinds | _NotASystem:
     """Return the kinds of a dotted class; a class that cannot be read may run any kind."""
+    if path.partition(".")[0] in _ESPNET3:
+        return _system_of_espnet3(path)
     built_in = _runtime_kinds(path)
     found = None if built_in else resolve_name.find_definition(library, path)
     if isinstance(found, ClassFound):
@@ -116,8 +126,29 @@ def _find_kinds(library: Library, path: str) -> _Kinds | _NotASystem:
         return _missing_class(library, path, found)
     if built_in or isinstance(found, NotAnalyzable):
         return built_in or _ANY_KIND
-    module, _, last = path.rpartition(".")
-    return _NotASystem("does not exist", f'{module} has no class "{last}"')
+    if isinstance(found, ModuleFound):
+        near = _systems_in(library, found, path)
+        return _NotASystem("is a module", "name the class in it", near)
+    return _NotASystem("is no class", "a System is a class")
+
+
+def _system_of_espnet3(path: str) -> _NotASystem:
+    """Return the System here that has the stages of one of ESPnet3's, by its name."""
+    near = "base" if re.search(r"base|tts|codec|ssl|speaker", path, re.IGNORECASE) else "asr"
+    return _NotASystem("is one of ESPnet3", "no System of this runtime", near)
+
+
+def _systems_in(library: Library, module: ModuleFound, path: str) -> str | None:
+    """Return the only System that a module defines, or None."""
+    summary = library.module(module.location)
+    names = [name for name, rows in (summary.bindings.items() if summary else ()) if rows[-1].piece]
+    found = [resolve_name.find_definition(library, f"{path}.{name}") for name in names]
+    kept = [
+        f"{path}.{item.name}"
+        for item in found
+        if isinstance(item, ClassFound) and _class_kinds(library, item, 0)
+    ]
+    return kept[0] if len(kept) == 1 else None
 
 
 def _runtime_kinds(path: str) -> _Kinds | None:
@@ -166,10 +197,21 @@ def _is_kind(library: Library, found: ClassFound, name: str) -> bool:
     return places[1:2] == ["context"]
 
 
+def _is_class(library: Library, package: str, path: str) -> bool:
+    top = library.find_module(f"{package}.{path.partition('.')[0]}")
+    found = resolve_name.find_definition(library, f"{package}.{path}") if top else None
+    return isinstance(found, ClassFound)
+
+
 def _missing_class(library: Library, path: str, missing: Missing) -> _Kinds | _NotASystem:
     """Report a path that leads to nothing; a package that is not installed may hold any class."""
     modules = names_below(library.path, library.path.roots[:1])
     near = closest_match(missing.part, missing.near if missing.prefix else modules)
+    if not missing.prefix:
+        whole = next((f"{name}.{path}" for name in modules if _is_class(library, name, path)), None)
+        if whole:
+            label = "paths start in the recipe directory"
+            return _NotASystem("does not exist", label, whole)
     if near is None and not missing.prefix:
         return _ANY_KIND
     parts = path.split(".")

@@ -220,3 +220,14 @@ def quoted_like(node: Scalar, text: str) -> str:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     stays_text = PLAIN_SAFE.match(text) and isinstance(core_value(text), str)
     return text if stays_text else f'"{text}"'
+
+
+def dotted_form(text: str) -> str | None:
+    """Return the dotted path that a file and a name in it were meant as; None if there is none.
+
+    ``src/model.py:Net``, ``src.model:Net`` and ``src.model.Net()`` are ``src.model.Net``.
+    """
+    path = re.sub(r"\.py(?=$|[:/.])", "", text.strip().removeprefix("./").removesuffix("()"))
+    parts = re.split(r"::?|[./\\]", path)
+    meant = ".".join(parts)
+    return meant if len(parts) > 1 and meant != text and all(map(str.isidentifier, parts)) else None

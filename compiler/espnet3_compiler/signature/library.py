@@ -7,6 +7,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any, NamedTuple, TypeVar
 
+from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.filesystem import shown_path
 from espnet3_compiler.signature import cache, extract, locate, module_summary, split_source
 from espnet3_compiler.signature.locate import ModuleLocation, SearchPath
 from espnet3_compiler.signature.module_summary import (
@@ -56,6 +58,12 @@ class ModuleFile:
     classes: dict[Piece, ClassSummary] = field(default_factory=dict)
     changed: bool = False
     _text: ModuleText | None = None
+
+    @property
+    def source(self) -> Source:
+        """The file as reports show it."""
+        path = Path(self.name)
+        return Source(shown_path(path), self.text.text, "file", path)
 
     @property
     def text(self) -> ModuleText:

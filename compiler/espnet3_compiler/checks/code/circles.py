@@ -11,8 +11,9 @@ that leads to code; a circle is reported if no such name gets through.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from espnet3_compiler.checks.code.modules import RecipeModule, line_span
+from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import line_span
 from espnet3_compiler.signature.definitions import absolute_module
 from espnet3_compiler.signature.module_summary import Import
 from espnet3_compiler.syntax.provenance import use_location
@@ -133,7 +134,7 @@ def _outcome(modules: Modules, name: str) -> tuple[frozenset[str], _Failure | No
 def _finding(failure: _Failure) -> Diagnostic:
     module, item = failure.module, failure.item
     other, begun = failure.first
-    source, beside = module.source(), other.source()
+    source, beside = module.file.source, other.file.source
     needs = f'"{source.name}" needs "{item.name}" of "{beside.name}", which imports it'
     advice = f'import "{item.name}" in the function that uses it, or move it to a third module'
     return Diagnostic(

@@ -60,7 +60,7 @@ def check_imports(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
 
 
 def _finding(module: RecipeModule, item: Import, found: _Nothing) -> Diagnostic:
-    source = module.source()
+    source = module.file.source
     return Diagnostic(
         found.code,
         found.message,

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from espnet3_compiler.checks.targets.datasets import data_modules
 from espnet3_compiler.checks.targets.nodes import find_targets
-from espnet3_compiler.diagnostics.source import Source, Span
-from espnet3_compiler.filesystem import shown_path
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.definitions import absolute_module
 from espnet3_compiler.signature.library import Library, ModuleFile, default_folder, open_library
@@ -39,11 +37,6 @@ class RecipeModule:
     name: Scalar
     time: str
     root: bool
-
-    def source(self) -> Source:
-        """Return its text as reports show it."""
-        path = Path(self.file.name)
-        return Source(shown_path(path), self.file.text.text, "file", path)
 
     def imports(self) -> Iterator[tuple[Import, str]]:
         """Yield its imports, each with how certainly it runs."""
@@ -117,17 +110,3 @@ class _ModuleSearch:
                 root = time == "always" and path == str(name.value)
                 self.found[key] = RecipeModule(library, location, file, name, time, root)
                 yield self.found[key]
-
-
-def line_span(source: Source, line: int, column: int = 1, length: int = 0) -> Span:
-    """Return a span on a line of a file; the rest of the line unless a length is given.
-
-    Args:
-        source: The file.
-        line: The line, from 1.
-        column: The column, from 1.
-        length: How many characters.
-    """
-    text = source.line_text(line)
-    start = sum(len(item) + 1 for item in source.text.split("\n")[: line - 1]) + column - 1
-    return Span(source, start, start + (length or len(text.rstrip()) - column + 1))

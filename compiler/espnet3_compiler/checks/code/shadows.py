@@ -9,10 +9,10 @@ the first on the path, so that every ``import numpy`` gets that file.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from espnet3_compiler.checks.code.modules import RecipeModule, line_span
+from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.diagnostics.source import Source, line_span
 from espnet3_compiler.filesystem import shown_path
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.locate import names_below

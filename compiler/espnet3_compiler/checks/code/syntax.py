@@ -6,9 +6,9 @@ Fails: ``class GreedyCTC`` without its ``:`` in ``src/decode.py``.
 
 from collections.abc import Iterator, Sequence
 
-from espnet3_compiler.checks.code.modules import RecipeModule, line_span
+from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.diagnostics.source import Source, Span, line_span
 from espnet3_compiler.signature.library import SyntaxMistake
 from espnet3_compiler.syntax.provenance import use_location
 
@@ -20,7 +20,7 @@ def check_syntax(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
         wrong = module.file.wrong
         if wrong is not None and module.file.name not in seen:
             seen.add(module.file.name)
-            source = module.source()
+            source = module.file.source
             yield Diagnostic(
                 "R510",
                 f'"{source.name}" is not Python: {wrong.message}',

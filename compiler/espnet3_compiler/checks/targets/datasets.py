@@ -15,17 +15,21 @@ from pathlib import Path
 from espnet3_compiler.checks.findings import unknown_value
 from espnet3_compiler.checks.targets import paths
 from espnet3_compiler.checks.targets.arguments import check_arguments
+from espnet3_compiler.checks.targets.data_sources import misnamed_source
 from espnet3_compiler.checks.targets.nodes import EMPTY_SLOT, TargetSlot
 from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import line_span
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.filesystem import find
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
+from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.read import read, read_method
+from espnet3_compiler.signature.resolve_name import find_definition
 from espnet3_compiler.signature.result import (
     Missing,
     Parameter,
@@ -34,6 +38,7 @@ from espnet3_compiler.signature.result import (
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.unknown_name import format_names
 
 _ROLES = ("training", "inference")
 """Roles whose configs build data sets; other configs only name them."""
@@ -42,6 +47,7 @@ _SPLITS = ("train", "valid", "test")
 _PROGRESS_SLOT = TargetSlot(supplied=("progress",))
 _DATASET_SLOT = TargetSlot(offered=("recipe_dir", "data_dir"))
 _BUILDER_METHODS = ("build", "prepare_source", "is_built", "is_source_prepared")
+_CALLED = "is_source_prepared, prepare_source, is_built and build"
 _CLASS_NAME = "Dataset"
 _BUILDER_HELP = "write it under create_dataset in the training config"
 _NOT_EXPORTED = f'exports no "{_CLASS_NAME}"'
@@ -77,7 +83,8 @@ def check_datasets(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
     ]
     first: dict[tuple[str, SpanKey | str], Diagnostic] = {}
     for found in findings:
-        cause = found.message if found.message.endswith(_NOT_EXPORTED) else None
+        once = found.code == "R514" or found.message.endswith(_NOT_EXPORTED)
+        cause = found.message if once else None
         first.setdefault((found.code, cause or span_key(found.primary.span)), found)
     yield from first.values()
 
@@ -96,7 +103,10 @@ def _check_entries(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
         config = resolved.configs.get(name)
         if role in _ROLES and config is not None:
             for data in _dataset_entries(library, config, certain=resolved.is_certain(name)):
-                if _is_available(data):
+                wrong = misnamed_source(library, data.source) if data.source else None
+                if wrong:
+                    yield wrong
+                elif _is_available(data):
                     yield from _check_dataset(data)
                 elif data.library is not library:
                     yield from _check_recipe(data)
@@ -210,8 +220,11 @@ def _check_builder(
     entries = {entry.name: entry for block in blocks for entry in block}
     node = Mapping(tuple(entries.values()), data.node.span)
     path = f"{data.module}.DatasetBuilder"
-    results = [read_method(data.library, path, method) for method in _BUILDER_METHODS]
-    signatures = [result for result in results if isinstance(result, Signature)]
+    results = {method: read_method(data.library, path, method) for method in _BUILDER_METHODS}
+    lacking = [name for name, result in results.items() if isinstance(result, Missing)]
+    if lacking:
+        yield from _lacking_methods(data, lacking)
+    signatures = [result for result in results.values() if isinstance(result, Signature)]
     if len(signatures) == len(results):
         merged = _merge_signatures(signatures)
         call = TargetCall(
@@ -234,6 +247,34 @@ def _block_entry(block: Entry | None) -> Entry | None:
     if block is None or block.key.span.source.kind == "schema":
         return None
     return Entry(block.key, block.key)
+
+
+def _lacking_methods(data: _DatasetEntry, lacking: list[str]) -> Iterator[Diagnostic]:
+    """Report methods that a builder lacks, at the method that was likely meant, or at the class."""
+    found = find_definition(data.library, f"{data.module}.DatasetBuilder")
+    file = data.library.file(found.location) if isinstance(found, ClassFound) else None
+    if file is None or not isinstance(found, ClassFound) or not found.location.local:
+        return
+    own = [name for name in found.summary.members if name not in _BUILDER_METHODS]
+    near = closest_match(lacking[0], own) if len(lacking) == 1 else None
+    pieces = [piece for piece in found.summary.members.get(near or "", ()) if piece]
+    line = pieces[-1].first if pieces else found.summary.line
+    span, name = line_span(file.source, line), near or "DatasetBuilder"
+    at = span.text.find(name)
+    if at >= 0:
+        span = line_span(file.source, line, at + 1, len(name))
+    head = data.source or _head_entry(None, data.node).key
+    yield Diagnostic(
+        "R514",
+        f'"{data.module}.DatasetBuilder" lacks {format_names(lacking)}',
+        Label(span, f'did you mean "{lacking[0]}"?' if near else "create_dataset calls them"),
+        (Label(use_location(head), "built for this"),),
+        help=(
+            (f'call it "{lacking[0]}"',)
+            if near
+            else (f"write {format_names(lacking)}: create_dataset calls {_CALLED}",)
+        ),
+    )
 
 
 def _merge_signatures(signatures: list[Signature]) -> Signature:

@@ -7,11 +7,13 @@ from glob import escape
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.other_definitions import classes_inside
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optional
+from espnet3_compiler.checks.targets.recipe_classes import class_paths
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_misspelling, is_slip
 from espnet3_compiler.filesystem import find
-from espnet3_compiler.schema.hints import quoted_like
+from espnet3_compiler.schema.hints import dotted_form, quoted_like
+from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.locate import names_below
 from espnet3_compiler.signature.resolve_name import find_definition
@@ -36,7 +38,8 @@ def malformed_path(path: Scalar) -> Diagnostic | None:
     if isinstance(path.value, str) and len(parts) > 1 and all(map(str.isidentifier, parts)):
         return None
     message = f'"{path.value}" is not the dotted path of a class or function'
-    return value_finding("R501", message, path, "expected package.module.Name")
+    advice = did_you_mean(dotted_form(str(path.value)))
+    return value_finding("R501", message, path, "expected package.module.Name", advice=advice)
 
 
 def unusable_path(
@@ -129,6 +132,16 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
     name = missing.part
     if is_optional(name):
         return NotAnalyzable(f"{name} is not installed")
+    whole = _with_other_start(str(path.value), library)
+    if whole:
+        return Diagnostic(
+            "R501",
+            f'there is no package "{name}"',
+            Label(_part_span(path, missing), "paths start in the recipe directory"),
+            related=provenance_labels(path),
+            help=did_you_mean(whole),
+            fix=_whole_fix(path, whole),
+        )
     groups = _known_packages(library)
     near = _nearest_package(path, name, groups, library)
     if near is None and library.find_module("torch") is None:
@@ -142,6 +155,24 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
         help=did_you_mean(near) if near else (_where_to_get(path, library),),
         fix=_part_fix(path, missing, near, known),
     )
+
+
+def _with_other_start(path: str, library: Library) -> str | None:
+    """Return a path of the recipe that lacks its package, or with what is before it left out."""
+    found = [item for item in class_paths(library) if item.endswith(f".{path}")]
+    rest = path.partition(".")[2]
+    while not found and "." in rest:
+        top = library.find_module(rest.partition(".")[0])
+        known = find_definition(library, rest) if top and top.local else None
+        if isinstance(known, ClassFound | FunctionFound):
+            return rest
+        rest = rest.partition(".")[2]
+    return found[0] if len(found) == 1 else None
+
+
+def _whole_fix(path: Scalar, meant: str) -> Fix | None:
+    edit = Edit(path.span, quoted_like(path, meant))
+    return Fix(f'write "{meant}"', (edit,)) if is_fixable(path) else None
 
 
 def _where_to_get(path: Scalar, library: Library) -> str:
