@@ -29,7 +29,8 @@ def _repair(node: Node, schema: Schema | None, found: list[Diagnostic]) -> Node:
     if isinstance(node, Sequence):
         if _has_short_items(schema):
             node = _repair_list(node, schema, found)
-        return map_children(node, lambda item, key: _repair(item, child_schema(schema, key), found))
+        whole = schema
+        return map_children(node, lambda item, key: _repair(item, child_schema(whole, key), found))
     node = _rows_of_include(node, found)
     schema = effective_schema(schema, node)
     entries = [

@@ -15,8 +15,8 @@ from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optio
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.diagnostics.suggest import closest_match
-from espnet3_compiler.signature import runtime_attributes
 from espnet3_compiler.signature.definitions import absolute_module, names_of
+from espnet3_compiler.signature.lazy import runtime_attributes
 from espnet3_compiler.signature.locate import ModuleLocation, names_below
 from espnet3_compiler.signature.module_summary import Import
 from espnet3_compiler.signature.resolve_name import find_definition

@@ -60,7 +60,7 @@ def unusable_path(
     message = f'"{path.value}" is {result.what}, not a class or function'
     notes = (f"defined at {result.origin}",)
     inside = " or ".join(f'"{name}"' for name in classes_inside(path, library))
-    advice = (f"did you mean {inside}?",) if inside else ()
+    advice: tuple[str, ...] = (f"did you mean {inside}?",) if inside else ()
     if not advice and result.what == "a module":
         advice = _functions_in(path, library)
     return [value_finding("R505", message, path, result.what, advice=advice, notes=notes)]
