@@ -94,7 +94,6 @@ CODES: tuple[Code, ...] = (
     Code("R512", "dropped-argument", "warning", "The target never looks at an argument."),
     Code("R513", "unmade-output", "warning", "A call is not given the path of its output."),
     Code("R514", "incomplete-builder", "error", "A DatasetBuilder lacks a method."),
-    Code("R515", "repeated-input", "warning", "A metric gets one input twice."),
     Code("R601", "unknown-key", "error", "The schema has no such key here."),
     Code("R602", "wrong-type", "error", "A value has the wrong type."),
     Code("R603", "missing-key", "error", "A required key is absent."),

@@ -13,8 +13,11 @@ from espnet3_compiler.result import CompileResult
 
 CODE_OF_CASES = Path(__file__).parents[2] / "cases" / "ok"
 EXPLANATIONS = Path(__file__).parents[3] / "compiler" / "espnet3_compiler" / "explanations"
-BLOCK = re.compile(r"^(Wrong|Right):\n\n```(\w+)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(r"^(Wrong|Right):\n((?:\n```\w+\n(?:.*\n)*?```\n)+)", re.MULTILINE)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"^(?:# )?(\w+(?:/\w+)*\.py)\n", re.MULTILINE)
 TRAINING = "dataset: {train: [{data_src_args: {split: train}}]}"
+RUNNER = "{_target_: src.decode.Decode, beam: 4}"
 REST = {
     "version": "version: 1",
     "recipe": "recipe: mini/asr",
@@ -28,25 +31,31 @@ NOT_COMPILED = {"R108", "R109", "R507", "R703", "R704", "R705"}  # no YAML, or l
 DEEP = {"R807", *(number for number in NUMBERS if number.startswith("R9"))}
 
 
-def examples(number: str) -> dict[str, tuple[str, str]]:
-    return {
-        which: (language, text) for which, language, text in BLOCK.findall(explanation_text(number))
-    }
+def examples(number: str) -> dict[str, dict[str, str]]:
+    """Return the blocks of both examples by language."""
+    found = EXAMPLE.findall(explanation_text(number))
+    return {which: dict(BLOCK.findall(blocks)) for which, blocks in found}
 
 
-def compile_example(directory: Path, language: str, text: str) -> CompileResult:
+def compile_example(directory: Path, number: str, which: str) -> CompileResult:
     """Compile an example; what it leaves out of the manifest is added."""
+    blocks = examples(number)[which]
     for name in ("src", "dataset"):
         shutil.copytree(CODE_OF_CASES / name, directory / name, dirs_exist_ok=True)
     (directory / "conf").mkdir()
     (directory / "conf" / "training.yaml").write_text(TRAINING)
-    sets = re.findall(r"--set (\S+)", text) if language == "sh" else []
-    fragment = text if language == "yaml" else ""
+    _, *parts = FILE.split(f"{blocks.get('python') or blocks.get('text', '')}\n")
+    for file, code in zip(parts[::2], parts[1::2], strict=True):
+        (directory / file).write_text(code)
+    sets = re.findall(r"--set (\S+)", blocks.get("sh", ""))
+    fragment = blocks.get("yaml", "")
     head = [
         line for key, line in REST.items() if not re.search(rf"^{key}:", fragment, re.MULTILINE)
     ]
     if "training:" in fragment and not re.search(r"\bdataset:", fragment):
         sets.append("training.dataset.train=[{data_src_args: {split: train}}]")
+    if "inference:" in fragment and "runner:" not in fragment and number != "R418":
+        sets.append(f"inference.runner={RUNNER}")
     manifest = directory / "recipe.yaml"
     manifest.write_text("\n".join([*head, fragment, ""]))
     return compile_manifest(manifest, sets=sets)
@@ -66,15 +75,13 @@ def test_it_has_a_wrong_and_a_right_example(number):
 
 @pytest.mark.parametrize("number", [n for n in NUMBERS if n not in NOT_COMPILED | DEEP])
 def test_the_wrong_example_is_found(tmp_path, number):
-    language, text = examples(number)["Wrong"]
-    outcome = compile_example(tmp_path, language, text)
+    outcome = compile_example(tmp_path, number, "Wrong")
     assert {finding.code for finding in outcome.diagnostics} == {number}
 
 
 @pytest.mark.parametrize("number", [n for n in NUMBERS if n not in NOT_COMPILED | DEEP])
 def test_the_right_example_is_silent(tmp_path, number):
-    language, text = examples(number)["Right"]
-    assert compile_example(tmp_path, language, text).diagnostics == ()
+    assert compile_example(tmp_path, number, "Right").diagnostics == ()
 
 
 def test_a_code_is_found_by_number_and_name():

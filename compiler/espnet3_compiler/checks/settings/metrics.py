@@ -26,7 +26,10 @@ COLUMN_PREFIX = "dataset:"
 _TAKEN_NAMES = ("dataset", "audio")
 """Names of folders beside those of the metrics."""
 
-_REFERENCES = ("ref", "refs", "reference", "references", "target", "targets", "label", "labels")
+_REFERENCES = frozenset(
+    ("ref", "reference", "target", "label", "truth", "true", "gold", "clean", "expected")
+)
+"""Words in the names of inputs with which others are compared."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -69,23 +72,36 @@ def _unusable_name(node: Node | None) -> Iterator[Diagnostic]:
 
 
 def _repeated_input(inputs: Node | None) -> Iterator[Diagnostic]:
-    """Report a metric that compares a column with itself; the reference is likely the wrong one."""
+    """Report a column that is compared with itself: one of two equal inputs is a reference."""
     first: dict[str, tuple[str, Scalar]] = {}
     for entry in inputs if isinstance(inputs, Mapping) else ():
         node = entry.value
         if not isinstance(node, Scalar) or not isinstance(node.value, str) or is_unresolved(node):
             continue
-        if node.value in first:
-            yield _same_column(node.value, first[node.value], (entry.name, node))
-        first.setdefault(node.value, (entry.name, node))
+        pair = [first.setdefault(node.value, (entry.name, node)), (entry.name, node)]
+        pair.sort(key=lambda one: not _is_reference(one[0]))
+        if _is_reference(pair[0][0]) and not _is_reference(pair[1][0]):
+            yield _same_column(node.value, *pair)
 
 
-def _same_column(column: str, first: tuple[str, Scalar], again: tuple[str, Scalar]) -> Diagnostic:
-    of_data = column.startswith(COLUMN_PREFIX)
-    pair = sorted((first, again), key=lambda one: one[0] not in _REFERENCES)
-    (wrong, node), (other, right) = pair[::-1] if of_data else pair
+def _is_reference(name: str) -> bool:
+    return any(word.removesuffix("s") in _REFERENCES for word in name.lower().split("_"))
+
+
+def _same_column(
+    column: str, reference: tuple[str, Scalar], output: tuple[str, Scalar]
+) -> Diagnostic:
+    """Return R421 at the input that should be another column.
+
+    Args:
+        column: What both inputs are.
+        reference: The name and the value of the input that comes from the data.
+        output: The name and the value of the one that inference writes.
+    """
+    (wrong, node), (other, right) = reference, output
     meant = f"{COLUMN_PREFIX}{column}, the column of the data"
-    if of_data:
+    if column.startswith(COLUMN_PREFIX):
+        (wrong, node), (other, right) = output, reference
         meant = f"{column.removeprefix(COLUMN_PREFIX)}, the output of infer"
     return value_finding(
         "R421",

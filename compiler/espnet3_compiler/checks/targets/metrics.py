@@ -7,22 +7,18 @@ Fails: ``inputs: {reference: …, hyp: …}``.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.arguments import check_arguments
 from espnet3_compiler.checks.targets.nodes import TargetSlot, flag_value, keyword_arguments
 from espnet3_compiler.checks.targets.target_call import TargetCall
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read, read_method
 from espnet3_compiler.signature.result import Signature, SignatureResult
-from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, Sequence
 from espnet3_schemas import TARGET
 
-_FROM_DATA = "dataset:"
-_REFERENCE_WORDS = ("ref", "target", "label", "truth", "gold", "true", "clean")
 _METRIC_SLOT = TargetSlot(offered=("utt_ids", "directory"))
 
 
@@ -48,7 +44,6 @@ def _check_metric(library: Library, item: Mapping, *, certain: bool) -> Iterator
     path = metric.get(TARGET)
     if not isinstance(path, Scalar) or not isinstance(path.value, str) or not inputs.value.entries:
         return
-    yield from _check_repeated(inputs.value)
     signature = _metric_signature(library, metric, path.value)
     if isinstance(signature, Signature):
         call = TargetCall(
@@ -63,42 +58,6 @@ def _check_metric(library: Library, item: Mapping, *, certain: bool) -> Iterator
         )
         # An input names a column: its type is not that of the argument.
         yield from (found for found in check_arguments(call) if found.code != "R504")
-
-
-def _check_repeated(inputs: Mapping) -> Iterator[Diagnostic]:
-    """Yield R515 for an input that is the same as an earlier one: a text compared with itself."""
-    first: dict[str, Entry] = {}
-    for entry in inputs:
-        value = entry.value
-        if not isinstance(value, Scalar) or not isinstance(value.value, str):
-            continue
-        other = first.setdefault(value.value, entry)
-        if other is not entry:
-            yield _repeated_input(other, entry)
-
-
-def _repeated_input(other: Entry, entry: Entry) -> Diagnostic:
-    """Return R515 at the one that should come from the data, by its name."""
-    first, second = (other, entry) if _is_reference(other) else (entry, other)
-    text = str(getattr(first.value, "value", ""))
-    meant = f"{_FROM_DATA}{text}"
-    advice = f'the reference comes from the data set: "{meant}"'
-    if text.startswith(_FROM_DATA):
-        first, second = second, first
-        advice = f"what inference wrote has no {_FROM_DATA}: {text.removeprefix(_FROM_DATA)}"
-    return value_finding(
-        "R515",
-        f'the metric gets "{text}" both as "{second.name}" and as "{first.name}"',
-        first.value,
-        "compared with itself",
-        related=(Label(use_location(second.value), "given here too"),),
-        advice=(advice,),
-    )
-
-
-def _is_reference(entry: Entry) -> bool:
-    name = entry.name.lower()
-    return any(word in name for word in _REFERENCE_WORDS)
 
 
 def _metric_signature(library: Library, metric: Mapping, path: str) -> SignatureResult:

@@ -78,9 +78,9 @@ def test_methods_of_a_builder(check, old, new, expected):
 @pytest.mark.parametrize(
     ("inputs", "expected"),
     [
-        ("{ref: text, hyp: text}", [("R515", "text")]),
-        ("{hypothesis: text, reference: text}", [("R515", "text")]),
-        ('{ref: "dataset:text", hyp: "dataset:text"}', [("R515", '"dataset:text"')]),
+        ("{ref: text, hyp: text}", [("R421", "text")]),
+        ("{hypothesis: text, reference: text}", [("R421", "text")]),
+        ('{ref: "dataset:text", hyp: "dataset:text"}', [("R421", '"dataset:text"')]),
         ('{ref: "dataset:text", hyp: text}', []),
         ("[text]", []),
     ],
@@ -98,4 +98,4 @@ def test_one_input_twice(check, inputs, expected):
 stages: [train, infer, measure]
 """
     files = {"src/rate.py": "class Rate:\n    def __call__(self, *args, **inputs): ...\n"}
-    assert [item for item in check(text, files) if item[0] == "R515"] == expected
+    assert [item for item in check(text, files) if item[0] == "R421"] == expected
