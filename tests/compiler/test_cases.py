@@ -19,7 +19,11 @@ from espnet3_compiler.result import CompileResult
 
 CASES = Path(__file__).parents[1] / "cases"
 TESTS = Path(__file__).parents[1]
-DEEP_TESTS = (TESTS / "compiler/deep/test_deep.py", TESTS / "runtime/deep/test_probe.py")
+DEEP_TESTS = (
+    TESTS / "compiler/deep/test_deep.py",
+    TESTS / "runtime/deep/test_probe.py",
+    TESTS / "runtime/preflight/test_trainer.py",
+)
 LOCK_TESTS = (TESTS / "compiler/relock/test_relock.py",)
 OF_LOCKS = frozenset({"R703", "R704"})
 BEHIND_DEEP = frozenset({"R807", *(code.number for code in CODES if code.number.startswith("R9"))})

@@ -23,7 +23,7 @@ from espnet3_schemas import TARGET
 _DIRECTORIES = "exp_dir|data_dir|recipe_dir"
 _NAME = r"(?:stages|configs|models)(?:\.[\w-]+){2,}"
 _FORMS = (
-    re.compile(rf"\{{\{{\s*({_NAME}|{_DIRECTORIES}|exp_tag)\s*\}}\}}"),
+    re.compile(rf"(?<!\$)\{{\{{\s*({_NAME}|{_DIRECTORIES}|exp_tag)\s*\}}\}}"),
     re.compile(rf"^\{{({_NAME}|{_DIRECTORIES}|exp_tag)\}}"),
     re.compile(rf"^\$?({_NAME})(?=/|$)"),
     re.compile(rf"^\$?({_DIRECTORIES})(?=/)|^\$({_DIRECTORIES})$"),

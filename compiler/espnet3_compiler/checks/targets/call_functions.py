@@ -19,19 +19,28 @@ _LATER = {
 }
 
 
-def check_method(library: Library, path: Scalar) -> Diagnostic | None:
-    """Return R505 for a method, which can be called on an object only."""
+def check_method(library: Library, path: Scalar, *, of_call: bool = False) -> Diagnostic | None:
+    """Return R505 for a method, which can be called on an object only.
+
+    Args:
+        library: Where the method is looked up.
+        path: Its dotted path.
+        of_call: A ``call`` stage names it, for which a class does not serve.
+    """
     found, function = _plain_function(library, path)
     first = function.params[0].name if function and function.params else ""
     if found is None or function is None or found.owner is None or first != "self":
         return None
     owner = found.owner.name
+    advice = f"a function that makes a {owner} and calls its method"
+    if not of_call:
+        advice = f'the class, "{str(path.value).rpartition(".")[0]}", or {advice}'
     return value_finding(
         "R505",
         f'"{path.value}" is a method, which needs an object of {owner}',
         path,
         "a method",
-        advice=(f"name a function that makes a {owner} and calls its method",),
+        advice=(f"name {advice}",),
         notes=(f"defined at {definition_location(found.location, function.line)}",),
     )
 

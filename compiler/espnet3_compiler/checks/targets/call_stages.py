@@ -42,12 +42,12 @@ def check_call_stage(
     assert stage.call is not None
     if is_unresolved(stage.call) or paths.malformed_path(stage.call):
         return NotAnalyzable("its path is not known")
-    unfit = check_method(library, stage.call) or check_later(library, stage.call)
+    unfit = check_method(library, stage.call, of_call=True) or check_later(library, stage.call)
     if unfit:
         return [unfit]
     signature = read(library, str(stage.call.value))
     if not isinstance(signature, Signature):
-        return paths.unusable_path(stage.call, signature, library)
+        return paths.unusable_path(stage.call, signature, library, of_call=True)
     block = resolved.calls.get(str(stage.name.value))
     given = block.get("with") if block else stage.arguments
     node = given if isinstance(given, Mapping) else Mapping((), stage.call.span)

@@ -24,7 +24,6 @@ from espnet3_compiler.checks.targets.nodes import (
     flag_value,
     keyword_arguments,
 )
-from espnet3_compiler.checks.targets.other_definitions import method_of_objects
 from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Fix
 from espnet3_compiler.expressions.template import is_unresolved
@@ -163,8 +162,7 @@ def _check_target(
         return [unfit]
     signature = read(library, str(path.value))
     if isinstance(signature, Signature):
-        method = method_of_objects(path, library)
-        return [method] if method else _check_call(library, target, signature)
+        return _check_call(library, target, signature)
     found = paths.unusable_path(path, signature, library)
     if isinstance(signature, Missing) and isinstance(found, list):
         found += _check_suggestion(library, target, path, found[0].fix)

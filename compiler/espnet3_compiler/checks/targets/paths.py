@@ -5,7 +5,6 @@ from dataclasses import replace
 from glob import escape
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.targets.other_definitions import classes_inside
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optional
 from espnet3_compiler.checks.targets.recipe_classes import class_paths
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
@@ -28,6 +27,7 @@ from espnet3_compiler.syntax.tree import Scalar
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names, spelling_fix
 
 _MAX_LISTED = 6
+_MAX_INSIDE = 3
 _MAX_MODULES = 40
 """How many modules nearby are searched for a name that is not in the expected one."""
 
@@ -43,7 +43,11 @@ def malformed_path(path: Scalar) -> Diagnostic | None:
 
 
 def unusable_path(
-    path: Scalar, result: Missing | NotCallable | NotAnalyzable, library: Library
+    path: Scalar,
+    result: Missing | NotCallable | NotAnalyzable,
+    library: Library,
+    *,
+    of_call: bool = False,
 ) -> list[Diagnostic] | NotAnalyzable:
     """Return the finding about a path that names no class or function, or why there is none.
 
@@ -51,6 +55,7 @@ def unusable_path(
         path: The dotted path as it is written.
         result: The result of reading its signature.
         library: Where modules are looked up.
+        of_call: A ``call`` stage names it, which wants a function.
     """
     if isinstance(result, NotAnalyzable):
         return result
@@ -59,22 +64,26 @@ def unusable_path(
         return found if isinstance(found, NotAnalyzable) else [found]
     message = f'"{path.value}" is {result.what}, not a class or function'
     notes = (f"defined at {result.origin}",)
-    inside = " or ".join(f'"{name}"' for name in classes_inside(path, library))
-    advice: tuple[str, ...] = (f"did you mean {inside}?",) if inside else ()
-    if not advice and result.what == "a module":
-        advice = _functions_in(path, library)
+    advice = _suggest_inside(path, library, of_call=of_call) if result.what == "a module" else ()
     return [value_finding("R505", message, path, result.what, advice=advice, notes=notes)]
 
 
-def _functions_in(path: Scalar, library: Library) -> tuple[str, ...]:
-    """Return which class or function of a module to name."""
+def _suggest_inside(path: Scalar, library: Library, *, of_call: bool) -> tuple[str, ...]:
+    """Return which classes of a module to name; functions for a call, or where it has no class."""
     location = library.find_module(str(path.value))
     module = library.module(location) if location else None
     bound = module.bindings.items() if module else ()
     names = [name for name, rows in bound if rows[-1].piece and not name.startswith("_")]
-    if len(names) == 1:
-        return did_you_mean(f"{path.value}.{names[0]}")
-    return (f"name what is meant in it: {format_names(names)}",) if names else ()
+    kind = FunctionFound if of_call else ClassFound
+    fit = [name for name in names if isinstance(_definition_in(path, name, library), kind)] or names
+    if 0 < len(fit) <= _MAX_INSIDE:
+        inside = " or ".join(f'"{path.value}.{name}"' for name in fit)
+        return (f"did you mean {inside}?",)
+    return (f"name what is meant in it: {format_names(fit)}",) if fit else ()
+
+
+def _definition_in(path: Scalar, name: str, library: Library) -> object:
+    return find_definition(library, f"{path.value}.{name}")
 
 
 def unknown_path(path: Scalar, missing: Missing, library: Library) -> Diagnostic | NotAnalyzable:
