@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from espnet3_compiler.checks.targets.check import TargetCounts
+from espnet3_compiler.checks.targets.unchecked import TargetCounts
 from espnet3_compiler.compose.compose import Composition
 from espnet3_compiler.diagnostics.codes import BY_NUMBER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic

@@ -10,7 +10,6 @@ RECIPE = Source(
 )
 OTHER = Source("recipes/mini/conf/training, 100%.yaml", "seed: -1\n")
 SET = Source("--set", "training.seed=-1", "set")
-SUMMARY = Summary(("recipes/mini/recipe.yaml",), targets=12, unchecked=3, seconds=0.123)
 
 
 def span(source, text, nth=0):
@@ -36,6 +35,13 @@ OUT_OF_RANGE = Diagnostic(
     notes=("a fact",),
     fix=Fix("write 0", (Edit(span(OTHER, "-1"), "0"),), certain=True),
 )
+NOT_CHECKED = Diagnostic(
+    "R520",
+    '"far.Net" was not checked: far is not installed',
+    Label(span(RECIPE, "end"), "far is not installed"),
+    help=("install far where the check runs",),
+)
+SUMMARY = Summary(("recipes/mini/recipe.yaml",), targets=12, unchecked=3, seconds=0.123)
 FROM_SET = Diagnostic("R605", "too small", Label(span(SET, "-1"), ""))
 UNUSED = Diagnostic("R207", 'no stage uses config "a"', Label(span(RECIPE, "stages")))
 ALL = (TWICE, OUT_OF_RANGE, FROM_SET, UNUSED)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from espnet3_compiler.checks.targets.check import TargetCounts, analyze_targets
+from espnet3_compiler.checks.targets.check import analyze_targets
+from espnet3_compiler.checks.targets.unchecked import TargetCounts
 from espnet3_compiler.compose.compose import compose
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.lower import config_roles, lower
@@ -57,7 +58,7 @@ def judged(
         (),
     )
     result = analyze_targets(composition.recipe, resolved, library or open_library(root))
-    counts = TargetCounts(result.checked, len(result.reasons), tuple(result.reasons))
+    counts = TargetCounts(result.checked, tuple(result.unchecked))
     return result.findings, counts
 
 

@@ -26,6 +26,8 @@ DEEP_TESTS = (
 )
 LOCK_TESTS = (TESTS / "compiler/relock/test_relock.py",)
 OF_LOCKS = frozenset({"R703", "R704"})
+COMMAND_TESTS = tuple((TESTS / "compiler/cli").glob("test_*.py"))
+OF_COMMANDS = frozenset({"R520", "R521"})
 BEHIND_DEEP = frozenset({"R807", *(code.number for code in CODES if code.number.startswith("R9"))})
 
 
@@ -90,7 +92,8 @@ def test_no_report_is_left_over():
 @pytest.mark.parametrize("code", CODES, ids=lambda code: code.number)
 def test_every_code_has_a_case(code):
     elsewhere = DEEP_TESTS if code.number in BEHIND_DEEP else LOCK_TESTS
-    if code.number in BEHIND_DEEP | OF_LOCKS:
+    elsewhere = COMMAND_TESTS if code.number in OF_COMMANDS else elsewhere
+    if code.number in BEHIND_DEEP | OF_LOCKS | OF_COMMANDS:
         assert any(f'"{code.number}"' in path.read_text(encoding="utf-8") for path in elsewhere)
     else:
         assert any(name_of(manifest).startswith(f"{code.number}-") for manifest in ERR)

@@ -2,7 +2,8 @@
 
 import argparse
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from espnet3_compiler.filesystem import is_directory, path_exists, real_path
 
 FORMATS = ("human", "json", "github", "sarif")
+_CONFIG_OPTION = re.compile(r"--([A-Za-z_]\w*)_config(?:=(.+))?")
 GRAPHS = ("mermaid", "text")
 EPILOG = (
     "exit codes: 0 clean or warnings only, 1 mistakes, 2 wrong usage, 3 a bug of espnet3-compile"
@@ -36,6 +38,7 @@ class Arguments:
     init: str | None
     from_espnet3: Path | None
     force: bool
+    config_files: Mapping[str, Path]
 
 
 def parse_arguments(argv: Sequence[str]) -> Arguments:
@@ -45,7 +48,11 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
         SystemExit: With 2 for wrong usage, with 0 after ``--help`` and ``--version``.
     """
     parser = _build_parser()
-    given = parser.parse_args(_with_graph_default(argv))
+    words, files = _take_config_files(argv)
+    given = parser.parse_args(_with_graph_default(words))
+    problem = _config_problem(files, given)
+    if problem:
+        parser.error(problem)
     starts = [start for start in (given.init, given.from_espnet3) if start is not None]
     if not (given.manifests or starts or given.explain is not None):
         parser.error("name a manifest or a directory to look for recipe.yaml in")
@@ -53,7 +60,37 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
         parser.error("--init and --from-espnet3 stand alone, without a manifest")
     if given.force and given.from_espnet3 is None:
         parser.error("--force goes with --from-espnet3")
-    return Arguments(**vars(given))
+    return Arguments(**vars(given), config_files=files)
+
+
+def _take_config_files(argv: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
+    """Return the words without ``--NAME_config PATH``, and the paths by name."""
+    rest: list[str] = []
+    files: dict[str, Path] = {}
+    words = iter(argv)
+    for word in words:
+        option = _CONFIG_OPTION.fullmatch(word)
+        path = option and (option[2] or next(words, None))
+        if option and path:
+            files[option[1]] = Path(path)
+        else:
+            rest.append(word)
+    return rest, files
+
+
+def _config_problem(files: Mapping[str, Path], given: argparse.Namespace) -> str | None:
+    """Return why the configs that are given cannot be checked, or None."""
+    for name, path in files.items():
+        option = f"--{name}_config"
+        if not (given.check or given.why or given.graph):
+            return (
+                f"{option} goes with --check; a build takes it when it runs: build/run.py {option}"
+            )
+        if len(given.manifests) != 1 or is_directory(given.manifests[0]):
+            return f"{option} takes one manifest"
+        if not path_exists(path):
+            return f'{option}: there is no file "{path}"'
+    return None
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -100,7 +137,11 @@ def _build_parser() -> argparse.ArgumentParser:
         help="the most memory that --deep may use (8)",
     )
     add("--fix", action="store_true", help="apply the suggestions that are certain, then check")
-    add("--strict", action="store_true", help="treat warnings as mistakes")
+    add(
+        "--strict",
+        action="store_true",
+        help="treat warnings, and targets that were not checked, as mistakes",
+    )
     add(
         "--set",
         metavar="NAME.KEY=VALUE",
@@ -124,6 +165,10 @@ def _build_parser() -> argparse.ArgumentParser:
         nargs=0,
         default=argparse.SUPPRESS,
         help="print the version",
+    )
+    parser.add_argument_group(
+        "configs for the command line of run.py",
+        "--NAME_config PATH checks a manifest with this file in the place of the config NAME",
     )
     add = parser.add_argument_group("starting a recipe").add_argument
     add("--init", metavar="NAME", help="make the directory NAME with a recipe that runs as it is")

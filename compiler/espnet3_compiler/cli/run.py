@@ -4,13 +4,15 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from espnet3_compiler.checks.targets.unchecked import unchecked_findings
 from espnet3_compiler.cli.arguments import Arguments
 from espnet3_compiler.filesystem import is_file, lies_below, real_path
 from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest, display_name
-from espnet3_compiler.result import CompileResult
+from espnet3_compiler.result import CompileResult, sort_findings
 from espnet3_schemas import LOCK
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
@@ -35,6 +37,8 @@ def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> in
         print(f"error: {problem}", file=sys.stderr)
         return USAGE
     outcomes = [_run_deep(_compile_path(path, arguments), arguments) for path in manifests]
+    if arguments.strict and not arguments.deep:
+        outcomes = [_refuse_unchecked(outcome) for outcome in outcomes]
     codes = [CLEAN if _is_clean(outcome, arguments) else MISTAKES for outcome in outcomes]
     _print_report(outcomes, arguments, time.perf_counter() - start)
     codes += [_produce_output(outcome, arguments) for outcome in outcomes]
@@ -46,21 +50,26 @@ def _compile_path(manifest: Path, arguments: Arguments) -> CompileResult:
         from espnet3_compiler.relock.relock import compile_lock
 
         return compile_lock(manifest)
-    outcome = compile_manifest(manifest, arguments.sets)
+    files = arguments.config_files
+    outcome = compile_manifest(manifest, arguments.sets, files)
     if arguments.fix:
         from espnet3_compiler.cli.fix import apply_fixes
 
         if apply_fixes(outcome):
-            return compile_manifest(manifest, arguments.sets)
+            outcome = compile_manifest(manifest, arguments.sets, files)
+    if arguments.check and manifest not in arguments.manifests:  # found in a directory
+        from espnet3_compiler.cli.variants import with_variants
+
+        return with_variants(outcome)
     return outcome
 
 
 def _lock_problem(manifests: Sequence[Path], arguments: Arguments) -> str | None:
     """A lock is compiled as it is: it takes no other options."""
     locks = [path.name for path in manifests if path.name.endswith(LOCK_SUFFIX)]
-    if not locks or not (arguments.sets or arguments.fix):
+    if not locks or not (arguments.sets or arguments.fix or arguments.config_files):
         return None
-    option = "--set" if arguments.sets else "--fix"
+    option = "--set" if arguments.sets else "--fix" if arguments.fix else "a config"
     return f'"{locks[0]}" is compiled as it is: give {option} to the manifest'
 
 
@@ -82,6 +91,12 @@ def _is_clean(outcome: CompileResult, arguments: Arguments) -> bool:
     return outcome.ok and not (arguments.strict and outcome.diagnostics)
 
 
+def _refuse_unchecked(outcome: CompileResult) -> CompileResult:
+    """Add R520 to the findings."""
+    found = [*outcome.diagnostics, *unchecked_findings(outcome.counts)]
+    return replace(outcome, diagnostics=sort_findings(found, display_name(outcome.path)))
+
+
 def _produce_output(outcome: CompileResult, arguments: Arguments) -> int:
     """Print or write the output for one manifest, and return the exit code."""
     if arguments.graph is not None:
@@ -95,7 +110,7 @@ def _produce_output(outcome: CompileResult, arguments: Arguments) -> int:
         print(f"error: {shown} leads out of the recipe; name its target with -o", file=sys.stderr)
         return USAGE
     if arguments.check:
-        if not (outcome.ok and is_file(build / LOCK)):
+        if arguments.config_files or not (outcome.ok and is_file(build / LOCK)):
             return CLEAN
         from espnet3_compiler.cli.build import compare_build
 
@@ -129,11 +144,13 @@ def _print_why(outcome: CompileResult, path: str) -> int:
 
 def _print_report(outcomes: Sequence[CompileResult], arguments: Arguments, seconds: float) -> None:
     findings = [finding for outcome in outcomes for finding in outcome.diagnostics]
+    unchecked = (item for outcome in outcomes for item in unchecked_findings(outcome.counts))
     summary = Summary(
         manifests=tuple(display_name(outcome.path) for outcome in outcomes),
         targets=sum(outcome.counts.checked for outcome in outcomes),
         unchecked=sum(outcome.counts.not_checked for outcome in outcomes),
         seconds=round(seconds, 2),
+        not_checked=tuple(item for item in unchecked if item not in findings),
     )
     if arguments.format == "human":
         from espnet3_compiler.output import human

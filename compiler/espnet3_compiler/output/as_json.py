@@ -27,6 +27,7 @@ def render(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
             "seconds": summary.seconds,
         },
         "findings": [_json_finding(diagnostic) for diagnostic in found],
+        "not_checked": [_json_finding(diagnostic) for diagnostic in summary.not_checked],
     }
     return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 

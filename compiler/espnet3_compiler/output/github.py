@@ -14,12 +14,14 @@ IN_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 IN_PROPERTY = {**IN_DATA, ":": "%3A", ",": "%2C"}
 
 
-def render(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:  # noqa: ARG001 - as others
-    """Return one workflow command for each finding; nothing when there is none."""
-    return "".join(f"{_workflow_command(diagnostic)}\n" for diagnostic in diagnostics)
+def render(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
+    """Return one workflow command for each finding and each target that was not checked."""
+    commands = [_workflow_command(item, BY_NUMBER[item.code].severity) for item in diagnostics]
+    commands += [_workflow_command(item, "notice") for item in summary.not_checked]
+    return "".join(f"{command}\n" for command in commands)
 
 
-def _workflow_command(diagnostic: Diagnostic) -> str:
+def _workflow_command(diagnostic: Diagnostic, level: str) -> str:
     code, source = BY_NUMBER[diagnostic.code], diagnostic.primary.span.source
     where = "" if source.kind == "file" else f" ({source.name})"
     text = "\n".join([diagnostic.message + where, *diagnostic.help, *diagnostic.notes])
@@ -27,7 +29,7 @@ def _workflow_command(diagnostic: Diagnostic) -> str:
     listed = ",".join(
         f"{key}={_escape_text(value, IN_PROPERTY)}" for key, value in properties.items()
     )
-    return f"::{code.severity} {listed}::{_escape_text(text, IN_DATA)}"
+    return f"::{level} {listed}::{_escape_text(text, IN_DATA)}"
 
 
 def _annotation_location(diagnostic: Diagnostic) -> dict[str, str]:

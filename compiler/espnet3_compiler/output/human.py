@@ -1,6 +1,6 @@
 """Findings for a terminal: the source, the location, the mistake and what to write instead."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from espnet3_compiler.output.terminal_cells import clip_line, escape_controls
 
 WIDTH = 120
 LEAST_GUTTER = 2
+MOST_UNCHECKED = 10
+"""How many targets that were not checked are named."""
 COLOURS = {"error": "1;31", "warning": "1;33", "frame": "1;34", "note": "36", "bold": "1"}
 
 
@@ -28,7 +30,18 @@ def render(
     """
     found = tuple(diagnostics)
     blocks = [render_one(diagnostic, colour=colour, width=width) for diagnostic in found]
+    unchecked = "\n".join(map(escape_controls, _unchecked_lines(summary.not_checked)))
+    blocks += [unchecked] if unchecked else []
     return "\n\n".join([*blocks, escape_controls(summary_line(found, summary))]) + "\n"
+
+
+def _unchecked_lines(found: Sequence[Diagnostic]) -> Iterator[str]:
+    """Yield one line for each of the targets that were not checked; of many, for the first."""
+    for item in found[:MOST_UNCHECKED]:
+        span = item.primary.span
+        yield f"note: {_format_location(span.source, span.start)}: {item.message}"
+    if len(found) > MOST_UNCHECKED:
+        yield f"note: {len(found) - MOST_UNCHECKED} more were not checked; --format json lists all"
 
 
 def render_one(diagnostic: Diagnostic, *, colour: bool = False, width: int = WIDTH) -> str:

@@ -21,14 +21,17 @@ SCHEMA = (
 def render(diagnostics: Iterable[Diagnostic], summary: Summary) -> str:
     """Return a SARIF log with one run."""
     found = tuple(diagnostics)
-    numbers = sorted({diagnostic.code for diagnostic in found})
+    numbers = sorted({diagnostic.code for diagnostic in (*found, *summary.not_checked)})
     rules = [_sarif_rule(BY_NUMBER[number]) for number in numbers]
-    run = {
+    run: dict[str, Any] = {
         "tool": {"driver": {"name": "espnet3-compile", "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "artifacts": [{"location": _artifact_location(name)} for name in summary.manifests],
         "results": [_sarif_result(diagnostic, numbers) for diagnostic in found],
     }
+    if summary.not_checked:
+        notes = [_sarif_notification(item) for item in summary.not_checked]
+        run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": notes}]
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
 
@@ -59,6 +62,16 @@ def _sarif_result(diagnostic: Diagnostic, numbers: list[str]) -> dict[str, Any]:
     if diagnostic.fix and all(edit.span.source.kind == "file" for edit in diagnostic.fix.edits):
         result["fixes"] = [_sarif_fix(diagnostic.fix)]
     return result
+
+
+def _sarif_notification(diagnostic: Diagnostic) -> dict[str, Any]:
+    """Return what the tool could not do, which is no result."""
+    return {
+        "level": "note",
+        "message": {"text": "\n".join([diagnostic.message, *diagnostic.help])},
+        "locations": [_sarif_location(diagnostic.primary)],
+        "associatedRule": {"id": diagnostic.code},
+    }
 
 
 def _sarif_location(label: Label) -> dict[str, Any]:

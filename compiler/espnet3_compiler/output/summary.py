@@ -16,12 +16,14 @@ class Summary:
         targets: Targets (``_target_``, ``call:``) that were compared with a signature.
         unchecked: Targets that could not be checked without importing them.
         seconds: How long it took; None leaves the time out of the report.
+        not_checked: R520 for each of these, where they are no findings.
     """
 
     manifests: tuple[str, ...]
     targets: int = 0
     unchecked: int = 0
     seconds: float | None = None
+    not_checked: tuple[Diagnostic, ...] = ()
 
 
 def count_severities(diagnostics: Iterable[Diagnostic]) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from urllib.parse import unquote
 
 import jsonschema
@@ -11,7 +12,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.output import as_json, github, human, sarif
 from espnet3_schemas import load
-from tests.compiler.output_kit import ALL, FROM_SET, SUMMARY
+from tests.compiler.output_kit import ALL, FROM_SET, NOT_CHECKED, SUMMARY
 
 
 @pytest.mark.parametrize("findings", [(), ALL])
@@ -178,3 +179,28 @@ def test_names_survive_in_uris():
     (run,) = json.loads(sarif.render([finding], SUMMARY))["runs"]
     (place,) = run["results"][0]["locations"]
     assert unquote(place["physicalLocation"]["artifactLocation"]["uri"]) == "a b/ü#?.yaml"
+
+
+def test_targets_that_were_not_checked_are_named_with_the_reason():
+    summary = replace(SUMMARY, not_checked=(NOT_CHECKED,))
+    message = '"far.Net" was not checked: far is not installed'
+    assert f"note: recipes/mini/recipe.yaml:5:15: {message}\n" in human.render((), summary)
+    (command,) = github.render((), summary).splitlines()
+    place = "file=recipes/mini/recipe.yaml,line=5,endLine=5,col=15,endColumn=18"
+    assert command.startswith(f"::notice {place},title=R520 unchecked-target::{message}")
+    report = json.loads(as_json.render((), summary))
+    jsonschema.Draft202012Validator(load("report")).validate(report)
+    (item,) = report["not_checked"]
+    assert (item["message"], item["primary"]["text"]) == (message, "far is not installed")
+    (run,) = json.loads(sarif.render((), summary))["runs"]
+    assert run["results"] == []
+    (note,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert note["message"]["text"].startswith(message)
+    assert note["locations"][0]["physicalLocation"]["region"]["startLine"] == 5
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["R520"]
+
+
+def test_of_many_targets_people_see_the_first():
+    text = human.render((), replace(SUMMARY, not_checked=(NOT_CHECKED,) * 14))
+    assert text.count("was not checked") == 10
+    assert "note: 4 more were not checked; --format json lists all\n" in text

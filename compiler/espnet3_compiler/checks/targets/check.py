@@ -5,7 +5,7 @@ Fails: ``{_target_: torch.optim.AdamV}``, ``{_target_: torch.optim.AdamW, learni
 ``{_target_: torch.nn.Linear, in_features: 80}``, ``{_target_: torch.optim.AdamW, lr: fast}``.
 
 Nothing is imported: ``espnet3_compiler.signature`` reads the text of the modules. Targets that
-cannot be checked that way are counted.
+cannot be checked that way are named with the reason.
 """
 
 from collections.abc import Iterator
@@ -25,6 +25,7 @@ from espnet3_compiler.checks.targets.nodes import (
     keyword_arguments,
 )
 from espnet3_compiler.checks.targets.target_call import TargetCall
+from espnet3_compiler.checks.targets.unchecked import TargetCounts, UncheckedTarget
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Fix
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -36,26 +37,11 @@ from espnet3_compiler.syntax.tree import Scalar, Sequence
 from espnet3_schemas import TARGET
 
 
-@dataclass(frozen=True, slots=True)
-class TargetCounts:
-    """How many targets were compared with their signatures.
-
-    Attributes:
-        checked: Those that were, right or wrong.
-        not_checked: Those that could not be.
-        reasons: The path of each that could not be and why, in the order of the recipe.
-    """
-
-    checked: int = 0
-    not_checked: int = 0
-    reasons: tuple[tuple[str, str], ...] = ()
-
-
 @dataclass
 class _TargetResult:
     findings: list[Diagnostic] = field(default_factory=list)
     checked: int = 0
-    reasons: list[tuple[str, str]] = field(default_factory=list)
+    unchecked: list[UncheckedTarget] = field(default_factory=list)
 
 
 _LAST_RESULT: list[tuple[Resolved, _TargetResult]] = []
@@ -70,7 +56,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 def count_targets(recipe: Recipe, resolved: Resolved) -> TargetCounts:
     """Return how many targets of a recipe could be checked, and why the others could not."""
     result = _target_result(recipe, resolved)
-    return TargetCounts(result.checked, len(result.reasons), tuple(result.reasons))
+    return TargetCounts(result.checked, tuple(result.unchecked))
 
 
 def _target_result(recipe: Recipe, resolved: Resolved) -> _TargetResult:
@@ -129,9 +115,9 @@ def _path_scalar(target: TargetNode) -> Scalar:
 def _check_node(library: Library, target: TargetNode, result: _TargetResult) -> None:
     name = _path_scalar(target)
     if is_unresolved(name):
-        result.reasons.append((str(name.value), "its path is known only at run time"))
+        result.unchecked.append(UncheckedTarget(name, "its path is known only at run time"))
     elif not target.judged:
-        result.reasons.append((str(name.value), "it stands below _recursive_: false"))
+        result.unchecked.append(UncheckedTarget(name, "it stands below _recursive_: false"))
     elif target.is_task:
         from espnet3_compiler.checks.targets.task import check_task
 
@@ -147,7 +133,7 @@ def _record_result(
         result.checked += 1
         result.findings.extend(found)
         return
-    result.reasons.append((str(name.value), found.reason))
+    result.unchecked.append(UncheckedTarget(name, found.reason))
 
 
 def _check_target(
