@@ -3,7 +3,8 @@
 ``python -m evaluation.mutations [--count 600] [--seed 1] [--show] [RECIPE.yaml …]``
 
 Prints the share caught, the share at the exact place, the share whose first fix is right, the
-findings per mistake, and the findings on the good recipes (which must be none).
+findings per mistake, and the findings on the good recipes (which must be none); without recipes
+named, the same of mistakes written by hand (``evaluation.by_hand``), too.
 """
 
 import argparse
@@ -14,6 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from espnet3_compiler.output.human import render_one
+from evaluation.by_hand.model import read_mistakes
+from evaluation.by_hand.report import summary
+from evaluation.by_hand.trial import judge as judge_by_hand
 from evaluation.draw import evenly
 from evaluation.mutations import keys, layout, references, stages, syntax, targets, values
 from evaluation.mutations.model import GoodRecipe, Mutation, load_recipe
@@ -81,6 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     report(verdicts)
     if options.show:
         show(verdicts)
+    if not options.manifests:
+        print(summary([judge_by_hand(mistake) for mistake in read_mistakes()]))
     return 0 if recipes and len(recipes) == len(manifests) else 1
 
 

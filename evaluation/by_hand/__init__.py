@@ -1,0 +1,1 @@
+"""Mistakes written by hand, as people make them: in copies of the shipped recipes, and judged."""

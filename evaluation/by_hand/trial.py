@@ -1,0 +1,114 @@
+"""Check a copy of a recipe with a mistake in it, and judge what was said."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from espnet3_compiler.deep.deep import check_deeply
+from espnet3_compiler.deep.process import ProbeLimits
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.output import as_json
+from espnet3_compiler.output.summary import Summary
+from espnet3_compiler.pipeline import compile_manifest
+from evaluation.by_hand.model import HandMistake, plant
+from evaluation.recipes import GENERATED, RECIPES
+
+LIMITS = ProbeLimits(120.0, 8 << 30)
+WAYS = ("check", "preflight", "deep")
+
+
+@dataclass(frozen=True)
+class HandVerdict:
+    """What was said to one mistake.
+
+    Attributes:
+        mistake: The mistake.
+        by: One of ``WAYS``, or nothing.
+        exact: Whether a report points at a marked place.
+        fix: Whether the fix is named; None where there is no one fix.
+        findings: What was found, as JSON has it.
+    """
+
+    mistake: HandMistake
+    by: str
+    exact: bool
+    fix: bool | None
+    findings: tuple[dict[str, Any], ...]
+
+
+def judge(mistake: HandMistake, ways: Iterable[str] = WAYS[:1]) -> HandVerdict:
+    """Plant a mistake in a copy of its recipe, and ask one way after the other.
+
+    Args:
+        mistake: The mistake.
+        ways: Which of ``WAYS`` are asked until one of them says something.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = _copy_recipe(mistake, Path(folder))
+        for way in ways:
+            found = tuple(_ask(way, manifest))
+            if found:
+                return _verdict(mistake, way, found)
+    return _verdict(mistake, "", ())
+
+
+def _copy_recipe(mistake: HandMistake, folder: Path) -> Path:
+    source = RECIPES / mistake.recipe
+    copy = folder / "recipes" / mistake.recipe
+    copy.parent.mkdir(parents=True)
+    for sibling in source.parent.iterdir():
+        if sibling.is_dir() and sibling != source:
+            (copy.parent / sibling.name).symlink_to(sibling.resolve())
+    shutil.copytree(source, copy, ignore=GENERATED)
+    (copy / mistake.file).write_text(plant(mistake).text, "utf-8")
+    return copy / "recipe.yaml"
+
+
+def _ask(way: str, manifest: Path) -> Iterator[dict[str, Any]]:
+    if way == "preflight":
+        yield from _preflight(manifest)
+        return
+    outcome = compile_manifest(manifest)
+    found: tuple[Diagnostic, ...] = outcome.diagnostics
+    if way == "deep":
+        found = check_deeply(outcome, LIMITS).outcome.diagnostics
+    yield from json.loads(as_json.render(found, Summary(())))["findings"]
+
+
+def _preflight(manifest: Path) -> Iterator[dict[str, Any]]:
+    """Compile, and ask ``run.py --preflight``; nothing where it does not compile."""
+    for words in (
+        ["-m", "espnet3_compiler", manifest.name],
+        ["build/run.py", "--preflight", "--format", "json"],
+    ):
+        command = [sys.executable, *words]
+        done = subprocess.run(
+            command, cwd=manifest.parent, capture_output=True, text=True, check=False
+        )
+    if done.stdout.startswith("{"):
+        yield from json.loads(done.stdout)["findings"]
+
+
+def _verdict(mistake: HandMistake, by: str, found: tuple[dict[str, Any], ...]) -> HandVerdict:
+    marked = plant(mistake).places
+    places = [item["primary"]["place"] for item in found]
+    exact = any(
+        place["source"].endswith(mistake.file)
+        and (place["start"]["line"], place["start"]["column"]) in marked
+        for place in places
+    )
+    said = " | ".join(text for item in found for text in _words(item))
+    fix = bool(re.search(mistake.fix, said, re.IGNORECASE)) if mistake.fix else None
+    return HandVerdict(mistake, by, exact, fix, found)
+
+
+def _words(item: dict[str, Any]) -> list[str]:
+    fix = [item["fix"]["title"]] if item["fix"] else []
+    return [item["message"], item["primary"]["text"], *item["help"], *item["notes"], *fix]
