@@ -37,8 +37,8 @@ class FunctionFound:
         location: The module.
         name: Its name, of a method with that of its class.
         pieces: Its ``def``, the last one; before it those of its ``@overload``.
-        owner: The class that it is a method of.
-        bound: Whether it is called on an object of the class.
+        owner: The class that it is a method of, if it is called on that.
+        bound: Whether it is a method that is called on an object.
     """
 
     location: ModuleLocation

@@ -190,14 +190,14 @@ def _function_signature(
     """Return the arguments of a function, or of a method that is called through its class."""
     skip = 0
     order: tuple[MroClass, ...] = ()
-    if found.owner is not None:
+    if found.owner is not None or found.bound:
         function = library.function(found.location, found.pieces[-1])
         decorators = {item.name for item in function.decorators} if function else set()
         if "property" in decorators:
             return NotAnalyzable(f"{found.name} is a property")
         is_bound = found.bound and "staticmethod" not in decorators
         skip = int(is_bound or "classmethod" in decorators)
-        order = resolve_name.resolution_order(library, found.owner)
+        order = resolve_name.resolution_order(library, found.owner) if found.owner else ()
     return _read_signature(library, found, name, order, 0, depth, skip)
 
 

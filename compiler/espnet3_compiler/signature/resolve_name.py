@@ -145,7 +145,7 @@ def _find_on_object(library: Library, found: CallFound, name: str) -> LookupResu
         return NotAnalyzable("an attribute of something that is neither a module nor a class")
     own = _find_attribute(library, made_by, name)
     if isinstance(own, FunctionFound):
-        return replace(own, bound=True)
+        return replace(own, owner=None, bound=True)
     known = isinstance(own, Missing) and closest_match(name, own.near)
     return own if known else NotAnalyzable(f"{name} is a value of an object of {made_by.name}")
 

@@ -15,6 +15,7 @@ from espnet3_compiler.checks.targets import paths
 from espnet3_compiler.checks.targets.arguments import check_arguments
 from espnet3_compiler.checks.targets.call_functions import check_method
 from espnet3_compiler.checks.targets.call_stages import check_call_stage
+from espnet3_compiler.checks.targets.constructors import with_constructor
 from espnet3_compiler.checks.targets.datasets import check_datasets
 from espnet3_compiler.checks.targets.metrics import check_metrics
 from espnet3_compiler.checks.targets.nodes import (
@@ -123,7 +124,8 @@ def _check_node(library: Library, target: TargetNode, result: _TargetResult) -> 
 
         _record_result(result, name, check_task(library, target))
     else:
-        _record_result(result, name, _check_target(library, target, name))
+        found = _check_target(library, target, name)
+        _record_result(result, name, with_constructor(library, name, found))
 
 
 def _record_result(
