@@ -95,7 +95,11 @@ def _check_names(call: TargetCall, unknown: list[Entry], given: set[str]) -> Ite
         near = next(filter(None, (closest_match(entry.name, names) for names in order)), None)
         near = None if _is_positional_only(call, entry) else near
         meant |= {near} if near else set()
-        found.append(findings.unknown_argument(call, entry, near, free))
+        one = findings.unknown_argument(call, entry, near, free)
+        if near is None and len(unknown) == len(missing) == 1:  # it may be called otherwise
+            meant |= set(missing)
+            one = replace(one, help=(*one.help, f'it needs "{missing[0]}"'))
+        found.append(one)
     yield from _merge_other_arguments(call, found)
     if "_partial_" not in meant and (missing := [item for item in absent if item not in meant]):
         yield findings.missing_arguments(call, missing)
