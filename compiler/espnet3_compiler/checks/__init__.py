@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from espnet3_compiler.checks.code import check as code
+from espnet3_compiler.checks.data import classes, fields, results
 from espnet3_compiler.checks.names import (
     bare_references,
     environment,
@@ -32,7 +33,7 @@ from espnet3_compiler.checks.stages import (
     stage_outputs,
     unread_keys,
 )
-from espnet3_compiler.checks.targets import check
+from espnet3_compiler.checks.targets import check, partial_objects
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 
@@ -68,4 +69,8 @@ ALL: tuple[Check, ...] = (
     unread_keys.check,
     check.check,
     code.check,
+    partial_objects.check,
+    classes.check,
+    fields.check,
+    results.check,
 )

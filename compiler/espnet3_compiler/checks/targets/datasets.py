@@ -19,7 +19,7 @@ from espnet3_compiler.checks.targets.data_sources import misnamed_source
 from espnet3_compiler.checks.targets.nodes import EMPTY_SLOT, TargetSlot
 from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.source import line_span
+from espnet3_compiler.diagnostics.source import Span, line_span
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.filesystem import find
@@ -43,7 +43,6 @@ from espnet3_compiler.syntax.unknown_name import format_names
 _ROLES = ("training", "inference")
 """Roles whose configs build data sets; other configs only name them."""
 
-_SPLITS = ("train", "valid", "test")
 _PROGRESS_SLOT = TargetSlot(supplied=("progress",))
 _DATASET_SLOT = TargetSlot(offered=("recipe_dir", "data_dir"))
 _BUILDER_METHODS = ("build", "prepare_source", "is_built", "is_source_prepared")
@@ -54,7 +53,7 @@ _NOT_EXPORTED = f'exports no "{_CLASS_NAME}"'
 
 
 @dataclass(frozen=True, slots=True)
-class _DatasetEntry:
+class DatasetEntry:
     """An entry of ``dataset.train`` and the like, with the module that it names."""
 
     node: Mapping
@@ -93,7 +92,7 @@ def data_modules(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Sca
     """Yield the modules that define data sets, each with the directory of its recipe."""
     library = open_library(recipe.directory)
     for config in resolved.configs.values():
-        for data in _dataset_entries(library, config, certain=True):
+        for data in dataset_entries(library, config, certain=True):
             head = data.source or _head_entry(None, data.node).key
             yield data.library.path.folder, Scalar(data.module, head.span, via=head.via)
 
@@ -102,48 +101,68 @@ def _check_entries(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
     for name, role in config_roles(recipe).items():
         config = resolved.configs.get(name)
         if role in _ROLES and config is not None:
-            for data in _dataset_entries(library, config, certain=resolved.is_certain(name)):
+            for data in dataset_entries(library, config, certain=resolved.is_certain(name)):
                 wrong = misnamed_source(library, data.source) if data.source else None
                 if wrong:
                     yield wrong
-                elif _is_available(data):
+                elif is_available(data):
                     yield from _check_dataset(data)
                 elif data.library is not library:
                     yield from _check_recipe(data)
 
 
-def _is_available(data: _DatasetEntry) -> bool:
+def is_available(data: DatasetEntry) -> bool:
     """Return whether the module exists, if it is the package ``dataset`` of a recipe."""
     found = data.library.find_module(data.module)
     return data.module != "dataset" or (found is not None and found.local)
 
 
-def _dataset_entries(
-    library: Library, config: Mapping, *, certain: bool
-) -> Iterator[_DatasetEntry]:
-    for split in _SPLITS:
+def dataset_entries(
+    library: Library,
+    config: Mapping,
+    *,
+    certain: bool,
+    splits: tuple[str, ...] = ("train", "valid", "test"),
+) -> Iterator[DatasetEntry]:
+    """Yield the entries of a config's ``dataset`` block, each with the module that it names.
+
+    Args:
+        library: Reads the modules of the recipe.
+        config: A training or inference config.
+        certain: Whether a key that is missing in the config is certainly not given.
+        splits: The splits to read.
+    """
+    for split in splits:
         found = node_at(config, ("dataset", split))
         for item in found.items if isinstance(found, Sequence) else ():
             if isinstance(item, Mapping):
                 yield from _read_entry(library, item, certain=certain)
 
 
-def _read_entry(library: Library, node: Mapping, *, certain: bool) -> Iterator[_DatasetEntry]:
+def _read_entry(library: Library, node: Mapping, *, certain: bool) -> Iterator[DatasetEntry]:
     source = node.get("data_src")
     if not isinstance(source, Scalar) or source.value is None:
-        yield _DatasetEntry(node, library, "dataset", certain)
+        yield DatasetEntry(node, library, "dataset", certain)
     elif isinstance(source.value, str) and not is_unresolved(source):
         if "/" not in source.value:
-            yield _DatasetEntry(node, library, source.value, certain)
+            yield DatasetEntry(node, library, source.value, certain)
             return
         recipes = library.path.folder.resolve().parent.parent
         key = ("recipe", source.value)
         if key not in library.memo:
             library.memo[key] = open_library(recipes / source.value, library.folder)
-        yield _DatasetEntry(node, library.memo[key], "dataset", certain)
+        yield DatasetEntry(node, library.memo[key], "dataset", certain)
 
 
-def _check_dataset(data: _DatasetEntry) -> Iterator[Diagnostic]:
+def entry_span(data: DatasetEntry) -> Span:
+    """Return where an entry of a ``dataset`` block is shown: its source, else its first key."""
+    if data.source:
+        return use_location(data.source)
+    written = [one.key.span for one in data.node if one.key.span.source.kind != "schema"]
+    return written[0] if written else data.node.span
+
+
+def _check_dataset(data: DatasetEntry) -> Iterator[Diagnostic]:
     result = read(data.library, f"{data.module}.{_CLASS_NAME}")
     head = data.source or _head_entry(data.node.entry("data_src"), data.node).key
     match result:
@@ -163,7 +182,7 @@ def _check_dataset(data: _DatasetEntry) -> Iterator[Diagnostic]:
                 yield found  # any other package may be installed where the recipe runs
 
 
-def _check_recipe(data: _DatasetEntry) -> Iterator[Diagnostic]:
+def _check_recipe(data: DatasetEntry) -> Iterator[Diagnostic]:
     """Report a recipe that is not beside this one and resembles the name of another."""
     source, recipes = data.source, data.library.path.folder.parent.parent
     assert source is not None
@@ -174,7 +193,7 @@ def _check_recipe(data: _DatasetEntry) -> Iterator[Diagnostic]:
         yield unknown_value("R501", message, source, known, label="no such recipe")
 
 
-def _dataset_call(data: _DatasetEntry, signature: Signature) -> TargetCall:
+def _dataset_call(data: DatasetEntry, signature: Signature) -> TargetCall:
     given = data.node.entry("data_src_args")
     block = given.value if given and isinstance(given.value, Mapping) else None
     return TargetCall(
@@ -207,14 +226,12 @@ def _check_builders(library: Library, recipe: Recipe, resolved: Resolved) -> Ite
         common = training.entry("create_dataset") if training else None
         certain = recipe.complete and all(map(resolved.is_certain, names.values()))
         for config in configs:
-            for data in _dataset_entries(library, config, certain=certain):
-                if _is_available(data):
+            for data in dataset_entries(library, config, certain=certain):
+                if is_available(data):
                     yield from _check_builder(data, common, stage.name)
 
 
-def _check_builder(
-    data: _DatasetEntry, common: Entry | None, stage: Scalar
-) -> Iterator[Diagnostic]:
+def _check_builder(data: DatasetEntry, common: Entry | None, stage: Scalar) -> Iterator[Diagnostic]:
     own = data.node.entry("builder_args")
     blocks = [entry.value for entry in (common, own) if entry and isinstance(entry.value, Mapping)]
     entries = {entry.name: entry for block in blocks for entry in block}
@@ -249,7 +266,7 @@ def _block_entry(block: Entry | None) -> Entry | None:
     return Entry(block.key, block.key)
 
 
-def _lacking_methods(data: _DatasetEntry, lacking: list[str]) -> Iterator[Diagnostic]:
+def _lacking_methods(data: DatasetEntry, lacking: list[str]) -> Iterator[Diagnostic]:
     """Report methods that a builder lacks, at the method that was likely meant, or at the class."""
     found = find_definition(data.library, f"{data.module}.DatasetBuilder")
     file = data.library.file(found.location) if isinstance(found, ClassFound) else None

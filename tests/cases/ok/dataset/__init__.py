@@ -12,7 +12,11 @@ class Dataset:
         return 0
 
     def __getitem__(self, index: int) -> dict[str, str]:
-        return {"text": self.split}
+        return {"speech": self.split, "text": self.split}
+
+    def lengths(self) -> list[int]:
+        """Return the number of samples of every item."""
+        return []
 
 
 class DatasetBuilder:

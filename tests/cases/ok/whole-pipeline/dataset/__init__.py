@@ -12,7 +12,7 @@ class Dataset:
         return 0
 
     def __getitem__(self, index: int) -> dict[str, str]:
-        return {"text": self.split}
+        return {"speech": self.split, "text": self.split}
 
 
 class DatasetBuilder:

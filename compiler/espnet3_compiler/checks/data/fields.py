@@ -1,0 +1,234 @@
+"""Fields that configs name, against those that the data have.
+
+Passes: ``length_key: speech`` where items have ``speech``; fields that a preprocessor adds.
+Fails: ``length_key: feats`` beside ``type: numel``; ``contract: {inputs: {audio: …}}`` and
+``input_key: audio`` where items have ``speech``; ``dataset:transcript`` where they have ``text``.
+
+Only what the code says plainly is compared: a ``Dataset`` whose items are written out.
+"""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.data.bodies import class_of, recipe_library
+from espnet3_compiler.checks.data.sample_fields import (
+    Fields,
+    changed_fields,
+    fields_read_by,
+    item_fields,
+)
+from espnet3_compiler.checks.findings import unknown_value, value_finding
+from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX
+from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries, is_available
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.signature import resolve_name
+from espnet3_compiler.signature.definitions import ClassFound
+from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.span_key import first_per_location, is_written, written_entry
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
+from espnet3_schemas import TARGET
+
+_SIZED = ("numel", "length")
+_OWN = ("utt_id", "sample_rate")
+"""Fields that the runtime reads itself."""
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R422 for unknown fields, R424 for batches by lengths that nothing gives."""
+    if not recipe.complete:
+        return
+    yield from first_per_location(
+        [
+            *(
+                found
+                for stage in stages_of_kind("train", recipe)
+                for found in _check_training(stage, recipe, resolved)
+            ),
+            *(
+                found
+                for stage in stages_of_kind("infer", recipe)
+                for found in _check_inference(stage, recipe, resolved)
+            ),
+            *(
+                found
+                for stage in stages_of_kind("measure", recipe)
+                for found in _check_columns(stage, recipe, resolved)
+            ),
+        ]
+    )
+
+
+def _entries(recipe: Recipe, config: Mapping, split: str) -> list[DatasetEntry]:
+    library = recipe_library(recipe)
+    return list(dataset_entries(library, config, certain=True, splits=(split,)))
+
+
+def _fields_before(entries: list[DatasetEntry]) -> Fields | None:
+    """Return the fields of the items of a split before its preprocessor."""
+    found = [item_fields(data) if is_available(data) else None for data in entries]
+    known = [fields for fields in found if fields is not None]
+    return frozenset().union(*known) if found and len(known) == len(found) else None
+
+
+def _fields_after(config: Mapping, split: str, given: Fields, recipe: Recipe) -> Fields | None:
+    node = node_at(config, ("dataset", "preprocessor"))
+    if isinstance(node, Mapping) and node.entry(TARGET) is None:
+        node = node.get(split)
+    return changed_fields(recipe_library(recipe), node, given)
+
+
+def _check_training(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    config = certain_config(stage, "training", resolved)
+    if config:
+        yield from _check_preprocessor(config, recipe)
+        yield from _check_lengths(stage, config, recipe)
+
+
+def _check_preprocessor(config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report fields that the preprocessor of the training reads and the data do not have."""
+    entries = _entries(recipe, config, "train")
+    before = _fields_before(entries) if entries else None
+    node = node_at(config, ("dataset", "preprocessor"))
+    if isinstance(node, Mapping) and node.entry(TARGET) is None:
+        node = node.get("train")
+    if before is None or not isinstance(node, Mapping):
+        return
+    for name in fields_read_by(recipe_library(recipe), node):
+        if str(name.value) not in before:
+            yield _unknown_field(name, before, "the preprocessor reads a field")
+
+
+def _check_lengths(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
+    for split in ("train", "valid"):
+        block = node_at(config, ("dataloader", split))
+        batches = node_at(block, ("batches",)) if block else None
+        if not isinstance(block, Mapping) or not isinstance(batches, Mapping):
+            continue
+        kind, key = batches.get("type"), batches.get("length_key")
+        custom = written_entry(block, "loader") or written_entry(block, "sampler")
+        sized = isinstance(kind, Scalar) and kind.value in _SIZED
+        if custom or not sized or not isinstance(key, Scalar) or not isinstance(kind, Scalar):
+            continue
+        entries = _entries(recipe, config, split)
+        if not entries or any(_may_have_lengths(data) for data in entries):
+            continue
+        before = _fields_before(entries)
+        after = _fields_after(config, split, before, recipe) if before else None
+        if after and key.value not in after and is_written(key):
+            yield _unknown_field(key, after, "batches are made by the length of a field")
+        elif not _collects_lengths(stage, recipe):
+            yield _no_lengths(split, kind)
+
+
+def _may_have_lengths(data: DatasetEntry) -> bool:
+    """Return whether a data set gives lengths itself, or may for all that can be seen."""
+    found = class_of(data.library, f"{data.module}.Dataset") if is_available(data) else None
+    if found is None:
+        return True
+    order = resolve_name.resolution_order(data.library, found)
+    if not all(isinstance(one, ClassFound) for one in order):
+        return True
+    file = data.library.file(found.location)
+    named = "lengths" in resolve_name.attributes_of(data.library, found)
+    return named or file is None or "lengths" in file.text.text or "setattr" in file.text.text
+
+
+def _collects_lengths(stage: StageDecl, recipe: Recipe) -> bool:
+    """Return whether an earlier stage collects the lengths of items, or may do so."""
+    for other in recipe.stages:
+        if other is stage:
+            return False
+        kind = str(other.run.value) if other.run else None
+        if kind == "collect_stats" or (kind is not None and kind in recipe.system.own):
+            return True
+    return False
+
+
+def _no_lengths(split: str, kind: Scalar) -> Diagnostic:
+    return value_finding(
+        "R424",
+        f'"dataloader.{split}.batches" with type: {kind.value} needs the length of every item',
+        kind,
+        "no lengths",
+        advice=(
+            "add a stage collect_stats before, or lengths() to the Dataset; or type: unsorted",
+        ),
+    )
+
+
+def _check_inference(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    config = certain_config(stage, "inference", resolved)
+    before = _fields_before(_entries(recipe, config, "test")) if config else None
+    if config is None or before is None:
+        return
+    inputs = node_at(config, ("contract", "inputs"))
+    declared = [] if not isinstance(inputs, Mapping) else list(inputs)
+    for entry in declared:
+        optional = node_at(entry.value, ("optional",))
+        if isinstance(optional, Scalar) and optional.value is True:
+            continue
+        if entry.name not in before and not has_certain_keys(inputs):
+            continue
+        if entry.name not in before:
+            yield _unknown_field(entry.key, before, "the contract declares an input")
+    after = _fields_after(config, "test", before, recipe)
+    names = {entry.name for entry in declared}
+    for node in _texts_of(config.get("input_key")) if after else ():
+        if after and node.value not in after and node.value not in names:
+            yield _unknown_field(node, after, "the model is called with a field")
+
+
+def _texts_of(node: Node | None) -> list[Scalar]:
+    items = node.items if isinstance(node, Sequence) else (node,)
+    return [one for one in items if isinstance(one, Scalar) and isinstance(one.value, str)]
+
+
+def _check_columns(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report ``dataset:COLUMN`` of data sets that have no columns beside their items' fields."""
+    metrics = certain_config(stage, "metrics", resolved)
+    inference = certain_config(stage, "inference", resolved)
+    if metrics is None or inference is None:
+        return
+    entries = _entries(recipe, inference, "test")
+    before = _fields_before(entries)
+    if before is None or any(_may_have_columns(data) for data in entries):
+        return
+    block = metrics.get("metrics")
+    for item in block.items if isinstance(block, Sequence) else ():
+        inputs = node_at(item, ("inputs",))
+        for entry in inputs if isinstance(inputs, Mapping) else ():
+            node = entry.value
+            text = str(node.value) if isinstance(node, Scalar) else ""
+            if text.startswith(COLUMN_PREFIX) and "${" not in text:
+                column = text.removeprefix(COLUMN_PREFIX)
+                if column not in before and isinstance(node, Scalar):
+                    yield _unknown_column(node, before)
+
+
+def _may_have_columns(data: DatasetEntry) -> bool:
+    found = class_of(data.library, f"{data.module}.Dataset")
+    return found is None or "column" in resolve_name.attributes_of(data.library, found)
+
+
+def _unknown_field(node: Scalar, fields: Fields, what: str) -> Diagnostic:
+    known = sorted(fields - set(_OWN))
+    return unknown_value(
+        "R422",
+        f'{what}, and the data have no field "{node.value}"',
+        node,
+        known,
+        hints=(f"write one of {', '.join(known)}",),
+    )
+
+
+def _unknown_column(node: Scalar, fields: Fields) -> Diagnostic:
+    known = [f"{COLUMN_PREFIX}{name}" for name in sorted(fields - set(_OWN))]
+    return unknown_value(
+        "R422",
+        f'the data have no column "{str(node.value).removeprefix(COLUMN_PREFIX)}"',
+        node,
+        known,
+        hints=(f"write one of {', '.join(known)}",),
+    )

@@ -1,0 +1,134 @@
+"""Functions and methods of the recipe whose result is used, by what they return.
+
+Passes: ``def __call__(self, ref, hyp): return {…}``.
+Fails: a metric that ends with ``result = {…}``; ``def forward(self, x): self.net(x)``; items of a
+``Dataset`` that are tuples.
+
+A function that only raises, or has no body, may be meant to be replaced: it is not judged.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.data.bodies import (
+    FunctionBody,
+    function_body,
+    gives_nothing,
+    method_body,
+    recipe_library,
+    returns_of,
+)
+from espnet3_compiler.checks.targets.datasets import (
+    dataset_entries,
+    entry_span,
+    is_available,
+)
+from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets, flag_value
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.tree import Path, Scalar
+from espnet3_schemas import TARGET
+
+_MAPPING = "a mapping from field to value"
+_WRONG_KINDS: dict[str, tuple[type[ast.expr], ...]] = {
+    _MAPPING: (ast.Tuple, ast.List, ast.Constant, ast.JoinedStr, ast.ListComp, ast.Set),
+    "a list with one mapping for each item": (ast.Dict, ast.Constant, ast.JoinedStr, ast.DictComp),
+    "a number, or a mapping from name to number": (ast.Tuple, ast.List, ast.JoinedStr),
+}
+"""What a result is used as, and expressions that are something else."""
+
+_ARTICLES: dict[type[ast.expr] | type[None], str] = {
+    ast.Tuple: "a tuple",
+    ast.List: "a list",
+    ast.ListComp: "a list",
+    ast.Set: "a set",
+    ast.Dict: "a mapping",
+    ast.DictComp: "a mapping",
+    ast.Constant: "a plain value",
+    ast.JoinedStr: "a text",
+}
+
+_CALLED = {
+    "metric": ("__call__", "a number, or a mapping from name to number"),
+    "runner": ("__call__", "a list with one mapping for each item"),
+    "transform": ("__call__", _MAPPING),
+    "preprocessor": ("__call__", _MAPPING),
+    "collate_fn": ("__call__", ""),
+    "features": ("forward", ""),
+}
+"""Keys of objects that are called, with the method and what its result is used as."""
+
+_DATA_METHODS = {
+    "Dataset": {"__len__": "", "__getitem__": _MAPPING},
+    "DatasetBuilder": {"is_source_prepared": "", "is_built": ""},
+}
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R426 and R428, once for each function."""
+    library = recipe_library(recipe)
+    found = [one for node in find_targets(recipe, resolved) for one in _check_target(library, node)]
+    for config in resolved.configs.values():
+        for data in dataset_entries(library, config, certain=True):
+            for name, methods in _DATA_METHODS.items() if is_available(data) else ():
+                for method, wanted in methods.items():
+                    body = method_body(data.library, f"{data.module}.{name}", method)
+                    shown = f"{data.module}.{name}.{method}"
+                    found += _check_body(body, shown, wanted, entry_span(data)) if body else ()
+    yield from first_per_location(found)
+
+
+def _check_target(library: Library, target: TargetNode) -> Iterator[Diagnostic]:
+    path = target.node.get(TARGET)
+    if not isinstance(path, Scalar) or not isinstance(path.value, str) or not target.judged:
+        return
+    method, wanted = _method_used(target.path)
+    body = method_body(library, path.value, method) if method else None
+    name = f"{path.value}.{method}"
+    if body is None:
+        name, partial = path.value, flag_value(target.node, "_partial_") is True
+        used = not partial or (bool(method) and target.slot.called)
+        body = function_body(library, path.value) if used and _is_object(target.path) else None
+        wanted = wanted if partial else ""
+    if body:
+        yield from _check_body(body, name, wanted, use_location(path))
+
+
+def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Iterator[Diagnostic]:
+    """Report a function that returns nothing, or plainly something else than is wanted."""
+    related = (Label(used, "used here"),)
+    if gives_nothing(body.node):
+        yield Diagnostic(
+            "R426",
+            f"{name} returns nothing, and its result is used",
+            Label(body.span_of(body.node, f"def {body.node.name}"), "no return"),
+            related,
+            ("end it with return and the result",),
+        )
+    given = [item for item in returns_of(body.node) if item.value is not None]
+    wrong = [item for item in given if isinstance(item.value, _WRONG_KINDS.get(wanted, ()))]
+    if given and len(wrong) == len(given):
+        yield Diagnostic(
+            "R428",
+            f"{name} must return {wanted}, not {_ARTICLES[type(given[0].value)]}",
+            Label(body.span_of(given[0], "return"), "of another kind"),
+            related,
+            (f"return {wanted}",),
+        )
+
+
+def _method_used(path: Path) -> tuple[str, str]:
+    """Return the method of an object at a path whose result is used, and as what."""
+    if path[:1] == ("models",):
+        return ("forward", "") if len(path) == len(("models", "NAME")) else ("", "")
+    key = path[-1] if path[-2:-1] != ("preprocessor",) else "preprocessor"
+    return _CALLED.get(str(key), ("", "")) if path[:1] == ("configs",) else ("", "")
+
+
+def _is_object(path: Path) -> bool:
+    """Return whether what a target gives is used; a writer writes, a stage may do anything."""
+    return path[:1] != ("stages",) and path[-1] != "writer"

@@ -1,0 +1,10 @@
+class Net:
+    def __init__(self, size):
+        self.size = size
+
+    def forward(self, speech):
+        return self.size
+
+
+def run(model, speech, speech_lengths):
+    return [{"text": ""} for _ in speech]

@@ -1,0 +1,9 @@
+"""Items of a split."""
+
+
+class Dataset:
+    def __init__(self, split):
+        self.items = [split]
+
+    def __getitem__(self, index):
+        return {"speech": self.items[index], "text": ""}

@@ -1,0 +1,102 @@
+"""What training and inference refuse by settings alone, and settings that only look like it."""
+
+import pytest
+
+from tests.compiler.checks.checks_kit import CONFIGS, HEAD
+
+SETS = "train: [{data_src_args: {split: train}}], valid: [{data_src_args: {split: v}}]"
+
+
+def train(check, settings: str, stages: str = "[train]") -> list[tuple[str, str]]:
+    found = check(
+        f"{HEAD}configs:\n  training: {{dataset: {{{SETS}}}, {settings}}}\nstages: {stages}\n"
+    )
+    return [pair for pair in found if pair[0] != "R207"]
+
+
+@pytest.mark.parametrize(
+    ("trainer", "found"),
+    [
+        ("val_check_interval: 1.5", ("R415", "1.5")),
+        ("limit_train_batches: 2.5", ("R415", "2.5")),
+        ("val_check_interval: 0", ("R415", "0")),
+        ("check_val_every_n_epoch: null, val_check_interval: 0.5", ("R415", "0.5")),
+        ("barebones: true", ("R415", "true")),
+        ("devices: 0", ("R415", "0")),
+        ("accelerator: cpu, devices: [0, 1]", ("R415", "[0, 1]")),
+        ("accelerator: cpu, strategy: deepspeed_stage_2", ("R415", "deepspeed_stage_2")),
+        ("accelerator: mps, strategy: ddp", ("R415", "ddp")),
+        ("min_steps: 20, max_steps: 10", ("R809", "20")),
+        ("val_check_interval: 2.0", None),
+        ("val_check_interval: 1.0", None),
+        ("limit_val_batches: 2", None),
+        ("check_val_every_n_epoch: null, val_check_interval: 500", None),
+        ("accelerator: cpu, devices: 2, strategy: ddp", None),
+        ("accelerator: gpu, strategy: fsdp", None),
+        ("strategy: fsdp", None),
+        ("accelerator: gpu, devices: [0, 1]", None),
+        ("enable_checkpointing: true", None),
+        ("min_epochs: 5, max_epochs: -1", None),
+        ("min_epochs: 5, max_epochs: 5", None),
+        ("fast_dev_run: true", None),
+        ("limit_val_batches: 0", None),
+    ],
+)
+def test_settings_of_the_trainer(check, trainer, found):
+    assert train(check, f"trainer: {{{trainer}}}") == ([found] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ("optimizer: {_target_: torch.optim.SGD, lr: .nan}", ("R605", ".nan")),
+        ("optimizer: {_target_: torch.optim.AdamW, betas: [0.9, 1.0]}", ("R605", "1.0")),
+        (
+            "scheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 0}",
+            ("R605", "0"),
+        ),
+        ("optimizer: {_target_: torch.optim.SGD, lr: 0}", None),
+        ("optimizer: {_target_: torch.optim.Adam, lr: 1e-3, betas: [0.9, 0.98]}", None),
+        ("best_model_criterion: [[valid/uar, 1, min]]", ("R808", "min")),
+        ("best_model_criterion: [[valid/f1, 1, max], [valid/mae, 1, min]]", None),
+        ("early_stopping: {monitor: valid/acc, mode: max}", None),
+        ("early_stopping: {monitor: valid/loss}", None),
+        ("fit: {ckpt_path: best}", ("R701", "best")),
+        ("fit: {ckpt_path: /data/last.ckpt}", None),
+        ("trainer: {max_epochs: 4, check_val_every_n_epoch: 5}", None),
+        (
+            "early_stopping: {}, trainer: {max_epochs: 4, check_val_every_n_epoch: 5}",
+            ("R412", "{}"),
+        ),
+    ],
+)
+def test_settings_of_a_training(check, settings, found):
+    assert train(check, settings) == ([found] if found else [])
+
+
+def test_parts_that_start_afresh_need_a_start(check):
+    assert train(check, "reinit: [head]") == [("R809", "reinit")]
+    stages = "[train, {name: tune, run: train, init_from: train}]"
+    assert train(check, "reinit: [head]", stages) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("{name: dev}", "{name: dev}, {name: dev}", [("R201", "dev")]),
+        ("{name: dev}", "{name: dev}, {name: test}", []),
+        ("{name: dev}", "{name: work}", [("R202", "work")]),
+        ("    runner: {_target_: src.model.Net, size: 8}\n", "", [("R418", "infer")]),
+        (
+            "    runner: {_target_: src.model.Net, size: 8}\n",
+            "    model: {_target_: src.model.Net, size: 8}\n",
+            [],
+        ),
+        ("best_checkpoint", "last_checkpoint", []),
+        ("best_checkpoint", "tensorboard", []),
+        ("best_checkpoint", "curves", [("R423", "${stages.train.curves}")]),
+        ("training: {", "training: {average: false, ", []),
+    ],
+)
+def test_settings_of_inference(check, old, new, found):
+    assert check(HEAD + CONFIGS.replace(old, new, 1) + "stages: [train, infer]\n") == found
