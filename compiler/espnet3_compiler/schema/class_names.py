@@ -56,6 +56,13 @@ def known_class(word: str, schema: Schema) -> str | None:
     return names.get(closest_match(word, names) or "")
 
 
+def path_of_class(word: str) -> str | None:
+    """Return the dotted path for a class that is written without one, None where it is unknown."""
+    named = (path for paths in habits()["classes"].values() for path in paths)
+    known = (path for path in named if path.rpartition(".")[2] == word.removesuffix("()"))
+    return dotted_path(word) or next(known, None)
+
+
 def likely_target(text: str, schema: Schema) -> str | None:
     """Return the dotted path that was probably meant by a text where a target should be."""
     if DOTTED.match(text):

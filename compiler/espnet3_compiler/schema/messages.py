@@ -7,6 +7,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, equally_close, is_certain_match
 from espnet3_compiler.schema import keys
+from espnet3_compiler.schema.class_names import path_of_class
 from espnet3_compiler.schema.hints import ValueHint, dotted_form, quoted_like, value_hint
 from espnet3_compiler.schema.types import (
     Instance,
@@ -202,6 +203,8 @@ def missing_dependency(spot: Instance, pair: tuple[Entry, str]) -> Diagnostic:
 def _value_help(schema: Schema, node: Scalar, wanted: str | None) -> tuple[str, ...]:
     """Return what to write for a value of another tool, or for a misspelt one."""
     meant = schema.get("x-values", {}).get(str(node.value))
+    if "dotted path" in schema.get("x-form", ""):
+        wanted = path_of_class(str(node.value)) or wanted
     return (meant,) if meant else did_you_mean(wanted)
 
 

@@ -7,6 +7,7 @@
 from dataclasses import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.schema.descent import child_schema, effective_schema
 from espnet3_compiler.schema.types import Schema, allowed_types
 from espnet3_compiler.syntax.placeholder import has_certain_keys, placeholder
@@ -29,8 +30,8 @@ def _repair(node: Node, schema: Schema | None, found: list[Diagnostic]) -> Node:
     if isinstance(node, Sequence):
         if _has_short_items(schema):
             node = _repair_list(node, schema, found)
-        whole = schema
-        return map_children(node, lambda item, key: _repair(item, child_schema(whole, key), found))
+        known = schema
+        return map_children(node, lambda item, key: _repair(item, child_schema(known, key), found))
     node = _rows_of_include(node, found)
     schema = effective_schema(schema, node)
     entries = [
@@ -112,7 +113,8 @@ def _only_unknown_entry(item: Node, schema: Schema) -> Entry | None:
     (entry,) = item.entries
     known = effective_schema(schema, item)
     names = {*known.get("properties", {}), *known.get("x-renamed", {})}
-    return None if entry.name in names else entry
+    misspelt = isinstance(entry.value, Scalar) and closest_match(entry.name, names)
+    return None if entry.name in names or misspelt else entry
 
 
 def _named_item(entry: Entry, schema: Schema) -> Node | None:
