@@ -70,6 +70,7 @@ def without_consequences(
     shadowed = _shadowed_names(found)
     corrections = {_correction_of(f) for f in found if f.code in ("R502", "R601")} - {None}
 
+    wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
     starts = {span_key(f.primary.span) for f in found if f.code == "R404"}
 
     def is_consequence(f: Diagnostic) -> bool:
@@ -92,6 +93,7 @@ def without_consequences(
             or (code == "R301" and _is_reference_consequence(f, corrections, recipe, resolved))
             or (code == "R301" and any(_names_absent(f, other, recipe) for other in absent))
             or (code == "R606" and any(_is_within(other, span) for other in references))
+            or (code == "R602" and any(_is_value_of(span, key) for key in wrong_keys))
             or (code == "R603" and any(_is_value_of(o, span_key(span)) for o in mistyped))
             or (code in ("R402", "R403") and not starts.isdisjoint({span_key(span), *related}))
             or (code == "R402" and _is_required_by_ignored_key(f, ignored_keys))

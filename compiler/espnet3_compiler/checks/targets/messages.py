@@ -30,6 +30,7 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 
 _MAX_LENGTH = 60
+_ARGUMENT_BLOCKS = ("args", "kwargs", "_kwargs_", "init_args", "params", "arguments", "options")
 
 
 def _suggest_value(wanted: Type, value: Node) -> ValueHint:
@@ -106,12 +107,14 @@ def unknown_argument(
         advice = (f"write it by its place: _args_: [{written if written.isprintable() else '…'}]",)
     elif not names:
         label = "it takes no arguments"
+    block = near is None and entry.name in _ARGUMENT_BLOCKS and isinstance(entry.value, Mapping)
+    beside = ("write its keys beside _target_",) if block else ()
     return value_finding(
         "R502",
         f'{call.signature.name} has no argument "{entry.name}"',
         entry.key,
         label,
-        advice=advice,
+        advice=(*advice, *beside),
         notes=(f"defined at {call.signature.origin}",),
         fix=name_fix(entry.key, near, free),
     )
