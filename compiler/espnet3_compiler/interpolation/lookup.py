@@ -120,6 +120,16 @@ def _unknown_root(state: ResolutionState, owner: Path, key: Key, span: Span) -> 
                 help=(title,),
                 fix=Fix(title, (Edit(key.span, f"{namespace}.{name}"),), certain=True),
             )
+    stages = [str(stage.name.value) for stage in state.recipe.stages]
+    if name in stages and key.span.text == name:
+        title = f'write "stages.{name}"'
+        return Diagnostic(
+            "R301",
+            f'"{span.text}" names nothing: "{name}" is a stage',
+            Label(key.span, '"stages." is missing'),
+            help=(title,),
+            fix=Fix(title, (Edit(key.span, f"stages.{name}"),)),
+        )
     problem = f'there is no "{name}" here'
     return findings.unknown_key(span, key, problem, _known_roots(state, owner))
 

@@ -10,14 +10,15 @@ to write instead of a key of ESPnet3), ``x-habits`` (keys of other tools, see ``
 ``x-path`` (for other checks), and ``x-example`` (for the reference).
 """
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.schema import keys, other_tools
 from espnet3_compiler.schema import messages as findings
 from espnet3_compiler.schema.keywords import LIMITS, SchemaValidator, reordered_items, to_value
@@ -32,6 +33,7 @@ _VALUE_KEYWORDS = (
 """Keywords about a value itself: of several errors there the first in this order is enough."""
 
 _Position = tuple[int, ...]
+_TEXT_FOR_MAPPING = re.compile(r'\[\d+\]" must be a mapping, not the text ')
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,24 @@ def validate_tree(
     for path in sorted(errors, key=len):
         if report.skipped.isdisjoint(path[:length] for length in range(len(path) + 1)):
             _report_errors(root, path, errors[path], report)
-    return tuple(finding for _, finding in sorted(report.found, key=lambda pair: pair[0]))
+    return tuple(_merge_items(sorted(report.found, key=lambda pair: pair[0])))
+
+
+def _merge_items(found: list[tuple[_Position, Diagnostic]]) -> Iterator[Diagnostic]:
+    """Yield findings, with one for the items of a list that are all texts in place of mappings."""
+    parent: _Position | None = None
+    first: Diagnostic | None = None
+    for position, finding in found:
+        is_item = _TEXT_FOR_MAPPING.search(finding.message) is not None
+        if first and is_item and parent == position[:-1]:
+            labels = (*first.related, Label(finding.primary.span, "likewise"))
+            first = replace(first, related=labels, help=(*first.help, *finding.help))
+            continue
+        if first:
+            yield first
+        parent, first = position[:-1] if is_item else None, finding
+    if first:
+        yield first
 
 
 def _report_errors(
@@ -152,8 +171,10 @@ def _presence_findings(
     spot: Instance, node: Mapping, schema: Schema, misspelt: dict[str, str]
 ) -> Iterator[Diagnostic]:
     """Check which keys are there together, apart from those that are misspelt."""
+    moved = schema.get("x-moved", {})
+    said = [moved[entry.name] for entry in node if entry.name in moved]
     for name in keys.find_missing_keys(node, schema):
-        if name not in misspelt:
+        if name not in misspelt and not any(text.startswith(f"write {name}:") for text in said):
             yield findings.missing_key(spot, name, schema)
     one_of = schema.get("x-requires-one", ())
     if one_of and not misspelt and has_certain_keys(node) and not any(map(node.entry, one_of)):
