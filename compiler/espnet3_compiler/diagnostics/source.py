@@ -84,15 +84,16 @@ def region_of(span: Span) -> Region:
     return Region(*source.line_column(span.start), *source.line_column(span.end))
 
 
-def line_span(source: Source, line: int, column: int = 1, length: int = 0) -> Span:
+def line_span(source: Source, line: int, column: int = 0, length: int = 0) -> Span:
     """Return a span on a line of a file; the rest of the line unless a length is given.
 
     Args:
         source: The file.
         line: The line, from 1.
-        column: The column, from 1.
+        column: The column, from 1; that of the first character that is no blank unless given.
         length: How many characters.
     """
     text = source.line_text(line)
+    column = column or len(text) - len(text.lstrip()) + 1
     start = sum(len(item) + 1 for item in source.text.split("\n")[: line - 1]) + column - 1
     return Span(source, start, start + (length or len(text.rstrip()) - column + 1))

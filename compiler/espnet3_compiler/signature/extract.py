@@ -44,6 +44,7 @@ def function(text: ModuleText, piece: Piece) -> FunctionSummary:
         and (_returns_argument(node) or ("wraps" in source and _passes_through(node))),
         "__all__" in source,
         _drops_keywords(node),
+        _alone(node, piece.first - 2),
         _what_it_gives(node),
     )
 
@@ -52,6 +53,23 @@ def _drops_keywords(node: FunctionNode) -> bool:
     name = node.args.kwarg.arg if node.args.kwarg else None
     every = (item for line in node.body for item in ast.walk(line) if isinstance(item, ast.Name))
     return name is not None and all(item.id not in (name, "locals", "vars") for item in every)
+
+
+def _alone(node: FunctionNode, shift: int) -> int:
+    """Return the line of the first attribute that an ``__init__`` without another one sets."""
+    every = [item for line in node.body for item in ast.walk(line)]
+    calls = [item for item in every if isinstance(item, ast.Attribute) and item.attr == "__init__"]
+    own = node.args.posonlyargs + node.args.args
+    if node.name != "__init__" or calls or not own:
+        return 0
+    lines = [getattr(item, "lineno", 0) for item in every if _sets(item, own[0].arg)]
+    return min(lines) + shift if lines else 0
+
+
+def _sets(node: ast.AST, name: str) -> bool:
+    if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Store):
+        return False
+    return isinstance(node.value, ast.Name) and node.value.id == name
 
 
 def _what_it_gives(node: FunctionNode) -> str:

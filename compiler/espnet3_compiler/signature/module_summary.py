@@ -77,6 +77,8 @@ class FunctionSummary(NamedTuple):
         passes: Whether it is a decorator whose result has the decorated function's signature.
         exports: Whether it is a decorator that adds names to ``__all__``.
         drops: Whether it takes ``**kwargs`` and never looks at them.
+        alone: The line of the first ``self.NAME = …`` in an ``__init__`` that calls no other one;
+            0 otherwise.
         gives: ``value``, or ``coroutine`` or ``generator`` where a call runs nothing of it yet.
     """
 
@@ -88,6 +90,7 @@ class FunctionSummary(NamedTuple):
     passes: bool
     exports: bool = False
     drops: bool = False
+    alone: int = 0
     gives: str = "value"
 
 
@@ -208,7 +211,7 @@ class _LazyRows(UserDict[str, tuple[T, ...]], Generic[T]):
 
 def read_function(row: Sequence[Any]) -> FunctionSummary:
     """Return the function that a JSON list holds."""
-    name, line, params, decorators, flow, passes, exports, drops, gives = row
+    name, line, params, decorators, flow, passes, exports, drops, alone, gives = row
     return FunctionSummary(
         name,
         line,
@@ -218,6 +221,7 @@ def read_function(row: Sequence[Any]) -> FunctionSummary:
         passes,
         exports,
         drops,
+        alone,
         gives,
     )
 

@@ -25,6 +25,7 @@ from espnet3_compiler.syntax.tree import (
     node_at,
     to_python,
 )
+from espnet3_schemas import TARGET
 
 _STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
 
@@ -117,7 +118,8 @@ def _unbuilt_keys(stage: StageDecl, model: Mapping) -> tuple[tuple[str, ...], ..
     without normalisation: ``task_without`` in systems.json.
     """
     endings = tuple(kind_spec(stage).get("task_without", ()))
-    if not endings or (model.entry("task") is None and has_certain_keys(model)):
+    is_task = model.entry("task") is not None and model.entry(TARGET) is None
+    if not endings or (not is_task and has_certain_keys(model)):
         return ()
     return tuple(
         (entry.name,)
@@ -210,7 +212,8 @@ def _has_model_by(stage: StageDecl, recipe: Recipe, key: str) -> bool:
     if stage.model is None:
         return not recipe.names_complete
     nodes = [model.node for model in recipe.models if model.name.value == stage.model.value]
-    return any(node.entry(key) or not has_certain_keys(node) for node in nodes)
+    marked = (node.entry(key) and not node.entry(TARGET) for node in nodes)
+    return any(marked) or not all(map(has_certain_keys, nodes))
 
 
 def output_uses(leaf: Scalar) -> Iterator[tuple[str, str, Span]]:

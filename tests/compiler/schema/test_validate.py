@@ -283,7 +283,6 @@ def test_stages(text, code, marked):
     [
         ("models: {a: {hidden: 3}}", "R603", "a"),
         ("models: {a: {_target: x.Y}}", "R601", "_target"),
-        ("models: {a: {_target_: x.Y, task: z.Z}}", "R607", "task"),
         ("models: [a]", "R602", "[a]"),
         ("configs: {a: 3}", "R602", "3"),
         ("configs: {a: }", "R602", "a"),

@@ -277,9 +277,9 @@ def _lacking_methods(data: DatasetEntry, lacking: list[str]) -> Iterator[Diagnos
     pieces = [piece for piece in found.summary.members.get(near or "", ()) if piece]
     line = pieces[-1].first if pieces else found.summary.line
     span, name = line_span(file.source, line), near or "DatasetBuilder"
-    at = span.text.find(name)
+    at = span.source.line_text(line).find(name)
     if at >= 0:
-        span = line_span(file.source, line, at + 1, len(name))
+        span = line_span(span.source, line, at + 1, len(name))
     head = data.source or _head_entry(None, data.node).key
     yield Diagnostic(
         "R514",

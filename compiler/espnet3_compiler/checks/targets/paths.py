@@ -37,6 +37,11 @@ def malformed_path(path: Scalar) -> Diagnostic | None:
     parts = str(path.value).split(".")
     if isinstance(path.value, str) and len(parts) > 1 and all(map(str.isidentifier, parts)):
         return None
+    return not_a_path(path)
+
+
+def not_a_path(path: Scalar) -> Diagnostic:
+    """R501: a value that cannot be a dotted path."""
     message = f'"{path.value}" is not the dotted path of a class or function'
     advice = did_you_mean(dotted_form(str(path.value)))
     return value_finding("R501", message, path, "expected package.module.Name", advice=advice)

@@ -32,8 +32,12 @@ _MAX_LISTED = 6
 def check_task(library: Library, target: TargetNode) -> list[Diagnostic] | NotAnalyzable:
     """Return the findings about a node of the task bridge, or why it cannot be checked."""
     path = target.node.get(TASK)
-    if not isinstance(path, Scalar) or paths.malformed_path(path):
-        return []  # reported by the schema step
+    if not isinstance(path, Scalar):
+        entry = target.node.entry(TASK)
+        return [paths.not_a_path(entry.key)] if entry else []
+    wrong = paths.malformed_path(path)
+    if wrong:
+        return [wrong]
     task = read_task(library, str(path.value))
     if not isinstance(task, Task):
         return paths.unusable_path(path, task, library)

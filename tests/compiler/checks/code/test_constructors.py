@@ -1,0 +1,45 @@
+"""Modules of PyTorch that are not initialized, and those that only look so."""
+
+import pytest
+
+from tests.compiler.checks.checks_kit import HEAD
+
+RECIPE = f"{HEAD}configs: {{training: {{dataset: {{train: [{{}}]}}}}}}\nstages: [train]\n"
+INIT = "    def __init__(self, size):\n"
+TOP = "import torch\nfrom dataclasses import dataclass\nfrom torch import nn\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("class Net(nn.Module):\n    def __init__(self, size):\n        self.size = size", "size"),
+        ("class Net(torch.nn.Linear):\n    def __init__(self, size):\n        self.a = size", "a"),
+        (
+            f"class Base(nn.Module): ...\n\n\nclass Net(Base):\n{INIT}        if size:\n            self.b = 1",
+            "b",
+        ),
+    ],
+)
+def test_what_is_not_initialized(check, text, place):
+    pytest.importorskip("torch")
+    found = check(RECIPE, {"src/model.py": f"{TOP}{text}\n"})
+    assert [(code, text.partition(" ")[0]) for code, text in found] == [("R516", f"self.{place}")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"class Net(nn.Module):\n{INIT}        super().__init__()\n        self.a = 1",
+        f"class Net(nn.Module):\n{INIT}        nn.Module.__init__(self)\n        self.a = 1",
+        "class Net:\n    def __init__(self, size):\n        self.size = size",
+        "class Net(dict):\n    def __init__(self, size):\n        self.size = size",
+        f"class Net(nn.Module):\n    call_super_init = True\n{INIT}        self.a = 1",
+        "@dataclass\nclass Net(nn.Module):\n    size: int",
+        "class Net(nn.Module):\n    def __init__(self, size): ...",
+        "class Net(nn.Module):\n    def setup(self):\n        self.a = 1\n    size = 3",
+    ],
+)
+def test_what_is_or_may_be_initialized(check, text):
+    pytest.importorskip("torch")
+    found = check(RECIPE, {"src/model.py": f"{TOP}{text}\n"})
+    assert [item for item in found if item[0] == "R516"] == []
