@@ -15,7 +15,7 @@ TOP = "import torch\nfrom dataclasses import dataclass\nfrom torch import nn\n\n
         ("class Net(nn.Module):\n    def __init__(self, size):\n        self.size = size", "size"),
         ("class Net(torch.nn.Linear):\n    def __init__(self, size):\n        self.a = size", "a"),
         (
-            f"class Base(nn.Module): ...\nclass Net(Base):\n{INIT}        if 1:\n         self.b = 1",
+            f"class Base(nn.Module): 0\nclass Net(Base):\n{INIT}        if 1:\n         self.b = 1",
             "b",
         ),
     ],
