@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from espnet3_compiler.deep.code_span import code_span
 from espnet3_compiler.deep.process import ProbeLimits, ProbeResult
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -69,11 +70,18 @@ def answer_finding(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) 
     """
     scalar = _find_location(line, recipe, resolved)
     sizes = list(_size_labels(line, resolved, scalar.span))
+    primary = Label(scalar.span, line["label"])
+    others = [*provenance_labels(scalar, scalar.span), *sizes[:MAX_SIZE_LABELS]]
+    span = code_span(line["place"])
+    if span and line["in_code"]:
+        primary, others = Label(span, line["label"]), [Label(scalar.span, "used here"), *others]
+    elif span:
+        others.append(Label(span, f"in {line['place']['name']}"))
     return Diagnostic(
         line["code"],
         line["message"],
-        Label(scalar.span, line["label"]),
-        related=(*provenance_labels(scalar, scalar.span), *sizes[:MAX_SIZE_LABELS]),
+        primary,
+        related=tuple(others),
         help=tuple(line["help"]),
         notes=tuple(line["notes"]),
     )

@@ -16,7 +16,8 @@ PROBE_MODULE = "espnet3_runtime.deep"
 REQUIRED_PACKAGES = ("espnet3_runtime", "torch", "numpy")
 MAX_COMPLAINT = 2000
 PROBE_ENVIRONMENT = {
-    # nothing is downloaded, no GPU is touched, one core is enough, no bytecode in the recipe
+    # nothing is downloaded, no GPU is touched, one core is enough, no bytecode in the recipe,
+    # nothing is compiled for a few batches
     "CUDA_VISIBLE_DEVICES": "",
     "HF_HUB_OFFLINE": "1",
     "HF_DATASETS_OFFLINE": "1",
@@ -24,6 +25,8 @@ PROBE_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
+    "TORCHDYNAMO_DISABLE": "1",
+    "WANDB_MODE": "offline",
 }
 
 

@@ -1,17 +1,28 @@
-"""Construct models: on the meta device first, which costs neither time nor memory."""
+"""Construct models: on the CPU, or on the meta device where they are too large for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.parameter import is_lazy
 
 from espnet3_runtime.build.model_node import key_of, name_of
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.deep.stage_probe import StageProbe
-from espnet3_runtime.preflight.error_origin import FAILURES
+from espnet3_runtime.preflight.origin.error_origin import FAILURES, needs_memory
 from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation
 from espnet3_runtime.task_bridge.models import construct_model
+
+_TRAINED: WeakKeyDictionary[nn.Module, dict[str, bool]] = WeakKeyDictionary()
+"""What models learn: a factory that remembers its models gives a later stage a frozen one."""
+
+
+class _TooLargeError(BaseException):
+    """A model has more parameters than is allowed; no ``except Exception`` of it catches this."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +46,14 @@ class ProbedModel:
     def restore_trainable(self) -> None:
         """Restore ``requires_grad`` of every parameter."""
         for name, parameter in self.module.named_parameters():
-            parameter.requires_grad_(self.trains[name])
+            parameter.requires_grad_(self.trains.get(name, parameter.requires_grad))
 
 
 def build_model(probe: StageProbe, node: ConfigView) -> ProbedModel:
     """Construct the model of a stage from its node, late values filled in.
 
-    A model that is small enough, or that cannot be constructed on the meta device, is constructed
-    on the CPU: only there a batch has values.
+    A model is constructed on the CPU, where a batch has values.  One that is too large for that is
+    constructed on the meta device, if its constructor works there.
 
     Raises:
         FoundError: It cannot be constructed (R903), which was reported.
@@ -51,25 +62,50 @@ def build_model(probe: StageProbe, node: ConfigView) -> ProbedModel:
     name = name_of(node)
     location = probe.locate(node.where)
     probe.answers.step(location, f"constructing {name}")
-    meta = _on_meta(node)
-    if meta is not None and _count_parameters(meta) > probe.request.largest:
-        return _wrap_model(name, meta, "meta")
-    probe.answers.step(location, f"constructing {name}")
     try:
-        torch.manual_seed(0)
-        module = construct_model(node)
+        module = _construct_model(probe, node)
     except FAILURES as error:
         raise probe.construction_failure(error, location) from error
     if not isinstance(module, nn.Module):
-        text = f"{name} gives {type(module).__name__}, and a model is a torch.nn.Module"
-        path = (*location.path, key_of(node))
-        location = RecipeLocation(location.owner, path, probe.stage.name)
-        probe.answers.report_finding("R903", location, text)
-        raise FoundError
-    return _wrap_model(name, module, "cpu")
+        raise _report_no_module(probe, node, module)
+    on_meta = any(parameter.is_meta for parameter in module.parameters())
+    return _wrap_model(name, module, "meta" if on_meta else "cpu")
 
 
-def _on_meta(node: ConfigView) -> nn.Module | None:
+def _construct_model(probe: StageProbe, node: ConfigView) -> Any:
+    torch.manual_seed(0)
+    try:
+        return _construct_small(node, probe.request.largest)
+    except _TooLargeError:
+        module = _construct_on_meta(node)
+    except FAILURES as error:
+        if not needs_memory(error):
+            raise
+        module = _construct_on_meta(node)
+        if module is None:
+            raise
+    torch.manual_seed(0)
+    return module or construct_model(node)
+
+
+def _construct_small(node: ConfigView, largest: int) -> Any:
+    """Return the model; stop where it has more parameters than is allowed."""
+    total = 0
+
+    def count(_module: nn.Module, _name: str, parameter: nn.Parameter) -> None:
+        nonlocal total
+        total += 0 if is_lazy(parameter) else parameter.numel()
+        if total > largest:
+            raise _TooLargeError
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        return construct_model(node)
+    finally:
+        hook.remove()
+
+
+def _construct_on_meta(node: ConfigView) -> nn.Module | None:
     """Return the model on the meta device, or None where its constructor does not work there."""
     try:
         with torch.device("meta"):
@@ -79,10 +115,22 @@ def _on_meta(node: ConfigView) -> nn.Module | None:
     return module if isinstance(module, nn.Module) else None
 
 
+def _report_no_module(probe: StageProbe, node: ConfigView, found: Any) -> FoundError:
+    partly = "_partial_" if node.get("_partial_") is True else ""
+    text = f"{name_of(node)} gives {type(found).__name__}, and a model is a torch.nn.Module"
+    location = probe.locate(node.where)
+    path = (*location.path, partly or key_of(node))
+    location = RecipeLocation(location.owner, path, probe.stage.name)
+    help_ = ["remove _partial_: true, with which nothing is constructed"] if partly else []
+    probe.answers.report_finding("R903", location, text, help_=help_)
+    return FoundError()
+
+
 def _wrap_model(name: str, module: nn.Module, device: str) -> ProbedModel:
     trains = {key: parameter.requires_grad for key, parameter in module.named_parameters()}
+    trains = _TRAINED.setdefault(module, trains)
     return ProbedModel(name, module, device, _count_parameters(module), trains)
 
 
 def _count_parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
+    return sum(0 if is_lazy(one) else one.numel() for one in module.parameters())

@@ -16,7 +16,7 @@ from espnet3_runtime.data.feature_moments import Moments, compute_moments, write
 from espnet3_runtime.deep.forward import make_batch
 from espnet3_runtime.deep.samples import Items, read_items
 from espnet3_runtime.deep.stage_probe import StageProbe
-from espnet3_runtime.preflight.error_origin import FAILURES
+from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
 from espnet3_schemas import TARGET
 

@@ -1,5 +1,6 @@
 """One batch through ``forward``."""
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,14 @@ from espnet3_runtime.deep.labels import LabelError, LabelWatch
 from espnet3_runtime.deep.samples import Items
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.preflight.error_origin import FAILURES, raise_unprobed
-from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
+from espnet3_runtime.preflight.origin.argument import class_wanted
+from espnet3_runtime.preflight.origin.code_place import (
+    place_of_definition,
+    place_of_parameter,
+    place_of_return,
+)
+from espnet3_runtime.preflight.origin.error_origin import FAILURES, raise_unprobed
+from espnet3_runtime.preflight.protocol import CodePlace, FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.training.forward_inputs import split_batch, unused_lengths
 from espnet3_runtime.training.forward_outputs import ForwardOutput, read_forward_output
 
@@ -49,22 +56,29 @@ class ForwardRun:
         found = self.probe.locate(self.node.where)
         return RecipeLocation(found.owner, (*found.path, *path), found.stage)
 
-    def report(self, code: str, error: BaseException, text: str = "") -> FoundError:
+    def report(
+        self, code: str, error: BaseException, text: str = "", place: CodePlace | None = None
+    ) -> FoundError:
         """Report a finding about the model, and return what to raise.
 
         Args:
             code: Its code.
             error: What was raised.
             text: The message, where it is not that of the error.
+            place: The line that it is about, where the recipe's code raised nothing.
         """
         found = self.probe.origin(error)
+        plain = class_wanted(self.built.name, self.node)
+        help_ = [f"{plain[0]} is an object; did you mean {plain[1]}?"] if plain else found.help
         self.probe.answers.report_finding(
             code,
-            self.locate(key_of(self.node)),
+            self.locate(plain[0] if plain else key_of(self.node)),
             text or found.text,
-            help_=found.help,
-            notes=(*found.notes, f"the batch had {describe_batch(self.fields)}"),
+            help_=help_,
+            notes=[f"the batch had {describe_batch(self.fields)}"],
             numbers=found.numbers,
+            place=found.place or place,
+            cause=found.text,
         )
         return FoundError()
 
@@ -99,7 +113,7 @@ def run_forward(run: ForwardRun, *, training: bool = True) -> ForwardResult:
         if training:
             _check_losses(run, result)
     except UserError as error:
-        raise run.report("R905", error) from error
+        raise run.report("R905", error, place=place_of_return(run.built.module.forward)) from error
     for number in watch.classes:
         if run.vocabulary and number > run.vocabulary[1]:
             run.probe.answers.note(
@@ -122,8 +136,16 @@ def _accepted_fields(run: ForwardRun) -> dict[str, Any]:
         if not (run.items.real or has_tokens):
             text = f"{name}.forward: {run.probe.origin(error).text}"
             raise UnprobedError(text) from error
-        raise run.report("R906", error) from error
+        raise run.report("R906", error, place=_misfit_place(run)) from error
     return {key: value for key, value in run.fields.items() if key not in dropped}
+
+
+def _misfit_place(run: ForwardRun) -> CodePlace | None:
+    """Return the argument of ``forward`` that the batch lacks, otherwise its definition."""
+    forward = run.built.module.forward
+    names = inspect.signature(forward).parameters
+    lacking = next((name for name in names if name not in run.fields), "")
+    return place_of_parameter(forward, lacking) or place_of_definition(forward)
 
 
 def _call_forward(run: ForwardRun, fields: Mapping[str, Any]) -> tuple[Any, LabelWatch]:
@@ -141,7 +163,9 @@ def _call_forward(run: ForwardRun, fields: Mapping[str, Any]) -> tuple[Any, Labe
     except FAILURES as error:
         raise_unprobed(error, run.probe.answers)
         name, text = f"{run.built.name}.forward", str(error)
-        if isinstance(error, NotImplementedError) or "meta" in text or "data-dependent" in text:
+        if run.built.device == "meta" and (
+            isinstance(error, NotImplementedError) or "meta" in text or "data-dependent" in text
+        ):
             text = f"{name}: it does not run on the meta device ({error})"
             raise UnprobedError(text) from error
         text = run.probe.origin(error).text
@@ -159,7 +183,8 @@ def _report_label_range(run: ForwardRun, error: LabelError) -> None:
         run.locate(*path),
         f"{run.built.name}: {error}",
         help_=[help_] if error.low < 0 else [],
-        notes=(*notes, *run.probe.origin(error).notes),
+        notes=notes,
+        place=run.probe.origin(error).place,
     )
 
 

@@ -7,7 +7,7 @@ from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.deep.train import model_node
 from espnet3_runtime.errors import InstantiateError
 from espnet3_runtime.inference.predictor import Predictor, make_predictor
-from espnet3_runtime.preflight.error_origin import FAILURES
+from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import FoundError, UnprobedError
 from espnet3_runtime.task_bridge.models import PROVIDERS
 from espnet3_schemas import TARGET

@@ -16,7 +16,7 @@ from espnet3_runtime.deep.infer import probe_infer
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.deep.task_config import make_task_config
 from espnet3_runtime.deep.train import probe_train
-from espnet3_runtime.preflight.error_origin import FAILURES
+from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import Answers, FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.preflight.request import Request
 from espnet3_runtime.preflight.targets import probe_targets

@@ -1,7 +1,7 @@
 """Items as the model will see them: the first ones of the data, or made-up ones."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,30 @@ from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import ConfigView, iter_leaves, to_plain
 from espnet3_runtime.data.contract import read_contract
 from espnet3_runtime.data.dataset_entries import DatasetDirectories as Folders
-from espnet3_runtime.data.dataset_entries import DatasetEntry, make_builder, read_entries
+from espnet3_runtime.data.dataset_entries import (
+    DatasetEntry,
+    load_module,
+    make_builder,
+    read_entries,
+)
 from espnet3_runtime.data.split_dataset import SplitDataset, load_split, make_preprocessor
 from espnet3_runtime.deep.extremes import spread_indices, with_largest
 from espnet3_runtime.deep.fake_artifacts import ABSENT
 from espnet3_runtime.deep.stage_probe import StageProbe
-from espnet3_runtime.errors import exception_chain
-from espnet3_runtime.preflight.error_origin import FAILURES
-from espnet3_runtime.preflight.protocol import UnprobedError
+from espnet3_runtime.errors import InstantiateError, UserError, exception_chain, nearest
+from espnet3_runtime.preflight.origin.argument import argument_at_fault
+from espnet3_runtime.preflight.origin.code_place import (
+    place_of_class,
+    place_of_method,
+    place_of_return,
+)
+from espnet3_runtime.preflight.origin.error_origin import FAILURES, raise_unprobed
+from espnet3_runtime.preflight.protocol import (
+    CodePlace,
+    FoundError,
+    RecipeLocation,
+    UnprobedError,
+)
 from espnet3_schemas import TARGET
 from espnet3_schemas.build_records import Stage
 
@@ -27,6 +43,7 @@ _ITEMS = 2
 _SECONDS = (2.0, 1.4)
 _RATE = 16_000
 _SPEECH = "speech"
+_BUILDER_METHODS = ("is_source_prepared", "prepare_source", "is_built", "build")
 _OWN_TOKENS = "espnet3_runtime.data.preprocess.TextToTokens"
 
 Sample = dict[str, Any]
@@ -82,7 +99,7 @@ def read_items(
     except FAILURES as error:
         if is_absent(error) and None in ready:
             return _make_items(probe, config, split, preprocess=preprocess)
-        raise probe.failure(error, "R909", location) from error
+        raise _loading_failure(probe, error, location, entries) from error
     first = [_read_item(probe, dataset, config, n) for n in range(min(_ITEMS, len(dataset)))]
     indices = spread_indices(len(first), len(dataset))
     samples = with_largest(first, (_read_item(probe, dataset, config, n) for n in indices))
@@ -106,7 +123,19 @@ def _is_ready(probe: StageProbe, entry: DatasetEntry, folders: Folders) -> bool 
     except FAILURES as error:
         if is_absent(error):
             return False
-        raise probe.failure(error, "R909", location) from error
+        raise _code_failure(
+            probe, error, location, partial(_builder_place, entry, folders)
+        ) from error
+
+
+def _builder_place(entry: DatasetEntry, folders: Folders) -> CodePlace | None:
+    """Return the method of the ``DatasetBuilder`` with a name near that of a missing one."""
+    cls = getattr(load_module(entry, folders)[0], "DatasetBuilder", None)
+    if not isinstance(cls, type):
+        return None
+    lacking = next((name for name in _BUILDER_METHODS if not hasattr(cls, name)), None)
+    close = nearest(lacking, [name for name in vars(cls) if name[0] != "_"]) if lacking else None
+    return (place_of_method(cls, close) if close else None) or place_of_class(cls)
 
 
 def _builder_settings(probe: StageProbe) -> dict[str, Any]:
@@ -186,20 +215,86 @@ def _read_item(
     member = dataset.locate(index)[0]
     entry, transform = dataset.entries[member], dataset.transforms[member]
 
-    def attempt(what: str, where: str, function: Callable[[], Any]) -> Any:
-        return probe.attempt(what, probe.locate(where), function)
-
-    utt_id, sample = attempt(
-        "reading an item of the data", entry.where, partial(dataset.raw_sample, index)
-    )
+    read = partial(dataset.raw_sample, index)
+    what, location = "reading an item of the data", probe.locate(entry.where)
+    probe.answers.step(location, what)
+    try:
+        utt_id, sample = read()
+    except FAILURES as error:
+        place = partial(place_of_return, type(dataset.members[member]).__getitem__)
+        raise _code_failure(probe, error, location, place) from error
     if transform is not None:
-        where = f"{entry.where}.transform"
-        sample = dict(attempt("the transform", where, partial(transform, sample)))
+        change = partial(_change_sample, "transform", partial(transform, sample))
+        sample = probe.attempt("the transform", probe.locate(f"{entry.where}.transform"), change)
     if dataset.preprocessor is not None:
-        where = f"{config.where}.dataset.preprocessor"
         preprocess = partial(dataset.preprocessor, utt_id, sample)
-        sample = dict(attempt("the preprocessor", where, preprocess))
+        change = partial(_change_sample, "preprocessor", preprocess)
+        where = f"{config.where}.dataset.preprocessor"
+        sample = probe.attempt("the preprocessor", probe.locate(where), change)
     return utt_id, sample
+
+
+def _change_sample(what: str, change: Callable[[], Any]) -> Sample:
+    """Return a changed sample.
+
+    Raises:
+        UserError: It is no mapping.
+    """
+    changed = change()
+    if not isinstance(changed, Mapping):
+        raise UserError(
+            f"a sample is a mapping from field to value; the {what} gave {type(changed).__name__}",
+            hint=f"let the {what} return a mapping, for example {{**sample, …}}",
+        )
+    return dict(changed)
+
+
+def _loading_failure(
+    probe: StageProbe,
+    error: BaseException,
+    location: RecipeLocation,
+    entries: Sequence[DatasetEntry],
+) -> Exception:
+    """Report that the data cannot be loaded, at an argument or at the line of the ``Dataset``."""
+    where = getattr(error, "where", "")
+    entry = next((one for one in entries if one.where == where), None)
+    cause = next(link for link in exception_chain(error) if not link.__cause__)
+    sure = not isinstance(cause, OSError) or _is_misspelt(cause)
+    key = argument_at_fault(entry.data_src_args, str(cause)) if entry and sure else None
+    if entry is None or key is None:
+        return _code_failure(probe, error, location)
+    return probe.failure(error, "R909", location, at=f"{entry.where}.data_src_args.{key}")
+
+
+def _is_misspelt(error: OSError) -> bool:
+    """Return whether a file beside the missing one has nearly its name."""
+    path = Path(str(error.filename))
+    beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+    return nearest(path.name, beside) is not None
+
+
+def _code_failure(
+    probe: StageProbe,
+    error: BaseException,
+    location: RecipeLocation,
+    find_place: Callable[[], CodePlace | None] = lambda: None,
+) -> Exception:
+    """Report that a step failed, at the line of the recipe's code, and return what to raise.
+
+    Args:
+        probe: The stage.
+        error: Why.
+        location: The setting that names the code.
+        find_place: Gives the line where the code raised nothing.
+    """
+    raise_unprobed(error, probe.answers)
+    found = probe.origin(error)
+    if found.place is None:
+        found = replace(found, place=find_place())
+    own = isinstance(error, UserError) and not isinstance(error, InstantiateError)
+    text = found.text if own else f"{probe.answers.current_step} fails: {found.text}"
+    probe.report("R909", location, text, found, in_code=True)
+    return FoundError()
 
 
 def is_absent(error: BaseException) -> bool:

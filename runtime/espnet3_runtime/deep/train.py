@@ -10,7 +10,7 @@ from espnet3_runtime.deep.monitors import check_monitors
 from espnet3_runtime.deep.samples import Items, read_items, tokenizer_stages, with_ids
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.preflight.error_origin import FAILURES, raise_unprobed
+from espnet3_runtime.preflight.origin.error_origin import FAILURES, raise_unprobed
 from espnet3_runtime.preflight.protocol import FoundError, UnprobedError
 from espnet3_runtime.preflight.trainer import is_constructible
 from espnet3_runtime.training.loaders import has_validation
@@ -101,21 +101,25 @@ def _find_vocabulary(probe: StageProbe) -> tuple[str, int] | None:
 
 def _probe_freeze(probe: StageProbe, config: ConfigView, built: ProbedModel) -> int:
     built.restore_trainable()
-    right = []
+    right, wrong = [], []
     for index, selector in enumerate(config["freeze"]):
         try:
             freeze_parameters(built.module, [selector], "")
             right.append(selector)
         except UserError as error:
-            location = probe.own_location("freeze", index)
-            help_ = probe.origin(error).help
-            probe.answers.report_finding("R807", location, error.message, help_=help_)
+            wrong.append((probe.own_location("freeze", index), error))
         built.restore_trainable()
     try:
         freeze_parameters(built.module, right, "")
     except UserError as error:
-        probe.answers.report_finding("R908", probe.own_location("freeze"), error.message)
+        help_ = [error.hint or "leave out the parts that shall be trained"]
+        probe.answers.report_finding(
+            "R908", probe.own_location("freeze"), error.message, help_=help_
+        )
         raise FoundError from error
+    for location, error in wrong:
+        help_ = probe.origin(error).help
+        probe.answers.report_finding("R807", location, error.message, help_=help_)
     return sum(p.numel() for p in built.module.parameters() if not p.requires_grad)
 
 

@@ -39,6 +39,14 @@ def pick_device(wanted: str, worker: int = 0) -> str:
     return wanted if index else f"cuda:{worker % count}"
 
 
+def prepare_model(model: Any, device: str | None) -> Any:
+    """Return a module in evaluation mode, without gradients, on a device; None: where it is."""
+    for parameter in model.parameters():  # a scripted module has no requires_grad_ of its own
+        parameter.requires_grad_(False)
+    model = model.eval()
+    return model if device is None else model.to(device)
+
+
 def move_batch(value: Any, device: str) -> Any:
     """Return a batch with every tensor in it on the device, shapes unchanged."""
     if hasattr(value, "to"):

@@ -14,7 +14,7 @@ from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.contract import Contract, accept_inputs, accept_outputs, read_contract
 from espnet3_runtime.data.split_dataset import make_preprocessor
 from espnet3_runtime.errors import UserError, did_you_mean, no_early_end
-from espnet3_runtime.inference.device import move_batch
+from espnet3_runtime.inference.device import move_batch, prepare_model
 from espnet3_runtime.inference.runner import CallModel
 
 Sample = Mapping[str, Any]
@@ -228,7 +228,7 @@ def _set_eval_mode(built: Any, device: str | None) -> Any:
 
     if not isinstance(built, nn.Module):
         return built
-    return built.requires_grad_(requires_grad=False).eval().to(device)
+    return prepare_model(built, device)
 
 
 def _input_names(input_key: Any, contract: Contract | None) -> tuple[str, ...] | None:

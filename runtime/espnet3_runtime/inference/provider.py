@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.inference.device import prepare_model
 from espnet3_runtime.task_bridge.models import construct_model
 from espnet3_runtime.weights import load_strictly, read_weights
 
@@ -36,4 +37,5 @@ def from_checkpoint(
     built: nn.Module = construct_model(model)
     if checkpoint is not None:
         load_strictly(built, read_weights(Path(checkpoint)), checkpoint)
-    return built.requires_grad_(requires_grad=False).eval().to(device)
+    prepared: nn.Module = prepare_model(built, device)
+    return prepared

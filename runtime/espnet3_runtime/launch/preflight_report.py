@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard
 
@@ -66,18 +67,21 @@ def is_system(found: type[System] | Exception) -> TypeGuard[type[System]]:
 
 def system_answer(found: type | Exception, build: Build) -> Answer:
     """Return the finding about what ``build/system.py`` gave, which is no System."""
-    from espnet3_runtime.preflight.error_origin import find_origin
+    from espnet3_runtime.preflight.origin.error_origin import find_origin
 
-    code, help_, notes = "R206", [_DERIVE], list[str]()
+    code, help_, place = "R206", [_DERIVE], None
     text = f'"{build.system}" is no System'
     if isinstance(found, StageContractError):
         text, help_ = str(found), []
     elif isinstance(found, Exception) and not _stands_in_system(found, build):
         origin = find_origin(found, build.recipe_dir)
-        code, help_, notes = "R901", [], list(origin.notes)
+        code, help_ = "R901", []
         text = f"importing {build.system} fails: {origin.text}"
-    about = {"message": text, "label": "", "help": help_, "notes": notes, "numbers": []}
-    return {"kind": "finding", "code": code, **about, **_SYSTEM}
+        place = asdict(origin.place) if origin.place else None
+    about = {"message": text, "label": "", "help": help_, "notes": [], "numbers": []}
+    is_own = place is not None and Path(place["file"]).resolve().parent != build.directory
+    where = {"place": place if is_own else None, "in_code": True}
+    return {"kind": "finding", "code": code, **about, **where, **_SYSTEM}
 
 
 def _stands_in_system(error: Exception, build: Build) -> bool:

@@ -16,7 +16,6 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.incremental.fingerprint import Inputs
 from espnet3_runtime.incremental.slices import configs_of, model_of
 from espnet3_runtime.preflight.child import run_in_child
-from espnet3_runtime.preflight.error_origin import FAILURES
 from espnet3_runtime.preflight.find_targets import (
     Target,
     call_targets,
@@ -24,6 +23,7 @@ from espnet3_runtime.preflight.find_targets import (
     model_targets,
 )
 from espnet3_runtime.preflight.no_effects import NoEffects
+from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.planned_outputs import PlannedOutputs
 from espnet3_runtime.preflight.protocol import Answers, FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.preflight.request import request_of

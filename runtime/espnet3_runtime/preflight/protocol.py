@@ -5,7 +5,7 @@ The line of a step is flushed before the step begins, so that whoever kills the 
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
 from espnet3_runtime.preflight.no_effects import Network
@@ -39,6 +39,25 @@ class RecipeLocation:
         return {"owner": list(self.owner), "path": list(self.path), "stage": self.stage}
 
 
+@dataclass(frozen=True)
+class CodePlace:
+    """A part of one line of the recipe's code.
+
+    Attributes:
+        file: The absolute path.
+        line: Counted from 1.
+        column: Of its first character, counted from 1.
+        end_column: After its last character.
+        name: The function that it lies in.
+    """
+
+    file: str
+    line: int
+    column: int
+    end_column: int
+    name: str
+
+
 class Answers:
     """Writes answers.
 
@@ -67,6 +86,7 @@ class Answers:
     ) -> None:
         self._file = file
         self._said: set[str] = set()
+        self._causes: set[tuple[str, str, int]] = set()
         self.network, self.excuse = network, excuse
         self.needs_packages, self.needs_devices = needs_packages, needs_devices
         self.found: list[RecipeLocation] = []
@@ -88,8 +108,11 @@ class Answers:
         help_: Sequence[str] = (),
         notes: Sequence[str] = (),
         numbers: Sequence[int] = (),
+        place: CodePlace | None = None,
+        in_code: bool = False,
+        cause: str = "",
     ) -> None:
-        """Report a mistake.
+        """Report a mistake, unless what led to it was reported.
 
         Args:
             code: The number of the finding, for example ``R903``.
@@ -99,8 +122,16 @@ class Answers:
             help_: What to do, a sentence each.
             notes: Further facts, a sentence each.
             numbers: Sizes in the message, to be found in the settings.
+            place: Where it shows in the recipe's code.
+            in_code: Whether a person would mend it there, and not in the settings.
+            cause: The exception that was raised at the place.
         """
         self.found.append(location)
+        if place and cause:
+            known = (cause, place.file, place.line)
+            if known in self._causes:
+                return
+            self._causes.add(known)
         self._write(
             {
                 "kind": "finding",
@@ -110,6 +141,8 @@ class Answers:
                 "help": list(help_),
                 "notes": list(notes),
                 "numbers": list(numbers),
+                "place": asdict(place) if place else None,
+                "in_code": in_code,
                 **location.plain(),
             }
         )

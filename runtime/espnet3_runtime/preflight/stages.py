@@ -17,7 +17,7 @@ from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.predictor import make_runner
 from espnet3_runtime.metrics.score import make_metric
-from espnet3_runtime.preflight.error_origin import FAILURES
+from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.preflight.trainer import is_constructible, try_trainer
 from espnet3_runtime.preflight.tried_stage import TriedStage

@@ -8,13 +8,9 @@ from typing import Any
 from espnet3_runtime.build.instantiate import FLAGS, locate_target
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import did_you_mean
-from espnet3_runtime.preflight.error_origin import (
-    FAILURES,
-    find_origin,
-    raise_unprobed,
-    recipe_files,
-)
 from espnet3_runtime.preflight.find_targets import Target
+from espnet3_runtime.preflight.origin.code_place import recipe_files
+from espnet3_runtime.preflight.origin.error_origin import FAILURES, find_origin, raise_unprobed
 from espnet3_runtime.preflight.protocol import Answers, RecipeLocation, UnprobedError
 from espnet3_runtime.preflight.request import Request
 from espnet3_runtime.preflight.tried_stage import check_installed
@@ -66,9 +62,15 @@ def _report_import_error(
         answers.found.append(location)
         return
     reported |= marks
-    text = f"importing {target.name} fails: {found.text}"
     answers.report_finding(
-        "R901", location, text, help_=found.help, notes=found.notes, numbers=found.numbers
+        "R901",
+        location,
+        f"importing {target.name} fails: {found.text}",
+        help_=found.help,
+        numbers=found.numbers,
+        place=found.place,
+        in_code=True,
+        cause=found.text,
     )
 
 

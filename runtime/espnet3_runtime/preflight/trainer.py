@@ -9,7 +9,7 @@ from typing import Any
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import InstantiateError, UserError
-from espnet3_runtime.preflight.error_origin import FAILURES
+from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import UnprobedError
 from espnet3_runtime.preflight.tried_stage import TriedStage
 from espnet3_schemas import TARGET

@@ -1,19 +1,26 @@
 """A stage that is looked at: its configs, and its failures at locations of the recipe."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
-from espnet3_runtime.build.model_node import key_of, name_of
+from espnet3_runtime.build.model_node import name_of
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import InstantiateError, UserError
-from espnet3_runtime.preflight.error_origin import (
+from espnet3_runtime.preflight.origin.argument import blame_argument
+from espnet3_runtime.preflight.origin.error_origin import (
     FAILURES,
     ErrorOrigin,
     find_origin,
     raise_unprobed,
 )
-from espnet3_runtime.preflight.protocol import Answers, FoundError, RecipeLocation, UnprobedError
+from espnet3_runtime.preflight.protocol import (
+    Answers,
+    CodePlace,
+    FoundError,
+    RecipeLocation,
+    UnprobedError,
+)
 from espnet3_runtime.preflight.request import Request
 from espnet3_schemas.build_records import Stage
 
@@ -74,7 +81,13 @@ class TriedStage:
         return find_origin(error, self.request.recipe_dir)
 
     def attempt(
-        self, what: str, location: RecipeLocation, function: Callable[[], T], code: str = "R909"
+        self,
+        what: str,
+        location: RecipeLocation,
+        function: Callable[[], T],
+        code: str = "R909",
+        *,
+        in_code: bool = False,
     ) -> T:
         """Announce a step, do it, and return its result.
 
@@ -83,6 +96,7 @@ class TriedStage:
             location: The setting that it is about.
             function: Does it.
             code: The code of the finding when it fails.
+            in_code: Whether a failure in the recipe's code is mended there.
 
         Raises:
             FoundError: It failed, which was reported.
@@ -92,10 +106,18 @@ class TriedStage:
         try:
             return function()
         except FAILURES as error:
-            raise self.failure(error, code, location) from error
+            raise self.failure(error, code, location, in_code=in_code) from error
 
     def failure(
-        self, error: BaseException, code: str, location: RecipeLocation, *, certain: bool = True
+        self,
+        error: BaseException,
+        code: str,
+        location: RecipeLocation,
+        *,
+        certain: bool = True,
+        in_code: bool = False,
+        find_place: Callable[[], CodePlace | None] = lambda: None,
+        at: str = "",
     ) -> Exception:
         """Report that the current step failed, and return what to raise.
 
@@ -104,6 +126,9 @@ class TriedStage:
             code: The code of the finding.
             location: The setting, where the error names none.
             certain: Whether the recipe is at fault; a failure on made-up items may not be.
+            in_code: Whether a failure in the recipe's code is mended there.
+            find_place: Gives the line to mend where the recipe's code raised nothing.
+            at: The key path of the setting, whatever the error names.
         """
         raise_unprobed(error, self.answers)
         found = self.origin(error)
@@ -112,7 +137,11 @@ class TriedStage:
             return UnprobedError(f"{step} fails on made-up items: {found.text}")
         is_message = isinstance(error, UserError) and not isinstance(error, InstantiateError)
         text = found.text if is_message else f"{self.answers.current_step} fails: {found.text}"
-        self.report(code, self.locate(found.where) if found.where else location, text, found)
+        if in_code and found.place is None:
+            found = replace(found, place=find_place())
+        where = at or found.where
+        location = self.locate(where) if where else location
+        self.report(code, location, text, found, in_code=in_code)
         return FoundError()
 
     def construction_failure(
@@ -133,16 +162,25 @@ class TriedStage:
         location = self.locate(where) if where else location
         node = self.request.node(location)
         name = name_of(node, "") if isinstance(node, Mapping) else ""
-        check_installed(
-            error, name or str(node), self.answers
-        )  # the key path may lead to the name itself
-        path = (*location.path, key_of(node)) if name else location.path
+        # the key path may lead to the name itself
+        check_installed(error, name or str(node), self.answers)
+        if name:
+            key, help_ = blame_argument(node, error)
+            location = RecipeLocation(location.owner, (*location.path, key), self.stage.name)
+            found = replace(found, help=(*found.help, *help_))
         text = f"constructing {name} fails" if name else "this cannot be used"
-        location = RecipeLocation(location.owner, path, self.stage.name)
         self.report(code, location, f"{text}: {found.text}", found)
         return FoundError()
 
-    def report(self, code: str, location: RecipeLocation, text: str, found: ErrorOrigin) -> None:
+    def report(
+        self,
+        code: str,
+        location: RecipeLocation,
+        text: str,
+        found: ErrorOrigin,
+        *,
+        in_code: bool = False,
+    ) -> None:
         """Report a finding about an error.
 
         Args:
@@ -150,9 +188,17 @@ class TriedStage:
             location: The setting that it is about.
             text: The message.
             found: The origin of the error.
+            in_code: Whether it is mended where it was raised in the recipe's code.
         """
         self.answers.report_finding(
-            code, location, text, help_=found.help, notes=found.notes, numbers=found.numbers
+            code,
+            location,
+            text,
+            help_=found.help,
+            numbers=found.numbers,
+            place=found.place,
+            in_code=in_code,
+            cause=found.text,
         )
 
 

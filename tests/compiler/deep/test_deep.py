@@ -93,7 +93,9 @@ def test_a_finding_stops_the_build_and_has_the_place_of_the_model(tmp_path: Path
     text = capsys.readouterr().err
     assert "error[R904 forward-failed]: src.model.Net.forward fails: RuntimeError: mat1" in text
     assert "recipe.yaml:5:19" in text
-    assert "raised at src/model.py:10 in forward" in text
+    assert "src/model.py:10:16" in text
+    assert "^^^" in text
+    assert "--- in forward" in text
     assert not (tmp_path / "build").exists()
 
 
@@ -160,7 +162,7 @@ def test_the_place_is_where_a_fetched_value_was_written(tmp_path: Path) -> None:
     free = "\n  free: {sgd: {_target_: torch.optim.SGD, lr: -1.0}}\nstages"
     manifest = MANIFEST.replace(old, new).replace("\nstages", free)
     outcome, _ = deeply(write(tmp_path, manifest=manifest))
-    assert shown(outcome) == [("R908", "recipe.yaml:8:26", "torch.optim.SGD")]
+    assert shown(outcome) == [("R908", "recipe.yaml:8:47", "-1.0")]
     (finding,) = outcome.diagnostics
     assert "Invalid learning rate: -1.0" in finding.message
     assert [(label.span.text, label.text) for label in finding.related] == [

@@ -38,11 +38,11 @@ MISTAKES = {
         "R902", "configs.inference.runner._target_",
     ),
     "exit": ({"import torch\nfrom": "raise SystemExit(3)\nfrom"}, "R901", "._target_"),
-    "optimizer": ({"lr: 0.1": "lr: -0.1"}, "R908", "configs.training.optimizer._target_"),
+    "optimizer": ({"lr: 0.1": "lr: -0.1"}, "R908", "configs.training.optimizer.lr"),
     "scheduler": (
         {"    optimizer:": "    scheduler: {_target_: torch.optim.lr_scheduler.OneCycleLR, "
          "max_lr: 1.0, pct_start: 2.0}\n    optimizer:"},
-        "R908", "configs.training.scheduler._target_",
+        "R908", "configs.training.scheduler.pct_start",
     ),
     "monitor": (
         {"[[train/loss, 1, min]]": "[[valid/acc, 1, max]]"},
@@ -72,7 +72,7 @@ MISTAKES = {
     "callback": (
         {"    optimizer:": "    trainer: {callbacks: [{_target_: lightning.pytorch.callbacks."
          "ModelCheckpoint, every_n_epochs: -1}]}\n    optimizer:"},
-        "R903", "configs.training.trainer.callbacks.0._target_",
+        "R903", "configs.training.trainer.callbacks.0.every_n_epochs",
     ),
     "item": ({'return {"speech"': 'return {}[3], {"speech"'}, "R909", "dataset.train.0"),
     "file": ({'(data_dir / "ready").r': '(data_dir / split / "x").r'}, "R909", "dataset.train.0"),
@@ -106,8 +106,10 @@ def test_messages_name_the_line_and_the_sizes(tmp_path: Path) -> None:
     (found,) = of_kind(ask(tmp_path, MISTAKES["dimension"][0]), "finding")
     assert found["message"].startswith("src.model.Net.forward fails: RuntimeError: mat1 and mat2")
     assert {40, 80} <= set(found["numbers"])
-    assert found["notes"][0] == "raised at src/model.py:30 in encode"
-    assert found["notes"][1].startswith("the batch had speech (2, 4400), speech_lengths (2,)")
+    place = found["place"]
+    assert (Path(place["file"]).name, place["line"], place["name"]) == ("model.py", 30, "encode")
+    assert not found["in_code"]
+    assert found["notes"][0].startswith("the batch had speech (2, 4400), speech_lengths (2,)")
 
 
 def test_padding_that_reaches_an_embedding_is_found(tmp_path: Path) -> None:

@@ -62,8 +62,8 @@ def test_the_last_stage_is_looked_at_before_the_first_runs(recipe: Toy) -> None:
     assert "error[R901 import-failed]: importing src.late.end fails: ModuleNotFoundError" in (
         done.stderr
     )
-    assert "  --> recipe.yaml:" in done.stderr
-    assert "raised at src/late.py:1 in <module>" in done.stderr
+    assert "  --> src/late.py:1:1" in done.stderr
+    assert "used here" in done.stderr
     assert "[1/4]" not in done.stdout
     assert not (recipe.exp / "first").exists()
     assert recipe.python("--stages", "first").returncode == 0
