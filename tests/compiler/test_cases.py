@@ -21,6 +21,7 @@ CASES = Path(__file__).parents[1] / "cases"
 TESTS = Path(__file__).parents[1]
 DEEP_TESTS = (
     TESTS / "compiler/deep/test_deep.py",
+    TESTS / "runtime/deep/test_code.py",
     TESTS / "runtime/deep/test_probe.py",
     TESTS / "runtime/preflight/test_trainer.py",
 )

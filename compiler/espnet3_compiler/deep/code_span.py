@@ -20,6 +20,11 @@ def code_span(place: Mapping[str, Any] | None) -> Span | None:
     return Span(source, start + first, start + max(last, first))
 
 
+def place_name(place: Mapping[str, Any]) -> str:
+    """Return the file and the line of a place."""
+    return f"{display_name(Path(place['file']))}:{place['line']}"
+
+
 def _read_source(file: str) -> Source | None:
     path = Path(file)
     try:

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from espnet3_compiler.deep.findings import model_summaries, probe_findings, unprobed_notes
+from espnet3_compiler.deep.findings import (
+    model_summaries,
+    probe_findings,
+    recipe_warnings,
+    unprobed_notes,
+)
 from espnet3_compiler.deep.process import ProbeLimits, missing_packages, run_probe
 from espnet3_compiler.deep.request import make_request
 from espnet3_compiler.pipeline import display_name
@@ -41,5 +46,6 @@ def check_deeply(outcome: CompileResult, limits: ProbeLimits) -> DeepResult:
     found = probe_findings(answer, recipe, resolved, limits)
     name = display_name(outcome.path)
     more = replace(outcome, diagnostics=sort_findings((*outcome.diagnostics, *found), name))
-    lines = [f"  {line}" for line in (*model_summaries(answer), *unprobed_notes(answer))]
+    told = (*model_summaries(answer), *recipe_warnings(answer), *unprobed_notes(answer))
+    lines = [f"  {line}" for line in told]
     return DeepResult(more, (f"{name}, looked at in depth:", *lines) if lines else ())

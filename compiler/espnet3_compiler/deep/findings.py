@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from espnet3_compiler.deep.code_span import code_span
+from espnet3_compiler.deep.code_span import code_span, place_name
 from espnet3_compiler.deep.process import ProbeLimits, ProbeResult
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -43,6 +43,13 @@ def unprobed_notes(answer: ProbeResult) -> Iterator[str]:
             yield f"not probed: {line['text']}"
     if not answer.ended and answer.code == KILLED_CODE and not answer.timed_out:
         yield "not probed: the rest; the system killed the probe, probably for lack of memory"
+
+
+def recipe_warnings(answer: ProbeResult) -> Iterator[str]:
+    """Yield what libraries warned of while the recipe's code ran, one line each."""
+    for line in answer.lines:
+        if line["kind"] == "warning":
+            yield f"warned at {place_name(line['place'])}: {line['text']}"
 
 
 def model_summaries(answer: ProbeResult) -> Iterator[str]:
@@ -112,6 +119,8 @@ def _find_location(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) 
         return recipe.system.name
     wanted = name if kind == "stages" else line["stage"]
     stage = next((stage for stage in recipe.stages if stage.name.value == wanted), None)
+    if kind == "stages" and stage is not None and path == ("init_from",):
+        return stage.init_from or stage.name
     if kind == "stages" and stage is not None and path in ((), ("call",)):
         return stage.call or stage.name
     roots = {"models": resolved.models, "configs": resolved.configs, "stages": resolved.calls}

@@ -14,7 +14,7 @@ from espnet3_runtime.build.model_node import key_of, name_of
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.preflight.origin.error_origin import FAILURES, needs_memory
-from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation
+from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.task_bridge.models import construct_model
 
 _TRAINED: WeakKeyDictionary[nn.Module, dict[str, bool]] = WeakKeyDictionary()
@@ -68,6 +68,8 @@ def build_model(probe: StageProbe, node: ConfigView) -> ProbedModel:
         raise probe.construction_failure(error, location) from error
     if not isinstance(module, nn.Module):
         raise _report_no_module(probe, node, module)
+    if any(map(is_lazy, module.parameters())):
+        raise UnprobedError(f"{name}: the sizes of its lazy parameters are not known yet")
     on_meta = any(parameter.is_meta for parameter in module.parameters())
     return _wrap_model(name, module, "meta" if on_meta else "cpu")
 
@@ -78,6 +80,8 @@ def _construct_model(probe: StageProbe, node: ConfigView) -> Any:
         return _construct_small(node, probe.request.largest)
     except _TooLargeError:
         module = _construct_on_meta(node)
+        if module is not None and _count_parameters(module) <= probe.request.largest:
+            module = None  # some were counted twice, or are not kept
     except FAILURES as error:
         if not needs_memory(error):
             raise
@@ -133,4 +137,22 @@ def _wrap_model(name: str, module: nn.Module, device: str) -> ProbedModel:
 
 
 def _count_parameters(module: nn.Module) -> int:
-    return sum(0 if is_lazy(one) else one.numel() for one in module.parameters())
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def model_node(probe: StageProbe, config: ConfigView) -> ConfigView:
+    """Return the node of the stage's model, late values filled in.
+
+    It is that of its config, of its training config (ESPnet3 style), or of the manifest.
+    """
+    stage, request = probe.stage, probe.request
+    training = request.configs.get(stage.configs.get("training", ""))
+    for own in (config.get("model"), training and training.get("model")):
+        if isinstance(own, ConfigView):
+            return probe.artifacts.resolve_view(own)
+    view = request.models.get(stage.model or "")
+    if view is None:
+        raise UnprobedError(f'the stage "{stage.name}" has no model')
+    if probe.answers.is_wrong(("models", str(stage.model))):
+        raise FoundError
+    return probe.artifacts.resolve_view(view)

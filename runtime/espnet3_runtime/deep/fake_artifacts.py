@@ -1,7 +1,8 @@
 """Small files that replace what earlier stages will have written when a stage runs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,23 @@ _FILES = {
 Maker = Callable[[Stage], Path]
 
 
+@dataclass(frozen=True)
+class InferredItems:
+    """What an ``infer`` stage gave.
+
+    Attributes:
+        samples: ``(utt_id, sample)`` pairs of the data set, unchanged.
+        results: The outputs of each.
+        real: Whether the samples are data of the recipe.
+        by_value: Outputs that become files although the config does not say so.
+    """
+
+    samples: Sequence[tuple[str, Mapping[str, Any]]]
+    results: Sequence[Mapping[str, Any]]
+    real: bool
+    by_value: frozenset[str]
+
+
 class FakeArtifacts:
     """Gives a file for every output of a stage: a small one of the right form, or the real one.
 
@@ -34,7 +52,8 @@ class FakeArtifacts:
     """
 
     def __init__(self, request: Request, folder: Path) -> None:
-        self._request, self._folder = request, folder
+        self._request, self.folder = request, folder
+        self.inferred: dict[str, InferredItems] = {}
         self.makers: dict[tuple[str, str], Maker] = {}
         self._made: dict[tuple[str, str], str] = {}
         self._open: set[tuple[str, str]] = set()
@@ -70,7 +89,7 @@ class FakeArtifacts:
             except UnprobedError:
                 if ".data_src_args" not in where and ".builder_args" not in where:
                     raise  # without data, items are made up
-                return str(self._folder / ABSENT / output.stage / output.output)
+                return str(self.folder / ABSENT / output.stage / output.output)
             finally:
                 self._open.discard(key)
         return self._made[key]

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,10 +14,12 @@ from espnet3_runtime.deep.build_model import ProbedModel
 from espnet3_runtime.deep.labels import LabelError, LabelWatch
 from espnet3_runtime.deep.samples import Items
 from espnet3_runtime.deep.stage_probe import StageProbe
-from espnet3_runtime.errors import UserError
+from espnet3_runtime.errors import UserError, did_you_mean, nearest
 from espnet3_runtime.preflight.origin.argument import class_wanted
 from espnet3_runtime.preflight.origin.code_place import (
+    place_of_class,
     place_of_definition,
+    place_of_method,
     place_of_parameter,
     place_of_return,
 )
@@ -70,6 +72,9 @@ class ForwardRun:
         found = self.probe.origin(error)
         plain = class_wanted(self.built.name, self.node)
         help_ = [f"{plain[0]} is an object; did you mean {plain[1]}?"] if plain else found.help
+        doubles = [name for name, value in self.fields.items() if _unusual_type(value)]
+        if doubles and "dtype" in found.text:
+            help_ = [f"give {', '.join(doubles)} as float32: .astype(np.float32) in the Dataset"]
         self.probe.answers.report_finding(
             code,
             self.locate(plain[0] if plain else key_of(self.node)),
@@ -112,6 +117,7 @@ def run_forward(run: ForwardRun, *, training: bool = True) -> ForwardResult:
         result = read_forward_output(value, run.built.name)
         if training:
             _check_losses(run, result)
+            _check_numbers(run, result)
     except UserError as error:
         raise run.report("R905", error, place=place_of_return(run.built.module.forward)) from error
     for number in watch.classes:
@@ -128,6 +134,8 @@ def run_forward(run: ForwardRun, *, training: bool = True) -> ForwardResult:
 def _accepted_fields(run: ForwardRun) -> dict[str, Any]:
     """Return the fields that ``forward`` takes."""
     name = run.built.name
+    if type(run.built.module).forward is torch.nn.Module.forward:
+        raise _no_forward(run)
     try:
         dropped = unused_lengths(run.built.module, name, run.fields)
     except UserError as error:
@@ -138,6 +146,15 @@ def _accepted_fields(run: ForwardRun) -> dict[str, Any]:
             raise UnprobedError(text) from error
         raise run.report("R906", error, place=_misfit_place(run)) from error
     return {key: value for key, value in run.fields.items() if key not in dropped}
+
+
+def _no_forward(run: ForwardRun) -> FoundError:
+    cls = type(run.built.module)
+    own = [name for name, value in vars(cls).items() if callable(value) and name[0] != "_"]
+    close = nearest("forward", own)
+    error = UserError(f'"{run.built.name}" has no "forward"', hint=did_you_mean("forward", own))
+    place = (place_of_method(cls, close) if close else None) or place_of_class(cls)
+    return run.report("R906", error, place=place)
 
 
 def _misfit_place(run: ForwardRun) -> CodePlace | None:
@@ -211,6 +228,18 @@ def _check_losses(run: ForwardRun, result: ForwardOutput) -> None:
         )
 
 
+def _check_numbers(run: ForwardRun, result: ForwardOutput) -> None:
+    """Refuse NaN, where neither weights nor statistics of another stage would change it."""
+    stage = run.probe.stage
+    replaced = any(output.output == "feats_stats" for output in stage.reads) or stage.init_from
+    losses = result.losses.values() if isinstance(result.losses, Mapping) else [result.losses]
+    if run.items.real and not replaced and any(bool(loss.isnan().any()) for loss in losses):
+        raise UserError(
+            f'the loss of "{run.built.name}" is nan on the first items',
+            hint="is there a logarithm or a root of what is not positive, or a division by 0?",
+        )
+
+
 def _size_path(node: Any, number: int) -> tuple[str | int, ...] | None:
     """Return the argument whose value is a number; one that is named like a size comes first."""
     found = [path for path, value in _iter_leaves(node) if value == number and type(value) is int]
@@ -229,10 +258,21 @@ def _iter_leaves(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[
 def describe_batch(fields: Mapping[str, Any]) -> str:
     """Return a batch in words, for example ``speech (2, 16000)``."""
     parts = [
-        f"{name} {tuple(value.shape)}" if isinstance(value, torch.Tensor) else name
+        f"{name} {tuple(value.shape)}{_unusual_type(value)}"
+        if isinstance(value, torch.Tensor)
+        else name
         for name, value in fields.items()
     ]
     return ", ".join(parts) or "nothing"
+
+
+def _unusual_type(value: Any) -> str:
+    usual = (
+        not isinstance(value, torch.Tensor)
+        or value.dtype == torch.float32
+        or not value.is_floating_point()
+    )
+    return "" if usual else f" {str(value.dtype).removeprefix('torch.')}"
 
 
 def _describe_result(value: Any) -> str:
@@ -266,4 +306,10 @@ def make_batch(probe: StageProbe, config: ConfigView, items: Items) -> dict[str,
     try:
         return split_batch(collate(samples))[1]
     except FAILURES as error:
+        if isinstance(error, UserError) and items.dataset is not None and not items.changed:
+            place = place_of_return(type(items.dataset.members[0]).__getitem__)
+            found = replace(probe.origin(error), place=place)
+            location = probe.locate(items.dataset.entries[0].where)
+            probe.report("R909", location, found.text, found, in_code=True)
+            raise FoundError from error
         raise probe.failure(error, "R909", location, certain=items.is_certain()) from error

@@ -1,14 +1,21 @@
 """Try an ``infer`` stage: model, runner and contract, on the first items."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.deep.build_model import build_model
-from espnet3_runtime.deep.samples import is_absent, read_items
+from espnet3_runtime.data.contract import accept_inputs, read_contract
+from espnet3_runtime.deep.build_model import build_model, model_node
+from espnet3_runtime.deep.fake_artifacts import InferredItems
+from espnet3_runtime.deep.samples import Items, change_sample, is_absent, rate_in_hertz, read_items
 from espnet3_runtime.deep.stage_probe import StageProbe
-from espnet3_runtime.deep.train import model_node
-from espnet3_runtime.errors import InstantiateError
+from espnet3_runtime.errors import InstantiateError, UserError
+from espnet3_runtime.inference.outputs import OutputFormat, read_formats, write_output
 from espnet3_runtime.inference.predictor import Predictor, make_predictor
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
-from espnet3_runtime.preflight.protocol import FoundError, UnprobedError
+from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.task_bridge.models import PROVIDERS
 from espnet3_schemas import TARGET
 
@@ -22,6 +29,7 @@ def probe_infer(probe: StageProbe) -> None:
     """
     name = probe.stage.name
     view = probe.request.configs[probe.stage.configs[probe.role]]
+    _check_rates(probe, view)
     own = view["model"] is not None
     if not own and view["provider"][TARGET] not in PROVIDERS:
         raise UnprobedError(f'"{name}": a provider of its own, which may want a checkpoint')
@@ -31,12 +39,87 @@ def probe_infer(probe: StageProbe) -> None:
         raise UnprobedError(f'"{name}": the model is too large for the CPU')
     predictor = _build_predictor(probe, config, node)
     items = read_items(probe, config, "test", preprocess=False)
+    if items.real:
+        _check_preprocessor(probe, config, predictor, items)
     location = probe.locate(f"{config.where}.runner")
     probe.answers.step(location, "running the inference of an item")
     try:
-        predictor.predict(items.samples)
+        results = predictor.predict(items.samples)
+    except FAILURES as error:
+        raise _runner_failure(probe, error, config, items) from error
+    files = _write_results(probe, config, items, results)
+    found = InferredItems(items.samples, results, items.real, files)
+    probe.artifacts.inferred[config.where] = found
+
+
+def _check_preprocessor(
+    probe: StageProbe, config: ConfigView, predictor: Predictor, items: Items
+) -> None:
+    preprocessor, contract = predictor.preparation.preprocessor, predictor.preparation.contract
+    location = probe.locate(f"{config.where}.dataset.preprocessor")
+    utt_id, sample = items.samples[0]
+    if preprocessor is None:
+        return
+    try:
+        accepted = accept_inputs(contract.inputs, sample, utt_id) if contract else sample
+    except UserError:  # running the inference tells it
+        return
+    change_sample(probe, "preprocessor", location, partial(preprocessor, utt_id, dict(accepted)))
+
+
+def _runner_failure(
+    probe: StageProbe, error: BaseException, config: ConfigView, items: Items
+) -> Exception:
+    """Report R911 with what the runner is called with where that is not what it takes."""
+    location = probe.locate(f"{config.where}.runner")
+    if isinstance(error.__cause__, TypeError) and "argument" in str(error) and items.is_certain():
+        keys = config["input_key"]
+        names = [keys] if isinstance(keys, str) else list(keys or items.samples[0][1])
+        given = ", ".join(["model", *(f"{name}, {name}_lengths" for name in names)])
+        found = replace(probe.origin(error), help=(f"it is called with {given}",))
+        name = RecipeLocation(location.owner, (*location.path, TARGET), location.stage)
+        probe.report("R911", name, found.text, found)
+        return FoundError()
+    return probe.failure(error, "R911", location, certain=items.is_certain())
+
+
+def _check_rates(probe: StageProbe, view: ConfigView) -> None:
+    """Report R911 for a rate of the contract that is in kHz."""
+    contract = read_contract(view["contract"], f"{view.where}.contract")
+    for item in (*contract.inputs, *contract.outputs) if contract else ():
+        rate = item.sample_rate or 0
+        location = probe.locate(f"{item.where}.sample_rate")
+        if rate_in_hertz(rate) != rate and not probe.answers.is_wrong(
+            location.owner, location.path
+        ):
+            probe.answers.report_finding(
+                "R911",
+                location,
+                f'"{item.name}" has {rate} samples a second',
+                help_=[f"sample_rate is in Hz; did you mean {rate_in_hertz(rate)}?"],
+            )
+
+
+def _write_results(
+    probe: StageProbe, config: ConfigView, items: Items, results: Sequence[Mapping[str, Any]]
+) -> frozenset[str]:
+    """Report R911 for an output that cannot be written; return those that become files."""
+    where = f"{config.where}.output_artifacts"
+    contract = read_contract(config["contract"], f"{config.where}.contract")
+    formats = read_formats(config["output_artifacts"], contract, where)
+    location = probe.locate(f"{config.where}.output_keys")
+    probe.answers.step(location, "writing the outputs of an item")
+    files: set[str] = set()
+    try:
+        for (utt_id, _), result in zip(items.samples, results, strict=True):
+            for name, value in result.items():
+                chosen = formats.get(name, OutputFormat())
+                folder = probe.artifacts.folder / "outputs"
+                written = write_output(folder, name, utt_id, value, chosen)
+                files |= {name} if written.file and not chosen.is_declared else set()
     except FAILURES as error:
         raise probe.failure(error, "R911", location, certain=items.is_certain()) from error
+    return frozenset(files)
 
 
 def _build_predictor(probe: StageProbe, config: ConfigView, node: ConfigView | None) -> Predictor:

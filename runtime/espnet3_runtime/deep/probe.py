@@ -3,7 +3,6 @@
 import os
 import random
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,16 +12,22 @@ import torch
 from espnet3_runtime.deep.fake_artifacts import FakeArtifacts, FakeTokenizers
 from espnet3_runtime.deep.features import FakeStatistics
 from espnet3_runtime.deep.infer import probe_infer
+from espnet3_runtime.deep.measure import probe_measure
+from espnet3_runtime.deep.recipe_warnings import RecipeWarnings
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.deep.task_config import make_task_config
-from espnet3_runtime.deep.train import probe_train
+from espnet3_runtime.deep.training.train import probe_train
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import Answers, FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.preflight.request import Request
 from espnet3_runtime.preflight.targets import probe_targets
 from espnet3_schemas.build_records import Stage
 
-_PROBES = {"train": (probe_train, "training"), "infer": (probe_infer, "inference")}
+_PROBES = {
+    "train": (probe_train, "training"),
+    "infer": (probe_infer, "inference"),
+    "measure": (probe_measure, "metrics"),
+}
 
 
 def probe_recipe(request: Request, answers: Answers, folder: Path) -> None:
@@ -34,6 +39,11 @@ def probe_recipe(request: Request, answers: Answers, folder: Path) -> None:
         folder: A temporary directory for the files that replace outputs of stages.
     """
     _prepare_process(request)
+    with RecipeWarnings(answers, request.recipe_dir):
+        _probe_all(request, answers, folder)
+
+
+def _probe_all(request: Request, answers: Answers, folder: Path) -> None:
     probe_targets(request, answers, request.targets())
     artifacts, tokenizers = FakeArtifacts(request, folder), FakeTokenizers(request, folder)
     statistics = FakeStatistics(folder)
@@ -61,7 +71,6 @@ def _prepare_process(request: Request) -> None:
     """Take the working directory of ``run.py``, one core, and fixed seeds."""
     os.chdir(request.recipe_dir)
     sys.path.insert(0, str(request.recipe_dir))
-    warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - user code may use the global generator

@@ -42,6 +42,7 @@ from espnet3_schemas.build_records import Stage
 _ITEMS = 2
 _SECONDS = (2.0, 1.4)
 _RATE = 16_000
+_KILOHERTZ = (8, 11, 12, 16, 22, 24, 32, 44, 48, 96)
 _SPEECH = "speech"
 _BUILDER_METHODS = ("is_source_prepared", "prepare_source", "is_built", "build")
 _OWN_TOKENS = "espnet3_runtime.data.preprocess.TextToTokens"
@@ -58,12 +59,20 @@ class Items:
         origin: Where they come from, for people.
         real: Whether they are data of the recipe.
         declared: Made-up fields that the recipe declares; a failure on others says nothing.
+        dataset: The split that they are from, where they are real.
     """
 
     samples: list[tuple[str, Sample]]
     origin: str
     real: bool
     declared: frozenset[str] = field(default_factory=frozenset)
+    dataset: SplitDataset | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether a transform or preprocessor made the items."""
+        data = self.dataset
+        return data is not None and (data.preprocessor is not None or any(data.transforms))
 
     def is_certain(self) -> bool:
         """Return whether a failure on these items is one of the recipe."""
@@ -103,7 +112,8 @@ def read_items(
     first = [_read_item(probe, dataset, config, n) for n in range(min(_ITEMS, len(dataset)))]
     indices = spread_indices(len(first), len(dataset))
     samples = with_largest(first, (_read_item(probe, dataset, config, n) for n in indices))
-    return Items(samples, f"the first items of {entries[0].where}", real=True)
+    origin = f"the first items of {entries[0].where}"
+    return Items(samples, origin, real=True, dataset=dataset)
 
 
 def _is_ready(probe: StageProbe, entry: DatasetEntry, folders: Folders) -> bool | None:
@@ -186,7 +196,7 @@ def _declared_samples(probe: StageProbe, split: str) -> list[Sample]:
                 if item.kind != "audio":
                     value: Any = {"text": "one two", "number": 1.0}.get(item.kind)
                 elif item.channels in (None, 1):
-                    value = _make_noise(seconds, item.sample_rate or _RATE)
+                    value = _make_noise(seconds, rate_in_hertz(item.sample_rate or _RATE))
                 else:
                     value = None
                 if value is not None:
@@ -200,6 +210,11 @@ def _declared_samples(probe: StageProbe, split: str) -> list[Sample]:
         for sample, words in zip(samples, (text, text.split()[-1]), strict=True):
             sample[name] = words
     return samples
+
+
+def rate_in_hertz(rate: int) -> int:
+    """Return a sample rate; one that can only be in kHz, in Hz."""
+    return rate * 1000 if rate in _KILOHERTZ else rate
 
 
 def tokenizer_stages(probe: StageProbe) -> list[Stage]:
@@ -224,29 +239,40 @@ def _read_item(
         place = partial(place_of_return, type(dataset.members[member]).__getitem__)
         raise _code_failure(probe, error, location, place) from error
     if transform is not None:
-        change = partial(_change_sample, "transform", partial(transform, sample))
-        sample = probe.attempt("the transform", probe.locate(f"{entry.where}.transform"), change)
+        location = probe.locate(f"{entry.where}.transform")
+        sample = change_sample(probe, "transform", location, partial(transform, sample))
     if dataset.preprocessor is not None:
-        preprocess = partial(dataset.preprocessor, utt_id, sample)
-        change = partial(_change_sample, "preprocessor", preprocess)
-        where = f"{config.where}.dataset.preprocessor"
-        sample = probe.attempt("the preprocessor", probe.locate(where), change)
+        location = probe.locate(f"{config.where}.dataset.preprocessor")
+        change = partial(dataset.preprocessor, utt_id, sample)
+        sample = change_sample(probe, "preprocessor", location, change)
     return utt_id, sample
 
 
-def _change_sample(what: str, change: Callable[[], Any]) -> Sample:
+def change_sample(
+    probe: StageProbe, what: str, location: RecipeLocation, change: Callable[[], Any]
+) -> Sample:
     """Return a changed sample.
 
+    Args:
+        probe: The stage.
+        what: ``transform`` or ``preprocessor``.
+        location: Its setting.
+        change: Makes it.
+
     Raises:
-        UserError: It is no mapping.
+        FoundError: It fails, or gives no mapping (R909).
+        UnprobedError: It needs the network.
     """
-    changed = change()
-    if not isinstance(changed, Mapping):
-        raise UserError(
-            f"a sample is a mapping from field to value; the {what} gave {type(changed).__name__}",
-            hint=f"let the {what} return a mapping, for example {{**sample, …}}",
-        )
-    return dict(changed)
+    changed = probe.attempt(f"the {what}", location, change)
+    if isinstance(changed, Mapping):
+        return dict(changed)
+    probe.answers.report_finding(
+        "R909",
+        location,
+        f"a sample is a mapping from field to value; the {what} gave {type(changed).__name__}",
+        help_=[f"let the {what} return a mapping, for example {{**sample, …}}"],
+    )
+    raise FoundError
 
 
 def _loading_failure(
@@ -259,18 +285,23 @@ def _loading_failure(
     where = getattr(error, "where", "")
     entry = next((one for one in entries if one.where == where), None)
     cause = next(link for link in exception_chain(error) if not link.__cause__)
-    sure = not isinstance(cause, OSError) or _is_misspelt(cause)
+    sure = not isinstance(cause, OSError) or _name_beside(cause) is not None
     key = argument_at_fault(entry.data_src_args, str(cause)) if entry and sure else None
     if entry is None or key is None:
         return _code_failure(probe, error, location)
-    return probe.failure(error, "R909", location, at=f"{entry.where}.data_src_args.{key}")
+    where = f"{entry.where}.data_src_args.{key}"
+    if not isinstance(cause, OSError):
+        return probe.failure(error, "R909", location, at=where)
+    found = replace(probe.origin(error), help=(f'did you mean that of "{_name_beside(cause)}"?',))
+    probe.report("R909", probe.locate(where), found.text, found)
+    return FoundError()
 
 
-def _is_misspelt(error: OSError) -> bool:
-    """Return whether a file beside the missing one has nearly its name."""
+def _name_beside(error: OSError) -> str | None:
+    """Return the file beside a missing one that has nearly its name."""
     path = Path(str(error.filename))
     beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-    return nearest(path.name, beside) is not None
+    return nearest(path.name, beside)
 
 
 def _code_failure(

@@ -10,6 +10,9 @@ from typing import Any, TextIO
 
 from espnet3_runtime.preflight.no_effects import Network
 
+_DATA_CODES = ("R909", "R911")
+"""What one item is wrong in shows in every stage that reads it."""
+
 
 class UnprobedError(Exception):
     """Something cannot be tried here; it becomes a note, never a finding."""
@@ -72,6 +75,7 @@ class Answers:
         found: The locations that have a finding.
         network: Counts the connections that user code wanted.
         current_step: What is being tried.
+        current_location: The setting that it is about.
         refused_before: How many connections were refused before this step.
     """
 
@@ -89,13 +93,16 @@ class Answers:
         self._causes: set[tuple[str, str, int]] = set()
         self.network, self.excuse = network, excuse
         self.needs_packages, self.needs_devices = needs_packages, needs_devices
+        self._of_data: set[str] = set()
         self.found: list[RecipeLocation] = []
         self.current_step = ""
+        self.current_location = RecipeLocation(("stages", ""))
         self.refused_before = 0
 
     def step(self, location: RecipeLocation, what: str) -> None:
         """Announce the next step, for example ``constructing src.model.Net``."""
         self.current_step, self.refused_before = what, self.network.refused
+        self.current_location = location
         self._write({"kind": "step", "what": what, **location.plain()})
 
     def report_finding(
@@ -132,6 +139,9 @@ class Answers:
             if known in self._causes:
                 return
             self._causes.add(known)
+        if code in _DATA_CODES and message in self._of_data:
+            return
+        self._of_data.add(message)
         self._write(
             {
                 "kind": "finding",
@@ -152,6 +162,10 @@ class Answers:
         if text not in self._said:
             self._said.add(text)
             self._write({"kind": "note", "text": text})
+
+    def warning(self, place: CodePlace, text: str) -> None:
+        """Report what a library warned of while a line of the recipe's code ran."""
+        self._write({"kind": "warning", "place": asdict(place), "text": text})
 
     def model(self, facts: Mapping[str, Any]) -> None:
         """Report facts about a model."""

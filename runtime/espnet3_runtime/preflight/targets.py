@@ -7,7 +7,7 @@ from typing import Any
 
 from espnet3_runtime.build.instantiate import FLAGS, locate_target
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.errors import did_you_mean
+from espnet3_runtime.errors import did_you_mean, nearest
 from espnet3_runtime.preflight.find_targets import Target
 from espnet3_runtime.preflight.origin.code_place import recipe_files
 from espnet3_runtime.preflight.origin.error_origin import FAILURES, find_origin, raise_unprobed
@@ -95,7 +95,29 @@ def _bind_arguments(request: Request, answers: Answers, target: Target, found: A
     try:
         (signature.bind_partial if is_partial else signature.bind)(*positional, **passed)
     except TypeError as error:
+        if _keeps_more(found) and not set(keys) <= set(names):
+            _mention_kept(answers, target, keys, list(names))
+            return
         _report_misfit(answers, target, str(error), keys, list(names))
+
+
+def _keeps_more(found: Any) -> bool:
+    """Return whether something is a config of Hugging Face, which keeps whatever it is given."""
+    bases = found.__mro__ if isinstance(found, type) else ()
+    return any(base.__name__.lower() == "pretrainedconfig" for base in bases)
+
+
+def _mention_kept(answers: Answers, target: Target, keys: list[str], names: list[str]) -> None:
+    """Warn of keys that are near a declared one (R923), and note the others."""
+    for key in keys:
+        close = nearest(key, [name for name in names if name not in keys])
+        text = f'"{key}" is no setting that {target.name} declares; it is kept without effect'
+        if key not in names and close:
+            location = RecipeLocation(target.location.owner, (*target.location.path, key))
+            hint = f'did you mean "{close}"?'
+            answers.report_finding("R923", location, text, help_=[hint])
+        elif key not in names:
+            answers.note(text)
 
 
 def _report_misfit(

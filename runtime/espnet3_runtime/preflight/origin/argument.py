@@ -51,8 +51,10 @@ def argument_at_fault(node: Any, message: str) -> str | None:
 
 def _score(key: str, value: Any, message: str) -> int:
     sure = "_" in key or len(key) >= _LONG_NAME
-    named = (1 + sure) if _has_word(message, key, re.IGNORECASE) else 0
-    if isinstance(value, Mapping | list | tuple) or value in _COMMON:
+    named = (1 + sure) if key and _has_word(message, key, re.IGNORECASE) else 0
+    if isinstance(value, list | tuple):
+        return named + max((_score("", item, message) for item in value), default=0)
+    if isinstance(value, Mapping) or value in _COMMON:
         return named
     return named + _SURE * _has_word(message, str(value))
 
@@ -98,7 +100,7 @@ def class_wanted(name: str, node: Any) -> tuple[str, str] | None:
         if not isinstance(wanted, type):
             continue
         name = f"{wanted.__module__}.{wanted.__qualname__}"
-        if issubclass(wanted, Enum) and isinstance(value, str):
+        if issubclass(wanted, Enum) and type(value) is str and not issubclass(wanted, str):
             return key, _write_enum(wanted, name, value)
         if isinstance(value, Mapping) and "_target_" not in value and _is_own_class(wanted):
             return key, f"{{_target_: {name}, …}}"

@@ -4,15 +4,17 @@ from dataclasses import replace
 from typing import Any
 
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.deep.build_model import ProbedModel, build_model
-from espnet3_runtime.deep.forward import ForwardRun, describe_batch, make_batch, run_forward
-from espnet3_runtime.deep.monitors import check_monitors
-from espnet3_runtime.deep.samples import Items, read_items, tokenizer_stages, with_ids
+from espnet3_runtime.deep.build_model import ProbedModel, build_model, model_node
+from espnet3_runtime.deep.forward import ForwardRun, describe_batch, run_forward
+from espnet3_runtime.deep.samples import read_items, tokenizer_stages, with_ids
 from espnet3_runtime.deep.stage_probe import StageProbe
+from espnet3_runtime.deep.training.initial_weights import check_initial_weights
+from espnet3_runtime.deep.training.loaders import read_batch
+from espnet3_runtime.deep.training.monitors import check_monitors
+from espnet3_runtime.deep.training.trainer import probe_trainer
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.preflight.origin.error_origin import FAILURES, raise_unprobed
 from espnet3_runtime.preflight.protocol import FoundError, UnprobedError
-from espnet3_runtime.preflight.trainer import is_constructible
 from espnet3_runtime.training.loaders import has_validation
 from espnet3_runtime.training.optimizers import (
     count_steps,
@@ -40,14 +42,14 @@ def probe_train(probe: StageProbe) -> None:
     try:
         facts["frozen"] = _probe_freeze(probe, config, built)
         _probe_optimizers(probe, config, built)
-        for callback in config["trainer"]["callbacks"] or ():
-            is_constructible(probe, callback)
-        run = _make_run(probe, config, node, built, read_items(probe, config, "train"))
+        probe_trainer(probe, config, probe.artifacts.folder)
+        check_initial_weights(probe, config, node, built)
+        run = _make_run(probe, config, node, built, "train")
         facts |= {"inputs": describe_batch(run.fields), "items": run.items.origin}
         valid = returned = run_forward(run)
         facts["returns"] = returned.form
         if has_validation(config):
-            run = _make_run(probe, config, node, built, read_items(probe, config, "valid"))
+            run = _make_run(probe, config, node, built, "valid")
             valid = run_forward(run, training=False)
         check_monitors(probe, config, returned.names, valid.names)
     except UnprobedError as why:
@@ -58,30 +60,13 @@ def probe_train(probe: StageProbe) -> None:
         probe.answers.model(model | size | facts)
 
 
-def model_node(probe: StageProbe, config: ConfigView) -> ConfigView:
-    """Return the node of the stage's model, late values filled in.
-
-    It is that of its config, of its training config (ESPnet3 style), or of the manifest.
-    """
-    stage, request = probe.stage, probe.request
-    training = request.configs.get(stage.configs.get("training", ""))
-    for own in (config.get("model"), training and training.get("model")):
-        if isinstance(own, ConfigView):
-            return probe.artifacts.resolve_view(own)
-    view = request.models.get(stage.model or "")
-    if view is None:
-        raise UnprobedError(f'the stage "{stage.name}" has no model')
-    if probe.answers.is_wrong(("models", str(stage.model))):
-        raise FoundError
-    return probe.artifacts.resolve_view(view)
-
-
 def _make_run(
-    probe: StageProbe, config: ConfigView, node: ConfigView, built: ProbedModel, items: Items
+    probe: StageProbe, config: ConfigView, node: ConfigView, built: ProbedModel, split: str
 ) -> ForwardRun:
+    items = read_items(probe, config, split)
     vocabulary = _find_vocabulary(probe)
     samples = with_ids(items, config, vocabulary)
-    fields = make_batch(probe, config, replace(items, samples=samples))
+    fields = read_batch(probe, config, replace(items, samples=samples), split)
     optimizers = tuple(config["optimizers"] or ())
     return ForwardRun(probe, node, built, items, fields, vocabulary, optimizers)
 
@@ -117,9 +102,9 @@ def _probe_freeze(probe: StageProbe, config: ConfigView, built: ProbedModel) -> 
             "R908", probe.own_location("freeze"), error.message, help_=help_
         )
         raise FoundError from error
-    for location, error in wrong:
-        help_ = probe.origin(error).help
-        probe.answers.report_finding("R807", location, error.message, help_=help_)
+    for location, idle in wrong:
+        hints = probe.origin(idle).help
+        probe.answers.report_finding("R807", location, idle.message, help_=hints)
     return sum(p.numel() for p in built.module.parameters() if not p.requires_grad)
 
 

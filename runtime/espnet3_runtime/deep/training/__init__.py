@@ -1,0 +1,1 @@
+"""What is tried of a train stage."""

@@ -1,0 +1,67 @@
+"""Compare the weights that ``init_from`` names with the model that gets them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.deep.build_model import ProbedModel, build_model, model_node
+from espnet3_runtime.deep.stage_probe import StageProbe
+from espnet3_runtime.preflight.protocol import RecipeLocation
+from espnet3_runtime.training.initial_weights import describe_mismatches
+from espnet3_runtime.training.parameter_groups import matches_selector
+from espnet3_runtime.weights import read_weights
+
+_OF_STAGE = re.compile(r"\$\{stages\.(\w+)\.\w+\}")
+
+
+def check_initial_weights(
+    probe: StageProbe, config: ConfigView, node: ConfigView, built: ProbedModel
+) -> None:
+    """Report R920 where weights lack something, or have it in another shape.
+
+    Args:
+        probe: The stage.
+        config: Its training config.
+        node: The node of its model.
+        built: The model.
+    """
+    source = probe.stage.init_from
+    given = _weights_of(probe, source, node) if source else None
+    if given is None:
+        return
+    afresh = config["reinit"] or ()
+    own = _without_parts(built.module.state_dict(), afresh)
+    problems = list(describe_mismatches(own, _without_parts(given, afresh)))
+    if problems:
+        probe.answers.report_finding(
+            "R920",
+            RecipeLocation(("stages", probe.stage.name), ("init_from",), probe.stage.name),
+            f'the weights of "{source}" do not fit {built.name}: {"; ".join(problems)}',
+            help_=["parts that shall start afresh are listed in reinit, for example [head]"],
+        )
+
+
+def _without_parts(weights: Mapping[str, Any], parts: Any) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in weights.items()
+        if not any(matches_selector(name, part) for part in parts)
+    }
+
+
+def _weights_of(probe: StageProbe, source: str, node: ConfigView) -> Mapping[str, Any] | None:
+    """Return the weights that a stage will have learned, or those of a file that is there."""
+    found = _OF_STAGE.fullmatch(source)
+    stage = probe.request.stage(found[1] if found else source)
+    if stage is None:
+        path = probe.request.recipe_dir / source
+        return read_weights(path) if path.is_file() else None
+    if stage.run != "train":
+        return None
+    other = replace(probe, stage=stage)
+    its_node = model_node(other, other.config())
+    if its_node.plain() == node.plain():
+        return None
+    return build_model(other, its_node).module.state_dict()

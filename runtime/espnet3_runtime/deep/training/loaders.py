@@ -1,0 +1,124 @@
+"""The batches of a split: those of a loader of the recipe's own, or the plan of the runtime's."""
+
+import logging
+from typing import Any
+
+import torch
+
+from espnet3_runtime.config import ConfigView
+from espnet3_runtime.data.batching import make_plan
+from espnet3_runtime.data.item_lengths import find_lengths
+from espnet3_runtime.data.loader import DataParallelRank, make_loader
+from espnet3_runtime.data.sampler import Clock
+from espnet3_runtime.data.split_dataset import SplitDataset
+from espnet3_runtime.deep.forward import make_batch
+from espnet3_runtime.deep.samples import Items
+from espnet3_runtime.deep.stage_probe import StageProbe
+from espnet3_runtime.errors import UserError, did_you_mean
+from espnet3_runtime.preflight.origin.error_origin import FAILURES
+from espnet3_runtime.preflight.protocol import UnprobedError
+from espnet3_runtime.training.forward_inputs import split_batch
+
+_LARGEST = 4_000_000
+"""Numbers of a field of a batch that is tried on one core."""
+
+_MANY = 5_000
+_FOR_PROCESSES = ("prefetch_factor", "persistent_workers", "multiprocessing_context")
+
+
+def read_batch(probe: StageProbe, config: ConfigView, items: Items, split: str) -> dict[str, Any]:
+    """Return the fields of a batch of items, as the loader of a split makes it.
+
+    Args:
+        probe: The stage.
+        config: Its training config.
+        items: Samples of the split.
+        split: ``train`` or ``valid``.
+
+    Raises:
+        FoundError: A loader, sampler or collate function is wrong (R903, R909), or no batch is
+            left.
+        UnprobedError: A loader of the recipe's own has no data, or items are made up and fail.
+    """
+    block = config["dataloader"][split]
+    own = block["loader"] is not None
+    if own and items.dataset is None:
+        raise UnprobedError(
+            f'"{probe.stage.name}": {block["loader"].where} makes the batches, and there are no '
+            "data for it"
+        )
+    if items.dataset is not None and (own or block["sampler"] is not None):
+        loader = _make_loader(probe, config, items.dataset, split)
+        if own:
+            return _first_batch(probe, block["loader"], loader)
+    elif items.dataset is not None:
+        _check_plan(probe, block["batches"], items)
+    return make_batch(probe, config, items)
+
+
+def _make_loader(probe: StageProbe, config: ConfigView, dataset: SplitDataset, split: str) -> Any:
+    """Construct the loader or sampler of a split, without processes that read ahead."""
+    block = config["dataloader"][split]
+    key = "loader" if block["loader"] is not None else "sampler"
+    node = block[key]
+    plain = {name: value for name, value in node.items() if name not in _FOR_PROCESSES}
+    plain |= {"num_workers": 0} if "num_workers" in node else {}
+    changed = ConfigView({**block, key: ConfigView(plain, node.where)}, block.where)
+    values = {**config["dataloader"], "num_workers": 0, "pin_memory": False, split: changed}
+    location = probe.locate(node.where)
+    probe.answers.step(location, f"constructing the {key}")
+    try:
+        return make_loader(
+            dataset,
+            split,
+            ConfigView(values, config["dataloader"].where),
+            shapes=None,
+            clock=Clock(0),
+            rank=DataParallelRank(),
+            log=logging.getLogger(__name__),
+        )
+    except FAILURES as error:
+        raise probe.construction_failure(error, location) from error
+
+
+def _first_batch(probe: StageProbe, node: ConfigView, loader: Any) -> dict[str, Any]:
+    location = probe.locate(node.where)
+    probe.answers.step(location, "taking a batch of the loader")
+    try:
+        batch = next(iter(loader.loader), None)
+        if batch is None:
+            raise UserError(f"{node['_target_']} gives no batch", where=node.where)
+        fields = split_batch(batch)[1]
+    except FAILURES as error:
+        raise probe.failure(error, "R909", location) from error
+    sizes = [value.numel() for value in fields.values() if isinstance(value, torch.Tensor)]
+    if max(sizes, default=0) > _LARGEST:
+        raise UnprobedError(f'"{probe.stage.name}": the batches of {node.where} are large')
+    return fields
+
+
+def _check_plan(probe: StageProbe, batches: ConfigView, items: Items) -> None:
+    """Report R909 where no batch is left of the data, or a field has no lengths."""
+    assert items.dataset is not None
+    counts = batches["type"] in ("numel", "length")
+    key, fields = batches["length_key"], list(items.samples[0][1])
+    collected = any(stage.run == "collect_stats" for stage in probe.request.stages)
+    location = probe.locate(batches.where)
+    probe.answers.step(location, "planning the batches")
+    many = len(items.dataset) > _MANY  # their lengths may take long
+    if many and counts:
+        return
+    try:
+        lengths = None if many else find_lengths(items.dataset, key, None)[0]
+        if counts and lengths is None and key not in fields:
+            raise UserError(
+                f'batches are filled by the length of "{key}", which no item has',
+                where=f"{batches.where}.length_key",
+                hint=did_you_mean(key, fields),
+            )
+        if not counts or lengths is not None or not collected:
+            make_plan(batches, len(items.dataset), lengths)
+    except FAILURES as error:
+        drops = str(error).startswith("drop_last")
+        where = f"{batches.where}.drop_last" if drops else ""
+        raise probe.failure(error, "R909", location, at=where) from error
