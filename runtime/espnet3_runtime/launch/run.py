@@ -1,5 +1,6 @@
 """Show a plan, run it as rank 0, or join the training stages of rank 0."""
 
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -111,12 +112,15 @@ def _look_first(
 ) -> int:
     """Look at the stages that run; those that only may run have run as they are now."""
     chosen = [verdict for verdict in verdicts if verdict.action == "run"]
-    if arguments.no_preflight or not chosen:
+    if arguments.no_preflight or not chosen or not hasattr(os, "fork"):
         return CLEAN
     from espnet3_runtime.preflight.look import look_first
 
     stages, inputs = [v.stage for v in chosen], [v.inputs for v in chosen]
-    answers = look_first(build, stages, inputs)
+    try:
+        answers = look_first(build, stages, inputs)
+    except OSError:  # no room for temporary files, or for a process
+        return CLEAN
     wrong = any(answer["kind"] == "finding" for answer in answers)
     return report_answers(build, arguments, answers, report) if wrong else CLEAN
 

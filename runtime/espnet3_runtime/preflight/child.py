@@ -1,14 +1,16 @@
 """Run something in a fork of this process: what it imports and changes ends with it."""
 
+import json
 import os
 import signal
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 _PATIENCE_SECONDS = 120.0
 """A child that takes longer is ended: the stages will tell."""
@@ -16,8 +18,8 @@ _POLL_SECONDS = 0.002
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
-def run_in_child(work: Callable[[TextIO], None], folder: Path) -> list[str]:
-    """Call a function in a child process with a file, and return the lines of that file.
+def run_in_child(work: Callable[[TextIO], None], folder: Path) -> Iterator[Any]:
+    """Call a function in a child process with a file, and yield the JSON of the lines of that file.
 
     A child that crashes or hangs says nothing more; what it wrote before counts.
 
@@ -40,7 +42,9 @@ def run_in_child(work: Callable[[TextIO], None], folder: Path) -> list[str]:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         raise
-    return path.read_text(encoding="utf-8").splitlines()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        with suppress(ValueError):  # cut off
+            yield json.loads(line)
 
 
 def _wait_for(pid: int) -> None:

@@ -1,6 +1,5 @@
 """Look at the stages that will run, before the first one does."""
 
-import json
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +52,7 @@ def look_first(
         folder = Path(name)
         here = inputs is not None
         work = partial(_look_at_all, build, tuple(stages), folder, here)
-        answers = [json.loads(line) for line in run_in_child(work, folder)]
+        answers = list(run_in_child(work, folder))
     return [answer for answer in answers if answer["kind"] in ("finding", "note")]
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from espnet3_runtime.build.instantiate import FLAGS, locate_target
@@ -44,7 +44,8 @@ def probe_targets(request: Request, answers: Answers, targets: Iterable[Target])
 
 
 def _is_call(target: Target) -> bool:
-    return target.location.owner[0] == "stages"
+    """Say whether it is the function of a stage, and no ``_target_`` among its arguments."""
+    return target.location.owner[0] == "stages" and not target.location.path
 
 
 def _name_location(target: Target) -> RecipeLocation:
@@ -95,10 +96,29 @@ def _bind_arguments(request: Request, answers: Answers, target: Target, found: A
     try:
         (signature.bind_partial if is_partial else signature.bind)(*positional, **passed)
     except TypeError as error:
+        unknown = [] if _takes_any(signature) else [key for key in keys if key not in names]
         if _keeps_more(found) and not set(keys) <= set(names):
             _mention_kept(answers, target, keys, list(names))
-            return
-        _report_misfit(answers, target, str(error), keys, list(names))
+        elif is_call or not _is_taken_by_wrapper(found, positional, passed):
+            what = f"got an unexpected keyword argument {unknown[0]!r}" if unknown else str(error)
+            _report_misfit(answers, target, what, keys, list(names))
+
+
+def _takes_any(signature: inspect.Signature) -> bool:
+    return any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values())
+
+
+def _is_taken_by_wrapper(found: Any, positional: Sequence[Any], passed: Mapping[str, Any]) -> bool:
+    """Say whether a decorator, which may add arguments, takes what the decorated one does not."""
+    try:
+        own = inspect.signature(found, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return hasattr(found, "__wrapped__")
+    try:
+        own.bind_partial(*positional, **passed)
+    except TypeError:
+        return False
+    return own != inspect.signature(found)
 
 
 def _keeps_more(found: Any) -> bool:

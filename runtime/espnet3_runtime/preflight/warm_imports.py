@@ -31,7 +31,8 @@ def import_packages(
     """
     found = list(inputs)
     files = sorted({file for each in found for file in each["code"] if file.endswith(".py")})
-    texts = [read_code(recipe_dir / file) for file in files]
+    paths = [recipe_dir / file for file in files]
+    texts = [read_code(path) for path in paths if path.is_file()]  # others lie in archives
     if any(b"environ" in text or b"putenv" in text for text in texts):
         return
     packages = {name for each in found for name in each["versions"]}

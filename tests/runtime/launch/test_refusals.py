@@ -146,7 +146,7 @@ def test_a_call_that_does_not_fit_the_code_any_more(
 ) -> None:
     (recipe.directory / "src" / "steps.py").unlink()
     recipe.file(f"src/{module}.py", STEPS.replace("def make(path, number", definition))
-    done = recipe.python("--stages", "first")
+    done = recipe.python("--stages", "first", "--no_preflight")
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -179,3 +179,50 @@ def test_metrics_runners_and_data_of_any_stage(tmp_path: Path) -> None:
     )
     assert found["R909"][1].endswith('dataset/__init__.py" exports no "Dataset"')
     assert all(place.startswith("recipe.yaml:") for place, _ in found.values())
+
+
+DECORATED = """import functools
+
+
+def with_rate(function):
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        return function(*args, rate=16000, **kwargs)
+
+    return call
+
+
+@with_rate
+def window(seconds, rate):
+    return seconds * rate
+
+
+class Table:
+    def __init__(self, rows):
+        self.rows = rows
+
+
+def use(table, size):
+    pass
+"""
+
+
+def place_after(toy: Toy, text: str) -> str:
+    before = (toy.directory / "recipe.yaml").read_text().partition(text)[0] + text
+    return f"recipe.yaml:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+
+def test_objects_among_the_arguments_of_a_call(recipe: Toy) -> None:
+    plain = DECORATED.replace("@with_rate\n", "").replace("(seconds, rate)", "(seconds)")
+    recipe.file("src/objects.py", plain)
+    table = {"_target_": "src.objects.Table", "rows": 3}
+    window = {"_target_": "src.objects.window", "seconds": 2}
+    recipe.call("use", "src.objects.use", {"table": table, "size": window})
+    recipe.write().file("src/objects.py", DECORATED)
+    assert findings(recipe) == []
+    text = DECORATED.replace("self, rows", "self, lines").replace("= rows", "= lines")
+    recipe.file("src/objects.py", text)
+    (found,) = findings(recipe, "--stages", "use")
+    assert found[:2] == ("R902", place_after(recipe, "rows: "))
+    assert "unexpected keyword argument 'rows'" in found[2]
+    assert findings(recipe, "--stages", "first") == []
