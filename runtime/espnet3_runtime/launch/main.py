@@ -115,7 +115,7 @@ def _run_command(
     build = apply_overrides(build, arguments, recompose)
     if not is_system(system_cls):
         answers = [] if rank.number else [system_answer(system_cls, build)]
-        return report_answers(build, arguments, answers, report) if answers else MISTAKES
+        return report_answers(build, arguments, answers, report, start) if answers else MISTAKES
     check_system(system_cls, build)
     if rank.node is not None:
         rank = with_node_count(rank, largest_node_count(build))
@@ -126,7 +126,7 @@ def _run_command(
         from espnet3_runtime.preflight.look import look_first
 
         answers = look_first(build, [build.stage(name) for name in arguments.stages])
-        return report_answers(build, arguments, answers, report)
+        return report_answers(build, arguments, answers, report, start)
     if arguments.list:
         return _list_stages(system_cls, build)
     if arguments.verify:

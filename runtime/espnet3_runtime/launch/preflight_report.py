@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import chdir
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard
@@ -33,7 +34,11 @@ class Report(Protocol):
 
 
 def report_answers(
-    build: Build, arguments: Arguments, answers: Sequence[Answer], report: Report | None
+    build: Build,
+    arguments: Arguments,
+    answers: Sequence[Answer],
+    report: Report | None,
+    start: Path,
 ) -> int:
     """Print findings, and for ``--preflight`` what was not looked at; return the exit code.
 
@@ -42,6 +47,7 @@ def report_answers(
         arguments: The command line.
         answers: Findings and notes.
         report: The compiler's; without it there are no places.
+        start: The directory that ``run.py`` was started in, from which the report names files.
     """
     found = [answer for answer in answers if answer["kind"] == "finding"]
     for answer in answers if arguments.preflight else ():
@@ -49,7 +55,8 @@ def report_answers(
             print(f"  not looked at: {answer['text']}", file=sys.stderr)
     if report is not None:
         given = build.directory, arguments.config_files, arguments.sets
-        text = redact(report(*given, found, arguments.format), secret_values())
+        with chdir(start):
+            text = redact(report(*given, found, arguments.format), secret_values())
         stream = sys.stdout if arguments.format == "json" else sys.stderr
         sys.stdout.flush()
         stream.write(text)

@@ -75,6 +75,11 @@ def run_as_leader(
     """
     from espnet3_runtime.launch.session import Session
 
+    is_new = rank.size == 1 and not build.experiment.exists()
+    if is_new:  # what is refused leaves no experiment behind
+        planned = plan_stages(build, Experiment(build), arguments.stages, force=arguments.force)
+        if code := _look_first(build, arguments, planned, report, start):
+            return code
     runner = _make_runner(system_cls, build, rank)
     lock = build.experiment / "stages" / ".lock"
     with hold_lock(lock, f'"{build.exp_dir}"') as held, _handling_signals(runner):
@@ -92,7 +97,8 @@ def run_as_leader(
                     check_writable(build.directory_of(verdict.stage), f'"{build.exp_dir}"')
             if arguments.write_requirements:
                 _write_requirements(build)
-            code = _look_first(build, arguments, verdicts, report) or session.run(verdicts)
+            looked = CLEAN if is_new else _look_first(build, arguments, verdicts, report, start)
+            code = looked or session.run(verdicts)
         except KeyboardInterrupt as error:
             runner.interrupts.ignore_signals()  # the message comes in any case
             console.print_problem("stopped: between stages")
@@ -108,9 +114,21 @@ def run_as_leader(
 
 
 def _look_first(
-    build: Build, arguments: Arguments, verdicts: Sequence[Verdict], report: Report | None
+    build: Build,
+    arguments: Arguments,
+    verdicts: Sequence[Verdict],
+    report: Report | None,
+    start: Path,
 ) -> int:
-    """Look at the stages that run; those that only may run have run as they are now."""
+    """Look at the stages that run; those that only may run have run as they are now.
+
+    Args:
+        build: The compiled recipe.
+        arguments: The command line.
+        verdicts: What happens to the wanted stages.
+        report: Writes findings as the compiler does.
+        start: The directory that ``run.py`` was started in.
+    """
     chosen = [verdict for verdict in verdicts if verdict.action == "run"]
     if arguments.no_preflight or not chosen or not hasattr(os, "fork"):
         return CLEAN
@@ -122,7 +140,7 @@ def _look_first(
     except OSError:  # no room for temporary files, or for a process
         return CLEAN
     wrong = any(answer["kind"] == "finding" for answer in answers)
-    return report_answers(build, arguments, answers, report) if wrong else CLEAN
+    return report_answers(build, arguments, answers, report, start) if wrong else CLEAN
 
 
 def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: Path) -> int:

@@ -51,6 +51,8 @@ def test_nothing_is_found_and_nothing_is_written(recipe: Toy) -> None:
     assert done.stderr == "recipe.yaml: no mistakes; 3 targets checked, 0 not checked\n"
     assert findings(recipe) == []
     assert files(recipe.directory) == before
+    done = recipe.python("--preflight", cwd=recipe.directory.parent)
+    assert done.stderr.startswith("recipe/recipe.yaml: no mistakes")
 
 
 def test_the_last_stage_is_looked_at_before_the_first_runs(recipe: Toy) -> None:
@@ -65,8 +67,11 @@ def test_the_last_stage_is_looked_at_before_the_first_runs(recipe: Toy) -> None:
     assert "  --> src/late.py:1:1" in done.stderr
     assert "used here" in done.stderr
     assert "[1/4]" not in done.stdout
-    assert not (recipe.exp / "first").exists()
+    assert not recipe.exp.exists()
     assert recipe.python("--stages", "first").returncode == 0
+    done = recipe.python()
+    assert "error[R901 " in done.stderr
+    assert "[2/4]" not in done.stdout
     done = recipe.python("--no_preflight")
     assert "[4/4] last" in done.stdout
     assert done.returncode == 1
