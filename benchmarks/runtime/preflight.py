@@ -41,8 +41,9 @@ def imports():
 
 def look():
     from espnet3_runtime.preflight.look import look_first
+    from espnet3_runtime.systems.asr import ASRSystem
 
-    return look_first(build, build.stages, inputs)
+    return look_first(build, ASRSystem, build.stages, inputs)
 
 
 lap(imports)

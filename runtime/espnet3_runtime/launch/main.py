@@ -125,7 +125,8 @@ def _run_command(
     if arguments.preflight:
         from espnet3_runtime.preflight.look import look_first
 
-        answers = look_first(build, [build.stage(name) for name in arguments.stages])
+        stages = [build.stage(name) for name in arguments.stages]
+        answers = look_first(build, system_cls, stages)
         return report_answers(build, arguments, answers, report, start)
     if arguments.list:
         return _list_stages(system_cls, build)

@@ -78,7 +78,7 @@ def run_as_leader(
     is_new = rank.size == 1 and not build.experiment.exists()
     if is_new:  # what is refused leaves no experiment behind
         planned = plan_stages(build, Experiment(build), arguments.stages, force=arguments.force)
-        if code := _look_first(build, arguments, planned, report, start):
+        if code := _look_first(system_cls, build, arguments, planned, report, start):
             return code
     runner = _make_runner(system_cls, build, rank)
     lock = build.experiment / "stages" / ".lock"
@@ -97,7 +97,11 @@ def run_as_leader(
                     check_writable(build.directory_of(verdict.stage), f'"{build.exp_dir}"')
             if arguments.write_requirements:
                 _write_requirements(build)
-            looked = CLEAN if is_new else _look_first(build, arguments, verdicts, report, start)
+            looked = (
+                CLEAN
+                if is_new
+                else _look_first(system_cls, build, arguments, verdicts, report, start)
+            )
             code = looked or session.run(verdicts)
         except KeyboardInterrupt as error:
             runner.interrupts.ignore_signals()  # the message comes in any case
@@ -114,6 +118,7 @@ def run_as_leader(
 
 
 def _look_first(
+    system_cls: type[System],
     build: Build,
     arguments: Arguments,
     verdicts: Sequence[Verdict],
@@ -123,6 +128,7 @@ def _look_first(
     """Look at the stages that run; those that only may run have run as they are now.
 
     Args:
+        system_cls: The generated System.
         build: The compiled recipe.
         arguments: The command line.
         verdicts: What happens to the wanted stages.
@@ -136,7 +142,7 @@ def _look_first(
 
     stages, inputs = [v.stage for v in chosen], [v.inputs for v in chosen]
     try:
-        answers = look_first(build, stages, inputs)
+        answers = look_first(build, system_cls, stages, inputs)
     except OSError:  # no room for temporary files, or for a process
         return CLEAN
     wrong = any(answer["kind"] == "finding" for answer in answers)

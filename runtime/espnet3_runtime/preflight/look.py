@@ -29,22 +29,28 @@ from espnet3_runtime.preflight.request import request_of
 from espnet3_runtime.preflight.targets import probe_targets
 from espnet3_runtime.preflight.tried_stage import TriedStage
 from espnet3_runtime.preflight.warm_imports import import_packages
+from espnet3_runtime.system import System
 from espnet3_schemas.build_records import Stage
 
 Answer = Mapping[str, Any]
 
 
 def look_first(
-    build: Build, stages: Sequence[Stage], inputs: Sequence[Inputs] | None = None
+    build: Build,
+    system_cls: type[System],
+    stages: Sequence[Stage],
+    inputs: Sequence[Inputs] | None = None,
 ) -> list[Answer]:
     """Return the findings and notes about stages, see :mod:`espnet3_runtime.preflight.protocol`.
 
     Args:
         build: The compiled recipe.
+        system_cls: Its System; nothing is known of stages that the recipe runs in a way of its own.
         stages: The stages that will run.
         inputs: Their fingerprints when they run in this process now: it must have the devices that
             they ask for.
     """
+    stages = [stage for stage in stages if _is_known(system_cls, stage)]
     if inputs is not None:
         targets = (target.name for target in _targets_of(build, stages))
         import_packages(build.recipe_dir, inputs, targets)
@@ -54,6 +60,11 @@ def look_first(
         work = partial(_look_at_all, build, tuple(stages), folder, here)
         answers = list(run_in_child(work, folder))
     return [answer for answer in answers if answer["kind"] in ("finding", "note")]
+
+
+def _is_known(system_cls: type[System], stage: Stage) -> bool:
+    method = getattr(system_cls, stage.run or "call", None)
+    return getattr(method, "__module__", "").startswith("espnet3_runtime.")
 
 
 def _look_at_all(

@@ -139,6 +139,27 @@ def test_a_system_that_is_none(text: str, code: str, message: str, recipe: Toy) 
     assert not recipe.exp.exists()
 
 
+OWN = """from espnet3_runtime.systems.base import BaseSystem
+
+
+class Own(BaseSystem):
+    def train(self, context):
+        return {}
+"""
+
+
+def test_nothing_is_known_of_a_stage_that_a_system_runs_itself(tmp_path: Path) -> None:
+    toy = Toy(tmp_path / "recipe", system="src.own.Own")
+    toy.file("src/own.py", OWN)
+    toy.file("src/net.py", "class Net:\n    pass\n")
+    toy.models["net"] = {"_target_": "src.net.Net"}
+    optimizer = {"_target_": "torch.optim.SGD", "lr": 0.1}
+    toy.configs["training"] = {"dataset": {"train": [{}]}, "optimizer": optimizer}
+    toy.run("train", "train", model="net")
+    toy.write().file("src/net.py", "import no_such_package\n")
+    assert findings(toy) == []
+
+
 def test_format_is_about_preflight(recipe: Toy) -> None:
     done = recipe.python("--format", "json")
     assert done.returncode == 2

@@ -9,6 +9,7 @@ import torch
 
 from espnet3_runtime.build.lock import load_build
 from espnet3_runtime.preflight.look import look_first
+from espnet3_runtime.systems.base import BaseSystem
 from tests.runtime.toy import Toy
 
 CODE = '''"""Parts of a training."""
@@ -68,7 +69,7 @@ def look(toy: Toy, here: bool = True, **training: Any) -> list[dict[str, Any]]:
     build = load_build(toy.write().build)
     before = {path: path.stat().st_mtime_ns for path in toy.directory.rglob("*")}
     inputs = [{"code": {}, "versions": {}}] * len(build.stages) if here else None
-    answers = look_first(build, build.stages, inputs)
+    answers = look_first(build, BaseSystem, build.stages, inputs)
     assert before == {path: path.stat().st_mtime_ns for path in toy.directory.rglob("*")}
     assert not [name for name in sys.modules if name.startswith(("src", "dataset"))]
     return [dict(answer) for answer in answers]
