@@ -19,6 +19,8 @@ from espnet3_schemas import TARGET
 LOCAL = "dataset"
 """Package of a recipe that exports its ``Dataset`` and ``DatasetBuilder``."""
 
+BUILDER_METHODS = ("is_source_prepared", "prepare_source", "is_built", "build")
+
 
 @dataclass(frozen=True)
 class DatasetDirectories:
@@ -146,8 +148,7 @@ def make_builder(entry: DatasetEntry, directories: DatasetDirectories) -> Any | 
 
 
 def _check_methods(builder: Any, entry: DatasetEntry, module: ModuleType) -> None:
-    methods = ("is_source_prepared", "prepare_source", "is_built", "build")
-    missing = [name for name in methods if not callable(getattr(builder, name, None))]
+    missing = [name for name in BUILDER_METHODS if not callable(getattr(builder, name, None))]
     if missing:
         name = f"{_shown(module)}.DatasetBuilder"
         raise UserError(f'"{name}" lacks {", ".join(missing)}', where=entry.where)

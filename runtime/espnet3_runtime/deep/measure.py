@@ -14,7 +14,7 @@ from espnet3_runtime.deep.fake_artifacts import InferredItems
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import did_you_mean
 from espnet3_runtime.inference.outputs import SCALARS, as_scalar
-from espnet3_runtime.metrics.score import Metric, make_metrics, score_test_set
+from espnet3_runtime.metrics.score import Metric, make_metric, score_test_set
 from espnet3_runtime.preflight.origin.code_place import place_of_return
 from espnet3_runtime.preflight.origin.error_origin import FAILURES, raise_unprobed
 from espnet3_runtime.preflight.protocol import RecipeLocation, UnprobedError
@@ -34,20 +34,20 @@ def probe_measure(probe: StageProbe) -> None:
     config = probe.config()
     inferred = probe.artifacts.inferred.get(probe.stage.configs.get("inference", ""))
     for entry in config["metrics"]:
-        metric = _make_metric(probe, config, entry)
+        metric = _construct_metric(probe, entry)
         if metric is None or _lacks_column(probe, metric, inferred):
             continue
         if inferred is not None and inferred.real:
             _try_metric(probe, metric, inferred)
 
 
-def _make_metric(probe: StageProbe, config: ConfigView, entry: ConfigView) -> Metric | None:
+def _construct_metric(probe: StageProbe, entry: ConfigView) -> Metric | None:
     location = probe.locate(entry["metric"].where)
     if probe.answers.is_wrong(location.owner, location.path):
         return None
     probe.answers.step(location, f"constructing {entry['metric'][TARGET]}")
     try:
-        return make_metrics(ConfigView({**config, "metrics": (entry,)}, config.where))[0]
+        return make_metric(entry)
     except FAILURES as error:
         try:
             probe.construction_failure(error, location)

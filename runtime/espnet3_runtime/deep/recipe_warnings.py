@@ -51,6 +51,7 @@ class RecipeWarnings:
                 help_=["give both one shape, for example with .squeeze(-1) or [:, None]"],
                 place=place,
                 in_code=True,
+                warns=True,
             )
         else:
             self._answers.warning(place, f"{category.__name__}: {text}")

@@ -14,7 +14,6 @@ from espnet3_runtime.data.contract import read_contract
 from espnet3_runtime.data.dataset_entries import DatasetDirectories as Folders
 from espnet3_runtime.data.dataset_entries import (
     DatasetEntry,
-    load_module,
     make_builder,
     read_entries,
 )
@@ -22,16 +21,14 @@ from espnet3_runtime.data.split_dataset import SplitDataset, load_split, make_pr
 from espnet3_runtime.deep.extremes import spread_indices, with_largest
 from espnet3_runtime.deep.fake_artifacts import ABSENT
 from espnet3_runtime.deep.stage_probe import StageProbe
-from espnet3_runtime.errors import InstantiateError, UserError, exception_chain, nearest
+from espnet3_runtime.errors import exception_chain, nearest
 from espnet3_runtime.preflight.origin.argument import argument_at_fault
 from espnet3_runtime.preflight.origin.code_place import (
-    place_of_class,
-    place_of_method,
     place_of_return,
 )
-from espnet3_runtime.preflight.origin.error_origin import FAILURES, raise_unprobed
+from espnet3_runtime.preflight.origin.data_code import place_of_builder
+from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import (
-    CodePlace,
     FoundError,
     RecipeLocation,
     UnprobedError,
@@ -44,7 +41,6 @@ _SECONDS = (2.0, 1.4)
 _RATE = 16_000
 _KILOHERTZ = (8, 11, 12, 16, 22, 24, 32, 44, 48, 96)
 _SPEECH = "speech"
-_BUILDER_METHODS = ("is_source_prepared", "prepare_source", "is_built", "build")
 _OWN_TOKENS = "espnet3_runtime.data.preprocess.TextToTokens"
 
 Sample = dict[str, Any]
@@ -133,19 +129,8 @@ def _is_ready(probe: StageProbe, entry: DatasetEntry, folders: Folders) -> bool 
     except FAILURES as error:
         if is_absent(error):
             return False
-        raise _code_failure(
-            probe, error, location, partial(_builder_place, entry, folders)
-        ) from error
-
-
-def _builder_place(entry: DatasetEntry, folders: Folders) -> CodePlace | None:
-    """Return the method of the ``DatasetBuilder`` with a name near that of a missing one."""
-    cls = getattr(load_module(entry, folders)[0], "DatasetBuilder", None)
-    if not isinstance(cls, type):
-        return None
-    lacking = next((name for name in _BUILDER_METHODS if not hasattr(cls, name)), None)
-    close = nearest(lacking, [name for name in vars(cls) if name[0] != "_"]) if lacking else None
-    return (place_of_method(cls, close) if close else None) or place_of_class(cls)
+        place = partial(place_of_builder, entry, folders)
+        raise probe.failure(error, "R909", location, in_code=True, find_place=place) from error
 
 
 def _builder_settings(probe: StageProbe) -> dict[str, Any]:
@@ -237,7 +222,7 @@ def _read_item(
         utt_id, sample = read()
     except FAILURES as error:
         place = partial(place_of_return, type(dataset.members[member]).__getitem__)
-        raise _code_failure(probe, error, location, place) from error
+        raise probe.failure(error, "R909", location, in_code=True, find_place=place) from error
     if transform is not None:
         location = probe.locate(f"{entry.where}.transform")
         sample = change_sample(probe, "transform", location, partial(transform, sample))
@@ -288,7 +273,7 @@ def _loading_failure(
     sure = not isinstance(cause, OSError) or _name_beside(cause) is not None
     key = argument_at_fault(entry.data_src_args, str(cause)) if entry and sure else None
     if entry is None or key is None:
-        return _code_failure(probe, error, location)
+        return probe.failure(error, "R909", location, in_code=True)
     where = f"{entry.where}.data_src_args.{key}"
     if not isinstance(cause, OSError):
         return probe.failure(error, "R909", location, at=where)
@@ -302,30 +287,6 @@ def _name_beside(error: OSError) -> str | None:
     path = Path(str(error.filename))
     beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
     return nearest(path.name, beside)
-
-
-def _code_failure(
-    probe: StageProbe,
-    error: BaseException,
-    location: RecipeLocation,
-    find_place: Callable[[], CodePlace | None] = lambda: None,
-) -> Exception:
-    """Report that a step failed, at the line of the recipe's code, and return what to raise.
-
-    Args:
-        probe: The stage.
-        error: Why.
-        location: The setting that names the code.
-        find_place: Gives the line where the code raised nothing.
-    """
-    raise_unprobed(error, probe.answers)
-    found = probe.origin(error)
-    if found.place is None:
-        found = replace(found, place=find_place())
-    own = isinstance(error, UserError) and not isinstance(error, InstantiateError)
-    text = found.text if own else f"{probe.answers.current_step} fails: {found.text}"
-    probe.report("R909", location, text, found, in_code=True)
-    return FoundError()
 
 
 def is_absent(error: BaseException) -> bool:

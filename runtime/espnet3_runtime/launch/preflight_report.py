@@ -64,7 +64,12 @@ def report_answers(
     for answer in found if report is None else ():
         lines = [f"error: {answer['message']}", *(f"  help: {text}" for text in answer["help"])]
         console.print_problem("\n".join(lines))
-    return MISTAKES if found else CLEAN
+    return MISTAKES if stops_stages(found) else CLEAN
+
+
+def stops_stages(answers: Sequence[Answer]) -> bool:
+    """Say whether there is a finding among answers that is no warning."""
+    return any(each["kind"] == "finding" and not each["warns"] for each in answers)
 
 
 def is_system(found: type[System] | Exception) -> TypeGuard[type[System]]:
@@ -87,7 +92,7 @@ def system_answer(found: type | Exception, build: Build) -> Answer:
         place = asdict(origin.place) if origin.place else None
     about = {"message": text, "label": "", "help": help_, "notes": [], "numbers": []}
     is_own = place is not None and Path(place["file"]).resolve().parent != build.directory
-    where = {"place": place if is_own else None, "in_code": True}
+    where = {"place": place if is_own else None, "in_code": True, "warns": False}
     return {"kind": "finding", "code": code, **about, **where, **_SYSTEM}
 
 

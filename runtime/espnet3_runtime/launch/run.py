@@ -17,7 +17,7 @@ from espnet3_runtime.incremental.versions import UNKNOWN
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.arguments import Arguments
 from espnet3_runtime.launch.failures import Locate, lost_a_worker
-from espnet3_runtime.launch.preflight_report import Report, report_answers
+from espnet3_runtime.launch.preflight_report import Report, report_answers, stops_stages
 from espnet3_runtime.process.interrupts import (
     Interrupts,
     end_workers,
@@ -145,8 +145,9 @@ def _look_first(
         answers = look_first(build, system_cls, stages, inputs)
     except OSError:  # no room for temporary files, or for a process
         return CLEAN
-    wrong = any(answer["kind"] == "finding" for answer in answers)
-    return report_answers(build, arguments, answers, report, start) if wrong else CLEAN
+    if not stops_stages(answers):
+        return CLEAN
+    return report_answers(build, arguments, answers, report, start)
 
 
 def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: Path) -> int:

@@ -118,6 +118,7 @@ class Answers:
         place: CodePlace | None = None,
         in_code: bool = False,
         cause: str = "",
+        warns: bool = False,
     ) -> None:
         """Report a mistake, unless what led to it was reported.
 
@@ -132,6 +133,7 @@ class Answers:
             place: Where it shows in the recipe's code.
             in_code: Whether a person would mend it there, and not in the settings.
             cause: The exception that was raised at the place.
+            warns: Whether stages run in spite of it.
         """
         self.found.append(location)
         if place and cause:
@@ -153,6 +155,7 @@ class Answers:
                 "numbers": list(numbers),
                 "place": asdict(place) if place else None,
                 "in_code": in_code,
+                "warns": warns,
                 **location.plain(),
             }
         )

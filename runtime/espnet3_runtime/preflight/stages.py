@@ -17,10 +17,11 @@ from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.predictor import make_runner
 from espnet3_runtime.metrics.score import make_metric
+from espnet3_runtime.preflight.origin.data_code import place_of_builder
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.preflight.trainer import is_constructible, try_trainer
-from espnet3_runtime.preflight.tried_stage import TriedStage
+from espnet3_runtime.preflight.tried_stage import FindPlace, TriedStage
 from espnet3_runtime.process.dask_workers import is_local, require_cluster
 
 _PACKAGES: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -81,7 +82,10 @@ def _try_data(
                 seen.add(entry.data_src)
                 location = tried.locate(f"{entry.where}.data_src")
                 what = f"importing the data of {entry.data_src or 'this recipe'}"
-                _attempt(tried, what, location, partial(find, entry, directories), "R909")
+                work = partial(find, entry, directories)
+                place = partial(place_of_builder, entry, directories)
+                find_place = place if find is check_builder else None
+                _attempt(tried, what, location, work, "R909", find_place, in_code=True)
 
 
 def _try_collate(tried: TriedStage, config: ConfigView) -> None:
@@ -123,9 +127,26 @@ def _try_metrics(tried: TriedStage, config: ConfigView) -> None:
 
 
 def _attempt(
-    tried: TriedStage, what: str, location: RecipeLocation, work: Callable[[], Any], code: str
+    tried: TriedStage,
+    what: str,
+    location: RecipeLocation,
+    work: Callable[[], Any],
+    code: str,
+    find_place: FindPlace | None = None,
+    *,
+    in_code: bool = False,
 ) -> None:
-    """Do something that the stage will do; report what it refuses, and go on."""
+    """Do something that the stage will do; report what it refuses, and go on.
+
+    Args:
+        tried: The stage.
+        what: The step, for messages.
+        location: The setting that it is about.
+        work: Does it.
+        code: The code of the finding when it fails.
+        find_place: Gives the line to mend where the recipe's code raised nothing.
+        in_code: Whether a failure in the recipe's code is mended there.
+    """
     if tried.answers.is_wrong(location.owner, location.path):
         return
     tried.answers.step(location, what)
@@ -136,7 +157,7 @@ def _attempt(
             if isinstance(error, InstantiateError):
                 tried.construction_failure(error, location)
             else:
-                tried.failure(error, code, location)
+                tried.failure(error, code, location, in_code=in_code, find_place=find_place)
         except UnprobedError as why:
             tried.answers.note(str(why))
 

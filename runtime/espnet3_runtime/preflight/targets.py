@@ -135,7 +135,7 @@ def _mention_kept(answers: Answers, target: Target, keys: list[str], names: list
         if key not in names and close:
             location = RecipeLocation(target.location.owner, (*target.location.path, key))
             hint = f'did you mean "{close}"?'
-            answers.report_finding("R923", location, text, help_=[hint])
+            answers.report_finding("R923", location, text, help_=[hint], warns=True)
         elif key not in names:
             answers.note(text)
 

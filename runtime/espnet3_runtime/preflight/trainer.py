@@ -8,25 +8,30 @@ from typing import Any
 
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.errors import InstantiateError, UserError
+from espnet3_runtime.errors import InstantiateError, UserError, exception_chain
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
-from espnet3_runtime.preflight.protocol import UnprobedError
+from espnet3_runtime.preflight.protocol import RecipeLocation, UnprobedError
 from espnet3_runtime.preflight.tried_stage import TriedStage
 from espnet3_schemas import TARGET
 
 _ABSENT = re.compile(r"No supported gpu|accelerator is not available|machine only has", re.DOTALL)
 """What Lightning says about a device that this machine does not have."""
 _MACHINE = ("accelerator", "devices", "strategy", "precision", "sync_batchnorm", "plugins")
+_ELSEWHERE = re.compile(r"api.?key|log ?in\b|\binstalled\b|pip install", re.IGNORECASE)
+"""What is said where an account or a package is missing, which another machine may have."""
 _ALWAYS = ("callbacks", "logger", "accumulate_grad_batches")
 """Keys that the runtime reads itself."""
 
 
-def try_trainer(tried: TriedStage, config: ConfigView) -> None:
+def try_trainer(
+    tried: TriedStage, config: ConfigView, machine: Mapping[str, Any] | None = None
+) -> None:
     """Report what Lightning refuses of the ``trainer`` block, and what in it cannot be constructed.
 
     Args:
         tried: The stage.
         config: Its training config, late values filled in.
+        machine: Keys of the ``trainer`` block that are about the machine, as this one needs them.
     """
     block = config["trainer"]
     usable = {
@@ -39,7 +44,7 @@ def try_trainer(tried: TriedStage, config: ConfigView) -> None:
     for key in ("strategy", "profiler", "plugins"):
         if isinstance(block.get(key), Mapping | tuple) and not is_constructible(tried, block[key]):
             del usable[key]
-    _make_trainer(tried, config, usable)
+    _make_trainer(tried, config, usable | dict(machine or {}))
 
 
 def is_constructible(tried: TriedStage, node: Any) -> bool:
@@ -56,12 +61,24 @@ def is_constructible(tried: TriedStage, node: Any) -> bool:
     try:
         instantiate(node)
     except FAILURES as error:
-        try:
-            tried.construction_failure(error, location)
-        except UnprobedError as why:
-            tried.answers.note(str(why))
+        _report_failure(tried, location, error)
         return False
     return True
+
+
+def _report_failure(tried: TriedStage, location: RecipeLocation, error: BaseException) -> None:
+    """Report that something cannot be constructed, or note why that says nothing."""
+    if not tried.answers.needs_packages and _is_elsewhere(error):
+        tried.answers.note(f"{tried.answers.current_step}: {tried.origin(error).text}")
+        return
+    try:
+        tried.construction_failure(error, location)
+    except UnprobedError as why:
+        tried.answers.note(str(why))
+
+
+def _is_elsewhere(error: BaseException) -> bool:
+    return any(_ELSEWHERE.search(str(link)) for link in exception_chain(error))
 
 
 def _make_trainer(tried: TriedStage, config: ConfigView, block: Mapping[str, Any]) -> None:
@@ -75,7 +92,7 @@ def _make_trainer(tried: TriedStage, config: ConfigView, block: Mapping[str, Any
         else:
             _report_refusal(tried, config, block, error)
     elif error is not None:
-        tried.construction_failure(error, location)
+        _report_failure(tried, location, error)
 
 
 def _report_absent(tried: TriedStage, block: Mapping[str, Any], message: str) -> None:

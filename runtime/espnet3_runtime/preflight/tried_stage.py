@@ -25,6 +25,7 @@ from espnet3_runtime.preflight.request import Request
 from espnet3_schemas.build_records import Stage
 
 T = TypeVar("T")
+FindPlace = Callable[[], CodePlace | None]
 
 
 class StageOutputs(Protocol):
@@ -116,7 +117,7 @@ class TriedStage:
         *,
         certain: bool = True,
         in_code: bool = False,
-        find_place: Callable[[], CodePlace | None] = lambda: None,
+        find_place: FindPlace | None = None,
         at: str = "",
     ) -> Exception:
         """Report that the current step failed, and return what to raise.
@@ -137,7 +138,7 @@ class TriedStage:
             return UnprobedError(f"{step} fails on made-up items: {found.text}")
         is_message = isinstance(error, UserError) and not isinstance(error, InstantiateError)
         text = found.text if is_message else f"{self.answers.current_step} fails: {found.text}"
-        if in_code and found.place is None:
+        if in_code and find_place and found.place is None:
             found = replace(found, place=find_place())
         where = at or found.where
         location = self.locate(where) if where else location

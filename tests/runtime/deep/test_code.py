@@ -142,7 +142,7 @@ def test_a_loss_that_repeats_its_target_is_a_finding(tmp_path: Path) -> None:
 
 
 MISTAKES = {
-    "trainer": (trainer("limit_train_batches: 1.5"), "R903", "trainer.limit_train_batches"),
+    "trainer": (trainer("limit_train_batches: 1.5"), "R913", "trainer.limit_train_batches"),
     "logger": (
         trainer("logger: [{_target_: src.model.Greedy, token_list: nowhere}]"),
         "R903", "trainer.logger.0.token_list",

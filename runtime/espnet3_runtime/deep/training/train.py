@@ -42,7 +42,7 @@ def probe_train(probe: StageProbe) -> None:
     try:
         facts["frozen"] = _probe_freeze(probe, config, built)
         _probe_optimizers(probe, config, built)
-        probe_trainer(probe, config, probe.artifacts.folder)
+        probe_trainer(probe, config)
         check_initial_weights(probe, config, node, built)
         run = _make_run(probe, config, node, built, "train")
         facts |= {"inputs": describe_batch(run.fields), "items": run.items.origin}
