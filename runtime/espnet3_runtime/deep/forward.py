@@ -12,7 +12,7 @@ from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.loader import make_collate
 from espnet3_runtime.deep.build_model import ProbedModel
 from espnet3_runtime.deep.labels import LabelError, LabelWatch
-from espnet3_runtime.deep.samples import Items
+from espnet3_runtime.deep.samples import COLLATE, Items
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import UserError, did_you_mean, nearest
 from espnet3_runtime.preflight.origin.argument import class_wanted
@@ -27,6 +27,7 @@ from espnet3_runtime.preflight.origin.error_origin import FAILURES, raise_unprob
 from espnet3_runtime.preflight.protocol import CodePlace, FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.training.forward_inputs import split_batch, unused_lengths
 from espnet3_runtime.training.forward_outputs import ForwardOutput, read_forward_output
+from espnet3_schemas import TARGET
 
 _SIZE_NAMES = ("vocab", "class", "token", "label", "odim", "output", "size")
 
@@ -134,18 +135,33 @@ def run_forward(run: ForwardRun, *, training: bool = True) -> ForwardResult:
 def _accepted_fields(run: ForwardRun) -> dict[str, Any]:
     """Return the fields that ``forward`` takes."""
     name = run.built.name
-    if type(run.built.module).forward is torch.nn.Module.forward:
+    forward = inspect.getattr_static(type(run.built.module), "forward", None)
+    if forward is inspect.getattr_static(torch.nn.Module, "forward"):
         raise _no_forward(run)
     try:
         dropped = unused_lengths(run.built.module, name, run.fields)
     except UserError as error:
         # Real data lack a missing field; made-up ones may only not declare it.
         has_tokens = run.vocabulary and f'has "{run.vocabulary[0]}"' in error.message
+        lacking = _lacking_field(run)
+        if lacking:
+            has, hint = ", ".join(run.items.written), did_you_mean(lacking, run.items.written)
+            text = f'{name}.forward needs "{lacking}", and an item of the data has {has}'
+            place = place_of_parameter(run.built.module.forward, lacking)
+            raise run.report("R906", UserError(text, hint=hint), place=place) from error
         if not (run.items.real or has_tokens):
             text = f"{name}.forward: {run.probe.origin(error).text}"
             raise UnprobedError(text) from error
         raise run.report("R906", error, place=_misfit_place(run)) from error
     return {key: value for key, value in run.fields.items() if key not in dropped}
+
+
+def _lacking_field(run: ForwardRun) -> str | None:
+    """Return the first argument of ``forward`` that the ``Dataset`` will not give."""
+    known = {*run.items.written, *(f"{name}_lengths" for name in run.items.written)}
+    parameters = inspect.signature(run.built.module.forward).parameters.values() if known else ()
+    needed = (p.name for p in parameters if p.default is p.empty and "VAR_" not in p.kind.name)
+    return next((name for name in needed if name not in known), None)
 
 
 def _no_forward(run: ForwardRun) -> FoundError:
@@ -233,6 +249,8 @@ def _check_numbers(run: ForwardRun, result: ForwardOutput) -> None:
     stage = run.probe.stage
     replaced = any(output.output == "feats_stats" for output in stage.reads) or stage.init_from
     losses = result.losses.values() if isinstance(result.losses, Mapping) else [result.losses]
+    if run.built.device == "meta":
+        return
     if run.items.real and not replaced and any(bool(loss.isnan().any()) for loss in losses):
         raise UserError(
             f'the loss of "{run.built.name}" is nan on the first items',
@@ -306,7 +324,9 @@ def make_batch(probe: StageProbe, config: ConfigView, items: Items) -> dict[str,
     try:
         return split_batch(collate(samples))[1]
     except FAILURES as error:
-        if isinstance(error, UserError) and items.dataset is not None and not items.changed:
+        usual = (config["dataloader"]["collate_fn"] or {}).get(TARGET) == COLLATE
+        is_item = usual and isinstance(error, UserError) and not items.changed
+        if is_item and items.dataset is not None:
             place = place_of_return(type(items.dataset.members[0]).__getitem__)
             found = replace(probe.origin(error), place=place)
             location = probe.locate(items.dataset.entries[0].where)

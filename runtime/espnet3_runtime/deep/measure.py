@@ -1,17 +1,15 @@
 """Try a ``measure`` stage: its metrics on what ``infer`` gave for the first items."""
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.data.dataset_entries import DatasetDirectories, load_module, read_entries
+from espnet3_runtime.data.dataset_entries import DatasetDirectories, read_entries
 from espnet3_runtime.deep.fake_artifacts import InferredItems
 from espnet3_runtime.deep.stage_probe import StageProbe
+from espnet3_runtime.deep.written_fields import dataset_class, written_fields
 from espnet3_runtime.errors import did_you_mean
 from espnet3_runtime.inference.outputs import SCALARS, as_scalar
 from espnet3_runtime.metrics.score import Metric, make_metric, score_test_set
@@ -73,7 +71,7 @@ def _lacks_column(probe: StageProbe, metric: Metric, inferred: InferredItems | N
         if not fields or column == source or column in fields:
             continue
         found = probe.locate(f"{metric.where}.inputs.{name}")
-        hint = did_you_mean(column, [one for one in fields if one != "utt_id"])
+        hint = did_you_mean(column, fields)
         probe.answers.report_finding(
             "R922",
             found,
@@ -90,30 +88,12 @@ def _known_columns(probe: StageProbe, inferred: InferredItems | None) -> Iterato
     view = request.configs.get(name)
     entries = read_entries(view["dataset"], "test") if view and view.get("dataset") else ()
     folders = DatasetDirectories(request.recipe_dir, request.data_dir)
-    for entry in entries[:1]:
-        try:
-            cls = getattr(load_module(entry, folders)[0], "Dataset", None)
-        except FAILURES:
-            return
-        if hasattr(cls, "column"):
-            return  # it may know more than an item holds
-        if inferred is not None and inferred.real:
-            yield from inferred.samples[0][1]
-        elif isinstance(cls, type) and entry.transform is None:
-            yield from written_fields(cls)
-
-
-def written_fields(cls: type) -> list[str]:
-    """Return the keys of the mapping that ``__getitem__`` returns; none if not written out."""
-    try:
-        text = textwrap.dedent(inspect.getsource(vars(cls)["__getitem__"]))
-        returns = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.Return)]
-    except (KeyError, OSError, SyntaxError, TypeError):
-        return []
-    if len(returns) != 1 or not isinstance(returns[0].value, ast.Dict):
-        return []
-    keys = [key.value if isinstance(key, ast.Constant) else None for key in returns[0].value.keys]
-    return [str(key) for key in keys] if None not in keys else []
+    if any(hasattr(dataset_class(entry, folders), "column") for entry in entries):
+        return  # it may know more than an item holds
+    if inferred is not None and inferred.real:
+        yield from inferred.samples[0][1]
+    else:
+        yield from written_fields(entries[:1], folders)
 
 
 def _try_metric(probe: StageProbe, metric: Metric, inferred: InferredItems) -> None:

@@ -21,6 +21,7 @@ from espnet3_runtime.data.split_dataset import SplitDataset, load_split, make_pr
 from espnet3_runtime.deep.extremes import spread_indices, with_largest
 from espnet3_runtime.deep.fake_artifacts import ABSENT
 from espnet3_runtime.deep.stage_probe import StageProbe
+from espnet3_runtime.deep.written_fields import written_fields
 from espnet3_runtime.errors import exception_chain, nearest
 from espnet3_runtime.preflight.origin.argument import argument_at_fault
 from espnet3_runtime.preflight.origin.code_place import (
@@ -41,6 +42,7 @@ _SECONDS = (2.0, 1.4)
 _RATE = 16_000
 _KILOHERTZ = (8, 11, 12, 16, 22, 24, 32, 44, 48, 96)
 _SPEECH = "speech"
+COLLATE = "espnet3_runtime.data.collate.CommonCollateFn"
 _OWN_TOKENS = "espnet3_runtime.data.preprocess.TextToTokens"
 
 Sample = dict[str, Any]
@@ -56,6 +58,8 @@ class Items:
         real: Whether they are data of the recipe.
         declared: Made-up fields that the recipe declares; a failure on others says nothing.
         dataset: The split that they are from, where they are real.
+        written: The fields that the ``Dataset`` writes down, where they are made up and nothing
+            changes them.
     """
 
     samples: list[tuple[str, Sample]]
@@ -63,6 +67,7 @@ class Items:
     real: bool
     declared: frozenset[str] = field(default_factory=frozenset)
     dataset: SplitDataset | None = None
+    written: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -153,6 +158,12 @@ def _make_items(probe: StageProbe, config: ConfigView, split: str, *, preprocess
     for entry in read_entries(config["dataset"], split):  # the data do not go through it
         location = probe.locate(f"{entry.where}.transform")
         probe.attempt("constructing the transform", location, partial(instantiate, entry.transform))
+    entries = read_entries(config["dataset"], split)
+    own = config["dataloader"]["collate_fn"].get(TARGET) != COLLATE
+    written: tuple[str, ...] = ()
+    if not (config["dataset"].get("preprocessor") or own):
+        folders = Folders(probe.request.recipe_dir, probe.request.data_dir)
+        written = written_fields(entries, folders)
     if preprocess:
         make = partial(make_preprocessor, config["dataset"], split)
         location = probe.locate("dataset")
@@ -165,7 +176,8 @@ def _make_items(probe: StageProbe, config: ConfigView, split: str, *, preprocess
                 f'"{probe.stage.name}": the data are not there, and the preprocessor does not take '
                 f"made-up items ({probe.origin(error).text})"
             ) from error
-    return Items(samples, "made-up items, the data are not there yet", False, declared)
+    text = "made-up items, the data are not there yet"
+    return Items(samples, text, False, declared, written=written)
 
 
 def _declared_samples(probe: StageProbe, split: str) -> list[Sample]:

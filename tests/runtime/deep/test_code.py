@@ -14,8 +14,12 @@ def make(size, feats_stats, input_size, vocab_size):
 
 
 class Greedy"""
-VALID = "train: [{data_src_args: {split: train}}]"
 TRAINER = "    optimizer:"
+PREPROCESSOR = """\
+      preprocessor:
+        _target_: espnet3_runtime.data.preprocess.TextToTokens
+        tokenizer: ${stages.train_tokenizer.tokenizer_model}
+"""
 METRICS = """\
   metrics:
     metrics: [{metric: {_target_: src.model.Score}, inputs: {ref: "dataset:text", hyp: text}}]
@@ -45,10 +49,15 @@ def test_an_item_that_is_no_mapping_is_shown_at_its_return(tmp_path: Path) -> No
     assert line_of(said) == ("__init__.py", 16, True)
 
 
+def test_fields_that_the_code_writes_down_are_known_without_data(tmp_path: Path) -> None:
+    edits = {PREPROCESSOR: "", "text, text_lengths):": "text, text_lengths, speaker):"}
+    said = ask(tmp_path, edits, data=False)
+    assert codes(said) == ["R906"]
+    assert line_of(said) == ("model.py", 33, False)
+
+
 def test_an_object_in_an_item_is_no_failure_of_the_collate_function(tmp_path: Path) -> None:
-    plain = "      preprocessor:\n        _target_: espnet3_runtime.data.preprocess.TextToTokens\n"
-    tokens = "        tokenizer: ${stages.train_tokenizer.tokenizer_model}\n"
-    edits = {plain + tokens: "", '"text": "one two"}': '"text": object()}'}
+    edits = {PREPROCESSOR: "", '"text": "one two"}': '"text": object()}'}
     said = ask(tmp_path, edits)
     assert codes(said) == ["R909"]
     assert line_of(said) == ("__init__.py", 16, True)
@@ -68,7 +77,6 @@ def test_a_circle_of_imports_is_one_mistake(tmp_path: Path) -> None:
 
 
 def test_what_a_preprocessor_cannot_read_is_told_once(tmp_path: Path) -> None:
-    both = "    checkpoint: ${stages.train"
     own = "    dataset: {test: [{name: test, data_src_args: {split: test}}], preprocessor: "
     edits = {
         "        _target_: espnet3_runtime.data.preprocess.TextToTokens\n"
@@ -81,7 +89,6 @@ def test_what_a_preprocessor_cannot_read_is_told_once(tmp_path: Path) -> None:
         "class Greedy": "class Lose:\n    def __call__(self, sample):\n        sample['x']\n"
         "\n\nclass Greedy",
     }
-    assert both
     assert codes(ask(tmp_path / "raises", edits)) == ["R909"]
     nothing = {**edits, "class Greedy": edits["class Greedy"].replace("sample['x']", "pass")}
     assert codes(ask(tmp_path / "nothing", nothing)) == ["R909"]
