@@ -35,7 +35,7 @@ MISTAKES = {
     "import": ({"import numpy as np\nimport torch\n": "import numpyy\n"}, "R901", "._target_"),
     "misfit": (
         {"class Greedy": "def other(_):\n    return lambda depth: None\n\n\n@other\nclass Greedy"},
-        "R902", "configs.inference.runner._target_",
+        "R902", "configs.inference.runner.token_list",
     ),
     "exit": ({"import torch\nfrom": "raise SystemExit(3)\nfrom"}, "R901", "._target_"),
     "optimizer": ({"lr: 0.1": "lr: -0.1"}, "R908", "configs.training.optimizer.lr"),

@@ -117,14 +117,14 @@ def test_a_module_that_reads_what_a_stage_makes_is_left_alone(recipe: Toy) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "message"),
+    ("text", "code", "message", "place"),
     [
-        ("import nothing_of_this_name\n", "R901", "importing src.own.Own fails: ModuleNotFound"),
-        ("Own = 3\n", "R206", '"src.own.Own" is no System'),
-        ("class Own:\n    first = second = third = None\n", "R206", '"src.own.Own" is no System'),
+        ("import no_such\n", "R901", "importing src.own.Own fails: ModuleNotF", "src/own.py:1:1"),
+        ("Own = 3\n", "R206", '"src.own.Own" is no System', "recipe.yaml:3:9"),
+        ("class Own:\n    first = None\n", "R206", "is no System", "recipe.yaml:3:9"),
     ],
 )
-def test_a_system_that_is_none(text: str, code: str, message: str, recipe: Toy) -> None:
+def test_a_system_that_is_none(text: str, code: str, message: str, place: str, recipe: Toy) -> None:
     base = "from espnet3_runtime.systems.base import BaseSystem\n\n\n"
     recipe.file("src/own.py", f"{base}class Own(BaseSystem):\n    pass\n")
     recipe.system = "src.own.Own"
@@ -134,7 +134,8 @@ def test_a_system_that_is_none(text: str, code: str, message: str, recipe: Toy) 
         assert done.returncode == 1
         assert f"error[{code} " in done.stderr
         assert message in done.stderr
-        assert "--> recipe.yaml:3:9" in done.stderr
+        assert f"--> {place}" in done.stderr
+        assert "recipe.yaml:3:9" in done.stderr
         assert "Traceback" not in done.stderr
     assert not recipe.exp.exists()
 
@@ -204,6 +205,7 @@ def test_metrics_runners_and_data_of_any_stage(tmp_path: Path) -> None:
         or "src.runner.Greedy" in found["R902"][1]
     )
     assert found["R909"][1].endswith('dataset/__init__.py" exports no "Dataset"')
+    assert found.pop("R901")[0] == "src/runner.py:2:29"
     assert all(place.startswith("recipe.yaml:") for place, _ in found.values())
 
 
