@@ -97,12 +97,9 @@ def run_as_leader(
                     check_writable(build.directory_of(verdict.stage), f'"{build.exp_dir}"')
             if arguments.write_requirements:
                 _write_requirements(build)
-            looked = (
-                CLEAN
-                if is_new
-                else _look_first(system_cls, build, arguments, verdicts, report, start)
-            )
-            code = looked or session.run(verdicts)
+            planned = () if is_new else verdicts
+            code = _look_first(system_cls, build, arguments, planned, report, start)
+            code = code or session.run(verdicts)
         except KeyboardInterrupt as error:
             runner.interrupts.ignore_signals()  # the message comes in any case
             console.print_problem("stopped: between stages")
