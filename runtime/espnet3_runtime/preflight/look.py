@@ -1,5 +1,6 @@
 """Look at the stages that will run, before the first one does."""
 
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, TextIO
 from espnet3_runtime.build.lock import Build
 from espnet3_runtime.build.model_node import TASK, is_task
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.errors import UserError
+from espnet3_runtime.errors import UserError, exception_chain
 from espnet3_runtime.incremental.fingerprint import Inputs
 from espnet3_runtime.incremental.slices import configs_of, model_of
 from espnet3_runtime.preflight.child import run_in_child
@@ -59,7 +60,12 @@ def look_first(
         here = inputs is not None
         work = partial(_look_at_all, build, tuple(stages), folder, here)
         answers = list(run_in_child(work, folder))
-    return [answer for answer in answers if answer["kind"] in ("finding", "note")]
+    found = [answer for answer in answers if answer["kind"] in ("finding", "note")]
+    if not any(answer["kind"] == "end" for answer in answers):
+        steps = [answer["what"] for answer in answers if answer["kind"] == "step"]
+        last = steps[-1] if steps else "the look at all stages"
+        found.append({"kind": "note", "text": f"{last} did not come to an end, nor what follows"})
+    return found
 
 
 def _is_known(system_cls: type[System], stage: Stage) -> bool:
@@ -74,7 +80,11 @@ def _look_at_all(
     warnings.simplefilter("ignore")
     request, artifacts = request_of(build), PlannedOutputs(build, stages)
     guard = NoEffects(folder).refuse()
-    answers = Answers(file, guard, needs_packages=True, needs_devices=here, excuse=artifacts.excuse)
+
+    def excuse(error: BaseException) -> str:
+        return artifacts.excuse(error) or _excuse_device(error, here=here)
+
+    answers = Answers(file, guard, needs_packages=True, needs_devices=here, excuse=excuse)
     targets = {target.location: target for target in _targets_of(build, stages)}
     probe_targets(request, answers, targets.values())
     for stage in stages:
@@ -82,6 +92,16 @@ def _look_at_all(
         roles = stage.facts["roles"]
         tried = TriedStage(request, answers, stage, next(iter(roles), ""), artifacts)
         _look_at_stage(tried)
+    answers.end()
+
+
+def _excuse_device(error: BaseException, *, here: bool) -> str:
+    """Return why an exception only tells that a GPU is out of reach; otherwise nothing."""
+    texts = [str(link) for link in exception_chain(error)]
+    if any("forked subprocess" in text for text in texts):
+        return "the GPU is in use by run.py itself"
+    absent = any(re.search("CUDA|NVIDIA driver", text) for text in texts)
+    return "it needs a GPU" if absent and not here else ""
 
 
 def _targets_of(build: Build, stages: Sequence[Stage]) -> Iterator[Target]:

@@ -12,6 +12,8 @@ _LOCAL_FAMILIES = ("AF_UNIX", "AF_NETLINK")
 class Network:
     """Counts refused connections in ``refused``; :meth:`refuse` begins to refuse them."""
 
+    need = "it needs the network"
+
     def __init__(self) -> None:
         self.refused = 0
 
@@ -35,6 +37,8 @@ class NoEffects(Network):
     Args:
         folder: The directory in which files may be changed.
     """
+
+    need = "it needs the network, to change files, or another program"
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

@@ -140,6 +140,25 @@ def test_a_system_that_is_none(text: str, code: str, message: str, place: str, r
     assert not recipe.exp.exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("import os\nos._exit(3)\n", "importing src.late.end did not come to an end"),
+        ("raise RuntimeError('Found no NVIDIA driver on your system')\n", "it needs a GPU"),
+        ("open('late.txt', 'w')\n", "it needs the network, to change files"),
+    ],
+)
+def test_what_says_nothing_about_the_recipe(text: str, note: str, recipe: Toy) -> None:
+    recipe.file("src/late.py", "def end():\n    pass\n")
+    recipe.call("last", "src.late.end")
+    recipe.write().file("src/late.py", text)
+    done = recipe.python("--preflight")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "not looked at: importing src.late.end" in done.stderr
+    assert note in done.stderr
+    assert not (recipe.directory / "late.txt").exists()
+
+
 OWN = """from espnet3_runtime.systems.base import BaseSystem
 
 

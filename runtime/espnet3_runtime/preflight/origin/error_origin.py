@@ -64,9 +64,10 @@ def raise_unprobed(error: BaseException, answers: Answers) -> None:
     """Raise :class:`UnprobedError` where the failure of a step says nothing about the recipe."""
     if isinstance(error, UnprobedError):
         raise error
-    links = list(exception_chain(error))
-    offline = any(_OFFLINE.search(f"{type(link).__name__}: {link}") for link in links)
-    if offline or answers.network.refused > answers.refused_before:
+    if answers.network.refused > answers.refused_before:
+        raise UnprobedError(f"{answers.current_step}: {answers.network.need}") from error
+    links = exception_chain(error)
+    if any(_OFFLINE.search(f"{type(link).__name__}: {link}") for link in links):
         raise UnprobedError(f"{answers.current_step}: it needs the network") from error
     excuse = answers.excuse(error)
     if excuse:
