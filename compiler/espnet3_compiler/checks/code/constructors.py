@@ -14,10 +14,11 @@ from espnet3_compiler.signature.definitions import (
     DATACLASS,
     ClassFound,
     FunctionFound,
+    MroClass,
     class_at,
     own_member,
 )
-from espnet3_compiler.signature.resolve_name import MroClass, resolution_order
+from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.syntax.provenance import use_location
 
 
