@@ -242,6 +242,16 @@ def test_fix_mends_what_is_certain(tmp_path: Path, capsys) -> None:
     assert (tmp_path / "build/run.py").exists()
 
 
+def test_what_was_not_fixed_is_still_reported(tmp_path: Path, capsys) -> None:
+    manifest = minimal(tmp_path, old="in_features: 8", new="in_feature: 8, bias: 1")
+    assert call("--fix", "--check", manifest) == 1
+    err = capsys.readouterr().err
+    assert "fixed ../recipe.yaml:6:36: " in err
+    assert "R504" in err
+    assert "1 error" in err
+    assert "in_features: 8, bias: 1" in manifest.read_text()
+
+
 def test_explain(capsys) -> None:
     assert call("--explain", "unknown-key") == 0
     assert capsys.readouterr().out.startswith("# R601 unknown-key (error)")
