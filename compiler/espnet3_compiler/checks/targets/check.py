@@ -142,7 +142,7 @@ def _check_target(
     library: Library, target: TargetNode, path: Scalar
 ) -> list[Diagnostic] | NotAnalyzable:
     """Return the findings about a target, or why it cannot be checked."""
-    wrong = paths.malformed_path(path)
+    wrong = paths.malformed_path(path, library)
     if wrong:
         return [] if target.slot.named else [wrong]
     unfit = None if target.node.entry("self") else check_method(library, path)

@@ -32,8 +32,11 @@ _MAX_MODULES = 40
 """How many modules nearby are searched for a name that is not in the expected one."""
 
 
-def malformed_path(path: Scalar) -> Diagnostic | None:
-    """R501: a path that is not ``package.name``; None if it is."""
+def malformed_path(path: Scalar, library: Library | None = None) -> Diagnostic | None:
+    """R501: a path that is not ``package.name``; None if it is.
+
+    Of a class alone, the one of the recipe is named that is called so.
+    """
     parts = str(path.value).split(".")
     if isinstance(path.value, str) and len(parts) > 1 and all(map(str.isidentifier, parts)):
         return None
@@ -43,7 +46,10 @@ def malformed_path(path: Scalar) -> Diagnostic | None:
 def not_a_path(path: Scalar) -> Diagnostic:
     """R501: a value that cannot be a dotted path."""
     message = f'"{path.value}" is not the dotted path of a class or function'
-    advice = did_you_mean(dotted_form(str(path.value)))
+    known = class_paths(library) if library and len(parts) == 1 else ()
+    same = [item for item in known if item.endswith(f".{path.value}")]
+    meant = dotted_form(str(path.value)) or (same[0] if len(same) == 1 else None)
+    advice = did_you_mean(meant)
     return value_finding("R501", message, path, "expected package.module.Name", advice=advice)
 
 

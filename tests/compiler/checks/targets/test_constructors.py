@@ -42,3 +42,15 @@ def test_one_finding_names_it(tmp_path: Path, given: str, expected: list[str]) -
         assert findings[0].help == ('did you mean "src.model.Encoder.from_pretrained"?',)
         assert findings[0].fix is not None
         assert not findings[0].fix.certain
+
+
+@pytest.mark.parametrize(
+    ("name", "help_"),
+    [("Encoder", ('did you mean "src.model.Encoder"?',)), ("Decoder", ())],
+)
+def test_a_class_alone_gets_its_module(tmp_path: Path, name: str, help_: tuple[str, ...]) -> None:
+    write(tmp_path, {"src/model.py": CODE})
+    inner = f"models:\n  net: {{_target_: src.model.Encoder, config: {{_target_: {name}}}}}\n"
+    findings, _ = judged(tmp_path, HEAD + inner)
+    assert [(item.code, item.primary.span.text) for item in findings] == [("R501", name)]
+    assert findings[0].help == help_
