@@ -126,6 +126,15 @@ def test_a_gpu_is_asked_for_where_the_stage_runs(toy: Toy) -> None:
     assert [one["kind"] for one in elsewhere] == ["note"]
 
 
+def test_what_is_wrong_has_the_argument_and_the_line_of_code(toy: Toy) -> None:
+    toy.file("dataset/__init__.py", "import os\n\nraise ValueError(os.sep)\nDataset = dict\n")
+    trainer = {**CPU, "callbacks": [{"_target_": "src.parts.Shout", "path": "words"}]}
+    data, callback = look(toy, trainer=trainer)
+    assert callback["path"] == ["trainer", "callbacks", 0, "path"]
+    assert (Path(callback["place"]["file"]).name, callback["in_code"]) == ("parts.py", False)
+    assert (data["code"], data["place"]["line"], data["in_code"]) == ("R909", 3, True)
+
+
 def test_a_variable_that_is_not_set(toy: Toy) -> None:
     trainer = {**CPU, "callbacks": [{"_target_": "src.parts.Shout", "path": "${oc.env:NO_SUCH_X}"}]}
     (one,) = look(toy, trainer=trainer)
