@@ -99,7 +99,6 @@ CODES: tuple[Code, ...] = (
     Code("R511", "not-installed", "warning", "The recipe's code imports what is not installed."),
     Code("R512", "dropped-argument", "warning", "The target never looks at an argument."),
     Code("R513", "unmade-output", "warning", "A call is not given the path of its output."),
-    Code("R514", "incomplete-builder", "error", "A DatasetBuilder lacks a method."),
     Code("R516", "no-super-init", "error", "A module of PyTorch is not initialized."),
     Code("R520", "unchecked-target", "warning", "A target could not be read (--strict only)."),
     Code("R521", "replaces-nothing", "warning", "A file says that it replaces an unknown config."),

@@ -19,17 +19,15 @@ from espnet3_compiler.checks.targets.data_sources import misnamed_source
 from espnet3_compiler.checks.targets.nodes import EMPTY_SLOT, TargetSlot
 from espnet3_compiler.checks.targets.target_call import TargetCall
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.source import Span, line_span
+from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.filesystem import find
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
-from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.read import read, read_method
-from espnet3_compiler.signature.resolve_name import find_definition
 from espnet3_compiler.signature.result import (
     Missing,
     Parameter,
@@ -38,7 +36,6 @@ from espnet3_compiler.signature.result import (
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, Sequence, node_at
-from espnet3_compiler.syntax.unknown_name import format_names
 
 _ROLES = ("training", "inference")
 """Roles whose configs build data sets; other configs only name them."""
@@ -82,8 +79,7 @@ def check_datasets(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
     ]
     first: dict[tuple[str, SpanKey | str], Diagnostic] = {}
     for found in findings:
-        once = found.code == "R514" or found.message.endswith(_NOT_EXPORTED)
-        cause = found.message if once else None
+        cause = found.message if found.message.endswith(_NOT_EXPORTED) else None
         first.setdefault((found.code, cause or span_key(found.primary.span)), found)
     yield from first.values()
 
@@ -238,9 +234,6 @@ def _check_builder(data: DatasetEntry, common: Entry | None, stage: Scalar) -> I
     node = Mapping(tuple(entries.values()), data.node.span)
     path = f"{data.module}.DatasetBuilder"
     results = {method: read_method(data.library, path, method) for method in _BUILDER_METHODS}
-    lacking = [name for name, result in results.items() if isinstance(result, Missing)]
-    if lacking:
-        yield from _lacking_methods(data, lacking)
     signatures = [result for result in results.values() if isinstance(result, Signature)]
     if len(signatures) == len(results):
         merged = _merge_signatures(signatures)
@@ -264,34 +257,6 @@ def _block_entry(block: Entry | None) -> Entry | None:
     if block is None or block.key.span.source.kind == "schema":
         return None
     return Entry(block.key, block.key)
-
-
-def _lacking_methods(data: DatasetEntry, lacking: list[str]) -> Iterator[Diagnostic]:
-    """Report methods that a builder lacks, at the method that was likely meant, or at the class."""
-    found = find_definition(data.library, f"{data.module}.DatasetBuilder")
-    file = data.library.file(found.location) if isinstance(found, ClassFound) else None
-    if file is None or not isinstance(found, ClassFound) or not found.location.local:
-        return
-    own = [name for name in found.summary.members if name not in _BUILDER_METHODS]
-    near = closest_match(lacking[0], own) if len(lacking) == 1 else None
-    pieces = [piece for piece in found.summary.members.get(near or "", ()) if piece]
-    line = pieces[-1].first if pieces else found.summary.line
-    span, name = line_span(file.source, line), near or "DatasetBuilder"
-    at = span.source.line_text(line).find(name)
-    if at >= 0:
-        span = line_span(span.source, line, at + 1, len(name))
-    head = data.source or _head_entry(None, data.node).key
-    yield Diagnostic(
-        "R514",
-        f'"{data.module}.DatasetBuilder" lacks {format_names(lacking)}',
-        Label(span, f'did you mean "{lacking[0]}"?' if near else "create_dataset calls them"),
-        (Label(use_location(head), "built for this"),),
-        help=(
-            (f'call it "{lacking[0]}"',)
-            if near
-            else (f"write {format_names(lacking)}: create_dataset calls {_CALLED}",)
-        ),
-    )
 
 
 def _merge_signatures(signatures: list[Signature]) -> Signature:

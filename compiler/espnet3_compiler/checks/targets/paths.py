@@ -40,13 +40,12 @@ def malformed_path(path: Scalar, library: Library | None = None) -> Diagnostic |
     parts = str(path.value).split(".")
     if isinstance(path.value, str) and len(parts) > 1 and all(map(str.isidentifier, parts)):
         return None
-    return not_a_path(path)
+    return not_a_path(path, class_paths(library) if library and len(parts) == 1 else ())
 
 
-def not_a_path(path: Scalar) -> Diagnostic:
-    """R501: a value that cannot be a dotted path."""
+def not_a_path(path: Scalar, known: Iterable[str] = ()) -> Diagnostic:
+    """R501: a value that cannot be a dotted path; classes of the recipe may be what was meant."""
     message = f'"{path.value}" is not the dotted path of a class or function'
-    known = class_paths(library) if library and len(parts) == 1 else ()
     same = [item for item in known if item.endswith(f".{path.value}")]
     meant = dotted_form(str(path.value)) or (same[0] if len(same) == 1 else None)
     advice = did_you_mean(meant)

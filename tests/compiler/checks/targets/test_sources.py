@@ -5,9 +5,10 @@ import pytest
 from evaluation.recipes import RECIPES
 from tests.compiler.checks.checks_kit import HEAD
 
-CORPUS = "class Dataset:\n    def __init__(self): ...\n\n\nclass Corpus:\n    pass\n"
+CORPUS = "class Dataset:\n    def __len__(self): ...\n    def __getitem__(self, index): ...\n\n\nclass Corpus:\n    pass\n"
 BUILDER = """class Dataset:
-    def __init__(self): ...
+    def __len__(self): ...
+    def __getitem__(self, index): ...
 
 
 class DatasetBuilder:
@@ -61,9 +62,9 @@ def test_recipes_beside_with_a_dot(check, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("is_source_prepared", "is_source_ready", [("R514", "is_source_ready")]),
-        ("def prepare_source", "def prepare_sources", [("R514", "prepare_sources")]),
-        ("    def is_built(self): ...\n", "", [("R514", "DatasetBuilder")]),
+        ("is_source_prepared", "is_source_ready", [("R425", "is_source_ready")]),
+        ("def prepare_source", "def prepare_sources", [("R425", "prepare_sources")]),
+        ("    def is_built(self): ...\n", "", [("R425", "DatasetBuilder")]),
         ("class DatasetBuilder:", "class DatasetBuilder(Unknown):", []),
         ("    def build(self): ...", "    build = is_built", []),
         ("", "", []),
