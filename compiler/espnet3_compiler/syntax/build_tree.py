@@ -191,6 +191,7 @@ def _build_mapping(state: TreeBuilderState, event: Any, start: int, depth: int) 
     if event.flow_style:
         end = _end_offset(inner)
         entries = list(join_tuples(entries, state.found))
+    _merge_keys(entries, state.found)
     if any(_is_merge_key(entry.key) for entry in entries):
         entries = _expand_merge_keys(entries, state.found)
     return _BuiltNode(Mapping(tuple(entries), state.span(start, end)), end)
@@ -202,30 +203,23 @@ def _build_key(state: TreeBuilderState, built: _BuiltNode, event: Any) -> Scalar
         return node
     if not is_placeholder(node):
         span = state.span(_start_offset(event), built.end)
-        _report_key(state, findings.key_not_text(span, node))
+        state.found.append(findings.key_not_text(span, node))
     return Scalar(node.span.text, node.span, "error")
 
 
-def _report_key(state: TreeBuilderState, finding: Diagnostic) -> None:
-    """Report a key, with an earlier one of its line: ``{0: 8, 4: 4}`` is one mistake."""
-    earlier = state.found[-1] if state.found else None
-    line = state.source.line_column(finding.primary.span.start)[0]
-    if (
-        earlier
-        and finding.fix
-        and earlier.fix
-        and earlier.code == finding.code
-        and line - state.source.line_column(_last_span(earlier).start)[0] <= 1
-    ):
-        labels = (*earlier.related, Label(finding.primary.span, "nor is this"))
-        fix = replace(earlier.fix, edits=(*earlier.fix.edits, *finding.fix.edits))
-        state.found[-1] = replace(earlier, related=labels, fix=fix)
-    else:
-        state.found.append(finding)
-
-
-def _last_span(finding: Diagnostic) -> Span:
-    return (finding.primary, *finding.related)[-1].span
+def _merge_keys(entries: list[Entry], found: list[Diagnostic]) -> None:
+    """Report the keys of a mapping that are no texts once: ``{0: 8, 4: 4}`` is one mistake."""
+    starts = {entry.key.span.start for entry in entries if is_placeholder(entry.key)}
+    if len(starts) < 2:  # noqa: PLR2004
+        return
+    own = [f for f in found if f.code == "R106" and f.fix and f.primary.span.start in starts]
+    if len(own) > 1:
+        first, *others = own
+        labels = tuple(Label(other.primary.span, "nor is this") for other in others)
+        edits = tuple(edit for one in own if one.fix for edit in one.fix.edits)
+        assert first.fix
+        merged = replace(first, related=labels, fix=replace(first.fix, edits=edits))
+        found[:] = [merged if f is first else f for f in found if f not in others]
 
 
 def _is_merge_key(key: Scalar) -> bool:
