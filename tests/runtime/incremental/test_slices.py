@@ -33,6 +33,7 @@ INFERENCE = {
     "dataset": {"test": [{"name": "test"}]},
     "checkpoint": "${stages.train.best_checkpoint}",
     "model": None,
+    "runner": {"_target_": "src.t.F"},
     "parallel": {"env": "local"},
 }
 T = """class T:
@@ -65,6 +66,7 @@ DATASET = """from dataset.builder import DatasetBuilder
 
 
 class Dataset:
+    __len__ = __getitem__ = len
     pass
 """
 
@@ -75,7 +77,7 @@ def recipe(tmp_path: Path) -> Toy:
     recipe.file("src/t.py", T)
     recipe.file("x", "weights")
     recipe.file("dataset/__init__.py", DATASET)
-    recipe.file("dataset/builder.py", "class DatasetBuilder:\n    pass\n")
+    recipe.file("dataset/builder.py", "class DatasetBuilder:\n    __getattr__ = getattr\n")
     recipe.configs = {"training": TRAINING, "inference": INFERENCE}
     recipe.models = {
         "ctc": {"_target_": "src.t.M", "stats": "${stages.collect_stats.feats_stats}"},
@@ -200,7 +202,7 @@ def test_code_of_datasets_counts_by_what_the_kind_uses(recipe: Toy) -> None:
         return inputs(recipe, "create_dataset")["code"], inputs(recipe, "train")["code"]
 
     builder, dataset = both()
-    recipe.file("dataset/builder.py", "class DatasetBuilder:\n    x = 1\n")
+    recipe.file("dataset/builder.py", "class DatasetBuilder:\n    __getattr__ = getattr\n    x = 1\n")
     assert both()[0] != builder
     assert both()[1] == dataset
     recipe.file("dataset/__init__.py", DATASET.replace("pass", "y = 1"))
@@ -215,12 +217,12 @@ def test_a_dataset_of_another_recipe(recipe: Toy, tmp_path: Path) -> None:
     recipe.directory = here
     other = tmp_path / "corpora" / "digits" / "asr" / "dataset"
     other.mkdir(parents=True)
-    (other / "__init__.py").write_text("class Dataset:\n    x = 1\n")
+    (other / "__init__.py").write_text("class Dataset:\n    __len__ = __getitem__ = len\n    x = 1\n")
     data = {**TRAINING["dataset"], "train": [{"data_src": "digits/asr"}]}  # type: ignore[dict-item]
     recipe.configs["training"] = {**TRAINING, "dataset": data}
     before = inputs(recipe, "train")["code"]
     assert "digits/asr/dataset/__init__.py" in before
-    (other / "__init__.py").write_text("class Dataset:\n    x = 2\n")
+    (other / "__init__.py").write_text("class Dataset:\n    __len__ = __getitem__ = len\n    x = 2\n")
     assert inputs(recipe, "train")["code"] != before
 
 

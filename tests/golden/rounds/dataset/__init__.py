@@ -6,3 +6,9 @@ class Dataset:
 
     def __init__(self, labels: str | None = None) -> None:
         self.labels = labels
+
+    def __len__(self) -> int:
+        return 0
+
+    def __getitem__(self, index: int) -> dict[str, str]:
+        return {"speech": "", "text": ""}
