@@ -13,6 +13,7 @@ from espnet3_compiler.checks.names import (
 from espnet3_compiler.checks.paths import directories, files, links, unexpanded, written_paths
 from espnet3_compiler.checks.settings import (
     batches,
+    demo,
     empty_lists,
     idle_training,
     inference_outputs,
@@ -64,6 +65,7 @@ ALL: tuple[Check, ...] = (
     optimizers.check,
     monitors.check,
     batches.check,
+    demo.check,
     inference_outputs.check,
     empty_lists.check,
     unread_keys.check,

@@ -62,6 +62,8 @@ class M:
     def __init__(self, stats=None):
         pass
 """
+BUILDER = "class DatasetBuilder:\n    __getattr__ = getattr\n"
+ITEMS = "class Dataset:\n    __len__ = __getitem__ = len\n"
 DATASET = """from dataset.builder import DatasetBuilder
 
 
@@ -77,7 +79,7 @@ def recipe(tmp_path: Path) -> Toy:
     recipe.file("src/t.py", T)
     recipe.file("x", "weights")
     recipe.file("dataset/__init__.py", DATASET)
-    recipe.file("dataset/builder.py", "class DatasetBuilder:\n    __getattr__ = getattr\n")
+    recipe.file("dataset/builder.py", BUILDER)
     recipe.configs = {"training": TRAINING, "inference": INFERENCE}
     recipe.models = {
         "ctc": {"_target_": "src.t.M", "stats": "${stages.collect_stats.feats_stats}"},
@@ -202,7 +204,7 @@ def test_code_of_datasets_counts_by_what_the_kind_uses(recipe: Toy) -> None:
         return inputs(recipe, "create_dataset")["code"], inputs(recipe, "train")["code"]
 
     builder, dataset = both()
-    recipe.file("dataset/builder.py", "class DatasetBuilder:\n    __getattr__ = getattr\n    x = 1\n")
+    recipe.file("dataset/builder.py", f"{BUILDER}    x = 1\n")
     assert both()[0] != builder
     assert both()[1] == dataset
     recipe.file("dataset/__init__.py", DATASET.replace("pass", "y = 1"))
@@ -217,12 +219,12 @@ def test_a_dataset_of_another_recipe(recipe: Toy, tmp_path: Path) -> None:
     recipe.directory = here
     other = tmp_path / "corpora" / "digits" / "asr" / "dataset"
     other.mkdir(parents=True)
-    (other / "__init__.py").write_text("class Dataset:\n    __len__ = __getitem__ = len\n    x = 1\n")
+    (other / "__init__.py").write_text(f"{ITEMS}    x = 1\n")
     data = {**TRAINING["dataset"], "train": [{"data_src": "digits/asr"}]}  # type: ignore[dict-item]
     recipe.configs["training"] = {**TRAINING, "dataset": data}
     before = inputs(recipe, "train")["code"]
     assert "digits/asr/dataset/__init__.py" in before
-    (other / "__init__.py").write_text("class Dataset:\n    __len__ = __getitem__ = len\n    x = 2\n")
+    (other / "__init__.py").write_text(f"{ITEMS}    x = 2\n")
     assert inputs(recipe, "train")["code"] != before
 
 
