@@ -10,7 +10,14 @@ from espnet3_compiler.checks.names import (
     identifiers,
     unused_declarations,
 )
-from espnet3_compiler.checks.paths import directories, files, links, unexpanded, written_paths
+from espnet3_compiler.checks.paths import (
+    directories,
+    files,
+    links,
+    missing_data,
+    unexpanded,
+    written_paths,
+)
 from espnet3_compiler.checks.settings import (
     batches,
     demo,
@@ -59,6 +66,7 @@ ALL: tuple[Check, ...] = (
     links.check,
     unexpanded.check,
     directories.check,
+    missing_data.check,
     no_effect.check,
     idle_training.check,
     trainer.check,

@@ -116,6 +116,7 @@ CODES: tuple[Code, ...] = (
     Code("R705", "broken-link", "error", "A symbolic link of the recipe leads nowhere."),
     Code("R706", "unexpanded-path", "error", "A text holds what only a shell would expand."),
     Code("R707", "occupied-directory", "error", "exp_dir or data_dir is a file, or holds code."),
+    Code("R708", "missing-data", "warning", "No stage makes the data that are not there."),
     Code("R801", "idle-scheduler-setting", "warning", "A scheduler setting without a scheduler."),
     Code("R802", "zero-probability", "warning", "Listed effects have the probability 0."),
     Code("R803", "idle-batch-setting", "warning", "A batch setting that the batch type ignores."),
