@@ -142,7 +142,7 @@ CODES: tuple[Code, ...] = (
     Code("R912", "missing-package", "error", "A package that a stage needs is not installed."),
     Code("R913", "trainer-refused", "error", "Lightning refuses the arguments of the trainer."),
     Code("R914", "missing-device", "error", "This machine has no device that a stage asks for."),
-    Code("R915", "unset-variable", "error", "An environment variable without default is not set."),
+    Code("R915", "missing-variable", "error", "An environment variable without default is unset."),
     Code("R920", "weights-misfit", "error", "The weights of init_from do not fit the model."),
     Code("R921", "broadcast-loss", "warning", "A loss compares tensors of different shapes."),
     Code("R922", "metric-failed", "error", "A metric fails, or what it reads is not there."),

@@ -60,10 +60,7 @@ def findings(tmp_path):
         ("src.steps.walk", "let it do its work without yield"),
         ("src.steps.Counter.run", "name a function that makes a Counter and calls its method"),
         ("src.steps.Counter.later", "name a function that makes a Counter and calls its method"),
-        (
-            "src.steps",
-            "name what is meant in it: count, fetch, walk, with_inner, cached, Counter",
-        ),
+        ("src.steps", "name what is meant in it: count, fetch, walk, with_inner, cached"),
         ("src.one", 'did you mean "src.one.go"?'),
     ],
 )
