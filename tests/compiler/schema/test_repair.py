@@ -25,6 +25,7 @@ configs:
   inference:
     checkpoint: ${stages.train.best_checkpoint}
     dataset: {test: [{name: dev, data_src: a.b}]}
+    runner: {_target_: torch.nn.Linear, in_features: 1, out_features: 1}
 stages:
   - create_dataset
   - train_tokenizer
