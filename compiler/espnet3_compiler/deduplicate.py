@@ -45,7 +45,9 @@ def without_consequences(
     * A number as a key in a mapping where none can stand.
     * A text of a wrong form because of a ``${…}`` in it that is wrong itself.
     * An order of stages that only the value of an unknown key requires, or an unknown output.
-    * A name that an installed module does not have, as a module of the recipe hides it.
+    * A name that an installed module does not have, as a module of the recipe hides it, and a
+      bundle that lacks that module.
+    * A mapping that is no object, as its ``_target_`` is reported to be misspelt.
 
     Args:
         findings: The findings of all steps.
@@ -67,7 +69,8 @@ def without_consequences(
     ignored_keys = {span_key(f.primary.span) for f in ignored}
     absent = [f for f in found if f.code == "R503"]
     references = [f.primary.span for f in found if f.code.startswith("R3")]
-    shadowed = _shadowed_names(found)
+    hidden = [_QUOTED.findall(f.message)[-1] for f in found if f.code == "R209"]
+    renamed = [f.primary.span for f in found if f.code == "R601" and f.fix]
     corrections = {_correction_of(f) for f in found if f.code in ("R502", "R601")} - {None}
 
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
@@ -103,7 +106,8 @@ def without_consequences(
                 and code not in _LITERAL_TEXTS
                 and any(_is_within(other, span) or _is_within(span, other) for other in literal)
             )
-            or (code in ("R501", "R508") and bool(shadowed) and f.message.startswith(shadowed))
+            or (code in ("R420", "R501", "R508") and _is_about_hidden(f, hidden))
+            or (code == "R504" and any(_is_within(key, span) for key in renamed))
         )
 
     def is_inside_misfit(f: Diagnostic) -> bool:
@@ -119,10 +123,11 @@ def without_consequences(
     )
 
 
-def _shadowed_names(findings: Iterable[Diagnostic]) -> tuple[str, ...]:
-    """Return how messages begin about modules that a module of the recipe hides."""
-    names = [_QUOTED.findall(f.message)[-1] for f in findings if f.code == "R209"]
-    return tuple(f'"{name}{end}' for name in names for end in '".')
+def _is_about_hidden(finding: Diagnostic, hidden: Iterable[str]) -> bool:
+    """Return whether a finding is about a module that a module of the recipe hides."""
+    if finding.code == "R420":
+        return any(f" lack {name}.py, " in finding.message for name in hidden)
+    return finding.message.startswith(tuple(f'"{name}{end}' for name in hidden for end in '".'))
 
 
 def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

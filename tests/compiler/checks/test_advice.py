@@ -137,3 +137,30 @@ def test_what_the_runtime_passes_is_not_suggested(check):
     assert check(text, {"src/load.py": provider}) == [("R502", "devise")]
     (finding,) = compile_manifest(check.manifest).diagnostics
     assert (finding.fix, [line for line in finding.help if "device" in line]) == (None, [])
+
+
+def test_a_misspelt_target_of_an_object_that_two_places_share_is_one_finding(check):
+    pytest.importorskip("torch")
+    model = """
+        from torch import nn
+
+        class Frames(nn.Module):
+            def __init__(self, size: int): ...
+
+        class Net(nn.Module):
+            def __init__(self, features: nn.Module): ...
+    """
+    text = """\
+version: 1
+recipe: mini/asr
+system: asr
+models:
+  net: {_target_: src.model.Net, features: {target: src.model.Frames, size: 4}}
+configs:
+  training:
+    collect_stats: {features: "${models.net.features}"}
+    dataset: {train: [{}]}
+stages: [collect_stats, train]
+"""
+    found = [item for item in check(text, {"src/model.py": model}) if item[1] != "train"]
+    assert found == [("R601", "target")]

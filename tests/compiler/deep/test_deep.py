@@ -159,12 +159,12 @@ def test_mistakes_of_a_whole_recipe_are_told_together(tmp_path: Path) -> None:
 def test_the_place_is_where_a_fetched_value_was_written(tmp_path: Path) -> None:
     old, new = "{train: [{}]}}", "{train: [{}]}, optimizer: '${configs.free.sgd}'}"
     assert old in MANIFEST
-    free = "\n  free: {sgd: {_target_: torch.optim.SGD, lr: -1.0}}\nstages"
+    free = "\n  free: {sgd: {_target_: torch.optim.SGD, nesterov: true}}\nstages"
     manifest = MANIFEST.replace(old, new).replace("\nstages", free)
     outcome, _ = deeply(write(tmp_path, manifest=manifest))
     assert shown(outcome) == [("R908", "recipe.yaml:8:47", "-1.0")]
     (finding,) = outcome.diagnostics
-    assert "Invalid learning rate: -1.0" in finding.message
+    assert "Nesterov momentum requires a momentum" in finding.message
     assert [(label.span.text, label.text) for label in finding.related] == [
         ("${configs.free.sgd}", "fetched here")
     ]
