@@ -5,7 +5,14 @@ import pytest
 from evaluation.recipes import RECIPES
 from tests.compiler.checks.checks_kit import HEAD
 
-CORPUS = "class Dataset:\n    def __len__(self): ...\n    def __getitem__(self, index): ...\n\n\nclass Corpus:\n    pass\n"
+CORPUS = """class Dataset:
+    def __len__(self): ...
+    def __getitem__(self, index): ...
+
+
+class Corpus:
+    pass
+"""
 BUILDER = """class Dataset:
     def __len__(self): ...
     def __getitem__(self, index): ...
