@@ -273,3 +273,16 @@ def test_objects_among_the_arguments_of_a_call(recipe: Toy) -> None:
     assert found[:2] == ("R902", place_after(recipe, "rows: "))
     assert "unexpected keyword argument 'rows'" in found[2]
     assert findings(recipe, "--stages", "first") == []
+
+
+def test_a_warning_stops_nothing(recipe: Toy) -> None:
+    text = "class PreTrainedConfig:\n    def __init__(self, width=3, widht=3):\n        pass\n"
+    recipe.file("src/kept.py", f"{text}\n\ndef use(config):\n    pass\n")
+    node = {"_target_": "src.kept.PreTrainedConfig", "widht": 4}
+    recipe.call("use", "src.kept.use", {"config": node})
+    text = text.replace(", widht=3", "")
+    recipe.write().file("src/kept.py", f"{text}\n\ndef use(config):\n    pass\n")
+    done = recipe.python("--preflight", "--stages", "use")
+    assert done.returncode == 0
+    assert "warning[R923 undeclared-setting]" in done.stderr
+    assert "[1/1] use" in recipe.python("--stages", "use").stdout
