@@ -133,9 +133,15 @@ def _find_location(line: Mapping[str, Any], recipe: Recipe, resolved: Resolved) 
 
 
 def _written_scalar(root: Node, path: Path) -> Scalar | None:
-    """Return the scalar that represents a node: itself, its target, its key, or its first key."""
+    """Return the scalar that represents a node: itself, its target, its key, or its first key.
+
+    A setting that is true or false is its key.
+    """
     node = node_at(root, path)
     parent = node_at(root, path[:-1]) if path else None
+    if isinstance(parent, Tree) and isinstance(node, Scalar) and isinstance(node.value, bool):
+        entry = parent.entry(str(path[-1]))
+        node = entry.key if entry else node
     candidates: list[Node | None] = [node]
     if isinstance(node, Tree):
         candidates.append(node.get(TARGET))

@@ -14,7 +14,7 @@ from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.feature_extractors import make_feature_extractor
 from espnet3_runtime.data.feature_moments import Moments, compute_moments, write_moments
 from espnet3_runtime.deep.forward import make_batch
-from espnet3_runtime.deep.samples import Items, read_items
+from espnet3_runtime.deep.items.samples import Items, read_items
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError

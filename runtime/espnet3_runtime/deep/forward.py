@@ -1,6 +1,7 @@
 """One batch through ``forward``."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,8 +12,8 @@ from espnet3_runtime.build.model_node import key_of
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.loader import make_collate
 from espnet3_runtime.deep.build_model import ProbedModel
+from espnet3_runtime.deep.items.samples import COLLATE, Items
 from espnet3_runtime.deep.labels import LabelError, LabelWatch
-from espnet3_runtime.deep.samples import COLLATE, Items
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import UserError, did_you_mean, nearest
 from espnet3_runtime.preflight.origin.argument import class_wanted
@@ -73,9 +74,7 @@ class ForwardRun:
         found = self.probe.origin(error)
         plain = class_wanted(self.built.name, self.node)
         help_ = [f"{plain[0]} is an object; did you mean {plain[1]}?"] if plain else found.help
-        doubles = [name for name, value in self.fields.items() if _unusual_type(value)]
-        if doubles and "dtype" in found.text:
-            help_ = [f"give {', '.join(doubles)} as float32: .astype(np.float32) in the Dataset"]
+        help_ = help_ or _help_with_types(found.text, self.fields)
         self.probe.answers.report_finding(
             code,
             self.locate(plain[0] if plain else key_of(self.node)),
@@ -284,6 +283,25 @@ def describe_batch(fields: Mapping[str, Any]) -> str:
     return ", ".join(parts) or "nothing"
 
 
+def _help_with_types(text: str, fields: Mapping[str, Any]) -> list[str]:
+    """Return advice about a number type that an operation refuses."""
+    if re.search(r"(dtype|scalar types?)\b.*\bLong\b.*but (got|found)", text):
+        return ["ids are integers: .astype(np.int64) in the Dataset or the preprocessor"]
+    doubles = [name for name, value in fields.items() if _unusual_type(value)]
+    if doubles and "dtype" in text:
+        return [f"give {', '.join(doubles)} as float32: .astype(np.float32) in the Dataset"]
+    return []
+
+
+def _is_of_data(items: Items, error: UserError) -> bool:
+    """Return whether a field that cannot be part of a batch comes from the ``Dataset`` so."""
+    named = re.match(r'field "([^"]+)"', error.message)
+    if items.dataset is None or not named:
+        return False
+    before, after = items.dataset.raw_sample(0)[1], items.samples[0][1]
+    return type(before.get(named[1])) is type(after.get(named[1]))
+
+
 def _unusual_type(value: Any) -> str:
     usual = (
         not isinstance(value, torch.Tensor)
@@ -325,7 +343,7 @@ def make_batch(probe: StageProbe, config: ConfigView, items: Items) -> dict[str,
         return split_batch(collate(samples))[1]
     except FAILURES as error:
         usual = (config["dataloader"]["collate_fn"] or {}).get(TARGET) == COLLATE
-        is_item = usual and isinstance(error, UserError) and not items.changed
+        is_item = usual and isinstance(error, UserError) and _is_of_data(items, error)
         if is_item and items.dataset is not None:
             place = place_of_return(type(items.dataset.members[0]).__getitem__)
             found = replace(probe.origin(error), place=place)

@@ -9,7 +9,8 @@ from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.contract import accept_inputs, read_contract
 from espnet3_runtime.deep.build_model import build_model, model_node
 from espnet3_runtime.deep.fake_artifacts import InferredItems
-from espnet3_runtime.deep.samples import Items, change_sample, is_absent, rate_in_hertz, read_items
+from espnet3_runtime.deep.items.changed_samples import change_sample
+from espnet3_runtime.deep.items.samples import Items, is_absent, rate_in_hertz, read_items
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.inference.outputs import OutputFormat, read_formats, write_output
@@ -64,7 +65,8 @@ def _check_preprocessor(
         accepted = accept_inputs(contract.inputs, sample, utt_id) if contract else sample
     except UserError:  # running the inference tells it
         return
-    change_sample(probe, "preprocessor", location, partial(preprocessor, utt_id, dict(accepted)))
+    change = partial(preprocessor, utt_id, dict(accepted))
+    change_sample(probe, "preprocessor", location, change, accepted)
 
 
 def _runner_failure(

@@ -8,8 +8,8 @@ from typing import Any
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.dataset_entries import DatasetDirectories, read_entries
 from espnet3_runtime.deep.fake_artifacts import InferredItems
+from espnet3_runtime.deep.items.written_fields import dataset_class, written_fields
 from espnet3_runtime.deep.stage_probe import StageProbe
-from espnet3_runtime.deep.written_fields import dataset_class, written_fields
 from espnet3_runtime.errors import did_you_mean
 from espnet3_runtime.inference.outputs import SCALARS, as_scalar
 from espnet3_runtime.metrics.score import Metric, make_metric, score_test_set
@@ -68,7 +68,8 @@ def _lacks_column(probe: StageProbe, metric: Metric, inferred: InferredItems | N
             )
             return True
         column = source.removeprefix(_COLUMN)
-        if not fields or column == source or column in fields:
+        right = column == source or column in fields or probe.answers.mentions(column)
+        if not fields or right:
             continue
         found = probe.locate(f"{metric.where}.inputs.{name}")
         hint = did_you_mean(column, fields)

@@ -10,8 +10,8 @@ from typing import Any, TextIO
 
 from espnet3_runtime.preflight.no_effects import Network
 
-_DATA_CODES = ("R909", "R911")
-"""What one item is wrong in shows in every stage that reads it."""
+_ONCE = ("R412", "R909", "R911")
+"""Codes of what is wrong in several places for one reason: an item, the numbers of ``forward``."""
 
 
 class UnprobedError(Exception):
@@ -93,7 +93,7 @@ class Answers:
         self._causes: set[tuple[str, str, int]] = set()
         self.network, self.excuse = network, excuse
         self.needs_packages, self.needs_devices = needs_packages, needs_devices
-        self._of_data: set[str] = set()
+        self._messages: set[str] = set()
         self.found: list[RecipeLocation] = []
         self.current_step = ""
         self.current_location = RecipeLocation(("stages", ""))
@@ -141,9 +141,9 @@ class Answers:
             if known in self._causes:
                 return
             self._causes.add(known)
-        if code in _DATA_CODES and message in self._of_data:
+        if code in _ONCE and message in self._messages:
             return
-        self._of_data.add(message)
+        self._messages.add(message)
         self._write(
             {
                 "kind": "finding",
@@ -159,6 +159,11 @@ class Answers:
                 **location.plain(),
             }
         )
+
+    def mentions(self, name: str) -> bool:
+        """Return whether a finding names something in quotes."""
+        quoted = (f'"{name}"', f"'{name}'")
+        return any(one in message for message in self._messages for one in quoted)
 
     def note(self, text: str) -> None:
         """Report a part that could not be tried, once."""

@@ -13,9 +13,9 @@ from espnet3_runtime.data.loader import DataParallelRank, make_loader
 from espnet3_runtime.data.sampler import Clock
 from espnet3_runtime.data.split_dataset import SplitDataset
 from espnet3_runtime.deep.forward import make_batch
-from espnet3_runtime.deep.samples import Items
+from espnet3_runtime.deep.items.samples import Items
+from espnet3_runtime.deep.items.written_fields import dataset_class
 from espnet3_runtime.deep.stage_probe import StageProbe
-from espnet3_runtime.deep.written_fields import dataset_class
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import UnprobedError

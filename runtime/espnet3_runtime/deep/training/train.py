@@ -6,7 +6,7 @@ from typing import Any
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.deep.build_model import ProbedModel, build_model, model_node
 from espnet3_runtime.deep.forward import ForwardRun, describe_batch, run_forward
-from espnet3_runtime.deep.samples import read_items, tokenizer_stages, with_ids
+from espnet3_runtime.deep.items.samples import read_items, tokenizer_stages, with_ids
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.deep.training.initial_weights import check_initial_weights
 from espnet3_runtime.deep.training.loaders import read_batch

@@ -1,6 +1,6 @@
 """Items as the model will see them: the first ones of the data, or made-up ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,28 +12,19 @@ from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import ConfigView, iter_leaves, to_plain
 from espnet3_runtime.data.contract import read_contract
 from espnet3_runtime.data.dataset_entries import DatasetDirectories as Folders
-from espnet3_runtime.data.dataset_entries import (
-    DatasetEntry,
-    make_builder,
-    read_entries,
-)
+from espnet3_runtime.data.dataset_entries import DatasetEntry, make_builder, read_entries
 from espnet3_runtime.data.split_dataset import SplitDataset, load_split, make_preprocessor
-from espnet3_runtime.deep.extremes import spread_indices, with_largest
 from espnet3_runtime.deep.fake_artifacts import ABSENT
+from espnet3_runtime.deep.items.changed_samples import change_sample
+from espnet3_runtime.deep.items.extremes import spread_indices, with_largest
+from espnet3_runtime.deep.items.written_fields import written_fields
 from espnet3_runtime.deep.stage_probe import StageProbe
-from espnet3_runtime.deep.written_fields import written_fields
 from espnet3_runtime.errors import exception_chain, nearest
 from espnet3_runtime.preflight.origin.argument import argument_at_fault
-from espnet3_runtime.preflight.origin.code_place import (
-    place_of_return,
-)
+from espnet3_runtime.preflight.origin.code_place import place_of_return
 from espnet3_runtime.preflight.origin.data_code import place_of_builder
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
-from espnet3_runtime.preflight.protocol import (
-    FoundError,
-    RecipeLocation,
-    UnprobedError,
-)
+from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
 from espnet3_schemas import TARGET
 from espnet3_schemas.build_records import Stage
 
@@ -68,12 +59,6 @@ class Items:
     declared: frozenset[str] = field(default_factory=frozenset)
     dataset: SplitDataset | None = None
     written: tuple[str, ...] = ()
-
-    @property
-    def changed(self) -> bool:
-        """Whether a transform or preprocessor made the items."""
-        data = self.dataset
-        return data is not None and (data.preprocessor is not None or any(data.transforms))
 
     def is_certain(self) -> bool:
         """Return whether a failure on these items is one of the recipe."""
@@ -237,39 +222,12 @@ def _read_item(
         raise probe.failure(error, "R909", location, in_code=True, find_place=place) from error
     if transform is not None:
         location = probe.locate(f"{entry.where}.transform")
-        sample = change_sample(probe, "transform", location, partial(transform, sample))
+        sample = change_sample(probe, "transform", location, partial(transform, sample), sample)
     if dataset.preprocessor is not None:
         location = probe.locate(f"{config.where}.dataset.preprocessor")
         change = partial(dataset.preprocessor, utt_id, sample)
-        sample = change_sample(probe, "preprocessor", location, change)
+        sample = change_sample(probe, "preprocessor", location, change, sample)
     return utt_id, sample
-
-
-def change_sample(
-    probe: StageProbe, what: str, location: RecipeLocation, change: Callable[[], Any]
-) -> Sample:
-    """Return a changed sample.
-
-    Args:
-        probe: The stage.
-        what: ``transform`` or ``preprocessor``.
-        location: Its setting.
-        change: Makes it.
-
-    Raises:
-        FoundError: It fails, or gives no mapping (R909).
-        UnprobedError: It needs the network.
-    """
-    changed = probe.attempt(f"the {what}", location, change)
-    if isinstance(changed, Mapping):
-        return dict(changed)
-    probe.answers.report_finding(
-        "R909",
-        location,
-        f"a sample is a mapping from field to value; the {what} gave {type(changed).__name__}",
-        help_=[f"let the {what} return a mapping, for example {{**sample, …}}"],
-    )
-    raise FoundError
 
 
 def _loading_failure(

@@ -1,0 +1,1 @@
+"""Items of the data, or made-up ones, and what the recipe makes of them."""
