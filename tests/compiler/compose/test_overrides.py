@@ -51,7 +51,7 @@ def test_set(setting: str, path: tuple[str, ...], value: object, tmp_path: Path)
         ("c..a=1", "cannot be understood", "c..a=1"),
         ("c.a.=1", "cannot be understood", "c.a.=1"),
         ("c.a[x]=1", "cannot be understood", "c.a[x]=1"),
-        ("c.l[0]x=1", "cannot be understood", "c.l[0]x=1"),
+        ("c.l[0]xyz=1", "cannot be understood", "c.l[0]xyz=1"),
         ("c. a=1", "cannot be understood", "c. a=1"),
         (f"c.{'a.' * 99}a=1", "cannot be understood", f"c.{'a.' * 99}a=1"),
         ("d.a=1", "neither a config nor a model", "d"),
