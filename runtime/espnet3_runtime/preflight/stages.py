@@ -17,6 +17,7 @@ from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.predictor import make_runner
 from espnet3_runtime.metrics.score import make_metric
+from espnet3_runtime.preflight.optimizers import try_torch_optimizer
 from espnet3_runtime.preflight.origin.data_code import place_of_builder
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
@@ -169,7 +170,7 @@ _WORK: Mapping[str, tuple[Work, ...]] = {
     "create_dataset": (_BUILDERS,),
     "train_tokenizer": (partial(_try_data, splits=("train",)),),
     "collect_stats": (_try_data, _try_collate, _try_workers),
-    "train": (_try_data, _try_collate, try_trainer),
+    "train": (_try_data, _try_collate, try_torch_optimizer, try_trainer),
     "infer": (_TESTS, _try_runner, _try_device, _try_workers),
     "measure": (_try_metrics,),
 }

@@ -40,7 +40,22 @@ class Eager(CSVLogger):
         if host is not None:
             socket.create_connection((host, 80))
 '''
+OPTIMIZER = """
+
+class Optimizer(torch.optim.SGD):
+    def __init__(self, params, lr: float) -> None:
+        super().__init__([p for p in params if p.dim() > 2], lr)
+"""
+DATASET = """class Dataset:
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return {"number": index}
+"""
 CPU = {"accelerator": "cpu"}
+PRECISION = {"_target_": "lightning.pytorch.plugins.Precision"}
+SCHEDULERS = "torch.optim.lr_scheduler"
 CALLBACKS = "lightning.pytorch.callbacks"
 LOGGERS = "lightning.pytorch.loggers"
 
@@ -50,7 +65,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     toy = Toy(tmp_path / "recipe")
     toy.file("src/parts.py", CODE)
     toy.file("src/__init__.py", "")
-    toy.file("dataset/__init__.py", "class Dataset:\n    def __len__(self):\n        return 1\n")
+    toy.file("dataset/__init__.py", DATASET)
     toy.models["net"] = {"_target_": "src.parts.Net"}
     toy.run("train", "train", model="net")
     monkeypatch.chdir(toy.directory)
@@ -78,13 +93,9 @@ def look(toy: Toy, here: bool = True, **training: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("block", "key", "code", "words"),
     [
-        ({"strategy": "fsdp"}, "strategy", "R913", "requires a GPU"),
         ({"precision": "64"}, "", "", ""),
-        ({"val_check_interval": 1.5}, "val_check_interval", "R913", "invalid value 1.5"),
-        ({"devices": 0}, "devices", "R913", "not a valid input"),
+        ({"plugins": [PRECISION, PRECISION]}, "plugins", "R913", "multiple values for Precision"),
         ({"devices": 2, "strategy": "ddp_spawn"}, "", "", ""),
-        ({"check_val_every_n_epoch": None, "val_check_interval": 0.5}, "*", "R913", "integer"),
-        ({"enable_checkpointing": False}, "enable_checkpointing", "R913", "always writes"),
         ({"max_epochs": 3, "deterministic": "warn", "log_every_n_steps": 5}, "", "", ""),
         ({"callbacks": [{"_target_": f"{CALLBACKS}.LearningRateMonitor"}]}, "", "", ""),
         ({"callbacks": [{"_target_": f"{CALLBACKS}.ModelSummary"}]}, "", "", ""),
@@ -118,10 +129,10 @@ def test_trainers(toy: Toy, block: dict[str, Any], key: str, code: str, words: s
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_is_asked_for_where_the_stage_runs(toy: Toy) -> None:
-    trainer = {"accelerator": "gpu", "devices": 4, "val_check_interval": 1.5}
+    trainer = {"accelerator": "gpu", "devices": 4}
     found = {one["code"]: one for one in look(toy, trainer=trainer)}
     assert found["R914"]["path"] == ["trainer", "accelerator"]
-    assert found["R913"]["path"] == ["trainer", "val_check_interval"]
+    assert found.keys() == {"R914"}
     elsewhere = look(toy, here=False, trainer={"accelerator": "gpu", "devices": 4})
     assert [one["kind"] for one in elsewhere] == ["note"]
 
@@ -155,3 +166,25 @@ def test_a_package_that_is_not_installed(toy: Toy, monkeypatch: pytest.MonkeyPat
     (one,) = look(toy, trainer=CPU)
     assert (one["code"], one["owner"]) == ("R912", ["stages", "train"])
     assert 'needs the package "torch"' in one["message"]
+
+
+@pytest.mark.parametrize(
+    ("training", "path"),
+    [
+        ({"optimizer": {"_target_": "torch.optim.SGD", "lr": 0.1, "nesterov": True}}, "nesterov"),
+        ({"scheduler": {"_target_": f"{SCHEDULERS}.StepLR", "step_size": 3}}, None),
+        ({"optimizer": {"_target_": "src.parts.Optimizer", "lr": 0.1}}, None),
+    ],
+)
+def test_optimizers_of_pytorch_are_constructed(
+    toy: Toy, training: dict[str, Any], path: str | None
+) -> None:
+    toy.file("src/parts.py", CODE + OPTIMIZER)
+    found = [one for one in look(toy, trainer=CPU, **training) if one["kind"] == "finding"]
+    if path is None:
+        assert found == []
+        return
+    (one,) = found
+    assert one["code"] == "R908"
+    assert one["path"][0] == next(iter(training))
+    assert not path or one["path"][1] == path

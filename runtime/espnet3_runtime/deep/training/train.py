@@ -13,19 +13,10 @@ from espnet3_runtime.deep.training.loaders import read_batch
 from espnet3_runtime.deep.training.monitors import check_monitors
 from espnet3_runtime.deep.training.trainer import probe_trainer
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.preflight.origin.error_origin import FAILURES, raise_unprobed
+from espnet3_runtime.preflight.optimizers import try_optimizers
 from espnet3_runtime.preflight.protocol import FoundError, UnprobedError
 from espnet3_runtime.training.loaders import has_validation
-from espnet3_runtime.training.optimizers import (
-    count_steps,
-    limit_epochs,
-    make_named_optimizers,
-    make_single_optimizer,
-)
 from espnet3_runtime.training.parameter_groups import freeze_parameters
-
-_BATCHES = 100
-"""How many batches an epoch is taken to have, for schedulers that need to know."""
 
 
 def probe_train(probe: StageProbe) -> None:
@@ -41,7 +32,7 @@ def probe_train(probe: StageProbe) -> None:
     facts: dict[str, Any] = {"inputs": "", "items": "", "returns": "", "frozen": 0}
     try:
         facts["frozen"] = _probe_freeze(probe, config, built)
-        _probe_optimizers(probe, config, built)
+        try_optimizers(probe, config, built.module)
         probe_trainer(probe, config)
         check_initial_weights(probe, config, node, built)
         run = _make_run(probe, config, node, built, "train")
@@ -106,32 +97,3 @@ def _probe_freeze(probe: StageProbe, config: ConfigView, built: ProbedModel) -> 
         hints = probe.origin(idle).help
         probe.answers.report_finding("R807", location, idle.message, help_=hints)
     return sum(p.numel() for p in built.module.parameters() if not p.requires_grad)
-
-
-def _probe_optimizers(probe: StageProbe, config: ConfigView, built: ProbedModel) -> None:
-    keys = ("optimizer", "optimizers", "scheduler", "schedulers")
-    if any(probe.answers.is_wrong(probe.own_location().owner, (key,)) for key in keys):
-        return
-    location = probe.own_location("optimizers" if config["optimizers"] else "optimizer")
-    probe.answers.step(location, "constructing the optimizer")
-    trainer = config["trainer"]
-
-    def steps(per_step: int, every: int | None = None) -> int:
-        most = -1 if trainer.get("max_steps") is None else trainer["max_steps"]
-        limit = trainer.get("limit_train_batches")
-        return count_steps(_BATCHES, limit, limit_epochs(trainer), most, per_step, every)
-
-    try:
-        make = make_named_optimizers if config["optimizers"] else make_single_optimizer
-        make(built.module, config, steps)
-    except FAILURES as error:
-        if not isinstance(error, UserError) or error.__cause__ is not None:
-            probe.construction_failure(error, location, "R908")
-            return
-        raise_unprobed(error, probe.answers)
-        found = probe.origin(error)
-        if found.where == "model":  # no parameters
-            location = probe.own_location("optimizer")
-        elif found.where:
-            location = probe.locate(found.where)
-        probe.answers.report_finding("R908", location, error.message, help_=found.help)
