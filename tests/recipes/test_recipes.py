@@ -39,8 +39,10 @@ def test_recipes_were_found():
 @pytest.mark.parametrize("name", NAMES)
 def test_it_checks_without_a_warning_compiles_and_plans(name: str, recipes: Path):
     folder = recipes / name
-    checked = run("-m", "espnet3_compiler", "--check", "--strict", "recipe.yaml", folder=folder)
+    strict = () if _unread(name) else ("--strict",)  # which refuses what could not be read
+    checked = run("-m", "espnet3_compiler", "--check", *strict, "recipe.yaml", folder=folder)
     assert checked.returncode == 0, checked.stderr
+    assert "warning" not in checked.stderr
     assert f"{_unread(name)} not checked" in checked.stderr
     compiled = run("-m", "espnet3_compiler", "recipe.yaml", folder=folder)
     assert compiled.returncode == 0, compiled.stderr

@@ -162,7 +162,7 @@ def test_the_place_is_where_a_fetched_value_was_written(tmp_path: Path) -> None:
     free = "\n  free: {sgd: {_target_: torch.optim.SGD, nesterov: true}}\nstages"
     manifest = MANIFEST.replace(old, new).replace("\nstages", free)
     outcome, _ = deeply(write(tmp_path, manifest=manifest))
-    assert shown(outcome) == [("R908", "recipe.yaml:8:53", "true")]
+    assert shown(outcome) == [("R908", "recipe.yaml:8:43", "nesterov")]
     (finding,) = outcome.diagnostics
     assert "Nesterov momentum requires a momentum" in finding.message
     assert [(label.span.text, label.text) for label in finding.related] == [

@@ -56,7 +56,8 @@ def test_nothing_is_found_and_nothing_is_written(recipe: Toy) -> None:
 
 
 def test_the_last_stage_is_looked_at_before_the_first_runs(recipe: Toy) -> None:
-    recipe.file("src/late.py", "import no_such_package\n\n\ndef end():\n    pass\n")
+    late = "import importlib\n\nimportlib.import_module('no_such_package')\n"
+    recipe.file("src/late.py", f"{late}\n\ndef end():\n    pass\n")
     recipe.call("last", "src.late.end")
     recipe.write()
     done = recipe.python()
@@ -64,7 +65,7 @@ def test_the_last_stage_is_looked_at_before_the_first_runs(recipe: Toy) -> None:
     assert "error[R901 import-failed]: importing src.late.end fails: ModuleNotFoundError" in (
         done.stderr
     )
-    assert "  --> src/late.py:1:1" in done.stderr
+    assert "  --> src/late.py:3:1" in done.stderr
     assert "used here" in done.stderr
     assert "[1/4]" not in done.stdout
     assert not recipe.exp.exists()
@@ -196,7 +197,8 @@ def test_other_ranks_are_silent(recipe: Toy) -> None:
 def measuring(directory: Path, **inputs: str) -> Toy:
     """Two stages: inference, and a metric of the recipe."""
     toy = Toy(directory)
-    toy.file("dataset/__init__.py", "class Dataset:\n    pass\n")
+    methods = "    def __len__(self): ...\n    def __getitem__(self, index): ...\n"
+    toy.file("dataset/__init__.py", f"class Dataset:\n{methods}")
     toy.file("src/__init__.py", "")
     toy.file("src/metric.py", METRIC)
     toy.file("src/runner.py", RUNNER)

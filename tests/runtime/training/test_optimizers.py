@@ -181,9 +181,6 @@ def test_every_parameter_has_one_optimizer(recipe):
     with pytest.raises(UserError, match='"hed" matches no') as error:
         train(train_context(recipe, optimizer=None, optimizers=wrong))
     assert error.value.where == "training.optimizers.again.params"
-    schedulers = {"hed": {"scheduler": {"_target_": "torch.optim.lr_scheduler.StepLR"}}}
-    with pytest.raises(UserError, match='there is no optimizer "hed"'):
-        train(train_context(recipe, optimizer=None, optimizers=NAMED, schedulers=schedulers))
     trainer = {"accumulate_grad_batches": 2}
     with pytest.raises(UserError, match="accumulate by themselves"):
         train(train_context(recipe, optimizer=None, optimizers=NAMED, trainer=trainer))

@@ -9,6 +9,7 @@ Fails: ``from .feature import LogMel``; ``from .features import LogMell``; ``imp
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optional
@@ -145,8 +146,18 @@ def _is_closed(module: RecipeModule, parent: ModuleLocation, name: str) -> bool:
     return not (summary.open or summary.stars) or closest_match(name, known) is not None
 
 
+def _is_found(name: str) -> bool:
+    """Return whether Python finds a package in an archive or by a finder of an editable install."""
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
 def _missing_package(module: RecipeModule, parts: list[str]) -> _Nothing | None:
     name, library = parts[0], module.library
+    if _is_found(name):
+        return None
     beside = _beside(module, parts)
     message, label = f'there is no package "{name}"', "neither in the recipe nor installed"
     if beside:
