@@ -78,7 +78,10 @@ def _find_distribution(package: str) -> "metadata.Distribution | None":
 
     def names() -> Iterator[str]:
         yield from (_NAMED_OTHERWISE.get(package, package), package)
-        yield from metadata.packages_distributions().get(package, ())
+        try:
+            yield from metadata.packages_distributions().get(package, ())
+        except FileNotFoundError:  # Python 3.11.2 and another broken installation
+            return
 
     for name in names():
         try:

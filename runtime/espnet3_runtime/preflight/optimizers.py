@@ -31,7 +31,13 @@ def try_torch_optimizer(tried: TriedStage, config: ConfigView) -> None:
 
 
 def try_optimizers(tried: TriedStage, config: ConfigView, model: nn.Module) -> None:
-    """Report R908 for optimizers and schedulers that cannot be constructed for a model."""
+    """Report R908 for optimizers and schedulers that cannot be constructed for a model.
+
+    Args:
+        tried: The stage.
+        config: Its training config, late values filled in.
+        model: The model, or what stands in for it.
+    """
     if any(tried.answers.is_wrong(tried.own_location().owner, (key,)) for key in _KEYS):
         return
     location = tried.own_location("optimizers" if config["optimizers"] else "optimizer")

@@ -161,13 +161,20 @@ def _read_meta(directory: Path) -> dict[str, Any]:
     return meta
 
 
+def _names_below(directory: Path) -> list[Path]:
+    """Return files and links; ``Path.rglob`` of Python 3.11.2 fails at links to long names."""
+    found = []
+    for folder, folders, files in os.walk(directory):
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        found += [Path(folder, name).relative_to(directory) for name in (*files, *links)]
+    return sorted(found)
+
+
 def _refuse_others(bundle: Bundle) -> None:
     """Raise where there is more than ``bundle.json`` lists; directories alone are nothing."""
     listed = {PurePosixPath(META), *map(PurePosixPath, bundle.meta["files"])}
-    for path in sorted(bundle.directory.rglob("*")):
-        name = path.relative_to(bundle.directory)
-        is_directory = not path.is_symlink() and path.is_dir()
-        if not (is_directory or PurePosixPath(name) in listed or name.parts[0] in _OF_THE_HUB):
+    for name in _names_below(bundle.directory):
+        if not (PurePosixPath(name) in listed or name.parts[0] in _OF_THE_HUB):
             raise UserError(
                 f'the bundle "{bundle.directory}" holds "{name.as_posix()}", which its {META} '
                 "does not list",
