@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from espnet3_compiler.signature import split_source
-from espnet3_compiler.signature.flow import FunctionNode, dotted_name, kwargs_flow
+from espnet3_compiler.signature.flow import (
+    FunctionNode,
+    dotted_name,
+    kwargs_flow,
+    own_nodes,
+    own_returns,
+)
 from espnet3_compiler.signature.module_summary import (
     ClassField,
     ClassSummary,
@@ -76,14 +82,8 @@ def _what_it_gives(node: FunctionNode) -> str:
     """Return what a call gives at once: the function's value, or something that runs it later."""
     if isinstance(node, ast.AsyncFunctionDef):
         return "coroutine"
-    waiting: list[ast.AST] = list(node.body)
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, ast.Yield | ast.YieldFrom):
-            return "generator"
-        if not isinstance(item, FunctionNode | ast.ClassDef | ast.Lambda):
-            waiting += ast.iter_child_nodes(item)
-    return "value"
+    later = any(isinstance(item, ast.Yield | ast.YieldFrom) for item in own_nodes(node))
+    return "generator" if later else "value"
 
 
 def class_(text: ModuleText, piece: Piece) -> ClassSummary:
@@ -231,21 +231,12 @@ def _is_open(branch: Branch) -> bool:
 def _returns_argument(node: FunctionNode) -> bool:
     """Return whether a decorator returns what it decorates, or is a call that gives such a one."""
     inner = [item for item in node.body if isinstance(item, ast.FunctionDef)]
-    returned = [item.value for item in _own_returns(node)]
+    returned = [item.value for item in own_returns(node)]
     names = {dotted_name(item) for item in returned}
     if len(inner) == 1 and names == {inner[0].name}:
-        node, names = inner[0], {dotted_name(item.value) for item in _own_returns(inner[0])}
+        node, names = inner[0], {dotted_name(item.value) for item in own_returns(inner[0])}
     first = [*node.args.posonlyargs, *node.args.args][:1]
     return bool(first) and names == {first[0].arg} and not _is_changed(node, first[0].arg)
-
-
-def _own_returns(node: ast.AST) -> Iterator[ast.Return]:
-    """Yield the ``return`` statements of a function, not those of functions in it."""
-    for item in ast.iter_child_nodes(node):
-        if isinstance(item, ast.Return):
-            yield item
-        elif not isinstance(item, FunctionNode | ast.Lambda | ast.ClassDef):
-            yield from _own_returns(item)
 
 
 def _is_changed(node: FunctionNode, name: str) -> bool:

@@ -96,6 +96,21 @@ def _local_names(node: FunctionNode) -> set[str]:
     return bound
 
 
+def own_nodes(node: FunctionNode) -> Iterator[ast.AST]:
+    """Yield the nodes of a function's body, of functions and classes in it only themselves."""
+    waiting: list[ast.AST] = list(node.body)
+    while waiting:
+        item = waiting.pop(0)
+        yield item
+        if not isinstance(item, FunctionNode | ast.ClassDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(item)
+
+
+def own_returns(node: FunctionNode) -> list[ast.Return]:
+    """Return the ``return`` statements of a function, not those of functions in it."""
+    return [item for item in own_nodes(node) if isinstance(item, ast.Return)]
+
+
 def dotted_name(node: ast.expr | None) -> str | None:
     """Return ``a.b.c`` for such an expression, or None."""
     parts: list[str] = []

@@ -58,12 +58,16 @@ class ModuleFile:
     classes: dict[Piece, ClassSummary] = field(default_factory=dict)
     changed: bool = False
     _text: ModuleText | None = None
+    _source: Source | None = None
 
     @property
     def source(self) -> Source:
-        """The file as reports show it."""
+        """The file as reports show it from the working directory; one object for all of them."""
         path = Path(self.name)
-        return Source(shown_path(path), self.text.text, "file", path)
+        shown = shown_path(path)
+        if self._source is None or self._source.name != shown:
+            self._source = Source(shown, self.text.text, "file", path)
+        return self._source
 
     @property
     def text(self) -> ModuleText:

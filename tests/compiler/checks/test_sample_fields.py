@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from espnet3_compiler.checks.data.bodies import gives_nothing
-from espnet3_compiler.checks.data.sample_fields import fields_read_by, item_fields
+from espnet3_compiler.checks.data.sample_fields import item_fields, lacking_fields
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.signature.library import open_library
 from tests.compiler.checks.checks_kit import mapping_of
@@ -27,6 +27,10 @@ from tests.compiler.checks.checks_kit import mapping_of
         ('item = {"a": 1}\nadd_more(item)\nreturn item', None),
         ('item = {"a": 1}\nfor item in self.rows:\n    pass\nreturn item', None),
         ("return make(index)", None),
+        ('item = {"a": 1}\nother = item\nother["b"] = 2\nreturn item', None),
+        ('item = {"a": 1}\nadd_more([item])\nreturn item', None),
+        ('item = {"a": 1}\ndef add():\n    item["b"] = 2\nadd()\nreturn item', None),
+        ('if not index:\n    index = {"a": 1}\nreturn index', None),
     ],
 )
 def test_fields_of_an_item(tmp_path, body, fields):
@@ -45,16 +49,32 @@ def test_an_argument_that_names_a_field(tmp_path):
         "class Careful(Encode):\n"
         "    def __call__(self, sample):\n"
         "        return {'ids': sample[self.field]} if self.field in sample else sample\n"
+        "class Replace(Encode):\n"
+        "    def __call__(self, sample):\n"
+        "        sample[self.field] = len(sample[self.field])\n"
+        "        return sample\n"
+        "class After(Encode):\n"
+        "    def __call__(self, sample):\n"
+        "        sample['t'] = sample['a']\n"
+        "        return {'ids': sample[self.field]}\n"
+        "class Named(Encode):\n"
+        "    def __init__(self, field):\n"
+        "        field = field + '_lengths'\n"
+        "        self.field = field\n"
     )
     library = open_library(tmp_path)
     read = [
-        [node.value for node in fields_read_by(library, mapping_of(text))]
+        [node.value for node in lacking_fields(library, mapping_of(text), frozenset("a"))]
         for text in (
             "{_target_: prepare.Encode, field: t}",
+            "{_target_: prepare.Replace, field: t}",
+            "{_target_: prepare.Encode, field: a}",
             "{_target_: prepare.Careful, field: t}",
+            "{_target_: prepare.After, field: t}",
+            "{_target_: prepare.Named, field: t}",
         )
     ]
-    assert read == [["t"], []]
+    assert read == [["t"], ["t"], [], [], [], []]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +88,8 @@ def test_an_argument_that_names_a_field(tmp_path):
         ("if a:\n  return 1", False),
         ("yield 1", False),
         ("raise NotImplementedError", False),
+        ("if a:\n  raise ValueError\nelse:\n  raise TypeError", False),
+        ("if a:\n  raise ValueError\nelse:\n  x = 1", True),
         ("pass", False),
         ('"""Replaced by others."""', False),
         ("while True:\n  a()", False),

@@ -1,20 +1,27 @@
 """The bodies of functions and methods of a recipe, and whether they give anything back."""
 
 import ast
-import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from espnet3_compiler.diagnostics.source import Source, Span
-from espnet3_compiler.manifest.recipe import Recipe
-from espnet3_compiler.signature import classes, resolve_name, split_source
+from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries
+from espnet3_compiler.diagnostics.source import Span, line_span
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.stage_kinds import is_custom_kind
+from espnet3_compiler.signature import classes, definitions, resolve_name, split_source
 from espnet3_compiler.signature.classes import ResolvedMethod
 from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
-from espnet3_compiler.signature.library import Library, default_folder, open_library
+from espnet3_compiler.signature.flow import FunctionNode, own_nodes, own_returns
+from espnet3_compiler.signature.library import Library, ModuleFile, default_folder, open_library
 from espnet3_compiler.signature.locate import ModuleLocation
+from espnet3_compiler.signature.module_summary import Decorator
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+_PLAIN_DECORATORS = (
+    *definitions.TRANSPARENT_DECORATORS,
+    definitions.DATACLASS,
+    "staticmethod",
+)
+"""Decorators that leave what a function returns, or the methods of a class, as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +30,17 @@ class FunctionBody:
 
     Attributes:
         node: Its syntax tree, whose lines count from the line before the function.
-        location: Its module.
+        file: Its module.
         shift: What its lines lack to those of the file.
-        library: Where its module was read.
     """
 
-    node: Function
-    location: ModuleLocation
+    node: FunctionNode
+    file: ModuleFile
     shift: int
-    library: Library
 
     def span_of(self, node: ast.stmt, word: str) -> Span:
         """Return where a word stands in the first line of a statement."""
-        return python_span(self.library, self.location, node.lineno + self.shift, word)
+        return python_span(self.file, node.lineno + self.shift, word)
 
 
 _LAST_LIBRARY: list[tuple[Recipe, Library]] = []
@@ -47,6 +52,22 @@ def recipe_library(recipe: Recipe) -> Library:
     if not (_LAST_LIBRARY and _LAST_LIBRARY[0][0] is recipe):
         _LAST_LIBRARY[:] = [(recipe, open_library(recipe.directory, default_folder()))]
     return _LAST_LIBRARY[0][1]
+
+
+def entries_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> list[DatasetEntry]:
+    """Return the data sets of a stage's configs; none for one that the recipe defines itself.
+
+    Args:
+        stage: A stage of the recipe.
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
+    if is_custom_kind(stage, recipe):
+        return []
+    names = [one.config for one in stage.configs if one.role in ("training", "inference")]
+    configs = [resolved.configs[name] for name in names if name in resolved.configs]
+    library = recipe_library(recipe)
+    return [one for config in configs for one in dataset_entries(library, config, certain=True)]
 
 
 def class_of(library: Library, path: str) -> ClassFound | None:
@@ -66,8 +87,14 @@ def method_body(library: Library, path: str, name: str) -> FunctionBody | None:
     found = class_of(library, path)
     if found is None:
         return None
-    giver = classes.find_method(library, resolve_name.resolution_order(library, found), name)
-    return _read_body(library, giver.method) if isinstance(giver, ResolvedMethod) else None
+    order = resolve_name.resolution_order(library, found)
+    giver = classes.find_method(library, order, name)
+    if not isinstance(giver, ResolvedMethod):
+        return None
+    passed = [one for one in order[: giver.index + 1] if isinstance(one, ClassFound)]
+    if not all(_is_plain(library, one.location, one.summary.decorators) for one in passed):
+        return None
+    return _read_body(library, giver.method)
 
 
 def function_body(library: Library, path: str) -> FunctionBody | None:
@@ -77,58 +104,48 @@ def function_body(library: Library, path: str) -> FunctionBody | None:
 
 
 def _read_body(library: Library, found: FunctionFound) -> FunctionBody | None:
-    file, summary = library.file(found.location), library.function(found.location, found.pieces[-1])
+    piece = found.pieces[-1]
+    file, summary = library.file(found.location), library.function(found.location, piece)
     if not found.location.local or file is None or summary is None:
         return None
-    if classes.opaque_decorator(library, found.location, summary.decorators, "staticmethod"):
+    if not _is_plain(library, found.location, summary.decorators):
         return None
-    piece = found.pieces[-1]
     node = split_source.function_node(file.text, piece)
-    return FunctionBody(node, found.location, summary.line - node.lineno, library)
+    return FunctionBody(node, file, summary.line - node.lineno)
 
 
-def python_span(library: Library, location: ModuleLocation, line: int, word: str) -> Span:
-    """Return where a word stands in a line of a module of the recipe.
+def _is_plain(
+    library: Library, location: ModuleLocation, decorators: tuple[Decorator, ...]
+) -> bool:
+    """Return whether all decorators are known; one that only passes arguments on may return more.
 
     Args:
         library: Reads the module.
-        location: The module.
+        location: The module of the decorators.
+        decorators: The decorators.
+    """
+    names = [definitions.full_name(library, location, item.name) for item in decorators]
+    return all(name in _PLAIN_DECORATORS for name in names)
+
+
+def python_span(file: ModuleFile, line: int, word: str) -> Span:
+    """Return where a word stands in a line of a module of the recipe.
+
+    Args:
+        file: The module.
         line: The line, from 1.
         word: For example the name of a method.
     """
-    key = ("python source", location.file)
-    file = library.file(location)
-    if key not in library.memo:
-        name = Path(os.path.relpath(location.file)).as_posix()
-        text = file.text.text if file else ""
-        library.memo[key] = Source(name, text, path=Path(location.file))
-    source: Source = library.memo[key]
-    text = source.line_text(line)
-    start = file.text.line_starts[line - 1] + max(text.find(word), 0) if file else 0
-    return Span(source, start, start + len(word))
+    column = file.source.line_text(line).find(word) + 1
+    return line_span(file.source, line, column, len(word))
 
 
-def statements_of(node: Function) -> Iterator[ast.AST]:
-    """Yield the nodes of a function without those of functions and classes inside it."""
-    waiting: list[ast.AST] = list(node.body)
-    while waiting:
-        item = waiting.pop(0)
-        yield item
-        if not isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            waiting += ast.iter_child_nodes(item)
-
-
-def returns_of(node: Function) -> list[ast.Return]:
-    """Return the ``return`` statements of a function."""
-    return [item for item in statements_of(node) if isinstance(item, ast.Return)]
-
-
-def returned_values(node: Function) -> list[ast.expr]:
+def returned_values(node: FunctionNode) -> list[ast.expr]:
     """Return the values of the ``return`` statements of a function."""
-    return [item.value for item in returns_of(node) if item.value is not None]
+    return [item.value for item in own_returns(node) if item.value is not None]
 
 
-def gives_nothing(node: Function) -> bool:
+def gives_nothing(node: FunctionNode) -> bool:
     """Return whether a function certainly returns None: it ends without a value.
 
     One without a body, or that raises an exception at its end, may be meant to be replaced.
@@ -136,13 +153,20 @@ def gives_nothing(node: Function) -> bool:
     kinds = (ast.Yield, ast.YieldFrom)
     if isinstance(node, ast.AsyncFunctionDef) or returned_values(node):
         return False
-    if any(isinstance(item, kinds) for item in statements_of(node)):
+    if any(isinstance(item, kinds) for item in own_nodes(node)):
         return False
-    last = node.body[-1]
-    return not _is_stub(node) and not isinstance(last, ast.Raise | ast.While | ast.With | ast.Try)
+    return not _is_stub(node) and _reaches_end(node.body)
 
 
-def _is_stub(node: Function) -> bool:
+def _reaches_end(body: Sequence[ast.stmt]) -> bool:
+    """Return whether statements certainly do not all end by an exception."""
+    last = body[-1]
+    if isinstance(last, ast.If) and last.orelse:
+        return _reaches_end(last.body) or _reaches_end(last.orelse)
+    return not isinstance(last, ast.Raise | ast.While | ast.With | ast.Try | ast.Match)
+
+
+def _is_stub(node: FunctionNode) -> bool:
     return all(
         isinstance(item, ast.Pass)
         or (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))

@@ -7,17 +7,12 @@ Fails: a ``Dataset`` without ``__len__``; a ``DatasetBuilder`` with ``is_source_
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.bodies import class_of, python_span, recipe_library
-from espnet3_compiler.checks.targets.datasets import (
-    DatasetEntry,
-    dataset_entries,
-    entry_span,
-    is_available,
-)
+from espnet3_compiler.checks.data.bodies import class_of, entries_of, python_span
+from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span, is_available
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stages_of_kind
+from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
 from espnet3_compiler.signature import classes, definitions, resolve_name
 from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
 from espnet3_compiler.signature.result import Missing
@@ -33,31 +28,23 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R425 for methods that a class lacks, R811 where there is nothing to prepare."""
     first: dict[str, Diagnostic] = {}
     for stage in recipe.stages:
-        if not is_custom_kind(stage, recipe):
-            for data in _entries_of(stage, recipe, resolved):
-                for name in _METHODS if is_available(data) else ():
-                    for found in _check_class(data, name):
-                        first.setdefault(found.message, found)
+        name = "DatasetBuilder" if stage_kind(stage) == "create_dataset" else "Dataset"
+        for data in filter(is_available, entries_of(stage, recipe, resolved)):
+            for found in _check_class(data, name):
+                first.setdefault(found.message, found)
     yield from first.values()
     for stage in stages_of_kind("create_dataset", recipe):
         if recipe.complete and not recipe.system.own:
             yield from _check_builders(stage, recipe, resolved)
 
 
-def _entries_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> list[DatasetEntry]:
-    roles = ("training", "inference")
-    names = [one.config for one in stage.configs if one.role in roles]
-    configs = [resolved.configs[name] for name in names if name in resolved.configs]
-    library = recipe_library(recipe)
-    return [one for config in configs for one in dataset_entries(library, config, certain=True)]
-
-
 def _check_class(data: DatasetEntry, name: str) -> Iterator[Diagnostic]:
-    found = class_of(data.library, f"{data.module}.{name}")
+    path = f"{data.module}.{name}"
+    found = class_of(data.library, path)
     if found is None or not found.location.local or found.summary.metaclass:
         return
     order = resolve_name.resolution_order(data.library, found)
-    if not all(isinstance(one, ClassFound) and not one.summary.open for one in order):
+    if not all(isinstance(one, ClassFound) and not _may_have_more(one) for one in order):
         return
     known = resolve_name.attributes_of(data.library, found)
     if "__getattr__" in known or found.summary.decorators:
@@ -68,33 +55,39 @@ def _check_class(data: DatasetEntry, name: str) -> Iterator[Diagnostic]:
         if method not in known and classes.find_method(data.library, order, method) is None
     ]
     if missing:
-        yield _incomplete_class(data, name, missing, [one for one in known if one[:1] != "_"])
+        others = [one for one in known if one[:1] != "_" and one not in _METHODS[name]]
+        message = f"{path} lacks {format_names(missing)}"
+        yield _incomplete_class(data, found, message, missing[0], closest_match(missing[0], others))
+
+
+def _may_have_more(found: ClassFound) -> bool:
+    """Return whether a class of the recipe can have methods, or objects, that are not seen."""
+    return found.summary.open or (found.location.local and "__new__" in found.summary.members)
 
 
 def _incomplete_class(
-    data: DatasetEntry, name: str, missing: list[str], known: list[str]
+    data: DatasetEntry, found: ClassFound, message: str, missing: str, near: str | None
 ) -> Diagnostic:
-    found = class_of(data.library, f"{data.module}.{name}")
-    assert found is not None
-    near = closest_match(missing[0], [one for one in known if one not in _METHODS[name]])
+    file = data.library.file(found.location)
+    assert file is not None
     method = definitions.own_member(found, near) if near else None
-    line, word = found.summary.line, name
+    line, word = found.summary.line, found.name
     if near and isinstance(method, FunctionFound):
         summary = data.library.function(found.location, method.pieces[-1])
         line, word = (summary.line, near) if summary else (line, word)
-    advice = f"write def {missing[0]} in the class"
+    advice = f"write def {missing} in the class"
     return Diagnostic(
         "R425",
-        f"{data.module}.{name} lacks {format_names(missing)}",
-        Label(python_span(data.library, found.location, line, word), "called by the runtime"),
+        message,
+        Label(python_span(file, line, word), "called by the runtime"),
         related=(Label(entry_span(data), "these data"),),
-        help=(f'did you mean to call "{near}" {missing[0]}?' if near else advice,),
+        help=(f'did you mean to call "{near}" {missing}?' if near else advice,),
     )
 
 
 def _check_builders(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Report a stage that prepares nothing: no module of its data has a builder."""
-    entries = _entries_of(stage, recipe, resolved)
+    entries = entries_of(stage, recipe, resolved)
     certain = all(resolved.is_certain(binding.config) for binding in stage.configs)
     found = [_lacks_builder(data) for data in entries]
     if not found or not certain or not all(found):

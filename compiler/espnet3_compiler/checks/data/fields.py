@@ -13,8 +13,8 @@ from espnet3_compiler.checks.data.bodies import class_of, recipe_library
 from espnet3_compiler.checks.data.sample_fields import (
     Fields,
     changed_fields,
-    fields_read_by,
     item_fields,
+    lacking_fields,
 )
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX
@@ -65,18 +65,26 @@ def _entries(recipe: Recipe, config: Mapping, split: str) -> list[DatasetEntry]:
     return list(dataset_entries(library, config, certain=True, splits=(split,)))
 
 
-def _fields_before(entries: list[DatasetEntry]) -> Fields | None:
+def _fields_before(entries: list[DatasetEntry], *, transformed: bool = True) -> Fields | None:
     """Return the fields of the items of a split before its preprocessor."""
-    found = [item_fields(data) if is_available(data) else None for data in entries]
-    known = [fields for fields in found if fields is not None]
-    return frozenset().union(*known) if found and len(known) == len(found) else None
+    every: set[str] = set()
+    for data in entries:
+        fields = item_fields(data) if is_available(data) else None
+        if transformed and fields is not None:
+            fields = changed_fields(data.library, data.node.get("transform"), fields)
+        if fields is None:
+            return None
+        every |= fields
+    return frozenset(every) if entries else None
+
+
+def _preprocessor(config: Mapping, split: str) -> Node | None:
+    node = node_at(config, ("dataset", "preprocessor"))
+    return node.get(split) if isinstance(node, Mapping) and node.entry(TARGET) is None else node
 
 
 def _fields_after(config: Mapping, split: str, given: Fields, recipe: Recipe) -> Fields | None:
-    node = node_at(config, ("dataset", "preprocessor"))
-    if isinstance(node, Mapping) and node.entry(TARGET) is None:
-        node = node.get(split)
-    return changed_fields(recipe_library(recipe), node, given)
+    return changed_fields(recipe_library(recipe), _preprocessor(config, split), given)
 
 
 def _check_training(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -88,16 +96,12 @@ def _check_training(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Ite
 
 def _check_preprocessor(config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
     """Report fields that the preprocessor of the training reads and the data do not have."""
-    entries = _entries(recipe, config, "train")
-    before = _fields_before(entries) if entries else None
-    node = node_at(config, ("dataset", "preprocessor"))
-    if isinstance(node, Mapping) and node.entry(TARGET) is None:
-        node = node.get("train")
+    before = _fields_before(_entries(recipe, config, "train"))
+    node = _preprocessor(config, "train")
     if before is None or not isinstance(node, Mapping):
         return
-    for name in fields_read_by(recipe_library(recipe), node):
-        if str(name.value) not in before:
-            yield _unknown_field(name, before, "the preprocessor reads a field")
+    for name in lacking_fields(recipe_library(recipe), node, before):
+        yield _unknown_field(name, before, "the preprocessor reads a field")
 
 
 def _check_lengths(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
@@ -164,18 +168,15 @@ def _check_inference(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> It
     if config is None or before is None:
         return
     inputs = node_at(config, ("contract", "inputs"))
-    declared = [] if not isinstance(inputs, Mapping) else list(inputs)
-    for entry in declared:
+    declared = list(inputs) if isinstance(inputs, Mapping) else []
+    for entry in declared if has_certain_keys(inputs) else ():
         optional = node_at(entry.value, ("optional",))
-        if isinstance(optional, Scalar) and optional.value is True:
-            continue
-        if entry.name not in before and not has_certain_keys(inputs):
-            continue
-        if entry.name not in before:
+        needed = not (isinstance(optional, Scalar) and optional.value is True)
+        if needed and entry.name not in before:
             yield _unknown_field(entry.key, before, "the contract declares an input")
     after = _fields_after(config, "test", before, recipe)
     names = {entry.name for entry in declared}
-    for node in _texts_of(config.get("input_key")) if after else ():
+    for node in _texts_of(config.get("input_key")):
         if after and node.value not in after and node.value not in names:
             yield _unknown_field(node, after, "the model is called with a field")
 
@@ -192,7 +193,7 @@ def _check_columns(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iter
     if metrics is None or inference is None:
         return
     entries = _entries(recipe, inference, "test")
-    before = _fields_before(entries)
+    before = _fields_before(entries, transformed=False)
     if before is None or any(_may_have_columns(data) for data in entries):
         return
     block = metrics.get("metrics")

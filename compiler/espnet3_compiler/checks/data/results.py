@@ -12,21 +12,19 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import (
     FunctionBody,
+    entries_of,
     function_body,
     gives_nothing,
     method_body,
     recipe_library,
-    returns_of,
 )
-from espnet3_compiler.checks.targets.datasets import (
-    dataset_entries,
-    entry_span,
-    is_available,
-)
+from espnet3_compiler.checks.targets.datasets import entry_span, is_available
 from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets, flag_value
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
+from espnet3_compiler.signature.flow import own_returns
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
@@ -53,14 +51,16 @@ _ARTICLES: dict[type[ast.expr] | type[None], str] = {
 }
 
 _CALLED = {
-    "metric": ("__call__", "a number, or a mapping from name to number"),
-    "runner": ("__call__", "a list with one mapping for each item"),
-    "transform": ("__call__", _MAPPING),
-    "preprocessor": ("__call__", _MAPPING),
-    "collate_fn": ("__call__", ""),
-    "features": ("forward", ""),
+    ("metrics", "metric"): ("__call__", "a number, or a mapping from name to number"),
+    ("runner",): ("__call__", "a list with one mapping for each item"),
+    ("dataset", "transform"): ("__call__", _MAPPING),
+    ("dataset", "preprocessor"): ("__call__", _MAPPING),
+    ("dataloader", "collate_fn"): ("__call__", ""),
+    ("collect_stats", "features"): ("forward", ""),
 }
 """Keys of objects that are called, with the method and what its result is used as."""
+
+_SPLITS = ("train", "valid", "test")
 
 _DATA_METHODS = {
     "Dataset": {"__len__": "", "__getitem__": _MAPPING},
@@ -71,14 +71,21 @@ _DATA_METHODS = {
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R426 and R428, once for each function."""
     library = recipe_library(recipe)
-    found = [one for node in find_targets(recipe, resolved) for one in _check_target(library, node)]
-    for config in resolved.configs.values():
-        for data in dataset_entries(library, config, certain=True):
-            for name, methods in _DATA_METHODS.items() if is_available(data) else ():
-                for method, wanted in methods.items():
-                    body = method_body(data.library, f"{data.module}.{name}", method)
-                    shown = f"{data.module}.{name}.{method}"
-                    found += _check_body(body, shown, wanted, entry_span(data)) if body else ()
+    stages = [stage for stage in recipe.stages if not is_custom_kind(stage, recipe)]
+    read = {binding.config for stage in stages for binding in stage.configs}
+    found = [
+        one
+        for node in find_targets(recipe, resolved)
+        if node.path[0] != "configs" or node.path[1] in read
+        for one in _check_target(library, node)
+    ]
+    for stage in stages:
+        name = "DatasetBuilder" if stage_kind(stage) == "create_dataset" else "Dataset"
+        for data in filter(is_available, entries_of(stage, recipe, resolved)):
+            for method, wanted in _DATA_METHODS[name].items():
+                shown = f"{data.module}.{name}.{method}"
+                body = method_body(data.library, f"{data.module}.{name}", method)
+                found += _check_body(body, shown, wanted, entry_span(data)) if body else ()
     yield from first_per_location(found)
 
 
@@ -109,7 +116,7 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
             related,
             ("end it with return and the result",),
         )
-    given = [item for item in returns_of(body.node) if item.value is not None]
+    given = [item for item in own_returns(body.node) if item.value is not None]
     wrong = [item for item in given if isinstance(item.value, _WRONG_KINDS.get(wanted, ()))]
     if given and len(wrong) == len(given):
         yield Diagnostic(
@@ -125,8 +132,8 @@ def _method_used(path: Path) -> tuple[str, str]:
     """Return the method of an object at a path whose result is used, and as what."""
     if path[:1] == ("models",):
         return ("forward", "") if len(path) == len(("models", "NAME")) else ("", "")
-    key = path[-1] if path[-2:-1] != ("preprocessor",) else "preprocessor"
-    return _CALLED.get(str(key), ("", "")) if path[:1] == ("configs",) else ("", "")
+    keys = tuple(part for part in path[2:] if isinstance(part, str) and part not in _SPLITS)
+    return _CALLED.get(keys, ("", "")) if path[:1] == ("configs",) else ("", "")
 
 
 def _is_object(path: Path) -> bool:

@@ -5,18 +5,14 @@ certainly not there. Where the code says it in another way, nothing is known.
 """
 
 import ast
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from espnet3_compiler.checks.data.bodies import (
-    Function,
-    function_body,
-    method_body,
-    returned_values,
-    statements_of,
-)
+from espnet3_compiler.checks.data.bodies import function_body, method_body, returned_values
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.expressions.template import is_unresolved
+from espnet3_compiler.signature.flow import FunctionNode, own_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.span_key import is_written
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar
@@ -28,6 +24,8 @@ _SAME_FIELDS = ("espnet3_runtime.data.preprocess.TextToTokens",)
 """Preprocessors that replace fields and add none."""
 
 _READING = ("copy", "get", "items", "keys", "pop", "values")
+_PLAIN = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return)
+_GUARDS = (ast.IfExp, ast.Compare, ast.BoolOp, ast.Lambda, ast.comprehension)
 _HARMLESS_CALLS = ("dict", "len", "print", "sorted", "list", "isinstance", "set", "tuple")
 
 
@@ -35,18 +33,15 @@ _HARMLESS_CALLS = ("dict", "len", "print", "sorted", "list", "isinstance", "set"
 class _Scope:
     """A function, and the fields of its parameter that is the sample."""
 
-    node: Function
+    node: FunctionNode
     sample: str = ""
     given: Fields = frozenset()
 
 
 def item_fields(data: DatasetEntry) -> Fields | None:
-    """Return the fields of an item of a ``Dataset``, after the transform of its entry."""
+    """Return the fields of an item of a ``Dataset``, before any transform."""
     body = method_body(data.library, f"{data.module}.Dataset", "__getitem__")
-    fields = _returned_fields(_Scope(body.node)) if body else None
-    return (
-        None if fields is None else changed_fields(data.library, data.node.get("transform"), fields)
-    )
+    return _returned_fields(_Scope(body.node)) if body else None
 
 
 def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields | None:
@@ -70,65 +65,86 @@ def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields
     return _returned_fields(_Scope(body.node, _sample_parameter(body.node), given))
 
 
-def _sample_parameter(node: Function) -> str:
+def _sample_parameter(node: FunctionNode) -> str:
     """Return the parameter that gets the sample: the second of two that are required."""
     names = [item.arg for item in (*node.args.posonlyargs, *node.args.args) if item.arg != "self"]
     required = len(names) - len(node.args.defaults)
     return names[1] if required == len(("utt_id", "sample")) else (names or [""])[0]
 
 
-def fields_read_by(library: Library, node: Mapping) -> list[Scalar]:
-    """Return the arguments of a preprocessor that name a field which it needs.
+def lacking_fields(library: Library, node: Mapping, given: Fields) -> list[Scalar]:
+    """Return the arguments of a preprocessor that name a field which it needs and does not get.
 
     Args:
         library: Reads the code of the recipe.
         node: The preprocessor.
+        given: The fields of the items that it changes.
     """
     target = node.get(TARGET)
     path = str(target.value) if isinstance(target, Scalar) else ""
-    if path in _SAME_FIELDS:
-        names = {"field"}
-    else:
-        body = method_body(library, path, "__call__")
-        made = method_body(library, path, "__init__")
-        kept = _kept_arguments(made.node) if made else {}
-        names = (
-            {kept[one] for one in _attributes_as_fields(body.node) if one in kept}
-            if body
-            else set()
-        )
+    names = {"field"} if path in _SAME_FIELDS else set[str]()
+    body, made = (method_body(library, path, name) for name in ("__call__", "__init__"))
+    if body and made:
+        kept = _kept_arguments(made.node)
+        read = _attributes_as_fields(body.node, _sample_parameter(body.node))
+        names = {kept[one] for one in read if one in kept}
     found = [entry.value for entry in node if entry.name in names]
     texts = [one for one in found if isinstance(one, Scalar) and isinstance(one.value, str)]
-    return [one for one in texts if is_written(one) and not is_unresolved(one)]
+    written = [one for one in texts if is_written(one) and not is_unresolved(one)]
+    return [one for one in written if one.value not in given]
 
 
-def _attributes_as_fields(node: Function) -> set[str]:
-    """Return the attributes X of which a call reads ``sample[self.X]`` without asking first."""
-    sample, items = _sample_parameter(node), list(statements_of(node))
-    guards = (ast.Try, ast.If, ast.IfExp, ast.Compare, ast.BoolOp)
-    if any(isinstance(item, guards) for item in items):
-        return set()
+def _attributes_as_fields(node: FunctionNode, sample: str) -> set[str]:
+    """Return the attributes X of which a call reads ``sample[self.X]`` before anything else.
+
+    What comes behind a condition, or after a change of the sample, may be right whatever it reads.
+    """
     found: set[str] = set()
-    for item in items:
-        match item:
-            case ast.Subscript(
-                value=ast.Name(id=name),
-                slice=ast.Attribute(value=ast.Name(id="self"), attr=attribute),
-                ctx=ast.Load(),
-            ) if name == sample:
-                found.add(attribute)
+    for statement in node.body:
+        items = list(ast.walk(statement))
+        if not isinstance(statement, _PLAIN) or any(isinstance(item, _GUARDS) for item in items):
+            break
+        understood: list[ast.AST] = []
+        for item in items:
+            match item:
+                case ast.Subscript(value=value, slice=key, ctx=ast.Load()) if _is_name(
+                    value, sample
+                ):
+                    understood.append(value)
+                    if isinstance(key, ast.Attribute) and _is_name(key.value, "self"):
+                        found.add(key.attr)
+                case ast.Subscript():
+                    pass
+                case ast.Assign(
+                    targets=[target], value=ast.Call(func=ast.Name(id="dict"), args=[_])
+                ):
+                    understood.append(target)
+                case _:
+                    understood += _nodes_read_by(item)
+        uses = {id(item) for item in items if _is_name(item, sample)}
+        if not uses <= set(map(id, understood)):
+            break
     return found
 
 
-def _kept_arguments(node: Function) -> dict[str, str]:
-    """Return the attributes that a constructor sets to one of its arguments, with its name."""
+def _kept_arguments(node: FunctionNode) -> dict[str, str]:
+    """Return the attributes that a constructor sets, once, to an argument that it leaves as it is.
+
+    Each comes with the name of the argument.
+    """
+    every = [item for item in ast.walk(node) if isinstance(item, ast.Name | ast.Attribute)]
+    bound = Counter(
+        item.id if isinstance(item, ast.Name) else item.attr
+        for item in every
+        if isinstance(item.ctx, ast.Store)
+    )
     found: dict[str, str] = {}
-    for item in statements_of(node):
+    for item in node.body:
         match item:
             case ast.Assign(
                 targets=[ast.Attribute(value=ast.Name(id="self"), attr=attribute)],
                 value=ast.Name(id=argument),
-            ):
+            ) if bound[attribute] + bound[argument] == 1 + (attribute == argument):
                 found[attribute] = argument
     return found
 
@@ -198,40 +214,71 @@ def _constant(key: ast.expr) -> Fields | None:
 
 
 def _fields_of_name(name: str, scope: _Scope, depth: int) -> Fields | None:
-    """Return the fields that a variable may have: of all that is assigned to it and put into it."""
+    """Return the fields that a variable may have: of all that is assigned to it and put into it.
+
+    Nothing is known where a use is not understood: another variable, a function inside the
+    function or one that it calls can then put fields into it.
+    """
     parts: list[Fields | None] = [scope.given] if name == scope.sample else []
-    plain = set[int]()
-    for item in statements_of(scope.node):
+    arguments = [item.arg for item in ast.walk(scope.node.args) if isinstance(item, ast.arg)]
+    if not parts and name in arguments:
+        return None
+    understood: list[ast.AST] = []
+    for item in own_nodes(scope.node):
+        understood += _nodes_read_by(item)
         match item:
-            case ast.Assign(targets=[ast.Name(id=bound) as target], value=value) if bound == name:
-                plain.add(id(target))
+            case (
+                ast.Assign(targets=[target], value=ast.expr() as value)
+                | ast.AnnAssign(target=target, value=ast.expr() as value)
+                | ast.AugAssign(target=target, value=value)
+            ) if _is_name(target, name):
+                understood.append(target)
                 parts.append(_fields_of(value, scope, depth + 1))
-            case ast.AnnAssign(target=ast.Name(id=bound) as target, value=value) if bound == name:
-                plain.add(id(target))
-                parts += [_fields_of(value, scope, depth + 1)] if value else []
-            case ast.AugAssign(target=ast.Name(id=bound) as target, value=value) if bound == name:
-                plain.add(id(target))
-                parts.append(_fields_of(value, scope, depth + 1))
-            case ast.Subscript(value=ast.Name(id=bound), ctx=ast.Store()) if bound == name:
+            case ast.Subscript(value=value, ctx=ast.Store()) if _is_name(value, name):
                 parts.append(_constant(item.slice))
-            case ast.Call():
-                parts += _fields_by_call(item, name, scope, depth)
-            case ast.Name(id=bound, ctx=ast.Store()) if bound == name and id(item) not in plain:
-                parts.append(None)
-    return _join(parts) if parts else None
+            case ast.Call(func=ast.Attribute(value=value, attr=attr)) if _is_name(value, name):
+                understood.append(value)
+                parts += _fields_by_method(item, attr, scope, depth)
+    uses = {id(item) for item in ast.walk(scope.node) if _is_name(item, name)}
+    return _join(parts) if parts and uses <= set(map(id, understood)) else None
 
 
-def _fields_by_call(call: ast.Call, name: str, scope: _Scope, depth: int) -> list[Fields | None]:
-    """Return what a call may put into a variable: None where it may be anything."""
-    match call.func:
-        case ast.Attribute(value=ast.Name(id=bound), attr="update") if bound == name:
-            named = [frozenset((one.arg,)) if one.arg else None for one in call.keywords]
-            return [*(_fields_of(one, scope, depth + 1) for one in call.args), *named]
-        case ast.Attribute(value=ast.Name(id=bound), attr="setdefault") if bound == name:
-            return [_constant(call.args[0])] if call.args else [None]
-        case ast.Attribute(value=ast.Name(id=bound), attr=attr) if bound == name:
-            return [] if attr in _READING else [None]
-    given = [*call.args, *(one.value for one in call.keywords)]
-    passed = any(isinstance(one, ast.Name) and one.id == name for one in given)
-    known = isinstance(call.func, ast.Name) and call.func.id in _HARMLESS_CALLS
-    return [None] if passed and not known else []
+def _nodes_read_by(node: ast.AST) -> list[ast.expr]:
+    """Return the nodes that one around them reads, and keeps in no other variable."""
+    match node:
+        case ast.Subscript(value=value) | ast.For(iter=value) | ast.comprehension(iter=value):
+            return [value]
+        case ast.Return(value=ast.expr() as value) | ast.keyword(arg=None, value=value):
+            return [value]
+        case ast.Call(func=ast.Name(id=function), args=args) if function in _HARMLESS_CALLS:
+            return args
+        case ast.Dict(keys=keys, values=values):
+            return [one for key, one in zip(keys, values, strict=True) if key is None]
+        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+            return [left, right]
+        case ast.Compare(left=left, comparators=others):
+            return [left, *others]
+    return []
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _fields_by_method(
+    call: ast.Call, method: str, scope: _Scope, depth: int
+) -> list[Fields | None]:
+    """Return what a method of a mapping puts into it: None where it may be anything.
+
+    Args:
+        call: The call.
+        method: The name of the method.
+        scope: The function that calls it.
+        depth: How many names were followed.
+    """
+    if method == "update":
+        named = [frozenset((one.arg,)) if one.arg else None for one in call.keywords]
+        return [*(_fields_of(one, scope, depth + 1) for one in call.args), *named]
+    if method == "setdefault":
+        return [_constant(call.args[0])] if call.args else [None]
+    return [] if method in _READING else [None]

@@ -1,0 +1,105 @@
+"""Recipes that resemble mistakes in their data, and are right."""
+
+import textwrap
+
+import pytest
+
+from tests.compiler.checks.checks_kit import HEAD
+
+MODEL = """
+class Net:
+    def __init__(self, size): ...
+    def forward(self, speech): return speech
+
+class Only:
+    def __call__(self, sample): return {"speech": sample["speech"]}
+
+class Pair:
+    def __call__(self, sample): return sample, 1
+
+class Run:
+    def __init__(self, transform=None): ...
+    def __call__(self, model, **batch): return [{"text": ""} for _ in batch["speech"]]
+"""
+DATA = """
+class Dataset:
+    def __init__(self, split): ...
+    def __len__(self): return 1
+    def __getitem__(self, index): return {"speech": index, "text": ""}
+"""
+TRAIN = "configs:\n  training: {dataset: {train: [{data_src_args: {split: t}}]}}\nstages: [train]\n"
+SCORE = """\
+configs:
+  training: {dataset: {train: [{data_src_args: {split: t}}]}}
+  inference:
+    checkpoint: ${stages.train.best_checkpoint}
+    dataset: {test: [{name: dev, data_src_args: {split: dev}, transform: {_target_: src.model.Only}}]}
+    runner: {_target_: src.model.Run}
+    input_key: speech
+    output_keys: [text]
+  metrics: {metrics: [{metric: {_target_: espnet3_runtime.metrics.wer.WER}, inputs: {ref: "dataset:text", hyp: text}}]}
+stages: [train, infer, measure]
+"""  # noqa: E501
+OWN = "class Own(BaseSystem):\n    def train(self, context): return {}\n"
+
+
+@pytest.fixture
+def found(check):
+    """Return a function that gives the findings about a recipe whose data or code is replaced."""
+
+    def run(text=TRAIN, *, data=DATA, **files):
+        code = {f"src/{name}.py": content for name, content in files.items()}
+        return check(HEAD + text, {"src/model.py": MODEL, "dataset/__init__.py": data, **code})
+
+    return run
+
+
+def test_columns_are_those_before_the_transform(found):
+    assert found(SCORE) == []
+    assert found(SCORE.replace("dataset:text", "dataset:txt")) == [("R422", '"dataset:txt"')]
+
+
+def test_only_the_runtimes_own_objects_have_wanted_results(found):
+    inner = "{_target_: src.model.Run, transform: {_target_: src.model.Pair}}"
+    assert found(SCORE.replace("{_target_: src.model.Run}", inner)) == []
+    assert found(SCORE.replace("src.model.Only", "src.model.Pair"))[0][0] == "R428"
+
+
+def test_items_of_a_stage_of_ones_own(check, found):
+    tuples = DATA.replace('{"speech": index, "text": ""}', "index, 1")
+    assert [code for code, _ in found(data=tuples)] == ["R428"]
+    own = f"from espnet3_runtime import BaseSystem\n{OWN}"
+    head = HEAD.replace("system: asr", "system: src.own.Own")
+    assert check(head + TRAIN, {"src/own.py": own}) == []
+
+
+def test_a_builder_that_no_stage_runs(found):
+    stages = TRAIN.replace("[train]", "[create_dataset, train]")
+    builder = DATA + "\nclass DatasetBuilder: ...\n"
+    assert found(data=builder) == []
+    assert [code for code, _ in found(stages, data=builder)] == ["R425"]
+
+
+def test_a_class_that_makes_objects_of_another(found):
+    assert found(data="class Dataset:\n    def __new__(cls, split): return [{}]\n") == []
+
+
+@pytest.mark.parametrize(
+    "decorated",
+    [
+        DATA.replace("    def __getitem__", "    @more\n    def __getitem__"),
+        DATA.replace("class Dataset", "@more\nclass Dataset"),
+    ],
+)
+def test_decorators_that_may_change_items(found, decorated):
+    more = """
+    from functools import wraps
+    def more(function):
+        @wraps(function)
+        def inner(*args, **kwargs): return {**function(*args, **kwargs), "text": ""}
+        return inner
+    """
+    text = SCORE.replace(", transform: {_target_: src.model.Only}", "")
+    data = decorated.replace(', "text": ""}', "}")
+    assert [code for code, _ in found(text, data=data.replace("@more", ""))] == ["R422"]
+    assert found(text, data=textwrap.dedent(more) + data) == []
