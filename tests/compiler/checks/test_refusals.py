@@ -40,6 +40,9 @@ def train(check, settings: str, stages: str = "[train]") -> list[tuple[str, str]
         ("min_epochs: 5, max_epochs: 5", None),
         ("fast_dev_run: true", None),
         ("limit_val_batches: 0", None),
+        ("limit_val_batches: 0, val_check_interval: 0", None),
+        ("limit_val_batches: .inf", ("R415", ".inf")),
+        ("accelerator: cpu, strategy: {_target_: apex.tools.HalfFSDPStrategy}", None),
     ],
 )
 def test_settings_of_the_trainer(check, trainer, found):
@@ -61,12 +64,15 @@ def test_settings_of_the_trainer(check, trainer, found):
         ("best_model_criterion: [[valid/f1, 1, max], [valid/mae, 1, min]]", None),
         ("early_stopping: {monitor: valid/acc, mode: max}", None),
         ("early_stopping: {monitor: valid/loss}", None),
+        ("early_stopping: {monitor: valid/closs}", None),
+        ("best_model_criterion: [[valid/neg_loss, 1, max]]", None),
+        ("optimizer: {_target_: apex.tools.Own, lr: -1}", None),
         ("fit: {ckpt_path: best}", ("R701", "best")),
         ("fit: {ckpt_path: /data/last.ckpt}", None),
         ("trainer: {max_epochs: 4, check_val_every_n_epoch: 5}", None),
         (
             "early_stopping: {}, trainer: {max_epochs: 4, check_val_every_n_epoch: 5}",
-            ("R412", "{}"),
+            ("R809", "{}"),
         ),
     ],
 )
@@ -100,3 +106,25 @@ def test_parts_that_start_afresh_need_a_start(check):
 )
 def test_settings_of_inference(check, old, new, found):
     assert check(HEAD + CONFIGS.replace(old, new, 1) + "stages: [train, infer]\n") == found
+
+
+def test_one_checkpoint_may_stand_in_for_another(check):
+    use = "{best_checkpoint: '${stages.train.averaged_checkpoint}'}"
+    stages = f"[train, {{name: export, call: src.steps.export, with: {use}}}]\n"
+    text = HEAD + CONFIGS.partition("  inference")[0] + f"stages: {stages}"
+    steps = {"src/steps.py": "def export(best_checkpoint): ...\n"}
+    assert check(text, steps) == []
+    curves = check(text.replace("averaged_checkpoint", "curves"), steps)
+    assert curves == [("R423", "${stages.train.curves}")]
+
+
+@pytest.mark.parametrize(("packed", "found"), [("smoke", [("R810", "true")]), ("train", [])])
+def test_only_the_training_that_is_packed_may_be_no_trial(check, packed, found):
+    text = f"""{HEAD}{CONFIGS.replace("stages.train", f"stages.{packed}")}
+  smoke:
+    trainer: {{fast_dev_run: true}}
+    dataset: {{train: [{{data_src_args: {{split: train}}}}]}}
+  publication: {{pack_model: {{include: [src]}}}}
+stages: [{{name: smoke, run: train, config: smoke}}, train, infer, pack_model]
+"""
+    assert check(text) == found

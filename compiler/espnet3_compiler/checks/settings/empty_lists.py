@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.settings.monitors import training_monitors
+from espnet3_compiler.checks.settings.no_effect import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -25,7 +26,7 @@ _REQUIRED_LISTS = {
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R605 for empty lists, R412 for a monitor of a validation that never happens."""
+    """Yield R605 for empty lists, R412 and R809 for monitors of a validation that never happens."""
     yield from first_per_location(_check_stages(recipe, resolved))
 
 
@@ -55,11 +56,12 @@ def _check_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_validation(config: Mapping) -> Iterator[Diagnostic]:
-    why = why_no_validation(config)
+    impossible = why_no_validation(config)
+    why = impossible or _why_too_late(config)
     for value in training_monitors(config) if why else ():
         if str(value.monitor.value).startswith("valid/"):
             yield value_finding(
-                "R412",
+                "R412" if impossible else "R809",
                 f'"{value.monitor.value}" is watched, and {why}',
                 value.monitor,
                 "measured on no data set",
@@ -70,19 +72,19 @@ def _check_validation(config: Mapping) -> Iterator[Diagnostic]:
 
 
 def why_no_validation(config: Mapping) -> str:
-    """Return why a training never validates; empty where it does."""
-    limit, every, epochs = (
-        node_at(config, ("trainer", name))
-        for name in ("limit_val_batches", "check_val_every_n_epoch", "max_epochs")
-    )
-    if isinstance(limit, Scalar) and limit.value == 0 and not isinstance(limit.value, bool):
+    """Return why a training cannot validate; empty where it can."""
+    if is_zero(node_at(config, ("trainer", "limit_val_batches"))):
         return "trainer.limit_val_batches is 0"
-    if _is_empty(node_at(config, ("dataset", "valid"))):
-        return '"dataset.valid" is empty'
+    return '"dataset.valid" is empty' if _is_empty(node_at(config, ("dataset", "valid"))) else ""
+
+
+def _why_too_late(config: Mapping) -> str:
+    """Return why a training ends before its first validation, for which its monitors wait."""
+    names = ("check_val_every_n_epoch", "max_epochs")
+    every, epochs = (node_at(config, ("trainer", name)) for name in names)
     rare, last = (one.value if isinstance(one, Scalar) else None for one in (every, epochs))
-    if isinstance(rare, int) and isinstance(last, int) and 0 < last < rare:
-        return f"training validates every {rare} epochs and ends after {last}"
-    return ""
+    late = isinstance(rare, int) and isinstance(last, int) and 0 < last < rare
+    return f"training validates every {rare} epochs and ends after {last}" if late else ""
 
 
 def _is_empty(node: Node | None) -> bool:

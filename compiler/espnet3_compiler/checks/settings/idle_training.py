@@ -11,16 +11,17 @@ A setting that several stages read is reported only if it has no effect in any o
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.settings.empty_lists import why_no_validation
+from espnet3_compiler.checks.settings.no_effect import JudgedSetting, idle_settings, is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.stage_graph.graph import stage_edges
+from espnet3_compiler.stage_graph.kind_edges import stage_name
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import (
     first_per_location,
     is_inherited,
-    span_key,
     written_entry,
 )
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
@@ -28,26 +29,20 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 _TRIALS = ("fast_dev_run", "overfit_batches")
 _PUBLISHING = ("pack_model", "upload_model", "pack_demo", "upload_demo")
 
-_JudgedEntry = tuple[Entry, Diagnostic | None]
-
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R809 for settings without effect, R810 for a trial run that would be published."""
     if not recipe.complete:
         return
-    judged: list[_JudgedEntry] = []
+    judged: list[JudgedSetting] = []
     for stage in stages_of_kind("train", recipe):
         if config := certain_config(stage, "training", resolved):
-            judged += _judge_settings(stage, config, recipe)
-    effective = {span_key(entry.key.span) for entry, finding in judged if finding is None}
-    yield from first_per_location(
-        finding
-        for entry, finding in judged
-        if finding and span_key(entry.key.span) not in effective
-    )
+            judged += _judge_settings(stage, config)
+            judged += _judge_trials(stage, config, recipe, resolved)
+    yield from first_per_location(idle_settings(judged))
 
 
-def _judge_settings(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterator[_JudgedEntry]:
+def _judge_settings(stage: StageDecl, config: Mapping) -> Iterator[JudgedSetting]:
     if (entry := written_entry(config, "reinit")) and _has_items(entry.value):
         yield entry, None if stage.init_from else _idle_reinit(entry)
     trainer = config.get("trainer")
@@ -56,9 +51,6 @@ def _judge_settings(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterat
     for unit in ("epochs", "steps"):
         yield from _judge_minimum(trainer, unit)
     yield from _judge_criterion(config, trainer)
-    for name in _TRIALS:
-        if entry := written_entry(trainer, name):
-            yield entry, _unfit_to_publish(entry, recipe)
 
 
 def _idle_reinit(entry: Entry) -> Diagnostic:
@@ -75,7 +67,7 @@ def _has_items(node: Node) -> bool:
     return isinstance(node, Sequence) and bool(node.items)
 
 
-def _judge_minimum(trainer: Mapping, unit: str) -> Iterator[_JudgedEntry]:
+def _judge_minimum(trainer: Mapping, unit: str) -> Iterator[JudgedSetting]:
     least, most = written_entry(trainer, f"min_{unit}"), written_entry(trainer, f"max_{unit}")
     low, high = (_whole(entry) for entry in (least, most))
     if least is None or most is None or low is None or high is None:
@@ -98,7 +90,7 @@ def _whole(entry: Entry | None) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _judge_criterion(config: Mapping, trainer: Mapping) -> Iterator[_JudgedEntry]:
+def _judge_criterion(config: Mapping, trainer: Mapping) -> Iterator[JudgedSetting]:
     """Judge ``limit_val_batches: 0`` beside checkpoints that validation chooses."""
     limit, criteria = (
         written_entry(trainer, "limit_val_batches"),
@@ -106,7 +98,7 @@ def _judge_criterion(config: Mapping, trainer: Mapping) -> Iterator[_JudgedEntry
     )
     if limit is None or criteria is None or not isinstance(criteria.value, Sequence):
         return
-    if not why_no_validation(config).startswith("trainer.limit") or is_inherited(criteria.value):
+    if not is_zero(limit.value) or is_inherited(criteria.value):
         yield limit, None
         return
     for item in criteria.value.items:
@@ -128,21 +120,35 @@ def _unused_criterion(limit: Entry, monitor: Scalar) -> Diagnostic:
     )
 
 
-def _unfit_to_publish(entry: Entry, recipe: Recipe) -> Diagnostic | None:
-    value = entry.value.value if isinstance(entry.value, Scalar) else None
-    kinds = {kind for kind in _PUBLISHING for _ in stages_of_kind(kind, recipe)}
-    if not value or not kinds or not isinstance(value, bool | int | float):
-        return None
+def _judge_trials(
+    stage: StageDecl, config: Mapping, recipe: Recipe, resolved: Resolved
+) -> Iterator[JudgedSetting]:
+    """Judge settings of a trial run in a training whose weights are published."""
+    trainer = config.get("trainer")
+    entries = [written_entry(trainer, name) for name in _TRIALS if isinstance(trainer, Mapping)]
+    for entry in filter(None, entries):
+        value = entry.value.value if isinstance(entry.value, Scalar) else None
+        on = isinstance(value, bool | int | float) and value
+        if publisher := _publisher_of(stage, recipe, resolved) if on else None:
+            yield entry, _unfit_to_publish(entry, publisher)
+
+
+def _publisher_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> StageDecl | None:
+    """Return the first stage that publishes a model, unless it is that of other trainings."""
+    publishers = [one for kind in _PUBLISHING for one in stages_of_kind(kind, recipe)]
+    trainings = {stage_name(one) for one in stages_of_kind("train", recipe)}
+    names = set(map(stage_name, publishers))
+    edges = stage_edges(recipe, resolved) if publishers else ()
+    packed = {edge.producer for edge in edges if edge.consumer in names} & trainings
+    return publishers[0] if publishers and (not packed or stage_name(stage) in packed) else None
+
+
+def _unfit_to_publish(entry: Entry, publisher: StageDecl) -> Diagnostic:
+    name, given = stage_name(publisher), f"--set training.trainer.{entry.name}=…"
     return value_finding(
         "R810",
-        f"{entry.name} trains on a few batches only, and {min(kinds, key=_PUBLISHING.index)} "
-        "publishes the model",
+        f"{entry.name} trains on a few batches only, and {name} publishes the model",
         entry.value,
         "left on",
-        advice=(
-            (
-                "remove it; for a trial give it on the command line: "
-                f"--set training.trainer.{entry.name}=…"
-            ),
-        ),
+        advice=(f"remove it; for a trial give it on the command line: {given}",),
     )

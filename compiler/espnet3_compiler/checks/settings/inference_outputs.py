@@ -13,7 +13,7 @@ from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.lower import config_roles, configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.stage_graph.stage_inputs import bound_config, may_have_model
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
@@ -36,13 +36,15 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 def _check_runners(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     roles = config_roles(recipe)
     for stage in stages_of_kind("infer", recipe):
-        config = certain_config(stage, "inference", resolved)
-        if config is None or not (_is_null(config.get("runner")) and _is_null(config.get("model"))):
+        config = bound_config(stage, "inference", resolved)
+        if config is None or may_have_model(stage, resolved):
             continue
         binding = next(one for one in stage.configs if one.role == "inference")
         if roles.get(binding.config) != "inference":
             continue
         node = config.get("runner")
+        if node is not None and not (isinstance(node, Scalar) and node.value is None):
+            continue
         written = node is not None and is_written(node)
         yield Diagnostic(
             "R418",
@@ -50,10 +52,6 @@ def _check_runners(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             Label(use_location(node) if node and written else stage.name.span, "no runner"),
             help=(_NO_RUNNER,),
         )
-
-
-def _is_null(node: Node | None) -> bool:
-    return node is None or (isinstance(node, Scalar) and node.value is None)
 
 
 def _check_outputs(config: Mapping) -> Iterator[Diagnostic]:

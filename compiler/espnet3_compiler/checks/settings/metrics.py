@@ -14,7 +14,7 @@ from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
-from espnet3_compiler.manifest.values import as_texts
+from espnet3_compiler.manifest.values import as_text, as_texts, mapping_entries
 from espnet3_compiler.stage_graph.stage_inputs import bound_config
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
@@ -72,16 +72,21 @@ def _unusable_name(node: Node | None) -> Iterator[Diagnostic]:
 
 
 def _repeated_input(inputs: Node | None) -> Iterator[Diagnostic]:
-    """Report a column that is compared with itself: one of two equal inputs is a reference."""
+    """Report a column that is compared with itself: one of two equal inputs is a reference.
+
+    Where another input is an output of inference, that one may be what is compared.
+    """
+    columns = [(one.name, as_text(one.value)) for one in mapping_entries(inputs)]
+    texts = {str(node.value) for _, node in columns if node}
+    outputs = {text for text in texts if not text.startswith(COLUMN_PREFIX)}
     first: dict[str, tuple[str, Scalar]] = {}
-    for entry in inputs if isinstance(inputs, Mapping) else ():
-        node = entry.value
-        if not isinstance(node, Scalar) or not isinstance(node.value, str) or is_unresolved(node):
+    for name, node in columns:
+        if node is None or is_unresolved(node) or outputs - {node.value}:
             continue
-        pair = [first.setdefault(node.value, (entry.name, node)), (entry.name, node)]
+        pair = [first.setdefault(str(node.value), (name, node)), (name, node)]
         pair.sort(key=lambda one: not _is_reference(one[0]))
         if _is_reference(pair[0][0]) and not _is_reference(pair[1][0]):
-            yield _same_column(node.value, *pair)
+            yield _same_column(str(node.value), *pair)
 
 
 def _is_reference(name: str) -> bool:

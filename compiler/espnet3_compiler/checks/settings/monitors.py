@@ -31,12 +31,15 @@ _MINIMIZED = re.compile(
 _MAXIMIZED = re.compile(
     r"(?:.*[/_])?(?:acc|accuracy|f1|f1_score|bleu|recall|precision|auc|auroc|uar|pesq|stoi)"
 )
+_NEGATED = re.compile(r"neg|negative|minus|inverse")
 _PLATEAU = "ReduceLROnPlateau"
 
 _MINIMIZING = ("EarlyStopping", "ModelCheckpoint", _PLATEAU)
 """Classes that take the least for the best unless told otherwise."""
 
-_LIGHTNING = ("lightning.pytorch.", "pytorch_lightning.")
+LIGHTNING = ("lightning.pytorch.", "pytorch_lightning.")
+"""How the paths of Lightning's classes begin."""
+
 _COUNTERS = ("epoch", "step")
 
 
@@ -58,14 +61,15 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _check_monitors(config: Mapping) -> Iterator[Diagnostic]:
     targets = [name for _, name in _callbacks_of(config)]
-    own = not all(name.startswith(_LIGHTNING) for name in targets)
+    own = not all(name.startswith(LIGHTNING) for name in targets)
     rates = any(name.endswith(".LearningRateMonitor") for name in targets)
     for value in _monitored_values(config):
         node = value.monitor
         if not isinstance(node.value, str) or "${" in node.value or not is_written(node):
             continue
-        misspelt = is_certain_match(node.value, MEASURED_VALUES)
         known = node.value.startswith(("train/", "valid/")) or node.value in _COUNTERS
+        another = known and node.value.endswith("loss")  # as valid/closs
+        misspelt = is_certain_match(node.value, MEASURED_VALUES) and not another
         if misspelt or not (own or known or (rates and node.value.startswith("lr-"))):
             yield unknown_value(
                 "R412",
@@ -95,7 +99,7 @@ def training_monitors(config: Mapping) -> Iterator[MonitoredValue]:
         yield MonitoredValue(monitor, _as_scalar(stopping.get("mode")), "min")
     for callback, name in _callbacks_of(config):
         monitor = _as_scalar(callback.get("monitor"))
-        if monitor and monitor.value is not None and name.startswith(_LIGHTNING):
+        if monitor and monitor.value is not None and name.startswith(LIGHTNING):
             yield _watched_by(name, callback, monitor)
     blocks = [(config, "scheduler_monitor"), *((one, "monitor") for one in _named(config))]
     for block, key in blocks:
@@ -130,8 +134,8 @@ def _check_mode(value: MonitoredValue) -> Iterator[Diagnostic]:
     given = mode if mode and is_written(mode) else None
     taken = str(given.value) if given else value.default
     better = {"max": "min", "min": "max"}.get(str(taken))
-    wrong = _MINIMIZED if taken == "max" else _MAXIMIZED
-    if better is None or not wrong.fullmatch(str(monitor.value).casefold()):
+    wrong, name = _MINIMIZED if taken == "max" else _MAXIMIZED, str(monitor.value).casefold()
+    if better is None or not wrong.fullmatch(name) or _NEGATED.search(name):
         return
     message = f'"{monitor.value}" is best where it is {better}imal, not {taken}imal'
     if given is None:

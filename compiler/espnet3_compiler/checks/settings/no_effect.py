@@ -40,12 +40,17 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         if resolved.is_certain(name)
     ]
     settings = [setting for node in training for setting in _training_settings(node)]
-    effective = {span_key(entry.key.span) for entry, finding in settings if finding is None}
-    for entry, finding in settings:
-        if finding and span_key(entry.key.span) not in effective:
-            yield finding
+    yield from idle_settings(settings)
     for node in (*resolved.configs.values(), *resolved.models.values()):
         yield from _check_probabilities(node)
+
+
+def idle_settings(judged: list[JudgedSetting]) -> Iterator[Diagnostic]:
+    """Yield the findings of settings that have no effect in any of the configs that read them."""
+    effective = {span_key(entry.key.span) for entry, finding in judged if finding is None}
+    for entry, finding in judged:
+        if finding and span_key(entry.key.span) not in effective:
+            yield finding
 
 
 def _training_settings(config: Mapping) -> Iterator[JudgedSetting]:
@@ -65,7 +70,7 @@ def _training_settings(config: Mapping) -> Iterator[JudgedSetting]:
         entry = written_entry(trainer, name) if isinstance(trainer, Mapping) else None
         if entry:
             finding = _no_effect("R806", entry, f"{name} is 0: nothing is trained")
-            yield entry, finding if _is_zero(entry.value) else None
+            yield entry, finding if is_zero(entry.value) else None
 
 
 def _batch_settings(block: Mapping) -> Iterator[JudgedSetting]:
@@ -121,7 +126,7 @@ def _check_probabilities(node: Node) -> Iterator[Diagnostic]:
         effects = next((found for name in _EFFECT_KEYS if (found := node.entry(name))), None)
         if effects and isinstance(effects.value, Sequence) and effects.value.items:
             for entry in node:
-                if _PROBABILITY_KEY.fullmatch(entry.name) and _is_zero(entry.value):
+                if _PROBABILITY_KEY.fullmatch(entry.name) and is_zero(entry.value):
                     yield Diagnostic(
                         "R802",
                         f"{entry.name} is 0: the {effects.name} are never applied",
@@ -131,7 +136,8 @@ def _check_probabilities(node: Node) -> Iterator[Diagnostic]:
                     )
 
 
-def _is_zero(node: Node) -> bool:
+def is_zero(node: Node | None) -> bool:
+    """Return whether a value is the number 0."""
     return isinstance(node, Scalar) and node.value == 0 and not isinstance(node.value, bool)
 
 

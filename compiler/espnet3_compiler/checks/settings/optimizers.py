@@ -72,17 +72,13 @@ def _check_numbers(
     target = node.get(TARGET) if isinstance(node, Mapping) else None
     if not isinstance(node, Mapping) or not isinstance(target, Scalar):
         return
-    known = str(target.value).startswith(package)
-    for entry in node if known else ():
+    for entry in node if str(target.value).startswith(package) else ():
         if entry.name in limits and isinstance(entry.value, Scalar):
             yield from _check_number(entry.name, entry.value, limits[entry.name])
         elif entry.name == "betas" and isinstance(entry.value, Sequence):
             for item in entry.value.items:
                 if isinstance(item, Scalar):
                     yield from _check_number(entry.name, item, _BELOW_ONE)
-    rate = node.get("lr")
-    if not known and package == _OPTIMIZERS and isinstance(rate, Scalar):
-        yield from _check_number("lr", rate, _RATES["lr"])
 
 
 def _check_number(name: str, node: Scalar, limits: _Limits) -> Iterator[Diagnostic]:

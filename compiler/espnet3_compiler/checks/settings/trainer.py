@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.settings.empty_lists import why_no_validation
+from espnet3_compiler.checks.settings.monitors import LIGHTNING
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
@@ -26,7 +28,7 @@ _SHARES = (
 
 _NOT_GPU = ("cpu", "mps", "tpu", "xla", "hpu")
 _GPU_STRATEGIES = ("fsdp", "deepspeed")
-_GPU_CLASSES = ("FSDPStrategy", "DeepSpeedStrategy")
+_GPU_CLASSES = (".FSDPStrategy", ".DeepSpeedStrategy")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -41,7 +43,7 @@ def _check_config(config: Mapping) -> Iterator[Diagnostic]:
     trainer = config.get("trainer")
     if isinstance(trainer, Mapping):
         yield from _check_shares(trainer)
-        yield from _check_intervals(trainer)
+        yield from _check_intervals(config, trainer)
         yield from _check_checkpointing(trainer)
         yield from _check_devices(trainer)
         yield from _check_strategy(trainer)
@@ -53,23 +55,22 @@ def _check_shares(trainer: Mapping) -> Iterator[Diagnostic]:
         node = trainer.get(name)
         value = node.value if isinstance(node, Scalar) else None
         if isinstance(node, Scalar) and isinstance(value, float) and value > 1 and value % 1:
+            batches = math.ceil(value) if math.isfinite(value) else 100
             yield value_finding(
                 "R415",
                 f'"trainer.{name}" is {value}: neither a number of batches nor a share of an epoch',
                 node,
                 "a share is at most 1.0",
-                advice=(
-                    f"write an integer for batches, for example {math.ceil(value)}, or at most 1.0",
-                ),
+                advice=(f"write an integer for batches, for example {batches}, or at most 1.0",),
             )
 
 
-def _check_intervals(trainer: Mapping) -> Iterator[Diagnostic]:
+def _check_intervals(config: Mapping, trainer: Mapping) -> Iterator[Diagnostic]:
     """Report intervals of validation without an end or a meaning."""
     interval, every = trainer.get("val_check_interval"), trainer.entry("check_val_every_n_epoch")
     if not isinstance(interval, Scalar) or isinstance(interval.value, bool):
         return
-    if isinstance(interval.value, int) and interval.value == 0:
+    if isinstance(interval.value, int) and interval.value == 0 and not why_no_validation(config):
         yield value_finding(
             "R415",
             '"trainer.val_check_interval" is 0: validation would never be due',
@@ -146,7 +147,8 @@ def _check_strategy(trainer: Mapping) -> Iterator[Diagnostic]:
     if not isinstance(target, Scalar) or accelerator is None or not is_written(target):
         return
     name = str(target.value)
-    of_gpus = name.startswith(_GPU_STRATEGIES) or name.endswith(_GPU_CLASSES)
+    of_lightning = name.startswith(LIGHTNING) and name.endswith(_GPU_CLASSES)
+    of_gpus = name.startswith(_GPU_STRATEGIES) or of_lightning
     if (of_gpus and where in _NOT_GPU) or (name.startswith("ddp") and where == "mps"):
         yield value_finding(
             "R415",

@@ -16,15 +16,15 @@ from espnet3_compiler.stage_graph.stage_inputs import (
     bound_config,
     certain_config,
     leaves_read_by,
+    may_have_model,
     output_uses,
 )
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
-from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at
+from espnet3_compiler.syntax.tree import Scalar, node_at
 
 _AVERAGED = "averaged_checkpoint"
 _WEIGHTS_ONLY = (_AVERAGED, "best_checkpoint", "task_weights")
-_OUTPUTS = ("best_checkpoint", "last_checkpoint", _AVERAGED)
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -107,10 +107,7 @@ def _trains(training: StageDecl, stage: StageDecl, resolved: Resolved) -> bool:
 
 def _builds_declared(training: StageDecl, resolved: Resolved) -> bool:
     """Return whether a training builds a model of the manifest, not one of its config."""
-    config: Mapping | None = certain_config(training, "training", resolved)
-    own = config.get("model") if config else None
-    absent = own is None or (isinstance(own, Scalar) and own.value is None)
-    return training.model is not None and config is not None and absent
+    return training.model is not None and not may_have_model(training, resolved)
 
 
 def _other_model(stage: StageDecl, training: StageDecl, span: Span, own: list[str]) -> Diagnostic:

@@ -60,7 +60,7 @@ def _check_checkpoint(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> I
     node = config.get("checkpoint")
     if isinstance(node, Scalar) and isinstance(node.value, str):
         yield from _check_checkpoint_path(node, recipe, resolved)
-    elif isinstance(node, Scalar) and node.value is None and _is_default_provider(config):
+    elif isinstance(node, Scalar) and node.value is None and has_default_provider(config):
         yield _no_checkpoint(stage, node, recipe)
 
 
@@ -70,10 +70,11 @@ def loads_weights(stage: StageDecl, resolved: Resolved) -> bool:
     if stage_kind(stage) != "infer" or config is None:
         return False
     node = config.get("checkpoint")
-    return isinstance(node, Scalar) and node.value is not None and _is_default_provider(config)
+    return isinstance(node, Scalar) and node.value is not None and has_default_provider(config)
 
 
-def _is_default_provider(config: Mapping) -> bool:
+def has_default_provider(config: Mapping) -> bool:
+    """Return whether an inference config builds its model as it does unless told otherwise."""
     given = node_at(config, ("provider", TARGET))
     default = load("inference")["properties"]["provider"]["default"][TARGET]
     return isinstance(given, Scalar) and given.value == default

@@ -11,6 +11,7 @@ what is in just one of them.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from espnet3_compiler.checks.stages.missing_artifacts import has_default_provider
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
@@ -18,13 +19,16 @@ from espnet3_compiler.manifest.stage_kinds import is_custom_kind, kind_spec, sta
 from espnet3_compiler.stage_graph.graph import INIT_OUTPUT
 from espnet3_compiler.stage_graph.stage_inputs import output_uses, outputs_of
 from espnet3_compiler.syntax.span_key import span_key
-from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, children, to_python
-from espnet3_schemas import TARGET, load
+from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, children
+from espnet3_schemas import TARGET
 
 _NO_WEIGHTS = ("json", "jsonl", "npz", "sentencepiece", "text", "yaml")
 """Types of outputs that hold no weights."""
 
-_CONTENTS = {"stats": "stats", "shapes": "shapes", "token": "token", "tokens": "token"}
+_CONTENTS = {
+    **{word: word for word in ("checkpoint", "stats", "shapes", "token")},
+    "tokens": "token",
+}
 """Words of outputs and arguments that say what is in a file."""
 
 _NEUTRAL = (
@@ -113,26 +117,27 @@ def _meant_output(use: _Use, recipe: Recipe) -> str | None:
     wanted = [key] if key in known else [name for name in known if _share_content(name, key)]
     if key == "tokenizer" and isinstance(target, Scalar) and target.value in _TOKENIZERS:
         wanted = [_MODEL] if _MODEL in known else []
-    other = len(wanted) == 1 and wanted[0] != use.output
-    return f"{use.stage.name.value}.{wanted[0]}" if other else None
+    if len(wanted) != 1 or wanted[0] == use.output or _contents(wanted[0]) & _contents(use.output):
+        return None  # what takes the best checkpoint takes the last one
+    return f"{use.stage.name.value}.{wanted[0]}"
 
 
 def _share_content(output: str, key: str) -> bool:
     """Return whether an argument is named by what is in an output, and by nothing else."""
     words = set(key.casefold().split("_")) - set(_NEUTRAL)
-    content = {_CONTENTS.get(word) for word in output.split("_")} - {None}
-    return len(words) == 1 and _CONTENTS.get(*words) in content
+    return len(words) == 1 and bool(_contents(*words) & _contents(output))
+
+
+def _contents(name: str) -> set[str]:
+    return {_CONTENTS[word] for word in name.split("_") if word in _CONTENTS}
 
 
 def _meant_weights(use: _Use, recipe: Recipe) -> str | None:
     """Return the checkpoint that a key wants, if it names an output without weights."""
-    provider, default = use.owner.get("provider"), load("inference")["properties"]["provider"]
-    own = isinstance(provider, Mapping) and to_python(provider) != default["default"]
+    own = use.owner.entry("provider") is not None and not has_default_provider(use.owner)
     kind = kind_spec(use.stage)["outputs"][use.output]["type"]
-    if kind not in _NO_WEIGHTS or own:
-        return None
     trainings = [one.name.value for one in stages_of_kind("train", recipe)]
-    if not trainings:
+    if kind not in _NO_WEIGHTS or own or not trainings:
         return None
     name = use.stage.name.value
     return f"{name if name in trainings else trainings[-1]}.{_CHECKPOINTS[use.path]}"

@@ -76,7 +76,7 @@ def _dependency_cycle(
     hint = "take one of these needs out"
     if len(cycle) == 1:
         message = f'stage "{cycle[0]}" needs its own output'
-        whole = _whole_model(stage, resolved)
+        whole = _whole_model(stage, resolved) if stage_kind(stage) == "collect_stats" else None
         if whole:
             return _features_of_whole_model(stage, whole, labels, resolved)
         hint = _advice_on_itself(inside[0].how, stage, stages) or hint

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
-from espnet3_compiler.diagnostics.suggest import is_misspelling
+from espnet3_compiler.diagnostics.suggest import is_certain_match
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.signature.definitions import FunctionFound, definition_location
 from espnet3_compiler.signature.library import Library
@@ -95,7 +95,6 @@ def check_outputs(given: Mapping, outputs: list[tuple[str, Scalar]]) -> Iterator
 
 
 def _is_nearly(path: PurePosixPath, other: PurePosixPath) -> bool:
-    """Return whether two paths differ in their last names by a slip, not by a number."""
-    names = [item.name.translate(str.maketrans("", "", "0123456789")) for item in (path, other)]
-    same = path.parent == other.parent
-    return same and names[0] != names[1] and is_misspelling(path.name, other.name)
+    """Return whether two paths of one kind of file differ in their last names by a slip."""
+    alike = path.parent == other.parent and path.suffix == other.suffix
+    return alike and is_certain_match(path.name, [other.name])

@@ -103,6 +103,9 @@ def test_outputs_that_no_argument_names(check, given, output):
     [
         ("report: out/count.json", "report: out/count.json"),
         ("report: out/count.json", "report: out/count.html"),
+        ("report: out/hyp.txt", "made: out/hyp.trn"),
+        ("report: out/one.json", "made: out/one.jsonl"),
+        ("report: out/train.scp", "made: out/trans.scp"),
         ("report: out", "report: out/count.json"),
         ("report: out/counts.json, data: out", "report: out/count.json"),
         ("report: raw/text.txt", "report: clean/text.txt"),

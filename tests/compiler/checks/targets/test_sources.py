@@ -90,6 +90,7 @@ def test_methods_of_a_builder(check, old, new, expected):
         ("{hypothesis: text, reference: text}", [("R421", "text")]),
         ('{ref: "dataset:text", hyp: "dataset:text"}', [("R421", '"dataset:text"')]),
         ('{ref: "dataset:text", hyp: text}', []),
+        ('{src: "dataset:text", ref: "dataset:text", hyp: text}', []),
         ("[text]", []),
     ],
 )
