@@ -13,7 +13,7 @@ from pathlib import Path
 from espnet3_compiler.checks.targets.unchecked import TargetCounts
 from espnet3_compiler.cli.arguments import MANIFEST, SKIPPED_FOLDERS
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.pipeline import compile_manifest, display_name
 from espnet3_compiler.result import CompileResult, sort_findings
@@ -21,9 +21,14 @@ from espnet3_compiler.syntax.read import load_source
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names, spelling_fix
 
 _HEAD = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*(?:#[^\n]*)?")
-_REPLACES = re.compile(r"^#[ \t]*replaces:[ \t]*([^\n]*?)[ \t]*$", re.MULTILINE)
-_NAME = re.compile(r"[^\s,]+")
+_REPLACES = re.compile(
+    r"^#[ \t]*replaces:[ \t]*([\w-]+(?:[ \t]*,[ \t]*[\w-]+)*)[ \t]*$", re.MULTILINE
+)
+"""The line with its names; other words after the colon are a remark."""
+_NAME = re.compile(r"[\w-]+")
 _YAML = (".yaml", ".yml")
+_UNUSED = ("R207", "R208")
+"""What only the config uses that is replaced is used."""
 HEAD_BYTES = 4096
 """How much of a file is read to find the line."""
 
@@ -54,7 +59,8 @@ def with_variants(outcome: CompileResult) -> CompileResult:
         if item.span.text in known:
             other = compile_manifest(outcome.path, outcome.sets, {item.span.text: item.file})
             found += _only_here(other.diagnostics, [*outcome.diagnostics, *found])
-            more = [target for target in other.counts.unchecked if _is_in(target.path.span, item)]
+            name = item.span.source.name
+            more = [one for one in other.counts.unchecked if one.path.span.source.name == name]
             counts = TargetCounts(counts.checked, (*counts.unchecked, *more))
     every = sort_findings([*outcome.diagnostics, *found], display_name(outcome.path))
     return replace(outcome, diagnostics=every, counts=counts)
@@ -115,14 +121,9 @@ def _names_another(manifest: Path, name: str) -> bool:
 
 def _only_here(found: Sequence[Diagnostic], known: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
     seen = {_finding_key(item) for item in known}
-    yield from (item for item in found if _finding_key(item) not in seen)
+    yield from (i for i in found if i.code not in _UNUSED and _finding_key(i) not in seen)
 
 
 def _finding_key(item: Diagnostic) -> tuple[str, str, str, int]:
     span = item.primary.span
     return item.code, item.message, span.source.name, span.start
-
-
-def _is_in(span: Span, variant: ConfigVariant) -> bool:
-    source: Source = span.source
-    return source.path == variant.file or source.name == variant.span.source.name

@@ -115,8 +115,13 @@ def _own_class(name: Scalar, directory: Path) -> tuple[System, tuple[Diagnostic,
 
 def _find_kinds(library: Library, path: str) -> _Kinds | _NotASystem:
     """Return the kinds of a dotted class; a class that cannot be read may run any kind."""
-    if path.partition(".")[0] in _ESPNET3:
-        return _system_of_espnet3(path)
+    kinds = _read_kinds(library, path)
+    is_system = isinstance(kinds, _Kinds) and WILDCARD not in kinds.kinds
+    foreign = path.partition(".")[0] in _ESPNET3 and not is_system
+    return _system_of_espnet3(path) if foreign else kinds
+
+
+def _read_kinds(library: Library, path: str) -> _Kinds | _NotASystem:
     built_in = _runtime_kinds(path)
     found = None if built_in else resolve_name.find_definition(library, path)
     if isinstance(found, ClassFound):

@@ -76,17 +76,21 @@ def _find_foreign(node: Mapping, schema: Schema, *, inside: bool) -> _Foreign | 
     if node.entry(TARGET) or node.entry("task") or not has_certain_keys(node):
         return None
     wanted = wants_target(schema)
-    if not (wanted or inside):
-        return None
+    keys = (*_SURE_KEYS, *_KEYS) if wanted else _SURE_KEYS if inside else ()
     for entry in node:
-        sure = entry.name in _SURE_KEYS
         text = entry.value.value if isinstance(entry.value, Scalar) else None
-        if isinstance(text, str) and (sure or (wanted and entry.name in _KEYS)):
-            path = likely_target(text, schema)
-            named = path or (_names_class(text) and text.isidentifier())
-            if named and entry.name not in schema.get("properties", {}):
-                return _Foreign(entry, path, _argument_block(node))
+        if not isinstance(text, str) or entry.name not in keys:
+            continue
+        path = likely_target(text, schema) if wanted else _class_path(text)
+        named = path or (wanted and _names_class(text) and text.isidentifier())
+        if named and entry.name not in schema.get("properties", {}):
+            return _Foreign(entry, path, _argument_block(node))
     return _single_class(node, schema) if wanted else None
+
+
+def _class_path(text: str) -> str | None:
+    """Return a text that is nothing but the dotted path of a class: arguments may be any text."""
+    return text if DOTTED.match(text) and _names_class(text) else None
 
 
 def _argument_block(node: Mapping) -> Entry | None:

@@ -15,7 +15,7 @@ from espnet3_compiler.syntax.tree import Entry, Node, Scalar, Sequence
 
 MINUS_SIGNS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-"))
 """What looks like a minus: hyphens, dashes, and the minus of mathematics."""
-_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
 _QUOTED = re.compile(rf"[{_QUOTES}](?P<inside>[^\s{_QUOTES}]+)[{_QUOTES}]")
 _BLANKS = "\u00a0\u200b\u200c\u200d\u2007\u202f\u2060\u3000"
 _TUPLE = re.compile(r"\((?P<inside>[^()\[\]{}:#\n]*,[^()\[\]{}:#\n]*)\)")
@@ -44,16 +44,19 @@ def merge_conflict(source: Source, start: int = 0) -> Diagnostic | None:
 
 
 def read_typed(text: str, span: Span) -> Typed | None:
-    """Return what was meant by a plain scalar with typographic characters, None without them."""
+    """Return what was meant by a plain scalar with typographic characters, None without them.
+
+    What is left must be ASCII: other scripts need joiners and blanks of their own.
+    """
     if text.isascii():
         return None
-    if found := _QUOTED.fullmatch(text):
+    if (found := _QUOTED.fullmatch(text)) and found["inside"].isascii():
         meant = found["inside"]
         shown = f'"{meant}"'
         message = f"{text} stands in typographic quotes, which belong to the text"
         return _typed(Scalar(meant, span), message, shown, certain=False)
     stripped = text.strip(_BLANKS)
-    if stripped and stripped != text:
+    if stripped and stripped != text and stripped.isascii():
         code = ord(next(char for char in text if char in _BLANKS))
         message = f'"{stripped}" stands beside an invisible character, U+{code:04X}'
         return _typed(Scalar(core_value(stripped), span), message, stripped, certain=False)

@@ -103,6 +103,19 @@ def test_a_name_that_no_manifest_has(capsys) -> None:
     assert found(capsys, "asr") == []
 
 
+def test_what_only_the_replaced_config_refers_to_is_used(capsys) -> None:
+    used = "  other: {seed: 4}\n  training:\n    seed: ${configs.other.seed}\n"
+    minimal(Path("asr"), old="  training:\n", new=used)
+    write("big.yaml", f"# replaces: training\n{GOOD}")
+    assert found(capsys, "asr") == []
+
+
+def test_a_remark_names_no_config(capsys) -> None:
+    write("big.yaml", f"# replaces: the old training config\n{BAD}")
+    write("other.yaml", f"# replaces: conf/training_old.yaml\n{BAD}")
+    assert found(capsys, "asr") == []
+
+
 def test_several_names_and_folders_of_other_recipes(capsys) -> None:
     write("big.yaml", f"# replaces: training, training\n{BAD}")
     minimal(Path("asr/more"))

@@ -21,3 +21,11 @@ class Features(torch.nn.Module):
 
 
 LIMIT = 8
+
+
+class Loose(torch.nn.Module):
+    """A model that reads mappings itself."""
+
+    def __init__(self, names: dict, pooling: dict) -> None:
+        super().__init__()
+        self.names, self.pooling = names, pooling
