@@ -5,7 +5,6 @@ class.  ``x-classes`` of a schema lists the classes that people choose there.
 """
 
 import re
-from pathlib import PurePosixPath
 
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.schema.types import Schema
@@ -15,9 +14,9 @@ DOTTED = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
 REFERENCE_PATH = re.compile(r"^(stages|configs|models)(\.\w+){2,}$")
 """A reference whose ``${`` and ``}`` were forgotten."""
 _IDENTIFIER = re.compile(r"^[A-Za-z_]\w*$")
-_FILE_AND_NAME = re.compile(r"^(?P<file>[\w./-]+?)(?:\.py)?(?:::?|#|@)(?P<name>[A-Za-z_]\w*)$")
-_FILE_ONLY = re.compile(r"^(?P<file>[\w./-]*[\w-])\.py$")
-_SLASHES = re.compile(r"^[\w-]+(/[\w-]+)+$")
+_FILE_SUFFIX = re.compile(r"\.py(?=$|[:#@/.])")
+_OTHER_FILE = re.compile(r"[/\\].*\.[a-z]\w*$")
+_SEPARATOR = re.compile(r"::?|[.#@/\\]")
 SHORTEST_PART = 3
 
 
@@ -28,19 +27,24 @@ def wants_target(schema: Schema) -> bool:
 
 
 def dotted_path(text: str) -> str | None:
-    """Return the dotted path for another way to name a class in a module, None for other texts."""
-    found = _FILE_AND_NAME.match(text)
-    if found:
-        module, name = found["file"], f".{found['name']}"
-    elif found := _FILE_ONLY.match(text):
-        module, name = found["file"], ".NAME"
-    elif _SLASHES.match(text):
-        module, name = text, ""
-    else:
+    """Return the dotted path that a file and a name in it were meant as; None if there is none.
+
+    ``src/model.py:Net``, ``src.model:Net`` and ``src.model.Net()`` are ``src.model.Net``, and
+    ``src/model.py`` is ``src.model``.
+    """
+    path = _FILE_SUFFIX.sub("", text.strip().lstrip("./\\").removesuffix("()"))
+    parts = _SEPARATOR.split(path)
+    meant = ".".join(parts)
+    several = len(parts) > 1 or text.endswith(".py")
+    if not several or meant == text or _OTHER_FILE.search(path):
         return None
-    parts = [part for part in PurePosixPath(module).parts if part not in ("/", ".", "..")]
-    path = ".".join(parts) + name
-    return path if DOTTED.match(path) else None
+    return meant if all(map(str.isidentifier, parts)) else None
+
+
+def _class_path(text: str) -> str | None:
+    """Return the dotted path of a class; ``NAME`` stands for that of a class in a file."""
+    path = dotted_path(text)
+    return f"{path}.NAME" if path and text.endswith(".py") else path
 
 
 def known_class(word: str, schema: Schema) -> str | None:
@@ -60,14 +64,14 @@ def path_of_class(word: str) -> str | None:
     """Return the dotted path for a class that is written without one, None where it is unknown."""
     named = (path for paths in habits()["classes"].values() for path in paths)
     known = (path for path in named if path.rpartition(".")[2] == word.removesuffix("()"))
-    return dotted_path(word) or next(known, None)
+    return _class_path(word) or next(known, None)
 
 
 def likely_target(text: str, schema: Schema) -> str | None:
     """Return the dotted path that was probably meant by a text where a target should be."""
     if DOTTED.match(text):
         return text
-    path = dotted_path(text)
+    path = _class_path(text)
     if path or not _IDENTIFIER.match(text):
         return path
     return known_class(text, schema)

@@ -12,7 +12,6 @@ from espnet3_compiler.schema.class_names import (
 )
 from espnet3_compiler.schema.types import Schema, allowed_types, has_type, json_type
 from espnet3_compiler.syntax.core_schema import core_value
-from espnet3_compiler.syntax.foreign_syntax import MINUS_SIGNS
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence
 
 TRUE_WORDS = ("on", "yes", "y", "true", "t")
@@ -156,16 +155,14 @@ def number_readings(text: str, *, quoted: bool) -> Iterator[tuple[str, str, bool
         quoted: Whether it stands in quotes.
     """
     word = text.strip()
-    plain = word.translate(MINUS_SIGNS)
     has_digit = any(char in "0123456789" for char in word)
     readings = [
         (word, "in quotes it is text", quoted),
-        (plain, "its minus is another character than -", True),
-        (plain.replace("_", ""), "underscores make it text in YAML 1.2", True),
-        (plain.translate(LOOKALIKES), "a letter stands where a digit should", has_digit),
-        (plain.replace(",", "."), "a decimal comma makes it text", True),
-        (plain.rstrip(".,;:"), "it has a mark at its end", True),
-        (plain.replace(" ", ""), "a blank makes it text", bool(THOUSANDS.match(plain))),
+        (word.replace("_", ""), "underscores make it text in YAML 1.2", True),
+        (word.translate(LOOKALIKES), "a letter stands where a digit should", has_digit),
+        (word.replace(",", "."), "a decimal comma makes it text", True),
+        (word.rstrip(".,;:"), "it has a mark at its end", True),
+        (word.replace(" ", ""), "a blank makes it text", bool(THOUSANDS.match(word))),
     ]
     for reading, reason, applies in readings:
         if applies and NUMBER.match(reading) and (quoted or reading != word):
@@ -220,14 +217,3 @@ def quoted_like(node: Scalar, text: str) -> str:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     stays_text = PLAIN_SAFE.match(text) and isinstance(core_value(text), str)
     return text if stays_text else f'"{text}"'
-
-
-def dotted_form(text: str) -> str | None:
-    """Return the dotted path that a file and a name in it were meant as; None if there is none.
-
-    ``src/model.py:Net``, ``src.model:Net`` and ``src.model.Net()`` are ``src.model.Net``.
-    """
-    path = re.sub(r"\.py(?=$|[:/.])", "", text.strip().removeprefix("./").removesuffix("()"))
-    parts = re.split(r"::?|[./\\]", path)
-    meant = ".".join(parts)
-    return meant if len(parts) > 1 and meant != text and all(map(str.isidentifier, parts)) else None

@@ -8,7 +8,7 @@ from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, equally_close, is_certain_match
 from espnet3_compiler.schema import keys
 from espnet3_compiler.schema.class_names import path_of_class
-from espnet3_compiler.schema.hints import ValueHint, dotted_form, quoted_like, value_hint
+from espnet3_compiler.schema.hints import ValueHint, quoted_like, value_hint
 from espnet3_compiler.schema.types import (
     Instance,
     Schema,
@@ -332,13 +332,12 @@ def pattern_mismatch(spot: Instance, schema: Schema) -> Diagnostic:
     words = WORD.findall(schema["pattern"]) if "|" in schema["pattern"] else []
     other = str(spot.node.value) in schema.get("x-values", {})
     wanted = None if other else closest_match(str(spot.node.value), words)
-    meant = dotted_form(str(spot.node.value)) if "dotted path" in form else None
     return Diagnostic(
         "R606",
         f"{spot.name} must be {form}, not {brief_value(spot.node)}",
         Label(use_location(spot.node), f"expected {form}"),
         related=provenance_labels(spot.node),
-        help=_value_help(schema, spot.node, wanted or meant),
+        help=_value_help(schema, spot.node, wanted),
         fix=_closest_word_fix(spot.node, wanted, words),
     )
 

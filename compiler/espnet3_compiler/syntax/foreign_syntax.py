@@ -13,7 +13,7 @@ from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.syntax.core_schema import core_value
 from espnet3_compiler.syntax.tree import Entry, Node, Scalar, Sequence
 
-MINUS_SIGNS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-"))
+_MINUS_SIGNS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-"))
 """What looks like a minus: hyphens, dashes, and the minus of mathematics."""
 _QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
 _QUOTED = re.compile(rf"[{_QUOTES}](?P<inside>[^\s{_QUOTES}]+)[{_QUOTES}]")
@@ -60,7 +60,7 @@ def read_typed(text: str, span: Span) -> Typed | None:
         code = ord(next(char for char in text if char in _BLANKS))
         message = f'"{stripped}" stands beside an invisible character, U+{code:04X}'
         return _typed(Scalar(core_value(stripped), span), message, stripped, certain=False)
-    number = text.translate(MINUS_SIGNS)
+    number = text.translate(_MINUS_SIGNS)
     if number != text and isinstance(core_value(number), int | float):
         sign = next(char for char in text if char not in number)
         message = f'"{text}" is text: its minus is U+{ord(sign):04X}, not "-"'

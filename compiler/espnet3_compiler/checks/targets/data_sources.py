@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from espnet3_compiler.filesystem import is_directory, path_exists
-from espnet3_compiler.schema.hints import dotted_form, quoted_like
+from espnet3_compiler.schema.class_names import dotted_path
+from espnet3_compiler.schema.hints import quoted_like
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.resolve_name import find_definition
@@ -66,7 +67,7 @@ def _is_recipe(directory: Path, name: str) -> bool:
 
 def _module_at(library: Library, path: str) -> str | None:
     """Return the module of a path of the recipe; None for its package ``dataset``."""
-    module = dotted_form(path.rstrip("/")) or path.strip("./")
+    module = dotted_path(path.rstrip("/")) or path.strip("./")
     return module if library.find_module(module) and module != "dataset" else None
 
 

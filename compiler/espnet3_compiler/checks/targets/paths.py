@@ -11,7 +11,8 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_misspelling, is_slip
 from espnet3_compiler.filesystem import find
-from espnet3_compiler.schema.hints import dotted_form, quoted_like
+from espnet3_compiler.schema.class_names import dotted_path
+from espnet3_compiler.schema.hints import quoted_like
 from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
 from espnet3_compiler.signature.library import Library, open_library
 from espnet3_compiler.signature.locate import names_below
@@ -47,7 +48,7 @@ def not_a_path(path: Scalar, known: Iterable[str] = ()) -> Diagnostic:
     """R501: a value that cannot be a dotted path; classes of the recipe may be what was meant."""
     message = f'"{path.value}" is not the dotted path of a class or function'
     same = [item for item in known if item.endswith(f".{path.value}")]
-    meant = dotted_form(str(path.value)) or (same[0] if len(same) == 1 else None)
+    meant = dotted_path(str(path.value)) or (same[0] if len(same) == 1 else None)
     advice = did_you_mean(meant)
     return value_finding("R501", message, path, "expected package.module.Name", advice=advice)
 
