@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
@@ -149,14 +149,11 @@ def _merge_exchanged(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]
     merged: list[Diagnostic] = []
     for finding in findings:
         other = next((one for one in merged if _are_exchanged(one, finding)), None)
-        if other is None or other.fix is None or finding.fix is None:
+        if other is None:
             merged.append(finding)
-            continue
-        labels = (*other.related, Label(finding.primary.span, "and this in its place"))
-        fix = replace(other.fix, edits=(*other.fix.edits, *finding.fix.edits))
-        merged[merged.index(other)] = replace(
-            other, related=labels, help=("exchange the two",), fix=fix
-        )
+        else:
+            both = other.joined_with(finding, "and this in its place")
+            merged[merged.index(other)] = replace(both, help=("exchange the two",))
     return tuple(merged)
 
 
@@ -181,11 +178,7 @@ def _with_location(finding: Diagnostic, again: Diagnostic) -> Diagnostic:
     labelled = {span_key(label.span) for label in (finding.primary, *finding.related)}
     if span_key(again.primary.span) in labelled:  # read twice, by a config that extends another
         return finding
-    labels = (*finding.related, Label(again.primary.span, "named here too"))
-    fix = finding.fix
-    if fix and again.fix:
-        fix = replace(fix, edits=(*fix.edits, *again.fix.edits))
-    return replace(finding, related=labels, fix=fix)
+    return finding.joined_with(again, "named here too")
 
 
 def _source_line(finding: Diagnostic) -> tuple[Source, int]:

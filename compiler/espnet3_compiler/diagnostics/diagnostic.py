@@ -1,6 +1,6 @@
 """A mistake of the user, as a value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from espnet3_compiler.diagnostics.source import Span
 
@@ -57,3 +57,17 @@ class Diagnostic:
     help: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     fix: Fix | None = None
+
+    def joined_with(self, again: "Diagnostic", text: str = "likewise") -> "Diagnostic":
+        """Return one finding for two that are the same mistake; the advice is that of the first.
+
+        Args:
+            again: The same mistake at another place.
+            text: What is said there.
+        """
+        fix = self.fix
+        if fix and again.fix:
+            certain = fix.certain and again.fix.certain
+            fix = replace(fix, edits=(*fix.edits, *again.fix.edits), certain=certain)
+        labels = (*self.related, Label(again.primary.span, text))
+        return replace(self, related=labels, fix=fix)

@@ -5,8 +5,9 @@ without a value.
 """
 
 from dataclasses import replace
+from functools import reduce
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.schema.foreign_targets import repair_foreign_targets
 from espnet3_compiler.schema.indentation import repair_layout
 from espnet3_compiler.schema.named_items import repair_named_items
@@ -40,15 +41,10 @@ def _merge_singular_keys(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...
     singular = [one for one in found if one.fix and one.fix.title == f'write "{_written(one)}s"']
     first = next(iter(singular), None)
     others = [one for one in singular[1:] if first and _subject(one) == _subject(first)]
-    if first is None or first.fix is None or not others:
+    if first is None or not others:
         return found
-    edits = tuple(edit for one in others if one.fix for edit in one.fix.edits)
-    merged = replace(
-        first,
-        related=(*first.related, *(Label(one.primary.span, "likewise") for one in others)),
-        help=tuple(line for one in (first, *others) for line in one.help),
-        fix=replace(first.fix, edits=(*first.fix.edits, *edits)),
-    )
+    lines = tuple(line for one in (first, *others) for line in one.help)
+    merged = replace(reduce(Diagnostic.joined_with, others, first), help=lines)
     return tuple(merged if one is first else one for one in found if one not in others)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.schema import keys, other_tools
 from espnet3_compiler.schema import messages as findings
 from espnet3_compiler.schema.keywords import LIMITS, SchemaValidator, reordered_items, to_value
@@ -74,8 +74,7 @@ def _merge_items(found: list[tuple[_Position, Diagnostic]]) -> Iterator[Diagnost
     for position, finding in found:
         is_item = _TEXT_FOR_MAPPING.search(finding.message) is not None
         if first and is_item and parent == position[:-1]:
-            labels = (*first.related, Label(finding.primary.span, "likewise"))
-            first = replace(first, related=labels, help=(*first.help, *finding.help))
+            first = replace(first.joined_with(finding), help=(*first.help, *finding.help))
             continue
         if first:
             yield first

@@ -1,7 +1,8 @@
 """From the events of a parser to a tree of nodes; a mistake becomes a finding, reading goes on."""
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, NamedTuple
 
 from yaml.events import (
@@ -15,7 +16,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import ProvenanceStep, Source, Span
 from espnet3_compiler.syntax import messages as findings
 from espnet3_compiler.syntax.core_schema import core_value
@@ -215,10 +216,7 @@ def _merge_keys(entries: list[Entry], found: list[Diagnostic]) -> None:
     own = [f for f in found if f.code == "R106" and f.fix and f.primary.span.start in starts]
     if len(own) > 1:
         first, *others = own
-        labels = tuple(Label(other.primary.span, "nor is this") for other in others)
-        edits = tuple(edit for one in own if one.fix for edit in one.fix.edits)
-        assert first.fix
-        merged = replace(first, related=labels, fix=replace(first.fix, edits=edits))
+        merged = reduce(lambda one, other: one.joined_with(other, "nor is this"), own)
         found[:] = [merged if f is first else f for f in found if f not in others]
 
 
