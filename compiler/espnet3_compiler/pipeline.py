@@ -32,6 +32,7 @@ def compile_manifest(
     sets: Sequence[str] = (),
     config_files: MappingABC[str, Path] | None = None,
     root: Path | None = None,
+    environment: MappingABC[str, str | None] | None = None,
 ) -> CompileResult:
     """Check a manifest and the files that it names; the result can plan its build.
 
@@ -44,6 +45,7 @@ def compile_manifest(
         config_files: Files that replace declared configs, by config name.
         root: The folder that files of ``load_line`` must lie in; that of the manifest, unless
             given.
+        environment: Variables of the environment as an earlier compile found them.
     """
     manifest = path.parent.resolve() / path.name
     name = display_name(manifest)
@@ -74,7 +76,7 @@ def compile_manifest(
     found += more
 
     # interpolate every ${...}
-    resolved, more = resolve(recipe, composition.configs)
+    resolved, more = resolve(recipe, composition.configs, environment)
     found += more
 
     # check the configs against the schemas of their roles

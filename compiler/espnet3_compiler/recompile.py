@@ -6,9 +6,12 @@ The imports stand inside the functions, so that ``run.py`` without overrides loa
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field  # the runtime has them loaded already
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from espnet3_schemas import LOCK
+
+if TYPE_CHECKING:
+    from espnet3_compiler.result import CompileResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,10 @@ def recompose(build: Path, config_files: Mapping[str, Path], sets: Sequence[str]
     """
     from espnet3_compiler.build.files import data_files
     from espnet3_compiler.output.human import render_one
-    from espnet3_compiler.pipeline import compile_manifest
 
-    lock = _read_lock(build)
-    if lock is None:
+    outcome = _compile_again(build, config_files, sets)
+    if outcome is None:
         return Recomposed(False, f"{build} holds no readable {LOCK}; compile the recipe again\n")
-    manifest, compiled_sets = lock
-    outcome = compile_manifest(manifest, (*compiled_sets, *sets), config_files)
     report = "".join(f"{render_one(finding)}\n\n" for finding in outcome.diagnostics)
     if outcome.plan is None:
         return Recomposed(False, report)
@@ -60,7 +60,8 @@ def locate(build: Path, stage: str) -> str | None:
     lock = _read_lock(build)
     if lock is None:
         return None
-    root, _, _ = read_file(lock[0], display_name(lock[0]), lock[0].parent)
+    manifest = lock[0]
+    root, _, _ = read_file(manifest, display_name(manifest), manifest.parent)
     stages = expand(root).root.get("stages") if root else None
     for name in map(stage_item_name, getattr(stages, "items", ())):
         if name is not None and name.value == stage:
@@ -91,17 +92,16 @@ def report(
     from espnet3_compiler.deep.findings import answer_finding
     from espnet3_compiler.output import as_json, human
     from espnet3_compiler.output.summary import Summary
-    from espnet3_compiler.pipeline import compile_manifest, display_name
+    from espnet3_compiler.pipeline import display_name
     from espnet3_compiler.result import sort_findings
 
-    lock = _read_lock(build)
-    if lock is None:
+    outcome = _compile_again(build, config_files, sets)
+    if outcome is None:
         return f"{build} holds no readable {LOCK}; compile the recipe again\n"
-    outcome = compile_manifest(lock[0], (*lock[1], *sets), config_files)
     recipe, resolved = outcome.recipe, outcome.resolved
     assert recipe is not None
     assert resolved is not None
-    name = display_name(lock[0])
+    name = display_name(outcome.path)
     found = sort_findings((answer_finding(each, recipe, resolved) for each in answers), name)
     summary = Summary((name,), outcome.counts.checked, outcome.counts.not_checked)
     if form == "json":
@@ -110,13 +110,29 @@ def report(
     return human.render(found, summary, colour=colour)
 
 
-def _read_lock(build: Path) -> tuple[Path, tuple[str, ...]] | None:
-    """Return the manifest of a build and the ``--set`` arguments of its compile."""
+def _compile_again(
+    build: Path, config_files: Mapping[str, Path], sets: Sequence[str]
+) -> "CompileResult | None":
+    """Compile the manifest of a build as then, with more values; None without a readable lock."""
+    from espnet3_compiler.pipeline import compile_manifest
+
+    lock = _read_lock(build)
+    if lock is None:
+        return None
+    manifest, compiled_sets, environment = lock
+    return compile_manifest(
+        manifest, (*compiled_sets, *sets), config_files, environment=environment
+    )
+
+
+def _read_lock(build: Path) -> tuple[Path, tuple[str, ...], dict[str, str | None]] | None:
+    """Return the manifest of a build, and the ``--set`` arguments and variables of its compile."""
     import json
 
     try:
         lock = json.loads((build / LOCK).read_text(encoding="utf-8"))
         manifest = build.resolve() / lock["manifest"]
-        return manifest, tuple(str(text) for text in lock["set"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        sets = tuple(str(text) for text in lock["set"])
+        return manifest, sets, dict(lock.get("environment", {}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

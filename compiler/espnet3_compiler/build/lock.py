@@ -50,6 +50,7 @@ def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
         **plan.globals,
         "sources": [{"path": source.path, "sha256": source.sha256} for source in plan.sources],
         "set": list(plan.sets),
+        **({"environment": dict(plan.environment)} if plan.environment else {}),
         "code": {name: sha256(files[name].encode()) for name in CODE if name in files},
         "configs": {
             config.name: {"role": config.role, **_file_entry(config_file(config.name), files)}

@@ -58,6 +58,7 @@ def make_plan(
             for path in paths
         ),
         sets=tuple(sets),
+        environment=resolved.environment,
     )
 
 

@@ -63,6 +63,7 @@ class Plan:
         stages: In the order of the manifest.
         sources: The manifest first, then every file that was read.
         sets: The ``--set`` arguments of the compile.
+        environment: Variables of the environment that ``globals`` hold; None for unset ones.
     """
 
     recipe: str
@@ -76,3 +77,4 @@ class Plan:
     stages: tuple[StagePlan, ...]
     sources: tuple[SourceFile, ...]
     sets: tuple[str, ...]
+    environment: Mapping[str, str | None]

@@ -3,7 +3,6 @@
 A node is resolved by evaluating its references, and a reference by resolving the nodes on its path.
 """
 
-import os
 from typing import NoReturn
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -283,7 +282,8 @@ def _evaluate_env(
         for argument in call.arguments[1:]
     ]
     if location[0] == GLOBALS:
-        known = os.environ.get(name) or _plain_text(rest[0] if rest else None)
+        state.variables[name] = state.environment.get(name) or None
+        known = state.variables[name] or _plain_text(rest[0] if rest else None)
         if known:
             return Scalar(known, call.span)
     return RuntimeReference(render_call("oc.env", [(name,), *rest]), call.span)

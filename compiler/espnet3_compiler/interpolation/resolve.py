@@ -1,5 +1,6 @@
 """Replace every ``${…}`` by its value; only runtime references remain, as text."""
 
+import os
 from collections.abc import Mapping as MappingABC
 
 from espnet3_compiler.compose.compose import bases_only
@@ -23,7 +24,9 @@ _SETTING_HINTS = {
 
 
 def resolve(
-    recipe: Recipe, configs: MappingABC[str, Composed]
+    recipe: Recipe,
+    configs: MappingABC[str, Composed],
+    environment: MappingABC[str, str | None] | None = None,
 ) -> tuple[Resolved, tuple[Diagnostic, ...]]:
     """Resolve the references of a recipe.
 
@@ -34,6 +37,7 @@ def resolve(
     Args:
         recipe: The recipe with ``--set`` applied (``Composition.recipe``).
         configs: The composed configs.
+        environment: Variables of the environment as they were at an earlier compile.
     """
     roots = collect_roots(recipe, configs)
     state = ResolutionState(
@@ -41,6 +45,7 @@ def resolve(
         roots,
         reported_elsewhere=frozenset(("configs", name) for name in bases_only(recipe, configs)),
         incomplete=frozenset(("configs", name) for name, c in configs.items() if not c.complete),
+        environment={**os.environ, **(environment or {})},
     )
     trees: dict[Path, Mapping] = {}
     for owner, root in roots.items():
@@ -65,6 +70,7 @@ def resolve(
             if isinstance(start := tree.get("init_from"), Scalar)
         },
         sources=tuple({source.name: source for source in state.sources}.values()),
+        environment=state.variables,
         incomplete=frozenset(name for name, config in configs.items() if not config.complete),
     )
     return resolved, tuple(state.found)

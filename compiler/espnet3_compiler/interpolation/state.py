@@ -1,5 +1,6 @@
 """The state of resolution, and texts that hold values known only at run time."""
 
+from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -28,12 +29,14 @@ class ResolutionState:
         roots: The trees before resolution.
         reported_elsewhere: Owners whose mistakes are reported where they are extended.
         incomplete: Owners that could not be read completely: a missing key is no new finding.
+        environment: Variables of the environment.
         done: Resolved nodes.
         open: Nodes being resolved, with the reference that each is waiting for.
         found: Findings.
         references: References met, except runtime references.
         late: Spans of runtime references, by the leaf that holds them and their text.
         sources: Files that resolvers read.
+        variables: Variables of the environment that were read; None for those that are not set.
         fetched: Nodes copied so far.
         waiting: References being evaluated.
     """
@@ -42,12 +45,14 @@ class ResolutionState:
     roots: Roots
     reported_elsewhere: frozenset[Path]
     incomplete: frozenset[Path]
+    environment: MappingABC[str, str | None]
     done: dict[NodeLocation, Node] = field(default_factory=dict)
     open: dict[NodeLocation, Span | None] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     late: dict[tuple[int, int, str], Span] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
+    variables: dict[str, str | None] = field(default_factory=dict)
     fetched: int = 0
     waiting: int = 0
 

@@ -183,6 +183,7 @@ class Resolved:
         references: Every reference, in the order of the text.
         init_from: The resolved ``init_from`` of the stages that have one.
         sources: Files that resolvers read, in order.
+        environment: Variables of the environment that ``globals`` hold; None for unset ones.
         incomplete: Configs of which a file or base could not be read: a key that is missing in
             them may be a consequence.
         invalid: Configs with unknown keys or values of a wrong type: likewise.
@@ -195,6 +196,7 @@ class Resolved:
     references: tuple[Reference, ...]
     init_from: MappingABC[str, Scalar] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
+    environment: MappingABC[str, str | None] = field(default_factory=dict)
     incomplete: frozenset[str] = frozenset()
     invalid: frozenset[str] = frozenset()
 

@@ -55,7 +55,7 @@ def _compile_lock(path: Path) -> CompileResult | tuple[Diagnostic, ...]:
         return (missing_manifest(source, lock["manifest"]),)
     if found := tuple(_source_changes(source, lock, manifest)):
         return found
-    outcome = compile_manifest(manifest, lock["set"])
+    outcome = compile_manifest(manifest, lock["set"], environment=lock.get("environment"))
     different = _find_difference(outcome, lock)
     if different is not None:
         return (altered_lock(source, different, display_name(manifest)),)

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from espnet3_compiler.cli.main import main
 from espnet3_compiler.pipeline import compile_manifest
+from espnet3_compiler.recompile import recompose
 from espnet3_compiler.relock.relock import compile_lock
 from espnet3_compiler.result import CompileResult
 from tests.compiler.recipe_kit import ROOT, run, texts
+from tests.compiler.recipe_kit import minimal as minimal_recipe
 
 RECIPES = sorted((ROOT / "recipes").glob("*/*/recipe.yaml"))
 NAMES = [path.parent.relative_to(ROOT / "recipes").as_posix() for path in RECIPES]
@@ -41,6 +43,26 @@ def test_every_shipped_recipe_is_built_again_from_its_lock(name: str, recipes: P
     assert texts(folder / "build") == first
     assert main([str(folder / "build" / LOCK)]) == 0
     assert texts(folder / "build") == first
+
+
+@pytest.mark.parametrize(("then", "later"), [("/fast", None), ("", "/slow"), ("/fast", "/slow")])
+def test_directories_from_the_environment_are_those_of_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str, later: str | None
+) -> None:
+    name = "A_DIRECTORY_OF_THIS_TEST"
+    data_dir = f"data_dir: ${{oc.env:{name},x}}"
+    manifest = minimal_recipe(tmp_path, old="system: base", new=f"system: base\n{data_dir}")
+    monkeypatch.setenv(name, then)
+    first = built(manifest)
+    lock = json.loads(first[LOCK])
+    assert (lock["data_dir"], lock["environment"]) == (then or "x", {name: then or None})
+    monkeypatch.delenv(name)
+    if later:
+        monkeypatch.setenv(name, later)
+    assert main([str(tmp_path / "build" / LOCK)]) == 0
+    assert texts(tmp_path / "build") == first
+    again = json.loads(recompose(tmp_path / "build", {}, ["training.seed=3"]).files[LOCK])
+    assert (again["data_dir"], again["environment"]) == (lock["data_dir"], lock["environment"])
 
 
 def built(manifest: Path) -> dict[str, bytes]:
