@@ -87,6 +87,8 @@ def compile_manifest(
     found += tuple(finding for check in ALL for finding in check(recipe, resolved))
     found = merge_row_findings(found, expansion.templates)
     found = without_consequences(found, recipe, resolved)
+    counts = count_targets(recipe, resolved)
+    recipe.library.flush()
     return CompileResult(
         manifest,
         root=tree,
@@ -95,7 +97,7 @@ def compile_manifest(
         composition=composition,
         resolved=resolved,
         diagnostics=sort_findings(found, name),
-        counts=count_targets(recipe, resolved),
+        counts=counts,
     )
 
 

@@ -23,6 +23,7 @@ from espnet3_compiler.manifest.values import (
     substitute_text,
     without_keys,
 )
+from espnet3_compiler.signature.library import default_folder, open_library
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
 from espnet3_schemas import ROLES, load
@@ -42,7 +43,8 @@ def lower(
         complete: False where a group with a ``matrix`` could not be expanded: it may declare the
             names that seem to be missing.
     """
-    system, findings = lower_system(root, directory)
+    library = open_library(directory, default_folder())
+    system, findings = lower_system(root, library)
     models = tuple(
         ModelDecl(entry.key, as_mapping(entry.value) or Mapping((), entry.value.span))
         for entry in mapping_entries(root.get("models"), every=True)
@@ -55,6 +57,7 @@ def lower(
         directory=directory,
         name=as_text(root.get("recipe")) or substitute_text("unnamed/recipe", root),
         system=system,
+        library=library,
         globals=Mapping(tuple(_lower_global(root, name) for name in GLOBALS), root.span),
         models=models,
         configs=tuple(

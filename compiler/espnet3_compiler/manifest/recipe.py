@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
 from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar
 
 
@@ -101,6 +102,7 @@ class Recipe:
         directory: The absolute recipe directory.
         name: ``<corpus>/<task>``.
         system: The System it builds on.
+        library: Reads the modules that it can import: one for all steps of a compilation.
         globals: exp_tag, exp_dir and data_dir as raw nodes, defaults included.
         models: In the order of the manifest.
         configs: In the order of the manifest.
@@ -118,6 +120,7 @@ class Recipe:
     directory: FilePath
     name: Scalar
     system: System
+    library: Library = field(compare=False, repr=False)
     globals: Mapping
     models: tuple[ModelDecl, ...]
     configs: tuple[ConfigDecl, ...]

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_slip
@@ -20,7 +19,7 @@ from espnet3_compiler.signature.definitions import (
     full_name,
     own_member,
 )
-from espnet3_compiler.signature.library import Library, open_library
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import names_below
 from espnet3_compiler.signature.result import Missing, NotAnalyzable
 from espnet3_compiler.syntax.tree import Mapping, Scalar
@@ -60,12 +59,12 @@ _ANY_KIND = _Kinds((WILDCARD,))
 """The kinds of a class that cannot be read."""
 
 
-def lower_system(root: Mapping, directory: Path) -> tuple[System, tuple[Diagnostic, ...]]:
+def lower_system(root: Mapping, library: Library) -> tuple[System, tuple[Diagnostic, ...]]:
     """Return the System of a manifest and what is wrong with its name.
 
     Args:
         root: The manifest.
-        directory: The recipe directory, where the recipe's own classes are looked for.
+        library: Reads the modules of the recipe, where its own classes are looked for.
     """
     name = as_text(root.get("system"))
     if name is None:
@@ -74,7 +73,7 @@ def lower_system(root: Mapping, directory: Path) -> tuple[System, tuple[Diagnost
         return _built_in(name), ()
     parts = str(name.value).split(".")
     if len(parts) > 1 and all(map(is_identifier, parts)):
-        return _own_class(name, directory)
+        return _own_class(name, library)
     message = f'there is no system "{name.value}"'
     found = unknown_name("R206", message, name, systems()["systems"], _HINT)
     near = closest_match(str(name.value), systems()["systems"])
@@ -92,9 +91,8 @@ def _system_with_any_kind(name: Scalar) -> System:
     return replace(fallback, kinds=(*fallback.kinds, WILDCARD))
 
 
-def _own_class(name: Scalar, directory: Path) -> tuple[System, tuple[Diagnostic, ...]]:
+def _own_class(name: Scalar, library: Library) -> tuple[System, tuple[Diagnostic, ...]]:
     path = str(name.value)
-    library = open_library(directory)
     runs = _find_kinds(library, path)
     if isinstance(runs, _Kinds):
         return System(name, path, runs.kinds, runs.own), ()

@@ -89,14 +89,23 @@ class Library:
     Attributes:
         path: The folders of modules.
         folder: The cache folder, or None.
-        memo: Results of other modules of ``signature``, by name and arguments.
+        memo: Results of other modules, by name and arguments, until the compilation ends.
     """
 
     path: SearchPath
     folder: Path | None = None
     _locations: dict[str, ModuleLocation | None] = field(default_factory=dict, repr=False)
     _files: dict[str, ModuleFile | None] = field(default_factory=dict, repr=False)
+    _beside: dict[Path, "Library"] = field(default_factory=dict, repr=False)
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def beside(self, recipe: Path) -> "Library":
+        """Return the library of another recipe, or this one for its own directory."""
+        if recipe == self.path.folder:
+            return self
+        if recipe not in self._beside:
+            self._beside[recipe] = open_library(recipe, self.folder)
+        return self._beside[recipe]
 
     def find_module(self, name: str) -> ModuleLocation | None:
         """Return where a module is, or None."""
@@ -133,7 +142,10 @@ class Library:
         return _read_piece(file, piece, file.classes, extract.class_) if file else None
 
     def flush(self) -> None:
-        """Write new summaries to the cache."""
+        """End a compilation: write new summaries to the cache, and forget what was found."""
+        for other in self._beside.values():
+            other.flush()
+        self.memo.clear()
         changed = [file for file in self._files.values() if file and file.changed]
         if self.folder is None or not changed:
             return

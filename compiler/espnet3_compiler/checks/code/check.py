@@ -15,7 +15,7 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R209, R508 to R511 and R516 for the modules of a recipe."""
     modules = recipe_modules(recipe, resolved)
-    yield from check_shadows(recipe.directory, modules)
+    yield from check_shadows(recipe.library, modules)
     yield from check_syntax(modules)
     yield from check_imports(modules)
     yield from check_circles(modules)

@@ -8,7 +8,7 @@ from espnet3_compiler.checks.targets.datasets import data_modules
 from espnet3_compiler.checks.targets.nodes import find_targets
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.definitions import absolute_module
-from espnet3_compiler.signature.library import Library, ModuleFile, default_folder, open_library
+from espnet3_compiler.signature.library import Library, ModuleFile
 from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.module_summary import Import
 from espnet3_compiler.syntax.tree import Scalar
@@ -65,10 +65,10 @@ def recipe_modules(recipe: Recipe, resolved: Resolved) -> tuple[RecipeModule, ..
 
 
 def _find_modules(recipe: Recipe, resolved: Resolved) -> tuple[RecipeModule, ...]:
-    search = _ModuleSearch({}, {})
+    search = _ModuleSearch({})
     waiting: dict[str, list[tuple[Library, str, Scalar]]] = {time: [] for time in _TIMES}
     for folder, name in imported_names(recipe, resolved):
-        waiting["always"].append((search.library(folder), str(name.value), name))
+        waiting["always"].append((recipe.library.beside(folder), str(name.value), name))
     for time in _TIMES:
         while waiting[time]:
             library, path, name = waiting[time].pop(0)
@@ -76,8 +76,6 @@ def _find_modules(recipe: Recipe, resolved: Resolved) -> tuple[RecipeModule, ...
                 for item, when in module.imports():
                     for path in _imported_paths(module.location, item):
                         waiting[when].append((library, path, name))
-    for library in search.libraries.values():
-        library.flush()
     return tuple(search.found.values())
 
 
@@ -88,13 +86,7 @@ def _imported_paths(location: ModuleLocation, item: Import) -> tuple[str, ...]:
 
 @dataclass
 class _ModuleSearch:
-    libraries: dict[Path, Library]
     found: dict[tuple[str, str], RecipeModule]
-
-    def library(self, folder: Path) -> Library:
-        if folder not in self.libraries:
-            self.libraries[folder] = open_library(folder, default_folder())
-        return self.libraries[folder]
 
     def new_modules(
         self, library: Library, path: str, name: Scalar, time: str

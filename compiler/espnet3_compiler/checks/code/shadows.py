@@ -14,7 +14,7 @@ from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, line_span
 from espnet3_compiler.filesystem import shown_path
-from espnet3_compiler.signature.library import Library, open_library
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import names_below
 
 # fmt: off
@@ -45,14 +45,13 @@ _INSTALLED = frozenset((
 # fmt: on
 
 
-def check_shadows(directory: Path, modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
+def check_shadows(library: Library, modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
     """Yield R209 for modules beside the manifest that others are imported for.
 
     Args:
-        directory: The recipe directory.
+        library: Reads the modules of the recipe.
         modules: The modules that the recipe imports.
     """
-    library = open_library(directory)
     here = library.path.recipe
     own = {item.location.name: item for item in modules if item.library.path.recipe == here}
     for name in names_below(library.path, library.path.roots[:1]):

@@ -12,7 +12,7 @@ from espnet3_compiler.signature import classes, definitions, resolve_name, split
 from espnet3_compiler.signature.classes import ResolvedMethod
 from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
 from espnet3_compiler.signature.flow import FunctionNode, own_nodes, own_returns
-from espnet3_compiler.signature.library import Library, ModuleFile, default_folder, open_library
+from espnet3_compiler.signature.library import Library, ModuleFile
 from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.module_summary import Decorator
 
@@ -43,17 +43,6 @@ class FunctionBody:
         return python_span(self.file, node.lineno + self.shift, word)
 
 
-_LAST_LIBRARY: list[tuple[Recipe, Library]] = []
-"""The recipe that was checked last, so that its checks read each module once."""
-
-
-def recipe_library(recipe: Recipe) -> Library:
-    """Return the library of a recipe that is being checked."""
-    if not (_LAST_LIBRARY and _LAST_LIBRARY[0][0] is recipe):
-        _LAST_LIBRARY[:] = [(recipe, open_library(recipe.directory, default_folder()))]
-    return _LAST_LIBRARY[0][1]
-
-
 def entries_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> list[DatasetEntry]:
     """Return the data sets of a stage's configs; none for one that the recipe defines itself.
 
@@ -66,7 +55,7 @@ def entries_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> list[Dat
         return []
     names = [one.config for one in stage.configs if one.role in ("training", "inference")]
     configs = [resolved.configs[name] for name in names if name in resolved.configs]
-    library = recipe_library(recipe)
+    library = recipe.library
     return [one for config in configs for one in dataset_entries(library, config, certain=True)]
 
 

@@ -9,7 +9,7 @@ Only what the code says plainly is compared: a ``Dataset`` whose items are writt
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.bodies import class_of, recipe_library
+from espnet3_compiler.checks.data.bodies import class_of
 from espnet3_compiler.checks.data.sample_fields import (
     Fields,
     changed_fields,
@@ -61,7 +61,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _entries(recipe: Recipe, config: Mapping, split: str) -> list[DatasetEntry]:
-    library = recipe_library(recipe)
+    library = recipe.library
     return list(dataset_entries(library, config, certain=True, splits=(split,)))
 
 
@@ -84,7 +84,7 @@ def _preprocessor(config: Mapping, split: str) -> Node | None:
 
 
 def _fields_after(config: Mapping, split: str, given: Fields, recipe: Recipe) -> Fields | None:
-    return changed_fields(recipe_library(recipe), _preprocessor(config, split), given)
+    return changed_fields(recipe.library, _preprocessor(config, split), given)
 
 
 def _check_training(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -100,7 +100,7 @@ def _check_preprocessor(config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]
     node = _preprocessor(config, "train")
     if before is None or not isinstance(node, Mapping):
         return
-    for name in lacking_fields(recipe_library(recipe), node, before):
+    for name in lacking_fields(recipe.library, node, before):
         yield _unknown_field(name, before, "the preprocessor reads a field")
 
 

@@ -16,7 +16,6 @@ from espnet3_compiler.checks.data.bodies import (
     function_body,
     gives_nothing,
     method_body,
-    recipe_library,
 )
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
 from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets, flag_value
@@ -70,7 +69,7 @@ _DATA_METHODS = {
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R426 and R428, once for each function."""
-    library = recipe_library(recipe)
+    library = recipe.library
     stages = [stage for stage in recipe.stages if not is_custom_kind(stage, recipe)]
     read = {binding.config for stage in stages for binding in stage.configs}
     found = [

@@ -16,7 +16,6 @@ from espnet3_compiler.filesystem import find, is_file, path_exists
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stage_kind
 from espnet3_compiler.signature.definitions import ClassFound
-from espnet3_compiler.signature.library import default_folder, open_library
 from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.resolve_name import find_definition
 from espnet3_compiler.signature.result import Signature
@@ -59,8 +58,7 @@ def _builder_makes_it(recipe: Recipe, resolved: Resolved) -> bool:
     trees = list(resolved.configs.values())
     if any("data_dir" in path for tree in trees for path, _ in walk_scalars(tree)):
         return False
-    library = open_library(recipe.directory, default_folder())
-    signature = read(library, "dataset.Dataset")
-    builder = find_definition(library, "dataset.DatasetBuilder")
+    signature = read(recipe.library, "dataset.Dataset")
+    builder = find_definition(recipe.library, "dataset.DatasetBuilder")
     takes = isinstance(signature, Signature) and signature.find("data_dir") is not None
     return takes and isinstance(builder, ClassFound)

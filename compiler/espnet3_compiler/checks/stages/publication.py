@@ -14,7 +14,6 @@ from espnet3_compiler.checks.paths.imported_files import imported_files
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.signature.library import open_library
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
@@ -66,11 +65,9 @@ def _check_bundles(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         packed = select_files(recipe.directory, include, exclude)
         if packed is None:
             continue
-        library = open_library(recipe.directory)
         for target in _packed_targets(stage, inference, resolved):
-            lacking = [
-                name for name in imported_files(library, str(target.value)) if name not in packed
-            ]
+            needed = imported_files(recipe.library, str(target.value))
+            lacking = [name for name in needed if name not in packed]
             if lacking:
                 yield _not_packed(stage, publication, target, lacking)
                 break

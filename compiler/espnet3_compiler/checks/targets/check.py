@@ -30,7 +30,7 @@ from espnet3_compiler.checks.targets.unchecked import TargetCounts, UncheckedTar
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Fix
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.signature.library import Library, default_folder, open_library
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.result import Missing, NotAnalyzable, Signature
 from espnet3_compiler.syntax.span_key import span_key
@@ -62,9 +62,7 @@ def count_targets(recipe: Recipe, resolved: Resolved) -> TargetCounts:
 
 def _target_result(recipe: Recipe, resolved: Resolved) -> _TargetResult:
     if not (_LAST_RESULT and _LAST_RESULT[0][0] is resolved):
-        library = open_library(recipe.directory, default_folder())
-        _LAST_RESULT[:] = [(resolved, analyze_targets(recipe, resolved, library))]
-        library.flush()
+        _LAST_RESULT[:] = [(resolved, analyze_targets(recipe, resolved, recipe.library))]
     return _LAST_RESULT[0][1]
 
 

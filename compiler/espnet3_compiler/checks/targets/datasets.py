@@ -26,7 +26,7 @@ from espnet3_compiler.filesystem import find
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
-from espnet3_compiler.signature.library import Library, open_library
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read, read_method
 from espnet3_compiler.signature.result import (
     Missing,
@@ -86,9 +86,8 @@ def check_datasets(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
 
 def data_modules(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar]]:
     """Yield the modules that define data sets, each with the directory of its recipe."""
-    library = open_library(recipe.directory)
     for config in resolved.configs.values():
-        for data in dataset_entries(library, config, certain=True):
+        for data in dataset_entries(recipe.library, config, certain=True):
             head = data.source or _head_entry(None, data.node).key
             yield data.library.path.folder, Scalar(data.module, head.span, via=head.via)
 
@@ -144,10 +143,7 @@ def _read_entry(library: Library, node: Mapping, *, certain: bool) -> Iterator[D
             yield DatasetEntry(node, library, source.value, certain)
             return
         recipes = library.path.folder.resolve().parent.parent
-        key = ("recipe", source.value)
-        if key not in library.memo:
-            library.memo[key] = open_library(recipes / source.value, library.folder)
-        yield DatasetEntry(node, library.memo[key], "dataset", certain)
+        yield DatasetEntry(node, library.beside(recipes / source.value), "dataset", certain)
 
 
 def entry_span(data: DatasetEntry) -> Span:

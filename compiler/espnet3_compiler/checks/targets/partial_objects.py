@@ -13,7 +13,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature import classes, resolve_name
 from espnet3_compiler.signature.definitions import ClassFound
-from espnet3_compiler.signature.library import Library, default_folder, open_library
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.provenance import is_fixable
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Path, Scalar
@@ -27,9 +27,8 @@ _FUNCTIONS = ("metric", "provider", "writer", "loader", "sampler", "text_builder
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R427."""
     targets = [one for one in find_targets(recipe, resolved) if _is_partial(one)]
-    library = open_library(recipe.directory, default_folder()) if targets else None
     yield from first_per_location(
-        found for target in targets if library for found in _check_target(library, target)
+        found for target in targets for found in _check_target(recipe.library, target)
     )
 
 

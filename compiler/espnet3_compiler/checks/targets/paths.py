@@ -14,7 +14,7 @@ from espnet3_compiler.filesystem import find
 from espnet3_compiler.schema.class_names import dotted_path
 from espnet3_compiler.schema.hints import quoted_like
 from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
-from espnet3_compiler.signature.library import Library, open_library
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import names_below
 from espnet3_compiler.signature.resolve_name import find_definition
 from espnet3_compiler.signature.result import (
@@ -199,7 +199,7 @@ def _where_to_get(path: Scalar, library: Library) -> str:
     """Return where to get a package that resembles no other: a recipe beside may have it."""
     name, here = str(path.value).partition(".")[0], library.path.folder
     for found in sorted(find(here.parent, f"*/{escape(name)}/")):
-        beside = open_library(found.parent, library.folder)
+        beside = library.beside(found.parent)
         if not isinstance(find_definition(beside, str(path.value)), Missing | NotAnalyzable):
             return f"copy it from a recipe beside: cp -r ../{found.parent.name}/{name} {name}"
     return "install it, or correct the name"
