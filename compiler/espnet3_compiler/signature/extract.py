@@ -253,15 +253,28 @@ def _is_changed(node: FunctionNode, name: str) -> bool:
 
 
 def _passes_through(node: FunctionNode) -> bool:
-    """Return whether a decorator returns ``@wraps(f) def inner(*args, **kwargs)`` unchanged."""
+    """Return whether a decorator returns a wrapper that takes what the decorated function does."""
     every = [item for item in ast.walk(node) if isinstance(item, FunctionNode)]
     parameters = [item.arg for each in every for item in each.args.posonlyargs + each.args.args]
-    wrappers = (item for item in every if item is not node and _is_wrapper(item, parameters))
-    flows = [flow for flow in map(kwargs_flow, wrappers) if flow and not flow.keys]
-    return any(item.star for flow in flows for item in flow.forwards)
+    returned = {dotted_name(item.value) for each in every for item in _own_returns(each)}
+    inner = [item for item in every if item is not node and item.name in returned]
+    return any(_hands_on(item, name) for item in inner for name in _wrapped(item, parameters))
 
 
-def _is_wrapper(node: FunctionNode, parameters: list[str]) -> bool:
-    calls = [item for item in node.decorator_list if isinstance(item, ast.Call) and item.args]
-    wraps = [call for call in calls if dotted_name(call.func) in ("wraps", "functools.wraps")]
-    return any(dotted_name(call.args[0]) in parameters for call in wraps)
+def _wrapped(node: FunctionNode, parameters: list[str]) -> Iterator[str]:
+    """Yield ``f`` of ``@wraps(f)`` where that is a parameter of a function around it."""
+    for item in node.decorator_list:
+        if isinstance(item, ast.Call) and dotted_name(item.func) in ("wraps", "functools.wraps"):
+            names = map(dotted_name, item.args[:1])
+            yield from (name for name in names if name in parameters)
+
+
+def _hands_on(node: FunctionNode, wrapped: str) -> bool:
+    """Return whether a function gives all its arguments, and no others, to another function."""
+    flow, star = kwargs_flow(node), node.args.vararg
+    own = [item.arg for item in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    if flow is None or flow.keys or star is None or own not in ([], ["self"], ["cls"]):
+        return False
+    calls = [item for item in flow.forwards if item.callee == wrapped]
+    exact = (item.star and not item.keywords and item.positional == len(own) for item in calls)
+    return bool(calls) and all(exact) and not _is_changed(node, star.arg)

@@ -243,6 +243,49 @@ def test_a_builder_that_also_takes_old_names(tmp_path: Path) -> None:
     assert (found.more_keywords, found.more_positional) == (False, True)
 
 
+WRAPPER = """
+from functools import partial, wraps
+
+def decorate(function):
+    @wraps(function)
+    def inner({takes}):
+        {before}
+        return {call}
+    return {gives}
+
+class Owl:
+    @decorate
+    def __init__(self, a, b): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("takes", "before", "call", "gives", "wanted"),
+    [
+        ("*args, **kwargs", "pass", "function(*args, **kwargs)", "inner", "a b"),
+        ("self, *args, **kwargs", "pass", "function(self, *args, **kwargs)", "inner", "a b"),
+        ("*args, **kwargs", "print(*args, **kwargs)", "function(*args, **kwargs)", "inner", "a b"),
+        ("extra, *args, **kwargs", "pass", "function(*args, **kwargs)", "inner", ""),
+        ("self, extra, *args, **kwargs", "pass", "function(self, *args, **kwargs)", "inner", ""),
+        ("*args, extra=1, **kwargs", "pass", "function(*args, **kwargs)", "inner", ""),
+        ("self, *args, **kwargs", "pass", "function(self, 1, *args, **kwargs)", "inner", ""),
+        ("*args, **kwargs", "pass", "function(*args, b=1, **kwargs)", "inner", ""),
+        ("*args, **kwargs", "args = (*args, 1)", "function(*args, **kwargs)", "inner", ""),
+        ("*args, **kwargs", "pass", "dict(*args, **kwargs)", "inner", ""),
+        ("*args, **kwargs", "pass", "function(*args, **kwargs)", "partial(inner, b=1)", ""),
+    ],
+)
+def test_a_wrapper_has_the_arguments_of_the_function_that_it_gives_them_to(
+    tmp_path: Path, takes: str, before: str, call: str, gives: str, wanted: str
+) -> None:
+    text = WRAPPER.format(takes=takes, before=before, call=call, gives=gives)
+    (found,) = readings(tmp_path, {"site/birds.py": text}, "birds.Owl")
+    if wanted:
+        assert names(found) == wanted.split()
+    else:
+        assert found == NotAnalyzable("Owl.__init__ is decorated with decorate")
+
+
 def test_what_a_decorator_puts_in_place_is_not_known(tmp_path: Path) -> None:
     files = package("birds", COMMON)
     files["site/birds/__init__.py"] = cleandoc("""
