@@ -86,12 +86,11 @@ def dataclass_options(library: Library, found: ClassFound) -> dict[str, Any] | N
 
 def is_keyword_record(order: tuple[MroClass, ...]) -> bool:
     """Return whether a class takes its fields, and anything else, by name: a base makes it so."""
-    records = (definitions.KEYWORD_RECORD, "__init_subclass__")
     for node in order:
         if not isinstance(node, ClassFound):
             return False
-        if f"{node.location.name}.{node.name}" == records[0]:
-            return records[1] in node.summary.members
+        if f"{node.location.name}.{node.name}" == definitions.KEYWORD_RECORD:
+            return "__init_subclass__" in node.summary.members
         if "__init__" in node.summary.members:
             return False
     return False

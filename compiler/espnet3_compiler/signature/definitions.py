@@ -241,6 +241,11 @@ def class_location(found: ClassFound) -> DefinitionLocation:
     return definition_location(found.location, found.summary.line)
 
 
+def is_compiled(order: tuple[MroClass, ...]) -> bool:
+    """Return whether a class or one of its bases has only a stub, which need not list all."""
+    return any(isinstance(item, ClassFound) and item.location.kind == "stub" for item in order)
+
+
 def merge_orders(rows: list[list[MroClass]]) -> list[MroClass]:
     """Return the resolution order of a class from those of its bases and their list (C3)."""
     merged: list[MroClass] = []

@@ -231,12 +231,16 @@ def _is_open(branch: Branch) -> bool:
 def _returns_argument(node: FunctionNode) -> bool:
     """Return whether a decorator returns what it decorates, or is a call that gives such a one."""
     inner = [item for item in node.body if isinstance(item, ast.FunctionDef)]
-    returned = [item.value for item in own_returns(node)]
-    names = {dotted_name(item) for item in returned}
+    names = _returned_names(node)
     if len(inner) == 1 and names == {inner[0].name}:
-        node, names = inner[0], {dotted_name(item.value) for item in own_returns(inner[0])}
+        node, names = inner[0], _returned_names(inner[0])
     first = [*node.args.posonlyargs, *node.args.args][:1]
     return bool(first) and names == {first[0].arg} and not _is_changed(node, first[0].arg)
+
+
+def _returned_names(node: FunctionNode) -> set[str | None]:
+    """Return the names that a function returns, with None for another value."""
+    return {dotted_name(item.value) for item in own_returns(node)}
 
 
 def _is_changed(node: FunctionNode, name: str) -> bool:
@@ -256,7 +260,7 @@ def _passes_through(node: FunctionNode) -> bool:
     """Return whether a decorator returns a wrapper that takes what the decorated function does."""
     every = [item for item in ast.walk(node) if isinstance(item, FunctionNode)]
     parameters = [item.arg for each in every for item in each.args.posonlyargs + each.args.args]
-    returned = {dotted_name(item.value) for each in every for item in _own_returns(each)}
+    returned = set().union(*map(_returned_names, every))
     inner = [item for item in every if item is not node and item.name in returned]
     return any(_hands_on(item, name) for item in inner for name in _wrapped(item, parameters))
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.extract import expression_kind
-from espnet3_compiler.signature.flow import dotted_name
+from espnet3_compiler.signature.flow import FunctionNode, dotted_name
 from espnet3_compiler.signature.module_summary import Binding, Import, ImportTime, ModuleSummary
 from espnet3_compiler.signature.split_source import Branch, ModuleText
 
@@ -22,8 +22,10 @@ _DYNAMIC_WORDS = (
     *("globals()", "vars()", "locals()", "exec(", "_convert_(", "sys.modules", "__getattr__"),
 )
 _LIST_DISPLAYS = (ast.List, ast.Tuple, ast.Set)
-_BLOCKS = (ast.If, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.For, ast.AsyncFor, ast.While)
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_BLOCKS = (
+    *(ast.If, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.Match),
+    *(ast.For, ast.AsyncFor, ast.While),
+)
 
 
 @dataclass
@@ -223,11 +225,11 @@ def _imports_in(body: list[ast.stmt], time: ImportTime) -> Iterator[Import]:
             yield from _names_of(node, time)
         elif isinstance(node, ast.ClassDef):
             yield from _imports_in(node.body, time)
-        elif isinstance(node, _FUNCTIONS):
+        elif isinstance(node, FunctionNode):
             yield from _imports_in(node.body, "called" if time == "always" else time)
         elif isinstance(node, ast.If) and _is_for_types(node.test):
             yield from _imports_in(node.orelse, time)
-        elif isinstance(node, (*_BLOCKS, ast.Match)):
+        elif isinstance(node, _BLOCKS):
             for block in _blocks_of(node):
                 yield from _imports_in(block, "maybe")
 

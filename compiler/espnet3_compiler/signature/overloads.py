@@ -1,12 +1,12 @@
 """One signature for a function with several: those that ``@overload`` lists."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 
 from espnet3_compiler.signature import definitions
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.module_summary import FunctionSummary
-from espnet3_compiler.signature.result import Parameter, Signature
+from espnet3_compiler.signature.result import Parameter, Signature, SignatureResult
 
 OVERLOADS = ("typing.overload", "typing_extensions.overload")
 
@@ -42,7 +42,7 @@ def merge_overloads(found: list[Signature]) -> Signature:
     )
 
 
-def with_implementation(listed: Signature, implemented: object) -> Signature:
+def with_implementation(listed: Signature, implemented: SignatureResult) -> Signature:
     """Add the arguments that only the function behind the overloads names.
 
     Args:
@@ -52,18 +52,12 @@ def with_implementation(listed: Signature, implemented: object) -> Signature:
     if not isinstance(implemented, Signature) or implemented.more_keywords:
         return listed
     known = {item.name for item in listed.parameters}
-    more = [item for item in implemented.parameters if item.name not in known]
-    added = [
-        Parameter(item.name, "keyword", item.default or "other", item.annotation, item.origin)
-        for item in more
-    ]
-    return Signature(
-        listed.name,
-        (*listed.parameters, *added),
-        listed.more_positional,
-        listed.more_keywords,
-        listed.origin,
+    added = (
+        replace(item, kind="keyword", default=item.default or "other")
+        for item in implemented.parameters
+        if item.name not in known
     )
+    return replace(listed, parameters=(*listed.parameters, *added))
 
 
 def _takes_anything(item: Signature) -> bool:
@@ -94,11 +88,6 @@ def _place(signature: Signature, name: str) -> int:
 
 
 def _merge_annotations(found: list[Parameter]) -> str | None:
-    texts = list(dict.fromkeys(_annotations(found)))
+    texts = dict.fromkeys(item.annotation or "" for item in found)
     homes = {item.origin.module for item in found}
     return " | ".join(texts) if texts and len(homes) == 1 and "" not in texts else None
-
-
-def _annotations(found: list[Parameter]) -> Iterator[str]:
-    for item in found:
-        yield item.annotation or ""

@@ -129,9 +129,7 @@ def _class_signature(
     new_index, init_index = _method_index(order, new), _method_index(order, init)
     if isinstance(new, ResolvedMethod | ClassFound) and new_index < init_index:
         return _method_signature(library, order, new, name, depth)
-    if init is None and any(
-        isinstance(item, ClassFound) and item.location.kind == "stub" for item in order
-    ):
+    if init is None and definitions.is_compiled(order):
         return NotAnalyzable(f"{found.name} is compiled")
     if init is None:
         return _empty_signature(name, definitions.class_location(found))

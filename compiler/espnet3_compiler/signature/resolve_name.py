@@ -27,6 +27,7 @@ from espnet3_compiler.signature.definitions import (
     class_location,
     full_name,
     is_absent,
+    is_compiled,
     is_imported,
     is_patched,
     is_unbound,
@@ -364,7 +365,7 @@ def _find_attribute(library: Library, found: ClassFound, name: str) -> LookupRes
             return NotAnalyzable(f"{node.name}.{name} cannot be seen")
     if found.summary.metaclass:
         return NotAnalyzable(f"{found.name} has a metaclass")
-    if any(isinstance(node, ClassFound) and node.location.kind == "stub" for node in order):
+    if is_compiled(order):
         return NotAnalyzable(f"{found.name} is compiled")
     return Missing(found.name, name, 0, attributes_of(library, found), class_location(found))
 
