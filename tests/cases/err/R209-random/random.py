@@ -1,1 +1,4 @@
 """Random crops."""
+
+
+def crop(): ...

@@ -3,5 +3,4 @@
 from .feature import LogMel
 
 
-class Net:
-    def __init__(self, size: int): ...
+def count(): ...

@@ -1,5 +1,4 @@
 from src.features import LogMell
 
 
-class Net:
-    def __init__(self, size: int): ...
+def count(): ...

@@ -1,4 +1,4 @@
-from .model import Net
+from .model import count
 
 
 class LogMel: ...

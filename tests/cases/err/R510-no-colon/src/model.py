@@ -1,2 +1,2 @@
-class Net
-    def __init__(self, size: int): ...
+def count()
+    pass

@@ -1,0 +1,26 @@
+"""Mistakes in the code itself."""
+
+import torch
+
+
+class ReturnsNothing(torch.nn.Module):
+    def forward(self, speech):
+        speech.mean()
+
+
+class Swallows:
+    def __init__(self, units: int = 32, **kwargs) -> None:
+        self.units = units
+
+
+class Joined(torch.nn.Module):
+    def __init__(self, features: torch.nn.Module) -> None:
+        super().__init__()
+        self.features = features
+
+
+async def count_later(report: str) -> None: ...
+
+
+class Counter:
+    def run(self, report: str) -> None: ...
