@@ -1,10 +1,17 @@
-"""What the tests of uploads and downloads share."""
+"""What the tests of bundles, uploads and downloads share."""
 
 import pytest
 import soundfile
 
-from tests.runtime.bundle_kit import speech
+from tests.runtime.bundle_kit import packable, speech
 from tests.runtime.hub_kit import customer, packed_recipe
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """A recipe that can be packed, as the working directory."""
+    with packable(tmp_path / "recipe") as directory:
+        yield directory
 
 
 @pytest.fixture(scope="session")

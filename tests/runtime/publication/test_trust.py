@@ -17,15 +17,9 @@ from espnet3_runtime.publication import isolated_imports
 from espnet3_runtime.publication.bundle import hash_files, open_bundle, path_inside
 from espnet3_runtime.publication.model import InferenceModel
 from espnet3_runtime.publication.trust import is_harmless
-from tests.runtime.bundle_kit import INFERENCE, pack, packable, speech
+from tests.runtime.bundle_kit import INFERENCE, pack, speech
 
 LINEAR = {"_target_": "torch.nn.Linear", "in_features": 160, "out_features": 1}
-
-
-@pytest.fixture
-def recipe(tmp_path):
-    with packable(tmp_path / "recipe") as directory:
-        yield directory
 
 
 def test_a_named_file_cannot_leave_the_bundle(recipe):
