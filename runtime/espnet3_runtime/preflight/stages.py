@@ -17,7 +17,6 @@ from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.predictor import make_runner
 from espnet3_runtime.metrics.score import make_metric
-from espnet3_runtime.preflight.optimizers import try_torch_optimizer
 from espnet3_runtime.preflight.origin.data_code import place_of_builder
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
@@ -95,6 +94,12 @@ def _try_collate(tried: TriedStage, config: ConfigView) -> None:
         is_constructible(tried, node)
 
 
+def _try_optimizer(tried: TriedStage, config: ConfigView) -> None:
+    from espnet3_runtime.preflight.optimizers import try_torch_optimizer  # imports torch
+
+    try_torch_optimizer(tried, config)
+
+
 def _try_runner(tried: TriedStage, config: ConfigView) -> None:
     nodes = [config["runner"], config["dataloader"]["collate_fn"]]
     if config["runner"] is None or all(is_constructible(tried, node) for node in nodes if node):
@@ -170,7 +175,7 @@ _WORK: Mapping[str, tuple[Work, ...]] = {
     "create_dataset": (_BUILDERS,),
     "train_tokenizer": (partial(_try_data, splits=("train",)),),
     "collect_stats": (_try_data, _try_collate, _try_workers),
-    "train": (_try_data, _try_collate, try_torch_optimizer, try_trainer),
+    "train": (_try_data, _try_collate, _try_optimizer, try_trainer),
     "infer": (_TESTS, _try_runner, _try_device, _try_workers),
     "measure": (_try_metrics,),
 }

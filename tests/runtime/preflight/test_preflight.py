@@ -55,6 +55,12 @@ def test_nothing_is_found_and_nothing_is_written(recipe: Toy) -> None:
     assert done.stderr.startswith("recipe/recipe.yaml: no mistakes")
 
 
+def test_a_look_at_stages_that_need_no_torch_imports_none(recipe: Toy, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise SystemExit('imported')\n")
+    done = recipe.python("--preflight", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert done.stderr == "recipe.yaml: no mistakes; 3 targets checked, 0 not checked\n"
+
+
 def test_the_last_stage_is_looked_at_before_the_first_runs(recipe: Toy) -> None:
     late = "import importlib\n\nimportlib.import_module('no_such_package')\n"
     recipe.file("src/late.py", f"{late}\n\ndef end():\n    pass\n")
