@@ -81,7 +81,7 @@ def test_texts_that_say_what_they_mean(check, report):
 
 def test_code_that_expands_paths(check):
     steps = "import os\ndef count(report): os.path.expanduser(report)\n"
-    assert check_report(check, "~/count.json", src__steps="", **{"src__steps.py": steps}) == []
+    assert check_report(check, "~/count.json", **{"src__steps.py": steps}) == []
 
 
 def test_a_folder_of_that_name(check):
