@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from espnet3_compiler.output import as_json
 from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest
 from evaluation.by_hand.model import HandMistake, plant
-from evaluation.recipes import GENERATED, RECIPES
+from evaluation.recipes import RECIPES, copy_recipe
 
 LIMITS = ProbeLimits(120.0, 8 << 30)
 WAYS = ("check", "preflight", "deep")
@@ -51,24 +50,13 @@ def judge(mistake: HandMistake, ways: Iterable[str] = WAYS[:1]) -> HandVerdict:
         ways: Which of ``WAYS`` are asked until one of them says something.
     """
     with tempfile.TemporaryDirectory() as folder:
-        manifest = _copy_recipe(mistake, Path(folder))
+        copy = copy_recipe(RECIPES / mistake.recipe, Path(folder))
+        (copy / mistake.file).write_text(plant(mistake).text, "utf-8")
         for way in ways:
-            found = tuple(_ask(way, manifest))
+            found = tuple(_ask(way, copy / "recipe.yaml"))
             if found:
                 return _verdict(mistake, way, found)
     return _verdict(mistake, "", ())
-
-
-def _copy_recipe(mistake: HandMistake, folder: Path) -> Path:
-    source = RECIPES / mistake.recipe
-    copy = folder / "recipes" / mistake.recipe
-    copy.parent.mkdir(parents=True)
-    for sibling in source.parent.iterdir():
-        if sibling.is_dir() and sibling != source:
-            (copy.parent / sibling.name).symlink_to(sibling.resolve())
-    shutil.copytree(source, copy, ignore=GENERATED)
-    (copy / mistake.file).write_text(plant(mistake).text, "utf-8")
-    return copy / "recipe.yaml"
 
 
 def _ask(way: str, manifest: Path) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Plant a mistake in a copy of a recipe, check it, and judge the report."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.pipeline import compile_manifest
 from evaluation.mutations.model import GoodRecipe, Mutation
-from evaluation.recipes import GENERATED
+from evaluation.recipes import copy_recipe
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,7 @@ class Verdict:
 def workspace(recipe: GoodRecipe) -> Iterator[Path]:
     """Give a scratch copy of a recipe, beside links to its sibling recipes."""
     with tempfile.TemporaryDirectory() as folder:
-        corpus = Path(folder) / "recipes" / recipe.directory.parent.name
-        corpus.mkdir(parents=True)
-        for sibling in recipe.directory.parent.iterdir():
-            if sibling.is_dir() and sibling != recipe.directory:
-                (corpus / sibling.name).symlink_to(sibling.resolve())
-        copy = corpus / recipe.directory.name
-        shutil.copytree(recipe.directory, copy, ignore=GENERATED)
-        yield copy
+        yield copy_recipe(recipe.directory, Path(folder))
 
 
 def judge(recipe: GoodRecipe, copy: Path, mutation: Mutation) -> Verdict:

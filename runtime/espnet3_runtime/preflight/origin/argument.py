@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from espnet3_runtime.build.instantiate import FLAGS, locate_target
 from espnet3_runtime.build.model_node import key_of
-from espnet3_runtime.errors import exception_chain
+from espnet3_runtime.errors import InstantiateError, exception_chain
 from espnet3_schemas import TARGET
 
 _SURE = 2
@@ -90,10 +90,13 @@ def class_wanted(name: str, node: Any) -> tuple[str, str] | None:
     """
     try:
         target: Any = locate_target(name)
+    except InstantiateError:
+        return None
+    try:
         function: Any = vars(target).get("__init__") if isinstance(target, type) else target
         hints = get_type_hints(function)
         names = inspect.signature(target).parameters
-    except Exception:  # noqa: BLE001 - annotations may name what is not there
+    except Exception:  # noqa: BLE001 - annotations are code of the recipe, which may raise anything
         return None
     for key, value in node.items() if isinstance(node, Mapping) else ():
         wanted = hints.get(key) if key in names else None
