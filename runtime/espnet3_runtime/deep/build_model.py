@@ -1,7 +1,8 @@
 """Construct models: on the CPU, or on the meta device where they are too large for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -59,11 +60,28 @@ def build_model(probe: StageProbe, node: ConfigView) -> ProbedModel:
         FoundError: It cannot be constructed (R903), which was reported.
         UnprobedError: It needs more memory than is allowed, or the network.
     """
+    return _build_by(probe, node, partial(_construct_model, probe.request.largest))
+
+
+def build_with_values(probe: StageProbe, node: ConfigView) -> ProbedModel:
+    """Construct the model of a stage on the CPU, large as it may be.
+
+    Raises:
+        FoundError: It cannot be constructed (R903), which was reported.
+        UnprobedError: It needs more memory than is allowed.
+    """
+    return _build_by(probe, node, construct_model)
+
+
+def _build_by(
+    probe: StageProbe, node: ConfigView, construct: Callable[[ConfigView], Any]
+) -> ProbedModel:
     name = name_of(node)
     location = probe.locate(node.where)
     probe.answers.step(location, f"constructing {name}")
+    torch.manual_seed(0)
     try:
-        module = _construct_model(probe, node)
+        module = construct(node)
     except FAILURES as error:
         raise probe.construction_failure(error, location) from error
     if not isinstance(module, nn.Module):
@@ -74,13 +92,12 @@ def build_model(probe: StageProbe, node: ConfigView) -> ProbedModel:
     return _wrap_model(name, module, "meta" if on_meta else "cpu")
 
 
-def _construct_model(probe: StageProbe, node: ConfigView) -> Any:
-    torch.manual_seed(0)
+def _construct_model(largest: int, node: ConfigView) -> Any:
     try:
-        return _construct_small(node, probe.request.largest)
+        return _construct_small(node, largest)
     except _TooLargeError:
         module = _construct_on_meta(node)
-        if module is not None and _count_parameters(module) <= probe.request.largest:
+        if module is not None and _count_parameters(module) <= largest:
             module = None  # some were counted twice, or are not kept
     except FAILURES as error:
         if not needs_memory(error):

@@ -29,19 +29,19 @@ Maker = Callable[[Stage], Path]
 
 @dataclass(frozen=True)
 class InferredItems:
-    """What an ``infer`` stage gave.
+    """What an ``infer`` stage gave for items of the recipe's data.
 
     Attributes:
         samples: ``(utt_id, sample)`` pairs of the data set, unchanged.
         results: The outputs of each.
-        real: Whether the samples are data of the recipe.
         by_value: Outputs that become files although the config does not say so.
+        has_more_columns: Whether the data set may have columns that are no fields of an item.
     """
 
     samples: Sequence[tuple[str, Mapping[str, Any]]]
     results: Sequence[Mapping[str, Any]]
-    real: bool
     by_value: frozenset[str]
+    has_more_columns: bool
 
 
 class FakeArtifacts:

@@ -11,7 +11,7 @@ import torch
 from espnet3_runtime.build.model_node import key_of
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.loader import make_collate
-from espnet3_runtime.deep.build_model import ProbedModel
+from espnet3_runtime.deep.build_model import ProbedModel, build_with_values
 from espnet3_runtime.deep.items.samples import COLLATE, Items
 from espnet3_runtime.deep.labels import LabelError, LabelWatch
 from espnet3_runtime.deep.stage_probe import StageProbe
@@ -29,6 +29,9 @@ from espnet3_runtime.preflight.protocol import CodePlace, FoundError, RecipeLoca
 from espnet3_runtime.training.forward_inputs import split_batch, unused_lengths
 from espnet3_runtime.training.forward_outputs import ForwardOutput, read_forward_output
 from espnet3_schemas import TARGET
+
+_MOST_WITH_VALUES = 250_000_000
+"""Parameters of the largest model that a core can call in some seconds."""
 
 _SIZE_NAMES = ("vocab", "class", "token", "label", "odim", "output", "size")
 
@@ -134,7 +137,7 @@ def run_forward(run: ForwardRun, *, training: bool = True) -> ForwardResult:
 def _accepted_fields(run: ForwardRun) -> dict[str, Any]:
     """Return the fields that ``forward`` takes."""
     name = run.built.name
-    forward = inspect.getattr_static(type(run.built.module), "forward", None)
+    forward = inspect.getattr_static(run.built.module, "forward", None)
     if forward is inspect.getattr_static(torch.nn.Module, "forward"):
         raise _no_forward(run)
     try:
@@ -194,13 +197,14 @@ def _call_forward(run: ForwardRun, fields: Mapping[str, Any]) -> tuple[Any, Labe
         raise FoundError from error
     except FAILURES as error:
         raise_unprobed(error, run.probe.answers)
-        name, text = f"{run.built.name}.forward", str(error)
-        if run.built.device == "meta" and (
-            isinstance(error, NotImplementedError) or "meta" in text or "data-dependent" in text
-        ):
-            text = f"{name}: it does not run on the meta device ({error})"
-            raise UnprobedError(text) from error
-        text = run.probe.origin(error).text
+        name, text = f"{run.built.name}.forward", run.probe.origin(error).text
+        if run.built.device == "meta":  # only with values is it certain that this is a mistake
+            if run.built.parameters > _MOST_WITH_VALUES:
+                raise UnprobedError(f"{name} on the meta device: {text}") from error
+            built = build_with_values(run.probe, run.node)
+            built.module.train(run.built.module.training)
+            run.probe.answers.step(run.locate(), f"calling {name}")
+            return _call_forward(replace(run, built=built), fields)
         if not run.items.is_certain():
             raise UnprobedError(f"{name} on made-up items: {text}") from error
         raise run.report("R904", error, f"{name} fails: {text}") from error

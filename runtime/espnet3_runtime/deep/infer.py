@@ -20,6 +20,9 @@ from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, Unpro
 from espnet3_runtime.task_bridge.models import PROVIDERS
 from espnet3_schemas import TARGET
 
+_OF_VALUES = (ArithmeticError, AssertionError, IndexError, StopIteration, ValueError)
+"""What code raises for values that it does not expect, in contrast to types and shapes."""
+
 
 def probe_infer(probe: StageProbe) -> None:
     """Run the first items through the stage, with weights as they are initialised.
@@ -49,8 +52,10 @@ def probe_infer(probe: StageProbe) -> None:
     except FAILURES as error:
         raise _runner_failure(probe, error, config, items) from error
     files = _write_results(probe, config, items, results)
-    found = InferredItems(items.samples, results, items.real, files)
-    probe.artifacts.inferred[config.where] = found
+    if items.dataset is not None:
+        more = any(hasattr(member, "column") for member in items.dataset.members)
+        found = InferredItems(items.samples, results, files, more)
+        probe.artifacts.inferred[config.where] = found
 
 
 def _check_preprocessor(
@@ -72,7 +77,13 @@ def _check_preprocessor(
 def _runner_failure(
     probe: StageProbe, error: BaseException, config: ConfigView, items: Items
 ) -> Exception:
-    """Report R911 with what the runner is called with where that is not what it takes."""
+    """Report R911, with what the runner is called with where that is not what it takes.
+
+    Weights that learned nothing give answers that no trained model would give, for example nothing.
+    """
+    if isinstance(error.__cause__, _OF_VALUES):
+        text = f'"{probe.stage.name}", with weights that learned nothing'
+        return UnprobedError(f"{text}: {probe.origin(error).text}")
     location = probe.locate(f"{config.where}.runner")
     if isinstance(error.__cause__, TypeError) and "argument" in str(error) and items.is_certain():
         keys = config["input_key"]
@@ -90,15 +101,14 @@ def _check_rates(probe: StageProbe, view: ConfigView) -> None:
     contract = read_contract(view["contract"], f"{view.where}.contract")
     for item in (*contract.inputs, *contract.outputs) if contract else ():
         rate = item.sample_rate or 0
+        right = rate_in_hertz(probe, rate)
         location = probe.locate(f"{item.where}.sample_rate")
-        if rate_in_hertz(rate) != rate and not probe.answers.is_wrong(
-            location.owner, location.path
-        ):
+        if right != rate and not probe.answers.is_wrong(location.owner, location.path):
             probe.answers.report_finding(
                 "R911",
                 location,
                 f'"{item.name}" has {rate} samples a second',
-                help_=[f"sample_rate is in Hz; did you mean {rate_in_hertz(rate)}?"],
+                help_=[f"sample_rate is in Hz; did you mean {right}?"],
             )
 
 

@@ -1,14 +1,12 @@
 """Try a ``measure`` stage: its metrics on what ``infer`` gave for the first items."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 from espnet3_runtime.config import ConfigView
-from espnet3_runtime.data.dataset_entries import DatasetDirectories, read_entries
 from espnet3_runtime.deep.fake_artifacts import InferredItems
-from espnet3_runtime.deep.items.written_fields import dataset_class, written_fields
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import did_you_mean
 from espnet3_runtime.inference.outputs import SCALARS, as_scalar
@@ -20,7 +18,7 @@ from espnet3_schemas import TARGET
 
 _COLUMN = "dataset:"
 _OF_THE_CODE = (TypeError, AttributeError, NameError, ImportError)
-_NO_NUMBER = ("not a number", "gave no numbers")
+_NO_NUMBER = "not a number"
 
 
 def probe_measure(probe: StageProbe) -> None:
@@ -33,9 +31,7 @@ def probe_measure(probe: StageProbe) -> None:
     inferred = probe.artifacts.inferred.get(probe.stage.configs.get("inference", ""))
     for entry in config["metrics"]:
         metric = _construct_metric(probe, entry)
-        if metric is None or _lacks_column(probe, metric, inferred):
-            continue
-        if inferred is not None and inferred.real:
+        if metric and inferred and not _lacks_column(probe, metric, inferred):
             _try_metric(probe, metric, inferred)
 
 
@@ -54,11 +50,11 @@ def _construct_metric(probe: StageProbe, entry: ConfigView) -> Metric | None:
     return None
 
 
-def _lacks_column(probe: StageProbe, metric: Metric, inferred: InferredItems | None) -> bool:
+def _lacks_column(probe: StageProbe, metric: Metric, inferred: InferredItems) -> bool:
     """Report a ``dataset:COLUMN`` that the data do not have, and an output that is no text."""
-    fields = list(_known_columns(probe, inferred))
+    fields = [] if inferred.has_more_columns else list(inferred.samples[0][1])
     for name, source in metric.inputs.items():
-        if inferred is not None and inferred.real and source in inferred.by_value:
+        if source in inferred.by_value:
             value = next(result[source] for result in inferred.results if source in result)
             probe.answers.report_finding(
                 "R922",
@@ -83,20 +79,6 @@ def _lacks_column(probe: StageProbe, metric: Metric, inferred: InferredItems | N
     return False
 
 
-def _known_columns(probe: StageProbe, inferred: InferredItems | None) -> Iterator[str]:
-    """Yield the fields of an item, as read or as the ``Dataset`` writes them down."""
-    request, name = probe.request, probe.stage.configs.get("inference", "")
-    view = request.configs.get(name)
-    entries = read_entries(view["dataset"], "test") if view and view.get("dataset") else ()
-    folders = DatasetDirectories(request.recipe_dir, request.data_dir)
-    if any(hasattr(dataset_class(entry, folders), "column") for entry in entries):
-        return  # it may know more than an item holds
-    if inferred is not None and inferred.real:
-        yield from inferred.samples[0][1]
-    else:
-        yield from written_fields(entries[:1], folders)
-
-
 def _try_metric(probe: StageProbe, metric: Metric, inferred: InferredItems) -> None:
     columns = _columns_of(metric, inferred)
     if columns is None:
@@ -109,7 +91,8 @@ def _try_metric(probe: StageProbe, metric: Metric, inferred: InferredItems) -> N
     if error is None:
         return
     # weights that learned nothing give answers that no trained model would give
-    right = {name: next(iter(columns.values())) for name in columns}
+    real = [name for name, source in metric.inputs.items() if source.startswith(_COLUMN)]
+    right = dict.fromkeys(columns, columns[(real or list(columns))[0]])
     if not (_is_certain(error) and _is_certain(_failure_of(metric, utt_ids, right, folder))):
         probe.answers.note(f"{probe.answers.current_step}: {probe.origin(error).text}")
         return

@@ -41,7 +41,7 @@ def load_initial_weights(
     """
     own = model.state_dict()
     _check_parts(reinit, own, where)
-    kept, wanted = _without_parts(read_weights(path), reinit), _without_parts(own, reinit)
+    kept, wanted = without_parts(read_weights(path), reinit), without_parts(own, reinit)
     problems = "\n    ".join(describe_mismatches(wanted, kept))
     if problems:
         raise UserError(
@@ -56,7 +56,8 @@ def load_initial_weights(
     return f"{len(kept)} of {len(own)} weights from {shown}"
 
 
-def _without_parts(weights: "Mapping[str, Tensor]", parts: Iterable[str]) -> "dict[str, Tensor]":
+def without_parts(weights: "Mapping[str, Tensor]", parts: Iterable[str]) -> "dict[str, Tensor]":
+    """Return weights by name without those of parts, which are named as for ``freeze``."""
     return {
         name: value
         for name, value in weights.items()

@@ -31,7 +31,6 @@ from espnet3_schemas.build_records import Stage
 _ITEMS = 2
 _SECONDS = (2.0, 1.4)
 _RATE = 16_000
-_KILOHERTZ = (8, 11, 12, 16, 22, 24, 32, 44, 48, 96)
 _SPEECH = "speech"
 COLLATE = "espnet3_runtime.data.collate.CommonCollateFn"
 _OWN_TOKENS = "espnet3_runtime.data.preprocess.TextToTokens"
@@ -178,7 +177,7 @@ def _declared_samples(probe: StageProbe, split: str) -> list[Sample]:
                 if item.kind != "audio":
                     value: Any = {"text": "one two", "number": 1.0}.get(item.kind)
                 elif item.channels in (None, 1):
-                    value = _make_noise(seconds, rate_in_hertz(item.sample_rate or _RATE))
+                    value = _make_noise(seconds, rate_in_hertz(probe, item.sample_rate or _RATE))
                 else:
                     value = None
                 if value is not None:
@@ -194,9 +193,11 @@ def _declared_samples(probe: StageProbe, split: str) -> list[Sample]:
     return samples
 
 
-def rate_in_hertz(rate: int) -> int:
-    """Return a sample rate; one that can only be in kHz, in Hz."""
-    return rate * 1000 if rate in _KILOHERTZ else rate
+def rate_in_hertz(probe: StageProbe, rate: int) -> int:
+    """Return a sample rate; one that a model has in Hz and that is given in kHz, in Hz."""
+    leaves = (leaf for model in probe.request.models.values() for leaf in iter_leaves(model))
+    rates = {value for path, value in leaves if str(path[-1]).endswith(("rate", "fs"))}
+    return rate * 1000 if rate * 1000 in rates else rate
 
 
 def tokenizer_stages(probe: StageProbe) -> list[Stage]:

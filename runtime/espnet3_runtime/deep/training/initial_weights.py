@@ -1,19 +1,17 @@
 """Compare the weights that ``init_from`` names with the model that gets them."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from espnet3_runtime.build.late_values import references_of
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.deep.build_model import ProbedModel, build_model, model_node
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.preflight.protocol import RecipeLocation
-from espnet3_runtime.training.initial_weights import describe_mismatches
-from espnet3_runtime.training.parameter_groups import matches_selector
+from espnet3_runtime.training.initial_weights import describe_mismatches, without_parts
 from espnet3_runtime.weights import read_weights
-
-_OF_STAGE = re.compile(r"\$\{stages\.(\w+)\.\w+\}")
+from espnet3_schemas.late_values import Env
 
 
 def check_initial_weights(
@@ -32,8 +30,8 @@ def check_initial_weights(
     if given is None:
         return
     afresh = config["reinit"] or ()
-    own = _without_parts(built.module.state_dict(), afresh)
-    problems = list(describe_mismatches(own, _without_parts(given, afresh)))
+    own = without_parts(built.module.state_dict(), afresh)
+    problems = list(describe_mismatches(own, without_parts(given, afresh)))
     if problems:
         probe.answers.report_finding(
             "R920",
@@ -43,18 +41,10 @@ def check_initial_weights(
         )
 
 
-def _without_parts(weights: Mapping[str, Any], parts: Any) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in weights.items()
-        if not any(matches_selector(name, part) for part in parts)
-    }
-
-
 def _weights_of(probe: StageProbe, source: str, node: ConfigView) -> Mapping[str, Any] | None:
     """Return the weights that a stage will have learned, or those of a file that is there."""
-    found = _OF_STAGE.fullmatch(source)
-    stage = probe.request.stage(found[1] if found else source)
+    named = [one for one in references_of(source, probe.request.late) if not isinstance(one, Env)]
+    stage = probe.request.stage(named[0].stage if named else source)
     if stage is None:
         path = probe.request.recipe_dir / source
         return read_weights(path) if path.is_file() else None

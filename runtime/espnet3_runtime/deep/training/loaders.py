@@ -1,20 +1,19 @@
 """The batches of a split: those of a loader of the recipe's own, or the plan of the runtime's."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.batching import make_plan
-from espnet3_runtime.data.dataset_entries import DatasetDirectories, read_entries
 from espnet3_runtime.data.item_lengths import find_lengths
 from espnet3_runtime.data.loader import DataParallelRank, make_loader
 from espnet3_runtime.data.sampler import Clock
 from espnet3_runtime.data.split_dataset import SplitDataset
 from espnet3_runtime.deep.forward import make_batch
 from espnet3_runtime.deep.items.samples import Items
-from espnet3_runtime.deep.items.written_fields import dataset_class
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
@@ -25,7 +24,14 @@ _LARGEST = 4_000_000
 """Numbers of a field of a batch that is tried on one core."""
 
 _MANY = 5_000
-_FOR_PROCESSES = ("prefetch_factor", "persistent_workers", "multiprocessing_context")
+_IN_THIS_PROCESS: Mapping[str, Any] = {
+    "num_workers": 0,
+    "prefetch_factor": None,
+    "persistent_workers": False,
+    "multiprocessing_context": None,
+    "timeout": 0,
+}
+"""What a ``torch.utils.data.DataLoader`` takes without processes of its own."""
 
 
 def read_batch(probe: StageProbe, config: ConfigView, items: Items, split: str) -> dict[str, Any]:
@@ -55,11 +61,6 @@ def read_batch(probe: StageProbe, config: ConfigView, items: Items, split: str) 
             return _first_batch(probe, block["loader"], loader)
     elif items.dataset is not None:
         _check_plan(probe, block["batches"], items)
-    elif items.written and block["sampler"] is None:
-        folders = DatasetDirectories(probe.request.recipe_dir, probe.request.data_dir)
-        classes = [dataset_class(one, folders) for one in read_entries(config["dataset"], split)]
-        if not any(hasattr(cls, "lengths") for cls in classes):
-            _check_written_key(probe, block["batches"], items)
     return make_batch(probe, config, items)
 
 
@@ -68,8 +69,8 @@ def _make_loader(probe: StageProbe, config: ConfigView, dataset: SplitDataset, s
     block = config["dataloader"][split]
     key = "loader" if block["loader"] is not None else "sampler"
     node = block[key]
-    plain = {name: value for name, value in node.items() if name not in _FOR_PROCESSES}
-    plain |= {"num_workers": 0} if "num_workers" in node else {}
+    own = _IN_THIS_PROCESS if "num_workers" in node else {}
+    plain = {name: own.get(name, value) for name, value in node.items()}
     changed = ConfigView({**block, key: ConfigView(plain, node.where)}, block.where)
     values = {**config["dataloader"], "num_workers": 0, "pin_memory": False, split: changed}
     location = probe.locate(node.where)
@@ -102,17 +103,6 @@ def _first_batch(probe: StageProbe, node: ConfigView, loader: Any) -> dict[str, 
     if max(sizes, default=0) > _LARGEST:
         raise UnprobedError(f'"{probe.stage.name}": the batches of {node.where} are large')
     return fields
-
-
-def _check_written_key(probe: StageProbe, batches: ConfigView, items: Items) -> None:
-    """Report R909 where no item will have the field whose length counts."""
-    key = batches["length_key"]
-    collected = any(stage.run == "collect_stats" for stage in probe.request.stages)
-    if batches["type"] in ("numel", "length") and not collected and key not in items.written:
-        location = probe.locate(f"{batches.where}.length_key")
-        hint = did_you_mean(key, items.written)
-        text = f'batches are filled by the length of "{key}", which no item has'
-        probe.answers.report_finding("R909", location, text, help_=[hint])
 
 
 def _check_plan(probe: StageProbe, batches: ConfigView, items: Items) -> None:

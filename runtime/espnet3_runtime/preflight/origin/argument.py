@@ -14,7 +14,6 @@ from espnet3_schemas import TARGET
 _SURE = 2
 _LONG_NAME = 7
 _COMMON = (0, 1, None, True, False)
-_OUTPUT = re.compile(r"\$\{stages\.(\w+)\.(\w+)\}")
 
 
 def blame_argument(node: Any, error: BaseException) -> tuple[str, list[str]]:
@@ -24,9 +23,6 @@ def blame_argument(node: Any, error: BaseException) -> tuple[str, list[str]]:
         node: The node that could not become an object.
         error: Why.
     """
-    exchanged = exchanged_output(node)
-    if exchanged:
-        return exchanged[0], [f"did you mean {exchanged[0]}: {exchanged[1]}?"]
     wanted = class_wanted(node[TARGET], node) if TARGET in node else None
     if wanted:
         return wanted[0], [f"{wanted[0]} is an object; did you mean {wanted[1]}?"]
@@ -63,22 +59,6 @@ def _has_word(message: str, word: str, flags: int = 0) -> bool:
     """Return whether a word is in a message; 8 is not in 8.5, 1e-8 and -8."""
     after = r"(?![\w]|\.\d)"
     return bool(re.search(rf"(?<![\w.-]){re.escape(word)}{after}", message, flags))
-
-
-def exchanged_output(node: Any) -> tuple[str, str] | None:
-    """Return an argument that gets another output of a stage than that of its own name, and that.
-
-    Args:
-        node: A node with its ``${…}`` as they are written.
-    """
-    if not isinstance(node, Mapping):
-        return None
-    given = {key: _OUTPUT.fullmatch(value) for key, value in node.items() if type(value) is str}
-    outputs = {key: found.groups() for key, found in given.items() if found}
-    for key, (stage, output) in outputs.items():
-        if output != key and (stage, key) in outputs.values():
-            return key, f"${{stages.{stage}.{key}}}"
-    return None
 
 
 def class_wanted(name: str, node: Any) -> tuple[str, str] | None:
