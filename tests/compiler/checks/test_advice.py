@@ -73,8 +73,8 @@ def test_callbacks_of_the_recipe_may_measure_anything(check, settings, found):
     [
         ("src", []),
         (".", []),
-        ("src/..", []),
-        ("src/../src", []),
+        ("src/..", [("R702", "src/..")]),
+        ("src/../src", [("R702", "src/../src")]),
         ("..", [("R702", "..")]),
         ("src/../../x", [("R702", "src/../../x")]),
         ("/etc", [("R702", "/etc")]),

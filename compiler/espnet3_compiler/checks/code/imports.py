@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from espnet3_compiler.checks.code.modules import RecipeModule
+from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optional
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -26,6 +26,8 @@ from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 
 _MAX_LISTED = 6
+_EXTENDERS = (b"sys.path", b"addsitedir", b"meta_path")
+"""Words of code after which packages may be found elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,11 @@ class _Nothing:
 def check_imports(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
     """Yield R508 and R511 for imports that lead to nothing, once for each thing that is missing."""
     seen: set[tuple[str, str]] = set()
+    extends = any_mentions(modules, _EXTENDERS)
     for module in modules:
         for item, time in module.imports():
-            found = None if time == "maybe" else _missing_of(module, item, time == "called")
+            only_own = time == "called" or extends
+            found = None if time == "maybe" else _missing_of(module, item, only_own)
             if found and (found.code, found.message) not in seen:
                 seen.add((found.code, found.message))
                 yield _finding(module, item, found)
@@ -82,8 +86,8 @@ def _part_span(source: Source, item: Import, part: str) -> Span:
     return Span(source, start + at, start + end)
 
 
-def _missing_of(module: RecipeModule, item: Import, called: bool) -> _Nothing | None:
-    """Return what an import does not find, or None; where it runs later, only of the recipe."""
+def _missing_of(module: RecipeModule, item: Import, only_own: bool) -> _Nothing | None:
+    """Return what an import does not find, or None; if asked, only what the recipe should have."""
     level = len(item.source) - len(item.source.lstrip("."))
     here = module.location.name.split(".")
     if level > len(here) - (module.location.kind != "package"):
@@ -93,9 +97,9 @@ def _missing_of(module: RecipeModule, item: Import, called: bool) -> _Nothing | 
     for count in range(1, len(parts) + 1):
         place = module.library.find_module(".".join(parts[:count]))
         if place is None:
-            return _missing_module(module, parts, count - 1, called)
+            return _missing_module(module, parts, count - 1, only_own)
     assert place is not None
-    if item.name in ("", "*") or (called and not place.local):
+    if item.name in ("", "*") or (only_own and not place.local):
         return None
     return _missing_name(module, place, item.name)
 
@@ -111,13 +115,13 @@ def _above_package(module: RecipeModule, item: Import) -> _Nothing:
 
 
 def _missing_module(
-    module: RecipeModule, parts: list[str], index: int, called: bool
+    module: RecipeModule, parts: list[str], index: int, only_own: bool
 ) -> _Nothing | None:
     if index == 0:
-        return None if called else _missing_package(module, parts)
+        return None if only_own else _missing_package(module, parts)
     parent = module.library.find_module(".".join(parts[:index]))
     assert parent is not None
-    if not parent.local and (called or not _is_closed(module, parent, parts[index])):
+    if not parent.local and (only_own or not _is_closed(module, parent, parts[index])):
         return None
     if parent.kind in ("extension", "builtin", "link"):
         return None

@@ -1,6 +1,6 @@
 """Find the modules of a recipe that its stages import, each with the name that leads to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,11 @@ def recipe_modules(recipe: Recipe, resolved: Resolved) -> tuple[RecipeModule, ..
     if not (_LAST_FOUND and _LAST_FOUND[0][0] is resolved):
         _LAST_FOUND[:] = [(resolved, _find_modules(recipe, resolved))]
     return _LAST_FOUND[0][1]
+
+
+def any_mentions(modules: Iterable[RecipeModule], words: tuple[bytes, ...]) -> bool:
+    """Return whether one of some words is in the text of modules."""
+    return any(word in module.file.content for module in modules for word in words)
 
 
 def _find_modules(recipe: Recipe, resolved: Resolved) -> tuple[RecipeModule, ...]:

@@ -7,15 +7,15 @@ the first on the path, so that every ``import numpy`` gets that file.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, line_span
-from espnet3_compiler.filesystem import shown_path
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.locate import names_below
+from espnet3_compiler.signature.locate import find_top, names_below
 
 # fmt: off
 _STANDARD = frozenset((
@@ -52,15 +52,17 @@ def check_shadows(library: Library, modules: Sequence[RecipeModule]) -> Iterator
         library: Reads the modules of the recipe.
         modules: The modules that the recipe imports.
     """
+    others = replace(library.path, roots=library.path.roots[1:])
     here = library.path.recipe
     own = {item.location.name: item for item in modules if item.library.path.recipe == here}
     for name in names_below(library.path, library.path.roots[:1]):
         location = library.find_module(name)
-        if location is None or not location.local or not location.file:
+        file = library.file(location) if location and location.local else None
+        if file is None:
             continue
         used = name in _INSTALLED or (name in OPTIONAL_PACKAGES and _imports_itself(own.get(name)))
-        if name in _STANDARD or (used and _is_installed(library, name)):
-            yield _finding(Path(location.file), name, standard=name in _STANDARD)
+        if name in _STANDARD or (used and find_top(others, name)):
+            yield _finding(file.source, name, standard=name in _STANDARD)
 
 
 def _imports_itself(module: RecipeModule | None) -> bool:
@@ -70,19 +72,9 @@ def _imports_itself(module: RecipeModule | None) -> bool:
     )
 
 
-def _is_installed(library: Library, name: str) -> bool:
-    for root in library.path.roots[1:]:
-        listing = library.path.list_folder(root)
-        is_package = name in listing and "__init__.py" in library.path.list_folder(f"{root}/{name}")
-        if is_package or f"{name}.py" in listing:
-            return True
-    return False
-
-
-def _finding(path: Path, name: str, *, standard: bool) -> Diagnostic:
-    text = path.read_text(encoding="utf-8", errors="replace")
-    source = Source(shown_path(path), text, "file", path)
-    shown = path.parent.name if path.name == "__init__.py" else path.name
+def _finding(source: Source, name: str, *, standard: bool) -> Diagnostic:
+    path = PurePosixPath(source.name)
+    shown = name if path.name == "__init__.py" else path.name
     whose = "Python's own module" if standard else "the installed package"
     return Diagnostic(
         "R209",

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from espnet3_compiler.checks.code.modules import any_mentions, recipe_modules
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.filesystem import path_exists
@@ -29,6 +30,9 @@ _FORMS = (
     re.compile(rf"^\$?({_DIRECTORIES})(?=/)|^\$({_DIRECTORIES})$"),
 )
 """Jinja's and Python's braces, a name alone, and a directory before a path."""
+
+_FILLERS = (b".format(", b"format_map", b"Template", b"jinja")
+"""Words of code that replaces names in braces itself."""
 
 _OTHER_KEYS = (TARGET, "task", "data_src", "description", "name", "call")
 """Keys whose texts may have dots for another reason."""
@@ -81,6 +85,8 @@ def _bare_name(node: Scalar, recipe: Recipe, resolved: Resolved) -> _Bare | None
         match = form.search(text)
         name = next(filter(None, match.groups()), None) if match else None
         if match and name and match[0] in node.span.text and _names_value(name, recipe, resolved):
+            if "{" in match[0] and any_mentions(recipe_modules(recipe, resolved), _FILLERS):
+                return None
             return _Bare(name, node, match.start(), match.end())
     return None
 

@@ -39,7 +39,7 @@ def _check_directory(
     elif folder.is_relative_to(build):
         label = "replaced by every compile"
         message = f'{name} is "{value}", which lies in the build of the recipe'
-    elif folder in _folders_of_code(recipe, resolved):
+    elif folder in _folders_of_code(recipe, resolved, beside_data=name == "data_dir"):
         label = "code of the recipe lies here"
         message = f'{name} is "{value}", where the recipe has its own files'
     else:
@@ -48,9 +48,20 @@ def _check_directory(
     yield value_finding("R707", message, node, label, advice=advice)
 
 
-def _folders_of_code(recipe: Recipe, resolved: Resolved) -> set[Path]:
-    """Return the folders below the recipe in which its modules and configs lie."""
-    modules = [Path(module.file.name) for module in recipe_modules(recipe, resolved)]
+def _folders_of_code(recipe: Recipe, resolved: Resolved, *, beside_data: bool) -> set[Path]:
+    """Return the folders below the recipe in which its modules and configs lie.
+
+    Args:
+        recipe: The recipe.
+        resolved: The values of its configs.
+        beside_data: Whether those may lie beside the package ``dataset``, which reads them.
+    """
+    found = recipe_modules(recipe, resolved)
+    modules = [
+        Path(module.file.name)
+        for module in found
+        if not (beside_data and module.location.name.partition(".")[0] == "dataset")
+    ]
     files = [config.file.value for config in recipe.configs if config.file]
     configs = [recipe.directory / str(file) for file in files]
     folders = {real_path(file).parent for file in (*modules, *configs)}

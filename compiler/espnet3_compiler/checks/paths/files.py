@@ -147,7 +147,8 @@ def _check_packed_paths(
         for item in items.items if isinstance(items, Sequence) else ():
             if not isinstance(item, Scalar) or is_unresolved(item):
                 continue
-            if _leaves_root(PurePosixPath(str(item.value))):
+            parts = PurePosixPath(str(item.value)).parts
+            if _leaves_root(PurePosixPath(*parts)) or ".." in parts:  # as the runtime refuses them
                 yield _outside_path(item, "the recipe directory")
             elif is_written(item) and item.value:
                 yield from _check_packed_path(item, directory, made)

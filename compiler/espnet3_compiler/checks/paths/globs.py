@@ -1,6 +1,11 @@
-"""The files of a recipe that ``include`` and ``exclude`` of a packing stage choose."""
+"""The files of a recipe that ``include`` and ``exclude`` of a packing stage choose.
 
-from collections.abc import Sequence
+Python refuses ``.``, and before 3.13 ``src/**.py``, as globs; here, as in the runtime, they mean
+the recipe itself and ``src/*.py``.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 _MAX_FILES = 5000
@@ -18,23 +23,33 @@ def select_files(
     """
     found: set[str] = set()
     for pattern in include:
-        parts = PurePosixPath(pattern).parts
-        if not parts or ".." in parts or pattern.startswith("/"):
+        if ".." in PurePosixPath(pattern).parts or pattern.startswith("/"):
             return None
-        for path in directory.glob(pattern):
-            for file in path.rglob("*.py") if path.is_dir() else (path,):
-                name = PurePosixPath(file.relative_to(directory).as_posix())
-                if not _is_excluded(name, exclude):
-                    found.add(name.as_posix())
-            if len(found) > _MAX_FILES:
-                return None
+        try:
+            for path in _matches(directory, pattern):
+                for file in path.rglob("*.py") if path.is_dir() else (path,):
+                    name = PurePosixPath(file.relative_to(directory).as_posix())
+                    if not _is_excluded(name, exclude):
+                        found.add(name.as_posix())
+                if len(found) > _MAX_FILES:
+                    return None
+        except (OSError, ValueError):  # a name that is too long, or a null character
+            return None
     return found
+
+
+def _matches(directory: Path, pattern: str) -> Iterable[Path]:
+    parts = PurePosixPath(pattern).parts
+    plain = (part if part == "**" else re.sub(r"\*+", "*", part) for part in parts)
+    return directory.glob("/".join(plain)) if parts else (directory,)
 
 
 def _is_excluded(name: PurePosixPath, patterns: Sequence[str]) -> bool:
     """Return whether a pattern matches a file or a directory around it."""
+    shorter = [pattern.removeprefix("**/") for pattern in patterns]
     return any(
-        path.match(pattern.removeprefix("**/"))
+        path.match(pattern)
         for path in (name, *name.parents)
-        for pattern in patterns
+        for pattern in shorter
+        if PurePosixPath(pattern).parts
     )

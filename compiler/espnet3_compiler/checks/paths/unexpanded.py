@@ -8,7 +8,7 @@ Fails: ``data_dir: ~/corpus``; ``exp_dir: $SCRATCH/exp``; ``checkpoint: $(pwd)/m
 import re
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.code.modules import recipe_modules
+from espnet3_compiler.checks.code.modules import any_mentions, recipe_modules
 from espnet3_compiler.checks.names.bare_references import written_texts
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.filesystem import path_exists
@@ -21,11 +21,17 @@ from espnet3_schemas import TARGET
 _COMMANDS = "pwd|date|hostname|whoami|dirname|basename|realpath|readlink|git|echo|nproc|uname|cat"
 _FORMS = (
     re.compile(r"^~(?=/)"),
-    re.compile(r"(?:^|(?<=/))\$(?!exp_dir|exp_tag|data_dir|recipe_dir)[A-Za-z_]\w*(?=/|$)"),
-    re.compile(rf"\$\((?:{_COMMANDS})\b[^)]*\)|`(?:{_COMMANDS})\b[^`]*`"),
+    re.compile(
+        r"(?:^|(?<=/))\$(?!exp_dir|exp_tag|data_dir|recipe_dir)"
+        r"(?:[A-Za-z_]\w*(?=/)|(?<=/\$)[A-Za-z_]\w*$|[A-Z_][A-Z_0-9]*$)"
+    ),
+    re.compile(rf"\$\((?:{_COMMANDS})\b[^)]*\)(?=\S*$)|`(?:{_COMMANDS})\b[^`]*`(?=\S*$)"),
 )
+"""A home, a variable, and a command; not a token such as ``$eos``, nor commands in prose."""
+
 _SETTINGS = ("data_dir", "exp_dir", "exp_tag")
 _EXPANDERS = (b"expanduser", b"expandvars", b"environ", b"getenv")
+"""Words of code that reads ``~`` and ``$HOME`` as a shell does."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -37,7 +43,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             continue
         seen.add(span_key(node.span))
         others = path[0] not in _SETTINGS and (
-            _is_for_package(tree, path, recipe) or _may_expand(recipe, resolved)
+            _is_for_package(tree, path, recipe)
+            or any_mentions(recipe_modules(recipe, resolved), _EXPANDERS)
         )
         if not others:
             yield _finding(path, node, match)
@@ -51,12 +58,6 @@ def _is_for_package(tree: Mapping, path: Path, recipe: Recipe) -> bool:
     package = str(named[-1].value).partition(".")[0] if named else ""
     own = (package, f"{package}.py")
     return bool(named) and not any(path_exists(recipe.directory / name) for name in own)
-
-
-def _may_expand(recipe: Recipe, resolved: Resolved) -> bool:
-    """Return whether the recipe's code may read ``~`` and ``$HOME`` as a shell does."""
-    modules = recipe_modules(recipe, resolved)
-    return any(word in module.file.content for module in modules for word in _EXPANDERS)
 
 
 def _finding(path: Path, node: Scalar, match: re.Match[str]) -> Diagnostic:
