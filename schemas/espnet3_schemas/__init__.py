@@ -56,7 +56,9 @@ def habits() -> dict[str, Any]:
     """Return what people bring along from other tools, ``habits.json``.
 
     ``classes`` lists, by the ``x-classes`` of a schema, the classes that people choose there;
-    ``keys`` has, by its ``x-habits`` and by tool, keys of the tool and what to write for them.
+    ``keys`` has, by its ``x-habits`` and by tool, keys of the tool and what to write for them;
+    ``tags`` and ``resolvers`` have what to write for those of YAML loaders, Hydra and OmegaConf,
+    with ARGUMENT for what stands behind the colon.
     """
     return _read("habits.json")
 

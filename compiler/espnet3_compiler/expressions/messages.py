@@ -11,6 +11,7 @@ from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar
 from espnet3_compiler.syntax.unknown_name import unknown_name
+from espnet3_schemas import habits
 
 
 def unknown_key(reference: Span, key: Key, problem: str, known: Iterable[str]) -> Diagnostic:
@@ -98,24 +99,6 @@ def reference_cycle(members: list[tuple[str, Span]]) -> Diagnostic:
     )
 
 
-_DIRECTORY = 'write "${exp_dir}": the stages write below it, and run in the recipe directory'
-_OTHER_RESOLVERS = {
-    "hydra": _DIRECTORY,
-    "cwd": "paths start at the recipe directory; leave it out",
-    "now": "write a name; another exp_tag for each run is given with --set recipe.exp_tag=NAME",
-    "env": 'write "${{oc.env:{0}}}"',
-    "ENV": 'write "${{oc.env:{0}}}"',
-    "getenv": 'write "${{oc.env:{0}}}"',
-    "oc.decode": "a variable of the environment is text; write the value, or give it with --set",
-    "eval": "nothing is computed here; write the value out",
-    **dict.fromkeys(("add", "sum", "mul", "div", "sub", "int"), "write the value out"),
-    **dict.fromkeys(
-        ("oc.create", "oc.dict.keys", "oc.dict.values", "oc.deprecated"),
-        "write the values out, or refer to them one by one",
-    ),
-    "file": 'write "${{load_line:{0}}}" for the lines of a file',
-}
-"""What to write for the resolvers of Hydra, of OmegaConf and of people's own scripts."""
 _PATH_ARGUMENT = re.compile(r"[A-Za-z_][\w.]*")
 
 
@@ -123,7 +106,7 @@ def unknown_resolver(call: Call) -> Diagnostic:
     """R303: ``${name:…}`` with a name that is no resolver."""
     message = f'"{call.name}" is no resolver'
     argument = call.arguments[0].span.text if call.arguments else ""
-    advice = _OTHER_RESOLVERS.get(call.name)
+    advice = habits()["resolvers"].get(call.name)
     if advice is None:
         name = Scalar(call.name, call.name_span)
         found = unknown_name("R303", message, name, KNOWN_RESOLVERS)
@@ -135,7 +118,7 @@ def unknown_resolver(call: Call) -> Diagnostic:
         "R303",
         message,
         Label(call.span, "of another tool"),
-        help=(advice.format(argument) if "{0}" in advice else advice,),
+        help=(advice.replace("ARGUMENT", argument or "NAME"),),
     )
 
 

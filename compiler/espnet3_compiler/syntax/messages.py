@@ -8,22 +8,9 @@ from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.tree import Node, Scalar
+from espnet3_schemas import habits
 
 CORE_TAG = "tag:yaml.org,2002:"
-_INCLUDE = "a config has one file: write the keys here, or extends: NAME for another config"
-_ENVIRONMENT = 'write "${{oc.env:NAME}}"'
-_REFERENCE = 'write a reference, for example "${{dataset.train}}"'
-_TAG_HELP = {
-    "str": 'to make it text write it in quotes: "..."',
-    **dict.fromkeys(("include", "inc", "import", "file", "load"), _INCLUDE),
-    **dict.fromkeys(("env", "envvar", "env_var"), _ENVIRONMENT),
-    **dict.fromkeys(("ref", "reference", "copy", "getatt", "sub"), _REFERENCE),
-    **dict.fromkeys(("join", "concat", "path"), 'write one text, for example "${{exp_dir}}/name"'),
-    **dict.fromkeys(("new", "apply", "object", "call"), "write {{_target_: {0}, its arguments}}"),
-    **dict.fromkeys(("name", "partial", "class"), "write {{_target_: {0}, _partial_: true}}"),
-    "tuple": "remove the tag: a list serves",
-}
-"""What to write instead of a tag, by its first word."""
 
 
 def note_once(found: list[Diagnostic], finding: Diagnostic) -> None:
@@ -47,8 +34,8 @@ def unknown_tag(span: Span, tag: str) -> Diagnostic:
     """R103: a tag; recipes have none."""
     shown = "!!" + tag.removeprefix(CORE_TAG) if tag.startswith(CORE_TAG) else tag
     word = re.split(r"[:/]", shown.lstrip("!").removeprefix("python/"))[0].casefold()
-    rest = shown.partition(":")[2]
-    text = _TAG_HELP.get(word, "remove the tag").format(rest or "package.module.Name")
+    rest = shown.partition(":")[2] or "package.module.Name"
+    text = habits()["tags"].get(word, "remove the tag").replace("ARGUMENT", rest)
     return Diagnostic(
         "R103",
         f'the tag "{shown}" is not allowed: a recipe is plain data',
