@@ -23,9 +23,9 @@ from espnet3_runtime.launch.overrides import (
     check_system,
 )
 from espnet3_runtime.launch.preflight_report import (
+    AnswerReport,
     Report,
     is_system,
-    report_answers,
     system_answer,
 )
 from espnet3_runtime.launch.run import largest_node_count, run_as_follower, run_as_leader, show_plan
@@ -113,9 +113,9 @@ def _run_command(
     check_sources(build)
     check_code(build)
     build = apply_overrides(build, arguments, recompose)
+    answers = AnswerReport(build, arguments, report, start)
     if not is_system(system_cls):
-        answers = [] if rank.number else [system_answer(system_cls, build)]
-        return report_answers(build, arguments, answers, report, start) if answers else MISTAKES
+        return MISTAKES if rank.number else answers.show([system_answer(system_cls, build)])
     check_system(system_cls, build)
     if rank.node is not None:
         rank = with_node_count(rank, largest_node_count(build))
@@ -126,8 +126,7 @@ def _run_command(
         from espnet3_runtime.preflight.look import look_first
 
         stages = [build.stage(name) for name in arguments.stages]
-        answers = look_first(build, system_cls, stages)
-        return report_answers(build, arguments, answers, report, start)
+        return answers.show(look_first(build, system_cls, stages))
     if arguments.list:
         return _list_stages(system_cls, build)
     if arguments.verify:
@@ -137,7 +136,7 @@ def _run_command(
     if arguments.dry_run:
         show_plan(Experiment(build), arguments)
         return CLEAN
-    return run_as_leader(system_cls, build, arguments, rank, locate, report, start)
+    return run_as_leader(system_cls, answers, rank, locate)
 
 
 def _list_stages(system_cls: type[System], build: Build) -> int:

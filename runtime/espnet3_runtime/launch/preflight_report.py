@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import chdir
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeGuard
 
@@ -33,43 +33,47 @@ class Report(Protocol):
         """Return the report in a format, with each finding at its place."""
 
 
-def report_answers(
-    build: Build,
-    arguments: Arguments,
-    answers: Sequence[Answer],
-    report: Report | None,
-    start: Path,
-) -> int:
-    """Print findings, and for ``--preflight`` what was not looked at; return the exit code.
+@dataclass(frozen=True)
+class AnswerReport:
+    """Says what the preflight answers.
 
-    Args:
+    Attributes:
         build: The compiled recipe.
         arguments: The command line.
-        answers: Findings and notes.
-        report: The compiler's; without it there are no places.
+        render: The compiler's report; without it there are no places.
         start: The directory that ``run.py`` was started in, from which the report names files.
     """
-    found = [answer for answer in answers if answer["kind"] == "finding"]
-    for answer in answers if arguments.preflight else ():
-        if answer["kind"] == "note":
-            print(f"  not looked at: {answer['text']}", file=sys.stderr)
-    if report is not None:
-        given = build.directory, arguments.config_files, arguments.sets
-        with chdir(start):
-            text = redact(report(*given, found, arguments.format), secret_values())
-        stream = sys.stdout if arguments.format == "json" else sys.stderr
+
+    build: Build
+    arguments: Arguments
+    render: Report | None
+    start: Path
+
+    def show(self, answers: Sequence[Answer]) -> int:
+        """Print what stops the stages, for ``--preflight`` all answers; return the exit code."""
+        asked = self.arguments.preflight
+        for answer in answers:
+            if answer["kind"] == "unfinished" or (answer["kind"] == "note" and asked):
+                print(f"  not looked at: {answer['text']}", file=sys.stderr)
+        found = [answer for answer in answers if answer["kind"] == "finding"]
+        code = CLEAN if all(answer["warns"] for answer in found) else MISTAKES
+        if code or asked:
+            self._show_findings(found)
+        return code
+
+    def _show_findings(self, found: Sequence[Answer]) -> None:
+        if self.render is None:
+            for answer in found:
+                lines = [f"error: {answer['message']}", *(f"  help: {x}" for x in answer["help"])]
+                console.print_problem("\n".join(lines))
+            return
+        given, form = self.arguments, self.arguments.format
+        with chdir(self.start):
+            text = self.render(self.build.directory, given.config_files, given.sets, found, form)
         sys.stdout.flush()
-        stream.write(text)
+        stream = sys.stdout if form == "json" else sys.stderr
+        stream.write(redact(text, secret_values()))
         stream.flush()
-    for answer in found if report is None else ():
-        lines = [f"error: {answer['message']}", *(f"  help: {text}" for text in answer["help"])]
-        console.print_problem("\n".join(lines))
-    return MISTAKES if stops_stages(found) else CLEAN
-
-
-def stops_stages(answers: Sequence[Answer]) -> bool:
-    """Say whether there is a finding among answers that is no warning."""
-    return any(each["kind"] == "finding" and not each["warns"] for each in answers)
 
 
 def is_system(found: type[System] | Exception) -> TypeGuard[type[System]]:

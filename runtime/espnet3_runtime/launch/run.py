@@ -1,6 +1,5 @@
 """Show a plan, run it as rank 0, or join the training stages of rank 0."""
 
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -16,8 +15,8 @@ from espnet3_runtime.incremental.plan import Verdict, plan_stages, stale_upstrea
 from espnet3_runtime.incremental.versions import UNKNOWN
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.arguments import Arguments
-from espnet3_runtime.launch.failures import Locate, lost_a_worker
-from espnet3_runtime.launch.preflight_report import Report, report_answers, stops_stages
+from espnet3_runtime.launch.failures import Locate, lost_a_worker, summarize_error
+from espnet3_runtime.launch.preflight_report import AnswerReport
 from espnet3_runtime.process.interrupts import (
     Interrupts,
     end_workers,
@@ -54,33 +53,27 @@ def show_plan(experiment: Experiment, arguments: Arguments) -> tuple[Verdict, ..
 
 
 def run_as_leader(
-    system_cls: type[System],
-    build: Build,
-    arguments: Arguments,
-    rank: Rank,
-    locate: Locate | None,
-    report: Report | None,
-    start: Path,
+    system_cls: type[System], answers: AnswerReport, rank: Rank, locate: Locate | None
 ) -> int:
     """Run the planned stages, as the only process or as rank 0; return the exit code.
 
     Args:
         system_cls: The generated System.
-        build: The compiled recipe.
-        arguments: The command line.
+        answers: Says what a look at the stages finds; knows the build and the command line.
         rank: This process among those of the run.
         locate: Gives the location of a stage in the manifest, for messages.
-        report: Writes findings as the compiler does.
-        start: The directory that ``run.py`` was started in.
     """
     from espnet3_runtime.launch.session import Session
 
+    build, arguments = answers.build, answers.arguments
+    runner = _make_runner(system_cls, build, rank)
     is_new = rank.size == 1 and not build.experiment.exists()
     if is_new:  # what is refused leaves no experiment behind
         planned = plan_stages(build, Experiment(build), arguments.stages, force=arguments.force)
-        if code := _look_first(system_cls, build, arguments, planned, report, start):
+        with _handling_signals(runner):
+            code = _look_first(system_cls, answers, planned)
+        if code:
             return code
-    runner = _make_runner(system_cls, build, rank)
     lock = build.experiment / "stages" / ".lock"
     with hold_lock(lock, f'"{build.exp_dir}"') as held, _handling_signals(runner):
         for directory in (build.experiment, lock.parent):
@@ -88,7 +81,7 @@ def run_as_leader(
         runner.experiment.keep_salt()
         launches = rank.node is not None
         leader = Leader(build.experiment, rank.size, launches=launches) if rank.size > 1 else None
-        session = Session(runner, held, arguments.force, locate, leader, str(start))
+        session = Session(runner, held, arguments.force, locate, leader, str(answers.start))
         code = MISTAKES
         try:
             verdicts = show_plan(runner.experiment, arguments)
@@ -97,8 +90,7 @@ def run_as_leader(
                     check_writable(build.directory_of(verdict.stage), f'"{build.exp_dir}"')
             if arguments.write_requirements:
                 _write_requirements(build)
-            planned = () if is_new else verdicts
-            code = _look_first(system_cls, build, arguments, planned, report, start)
+            code = _look_first(system_cls, answers, () if is_new else verdicts)
             code = code or session.run(verdicts)
         except KeyboardInterrupt as error:
             runner.interrupts.ignore_signals()  # the message comes in any case
@@ -115,36 +107,24 @@ def run_as_leader(
 
 
 def _look_first(
-    system_cls: type[System],
-    build: Build,
-    arguments: Arguments,
-    verdicts: Sequence[Verdict],
-    report: Report | None,
-    start: Path,
+    system_cls: type[System], answers: AnswerReport, verdicts: Sequence[Verdict]
 ) -> int:
-    """Look at the stages that run; those that only may run have run as they are now.
-
-    Args:
-        system_cls: The generated System.
-        build: The compiled recipe.
-        arguments: The command line.
-        verdicts: What happens to the wanted stages.
-        report: Writes findings as the compiler does.
-        start: The directory that ``run.py`` was started in.
-    """
+    """Look at the stages that run; those that only may run have run as they are now."""
     chosen = [verdict for verdict in verdicts if verdict.action == "run"]
-    if arguments.no_preflight or not chosen or not hasattr(os, "fork"):
+    if answers.arguments.no_preflight or not chosen:
         return CLEAN
-    from espnet3_runtime.preflight.look import look_first
-
     stages, inputs = [v.stage for v in chosen], [v.inputs for v in chosen]
     try:
-        answers = look_first(build, system_cls, stages, inputs)
-    except OSError:  # no room for temporary files, or for a process
-        return CLEAN
-    if not stops_stages(answers):
-        return CLEAN
-    return report_answers(build, arguments, answers, report, start)
+        from espnet3_runtime.preflight.look import look_first
+
+        found = look_first(answers.build, system_cls, stages, inputs)
+    except Exception as error:  # noqa: BLE001 - no fault of the look may keep stages from running
+        text = f"any stage: {summarize_error(error)}"
+        found = [{"kind": "unfinished", "text": text}]
+    code = answers.show(found)
+    if code:
+        console.print_line("no stage was started; --no_preflight leaves this look out")
+    return code
 
 
 def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: Path) -> int:
@@ -195,7 +175,7 @@ def _handling_signals(runner: "StageRunner") -> Iterator[None]:
 
 def _join_stage(runner: "StageRunner", order: Order) -> int:
     """Run a stage beside rank 0; a failure is one line here, and its log has the traceback."""
-    from espnet3_runtime.launch.failures import lost_a_rank, summarize_error
+    from espnet3_runtime.launch.failures import lost_a_rank
 
     stage = runner.build.stage(order.stage)
     for other in runner.build.stages:

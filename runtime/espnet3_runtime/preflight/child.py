@@ -5,21 +5,18 @@ import os
 import signal
 import sys
 import tempfile
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-_PATIENCE_SECONDS = 120.0
-"""A child that takes longer is ended: the stages will tell."""
-_POLL_SECONDS = 0.002
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+_PATIENCE_SECONDS = 120
+"""A child that takes longer ends itself, also when nobody waits for it: the stages will tell."""
 
 
-def run_in_child(work: Callable[[TextIO], None], folder: Path) -> Iterator[Any]:
-    """Call a function in a child process with a file, and yield the JSON of the lines of that file.
+def run_in_child(work: Callable[[TextIO], None], folder: Path) -> list[Any]:
+    """Call a function in a child process with a file, and return the JSON of the file's lines.
 
     A child that crashes or hangs says nothing more; what it wrote before counts.
 
@@ -39,28 +36,28 @@ def run_in_child(work: Callable[[TextIO], None], folder: Path) -> Iterator[Any]:
     try:
         _wait_for(pid)
     except BaseException:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        _wait_for(pid)
         raise
+    answers = []
     for line in path.read_text(encoding="utf-8").splitlines():
         with suppress(ValueError):  # cut off
-            yield json.loads(line)
+            answers.append(json.loads(line))
+    return answers
 
 
 def _wait_for(pid: int) -> None:
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while os.waitpid(pid, os.WNOHANG) == (0, 0):
-        if time.monotonic() > end:
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(_POLL_SECONDS)
+    with suppress(ChildProcessError):  # it has ended, where the system leaves no trace of children
+        os.waitpid(pid, 0)
 
 
 def _be_child(work: Callable[[TextIO], None], path: Path) -> None:
     """Do the work in silence, and end without any of the parent's cleaning up."""
     leave = os._exit
     try:
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(_PATIENCE_SECONDS)
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in range(3):
             os.dup2(null, descriptor)

@@ -1,11 +1,11 @@
 """Look at the stages that will run, before the first one does."""
 
+import os
 import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,6 +14,7 @@ from espnet3_runtime.build.model_node import TASK, is_task
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import UserError, exception_chain
 from espnet3_runtime.incremental.fingerprint import Inputs
+from espnet3_runtime.incremental.held_code import is_importable
 from espnet3_runtime.incremental.slices import configs_of, model_of
 from espnet3_runtime.preflight.child import run_in_child
 from espnet3_runtime.preflight.find_targets import (
@@ -51,20 +52,23 @@ def look_first(
         inputs: Their fingerprints when they run in this process now: it must have the devices that
             they ask for.
     """
-    stages = [stage for stage in stages if _is_known(system_cls, stage)]
+    if not hasattr(os, "fork"):
+        return [{"kind": "unfinished", "text": "any stage: this system forks no processes"}]
+    known = tuple(stage for stage in stages if _is_known(system_cls, stage))
     if inputs is not None:
-        targets = (target.name for target in _targets_of(build, stages))
+        targets = (target.name for target in _targets_of(build, known))
         import_packages(build.recipe_dir, inputs, targets)
+    artifacts = PlannedOutputs(build, makes_files=len(known) < len(stages) or _makes_files(known))
     with tempfile.TemporaryDirectory(prefix="espnet3-preflight-") as name:
         folder = Path(name)
         here = inputs is not None
-        work = partial(_look_at_all, build, tuple(stages), folder, here)
-        answers = list(run_in_child(work, folder))
+        answers = run_in_child(partial(_look_at_all, build, known, artifacts, folder, here), folder)
     found = [answer for answer in answers if answer["kind"] in ("finding", "note")]
     if not any(answer["kind"] == "end" for answer in answers):
         steps = [answer["what"] for answer in answers if answer["kind"] == "step"]
         last = steps[-1] if steps else "the look at all stages"
-        found.append({"kind": "note", "text": f"{last} did not come to an end, nor what follows"})
+        text = f"{last} did not come to an end, nor what follows"
+        found.append({"kind": "unfinished", "text": text})
     return found
 
 
@@ -73,12 +77,22 @@ def _is_known(system_cls: type[System], stage: Stage) -> bool:
     return getattr(method, "__module__", "").startswith("espnet3_runtime.")
 
 
+def _makes_files(stages: Sequence[Stage]) -> bool:
+    """Say whether code of the recipe runs that may write anywhere."""
+    return any(stage.call or stage.run == "create_dataset" for stage in stages)
+
+
 def _look_at_all(
-    build: Build, stages: tuple[Stage, ...], folder: Path, here: bool, file: TextIO
+    build: Build,
+    stages: tuple[Stage, ...],
+    artifacts: PlannedOutputs,
+    folder: Path,
+    here: bool,
+    file: TextIO,
 ) -> None:
     """Look at targets first, then at what each stage constructs; write the answers to a file."""
     warnings.simplefilter("ignore")
-    request, artifacts = request_of(build), PlannedOutputs(build, stages)
+    request = request_of(build)
     guard = NoEffects(folder).refuse()
 
     def excuse(error: BaseException) -> str:
@@ -130,7 +144,7 @@ def _look_at_task(build: Build, stage: Stage, answers: Answers) -> None:
     package = str(node[TASK]).partition(".")[0]
     owner = ("models", stage.model) if stage.model else ("configs", stage.configs["training"])
     location = RecipeLocation(owner, (TASK,) if stage.model else ("model", TASK), stage.name)
-    if find_spec(package) is None and not answers.is_wrong(location.owner, location.path):
+    if not is_importable(package) and not answers.is_wrong(location.owner, location.path):
         from espnet3_runtime.task_bridge.importing import INSTALL
 
         text = f'importing {node[TASK]} fails: the package "{package}" is not installed'

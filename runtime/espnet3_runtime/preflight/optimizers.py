@@ -14,8 +14,9 @@ from espnet3_runtime.training.optimizers import (
 )
 from espnet3_schemas import TARGET
 
-_BATCHES = 100
-"""How many batches an epoch is taken to have, for schedulers that need to know."""
+_BATCHES = 10_000
+"""How many batches an epoch is taken to have, for schedulers that need to know: a small part of it
+(``limit_train_batches: 0.001``) and the usual steps of a warm-up still fit."""
 _KEYS = ("optimizer", "optimizers", "scheduler", "schedulers")
 
 

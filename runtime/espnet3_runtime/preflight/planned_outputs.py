@@ -8,8 +8,9 @@ from typing import Any
 from espnet3_runtime.build.late_values import lookup, resolve_references
 from espnet3_runtime.build.lock import Build
 from espnet3_runtime.config import ConfigView, iter_leaves
-from espnet3_runtime.errors import exception_chain
-from espnet3_schemas.build_records import Stage
+from espnet3_runtime.errors import UserError, exception_chain
+from espnet3_runtime.incremental.held_code import read_code
+from espnet3_runtime.preflight.origin.code_place import recipe_files
 from espnet3_schemas.late_values import StageOutput
 
 
@@ -18,17 +19,18 @@ class PlannedOutputs:
 
     Args:
         build: The compiled recipe.
-        stages: The stages that will run.
+        makes_files: Whether code of the recipe will run that may write anywhere.
     """
 
-    def __init__(self, build: Build, stages: tuple[Stage, ...]) -> None:
-        self._build = build
-        self._calls = any(stage.call for stage in stages)
+    def __init__(self, build: Build, *, makes_files: bool) -> None:
+        self._build, self._makes_files = build, makes_files
         named = [output.path for stage in build.stages for output in stage.outputs.values()]
         self._made = tuple({_real(build, path) for path in (build.exp_dir, build.data_dir, *named)})
         folders = [re.escape(path.rstrip("/")) for path in (build.exp_dir, build.data_dir)]
-        start = rf"(?<![\w./])(?:{re.escape(str(build.recipe_dir))}/)?"
-        self._named = re.compile(rf"{start}(?:{'|'.join(folders)})(?![\w.-])")
+        start = rf"(?:{re.escape(str(build.recipe_dir))}/)?"
+        path = rf"{start}(?:{'|'.join(folders)})(?![\w.-])"
+        self._named = re.compile(rf"(?<![\w./]){path}")
+        self._quoted = re.compile(rf"[\"'](?:\./)?{path}".encode())
 
     def resolve_view(self, view: ConfigView) -> ConfigView:
         """Return a config or node with its late values filled in.
@@ -52,9 +54,19 @@ class PlannedOutputs:
             absent = isinstance(link, FileNotFoundError)
             name = str(link.filename or "") if isinstance(link, OSError) else ""
             named = self._named.search(str(link)) and not isinstance(link, ImportError)
-            if named or (absent and self._calls) or (name and self._is_missing(name)):
+            if named or (absent and self._makes_files) or (name and self._is_missing(name)):
                 return "it may need what a stage makes"
-        return ""
+        return "its code names what a stage makes" if self._reads_outputs(error) else ""
+
+    def _reads_outputs(self, error: BaseException) -> bool:
+        """Say whether code that an exception went through may be waiting for a stage."""
+        raised = next(
+            (one for one in exception_chain(error) if not isinstance(one, UserError)), None
+        )
+        if raised is None or isinstance(raised, ImportError | SyntaxError | NameError):
+            return False
+        files = recipe_files(raised, self._build.recipe_dir)
+        return any(self._quoted.search(read_code(Path(file))) for file in files)
 
     def _output_path(self, reference: StageOutput, where: str) -> str:
         del where

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 from espnet3_runtime.config import ConfigView
@@ -14,13 +13,14 @@ from espnet3_runtime.data.dataset_entries import (
     read_entries,
 )
 from espnet3_runtime.errors import InstantiateError, UserError
+from espnet3_runtime.incremental.held_code import is_importable
 from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.predictor import make_runner
 from espnet3_runtime.metrics.score import make_metric
 from espnet3_runtime.preflight.origin.data_code import place_of_builder
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
-from espnet3_runtime.preflight.trainer import is_constructible, try_trainer
+from espnet3_runtime.preflight.trainer import is_constructible, is_untouched, try_trainer
 from espnet3_runtime.preflight.tried_stage import FindPlace, TriedStage
 from espnet3_runtime.process.dask_workers import is_local, require_cluster
 
@@ -51,7 +51,7 @@ def try_stage(tried: TriedStage) -> None:
 
 def _need_packages(tried: TriedStage) -> None:
     names, extra = _PACKAGES.get(str(tried.stage.run), ((), ""))
-    missing = [name for name in names if find_spec(name) is None]
+    missing = [name for name in names if not is_importable(name)]
     if missing and not _is_dry(tried):
         location = RecipeLocation(("stages", tried.stage.name), (), tried.stage.name)
         text = f'"{tried.stage.name}" needs the package "{missing[0]}", which is not installed'
@@ -102,7 +102,7 @@ def _try_optimizer(tried: TriedStage, config: ConfigView) -> None:
 
 def _try_runner(tried: TriedStage, config: ConfigView) -> None:
     nodes = [config["runner"], config["dataloader"]["collate_fn"]]
-    if config["runner"] is None or all(is_constructible(tried, node) for node in nodes if node):
+    if config["runner"] is None or all(is_untouched(tried, node) for node in nodes if node):
         location = tried.own_location("runner")
         _attempt(tried, "constructing the runner", location, partial(make_runner, config), "R911")
 
@@ -127,9 +127,9 @@ def _try_device(tried: TriedStage, config: ConfigView) -> None:
 
 def _try_metrics(tried: TriedStage, config: ConfigView) -> None:
     for entry in config["metrics"]:
-        if is_constructible(tried, entry["metric"]):
-            location = tried.locate(f"{entry.where}.inputs")
-            _attempt(tried, "calling the metric", location, partial(make_metric, entry), "R902")
+        if is_untouched(tried, entry["metric"]):
+            location, what = tried.locate(f"{entry.where}.inputs"), "constructing the metric"
+            _attempt(tried, what, location, partial(make_metric, entry), "R902")
 
 
 def _attempt(

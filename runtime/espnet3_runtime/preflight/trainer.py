@@ -52,10 +52,9 @@ def is_constructible(tried: TriedStage, node: Any) -> bool:
 
     What names a file that a stage has still to make is left alone.
     """
-    where = getattr(node, "where", "")
-    location = tried.locate(where) if where else tried.own_location("trainer", "plugins")
-    if tried.answers.is_wrong(location.owner, location.path) or tried.artifacts.are_missing(node):
+    if not is_untouched(tried, node):
         return False
+    location = _location_of(tried, node)
     named = node.get(TARGET, "it") if isinstance(node, Mapping) else "it"
     tried.answers.step(location, f"constructing {named}")
     try:
@@ -64,6 +63,18 @@ def is_constructible(tried: TriedStage, node: Any) -> bool:
         _report_failure(tried, location, error)
         return False
     return True
+
+
+def is_untouched(tried: TriedStage, node: Any) -> bool:
+    """Say whether a node has no finding, and names no file that a stage has still to make."""
+    location = _location_of(tried, node)
+    wrong = tried.answers.is_wrong(location.owner, location.path)
+    return not wrong and not tried.artifacts.are_missing(node)
+
+
+def _location_of(tried: TriedStage, node: Any) -> RecipeLocation:
+    where = getattr(node, "where", "")
+    return tried.locate(where) if where else tried.own_location("trainer", "plugins")
 
 
 def _report_failure(tried: TriedStage, location: RecipeLocation, error: BaseException) -> None:

@@ -21,8 +21,8 @@ def import_packages(
 ) -> None:
     """Import what is installed of what stages name, and of what their modules import at their top.
 
-    Nothing is imported where code of the recipe sets the environment: that may be for a package
-    which reads it when it is imported.
+    Nothing is imported where code of the recipe sets the environment or Python's path: that may be
+    for a package which reads it when it is imported, or for another copy of it.
 
     Args:
         recipe_dir: The recipe's directory.
@@ -33,7 +33,7 @@ def import_packages(
     files = sorted({file for each in found for file in each["code"] if file.endswith(".py")})
     paths = [recipe_dir / file for file in files]
     texts = [read_code(path) for path in paths if path.is_file()]  # others lie in archives
-    if any(b"environ" in text or b"putenv" in text for text in texts):
+    if any(word in text for text in texts for word in (b"environ", b"putenv", b"sys.path")):
         return
     packages = {name for each in found for name in each["versions"]}
     names = [name for name in _OURS if name.partition(".")[0] in packages]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -118,14 +119,82 @@ def test_code_that_no_stage_has_run_leaves_no_trace_in_the_stages(recipe: Toy) -
     assert done.returncode == 0, done.stderr
 
 
-def test_a_module_that_reads_what_a_stage_makes_is_left_alone(recipe: Toy) -> None:
-    text = "WORDS = open('exp/toy/first/number.txt').read()\n\n\ndef end():\n    pass\n"
-    recipe.file("src/late.py", text)
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("open('exp/toy/first/number.txt')\n", "it may need what a stage makes"),
+        (
+            "from pathlib import Path\nmax(Path('exp/toy/first').glob('*'))\n",
+            "its code names what a stage makes",
+        ),
+        (
+            "import os\n\nif not os.path.exists('./exp/toy/first'):\n    raise RuntimeError\n",
+            "its code names what a stage makes",
+        ),
+    ],
+)
+def test_a_module_that_reads_what_a_stage_makes_is_left_alone(
+    text: str, note: str, recipe: Toy
+) -> None:
+    recipe.file("src/late.py", f"{text}\n\ndef end():\n    pass\n")
     recipe.call("last", "src.late.end")
     done = recipe.write().python("--preflight")
     assert done.returncode == 0
-    assert "not looked at: importing src.late.end: it may need what a stage makes" in done.stderr
+    assert f"not looked at: importing src.late.end: {note}" in done.stderr
     assert recipe.python().returncode == 0
+
+
+def late(recipe: Toy, text: str) -> Toy:
+    """Give a recipe a last stage whose module has a text, which the compiler did not see."""
+    end = "\n\ndef end():\n    pass\n"
+    recipe.file("src/late.py", end)
+    recipe.call("last", "src.late.end")
+    recipe.write().file("src/late.py", text + end)
+    return recipe
+
+
+def test_a_look_that_fails_keeps_no_stage_from_running(recipe: Toy) -> None:
+    name = "espnet3_runtime.preflight.look"
+    recipe.file("sitecustomize.py", f"import sys\nsys.modules[{name!r}] = None\n")
+    done = recipe.python(env={"PYTHONPATH": str(recipe.directory), "PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0
+    assert "not looked at: any stage: ModuleNotFoundError" in done.stderr
+    assert "[3/3] third" in done.stdout
+
+
+def test_a_look_that_breaks_off_is_named_and_the_stages_run(recipe: Toy) -> None:
+    done = late(recipe, "import os\n\nos._exit(3)\n").python()
+    assert "not looked at: importing src.late.end did not come to an end" in done.stderr
+    assert "[4/4] last" in done.stdout
+    assert done.returncode == 3
+
+
+def test_a_signal_ends_the_look_with_its_process(recipe: Toy) -> None:
+    os.mkfifo(recipe.directory / "pipe")
+    process = late(recipe, "open('pipe').read()\n").start()
+    with (recipe.directory / "pipe").open("w") as pipe:  # waits until the module reads
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+        assert (process.returncode, output) == (143, "stopped: between stages\n")
+        with pytest.raises(BrokenPipeError):
+            os.write(pipe.fileno(), b"nobody reads")
+    assert not recipe.exp.exists()
+
+
+def test_findings_arrive_where_ended_children_leave_no_trace(recipe: Toy) -> None:
+    def ignore() -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+    done = late(recipe, "import no_such_package\n").python(preexec_fn=ignore)
+    assert done.returncode == 1
+    assert "error[R901 " in done.stderr
+    assert "--no_preflight" in done.stdout
+
+
+def test_another_copy_of_a_package_is_imported_as_without_the_look(recipe: Toy) -> None:
+    recipe.file("third/safetensors.py", "VALUE = 3\n")
+    text = "import sys\n\nsys.path.insert(0, 'third')\nimport safetensors\n\nsafetensors.VALUE\n"
+    assert late(recipe, text).python("--stages", "last").returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,12 @@ def test_a_variable_that_is_not_set(toy: Toy) -> None:
     assert "NO_SUCH_X" in one["help"][0]
 
 
+def test_a_builder_may_make_files_anywhere(toy: Toy) -> None:
+    toy.run("create_dataset", "create_dataset")
+    trainer = {**CPU, "callbacks": [{"_target_": "src.parts.Shout", "path": "words"}]}
+    assert [answer["kind"] for answer in look(toy, trainer=trainer)] == ["note"]
+
+
 def test_a_model_is_bound_and_not_constructed(toy: Toy) -> None:
     text = f"{CODE}\n\nclass Big(torch.nn.Module):\n    def __init__(self, size):\n        1 / 0\n"
     toy.file("src/parts.py", text)
@@ -177,6 +183,7 @@ def test_a_package_that_is_not_installed(toy: Toy, monkeypatch: pytest.MonkeyPat
             ["optimizer", "nesterov"],
         ),
         ({"scheduler": {"_target_": f"{SCHEDULERS}.StepLR", "step_size": 3}}, None),
+        ({"scheduler": {"_target_": f"{SCHEDULERS}.OneCycleLR", "max_lr": 0.1}}, None),
         ({"optimizer": {"_target_": "src.parts.Optimizer", "lr": 0.1}}, None),
     ],
 )
@@ -184,5 +191,6 @@ def test_optimizers_of_pytorch_are_constructed(
     toy: Toy, training: dict[str, Any], path: list[str] | None
 ) -> None:
     toy.file("src/parts.py", CODE + OPTIMIZER)
-    found = [one for one in look(toy, trainer=CPU, **training) if one["kind"] == "finding"]
+    trainer = {**CPU, "max_epochs": 2, "limit_train_batches": 0.001}  # of a large corpus
+    found = [one for one in look(toy, trainer=trainer, **training) if one["kind"] == "finding"]
     assert [(one["code"], one["path"]) for one in found] == ([("R908", path)] if path else [])
