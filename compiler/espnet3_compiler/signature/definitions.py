@@ -1,5 +1,6 @@
 """The kinds of definitions that a name can have, and questions about them that need no search."""
 
+import builtins
 from dataclasses import dataclass
 
 from espnet3_compiler.signature import locate
@@ -9,6 +10,7 @@ from espnet3_compiler.signature.module_summary import Binding, ClassSummary, Mod
 from espnet3_compiler.signature.result import DefinitionLocation, Missing, NotAnalyzable
 from espnet3_compiler.signature.split_source import Piece
 
+BUILTINS = frozenset(dir(builtins))
 MAX_DEPTH = 40
 """How many imports, aliases and calls are followed."""
 

@@ -4,12 +4,12 @@ A path leads through modules (bindings, conditions, star imports, submodules) an
 inherited attributes); the value of a binding may be a path again.
 """
 
-import builtins
 from dataclasses import replace
 from functools import partial
 
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.signature.definitions import (
+    BUILTINS,
     MAX_DEPTH,
     NEUTRAL_BASES,
     RETURNING_CALLS,
@@ -48,8 +48,6 @@ from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.module_summary import Binding, ModuleSummary
 from espnet3_compiler.signature.result import Missing, NotAnalyzable
 from espnet3_compiler.signature.split_source import Piece
-
-BUILTINS = frozenset(dir(builtins))
 
 
 def find_definition(library: Library, path: str) -> LookupResult:

@@ -166,7 +166,7 @@ def test_a_look_that_breaks_off_is_named_and_the_stages_run(recipe: Toy) -> None
     done = late(recipe, "import os\n\nos._exit(3)\n").python()
     assert "not looked at: importing src.late.end did not come to an end" in done.stderr
     assert "[4/4] last" in done.stdout
-    assert done.returncode == 3
+    assert "it called os._exit(3)" in done.stderr
 
 
 def test_a_signal_ends_the_look_with_its_process(recipe: Toy) -> None:
@@ -176,7 +176,7 @@ def test_a_signal_ends_the_look_with_its_process(recipe: Toy) -> None:
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=60)
         assert (process.returncode, output) == (143, "stopped: between stages\n")
-        with pytest.raises(BrokenPipeError):
+        with pytest.raises(BrokenPipeError, match="Broken pipe"):
             os.write(pipe.fileno(), b"nobody reads")
     assert not recipe.exp.exists()
 

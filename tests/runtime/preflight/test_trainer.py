@@ -53,6 +53,21 @@ DATASET = """class Dataset:
     def __getitem__(self, index):
         return {"number": index}
 """
+BUILDER = """
+
+class DatasetBuilder:
+    def is_source_prepared(self, **given):
+        return True
+
+    def prepare_source(self, **given):
+        pass
+
+    def is_built(self, **given):
+        return True
+
+    def build(self, **given):
+        pass
+"""
 CPU = {"accelerator": "cpu"}
 PRECISION = {"_target_": "lightning.pytorch.plugins.Precision"}
 SCHEDULERS = "torch.optim.lr_scheduler"
@@ -155,7 +170,8 @@ def test_a_variable_that_is_not_set(toy: Toy) -> None:
 
 
 def test_a_builder_may_make_files_anywhere(toy: Toy) -> None:
-    toy.run("create_dataset", "create_dataset")
+    toy.file("dataset/__init__.py", DATASET + BUILDER)
+    toy.stages.insert(0, {"name": "create_dataset", "run": "create_dataset"})
     trainer = {**CPU, "callbacks": [{"_target_": "src.parts.Shout", "path": "words"}]}
     assert [answer["kind"] for answer in look(toy, trainer=trainer)] == ["note"]
 
