@@ -65,10 +65,11 @@ def config(**changes):
     }
 
 
-def decode(recipe, **changes):
+def decode(recipe, *, resume=False, **changes):
     context = make_context(
         recipe,
         "infer",
+        resume=resume,
         configs={"inference": config(**changes)},
         model={"_target_": "src.model.Scale"},
     )
@@ -149,6 +150,32 @@ def test_a_job_that_dies_in_the_middle_leaves_its_shard_to_the_others(recipe, sl
     context = decode(recipe, runner=runner, parallel=parallel)
     assert read_scp(context.directory / "test" / "text.scp") == expected
     assert (notes / "died").exists()
+
+
+def test_jobs_that_all_die_keep_what_they_finished(recipe, slurm, monkeypatch):
+    monkeypatch.setattr(dask_workers, "_PATIENCE_SECONDS", 1.0)
+    expected = read_scp(decode(recipe).directory / "test" / "text.scp")
+    mortal = COUNTING.replace("os.kill(os.getpid(),", "os.killpg(0,")
+    (recipe / "src" / "mortal.py").write_text(
+        mortal.replace("not mark", 'not (self.notes / "cure")')
+    )
+    notes = recipe / "notes"
+    notes.mkdir()
+    changes = {
+        "runner": {"_target_": "src.mortal.Mortal", "notes": str(notes)},
+        "parallel": {"env": "slurm", "n_workers": 2, "options": options(recipe / "logs")},
+    }
+    with pytest.raises(UserError, match="the slurm cluster has had no worker for 1 s"):
+        decode(recipe, **changes)
+    lived = list(notes.glob("[0-9]*"))
+    assert [len(path.read_text().splitlines()) for path in lived] == [3, 3]
+    slurm.wait_for_the_end()
+    (notes / "cure").touch()
+    again = decode(recipe, resume=True, **changes)
+    assert read_scp(again.directory / "test" / "text.scp") == expected
+    after = [path for path in notes.glob("[0-9]*") if path not in lived]
+    decoded = sum(len(path.read_text().splitlines()) for path in after)
+    assert decoded == len(expected) - 4  # each job had finished two
 
 
 def refusal(logs, **more):
