@@ -31,7 +31,7 @@ KEYWORDS = {
     *("prefixItems", "minItems", "maxItems", "minLength", "pattern", "minimum", "maximum"),
     *("exclusiveMaximum", "if", "then", "else"),
     *("x-target", "x-path", "x-form", "x-renamed", "x-moved", "x-exclusive", "x-requires-one"),
-    *("x-example", "x-habits", "x-values", "x-instead", "x-classes"),
+    *("x-example", "x-habits", "x-values", "x-instead", "x-classes", "x-unit"),
 }
 
 

@@ -246,14 +246,17 @@ def out_of_range(spot: Instance, schema: Schema, words: str, limit: float) -> Di
         limit: The limit.
     """
     assert isinstance(spot.node, Scalar)
-    inclusive = words in ("at least", "at most")
+    inclusive, value = words in ("at least", "at most"), spot.node.value
+    nearest, advice = limit, ("write null for none",) if "null" in schema.get("type", ()) else ()
+    if schema.get("x-unit") == "Hz" and isinstance(value, int | float) and value > 0:
+        nearest, advice = round(value * 1000), ("it is in Hz",)
     return Diagnostic(
         "R605",
-        f"{spot.name} must be {words} {limit}, not {spot.node.value}",
+        f"{spot.name} must be {words} {limit}, not {value}",
         Label(use_location(spot.node), f"{words} {limit}"),
         related=provenance_labels(spot.node),
-        help=("write null for none",) if "null" in schema.get("type", ()) else (),
-        fix=_value_fix(spot.node, ValueHint((), str(limit))) if inclusive else None,
+        help=advice,
+        fix=_value_fix(spot.node, ValueHint((), str(nearest))) if inclusive else None,
     )
 
 

@@ -7,7 +7,7 @@ count), ``x-requires-one`` (one of these keys must be there), ``x-renamed`` and 
 to write instead of a key of ESPnet3), ``x-habits`` (keys of other tools, see ``habits.json``),
 ``x-values`` (what to write instead of a value) and ``x-instead`` (instead of a JSON type),
 ``x-classes`` (classes that people choose), ``x-form`` (a pattern in words), ``x-target`` and
-``x-path`` (for other checks), and ``x-example`` (for the reference).
+``x-path`` (for other checks), ``x-unit`` (of a number), and ``x-example`` (for the reference).
 """
 
 import re

@@ -10,7 +10,7 @@ from espnet3_runtime.data.contract import accept_inputs, read_contract
 from espnet3_runtime.deep.build_model import build_model, model_node
 from espnet3_runtime.deep.fake_artifacts import InferredItems
 from espnet3_runtime.deep.items.changed_samples import change_sample
-from espnet3_runtime.deep.items.samples import Items, is_absent, rate_in_hertz, read_items
+from espnet3_runtime.deep.items.samples import Items, is_absent, read_items
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import InstantiateError, UserError
 from espnet3_runtime.inference.outputs import OutputFormat, read_formats, write_output
@@ -33,7 +33,6 @@ def probe_infer(probe: StageProbe) -> None:
     """
     name = probe.stage.name
     view = probe.request.configs[probe.stage.configs[probe.role]]
-    _check_rates(probe, view)
     own = view["model"] is not None
     if not own and view["provider"][TARGET] not in PROVIDERS:
         raise UnprobedError(f'"{name}": a provider of its own, which may want a checkpoint')
@@ -81,7 +80,8 @@ def _runner_failure(
 
     Weights that learned nothing give answers that no trained model would give, for example nothing.
     """
-    if isinstance(error.__cause__, _OF_VALUES):
+    cause = error.__cause__
+    if isinstance(cause, _OF_VALUES) and "values to unpack" not in str(cause):
         text = f'"{probe.stage.name}", with weights that learned nothing'
         return UnprobedError(f"{text}: {probe.origin(error).text}")
     location = probe.locate(f"{config.where}.runner")
@@ -94,22 +94,6 @@ def _runner_failure(
         probe.report("R911", name, found.text, found)
         return FoundError()
     return probe.failure(error, "R911", location, certain=items.is_certain())
-
-
-def _check_rates(probe: StageProbe, view: ConfigView) -> None:
-    """Report R911 for a rate of the contract that is in kHz."""
-    contract = read_contract(view["contract"], f"{view.where}.contract")
-    for item in (*contract.inputs, *contract.outputs) if contract else ():
-        rate = item.sample_rate or 0
-        right = rate_in_hertz(probe, rate)
-        location = probe.locate(f"{item.where}.sample_rate")
-        if right != rate and not probe.answers.is_wrong(location.owner, location.path):
-            probe.answers.report_finding(
-                "R911",
-                location,
-                f'"{item.name}" has {rate} samples a second',
-                help_=[f"sample_rate is in Hz; did you mean {right}?"],
-            )
 
 
 def _write_results(

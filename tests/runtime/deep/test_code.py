@@ -175,7 +175,6 @@ MISTAKES = {
          "length_key: spech}}}\n    optimizer:"},
         "R909", "dataloader.train.batches.length_key",
     ),
-    "rate": ({"sample_rate: 8000": "sample_rate: 8"}, "R911", "inputs.speech.sample_rate"),
     "no forward": ({"def forward(self, speech, speech_lengths, text": "def foward(self, speech, "
                     "speech_lengths, text"}, "R906", "models.net._target_"),
     "partly": ({"_target_: src.model.Net\n": "_target_: src.model.Net\n    _partial_: true\n"},

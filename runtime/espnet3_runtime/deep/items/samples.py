@@ -177,7 +177,7 @@ def _declared_samples(probe: StageProbe, split: str) -> list[Sample]:
                 if item.kind != "audio":
                     value: Any = {"text": "one two", "number": 1.0}.get(item.kind)
                 elif item.channels in (None, 1):
-                    value = _make_noise(seconds, rate_in_hertz(probe, item.sample_rate or _RATE))
+                    value = _make_noise(seconds, item.sample_rate or _RATE)
                 else:
                     value = None
                 if value is not None:
@@ -191,13 +191,6 @@ def _declared_samples(probe: StageProbe, split: str) -> list[Sample]:
         for sample, words in zip(samples, (text, text.split()[-1]), strict=True):
             sample[name] = words
     return samples
-
-
-def rate_in_hertz(probe: StageProbe, rate: int) -> int:
-    """Return a sample rate; one that a model has in Hz and that is given in kHz, in Hz."""
-    leaves = (leaf for model in probe.request.models.values() for leaf in iter_leaves(model))
-    rates = {value for path, value in leaves if str(path[-1]).endswith(("rate", "fs"))}
-    return rate * 1000 if rate * 1000 in rates else rate
 
 
 def tokenizer_stages(probe: StageProbe) -> list[Stage]:
