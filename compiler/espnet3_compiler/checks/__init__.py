@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from espnet3_compiler.checks.code import check as code
-from espnet3_compiler.checks.data import classes, fields, results
+from espnet3_compiler.checks.data import classes, fields, measured_values, results
 from espnet3_compiler.checks.names import (
     bare_references,
     environment,
@@ -28,6 +28,7 @@ from espnet3_compiler.checks.settings import (
     monitors,
     no_effect,
     optimizers,
+    probabilities,
     test_sets,
     trainer,
 )
@@ -71,6 +72,7 @@ ALL: tuple[Check, ...] = (
     idle_training.check,
     trainer.check,
     optimizers.check,
+    probabilities.check,
     monitors.check,
     batches.check,
     demo.check,
@@ -82,5 +84,6 @@ ALL: tuple[Check, ...] = (
     partial_objects.check,
     classes.check,
     fields.check,
+    measured_values.check,
     results.check,
 )

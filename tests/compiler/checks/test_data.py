@@ -103,3 +103,30 @@ def test_decorators_that_may_change_items(found, decorated):
     data = decorated.replace(', "text": ""}', "}")
     assert [code for code, _ in found(text, data=data.replace("@more", ""))] == ["R422"]
     assert found(text, data=textwrap.dedent(more) + data) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "known"),
+    [
+        ('return x, {"acc": x, "los": x}, 1', False),
+        ('stats = {"acc": x}\nreturn x, stats', False),
+        ('stats = {"acc": x}\nif self.training:\n    stats["cer"] = x\nreturn x, stats, 1', True),
+        ('return {"loss": x, "cer": x}', True),
+        ('return {"loss": x}', False),
+        ('if self.training:\n    return x\nreturn {"loss": x}', True),
+        ("return x, self.stats(x)", True),
+        ("return self.net(x)", True),
+    ],
+)
+@pytest.mark.parametrize("callback", ["lightning.pytorch.callbacks.Timer", "src.model.Shout"])
+def test_values_that_the_model_measures(found, body, known, callback):
+    lines = "".join(f"        {line}\n" for line in body.splitlines())
+    model = f"class Net:\n    def __init__(self, size): ...\n    def forward(self, x):\n{lines}"
+    text = TRAIN.replace(
+        "training: {",
+        "training: {best_model_criterion: [[valid/cer, 1, min], [valid/loss, 1, min]], "
+        f"trainer: {{callbacks: [{{_target_: {callback}}}]}}, ",
+    )
+    said = found(text, model=f"{model}\n\nclass Shout: ...\n")
+    quiet = known or callback.startswith("src.")
+    assert said == ([] if quiet else [("R412", "valid/cer")])

@@ -159,6 +159,11 @@ def _returned_fields(scope: _Scope) -> Fields | None:
     return frozenset().union(*known)
 
 
+def fields_of_value(value: ast.expr, node: FunctionNode) -> Fields | None:
+    """Return the keys of a mapping that an expression of a function makes."""
+    return _fields_of(value, _Scope(node), 0)
+
+
 def _fields_of(value: ast.expr, scope: _Scope, depth: int) -> Fields | None:
     """Return the fields of a mapping that an expression makes."""
     if depth > 5:  # noqa: PLR2004  names of names
@@ -248,6 +253,8 @@ def _nodes_read_by(node: ast.AST) -> list[ast.expr]:
     match node:
         case ast.Subscript(value=value) | ast.For(iter=value) | ast.comprehension(iter=value):
             return [value]
+        case ast.Return(value=ast.Tuple(elts=elts)):
+            return elts
         case ast.Return(value=ast.expr() as value) | ast.keyword(arg=None, value=value):
             return [value]
         case ast.Call(func=ast.Name(id=function), args=args) if function in _HARMLESS_CALLS:

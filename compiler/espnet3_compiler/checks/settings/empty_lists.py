@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.settings.monitors import training_monitors
-from espnet3_compiler.checks.settings.no_effect import is_zero
+from espnet3_compiler.checks.settings.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved

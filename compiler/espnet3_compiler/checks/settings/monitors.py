@@ -5,7 +5,7 @@ Fails: ``[[val_loss, 3, min]]``; ``[[valid/los, 3, min]]``; ``[[valid/loss, 3, m
 the worst; ``ReduceLROnPlateau`` without ``scheduler_monitor``.
 
 Training measures ``train/NAME`` and ``valid/NAME`` of the loss and of the other values that
-``forward`` returns, which only ``--deep`` knows; callbacks may add more.
+``forward`` returns (``data/measured_values.py``); callbacks may add more.
 """
 
 import re
@@ -60,10 +60,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_monitors(config: Mapping) -> Iterator[Diagnostic]:
-    targets = [name for _, name in _callbacks_of(config)]
-    own = not all(name.startswith(LIGHTNING) for name in targets)
+    targets, own = [name for _, name in _callbacks_of(config)], has_own_callbacks(config)
     rates = any(name.endswith(".LearningRateMonitor") for name in targets)
-    for value in _monitored_values(config):
+    for value in monitored_values(config):
         node = value.monitor
         if not isinstance(node.value, str) or "${" in node.value or not is_written(node):
             continue
@@ -84,7 +83,13 @@ def _check_monitors(config: Mapping) -> Iterator[Diagnostic]:
             yield from _check_mode(value)
 
 
-def _monitored_values(config: Mapping) -> Iterator[MonitoredValue]:
+def has_own_callbacks(config: Mapping) -> bool:
+    """Return whether callbacks of others than Lightning may measure more."""
+    return not all(name.startswith(LIGHTNING) for _, name in _callbacks_of(config))
+
+
+def monitored_values(config: Mapping) -> Iterator[MonitoredValue]:
+    """Yield the values that criteria, early stopping, callbacks and schedulers watch."""
     criteria = config.get("best_model_criterion")
     for item in criteria.items if isinstance(criteria, Sequence) else ():
         if isinstance(item, Sequence) and item.items and isinstance(item.items[0], Scalar):

@@ -2,23 +2,21 @@
 
 Passes: ``scheduler_interval: epoch`` beside a ``scheduler``; ``batch_bins`` with ``type: numel``.
 Fails: ``scheduler_interval: epoch`` without a scheduler; ``batch_bins`` with ``type: sorted``;
-``{effects: [...], apply_prob: 0}``; ``model:`` of a ``measure`` stage; ``max_epochs: 0``.
+``model:`` of a ``measure`` stage; ``max_epochs: 0``.
 
 A setting that several configs inherit is reported only if it has no effect in any of them.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 
+from espnet3_compiler.checks.settings.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, kind_spec, stage_kind
 from espnet3_compiler.syntax.span_key import span_key, written_entry
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, children, node_at
+from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, node_at
 
-_PROBABILITY_KEY = re.compile(r"p|prob|probability|.*_prob")
-_EFFECT_KEYS = ("effects", "transforms", "augmentations", "augments", "noises", "rirs")
 SIZED_BATCHES = ("numel", "length")
 """Kinds of batches whose size is ``batch_bins``."""
 
@@ -32,7 +30,7 @@ JudgedSetting = tuple[Entry, Diagnostic | None]
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R801, R802, R803, R805 and R806."""
+    """Yield R801, R803, R805 and R806."""
     yield from _check_stage_keys(recipe)
     training = [
         node
@@ -41,8 +39,6 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     ]
     settings = [setting for node in training for setting in _training_settings(node)]
     yield from idle_settings(settings)
-    for node in (*resolved.configs.values(), *resolved.models.values()):
-        yield from _check_probabilities(node)
 
 
 def idle_settings(judged: list[JudgedSetting]) -> Iterator[Diagnostic]:
@@ -117,28 +113,6 @@ def _no_effect(code: str, entry: Entry, message: str, *related: Label) -> Diagno
     }
     hint = "remove one of them" if related else hints[code]
     return Diagnostic(code, message, Label(entry.key.span, "no effect"), related, (hint,))
-
-
-def _check_probabilities(node: Node) -> Iterator[Diagnostic]:
-    for _, child in children(node):
-        yield from _check_probabilities(child)
-    if isinstance(node, Mapping):
-        effects = next((found for name in _EFFECT_KEYS if (found := node.entry(name))), None)
-        if effects and isinstance(effects.value, Sequence) and effects.value.items:
-            for entry in node:
-                if _PROBABILITY_KEY.fullmatch(entry.name) and is_zero(entry.value):
-                    yield Diagnostic(
-                        "R802",
-                        f"{entry.name} is 0: the {effects.name} are never applied",
-                        Label(entry.value.span, "never"),
-                        related=(Label(effects.key.span, "listed here"),),
-                        help=(f"write a probability above 0, or remove {effects.name}",),
-                    )
-
-
-def is_zero(node: Node | None) -> bool:
-    """Return whether a value is the number 0."""
-    return isinstance(node, Scalar) and node.value == 0 and not isinstance(node.value, bool)
 
 
 def _check_stage_keys(recipe: Recipe) -> Iterator[Diagnostic]:

@@ -1,0 +1,87 @@
+"""Values that a config watches, against those that ``forward`` of the model returns.
+
+Passes: ``[[valid/acc, 3, max]]`` where ``forward`` returns ``loss, {"acc": acc}, weight``.
+Fails: ``[[valid/accuracy, 3, max]]`` there.
+
+Only what the code says plainly is compared, and nothing where a callback of the recipe may measure
+more.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.data.bodies import method_body, returned_values
+from espnet3_compiler.checks.data.sample_fields import Fields, fields_of_value
+from espnet3_compiler.checks.findings import unknown_value
+from espnet3_compiler.checks.settings.monitors import (
+    MEASURED_VALUES,
+    has_own_callbacks,
+    monitored_values,
+)
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.suggest import is_certain_match
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.signature.flow import FunctionNode
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, own_model
+from espnet3_compiler.syntax.span_key import first_per_location, is_written
+from espnet3_compiler.syntax.tree import Scalar
+from espnet3_schemas import TARGET
+
+_PREFIXES = ("train/", "valid/")
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R412 for values that the model does not return."""
+    yield from first_per_location(
+        found
+        for stage in stages_of_kind("train", recipe)
+        for found in _check_stage(stage, recipe, resolved)
+    )
+
+
+def _check_stage(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    config, names = certain_config(stage, "training", resolved), None
+    if config is not None and not has_own_callbacks(config):
+        names = _returned_names(stage, recipe, resolved)
+    for value in monitored_values(config) if config and names else ():
+        node = value.monitor
+        prefix, slash, name = str(node.value).partition("/")
+        if prefix + slash not in _PREFIXES or name in (names or ()) or not is_written(node):
+            continue
+        if "${" not in name and not is_certain_match(str(node.value), MEASURED_VALUES):
+            yield _never_measured(node, f"{prefix}/", names or frozenset())
+
+
+def _returned_names(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Fields | None:
+    """Return the names of the values that the model gives; None where that is not plain."""
+    model = own_model(stage, resolved)
+    if model is None and stage.model:
+        model = resolved.models.get(str(stage.model.value))
+    target = model.get(TARGET) if model is not None else None
+    if not isinstance(target, Scalar) or not isinstance(target.value, str):
+        return None
+    body = method_body(recipe.library, target.value, "forward")
+    found = [_names_in(body.node, one) for one in returned_values(body.node)] if body else []
+    known = [names for names in found if names is not None]
+    if not found or len(known) != len(found):
+        return None
+    return frozenset({"loss"}).union(*known)
+
+
+def _names_in(node: FunctionNode, value: ast.expr) -> Fields | None:
+    """Return the names in what ``forward`` returns: a mapping, or ``(loss, stats, weight)``."""
+    if isinstance(value, ast.Tuple):
+        return fields_of_value(value.elts[1], node) if len(value.elts) > 1 else None
+    return fields_of_value(value, node)
+
+
+def _never_measured(node: Scalar, prefix: str, names: Fields) -> Diagnostic:
+    known = [prefix + name for name in sorted(names)]
+    return unknown_value(
+        "R412",
+        f'the model measures no "{node.value}"',
+        node,
+        known,
+        hints=(f"write one of {', '.join(known)}",),
+    )

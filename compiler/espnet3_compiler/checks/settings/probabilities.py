@@ -1,0 +1,73 @@
+"""Probabilities: those that are none, and effects that are never applied.
+
+Passes: ``dropout: 0.1``; ``{effects: [...], apply_prob: 0.5}``.
+Fails: ``dropout: 10``; ``{effects: [...], apply_prob: 0}``.
+"""
+
+import re
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.expressions.template import is_unresolved
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, children
+from espnet3_schemas import TARGET
+
+_PROBABILITY = re.compile(r"p|prob|probability|.*_prob")
+_CERTAIN = re.compile(r"prob|probability|.*_prob|(.*_)?dropout(_(rate|prob|p))?")
+"""Names of arguments that can be nothing but a probability."""
+
+_EFFECTS = ("effects", "transforms", "augmentations", "augments", "noises", "rirs")
+_PERCENT = 100
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R605 for numbers that are no probability, R802 for effects without one."""
+    del recipe
+    roots = (*resolved.configs.values(), *resolved.models.values())
+    yield from first_per_location(found for node in roots for found in _check_node(node))
+
+
+def _check_node(node: Node) -> Iterator[Diagnostic]:
+    for _, child in children(node):
+        yield from _check_node(child)
+    if isinstance(node, Mapping):
+        yield from _check_effects(node)
+        if node.entry(TARGET):
+            for entry in node:
+                yield from _check_range(entry)
+
+
+def _check_range(entry: Entry) -> Iterator[Diagnostic]:
+    """Report an argument that is certainly a probability and no number from 0 to 1."""
+    node = entry.value
+    value = node.value if isinstance(node, Scalar) and not is_unresolved(node) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not _CERTAIN.fullmatch(entry.name) or 0 <= float(value or 0) <= 1:
+        return
+    share = float(value or 0) / _PERCENT
+    meant = f"did you mean {share:g}?" if 0 < share <= 1 else "write a number from 0 to 1"
+    message = f"{entry.name} is a probability, not {value}"
+    yield value_finding("R605", message, node, "not between 0 and 1", advice=(meant,))
+
+
+def _check_effects(node: Mapping) -> Iterator[Diagnostic]:
+    effects = next((found for name in _EFFECTS if (found := node.entry(name))), None)
+    if effects is None or not isinstance(effects.value, Sequence) or not effects.value.items:
+        return
+    for entry in node:
+        if _PROBABILITY.fullmatch(entry.name) and is_zero(entry.value):
+            yield Diagnostic(
+                "R802",
+                f"{entry.name} is 0: the {effects.name} are never applied",
+                Label(entry.value.span, "never"),
+                related=(Label(effects.key.span, "listed here"),),
+                help=(f"write a probability above 0, or remove {effects.name}",),
+            )
+
+
+def is_zero(node: Node | None) -> bool:
+    """Return whether a value is the number 0."""
+    return isinstance(node, Scalar) and node.value == 0 and not isinstance(node.value, bool)
