@@ -48,6 +48,7 @@ def without_consequences(
     * A name that an installed module does not have, as a module of the recipe hides it, and a
       bundle that lacks that module.
     * A mapping that is no object, as its ``_target_`` is reported to be misspelt.
+    * A declaration that only a stage would use which is named and not declared.
 
     Args:
         findings: The findings of all steps.
@@ -72,6 +73,8 @@ def without_consequences(
     hidden = [_QUOTED.findall(f.message)[-1] for f in found if f.code == "R209"]
     renamed = [f.primary.span for f in found if f.code == "R601" and f.fix]
     corrections = {_correction_of(f) for f in found if f.code in ("R502", "R601")} - {None}
+
+    undeclared = {f.primary.span.text for f in found if f.code == "R205" and f.fix is None}
 
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
     starts = {span_key(f.primary.span) for f in found if f.code == "R404"}
@@ -108,6 +111,8 @@ def without_consequences(
             )
             or (code in ("R420", "R501", "R508") and _is_about_hidden(f, hidden))
             or (code == "R504" and any(_is_within(key, span) for key in renamed))
+            or (code in ("R207", "R804") and bool(undeclared))
+            or (code == "R424" and "collect_stats" in undeclared)
         )
 
     def is_inside_misfit(f: Diagnostic) -> bool:
@@ -131,7 +136,7 @@ def _is_about_hidden(finding: Diagnostic, hidden: Iterable[str]) -> bool:
 
 
 def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Report a name that is not declared once, with every location that says it."""
+    """Report a name that nothing has once, with every location that says it."""
     first: dict[tuple[str, str], Diagnostic] = {}
     others: list[Diagnostic] = []
     for finding in findings:
@@ -165,11 +170,12 @@ def _are_exchanged(first: Diagnostic, second: Diagnostic) -> bool:
 
 
 def _name_kind(finding: Diagnostic) -> str | None:
-    """Return the key under which an unknown name should be declared; for a package its message."""
+    """Return the key under which an unknown name should be declared; for others the message."""
     if finding.code == "R301":
         listed = _MISSING_IN_LIST.search(finding.message)
         return listed[1] if listed else None
-    if finding.code == "R501" and finding.message.startswith("there is no package"):
+    package = finding.code == "R501" and finding.message.startswith("there is no package")
+    if package or finding.code == "R502":
         return finding.message
     return _UNKNOWN_NAME_CODES.get(finding.code)
 

@@ -12,7 +12,7 @@ from itertools import islice, product
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions.nodes import MATRIX
 from espnet3_compiler.expressions.template import has_reference
-from espnet3_compiler.manifest.matrix_names import duplicate_name, is_repeated
+from espnet3_compiler.manifest.matrix_names import duplicate_name, find_repeated
 from espnet3_compiler.manifest.matrix_values import (
     fill_config,
     fill_stage,
@@ -156,8 +156,8 @@ def _expand_group(group: Mapping, blocks: dict[str, list[Entry]], made: Expansio
     own = {name: mapping_entries(group.get(name), every=True) for name in BLOCKS}
     keys = [entry.key for entries in own.values() for entry in entries]
     names = [name for name in (*map(stage_item_name, items), *keys) if name is not None]
-    repeated = [name for name in names if is_repeated(name, rows, made.found)]
-    if repeated:
+    if repeated := find_repeated(names, rows):
+        made.found.append(repeated)
         made.complete, rows = False, rows[:1]
     expanded: list[Node] = []
     for row in rows:

@@ -14,35 +14,48 @@ from espnet3_compiler.syntax.tree import Scalar
 _VALUE = re.compile(r'"[^"]*"|\d\S*')
 
 
-def is_repeated(name: Scalar, rows: tuple[Tree, ...], found: list[Diagnostic]) -> bool:
-    """Return whether several rows give the same name, and report it.
+def find_repeated(names: Iterable[Scalar], rows: tuple[Tree, ...]) -> Diagnostic | None:
+    """Return the finding that several rows of a matrix give the same names, one for all of them.
 
     Args:
-        name: The name as it is written, with its ``${matrix.…}``.
+        names: The names as they are written, with their ``${matrix.…}``.
         rows: The rows of the matrix.
-        found: Collects the finding.
     """
+    found = [one for name in names if (one := _find_repeated_name(name, rows))]
+    for other in found[1:]:
+        found[0] = found[0].joined_with(other)
+    return found[0] if found else None
+
+
+def _find_repeated_name(name: Scalar, rows: tuple[Tree, ...]) -> Diagnostic | None:
     names = [fill_text(name, row, []) for row in rows]
-    if any(map(is_placeholder, names)):
-        return False
     values = [str(each.value) for each in names]
     repeated = next((value for value in values if values.count(value) > 1), None)
-    if repeated is not None:
-        found.append(_repeated_name(name, repeated, rows[0]))
-    return repeated is not None
+    if repeated is None or any(map(is_placeholder, names)):
+        return None
+    again = [row for row, value in zip(rows, values, strict=True) if value == repeated]
+    return _repeated_name(name, repeated, again)
 
 
-def _repeated_name(name: Scalar, value: str, row: Tree) -> Diagnostic:
-    unused = [entry.name for entry in row if f"matrix.{entry.name}" not in str(name.value)]
-    hint = "let every row of the matrix have other values"
+def _repeated_name(name: Scalar, value: str, rows: list[Tree]) -> Diagnostic:
+    """Return R201 at the name, with the values that are the same in the rows that give it."""
+    used = [entry.name for entry in rows[0] if f"matrix.{entry.name}" in str(name.value)]
+    unused = [entry.name for entry in rows[0] if entry.name not in used]
+    hints = ["let every row of the matrix have other values"]
     if unused:
         example = f"{name.value}_${{matrix.{unused[0]}}}"
-        hint = f'write a value of the matrix into it, for example "{example}"'
+        hints = [f'write a value of the matrix into it, for example "{example}"']
+    same = [entry.value for row in rows for key in used if (entry := row.entry(key))]
+    if len({span_key(node.span) for node in same}) < len(same):  # the rows are made of lists
+        same = []
+    if unused and same:
+        hints.append(f"or give each row another {' and '.join(used)}")
     return Diagnostic(
         "R201",
         f'several rows of a matrix give the name "{value}"',
         Label(name.span, "the same for several rows"),
-        help=(hint,),
+        related=tuple(Label(node.span, "the same value") for node in same),
+        help=tuple(hints),
     )
 
 

@@ -31,6 +31,8 @@ TRAINING = list(load("training")["properties"])
         ("dropuot", "dropout"),
         ("drop", "dropout"),
         ("lt", "lr"),
+        ("learning_rate", "lr"),
+        ("vs", "vocab_size"),
         ("dropout", None),
         ("bananas", None),
         ("x", None),

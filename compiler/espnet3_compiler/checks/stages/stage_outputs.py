@@ -14,7 +14,7 @@ from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.names import is_identifier
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.manifest.stage_kinds import stage_kind
+from espnet3_compiler.manifest.stage_kinds import is_known_kind, stage_kind
 from espnet3_compiler.stage_graph.graph import INIT_OUTPUT
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
@@ -96,7 +96,7 @@ def _unknown_stage(
         message,
         label,
         labels[1:],
-        did_you_mean(near),
+        did_you_mean(near, *([f'add "{name}" to stages'] if is_known_kind(name) else [])),
         fix=first and replace(first, edits=edits),
     )
 

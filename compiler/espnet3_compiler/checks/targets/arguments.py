@@ -87,6 +87,7 @@ def _check_names(call: TargetCall, unknown: list[Entry], given: set[str]) -> Ite
     )
     meant = {item.name for item in unknown if _is_positional_only(call, item)}
     found: list[Diagnostic] = []
+    strangers = 0
     for entry in unknown:
         free = _unused_names(call, entry)
         flags = [item for item in INSTANTIATE_KEYS if call.flags and not call.node.entry(item)]
@@ -95,11 +96,13 @@ def _check_names(call: TargetCall, unknown: list[Entry], given: set[str]) -> Ite
         near = next(filter(None, (closest_match(entry.name, names) for names in order)), None)
         near = None if _is_positional_only(call, entry) else near
         meant |= {near} if near else set()
-        one = findings.unknown_argument(call, entry, near, free)
-        if near is None and len(unknown) == len(missing) == 1:  # it may be called otherwise
-            meant |= set(missing)
-            one = replace(one, help=(*one.help, f'it needs "{missing[0]}"'))
-        found.append(one)
+        strangers += near is None
+        found.append(findings.unknown_argument(call, entry, near, free))
+    missing = [item for item in absent if item not in meant]
+    if 0 < len(missing) <= strangers:  # they may be called otherwise
+        meant |= set(missing)
+        names = ", ".join(f'"{item}"' for item in missing)
+        found[0] = replace(found[0], help=(*found[0].help, f"it needs {names}"))
     yield from _merge_other_arguments(call, found)
     if "_partial_" not in meant and (missing := [item for item in absent if item not in meant]):
         yield findings.missing_arguments(call, missing)

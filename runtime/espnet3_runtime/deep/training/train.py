@@ -93,7 +93,8 @@ def _probe_freeze(probe: StageProbe, config: ConfigView, built: ProbedModel) -> 
             "R908", probe.own_location("freeze"), error.message, help_=help_
         )
         raise FoundError from error
-    for location, idle in wrong:
-        hints = probe.origin(idle).help
-        probe.answers.report_finding("R807", location, idle.message, help_=hints)
+    for location, idle in wrong[:1]:  # all of a list, for example with a prefix, are one mistake
+        hints, more = probe.origin(idle).help, len(wrong) - 1
+        notes = [f"nor do {more} more of the list"] if more else []
+        probe.answers.report_finding("R807", location, idle.message, help_=hints, notes=notes)
     return sum(p.numel() for p in built.module.parameters() if not p.requires_grad)
