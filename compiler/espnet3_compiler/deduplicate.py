@@ -77,7 +77,7 @@ def without_consequences(
     undeclared = {f.primary.span.text for f in found if f.code == "R205" and f.fix is None}
 
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
-    starts = {span_key(f.primary.span) for f in found if f.code == "R404"}
+    unmade = [f.primary.span for f in found if f.code == "R404"]
 
     def is_consequence(f: Diagnostic) -> bool:
         span, code = f.primary.span, f.code
@@ -101,7 +101,7 @@ def without_consequences(
             or (code == "R606" and any(_is_within(other, span) for other in references))
             or (code == "R602" and any(_is_value_of(span, key) for key in wrong_keys))
             or (code == "R603" and any(_is_value_of(o, span_key(span)) for o in mistyped))
-            or (code in ("R402", "R403") and not starts.isdisjoint({span_key(span), *related}))
+            or (code in ("R402", "R403") and any(_is_needed_at(f, other) for other in unmade))
             or (code == "R402" and _is_required_by_ignored_key(f, ignored_keys))
             or (code == "R211" and span_key(span) in causes)
             or (
@@ -203,6 +203,12 @@ def _names_absent(finding: Diagnostic, missing: Diagnostic, recipe: Recipe) -> b
 
 def _is_within(span: Span, outer: Span) -> bool:
     return span.source is outer.source and outer.start <= span.start and span.end <= outer.end
+
+
+def _is_needed_at(finding: Diagnostic, span: Span) -> bool:
+    """Return whether an order is required by the reference in which a span lies."""
+    labels = (finding.primary, *finding.related)
+    return any(_is_within(span, label.span) for label in labels)
 
 
 def _is_required_by_ignored_key(finding: Diagnostic, keys: set[SpanKey]) -> bool:

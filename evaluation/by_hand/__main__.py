@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from evaluation.by_hand.model import read_mistakes
-from evaluation.by_hand.report import show, summary
+from evaluation.by_hand.report import show, summaries
 from evaluation.by_hand.trial import WAYS, judge
 
 
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verdicts = [judge(mistake, ways) for mistake in read_mistakes()]
     if options.show:
         show(verdicts)
-    print(summary(verdicts))
+    print(summaries(verdicts))
     return 1 if any(item.mistake.good and item.findings for item in verdicts) else 0
 
 

@@ -4,8 +4,18 @@ from collections.abc import Sequence
 
 from evaluation.by_hand.trial import WAYS, HandVerdict
 
+UNSEEN = "unseen"
+"""The file of mistakes whose writers had not seen the checker."""
 
-def summary(verdicts: Sequence[HandVerdict]) -> str:
+
+def summaries(verdicts: Sequence[HandVerdict]) -> str:
+    """Return the shares: a line for mistakes of people who knew the checker, one for the others."""
+    others = [item for item in verdicts if item.mistake.theme == UNSEEN]
+    known = [item for item in verdicts if item.mistake.theme != UNSEEN]
+    return f"{summary(known, 'by hand')}\n{summary(others, UNSEEN)}"
+
+
+def summary(verdicts: Sequence[HandVerdict], name: str) -> str:
     """Return the shares in one line."""
     bad = [item for item in verdicts if not item.mistake.good]
     said = [item for item in bad if item.findings]
@@ -13,7 +23,7 @@ def summary(verdicts: Sequence[HandVerdict]) -> str:
     fixes = [item.fix for item in said if item.fix is not None]
     alarms = sum(item.mistake.good and bool(item.findings) for item in verdicts)
     parts = [
-        f"{len(bad)} by hand",
+        f"{len(bad)} {name}",
         f"said {_share([bool(item.findings) for item in bad])}",
         *(f"by {way} {_share([item.by == way for item in bad])}" for way in ways),
         f"exact place {_share([item.exact for item in said])}",

@@ -51,7 +51,8 @@ def judge(mistake: HandMistake, ways: Iterable[str] = WAYS[:1]) -> HandVerdict:
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = copy_recipe(RECIPES / mistake.recipe, Path(folder))
-        (copy / mistake.file).write_text(plant(mistake).text, "utf-8")
+        for name, text in plant(mistake).texts.items():
+            (copy / name).write_text(text, "utf-8")
         for way in ways:
             found = tuple(_ask(way, copy / "recipe.yaml"))
             if found:
@@ -88,9 +89,10 @@ def _verdict(mistake: HandMistake, by: str, found: tuple[dict[str, Any], ...]) -
     marked = plant(mistake).places
     places = [item["primary"]["place"] for item in found]
     exact = any(
-        place["source"].endswith(mistake.file)
-        and (place["start"]["line"], place["start"]["column"]) in marked
+        place["source"].endswith(name)
+        and (place["start"]["line"], place["start"]["column"]) == (line, column)
         for place in places
+        for name, line, column in marked
     )
     said = " | ".join(text for item in found for text in _words(item))
     fix = bool(re.search(mistake.fix, said, re.IGNORECASE)) if mistake.fix else None
