@@ -29,7 +29,9 @@ from espnet3_compiler.checks.settings import (
     no_effect,
     optimizers,
     probabilities,
+    schedules,
     test_sets,
+    tokenizer,
     trainer,
 )
 from espnet3_compiler.checks.stages import (
@@ -74,7 +76,9 @@ ALL: tuple[Check, ...] = (
     optimizers.check,
     probabilities.check,
     monitors.check,
+    schedules.check,
     batches.check,
+    tokenizer.check,
     demo.check,
     inference_outputs.check,
     empty_lists.check,

@@ -6,6 +6,16 @@ from tests.compiler.checks.checks_kit import CONFIGS, HEAD
 
 SETS = "train: [{data_src_args: {split: train}}], valid: [{data_src_args: {split: v}}]"
 
+ONE_CYCLE = "torch.optim.lr_scheduler.OneCycleLR"
+CYCLE = f"{{_target_: {ONE_CYCLE}, max_lr: 0.1}}"
+STEP = "{_target_: torch.optim.lr_scheduler.StepLR, step_size: 1}"
+NAMED = "{a: {optimizer: {_target_: torch.optim.Adam}, params: layers}}"
+
+
+def batches(limits: str) -> str:
+    block = f"{{type: numel, batch_bins: 4000, length_key: speech, {limits}}}"
+    return f"dataloader: {{valid: {{batches: {block}}}}}"
+
 
 def train(check, settings: str, stages: str = "[train]") -> list[tuple[str, str]]:
     found = check(
@@ -70,6 +80,19 @@ def test_settings_of_the_trainer(check, trainer, found):
         ("fit: {ckpt_path: best}", ("R701", "best")),
         ("fit: {ckpt_path: /data/last.ckpt}", None),
         ("trainer: {max_epochs: 4, check_val_every_n_epoch: 5}", None),
+        ("optimizer: null", ("R603", "null")),
+        ("optimizers: {}", ("R603", "{}")),
+        (f"schedulers: {{a: {{scheduler: {CYCLE}}}}}", ("R603", "schedulers")),
+        (f"optimizer: null, optimizers: {NAMED}", None),
+        (f"scheduler: {CYCLE}, trainer: {{max_epochs: -1}}", ("R415", ONE_CYCLE)),
+        (f"scheduler: {CYCLE}, trainer: {{max_time: '00:01:00:00'}}", ("R415", ONE_CYCLE)),
+        (f"scheduler: {CYCLE}, trainer: {{max_epochs: -1, max_steps: 500}}", None),
+        (f"scheduler: {CYCLE}, trainer: {{max_epochs: 9, max_time: '00:01:00:00'}}", None),
+        (f"scheduler: {CYCLE[:-1]}, total_steps: 9}}, trainer: {{max_epochs: -1}}", None),
+        (f"scheduler: {STEP}, trainer: {{max_epochs: -1}}", None),
+        (batches("min_batch_size: 8, batch_size: 4"), ("R415", "8")),
+        (batches("min_batch_size: 4, batch_size: 4"), None),
+        (batches("min_batch_size: 4"), None),
         (
             "early_stopping: {}, trainer: {max_epochs: 4, check_val_every_n_epoch: 5}",
             ("R809", "{}"),
@@ -78,6 +101,46 @@ def test_settings_of_the_trainer(check, trainer, found):
 )
 def test_settings_of_a_training(check, settings, found):
     assert train(check, settings) == ([found] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ("tokenizer: null", ("R603", "null")),
+        ("create_dataset: {}", ("R603", "train_tokenizer")),
+        ("tokenizer: {vocab_size: 3}", ("R605", "3")),
+        ("tokenizer: {vocab_size: 4}", None),
+        ("tokenizer: {vocab_size: 3, model_type: char}", None),
+        (
+            "tokenizer: {vocab_size: 4, model_type: word, user_defined_symbols: [a, b]}",
+            ("R605", "4"),
+        ),
+        ("tokenizer: {vocab_size: 9, user_defined_symbols: [<unk>]}", ("R415", "<unk>")),
+        ("tokenizer: {vocab_size: 9, user_defined_symbols: [a, a]}", ("R415", "a")),
+        ("tokenizer: {vocab_size: 9, user_defined_symbols: [a, A, <s>]}", None),
+        ("tokenizer: {vocab_size: 9, character_coverage: 0.9}", ("R605", "0.9")),
+        ("tokenizer: {vocab_size: 9, character_coverage: 0.9995}", None),
+        ("tokenizer: {vocab_size: 9, train_file: src/model.py}", None),
+    ],
+)
+def test_settings_of_a_tokenizer(check, settings, found):
+    found_here = train(check, settings, "[train_tokenizer]")
+    assert [pair for pair in found_here if pair[0] != "R208"] == ([found] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("stages", "given", "found"),
+    [
+        ("[train_tokenizer]", "", [("R605", "train_tokenizer")]),
+        ("[train_tokenizer, train]", "", [("R605", "train_tokenizer")]),
+        ("[train_tokenizer]", ", train_file: src/model.py", []),
+    ],
+)
+def test_a_tokenizer_needs_a_text(check, stages, given, found):
+    text = (
+        f"{HEAD}configs:\n  training: {{tokenizer: {{vocab_size: 9{given}}}}}\nstages: {stages}\n"
+    )
+    assert [pair for pair in check(text) if pair[0] != "R208"] == found
 
 
 def test_parts_that_start_afresh_need_a_start(check):

@@ -1,8 +1,9 @@
 """Lists that a stage requires: data sets, metrics, and the validation set that is watched.
 
 Passes: ``inference: {dataset: {test: [{name: test}]}}`` with a stage infer.
-Fails: ``dataset: {test: []}`` with infer; ``metrics: []``; early stopping by ``valid/loss``
-without a validation set (``best_model_criterion`` uses the training set then).
+Fails: ``dataset: {test: []}`` with infer; ``metrics: []``; a tokenizer without any text;
+early stopping by ``valid/loss`` without a validation set (``best_model_criterion`` uses the
+training set then).
 """
 
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
-from espnet3_compiler.syntax.span_key import first_per_location, is_written
+from espnet3_compiler.syntax.span_key import first_per_location, is_written, written_entry
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 
 _REQUIRED_LISTS = {
+    "train_tokenizer": ("training", ("dataset", "train"), "a training set or tokenizer.train_file"),
     "train": ("training", ("dataset", "train"), "a training set"),
     "infer": ("inference", ("dataset", "test"), "a test set"),
     "measure": ("metrics", ("metrics",), "a metric"),
@@ -32,6 +34,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _check_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     roles = config_roles(recipe)
+    reported = set()
     for stage in recipe.stages:
         kind = stage_kind(stage) or ""
         if kind not in _REQUIRED_LISTS or is_custom_kind(stage, recipe):
@@ -41,9 +44,10 @@ def _check_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         config = resolved.configs.get(name)
         if config is None or not resolved.is_certain(name) or roles[name] != role:
             continue
-        node = node_at(config, path)
-        if node is not None and _is_empty(node):
-            key = ".".join(path)
+        node, key = node_at(config, path), ".".join(path)
+        unread = kind == "train_tokenizer" and not _reads_data(config)
+        if node is not None and _is_empty(node) and not unread and (name, key) not in reported:
+            reported.add((name, key))
             yield value_finding(
                 "R605",
                 f'the stage "{stage.name.value}" needs {item}, and "{key}" is empty',
@@ -53,6 +57,13 @@ def _check_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             )
         if kind == "train":
             yield from _check_validation(config)
+
+
+def _reads_data(config: Mapping) -> bool:
+    """Return whether a tokenizer is trained on the text of the training sets."""
+    block = config.get("tokenizer")
+    others = ("train_file", "text_builder")
+    return isinstance(block, Mapping) and not any(written_entry(block, one) for one in others)
 
 
 def _check_validation(config: Mapping) -> Iterator[Diagnostic]:

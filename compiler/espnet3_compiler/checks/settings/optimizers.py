@@ -1,7 +1,8 @@
 """Optimizers and schedulers: their names, the parts that they train, and numbers they refuse.
 
 Passes: ``lr: 0``; ``schedulers: {head: …}`` beside ``optimizers: {head: …}``.
-Fails: ``lr: -1e-3``, ``lr: .nan``; ``schedulers: {haed: …}``; two optimizers with ``params: head``.
+Fails: ``optimizer: null``; ``lr: -1e-3``, ``lr: .nan``; ``schedulers: {haed: …}``; two
+optimizers with ``params: head``.
 """
 
 import math
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.placeholder import has_certain_keys
@@ -45,11 +46,38 @@ _STEPS = {
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R605 for numbers, R604 for names, R415 for parts that two optimizers train."""
-    configs = (certain_config(one, "training", resolved) for one in stages_of_kind("train", recipe))
-    yield from first_per_location(
-        found for config in configs if config for found in _check_config(config)
+    """Yield R603 without any, R605 for numbers, R604 for names, R415 for parts of two."""
+    found: list[Diagnostic] = []
+    for stage in stages_of_kind("train", recipe):
+        if config := certain_config(stage, "training", resolved):
+            found += _check_presence(stage, config)
+            found += _check_config(config)
+    yield from first_per_location(found)
+
+
+def _check_presence(stage: StageDecl, config: Mapping) -> Iterator[Diagnostic]:
+    """Report a training without an optimizer: set to null, or none beside ``schedulers``."""
+    if not all(map(_is_nothing, map(config.get, ("optimizer", "optimizers")))):
+        return
+    given = [config.entry(name) for name in ("optimizer", "optimizers", "schedulers")]
+    entry = next((one for one in given if one and is_written(one.value)), None)
+    nothing = entry is not None and _is_nothing(entry.value)
+    yield value_finding(
+        "R603",
+        f'the stage "{stage.name.value}" needs an optimizer, and its config has none',
+        (entry.value if nothing else entry.key) if entry else stage.name,
+        "no optimizer" if nothing else 'only together with "optimizers"',
+        advice=(
+            "write optimizer: {_target_: torch.optim.Adam, lr: 0.001}, or name some in optimizers",
+        ),
     )
+
+
+def _is_nothing(node: Node | None) -> bool:
+    """Return whether a value is absent, null or an empty mapping."""
+    if isinstance(node, Mapping):
+        return not node.entries
+    return node is None or (isinstance(node, Scalar) and node.value is None)
 
 
 def _check_config(config: Mapping) -> Iterator[Diagnostic]:

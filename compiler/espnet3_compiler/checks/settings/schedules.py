@@ -1,0 +1,109 @@
+"""Schedules of the learning rate: those that never advance, and those that need an end.
+
+Passes: ``OneCycleLR`` with ``scheduler_interval: step`` and ``max_epochs: 20``.
+Fails: ``OneCycleLR`` with an interval of epochs, or beside ``trainer: {max_epochs: -1}``.
+"""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.read import read
+from espnet3_compiler.signature.result import Signature
+from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, node_at
+from espnet3_schemas import TARGET
+
+_STEPS = "total_steps"
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R801 for a schedule that never advances, R415 for one of a training without end."""
+    configs = (certain_config(one, "training", resolved) for one in stages_of_kind("train", recipe))
+    yield from first_per_location(
+        found
+        for config in configs
+        if config
+        for found in (*_check_one_cycle(config), *_check_end(config, recipe.library))
+    )
+
+
+def _check_one_cycle(config: Mapping) -> Iterator[Diagnostic]:
+    """Report a schedule over all steps that advances only once an epoch."""
+    node, interval = config.get("scheduler"), config.get("scheduler_interval")
+    if not isinstance(node, Mapping) or not isinstance(interval, Scalar):
+        return
+    target = node.get(TARGET)
+    one_cycle = isinstance(target, Scalar) and target.value == "torch.optim.lr_scheduler.OneCycleLR"
+    if interval.value != "epoch" or not target or not one_cycle:
+        return
+    if not any(node.entry(name) for name in (_STEPS, "epochs", "_args_")):
+        yield value_finding(
+            "R801",
+            "OneCycleLR plans for every step of training, but moves only once an epoch",
+            interval,
+            "it never gets beyond its beginning",
+            related=(Label(use_location(target), "the scheduler"),),
+            advice=("write scheduler_interval: step, or total_steps: and the number of epochs",),
+        )
+
+
+def _check_end(config: Mapping, library: Library) -> Iterator[Diagnostic]:
+    """Report schedules over all steps in a training that only a time or a hand ends."""
+    endless = _endless_by(config)
+    for node in _schedulers(config) if endless else ():
+        target = node.get(TARGET)
+        if endless and isinstance(target, Scalar) and _wants_steps(node, target, library):
+            name = str(target.value).rpartition(".")[2]
+            yield value_finding(
+                "R415",
+                f"{name} needs the number of steps, and the training has no end",
+                target,
+                f"no {_STEPS}",
+                related=(Label(use_location(endless.value), "no end in epochs or steps"),),
+                advice=(f"write trainer.max_epochs or max_steps, or {_STEPS}: at the scheduler",),
+            )
+
+
+def _endless_by(config: Mapping) -> Entry | None:
+    """Return the setting of the trainer by which neither epochs nor steps end the training."""
+    trainer = config.get("trainer")
+    if not isinstance(trainer, Mapping) or not has_certain_keys(trainer):
+        return None
+    steps, epochs, time = (trainer.entry(f"max_{unit}") for unit in ("steps", "epochs", "time"))
+    if steps and _number(steps.value) not in (None, -1):
+        return None
+    if epochs and not _is_null(epochs.value):
+        return epochs if _number(epochs.value) == -1 else None
+    return time if time and not _is_null(time.value) else None
+
+
+def _number(node: Node) -> object:
+    return node.value if isinstance(node, Scalar) else node
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None
+
+
+def _schedulers(config: Mapping) -> Iterator[Mapping]:
+    named = config.get("schedulers")
+    blocks = [entry.value for entry in named] if isinstance(named, Mapping) else []
+    for node in (config.get("scheduler"), *(node_at(block, ("scheduler",)) for block in blocks)):
+        if isinstance(node, Mapping):
+            yield node
+
+
+def _wants_steps(node: Mapping, target: Scalar, library: Library) -> bool:
+    """Return whether the runtime would give a scheduler the number of steps."""
+    given = any(node.entry(name) for name in (_STEPS, "epochs", "_args_", "_partial_"))
+    if given or not has_certain_keys(node) or not isinstance(target.value, str):
+        return False
+    signature = read(library, target.value) if all(target.value.split(".")) else None
+    return isinstance(signature, Signature) and signature.find(_STEPS) is not None
