@@ -123,7 +123,7 @@ CODES: tuple[Code, ...] = (
     Code("R804", "unread-key", "warning", "No stage reads a key of a config."),
     Code("R805", "idle-stage-key", "warning", "A stage kind ignores a key of the stage."),
     Code("R806", "no-training", "warning", "The trainer is set to train for no time at all."),
-    Code("R807", "idle-freeze", "error", "A freeze selector matches no parameter (--deep)."),
+    Code("R807", "idle-freeze", "error", "A selector matches no parameter of the model."),
     Code("R808", "worst-for-best", "warning", "A monitor takes the worst value for the best."),
     Code("R809", "idle-training-key", "warning", "A training setting has no effect beside others."),
     Code("R810", "left-on-trial", "warning", "A model of a trial run would be published."),

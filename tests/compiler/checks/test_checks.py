@@ -237,7 +237,7 @@ def test_a_list_that_is_fetched_is_not_mended_where_it_is_right(check):
 
 def test_what_named_schedulers_watch_is_checked(check):
     step = "{_target_: torch.optim.lr_scheduler.StepLR, step_size: 1}"
-    adam = "{optimizer: {_target_: torch.optim.Adam}, params: a}"
+    adam = "{optimizer: {_target_: torch.optim.Adam}, params: size}"
     named = (
         f"optimizers: {{a: {adam}}}, schedulers: {{a: {{scheduler: {step}, monitor: val_loss}}}}"
     )
@@ -264,7 +264,7 @@ def test_arguments_inside_a_value_of_a_wrong_type_are_no_second_finding(check):
 
 def test_an_inherited_key_that_excludes_another_can_be_deleted(check):
     adam = "{_target_: torch.optim.Adam}"
-    named = f"optimizers: {{a: {{optimizer: {adam}, params: a}}}}"
+    named = f"optimizers: {{a: {{optimizer: {adam}, params: size}}}}"
     configs = CONFIGS.replace("training: {", f"training: {{optimizer: {adam}, ")
     configs += f"  several: {{extends: training, {named}}}\n"
     stages = "stages: [train, {name: again, run: train, config: several}, infer]\n"

@@ -9,7 +9,7 @@ SETS = "train: [{data_src_args: {split: train}}], valid: [{data_src_args: {split
 ONE_CYCLE = "torch.optim.lr_scheduler.OneCycleLR"
 CYCLE = f"{{_target_: {ONE_CYCLE}, max_lr: 0.1}}"
 STEP = "{_target_: torch.optim.lr_scheduler.StepLR, step_size: 1}"
-NAMED = "{a: {optimizer: {_target_: torch.optim.Adam}, params: layers}}"
+NAMED = "{a: {optimizer: {_target_: torch.optim.Adam}, params: size}}"
 
 
 def batches(limits: str) -> str:
@@ -144,9 +144,9 @@ def test_a_tokenizer_needs_a_text(check, stages, given, found):
 
 
 def test_parts_that_start_afresh_need_a_start(check):
-    assert train(check, "reinit: [head]") == [("R809", "reinit")]
+    assert train(check, "reinit: [size]") == [("R809", "reinit")]
     stages = "[train, {name: tune, run: train, init_from: train}]"
-    assert train(check, "reinit: [head]", stages) == []
+    assert train(check, "reinit: [size]", stages) == []
 
 
 @pytest.mark.parametrize(

@@ -148,10 +148,10 @@ def test_mistakes_of_a_whole_recipe_are_told_together(tmp_path: Path) -> None:
     old = "vocab_size: ${configs.training.tokenizer.vocab_size}"
     assert old in manifest.read_text()
     manifest.write_text(manifest.read_text().replace(old, "vocab_size: 10"))
-    training.write_text(training.read_text() + "\nfreeze: [frontnd, encoder]\n")
+    training.write_text(training.read_text() + "\nfreeze: [frontend.encoder, encoder]\n")
     outcome, report = deeply(manifest)
     assert [code for code, *_ in shown(outcome)] == ["R907", "R807"]
-    assert [text for *_, text in shown(outcome)] == ["10", "frontnd"]
+    assert [text for *_, text in shown(outcome)] == ["10", "frontend.encoder"]
     assert "train: src.model.CTCModel" in report
     assert not (recipe / "exp").exists()
 

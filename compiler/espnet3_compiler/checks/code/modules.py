@@ -79,12 +79,13 @@ def _find_modules(recipe: Recipe, resolved: Resolved) -> tuple[RecipeModule, ...
             library, path, name = waiting[time].pop(0)
             for module in search.new_modules(library, path, name, time):
                 for item, when in module.imports():
-                    for path in _imported_paths(module.location, item):
+                    for path in imported_paths(module.location, item):
                         waiting[when].append((library, path, name))
     return tuple(search.found.values())
 
 
-def _imported_paths(location: ModuleLocation, item: Import) -> tuple[str, ...]:
+def imported_paths(location: ModuleLocation, item: Import) -> tuple[str, ...]:
+    """Return the dotted paths that an import of a module may lead to."""
     source = absolute_module(location, item.source)
     return (source, f"{source}.{item.name}") if item.name not in ("", "*") else (source,)
 

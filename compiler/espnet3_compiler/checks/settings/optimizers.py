@@ -128,16 +128,30 @@ def _check_parts(named: Mapping) -> Iterator[Diagnostic]:
         part = node_at(entry.value, ("params",))
         if not isinstance(part, Scalar) or not isinstance(part.value, str) or "$" in part.value:
             continue
-        if part.value in first:
+        twice = next((one for one in first if _covers(one, part.value)), None)
+        inner = next((one for one in first if _covers(part.value, one)), None)
+        if other := twice or inner:
             yield value_finding(
                 "R415",
-                f'two optimizers train the part "{part.value}"',
+                f'two optimizers train the part "{part.value if twice else inner}"',
                 part,
                 "trained twice",
-                related=(Label(use_location(first[part.value]), "by this one already"),),
+                related=(Label(use_location(first[other]), "by this one already"),),
                 advice=("give every part of the model to exactly one optimizer",),
             )
         first.setdefault(part.value, part)
+
+
+def _covers(one: str, other: str) -> bool:
+    """Return whether every parameter that a selector names is also one of another selector."""
+    if one in (other, "*"):
+        return True
+    patterns = [any(sign in text for sign in "*?") for text in (one, other)]
+    if not any(patterns):
+        return f".{one}." in f".{other}."
+    beginning = one.removesuffix("*")
+    plain = beginning != one and not any(sign in beginning for sign in "*?[")
+    return plain and all(patterns) and other.startswith(beginning)
 
 
 def _check_schedules(named: Mapping, schedules: Mapping) -> Iterator[Diagnostic]:

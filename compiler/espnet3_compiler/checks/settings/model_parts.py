@@ -1,0 +1,119 @@
+"""Parts of a model that a training config names: those to freeze, to start afresh, to optimize.
+
+Passes: ``freeze: [encoder]`` where the model's code has a word ``encoder``; ``freeze: [layers.0]``.
+Fails: ``freeze: [encodr]``, ``reinit: [haed]``, ``optimizers: {a: {params: haed, …}}`` where no
+code of the model has such a word; ``freeze: ["*"]``.
+
+Names are attributes of objects, of which only running code knows all: a part counts as missing
+only if its name is nowhere in the code that builds the model.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TypeGuard
+
+from espnet3_compiler.checks.code.part_names import PartNames, part_names
+from espnet3_compiler.checks.findings import name_fix, value_finding
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.stage_graph.stage_inputs import (
+    certain_config,
+    own_model,
+    reads_model,
+    walk_leaves,
+)
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, children, node_at
+from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
+from espnet3_schemas import TARGET
+
+_ALL = "*"
+_MOST_NAMED = 8
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R807 for parts that the model does not have, R415 where nothing is left to train."""
+    found: list[Diagnostic] = []
+    for stage in stages_of_kind("train", recipe):
+        config = certain_config(stage, "training", resolved)
+        selectors = list(_selectors(stage, config)) if config else []
+        model = _model_of(stage, resolved) if selectors else None
+        names = part_names(recipe.library, _targets(model)) if model else None
+        for key, node in selectors:
+            if key == "freeze" and node.value == _ALL:
+                found.append(_nothing_left(node))
+            elif names:
+                found += _check_selector(key, node, names)
+    yield from first_per_location(found)
+
+
+def _selectors(stage: StageDecl, config: Mapping) -> Iterator[tuple[str, Scalar]]:
+    """Yield the parts that a training names, each with the key that names it."""
+    for key in ("freeze", "reinit") if stage.init_from else ("freeze",):
+        listed = config.get(key)
+        for item in listed.items if isinstance(listed, Sequence) else ():
+            if _is_text(item):
+                yield key, item
+    named = config.get("optimizers")
+    for entry in named if isinstance(named, Mapping) else ():
+        part = node_at(entry.value, ("params",))
+        if part is not None and _is_text(part):
+            yield f"optimizers.{entry.name}.params", part
+
+
+def _is_text(node: Node) -> TypeGuard[Scalar]:
+    return isinstance(node, Scalar) and isinstance(node.value, str) and "$" not in node.value
+
+
+def _model_of(stage: StageDecl, resolved: Resolved) -> Mapping | None:
+    """Return the model that a stage trains, if it was read to its end."""
+    model = own_model(stage, resolved)
+    if model is None and stage.model and reads_model(stage, resolved):
+        model = resolved.models.get(str(stage.model.value))
+    complete = model is not None and all(map(has_certain_keys, _mappings(model)))
+    return model if complete else None
+
+
+def _mappings(node: Node) -> Iterator[Mapping]:
+    if isinstance(node, Mapping):
+        yield node
+    for _, child in children(node):
+        yield from _mappings(child)
+
+
+def _targets(model: Mapping) -> list[str]:
+    """Return the dotted paths of a model and of the objects that it is given; none of a task."""
+    if model.entry(TARGET) is None:
+        return []
+    return [str(leaf.node.value) for leaf in walk_leaves(model) if leaf.path[-1] == TARGET]
+
+
+def _nothing_left(node: Scalar) -> Diagnostic:
+    return value_finding(
+        "R415",
+        f'freeze: "{_ALL}" leaves no parameter to train',
+        node,
+        "every parameter",
+        advice=("name the parts that are not trained, for example [encoder]",),
+    )
+
+
+def _check_selector(key: str, node: Scalar, names: PartNames) -> Iterator[Diagnostic]:
+    parts = str(node.value).split(".")
+    wrong = next((part for part in parts if not names.may_have(part)), None)
+    if wrong is None:
+        return
+    near = closest_match(re.sub(r"[*?].*", "", wrong), names.attributes)
+    meant = ".".join(near if near and part == wrong else part for part in parts)
+    hint = f"the model's code sets {format_names(names.attributes, _MOST_NAMED)}"
+    yield value_finding(
+        "R807",
+        f'no parameter of the model has "{wrong}" in its name, which {key} asks for',
+        node,
+        "matches nothing",
+        advice=did_you_mean(meant if near else None, *((hint,) if names.attributes else ())),
+        fix=name_fix(node, meant if near else None, [], sure=False),
+    )

@@ -1,0 +1,110 @@
+"""Parts of a model that its code does not name, and those that it may have for all that is seen."""
+
+import pytest
+
+from tests.compiler.checks.checks_kit import HEAD
+
+TOP = "import torch\nfrom torch import nn\n"
+NET = """
+class Net(nn.Module):
+    def __init__(self, size, encoder=None):
+        super().__init__()
+        self.encoder = encoder
+        self.out = nn.Linear(size, size)
+        BODY
+"""
+
+
+def recipe(selector: str, model: str = "{_target_: src.model.Net, size: 8}") -> str:
+    head = HEAD.replace("{_target_: src.model.Net, size: 8}", model)
+    config = f"{{freeze: [{selector}], dataset: {{train: [{{}}]}}}}"
+    return f"{head}configs: {{training: {config}}}\nstages: [train]\n"
+
+
+@pytest.mark.parametrize(
+    "selector",
+    ["ot", "'ot.*'", "encodr.layers", "encoder.lyers", "out.wieght", "'encd*'", "decoder", "'o t'"],
+)
+def test_parts_that_the_code_does_not_name(check, selector):
+    text = f"{TOP}{NET.replace('BODY', 'self.layers = nn.ModuleList([])')}"
+    found = check(recipe(selector), {"src/model.py": text})
+    assert found == [("R807", selector)]
+
+
+@pytest.mark.parametrize(
+    ("selector", "body", "top"),
+    [
+        ("out.weight", "", TOP),
+        ("encoder.0", "", TOP),
+        ("'enc*'", "", TOP),
+        ("'*.bias'", "", TOP),
+        ("lstm.weight_ih_l0_reverse", "self.lstm = nn.LSTM(4, 4)", TOP),
+        ("attention.out_proj", "self.attention = nn.MultiheadAttention(4, 4)", TOP),
+        ("block.norm1", "self.block = nn.TransformerEncoderLayer(4, 4)", TOP),
+        ("conv0", "setattr(self, f'conv{0}', nn.Conv1d(4, 4, 1))", TOP),
+        ("conv0", "self.add_module(f'conv{0}', nn.Conv1d(4, 4, 1))", TOP),
+        ("conv0", "self.add_module(\n            name, size)", TOP),
+        ("en", "self.heads = nn.ModuleDict({x: nn.Linear(4, 4) for x in size})", TOP),
+        ("mean", "self.register_buffer('mean', torch.zeros(4))", TOP),
+        ("front", "", f"{TOP}import apex\n"),
+        ("front", "self.a = torch.hub.load('x', 'y')", TOP),
+        ("inner", "", f"{TOP}from src.parts import Inner\n"),
+        ("inner", "", f"{TOP}from .parts import *\n"),
+        ("inner", "", f"{TOP}def later():\n    from . import parts\n"),
+    ],
+)
+def test_parts_that_the_model_may_have(check, selector, body, top):
+    parts = "from torch import nn\nclass Inner(nn.Module):\n    inner: nn.Linear\n"
+    text = f"{top}{NET.replace('BODY', body)}"
+    found = check(recipe(selector), {"src/model.py": text, "src/parts.py": parts})
+    assert [pair for pair in found if pair[0] == "R807"] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        ("src.parts.Inner", []),
+        ("apex.Inner", []),
+        ("'${oc.env:PART,src.parts.Inner}'", []),
+        ("src.others.Other", [("R807", "inner")]),
+    ],
+)
+def test_objects_of_the_config_bring_their_own_parts(check, target, found):
+    model = f"{{_target_: src.model.Net, size: 8, encoder: {{_target_: {target}}}}}"
+    files = {
+        "src/model.py": f"{TOP}{NET.replace('BODY', '')}",
+        "src/parts.py": "class Inner:\n    inner = 1\n",
+        "src/others.py": "class Other:\n    others = 1\n",
+    }
+    result = check(recipe("inner", model), files)
+    assert [pair for pair in result if pair[0] == "R807"] == found
+
+
+def test_the_model_of_a_package_is_not_judged(check):
+    model = "{_target_: torch.nn.Linear, in_features: 4, out_features: 4}"
+    assert check(recipe("inner", model)) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "found"),
+    [
+        (("layers", "layers.0"), "layers.0"),
+        (("layers.0", "layers"), "layers"),
+        (("'*'", "out"), "out"),
+        (("'layers.*'", "'layers.0.*'"), "'layers.0.*'"),
+        (("layers", "lay"), None),
+        (("'layers.*'", "layers.0"), None),
+        (("'layers.?.a*'", "'layers.?.b*'"), None),
+    ],
+)
+def test_parts_of_two_optimizers(check, parts, found):
+    blocks = [
+        f"o{index}: {{optimizer: {{_target_: torch.optim.Adam}}, params: {part}}}"
+        for index, part in enumerate(parts)
+    ]
+    given = f"optimizers: {{{', '.join(blocks)}}}"
+    text = (
+        f"{TOP}class Net(nn.Module):\n    def __init__(self, size):\n        'layers out lay a b'\n"
+    )
+    result = check(recipe("").replace("freeze: []", given), {"src/model.py": text})
+    assert result == ([("R415", found)] if found else [])
