@@ -82,7 +82,7 @@ CODES: tuple[Code, ...] = (
     Code("R422", "unknown-field", "error", "A key names a field that the data do not have."),
     Code("R423", "wrong-output", "error", "A key is given another output than it wants."),
     Code("R424", "no-lengths", "error", "Batches need lengths that nothing gives."),
-    Code("R425", "incomplete-class", "error", "A class of the data lacks a method."),
+    Code("R425", "incomplete-class", "error", "A class lacks what it is used by."),
     Code("R426", "nothing-returned", "error", "A function whose result is used returns nothing."),
     Code("R427", "partial-object", "error", "_partial_ gives a function where an object is used."),
     Code("R428", "wrong-result", "error", "A function returns another kind than is used."),

@@ -7,7 +7,9 @@ import pytest
 from tests.compiler.checks.checks_kit import HEAD
 
 MODEL = """
-class Net:
+import torch
+
+class Net(torch.nn.Module):
     def __init__(self, size): ...
     def forward(self, speech): return speech
 

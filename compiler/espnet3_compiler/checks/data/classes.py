@@ -5,7 +5,7 @@ Fails: a ``Dataset`` without ``__len__``; a ``DatasetBuilder`` with ``is_source_
 ``create_dataset`` where no module has a ``DatasetBuilder``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from espnet3_compiler.checks.data.bodies import class_of, entries_of, python_span
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span, is_available
@@ -15,6 +15,7 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
 from espnet3_compiler.signature import classes, definitions, resolve_name
 from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.result import Missing
 from espnet3_compiler.syntax.unknown_name import format_names
 
@@ -40,24 +41,41 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _check_class(data: DatasetEntry, name: str) -> Iterator[Diagnostic]:
     path = f"{data.module}.{name}"
-    found = class_of(data.library, path)
-    if found is None or not found.location.local or found.summary.metaclass:
-        return
-    order = resolve_name.resolution_order(data.library, found)
-    if not all(isinstance(one, ClassFound) and not _may_have_more(one) for one in order):
+    found = known_class(data.library, path)
+    if found is None:
         return
     known = resolve_name.attributes_of(data.library, found)
-    if "__getattr__" in known or found.summary.decorators:
-        return
-    missing = [
-        method
-        for method in _METHODS[name]
-        if method not in known and classes.find_method(data.library, order, method) is None
-    ]
+    missing = missing_methods(data.library, found, _METHODS[name])
     if missing:
         others = [one for one in known if one[:1] != "_" and one not in _METHODS[name]]
         message = f"{path} lacks {format_names(missing)}"
         yield _incomplete_class(data, found, message, missing[0], closest_match(missing[0], others))
+
+
+def known_class(library: Library, path: str) -> ClassFound | None:
+    """Return a class of the recipe of which all methods are seen; None where there may be more."""
+    found = class_of(library, path)
+    if found is None or not found.location.local or found.summary.metaclass:
+        return None
+    order = resolve_name.resolution_order(library, found)
+    if not all(isinstance(one, ClassFound) and not _may_have_more(one) for one in order):
+        return None
+    opaque = "__getattr__" in resolve_name.attributes_of(library, found)
+    return None if opaque or found.summary.decorators else found
+
+
+def missing_methods(library: Library, found: ClassFound, methods: Iterable[str]) -> list[str]:
+    """Return those of some methods that a class does not have.
+
+    Args:
+        library: Reads its bases.
+        found: A class of which all methods are seen.
+        methods: Their names.
+    """
+    known = resolve_name.attributes_of(library, found)
+    order = resolve_name.resolution_order(library, found)
+    absent = [name for name in methods if name not in known]
+    return [name for name in absent if classes.find_method(library, order, name) is None]
 
 
 def _may_have_more(found: ClassFound) -> bool:

@@ -8,8 +8,9 @@ class ReturnsNothing(torch.nn.Module):
         speech.mean()
 
 
-class Swallows:
+class Swallows(torch.nn.Module):
     def __init__(self, units: int = 32, **kwargs) -> None:
+        super().__init__()
         self.units = units
 
 
@@ -34,3 +35,32 @@ class Measured(torch.nn.Module):
     def forward(self, speech):
         loss = self.layer(speech).mean()
         return loss, {"acc": loss.detach()}, 1
+
+
+class Forgotten:
+    def __init__(self) -> None:
+        self.layer = torch.nn.Linear(4, 4)
+
+    def forward(self, speech):
+        return {"loss": self.layer(speech).mean()}
+
+
+class Options:
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+class Endless(torch.utils.data.Sampler):
+    def __init__(self, data) -> None:
+        self.data = data
+
+    def __iter__(self):
+        yield 0
+
+
+class Once:
+    def __init__(self, data) -> None:
+        self.data = data
+
+    def batches(self):
+        return self.data

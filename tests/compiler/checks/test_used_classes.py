@@ -1,0 +1,68 @@
+"""Classes that training uses, and those that it could not use."""
+
+import pytest
+
+from tests.compiler.checks.checks_kit import HEAD
+
+TOP = "import torch\nfrom torch import nn\nfrom torch.utils.data import DataLoader, Sampler\n"
+SETS = "train: [{data_src_args: {split: train}}], valid: [{data_src_args: {split: v}}]"
+INIT = "def __init__(self, data): self.data = data"
+
+
+def found_in(check, code: str, key: str) -> list[tuple[str, str]]:
+    """Return what is found about ``src.own.Own`` at a key of a training config, or as the model."""
+    head, given = HEAD, f", {key}" if key else ""
+    if not key:
+        head = HEAD.replace("src.model.Net, size: 8", "src.own.Own")
+    text = f"{head}configs:\n  training: {{dataset: {{{SETS}}}{given}}}\nstages: [train]\n"
+    files = {"src/own.py": f"{TOP}{code}\n"}
+    if key:
+        files["src/model.py"] = f"{TOP}class Net(nn.Module):\n    def __init__(self, size): ...\n"
+    return check(text, files)
+
+
+@pytest.mark.parametrize(
+    ("code", "key", "place"),
+    [
+        ("class Own:\n    def forward(self): return 1", "", "Own"),
+        ("class Own: ...", "", "src.own.Own"),
+        (f"class Own(Sampler):\n    {INIT}", "sampler", "Own"),
+        (f"class Own:\n    {INIT}", "loader", "Own"),
+        ("class Own: ...", "logger", "Own"),
+    ],
+)
+def test_what_training_cannot_use(check, code, key, place):
+    pytest.importorskip("torch")
+    assert found_in(check, code, _written(key)) == [("R425", place)]
+
+
+@pytest.mark.parametrize(
+    ("code", "key"),
+    [
+        ("class Own(nn.Sequential): ...", ""),
+        ("class Base(nn.Module): ...\nclass Own(Base): ...", ""),
+        ("class Own(getattr(nn, 'Module')): ...", ""),
+        ("def Own(): return nn.Linear(4, 4)", ""),
+        ("class Own:\n    def __new__(cls): return nn.Linear(4, 4)", ""),
+        ("class Own:\n    def __getattr__(self, name): return nn.Linear(4, 4)", ""),
+        (f"class Own(Sampler):\n    {INIT}\n    def __len__(self): return 1", "sampler"),
+        ("class Own(torch.utils.data.RandomSampler): ...", "sampler"),
+        ("class Own(torch.utils.data.BatchSampler): ...", "sampler"),
+        ("def Own(data): return data", "sampler"),
+        ("class Own(DataLoader): ...", "loader"),
+        (f"class Own:\n    {INIT}\n    def __iter__(self): return iter(())", "loader"),
+        ("def Own(data): return data", "loader"),
+        ("class Own:\n    def log_metrics(self, metrics, step=None): ...", "logger"),
+    ],
+)
+def test_what_training_can_use(check, code, key):
+    pytest.importorskip("torch")
+    found = found_in(check, code, _written(key))
+    assert [pair for pair in found if pair[0] == "R425"] == []
+
+
+def _written(key: str) -> str:
+    target = "{_target_: src.own.Own}"
+    if key == "logger":
+        return f"trainer: {{logger: [{target}]}}"
+    return f"dataloader: {{valid: {{{key}: {target}}}}}" if key else ""
