@@ -61,6 +61,25 @@ def test_what_training_can_use(check, code, key):
     assert [pair for pair in found if pair[0] == "R425"] == []
 
 
+@pytest.mark.parametrize(
+    ("code", "trainer", "found"),
+    [
+        ("def Own(data): return data", "devices: 2", True),
+        ("def Own(data): return data", "devices: [0, 1]", True),
+        ("def Own(data): return data", "num_nodes: 2", True),
+        ("def Own(data): return data", "devices: 1", False),
+        ("def Own(data): return data", "devices: auto", False),
+        ("def Own(data, rank, world): return data", "devices: 2", False),
+        (f"class Own:\n    {INIT}\n    def __iter__(self): yield 0", "devices: 2", True),
+        ("class Own(DataLoader): ...", "devices: 2", False),
+    ],
+)
+def test_a_loader_asks_for_its_rank(check, code, trainer, found):
+    pytest.importorskip("torch")
+    result = found_in(check, code, f"trainer: {{{trainer}}}, {_written('loader')}")
+    assert [pair for pair in result if pair[0] == "R415"] == [("R415", "src.own.Own")] * found
+
+
 def _written(key: str) -> str:
     target = "{_target_: src.own.Own}"
     if key == "logger":

@@ -64,3 +64,7 @@ class Once:
 
     def batches(self):
         return self.data
+
+
+def make_loader(data):
+    return torch.utils.data.DataLoader(data)
