@@ -8,6 +8,7 @@ SETS = "train: [{data_src_args: {split: train}}], valid: [{data_src_args: {split
 
 ONE_CYCLE = "torch.optim.lr_scheduler.OneCycleLR"
 CYCLE = f"{{_target_: {ONE_CYCLE}, max_lr: 0.1}}"
+SGD = "{_target_: torch.optim.SGD, lr: 0.1"
 STEP = "{_target_: torch.optim.lr_scheduler.StepLR, step_size: 1}"
 NAMED = "{a: {optimizer: {_target_: torch.optim.Adam}, params: size}}"
 
@@ -80,6 +81,15 @@ def test_settings_of_the_trainer(check, trainer, found):
         ("fit: {ckpt_path: best}", ("R701", "best")),
         ("fit: {ckpt_path: /data/last.ckpt}", None),
         ("trainer: {max_epochs: 4, check_val_every_n_epoch: 5}", None),
+        (f"optimizer: {SGD}, nesterov: true}}", ("R415", "nesterov")),
+        (f"optimizer: {SGD}, nesterov: true, momentum: 0}}", ("R415", "nesterov")),
+        (
+            f"optimizer: {SGD}, nesterov: true, momentum: 0.9, dampening: 0.1}}",
+            ("R415", "nesterov"),
+        ),
+        (f"optimizer: {SGD}, nesterov: true, momentum: 0.9}}", None),
+        (f"optimizer: {SGD}, nesterov: false}}", None),
+        (f"optimizer: {SGD}, nesterov: true, momentum: '${{oc.env:M,0.9}}'}}", None),
         ("optimizer: null", ("R603", "null")),
         ("optimizers: {}", ("R603", "{}")),
         (f"schedulers: {{a: {{scheduler: {CYCLE}}}}}", ("R603", "schedulers")),

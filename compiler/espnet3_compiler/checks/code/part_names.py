@@ -5,13 +5,19 @@ recipe's modules that build the model, or of PyTorch's own, unless code makes na
 or the modules come from another package: then nothing is known.
 """
 
+import ast
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from espnet3_compiler.checks.code.modules import imported_paths
+from espnet3_compiler.signature.classes import is_torch_module
+from espnet3_compiler.signature.definitions import ClassFound
+from espnet3_compiler.signature.flow import dotted_name
 from espnet3_compiler.signature.library import Library, ModuleFile
 from espnet3_compiler.signature.locate import ModuleLocation
+from espnet3_compiler.signature.resolve_name import find_definition, resolution_order
 
 _PLAIN_PACKAGES = frozenset({*sys.stdlib_module_names, "torch", "numpy", "typing_extensions"})
 """Packages that bring no modules of their own, other than those of ``torch.nn``."""
@@ -43,6 +49,14 @@ _OF_TORCH = {
     "AdaptiveLogSoftmax": ("head", "tail"),
 }
 """By the beginning of a class's name, the names of parameters and parts that PyTorch gives it."""
+
+_WITHOUT_PARAMETERS = re.compile(
+    r"(?:torch\.)?nn\.(?:\w*Dropout\d?d?|\w+(?<!With)Loss|(?:Leaky)?ReLU6?|[SC]?ELU|GELU|SiLU|Mish|Tanh"
+    r"|(?:Log)?Sigmoid|(?:Log)?Softmax|Softplus|Identity|Flatten|\w*(?:Max|Avg)Pool\dd)"
+)
+"""Modules of PyTorch without parameters."""
+
+_ADDING = ("add_module", "register_module", "register_parameter")
 
 _OF_RECURRENT_LAYERS = re.compile(r"(?:weight|bias)_(?:ih|hh|hr)\w*")
 
@@ -117,3 +131,67 @@ def _files_of(library: Library, targets: list[str]) -> list[ModuleFile] | None:
 
 def _imports_of(place: ModuleLocation, file: ModuleFile) -> list[str]:
     return [path for item in file.imports for path in imported_paths(place, item)]
+
+
+def parts_of(library: Library, target: str, objects: set[str]) -> set[str]:
+    """Return the attributes of a model that may have parameters; none where there may be more.
+
+    Args:
+        library: Reads the class.
+        target: The dotted path of the model.
+        objects: Arguments of the model that are no plain values.
+    """
+    found = find_definition(library, target)
+    if not isinstance(found, ClassFound) or found.summary.metaclass or found.summary.decorators:
+        return set()
+    file = library.file(found.location)
+    bases = [is_torch_module(one) for one in resolution_order(library, found)[1:]]
+    if file is None or not found.location.local or bases != [True]:
+        return set()
+    tops = [one for one in ast.parse(file.text.text).body if isinstance(one, ast.ClassDef)]
+    code = [node for top in tops if top.name == found.name for node in ast.walk(top)]
+    if any(map(_adds_parts, code)):
+        return set()
+    plain = _arguments(code) - objects
+    return {name for node in code for name in _attributes_set(node, plain)}
+
+
+def _adds_parts(node: ast.AST) -> bool:
+    """Return whether code adds parts by a call, or may do so elsewhere with the object itself."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = (dotted_name(node.func) or "").rpartition(".")[2]
+    return any(map(_is_self, node.args)) or name in _ADDING
+
+
+def _arguments(code: list[ast.AST]) -> set[str]:
+    """Return the arguments of constructors that are plain by default and are not set anew."""
+    names: set[str] = set()
+    for node in code:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            given = (*node.args.defaults, *node.args.kw_defaults)
+            if all(one is None or isinstance(one, ast.Constant) for one in given):
+                every = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+                names |= {one.arg for one in every}
+    stored = (one for one in code if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
+    return names - {one.id for one in stored}
+
+
+def _attributes_set(node: ast.AST, plain: set[str]) -> Iterator[str]:
+    """Yield the attributes that a statement sets to what may have parameters."""
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or _has_no_parameters(node.value, plain):
+        return
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    for one in (inner for target in targets for inner in ast.walk(target)):
+        if isinstance(one, ast.Attribute) and _is_self(one.value):
+            yield one.attr
+
+
+def _has_no_parameters(value: ast.expr | None, plain: set[str]) -> bool:
+    if isinstance(value, ast.Call):
+        return _WITHOUT_PARAMETERS.fullmatch(dotted_name(value.func) or "") is not None
+    return isinstance(value, ast.Constant) or (isinstance(value, ast.Name) and value.id in plain)
+
+
+def _is_self(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"

@@ -2,7 +2,7 @@
 
 Passes: ``freeze: [encoder]`` where the model's code has a word ``encoder``; ``freeze: [layers.0]``.
 Fails: ``freeze: [encodr]``, ``reinit: [haed]``, ``optimizers: {a: {params: haed, …}}`` where no
-code of the model has such a word; ``freeze: ["*"]``.
+code of the model has such a word; ``freeze: ["*"]``, or a list of all parts.
 
 Names are attributes of objects, of which only running code knows all: a part counts as missing
 only if its name is nowhere in the code that builds the model.
@@ -12,12 +12,13 @@ import re
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from espnet3_compiler.checks.code.part_names import PartNames, part_names
+from espnet3_compiler.checks.code.part_names import PartNames, part_names, parts_of
 from espnet3_compiler.checks.findings import name_fix, value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.stage_inputs import (
     certain_config,
     own_model,
@@ -47,6 +48,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
                 found.append(_nothing_left(node))
             elif names:
                 found += _check_selector(key, node, names)
+        if names and model and any(key == "freeze" for key, _ in selectors):
+            found += _check_rest(selectors, model, recipe.library)
     yield from first_per_location(found)
 
 
@@ -94,11 +97,23 @@ def _targets(model: Mapping) -> list[str]:
 def _nothing_left(node: Scalar) -> Diagnostic:
     return value_finding(
         "R415",
-        f'freeze: "{_ALL}" leaves no parameter to train',
+        "freeze names every part of the model, and leaves no parameter to train",
         node,
-        "every parameter",
+        "nothing to train",
         advice=("name the parts that are not trained, for example [encoder]",),
     )
+
+
+def _check_rest(
+    selectors: list[tuple[str, Scalar]], model: Mapping, library: Library
+) -> Iterator[Diagnostic]:
+    """Report parts to freeze that are all that the model has."""
+    frozen = {str(node.value): node for key, node in selectors if key == "freeze"}
+    objects = {entry.name for entry in model if not isinstance(entry.value, Scalar)}
+    target = model.get(TARGET)
+    parts = parts_of(library, str(target.value), objects) if isinstance(target, Scalar) else set()
+    if parts and parts <= frozen.keys():
+        yield _nothing_left(next(iter(frozen.values())))
 
 
 def _check_selector(key: str, node: Scalar, names: PartNames) -> Iterator[Diagnostic]:

@@ -86,6 +86,7 @@ def _check_config(config: Mapping) -> Iterator[Diagnostic]:
     plans = [entry.value for entry in schedules] if isinstance(schedules, Mapping) else []
     for node in (config.get("optimizer"), *(node_at(one, ("optimizer",)) for one in blocks)):
         yield from _check_numbers(node, _OPTIMIZERS, _RATES)
+        yield from _check_nesterov(node)
     for node in (config.get("scheduler"), *(node_at(one, ("scheduler",)) for one in plans)):
         yield from _check_numbers(node, _SCHEDULERS, _STEPS)
     if isinstance(named, Mapping) and has_certain_keys(named):
@@ -107,6 +108,31 @@ def _check_numbers(
             for item in entry.value.items:
                 if isinstance(item, Scalar):
                     yield from _check_number(entry.name, item, _BELOW_ONE)
+
+
+def _check_nesterov(node: Node | None) -> Iterator[Diagnostic]:
+    """Report Nesterov's momentum of SGD without a momentum, or with one that is dampened."""
+    entry = node.entry("nesterov") if isinstance(node, Mapping) else None
+    target = node.get(TARGET) if isinstance(node, Mapping) else None
+    if not entry or not isinstance(node, Mapping) or not has_certain_keys(node):
+        return
+    names = ("momentum", "dampening")
+    momentum, dampening = (getattr(node.get(name), "value", None) for name in names)
+    wrong = momentum in (None, 0) or dampening not in (None, 0)
+    is_sgd = getattr(target, "value", None) in ("torch.optim.SGD", "torch.optim.sgd.SGD")
+    if (
+        is_sgd
+        and wrong
+        and getattr(entry.value, "value", None) is True
+        and not node.entry("_args_")
+    ):
+        yield value_finding(
+            "R415",
+            "SGD refuses nesterov: true without a momentum, or with dampening",
+            entry.key,
+            "only together with momentum, and without dampening",
+            advice=("write momentum: 0.9 beside it, or remove nesterov",),
+        )
 
 
 def _check_number(name: str, node: Scalar, limits: _Limits) -> Iterator[Diagnostic]:

@@ -108,3 +108,42 @@ def test_parts_of_two_optimizers(check, parts, found):
     )
     result = check(recipe("").replace("freeze: []", given), {"src/model.py": text})
     assert result == ([("R415", found)] if found else [])
+
+
+WHOLE = """
+class Net(BASE):
+    def __init__(self, size, encoder=None, name="a"):
+        super().__init__()
+        self.encoder = encoder
+        self.size, self.name = size, name
+        self.dropout = nn.Dropout(0.1)
+        self.loss = nn.CTCLoss()
+        self.depth = size
+        self.out = nn.Linear(size, size)
+        BODY
+"""
+
+
+@pytest.mark.parametrize(
+    ("selectors", "body", "base", "found"),
+    [
+        ("encoder, out, size, name", "", "nn.Module", True),
+        ("encoder, out, size, name, dropout", "", "nn.Module", True),
+        ("out, size, name", "", "nn.Module", False),
+        ("encoder, size, name", "", "nn.Module", False),
+        ("encoder, out.weight, size, name", "", "nn.Module", False),
+        ("encoder, out, size, name", "self.late = nn.Bilinear(2, 2, 2)", "nn.Module", False),
+        ("encoder, out, size, name", "self.add_module('late', nn.ReLU())", "nn.Module", False),
+        ("encoder, out, size, name", "fill(self)", "nn.Module", False),
+        ("encoder, out, size, name", "size = nn.Linear(2, 2)", "nn.Module", False),
+        ("encoder, out, size, name", "self.act = nn.PReLU()", "nn.Module", False),
+        ("encoder, out, size, name", "", "nn.Sequential", False),
+    ],
+)
+def test_everything_is_frozen(check, selectors, body, base, found):
+    pytest.importorskip("torch")
+    text = TOP + WHOLE.replace("BODY", body).replace("BASE", base)
+    model = "{_target_: src.model.Net, size: 8, encoder: {_target_: src.parts.Inner}}"
+    parts = "from torch import nn\nclass Inner(nn.Linear):\n    def __init__(self): ...\n"
+    result = check(recipe(selectors, model), {"src/model.py": text, "src/parts.py": parts})
+    assert result == [("R415", "encoder")] * found
