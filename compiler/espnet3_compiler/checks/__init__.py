@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterator
 
 from espnet3_compiler.checks.code import check as code
-<<<<<<< HEAD
-from espnet3_compiler.checks.data import classes, fields, measured_values, results
-=======
-from espnet3_compiler.checks.data import classes, fields, results, used_classes
->>>>>>> 5dbd069 (Tell models that are no modules, and loaders, samplers and loggers without their method)
+from espnet3_compiler.checks.data import (
+    classes,
+    declared_fields,
+    fields,
+    measured_values,
+    results,
+    used_classes,
+)
 from espnet3_compiler.checks.names import (
     bare_references,
     environment,
@@ -94,6 +97,7 @@ ALL: tuple[Check, ...] = (
     partial_objects.check,
     classes.check,
     used_classes.check,
+    declared_fields.check,
     fields.check,
     measured_values.check,
     results.check,

@@ -132,3 +132,23 @@ def test_values_that_the_model_measures(found, body, known, callback):
     said = found(text, model=f"{model}\n\nclass Shout: ...\n")
     quiet = known or callback.startswith("src.")
     assert said == ([] if quiet else [("R412", "valid/cer")])
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ('{"speech": "aduio"}', [("R604", '"aduio"')]),
+        ('{"speech": "audio", "text": {"kind": "txt"}}', [("R604", '"txt"')]),
+        ('{"söng": {"sample_rate": 8000}}', [("R603", '"söng"')]),
+        ('{"speech": "audio", "text": {"kind": "text", "normalize": ["strip"]}}', []),
+        ("{name: KIND for name in NAMES}", []),
+        ('{"speech": KIND, **MORE}', []),
+        ('{"speech": {**MORE}}', []),
+        ('["speech", "text"]', []),
+    ],
+)
+def test_kinds_of_declared_fields(found, declared, expected):
+    data = DATA.replace("class Dataset:\n", f"class Dataset:\n    fields = {declared}\n")
+    assert found(data=data) == expected
+    later = data.replace("split): ...", "split): self.fields = {}")
+    assert found(data=later) == []
