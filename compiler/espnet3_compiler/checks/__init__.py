@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from espnet3_compiler.checks.code import check as code
 from espnet3_compiler.checks.data import (
     classes,
+    column_files,
     declared_fields,
     fields,
     measured_values,
@@ -100,5 +101,6 @@ ALL: tuple[Check, ...] = (
     declared_fields.check,
     fields.check,
     measured_values.check,
+    column_files.check,
     results.check,
 )

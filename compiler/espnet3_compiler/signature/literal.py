@@ -186,6 +186,8 @@ def _fits_sequence(name: str, item: Type, value: Node) -> Fit:
         return None
     if not isinstance(value.value, str):
         return False
+    if isinstance(item, types.LiteralType):
+        return all(letter in item.values for letter in value.value)
     return fits_type(item, value)  # a text is a sequence of texts, of nothing else
 
 

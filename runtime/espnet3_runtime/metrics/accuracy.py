@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from espnet3_runtime.metrics.error_rate import normalize
+from espnet3_runtime.metrics.error_rate import Normalizer, checked_steps, normalize
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
@@ -19,8 +19,8 @@ class Accuracy:
     unit = "%"
     texts_only = True
 
-    def __init__(self, normalize: Sequence[str] = ()) -> None:
-        self.normalize = tuple(normalize)
+    def __init__(self, normalize: Sequence[Normalizer] = ()) -> None:
+        self.normalize = checked_steps(normalize)
 
     def __call__(self, ref: Sequence[str], hyp: Sequence[str]) -> dict[str, float]:
         """Compare two columns of the same order.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from espnet3_runtime.metrics.error_rate import ErrorRate
+from espnet3_runtime.metrics.error_rate import ErrorRate, Normalizer
 
 
 class CER(ErrorRate):
@@ -13,7 +13,9 @@ class CER(ErrorRate):
         ignore_spaces: Drop all spaces first, for languages written without them.
     """
 
-    def __init__(self, normalize: Sequence[str] = (), *, ignore_spaces: bool = False) -> None:
+    def __init__(
+        self, normalize: Sequence[Normalizer] = (), *, ignore_spaces: bool = False
+    ) -> None:
         split = _without_spaces if ignore_spaces else list
         super().__init__("cer", "characters", split, normalize)
 

@@ -3,10 +3,13 @@
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from espnet3_runtime.metrics.alignment import align_tokens, write_alignments
 
-NORMALIZERS: Mapping[str, Callable[[str], str]] = {
+Normalizer = Literal["lower", "upper", "nfkc", "no_punctuation"]
+
+NORMALIZERS: Mapping[Normalizer, Callable[[str], str]] = {
     "lower": str.lower,
     "upper": str.upper,
     "nfkc": lambda text: unicodedata.normalize("NFKC", text),
@@ -16,8 +19,8 @@ NORMALIZERS: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def normalize(text: str, steps: Sequence[str]) -> str:
-    """Apply the named steps in order; runs of white space always become one space.
+def checked_steps(steps: Sequence[Normalizer]) -> tuple[Normalizer, ...]:
+    """Return the steps of a metric.
 
     Raises:
         ValueError: There is no step of that name.
@@ -25,6 +28,12 @@ def normalize(text: str, steps: Sequence[str]) -> str:
     for step in steps:
         if step not in NORMALIZERS:
             raise ValueError(f'no normalizer "{step}"; there are {", ".join(NORMALIZERS)}')
+    return tuple(steps)
+
+
+def normalize(text: str, steps: Sequence[Normalizer]) -> str:
+    """Apply the named steps in order; runs of white space always become one space."""
+    for step in steps:
         text = NORMALIZERS[step](text)
     return " ".join(text.split())
 
@@ -47,10 +56,10 @@ class ErrorRate:
         name: str,
         tokens: str,
         split: Callable[[str], Sequence[str]],
-        normalize: Sequence[str] = (),
+        normalize: Sequence[Normalizer] = (),
     ) -> None:
         self.name, self.tokens, self.split = name, tokens, split
-        self.normalize = tuple(normalize)
+        self.normalize = checked_steps(normalize)
 
     def __call__(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from espnet3_runtime.metrics.error_rate import ErrorRate
+from espnet3_runtime.metrics.error_rate import ErrorRate, Normalizer
 
 
 class TER(ErrorRate):
@@ -14,7 +14,7 @@ class TER(ErrorRate):
         normalize: Steps applied to both sides: lower, upper, nfkc, no_punctuation.
     """
 
-    def __init__(self, tokenizer_model: str, normalize: Sequence[str] = ()) -> None:
+    def __init__(self, tokenizer_model: str, normalize: Sequence[Normalizer] = ()) -> None:
         import sentencepiece
 
         tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer_model))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from espnet3_runtime.metrics.error_rate import ErrorRate
+from espnet3_runtime.metrics.error_rate import ErrorRate, Normalizer
 
 
 class WER(ErrorRate):
@@ -12,5 +12,5 @@ class WER(ErrorRate):
         normalize: Steps applied to both sides: lower, upper, nfkc, no_punctuation.
     """
 
-    def __init__(self, normalize: Sequence[str] = ()) -> None:
+    def __init__(self, normalize: Sequence[Normalizer] = ()) -> None:
         super().__init__("wer", "words", str.split, normalize)

@@ -114,7 +114,7 @@ def test_a_schedule_of_epochs_knows_their_number(check, length, found):
     ("keys", "artifact", "found"),
     [
         ("[text, wave]", "wave", []),
-        ("[text]", "text", []),
+        ("[text]", "text", [("R604", "wave")]),
         ("[text]", "wave", [("R604", "wave")]),
         ("[txet, wave]", "wave", [("R604", "txet")]),
     ],

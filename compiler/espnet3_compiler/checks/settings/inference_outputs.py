@@ -1,19 +1,21 @@
 """Outputs that an inference config names under several keys.
 
 Passes: ``output_keys: [text]`` beside ``contract: {outputs: {text: {kind: text}}}``.
-Fails: ``output_keys: [txt]`` or ``output_artifacts: {wave: {type: wav}}`` beside it: a result has
-exactly the outputs that the contract declares; a config without ``runner`` and ``model``.
+Fails: ``output_keys: [txt]`` or ``output_artifacts: {wave: {type: wav}}`` beside it, or
+``output_keys: [text]`` where the contract declares a ``score`` too: a result has exactly the
+outputs that the contract declares; an output called ``dataset``; a config without ``runner`` and
+``model``.
 """
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.findings import unknown_value
+from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.lower import config_roles, configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.stage_inputs import bound_config, may_have_model
+from espnet3_compiler.stage_graph.stage_inputs import bound_config, certain_config, may_have_model
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
@@ -24,13 +26,19 @@ _NO_RUNNER = (
     "for each item"
 )
 
+_TAKEN = "dataset"
+"""The folder beside the outputs of a test set in which the columns of its data are."""
+
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R604 for outputs, R418 for a config that does not say how the model is run."""
+    """Yield R604 and R202 for outputs, R418 for a config that does not say how the model is run."""
     yield from first_per_location(_check_runners(recipe, resolved))
     for name, config in configs_in_role(recipe, resolved, "inference"):
         if resolved.is_certain(name):
             yield from _check_outputs(config)
+    for stage in stages_of_kind("infer", recipe):
+        if inference := certain_config(stage, "inference", resolved):
+            yield from first_per_location([*_check_left_out(inference), *_check_names(inference)])
 
 
 def _check_runners(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -55,7 +63,7 @@ def _check_runners(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_outputs(config: Mapping) -> Iterator[Diagnostic]:
-    """Compare ``output_keys`` with the contract, ``output_artifacts`` with either."""
+    """Compare ``output_keys`` with the contract, ``output_artifacts`` with both."""
     contract, keys = node_at(config, ("contract", "outputs")), config.get("output_keys")
     declared: list[str] = []
     if isinstance(contract, Mapping) and has_certain_keys(contract):
@@ -63,14 +71,15 @@ def _check_outputs(config: Mapping) -> Iterator[Diagnostic]:
     chosen: list[Scalar] = []
     if isinstance(keys, Sequence) and not any(map(is_unresolved, keys.items)):
         chosen = [item for item in keys.items if isinstance(item, Scalar)]
-    for node in chosen if declared and contract else ():
-        if node.value not in declared and contract:
+    unknown = [node for node in chosen if declared and node.value not in declared]
+    for node in unknown:
+        if contract:
             yield _unknown_output(node, declared, "contract.outputs", contract)
     known = [str(node.value) for node in chosen] or declared
     outputs, key = (keys, "output_keys") if chosen else (contract, "contract.outputs")
     artifacts = config.get("output_artifacts")
     for entry in artifacts if known and isinstance(artifacts, Mapping) else ():
-        if entry.name not in known and outputs:
+        if entry.name not in (*known, *declared) and outputs:
             yield _unknown_output(entry.key, known, key, outputs)
 
 
@@ -84,3 +93,40 @@ def _unknown_output(name: Scalar, known: list[str], key: str, outputs: Node) -> 
         related=(Label(outputs.span, "the outputs"),),
         hints=(f"choose from: {', '.join(known)}",),
     )
+
+
+def _check_left_out(config: Mapping) -> Iterator[Diagnostic]:
+    """Report an output that the contract requires of every result, and that none will have."""
+    contract, keys = node_at(config, ("contract", "outputs")), config.get("output_keys")
+    if not isinstance(contract, Mapping) or not isinstance(keys, Sequence):
+        return
+    chosen = [node.value for node in keys.items if isinstance(node, Scalar)]
+    misspelt = set(map(str, chosen)) - {entry.name for entry in contract}
+    for entry in contract:
+        if entry.name not in chosen and not misspelt:
+            yield value_finding(
+                "R604",
+                f'the contract declares the output "{entry.name}", and output_keys leaves it out',
+                entry.key,
+                "no result will have it",
+                related=(Label(keys.span, "only these are kept"),),
+                advice=(f'add "{entry.name}" to output_keys, or remove it from the contract',),
+            )
+
+
+def _check_names(config: Mapping) -> Iterator[Diagnostic]:
+    """Report names of outputs that cannot be those of files and columns."""
+    keys, contract = config.get("output_keys"), node_at(config, ("contract", "outputs"))
+    listed = keys.items if isinstance(keys, Sequence) else ()
+    declared = tuple(entry.key for entry in contract) if isinstance(contract, Mapping) else ()
+    nodes = [node for node in (*listed, *declared) if isinstance(node, Scalar)]
+    for node in {str(node.value): node for node in reversed(nodes)}.values():
+        name = str(node.value)
+        if not is_unresolved(node) and (not name.isidentifier() or name == _TAKEN):
+            yield value_finding(
+                "R202",
+                f'an output cannot be called "{name}"',
+                node,
+                "columns of the data are kept there" if name == _TAKEN else "no identifier",
+                advice=('write letters, digits and _, for example "text"',),
+            )

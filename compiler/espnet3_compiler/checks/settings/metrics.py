@@ -33,13 +33,14 @@ _REFERENCES = frozenset(
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R201 and R202 for names, R421 for one input twice, R410 for what is not written."""
+    """Yield R201 and R202 for names, R421 and R605 for inputs, R410 for what is not written."""
     for _, config in configs_in_role(recipe, resolved, "metrics"):
         metrics = _mapping_items(config.get("metrics"))
         yield from _duplicate_names(metrics)
         for item in metrics:
             yield from _unusable_name(item.get("name"))
             yield from _repeated_input(item.get("inputs"))
+            yield from _no_inputs(item.get("inputs"))
     yield from first_per_location(_check_measure_stages(recipe, resolved))
 
 
@@ -87,6 +88,17 @@ def _repeated_input(inputs: Node | None) -> Iterator[Diagnostic]:
         pair.sort(key=lambda one: not _is_reference(one[0]))
         if _is_reference(pair[0][0]) and not _is_reference(pair[1][0]):
             yield _same_column(str(node.value), *pair)
+
+
+def _no_inputs(inputs: Node | None) -> Iterator[Diagnostic]:
+    if isinstance(inputs, Mapping) and not inputs.entries:
+        yield value_finding(
+            "R605",
+            '"inputs" of a metric is empty',
+            inputs,
+            "nothing to compare",
+            advice=('name what it compares, for example {ref: "dataset:text", hyp: text}',),
+        )
 
 
 def _is_reference(name: str) -> bool:
@@ -146,8 +158,9 @@ def _check_measure(stage: StageDecl, resolved: Resolved) -> Iterator[Diagnostic]
     outputs = _inference_outputs(inference)
     if outputs:
         names, span = outputs
-        for node in _metric_inputs(metrics):
-            yield from _check_name(node, names, span, "inference writes no output")
+        for _, node in read_columns(metrics):
+            if not str(node.value).startswith(COLUMN_PREFIX):
+                yield from _check_name(node, names, span, "inference writes no output")
     tests = _test_sets(inference)
     if tests and not any(map(is_unresolved, tests.values())):
         for node in _test_sets(metrics).values():
@@ -168,13 +181,13 @@ def _inference_outputs(inference: Mapping) -> tuple[list[str], Span] | None:
     return None
 
 
-def _metric_inputs(metrics: Mapping) -> Iterator[Scalar]:
+def read_columns(metrics: Mapping) -> Iterator[tuple[Mapping, Scalar]]:
+    """Yield every column that a metrics config reads, with the metric that reads it."""
     for item in _mapping_items(metrics.get("metrics")):
         inputs = item.get("inputs")
         for entry in inputs if isinstance(inputs, Mapping) else ():
-            value = entry.value
-            if isinstance(value, Scalar) and not str(value.value).startswith(COLUMN_PREFIX):
-                yield value
+            if isinstance(entry.value, Scalar):
+                yield item, entry.value
 
 
 def _test_sets(config: Mapping) -> dict[str, Scalar]:

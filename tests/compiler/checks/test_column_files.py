@@ -1,0 +1,133 @@
+"""Outputs of inference and columns of the data: their names, rates and files."""
+
+import pytest
+
+WER = "espnet3_runtime.metrics.wer.WER"
+OURS = """\
+version: 1
+recipe: mini/asr
+system: asr
+models:
+  net: {{_target_: src.model.Net, size: 8}}
+configs:
+  training: {{dataset: {{train: [{{data_src_args: {{split: train}}}}]}}}}
+  inference:
+    checkpoint: ${{stages.train.best_checkpoint}}
+    dataset: {{test: [{{name: dev}}]}}
+    runner: {{_target_: src.model.Net, size: 8}}
+    {outputs}
+  metrics:
+    metrics:
+      - {{name: it, metric: {{_target_: {metric}}}, inputs: {{ref: "dataset:{ref}", hyp: {hyp}}}}}
+    {columns}
+stages: [train, infer, {measure}]
+"""
+CODE = {
+    "src/metric.py": """\
+        from espnet3_runtime.metrics.wer import WER
+
+        class Paths:
+            def __call__(self, ref, hyp): return {"size": 1}
+
+        class Words(WER):
+            pass
+        """
+}
+
+
+def report(check, **parts: str) -> list[tuple[str, str]]:
+    usual = {"metric": WER, "ref": "text", "hyp": "text", "columns": "", "measure": "measure"}
+    return check(OURS.format(**{**usual, **parts}), CODE)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "found"),
+    [
+        ("output_keys: [text, dataset]", ("R202", "dataset")),
+        ("output_keys: [text, n-best]", ("R202", "n-best")),
+        ("output_keys: [text, n_best]", None),
+        ("contract: {outputs: {text: {kind: text}, n best: {kind: text}}}", ("R202", "n best")),
+        ("contract: {outputs: {text: {kind: text}, wave: {kind: audio}}}", ("R603", "audio")),
+        ("contract: {outputs: {text: {kind: text}, wave: {kind: audio, sample_rate: 8}}}", None),
+        ("output_artifacts: {wave: {type: wav}}", ("R603", "wav")),
+        ("output_artifacts: {wave: {type: wav, sample_rate: 8000}}", None),
+        ("output_artifacts: {wave: {type: npy}}", None),
+        (
+            (
+                "contract: {outputs: {text: {kind: text}, wave: {kind: audio}}}\n"
+                "    output_artifacts: {wave: {type: npy}}"
+            ),
+            None,
+        ),
+        (
+            (
+                "contract: {outputs: {text: {kind: text}, wave: {kind: audio, sample_rate: 8}}}\n"
+                "    output_artifacts: {wave: {type: wav}}"
+            ),
+            None,
+        ),
+        (
+            (
+                "contract: {outputs: {text: {kind: text}, score: {kind: number}}}\n"
+                "    output_keys: [text]"
+            ),
+            ("R604", "score"),
+        ),
+        (
+            (
+                "contract: {outputs: {text: {kind: text}, score: {kind: number}}}\n"
+                "    output_keys: [text, score]"
+            ),
+            None,
+        ),
+    ],
+)
+def test_names_and_rates_of_outputs(check, outputs, found):
+    assert report(check, outputs=outputs) == ([found] if found else [])
+
+
+@pytest.mark.parametrize("metric", [WER, "src.metric.Words"])
+@pytest.mark.parametrize(
+    "outputs",
+    ["output_artifacts: {wave: {type: npy}}", "contract: {outputs: {wave: {kind: segments}}}"],
+)
+def test_words_are_not_counted_in_files(check, metric, outputs):
+    assert report(check, metric=metric, outputs=outputs, hyp="wave") == [("R423", "wave")]
+
+
+@pytest.mark.parametrize(
+    ("metric", "hyp", "columns", "found"),
+    [
+        ("src.metric.Paths", "wave", "", None),
+        (WER, "text", "", None),
+        (WER, "text", "dataset_artifacts: {text: {type: json}}", ("R423", '"dataset:text"')),
+        (WER, "text", "dataset_artifacts: {other: {type: wav}}", None),
+        ("src.metric.Paths", "wave", "dataset_artifacts: {text: {type: wav}}", ("R603", "wav")),
+        (
+            "src.metric.Paths",
+            "wave",
+            "dataset_artifacts: {text: {type: wav, sample_rate: 8}}",
+            None,
+        ),
+    ],
+)
+def test_a_metric_of_paths_reads_files(check, metric, hyp, columns, found):
+    outputs = "output_artifacts: {wave: {type: npy}}"
+    given = report(check, metric=metric, hyp=hyp, outputs=outputs, columns=columns)
+    assert given == ([found] if found else [])
+
+
+def test_a_column_of_files_needs_the_data_set(check):
+    text = OURS.format(
+        outputs="output_keys: [text]",
+        metric="src.metric.Paths",
+        ref="text",
+        hyp="text",
+        columns="dataset_artifacts: {text: {type: json}}",
+        measure="{name: measure, config: {metrics: metrics}}",
+    )
+    renamed = text.replace("  inference:", "  decoding:").replace(
+        "infer,", "{name: infer, config: {inference: decoding}},"
+    )
+    assert check(renamed, CODE) == [("R405", "text")]
+    assert check(text, CODE) == []
