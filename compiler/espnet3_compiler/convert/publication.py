@@ -12,6 +12,7 @@ STAGE_ARTIFACTS = (TOKEN_LIST, TOKENIZER, FEATS_STATS)
 TOKENIZER_FILES = tuple(f"${{data_dir}}/{name}" for name in ("*.model", "*.vocab", "*tokens.txt"))
 OF_EXP_DIR = ("inference*", "*.ckpt", "*.pth", "*tensorboard*", "*wandb*", "curves")
 UPLOAD_REASON = "uploads are dry runs (dry_run: true) until you take that line out"
+TRUST_REASON = "a demo runs what is more than layers of PyTorch only where it is trusted: true"
 ROOT_REASONS: Reasons = {"inference_dir": (MOVED, "results come from the stages")}
 PACK_REASONS: Reasons = {
     "out_dir": (MOVED, "the stage writes ${exp_dir}/pack_model/bundle"),
@@ -82,6 +83,10 @@ def convert_demo(root: Block, directory: Path) -> ConfigDraft:
     model = root.take_block("model")
     for name in ("device", "trust_user_code", "call_args"):
         model.move_key(draft, name, ("model", name))
+    if model.value("trust_user_code") is not True:
+        draft.set_value(("model", "trust_user_code"), value=True)
+        given = model if model.entry("trust_user_code") else root
+        given.add_note("trust_user_code" if given is model else "model", CHANGED, TRUST_REASON)
     model.note_rest({"dir_or_tag": (MOVED, "the demo takes the bundle of pack_model")})
     _convert_ui(root.take_block("ui"), draft, directory)
     pack = root.take_block("pack")

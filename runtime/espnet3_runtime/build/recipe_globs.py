@@ -11,20 +11,31 @@ from pathlib import Path, PurePosixPath
 from espnet3_runtime.errors import UserError
 
 
-def select_files(recipe_dir: Path, include: Sequence[str], exclude: Sequence[str]) -> Iterator[str]:
+def select_files(
+    recipe_dir: Path,
+    include: Sequence[str],
+    exclude: Sequence[str],
+    *,
+    where: str = "pack_model.include",
+) -> Iterator[str]:
     """Yield names of files, relative to the recipe; some may come twice.
 
     Args:
         recipe_dir: The recipe.
         include: Globs of files, and of complete directories.
         exclude: Globs of files and directories that are left out.
+        where: The key path of the globs, for messages.
 
     Raises:
-        UserError: A glob leads out of the recipe.
+        UserError: A glob leaves the recipe.
     """
     for pattern in include:
         if pattern.startswith("/") or ".." in PurePosixPath(pattern).parts:
-            raise UserError(f'"{pattern}" leads out of the recipe', where="pack_model.include")
+            raise UserError(
+                f'"{pattern}" leaves the recipe directory',
+                where=where,
+                hint="write a path relative to the recipe directory, without ..",
+            )
         for found in _matches(recipe_dir, pattern):
             for path in found.rglob("*") if found.is_dir() else (found,):
                 name = path.relative_to(recipe_dir)

@@ -109,7 +109,7 @@ def packed_files(build: Build, stage: Stage, configs: Mapping[str, ConfigView]) 
         configs: Its configs by role.
 
     Raises:
-        UserError: A glob leads out of the recipe.
+        UserError: A glob leaves the recipe.
     """
     role, _, path = stage.facts.get("packs", "").partition(".")
     settings = look_up(configs[role], path) if role in configs else None

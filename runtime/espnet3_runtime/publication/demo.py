@@ -16,9 +16,9 @@ import yaml
 from espnet3_runtime.data.audio import audio_seconds
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.model import InferenceModel
+from espnet3_schemas.bundles import DEMO_BUNDLE
 
 SETTINGS = "demo.yaml"
-BUNDLE = "bundle"
 LIMITS = ("max_file_mb", "max_audio_seconds", "delete_after_seconds")
 _MEGABYTE = 1_000_000
 _CLEAN_EVERY = 60  # seconds
@@ -36,7 +36,7 @@ def make_demo(directory: Path) -> Any:
     gradio = _import_gradio()
     settings = yaml.safe_load((directory / SETTINGS).read_text(encoding="utf-8"))
     model = InferenceModel.from_packed(
-        directory / BUNDLE,
+        directory / DEMO_BUNDLE,
         trust_user_code=settings["model"]["trust_user_code"],
         device=settings["model"]["device"],
     )

@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.config import to_plain
+from espnet3_runtime.config import ConfigView, to_plain
 from espnet3_runtime.data.contract import Field, read_contract
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.publication.bundle import INFERENCE, MODEL, dump_yaml, open_bundle
-from espnet3_runtime.publication.demo import BUNDLE, LIMITS, SETTINGS
+from espnet3_runtime.publication.demo import LIMITS, SETTINGS
 from espnet3_runtime.publication.recipe_code import copy_code
 from espnet3_runtime.publication.trust import check_trust
 from espnet3_runtime.publication.untrusted_config import check_texts
 from espnet3_runtime.stage import StageContext
-
-_OWN = frozenset((SETTINGS, "app.py", "requirements.txt", "README.md"))
+from espnet3_schemas.bundles import DEMO_BUNDLE, DEMO_FILES, WIDGETS
 
 
 def pack_demo_files(context: StageContext, packed: Path, directory: Path) -> None:
@@ -40,13 +39,13 @@ def pack_demo_files(context: StageContext, packed: Path, directory: Path) -> Non
         check_texts(configs, bundle.directory)
     settings = _demo_settings(context, bundle.meta.get("contract"))
     pack = config["pack"]
-    names = copy_code(context.recipe_dir, pack["include"], pack["exclude"], directory)
-    taken = [name for name in names if name in _OWN or name.startswith(f"{BUNDLE}/")]
+    names = copy_code(context.recipe_dir, pack, directory)
+    taken = [name for name in names if name in DEMO_FILES or name.startswith(f"{DEMO_BUNDLE}/")]
     if taken:
         raise UserError(
             f'"{taken[0]}" is written by pack_demo itself', where=f"{config.where}.pack.include"
         )
-    shutil.copytree(packed, directory / BUNDLE)
+    shutil.copytree(packed, directory / DEMO_BUNDLE)
     (directory / SETTINGS).write_text(dump_yaml(settings), encoding="utf-8")
     script = config["ui"]["app_script"]
     app = _APP if script is None else _read_text(context, script, "script", "ui.app_script")
@@ -65,7 +64,7 @@ def _demo_settings(context: StageContext, contract: Mapping[str, Any] | None) ->
     sides = {}
     for side in ("inputs", "outputs"):
         fields = getattr(declared, side) if declared else ()
-        sides[side] = _page_fields(ui[side], fields, f"{ui.where}.{side}")
+        sides[side] = _page_fields(ui, side, fields)
     description = ui["description"] or ""
     if description.endswith(".md") and "\n" not in description:
         description = _read_text(context, description, "description", "ui.description")
@@ -78,46 +77,76 @@ def _demo_settings(context: StageContext, contract: Mapping[str, Any] | None) ->
     }
 
 
-def _page_fields(
-    chosen: Sequence[Mapping[str, Any]] | None, declared: Sequence[Field], where: str
-) -> list[dict[str, Any]]:
+def _page_fields(ui: ConfigView, side: str, declared: Sequence[Field]) -> list[dict[str, Any]]:
+    """Return the fields of one side of the page, held against those of the contract."""
+    where = f"{ui.where}.{side}"
     by_name = {field.name: field for field in declared}
+    chosen = ui[side]
     if chosen is None:
         if not declared:
             raise UserError(
-                "the page has no fields",
+                f"the page has no {side}",
                 where=where,
                 hint="declare contract in the inference config, or list the fields here",
             )
         chosen = [{"key": field.name, "type": field.kind, "label": None} for field in declared]
-    shown = []
     for item in chosen:
-        field = by_name.get(item["key"])
-        if declared and field is None:
+        if declared and item["key"] not in by_name:
             raise UserError(
-                f'the contract has no "{item["key"]}"',
+                f'the contract has no "{item["key"]}" among its {side}',
                 where=where,
                 hint=did_you_mean(item["key"], list(by_name)),
             )
-        rate = field.sample_rate if field else None
-        if where.endswith("inputs") and item["type"] == "segments":
-            raise UserError(f'a page cannot ask for segments ("{item["key"]}")', where=where)
-        if where.endswith("outputs") and item["type"] == "audio" and not rate:
-            raise UserError(
-                f'the sample rate of "{item["key"]}" is not known',
-                where=where,
-                hint="declare sample_rate in the inference config's contract.outputs",
-            )
-        shown.append(
-            {
-                "key": item["key"],
-                "type": item["type"],
-                "label": item["label"] or (field.label if field else item["key"]),
-                "optional": bool(field and field.optional),
-                "sample_rate": rate,
-            }
+        _check_widget(item, by_name.get(item["key"]), side, where)
+    if ui["app_script"] is None:
+        _check_page(chosen, declared, side, where)
+    return [_page_field(item, by_name.get(item["key"])) for item in chosen]
+
+
+def _check_widget(item: Mapping[str, Any], field: Field | None, side: str, where: str) -> None:
+    if side == "inputs" and item["type"] == "segments":
+        raise UserError(f'a page cannot ask for segments ("{item["key"]}")', where=where)
+    if side == "outputs" and item["type"] == "audio" and not (field and field.sample_rate):
+        raise UserError(
+            f'the sample rate of "{item["key"]}" is not known',
+            where=where,
+            hint="declare sample_rate in the inference config's contract.outputs",
         )
-    return shown
+
+
+def _check_page(
+    chosen: Sequence[Mapping[str, Any]], declared: Sequence[Field], side: str, where: str
+) -> None:
+    """Refuse what would fail for every visitor of the built-in page."""
+    kinds = {field.name: field.kind for field in declared}
+    for item in chosen:
+        kind = kinds.get(item["key"], "")
+        if kind and kind not in (item["type"], *WIDGETS[side].get(item["type"], ())):
+            raise UserError(
+                f'"{item["key"]}" is {kind}, which is not for a widget of type {item["type"]}',
+                where=where,
+                hint=f"write type: {kind}"
+                if kind in WIDGETS[side]
+                else f"leave {side} out: the page then has those of the contract",
+            )
+    shown = [item["key"] for item in chosen]
+    for field in declared:
+        if side == "inputs" and not field.optional and field.name not in shown:
+            raise UserError(
+                f'the page does not ask for "{field.name}", which the contract requires',
+                where=where,
+                hint="list it here, or make it optional: true in the contract",
+            )
+
+
+def _page_field(item: Mapping[str, Any], field: Field | None) -> dict[str, Any]:
+    return {
+        "key": item["key"],
+        "type": item["type"],
+        "label": item["label"] or (field.label if field else item["key"]),
+        "optional": bool(field and field.optional),
+        "sample_rate": field.sample_rate if field else None,
+    }
 
 
 def _read_text(context: StageContext, name: str, kind: str, where: str) -> str:

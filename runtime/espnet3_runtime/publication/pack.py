@@ -42,7 +42,7 @@ def pack_bundle(context: StageContext, directory: Path) -> None:
     named = _pack_named_files(context, bundled)
     settings = context.configs["publication"]["pack_model"]
     recipe, target = context.recipe_dir, directory / layout.CODE
-    code = copy_code(recipe, settings["include"], settings["exclude"], target)
+    code = copy_code(recipe, settings, target)
     check_code(recipe, collect_targets(config, model), code)
     scores, scores_file = None, context.find("measure", "metrics")
     if scores_file:

@@ -8,28 +8,32 @@ from typing import Any
 
 from espnet3_runtime.build.model_node import TASK, is_task
 from espnet3_runtime.build.recipe_globs import select_files
-from espnet3_runtime.config import iter_leaves
+from espnet3_runtime.config import ConfigView, iter_leaves
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.incremental.code_module import is_local
 from espnet3_runtime.incremental.code_walk import Code, collect_code
 from espnet3_schemas import TARGET
 
 
-def copy_code(
-    recipe_dir: Path, include: Sequence[str], exclude: Sequence[str], target: Path
-) -> list[str]:
+def copy_code(recipe_dir: Path, pack: ConfigView, target: Path) -> list[str]:
     """Copy the files that the globs select; return their names, relative to the recipe.
 
     Args:
         recipe_dir: The recipe's directory.
-        include: Globs of the files to copy.
-        exclude: Globs of files among them that are left out.
+        pack: The block with ``include``, globs of the files to copy, and ``exclude``, globs of
+            files among them that are left out.
         target: The directory to copy into.
 
     Raises:
-        UserError: A glob leads out of the recipe.
+        UserError: A glob leaves the recipe.
     """
-    names = sorted(set(select_files(recipe_dir, include, exclude)))
+    names = sorted(
+        set(
+            select_files(
+                recipe_dir, pack["include"], pack["exclude"], where=f"{pack.where}.include"
+            )
+        )
+    )
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(recipe_dir / name, target / name)

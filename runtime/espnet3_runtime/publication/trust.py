@@ -7,16 +7,8 @@ from espnet3_runtime.build.instantiate import locate_target
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.bundle import CODE, INFERENCE, MODEL, Bundle
 from espnet3_runtime.publication.recipe_code import collect_targets
+from espnet3_schemas.bundles import LAYERS, TRUSTED_TARGETS
 
-_OURS = frozenset(
-    f"espnet3_runtime.{name}"
-    for name in (
-        "data.collate.CommonCollateFn",
-        "data.preprocess.TextToTokens",
-        "inference.provider.from_checkpoint",
-        "inference.runner.CallModel",
-    )
-)
 _SHOWN = 5
 _HOW = (
     "read that code; to run it, pass trust_user_code=True (on the command line: --trust_user_code)"
@@ -43,7 +35,7 @@ def check_trust(
     inference = configs[INFERENCE] or {}
     around = {key: value for key, value in inference.items() if key != "model"}
     models = collect_targets(inference.get("model"), configs[MODEL])
-    foreign = [target for target in collect_targets(around) if target not in _OURS]
+    foreign = [target for target in collect_targets(around) if target not in TRUSTED_TARGETS]
     foreign += [target for target in models if not is_harmless(target)]
     if trusted or not foreign:
         return bool(foreign)
@@ -59,9 +51,9 @@ def check_trust(
 
 def is_harmless(target: str) -> bool:
     """Say whether a target is a layer of torch, or one of the parts that bundles are made of."""
-    if target in _OURS:
+    if target in TRUSTED_TARGETS:
         return True
-    if not target.startswith("torch.nn."):
+    if not target.startswith(LAYERS):
         return False
     from torch import nn
 

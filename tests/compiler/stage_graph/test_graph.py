@@ -181,8 +181,9 @@ def test_packing_follows_what_is_there(tmp_path):
             checkpoint: ${stages.train.best_checkpoint}
             dataset: {test: [{name: clean, data_src: a/c}]}
             runner: {_target_: src.run}
+            contract: {inputs: {speech: {kind: audio}}, outputs: {text: {kind: text}}}
           publication: {upload_model: {hf_repo: a/b}}
-          demo: {}
+          demo: {model: {trust_user_code: true}}
         stages: [train, infer, pack_model, upload_model, pack_demo]
         """,
     )

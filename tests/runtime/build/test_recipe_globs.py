@@ -39,7 +39,7 @@ def test_both_choose_the_same_files(recipe, include, exclude, names):
 @pytest.mark.parametrize("pattern", ["..", "src/..", "/etc"])
 def test_globs_that_lead_out(recipe, pattern):
     assert globs.select_files(recipe, [pattern], []) is None
-    with pytest.raises(UserError, match="leads out of the recipe"):
+    with pytest.raises(UserError, match="leaves the recipe directory"):
         list(recipe_globs.select_files(recipe, [pattern], []))
 
 

@@ -166,7 +166,7 @@ def test_the_demo_becomes_a_space(user):
 
 def test_a_space_of_another_owner(user):
     done = user.upload("hf_repo=me/tiny-demo", stage="upload_demo")
-    assert refusal(done)[0] == '"me/tiny-demo" does not belong to "we"'
+    assert '[R607 conflicting-keys]: "me/tiny-demo" does not belong to "we"' in done.stderr
     assert user.hub.requests == []
 
 

@@ -125,6 +125,21 @@ def test_texts_fields_and_script_of_choice(recipe):
             'the contract has no "speach"',
             'did you mean "speech"?',
         ),
+        (
+            TRUSTED | {"ui": {"inputs": [{"key": "speech", "type": "text"}]}},
+            '"speech" is audio, which is not for a widget of type text',
+            "write type: audio",
+        ),
+        (
+            TRUSTED | {"ui": {"inputs": []}},
+            'does not ask for "speech", which the contract requires',
+            "list it here",
+        ),
+        (
+            TRUSTED | {"ui": {"outputs": [{"key": "text", "type": "audio"}]}},
+            'sample rate of "text" is not known',
+            "contract.outputs",
+        ),
         (TRUSTED | {"ui": {"description": "no.md"}}, 'no description "no.md"', ""),
         (TRUSTED | {"ui": {"app_script": "src/no.py"}}, 'no script "src/no.py"', ""),
     ],

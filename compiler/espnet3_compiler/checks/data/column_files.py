@@ -1,21 +1,21 @@
-"""Outputs of inference and columns of the data that become files.
+"""Columns of metrics that are files.
 
-Passes: ``output_artifacts: {wave: {type: wav, sample_rate: 8000}}``; a metric of the recipe that
-reads the paths of such files.
-Fails: ``type: wav`` without a sample rate, beside it or in the contract; ``hyp: wave`` for ``WER``,
-which compares texts; ``dataset_artifacts`` of a stage without an inference config.
+Passes: a metric of the recipe that reads ``hyp: wave``, the paths of wav files.
+Fails: ``hyp: wave`` for ``WER``, which compares texts; ``dataset_artifacts: {wave: {type: wav}}``
+without a sample rate, or in a stage without an inference config.
 """
 
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import class_of
 from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.settings.inference_outputs import has_no_rate, is_wav, no_rate
 from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX, read_columns
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.manifest.values import as_texts, mapping_entries
+from espnet3_compiler.manifest.values import mapping_entries
 from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library
@@ -32,9 +32,6 @@ FILE_KINDS = ("audio", "segments")
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R603 for audio without a rate, R423 for files that are compared as texts, and R405."""
     found: list[Diagnostic] = []
-    for stage in stages_of_kind("infer", recipe):
-        if config := certain_config(stage, "inference", resolved):
-            found += _check_rates(config)
     for stage in stages_of_kind("measure", recipe):
         metrics = certain_config(stage, "metrics", resolved)
         inference = certain_config(stage, "inference", resolved)
@@ -43,44 +40,6 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             files = list(_check_metrics(metrics, inference, recipe.library))
             found += files or _check_columns(metrics, None if bound else stage.name)
     yield from first_per_location(found)
-
-
-def has_no_rate(field: Node | None) -> bool:
-    """Return whether a field or a file certainly has no sample rate."""
-    rate = node_at(field, ("sample_rate",)) if field else None
-    return rate is None or (isinstance(rate, Scalar) and rate.value is None)
-
-
-def _check_rates(config: Mapping) -> Iterator[Diagnostic]:
-    """Report audio that ``infer`` would write without knowing its rate."""
-    artifacts = mapping_entries(config.get("output_artifacts"))
-    contract = node_at(config, ("contract", "outputs"))
-    for entry in artifacts:
-        field = node_at(contract, (entry.name,)) if contract else None
-        if _is(entry, "type", "wav") and has_no_rate(entry.value) and has_no_rate(field):
-            yield _no_rate(entry, "type", "beside type: wav")
-    others = {entry.name for entry in artifacts}
-    kept = {str(node.value) for node in as_texts(config.get("output_keys"))}
-    for entry in mapping_entries(contract):
-        written = entry.name not in others and (not kept or entry.name in kept)
-        if written and _is(entry, "kind", "audio") and has_no_rate(entry.value):
-            yield _no_rate(entry, "kind", "beside kind: audio")
-
-
-def _is(entry: Entry, key: str, value: str) -> bool:
-    node = node_at(entry.value, (key,))
-    return isinstance(node, Scalar) and node.value == value
-
-
-def _no_rate(entry: Entry, key: str, where: str) -> Diagnostic:
-    node = node_at(entry.value, (key,))
-    return value_finding(
-        "R603",
-        f'the sample rate of "{entry.name}" is not known, and it is written as a wav file',
-        node or entry.key,
-        "no sample_rate",
-        advice=(f"write sample_rate: and its number of Hz {where}",),
-    )
 
 
 def _check_columns(metrics: Mapping, alone: Scalar | None) -> Iterator[Diagnostic]:
@@ -104,8 +63,8 @@ def _check_columns(metrics: Mapping, alone: Scalar | None) -> Iterator[Diagnosti
                 related=(Label(alone.span, "reads no inference config"),),
                 advice=("bind one: config: {metrics: …, inference: …}",),
             )
-        elif _is(entry, "type", "wav") and has_no_rate(entry.value):
-            yield _no_rate(entry, "type", "beside type: wav")
+        elif is_wav(entry) and has_no_rate(entry.value):
+            yield no_rate(entry, "type")
 
 
 def _check_metrics(

@@ -37,6 +37,9 @@ _WEIGHTS = (".ckpt", ".pth", ".pt", ".bin", ".safetensors")
 _CHECKPOINT_WORDS = ("last", "best", "hpc", "registry")
 """What Lightning takes for ``ckpt_path`` beside a path."""
 
+_UNSAFE = "\\:\0"
+"""Letters of paths on other systems, which names in a bundle do not have."""
+
 _SKIPPED_FOLDERS = {"build", "__pycache__", ".git", ".venv"}
 _MAX_FILES = 2000
 
@@ -75,11 +78,13 @@ def _produced_paths(recipe: Recipe, resolved: Resolved) -> list[PurePosixPath]:
 
 
 def _file_paths(config: Mapping, schema: Schema) -> Iterator[Scalar]:
-    """Yield the texts of a config that its schema calls files."""
+    """Yield the texts of a config that are files, as its schema says."""
     for _, node, part in walk_schema(config, schema):
-        if part is None or part.get("x-path") != "file" or not isinstance(node, Scalar):
+        kind = part.get("x-path") if part is not None else None
+        if kind is None or not isinstance(node, Scalar) or not isinstance(node.value, str):
             continue
-        if isinstance(node.value, str) and not is_unresolved(node):
+        text = node.value.endswith(".md") and "\n" not in node.value
+        if (kind == "file" or (kind == "markdown" and text)) and not is_unresolved(node):
             yield node
 
 
@@ -154,7 +159,8 @@ def _check_packed_paths(
                 yield from _check_packed_path(item, directory, made)
     files = node_at(config, ("pack_model", "files")) if role == "publication" else None
     for entry in files if isinstance(files, Mapping) else ():
-        if _leaves_root(PurePosixPath(entry.name)):
+        name = PurePosixPath(entry.name)
+        if name.is_absolute() or ".." in name.parts or set(_UNSAFE) & set(entry.name):
             yield _outside_path(entry.key, "the bundle")
 
 

@@ -12,7 +12,7 @@ _MAX_FILES = 5000
 
 
 def select_files(
-    directory: Path, include: Sequence[str], exclude: Sequence[str]
+    directory: Path, include: Sequence[str], exclude: Sequence[str], *, ending: str = ".py"
 ) -> set[str] | None:
     """Return the chosen files, relative to the recipe; None where they cannot be told.
 
@@ -20,6 +20,7 @@ def select_files(
         directory: The recipe directory.
         include: Globs of files, and of complete directories.
         exclude: Globs of files and directories that are left out.
+        ending: Of the files below complete directories; all others are left out.
     """
     found: set[str] = set()
     for pattern in include:
@@ -27,9 +28,9 @@ def select_files(
             return None
         try:
             for path in _matches(directory, pattern):
-                for file in path.rglob("*.py") if path.is_dir() else (path,):
+                for file in path.rglob(f"*{ending}") if path.is_dir() else (path,):
                     name = PurePosixPath(file.relative_to(directory).as_posix())
-                    if not _is_excluded(name, exclude):
+                    if not _is_excluded(name, exclude) and file.is_file():
                         found.add(name.as_posix())
                 if len(found) > _MAX_FILES:
                     return None

@@ -3,8 +3,8 @@
 Passes: ``output_keys: [text]`` beside ``contract: {outputs: {text: {kind: text}}}``.
 Fails: ``output_keys: [txt]`` or ``output_artifacts: {wave: {type: wav}}`` beside it, or
 ``output_keys: [text]`` where the contract declares a ``score`` too: a result has exactly the
-outputs that the contract declares; an output called ``dataset``; a config without ``runner`` and
-``model``.
+outputs that the contract declares; an output called ``dataset``; audio without a sample rate; a
+config without ``runner`` and ``model``.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,12 @@ from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.lower import config_roles, configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.manifest.values import as_texts, mapping_entries
 from espnet3_compiler.stage_graph.stage_inputs import bound_config, certain_config, may_have_model
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, node_at
 
 _NO_RUNNER = (
     "write runner: {_target_: …}, a callable (model, **batch) that gives one mapping of outputs "
@@ -31,14 +32,20 @@ _TAKEN = "dataset"
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R604 and R202 for outputs, R418 for a config that does not say how the model is run."""
+    """Yield R202, R603 and R604 for outputs, R418 where nothing says how the model is run."""
     yield from first_per_location(_check_runners(recipe, resolved))
     for name, config in configs_in_role(recipe, resolved, "inference"):
         if resolved.is_certain(name):
             yield from _check_outputs(config)
     for stage in stages_of_kind("infer", recipe):
         if inference := certain_config(stage, "inference", resolved):
-            yield from first_per_location([*_check_left_out(inference), *_check_names(inference)])
+            yield from first_per_location(
+                [
+                    *_check_left_out(inference),
+                    *_check_names(inference),
+                    *(no_rate(entry, key) for entry, key in audio_without_rate(inference)),
+                ]
+            )
 
 
 def _check_runners(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -112,6 +119,48 @@ def _check_left_out(config: Mapping) -> Iterator[Diagnostic]:
                 related=(Label(keys.span, "only these are kept"),),
                 advice=(f'add "{entry.name}" to output_keys, or remove it from the contract',),
             )
+
+
+def has_no_rate(field: Node | None) -> bool:
+    """Return whether a field or a file certainly has no sample rate."""
+    rate = node_at(field, ("sample_rate",)) if field else None
+    return rate is None or (isinstance(rate, Scalar) and rate.value is None)
+
+
+def is_wav(artifact: Entry) -> bool:
+    """Return whether an artifact is declared to be a wav file."""
+    kind = node_at(artifact.value, ("type",))
+    return isinstance(kind, Scalar) and kind.value == "wav"
+
+
+def audio_without_rate(config: Mapping) -> Iterator[tuple[Entry, str]]:
+    """Yield audio that ``infer`` writes without knowing its rate, and the key that says so."""
+    artifacts = mapping_entries(config.get("output_artifacts"))
+    contract = node_at(config, ("contract", "outputs"))
+    for entry in artifacts:
+        field = node_at(contract, (entry.name,)) if contract else None
+        if is_wav(entry) and has_no_rate(entry.value) and has_no_rate(field):
+            yield entry, "type"
+    others = {entry.name for entry in artifacts}
+    kept = {str(node.value) for node in as_texts(config.get("output_keys"))}
+    for entry in mapping_entries(contract):
+        kind = node_at(entry.value, ("kind",))
+        written = entry.name not in others and (not kept or entry.name in kept)
+        audio = isinstance(kind, Scalar) and kind.value == "audio"
+        if written and audio and has_no_rate(entry.value):
+            yield entry, "kind"
+
+
+def no_rate(entry: Entry, key: str) -> Diagnostic:
+    """Return R603 for audio whose rate is not known, at one of its keys."""
+    node = node_at(entry.value, (key,)) or entry.key
+    return value_finding(
+        "R603",
+        f'the sample rate of "{entry.name}" is not known, and it is written as a wav file',
+        node,
+        "no sample_rate",
+        advice=(f"write sample_rate: and its number of Hz beside {key}: {node.span.text}",),
+    )
 
 
 def _check_names(config: Mapping) -> Iterator[Diagnostic]:

@@ -2,7 +2,8 @@
 
 Passes: ``upload_model: {hf_repo: me/model}`` with a stage ``upload_model``; ``include: [src]`` for
 a model in ``src``.
-Fails: the stage without the block; ``include: [dataset]`` where the model is in ``src``.
+Fails: the stage without the block; ``{hf_repo: me/demo, organization: us}``; ``include: [dataset]``
+where the model is in ``src``.
 """
 
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.paths.globs import select_files
 from espnet3_compiler.checks.paths.imported_files import imported_files
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.manifest.values import as_text
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
@@ -27,13 +30,15 @@ _LEFT_OUT = ("output_artifacts", "parallel", "dataset")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R419 for uploads without a destination, R420 for code that would not be packed."""
+    """Yield R419 and R607 for destinations, R420 for code that would not be packed."""
     for kind, (role, example) in _UPLOADS.items():
         for stage in stages_of_kind(kind, recipe):
             config = certain_config(stage, role, resolved)
             node = config.get(kind) if config else None
             if config and (node is None or (isinstance(node, Scalar) and node.value is None)):
                 yield _no_destination(stage, kind, example, node)
+            if config and kind == "upload_demo":
+                yield from _check_owner(config)
     yield from first_per_location(_check_bundles(recipe, resolved))
 
 
@@ -50,6 +55,25 @@ def _no_destination(stage: StageDecl, kind: str, example: str, node: Node | None
     )
 
 
+def _check_owner(demo: Mapping) -> Iterator[Diagnostic]:
+    """Report a repository that is told to belong to somebody else."""
+    repo, owner = (
+        as_text(node_at(demo, ("upload_demo", key))) for key in ("hf_repo", "organization")
+    )
+    if repo is None or owner is None or is_unresolved(repo) or is_unresolved(owner):
+        return
+    named, slash, _ = str(repo.value).partition("/")
+    if slash and named != owner.value:
+        yield value_finding(
+            "R607",
+            f'"{repo.value}" does not belong to "{owner.value}"',
+            owner,
+            f"hf_repo says {named}",
+            related=(Label(use_location(repo), "the repository"),),
+            advice=("remove organization, or the owner before the / of hf_repo",),
+        )
+
+
 def _check_bundles(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Report modules of the recipe that a bundle runs and does not hold."""
     for stage in stages_of_kind("pack_model", recipe):
@@ -58,14 +82,14 @@ def _check_bundles(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         if publication is None or inference is None or not recipe.complete:
             continue
         include, exclude = (
-            _texts_of(node_at(publication, ("pack_model", name))) for name in ("include", "exclude")
+            texts_of(node_at(publication, ("pack_model", name))) for name in ("include", "exclude")
         )
         if include is None or exclude is None:
             continue
         packed = select_files(recipe.directory, include, exclude)
         if packed is None:
             continue
-        for target in _packed_targets(stage, inference, resolved):
+        for target, _ in packed_targets(stage, inference, resolved):
             needed = imported_files(recipe.library, str(target.value))
             lacking = [name for name in needed if name not in packed]
             if lacking:
@@ -73,22 +97,32 @@ def _check_bundles(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
                 break
 
 
-def _packed_targets(stage: StageDecl, inference: Mapping, resolved: Resolved) -> Iterator[Scalar]:
-    """Yield the targets that a bundle builds: the model, and what inference needs."""
+def packed_targets(
+    stage: StageDecl, inference: Mapping, resolved: Resolved
+) -> Iterator[tuple[Scalar, bool]]:
+    """Yield the targets that a bundle builds, and whether each is part of its model.
+
+    Args:
+        stage: The stage pack_model.
+        inference: Its inference config.
+        resolved: The values of the recipe.
+    """
     own = inference.get("model")
-    roots: list[Node | None] = [entry.value for entry in inference if entry.name not in _LEFT_OUT]
-    if stage.model and (own is None or (isinstance(own, Scalar) and own.value is None)):
-        roots.append(resolved.models.get(str(stage.model.value)))
+    given = own is not None and not (isinstance(own, Scalar) and own.value is None)
+    model = None if given or not stage.model else resolved.models.get(str(stage.model.value))
     preprocessor = node_at(inference, ("dataset", "preprocessor"))
     if isinstance(preprocessor, Mapping) and preprocessor.entry(TARGET) is None:
         preprocessor = preprocessor.get("test")
-    for root in (*roots, preprocessor):
+    roots = [
+        (entry.value, entry.name == "model") for entry in inference if entry.name not in _LEFT_OUT
+    ]
+    for root, is_model in (*roots, (model, True), (preprocessor, False)):
         for path, leaf in walk_scalars(root) if root else ():
             if path and path[-1] == TARGET and isinstance(leaf.value, str):
-                yield leaf
+                yield leaf, is_model
 
 
-def _texts_of(node: Node | None) -> tuple[str, ...] | None:
+def texts_of(node: Node | None) -> tuple[str, ...] | None:
     """Return the texts of a list; None where one of them is not known."""
     if not isinstance(node, Sequence):
         return None

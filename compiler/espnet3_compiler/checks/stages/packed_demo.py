@@ -1,0 +1,81 @@
+"""What goes into a demo: the bundle whose code it runs, and files of the recipe.
+
+Passes: ``model: {trust_user_code: true}`` for a bundle that runs ``src.decode.Decode``; a bundle of
+layers of torch alone; ``pack: {include: [examples]}``.
+Fails: ``model: {}`` for the first; ``pack: {include: [README.md]}``, which ``pack_demo`` writes.
+"""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.paths.globs import select_files
+from espnet3_compiler.checks.stages.publication import packed_targets, texts_of
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location, is_written
+from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, node_at
+from espnet3_schemas.bundles import DEMO_BUNDLE, DEMO_FILES, LAYERS, TRUSTED_TARGETS
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R429 for code that a demo may not run, R202 for files that it writes itself."""
+    packs = list(stages_of_kind("pack_model", recipe))
+    inference = certain_config(packs[0], "inference", resolved) if len(packs) == 1 else None
+    found: list[Diagnostic] = []
+    for stage in stages_of_kind("pack_demo", recipe):
+        demo = certain_config(stage, "demo", resolved)
+        if demo and inference and recipe.complete:
+            foreign = _foreign_target(packs[0], inference, resolved)
+            found += _check_trust(stage, demo, foreign) if foreign else ()
+        if demo:
+            found += _check_files(demo, recipe)
+    yield from first_per_location(found)
+
+
+def _foreign_target(stage: StageDecl, inference: Mapping, resolved: Resolved) -> Scalar | None:
+    """Return the first target of a bundle that nobody runs without trust."""
+    for target, of_model in packed_targets(stage, inference, resolved):
+        path = str(target.value)
+        layer = of_model and path.startswith(LAYERS)
+        if "${" not in path and path not in TRUSTED_TARGETS and not layer:
+            return target
+    return None
+
+
+def _check_trust(stage: StageDecl, demo: Mapping, foreign: Scalar) -> Iterator[Diagnostic]:
+    trust = node_at(demo, ("model", "trust_user_code"))
+    if not isinstance(trust, Scalar) or trust.value is not False:
+        return
+    written = is_written(trust)
+    yield value_finding(
+        "R429",
+        f'the demo of stage "{stage.name.value}" may not run {foreign.value}, which its bundle '
+        "wants to run",
+        trust if written else stage.name,
+        "not trusted" if written else "trust_user_code is false by default",
+        related=(Label(use_location(foreign), "runs in the bundle"),),
+        advice=("read that code; to let the demo run it, write model: {trust_user_code: true}",),
+    )
+
+
+def _check_files(demo: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report globs that take files to places where ``pack_demo`` writes its own."""
+    include = node_at(demo, ("pack", "include"))
+    exclude = texts_of(node_at(demo, ("pack", "exclude")))
+    items = include.items if isinstance(include, Sequence) else ()
+    for item in items if exclude is not None else ():
+        if not isinstance(item, Scalar) or not isinstance(item.value, str) or "${" in item.value:
+            continue
+        names = select_files(recipe.directory, (item.value,), exclude or (), ending="")
+        own = [n for n in names or () if n in DEMO_FILES or n.startswith(f"{DEMO_BUNDLE}/")]
+        if own:
+            yield value_finding(
+                "R202",
+                f'"{min(own)}" is written by pack_demo itself',
+                item,
+                "taken",
+                advice=("take it out of include, or name it in exclude",),
+            )

@@ -1,0 +1,33 @@
+"""What a bundle may run untrusted, what its card can show, and what a demo is made of."""
+
+from collections.abc import Mapping
+
+TRUSTED_TARGETS = frozenset(
+    f"espnet3_runtime.{name}"
+    for name in (
+        "data.collate.CommonCollateFn",
+        "data.preprocess.TextToTokens",
+        "inference.provider.from_checkpoint",
+        "inference.runner.CallModel",
+    )
+)
+"""Parts of the runtime that a bundle runs without trust, beside the layers of torch."""
+LAYERS = "torch.nn."
+"""The module whose classes of layers it runs, too."""
+
+CARD_VALUES = (
+    *("front_matter", "recipe", "corpus", "task", "exp_tag", "model", "parameters", "results"),
+    *("trust", "flag", "code", "checkpoint", "commit", "remote", "changes", "versions"),
+    *("config", "detail"),
+)
+"""What a template of the model card can name as ``${name}``."""
+
+DEMO_BUNDLE = "bundle"
+DEMO_FILES = ("demo.yaml", "app.py", "requirements.txt", "README.md")
+"""The directory and the files that ``pack_demo`` writes itself."""
+
+WIDGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "inputs": {"audio": ("audio",), "text": ("text",)},
+    "outputs": {"audio": ("audio",), "text": ("text", "number")},
+}
+"""By side and type of a widget: the kinds of the contract that it can take or show."""

@@ -1,0 +1,152 @@
+"""Bundles, demos and where they go: what the packing stages would refuse."""
+
+import pytest
+
+HEAD = """\
+version: 1
+recipe: mini/asr
+system: asr
+models:
+  net: {{_target_: {model}}}
+configs:
+  training: {{dataset: {{train: [{{data_src_args: {{split: train}}}}]}}}}
+  inference:
+    checkpoint: ${{stages.train.best_checkpoint}}
+    dataset: {{test: [{{name: dev}}]}}
+    {runner}
+    contract: {contract}
+  publication: {{pack_model: {{include: [src]}}}}
+  demo: {{{demo}}}
+stages: [train, infer, pack_model, pack_demo{more}]
+"""
+CONTRACT = "{inputs: {speech: {kind: audio}}, outputs: {text: {kind: text}}}"
+CODE = {
+    "src/decode.py": "def decode(model, **batch):\n    return []\n",
+    "README.md": "hello",
+    "examples/a.wav": "",
+    "src/page.py": "",
+}
+TRUSTED = "model: {trust_user_code: true}"
+DECODE = "runner: {_target_: src.decode.decode, _partial_: true}"
+
+
+def report(check, *, demo=TRUSTED, contract=CONTRACT, more="", model=None, runner=DECODE):
+    net = model or "src.model.Net, size: 8"
+    text = HEAD.format(demo=demo, contract=contract, more=more, model=net, runner=runner)
+    return check(text, CODE)
+
+
+@pytest.mark.parametrize(
+    ("ui", "found"),
+    [
+        ("{}", None),
+        ("{inputs: [{key: speech, type: audio}]}", None),
+        ("{inputs: [{key: audio, type: audio}]}", ("R422", "audio")),
+        ("{inputs: [{key: speech, type: text}]}", ("R604", "text")),
+        ("{outputs: [{key: text, type: audio}]}", ("R604", "audio")),
+        ("{inputs: []}", ("R603", "[]")),
+        ("{inputs: [], app_script: src/page.py}", None),
+        ("{outputs: []}", None),
+        ("{description: See README.md for more}", None),
+        ("{description: README.md}", None),
+        ("{description: REDME.md}", ("R701", "REDME.md")),
+    ],
+)
+def test_widgets_show_what_the_contract_declares(check, ui, found):
+    given = report(check, demo=f"{TRUSTED}, ui: {ui}")
+    assert given == ([found] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("contract", "ui", "found"),
+    [
+        ("null", "{}", ("R603", "pack_demo")),
+        (
+            "null",
+            "{inputs: [{key: a, type: text}], outputs: [{key: b, type: text}]}",
+            None,
+        ),
+        (
+            "null",
+            "{inputs: [{key: a, type: text}], outputs: [{key: b, type: audio}]}",
+            ("R603", "audio"),
+        ),
+        ("{inputs: {a: {kind: text}}}", "{}", ("R603", "pack_demo")),
+        ("{inputs: {a: {kind: text}}}", "{outputs: [{key: b, type: text}]}", None),
+        (
+            "{inputs: {a: {kind: segments}}, outputs: {b: {kind: text}}}",
+            "{}",
+            ("R604", "segments"),
+        ),
+        ("{inputs: {a: {kind: number}}, outputs: {b: {kind: segments}}}", "{}", None),
+        (
+            "{inputs: {a: {kind: number}}, outputs: {b: {kind: number}}}",
+            "{inputs: [{key: a, type: text}], outputs: [{key: b, type: text}]}",
+            ("R604", "text"),
+        ),
+        (
+            (
+                "{inputs: {a: {kind: text}, c: {kind: text, optional: true}}, "
+                "outputs: {b: {kind: audio, sample_rate: 8}}}"
+            ),
+            "{inputs: [{key: a, type: text}], outputs: [{key: b, type: audio}]}",
+            None,
+        ),
+        (
+            "{inputs: {a: {kind: text}, c: {kind: text}}, outputs: {b: {kind: text}}}",
+            "{inputs: [{key: a, type: text}]}",
+            ("R603", "[{key: a, type: text}]"),
+        ),
+        # told once, though the page cannot play it either
+        ("{inputs: {a: {kind: text}}, outputs: {b: {kind: audio}}}", "{}", ("R603", "audio")),
+    ],
+)
+def test_a_page_has_fields_that_it_can_show(check, contract, ui, found):
+    given = report(check, contract=contract, demo=f"{TRUSTED}, ui: {ui}")
+    assert given == ([found] if found else [])
+
+
+def test_a_demo_runs_code_that_it_trusts(check):
+    assert report(check, demo="ui: {title: It}") == [("R429", "pack_demo")]
+    assert report(check, demo="model: {trust_user_code: false}") == [("R429", "false")]
+    layer = "torch.nn.Linear, in_features: 8, out_features: 8"
+    ours = "input_key: speech\n    model: {_target_: torch.nn.Identity}"
+    assert report(check, demo="ui: {title: It}", model=layer, runner=DECODE) == [
+        ("R429", "pack_demo")
+    ]
+    assert report(check, demo="ui: {title: It}", model=layer, runner=ours) == []
+
+
+@pytest.mark.parametrize(
+    ("pack", "found"),
+    [
+        ("include: [examples]", None),
+        ("include: [src, 'examples/*.wav']", None),
+        ("include: [README.md]", ("R202", "README.md")),
+        ("include: [.]", ("R202", ".")),
+        ("include: [.], exclude: [README.md]", None),
+    ],
+)
+def test_files_of_a_demo_have_names_of_their_own(check, pack, found):
+    given = report(check, demo=f"{TRUSTED}, pack: {{{pack}}}")
+    assert given == ([found] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("upload", "found"),
+    [
+        ("hf_repo: me/it", None),
+        ("hf_repo: it", None),
+        ("hf_repo: it, organization: us", None),
+        ("hf_repo: us/it, organization: us", None),
+        ("hf_repo: me/it, organization: us", ("R607", "us")),
+        ("hf_repo: me/it--new", ("R606", "me/it--new")),
+        ("hf_repo: me/it.git", ("R606", "me/it.git")),
+        ("hf_repo: <me>/it", ("R606", "<me>/it")),
+        ("hf_repo: me/it.v1_a-b", None),
+        ("hf_repo: 'me/${exp_tag}'", None),
+    ],
+)
+def test_a_demo_goes_to_a_repository_of_its_owner(check, upload, found):
+    demo = f"{TRUSTED}, upload_demo: {{{upload}}}"
+    assert report(check, demo=demo, more=", upload_demo") == ([found] if found else [])
