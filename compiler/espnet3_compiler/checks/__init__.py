@@ -19,6 +19,7 @@ from espnet3_compiler.checks.names import (
     unused_declarations,
 )
 from espnet3_compiler.checks.paths import (
+    card_template,
     directories,
     files,
     links,
@@ -77,6 +78,7 @@ ALL: tuple[Check, ...] = (
     metrics.check,
     files.check,
     written_paths.check,
+    card_template.check,
     links.check,
     unexpanded.check,
     directories.check,

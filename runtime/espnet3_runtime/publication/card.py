@@ -36,10 +36,16 @@ def model_card(context: Mapping[str, Any], template: Path | None, extra: Mapping
             kept.append(line)
     try:
         return Template("\n".join(kept).strip() + "\n").substitute(values)
-    except (KeyError, ValueError) as error:
+    except ValueError:
+        raise UserError(
+            "a $ in the template of the model card begins no name",
+            where="pack_model.readme",
+            hint="write $$ for the character itself",
+        ) from None
+    except KeyError as error:
         name = str(error.args[0])
         raise UserError(
-            f'the template of the model card has "${{{name}}}", for which there is no value',
+            f'the template of the model card names "{name}", which has no value',
             where="pack_model.readme",
             hint=did_you_mean(name, sorted(values)),
         ) from None

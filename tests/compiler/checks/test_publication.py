@@ -150,3 +150,24 @@ def test_files_of_a_demo_have_names_of_their_own(check, pack, found):
 def test_a_demo_goes_to_a_repository_of_its_owner(check, upload, found):
     demo = f"{TRUSTED}, upload_demo: {{{upload}}}"
     assert report(check, demo=demo, more=", upload_demo") == ([found] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("card", "found"),
+    [
+        ("# ${recipe}: $exp_tag, for $$5", []),
+        ("By ${author}.", []),
+        ("By ${autor}.", [("R301", "autor")]),
+        ("By $autor of ${commit}.", []),  # no line of the card where there is no commit
+        ("By $autor of ${nobody}.", [("R301", "autor"), ("R301", "nobody")]),
+        ("It costs $5.", [("R304", "$")]),
+        ("${results} for $5", []),
+    ],
+)
+def test_a_card_names_what_has_a_value(check, card, found):
+    text = HEAD.format(
+        demo=TRUSTED, contract=CONTRACT, more="", model="src.model.Net, size: 8", runner=DECODE
+    )
+    settings = "include: [src], readme: card.md, readme_context: {author: me}"
+    files = {**CODE, "card.md": card}
+    assert check(text.replace("include: [src]", settings), files) == found

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.model import InferenceModel
 from espnet3_runtime.weights import read_weights
+from espnet3_schemas.bundles import CARD_VALUES
 from tests.runtime.bundle_kit import INFERENCE, LATE, MODEL, RUNNER, pack, speech
 
 
@@ -217,6 +218,11 @@ def test_the_model_card(recipe):
     with pytest.raises(UserError, match="resluts") as caught:
         pack(recipe, publication=settings)
     assert 'did you mean "results"' in str(caught.value)
+    own.write_text("It costs $5.")
+    with pytest.raises(UserError, match="begins no name"):
+        pack(recipe, publication=settings)
+    own.write_text("\n".join(f"${{{name}}}" for name in CARD_VALUES))
+    pack(recipe, publication=settings)
 
 
 @pytest.mark.parametrize("name", ["api_key", "password", "pat", "connection_string"])
