@@ -87,6 +87,7 @@ CODES: tuple[Code, ...] = (
     Code("R427", "partial-object", "error", "_partial_ gives a function where an object is used."),
     Code("R428", "wrong-result", "error", "A function returns another kind than is used."),
     Code("R429", "untrusted-code", "error", "A demo may not run the code of its bundle."),
+    Code("R430", "published-secret", "error", "A secret would be published."),
     Code("R501", "unknown-target", "error", "A dotted path leads to nothing."),
     Code("R502", "unknown-argument", "error", "The target has no such argument."),
     Code("R503", "missing-argument", "error", "A required argument of the target is not given."),

@@ -18,8 +18,8 @@ from espnet3_runtime.incremental.code_reach import (
 )
 from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.slices import configs_of, edges_of, hashed_configs_of, model_of
-from espnet3_runtime.process.redact import HIDDEN, is_secret
 from espnet3_schemas.build_records import Stage
+from espnet3_schemas.secret_names import HIDDEN, is_secret
 
 Inputs = dict[str, Any]
 

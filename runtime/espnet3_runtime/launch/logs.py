@@ -14,11 +14,11 @@ from espnet3_runtime.incremental.provenance import git_state
 from espnet3_runtime.process.redact import (
     Redactor,
     hide_secrets,
-    is_secret_name,
     redact,
     redact_command,
     secret_values,
 )
+from espnet3_schemas.secret_names import is_secret_name
 
 _CLUSTER = ("SLURM_", "PBS_", "LSB_", "LSF_", "SGE_", "COBALT_", "OMPI_", "PMI_", "MPI_")
 _RUNTIME = ("NCCL_", "CUDA_", "ROCM_", "HIP_", "OMP_", "MKL_", "UCX_", "NVIDIA_", "TORCH_", "PL_")

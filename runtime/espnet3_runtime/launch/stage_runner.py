@@ -24,11 +24,12 @@ from espnet3_runtime.process.interrupts import Interrupts
 from espnet3_runtime.process.isolation import isolated
 from espnet3_runtime.process.lockfile import hold_lock
 from espnet3_runtime.process.progress import Bars
-from espnet3_runtime.process.redact import is_secret, is_secret_name, secret_values, spellings
+from espnet3_runtime.process.redact import secret_values, spellings
 from espnet3_runtime.stage import Outputs, StageContext, StageSpec, Stop
 from espnet3_runtime.system import System
 from espnet3_schemas.build_records import Stage
 from espnet3_schemas.late_values import Env, StageOutput
+from espnet3_schemas.secret_names import is_secret, is_secret_name
 
 _SHORTEST = 4
 """Shorter secrets of configs would replace parts of words in logs."""

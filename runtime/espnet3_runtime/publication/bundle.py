@@ -24,9 +24,9 @@ import yaml
 
 from espnet3_runtime.config import iter_leaves
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.process.redact import is_secret
 from espnet3_runtime.publication.untrusted_config import read_mapping
 from espnet3_schemas.late_values import LateValues, from_json
+from espnet3_schemas.secret_names import is_secret
 
 META = "bundle.json"
 INFERENCE = "inference.yaml"

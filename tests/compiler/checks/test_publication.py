@@ -171,3 +171,26 @@ def test_a_card_names_what_has_a_value(check, card, found):
     settings = "include: [src], readme: card.md, readme_context: {author: me}"
     files = {**CODE, "card.md": card}
     assert check(text.replace("include: [src]", settings), files) == found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("split: train", "split: train, token: a1b2c3", True),
+        ("split: train", "split: train, token: '<pad>'", False),
+        ("split: train", "split: train, api_key: '${oc.env:KEY}'", False),
+        ("split: train", "split: train, pad_token: a1b2c3", False),
+        ("split: train", "split: train, url: 'https://me:word@host/a'", True),
+        ("split: train", "split: train, url: 'https://host/a'", False),
+        ("size: 8", "size: 8, stats: 'password=a1b2c3'", True),
+        ("{name: dev}", "{name: dev, data_src_args: {token: a1b2c3}}", False),
+        ("trust_user_code: true", "trust_user_code: true, call_args: {api_key: a1b2c3}", True),
+    ],
+)
+def test_what_is_published_holds_no_secrets(check, old, new, found):
+    text = HEAD.format(
+        demo=TRUSTED, contract=CONTRACT, more="", model="src.model.Net, size: 8", runner=DECODE
+    )
+    data = {"dataset/__init__.py": "class Dataset:\n    def __init__(self, **given): ...\n"}
+    codes = {code for code, _ in check(text.replace(old, new), {**CODE, **data})}
+    assert ("R430" in codes) == found

@@ -7,13 +7,8 @@ from pathlib import Path
 import pytest
 
 from espnet3_runtime.launch.logs import logged_variables, rotate_log, stage_log
-from espnet3_runtime.process.redact import (
-    is_secret,
-    is_secret_name,
-    redact,
-    redact_command,
-    secret_values,
-)
+from espnet3_runtime.process.redact import redact, redact_command, secret_values
+from espnet3_schemas.secret_names import is_secret, is_secret_name
 
 
 @pytest.mark.parametrize(
