@@ -109,7 +109,7 @@ def without_consequences(
                 and code not in _LITERAL_TEXTS
                 and any(_is_within(other, span) or _is_within(span, other) for other in literal)
             )
-            or (code in ("R420", "R501", "R508") and _is_about_hidden(f, hidden))
+            or (code in ("R202", "R420", "R501", "R508") and _is_about_hidden(f, hidden))
             or (code == "R504" and any(_is_within(key, span) for key in renamed))
             or (code in ("R207", "R804") and bool(undeclared))
             or (code == "R424" and "collect_stats" in undeclared)

@@ -194,3 +194,38 @@ def test_what_is_published_holds_no_secrets(check, old, new, found):
     data = {"dataset/__init__.py": "class Dataset:\n    def __init__(self, **given): ...\n"}
     codes = {code for code, _ in check(text.replace(old, new), {**CODE, **data})}
     assert ("R430" in codes) == found
+
+
+@pytest.mark.parametrize(
+    ("include", "file", "found"),
+    [
+        ("[src, code]", "code/__init__.py", [("R202", "[src, code]")]),
+        ("[src, random.py]", "random.py", [("R209", '"""It."""')]),  # which says it already
+        ("[src, tools]", "tools/code.py", []),
+        ("[src, code]", "code/notes.txt", []),
+    ],
+)
+def test_modules_of_a_bundle_are_none_of_python(check, include, file, found):
+    text = HEAD.format(
+        demo=TRUSTED, contract=CONTRACT, more="", model="src.model.Net, size: 8", runner=DECODE
+    )
+    files = {**CODE, file: '"""It."""'}
+    assert check(text.replace("include: [src]", f"include: {include}"), files) == found
+
+
+@pytest.mark.parametrize(
+    ("parallel", "found"),
+    [
+        ("{env: ssh, options: {hosts: [a, b]}}", []),
+        ("{env: ssh, options: {hosts: '${oc.env:HOSTS,a}'}}", []),
+        ("{env: ssh, options: {scheduler_addr: a}}", []),
+        ("{env: ssh}", [("R603", "ssh")]),
+        ("{env: ssh, options: {hosts: [a]}}", [("R605", "[a]")]),
+        ("{n_workers: 2, options: {n_workers: 4}}", [("R607", "n_workers")]),
+        ("{n_workers: 2, options: {processes: false}}", []),
+        ("{env: slurm, n_workers: 2, options: {n_workers: 4}}", []),
+    ],
+)
+def test_dask_can_start_the_workers(check, parallel, found):
+    runner = f"{DECODE}\n    parallel: {parallel}"
+    assert [pair for pair in report(check, runner=runner) if pair[0] != "R211"] == found

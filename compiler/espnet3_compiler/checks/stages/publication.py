@@ -6,6 +6,7 @@ Fails: the stage without the block; ``{hf_repo: me/demo, organization: us}``; ``
 where the model is in ``src``.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -23,6 +24,7 @@ from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at, walk_scalars
 from espnet3_compiler.syntax.unknown_name import format_names
 from espnet3_schemas import TARGET, load
+from espnet3_schemas.bundles import LAYERS
 
 _UPLOADS = {"upload_model": ("publication", "<owner>/<model>"), "upload_demo": ("demo", "<demo>")}
 _LEFT_OUT = ("output_artifacts", "parallel", "dataset")
@@ -30,7 +32,7 @@ _LEFT_OUT = ("output_artifacts", "parallel", "dataset")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R419 and R607 for destinations, R420 for code that would not be packed."""
+    """Yield R419 and R607 for destinations, R202 and R420 for the code of a bundle."""
     for kind, (role, example) in _UPLOADS.items():
         for stage in stages_of_kind(kind, recipe):
             config = certain_config(stage, role, resolved)
@@ -89,12 +91,39 @@ def _check_bundles(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         packed = select_files(recipe.directory, include, exclude)
         if packed is None:
             continue
-        for target, _ in packed_targets(stage, inference, resolved):
+        targets = list(packed_targets(stage, inference, resolved))
+        if any(not str(target.value).startswith(LAYERS) for target, _ in targets):
+            yield from _check_module_names(stage, publication, packed)
+        for target, _ in targets:
             needed = imported_files(recipe.library, str(target.value))
             lacking = [name for name in needed if name not in packed]
             if lacking:
                 yield _not_packed(stage, publication, target, lacking)
                 break
+
+
+def _check_module_names(
+    stage: StageDecl, publication: Mapping, packed: set[str]
+) -> Iterator[Diagnostic]:
+    """Report modules that a bundle cannot bring along, as Python has its own of that name.
+
+    Args:
+        stage: The stage pack_model.
+        publication: Its config.
+        packed: The packed files.
+    """
+    tops = {
+        PurePosixPath(name).parts[0].partition(".")[0] for name in packed if name.endswith(".py")
+    }
+    for name in sorted(tops & sys.stdlib_module_names):
+        include = node_at(publication, ("pack_model", "include"))
+        yield value_finding(
+            "R202",
+            f'"{name}" cannot be a module of a bundle: it is a name of Python\'s standard library',
+            include if include and is_written(include) else stage.name,
+            "taken",
+            advice=(f'rename "{name}", put it into a package such as src, or exclude it',),
+        )
 
 
 def packed_targets(
