@@ -1,17 +1,20 @@
 """Artifacts that a stage requires, and the stages that make them.
 
 Passes: ``infer`` with ``checkpoint: ${stages.train.best_checkpoint}``; ``measure`` after ``infer``.
-Fails: ``infer`` without ``checkpoint`` and ``model``; ``measure`` in a recipe without ``infer``.
+Fails: ``infer`` without ``checkpoint`` and ``model``; ``measure`` in a recipe without ``infer``;
+``${exp_dir}/train_tokenizer/token.txt``, as the stage writes ``tokens.txt``.
 """
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import PurePosixPath
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
+from espnet3_compiler.filesystem import path_exists
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, kind_spec, stage_kind
 from espnet3_compiler.stage_graph.graph import INIT_OUTPUT
@@ -19,6 +22,7 @@ from espnet3_compiler.stage_graph.kind_edges import needs_kind
 from espnet3_compiler.stage_graph.stage_inputs import (
     bound_config,
     call_outputs,
+    leaves_read_by,
     may_have_model,
     outputs_of,
 )
@@ -31,6 +35,12 @@ _WEIGHT_SUFFIXES = (".ckpt", ".pth", ".pt", ".safetensors")
 
 _KEPT_CHECKPOINTS = re.compile(r"(?:epoch|averaged_).*")
 """The file names of checkpoints that training keeps beside its outputs."""
+
+_PLAIN_KINDS = ("create_dataset", "train_tokenizer", "collect_stats", "train", "measure")
+"""Kinds in whose directories are the outputs and few other files."""
+
+_OTHER_FILES = re.compile(rf"{_KEPT_CHECKPOINTS.pattern}|.*_stats\.npz|.*\.log")
+"""Those other files: of a Dataset's own features each has its statistics."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -47,9 +57,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
                 )
                 label = Label(stage.name.span, f"needs a stage of kind {kind} before it")
                 yield Diagnostic("R411", text, label, help=(f"add the stage {kind} before it",))
-    yield from first_per_location(
-        found for one in stages for found in _check_checkpoint(one, recipe, resolved)
-    )
+    checkpoints = [found for one in stages for found in _check_checkpoint(one, recipe, resolved)]
+    read = [stage for stage in stages if not stage.call]  # a call may write to any path
+    paths = [found for one in read for found in _check_paths(one, recipe, resolved)]
+    yield from first_per_location([*checkpoints, *paths])
 
 
 def _check_checkpoint(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -118,6 +129,53 @@ def _check_checkpoint_path(
         written = [file for file in outputs if file.endswith(_WEIGHT_SUFFIXES)]
         if rest[0] not in written and not _KEPT_CHECKPOINTS.fullmatch(rest[0]) and written:
             yield _unknown_part(node, path, index + 1, written, f'stage "{directory}" writes no')
+
+
+def _check_paths(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report paths below exp_dir that are a stage's output but for a slip."""
+    exp_dir = PurePosixPath(resolved.globals.get("exp_dir", "exp"))
+    called = [node for one in recipe.stages for _, node in call_outputs(one, resolved)]
+    made = [PurePosixPath(str(node.value)) for node in called]
+    for leaf in leaves_read_by(stage, recipe, resolved):
+        text = leaf.node.value
+        path = PurePosixPath(text) if isinstance(text, str) and "${" not in text else None
+        if path is None or exp_dir not in path.parents or any(map(path.is_relative_to, made)):
+            continue
+        if not path_exists(recipe.directory / path):
+            yield from _check_path(leaf.node, path, exp_dir, recipe, stage)
+
+
+def _check_path(
+    node: Scalar, path: PurePosixPath, exp_dir: PurePosixPath, recipe: Recipe, reader: StageDecl
+) -> Iterator[Diagnostic]:
+    """Judge one path: the name of an earlier stage, or that of its file, may be misspelt.
+
+    Args:
+        node: The value.
+        path: The path that it is.
+        exp_dir: Where the stages write.
+        recipe: The recipe.
+        reader: The stage that reads it.
+    """
+    directory, *rest = path.relative_to(exp_dir).parts
+    earlier = takewhile(lambda stage: stage is not reader, recipe.stages)
+    stages = {str(stage.name.value): stage for stage in earlier}
+    index = len(exp_dir.parts)
+    near = directory if directory in stages else closest_match(directory, stages)
+    if near is None or not rest or stage_kind(stages[near]) not in _PLAIN_KINDS:
+        return
+    outputs = list((outputs_of(stages[near], recipe) or {}).values())
+    file = "/".join(rest)
+    if directory not in stages:
+        if file in outputs and is_certain_match(directory, stages):
+            yield _unknown_part(node, path, index, list(stages), "no stage is called")
+    elif file not in outputs and not _OTHER_FILES.fullmatch(rest[-1]):
+        known = [PurePosixPath(one).name for one in outputs if one.count("/") == len(rest) - 1]
+        meant = closest_match(rest[-1], known)
+        sibling = "/".join((*rest[:-1], meant)) if meant else ""
+        if sibling in outputs and is_certain_match(rest[-1], known):
+            place = index + len(rest)
+            yield _unknown_part(node, path, place, known, f'stage "{directory}" writes no')
 
 
 def _unknown_part(

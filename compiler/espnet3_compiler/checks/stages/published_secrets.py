@@ -31,8 +31,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for stage in stages_of_kind("pack_demo", recipe):
         demo = certain_config(stage, "demo", resolved)
         for path in _OF_DEMO if demo else ():
-            node = node_at(demo, path) if demo else None
-            found += _check_part(path, node, stage) if node else ()
+            shown = node_at(demo, path) if demo else None
+            found += _check_part(path, shown, stage) if shown else ()
     yield from first_per_location(found)
 
 
