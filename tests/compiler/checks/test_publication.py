@@ -107,12 +107,12 @@ def test_a_page_has_fields_that_it_can_show(check, contract, ui, found):
 
 
 def test_a_demo_runs_code_that_it_trusts(check):
-    assert report(check, demo="ui: {title: It}") == [("R429", "pack_demo")]
-    assert report(check, demo="model: {trust_user_code: false}") == [("R429", "false")]
+    assert report(check, demo="ui: {title: It}") == [("R433", "pack_demo")]
+    assert report(check, demo="model: {trust_user_code: false}") == [("R433", "false")]
     layer = "torch.nn.Linear, in_features: 8, out_features: 8"
     ours = "input_key: speech\n    model: {_target_: torch.nn.Identity}"
     assert report(check, demo="ui: {title: It}", model=layer, runner=DECODE) == [
-        ("R429", "pack_demo")
+        ("R433", "pack_demo")
     ]
     assert report(check, demo="ui: {title: It}", model=layer, runner=ours) == []
 
@@ -193,7 +193,7 @@ def test_what_is_published_holds_no_secrets(check, old, new, found):
     )
     data = {"dataset/__init__.py": "class Dataset:\n    def __init__(self, **given): ...\n"}
     codes = {code for code, _ in check(text.replace(old, new), {**CODE, **data})}
-    assert ("R430" in codes) == found
+    assert ("R435" in codes) == found
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from espnet3_schemas.bundles import DEMO_BUNDLE, DEMO_FILES, LAYERS, TRUSTED_TAR
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R429 for code that a demo may not run, R202 for files that it writes itself."""
+    """Yield R433 for code that a demo may not run, R202 for files that it writes itself."""
     packs = list(stages_of_kind("pack_model", recipe))
     inference = certain_config(packs[0], "inference", resolved) if len(packs) == 1 else None
     found: list[Diagnostic] = []
@@ -51,7 +51,7 @@ def _check_trust(stage: StageDecl, demo: Mapping, foreign: Scalar) -> Iterator[D
         return
     written = is_written(trust)
     yield value_finding(
-        "R429",
+        "R433",
         f'the demo of stage "{stage.name.value}" may not run {foreign.value}, which its bundle '
         "wants to run",
         trust if written else stage.name,

@@ -23,7 +23,7 @@ _OF_DEMO = (("model",), ("ui", "inputs"), ("ui", "outputs"), ("ui", "title"), ("
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R430, once for each value."""
+    """Yield R435, once for each value."""
     found: list[Diagnostic] = []
     for stage in stages_of_kind("pack_model", recipe):
         for path, node in _parts_of_bundle(stage, resolved):
@@ -60,7 +60,7 @@ def _check_part(path: Path, node: Node, stage: StageDecl) -> Iterator[Diagnostic
     for below, leaf in walk_scalars(node, path):
         if is_secret(format_path(below), leaf.value):
             yield value_finding(
-                "R430",
+                "R435",
                 f'"{format_path(below)}" holds a secret, which would be published',
                 leaf,
                 "not for others",
