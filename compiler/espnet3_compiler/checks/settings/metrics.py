@@ -1,8 +1,8 @@
 """Names of metrics, and their inputs against what inference writes.
 
 Passes: ``inputs: {ref: "dataset:text", hyp: text}`` where inference has ``output_keys: [text]``.
-Fails: ``inputs: {hyp: txt}``; ``inputs: {ref: text, hyp: text}``; two metrics called ``wer``; a
-test set in ``metrics`` that inference does not run on.
+Fails: ``inputs: {hyp: txt}``; two metrics called ``wer``; a test set in ``metrics`` that inference
+does not run on.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
-from espnet3_compiler.manifest.values import as_text, as_texts, mapping_entries
+from espnet3_compiler.manifest.values import as_texts
 from espnet3_compiler.stage_graph.stage_inputs import bound_config
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
@@ -26,20 +26,14 @@ COLUMN_PREFIX = "dataset:"
 _TAKEN_NAMES = ("dataset", "audio")
 """Names of folders beside those of the metrics."""
 
-_REFERENCES = frozenset(
-    ("ref", "reference", "target", "label", "truth", "true", "gold", "clean", "expected")
-)
-"""Words in the names of inputs with which others are compared."""
-
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R201 and R202 for names, R421 and R605 for inputs, R410 for what is not written."""
+    """Yield R201 and R202 for names, R605 for no input, R410 for what is not written."""
     for _, config in configs_in_role(recipe, resolved, "metrics"):
         metrics = _mapping_items(config.get("metrics"))
         yield from _duplicate_names(metrics)
         for item in metrics:
             yield from _unusable_name(item.get("name"))
-            yield from _repeated_input(item.get("inputs"))
             yield from _no_inputs(item.get("inputs"))
     yield from first_per_location(_check_measure_stages(recipe, resolved))
 
@@ -72,24 +66,6 @@ def _unusable_name(node: Node | None) -> Iterator[Diagnostic]:
         )
 
 
-def _repeated_input(inputs: Node | None) -> Iterator[Diagnostic]:
-    """Report a column that is compared with itself: one of two equal inputs is a reference.
-
-    Where another input is an output of inference, that one may be what is compared.
-    """
-    columns = [(one.name, as_text(one.value)) for one in mapping_entries(inputs)]
-    texts = {str(node.value) for _, node in columns if node}
-    outputs = {text for text in texts if not text.startswith(COLUMN_PREFIX)}
-    first: dict[str, tuple[str, Scalar]] = {}
-    for name, node in columns:
-        if node is None or is_unresolved(node) or outputs - {node.value}:
-            continue
-        pair = [first.setdefault(str(node.value), (name, node)), (name, node)]
-        pair.sort(key=lambda one: not _is_reference(one[0]))
-        if _is_reference(pair[0][0]) and not _is_reference(pair[1][0]):
-            yield _same_column(str(node.value), *pair)
-
-
 def _no_inputs(inputs: Node | None) -> Iterator[Diagnostic]:
     if isinstance(inputs, Mapping) and not inputs.entries:
         yield value_finding(
@@ -99,35 +75,6 @@ def _no_inputs(inputs: Node | None) -> Iterator[Diagnostic]:
             "nothing to compare",
             advice=('name what it compares, for example {ref: "dataset:text", hyp: text}',),
         )
-
-
-def _is_reference(name: str) -> bool:
-    return any(word.removesuffix("s") in _REFERENCES for word in name.lower().split("_"))
-
-
-def _same_column(
-    column: str, reference: tuple[str, Scalar], output: tuple[str, Scalar]
-) -> Diagnostic:
-    """Return R421 at the input that should be another column.
-
-    Args:
-        column: What both inputs are.
-        reference: The name and the value of the input that comes from the data.
-        output: The name and the value of the one that inference writes.
-    """
-    (wrong, node), (other, right) = reference, output
-    meant = f"{COLUMN_PREFIX}{column}, the column of the data"
-    if column.startswith(COLUMN_PREFIX):
-        (wrong, node), (other, right) = output, reference
-        meant = f"{column.removeprefix(COLUMN_PREFIX)}, the output of infer"
-    return value_finding(
-        "R421",
-        f'"{other}" and "{wrong}" of a metric are both "{column}"',
-        node,
-        "compared with itself",
-        related=(Label(use_location(right), "the same"),),
-        advice=(f"did you mean {meant}?",),
-    )
 
 
 def _metric_name(item: Mapping) -> tuple[str, Scalar] | None:

@@ -1,0 +1,111 @@
+"""Test sets and metrics under different names that are the same thing: a line that was copied.
+
+Passes: ``{name: clean, data_src_args: {part: clean}}`` beside ``{name: other, data_src_args:
+{part: other}}``; two sets that name no arguments.
+Fails: the second with ``{part: clean}``; the metrics ``wer`` and ``cer`` that are both ``WER``.
+"""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.manifest.lower import configs_in_role
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.tree import (
+    Mapping,
+    Plain,
+    Scalar,
+    Sequence,
+    node_at,
+    to_python,
+    walk_scalars,
+)
+from espnet3_schemas import TARGET
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R812."""
+    found = [
+        finding
+        for role in ("inference", "metrics")
+        for name, config in configs_in_role(recipe, resolved, role)
+        if resolved.is_certain(name)
+        for finding in (*_check_sets(config), *_check_metrics(config))
+    ]
+    yield from first_per_location(found)
+
+
+def _check_sets(config: Mapping) -> Iterator[Diagnostic]:
+    sets = _named_items(config, ("dataset", "test"))
+    given = [one for one in sets if _is_filled(one.get("data_src_args"))]
+    for first, second in _repeated(given):
+        yield _same_data(first, second)
+
+
+def _check_metrics(config: Mapping) -> Iterator[Diagnostic]:
+    for first, second in _repeated(_named_items(config, ("metrics",))):
+        names = [item.get("name") for item in (first, second)]
+        target = node_at(second, ("metric", TARGET))
+        if isinstance(target, Scalar):
+            yield value_finding(
+                "R812",
+                f'the metrics "{_text(names[0])}" and "{_text(names[1])}" compute the same',
+                target,
+                "the same class, arguments and inputs",
+                related=(Label(use_location(first.entries[0].key), "already here"),),
+                advice=(f"write what {_text(names[1])} is computed with, or remove one of them",),
+            )
+
+
+def _named_items(config: Mapping, path: tuple[str, ...]) -> list[Mapping]:
+    found = node_at(config, path)
+    items = found.items if isinstance(found, Sequence) else ()
+    return [one for one in items if isinstance(one, Mapping) and _text(one.get("name"))]
+
+
+def _is_filled(node: object) -> bool:
+    return isinstance(node, Mapping) and bool(node.entries)
+
+
+def _text(node: object) -> str:
+    return str(node.value) if isinstance(node, Scalar) and node.value is not None else ""
+
+
+def _repeated(items: list[Mapping]) -> Iterator[tuple[Mapping, Mapping]]:
+    """Yield items that differ from an earlier one in their name alone, each after that one."""
+    known: list[tuple[Plain, Mapping]] = []
+    for item in items:
+        plain = {entry.name: to_python(entry.value) for entry in item if entry.name != "name"}
+        first = next((other for content, other in known if content == plain), None)
+        if first is None:
+            known.append((plain, item))
+        elif _text(first.get("name")) != _text(item.get("name")):
+            yield first, item
+
+
+def _same_data(first: Mapping, second: Mapping) -> Diagnostic:
+    """Return R812 at the argument that is the name of the other set, else at the last one."""
+    names = _text(first.get("name")), _text(second.get("name"))
+    for item, own, other in ((second, names[1], names[0]), (first, *names)):
+        for path, leaf in walk_scalars(item.get("data_src_args") or item):
+            if leaf.value == other:
+                meant = f"{path[-1]}: {own}"
+                return _finding(names, leaf, first, f'did you mean "{meant}"?')
+    leaves = [leaf for _, leaf in walk_scalars(second.get("data_src_args") or second)]
+    node = leaves[-1] if leaves else second.entries[-1].key
+    return _finding(names, node, first, "write what sets them apart, or remove one of them")
+
+
+def _finding(names: tuple[str, str], node: Scalar, first: Mapping, advice: str) -> Diagnostic:
+    start = first.get("name")
+    assert start is not None
+    return value_finding(
+        "R812",
+        f'the test sets "{names[0]}" and "{names[1]}" read the same data',
+        node,
+        "the same again",
+        related=(Label(use_location(start), "the same data"),),
+        advice=(advice,),
+    )
