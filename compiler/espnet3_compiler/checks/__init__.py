@@ -37,6 +37,7 @@ from espnet3_compiler.checks.settings import (
     metrics,
     model_parts,
     monitors,
+    never_due,
     no_effect,
     optimizers,
     parallel,
@@ -46,6 +47,7 @@ from espnet3_compiler.checks.settings import (
     test_sets,
     tokenizer,
     trainer,
+    trial_runs,
 )
 from espnet3_compiler.checks.stages import (
     checkpoints,
@@ -92,6 +94,8 @@ ALL: tuple[Check, ...] = (
     missing_data.check,
     no_effect.check,
     idle_training.check,
+    trial_runs.check,
+    never_due.check,
     trainer.check,
     optimizers.check,
     probabilities.check,

@@ -5,6 +5,7 @@ import pytest
 from tests.compiler.checks.checks_kit import CONFIGS, HEAD
 
 SETS = "train: [{data_src_args: {split: train}}], valid: [{data_src_args: {split: v}}]"
+KEEPER = "_target_: lightning.pytorch.callbacks.ModelCheckpoint"
 
 ONE_CYCLE = "torch.optim.lr_scheduler.OneCycleLR"
 CYCLE = f"{{_target_: {ONE_CYCLE}, max_lr: 0.1}}"
@@ -80,7 +81,6 @@ def test_settings_of_the_trainer(check, trainer, found):
         ("optimizer: {_target_: apex.tools.Own, lr: -1}", None),
         ("fit: {ckpt_path: best}", ("R701", "best")),
         ("fit: {ckpt_path: /data/last.ckpt}", None),
-        ("trainer: {max_epochs: 4, check_val_every_n_epoch: 5}", None),
         (f"optimizer: {SGD}, nesterov: true}}", ("R415", "nesterov")),
         (f"optimizer: {SGD}, nesterov: true, momentum: 0}}", ("R415", "nesterov")),
         (
@@ -103,9 +103,25 @@ def test_settings_of_the_trainer(check, trainer, found):
         (batches("min_batch_size: 8, batch_size: 4"), ("R415", "8")),
         (batches("min_batch_size: 4, batch_size: 4"), None),
         (batches("min_batch_size: 4"), None),
+        ("trainer: {max_epochs: 4, check_val_every_n_epoch: 4}", None),
+        ("trainer: {max_epochs: 4, check_val_every_n_epoch: 5}", ("R809", "5")),
+        ("trainer: {max_epochs: -1, check_val_every_n_epoch: 5}", None),
         (
             "early_stopping: {}, trainer: {max_epochs: 4, check_val_every_n_epoch: 5}",
-            ("R809", "{}"),
+            ("R809", "5"),
+        ),
+        (
+            "trainer: {max_epochs: 4, check_val_every_n_epoch: 5, limit_val_batches: 0}",
+            None,
+        ),
+        ("trainer: {max_steps: 100, val_check_interval: 500}", ("R809", "500")),
+        (
+            "trainer: {max_steps: 100, val_check_interval: 500, accumulate_grad_batches: 5}",
+            None,
+        ),
+        (
+            f"trainer: {{max_epochs: 4, callbacks: [{{{KEEPER}, every_n_epochs: 5}}]}}",
+            ("R809", "5"),
         ),
     ],
 )
@@ -201,3 +217,24 @@ def test_only_the_training_that_is_packed_may_be_no_trial(check, packed, found):
 stages: [{{name: smoke, run: train, config: smoke}}, train, infer, pack_model]
 """
     assert check(text) == found
+
+
+@pytest.mark.parametrize(
+    ("trainer", "stages", "found"),
+    [
+        ("limit_train_batches: 1", "[train, infer, measure]", True),
+        ("limit_train_batches: 1, max_epochs: -1", "[train, infer, measure]", True),
+        ("limit_val_batches: 1", "[train, infer, measure]", True),
+        ("limit_train_batches: 5, max_epochs: 2", "[train, infer, measure]", True),
+        ("limit_train_batches: 5", "[train, infer, measure]", False),
+        ("limit_train_batches: 500, max_epochs: 2", "[train, infer, measure]", False),
+        ("limit_train_batches: 1.0", "[train, infer, measure]", False),
+        ("limit_train_batches: 1", "[train, infer]", False),
+    ],
+)
+def test_limits_of_a_trial_are_not_left_on(check, trainer, stages, found):
+    metric = "{_target_: espnet3_runtime.metrics.wer.WER}"
+    metrics = f"{{metric: {metric}, inputs: {{ref: 'dataset:text', hyp: text}}}}"
+    configs = CONFIGS.replace("training: {", f"training: {{trainer: {{{trainer}}}, ")
+    found_here = check(f"{HEAD}{configs}  metrics: {{metrics: [{metrics}]}}\nstages: {stages}\n")
+    assert [one[0] for one in found_here if one[0] != "R207"] == (["R810"] if found else [])

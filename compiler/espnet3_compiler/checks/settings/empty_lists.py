@@ -16,7 +16,7 @@ from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
 from espnet3_compiler.syntax.span_key import first_per_location, is_written, written_entry
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import Mapping, Node, Sequence, node_at
 
 _REQUIRED_LISTS = {
     "train_tokenizer": ("training", ("dataset", "train"), "a training set or tokenizer.train_file"),
@@ -28,7 +28,7 @@ _REQUIRED_LISTS = {
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R605 for empty lists, R412 and R809 for monitors of a validation that never happens."""
+    """Yield R605 for empty lists, R412 for monitors of a validation that never happens."""
     yield from first_per_location(_check_stages(recipe, resolved))
 
 
@@ -67,12 +67,11 @@ def _reads_data(config: Mapping) -> bool:
 
 
 def _check_validation(config: Mapping) -> Iterator[Diagnostic]:
-    impossible = why_no_validation(config)
-    why = impossible or _why_too_late(config)
+    why = why_no_validation(config)
     for value in training_monitors(config) if why else ():
         if str(value.monitor.value).startswith("valid/"):
             yield value_finding(
-                "R412" if impossible else "R809",
+                "R412",
                 f'"{value.monitor.value}" is watched, and {why}',
                 value.monitor,
                 "measured on no data set",
@@ -87,15 +86,6 @@ def why_no_validation(config: Mapping) -> str:
     if is_zero(node_at(config, ("trainer", "limit_val_batches"))):
         return "trainer.limit_val_batches is 0"
     return '"dataset.valid" is empty' if _is_empty(node_at(config, ("dataset", "valid"))) else ""
-
-
-def _why_too_late(config: Mapping) -> str:
-    """Return why a training ends before its first validation, for which its monitors wait."""
-    names = ("check_val_every_n_epoch", "max_epochs")
-    every, epochs = (node_at(config, ("trainer", name)) for name in names)
-    rare, last = (one.value if isinstance(one, Scalar) else None for one in (every, epochs))
-    late = isinstance(rare, int) and isinstance(last, int) and 0 < last < rare
-    return f"training validates every {rare} epochs and ends after {last}" if late else ""
 
 
 def _is_empty(node: Node | None) -> bool:

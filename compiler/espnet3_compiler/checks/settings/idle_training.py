@@ -1,9 +1,8 @@
-"""Settings of a training that have no effect beside others, or should not be left on.
+"""Settings of a training that have no effect beside others.
 
-Passes: ``reinit: [head]`` in the config of a stage with ``init_from``; ``fast_dev_run`` in a recipe
-that ends with training.
+Passes: ``reinit: [head]`` in the config of a stage with ``init_from``.
 Fails: ``reinit`` without ``init_from``; ``min_epochs`` over ``max_epochs``; the criterion
-``valid/loss`` beside ``limit_val_batches: 0``; ``fast_dev_run: true`` before ``pack_model``.
+``valid/loss`` beside ``limit_val_batches: 0``.
 
 A setting that several stages read is reported only if it has no effect in any of them.
 """
@@ -11,13 +10,15 @@ A setting that several stages read is reported only if it has no effect in any o
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.settings.no_effect import JudgedSetting, idle_settings
+from espnet3_compiler.checks.settings.no_effect import (
+    JudgedSetting,
+    idle_settings,
+    whole_number,
+)
 from espnet3_compiler.checks.settings.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.graph import stage_edges
-from espnet3_compiler.stage_graph.kind_edges import stage_name
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import (
@@ -27,19 +28,15 @@ from espnet3_compiler.syntax.span_key import (
 )
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 
-_TRIALS = ("fast_dev_run", "overfit_batches")
-_PUBLISHING = ("pack_model", "upload_model", "pack_demo", "upload_demo")
-
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R809 for settings without effect, R810 for a trial run that would be published."""
+    """Yield R809."""
     if not recipe.complete:
         return
     judged: list[JudgedSetting] = []
     for stage in stages_of_kind("train", recipe):
         if config := certain_config(stage, "training", resolved):
             judged += _judge_settings(stage, config)
-            judged += _judge_trials(stage, config, recipe, resolved)
     yield from first_per_location(idle_settings(judged))
 
 
@@ -70,8 +67,10 @@ def _has_items(node: Node) -> bool:
 
 def _judge_minimum(trainer: Mapping, unit: str) -> Iterator[JudgedSetting]:
     least, most = written_entry(trainer, f"min_{unit}"), written_entry(trainer, f"max_{unit}")
-    low, high = (_whole(entry) for entry in (least, most))
-    if least is None or most is None or low is None or high is None:
+    if least is None or most is None:
+        return
+    low, high = whole_number(least.value), whole_number(most.value)
+    if low is None or high is None:
         return
     finding = None
     if 0 < high < low:
@@ -84,11 +83,6 @@ def _judge_minimum(trainer: Mapping, unit: str) -> Iterator[JudgedSetting]:
             advice=(f"write max_{unit} of at least {low}, or a smaller min_{unit}",),
         )
     yield least, finding
-
-
-def _whole(entry: Entry | None) -> int | None:
-    value = entry.value.value if entry and isinstance(entry.value, Scalar) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _judge_criterion(config: Mapping, trainer: Mapping) -> Iterator[JudgedSetting]:
@@ -118,38 +112,4 @@ def _unused_criterion(limit: Entry, monitor: Scalar) -> Diagnostic:
         f"{stands_in} stands in",
         related=(Label(use_location(monitor), "never measured"),),
         advice=(f"let it validate, or write {stands_in} into best_model_criterion",),
-    )
-
-
-def _judge_trials(
-    stage: StageDecl, config: Mapping, recipe: Recipe, resolved: Resolved
-) -> Iterator[JudgedSetting]:
-    """Judge settings of a trial run in a training whose weights are published."""
-    trainer = config.get("trainer")
-    entries = [written_entry(trainer, name) for name in _TRIALS if isinstance(trainer, Mapping)]
-    for entry in filter(None, entries):
-        value = entry.value.value if isinstance(entry.value, Scalar) else None
-        on = isinstance(value, bool | int | float) and value
-        if publisher := _publisher_of(stage, recipe, resolved) if on else None:
-            yield entry, _unfit_to_publish(entry, publisher)
-
-
-def _publisher_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> StageDecl | None:
-    """Return the first stage that publishes a model, unless it is that of other trainings."""
-    publishers = [one for kind in _PUBLISHING for one in stages_of_kind(kind, recipe)]
-    trainings = {stage_name(one) for one in stages_of_kind("train", recipe)}
-    names = set(map(stage_name, publishers))
-    edges = stage_edges(recipe, resolved) if publishers else ()
-    packed = {edge.producer for edge in edges if edge.consumer in names} & trainings
-    return publishers[0] if publishers and (not packed or stage_name(stage) in packed) else None
-
-
-def _unfit_to_publish(entry: Entry, publisher: StageDecl) -> Diagnostic:
-    name, given = stage_name(publisher), f"--set training.trainer.{entry.name}=…"
-    return value_finding(
-        "R810",
-        f"{entry.name} trains on a few batches only, and {name} publishes the model",
-        entry.value,
-        "left on",
-        advice=(f"remove it; for a trial give it on the command line: {given}",),
     )

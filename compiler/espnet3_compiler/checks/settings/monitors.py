@@ -60,7 +60,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_monitors(config: Mapping) -> Iterator[Diagnostic]:
-    targets, own = [name for _, name in _callbacks_of(config)], has_own_callbacks(config)
+    targets, own = [name for _, name in callbacks_of(config)], has_own_callbacks(config)
     rates = any(name.endswith(".LearningRateMonitor") for name in targets)
     for value in monitored_values(config):
         node = value.monitor
@@ -85,7 +85,7 @@ def _check_monitors(config: Mapping) -> Iterator[Diagnostic]:
 
 def has_own_callbacks(config: Mapping) -> bool:
     """Return whether callbacks of others than Lightning may measure more."""
-    return not all(name.startswith(LIGHTNING) for _, name in _callbacks_of(config))
+    return not all(name.startswith(LIGHTNING) for _, name in callbacks_of(config))
 
 
 def monitored_values(config: Mapping) -> Iterator[MonitoredValue]:
@@ -102,7 +102,7 @@ def training_monitors(config: Mapping) -> Iterator[MonitoredValue]:
     stopping = config.get("early_stopping")
     if isinstance(stopping, Mapping) and (monitor := _as_scalar(stopping.get("monitor"))):
         yield MonitoredValue(monitor, _as_scalar(stopping.get("mode")), "min")
-    for callback, name in _callbacks_of(config):
+    for callback, name in callbacks_of(config):
         monitor = _as_scalar(callback.get("monitor"))
         if monitor and monitor.value is not None and name.startswith(LIGHTNING):
             yield _watched_by(name, callback, monitor)
@@ -122,7 +122,7 @@ def _watched_by(name: str, node: Mapping, monitor: Scalar) -> MonitoredValue:
     return MonitoredValue(monitor, _as_scalar(node.get("mode")), "min")
 
 
-def _callbacks_of(config: Mapping) -> list[tuple[Mapping, str]]:
+def callbacks_of(config: Mapping) -> list[tuple[Mapping, str]]:
     """Return the callbacks of the trainer, each with its dotted class."""
     found = node_at(config, ("trainer", "callbacks"))
     nodes = found.items if isinstance(found, Sequence) else ()

@@ -15,7 +15,7 @@ from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, kind_spec, stage_kind
 from espnet3_compiler.syntax.span_key import span_key, written_entry
-from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, node_at
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, node_at
 
 SIZED_BATCHES = ("numel", "length")
 """Kinds of batches whose size is ``batch_bins``."""
@@ -113,6 +113,12 @@ def _no_effect(code: str, entry: Entry, message: str, *related: Label) -> Diagno
     }
     hint = "remove one of them" if related else hints[code]
     return Diagnostic(code, message, Label(entry.key.span, "no effect"), related, (hint,))
+
+
+def whole_number(node: Node | None) -> int | None:
+    """Return the number that a node is, where it is a whole one."""
+    value = node.value if isinstance(node, Scalar) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _check_stage_keys(recipe: Recipe) -> Iterator[Diagnostic]:
