@@ -238,3 +238,36 @@ def test_limits_of_a_trial_are_not_left_on(check, trainer, stages, found):
     configs = CONFIGS.replace("training: {", f"training: {{trainer: {{{trainer}}}, ")
     found_here = check(f"{HEAD}{configs}  metrics: {{metrics: [{metrics}]}}\nstages: {stages}\n")
     assert [one[0] for one in found_here if one[0] != "R207"] == (["R810"] if found else [])
+
+
+COSINE = "_target_: torch.optim.lr_scheduler.CosineAnnealingLR"
+STEPS = "_target_: torch.optim.lr_scheduler.MultiStepLR"
+EPOCHS = "trainer: {max_epochs: 40}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        (f"scheduler: {{{COSINE}, T_max: 40}}, {EPOCHS}", "40"),
+        (f"scheduler: {{{COSINE}, T_max: 39}}, {EPOCHS}", None),
+        (f"scheduler: {{{COSINE}, T_max: 40}}, {EPOCHS}, scheduler_interval: epoch", None),
+        (f"scheduler: {{{COSINE}, T_max: 40}}, trainer: {{max_epochs: 40, max_steps: 40}}", None),
+        (f"scheduler: {{{STEPS}, milestones: [20, 30]}}, {EPOCHS}", "[20, 30]"),
+        (f"scheduler: {{{STEPS}, milestones: [200, 300]}}, {EPOCHS}", None),
+        (f"scheduler: {{{COSINE}, T_max: 4000}}, {EPOCHS}, scheduler_interval: epoch", "epoch"),
+        (f"scheduler: {{{COSINE}, T_max: 80}}, {EPOCHS}, scheduler_interval: epoch", None),
+    ],
+)
+def test_a_schedule_counts_in_its_unit(check, settings, found):
+    assert train(check, settings) == ([("R814", found)] if found else [])
+
+
+def test_a_length_may_be_right_in_one_of_its_configs(check):
+    sets = f"dataset: {{{SETS}}}, scheduler: {{{COSINE}, T_max: 40}}"
+    text = (
+        f"{HEAD}configs:\n  training: {{{sets}, {EPOCHS}}}\n"
+        "  more: {extends: training, trainer: {max_epochs: 50}}\n"
+        "stages: [train, {name: again, run: train, config: more, init_from: train}]\n"
+    )
+    assert check(text) == []
+    assert check(text.replace("50", "40")) == [("R814", "40")]

@@ -106,7 +106,10 @@ def training_monitors(config: Mapping) -> Iterator[MonitoredValue]:
         monitor = _as_scalar(callback.get("monitor"))
         if monitor and monitor.value is not None and name.startswith(LIGHTNING):
             yield _watched_by(name, callback, monitor)
-    blocks = [(config, "scheduler_monitor"), *((one, "monitor") for one in _named(config))]
+    blocks = [
+        (config, "scheduler_monitor"),
+        *((one, "monitor") for one in named_schedulers(config)),
+    ]
     for block, key in blocks:
         if (monitor := _as_scalar(block.get(key))) and monitor.value is not None:
             node = block.get("scheduler")
@@ -159,7 +162,7 @@ def _check_mode(value: MonitoredValue) -> Iterator[Diagnostic]:
 
 def _check_schedulers(config: Mapping) -> Iterator[Diagnostic]:
     """Report plateau schedulers that never get the value that they wait for."""
-    named = [(block, "interval", "monitor") for block in _named(config)]
+    named = [(block, "interval", "monitor") for block in named_schedulers(config)]
     for block, interval, monitor in ((config, "scheduler_interval", "scheduler_monitor"), *named):
         node = block.get("scheduler")
         target = _as_scalar(node.get(TARGET)) if isinstance(node, Mapping) else None
@@ -178,7 +181,8 @@ def _check_schedulers(config: Mapping) -> Iterator[Diagnostic]:
             )
 
 
-def _named(config: Mapping) -> list[Mapping]:
+def named_schedulers(config: Mapping) -> list[Mapping]:
+    """Return the blocks of ``schedulers``, each with a scheduler, its interval and its monitor."""
     named = config.get("schedulers")
     entries = named.entries if isinstance(named, Mapping) else ()
     return [entry.value for entry in entries if isinstance(entry.value, Mapping)]

@@ -1,0 +1,152 @@
+"""The unit in which a scheduler counts: steps, unless ``scheduler_interval: epoch`` is written.
+
+Passes: ``CosineAnnealingLR`` with ``T_max: 4`` and ``scheduler_interval: epoch``; ``T_max: 4000``.
+Fails: ``T_max`` that is ``max_epochs``, in steps; ``warmup_steps: 15000`` with
+``scheduler_interval: epoch`` and ``max_epochs: 70``.
+
+A length that several stages read is reported only if it is wrong in all of them.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.settings.monitors import named_schedulers
+from espnet3_compiler.checks.settings.no_effect import (
+    JudgedSetting,
+    idle_settings,
+    whole_number,
+)
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location, is_written, written_entry
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, children
+from espnet3_schemas import TARGET
+
+_LENGTHS = ("T_max", "T_0", "total_steps", "num_training_steps")
+_LENGTHS_OF = {"PolynomialLR": ("total_iters",), "MultiStepLR": ("milestones",)}
+"""Arguments that say how long a schedule is; those of a class that mean more elsewhere."""
+
+_WARMUPS = ("warmup_steps", "num_warmup_steps", "warmup_iters")
+_FAR = 10
+"""How many times as long as the training a schedule in epochs is that was meant in steps."""
+
+_LEAST_EPOCHS = 20
+"""Milestones in the epochs of a shorter training may be steps of a warm-up."""
+
+
+class _Schedule(NamedTuple):
+    """A scheduler, the interval at which it moves, and how many epochs it runs for.
+
+    Attributes:
+        node: The target.
+        key: What its interval is called.
+        interval: step or epoch.
+        epochs: The entry ``max_epochs``.
+        last: Its value.
+    """
+
+    node: Mapping
+    key: str
+    interval: Scalar
+    epochs: Entry
+    last: int
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R814."""
+    configs = (certain_config(one, "training", resolved) for one in stages_of_kind("train", recipe))
+    judged = [
+        setting
+        for config in configs
+        if config
+        for schedule in _schedules_of(config)
+        for setting in _judge_lengths(schedule, schedule.node)
+    ]
+    yield from first_per_location(idle_settings(judged))
+
+
+def _schedules_of(config: Mapping) -> Iterator[_Schedule]:
+    """Yield the schedulers of a training whose number of epochs is known."""
+    trainer = config.get("trainer")
+    epochs = written_entry(trainer, "max_epochs") if isinstance(trainer, Mapping) else None
+    last = whole_number(epochs.value) if epochs else None
+    if epochs is None or last is None or last <= 1 or _ends_by_steps(trainer):
+        return
+    named = [(block, "interval") for block in named_schedulers(config)]
+    for block, key in ((config, "scheduler_interval"), *named):
+        node, interval = block.get("scheduler"), block.get(key)
+        if isinstance(node, Mapping) and isinstance(interval, Scalar):
+            yield _Schedule(node, key, interval, epochs, last)
+
+
+def _ends_by_steps(trainer: Node | None) -> bool:
+    """Return whether a number of steps ends the training, not epochs alone."""
+    steps = written_entry(trainer, "max_steps") if isinstance(trainer, Mapping) else None
+    return steps is not None and (whole_number(steps.value) or 0) > 0
+
+
+def _judge_lengths(schedule: _Schedule, node: Node) -> Iterator[JudgedSetting]:
+    """Judge the lengths of a scheduler and of those inside of it."""
+    for _, child in children(node):
+        yield from _judge_lengths(schedule, child)
+    if not isinstance(node, Mapping):
+        return
+    target = node.get(TARGET)
+    name = str(target.value).rpartition(".")[2] if isinstance(target, Scalar) else ""
+    lengths = (*_LENGTHS, *_LENGTHS_OF.get(name, ()))
+    for key in (*lengths, *_WARMUPS):
+        entry = written_entry(node, key)
+        length = _length_of(entry.value) if entry else None
+        if entry is None or length is None:
+            continue
+        if schedule.interval.value == "step" and key in lengths:
+            yield entry, _in_epochs(schedule, entry) if _is_in_epochs(schedule, length) else None
+        elif schedule.interval.value == "epoch":
+            far = length[0] >= _FAR * schedule.last
+            yield entry, _in_steps(schedule, entry, length[0]) if far else None
+
+
+def _length_of(node: Node) -> tuple[int, bool] | None:
+    """Return a length, the last of milestones, and whether it may be less than the whole."""
+    part = isinstance(node, Sequence)
+    last = children(node)[-1:] if part else [(0, node)]
+    found = whole_number(last[0][1]) if last else None
+    return None if found is None else (found, part)
+
+
+def _is_in_epochs(schedule: _Schedule, length: tuple[int, bool]) -> bool:
+    """Return whether a length in steps is the number of epochs, or milestones end in that range."""
+    number, part = length
+    if part:
+        return _LEAST_EPOCHS <= schedule.last <= 2 * number <= 2 * schedule.last
+    return number == schedule.last
+
+
+def _in_epochs(schedule: _Schedule, entry: Entry) -> Diagnostic:
+    return value_finding(
+        "R814",
+        f"{entry.name} counts optimizer steps, and looks like max_epochs: {schedule.last}",
+        entry.value,
+        "steps: the scheduler moves every step, not every epoch",
+        related=(Label(use_location(schedule.epochs.value), "the epochs"),),
+        advice=(f"write {schedule.key}: epoch, or {entry.name} in steps",),
+    )
+
+
+def _in_steps(schedule: _Schedule, entry: Entry, number: int) -> Diagnostic:
+    last, written = schedule.last, is_written(schedule.interval)
+    return value_finding(
+        "R814",
+        f"{entry.name}: {number} counts epochs here, and training ends after {last}",
+        schedule.interval if written else entry.value,
+        "the scheduler moves once an epoch",
+        related=(
+            Label(use_location(entry.value), "in steps?"),
+            Label(use_location(schedule.epochs.value), "the epochs"),
+        ),
+        advice=(f"write {schedule.key}: step, or {entry.name} in epochs",),
+    )
