@@ -19,35 +19,50 @@ from espnet3_compiler.syntax.tree import Mapping, Path, Scalar, node_at
 from espnet3_schemas import TARGET
 
 _COMMANDS = "pwd|date|hostname|whoami|dirname|basename|realpath|readlink|git|echo|nproc|uname|cat"
-_FORMS = (
-    re.compile(r"^~(?=/)"),
-    re.compile(
-        r"(?:^|(?<=/))\$(?!exp_dir|exp_tag|data_dir|recipe_dir)"
-        r"(?:[A-Za-z_]\w*(?=/)|(?<=/\$)[A-Za-z_]\w*$|[A-Z_][A-Z_0-9]*$)"
-    ),
-    re.compile(rf"\$\((?:{_COMMANDS})\b[^)]*\)(?=\S*$)|`(?:{_COMMANDS})\b[^`]*`(?=\S*$)"),
+_HOME = re.compile(r"^~(?=/)")
+_VARIABLE = re.compile(
+    r"(?:^|(?<=/))\$(?!exp_dir|exp_tag|data_dir|recipe_dir)"
+    r"(?:[A-Za-z_]\w*(?=/)|(?<=/\$)[A-Za-z_]\w*$|[A-Z_][A-Z_0-9]*$)"
 )
-"""A home, a variable, and a command; not a token such as ``$eos``, nor commands in prose."""
+_COMMAND = re.compile(rf"\$\((?:{_COMMANDS})\b[^)]*\)(?=\S*$)|`(?:{_COMMANDS})\b[^`]*`(?=\S*$)")
+
+_FORMS: tuple[tuple[re.Pattern[str], tuple[bytes, ...]], ...] = (
+    (_HOME, (b"expanduser", b'"~', b"'~")),
+    (_VARIABLE, (b"expandvars", b"environ", b"getenv")),
+    (_COMMAND, (b"subprocess", b"os.system", b"popen")),
+)
+"""A home, a variable and a command, each with the words of code that reads it as a shell does.
+
+Not a token such as ``$eos``, nor commands in prose.
+"""
 
 _SETTINGS = ("data_dir", "exp_dir", "exp_tag")
-_EXPANDERS = (b"expanduser", b"expandvars", b"environ", b"getenv")
-"""Words of code that reads ``~`` and ``$HOME`` as a shell does."""
+_OUR_PACKAGE = "espnet3_runtime"
+"""It expands nothing, unlike other installed packages."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R706, once for each text that only a shell would understand."""
     seen: set[object] = set()
     for path, node, tree in written_texts(recipe, resolved):
-        match = next(filter(None, (form.search(str(node.value)) for form in _FORMS)), None)
+        match, words = _find_form(str(node.value))
         if match is None or match[0] not in node.span.text or span_key(node.span) in seen:
             continue
         seen.add(span_key(node.span))
         others = path[0] not in _SETTINGS and (
             _is_for_package(tree, path, recipe)
-            or any_mentions(recipe_modules(recipe, resolved), _EXPANDERS)
+            or any_mentions(recipe_modules(recipe, resolved), words)
         )
         if not others:
             yield _finding(path, node, match)
+
+
+def _find_form(text: str) -> tuple[re.Match[str] | None, tuple[bytes, ...]]:
+    """Return what a shell would expand in a text, and the words of code that does so itself."""
+    for form, words in _FORMS:
+        if match := form.search(text):
+            return match, words
+    return None, ()
 
 
 def _is_for_package(tree: Mapping, path: Path, recipe: Recipe) -> bool:
@@ -57,7 +72,11 @@ def _is_for_package(tree: Mapping, path: Path, recipe: Recipe) -> bool:
     named = [node for node in targets if isinstance(node, Scalar)]
     package = str(named[-1].value).partition(".")[0] if named else ""
     own = (package, f"{package}.py")
-    return bool(named) and not any(path_exists(recipe.directory / name) for name in own)
+    return (
+        bool(named)
+        and package != _OUR_PACKAGE
+        and not any(path_exists(recipe.directory / name) for name in own)
+    )
 
 
 def _finding(path: Path, node: Scalar, match: re.Match[str]) -> Diagnostic:

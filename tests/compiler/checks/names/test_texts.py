@@ -84,6 +84,19 @@ def test_code_that_expands_paths(check):
     assert check_report(check, "~/count.json", **{"src__steps.py": steps}) == []
 
 
+@pytest.mark.parametrize(
+    ("body", "report", "found"),
+    [
+        ("os.environ['PATH']", "~/count.json", [("R706", "~")]),
+        ("os.environ['PATH']", "$HOME/count.json", []),
+        ("report.replace('~', '/home/me')", "~/count.json", []),
+    ],
+)
+def test_code_that_reads_the_environment(check, body, report, found):
+    steps = f"import os\ndef count(report): {body}\n"
+    assert check_report(check, report, **{"src__steps.py": steps}) == found
+
+
 def test_a_folder_of_that_name(check):
     assert check_report(check, "data_dir/x.json", **{"data_dir__x.json": "{}"}) == []
 
