@@ -61,6 +61,7 @@ from espnet3_compiler.checks.stages import (
     stage_order,
     stage_outputs,
     unread_keys,
+    unwritten_paths,
 )
 from espnet3_compiler.checks.targets import check, partial_objects
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -77,6 +78,7 @@ ALL: tuple[Check, ...] = (
     stage_outputs.check,
     stage_order.check,
     missing_artifacts.check,
+    unwritten_paths.check,
     checkpoints.check,
     output_types.check,
     publication.check,

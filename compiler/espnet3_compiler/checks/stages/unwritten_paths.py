@@ -1,0 +1,138 @@
+"""Files in the directories of experiments that models and configs name and that no stage writes.
+
+Passes: ``stats: ${stages.collect_stats.feats_stats}``; a file that is there; one in the directory
+of another manifest's experiment; one below a path that a ``call`` is given.
+Fails: ``stats_file: exp/asr_stats_raw/train/feats_stats.npz``, as another toolkit calls it.
+
+The ``checkpoint`` of an inference config is judged in ``missing_artifacts``.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix
+from espnet3_compiler.expressions.template import has_reference, is_unresolved
+from espnet3_compiler.filesystem import find, is_file, path_exists
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.stage_kinds import stage_kind
+from espnet3_compiler.stage_graph.stage_inputs import (
+    call_outputs,
+    leaves_read_by,
+    outputs_of,
+)
+from espnet3_compiler.syntax.provenance import is_fixable
+from espnet3_compiler.syntax.span_key import first_per_location, is_written
+from espnet3_compiler.syntax.tree import Scalar, walk_scalars
+
+_READERS = ("collect_stats", "train", "infer")
+_NOT_READ = ("checkpoint", "init_from", "trainer", "fit", "parallel", "output_artifacts")
+"""Keys of files that are judged elsewhere, or that are written."""
+
+_FILE = re.compile(r"[^\s:*?<>|{}]+/[^\s/:*?<>|{}]+\.[A-Za-z]\w{0,11}")
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R411."""
+    exp_dir = resolved.globals.get("exp_dir", "exp")
+    if not recipe.complete or recipe.system.own or has_reference(exp_dir):
+        return
+    readers = [one for one in recipe.stages if stage_kind(one) in _READERS]
+    yield from first_per_location(
+        _finding(node, _producer_of(PurePosixPath(str(node.value)), recipe))
+        for stage in readers
+        for node in _file_names(stage, recipe, resolved)
+        if _is_unwritten(PurePosixPath(str(node.value)), PurePosixPath(exp_dir), recipe, resolved)
+    )
+
+
+def _file_names(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Scalar]:
+    for leaf in leaves_read_by(stage, recipe, resolved):
+        if leaf.path[:1] not in [(key,) for key in _NOT_READ] and _is_file_name(leaf.node):
+            yield leaf.node
+
+
+def _is_file_name(node: Scalar) -> bool:
+    text = node.value
+    if not isinstance(text, str) or is_unresolved(node) or not is_written(node):
+        return False
+    return bool(_FILE.fullmatch(text)) and ".." not in text.split("/")
+
+
+def _is_unwritten(
+    path: PurePosixPath, exp_dir: PurePosixPath, recipe: Recipe, resolved: Resolved
+) -> bool:
+    """Return whether a path is in the directory of an experiment, where nothing writes it.
+
+    Args:
+        path: A file.
+        exp_dir: The directory of this recipe's experiment.
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
+    root = exp_dir.parent if len(exp_dir.parts) > 1 else exp_dir
+    if not path.is_relative_to(root) or exp_dir.is_absolute() or path == exp_dir:
+        return False
+    if path_exists(recipe.directory / path) or _may_call_write(path, recipe, resolved):
+        return False
+    if not path.is_relative_to(exp_dir):
+        tag = path.relative_to(root).parts[0]
+        return not path_exists(recipe.directory / root / tag) and not _is_tag(tag, recipe)
+    name, *rest = path.relative_to(exp_dir).parts
+    stage = next((one for one in recipe.stages if one.name.value == name), None)
+    return stage is None or _is_misplaced("/".join(rest), stage, recipe)
+
+
+def _may_call_write(path: PurePosixPath, recipe: Recipe, resolved: Resolved) -> bool:
+    """Return whether a call is given the path, or a directory above it, or has it as an output."""
+    for stage in recipe.stages:
+        if stage.call and stage.name.value in path.parts:
+            return True
+        given = [
+            node for _, node in walk_scalars(resolved.calls.get(str(stage.name.value), stage.name))
+        ]
+        given += [node for _, node in call_outputs(stage, resolved)]
+        texts = [node.value for node in given if isinstance(node.value, str)]
+        if stage.call and any(text and path.is_relative_to(text) for text in texts):
+            return True
+    return False
+
+
+def _is_tag(tag: str, recipe: Recipe) -> bool:
+    """Return whether another manifest of the directory names an experiment so, or may do so."""
+    files = [path for path in find(recipe.directory, "*.yaml") if path != recipe.source.path]
+    return any(
+        path.stem == tag or tag.encode() in path.read_bytes() for path in filter(is_file, files)
+    )
+
+
+def _is_misplaced(rest: str, stage: StageDecl, recipe: Recipe) -> bool:
+    """Return whether a stage writes a file of that name, in another folder of its directory."""
+    written = list((outputs_of(stage, recipe) or {}).values())
+    names = {PurePosixPath(file).name for file in written}
+    return rest not in written and PurePosixPath(rest).name in names
+
+
+def _producer_of(path: PurePosixPath, recipe: Recipe) -> str | None:
+    """Return the reference to the output of the same file name, if there is one."""
+    for stage in recipe.stages:
+        for name, file in (outputs_of(stage, recipe) or {}).items():
+            if PurePosixPath(file).name == path.name and not stage.call:
+                return f"${{stages.{stage.name.value}.{name}}}"
+    return None
+
+
+def _finding(node: Scalar, producer: str | None) -> Diagnostic:
+    fix, advice = None, "write a file that is there, or the output of a stage"
+    if producer:
+        advice = f'write "{producer}"'
+        fix = Fix(advice, (Edit(node.span, f'"{producer}"'),)) if is_fixable(node) else None
+    return value_finding(
+        "R411",
+        f'no stage writes "{node.value}", and it is not there',
+        node,
+        "in the directory of experiments",
+        advice=(advice,),
+        fix=fix,
+    )
