@@ -47,6 +47,7 @@ def without_consequences(
     * An order of stages that only the value of an unknown key requires, or an unknown output.
     * A name that an installed module does not have, as a module of the recipe hides it, and a
       bundle that lacks that module.
+    * A config that is left over, as a stage was probably meant to read it.
     * A mapping that is no object, as its ``_target_`` is reported to be misspelt.
     * A declaration that only a stage would use which is named and not declared.
 
@@ -75,6 +76,7 @@ def without_consequences(
     corrections = {_correction_of(f) for f in found if f.code in ("R502", "R601")} - {None}
 
     undeclared = {f.primary.span.text for f in found if f.code == "R205" and f.fix is None}
+    meant = " ".join(text for f in found if f.code == "R432" for text in f.help)
 
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
     unmade = [f.primary.span for f in found if f.code == "R404"]
@@ -103,6 +105,7 @@ def without_consequences(
             or (code == "R603" and any(_is_value_of(o, span_key(span)) for o in mistyped))
             or (code in ("R402", "R403") and any(_is_needed_at(f, other) for other in unmade))
             or (code == "R402" and _is_required_by_ignored_key(f, ignored_keys))
+            or (code == "R207" and f'"{span.text}"' in meant)
             or (code == "R211" and span_key(span) in causes)
             or (
                 code.startswith((*_USE_FAMILIES, "R6"))

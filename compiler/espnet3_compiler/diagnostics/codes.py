@@ -87,6 +87,7 @@ CODES: tuple[Code, ...] = (
     Code("R427", "partial-object", "error", "_partial_ gives a function where an object is used."),
     Code("R428", "wrong-result", "error", "A function returns another kind than is used."),
     Code("R430", "exchanged-inputs", "error", "A metric takes the data for the hypothesis."),
+    Code("R432", "same-work", "warning", "Two stages do the same, by a line that was copied."),
     Code("R433", "untrusted-code", "error", "A demo may not run the code of its bundle."),
     Code("R435", "published-secret", "error", "A secret would be published."),
     Code("R501", "unknown-target", "error", "A dotted path leads to nothing."),

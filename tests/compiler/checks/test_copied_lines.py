@@ -54,3 +54,45 @@ def test_two_metrics_compute_something_else(check, second, found):
     metrics = f"  metrics: {{metrics: [{first}, {second}]}}\n"
     found_here = check(f"{HEAD}{CONFIGS}{metrics}stages: [train, infer, measure]\n")
     assert [one[0] for one in found_here] == (["R812"] if found else [])
+
+
+PHASES = """\
+configs:
+  training_full: {dataset: {train: [{data_src_args: {split: train}}]}}
+  training_easy: {extends: training_full, trainer: {max_epochs: 2}}
+  decode: {dataset: {test: [{name: dev}]}, runner: {_target_: src.model.Net, size: 8}}
+  decode_easy: {extends: decode, checkpoint: "${stages.easy.best_checkpoint}"}
+  decode_full: {extends: decode, checkpoint: "${stages.full.best_checkpoint}"}
+stages:
+  - {name: collect_stats, config: training_full}
+  - {name: easy, run: train, config: training_easy}
+  - {name: full, run: train, config: training_full, init_from: easy}
+  - {name: infer_easy, run: infer, config: decode_easy}
+  - {name: infer_full, run: infer, config: decode_full}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("", "", []),
+        ("config: training_full, init", "config: training_easy, init", ["training_easy"]),
+        ("config: decode_full", "config: decode_easy", ["decode_easy"]),
+        ("config: decode_easy}\n", "config: decode_full}\n", ["decode_full"]),
+        ("{stages.full.best", "{stages.easy.best", ['"${stages.easy.best_checkpoint}"']),
+        ("config: decode_full", "config: decode_easy, needs: [full]", ["decode_full"]),
+    ],
+)
+def test_stages_do_different_things(check, old, new, found):
+    found_here = check(f"{HEAD}{PHASES.replace(old, new)}")
+    assert [one[1] for one in found_here if one[0] in ("R432", "R207")] == found
+
+
+def test_rounds_with_one_config(check):
+    stages = (
+        "[train, {name: round_1, run: train, config: training, init_from: train}, "
+        "{name: round_2, run: train, config: training, init_from: round_1}]"
+    )
+    text = f"{HEAD}{CONFIGS.partition('  inference')[0]}stages: {stages}\n"
+    assert check(text) == []
+    assert check(text.replace("init_from: round_1", "init_from: train")) == []
