@@ -63,6 +63,7 @@ from espnet3_compiler.checks.stages import (
     stage_outputs,
     unread_keys,
     unwritten_paths,
+    vocabularies,
 )
 from espnet3_compiler.checks.targets import check, partial_objects
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -82,6 +83,7 @@ ALL: tuple[Check, ...] = (
     unwritten_paths.check,
     checkpoints.check,
     same_work.check,
+    vocabularies.check,
     output_types.check,
     publication.check,
     packed_demo.check,

@@ -89,6 +89,7 @@ CODES: tuple[Code, ...] = (
     Code("R430", "exchanged-inputs", "error", "A metric takes the data for the hypothesis."),
     Code("R432", "same-work", "warning", "Two stages do the same, by a line that was copied."),
     Code("R433", "untrusted-code", "error", "A demo may not run the code of its bundle."),
+    Code("R434", "other-vocabulary", "error", "A model counts other tokens than its tokenizer."),
     Code("R435", "published-secret", "error", "A secret would be published."),
     Code("R501", "unknown-target", "error", "A dotted path leads to nothing."),
     Code("R502", "unknown-argument", "error", "The target has no such argument."),

@@ -1,0 +1,109 @@
+"""The number of tokens that a model is built for, and that of the tokenizer it is trained with.
+
+Passes: ``vocab_size: ${configs.training.tokenizer.vocab_size}``; a number that is a little larger,
+as some pad to a multiple of eight; a model whose training reads no tokenizer of the recipe.
+Fails: ``vocab_size: 13`` beside ``tokenizer: {vocab_size: 30}``; the size of the tokenizer of
+another training.
+"""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.settings.no_effect import whole_number
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.stage_graph.stage_inputs import (
+    leaves_read_by,
+    may_have_model,
+    output_uses,
+)
+from espnet3_compiler.syntax.provenance import is_fixable, use_location
+from espnet3_compiler.syntax.span_key import SpanKey, span_key
+from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at, walk_scalars
+
+_ARGUMENT = "vocab_size"
+_PATH = ("tokenizer", _ARGUMENT)
+_PADDED_SHARE = 1.25
+_PADDED_BY = 64
+"""By how much a model may be larger than its vocabulary on purpose."""
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R434."""
+    sizes = _tokenizer_sizes(resolved)
+    for model in recipe.models if recipe.complete else ():
+        node = resolved.models.get(str(model.name.value))
+        config = _tokenizer_config(str(model.name.value), recipe, resolved)
+        size = node_at(resolved.configs[config], _PATH) if config else None
+        if node is None or config is None or not isinstance(size, Scalar):
+            continue
+        for given in _given_sizes(node):
+            if _is_another(given, size, sizes):
+                yield _finding(str(model.name.value), given, config, size)
+
+
+def _tokenizer_sizes(resolved: Resolved) -> set[SpanKey]:
+    """Return where the sizes of tokenizers are written."""
+    found = [node_at(config, _PATH) for config in resolved.configs.values()]
+    return {span_key(node.span) for node in found if node is not None}
+
+
+def _tokenizer_config(model: str, recipe: Recipe, resolved: Resolved) -> str | None:
+    """Return the config of the one tokenizer that all trainings of a model read."""
+    makers = {str(one.name.value): one for one in stages_of_kind("train_tokenizer", recipe)}
+    read: set[str | None] = set()
+    for stage in stages_of_kind("train", recipe):
+        if stage.model is None or stage.model.value != model or may_have_model(stage, resolved):
+            continue
+        names = {
+            name
+            for leaf in leaves_read_by(stage, recipe, resolved)
+            for name, _, _ in output_uses(leaf.node)
+            if name in makers
+        }
+        read |= {_training_config(makers[name]) for name in names} or {None}
+    config = read.pop() if len(read) == 1 else None
+    return config if config and config in resolved.configs and resolved.is_certain(config) else None
+
+
+def _training_config(stage: StageDecl) -> str | None:
+    return next((one.config for one in stage.configs if one.role == "training"), None)
+
+
+def _given_sizes(model: Mapping) -> list[Scalar]:
+    """Return the sizes that a model is given, each once, where it is not fetched from the model."""
+    first: dict[SpanKey, Scalar] = {}
+    named = [leaf for path, leaf in walk_scalars(model) if path[-1:] == (_ARGUMENT,)]
+    for leaf in sorted(named, key=lambda one: len(one.via)):
+        first.setdefault(span_key(leaf.span), leaf)
+    return list(first.values())
+
+
+def _is_another(given: Scalar, size: Scalar, sizes: set[SpanKey]) -> bool:
+    """Return whether a size is certainly not meant to be that of the tokenizer.
+
+    Args:
+        given: What the model is given.
+        size: That of its tokenizer.
+        sizes: Where the sizes of all tokenizers are written.
+    """
+    mine, tokens = whole_number(given), whole_number(size)
+    if mine is None or tokens is None or mine == tokens:
+        return False
+    padded = tokens < mine <= tokens * _PADDED_SHARE + _PADDED_BY
+    return not padded or span_key(given.span) in sizes
+
+
+def _finding(model: str, given: Scalar, config: str, size: Scalar) -> Diagnostic:
+    meant = f"${{configs.{config}.{'.'.join(_PATH)}}}"
+    fix = Fix(f"write {meant}", (Edit(given.span, f'"{meant}"'),)) if is_fixable(given) else None
+    return value_finding(
+        "R434",
+        f'model "{model}" is built for {given.value} tokens, and its tokenizer has {size.value}',
+        given,
+        f"{given.value} tokens",
+        related=(Label(use_location(size), f"{size.value} tokens"),),
+        advice=(f"write {_ARGUMENT}: {meant}",),
+        fix=fix,
+    )
