@@ -12,6 +12,7 @@ from espnet3_compiler.checks.data import (
     results,
     used_classes,
 )
+from espnet3_compiler.checks.methods import calls, runners
 from espnet3_compiler.checks.names import (
     bare_references,
     environment,
@@ -127,4 +128,6 @@ ALL: tuple[Check, ...] = (
     measured_values.check,
     column_files.check,
     results.check,
+    calls.check,
+    runners.check,
 )

@@ -60,12 +60,19 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     )
 
 
-def _entries(recipe: Recipe, config: Mapping, split: str) -> list[DatasetEntry]:
+def split_entries(recipe: Recipe, config: Mapping, split: str) -> list[DatasetEntry]:
+    """Return the data sets of a split.
+
+    Args:
+        recipe: The recipe.
+        config: A training or inference config.
+        split: ``train``, ``valid`` or ``test``.
+    """
     library = recipe.library
     return list(dataset_entries(library, config, certain=True, splits=(split,)))
 
 
-def _fields_before(entries: list[DatasetEntry], *, transformed: bool = True) -> Fields | None:
+def fields_before(entries: list[DatasetEntry], *, transformed: bool = True) -> Fields | None:
     """Return the fields of the items of a split before its preprocessor."""
     every: set[str] = set()
     for data in entries:
@@ -78,13 +85,22 @@ def _fields_before(entries: list[DatasetEntry], *, transformed: bool = True) -> 
     return frozenset(every) if entries else None
 
 
-def _preprocessor(config: Mapping, split: str) -> Node | None:
+def preprocessor_of(config: Mapping, split: str) -> Node | None:
+    """Return the preprocessor of a split, where the config has one."""
     node = node_at(config, ("dataset", "preprocessor"))
     return node.get(split) if isinstance(node, Mapping) and node.entry(TARGET) is None else node
 
 
-def _fields_after(config: Mapping, split: str, given: Fields, recipe: Recipe) -> Fields | None:
-    return changed_fields(recipe.library, _preprocessor(config, split), given)
+def fields_after(config: Mapping, split: str, given: Fields, recipe: Recipe) -> Fields | None:
+    """Return the fields of the items of a split after its preprocessor; None where not known.
+
+    Args:
+        config: A training or inference config.
+        split: ``train``, ``valid`` or ``test``.
+        given: The fields before.
+        recipe: The recipe.
+    """
+    return changed_fields(recipe.library, preprocessor_of(config, split), given)
 
 
 def _check_training(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -96,8 +112,8 @@ def _check_training(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Ite
 
 def _check_preprocessor(config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
     """Report fields that the preprocessor of the training reads and the data do not have."""
-    before = _fields_before(_entries(recipe, config, "train"))
-    node = _preprocessor(config, "train")
+    before = fields_before(split_entries(recipe, config, "train"))
+    node = preprocessor_of(config, "train")
     if before is None or not isinstance(node, Mapping):
         return
     for name in lacking_fields(recipe.library, node, before):
@@ -115,11 +131,11 @@ def _check_lengths(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterato
         sized = isinstance(kind, Scalar) and kind.value in _SIZED
         if custom or not sized or not isinstance(key, Scalar) or not isinstance(kind, Scalar):
             continue
-        entries = _entries(recipe, config, split)
+        entries = split_entries(recipe, config, split)
         if not entries or any(_may_have_lengths(data) for data in entries):
             continue
-        before = _fields_before(entries)
-        after = _fields_after(config, split, before, recipe) if before else None
+        before = fields_before(entries)
+        after = fields_after(config, split, before, recipe) if before else None
         if after and key.value not in after and is_written(key):
             yield _unknown_field(key, after, "batches are made by the length of a field")
         elif not _collects_lengths(stage, recipe):
@@ -164,7 +180,7 @@ def _no_lengths(split: str, kind: Scalar) -> Diagnostic:
 
 def _check_inference(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     config = certain_config(stage, "inference", resolved)
-    before = _fields_before(_entries(recipe, config, "test")) if config else None
+    before = fields_before(split_entries(recipe, config, "test")) if config else None
     if config is None or before is None:
         return
     inputs = node_at(config, ("contract", "inputs"))
@@ -174,7 +190,7 @@ def _check_inference(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> It
         needed = not (isinstance(optional, Scalar) and optional.value is True)
         if needed and entry.name not in before:
             yield _unknown_field(entry.key, before, "the contract declares an input")
-    after = _fields_after(config, "test", before, recipe)
+    after = fields_after(config, "test", before, recipe)
     names = {entry.name for entry in declared}
     for node in _texts_of(config.get("input_key")):
         if after and node.value not in after and node.value not in names:
@@ -192,8 +208,8 @@ def _check_columns(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iter
     inference = certain_config(stage, "inference", resolved)
     if metrics is None or inference is None:
         return
-    entries = _entries(recipe, inference, "test")
-    before = _fields_before(entries, transformed=False)
+    entries = split_entries(recipe, inference, "test")
+    before = fields_before(entries, transformed=False)
     if before is None or any(_may_have_columns(data) for data in entries):
         return
     block = metrics.get("metrics")

@@ -44,6 +44,16 @@ def item_fields(data: DatasetEntry) -> Fields | None:
     return _returned_fields(_Scope(body.node)) if body else None
 
 
+def literal_fields(node: FunctionNode, value: ast.expr) -> Fields | None:
+    """Return the keys of a mapping that an expression in a function makes; None where unknown.
+
+    Args:
+        node: The function.
+        value: The expression.
+    """
+    return _fields_of(value, _Scope(node), 0)
+
+
 def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields | None:
     """Return the fields of an item after a transform or preprocessor.
 

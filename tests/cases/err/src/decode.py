@@ -3,4 +3,4 @@ class Decode:
         self.beam = beam
 
     def __call__(self, model, speech, speech_lengths):
-        return [{"text": ""} for _ in speech]
+        return [{"text": "", "words": ""} for _ in speech]

@@ -1,0 +1,1 @@
+"""Methods and attributes of the recipe's code, by how the runtime and the recipe use them."""

@@ -1,0 +1,129 @@
+"""The runner of an inference config: what it is called with, and what it gives.
+
+Passes: ``def __call__(self, model, speech, **_)`` with ``input_key: speech``, which returns
+``[{"text": …} …]`` for ``output_keys: [text]``.
+Fails: ``def __call__(self, speech, model, **_)``; ``[{"guess": …} …]`` for ``output_keys: [text]``.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.data.bodies import FunctionBody, method_body, returned_values
+from espnet3_compiler.checks.data.fields import fields_after, fields_before, split_entries
+from espnet3_compiler.checks.data.sample_fields import Fields, literal_fields
+from espnet3_compiler.checks.findings import unknown_value
+from espnet3_compiler.checks.methods.calls import uncallable
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.signature.read import read_method
+from espnet3_compiler.signature.result import Signature
+from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location, is_written
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
+from espnet3_schemas import TARGET
+
+COLLATE = "espnet3_runtime.data.collate.CommonCollateFn"
+"""The collate function that adds ``NAME_lengths`` to a field, and nothing else."""
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R429 for a runner that cannot be called, R422 for outputs that it does not give."""
+    found: list[Diagnostic] = []
+    for stage in stages_of_kind("infer", recipe) if recipe.complete else ():
+        config = certain_config(stage, "inference", resolved)
+        path = node_at(config, ("runner", TARGET)) if config else None
+        body = method_body(recipe.library, text_of(path), "__call__")
+        partial = node_at(config, ("runner", "_partial_")) if config else None
+        if config and body and isinstance(path, Scalar) and partial is None:
+            found += _check_call(recipe, config, path, body)
+            found += _check_outputs(config, body)
+    yield from first_per_location(found)
+
+
+def text_of(node: Node | None) -> str:
+    """Return the text of a node; an empty one of anything else."""
+    return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else ""
+
+
+def _check_call(
+    recipe: Recipe, config: Mapping, path: Scalar, body: FunctionBody
+) -> Iterator[Diagnostic]:
+    name, used = f"{path.value}.__call__", use_location(path)
+    signature = read_method(recipe.library, str(path.value), "__call__")
+    fields = _batch_fields(recipe, config)
+    if not isinstance(signature, Signature):
+        return
+    room = signature.positional
+    advice = f"write def __call__(self, model, {', '.join(fields[:1]) or 'speech'}, **_)"
+    if not room:
+        if not signature.more_positional:
+            message = f"{name} does not take the model, which it is called with first"
+            yield uncallable(body, message, used, advice)
+        return
+    others = [item.name for item in signature.parameters if item.required and item != room[0]]
+    unknown = [item for item in others if item not in fields]
+    if room[0].name in fields:
+        message = f'{name} gets the model first, and its first argument is "{room[0].name}"'
+        yield uncallable(body, message, used, advice)
+    elif fields and unknown:
+        message = f'{name} needs "{unknown[0]}", and gets the model and {", ".join(fields)}'
+        yield uncallable(body, message, used, advice)
+
+
+def _batch_fields(recipe: Recipe, config: Mapping) -> tuple[str, ...]:
+    """Return the fields that a runner may be given by name; none where they are not known."""
+    names = _input_names(config)
+    before = fields_before(split_entries(recipe, config, "test"))
+    after = fields_after(config, "test", before, recipe) if before else None
+    collate = node_at(config, ("dataloader", "collate_fn", TARGET))
+    plain = isinstance(collate, Scalar) and collate.value == COLLATE
+    if not plain or (after is not None and not after.issuperset(names)):
+        return ()
+    return tuple(one for name in names for one in (name, f"{name}_lengths"))
+
+
+def _input_names(config: Mapping) -> list[str]:
+    """Return the fields that a config names for its model; none where they are not known."""
+    given, inputs = config.get("input_key"), node_at(config, ("contract", "inputs"))
+    items = given.items if isinstance(given, Sequence) else (given,)
+    names = [text for text in map(text_of, items) if text]
+    if not names and isinstance(inputs, Mapping) and has_certain_keys(inputs):
+        names = [entry.name for entry in inputs]
+    return names if all("${" not in name for name in names) else []
+
+
+def _check_outputs(config: Mapping, body: FunctionBody) -> Iterator[Diagnostic]:
+    """Report names of ``output_keys`` that no result has, where results are written out."""
+    node, given = config.get("output_keys"), _given_outputs(body)
+    if given is None or not isinstance(node, Sequence) or not is_written(node):
+        return
+    for item in node.items:
+        if isinstance(item, Scalar) and item.value not in given and "${" not in str(item.value):
+            known = sorted(given)
+            yield unknown_value(
+                "R422",
+                f'the runner gives no "{item.value}"',
+                item,
+                known,
+                hints=(f"write {' or '.join(known)}",),
+            )
+
+
+def _given_outputs(body: FunctionBody) -> Fields | None:
+    """Return the names that the results of a runner may have; None where they are not known."""
+    values = returned_values(body.node)
+    every = [_result_of(value) for value in values]
+    found = [literal_fields(body.node, one) if one is not None else None for one in every]
+    known = [fields for fields in found if fields]
+    return frozenset().union(*known) if known and len(known) == len(values) else None
+
+
+def _result_of(value: ast.expr) -> ast.expr | None:
+    """Return the expression of an item of a list that a runner returns."""
+    match value:
+        case ast.ListComp(elt=item) | ast.List(elts=[item]):
+            return None if isinstance(item, ast.Starred) else item
+    return None
