@@ -12,7 +12,7 @@ from espnet3_compiler.checks.data import (
     results,
     used_classes,
 )
-from espnet3_compiler.checks.methods import calls, runners
+from espnet3_compiler.checks.methods import calls, forward, hooks, runners
 from espnet3_compiler.checks.names import (
     bare_references,
     environment,
@@ -130,4 +130,6 @@ ALL: tuple[Check, ...] = (
     results.check,
     calls.check,
     runners.check,
+    hooks.check,
+    forward.check,
 )

@@ -120,3 +120,47 @@ def test_stages_of_a_system(check, method, codes):
     files = {"src/model.py": MODEL, "dataset/__init__.py": DATA}
     found = check(text, {**files, "src/system.py": f"{base}    {method}\n"})
     assert [code for code, _ in found] == codes
+
+
+@pytest.mark.parametrize(
+    ("hook", "codes"),
+    [
+        ("on_train_epoch_end(self, trainer, pl_module)", []),
+        ("on_train_epoch_end(self, trainer, pl_module, outputs=None)", []),
+        ("on_train_epoch_end(self, *args)", []),
+        ("on_train_epoch_end(self, trainer, pl_module, outputs)", ["R429"]),
+        ("on_train_epoch_end(self, trainer)", ["R429"]),
+        ("on_train_batch_end(self, trainer, pl_module, outputs, batch)", ["R429"]),
+        ("on_validation_batch_end(self, trainer, pl_module, outputs, batch, batch_idx)", []),
+        ("on_some_day(self, trainer, pl_module, outputs)", []),
+    ],
+)
+def test_hooks_of_callbacks(found, hook, codes):
+    text = TRAIN.replace("dataset", "trainer: {callbacks: [{_target_: src.hear.Hear}]}, dataset", 1)
+    code = f"from lightning.pytorch import Callback\nclass Hear(Callback):\n    def {hook}: ...\n"
+    assert [code for code, _ in found(text, hear=code)] == codes
+
+
+@pytest.mark.parametrize(
+    ("body", "finding"),
+    [
+        ("def training_step(self, batch, index): return 1", [("R425", "training_step")]),
+        ("def encode(self, speech): return 1", [("R425", "Net")]),
+        ("forward = encode = None", []),
+        ("def __init__(self, size): self.forward = self.encode", []),
+        ("def __init__(self, size): setattr(self, 'forward', self.encode)", []),
+        ("def __getattr__(self, name): return len", []),
+    ],
+)
+@pytest.mark.parametrize("base", ["nn.Module", "pl.LightningModule"])
+def test_models_without_forward(found, body, base, finding):
+    imports = "import lightning.pytorch as pl\nfrom torch import nn\n"
+    init = "" if "__init__" in body else "    def __init__(self, size): super().__init__()\n"
+    model = f"{imports}class Net({base}):\n    {body}\n{init}"
+    assert [one for one in found(model=model) if one[0] != "R516"] == finding
+
+
+def test_a_model_that_is_not_trained_needs_no_forward(found):
+    text = TRAIN.replace("[train]", "[{name: use, call: src.steps.use, model: net}]")
+    model = MODEL.replace("forward", "foretell")
+    assert "R425" not in [code for code, _ in found(text, model=model, steps="def use(): ...\n")]

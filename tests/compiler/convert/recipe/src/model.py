@@ -6,6 +6,9 @@ class Bells(nn.Module):
         super().__init__()
         self.layer = nn.Linear(size, size)
 
+    def forward(self, **batch):
+        return self.layer(batch["speech"]).mean()
+
 
 def decode(model, **batch):
     return [{"tone": "ding"} for _ in batch["speech"]]

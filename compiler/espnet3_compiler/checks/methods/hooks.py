@@ -1,0 +1,133 @@
+"""Hooks of Lightning that the recipe overrides, against the methods that they replace.
+
+Passes: ``def on_train_epoch_end(self, trainer, pl_module)``; ``def setup(self, *args)``.
+Fails: ``def on_train_epoch_end(self, trainer, pl_module, outputs)``, as in Lightning 1.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
+from espnet3_compiler.checks.data.bodies import python_span
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.signature.definitions import (
+    ClassFound,
+    FunctionFound,
+    MroClass,
+    class_at,
+    definition_location,
+    own_member,
+)
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.module_summary import FunctionSummary
+from espnet3_compiler.signature.resolve_name import resolution_order
+from espnet3_compiler.syntax.provenance import use_location
+
+_PACKAGES = ("lightning", "pytorch_lightning")
+_HEARER = "Callback"
+"""The class whose methods Lightning calls; those of a LightningModule that is trained it does not,
+as the runtime has its own."""
+_POSITIONAL = ("positional", "both")
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R429 for hooks that take more or fewer arguments than Lightning gives."""
+    for module in recipe_modules(recipe, resolved):
+        bindings = module.file.module.bindings if module.file.module else {}
+        for rows in bindings.values():
+            piece = rows[-1].piece
+            if piece is not None and piece.kind == "class":
+                found = class_at(module.library, module.location, piece)
+                if isinstance(found, ClassFound) and found.summary.bases:
+                    yield from _check_class(module, found)
+
+
+def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic]:
+    order = resolution_order(module.library, found)
+    if not any(map(_is_callback, order)):
+        return
+    for name in found.summary.members:
+        own = None if name.startswith("_") else _plain_method(module.library, found, name)
+        base = _overridden(module.library, order, name) if own else None
+        if own and base and (problem := _misfit(own, base[1])):
+            yield _refused(module, found, own, base, problem)
+
+
+def _is_callback(item: MroClass) -> bool:
+    if not isinstance(item, ClassFound) or item.name != _HEARER:
+        return False
+    return item.location.name.partition(".")[0] in _PACKAGES
+
+
+def _plain_method(library: Library, found: ClassFound, name: str) -> FunctionSummary | None:
+    """Return a method that a class defines once, without decorators."""
+    own = own_member(found, name)
+    if not isinstance(own, FunctionFound) or len(own.pieces) > 1:
+        return None
+    function = library.function(found.location, own.pieces[-1])
+    return function if function and not function.decorators else None
+
+
+def _overridden(
+    library: Library, order: Sequence[MroClass], name: str
+) -> tuple[ClassFound, FunctionSummary] | None:
+    """Return the method that one of the first class in an order replaces, if it is Lightning's."""
+    for item in order[1:]:
+        if not isinstance(item, ClassFound):
+            return None
+        if name in item.summary.members:
+            method = _plain_method(library, item, name)
+            of_lightning = item.location.name.partition(".")[0] in _PACKAGES
+            return (item, method) if method and of_lightning else None
+    return None
+
+
+def _misfit(own: FunctionSummary, base: FunctionSummary) -> str:
+    """Return how a method differs from the one that it replaces; nothing where it can be called."""
+    if any(item.kind == "args" for item in base.params):
+        return ""
+    given = [item for item in base.params if item.kind in _POSITIONAL]
+    room = [item for item in own.params if item.kind in _POSITIONAL]
+    needed = [item.name for item in room[len(given) :] if item.default is None]
+    known = {item.name for item in base.params}
+    needed += [
+        item.name
+        for item in own.params
+        if item.kind == "keyword" and item.default is None and item.name not in known
+    ]
+    if needed:
+        return f'needs "{needed[0]}", which Lightning does not give'
+    least = [item.name for item in given if item.default is None]
+    starred = any(item.kind == "args" for item in own.params)
+    if len(room) < len(least) and not starred:
+        return f'does not take "{least[len(room)]}", which Lightning gives'
+    return ""
+
+
+def _refused(
+    module: RecipeModule,
+    found: ClassFound,
+    own: FunctionSummary,
+    base: tuple[ClassFound, FunctionSummary],
+    problem: str,
+) -> Diagnostic:
+    """Return the finding about a hook.
+
+    Args:
+        module: The module of the recipe.
+        found: The class in it.
+        own: Its method.
+        base: The method that it replaces, with its class.
+        problem: What is wrong, as the end of a sentence.
+    """
+    place, method = base
+    where = definition_location(place.location, method.line)
+    names = ", ".join(item.name for item in method.params if item.kind in _POSITIONAL)
+    return Diagnostic(
+        "R429",
+        f"{found.location.name}.{found.name}.{own.name} {problem}",
+        Label(python_span(module.file, own.line, f"def {own.name}"), "called by Lightning"),
+        (Label(use_location(module.name), "imported for this"),),
+        (f"write def {own.name}({names})",),
+        (f"it replaces {place.name}.{own.name}, at {where}",),
+    )
