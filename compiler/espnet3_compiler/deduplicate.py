@@ -50,6 +50,7 @@ def without_consequences(
     * A config that is left over, as a stage was probably meant to read it.
     * A mapping that is no object, as its ``_target_`` is reported to be misspelt.
     * A declaration that only a stage would use which is named and not declared.
+    * An argument of ``forward`` whose field a config names, too, and the data do not have.
 
     Args:
         findings: The findings of all steps.
@@ -80,6 +81,7 @@ def without_consequences(
 
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
     unmade = [f.primary.span for f in found if f.code == "R404"]
+    unknown_fields = {f.primary.span.text for f in found if f.code == "R422"}
 
     def is_consequence(f: Diagnostic) -> bool:
         span, code = f.primary.span, f.code
@@ -116,6 +118,7 @@ def without_consequences(
             or (code == "R504" and any(_is_within(key, span) for key in renamed))
             or (code in ("R207", "R804") and bool(undeclared))
             or (code == "R424" and "collect_stats" in undeclared)
+            or (code == "R431" and _needs_one_of(f, unknown_fields))
         )
 
     def is_inside_misfit(f: Diagnostic) -> bool:
@@ -136,6 +139,12 @@ def _is_about_hidden(finding: Diagnostic, hidden: Iterable[str]) -> bool:
     if finding.code == "R420":
         return any(f" lack {name}.py, " in finding.message for name in hidden)
     return finding.message.startswith(tuple(f'"{name}{end}' for name in hidden for end in '".'))
+
+
+def _needs_one_of(finding: Diagnostic, fields: set[str]) -> bool:
+    """Return whether a ``forward`` needs a field that is reported as unknown, or its lengths."""
+    quoted = _QUOTED.findall(finding.message)
+    return any(name.removesuffix("_lengths") in fields for name in quoted)
 
 
 def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -12,7 +12,14 @@ from espnet3_compiler.checks.data import (
     results,
     used_classes,
 )
-from espnet3_compiler.checks.methods import calls, forward, hooks, runners
+from espnet3_compiler.checks.methods import (
+    attributes,
+    calls,
+    forward,
+    hooks,
+    runners,
+    unpacking,
+)
 from espnet3_compiler.checks.names import (
     bare_references,
     environment,
@@ -132,4 +139,6 @@ ALL: tuple[Check, ...] = (
     runners.check,
     hooks.check,
     forward.check,
+    attributes.check,
+    unpacking.check,
 )

@@ -99,7 +99,7 @@ def test_the_fields_of_a_collate_function_of_the_recipe_are_not_known(found):
 )
 def test_preprocessors(found, call, codes):
     text = TRAIN.replace("dataset: {", "dataset: {preprocessor: {_target_: src.prepare.Prepare}, ")
-    code = f"class Prepare:\n    def __call__({call}): return dict(limit=3)\n"
+    code = f"class Prepare:\n    def __call__({call}): return dict(speech=[3])\n"
     assert [code for code, _ in found(text, prepare=code)] == codes
 
 
@@ -164,3 +164,121 @@ def test_a_model_that_is_not_trained_needs_no_forward(found):
     text = TRAIN.replace("[train]", "[{name: use, call: src.steps.use, model: net}]")
     model = MODEL.replace("forward", "foretell")
     assert "R425" not in [code for code, _ in found(text, model=model, steps="def use(): ...\n")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "codes"),
+    [
+        ("speech, speech_lengths, text, text_lengths, label", []),
+        ("speech, more=None, **others", []),
+        ("*, speech, label", []),
+        ("speech, label_lengths", ["R431"]),
+        ("speech, count, count_lengths", ["R431"]),
+        ("speech, count_lengths=None", []),
+        ("feats", ["R431"]),
+        ("feats_lengths, speech", ["R431"]),
+    ],
+)
+def test_arguments_of_forward(found, arguments, codes):
+    item = """{"speech": self.read(index), "text": "", "label": label, "count": 2}"""
+    data = DATA.replace('return {"speech": index, "text": ""}', f"label = len('a'); return {item}")
+    model = MODEL.replace("speech, speech_lengths=None", arguments)
+    assert [code for code, _ in found(data=data, model=model)] == codes
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "label = index",
+        "label = np.array([1])",
+        "label = 1\n        label = [label]",
+        "label: int = f()",
+    ],
+)
+def test_what_may_have_lengths(found, label):
+    data = DATA.replace("return {", f"\n        {label}\n        return {{'label': label, ")
+    model = MODEL.replace("speech_lengths=None", "label_lengths")
+    assert found(data=data, model=model) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        ("return {**sample, 'label': 3}", ["R431"]),
+        ("return {'label': 3, **sample}", []),
+        ("return {k: [v] for k, v in sample.items()}", []),
+        ("return {**sample, 'label': [3]}", []),
+    ],
+)
+def test_a_preprocessor_makes_numbers(found, change, codes):
+    text = TRAIN.replace("dataset: {", "dataset: {preprocessor: {_target_: src.prepare.Prepare}, ")
+    code = f"class Prepare:\n    def __call__(self, sample): {change}\n"
+    model = MODEL.replace("speech_lengths=None", "label_lengths")
+    data = DATA.replace('"text": ""', '"label": self.label')
+    assert [code for code, _ in found(text, prepare=code, model=model, data=data)] == codes
+
+
+def test_a_field_that_a_config_misses_too_is_told_once(found):
+    model = MODEL.replace("speech, speech_lengths=None", "feats")
+    run = runner("def __call__(self, model, feats, **_): return [{'text': ''}]")
+    text = INFER.replace("input_key: speech", "input_key: feats")
+    assert found(text, model=model, decode=run) == [("R422", "feats")]
+
+
+WORKS = "        return [{'text': ''}]\n"
+
+
+def using(*lines):
+    body = "".join(f"        {line}\n" for line in lines)
+    head = "    def __call__(self, model, speech, **_):\n"
+    return f"import torch\nclass Run:\n{head}{body}{WORKS}"
+
+
+@pytest.mark.parametrize(
+    ("line", "codes"),
+    [
+        ("model.encode(speech)", []),
+        ("model.training, model.size, model.mean, model.parameters()", []),
+        ("model._private", []),
+        ("model.decode(speech)", ["R517"]),
+        ("[model.sizes for one in speech]", ["R517"]),
+        ("if hasattr(model, 'sizes'): model.sizes", []),
+        ("if self.old: model.sizes", []),
+        ("self.old and model.sizes", []),
+        ("model = torch.compile(model); model.sizes", []),
+        ("model.sizes = 3; model.sizes", []),
+        ("self.inner(1, model)", ["R517"]),
+        ("scores, lengths = model.encode(speech)", []),
+        ("scores, *lengths = model.encode(speech)", []),
+        ("scores, lengths, more = model.encode(speech)", ["R519"]),
+        ("scores, lengths, more = model.either(speech)", []),
+    ],
+)
+def test_what_a_runner_does_with_its_model(found, line, codes):
+    model = MODEL.replace(
+        "super().__init__()",
+        "super().__init__(); self.size = size; self.register_buffer('mean', None)",
+    )
+    model += "    def either(self, speech): return (1, 2) if speech else (1, 2, 3)\n"
+    code = using(line) + "    def inner(self, one, net): return net.sizes\n"
+    assert [code for code, _ in found(INFER, decode=code, model=model)] == codes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("super().__init__()", "super().__init__(); setattr(self, 'sizes', 1)"),
+        ("super().__init__()", "super().__init__(); self.register_buffer(f'{size}', None)"),
+        ("    def encode", "    def __getattr__(self, name): return 1\n    def encode"),
+        ("(nn.Module)", "(nn.Sequential)"),
+        ("(nn.Module)", "(nn.Module, metaclass=Meta)"),
+    ],
+)
+def test_models_that_may_have_other_attributes(found, change):
+    assert found(INFER, decode=using("model.sizes"), model=MODEL.replace(*change)) == []
+
+
+def test_a_model_unpacks_what_it_returns_itself(found):
+    wrong = MODEL.replace('return {"loss"', 'a, b, c = self.encode(speech); return {"loss"')
+    assert found(model=wrong) == [("R519", "a, b, c")]
+    assert found(model=wrong.replace("a, b, c", "a, b")) == []

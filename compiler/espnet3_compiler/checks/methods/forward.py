@@ -1,24 +1,43 @@
 """The models that are trained: what the trainer calls is ``forward``.
 
-Passes: ``def forward(self, speech, speech_lengths, text)`` that returns the loss.
-Fails: a class with ``training_step`` and without ``forward``.
+Passes: ``def forward(self, speech, speech_lengths, label)`` that returns the loss.
+Fails: a class with ``training_step`` and without ``forward``; ``label_lengths`` where a label is a
+number; a field that no item has.
 """
 
 import re
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.bodies import class_of, python_span
+from espnet3_compiler.checks.data.bodies import (
+    FunctionBody,
+    class_of,
+    method_body,
+    python_span,
+)
+from espnet3_compiler.checks.data.fields import (
+    fields_after,
+    fields_before,
+    preprocessor_of,
+    split_entries,
+)
+from espnet3_compiler.checks.data.numbers import changed_numbers, item_numbers
+from espnet3_compiler.checks.data.sample_fields import Fields
+from espnet3_compiler.checks.methods.runners import COLLATE
+from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.classes import is_torch_module
 from espnet3_compiler.signature.definitions import ClassFound, FunctionFound, is_patched, own_member
 from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.read import read_method
 from espnet3_compiler.signature.resolve_name import resolution_order
-from espnet3_compiler.stage_graph.stage_inputs import own_model, reads_model
+from espnet3_compiler.signature.result import Signature
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, own_model, reads_model
 from espnet3_compiler.syntax.provenance import use_location
-from espnet3_compiler.syntax.span_key import first_per_location
-from espnet3_compiler.syntax.tree import Scalar
+from espnet3_compiler.syntax.span_key import first_per_location, written_entry
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 from espnet3_schemas import TARGET
 
 _SET_ELSEWHERE = re.compile(r"\.forward\s*=|[\"']forward[\"']")
@@ -30,13 +49,15 @@ _ADVICE = (
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R425 for models that are trained and have no ``forward``."""
+    """Yield R425 for trained models without ``forward``, R431 for fields that it lacks."""
     found: list[Diagnostic] = []
     for stage in stages_of_kind("train", recipe):
         path = trained_model(stage, resolved)
         model = class_of(recipe.library, str(path.value)) if path else None
         if path and model and model.location.local and _lacks_forward(recipe.library, model):
             found.append(_without_forward(recipe.library, model, path))
+        elif path and recipe.complete:
+            found += _check_fields(stage, recipe, resolved, path)
     yield from first_per_location(found)
 
 
@@ -97,4 +118,87 @@ def _without_forward(library: Library, found: ClassFound, path: Scalar) -> Diagn
         Label(python_span(file, line, word), "not called" if function else "no forward"),
         (Label(use_location(path), "trained here"),),
         (_ADVICE,),
+    )
+
+
+def _check_fields(
+    stage: StageDecl, recipe: Recipe, resolved: Resolved, path: Scalar
+) -> Iterator[Diagnostic]:
+    """Report an argument that ``forward`` needs and no batch has, where items are written out."""
+    config = certain_config(stage, "training", resolved)
+    body = method_body(recipe.library, str(path.value), "forward")
+    signature = read_method(recipe.library, str(path.value), "forward") if body else None
+    if config is None or not body or not isinstance(signature, Signature):
+        return
+    found = _train_fields(config, recipe)
+    for item in signature.parameters if found else ():
+        problem = _lack_of(item.name, *found) if found and item.required else ""
+        if problem:
+            yield _lacking(body, path, item.name, problem, found[0] if found else frozenset())
+            return
+
+
+def _train_fields(config: Mapping, recipe: Recipe) -> tuple[Fields, Fields] | None:
+    """Return the fields of a batch, and those of them without lengths; None where not known."""
+    entries = split_entries(recipe, config, "train")
+    before = fields_before(entries)
+    after = fields_after(config, "train", before, recipe) if before else None
+    block = node_at(config, ("dataloader", "collate_fn"))
+    target = block.get(TARGET) if isinstance(block, Mapping) else None
+    plain = isinstance(target, Scalar) and target.value == COLLATE
+    loader = node_at(config, ("dataloader", "train"))
+    custom = isinstance(loader, Mapping) and written_entry(loader, "loader")
+    if after is None or not plain or custom:
+        return None
+    every = [_numbers(data) for data in entries]
+    numbers = frozenset.intersection(*every)
+    single = changed_numbers(recipe.library, preprocessor_of(config, "train"), numbers)
+    return after, single | _single_fields(block)
+
+
+def _numbers(data: DatasetEntry) -> Fields:
+    return changed_numbers(data.library, data.node.get("transform"), item_numbers(data))
+
+
+def _single_fields(block: Node | None) -> Fields:
+    """Return the fields that a collate function stacks without lengths."""
+    names = node_at(block, ("not_sequence",)) if block else None
+    items = names.items if isinstance(names, Sequence) else ()
+    return frozenset(str(one.value) for one in items if isinstance(one, Scalar))
+
+
+def _lack_of(name: str, fields: Fields, single: Fields) -> str:
+    """Return why a batch lacks what ``forward`` needs; nothing where it may have it."""
+    if name in fields:
+        return ""
+    field = name.removesuffix("_lengths")
+    if field == name or field not in fields:
+        return "which the data do not have"
+    return f'and there are no lengths of "{field}", which is one number' if field in single else ""
+
+
+def _lacking(
+    body: FunctionBody, path: Scalar, name: str, problem: str, fields: Fields
+) -> Diagnostic:
+    """Return the finding about an argument of ``forward`` that no batch has.
+
+    Args:
+        body: ``forward``.
+        path: The value that names the model.
+        name: The argument.
+        problem: Why there is none.
+        fields: The fields of the data.
+    """
+    known = sorted(fields - {"utt_id"})
+    field = name.removesuffix("_lengths")
+    near = closest_match(name, known)
+    advice = f'did you mean "{near}"?' if near else f"the data have {', '.join(known)}"
+    if field in fields:
+        advice = f"leave {name} out, or let the data give {field} as an array"
+    return Diagnostic(
+        "R431",
+        f'{path.value}.forward needs "{name}", {problem}',
+        Label(body.span_of(body.node, "def forward"), "called with the fields of a batch"),
+        (Label(use_location(path), "trained here"),),
+        (advice,),
     )

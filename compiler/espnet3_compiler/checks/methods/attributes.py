@@ -1,0 +1,163 @@
+"""Attributes of the model that a runner reads, and those that the model's class sets.
+
+Passes: ``model.encode(speech)`` where the class has ``def encode``; ``model.vocab_size`` where
+``self.vocab_size = …``.
+Fails: ``model.sentence`` where the class now calls it ``self.sos_eos``.
+
+Only classes are judged whose bases are the recipe's own or ``torch.nn.Module``.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.code.modules import recipe_modules
+from espnet3_compiler.checks.data.bodies import FunctionBody, class_of
+from espnet3_compiler.checks.methods.model_users import ModelUser, certain_nodes, model_users
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Span, line_span
+from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.signature import split_source
+from espnet3_compiler.signature.classes import is_torch_module
+from espnet3_compiler.signature.definitions import ClassFound, class_location
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.resolve_name import attributes_of, resolution_order
+from espnet3_compiler.syntax.provenance import use_location
+
+_REGISTERING = ("register_buffer", "register_parameter", "register_module", "add_module")
+_DYNAMIC = ("__getattr__", "__getattribute__", "__slots__", "__setattr__", "__new__")
+_DYNAMIC_CALLS = ("setattr", "vars", "exec")
+_OF_EVERY_MODULE = ("training",)
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R517, once for each attribute."""
+    seen: set[tuple[str, str]] = set()
+    for user in model_users(recipe, resolved):
+        model = class_of(recipe.library, user.model)
+        known = known_attributes(recipe.library, model) if model else None
+        for item in _reads(user) if known is not None else ():
+            fresh = (user.model, item.attr) not in seen
+            absent = known is not None and item.attr not in known and not item.attr.startswith("_")
+            if model and fresh and absent and not _is_set_elsewhere(recipe, resolved, item.attr):
+                seen.add((user.model, item.attr))
+                yield _unknown(user, item, model, known or frozenset())
+
+
+def _reads(user: ModelUser) -> Iterator[ast.Attribute]:
+    for item in certain_nodes(user.body.node.body):
+        match item:
+            case ast.Attribute(value=ast.Name(id=name), ctx=ast.Load()) if name == user.name:
+                yield item
+
+
+def known_attributes(library: Library, found: ClassFound) -> frozenset[str] | None:
+    """Return the attributes that objects of a class can have; None where it may have others.
+
+    Args:
+        library: Reads the code of the recipe.
+        found: The class.
+    """
+    names = {*attributes_of(library, found), *_OF_EVERY_MODULE}
+    for item in resolution_order(library, found):
+        if not isinstance(item, ClassFound):
+            return None
+        if is_torch_module(item):
+            return frozenset(names)
+        own = _own_attributes(library, item) if item.location.local else None
+        if own is None:
+            return None
+        names |= own
+    return frozenset(names)
+
+
+def _own_attributes(library: Library, item: ClassFound) -> set[str] | None:
+    """Return what the methods of a class set on ``self``; None where that cannot be listed."""
+    file, summary = library.file(item.location), item.summary
+    dynamic = summary.open or summary.decorators or summary.metaclass
+    if file is None or dynamic or any(name in summary.members for name in _DYNAMIC):
+        return None
+    found: set[str] = set()
+    for pieces in summary.members.values():
+        for piece in pieces:
+            if piece is not None and piece.kind == "def":
+                names = _set_in(split_source.function_node(file.text, piece))
+                if names is None:
+                    return None
+                found |= names
+    return found
+
+
+def _set_in(node: ast.AST) -> set[str] | None:
+    """Return the attributes that a method sets; None where their names are computed."""
+    found: set[str] = set()
+    for item in ast.walk(node):
+        match item:
+            case ast.Attribute(attr="__dict__"):
+                return None
+            case ast.Attribute(attr=name, ctx=ast.Store()):
+                found.add(name)
+            case ast.Call(func=ast.Name(id=name)) if name in _DYNAMIC_CALLS:
+                return None
+            case ast.Call(func=ast.Attribute(attr=name), args=[ast.Constant(value=text), *_]) if (
+                name in _REGISTERING
+            ):
+                found.add(str(text))
+            case ast.Call(func=ast.Attribute(attr=name)) if name in _REGISTERING:
+                return None
+    return found
+
+
+def _is_set_elsewhere(recipe: Recipe, resolved: Resolved, name: str) -> bool:
+    """Return whether a module of the recipe may give an object an attribute from outside."""
+    for module in recipe_modules(recipe, resolved):
+        try:
+            tree = split_source.parse_module(module.file.text.text)
+        except (SyntaxError, ValueError, RecursionError):
+            return True
+        for item in ast.walk(tree):
+            match item:
+                case ast.Attribute(attr=attr, ctx=ast.Store()) if attr == name:
+                    return True
+                case ast.Call(func=ast.Name(id="setattr")) | ast.Attribute(attr="__dict__"):
+                    return True
+    return False
+
+
+def _unknown(
+    user: ModelUser, item: ast.Attribute, model: ClassFound, known: frozenset[str]
+) -> Diagnostic:
+    """Return the finding about an attribute.
+
+    Args:
+        user: The function that reads it.
+        item: The expression that reads it.
+        model: The class of the model.
+        known: The attributes that it has.
+    """
+    near = closest_match(item.attr, sorted(one for one in known if not one.startswith("_")))
+    where = class_location(model)
+    return Diagnostic(
+        "R517",
+        f'{user.model} has no attribute "{item.attr}", which the runner reads',
+        Label(expression_span(user.body, item, item.attr), "not set by its class"),
+        (Label(use_location(user.runner), "the runner"),),
+        (f'did you mean "{near}"?' if near else f"set self.{item.attr} in the class, at {where}",),
+        (f"defined at {where}",) if near else (),
+    )
+
+
+def expression_span(body: FunctionBody, item: ast.expr, word: str) -> Span:
+    """Return where a word stands that ends an expression, or begins it.
+
+    Args:
+        body: The function around it.
+        item: The expression.
+        word: Its last word, for example the name of an attribute; empty for all of its first line.
+    """
+    source = body.file.source
+    line = (item.end_lineno if word else item.lineno) or item.lineno
+    text = source.line_text(line + body.shift).encode()
+    end = item.end_col_offset if word or item.end_lineno == item.lineno else len(text)
+    start = len(text[:end].decode()) - len(word) if word else len(text[: item.col_offset].decode())
+    return line_span(source, line + body.shift, start + 1, len(text[:end].decode()) - start)

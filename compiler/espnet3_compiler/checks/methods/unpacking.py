@@ -1,0 +1,117 @@
+"""Calls whose result is unpacked into another number of names than the method returns values.
+
+Passes: ``log_probs, lengths = model.encode(speech)`` where all of ``encode`` ends with
+``return scores, lengths``.
+Fails: the same where it ends with ``return scores, lengths, hidden``.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.data.bodies import (
+    FunctionBody,
+    class_of,
+    method_body,
+    returned_values,
+)
+from espnet3_compiler.checks.methods.attributes import expression_span
+from espnet3_compiler.checks.methods.forward import trained_model
+from espnet3_compiler.checks.methods.model_users import certain_nodes, model_users
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.signature.flow import own_nodes
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.tree import Scalar
+
+_LATER = (ast.Yield, ast.YieldFrom)
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R519 for the runner and its model, and for the models that are trained."""
+    library = recipe.library
+    found: list[Diagnostic] = []
+    for user in model_users(recipe, resolved):
+        found += _check_function(library, user.body, user.name, user.model, user.runner)
+    for stage in stages_of_kind("train", recipe):
+        path = trained_model(stage, resolved)
+        model = class_of(library, str(path.value)) if path else None
+        for name in model.summary.members if path and model and model.location.local else ():
+            body = method_body(library, str(path.value), name) if path else None
+            first = _first_name(body) if body else ""
+            if path and body and first:
+                found += _check_function(library, body, first, str(path.value), path)
+    yield from first_per_location(found)
+
+
+def _first_name(body: FunctionBody) -> str:
+    names = [item.arg for item in (*body.node.args.posonlyargs, *body.node.args.args)]
+    return names[0] if names else ""
+
+
+def _check_function(
+    library: Library, body: FunctionBody, name: str, owner: str, used: Scalar
+) -> Iterator[Diagnostic]:
+    """Check the calls of an object's methods in a function.
+
+    Args:
+        library: Reads the code of the recipe.
+        body: The function.
+        name: What the object is called in it.
+        owner: The dotted path of the object's class.
+        used: The value of the recipe that leads to the function.
+    """
+    for item in certain_nodes(body.node.body):
+        match item:
+            case ast.Assign(
+                targets=[ast.Tuple(elts=names) as target],
+                value=ast.Call(func=ast.Attribute(value=ast.Name(id=object_), attr=method)),
+            ) if object_ == name and not any(isinstance(one, ast.Starred) for one in names):
+                called = method_body(library, owner, method)
+                count = _returned_count(called) if called else None
+                if called and count not in (None, len(names)):
+                    shown = f"{owner}.{method}"
+                    yield _finding(body, target, called, f"{shown} returns {count} values", used)
+
+
+def _returned_count(body: FunctionBody) -> int | None:
+    """Return how many values every ``return`` of a function gives; None where it is not known."""
+    values = returned_values(body.node)
+    later = any(isinstance(item, _LATER) for item in own_nodes(body.node))
+    if later or isinstance(body.node, ast.AsyncFunctionDef):
+        return None
+    counts = {_count_of(value) for value in values}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def _count_of(value: ast.expr) -> int | None:
+    if not isinstance(value, ast.Tuple) or any(isinstance(one, ast.Starred) for one in value.elts):
+        return None
+    return len(value.elts)
+
+
+def _finding(
+    body: FunctionBody, target: ast.Tuple, called: FunctionBody, what: str, used: Scalar
+) -> Diagnostic:
+    """Return the finding about an assignment.
+
+    Args:
+        body: The function in which it stands.
+        target: Its names.
+        called: The method that is called.
+        what: How many values that returns, as a sentence.
+        used: The value of the recipe that leads to the function.
+    """
+    count = len(target.elts)
+    return Diagnostic(
+        "R519",
+        f"{what}, and {count} names are given to them",
+        Label(expression_span(body, target, ""), f"{count} names"),
+        (
+            Label(called.span_of(called.node, f"def {called.node.name}"), "the method"),
+            Label(use_location(used), "used here"),
+        ),
+        ("give each value a name, _ for one that is not needed",),
+    )
