@@ -27,6 +27,7 @@ from espnet3_compiler.checks.names import (
     unused_declarations,
 )
 from espnet3_compiler.checks.paths import (
+    call_outputs,
     card_template,
     directories,
     files,
@@ -107,6 +108,7 @@ ALL: tuple[Check, ...] = (
     unexpanded.check,
     directories.check,
     missing_data.check,
+    call_outputs.check,
     no_effect.check,
     idle_training.check,
     trial_runs.check,

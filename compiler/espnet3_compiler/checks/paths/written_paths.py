@@ -24,7 +24,7 @@ _STARTS = (("init_from",), ("fit", "ckpt_path"), ("checkpoint",))
 """Where stages name the weights that they start from."""
 
 
-class _Written(NamedTuple):
+class WrittenPath(NamedTuple):
     """A path that a stage writes, links followed, and the text that says so."""
 
     stage: StageDecl
@@ -34,8 +34,8 @@ class _Written(NamedTuple):
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R413 for stages that write into each other's outputs, R414 for own ones as a start."""
-    owners: dict[Path, _Written] = {}
-    written = list(_written_paths(recipe, resolved))
+    owners: dict[Path, WrittenPath] = {}
+    written = list(written_paths(recipe, resolved))
     for each in written:
         owners.setdefault(each.path, each)
     for each in written:
@@ -47,18 +47,24 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         yield from _check_starts(stage, recipe, resolved)
 
 
-def _written_paths(recipe: Recipe, resolved: Resolved) -> Iterator[_Written]:
+def written_paths(recipe: Recipe, resolved: Resolved) -> Iterator[WrittenPath]:
+    """Yield the paths that stages write, in the order of the stages.
+
+    Args:
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
     builds_data = False
     for stage in recipe.stages:
         for _, node in call_outputs(stage, resolved):
             if not is_unresolved(node):
-                yield _Written(stage, real_path(recipe.directory / str(node.value)), node)
+                yield WrittenPath(stage, real_path(recipe.directory / str(node.value)), node)
         if stage.run:
-            yield _Written(stage, _own_directory(stage, recipe, resolved), stage.name)
+            yield WrittenPath(stage, _own_directory(stage, recipe, resolved), stage.name)
         if stage.run and stage.run.value == "create_dataset" and not builds_data:
             builds_data = True
             data = recipe.directory / resolved.globals.get("data_dir", "data")
-            yield _Written(stage, real_path(data), stage.name)
+            yield WrittenPath(stage, real_path(data), stage.name)
 
 
 def _own_directory(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Path:
@@ -66,7 +72,7 @@ def _own_directory(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Path
     return real_path(directory / str(stage.name.value))
 
 
-def _shared_path(first: _Written, second: _Written) -> Diagnostic:
+def _shared_path(first: WrittenPath, second: WrittenPath) -> Diagnostic:
     names = [f'stage "{each.stage.name.value}"' for each in (first, second)]
     where = "write the same path"
     if first.path != second.path:

@@ -83,18 +83,34 @@ def check_outputs(given: Mapping, outputs: list[tuple[str, Scalar]]) -> Iterator
     paths = [PurePosixPath(text) for text in texts if text]
     for name, node in outputs:
         path = PurePosixPath(str(node.value))
-        near = [item for item in paths if _is_nearly(item, path)]
+        near = [item for item in paths if is_nearly(item, path)]
         if not is_unresolved(node) and near and not any(map(path.is_relative_to, paths)):
-            yield value_finding(
-                "R513",
-                f'the call is not given its output "{name}", {path}, but {near[0]}',
-                node,
-                "no argument names this path",
-                advice=(f"write the same path in both places: {path}",),
-            )
+            yield not_given(name, node, str(near[0]))
 
 
-def _is_nearly(path: PurePosixPath, other: PurePosixPath) -> bool:
-    """Return whether two paths of one kind of file differ in their last names by a slip."""
+def not_given(name: str, node: Scalar, other: str) -> Diagnostic:
+    """Return R513 for an output that a call is not given.
+
+    Args:
+        name: The output.
+        node: Its path.
+        other: The path that the call is given in its place.
+    """
+    return value_finding(
+        "R513",
+        f'the call is not given its output "{name}", {node.value}, but {other}',
+        node,
+        "no argument names this path",
+        advice=(f"write the same path in both places: {node.value}",),
+    )
+
+
+def is_nearly(path: PurePosixPath, other: PurePosixPath) -> bool:
+    """Return whether two paths of one kind of file differ in their last names by a slip.
+
+    Args:
+        path: A path.
+        other: Another one.
+    """
     alike = path.parent == other.parent and path.suffix == other.suffix
     return alike and is_certain_match(path.name, [other.name])

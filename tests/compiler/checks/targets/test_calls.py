@@ -92,6 +92,8 @@ def outputs_of(check, given, output):
         ("report: out/counts.json", "report: out/count.json"),
         ("report: out/cuont.json", "made: out/count.json"),
         ("report: exp/a/score.txt, data: data/x", "report: exp/a/scores.txt"),
+        ("report: exp/recipe/lines.txt, data: in/x", "report: exp/recipe/scores.txt"),
+        ("report: exp/recipe/trimmed", "report: exp/recipe/prepared"),
     ],
 )
 def test_outputs_that_no_argument_names(check, given, output):
@@ -114,10 +116,33 @@ def test_outputs_that_no_argument_names(check, given, output):
         ("report: out/count.json, data: out/counts.json", "all: out/count.json"),
         ("report: '${oc.env:HOME}/counts.json'", "report: out/count.json"),
         ("report: counts.json", "report: out/count.json"),
+        ("report: exp/recipe/lines.txt, data: exp/recipe/words.txt", "all: exp/recipe/b.txt"),
+        ("report: exp/recipe/lines.txt", "report: exp/recipe/lines.json"),
+        ("report: exp/recipe/lines", "report: exp/recipe/lines_of_words"),
+        ("report: lines.txt", "report: exp/recipe/scores.txt"),
+        ("report: '${oc.env:HOME}/a.txt', data: exp/recipe/lines.txt", "all: exp/recipe/a.txt"),
+        ("report: exp/recipe/lines.txt", "one: exp/recipe/lines.txt, two: exp/recipe/words.txt"),
     ],
 )
 def test_outputs_that_may_be_made(check, given, output):
     assert outputs_of(check, given, output) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        ("context.outputs['report'].touch()", []),
+        ("finish(context)", []),
+        ("context.log.info('done')", ["R513"]),
+        ("return report", ["R513"]),
+    ],
+)
+def test_a_context_may_tell_the_outputs(check, body, codes):
+    call = "with: {report: exp/recipe/lines.txt}, outputs: {report: exp/recipe/words.txt}"
+    stage = f"stages:\n  - {{name: count, call: src.steps.go, {call}}}\n"
+    code = f"def go(report, context):\n    {body}\n"
+    found = check(f"{HEAD.partition('stages')[0]}{stage}", {"src/steps.py": code})
+    assert [code for code, _ in found] == codes
 
 
 def test_a_method_as_a_target(tmp_path):

@@ -1,0 +1,107 @@
+"""Outputs of ``call`` stages of which no argument says where they are to be written.
+
+Passes: ``with: {report: "${exp_dir}/count.json"}`` beside ``outputs: {report:
+"${exp_dir}/count.json"}``; a directory as the argument, and a file in it as the output.
+Fails: the same with ``outputs: {report: "${exp_dir}/lines.json"}``: ``count.json`` is no output.
+
+One output and one argument of the same type are compared: a function may make up other names.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from espnet3_compiler.checks.data.bodies import function_body
+from espnet3_compiler.checks.paths.written_paths import WrittenPath, written_paths
+from espnet3_compiler.checks.targets.call_functions import is_nearly, not_given
+from espnet3_compiler.checks.targets.call_stages import CONTEXT_PARAMETER
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.expressions.template import has_reference, is_unresolved
+from espnet3_compiler.filesystem import real_path
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.signature.read import read
+from espnet3_compiler.signature.result import Signature
+from espnet3_compiler.stage_graph.stage_inputs import call_outputs
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at, walk_scalars
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R513 for an output beside an argument that is its path with another name."""
+    if not recipe.complete:
+        return
+    written = list(written_paths(recipe, resolved))
+    for stage in recipe.stages:
+        if stage.call is not None and not _may_know_outputs(stage, recipe):
+            yield from _check_stage(stage, recipe, resolved, written)
+
+
+def _may_know_outputs(stage: StageDecl, recipe: Recipe) -> bool:
+    """Return whether a function may take the paths of its outputs from the context."""
+    path = str(stage.call.value) if stage.call else ""
+    signature = read(recipe.library, path)
+    if not isinstance(signature, Signature) or not signature.find(CONTEXT_PARAMETER):
+        return not isinstance(signature, Signature)
+    body = function_body(recipe.library, path)
+    every = list(ast.walk(body.node)) if body else []
+    read_of = [
+        item.attr for item in every if isinstance(item, ast.Attribute) and _is_context(item.value)
+    ]
+    return body is None or "outputs" in read_of or len(read_of) < sum(map(_is_context, every))
+
+
+def _is_context(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == CONTEXT_PARAMETER
+
+
+def _check_stage(
+    stage: StageDecl, recipe: Recipe, resolved: Resolved, written: list[WrittenPath]
+) -> Iterator[Diagnostic]:
+    block = resolved.calls.get(str(stage.name.value))
+    given = node_at(block, ("with",)) if block else None
+    if not isinstance(given, Mapping) or not has_certain_keys(given):
+        return
+    texts = [leaf for _, leaf in walk_scalars(given) if isinstance(leaf.value, str) and leaf.value]
+    if any(_is_unknown(leaf) for leaf in texts):
+        return
+    named = {leaf: real_path(recipe.directory / str(leaf.value)) for leaf in texts}
+    outputs = call_outputs(stage, resolved)
+    lost = [(name, node) for name, node in outputs if not _is_led_to(node, recipe, named)]
+    free = [leaf for leaf in texts if _is_free(named[leaf], recipe, resolved, written)]
+    if len(lost) == len(free) == 1 and not is_unresolved(lost[0][1]):
+        name, node = lost[0]
+        path, other = PurePosixPath(str(node.value)), PurePosixPath(str(free[0].value))
+        if path.suffix == other.suffix and not is_nearly(other, path):
+            yield not_given(name, node, str(free[0].value))
+
+
+def _is_unknown(leaf: Scalar) -> bool:
+    """Return whether a text is known only at run time; an output of a stage is no path to write."""
+    return has_reference(leaf.value) and not str(leaf.value).startswith("${stages.")
+
+
+def _is_led_to(node: Scalar, recipe: Recipe, named: dict[Scalar, Path]) -> bool:
+    """Return whether an argument is the path of an output, begins it, or lies in it."""
+    text, path = str(node.value), real_path(recipe.directory / str(node.value))
+    return any(
+        path.is_relative_to(other) or other.is_relative_to(path) or text.startswith(str(leaf.value))
+        for leaf, other in named.items()
+    )
+
+
+def _is_free(path: Path, recipe: Recipe, resolved: Resolved, written: list[WrittenPath]) -> bool:
+    """Return whether a path is one of the experiment that no stage declares and that is not there.
+
+    Args:
+        path: An argument, as a path.
+        recipe: The recipe.
+        resolved: The values of its configs.
+        written: The paths that stages write.
+    """
+    roots = [resolved.globals.get(name, name[:-4]) for name in ("exp_dir", "data_dir")]
+    inside = [real_path(recipe.directory / root) for root in roots]
+    if not any(path.is_relative_to(root) and path != root for root in inside) or path.exists():
+        return False
+    return not any(
+        path.is_relative_to(one.path) or one.path.is_relative_to(path) for one in written
+    )
