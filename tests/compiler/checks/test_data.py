@@ -152,3 +152,26 @@ def test_kinds_of_declared_fields(found, declared, expected):
     assert found(data=data) == expected
     later = data.replace("split): ...", "split): self.fields = {}")
     assert found(data=later) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("return {'model': path}", []),
+        ("return {'model': path, 'other': path}", [("R404", "{model: exp/m}")]),
+        ("return {'modle': path}", [("R404", "{model: exp/m}")]),
+        ("return {'other': path} if path else {}", []),
+        ("if path: return {'other': path}\n    return {'model': path}", []),
+        ("if path: return\n    return {'other': path}", []),
+        ("return {name: path for name in 'ab'}", []),
+        ("return path", []),
+        ("pass", []),
+    ],
+)
+def test_a_call_returns_what_its_stage_declares(check, body, found):
+    text = f"{HEAD}stages:\n  - {{name: go, call: src.go.go, with: {{path: exp/m}}, OUT}}\n"
+    code = {"src/go.py": f"def go(path):\n    {body}\n"}
+    given = check(text.replace("OUT", "outputs: {model: exp/m}"), code)
+    assert [pair for pair in given if pair[0] != "R208"] == found
+    given = check(text.replace(", OUT", ""), code)
+    assert [pair for pair in given if pair[0] != "R208"] == []

@@ -2,7 +2,7 @@
 
 Passes: ``def __call__(self, ref, hyp): return {…}``.
 Fails: a metric that ends with ``result = {…}``; ``def forward(self, x): self.net(x)``; items of a
-``Dataset`` that are tuples.
+``Dataset`` that are tuples; a call that returns ``{"onnx": …}``, which its stage does not declare.
 
 A function that only raises, or has no body, may be meant to be replaced: it is not judged.
 """
@@ -21,10 +21,11 @@ from espnet3_compiler.checks.targets.datasets import entry_span, is_available
 from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets, flag_value
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
 from espnet3_compiler.signature.flow import own_returns
 from espnet3_compiler.signature.library import Library
+from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Path, Scalar
@@ -68,7 +69,7 @@ _DATA_METHODS = {
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R426 and R428, once for each function."""
+    """Yield R404, R426 and R428, once for each function."""
     library = recipe.library
     stages = [stage for stage in recipe.stages if not is_custom_kind(stage, recipe)]
     read = {binding.config for stage in stages for binding in stage.configs}
@@ -85,7 +86,33 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
                 shown = f"{data.module}.{name}.{method}"
                 body = method_body(data.library, f"{data.module}.{name}", method)
                 found += _check_body(body, shown, wanted, entry_span(data)) if body else ()
+        found += _check_outputs(stage, recipe)
     yield from first_per_location(found)
+
+
+def _check_outputs(stage: StageDecl, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report outputs that the function of a stage always returns and that are not declared."""
+    declared = outputs_of(stage, recipe) if stage.call else None
+    body = function_body(recipe.library, str(stage.call.value)) if stage.call else None
+    given = own_returns(body.node) if body else []
+    keys = [_literal_keys(item.value) for item in given]
+    for name in sorted(set.intersection(*keys) if keys else ()):
+        if body and declared and stage.outputs and name not in declared:
+            yield Diagnostic(
+                "R404",
+                f'"{body.node.name}" returns the output "{name}", which stage '
+                f'"{stage.name.value}" does not declare',
+                Label(stage.outputs.span, f"no {name} among them"),
+                (Label(body.span_of(given[0], "return"), "returned here"),),
+                (f"declare {name}: and its path, or do not return it",),
+            )
+
+
+def _literal_keys(node: ast.expr | None) -> set[str]:
+    """Return the keys of a mapping that is written out."""
+    keys = node.keys if isinstance(node, ast.Dict) else ()
+    texts = [key.value for key in keys if isinstance(key, ast.Constant)]
+    return {text for text in texts if isinstance(text, str)}
 
 
 def _check_target(library: Library, target: TargetNode) -> Iterator[Diagnostic]:

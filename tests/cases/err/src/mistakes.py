@@ -68,3 +68,7 @@ class Once:
 
 def make_loader(data):
     return torch.utils.data.DataLoader(data)
+
+
+def to_two_files(path: str) -> dict[str, str]:
+    return {"onnx": path, "sizes": f"{path}.txt"}
