@@ -10,6 +10,7 @@ from espnet3_compiler.checks.data import (
     fields,
     measured_values,
     results,
+    sample_rates,
     used_classes,
 )
 from espnet3_compiler.checks.methods import (
@@ -143,4 +144,5 @@ ALL: tuple[Check, ...] = (
     forward.check,
     attributes.check,
     unpacking.check,
+    sample_rates.check,
 )

@@ -1,0 +1,108 @@
+"""The sample rate of a contract, beside those that the model and the data are made for.
+
+Passes: ``sample_rate: 16000`` beside a model with ``sample_rate: 16000``; a recipe that resamples.
+Fails: ``sample_rate: 16000`` beside a model with ``sample_rate: 8000``, or beside data whose module
+has ``RATE = 8000``.
+"""
+
+import re
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions, recipe_modules
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.targets.datasets import data_modules
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
+from espnet3_compiler.diagnostics.source import Span, line_span
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, own_model
+from espnet3_compiler.syntax.provenance import is_fixable, use_location
+from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at, walk_scalars
+
+_ARGUMENT = "sample_rate"
+_RESAMPLING = (b"resampl", b"Resampl", b"orig_freq", b"orig_sr", b"interp")
+_CONSTANT = re.compile(
+    r"^(?:RATE|SAMPLE_RATE|SAMPLING_RATE|SR|FS)(?:: int)? *= *([1-9][0-9_]{3,6})\b", re.MULTILINE
+)
+"""A sample rate that a module keeps under a name."""
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R816."""
+    modules = recipe_modules(recipe, resolved)
+    if not recipe.complete or any_mentions(modules, _RESAMPLING):
+        return
+    found = []
+    for stage in stages_of_kind("infer", recipe):
+        config = certain_config(stage, "inference", resolved)
+        declared = _declared_rate(config) if config else None
+        model = own_model(stage, resolved)
+        if model is None and stage.model:
+            model = resolved.models.get(str(stage.model.value))
+        if declared is None or model is None:
+            continue
+        known = _rate_of_model(model) or _rate_of_data(recipe, resolved, modules, declared)
+        if known and known[0] != declared.value:
+            found.append(_finding(declared, *known))
+    yield from first_per_location(found)
+
+
+def _declared_rate(config: Mapping) -> Scalar | None:
+    """Return the sample rate of the only audio that a contract takes."""
+    inputs = node_at(config, ("contract", "inputs"))
+    fields = [entry.value for entry in inputs] if isinstance(inputs, Mapping) else []
+    rates = [one.get(_ARGUMENT) for one in fields if isinstance(one, Mapping)]
+    given = [rate for rate in rates if isinstance(rate, Scalar) and isinstance(rate.value, int)]
+    return given[0] if len(given) == 1 else None
+
+
+def _rate_of_model(model: Mapping) -> tuple[int, Span, str] | None:
+    """Return the only sample rate among the arguments of a model, and where it is given."""
+    leaves = [leaf for path, leaf in walk_scalars(model) if path[-1:] == (_ARGUMENT,)]
+    rates = {leaf.value for leaf in leaves}
+    if len(rates) != 1 or not isinstance(leaves[0].value, int):
+        return None
+    return leaves[0].value, use_location(leaves[0]), "the model"
+
+
+def _rate_of_data(
+    recipe: Recipe, resolved: Resolved, modules: tuple[RecipeModule, ...], declared: Scalar
+) -> tuple[int, Span, str] | None:
+    """Return the rate that the module of the data keeps, unless code has the declared one, too.
+
+    Args:
+        recipe: The recipe.
+        resolved: The values of its configs.
+        modules: The modules of the recipe.
+        declared: The sample rate of the contract.
+    """
+    number = int(str(declared.value))
+    if any_mentions(modules, (str(number).encode(), f"{number:_}".encode())):
+        return None
+    names = {str(name.value).partition(".")[0] for _, name in data_modules(recipe, resolved)}
+    found = [
+        (int(match[1].replace("_", "")), _span_of(module, match), "the data")
+        for module in modules
+        if module.location.name.partition(".")[0] in names
+        for match in _CONSTANT.finditer(module.file.source.text)
+    ]
+    return found[0] if len({rate for rate, _, _ in found}) == 1 else None
+
+
+def _span_of(module: RecipeModule, match: re.Match[str]) -> Span:
+    line = module.file.source.text.count("\n", 0, match.start()) + 1
+    return line_span(module.file.source, line)
+
+
+def _finding(declared: Scalar, rate: int, where: Span, what: str) -> Diagnostic:
+    fix = Fix(f"write {rate}", (Edit(declared.span, str(rate)),)) if is_fixable(declared) else None
+    return value_finding(
+        "R816",
+        f"the contract takes audio at {declared.value} Hz, and {what} has {rate} Hz",
+        declared,
+        "nothing resamples it",
+        related=(Label(where, f"{rate} Hz"),),
+        advice=(f"write sample_rate: {rate}",),
+        fix=fix,
+    )

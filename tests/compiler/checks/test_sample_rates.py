@@ -1,0 +1,44 @@
+"""The sample rate of a contract, and those of the model and of the data."""
+
+import pytest
+
+from tests.compiler.checks.checks_kit import CONFIGS, HEAD
+
+NET = "class Net:\n    def __init__(self, sample_rate: int = 0, size: int = 8): ...\n"
+DATA = """\
+RATE = 8000
+class Dataset:
+    def __init__(self, split=""): ...
+    def __len__(self): return 1
+    def __getitem__(self, index): return {"speech": None}
+"""
+CONTRACT = """\
+    contract:
+      inputs: {speech: {kind: audio, sample_rate: 16000}}
+      outputs: {text: {kind: text}}
+stages: [train, infer]
+"""
+
+
+def check_rates(check, head: str, data: str) -> list[tuple[str, str]]:
+    files = {"src/model.py": NET, "dataset/__init__.py": data}
+    return [one for one in check(head + CONFIGS + CONTRACT, files) if one[0] == "R816"]
+
+
+@pytest.mark.parametrize(
+    ("given", "data", "found"),
+    [
+        ("sample_rate: 8000", "", True),
+        ("sample_rate: 16000", DATA, False),
+        ("sample_rate: 8000", f"{DATA}# resampled\n", False),
+        ("size: 8", DATA, True),
+        ("size: 8", DATA.replace("8000", "16_000"), False),
+        ("size: 8", f"{DATA}SOURCE_RATE = 16000\n", False),
+        ("size: 8", f"{DATA}SR = 44100\n", False),
+        ("size: 8", DATA.replace("RATE", "FRAME_RATE"), False),
+    ],
+)
+def test_contract_has_the_rate_of_model_and_data(check, given, data, found):
+    head = HEAD.replace("size: 8", given)
+    data = data or DATA.replace("RATE = 8000\n", "")
+    assert check_rates(check, head, data) == ([("R816", "16000")] if found else [])
