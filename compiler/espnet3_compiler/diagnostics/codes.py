@@ -106,6 +106,7 @@ CODES: tuple[Code, ...] = (
     Code("R511", "not-installed", "warning", "The recipe's code imports what is not installed."),
     Code("R512", "dropped-argument", "warning", "The target never looks at an argument."),
     Code("R513", "unmade-output", "warning", "A call is not given the path of its output."),
+    Code("R515", "hidden-weights", "warning", "A plain list keeps modules from being trained."),
     Code("R516", "no-super-init", "error", "A module of PyTorch is not initialized."),
     Code("R517", "unknown-attribute", "error", "A runner reads what its model does not have."),
     Code("R519", "wrong-unpacking", "error", "A result is unpacked into too many or few names."),

@@ -87,6 +87,28 @@ def test_the_fields_of_a_collate_function_of_the_recipe_are_not_known(found):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "codes"),
+    [
+        ("speech", []),
+        ("speech, **others", []),
+        ("**fields", []),
+        ("speech, rate=16000", []),
+        ("audio, **others", ["R429"]),
+        ("speech, speech_lengths", ["R429"]),
+        ("rate=3", ["R429"]),
+    ],
+)
+def test_a_model_that_is_called_itself(found, arguments, codes):
+    whole = "    model: {_target_: src.whole.Whole}\n"
+    text = INFER.replace("    runner: {_target_: src.decode.Run}\n", whole)
+    text = text.replace("    checkpoint: ${stages.train.best_checkpoint}\n", "")
+    code = f"{TORCH}class Whole(nn.Module):\n    def forward(self, {arguments}): return 1\n"
+    assert [code for code, _ in found(text, whole=code)] == codes
+    plain = code.replace("(nn.Module)", "").replace("forward", "__call__")
+    assert [code for code, _ in found(text, whole=plain)] == codes
+
+
+@pytest.mark.parametrize(
     ("call", "codes"),
     [
         ("self, sample", []),

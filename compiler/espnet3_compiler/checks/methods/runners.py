@@ -8,7 +8,7 @@ Fails: ``def __call__(self, speech, model, **_)``; ``[{"guess": …} …]`` for 
 import ast
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.bodies import FunctionBody, method_body, returned_values
+from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, method_body, returned_values
 from espnet3_compiler.checks.data.fields import fields_after, fields_before, split_entries
 from espnet3_compiler.checks.data.sample_fields import Fields, literal_fields
 from espnet3_compiler.checks.findings import unknown_value
@@ -16,7 +16,9 @@ from espnet3_compiler.checks.methods.calls import uncallable
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.signature.classes import is_torch_module
 from espnet3_compiler.signature.read import read_method
+from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.placeholder import has_certain_keys
@@ -37,6 +39,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         path = node_at(config, ("runner", TARGET)) if config else None
         body = method_body(recipe.library, text_of(path), "__call__")
         partial = node_at(config, ("runner", "_partial_")) if config else None
+        if config and config.get("runner") is not None and not text_of(path):
+            found += _check_model(recipe, config)
         if config and body and isinstance(path, Scalar) and partial is None:
             found += _check_call(recipe, config, path, body)
             found += _check_outputs(config, body)
@@ -71,6 +75,29 @@ def _check_call(
     elif fields and unknown:
         message = f'{name} needs "{unknown[0]}", and gets the model and {", ".join(fields)}'
         yield uncallable(body, message, used, advice)
+
+
+def _check_model(recipe: Recipe, config: Mapping) -> Iterator[Diagnostic]:
+    """Report a model of the config's own that cannot be called with the fields of ``input_key``."""
+    path = node_at(config, ("model", TARGET))
+    found = class_of(recipe.library, text_of(path)) if text_of(path) else None
+    order = resolution_order(recipe.library, found) if found else ()
+    method = "forward" if any(map(is_torch_module, order)) else "__call__"
+    body = method_body(recipe.library, text_of(path), method)
+    signature = read_method(recipe.library, text_of(path), method) if body else None
+    names = _input_names(config)
+    if not body or not isinstance(signature, Signature) or not isinstance(path, Scalar):
+        return
+    missing = [item.name for item in signature.parameters if item.required]
+    missing = [name for name in missing if name not in names]
+    refused = [name for name in names if not signature.find(name)]
+    if names and (missing or (refused and not signature.more_keywords)):
+        problem = f'needs "{missing[0]}"' if missing else f'has no argument "{refused[0]}"'
+        given = ", ".join(names)
+        message = f"{path.value}.{method} {problem}, and input_key gives it {given}"
+        needed = ", ".join(item.name for item in signature.parameters if item.required)
+        advice = f"write input_key: [{needed}], or def {method}(self, {given})"
+        yield uncallable(body, message, use_location(path), advice)
 
 
 def _batch_fields(recipe: Recipe, config: Mapping) -> tuple[str, ...]:
