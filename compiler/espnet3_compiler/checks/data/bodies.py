@@ -93,6 +93,14 @@ def function_body(library: Library, path: str) -> FunctionBody | None:
 
 
 def _read_body(library: Library, found: FunctionFound) -> FunctionBody | None:
+    key = ("body", found.location.file, found.pieces[-1])
+    if key not in library.memo:  # several checks ask for it
+        library.memo[key] = _parse_body(library, found)
+    body: FunctionBody | None = library.memo[key]
+    return body
+
+
+def _parse_body(library: Library, found: FunctionFound) -> FunctionBody | None:
     piece = found.pieces[-1]
     file, summary = library.file(found.location), library.function(found.location, piece)
     if not found.location.local or file is None or summary is None:
