@@ -63,7 +63,9 @@ def _check_function(
         owner: The dotted path of the object's class.
         used: The value of the recipe that leads to the function.
     """
-    for item in certain_nodes(body.node.body):
+    unpacks = [item for item in ast.walk(body.node) if isinstance(item, ast.Tuple)]
+    stores = any(isinstance(item.ctx, ast.Store) for item in unpacks)
+    for item in certain_nodes(body.node.body) if stores else ():
         match item:
             case ast.Assign(
                 targets=[ast.Tuple(elts=names) as target],
