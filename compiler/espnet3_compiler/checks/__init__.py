@@ -8,7 +8,6 @@ from espnet3_compiler.checks.data import (
     column_files,
     declared_fields,
     fields,
-    measured_values,
     results,
     sample_rates,
     used_classes,
@@ -18,6 +17,7 @@ from espnet3_compiler.checks.methods import (
     calls,
     forward,
     hooks,
+    measured_values,
     runners,
     unpacking,
 )
@@ -38,27 +38,12 @@ from espnet3_compiler.checks.paths import (
     written_paths,
 )
 from espnet3_compiler.checks.settings import (
-    batches,
     demo,
-    empty_lists,
-    idle_training,
     inference_outputs,
     metric_inputs,
     metrics,
-    model_parts,
-    monitors,
-    never_due,
-    no_effect,
-    optimizers,
-    parallel,
-    probabilities,
     same_data,
-    schedule_units,
-    schedules,
     test_sets,
-    tokenizer,
-    trainer,
-    trial_runs,
 )
 from espnet3_compiler.checks.stages import (
     checkpoints,
@@ -76,6 +61,23 @@ from espnet3_compiler.checks.stages import (
     vocabularies,
 )
 from espnet3_compiler.checks.targets import check, partial_objects
+from espnet3_compiler.checks.training import (
+    batches,
+    empty_lists,
+    idle_training,
+    model_parts,
+    monitors,
+    never_due,
+    no_effect,
+    optimizers,
+    parallel,
+    probabilities,
+    schedule_units,
+    schedules,
+    tokenizer,
+    trainer,
+    trial_runs,
+)
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 

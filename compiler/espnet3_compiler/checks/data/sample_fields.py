@@ -169,11 +169,6 @@ def _returned_fields(scope: _Scope) -> Fields | None:
     return frozenset().union(*known)
 
 
-def fields_of_value(value: ast.expr, node: FunctionNode) -> Fields | None:
-    """Return the keys of a mapping that an expression of a function makes."""
-    return _fields_of(value, _Scope(node), 0)
-
-
 def _fields_of(value: ast.expr, scope: _Scope, depth: int) -> Fields | None:
     """Return the fields of a mapping that an expression makes."""
     if depth > 5:  # noqa: PLR2004  names of names

@@ -1,1 +1,1 @@
-"""Settings that contradict others, or have no effect."""
+"""Settings of inference, metrics and demos that contradict others."""

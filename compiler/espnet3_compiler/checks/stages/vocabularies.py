@@ -9,7 +9,7 @@ another training.
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.settings.no_effect import whole_number
+from espnet3_compiler.checks.training.no_effect import whole_number
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind

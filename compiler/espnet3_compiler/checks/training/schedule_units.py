@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.settings.monitors import named_schedulers
-from espnet3_compiler.checks.settings.no_effect import (
+from espnet3_compiler.checks.training.monitors import named_schedulers
+from espnet3_compiler.checks.training.no_effect import (
     JudgedSetting,
     idle_settings,
     whole_number,

@@ -10,7 +10,7 @@ A setting that several stages read is reported only if all of them are published
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.settings.no_effect import (
+from espnet3_compiler.checks.training.no_effect import (
     JudgedSetting,
     idle_settings,
     whole_number,

@@ -11,9 +11,10 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.data.bodies import method_body, returned_values
-from espnet3_compiler.checks.data.sample_fields import Fields, fields_of_value
+from espnet3_compiler.checks.data.sample_fields import Fields, literal_fields
 from espnet3_compiler.checks.findings import unknown_value
-from espnet3_compiler.checks.settings.monitors import (
+from espnet3_compiler.checks.methods.forward import trained_model
+from espnet3_compiler.checks.training.monitors import (
     MEASURED_VALUES,
     has_own_callbacks,
     monitored_values,
@@ -23,10 +24,9 @@ from espnet3_compiler.diagnostics.suggest import is_certain_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.flow import FunctionNode
-from espnet3_compiler.stage_graph.stage_inputs import certain_config, own_model
+from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Scalar
-from espnet3_schemas import TARGET
 
 _PREFIXES = ("train/", "valid/")
 
@@ -55,13 +55,8 @@ def _check_stage(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
 
 def _returned_names(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Fields | None:
     """Return the names of the values that the model gives; None where that is not plain."""
-    model = own_model(stage, resolved)
-    if model is None and stage.model:
-        model = resolved.models.get(str(stage.model.value))
-    target = model.get(TARGET) if model is not None else None
-    if not isinstance(target, Scalar) or not isinstance(target.value, str):
-        return None
-    body = method_body(recipe.library, target.value, "forward")
+    path = trained_model(stage, resolved)
+    body = method_body(recipe.library, str(path.value), "forward") if path else None
     found = [_names_in(body.node, one) for one in returned_values(body.node)] if body else []
     known = [names for names in found if names is not None]
     if not found or len(known) != len(found):
@@ -72,8 +67,8 @@ def _returned_names(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Fie
 def _names_in(node: FunctionNode, value: ast.expr) -> Fields | None:
     """Return the names in what ``forward`` returns: a mapping, or ``(loss, stats, weight)``."""
     if isinstance(value, ast.Tuple):
-        return fields_of_value(value.elts[1], node) if len(value.elts) > 1 else None
-    return fields_of_value(value, node)
+        return literal_fields(node, value.elts[1]) if len(value.elts) > 1 else None
+    return literal_fields(node, value)
 
 
 def _never_measured(node: Scalar, prefix: str, names: Fields) -> Diagnostic:

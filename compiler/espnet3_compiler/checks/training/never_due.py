@@ -11,13 +11,13 @@ reported only if it is too long for all of them.
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.settings.empty_lists import why_no_validation
-from espnet3_compiler.checks.settings.monitors import (
+from espnet3_compiler.checks.training.empty_lists import why_no_validation
+from espnet3_compiler.checks.training.monitors import (
     LIGHTNING,
     callbacks_of,
     training_monitors,
 )
-from espnet3_compiler.checks.settings.no_effect import (
+from espnet3_compiler.checks.training.no_effect import (
     JudgedSetting,
     idle_settings,
     whole_number,

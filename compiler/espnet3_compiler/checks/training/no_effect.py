@@ -9,7 +9,7 @@ A setting that several configs inherit is reported only if it has no effect in a
 
 from collections.abc import Iterable, Iterator
 
-from espnet3_compiler.checks.settings.probabilities import is_zero
+from espnet3_compiler.checks.training.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved

@@ -9,8 +9,8 @@ training set then).
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.settings.monitors import training_monitors
-from espnet3_compiler.checks.settings.probabilities import is_zero
+from espnet3_compiler.checks.training.monitors import training_monitors
+from espnet3_compiler.checks.training.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved

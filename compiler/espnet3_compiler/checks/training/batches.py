@@ -8,8 +8,8 @@ Fails: ``{type: numel}``; ``{type: numel, …, min_batch_size: 8, batch_size: 4}
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.settings.empty_lists import why_no_validation
-from espnet3_compiler.checks.settings.no_effect import SIZED_BATCHES
+from espnet3_compiler.checks.training.empty_lists import why_no_validation
+from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind

@@ -10,12 +10,12 @@ A setting that several stages read is reported only if it has no effect in any o
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.settings.no_effect import (
+from espnet3_compiler.checks.training.no_effect import (
     JudgedSetting,
     idle_settings,
     whole_number,
 )
-from espnet3_compiler.checks.settings.probabilities import is_zero
+from espnet3_compiler.checks.training.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind

@@ -5,7 +5,7 @@ Fails: ``[[val_loss, 3, min]]``; ``[[valid/los, 3, min]]``; ``[[valid/loss, 3, m
 the worst; ``ReduceLROnPlateau`` without ``scheduler_monitor``.
 
 Training measures ``train/NAME`` and ``valid/NAME`` of the loss and of the other values that
-``forward`` returns (``data/measured_values.py``); callbacks may add more.
+``forward`` returns (``methods/measured_values.py``); callbacks may add more.
 """
 
 import re

@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.settings.empty_lists import why_no_validation
-from espnet3_compiler.checks.settings.monitors import LIGHTNING
+from espnet3_compiler.checks.training.empty_lists import why_no_validation
+from espnet3_compiler.checks.training.monitors import LIGHTNING
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind

@@ -1,0 +1,1 @@
+"""Settings of trainings that contradict others, or that the trainer refuses."""
