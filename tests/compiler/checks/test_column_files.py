@@ -48,7 +48,7 @@ def report(check, **parts: str) -> list[tuple[str, str]]:
         ("output_keys: [text, n_best]", None),
         ("contract: {outputs: {text: {kind: text}, n best: {kind: text}}}", ("R202", "n best")),
         ("contract: {outputs: {text: {kind: text}, wave: {kind: audio}}}", ("R603", "audio")),
-        ("contract: {outputs: {text: {kind: text}, wave: {kind: audio, sample_rate: 8}}}", None),
+        ("contract: {outputs: {text: {kind: text}, wave: {kind: audio, sample_rate: 8000}}}", None),
         ("output_artifacts: {wave: {type: wav}}", ("R603", "wav")),
         ("output_artifacts: {wave: {type: wav, sample_rate: 8000}}", None),
         ("output_artifacts: {wave: {type: npy}}", None),
@@ -61,7 +61,8 @@ def report(check, **parts: str) -> list[tuple[str, str]]:
         ),
         (
             (
-                "contract: {outputs: {text: {kind: text}, wave: {kind: audio, sample_rate: 8}}}\n"
+                "contract:\n"
+                "      outputs: {text: {kind: text}, wave: {kind: audio, sample_rate: 8000}}\n"
                 "    output_artifacts: {wave: {type: wav}}"
             ),
             None,
@@ -106,7 +107,7 @@ def test_words_are_not_counted_in_files(check, metric, outputs):
         (
             "src.metric.Paths",
             "wave",
-            "dataset_artifacts: {text: {type: wav, sample_rate: 8}}",
+            "dataset_artifacts: {text: {type: wav, sample_rate: 8000}}",
             None,
         ),
     ],

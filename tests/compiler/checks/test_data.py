@@ -123,7 +123,8 @@ def test_decorators_that_may_change_items(found, decorated):
 @pytest.mark.parametrize("callback", ["lightning.pytorch.callbacks.Timer", "src.model.Shout"])
 def test_values_that_the_model_measures(found, body, known, callback):
     lines = "".join(f"        {line}\n" for line in body.splitlines())
-    model = f"class Net:\n    def __init__(self, size): ...\n    def forward(self, x):\n{lines}"
+    head = "import torch\n\nclass Net(torch.nn.Module):\n    def __init__(self, size): ...\n"
+    model = f"{head}    def forward(self, speech):\n{lines}"
     text = TRAIN.replace(
         "training: {",
         "training: {best_model_criterion: [[valid/cer, 1, min], [valid/loss, 1, min]], "

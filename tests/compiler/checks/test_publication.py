@@ -87,7 +87,7 @@ def test_widgets_show_what_the_contract_declares(check, ui, found):
         (
             (
                 "{inputs: {a: {kind: text}, c: {kind: text, optional: true}}, "
-                "outputs: {b: {kind: audio, sample_rate: 8}}}"
+                "outputs: {b: {kind: audio, sample_rate: 8000}}}"
             ),
             "{inputs: [{key: a, type: text}], outputs: [{key: b, type: audio}]}",
             None,

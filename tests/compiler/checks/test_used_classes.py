@@ -6,6 +6,7 @@ from tests.compiler.checks.checks_kit import HEAD
 
 TOP = "import torch\nfrom torch import nn\nfrom torch.utils.data import DataLoader, Sampler\n"
 SETS = "train: [{data_src_args: {split: train}}], valid: [{data_src_args: {split: v}}]"
+FORWARD = "    def forward(self, **batch): ...\n"
 INIT = "def __init__(self, data): self.data = data"
 
 
@@ -17,7 +18,9 @@ def found_in(check, code: str, key: str) -> list[tuple[str, str]]:
     text = f"{head}configs:\n  training: {{dataset: {{{SETS}}}{given}}}\nstages: [train]\n"
     files = {"src/own.py": f"{TOP}{code}\n"}
     if key:
-        files["src/model.py"] = f"{TOP}class Net(nn.Module):\n    def __init__(self, size): ...\n"
+        files["src/model.py"] = (
+            f"{TOP}class Net(nn.Module):\n    def __init__(self, size): ...\n{FORWARD}"
+        )
     return check(text, files)
 
 
@@ -40,7 +43,7 @@ def test_what_training_cannot_use(check, code, key, place):
     ("code", "key"),
     [
         ("class Own(nn.Sequential): ...", ""),
-        ("class Base(nn.Module): ...\nclass Own(Base): ...", ""),
+        (f"class Base(nn.Module):\n{FORWARD}class Own(Base): ...", ""),
         ("class Own(getattr(nn, 'Module')): ...", ""),
         ("def Own(): return nn.Linear(4, 4)", ""),
         ("class Own:\n    def __new__(cls): return nn.Linear(4, 4)", ""),

@@ -14,6 +14,7 @@ from espnet3_compiler.checks.data.sample_fields import Fields, literal_fields
 from espnet3_compiler.checks.findings import unknown_value
 from espnet3_compiler.checks.methods.calls import uncallable
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.manifest.names import is_identifier
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.classes import is_torch_module
@@ -128,7 +129,7 @@ def _check_outputs(config: Mapping, body: FunctionBody) -> Iterator[Diagnostic]:
     if given is None or not isinstance(node, Sequence) or not is_written(node):
         return
     for item in node.items:
-        if isinstance(item, Scalar) and item.value not in given and "${" not in str(item.value):
+        if isinstance(item, Scalar) and item.value not in given and is_identifier(str(item.value)):
             known = sorted(given)
             yield unknown_value(
                 "R422",

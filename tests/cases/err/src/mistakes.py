@@ -13,6 +13,9 @@ class Swallows(torch.nn.Module):
         super().__init__()
         self.units = units
 
+    def forward(self, **batch):
+        return batch["loss"] * self.units
+
 
 class Joined(torch.nn.Module):
     def __init__(self, features: torch.nn.Module) -> None:

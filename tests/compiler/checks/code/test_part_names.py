@@ -12,6 +12,7 @@ class Net(nn.Module):
         self.encoder = encoder
         self.out = nn.Linear(size, size)
         BODY
+    def forward(self, **batch): return batch["loss"]
 """
 
 
@@ -105,6 +106,7 @@ def test_parts_of_two_optimizers(check, parts, found):
     given = f"optimizers: {{{', '.join(blocks)}}}"
     text = (
         f"{TOP}class Net(nn.Module):\n    def __init__(self, size):\n        'layers out lay a b'\n"
+        "    def forward(self, **batch): ...\n"
     )
     result = check(recipe("").replace("freeze: []", given), {"src/model.py": text})
     assert result == ([("R415", found)] if found else [])
@@ -121,6 +123,7 @@ class Net(BASE):
         self.depth = size
         self.out = nn.Linear(size, size)
         BODY
+    def forward(self, **batch): return batch["loss"]
 """
 
 
