@@ -2,7 +2,7 @@
 
 A case is a manifest ``<code>-<what>.yaml``, or a directory of that name with ``recipe.yaml``.
 A first line ``# --set NAME.KEY=VALUE`` gives arguments. ``UPDATE_CASES=1`` writes the reports
-anew: read the difference before committing it.
+anew: read the difference before committing it. Below a report stand the fixes that are certain.
 """
 
 import os
@@ -48,8 +48,11 @@ def compile_case(manifest: Path) -> CompileResult:
 
 
 def report(outcome: CompileResult, manifest: Path) -> str:
+    """Return what a user reads, and below it what ``--fix`` would do without asking."""
     name = Path(os.path.relpath(manifest)).as_posix()
-    return human.render(outcome.diagnostics, Summary(manifests=(name,)))
+    fixes = [found.fix for found in outcome.diagnostics if found.fix and found.fix.certain]
+    applied = "".join(f"--fix would: {fix.title}\n" for fix in fixes)
+    return human.render(outcome.diagnostics, Summary(manifests=(name,))) + applied
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ from urllib.parse import unquote
 import jsonschema
 import pytest
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.output import as_json, github, human, sarif
 from espnet3_schemas import load
-from tests.compiler.output_kit import ALL, FROM_SET, NOT_CHECKED, SUMMARY
+from tests.compiler.output_kit import ALL, FROM_SET, NOT_CHECKED, OTHER, SET, SUMMARY, span
 
 
 @pytest.mark.parametrize("findings", [(), ALL])
@@ -133,6 +133,12 @@ def test_sarif_places_and_fixes():
     assert change["replacements"][0]["insertedContent"] == {"text": "0"}
     assert third["locations"] == [{"logicalLocations": [{"fullyQualifiedName": "--set"}]}]
     assert run["columnKind"] == "unicodeCodePoints"
+
+
+def test_sarif_has_no_fix_that_changes_more_than_files():
+    both = Fix("write 0", (Edit(span(OTHER, "-1"), "0"), Edit(span(SET, "-1"), "0")))
+    (run,) = json.loads(sarif.render([replace(ALL[1], fix=both)], SUMMARY))["runs"]
+    assert "fixes" not in run["results"][0]
 
 
 def test_formats_agree():
