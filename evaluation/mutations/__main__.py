@@ -16,7 +16,7 @@ from pathlib import Path
 
 from espnet3_compiler.output.human import render_one
 from evaluation.by_hand.model import read_mistakes
-from evaluation.by_hand.report import summary
+from evaluation.by_hand.report import summaries
 from evaluation.by_hand.trial import judge as judge_by_hand
 from evaluation.draw import evenly
 from evaluation.mutations import keys, layout, references, stages, syntax, targets, values
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.show:
         show(verdicts)
     if not options.manifests:
-        print(summary([judge_by_hand(mistake) for mistake in read_mistakes()]))
+        print(summaries([judge_by_hand(mistake) for mistake in read_mistakes()]))
     return 0 if recipes and len(recipes) == len(manifests) else 1
 
 

@@ -145,13 +145,13 @@ def test_mistakes_of_a_whole_recipe_are_told_together(tmp_path: Path) -> None:
     recipe = tmp_path / "asr"
     shutil.copytree(DIGITS, recipe, ignore=shutil.ignore_patterns("build", "data", "exp"))
     manifest, training = recipe / "recipe.yaml", recipe / "conf" / "training.yaml"
-    old = "vocab_size: ${configs.training.tokenizer.vocab_size}"
-    assert old in manifest.read_text()
-    manifest.write_text(manifest.read_text().replace(old, "vocab_size: 10"))
-    training.write_text(training.read_text() + "\nfreeze: [frontend.encoder, encoder]\n")
+    model, old = recipe / "src" / "model.py", "return loss, {"
+    assert old in model.read_text()
+    model.write_text(model.read_text().replace(old, "return loss.detach(), {"))
+    training.write_text(f"{training.read_text()}\nfreeze: [frontend.encoder, encoder]\n")
     outcome, report = deeply(manifest)
-    assert [code for code, *_ in shown(outcome)] == ["R907", "R807"]
-    assert [text for *_, text in shown(outcome)] == ["10", "frontend.encoder"]
+    assert [code for code, *_ in shown(outcome)] == ["R905", "R807"]
+    assert [text for *_, text in shown(outcome)] == ["src.model.CTCModel", "frontend.encoder"]
     assert "train: src.model.CTCModel" in report
     assert not (recipe / "exp").exists()
 
@@ -159,12 +159,13 @@ def test_mistakes_of_a_whole_recipe_are_told_together(tmp_path: Path) -> None:
 def test_the_place_is_where_a_fetched_value_was_written(tmp_path: Path) -> None:
     old, new = "{train: [{}]}}", "{train: [{}]}, optimizer: '${configs.free.sgd}'}"
     assert old in MANIFEST
-    free = "\n  free: {sgd: {_target_: torch.optim.SGD, nesterov: true}}\nstages"
+    node = '{_target_: torch.optim.SGD, nesterov: true, momentum: "${oc.env:NONE,0}"}'
+    free = f"\n  free: {{sgd: {node}}}\nstages"
     manifest = MANIFEST.replace(old, new).replace("\nstages", free)
     outcome, _ = deeply(write(tmp_path, manifest=manifest))
-    assert shown(outcome) == [("R908", "recipe.yaml:8:43", "nesterov")]
+    assert shown(outcome) == [("R908", "recipe.yaml:8:26", "torch.optim.SGD")]
     (finding,) = outcome.diagnostics
-    assert "Nesterov momentum requires a momentum" in finding.message
+    assert finding.message.startswith("constructing torch.optim.SGD fails: TypeError")
     assert [(label.span.text, label.text) for label in finding.related] == [
         ("${configs.free.sgd}", "fetched here")
     ]

@@ -147,17 +147,17 @@ def test_measure_reads_the_inference_of_its_config(tmp_path):
         """\
         configs:
           training: {dataset: {train: [{data_src: a/b}]}}
-          clean: &c
+          clean:
             checkpoint: ${stages.train.best_checkpoint}
             dataset: {test: [{name: clean, data_src: a/c}]}
             runner: {_target_: src.run}
-          noisy: *c
+          noisy: {extends: clean, batch_size: 2}
           metrics: {metrics: [{metric: {_target_: src.score}, inputs: {hyp: text}}]}
         stages:
           - train
           - {name: infer_clean, run: infer, config: clean}
           - {name: infer_noisy, run: infer, config: noisy}
-          - {name: again, run: infer, config: noisy}
+          - {name: again, run: infer, config: noisy, needs: [train]}
           - {name: measure_clean, run: measure, config: {inference: clean}}
           - {name: measure_noisy, run: measure, config: {inference: noisy}}
           - {name: measure_first, run: measure, config: {inference: noisy}, needs: [infer_noisy]}

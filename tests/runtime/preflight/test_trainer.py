@@ -70,6 +70,7 @@ class DatasetBuilder:
 """
 CPU = {"accelerator": "cpu"}
 PRECISION = {"_target_": "lightning.pytorch.plugins.Precision"}
+SGD = {"_target_": "torch.optim.SGD", "lr": 0.1}
 SCHEDULERS = "torch.optim.lr_scheduler"
 CALLBACKS = "lightning.pytorch.callbacks"
 LOGGERS = "lightning.pytorch.loggers"
@@ -177,14 +178,15 @@ def test_a_builder_may_make_files_anywhere(toy: Toy) -> None:
 
 
 def test_a_model_is_bound_and_not_constructed(toy: Toy) -> None:
-    text = f"{CODE}\n\nclass Big(torch.nn.Module):\n    def __init__(self, size):\n        1 / 0\n"
+    text = f"{CODE}\n\nclass Big(Net):\n    def __init__(self, size):\n        1 / 0\n"
     toy.file("src/parts.py", text)
     toy.models["net"] = {"_target_": "src.parts.Big", "size": 3}
     assert look(toy, trainer=CPU) == []
 
 
 def test_a_package_that_is_not_installed(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    toy.file("src/parts.py", "import torch\n\n\nclass Net(torch.nn.Module):\n    pass\n")
+    net = "class Net(torch.nn.Module):\n    def forward(self, **batch): ..."
+    toy.file("src/parts.py", f"import torch\n\n\n{net}\n")
     monkeypatch.setitem(sys.modules, "lightning", None)
     (one,) = look(toy, trainer=CPU)
     assert (one["code"], one["owner"]) == ("R912", ["stages", "train"])
@@ -195,8 +197,8 @@ def test_a_package_that_is_not_installed(toy: Toy, monkeypatch: pytest.MonkeyPat
     ("training", "path"),
     [
         (
-            {"optimizer": {"_target_": "torch.optim.SGD", "lr": 0.1, "nesterov": True}},
-            ["optimizer", "nesterov"],
+            {"optimizer": {**SGD, "nesterov": True, "momentum": "${oc.env:NONE,0}"}},
+            ["optimizer", "_target_"],
         ),
         ({"scheduler": {"_target_": f"{SCHEDULERS}.StepLR", "step_size": 3}}, None),
         ({"scheduler": {"_target_": f"{SCHEDULERS}.OneCycleLR", "max_lr": 0.1}}, None),

@@ -28,8 +28,6 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar
 _TRIALS = ("fast_dev_run", "overfit_batches")
 _LIMITS = ("limit_train_batches", "limit_val_batches")
 _PUBLISHING = ("pack_model", "upload_model", "pack_demo", "upload_demo")
-_FEW_BATCHES = 100
-"""Of all epochs together: fewer do not train a model that is meant to be used."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -81,14 +79,16 @@ def _unfit_to_publish(entry: Entry, publisher: StageDecl) -> Diagnostic:
 def _judge_limits(
     stage: StageDecl, trainer: Mapping, recipe: Recipe, resolved: Resolved
 ) -> Iterator[JudgedSetting]:
-    """Judge limits to a batch or a few, in a training whose weights are published or scored."""
-    for entry in filter(None, (written_entry(trainer, name) for name in _LIMITS)):
-        batches = whole_number(entry.value) or 0
-        last = written_entry(trainer, "max_epochs") if entry.name == _LIMITS[0] else None
-        every = batches * (whole_number(last.value) or 0) if last else 0
-        few = batches == 1 or 0 < every < _FEW_BATCHES
-        user = _user_of(stage, recipe, resolved) if few else None
-        yield entry, _few_batches(entry, batches, user) if user else None
+    """Judge a limit to one batch in a training whose weights are published or scored.
+
+    Both limits as whole numbers are a trial on purpose.
+    """
+    entries = filter(None, (written_entry(trainer, name) for name in _LIMITS))
+    limited = [entry for entry in entries if whole_number(entry.value)]
+    for entry in limited:
+        one = len(limited) == 1 and whole_number(entry.value) == 1
+        user = _user_of(stage, recipe, resolved) if one else None
+        yield entry, _one_batch(entry, user) if user else None
 
 
 def _user_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> StageDecl | None:
@@ -106,21 +106,16 @@ def _user_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> StageDecl 
     return None
 
 
-def _few_batches(entry: Entry, batches: int, user: StageDecl) -> Diagnostic:
+def _one_batch(entry: Entry, user: StageDecl) -> Diagnostic:
     node, verb = entry.value, "scores" if stage_kind(user) == "measure" else "publishes"
-    given = f"--set training.trainer.{entry.name}=…"
-    advice = [f"remove it; for a trial give it on the command line: {given}"]
-    count = f"{batches} batches"
-    fix = None
-    if batches == 1:
-        count = "one batch"
-        advice.insert(0, f"write {entry.name}: 1.0 for all batches: a whole number counts batches")
-        fix = Fix("write 1.0", (Edit(node.span, "1.0"),)) if is_fixable(node) else None
     return value_finding(
         "R810",
-        f"{entry.name}: {batches} is {count} an epoch, and {stage_name(user)} {verb} the model",
+        f"{entry.name}: 1 is one batch an epoch, and {stage_name(user)} {verb} the model",
         node,
-        count,
-        advice=tuple(advice),
-        fix=fix,
+        "one batch",
+        advice=(
+            f"write {entry.name}: 1.0 for all batches: a whole number counts batches",
+            f"or, for a trial, give it on the command line: --set training.trainer.{entry.name}=…",
+        ),
+        fix=Fix("write 1.0", (Edit(node.span, "1.0"),)) if is_fixable(node) else None,
     )

@@ -4,10 +4,10 @@ from torch import nn
 class Bells(nn.Module):
     def __init__(self, size: int, words: list | None = None) -> None:
         super().__init__()
-        self.layer = nn.Linear(size, size)
+        self.layer, self.head = nn.Linear(size, size), nn.Linear(size, size)
 
     def forward(self, **batch):
-        return self.layer(batch["speech"]).mean()
+        return self.head(self.layer(batch["speech"])).mean()
 
 
 def decode(model, **batch):
