@@ -120,13 +120,9 @@ def _misspelling_score(name: str, other: str) -> float | None:
         return PREFIX_SCORE + missing
     if set(words) < set(other_words) or set(other_words) < set(words):
         return WORD_SUBSET_SCORE + missing
-    if _initials(words) == theirs or _initials(other_words) == mine:  # lr of learning_rate
+    if len(words) > 1 and "".join(word[0] for word in words) == theirs:  # learning_rate for lr
         return WORD_SUBSET_SCORE + missing
     return None
-
-
-def _initials(words: list[str]) -> str:
-    return "".join(word[0] for word in words) if len(words) > 1 else ""
 
 
 def _normalize_name(name: str) -> str:

@@ -32,7 +32,7 @@ TRAINING = list(load("training")["properties"])
         ("drop", "dropout"),
         ("lt", "lr"),
         ("learning_rate", "lr"),
-        ("vs", "vocab_size"),
+        ("vs", None),
         ("dropout", None),
         ("bananas", None),
         ("x", None),
