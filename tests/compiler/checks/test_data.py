@@ -176,3 +176,11 @@ def test_a_call_returns_what_its_stage_declares(check, body, found):
     assert [pair for pair in given if pair[0] != "R208"] == found
     given = check(text.replace(", OUT", ""), code)
     assert [pair for pair in given if pair[0] != "R208"] == []
+
+
+@pytest.mark.parametrize("name", ["valid/lloss", "valid/los", "valid/closs"])
+def test_a_slip_in_the_name_of_the_loss_is_told_once(found, name):
+    code = "import torch\n\nclass Net(torch.nn.Module):\n    def __init__(self, size): ...\n"
+    model = f'{code}    def forward(self, speech): return {{"loss": speech}}\n'
+    text = TRAIN.replace("training: {", f"training: {{best_model_criterion: [[{name}, 1, min]], ")
+    assert found(text, model=model) == [("R412", name)]

@@ -15,12 +15,11 @@ from espnet3_compiler.checks.data.sample_fields import Fields, literal_fields
 from espnet3_compiler.checks.findings import unknown_value
 from espnet3_compiler.checks.methods.forward import trained_model
 from espnet3_compiler.checks.training.monitors import (
-    MEASURED_VALUES,
     has_own_callbacks,
+    is_misspelt,
     monitored_values,
 )
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
-from espnet3_compiler.diagnostics.suggest import is_certain_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.flow import FunctionNode
@@ -49,7 +48,7 @@ def _check_stage(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
         prefix, slash, name = str(node.value).partition("/")
         if prefix + slash not in _PREFIXES or name in (names or ()) or not is_written(node):
             continue
-        if "${" not in name and not is_certain_match(str(node.value), MEASURED_VALUES):
+        if "${" not in name and not is_misspelt(str(node.value)):
             yield _never_measured(node, f"{prefix}/", names or frozenset())
 
 

@@ -67,9 +67,9 @@ def _check_monitors(config: Mapping) -> Iterator[Diagnostic]:
         if not isinstance(node.value, str) or "${" in node.value or not is_written(node):
             continue
         known = node.value.startswith(("train/", "valid/")) or node.value in _COUNTERS
-        another = known and node.value.endswith("loss")  # as valid/closs
-        misspelt = is_certain_match(node.value, MEASURED_VALUES) and not another
-        if misspelt or not (own or known or (rates and node.value.startswith("lr-"))):
+        if is_misspelt(node.value) or not (
+            own or known or (rates and node.value.startswith("lr-"))
+        ):
             yield unknown_value(
                 "R412",
                 f'training measures no "{node.value}"',
@@ -81,6 +81,15 @@ def _check_monitors(config: Mapping) -> Iterator[Diagnostic]:
             )
         else:
             yield from _check_mode(value)
+
+
+def is_misspelt(name: str) -> bool:
+    """Return whether a value is certainly one that every training measures, misspelt.
+
+    ``valid/closs`` may be another loss of the model.
+    """
+    another = name.startswith(("train/", "valid/")) and name.endswith("loss")
+    return is_certain_match(name, MEASURED_VALUES) and not another
 
 
 def has_own_callbacks(config: Mapping) -> bool:
