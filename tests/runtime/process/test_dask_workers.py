@@ -175,7 +175,6 @@ def hang(model, number, **rest):
 """
 JOB = "{cores: 1, memory: 1GB, interface: lo, scheduler_options: {dashboard_address: null}, %s}"
 OPTIONS = {
-    "local": "{n_threads: 1}",
     "local_gpu": "{n_threads: 1}",
     "ssh": "{hosts: [nowhere.invalid, nowhere.invalid]}",
     "kube": "{name: nowhere}",
@@ -195,7 +194,7 @@ def recipe(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("env", OPTIONS)
+@pytest.mark.parametrize("env", ["local_gpu", "ssh", "kube", "slurm", "lsf", "htcondor"])
 def test_a_cluster_that_refuses_ends_the_run_with_its_own_message(env, recipe, commands):
     commands(**dict.fromkeys(QUEUES.values(), "echo 'no such partition' >&2; exit 1"))
     settings = {"env": env, "options": OPTIONS[env]}
