@@ -1,6 +1,7 @@
 """Python of every shape whose signatures are read, and how tests read them."""
 
 import sys
+from inspect import cleandoc
 from pathlib import Path
 
 from espnet3_compiler.signature.library import Library
@@ -132,6 +133,19 @@ def readings(root: Path, files: dict[str, str], *paths: str) -> list[object]:
     write(root, files)
     library = Library(search_path(root, [root / "other", *sys.path]))
     return [read(library, path) for path in paths]
+
+
+def world_readings(root: Path, files: dict[str, str], *paths: str) -> list[object]:
+    """Read paths with files below ``site``, where packages are installed, or in the recipe."""
+    write(root, files)
+    library = Library(search_path(root / "recipe", [str(root / "site")]))
+    return [read(library, path) for path in paths]
+
+
+def installed_package(name: str, *parts: dict[str, str]) -> dict[str, str]:
+    """Return the files of a package for :func:`world_readings`."""
+    files = {file: text for part in parts for file, text in part.items()}
+    return {f"site/{name}/{file}": cleandoc(text) for file, text in files.items()}
 
 
 def names(reading: object) -> list[str]:

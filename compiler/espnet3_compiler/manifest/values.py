@@ -12,6 +12,11 @@ def as_text(node: Node | None) -> Scalar | None:
     return node if node.value.strip() else None
 
 
+def text_of(node: Node | None) -> str:
+    """Return the text of a scalar; an empty one of anything else."""
+    return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else ""
+
+
 def as_mapping(node: Node | None) -> Mapping | None:
     """Return a mapping, also one in brackets that should not be there, otherwise None."""
     if isinstance(node, Sequence) and len(node.items) == 1:

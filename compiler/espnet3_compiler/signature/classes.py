@@ -1,13 +1,15 @@
 """Find the method that receives a class's arguments, and what may change them on the way."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from espnet3_compiler.signature import definitions, resolve_name
+from espnet3_compiler.signature import definitions, resolve_name, split_source
 from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, FunctionFound, MroClass
-from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.flow import FunctionNode
+from espnet3_compiler.signature.library import Library, ModuleFile
 from espnet3_compiler.signature.locate import ModuleLocation
-from espnet3_compiler.signature.module_summary import Decorator
+from espnet3_compiler.signature.module_summary import ClassSummary, Decorator
 from espnet3_compiler.signature.result import NotAnalyzable
 
 
@@ -94,6 +96,19 @@ def is_keyword_record(order: tuple[MroClass, ...]) -> bool:
         if "__init__" in node.summary.members:
             return False
     return False
+
+
+def method_nodes(file: ModuleFile, summary: ClassSummary) -> Iterator[tuple[FunctionNode, int]]:
+    """Yield the methods of a class, each with what its lines lack to those of the file.
+
+    Args:
+        file: The module of the class.
+        summary: The class.
+    """
+    for pieces in summary.members.values():
+        for piece in pieces:
+            if piece is not None and piece.kind == "def":
+                yield split_source.function_node(file.text, piece), piece.first - 2
 
 
 def is_torch_module(found: MroClass) -> bool:

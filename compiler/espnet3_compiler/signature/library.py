@@ -1,5 +1,6 @@
 """Read the modules that a recipe can import as text, each once, and keep their summaries."""
 
+import ast
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any, NamedTuple, TypeVar
 
-from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.diagnostics.source import Source, Span, line_span
 from espnet3_compiler.filesystem import shown_path
 from espnet3_compiler.signature import cache, extract, locate, module_summary, split_source
 from espnet3_compiler.signature.locate import ModuleLocation, SearchPath
@@ -68,6 +69,27 @@ class ModuleFile:
         if self._source is None or self._source.name != shown:
             self._source = Source(shown, self.text.text, "file", path)
         return self._source
+
+    def span_of(self, line: int, word: str) -> Span:
+        """Return where a word stands in a line, from 1: for example the name of a method."""
+        column = self.source.line_text(line).find(word) + 1
+        return line_span(self.source, line, column, len(word))
+
+    def expression_span(self, item: ast.expr, word: str = "", shift: int = 0) -> Span:
+        """Return where an expression stands: its first line, or the word that ends it.
+
+        Args:
+            item: The expression.
+            word: Its last word, for example the name of an attribute; empty for all of its line.
+            shift: What its lines lack to those of the file.
+        """
+        line = ((item.end_lineno if word else item.lineno) or item.lineno) + shift
+        text = self.source.line_text(line).encode()
+        whole = word or item.end_lineno == item.lineno
+        before = text[: item.end_col_offset if whole else len(text)].decode(errors="replace")
+        start = text[: item.col_offset].decode(errors="replace")
+        first = len(before) - len(word) if word else len(start)
+        return line_span(self.source, line, first + 1, len(before) - first)
 
     @property
     def text(self) -> ModuleText:

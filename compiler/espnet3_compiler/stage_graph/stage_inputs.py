@@ -12,6 +12,7 @@ from espnet3_compiler.manifest.stage_kinds import (
     keys_read_by,
     kind_spec,
     stage_kind,
+    stages_of_kind,
 )
 from espnet3_compiler.schema.keys import unknown_key_paths
 from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
@@ -63,6 +64,20 @@ def certain_config(stage: StageDecl, role: str, resolved: Resolved) -> Mapping |
     """
     names = [binding.config for binding in stage.configs if binding.role == role]
     return resolved.configs.get(names[0]) if names and resolved.is_certain(names[0]) else None
+
+
+def certain_configs(kind: str, role: str, recipe: Recipe, resolved: Resolved) -> Iterator[Mapping]:
+    """Yield the configs that the stages of a kind read in a role, where these are certain.
+
+    Args:
+        kind: A kind of stage, for example ``train``.
+        role: For example ``training``.
+        recipe: The recipe.
+        resolved: The values of the configs.
+    """
+    for stage in stages_of_kind(kind, recipe):
+        if config := certain_config(stage, role, resolved):
+            yield config
 
 
 def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[StageLeaf]:
@@ -179,6 +194,13 @@ def own_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
     config = bound_config(stage, _MODEL_ROLE.get(stage_kind(stage) or ""), resolved)
     model = config.get("model") if config else None
     return model if isinstance(model, Mapping) else None
+
+
+def model_of(stage: StageDecl, resolved: Resolved) -> Mapping | None:
+    """Return the model that a stage builds: that of its config, or the one that it names."""
+    own = own_model(stage, resolved)
+    named = stage.model if own is None and reads_model(stage, resolved) else None
+    return own or (resolved.models.get(str(named.value)) if named else None)
 
 
 def call_outputs(stage: StageDecl, resolved: Resolved) -> Iterator[tuple[str, Scalar]]:

@@ -163,6 +163,11 @@ def node_at(node: Node, path: Path) -> Node | None:
     return node
 
 
+def is_null(node: Node | None) -> bool:
+    """Return whether a value is absent or null."""
+    return node is None or (isinstance(node, Scalar) and node.value is None)
+
+
 def format_path(path: Path) -> str:
     """Return a path as reports write it, ``dataset.train[0].name``."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)

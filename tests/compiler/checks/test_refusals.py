@@ -241,6 +241,7 @@ def test_limits_of_a_trial_are_not_left_on(check, trainer, stages, found):
     assert [one[0] for one in found_here if one[0] != "R207"] == (["R810"] if found else [])
 
 
+WARMUP = "_target_: espnet3_runtime.training.schedulers.warmup_cosine"
 COSINE = "_target_: torch.optim.lr_scheduler.CosineAnnealingLR"
 STEPS = "_target_: torch.optim.lr_scheduler.MultiStepLR"
 EPOCHS = "trainer: {max_epochs: 40}"
@@ -253,9 +254,13 @@ EPOCHS = "trainer: {max_epochs: 40}"
         (f"scheduler: {{{COSINE}, T_max: 39}}, {EPOCHS}", None),
         (f"scheduler: {{{COSINE}, T_max: 40}}, {EPOCHS}, scheduler_interval: epoch", None),
         (f"scheduler: {{{COSINE}, T_max: 40}}, trainer: {{max_epochs: 40, max_steps: 40}}", None),
-        (f"scheduler: {{{STEPS}, milestones: [20, 30]}}, {EPOCHS}", "[20, 30]"),
+        (f"scheduler: {{{STEPS}, milestones: [20, 30]}}, {EPOCHS}", None),
         (f"scheduler: {{{STEPS}, milestones: [200, 300]}}, {EPOCHS}", None),
-        (f"scheduler: {{{COSINE}, T_max: 4000}}, {EPOCHS}, scheduler_interval: epoch", "epoch"),
+        (
+            f"scheduler: {{{WARMUP}, warmup_steps: 41}}, {EPOCHS}, scheduler_interval: epoch",
+            "epoch",
+        ),
+        (f"scheduler: {{{WARMUP}, warmup_steps: 40}}, {EPOCHS}, scheduler_interval: epoch", None),
         (f"scheduler: {{{COSINE}, T_max: 80}}, {EPOCHS}, scheduler_interval: epoch", None),
     ],
 )

@@ -1,6 +1,6 @@
-"""Packages of the shapes that people name: lazy ones, registered builders, stubs, overloads.
+"""Packages of the shapes that people name: lazy ones, registered builders, wrappers.
 
-They are made up, with the mechanisms of transformers, timm, torchvision and torch.
+They are made up, with the mechanisms of transformers, timm and torchvision.
 """
 
 from inspect import cleandoc
@@ -8,12 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.locate import search_path
-from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.result import Missing, NotAnalyzable, Signature
-from tests.compiler.signature_kit import names
-from tests.compiler.target_kit import write
+from tests.compiler.signature_kit import installed_package, names, world_readings
 
 MODELING = """
     from ...base import Pretrained
@@ -108,26 +104,16 @@ STRUCTURE_OF_STARS = {
 }
 
 
-def readings(root: Path, files: dict[str, str], *paths: str) -> list[object]:
-    """Read paths with files below ``site``, where packages are installed, or in the recipe."""
-    write(root, files)
-    library = Library(search_path(root / "recipe", [str(root / "site")]))
-    return [read(library, path) for path in paths]
-
-
-def package(name: str, *parts: dict[str, str]) -> dict[str, str]:
-    files = {file: text for part in parts for file, text in part.items()}
-    return {f"site/{name}/{file}": cleandoc(text) for file, text in files.items()}
-
-
 @pytest.mark.parametrize("structure", [STRUCTURE_OF_NAMES, STRUCTURE_OF_STARS])
 def test_a_package_that_imports_on_demand(tmp_path: Path, structure: dict[str, str]) -> None:
     paths = ("birds.OwlForCTC", "birds.models.owl.OwlModel", "birds.OwlForCTC.from_pretrained")
-    found = readings(tmp_path, package("birds", COMMON, structure), *paths)
+    found = world_readings(tmp_path, installed_package("birds", COMMON, structure), *paths)
     assert [names(each) for each in found] == [
         ["config", "head="], ["config", "head="], ["name_or_path", "revision="],
     ]  # fmt: skip
-    misspelt, method = readings(tmp_path, {}, "birds.OwlForCTCC", "birds.OwlModel.from_pretained")
+    misspelt, method = world_readings(
+        tmp_path, {}, "birds.OwlForCTCC", "birds.OwlModel.from_pretained"
+    )
     assert isinstance(misspelt, Missing)
     assert (misspelt.prefix, misspelt.part) == ("birds", "OwlForCTCC")
     assert "OwlForCTC" in misspelt.near
@@ -136,22 +122,22 @@ def test_a_package_that_imports_on_demand(tmp_path: Path, structure: dict[str, s
 
 
 def test_a_class_that_is_called_unlike_its_module_is_found_in_the_text(tmp_path: Path) -> None:
-    files = package("birds", COMMON, STRUCTURE_OF_STARS)
-    (found,) = readings(tmp_path, files, "birds.TroglodytesModel")
+    files = installed_package("birds", COMMON, STRUCTURE_OF_STARS)
+    (found,) = world_readings(tmp_path, files, "birds.TroglodytesModel")
     assert names(found) == ["config", "tail="]
 
 
 def test_a_name_that_stands_anywhere_or_is_unlike_all_is_not_judged(tmp_path: Path) -> None:
-    files = package("birds", COMMON, STRUCTURE_OF_STARS)
+    files = installed_package("birds", COMMON, STRUCTURE_OF_STARS)
     files["site/birds/old.py"] = 'ALIASES = {"OwlForCTX": "OwlForCTC"}\n'
     for path in ("birds.OwlForCTX", "birds.Penguin"):
-        (found,) = readings(tmp_path, files, path)
+        (found,) = world_readings(tmp_path, files, path)
         assert found == NotAnalyzable("birds makes names while it runs")
 
 
 def test_a_module_of_the_recipe_may_make_any_name(tmp_path: Path) -> None:
     files = {f"recipe/src/{name}": text for name, text in STRUCTURE_OF_STARS.items()}
-    (found,) = readings(tmp_path, files, "src.OwlForCTC")
+    (found,) = world_readings(tmp_path, files, "src.OwlForCTC")
     assert isinstance(found, NotAnalyzable)
 
 
@@ -196,7 +182,7 @@ def test_registered_builders(tmp_path: Path) -> None:
     paths = [
         f"zoo.{name}" for name in ("net18", "net50", "hidden", "unknown", "old_net18", "net81")
     ]
-    found = readings(tmp_path, package("zoo", BUILDERS), *paths)
+    found = world_readings(tmp_path, installed_package("zoo", BUILDERS), *paths)
     assert names(found[0]) == ["pretrained=", "width="]
     assert names(found[1]) == ["width="]
     assert isinstance(found[2], Missing)
@@ -236,8 +222,8 @@ VISION = {
 
 
 def test_a_builder_that_also_takes_old_names(tmp_path: Path) -> None:
-    files = package("torchvision", VISION)
-    (found,) = readings(tmp_path, files, "torchvision.models.net18")
+    files = installed_package("torchvision", VISION)
+    (found,) = world_readings(tmp_path, files, "torchvision.models.net18")
     assert names(found) == ["weights=", "num_classes=", "pretrained="]
     assert isinstance(found, Signature)
     assert (found.more_keywords, found.more_positional) == (False, True)
@@ -279,7 +265,7 @@ def test_a_wrapper_has_the_arguments_of_the_function_that_it_gives_them_to(
     tmp_path: Path, takes: str, before: str, call: str, gives: str, wanted: str
 ) -> None:
     text = WRAPPER.format(takes=takes, before=before, call=call, gives=gives)
-    (found,) = readings(tmp_path, {"site/birds.py": text}, "birds.Owl")
+    (found,) = world_readings(tmp_path, {"site/birds.py": text}, "birds.Owl")
     if wanted:
         assert names(found) == wanted.split()
     else:
@@ -287,7 +273,7 @@ def test_a_wrapper_has_the_arguments_of_the_function_that_it_gives_them_to(
 
 
 def test_what_a_decorator_puts_in_place_is_not_known(tmp_path: Path) -> None:
-    files = package("birds", COMMON)
+    files = installed_package("birds", COMMON)
     files["site/birds/__init__.py"] = cleandoc("""
         from .docs import described, renewed, replaced
         @renewed
@@ -298,122 +284,21 @@ def test_what_a_decorator_puts_in_place_is_not_known(tmp_path: Path) -> None:
         @described("x")
         def told(a): ...
     """)
-    one, two, three = readings(tmp_path, files, "birds.Made", "birds.made", "birds.told")
+    one, two, three = world_readings(tmp_path, files, "birds.Made", "birds.made", "birds.told")
     assert one == NotAnalyzable("Made is decorated with renewed")
     assert two == NotAnalyzable("made is decorated with replaced")
     assert names(three) == ["a"]
 
 
 def test_a_method_of_an_object_that_a_module_makes(tmp_path: Path) -> None:
-    files = package("bundles", {"__init__.py": """
+    files = installed_package("bundles", {"__init__.py": """
         class Bundle:
             def __init__(self, path): ...
             def get_model(self, *, progress=True): ...
         BASE = Bundle(path="base.pt")
     """})  # fmt: skip
     paths = ("bundles.BASE.get_model", "bundles.BASE.get_modle", "bundles.BASE.sample_rate")
-    model, misspelt, value = readings(tmp_path, files, *paths)
+    model, misspelt, value = world_readings(tmp_path, files, *paths)
     assert names(model) == ["progress="]
     assert isinstance(misspelt, Missing)
     assert value == NotAnalyzable("sample_rate is a value of an object of Bundle")
-
-
-STUBS = {
-    "__init__.py": """
-        from typing import TYPE_CHECKING
-        from torch._C import *
-        from torch._C import _add_docstr
-        if TYPE_CHECKING:
-            from torch._C._functions import *
-        for name in dir(_C._functions):
-            globals()[name] = getattr(_C._functions, name)
-        told = _add_docstr(full, "What full does.")
-    """,
-    "_C.abi3.so": "",
-    "_C/__init__.pyi": """
-        from typing import Any, overload
-        from torch._functions import *
-        float32: dtype = ...
-        class dtype:
-            itemsize: int
-        class Generator:
-            def __init__(self, device: str | None = None) -> None: ...
-        def _add_docstr(f, text): ...
-    """,
-    "_C/_functions.pyi": """
-        from typing import Any, overload
-        __all__ = ["full", "zeros", "steps"]
-        def full(size: list[int], value: float, *, names: Any = None) -> Any: ...
-        @overload
-        def zeros(size: list[int], *, out: Any = None) -> Any: ...
-        @overload
-        def zeros(*size: int, out: Any = None, names: Any = ...) -> Any: ...
-        @overload
-        def steps(start: int, end: int, step: int = 1) -> Any: ...
-        @overload
-        def steps(end: int, *, dtype: Any = None) -> Any: ...
-    """,
-}
-
-
-@pytest.mark.parametrize(
-    ("name", "wanted"),
-    [
-        ("Generator", ["device="]),
-        ("full", ["size", "value", "names="]),
-        ("told", ["size", "value", "names="]),
-        ("zeros", ["size=", "out=", "names="]),
-        ("steps", ["start=", "end=", "step=", "dtype="]),
-        ("dtype", "dtype is compiled"),
-        ("Any", "torch makes names while it runs"),
-        ("Unlisted", "torch makes names while it runs"),
-        ("fulll", "full"),
-    ],
-)
-def test_compiled_functions_by_their_stubs(tmp_path: Path, name: str, wanted: object) -> None:
-    (found,) = readings(tmp_path, package("torch", STUBS), f"torch.{name}")
-    if isinstance(found, Missing):
-        assert wanted in found.near
-    elif isinstance(found, NotAnalyzable):
-        assert found.reason == wanted
-    else:
-        assert names(found) == wanted
-
-
-OVERLOADS = """
-    from typing import overload
-    class Base:
-        def __init__(self, mode, size, hidden, layers=1, proj=0): ...
-    class Net(Base):
-        @overload
-        def __init__(self, size: int, hidden: int, layers: int = 1) -> None: ...
-        @overload
-        def __init__(self, *args, **kwargs) -> None: ...
-        def __init__(self, *args, **kwargs):
-            if "proj" in kwargs:
-                raise ValueError
-            super().__init__("net", *args, **kwargs)
-    class Chain:
-        @overload
-        def __init__(self, *parts: object) -> None: ...
-        @overload
-        def __init__(self, parts_by_name: dict) -> None: ...
-        def __init__(self, *args): ...
-    @overload
-    def either(a: int) -> int: ...
-    @overload
-    def either(a: str, b: int) -> str: ...
-    def either(a, b=None, c=None): ...
-"""
-
-
-def test_overloads_say_what_a_function_of_any_arguments_needs(tmp_path: Path) -> None:
-    files = {"recipe/src/nets.py": cleandoc(OVERLOADS)}
-    net, chain, either = readings(
-        tmp_path, files, *(f"src.nets.{n}" for n in ("Net", "Chain", "either"))
-    )
-    assert names(net) == ["size", "hidden", "layers=", "proj="]
-    assert names(chain) == ["parts_by_name="]
-    assert isinstance(chain, Signature)
-    assert chain.more_positional
-    assert names(either) == ["a", "b=", "c="]

@@ -15,7 +15,6 @@ from espnet3_compiler.signature.definitions import (
     ClassFound,
     FunctionFound,
     MroClass,
-    class_at,
     own_member,
 )
 from espnet3_compiler.signature.resolve_name import resolution_order
@@ -25,13 +24,8 @@ from espnet3_compiler.syntax.provenance import use_location
 def check_constructors(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
     """Yield R516, once for each class."""
     for module in modules:
-        bindings = module.file.module.bindings if module.file.module else {}
-        for rows in bindings.values():
-            piece = rows[-1].piece
-            if piece is not None and piece.kind == "class":
-                found = class_at(module.library, module.location, piece)
-                if isinstance(found, ClassFound):
-                    yield from _check_class(module, found)
+        for found, _ in module.classes():
+            yield from _check_class(module, found)
 
 
 def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic]:

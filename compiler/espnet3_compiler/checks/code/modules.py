@@ -7,10 +7,11 @@ from pathlib import Path
 from espnet3_compiler.checks.targets.datasets import data_modules
 from espnet3_compiler.checks.targets.nodes import find_targets
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.signature.definitions import absolute_module
+from espnet3_compiler.signature.definitions import ClassFound, absolute_module, class_at
 from espnet3_compiler.signature.library import Library, ModuleFile
 from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.module_summary import Import
+from espnet3_compiler.signature.split_source import Piece
 from espnet3_compiler.syntax.tree import Scalar
 from espnet3_schemas import TARGET
 
@@ -43,6 +44,16 @@ class RecipeModule:
         for item in self.file.imports:
             yield item, max(item.time, self.time, key=_TIMES.index)
 
+    def classes(self) -> Iterator[tuple[ClassFound, Piece]]:
+        """Yield the classes at its top, each with where it stands in the text."""
+        bindings = self.file.module.bindings if self.file.module else {}
+        pieces = [rows[-1].piece for rows in bindings.values()]
+        for piece in pieces:
+            if piece is not None and piece.kind == "class":
+                found = class_at(self.library, self.location, piece)
+                if isinstance(found, ClassFound):
+                    yield found, piece
+
 
 def imported_names(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar]]:
     """Yield the names that may be code of a recipe, each with the recipe's directory."""
@@ -53,15 +64,12 @@ def imported_names(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, S
     yield from data_modules(recipe, resolved)
 
 
-_LAST_FOUND: list[tuple[Resolved, tuple[RecipeModule, ...]]] = []
-"""The recipe that was searched last: several checks share its modules."""
-
-
 def recipe_modules(recipe: Recipe, resolved: Resolved) -> tuple[RecipeModule, ...]:
     """Return the modules of a recipe that are imported, the most certainly imported first."""
-    if not (_LAST_FOUND and _LAST_FOUND[0][0] is resolved):
-        _LAST_FOUND[:] = [(resolved, _find_modules(recipe, resolved))]
-    return _LAST_FOUND[0][1]
+    known: tuple[Resolved, tuple[RecipeModule, ...]] | None = recipe.library.memo.get("modules")
+    if known is None or known[0] is not resolved:
+        known = recipe.library.memo["modules"] = (resolved, _find_modules(recipe, resolved))
+    return known[1]
 
 
 def any_mentions(modules: Iterable[RecipeModule], words: tuple[bytes, ...]) -> bool:

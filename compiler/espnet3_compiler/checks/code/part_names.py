@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from espnet3_compiler.checks.code.modules import imported_paths
-from espnet3_compiler.signature.classes import is_torch_module
+from espnet3_compiler.signature.classes import is_torch_module, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.flow import dotted_name
 from espnet3_compiler.signature.library import Library, ModuleFile
@@ -148,8 +148,7 @@ def parts_of(library: Library, target: str, objects: set[str]) -> set[str]:
     bases = [is_torch_module(one) for one in resolution_order(library, found)[1:]]
     if file is None or not found.location.local or bases != [True]:
         return set()
-    tops = [one for one in ast.parse(file.text.text).body if isinstance(one, ast.ClassDef)]
-    code = [node for top in tops if top.name == found.name for node in ast.walk(top)]
+    code = [node for top, _ in method_nodes(file, found.summary) for node in ast.walk(top)]
     if any(map(_adds_parts, code)):
         return set()
     plain = _arguments(code) - objects

@@ -14,10 +14,9 @@ from collections.abc import Iterator, Sequence
 
 from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.source import line_span
 from espnet3_compiler.signature import split_source
-from espnet3_compiler.signature.classes import is_torch_module
-from espnet3_compiler.signature.definitions import ClassFound, class_at
+from espnet3_compiler.signature.classes import is_torch_module, method_nodes
+from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.flow import FunctionNode, dotted_name
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
@@ -46,21 +45,15 @@ _DEPTH = 4
 def check_plain_lists(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
     """Yield R515, once for each attribute."""
     for module in modules:
-        bindings = module.file.module.bindings if module.file.module else {}
-        likely = _LIKELY.search(module.file.content) is not None
-        for rows in bindings.values() if likely else ():
-            piece = rows[-1].piece
-            if piece is not None and piece.kind == "class":
-                found = class_at(module.library, module.location, piece)
-                text = module.file.text.lines(piece.first, piece.last)
-                if isinstance(found, ClassFound) and not _CARES.search(text):
-                    yield from _check_class(module, found)
+        for found, piece in module.classes() if _LIKELY.search(module.file.content) else ():
+            if not _CARES.search(module.file.text.lines(piece.first, piece.last)):
+                yield from _check_class(module, found)
 
 
 def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic]:
     if not any(map(is_torch_module, resolution_order(module.library, found))):
         return
-    methods = list(_methods(module, found))
+    methods = list(method_nodes(module.file, found.summary))
     for node, shift in methods:
         for item in ast.walk(node):
             match item:
@@ -74,14 +67,6 @@ def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic
                         _has_weights(module.library, module.location, one, 0) for one in kept
                     ) and all(_goes_through(one, target.attr) for one, _ in methods):
                         yield _finding(module, found, target, value, shift)
-
-
-def _methods(module: RecipeModule, found: ClassFound) -> Iterator[tuple[FunctionNode, int]]:
-    """Yield the methods of a class, each with what its lines lack to those of the file."""
-    for pieces in found.summary.members.values():
-        for piece in pieces:
-            if piece is not None and piece.kind == "def":
-                yield split_source.function_node(module.file.text, piece), piece.first - 2
 
 
 def _is_own(node: ast.AST) -> bool:
@@ -203,11 +188,10 @@ def _finding(
     kind = "dictionary" if isinstance(value, ast.Dict | ast.DictComp) else "list"
     meant = "nn.ModuleDict" if kind == "dictionary" else "nn.ModuleList"
     line, word = target.lineno + shift, f"self.{target.attr}"
-    column = module.file.source.line_text(line).find(word) + 1
     return Diagnostic(
         "R515",
         f'the weights in "{word}" of {found.location.name}.{found.name} are not trained',
-        Label(line_span(module.file.source, line, column, len(word)), f"a plain {kind}"),
+        Label(module.file.span_of(line, word), f"a plain {kind}"),
         (Label(use_location(module.name), "imported for this"),),
         (f"write self.{target.attr} = {meant}(…)",),
         (f"a plain {kind} hides its modules: their weights are not saved or moved, either",),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries
-from espnet3_compiler.diagnostics.source import Span, line_span
+from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind
 from espnet3_compiler.signature import classes, definitions, resolve_name, split_source
@@ -38,9 +38,13 @@ class FunctionBody:
     file: ModuleFile
     shift: int
 
+    def span_in(self, item: ast.expr, word: str = "") -> Span:
+        """Return where an expression stands, or the word that ends it, for example an attribute."""
+        return self.file.expression_span(item, word, self.shift)
+
     def span_of(self, node: ast.stmt, word: str) -> Span:
         """Return where a word stands in the first line of a statement."""
-        return python_span(self.file, node.lineno + self.shift, word)
+        return self.file.span_of(node.lineno + self.shift, word)
 
 
 def entries_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> list[DatasetEntry]:
@@ -123,18 +127,6 @@ def _is_plain(
     """
     names = [definitions.full_name(library, location, item.name) for item in decorators]
     return all(name in _PLAIN_DECORATORS for name in names)
-
-
-def python_span(file: ModuleFile, line: int, word: str) -> Span:
-    """Return where a word stands in a line of a module of the recipe.
-
-    Args:
-        file: The module.
-        line: The line, from 1.
-        word: For example the name of a method.
-    """
-    column = file.source.line_text(line).find(word) + 1
-    return line_span(file.source, line, column, len(word))
 
 
 def returned_values(node: FunctionNode) -> list[ast.expr]:

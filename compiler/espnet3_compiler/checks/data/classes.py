@@ -7,7 +7,7 @@ Fails: a ``Dataset`` without ``__len__``; a ``DatasetBuilder`` with ``is_source_
 
 from collections.abc import Iterable, Iterator
 
-from espnet3_compiler.checks.data.bodies import class_of, entries_of, python_span
+from espnet3_compiler.checks.data.bodies import class_of, entries_of
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span, is_available
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -97,7 +97,7 @@ def _incomplete_class(
     return Diagnostic(
         "R425",
         message,
-        Label(python_span(file, line, word), "called by the runtime"),
+        Label(file.span_of(line, word), "called by the runtime"),
         related=(Label(entry_span(data), "these data"),),
         help=(f'did you mean to call "{near}" {missing}?' if near else advice,),
     )

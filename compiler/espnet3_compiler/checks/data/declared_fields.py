@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.data.bodies import class_of, entries_of
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span, is_available
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.source import Span, line_span
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stage_kind
@@ -49,7 +48,7 @@ def _check_data(data: DatasetEntry) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 "R603",
                 f'the field "{field}" of the Dataset has no "{_KIND}"',
-                Label(_span(file, key), "of which kind?"),
+                Label(file.expression_span(key), "of which kind?"),
                 related,
                 (f"write {_KIND}: one of {format_names(_kinds())}",),
             )
@@ -94,16 +93,7 @@ def _unknown_kind(
     return Diagnostic(
         "R604",
         f'the Dataset declares "{field}" as "{given}", which is no kind',
-        Label(_span(file, kind), f"not in ({format_names(_kinds())})"),
+        Label(file.expression_span(kind), f"not in ({format_names(_kinds())})"),
         related,
         did_you_mean(near, f"write one of {format_names(_kinds())}"),
     )
-
-
-def _span(file: ModuleFile, node: ast.Constant) -> Span:
-    line = file.source.line_text(node.lineno)
-    start, end = (
-        len(line.encode()[:offset].decode(errors="replace"))
-        for offset in (node.col_offset, node.end_col_offset or node.col_offset)
-    )
-    return line_span(file.source, node.lineno, start + 1, end - start)

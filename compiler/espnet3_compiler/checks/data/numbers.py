@@ -10,7 +10,7 @@ from espnet3_compiler.checks.data.sample_fields import changed_fields
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.signature.flow import FunctionNode, own_nodes
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, is_null
 from espnet3_schemas import TARGET
 
 _MAKERS = ("int", "float", "bool", "len", "ord")
@@ -33,7 +33,7 @@ def changed_numbers(library: Library, node: Node | None, given: frozenset[str]) 
         node: The transform or preprocessor; null changes nothing.
         given: The fields that are plain numbers before.
     """
-    if node is None or (isinstance(node, Scalar) and node.value is None):
+    if is_null(node):
         return given
     target = node.get(TARGET) if isinstance(node, Mapping) else None
     path = str(target.value) if isinstance(target, Scalar) else ""

@@ -15,7 +15,7 @@ from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.signature.flow import FunctionNode, own_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.span_key import is_written
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, is_null
 from espnet3_schemas import TARGET
 
 Fields = frozenset[str]
@@ -62,7 +62,7 @@ def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields
         node: The transform or preprocessor; null changes nothing.
         given: The fields before.
     """
-    if node is None or (isinstance(node, Scalar) and node.value is None):
+    if is_null(node):
         return given
     target = node.get(TARGET) if isinstance(node, Mapping) else None
     if not isinstance(target, Scalar) or not isinstance(target.value, str):

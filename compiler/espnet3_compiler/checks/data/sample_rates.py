@@ -15,7 +15,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span, line_span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.stage_inputs import certain_config, own_model
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
 from espnet3_compiler.syntax.provenance import is_fixable, use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at, walk_scalars
@@ -37,9 +37,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for stage in stages_of_kind("infer", recipe):
         config = certain_config(stage, "inference", resolved)
         declared = _declared_rate(config) if config else None
-        model = own_model(stage, resolved)
-        if model is None and stage.model:
-            model = resolved.models.get(str(stage.model.value))
+        model = model_of(stage, resolved)
         if declared is None or model is None:
             continue
         known = _rate_of_model(model) or _rate_of_data(recipe, resolved, modules, declared)

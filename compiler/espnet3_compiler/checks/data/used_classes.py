@@ -6,7 +6,6 @@ Fails: ``class Net`` with ``forward`` and without a base; a ``sampler`` without 
 
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.bodies import python_span
 from espnet3_compiler.checks.data.classes import known_class, missing_methods
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets, flag_value
@@ -96,7 +95,7 @@ def _incomplete(
     return Diagnostic(
         "R425",
         message,
-        Label(python_span(file, found.summary.line, found.name), "used by the runtime"),
+        Label(file.span_of(found.summary.line, found.name), "used by the runtime"),
         related=(Label(use_location(path), "used here"),),
         help=(advice,),
     )

@@ -11,14 +11,13 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.code.modules import recipe_modules
-from espnet3_compiler.checks.data.bodies import FunctionBody, class_of
+from espnet3_compiler.checks.data.bodies import class_of
 from espnet3_compiler.checks.methods.model_users import ModelUser, certain_nodes, model_users
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.source import Span, line_span
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature import split_source
-from espnet3_compiler.signature.classes import is_torch_module
+from espnet3_compiler.signature.classes import is_torch_module, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound, class_location
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.resolve_name import attributes_of, resolution_order
@@ -78,13 +77,11 @@ def _own_attributes(library: Library, item: ClassFound) -> set[str] | None:
     if file is None or dynamic or any(name in summary.members for name in _DYNAMIC):
         return None
     found: set[str] = set()
-    for pieces in summary.members.values():
-        for piece in pieces:
-            if piece is not None and piece.kind == "def":
-                names = _set_in(split_source.function_node(file.text, piece))
-                if names is None:
-                    return None
-                found |= names
+    for node, _ in method_nodes(file, summary):
+        names = _set_in(node)
+        if names is None:
+            return None
+        found |= names
     return found
 
 
@@ -140,24 +137,8 @@ def _unknown(
     return Diagnostic(
         "R517",
         f'{user.model} has no attribute "{item.attr}", which the runner reads',
-        Label(expression_span(user.body, item, item.attr), "not set by its class"),
+        Label(user.body.span_in(item, item.attr), "not set by its class"),
         (Label(use_location(user.runner), "the runner"),),
         (f'did you mean "{near}"?' if near else f"set self.{item.attr} in the class, at {where}",),
         (f"defined at {where}",) if near else (),
     )
-
-
-def expression_span(body: FunctionBody, item: ast.expr, word: str) -> Span:
-    """Return where a word stands that ends an expression, or begins it.
-
-    Args:
-        body: The function around it.
-        item: The expression.
-        word: Its last word, for example the name of an attribute; empty for all of its first line.
-    """
-    source = body.file.source
-    line = (item.end_lineno if word else item.lineno) or item.lineno
-    text = source.line_text(line + body.shift).encode()
-    end = item.end_col_offset if word or item.end_lineno == item.lineno else len(text)
-    start = len(text[:end].decode()) - len(word) if word else len(text[: item.col_offset].decode())
-    return line_span(source, line + body.shift, start + 1, len(text[:end].decode()) - start)

@@ -54,10 +54,7 @@ _OF_OBJECTS: dict[tuple[str, ...], RuntimeCall] = {
 }
 """Keys of objects that are called by position."""
 
-_OF_DATA = {
-    "Dataset": (RuntimeCall("__len__"), RuntimeCall("__getitem__", ("index",))),
-    "DatasetBuilder": (),
-}
+_OF_DATASETS = (RuntimeCall("__len__"), RuntimeCall("__getitem__", ("index",)))
 _SPLITS = ("train", "valid", "test")
 
 
@@ -112,10 +109,11 @@ def _takes_id(found: object) -> bool:
 
 def _check_data(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for stage in recipe.stages:
-        name = "DatasetBuilder" if stage_kind(stage) == "create_dataset" else "Dataset"
-        for data in filter(is_available, entries_of(stage, recipe, resolved)):
-            for call in _OF_DATA[name]:
-                yield from check_call(data.library, f"{data.module}.{name}", call, entry_span(data))
+        read = stage_kind(stage) != "create_dataset"
+        for data in filter(is_available, entries_of(stage, recipe, resolved)) if read else ():
+            path = f"{data.module}.Dataset"
+            for call in _OF_DATASETS:
+                yield from check_call(data.library, path, call, entry_span(data))
 
 
 def check_call(library: Library, path: str, call: RuntimeCall, used: Span) -> Iterator[Diagnostic]:

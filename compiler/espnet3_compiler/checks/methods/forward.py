@@ -12,7 +12,6 @@ from espnet3_compiler.checks.data.bodies import (
     FunctionBody,
     class_of,
     method_body,
-    python_span,
 )
 from espnet3_compiler.checks.data.fields import (
     fields_after,
@@ -34,7 +33,7 @@ from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read_method
 from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.signature.result import Signature
-from espnet3_compiler.stage_graph.stage_inputs import certain_config, own_model, reads_model
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
@@ -68,8 +67,7 @@ def trained_model(stage: StageDecl, resolved: Resolved) -> Scalar | None:
         stage: A stage that trains.
         resolved: The values of the recipe.
     """
-    named = stage.model if reads_model(stage, resolved) else None
-    node = resolved.models.get(str(named.value)) if named else own_model(stage, resolved)
+    node = model_of(stage, resolved)
     path = node.get(TARGET) if node else None
     text = path.value if isinstance(path, Scalar) else None
     return path if isinstance(path, Scalar) and isinstance(text, str) and "$" not in text else None
@@ -115,7 +113,7 @@ def _without_forward(library: Library, found: ClassFound, path: Scalar) -> Diagn
     return Diagnostic(
         "R425",
         f"{path.value} lacks forward, which training calls",
-        Label(python_span(file, line, word), "not called" if function else "no forward"),
+        Label(file.span_of(line, word), "not called" if function else "no forward"),
         (Label(use_location(path), "trained here"),),
         (_ADVICE,),
     )

@@ -7,14 +7,12 @@ Fails: ``def on_train_epoch_end(self, trainer, pl_module, outputs)``, as in Ligh
 from collections.abc import Iterator, Sequence
 
 from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
-from espnet3_compiler.checks.data.bodies import python_span
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.definitions import (
     ClassFound,
     FunctionFound,
     MroClass,
-    class_at,
     definition_location,
     own_member,
 )
@@ -33,13 +31,9 @@ _POSITIONAL = ("positional", "both")
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R429 for hooks that take more or fewer arguments than Lightning gives."""
     for module in recipe_modules(recipe, resolved):
-        bindings = module.file.module.bindings if module.file.module else {}
-        for rows in bindings.values():
-            piece = rows[-1].piece
-            if piece is not None and piece.kind == "class":
-                found = class_at(module.library, module.location, piece)
-                if isinstance(found, ClassFound) and found.summary.bases:
-                    yield from _check_class(module, found)
+        for found, _ in module.classes():
+            if found.summary.bases:
+                yield from _check_class(module, found)
 
 
 def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic]:
@@ -126,7 +120,7 @@ def _refused(
     return Diagnostic(
         "R429",
         f"{found.location.name}.{found.name}.{own.name} {problem}",
-        Label(python_span(module.file, own.line, f"def {own.name}"), "called by Lightning"),
+        Label(module.file.span_of(own.line, f"def {own.name}"), "called by Lightning"),
         (Label(use_location(module.name), "imported for this"),),
         (f"write def {own.name}({names})",),
         (f"it replaces {place.name}.{own.name}, at {where}",),

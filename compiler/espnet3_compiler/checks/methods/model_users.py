@@ -13,12 +13,12 @@ from espnet3_compiler.checks.data.bodies import (
     class_of,
     method_body,
 )
-from espnet3_compiler.checks.methods.runners import text_of
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.flow import FunctionNode
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.stage_graph.stage_inputs import certain_config, own_model, reads_model
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of, own_model
 from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at
 from espnet3_schemas import TARGET
 
@@ -63,9 +63,7 @@ def model_users(recipe: Recipe, resolved: Resolved) -> Iterator[ModelUser]:
 
 def _model_path(stage: StageDecl, config: Mapping, resolved: Resolved) -> str:
     """Return the class of the model that an inference stage runs; empty where not known."""
-    own = own_model(stage, resolved)
-    named = stage.model if reads_model(stage, resolved) else None
-    node = own or (resolved.models.get(str(named.value)) if named else None)
+    node, own = model_of(stage, resolved), own_model(stage, resolved)
     plain = own is not None or text_of(node_at(config, ("provider", TARGET))) == _PROVIDER
     partial = node_at(config, ("runner", "_partial_"))
     return text_of(node.get(TARGET)) if node and plain and partial is None else ""

@@ -17,6 +17,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.names import is_identifier
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.classes import is_torch_module
 from espnet3_compiler.signature.read import read_method
 from espnet3_compiler.signature.resolve_name import resolution_order
@@ -25,7 +26,7 @@ from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, node_at
 from espnet3_schemas import TARGET
 
 COLLATE = "espnet3_runtime.data.collate.CommonCollateFn"
@@ -46,11 +47,6 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             found += _check_call(recipe, config, path, body)
             found += _check_outputs(config, body)
     yield from first_per_location(found)
-
-
-def text_of(node: Node | None) -> str:
-    """Return the text of a node; an empty one of anything else."""
-    return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else ""
 
 
 def _check_call(

@@ -14,7 +14,6 @@ from espnet3_compiler.checks.data.bodies import (
     method_body,
     returned_values,
 )
-from espnet3_compiler.checks.methods.attributes import expression_span
 from espnet3_compiler.checks.methods.forward import trained_model
 from espnet3_compiler.checks.methods.model_users import certain_nodes, model_users
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -110,7 +109,7 @@ def _finding(
     return Diagnostic(
         "R519",
         f"{what}, and {count} names are given to them",
-        Label(expression_span(body, target, ""), f"{count} names"),
+        Label(body.span_in(target), f"{count} names"),
         (
             Label(called.span_of(called.node, f"def {called.node.name}"), "the method"),
             Label(use_location(used), "used here"),

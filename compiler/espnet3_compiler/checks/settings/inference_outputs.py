@@ -20,7 +20,7 @@ from espnet3_compiler.stage_graph.stage_inputs import bound_config, certain_conf
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, is_null, node_at
 
 _NO_RUNNER = (
     "write runner: {_target_: …}, a callable (model, **batch) that gives one mapping of outputs "
@@ -58,7 +58,7 @@ def _check_runners(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         if roles.get(binding.config) != "inference":
             continue
         node = config.get("runner")
-        if node is not None and not (isinstance(node, Scalar) and node.value is None):
+        if not is_null(node):
             continue
         written = node is not None and is_written(node)
         yield Diagnostic(
@@ -124,7 +124,7 @@ def _check_left_out(config: Mapping) -> Iterator[Diagnostic]:
 def has_no_rate(field: Node | None) -> bool:
     """Return whether a field or a file certainly has no sample rate."""
     rate = node_at(field, ("sample_rate",)) if field else None
-    return rate is None or (isinstance(rate, Scalar) and rate.value is None)
+    return is_null(rate)
 
 
 def is_wav(artifact: Entry) -> bool:

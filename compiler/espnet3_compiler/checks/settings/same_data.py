@@ -11,6 +11,7 @@ from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import (
@@ -51,26 +52,22 @@ def _check_metrics(config: Mapping) -> Iterator[Diagnostic]:
         if isinstance(target, Scalar):
             yield value_finding(
                 "R812",
-                f'the metrics "{_text(names[0])}" and "{_text(names[1])}" compute the same',
+                f'the metrics "{text_of(names[0])}" and "{text_of(names[1])}" compute the same',
                 target,
                 "the same class, arguments and inputs",
                 related=(Label(use_location(first.entries[0].key), "already here"),),
-                advice=(f"write what {_text(names[1])} is computed with, or remove one of them",),
+                advice=(f"write what {text_of(names[1])} is computed with, or remove one of them",),
             )
 
 
 def _named_items(config: Mapping, path: tuple[str, ...]) -> list[Mapping]:
     found = node_at(config, path)
     items = found.items if isinstance(found, Sequence) else ()
-    return [one for one in items if isinstance(one, Mapping) and _text(one.get("name"))]
+    return [one for one in items if isinstance(one, Mapping) and text_of(one.get("name"))]
 
 
 def _is_filled(node: object) -> bool:
     return isinstance(node, Mapping) and bool(node.entries)
-
-
-def _text(node: object) -> str:
-    return str(node.value) if isinstance(node, Scalar) and node.value is not None else ""
 
 
 def _repeated(items: list[Mapping]) -> Iterator[tuple[Mapping, Mapping]]:
@@ -81,13 +78,13 @@ def _repeated(items: list[Mapping]) -> Iterator[tuple[Mapping, Mapping]]:
         first = next((other for content, other in known if content == plain), None)
         if first is None:
             known.append((plain, item))
-        elif _text(first.get("name")) != _text(item.get("name")):
+        elif text_of(first.get("name")) != text_of(item.get("name")):
             yield first, item
 
 
 def _same_data(first: Mapping, second: Mapping) -> Diagnostic:
     """Return R812 at the argument that is the name of the other set, else at the last one."""
-    names = _text(first.get("name")), _text(second.get("name"))
+    names = text_of(first.get("name")), text_of(second.get("name"))
     for item, own, other in ((second, names[1], names[0]), (first, *names)):
         for path, leaf in walk_scalars(item.get("data_src_args") or item):
             if leaf.value == other:

@@ -21,7 +21,15 @@ from espnet3_compiler.manifest.values import as_text
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at, walk_scalars
+from espnet3_compiler.syntax.tree import (
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    is_null,
+    node_at,
+    walk_scalars,
+)
 from espnet3_compiler.syntax.unknown_name import format_names
 from espnet3_schemas import TARGET, load
 from espnet3_schemas.bundles import LAYERS
@@ -37,7 +45,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for stage in stages_of_kind(kind, recipe):
             config = certain_config(stage, role, resolved)
             node = config.get(kind) if config else None
-            if config and (node is None or (isinstance(node, Scalar) and node.value is None)):
+            if config and is_null(node):
                 yield _no_destination(stage, kind, example, node)
             if config and kind == "upload_demo":
                 yield from _check_owner(config)
@@ -137,7 +145,7 @@ def packed_targets(
         resolved: The values of the recipe.
     """
     own = inference.get("model")
-    given = own is not None and not (isinstance(own, Scalar) and own.value is None)
+    given = not is_null(own)
     model = None if given or not stage.model else resolved.models.get(str(stage.model.value))
     preprocessor = node_at(inference, ("dataset", "preprocessor"))
     if isinstance(preprocessor, Mapping) and preprocessor.entry(TARGET) is None:

@@ -6,6 +6,7 @@ Fails: ``infer_b`` with ``decode_a`` as well; with a ``decode_b`` that has the c
 ``train_a``; a training ``full`` with the config of ``easy`` that leaves ``training_full`` unread.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import combinations
@@ -41,6 +42,11 @@ class _Work(NamedTuple):
     uses: tuple[tuple[str, Scalar], ...]
 
     @property
+    def key(self) -> str:
+        """A text that is the same for all that do the same."""
+        return json.dumps([self.content, self.rest], sort_keys=True, default=repr)
+
+    @property
     def name(self) -> str:
         """The name of the stage."""
         return str(self.stage.name.value)
@@ -64,7 +70,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     found = []
     for kind in _ROLES:
         works = list(_works_of(kind, recipe, resolved))
-        for pair in combinations(works, 2):
+        alike: dict[str, list[_Work]] = {}
+        for work in works:
+            alike.setdefault(work.key, []).append(work)
+        for pair in (pair for group in alike.values() for pair in combinations(group, 2)):
             first, second = sorted(pair, key=lambda one: -one.fit)
             found += list(_compare(first, second, works, recipe))
     yield from first_per_location(found)
@@ -96,11 +105,11 @@ def _value(node: Node | None) -> object:
 def _compare(
     first: _Work, second: _Work, works: list[_Work], recipe: Recipe
 ) -> Iterator[Diagnostic]:
-    """Compare two stages of a kind, of which the second fits its config less.
+    """Judge two stages that do the same, of which the second fits its config less.
 
     One config may be trained with twice, as a start of one another or to see that it is the same.
     """
-    if _differ(first, second) or second.was_renamed(first):
+    if second.was_renamed(first):
         return
     same_config = first.binding.config == second.binding.config
     others = works if same_config else []
@@ -111,10 +120,6 @@ def _compare(
             if same_config
             else _same_values(first, second, works, recipe)
         )
-
-
-def _differ(first: _Work, second: _Work) -> bool:
-    return first.content != second.content or first.rest != second.rest
 
 
 def _meant_config(first: _Work, second: _Work, works: list[_Work], recipe: Recipe) -> str | None:

@@ -1,8 +1,8 @@
-"""Files in the directories of experiments that models and configs name and that no stage writes.
+"""Files in the directory of the experiment that models and configs name and that no stage writes.
 
-Passes: ``stats: ${stages.collect_stats.feats_stats}``; a file that is there; one in the directory
-of another manifest's experiment; one below a path that a ``call`` is given.
-Fails: ``stats_file: exp/asr_stats_raw/train/feats_stats.npz``, as another toolkit calls it.
+Passes: ``stats: ${stages.collect_stats.feats_stats}``; a file that is there; one below a path that
+a ``call`` is given; one of another experiment, which may lie on another machine.
+Fails: ``stats_file: ${exp_dir}/asr_stats/feats_stats.npz``, as another toolkit calls it.
 
 The ``checkpoint`` of an inference config is judged in ``missing_artifacts``.
 """
@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from espnet3_compiler.expressions.template import has_reference, is_unresolved
-from espnet3_compiler.filesystem import find, is_file, path_exists
+from espnet3_compiler.filesystem import path_exists
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stage_kind
 from espnet3_compiler.stage_graph.stage_inputs import (
@@ -63,7 +63,7 @@ def _is_file_name(node: Scalar) -> bool:
 def _is_unwritten(
     path: PurePosixPath, exp_dir: PurePosixPath, recipe: Recipe, resolved: Resolved
 ) -> bool:
-    """Return whether a path is in the directory of an experiment, where nothing writes it.
+    """Return whether a path is in the directory of the experiment, where nothing writes it.
 
     Args:
         path: A file.
@@ -71,14 +71,10 @@ def _is_unwritten(
         recipe: The recipe.
         resolved: The values of its configs.
     """
-    root = exp_dir.parent if len(exp_dir.parts) > 1 else exp_dir
-    if not path.is_relative_to(root) or exp_dir.is_absolute() or path == exp_dir:
+    if not path.is_relative_to(exp_dir) or exp_dir.is_absolute() or path == exp_dir:
         return False
     if path_exists(recipe.directory / path) or _may_call_write(path, recipe, resolved):
         return False
-    if not path.is_relative_to(exp_dir):
-        tag = path.relative_to(root).parts[0]
-        return not path_exists(recipe.directory / root / tag) and not _is_tag(tag, recipe)
     name, *rest = path.relative_to(exp_dir).parts
     stage = next((one for one in recipe.stages if one.name.value == name), None)
     return stage is None or _is_misplaced("/".join(rest), stage, recipe)
@@ -97,14 +93,6 @@ def _may_call_write(path: PurePosixPath, recipe: Recipe, resolved: Resolved) -> 
         if stage.call and any(text and path.is_relative_to(text) for text in texts):
             return True
     return False
-
-
-def _is_tag(tag: str, recipe: Recipe) -> bool:
-    """Return whether another manifest of the directory names an experiment so, or may do so."""
-    files = [path for path in find(recipe.directory, "*.yaml") if path != recipe.source.path]
-    return any(
-        path.stem == tag or tag.encode() in path.read_bytes() for path in filter(is_file, files)
-    )
 
 
 def _is_misplaced(rest: str, stage: StageDecl, recipe: Recipe) -> bool:

@@ -1,7 +1,7 @@
 """The number of tokens that a model is built for, and that of the tokenizer it is trained with.
 
-Passes: ``vocab_size: ${configs.training.tokenizer.vocab_size}``; a number that is a little larger,
-as some pad to a multiple of eight; a model whose training reads no tokenizer of the recipe.
+Passes: ``vocab_size: ${configs.training.tokenizer.vocab_size}``; a larger number, as some
+pad to a multiple of eight; a model whose training reads no tokenizer of the recipe.
 Fails: ``vocab_size: 13`` beside ``tokenizer: {vocab_size: 30}``; the size of the tokenizer of
 another training.
 """
@@ -24,9 +24,6 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at, walk_scalars
 
 _ARGUMENT = "vocab_size"
 _PATH = ("tokenizer", _ARGUMENT)
-_PADDED_SHARE = 1.25
-_PADDED_BY = 64
-"""By how much a model may be larger than its vocabulary on purpose."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -91,8 +88,7 @@ def _is_another(given: Scalar, size: Scalar, sizes: set[SpanKey]) -> bool:
     mine, tokens = whole_number(given), whole_number(size)
     if mine is None or tokens is None or mine == tokens:
         return False
-    padded = tokens < mine <= tokens * _PADDED_SHARE + _PADDED_BY
-    return not padded or span_key(given.span) in sizes
+    return mine < tokens or span_key(given.span) in sizes
 
 
 def _finding(model: str, given: Scalar, config: str, size: Scalar) -> Diagnostic:

@@ -12,27 +12,25 @@ from espnet3_compiler.checks.training.empty_lists import why_no_validation
 from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.resolve_name import find_definition, resolution_order
 from espnet3_compiler.signature.result import Signature
-from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.stage_graph.stage_inputs import certain_configs
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, is_null, node_at
 from espnet3_schemas import TARGET
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R603 for batches without a size, R415 for their limits, and for loaders."""
-    configs = (certain_config(one, "training", resolved) for one in stages_of_kind("train", recipe))
+    configs = certain_configs("train", "training", recipe, resolved)
     yield from first_per_location(
         found
         for config in configs
-        if config
         for found in (*_check_batches(config), *_check_ranks(config, recipe.library))
     )
 
@@ -47,7 +45,7 @@ def _check_batches(config: Mapping) -> Iterator[Diagnostic]:
         custom = written_entry(block, "sampler") or written_entry(block, "loader")
         if custom or not isinstance(kind, Scalar) or not has_certain_keys(batches):
             continue
-        absent = bins is None or (isinstance(bins, Scalar) and bins.value is None)
+        absent = is_null(bins)
         if kind.value in SIZED_BATCHES and absent:
             yield value_finding(
                 "R603",

@@ -21,8 +21,7 @@ from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.stage_inputs import (
     certain_config,
-    own_model,
-    reads_model,
+    model_of,
     walk_leaves,
 )
 from espnet3_compiler.syntax.placeholder import has_certain_keys
@@ -41,7 +40,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for stage in stages_of_kind("train", recipe):
         config = certain_config(stage, "training", resolved)
         selectors = list(_selectors(stage, config)) if config else []
-        model = _model_of(stage, resolved) if selectors else None
+        model = _complete_model(stage, resolved) if selectors else None
         names = part_names(recipe.library, _targets(model)) if model else None
         for key, node in selectors:
             if key == "freeze" and node.value == _ALL:
@@ -71,11 +70,9 @@ def _is_text(node: Node) -> TypeGuard[Scalar]:
     return isinstance(node, Scalar) and isinstance(node.value, str) and "$" not in node.value
 
 
-def _model_of(stage: StageDecl, resolved: Resolved) -> Mapping | None:
+def _complete_model(stage: StageDecl, resolved: Resolved) -> Mapping | None:
     """Return the model that a stage trains, if it was read to its end."""
-    model = own_model(stage, resolved)
-    if model is None and stage.model and reads_model(stage, resolved):
-        model = resolved.models.get(str(stage.model.value))
+    model = model_of(stage, resolved)
     complete = model is not None and all(map(has_certain_keys, _mappings(model)))
     return model if complete else None
 

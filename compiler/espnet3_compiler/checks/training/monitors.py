@@ -115,11 +115,7 @@ def training_monitors(config: Mapping) -> Iterator[MonitoredValue]:
         monitor = _as_scalar(callback.get("monitor"))
         if monitor and monitor.value is not None and name.startswith(LIGHTNING):
             yield _watched_by(name, callback, monitor)
-    blocks = [
-        (config, "scheduler_monitor"),
-        *((one, "monitor") for one in named_schedulers(config)),
-    ]
-    for block, key in blocks:
+    for block, _, key in scheduler_blocks(config):
         if (monitor := _as_scalar(block.get(key))) and monitor.value is not None:
             node = block.get("scheduler")
             target = _as_scalar(node.get(TARGET)) if isinstance(node, Mapping) else None
@@ -171,8 +167,7 @@ def _check_mode(value: MonitoredValue) -> Iterator[Diagnostic]:
 
 def _check_schedulers(config: Mapping) -> Iterator[Diagnostic]:
     """Report plateau schedulers that never get the value that they wait for."""
-    named = [(block, "interval", "monitor") for block in named_schedulers(config)]
-    for block, interval, monitor in ((config, "scheduler_interval", "scheduler_monitor"), *named):
+    for block, interval, monitor in scheduler_blocks(config):
         node = block.get("scheduler")
         target = _as_scalar(node.get(TARGET)) if isinstance(node, Mapping) else None
         if target is None or not str(target.value).endswith(f".{_PLATEAU}"):
@@ -190,8 +185,9 @@ def _check_schedulers(config: Mapping) -> Iterator[Diagnostic]:
             )
 
 
-def named_schedulers(config: Mapping) -> list[Mapping]:
-    """Return the blocks of ``schedulers``, each with a scheduler, its interval and its monitor."""
+def scheduler_blocks(config: Mapping) -> list[tuple[Mapping, str, str]]:
+    """Return the blocks with a ``scheduler``, and what its interval and its monitor are called."""
     named = config.get("schedulers")
-    entries = named.entries if isinstance(named, Mapping) else ()
-    return [entry.value for entry in entries if isinstance(entry.value, Mapping)]
+    values = [entry.value for entry in named] if isinstance(named, Mapping) else []
+    blocks = [(one, "interval", "monitor") for one in values if isinstance(one, Mapping)]
+    return [(config, "scheduler_interval", "scheduler_monitor"), *blocks]

@@ -24,8 +24,7 @@ from espnet3_compiler.checks.training.no_effect import (
 )
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.stage_graph.stage_inputs import certain_configs
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping
@@ -35,8 +34,8 @@ _VALIDATION = "the training ends before its first validation is due, and validat
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R809."""
-    configs = (certain_config(one, "training", resolved) for one in stages_of_kind("train", recipe))
-    judged = [setting for config in configs if config for setting in _judge_intervals(config)]
+    configs = certain_configs("train", "training", recipe, resolved)
+    judged = [setting for config in configs for setting in _judge_intervals(config)]
     yield from first_per_location(idle_settings(judged))
 
 

@@ -17,7 +17,7 @@ from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, is_null, node_at
 from espnet3_schemas import TARGET
 
 _OPTIMIZERS = "torch.optim."
@@ -77,7 +77,7 @@ def _is_nothing(node: Node | None) -> bool:
     """Return whether a value is absent, null or an empty mapping."""
     if isinstance(node, Mapping):
         return not node.entries
-    return node is None or (isinstance(node, Scalar) and node.value is None)
+    return is_null(node)
 
 
 def _check_config(config: Mapping) -> Iterator[Diagnostic]:

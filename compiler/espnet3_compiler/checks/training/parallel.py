@@ -11,8 +11,7 @@ from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.stage_graph.stage_inputs import certain_configs
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence
 
@@ -24,12 +23,11 @@ _LEAST_HOSTS = 2
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R603 and R605 for hosts, R607 for workers that are told twice."""
-    configs = [
-        certain_config(stage, role, resolved)
+    blocks = [
+        config.get("parallel")
         for kind, role in _ROLES.items()
-        for stage in stages_of_kind(kind, recipe)
+        for config in certain_configs(kind, role, recipe, resolved)
     ]
-    blocks = [config.get("parallel") for config in configs if config]
     yield from first_per_location(
         found for block in blocks if isinstance(block, Mapping) for found in _check_block(block)
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.training.monitors import named_schedulers
+from espnet3_compiler.checks.training.monitors import scheduler_blocks
 from espnet3_compiler.checks.training.no_effect import (
     JudgedSetting,
     idle_settings,
@@ -19,23 +19,15 @@ from espnet3_compiler.checks.training.no_effect import (
 )
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.stage_graph.stage_inputs import certain_configs
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written, written_entry
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, children
-from espnet3_schemas import TARGET
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, children
 
 _LENGTHS = ("T_max", "T_0", "total_steps", "num_training_steps")
-_LENGTHS_OF = {"PolynomialLR": ("total_iters",), "MultiStepLR": ("milestones",)}
-"""Arguments that say how long a schedule is; those of a class that mean more elsewhere."""
+"""Arguments that say how long a schedule is."""
 
 _WARMUPS = ("warmup_steps", "num_warmup_steps", "warmup_iters")
-_FAR = 10
-"""How many times as long as the training a schedule in epochs is that was meant in steps."""
-
-_LEAST_EPOCHS = 20
-"""Milestones in the epochs of a shorter training may be steps of a warm-up."""
 
 
 class _Schedule(NamedTuple):
@@ -58,11 +50,10 @@ class _Schedule(NamedTuple):
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R814."""
-    configs = (certain_config(one, "training", resolved) for one in stages_of_kind("train", recipe))
+    configs = certain_configs("train", "training", recipe, resolved)
     judged = [
         setting
         for config in configs
-        if config
         for schedule in _schedules_of(config)
         for setting in _judge_lengths(schedule, schedule.node)
     ]
@@ -76,8 +67,7 @@ def _schedules_of(config: Mapping) -> Iterator[_Schedule]:
     last = whole_number(epochs.value) if epochs else None
     if epochs is None or last is None or last <= 1 or _ends_by_steps(trainer):
         return
-    named = [(block, "interval") for block in named_schedulers(config)]
-    for block, key in ((config, "scheduler_interval"), *named):
+    for block, key, _ in scheduler_blocks(config):
         node, interval = block.get("scheduler"), block.get(key)
         if isinstance(node, Mapping) and isinstance(interval, Scalar):
             yield _Schedule(node, key, interval, epochs, last)
@@ -95,35 +85,15 @@ def _judge_lengths(schedule: _Schedule, node: Node) -> Iterator[JudgedSetting]:
         yield from _judge_lengths(schedule, child)
     if not isinstance(node, Mapping):
         return
-    target = node.get(TARGET)
-    name = str(target.value).rpartition(".")[2] if isinstance(target, Scalar) else ""
-    lengths = (*_LENGTHS, *_LENGTHS_OF.get(name, ()))
-    for key in (*lengths, *_WARMUPS):
+    for key in (*_LENGTHS, *_WARMUPS):
         entry = written_entry(node, key)
-        length = _length_of(entry.value) if entry else None
+        length = whole_number(entry.value) if entry else None
         if entry is None or length is None:
             continue
-        if schedule.interval.value == "step" and key in lengths:
-            yield entry, _in_epochs(schedule, entry) if _is_in_epochs(schedule, length) else None
-        elif schedule.interval.value == "epoch":
-            far = length[0] >= _FAR * schedule.last
-            yield entry, _in_steps(schedule, entry, length[0]) if far else None
-
-
-def _length_of(node: Node) -> tuple[int, bool] | None:
-    """Return a length, the last of milestones, and whether it may be less than the whole."""
-    part = isinstance(node, Sequence)
-    last = children(node)[-1:] if part else [(0, node)]
-    found = whole_number(last[0][1]) if last else None
-    return None if found is None else (found, part)
-
-
-def _is_in_epochs(schedule: _Schedule, length: tuple[int, bool]) -> bool:
-    """Return whether a length in steps is the number of epochs, or milestones end in that range."""
-    number, part = length
-    if part:
-        return _LEAST_EPOCHS <= schedule.last <= 2 * number <= 2 * schedule.last
-    return number == schedule.last
+        if schedule.interval.value == "step" and key in _LENGTHS:
+            yield entry, _in_epochs(schedule, entry) if length == schedule.last else None
+        elif schedule.interval.value == "epoch" and key in _WARMUPS:
+            yield entry, _in_steps(schedule, entry, length) if length > schedule.last else None
 
 
 def _in_epochs(schedule: _Schedule, entry: Entry) -> Diagnostic:

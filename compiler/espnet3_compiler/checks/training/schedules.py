@@ -7,17 +7,18 @@ Fails: ``OneCycleLR`` with an interval of epochs, or beside ``trainer: {max_epoc
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.training.monitors import scheduler_blocks
+from espnet3_compiler.checks.training.no_effect import whole_number
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.result import Signature
-from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.stage_graph.stage_inputs import certain_configs
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, node_at
+from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, is_null
 from espnet3_schemas import TARGET
 
 _STEPS = "total_steps"
@@ -25,11 +26,10 @@ _STEPS = "total_steps"
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R801 for a schedule that never advances, R415 for one of a training without end."""
-    configs = (certain_config(one, "training", resolved) for one in stages_of_kind("train", recipe))
+    configs = certain_configs("train", "training", recipe, resolved)
     yield from first_per_location(
         found
         for config in configs
-        if config
         for found in (*_check_one_cycle(config), *_check_end(config, recipe.library))
     )
 
@@ -57,9 +57,12 @@ def _check_one_cycle(config: Mapping) -> Iterator[Diagnostic]:
 def _check_end(config: Mapping, library: Library) -> Iterator[Diagnostic]:
     """Report schedules over all steps in a training that only a time or a hand ends."""
     endless = _endless_by(config)
-    for node in _schedulers(config) if endless else ():
-        target = node.get(TARGET)
-        if endless and isinstance(target, Scalar) and _wants_steps(node, target, library):
+    for block, _, _ in scheduler_blocks(config) if endless else ():
+        node = block.get("scheduler")
+        target = node.get(TARGET) if isinstance(node, Mapping) else None
+        if not endless or not isinstance(node, Mapping) or not isinstance(target, Scalar):
+            continue
+        if _wants_steps(node, target, library):
             name = str(target.value).rpartition(".")[2]
             yield value_finding(
                 "R415",
@@ -77,27 +80,11 @@ def _endless_by(config: Mapping) -> Entry | None:
     if not isinstance(trainer, Mapping) or not has_certain_keys(trainer):
         return None
     steps, epochs, time = (trainer.entry(f"max_{unit}") for unit in ("steps", "epochs", "time"))
-    if steps and _number(steps.value) not in (None, -1):
+    if steps and not is_null(steps.value) and whole_number(steps.value) != -1:
         return None
-    if epochs and not _is_null(epochs.value):
-        return epochs if _number(epochs.value) == -1 else None
-    return time if time and not _is_null(time.value) else None
-
-
-def _number(node: Node) -> object:
-    return node.value if isinstance(node, Scalar) else node
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.value is None
-
-
-def _schedulers(config: Mapping) -> Iterator[Mapping]:
-    named = config.get("schedulers")
-    blocks = [entry.value for entry in named] if isinstance(named, Mapping) else []
-    for node in (config.get("scheduler"), *(node_at(block, ("scheduler",)) for block in blocks)):
-        if isinstance(node, Mapping):
-            yield node
+    if epochs and not is_null(epochs.value):
+        return epochs if whole_number(epochs.value) == -1 else None
+    return time if time and not is_null(time.value) else None
 
 
 def _wants_steps(node: Mapping, target: Scalar, library: Library) -> bool:

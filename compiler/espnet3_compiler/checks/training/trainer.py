@@ -13,8 +13,7 @@ from espnet3_compiler.checks.training.empty_lists import why_no_validation
 from espnet3_compiler.checks.training.monitors import LIGHTNING
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.stage_graph.stage_inputs import certain_configs
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written, written_entry
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence
@@ -33,10 +32,8 @@ _GPU_CLASSES = (".FSDPStrategy", ".DeepSpeedStrategy")
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R415."""
-    configs = (certain_config(one, "training", resolved) for one in stages_of_kind("train", recipe))
-    yield from first_per_location(
-        found for config in configs if config for found in _check_config(config)
-    )
+    configs = certain_configs("train", "training", recipe, resolved)
+    yield from first_per_location(found for config in configs for found in _check_config(config))
 
 
 def _check_config(config: Mapping) -> Iterator[Diagnostic]:

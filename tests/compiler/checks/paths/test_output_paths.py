@@ -33,7 +33,7 @@ CODE = {"src/model.py": "class Net:\n    def __init__(self, size, stats=None): .
         ("exp/recipe/collect_stats/train/feat_stats.npz", False),  # of an own extractor
         ("exp/recipe/train/bests.ckpt", False),  # a training does not read its own
         ("exp/recipe/notes/tokens.txt", True),
-        ("exp/other/train_tokenizer/token.txt", True),
+        ("exp/other/train_tokenizer/token.txt", False),
         ("${stages.train_tokenizer.token_list}", False),
     ],
 )

@@ -16,7 +16,7 @@ def check_file(check, path: str, stages: str = STAGES, files=()) -> list[tuple[s
 @pytest.mark.parametrize(
     ("path", "found"),
     [
-        ("exp/asr_stats_raw/train/feats_stats.npz", True),
+        ("exp/asr_stats_raw/train/feats_stats.npz", False),
         ("exp/recipe/stats/feats_stats.npz", True),
         ("exp/recipe/collect_stats/feats_stats.npz", True),
         ("${exp_dir}/collect_stats/feats_stats.npz", True),
