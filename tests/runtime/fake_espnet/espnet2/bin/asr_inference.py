@@ -31,16 +31,18 @@ class Speech2Text:
         normalize_length=False,
         time_sync=False,
     ):
+        self.settings = {name: value for name, value in locals().items() if name != "self"}
         if beam_size < 1:
             raise ValueError("beam_size must be positive")
-        self.asr_model, args = ASRTask.build_model_from_file(
+        self.asr_model, self.args = ASRTask.build_model_from_file(
             asr_train_config, asr_model_file, device
         )
         self.asr_model.to(dtype=getattr(torch, dtype)).eval()
         lm = None if lm_train_config is None else torch.nn.Linear(1, 1, bias=False)
         self.beam_search = SimpleNamespace(full_scorers={"lm": lm})
         self.beam_search_transducer = None
-        self.bpemodel = bpemodel or args.bpemodel
+        if transducer_conf is not None:
+            self.beam_search, self.beam_search_transducer = None, SimpleNamespace(lm=lm)
 
     def __call__(self, speech):
         if len(speech) < 8:
