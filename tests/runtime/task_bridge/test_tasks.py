@@ -185,6 +185,13 @@ def test_an_optional_choice_may_be_none_in_any_spelling(fake, word, chosen):
             ),
         ),
         (
+            {"freeze_param": ["zzzz"]},
+            (
+                '"zzzz" is no part of the model\n'
+                "  config: models.net.freeze_param\n  help: choose from: ctc_lo, encoder"
+            ),
+        ),
+        (
             {"freeze_param": ["encode"]},
             (
                 '"encode" is no part of the model\n'
