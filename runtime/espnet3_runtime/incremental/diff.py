@@ -111,7 +111,7 @@ def _upstream_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterato
         if old.get(key) != value:
             stage, _, output = key.partition(".")
             yield f"upstream {stage} changed ({output})"
-    for key in old.keys() - new.keys():
+    for key in sorted(old.keys() - new.keys()):
         yield f"upstream {key} is gone"
 
 
