@@ -239,6 +239,47 @@ def test_packages_from_outside_are_those_that_are_used(base: Path) -> None:
     assert "torch" in code(base, "torch.optim.Adam").packages
 
 
+@pytest.mark.parametrize(
+    ("text", "packages"),
+    [
+        ("from numpy import *\n\n\ndef f():\n    return zeros(1)\n", {"numpy"}),
+        ("from numpy import *\nimport torch\n\n\ndef f():\n    return 1\n", set()),
+        ("import torch.nn as n\n\n\ndef f():\n    return n.Linear\n", {"torch"}),
+        ("import torch.nn\n\n\ndef f():\n    return torch.zeros(1)\n", {"torch"}),
+        ("def f():\n    from yaml import load\n    return load\n", {"yaml"}),
+        ("def f():\n    import yaml\n    return 1\n", {"yaml"}),
+        ("def f():\n    return __import__('yaml.nodes')\n", {"yaml"}),
+        ("def f():\n    return unknown.name\n", set()),
+        ("x = [torch for torch in ()]\n\n\ndef f():\n    return x\n", set()),
+    ],
+)
+def test_packages_of_names(text: str, packages: set[str], base: Path) -> None:
+    (base / "src" / "fresh.py").write_text(text)
+    assert code(base, "src.fresh.f").packages == packages
+
+
+@pytest.mark.parametrize(
+    ("root", "files"),
+    [
+        ("src.a.uses_table", {"src/a.py"}),
+        ("src.a.uses_alias", {"src/a.py", "src/b.py"}),
+        ("src.a.uses_chain", {"src/a.py", "src/c.py"}),
+        ("src.a.uses_star", {"src/a.py", "src/d.py"}),
+        ("src.a.uses_renamed", {"src/a.py", "src/e.py", "src/i.py"}),
+        ("src.a.uses_module", {"src/a.py", "src/f.py"}),
+        ("src.a.imports_inside", {"src/a.py", "src/g.py"}),
+        ("src.a.by_module_name", {"src/a.py", "src/h.py"}),
+        ("src.b", {"src/b.py"}),
+        ("src.broken.anything", {"src/broken.py"}),
+        ("namespace.inner", {"namespace/inner.py"}),
+        ("src.registry.entry", {"src/registry.py", "src/hooks.py"}),
+        ("torch.optim.Adam", set()),
+    ],
+)
+def test_the_files_that_count(root: str, files: set[str], base: Path) -> None:
+    assert set(code(base, root).modules) == files
+
+
 def test_what_is_local(base: Path) -> None:
     assert is_local("src.a.uses_table", base)
     assert is_local("namespace.inner", base)

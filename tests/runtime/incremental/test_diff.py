@@ -76,6 +76,7 @@ CHANGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"upstream": {"prepare.data": "1"}}, ["upstream prepare.words is gone"]),
     ({"upstream": {"prepare.data": None, "prepare.words": "4"}}, []),
     ({"upstream": {"other.data": "1", "other.words": "2"}}, []),
+    ({"upstream": {"other.words": "2", "another.data": "1"}}, []),
     (
         {"upstream": {"other.data": "3", "prepare.words": "2"}},
         ["upstream other changed (data)", "upstream prepare.data is gone"],

@@ -56,8 +56,11 @@ def test_a_whole_fingerprint(recipe: Toy) -> None:
         "configs": {"settings": {"name": "sizes", "values": {"size": 3, "nested.a[0]": 1.5}}},
         "model": None,
         "arguments": {
-            "path": "exp/toy/b/b.txt", "words": "words.txt",
-            "list[0]": 1, "list[1].a": None, "empty": {},
+            "path": "exp/toy/b/b.txt",
+            "words": "words.txt",
+            "list[0]": 1,
+            "list[1].a": None,
+            "empty": {},
         },
         "init_from": None,
         "declared": {"b": "exp/toy/b/b.txt", "all": "exp/toy/b/all"},
@@ -229,13 +232,11 @@ def test_versions_that_count() -> None:
     }
     names = ("yaml", "json", "espnet3_schemas", "torch")
     found = relevant_versions(stage_of(None), names)
-    import torch
-    import yaml
-
+    torch, yaml = (installed_distributions()[name].version for name in ("torch", "PyYAML"))
     assert found == {
         **always,
-        "torch": torch.__version__.partition("+")[0],
-        "yaml": yaml.__version__,
+        "torch": torch.partition("+")[0],
+        "yaml": yaml,
     }
     assert [*found] == ["python", "espnet3-compile", "torch", "yaml"]
     assert relevant_versions(stage_of(None), ()) == always
