@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +136,12 @@ class DatasetBuilder:
 '''
 
 Said = list[dict[str, Any]]
+ANSWERS = Path(__file__).with_name("deep") / "answers.json"
+_OF_OTHERS = re.compile(
+    r"\b(\w*(?:Error|Exit|Exception|Warning)|refuses the trainer): .*|(\btensor)\([^)]*\)",
+    re.DOTALL,
+)
+"""What Python and libraries say, each version in its own words."""
 
 
 def ask(
@@ -181,3 +189,43 @@ def codes(said: Said) -> list[str]:
 def place(line: Mapping[str, Any]) -> str:
     """Return the place of a finding in one text."""
     return ".".join(map(str, [*line["owner"], *line["path"]]))
+
+
+def told(said: Said, directory: Path, *, steps: bool = False) -> Said:
+    """Return the answers without what is empty or differs between versions and machines."""
+    found = []
+    for line in said:
+        if line["kind"] == "end" or (line["kind"] == "step" and not steps):
+            continue
+        kept = {key: value for key, value in line.items() if value not in (None, "", [], False)}
+        for key in kept.keys() & {"message", "text"}:
+            short = _OF_OTHERS.sub(r"\1\2: …", kept[key])
+            if short != kept[key]:
+                kept = {**kept, key: short, "numbers": "…"}
+        if "place" in kept:
+            kept["place"] = [value for key, value in kept["place"].items() if key != "name"]
+        found.append(kept)
+    text = json.dumps(found, ensure_ascii=False)
+    plain: Said = json.loads(text.replace(str(directory), "…"))
+    return plain
+
+
+def expect(name: str, said: Said, directory: Path, *, steps: bool = False) -> None:
+    """Compare answers with those under a name in ``answers.json``.
+
+    ``UPDATE_CASES=1`` writes them; read the difference as a user would.
+    """
+    found = told(said, directory, steps=steps)
+    known = json.loads(ANSWERS.read_text(encoding="utf-8")) if ANSWERS.exists() else {}
+    if os.environ.get("UPDATE_CASES") == "1":
+        known = dict(sorted({**known, name: found}.items()))
+        lines = [
+            f"{json.dumps(key)}: [{','.join(f'{chr(10)} {_line(one)}' for one in answers)}\n]"
+            for key, answers in known.items()
+        ]
+        ANSWERS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    assert found == known[name]
+
+
+def _line(answer: Mapping[str, Any]) -> str:
+    return json.dumps(answer, ensure_ascii=False)

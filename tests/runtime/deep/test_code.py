@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.deep_kit import Said, ask, codes, of_kind, place
+from tests.runtime.deep_kit import Said, ask, codes, expect, of_kind, place
 
 MEMORY = """\
 @lru_cache
@@ -188,6 +188,7 @@ def test_a_mistake_is_found_at_its_setting(tmp_path: Path, name: str) -> None:
     said = ask(tmp_path, edits)
     assert codes(said) == [code], of_kind(said, "finding") + of_kind(said, "note")
     assert place(of_kind(said, "finding")[0]).endswith(where)
+    expect(f"code: {name}", said, tmp_path)
 
 
 RIGHT = {
@@ -201,7 +202,9 @@ RIGHT = {
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_only_looks_wrong_is_silent(tmp_path: Path, name: str) -> None:
-    assert codes(ask(tmp_path, RIGHT[name])) == []
+    said = ask(tmp_path, RIGHT[name])
+    assert codes(said) == []
+    expect(f"right: {name}", said, tmp_path, steps=name != "machine")
 
 
 def test_a_config_of_hugging_face_keeps_more(tmp_path: Path) -> None:
@@ -217,6 +220,7 @@ def test_a_config_of_hugging_face_keeps_more(tmp_path: Path) -> None:
     }
     said = ask(tmp_path / "near", {**edits, "KEY": "widht"})
     assert codes(said)[:1] == ["R923"]
+    expect("kept", said, tmp_path / "near")
     said = ask(tmp_path / "other", {**edits, "KEY": "labels"})
     assert "R923" not in codes(said)
     assert any('"labels" is no setting' in note["text"] for note in of_kind(said, "note"))
@@ -231,3 +235,4 @@ def test_weights_of_a_file_are_compared(tmp_path: Path) -> None:
     assert codes(said) == ["R920"]
     assert place(of_kind(said, "finding")[0]) == "stages.train.init_from"
     assert "head.weight (5, 8) for (9, 8)" in of_kind(said, "finding")[0]["message"]
+    expect("old weights", said, tmp_path)
