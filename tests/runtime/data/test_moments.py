@@ -52,7 +52,7 @@ def test_moments_of_a_padded_batch(tmp_path):
 def test_features_that_have_no_moments(shape, lengths, message):
     with pytest.raises(UserError, match=message):
         compute_moments(torch.ones(shape), torch.tensor(lengths))
-    with pytest.raises(UserError, match="^the features are not finite$"):
+    with pytest.raises(UserError, match=r"^the features are not finite$"):
         compute_moments(torch.tensor([[float("nan")]]), torch.tensor([1]))
     assert compute_moments(torch.ones(2, 3), torch.tensor([3, 3])) is not None
     assert isinstance(compute_moments(torch.ones(1, 1), torch.tensor([1])), Moments)
