@@ -23,6 +23,8 @@ import sys
 import warnings
 from argparse import ArgumentParser, Namespace
 
+from torch.nn import Linear
+
 from espnet3_runtime.errors import InstantiateError, UserError
 
 print("said")
@@ -47,6 +49,11 @@ class Plain:
         from espnet2.train.abs_espnet_model import AbsESPnetModel
 
         class Model(AbsESPnetModel):
+            def __init__(self):
+                super().__init__()
+                for name in "dbeacf":
+                    self.add_module(name, Linear(1, 1))
+
             def forward(self): ...
             def collect_feats(self): ...
 
@@ -253,6 +260,12 @@ def test_without_choices_a_conf_always_starts_from_its_default(own):
 def test_what_a_model_does_not_read_is_idle_but_never_its_confs(own):
     made = build_task_model(view("Plain", size=4, part="p", part_conf={}, freeze_param=None))
     assert made.idle == ("size", "part")
+
+
+def test_the_parts_of_a_model_are_told_in_order(own):
+    with pytest.raises(InstantiateError, match="zzz") as caught:
+        build_task_model(view("Plain", freeze_param=["zzz"]))
+    assert caught.value.hint == "choose from: a, b, c, d, e, f"
 
 
 def test_normalisation_is_left_out_only_where_statistics_are_collected(fake, tmp_path):
