@@ -1,6 +1,6 @@
 """From a manifest and files, given as texts, through composition and resolution."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -9,6 +9,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.interpolation.resolve import resolve
 from espnet3_compiler.manifest.lower import config_roles, lower
+from espnet3_compiler.manifest.matrix import expand
 from espnet3_compiler.manifest.recipe import Resolved
 from espnet3_compiler.syntax.read import read_file
 from espnet3_compiler.syntax.tree import Node, Plain, node_at, to_python, walk_scalars
@@ -58,7 +59,9 @@ def front(
     tree, source, found = read_file(root / "recipe.yaml", "recipe.yaml", root)
     assert tree is not None, found
     assert source is not None
-    recipe, _ = lower(tree, source, root)
+    made = expand(tree)
+    recipe, _ = lower(made.root, source, root, complete=made.complete)
+    recipe = replace(recipe, rows=made.rows)
     sources = [Source("--set", text, "set") for text in sets]
     composition, more = compose(recipe, config_roles(recipe), sources, config_files or {})
     found += more
