@@ -21,10 +21,11 @@ from espnet3_compiler.stage_graph.stage_inputs import (
     reads_model,
 )
 from espnet3_compiler.syntax.tree import to_python
+from tests.compiler.front_kit import write
 from tests.compiler.sheet_kit import Row, row_name, sheet
 
 SHEET = sheet(Path(__file__).with_name("graphs.txt"))
-HEAD = "version: 1\nrecipe: mini/asr\nsystem: asr\n"
+HEAD = "version: 1\nrecipe: mini/asr\n"
 
 
 def of_stage(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> list[str]:
@@ -56,9 +57,11 @@ def of_stage(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> list[str]:
 
 @pytest.mark.parametrize("row", SHEET, ids=row_name)
 def test_what_stages_read_write_and_need(row: Row, tmp_path: Path) -> None:
-    manifest = tmp_path / "recipe.yaml"
-    manifest.write_text(HEAD + row.text, encoding="utf-8")
-    outcome = compile_manifest(manifest)
+    manifest, *files = row.text.split("---- ")
+    system = "src.own.Mine" if files else "asr"
+    texts = dict(file.split("\n", maxsplit=1) for file in files)
+    write(tmp_path, {"recipe.yaml": f"{HEAD}system: {system}\n{manifest}", **texts})
+    outcome = compile_manifest(tmp_path / "recipe.yaml")
     recipe, resolved = outcome.recipe, outcome.resolved
     assert recipe
     assert resolved
