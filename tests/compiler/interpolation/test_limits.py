@@ -28,6 +28,14 @@ def test_so_many_nodes_wait_for_one_another(links: int, found: list[str], tmp_pa
     assert codes(tmp_path, "\n".join([*lines, "k0: {a: {b: {c: '${oc.env:A}'}}}"])) == found
 
 
+@pytest.mark.parametrize(("items", "found"), [(9, []), (10, ["R105"])])
+def test_so_many_nodes_are_copied(
+    items: int, found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("espnet3_compiler.interpolation.evaluate.MAX_FETCHED", 21)
+    assert codes(tmp_path, f"a: [{'x, ' * items}]\nb: ${{a}}\nc: ${{a}}\n") == found
+
+
 @pytest.mark.parametrize(("more", "found"), [("", []), ("y", ["R105"])])
 def test_a_text_of_so_many_characters(more: str, found: list[str], tmp_path: Path) -> None:
     text = f"t: {'x' * 100_000}\nu: '{more}{'${t}' * 10}'\n"

@@ -33,6 +33,14 @@ def test_so_many_nodes_behind_aliases(aliases: int, codes: list[str]) -> None:
     assert got["c"] == 1
 
 
+@pytest.mark.parametrize(("items", "codes"), [(7, []), (8, ["R105"]), (20, ["R105"])])
+def test_so_many_nodes(items: int, codes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("espnet3_compiler.syntax.build_tree.MAX_NODES", 10)
+    got, found = read(f"a: [{'x, ' * items}]\n")
+    assert [finding.code for finding in found] == codes
+    assert got == {"a": ["x"] * min(items, 7) + ["${}"] * (items - 7)}
+
+
 @pytest.mark.parametrize(("digits", "codes"), [(1000, []), (1001, ["R105"])])
 def test_so_many_digits(digits: int, codes: list[str]) -> None:
     got, found = read(f"a: {'1' * digits}\nb: '{'1' * digits}'\nc: x{'1' * digits}\n")
