@@ -58,8 +58,7 @@ def _candidates(failure: ParseFailure) -> Iterator[Fix]:
         yield from _repair_colon(failure, line)
     elif any(phrase in message for phrase in ("cannot start any token", "an alias", "an anchor")):
         rest = failure.content(failure.offset if start is None else start)
-        if rest.text:  # a line may hold nothing but a tab
-            yield _quote(rest)
+        yield from [_quote(rest)] if rest.text else []  # a line may hold nothing but a tab
     elif start is None:
         return
     elif "quoted scalar" in message:
