@@ -77,3 +77,22 @@ def test_files_of_a_config_from_elsewhere(tmp_path: Path) -> None:
     assert config_roles(done.composition.recipe) == {"c": None, "d": None}
     again, found = compose(done.composition.recipe, {"c": None, "d": None})
     assert (again.configs["c"].sources, found) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "name"),
+    [
+        (b"a\n\xff\n", "R108", "w.txt"),
+        (b"a\n" * 1_000_001, "R105", "w.txt"),
+        (None, "R701", "c.yaml"),
+    ],
+)
+def test_lines_that_cannot_be_read(
+    data: bytes | None, code: str, name: str, tmp_path: Path
+) -> None:
+    if data:
+        (tmp_path / "w.txt").write_bytes(data)
+    done = front(tmp_path, "configs: {c: c.yaml}\n", {"c.yaml": "l: ${load_line:w.txt}\n"})
+    assert (done.only.code, done.only.primary.span.source.name) == (code, name)
+    assert done.config("c", "l") == "${load_line:w.txt}"
+    assert done.resolved.sources == ()
