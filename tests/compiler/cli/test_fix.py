@@ -52,8 +52,11 @@ def test_the_same_edit_twice_is_one(source):
     assert len(fixed.applied) == 2
 
 
-def test_nothing_outside_files_is_edited():
+def test_nothing_outside_files_is_edited(source):
     argument = Source("--set", "sede=1", "set")
+    edits = (Edit(Span(source, 0, 3), "1"), Edit(Span(argument, 0, 4), "seed"))
+    both = Diagnostic("R601", "m", Label(edits[0].span), fix=Fix("t", edits, certain=True))
+    assert plan_fixes([both]).files == {}
     assert plan_fixes([finding(argument, (0, 4, "seed"))]).files == {}
 
 
