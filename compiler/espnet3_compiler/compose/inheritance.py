@@ -38,7 +38,7 @@ class ConfigLayers(NamedTuple):
     extends: Scalar | None
     layers: tuple[Mapping, ...]
     source: Source | None
-    complete: bool = True
+    complete: bool
 
 
 def collect_layers(

@@ -10,10 +10,8 @@ WILDCARD = "*"
 """Among the kinds of a system: it may run others too, which only an import would show."""
 
 _UNKNOWN_KIND: dict[str, Any] = {
-    "title": "",
     "roles": {},
     "model": "optional",
-    "needs_torch": True,
     "consumes": [],
     "outputs": {},
 }

@@ -95,7 +95,7 @@ def load_source(path: Path, name: str, root: Path) -> tuple[Source | None, tuple
     try:
         return Source(name, data.decode("utf-8-sig"), path=path), ()
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8-sig")
+        before = error.object[: error.start].decode()  # the bytes after a byte order mark
         source = Source(name, data.decode("utf-8-sig", errors="replace"), path=path)
         return source, (_not_utf8(Span(source, len(before), len(before) + 1), data),)
 

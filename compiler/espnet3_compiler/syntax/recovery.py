@@ -57,7 +57,8 @@ def _candidates(failure: ParseFailure) -> Iterator[Fix]:
     elif "mapping values are not allowed" in message:
         yield from _repair_colon(failure, line)
     elif any(phrase in message for phrase in ("cannot start any token", "an alias", "an anchor")):
-        yield _quote_rest(failure, failure.offset if start is None else start)
+        rest = failure.content(failure.offset if start is None else start)
+        yield from [_quote(rest)] if rest.text else []  # a line may hold nothing but a tab
     elif start is None:
         return
     elif "quoted scalar" in message:
@@ -126,7 +127,7 @@ def _close_bracket(failure: ParseFailure, start: int) -> Iterator[Fix]:
 def _repair_colon(failure: ParseFailure, line: Span) -> Iterator[Fix]:
     if key := OPEN_KEY.match(failure.source.text, line.start, failure.offset):
         yield from _add_colon(failure, line.start)
-        yield _quote_rest(failure, key.end())
+        yield _quote(failure.content(key.end()))
     elif above := failure.line_above:
         if not OPEN_KEY.match(above.text):
             yield from _add_colon(failure, above.start)
@@ -169,10 +170,6 @@ def _match_indentation(failure: ParseFailure, line: Span, like: Span) -> Iterato
 
 def _column(span: Span) -> int:
     return span.start - line_start(span.source.text, span.start)
-
-
-def _quote_rest(failure: ParseFailure, start: int) -> Fix:
-    return _quote(failure.content(start))
 
 
 def _quote(span: Span, *, certain: bool = False) -> Fix:

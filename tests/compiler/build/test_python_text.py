@@ -120,3 +120,38 @@ def test_ruff_changes_nothing(tmp_path: Path) -> None:
         check=True,
     )
     assert file.read_text(encoding="utf-8") == code
+
+
+@pytest.mark.parametrize(
+    ("value", "literal"),
+    [
+        ("", '""'),
+        ("it's", '"it\'s"'),
+        ('say "so"', "'say \"so\"'"),
+        ("one ' and \"", '"one \' and \\""'),
+        ("back\\slash", '"back\\\\slash"'),
+        ("a\nb\t\x1b\u2028é", '"a\\nb\\t\\x1b\\u2028é"'),
+    ],
+)
+def test_the_quotes_of_a_literal(value: str, literal: str) -> None:
+    assert string_literal(value) == literal
+
+
+def test_one_item_stays_on_the_line_and_two_do_not() -> None:
+    assert string_tuple([]) == "()"
+    assert string_tuple(["a"]) == '("a",)'
+    assert string_tuple(["b", "a"]) == '(\n    "b",\n    "a",\n)'
+    assert string_map({}) == "{}"
+    assert string_map({"b": "a"}) == '{"b": "a"}'
+    assert string_map({"b": "1", "a": "2"}) == '{\n    "b": "1",\n    "a": "2",\n}'
+    assert block("f(", ["a=1"], ") -> None:") == "f(a=1) -> None:"
+    assert block("f(", ["a=(\n    1\n)"], ")") == "f(\n    a=(\n        1\n    ),\n)"
+
+
+@pytest.mark.parametrize(("length", "pieces"), [(73, 1), (74, 2)])
+def test_where_a_long_text_is_cut(length: int, pieces: int) -> None:
+    text = f"{'x' * 40} {'y' * (length - 41)}"
+    expected = f'"{text}"' if pieces == 1 else f'(\n    "{text[:41]}"\n    "{text[41:]}"\n)'
+    assert long_string(text) == expected
+    assert long_string("z" * 100) == f'"{"z" * 100}"'
+    assert long_string("a-b " * 2 + "-" * 80) == f'(\n    "a-b a-b "\n    "{"-" * 80}"\n)'

@@ -45,6 +45,7 @@ def test_a_new_build(tmp_path: Path) -> None:
     written = write_build(tmp_path / "deep" / "build", FIRST)
     assert content(tmp_path / "deep" / "build") == FIRST
     assert written.changed == tuple(FIRST)
+    assert written.locked
     assert names(tmp_path / "deep") == ["build"]
 
 
@@ -86,6 +87,39 @@ def test_caches_of_python_do_not_matter(tmp_path: Path) -> None:
     assert content(build) == SECOND
 
 
+def test_files_of_models_and_calls_are_ours(tmp_path: Path) -> None:
+    stages = [{"name": "go", "call": "src.a.b"}, {"name": "train", "call": None}]
+    text = {"configs": {}, "models": {"m": {"file": "models/m.yaml"}}, "stages": stages}
+    files = {"models/m.yaml": "m", "calls/go.yaml": "g", "recipe.lock.json": json.dumps(text)}
+    build = tmp_path / "build"
+    write_build(build, {**files, "system.py": ""})
+    assert write_build(build, SECOND).removed == ("calls/go.yaml", "models/m.yaml", "system.py")
+    (build / "calls").mkdir()
+    (build / "calls" / "train.yaml").write_text("mine")
+    with pytest.raises(ForeignFiles, match=r"did not write: calls/train\.yaml$"):
+        write_build(build, FIRST)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_in_the_place_of_the_directory(tmp_path: Path, there: bool) -> None:
+    (tmp_path / "build").symlink_to(tmp_path / "other")
+    if there:
+        (tmp_path / "other").mkdir()
+    with pytest.raises(ForeignFiles, match=r"is not a directory$"):
+        write_build(tmp_path / "build", FIRST)
+    assert (tmp_path / "build").is_symlink()
+
+
+def test_a_file_that_is_a_link_to_elsewhere_is_not_ours(tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    write_build(build, FIRST)
+    (tmp_path / "mine").write_text("1")
+    (build / "run.py").unlink()
+    (build / "run.py").symlink_to(tmp_path / "mine")
+    with pytest.raises(ForeignFiles, match=r"did not write: run\.py$"):
+        write_build(build, SECOND)
+
+
 def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
     (tmp_path / "build").mkdir()
     write_build(tmp_path / "build", FIRST)
@@ -98,6 +132,19 @@ def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
         ({"thesis.tex": "years of work"}, "has no recipe.lock.json$"),
         ({"recipe.lock.json": "[]"}, "has no recipe.lock.json$"),
         ({"recipe.lock.json": "not json", "run.py": ""}, "has no recipe.lock.json$"),
+        *(
+            ({"recipe.lock.json": text}, "has no recipe.lock.json$")
+            for text in (
+                '{"configs": {}, "models": {}}',
+                '{"configs": {}, "stages": []}',
+                '{"configs": {"a": {}}, "models": {}, "stages": []}',
+                '{"configs": {}, "models": [], "stages": []}',
+                '{"configs": {}, "models": {}, "stages": [{"call": "a"}]}',
+                "[" * 100_000,
+            )
+        ),
+        ({**FIRST, "calls/a.yaml": "mine", "models/m.yaml": ""}, "calls/a.yaml, models/m.yaml$"),
+        ({**FIRST, **dict.fromkeys("cab", "mine")}, "did not write: a, b, c$"),
         ({**FIRST, "notes.txt": "mine"}, "did not write: notes.txt$"),
         ({**FIRST, "conf/mine.yaml": "mine"}, "did not write: conf/mine.yaml$"),
         (

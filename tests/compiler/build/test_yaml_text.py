@@ -184,3 +184,46 @@ def test_a_list_of_80_characters_is_one_line(last: int, lines: int) -> None:
     value = ["x" * 42, "y" * last]
     assert dump_yaml(value).count("\n") == lines
     assert yaml.safe_load(dump_yaml(value)) == value
+
+
+def test_which_texts_are_quoted() -> None:
+    quoted = ["1", "-0", "+1.5e3", ".5", "0o7", "0xF", ".inf", ".NaN", "TRUE", "False", "null"]
+    quoted += ["~", "", "1_000", "12:30", "yes", "Off", "2020-01-01", "1e5", "3.", " a", "a "]
+    plain = ["a", "1a", "0o8", "0xG", "nul", "inf", "e5", "1.2.3", "trUe", "a b", "é", "${a.b}"]
+    text = dump_yaml([[text] for text in [*quoted, *plain]])
+    assert text == "".join([f"- ['{t}']\n" for t in quoted] + [f"- [{_flow(t)}]\n" for t in plain])
+
+
+def _flow(text: str) -> str:
+    return f"'{text}'" if "{" in text else text
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a\nb", "|-\n  a\n  b"),
+        ("a\n", "|\n  a"),
+        ("a\n\nb\n", "|\n  a\n\n  b"),
+        ("\na", '"\\na"'),
+        ("a \nb", '"a \\nb"'),
+        (" a\nb", '" a\\nb"'),
+        ("a\n b", '"a\\n b"'),
+        ("a\tb", '"a\\tb"'),
+        ("a\x07\nb", '"a\\a\\nb"'),
+    ],
+)
+def test_how_texts_of_lines_are_written(text: str, written: str) -> None:
+    assert dump_yaml({"k": text}) == f"k: {written}\n"
+
+
+def test_lists_and_mappings_keep_their_order_and_repeat_themselves() -> None:
+    same: list[Plain] = [3, 1, 2]
+    value: Plain = {"b": same, "a": same, "c": [same, {}], "d": [[], {"z": 1, "y": None}]}
+    assert dump_yaml(value) == (
+        "b: [3, 1, 2]\na: [3, 1, 2]\nc:\n  - [3, 1, 2]\n  - {}\nd:\n  - []\n  - z: 1\n    y: null\n"
+    )
+
+
+def test_the_header_names_all_sources() -> None:
+    said = "# Compiled from a.yaml, b é.yaml by espnet3-compile; do not edit, compile again.\n"
+    assert render_document({}, ("a.yaml", "b é.yaml")) == f"{said}{{}}\n"

@@ -5,6 +5,7 @@ import pytest
 from espnet3_compiler.cli.fix import apply_fixes, plan_fixes, write_fixes
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.pipeline import display_name
 from espnet3_compiler.result import CompileResult
 from espnet3_compiler.schema.validate import validate_tree
 from espnet3_compiler.syntax.read import read_file
@@ -51,8 +52,11 @@ def test_the_same_edit_twice_is_one(source):
     assert len(fixed.applied) == 2
 
 
-def test_nothing_outside_files_is_edited():
+def test_nothing_outside_files_is_edited(source):
     argument = Source("--set", "sede=1", "set")
+    edits = (Edit(Span(source, 0, 3), "1"), Edit(Span(argument, 0, 4), "seed"))
+    both = Diagnostic("R601", "m", Label(edits[0].span), fix=Fix("t", edits, certain=True))
+    assert plan_fixes([both]).files == {}
     assert plan_fixes([finding(argument, (0, 4, "seed"))]).files == {}
 
 
@@ -92,6 +96,22 @@ def test_a_fix_is_reported_only_where_its_file_was_written(source, tmp_path, cap
     assert "a.yaml changed meanwhile; not fixed" in err
     assert "fixed b:1:1: t" in err
     assert "fixed a.yaml" not in err
+
+
+def test_a_fix_of_two_files_is_reported_only_where_both_were_written(source, tmp_path, capsys):
+    other = Source("b", "four\n", path=tmp_path / "b.yaml")
+    other.path.write_text("something else\n")
+    edits = (Edit(Span(source, 0, 3), "1"), Edit(Span(other, 0, 4), "4"))
+    found = Diagnostic("R601", "m", Label(edits[0].span), fix=Fix("t", edits, certain=True))
+    outcome = CompileResult(source.path, diagnostics=(found,))
+    assert apply_fixes(outcome)
+    assert capsys.readouterr().err.splitlines() == [
+        f"{display_name(other.path)} changed meanwhile; not fixed"
+    ]
+    assert not apply_fixes(outcome)
+    assert len(capsys.readouterr().err.splitlines()) == 2
+    assert not apply_fixes(CompileResult(source.path))
+    assert capsys.readouterr().err == ""
 
 
 def test_byte_order_mark_and_line_ends_are_kept(tmp_path):

@@ -1,5 +1,6 @@
 """The command line: what is written where, and with which exit code."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -277,6 +278,36 @@ def test_a_bug_of_ours_is_one_message(tmp_path: Path, capsys, monkeypatch) -> No
     monkeypatch.setenv(main.TRACEBACK_VARIABLE, "1")
     assert call(manifest) == 3
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "said"),
+    [
+        (errno.ENOSPC, "/t/x", 'error: the disk refused to write "/t/x": full'),
+        (errno.EDQUOT, None, "error: the disk refused to write: full"),
+        (errno.EFBIG, None, "error: the disk refused to write: full"),
+    ],
+)
+def test_a_full_disk_is_no_bug_of_ours(
+    tmp_path: Path, capsys, monkeypatch, number: int, name: str | None, said: str
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(number, "full", name)
+
+    monkeypatch.setattr("espnet3_compiler.pipeline.lower", broken)
+    assert call(minimal(tmp_path)) == 1
+    assert capsys.readouterr().err == f"{said}\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "longest"), [("", 78), ("x", 78), ("30", 40), ("42", 40), ("43", 41), ("90", 88)]
+)
+def test_the_help_fits_its_columns(capsys, monkeypatch, columns: str, longest: int) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert call("--help") == 0
+    lines = capsys.readouterr().out.partition("\noptions:\n")[2].splitlines()
+    folded = [line for line in lines if line.startswith("  ") and "NAME_config" not in line]
+    assert longest - 12 <= max(map(len, folded)) <= longest
 
 
 def test_ctrl_c_is_one_message(tmp_path: Path, capsys, monkeypatch) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from espnet3_compiler.cli.variants import find_variants
 from tests.compiler.recipe_kit import call, minimal
 
 GOOD = "dataset: {train: [{data_src: digits}], valid: [{data_src: digits}]}\nseed: 5\n"
@@ -123,4 +124,17 @@ def test_several_names_and_folders_of_other_recipes(capsys) -> None:
     assert sorted(found(capsys, "asr")) == [
         ("R601", "asr/conf/big.yaml", 3),
         ("R601", "asr/more/x.yaml", 3),
+    ]
+
+
+@pytest.mark.parametrize(("last", "names"), [(4096, ["one", "two"]), (4097, [])])
+def test_how_much_of_a_file_is_read_for_what_it_replaces(last: int, names: list[str]) -> None:
+    head = f"{'#'.ljust(last - len('# replaces:') - 1, '-')}\n# replaces:"
+    assert len(head) == last
+    write("big.yaml", f"{head} one, two\n")
+    write("big.yml", "# replaces: three\n\n  # more\na: 1\n# replaces: four\n")
+    variants = list(find_variants(Path("asr")))
+    assert [(v.span.text, v.file.name) for v in variants] == [
+        *((name, "big.yaml") for name in names),
+        ("three", "big.yml"),
     ]

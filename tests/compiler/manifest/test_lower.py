@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from espnet3_compiler.diagnostics.source import Source
-from espnet3_compiler.manifest.lower import config_roles, lower
+from espnet3_compiler.manifest.lower import config_roles, configs_in_role, lower
+from espnet3_compiler.manifest.recipe import Resolved
 from espnet3_compiler.syntax.read import read_text
 from espnet3_compiler.syntax.tree import Mapping
 
@@ -84,6 +85,15 @@ def test_required_roles_come_first():
     assert found == ()
     roles = [binding.role for binding in recipe.stages[0].configs]
     assert roles == ["publication", "inference", "training"]
+
+
+def test_configs_in_a_role_that_could_be_composed():
+    text = HEAD.replace("inference:", "other: c.yaml, inference:")
+    recipe, _ = lowered(text + "stages: [train, {name: t, run: train, config: other}, infer]\n")
+    values = {name: Mapping((), recipe.name.span) for name in ("training", "inference")}
+    resolved = Resolved({}, values, {}, {}, ())
+    assert list(configs_in_role(recipe, resolved, "training")) == [("training", values["training"])]
+    assert list(configs_in_role(recipe, resolved, "metrics")) == []
 
 
 def test_a_call_stage_reads_only_what_it_lists():

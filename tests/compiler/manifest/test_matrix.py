@@ -2,14 +2,17 @@
 
 import ast
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from espnet3_compiler.build.files import build_files
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.expressions.template import parse
 from espnet3_compiler.manifest.matrix import expand
+from espnet3_compiler.manifest.matrix_names import merge_row_findings
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.recompile import locate
 from espnet3_compiler.syntax.read import read_text
@@ -26,6 +29,7 @@ stages:
         init_from: ${matrix.start}
         description: ${matrix.note}
 """
+ROW = Source("f", "a ${matrix.n} b")
 
 
 def with_group(folder: Path, note: str = "a") -> Path:
@@ -53,6 +57,40 @@ def test_all_stages_of_a_row_come_before_those_of_the_next():
         "stages: [first, {matrix: [{n: 1}, {n: 2}], stages: ['a${matrix.n}', 'b${matrix.n}']}, z]"
     )
     assert (stages, found) == (["first", "a1", "b1", "a2", "b2", "z"], [])
+
+
+@pytest.mark.parametrize(("last", "found"), [(1000, []), (1001, ["R105"])])
+def test_a_matrix_has_a_thousand_rows_at_most(last, found):
+    values = list(range(1, last + 1))
+    stages, codes = expanded(f"stages: [{{matrix: {{n: {values}}}, stages: ['t${{matrix.n}}']}}]")
+    assert codes == found
+    assert len(stages) == (1 if found else 1000)
+
+
+def finding(part: str, message: str, edit: str | None = None) -> Diagnostic:
+    start = ROW.text.index(part)
+    span = Span(ROW, start, start + len(part))
+    fix = Fix("mend", (Edit(span, edit),), certain=True) if edit else None
+    return Diagnostic("R205", message, Label(span), fix=fix)
+
+
+def test_what_every_row_repeats_is_told_once():
+    templates = {"tune_1": "tune_${matrix.n}", "tune_11": "tune_${matrix.n}", "a.b": "x"}
+    given = [
+        finding("a", 'stage "tune_1" is wrong', "z"),
+        finding("a", 'stage "tune_11" is wrong', "y"),
+        finding("a", 'stage "tune_111" is wrong'),
+        finding("a", 'stage "axb" is wrong'),
+        finding("b", 'stage "tune_1" is wrong'),
+        finding("${matrix.n}", 'no "u_1" in 3 of "tune_1"', "q"),
+        finding("${matrix.n}", 'no "u_2" in 4.5 of "tune_11"', "q"),
+        replace(finding("a", 'stage "tune_1" is wrong'), code="R201"),
+    ]
+    merged = merge_row_findings(given, templates)
+    kept = [given[index] for index in (0, 2, 3, 4, 5, 7)]
+    assert [each.message for each in merged] == [each.message for each in kept]
+    assert [each.fix for each in merged] == [kept[0].fix, None, None, None, None, None]
+    assert merge_row_findings(iter(given), {}) == tuple(given)
 
 
 def test_a_manifest_without_groups_is_left_alone():
