@@ -223,6 +223,12 @@ def test_arguments_and_their_places() -> None:
     ]  # fmt: skip
 
 
+def test_an_argument_that_is_empty_has_the_place_behind_it() -> None:
+    (call, _), _ = parse(scalar("${a:,} x"))
+    assert isinstance(call, Call)
+    assert [each.span.text for each in call.arguments] == [",", "}"]
+
+
 @pytest.mark.parametrize(
     ("pieces", "text"),
     [
