@@ -130,6 +130,17 @@ def test_labels_of_one_source_are_shown_together_by_line():
     ]
 
 
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_an_empty_line_is_shown(text):
+    finding = Diagnostic("R605", "m", Label(Span(Source("a.yaml", text), 0, 0), "here"))
+    assert render_one(finding).splitlines()[1:] == [
+        "  --> a.yaml:1:1",
+        "   |",
+        " 1 |",
+        "   | ^ here",
+    ]
+
+
 def test_a_clipped_line_is_shown_again_for_a_mark_elsewhere():
     source = Source("a.yaml", "x" + "a" * 98 + "y\n")
     finding = Diagnostic(

@@ -156,6 +156,11 @@ def test_the_place_in_a_text_that_is_no_lock(
     assert (finding.primary.span.start, finding.primary.span.end) == (start, end)
 
 
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / LOCK).write_bytes(json.dumps(GOOD).encode() + b" \xff")
+    assert [finding.code for finding in compile_lock(tmp_path / LOCK).diagnostics] == ["R108"]
+
+
 @pytest.mark.parametrize(("count", "end"), [(73, "'integer'"), (74, "'integer…"), (99, "x…")])
 def test_long_messages_of_the_schema_are_cut(count: int, end: str) -> None:
     fault = first_violation({**GOOD, "schema_version": "x" * count})
