@@ -170,6 +170,14 @@ def test_a_library_that_does_not_say_why_is_asked_for_the_disk(
         write_file(tmp_path / "a", ValueError("it failed"))
 
 
+def test_a_reason_that_is_told_counts_before_a_full_disk(tmp_path: Path, monkeypatch) -> None:
+    space(monkeypatch, [], f_bavail=0)
+    quota = OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), "copied.txt")
+    with pytest.raises(OSError, match="quota") as raised:
+        write_file(tmp_path / "a", caused(RuntimeError("it failed"), quota))
+    assert (raised.value.errno, raised.value.filename) == (errno.EDQUOT, str(tmp_path / "a"))
+
+
 class Library:
     """A C library whose ``renameat2`` refuses with a number."""
 
