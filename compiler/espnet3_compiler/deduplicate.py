@@ -127,11 +127,7 @@ def without_consequences(
             _is_within(span, other) or _follows_key(span, other) for other in mistyped
         )
 
-    return tuple(
-        f
-        for f in found
-        if not is_inside_misfit(f) and (f.code.startswith("R1") or not is_consequence(f))
-    )
+    return tuple(f for f in found if not is_inside_misfit(f) and not is_consequence(f))
 
 
 def _is_about_hidden(finding: Diagnostic, hidden: Iterable[str]) -> bool:

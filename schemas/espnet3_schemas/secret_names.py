@@ -57,7 +57,7 @@ _ORDINARY_OWNERS = frozenset(
 )
 """A pad_token, a low_pass and a file_pat are no secrets."""
 _SYMBOL = re.compile(r"<.*>|\[.*\]")
-_DEFAULT = re.compile(r"\$\{oc\.env:\s*(?P<name>\w+)\s*,\s*(?!null\s*\}|\$\{|\})")
+_DEFAULT = re.compile(r"\$\{oc\.env:\s*(?P<name>\w+)\s*,(?!\s*(?:null\s*\}|\$\{|\}))")
 _REFERENCE = re.compile(r"\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
 _URL_LOGIN = re.compile(r"(?<=://)(?!git@)[^/@\s]+@")
 _URL_VALUE = re.compile(r"(?<=[?&])(?P<name>[\w.-]+)=[^&\s\"']+")

@@ -7,6 +7,7 @@ import pytest
 
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_compiler.result import sort_findings
+from espnet3_compiler.signature.cache import CACHE_VARIABLE
 from espnet3_schemas.build_records import Output
 from espnet3_schemas.late_values import StageOutput
 from tests.compiler.recipe_kit import GOLDEN, copy, minimal
@@ -176,3 +177,23 @@ def test_a_file_that_a_resolver_reads_is_a_source(tmp_path: Path) -> None:
     plan = compile_manifest(manifest).plan
     assert plan is not None, codes(manifest)
     assert json.dumps([source.path for source in plan.sources]) == '["recipe.yaml", "names.txt"]'
+
+
+def test_a_compile_leaves_what_it_read_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    manifest = minimal(tmp_path / "recipe", old="torch.nn.Linear", new="src.net.Net")
+    (tmp_path / "recipe" / "src").mkdir()
+    (tmp_path / "recipe" / "src" / "net.py").write_text(
+        "import torch\nclass Net(torch.nn.Module):\n"
+        "    def __init__(self, in_features, out_features):\n        super().__init__()\n"
+    )
+    first = compile_manifest(manifest)
+    left = {path: path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file()}
+    assert left
+    second = compile_manifest(manifest)
+    messages = [[each.message for each in one.diagnostics] for one in (first, second)]
+    assert messages == [["src.net.Net lacks forward, which training calls"]] * 2
+    again = {path: path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file()}
+    assert again == left

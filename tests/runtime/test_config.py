@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from espnet3_runtime.config import ConfigView, iter_leaves, to_plain
-from espnet3_runtime.errors import UndeclaredRead, UserError
+from espnet3_runtime.config import ConfigView, iter_leaves, join_key, to_plain
+from espnet3_runtime.errors import UndeclaredRead
 
 trees = st.dictionaries(
     st.text("abc", min_size=1, max_size=3),
@@ -82,6 +82,61 @@ def test_undeclared_reads_are_faults_of_ours_not_missing_keys() -> None:
         restored["trainer"]
 
 
-def test_user_errors_cross_processes_whole() -> None:
-    error = pickle.loads(pickle.dumps(UserError("what", where="a.b", hint="do this")))
-    assert str(error) == "what\n  config: a.b\n  help: do this"
+def test_a_view_says_what_it_holds() -> None:
+    view = ConfigView({"a": {"b": [1, {"c": 2}]}, "d": None}, "training", hidden=["e"])
+    assert len(view) == 2
+    assert list(view) == ["a", "d"]
+    assert (view.where, view["a"].where, view["a"]["b"][1].where) == (
+        "training", "training.a", "training.a.b[1]",
+    )  # fmt: skip
+    assert view.hidden == {"e"}
+    assert view["a"].hidden == frozenset()
+    assert repr(view) == "ConfigView({'a': {'b': [1, {'c': 2}]}, 'd': None}, where='training')"
+    assert ConfigView({"a": {}})["a"].where == "a"
+    assert (ConfigView({}).where, ConfigView({}).hidden) == ("", frozenset())
+
+
+def test_flat_leaves_are_named_from_the_view_on_and_found_once() -> None:
+    view = ConfigView({"a": {"b": [1, {"c": 2}], "d": {}}, "e": None}, "training")
+    expected = (("a.b[0]", 1), ("a.b[1].c", 2), ("a.d", {}), ("e", None))
+    assert view.flat_leaves == expected
+    assert view.flat_leaves is view.flat_leaves
+    assert view["a"].flat_leaves == (("b[0]", 1), ("b[1].c", 2), ("d", {}))
+    assert ConfigView({}, "training").flat_leaves == ()
+
+
+def test_a_part_keeps_its_place_and_tells_what_it_hides() -> None:
+    view = ConfigView({"a": 1, "b": 2, "c": {"d": 3}}, "training")
+    part = view.only(["c", "a", "nothing"])
+    assert part.plain() == {"a": 1, "c": {"d": 3}}
+    assert list(part) == ["a", "c"]
+    assert part.where == "training"
+    assert part.hidden == {"b"}
+    for read in (part, pickle.loads(pickle.dumps(part)), copy.deepcopy(part)):
+        assert read.hidden == {"b"}
+        with pytest.raises(UndeclaredRead, match=r'^training\.b: "b" is not in "reads"'):
+            read["b"]
+        with pytest.raises(KeyError, match=r"^'training\.x'$"):
+            read["x"]
+
+
+def test_views_refuse_attributes() -> None:
+    view = ConfigView({"a": 1}, "training")
+    for change in (lambda: setattr(view, "_where", "x"), lambda: delattr(view, "_where")):
+        with pytest.raises(AttributeError, match=r"^configs cannot be changed: training$"):
+            change()
+
+
+@pytest.mark.parametrize(
+    ("where", "key", "path"),
+    [("", "a", "a"), ("a", "b", "a.b"), ("a", 0, "a[0]"), ("", 2, "[2]"), ("a.b", 1, "a.b[1]")],
+)
+def test_key_paths(where: str, key: str | int, path: str) -> None:
+    assert join_key(where, key) == path
+
+
+def test_plain_values_are_copies_of_dicts_and_lists() -> None:
+    view = ConfigView({"a": [1, (2, {"b": ()})], "t": "text"})
+    assert to_plain(view) == view.plain() == {"a": [1, [2, {"b": []}]], "t": "text"}
+    assert view["a"] == (1, (2, ConfigView({"b": ()})))
+    assert to_plain(3) == 3

@@ -72,7 +72,7 @@ def _line_cells(line: str) -> list[str]:
 
 
 def _is_unprintable(char: str) -> bool:
-    return len(char) == 1 and char != " " and unicodedata.category(char) in UNPRINTABLE_CATEGORIES
+    return len(char) == 1 and unicodedata.category(char) in UNPRINTABLE_CATEGORIES
 
 
 def _cell_width(cell: str) -> int:

@@ -5,12 +5,15 @@ from omegaconf.errors import GrammarParseError
 from omegaconf.grammar_parser import parse as omegaconf_parse
 
 from espnet3_compiler.diagnostics.source import Source, Span
-from espnet3_compiler.expressions.nodes import Call, Lookup
+from espnet3_compiler.expressions.nodes import Call, JoinedKey, Lookup
+from espnet3_compiler.expressions.parser import BadExpressionError
 from espnet3_compiler.expressions.template import (
     RuntimeReference,
     has_reference,
+    is_unresolved,
     parse,
     parse_literal,
+    parse_resolved,
     render_call,
     render_text,
 )
@@ -157,6 +160,9 @@ def test_escaped_characters_inside_a_reference() -> None:
         ("${a}", True),
         ("\\${a}", False),
         ("\\\\${a}", True),
+        ("\\${a} ${b}", True),
+        ("${a} \\${b}", True),
+        ("\\${a} \\${b}", False),
         ("$a", False),
         (3, False),
         (None, False),
@@ -167,6 +173,81 @@ def test_has_reference(value: object, expected: bool) -> None:
 
 
 LATE = RuntimeReference("${oc.env:A}", Span(Source("f", ""), 0, 0))
+
+
+def test_a_text_that_waits_is_unresolved() -> None:
+    span = Span(Source("f", "x"), 0, 1)
+    assert is_unresolved(Scalar("${a}", span))
+    assert not is_unresolved(Scalar("\\${a}", span))
+    assert not is_unresolved(Mapping((), span))
+
+
+def test_resolved_texts_may_be_nested_deeper() -> None:
+    assert parse_resolved("${" * 80 + "a" + "}" * 80)
+    with pytest.raises(BadExpressionError, match="references are nested too deeply"):
+        parse_resolved("${" * 81 + "a" + "}" * 81)
+    text, lookup = parse_resolved("x ${a.b}")
+    assert text == "x "
+    assert isinstance(lookup, Lookup)
+    assert (lookup.span.start, lookup.span.end, lookup.span.text) == (2, 8, "${a.b}")
+
+
+def test_parts_of_a_key_and_their_places() -> None:
+    text = "x ${stages.tune_${matrix.round}_${ matrix.b}.out[2]} ${a.$}"
+    (_, lookup, _, other), _ = parse(scalar(text))
+    assert isinstance(lookup, Lookup)
+    assert isinstance(other, Lookup)
+    assert [key.span.text for key in lookup.keys] == [
+        "stages", "tune_${matrix.round}_${ matrix.b}", "out", "2",
+    ]  # fmt: skip
+    joined = lookup.keys[1].name
+    assert isinstance(joined, JoinedKey)
+    assert [part if isinstance(part, str) else part.span.text for part in joined.parts] == [
+        "tune_", "${matrix.round}", "_", "${ matrix.b}",
+    ]  # fmt: skip
+    assert [key.name for key in other.keys] == ["a", "$"]
+    assert (lookup.dots, other.dots) == (0, 0)
+
+
+def test_arguments_and_their_places() -> None:
+    text = "${ oc.env : A b , 'x,${y}' ,\"z\", ${q} w\\,v\\n ,}"
+    (call,), finding = parse(scalar(text))
+    assert finding is None
+    assert isinstance(call, Call)
+    assert (call.name, call.name_span.text, call.span.text) == ("oc.env", "oc.env", text)
+    assert [(each.span.text, each.quoted) for each in call.arguments] == [
+        ("A b ", False), ("'x,${y}'", True), ('"z"', True), ("${q} w\\,v\\n ", False), ("}", False),
+    ]  # fmt: skip
+    assert [[show(part) for part in each.parts] for each in call.arguments] == [
+        ["A b"], ["x,", (0, "y")], ["z"], [(0, "q"), " w,v\\n"], [],
+    ]  # fmt: skip
+
+
+def test_an_argument_that_is_empty_has_the_place_behind_it() -> None:
+    (call, _), _ = parse(scalar("${a:,} x"))
+    assert isinstance(call, Call)
+    assert [each.span.text for each in call.arguments] == [",", "}"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        ((), ""),
+        (("a", "b"), "ab"),
+        (("", LATE, ""), "${oc.env:A}"),
+        (("a\\", LATE), "a\\\\${oc.env:A}"),
+        (("a\\",), "a\\"),
+        (("\\${x}",), "\\\\\\${x}"),
+        ((LATE, "\\", LATE), "${oc.env:A}\\\\${oc.env:A}"),
+    ],
+)
+def test_rendered_texts(pieces: tuple[str | RuntimeReference, ...], text: str) -> None:
+    assert render_text(pieces) == text
+
+
+def test_rendered_calls_have_every_argument() -> None:
+    assert render_call("r", []) == "${r:}"
+    assert render_call("r", [("a",), None, ("b c",), (LATE, "")]) == "${r:a,null,'b c',${oc.env:A}}"
 
 
 @pytest.mark.parametrize(
@@ -231,6 +312,18 @@ def test_rendered_arguments_read_back(
         ("NULL", None),
         ("01", "01"),
         ("x", "x"),
+        ("0", 0),
+        ("+1_000", 1000),
+        ("1.", 1.0),
+        (".5", 0.5),
+        ("-1.5E+3", -1500.0),
+        ("1e", "1e"),
+        ("INF", float("inf")),
+        ("false", False),
+        ("nul", "nul"),
+        ("", ""),
+        ("9" * 1000, 10**1000 - 1),
+        ("9" * 1001, "9" * 1001),
     ],
 )
 def test_typed(text: str, value: object) -> None:

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from espnet3_runtime.launch.logs import logged_variables, rotate_log, stage_log
-from espnet3_runtime.process.redact import redact, redact_command, secret_values
+from espnet3_runtime.process.redact import (
+    Redactor,
+    hide_secrets,
+    redact,
+    redact_command,
+    secret_values,
+    spellings,
+)
 from espnet3_schemas.secret_names import is_secret, is_secret_name
 
 
@@ -160,3 +167,62 @@ def test_tracebacks_in_logs_are_clean_too(tmp_path: Path) -> None:
     assert "with *** inside" in text
     assert "the-secret" not in text
     assert root.handlers == before
+
+
+def test_secrets_of_plain_data_are_hidden_where_they_stand() -> None:
+    data = {"a": [{"token": "x", "size": 3}, ("pass", {"my_secret": ["y", 2]})], "password": ""}
+    assert hide_secrets(data) == {
+        "a": [{"token": "***", "size": 3}, ["pass", {"my_secret": ["***", "***"]}]],
+        "password": "",
+    }
+    assert hide_secrets("x", "a.token") == "***"
+    assert hide_secrets("x") == "x"
+
+
+def test_spellings_are_sorted_by_length_and_short_lines_stay() -> None:
+    assert spellings(["abc", 'a"long one\nshort\nlonger']) == (
+        'a\\"long one\\nshort\\nlonger',
+        'a"long one\\nshort\\nlonger',
+        'a"long one\nshort\nlonger',
+        'a\\"long one',
+        'a"long one',
+        "longer",
+        "abc",
+    )
+    assert secret_values({"A_TOKEN": "12345", "B_TOKEN": "123456", "SIZE": "1234567"}) == (
+        "123456",
+    )
+
+
+@pytest.mark.parametrize(
+    ("argument", "shown"),
+    [
+        ("--set=a.token=x=y\nz", "--set=a.token=***"),
+        ("a.token=x", "a.token=***"),
+        ("--token=x", "--token=***"),
+        ("a.size=3", "a.size=3"),
+        ("a={token: x, size: 3}", "a={token: ***, size: 3}"),
+        ("a=https://u:p@h", "a=https://h"),
+        ("token", "token"),
+    ],
+)
+def test_arguments(argument: str, shown: str) -> None:
+    assert redact_command([argument, "the-one"], iter(["the-one"])) == [shown, "***"]
+
+
+def test_a_record_is_cleaned_and_passes() -> None:
+    clean = Redactor(["the-secret"])
+
+    def record(text: str, *arguments: object) -> logging.LogRecord:
+        made = logging.LogRecord("a", logging.INFO, "f", 1, text, arguments, None)
+        assert clean.filter(made)
+        return made
+
+    assert record("it is %s", "the-secret").getMessage() == "it is ***"
+    kept = record("it is %s", "another")
+    assert (kept.msg, kept.args) == ("it is %s", ("another",))
+    assert record("%s %s", "the-secret").args == ("the-secret",)  # logging says what is wrong
+    made = logging.LogRecord("a", logging.INFO, "f", 1, "x", (), None)
+    made.exc_text = "ValueError: the-secret"
+    assert clean.filter(made)
+    assert made.exc_text == "ValueError: ***"

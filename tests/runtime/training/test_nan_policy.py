@@ -1,10 +1,15 @@
 """Losses, gradients and weights that are not finite."""
 
+import math
+from types import SimpleNamespace
+
 import pytest
 import torch
+from torch import nn
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages.train import train
+from espnet3_runtime.training.nan_policy import NanPolicy, find_not_finite
 from tests.runtime.training_kit import (
     ONE,
     SETS,
@@ -122,3 +127,112 @@ def test_a_lost_training_stops(recipe, line):
     sets = {**SETS, "train": [{"data_src_args": {"size": 1000}}]}
     with pytest.raises(UserError, match="100 batches in a row were skipped"):
         train(train_context(recipe, model, dataset=sets))
+
+
+def outcome(value, several=False):
+    loss = torch.tensor(value)
+    losses = {"a": torch.tensor(1.0), "b": loss} if several else loss
+    return SimpleNamespace(losses=losses, stats={"loss": loss, "acc": 1.0})
+
+
+MODULE = SimpleNamespace(trainer=SimpleNamespace(world_size=1, global_step=7), current_epoch=2)
+
+
+def test_bad_batches_are_skipped_and_counted(caplog):
+    caplog.set_level("INFO")
+    policy = NanPolicy("skip")
+    good = [
+        policy.check(outcome(v), MODULE, ["u"]) for v in (1.0, math.nan, math.inf, 2.0, -math.inf)
+    ]
+    assert good == [True, False, False, True, False]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"not finite: loss {value} (epoch 3, step 7; u); it is skipped" for value in ("nan", "-inf")
+    ]
+    assert not policy.check(outcome(math.nan, several=True), MODULE, [])
+    assert policy.end_epoch(whole=True) == 4
+    assert policy.end_epoch(whole=True) == 0
+    assert NanPolicy("allow").check(outcome(math.nan), MODULE, [])
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, ""), (3, "u0, u1, u2"), (4, "u0, u1, u2 …")])
+def test_three_items_of_a_bad_batch_are_named(count, shown):
+    with pytest.raises(UserError, match="not finite") as error:
+        NanPolicy("error").check(outcome(math.nan), MODULE, [f"u{i}" for i in range(count)])
+    assert error.value.message == f"not finite: loss nan (epoch 3, step 7; {shown})"
+    assert error.value.where == "training.nan_policy"
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+def test_a_hundred_bad_batches_in_a_row_end_a_training(gradients):
+    policy, parameter = NanPolicy("skip"), nn.Parameter(torch.zeros(1))
+
+    def skip():
+        if not gradients:
+            assert not policy.check(outcome(math.nan), MODULE, [])
+            return
+        parameter.grad = torch.ones(1)
+        assert policy.check(outcome(1.0), MODULE, [])
+        policy.check_gradients(torch.tensor(math.inf), [parameter])
+        assert parameter.grad is None
+
+    for _ in range(2):
+        for _ in range(99):
+            skip()
+        parameter.grad = torch.ones(1)
+        policy.check(outcome(1.0), MODULE, [])
+        policy.check_gradients(torch.tensor(1.0), [parameter])
+        assert parameter.grad is not None
+    for _ in range(99):
+        skip()
+    with pytest.raises(UserError, match=r"^100 batches in a row were skipped: "):
+        skip()
+
+
+@pytest.mark.parametrize(
+    ("losses", "norms", "whole", "ends"),
+    [
+        ([math.nan], [], True, True),
+        ([math.nan], [], False, False),
+        ([math.nan, 1.0], [], True, False),
+        ([1.0], [math.nan], True, True),
+        ([1.0, 1.0], [math.nan, 1.0], True, False),
+        ([], [], True, False),
+    ],
+)
+def test_an_epoch_that_learned_nothing(losses, norms, whole, ends):
+    policy, parameter = NanPolicy("skip"), nn.Parameter(torch.zeros(1))
+    for loss in losses:
+        policy.check(outcome(loss), MODULE, [])
+    for norm in norms:
+        parameter.grad = torch.ones(1)
+        policy.check_gradients(torch.tensor(norm), [parameter])
+    if ends:
+        with pytest.raises(UserError, match="nothing was learned in an epoch, all batches were"):
+            policy.end_epoch(whole=whole)
+    else:
+        policy.end_epoch(whole=whole)
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("skip", False), ("error", False), ("allow", True)])
+def test_a_step_without_a_good_batch_changes_nothing(kind, kept):
+    model, policy = nn.Linear(1, 1), NanPolicy(kind)
+    model.weight.requires_grad_(False)
+    for good in (True, False):
+        model.bias.grad = torch.ones(1)
+        if good:
+            policy.check(outcome(1.0), MODULE, [])
+        policy.before_step(model)
+        assert (model.bias.grad is not None) is (good or kept)
+    zero = policy.zero_loss(model)
+    zero.backward()
+    assert (zero.item(), zero.dim(), model.weight.grad) == (0.0, 0, None)
+
+
+def test_what_is_not_finite_is_named():
+    model = nn.BatchNorm1d(2)
+    assert find_not_finite(model) == []
+    with torch.no_grad():
+        model.bias[1] = math.inf
+        model.running_mean[0] = math.nan
+        model.running_var[0] = math.inf
+    assert find_not_finite(model) == ["bias", "running_mean"]
