@@ -25,6 +25,18 @@ def written(path: Path) -> list[str]:
     return [re.sub(r"^[-\d]+ [:,\d]+ ", "", line) for line in path.read_text().splitlines()]
 
 
+def test_an_older_log_gets_a_number(tmp_path: Path) -> None:
+    for text in "abc":
+        with stage_log(tmp_path / "x.log", (), console=False) as log:
+            log.info(text)
+    found = {path.name: written(path) for path in tmp_path.iterdir()}
+    assert found == {
+        "x.log": ["INFO    espnet3: c"],
+        "x1.log": ["INFO    espnet3: a"],
+        "x2.log": ["INFO    espnet3: b"],
+    }
+
+
 @pytest.mark.parametrize("console", [True, False])
 def test_what_goes_where(console: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "deep" / "a.log"

@@ -243,6 +243,26 @@ def test_where_it_is_written_must_be_writable(recipe: Toy) -> None:
     assert not (recipe.exp / "stages" / "first.json").exists()
 
 
+def test_two_outputs_are_named_by_the_order_of_their_names(recipe: Toy) -> None:
+    recipe.file(
+        "src/steps.py",
+        "from pathlib import Path\n"
+        "def make(path, number):\n"
+        "    for name in 'cab':\n        Path(path).with_name(name).write_text(name * number)\n",
+    )
+    del recipe.stages[1:]
+    recipe.stages[0]["outputs"] = {name: f"exp/toy/first/{name}" for name in "cab"}
+    recipe.write()
+    done = launched(recipe, QUICK)
+    assert told(done.stdout)[-2] == "  first  done    0.1 s  exp/toy/first/a, exp/toy/first/b"
+    again = launched(recipe, QUICK, "--force")
+    assert "  first  runs     forced\n" in again.stdout
+    for name in "ca":
+        (recipe.exp / "first" / name).unlink()
+    listed = launched(recipe, "--dry_run").stdout.splitlines()[1]
+    assert listed == "  first  runs     output a was deleted; output c was deleted"
+
+
 def test_requirements_are_written_where_it_says(recipe: Toy) -> None:
     done = launched(recipe, QUICK, "--write_requirements", "--stages", "first")
     path = recipe.exp / "requirements.txt"

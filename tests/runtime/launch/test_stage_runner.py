@@ -1,5 +1,6 @@
 """What a stage is given, and what is checked of what it returns."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,19 @@ def test_the_context_of_a_stage(finished: Toy) -> None:
     assert (context.configs, context.model, context.composed_model) == ({}, None, None)
     assert context.log.name == "espnet3.second"
     assert not context.stop_requested
+
+
+def test_the_kinds_of_earlier_stages(finished: Toy) -> None:
+    seen: list[StageContext] = []
+    runner = runner_of(finished, lambda context: seen.append(context) or {})
+    build = runner.build
+    first = replace(build.stages[0], run="train", call=None)
+    build = replace(build, stages=(first, *build.stages[1:]))
+    runner = replace(runner, build=build, experiment=Experiment(build))
+    runner.run(build.stage("second"), resume=True)
+    assert seen[0].upstream_kinds == {"first": "train"}
+    assert seen[0].find("train", "number") == finished.exp / "first" / "number.txt"
+    assert seen[0].resume
 
 
 @pytest.mark.parametrize(("resume", "rank"), [(True, 0), (False, 0), (False, 1)])
