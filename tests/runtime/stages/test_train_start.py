@@ -63,10 +63,6 @@ WATCHED = (
             for limit in ("max_epochs", "max_steps", "limit_train_batches")
         ),
         (
-            {"dataset": NO_VALID, "best_model_criterion": [["valid/wer", 1, "min"]]},
-            WATCHED.format("training.best_model_criterion").replace("loss", "wer", 1),
-        ),
-        (
             {"dataset": NO_VALID, "early_stopping": {"monitor": "valid/loss"}},
             WATCHED.format("training.early_stopping.monitor"),
         ),
