@@ -181,6 +181,12 @@ def test_code_that_is_packed_whole(recipe: Path) -> None:
     assert check_code(recipe, ["torch.nn.Linear"], ())
 
 
+def test_a_packed_file_may_be_named_from_beside_the_code(recipe: Path) -> None:
+    (recipe / "src/a.py").write_text("PATHS = ('../data/a.txt', 'beside.csv')\n")
+    packed = ("src/a.py", "data/a.txt", "src/beside.csv")
+    assert check_code(recipe, ["src.a.x"], packed)
+
+
 def test_code_that_is_not_packed(recipe: Path) -> None:
     with pytest.raises(UserError) as caught:
         check_code(recipe, ["src.a.x"], ("src/a.py",))
@@ -196,6 +202,7 @@ def test_code_that_is_not_packed(recipe: Path) -> None:
     [
         ("data/a.txt", "data/a.txt"),
         ("beside.csv", "src/beside.csv"),
+        ("../data/a.txt", "data/a.txt"),
         ("src/beside.csv", "src/beside.csv"),
         ("a.txt", None),
         ("data", None),
