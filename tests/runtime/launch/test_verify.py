@@ -56,6 +56,16 @@ def test_as_made(recipe: Toy, capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_the_command(recipe: Toy) -> None:
+    assert launched(recipe, "--verify").returncode == 0
+    (recipe.directory / FIRST).unlink()
+    done = launched(recipe, "--verify", "--stages", "first")
+    assert (done.returncode, done.stdout) == (
+        *(1, f"  first.number  missing  {FIRST}\n1 outputs, 1 not as made\n"),
+    )
+    assert launched(recipe, "--verify", "--stages", "second").returncode == 0
+
+
 @pytest.mark.parametrize("status", ["failed", "running", "interrupted"])
 def test_not_finished(status: str, recipe: Toy, capsys: pytest.CaptureFixture[str]) -> None:
     recipe.file(
