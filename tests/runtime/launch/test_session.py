@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.runtime.launched_kit import launched
-from tests.runtime.toy import Toy, chain
+from tests.runtime.toy import STEPS, Toy, chain
 
 QUICK = "--no_preflight"
 
@@ -233,6 +233,20 @@ def test_a_report_that_cannot_be_written(recipe: Toy) -> None:
     assert done.returncode == 0
     assert done.stderr.startswith("warning: the report could not be written: IsADirectoryError: ")
     assert "report:" not in done.stdout
+
+
+def test_what_the_look_before_refuses(recipe: Toy) -> None:
+    recipe.file("src/steps.py", STEPS.replace("def make(path, number", "def make(path"))
+    for is_new in (True, False):
+        done = launched(recipe, "--stages", "first", "second")
+        assert done.returncode == 1
+        assert done.stderr.startswith("error[")
+        assert done.stdout.endswith("no stage was started; --no_preflight leaves this look out\n")
+        assert ("first   runs" in done.stdout) is not is_new
+        assert recipe.exp.exists() is not is_new
+        assert not (recipe.exp / "stages" / "first.json").exists()
+        recipe.exp.mkdir(parents=True, exist_ok=True)
+    assert launched(recipe, "--dry_run").returncode == 0
 
 
 def test_where_it_is_written_must_be_writable(recipe: Toy) -> None:

@@ -77,6 +77,19 @@ def test_the_context_of_a_stage(finished: Toy) -> None:
     assert not context.stop_requested
 
 
+def test_a_stage_sees_the_outputs_that_it_names(tmp_path: Path) -> None:
+    toy = chain(tmp_path / "recipe")
+    toy.stage("first")["outputs"]["path"] = "${exp_dir}/first/more.txt"
+    toy.file("exp/toy/first/more.txt", "")
+    toy.stage("third")["needs"] = ["first"]
+    toy.write()
+    assert launched(toy, "--no_preflight", "--stages", "first", "second").returncode == 0
+    seen: list[list[str]] = []
+    for name in ("second", "third"):
+        run(toy, name, lambda context: seen.append(sorted(context.upstream)) or {})
+    assert seen == [["first.number"], ["first.number", "first.path", "second.number"]]
+
+
 def test_the_kinds_of_earlier_stages(finished: Toy) -> None:
     seen: list[StageContext] = []
     runner = runner_of(finished, lambda context: seen.append(context) or {})
