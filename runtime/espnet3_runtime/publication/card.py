@@ -80,7 +80,7 @@ def card_values(
         "parameters": f"{facts['parameters']:,}",
         "results": as_markdown(score_rows(scores)) if scores else _NO_RESULTS,
         "trust": "True" if meta["code"] else "False",
-        "flag": " --trust_user_code" if meta["code"] else "",
+        "flag": " --trust_user_code" if meta["code"] else " ",  # a line without values goes
         "code": ", ".join(f"`{name}`" for name in meta["code"]),
         "checkpoint": (meta.get("checkpoint") or {}).get("sha256", ""),
         "commit": git.get("commit") or "",

@@ -92,7 +92,7 @@ def _named_files(recipe_dir: Path, code: Code, packed: Sequence[str]) -> Iterato
         beside = directory / text
         # Unlike Path.is_file, this is false for texts that are too long for a name.
         if os.path.isfile(beside) and beside.is_relative_to(recipe_dir):  # noqa: PTH113
-            name = beside.relative_to(recipe_dir).as_posix()
+            name = os.path.relpath(beside, recipe_dir)  # "src/../a.txt" is "a.txt"
             if name not in packed:
                 yield name
         elif "/" in text and os.path.isfile(recipe_dir / text):  # noqa: PTH113

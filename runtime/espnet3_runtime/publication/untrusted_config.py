@@ -85,9 +85,8 @@ def _is_outside(text: str, bundle: Path) -> bool:
     if path.is_relative_to(bundle) and ".." not in path.parts:
         return False
     absolute = path.is_absolute() or other.is_absolute() or text.startswith(("~/", "file:"))
-    goes_up = ".." in other.parts and len(other.parts) > 1
     exists = ("/" in text or "." in text) and os.path.exists(text)  # noqa: PTH110 - never raises
-    return (absolute and len(text) > 1) or goes_up or exists
+    return absolute or ".." in other.parts or exists
 
 
 def check_config(config: Mapping[str, Any], role: str, left_out: Iterable[str], path: Path) -> None:

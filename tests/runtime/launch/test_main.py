@@ -1,7 +1,6 @@
 """The command line of run.py: flags, messages, exit codes."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.runtime.launched_kit import launched
 from tests.runtime.toy import Toy, chain
 
 
@@ -32,11 +32,11 @@ def test_from_any_directory(recipe: Toy, tmp_path: Path) -> None:
 
 
 def test_an_unknown_stage(recipe: Toy) -> None:
-    done = recipe.python("--stages", "first", "secnd")
+    done = launched(recipe, "--stages", "first", "secnd")
     assert done.returncode == 2
     assert done.stderr == 'error: there is no stage "secnd"\n  help: did you mean "second"?\n'
     assert not recipe.exp.exists()
-    done = recipe.python("--stages", "zzz")
+    done = launched(recipe, "--stages", "zzz")
     assert "choose from: first, second, third, all" in done.stderr
 
 
@@ -53,34 +53,15 @@ def test_an_unknown_stage(recipe: Toy) -> None:
 def test_wrong_command_lines(arguments: list[str], message: str, recipe: Toy) -> None:
     recipe.configs["settings"] = {"a": 1}
     recipe.write()
-    done = recipe.python(*arguments)
+    done = launched(recipe, *arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not recipe.exp.exists()
 
 
-def test_help_names_stages_and_configs(recipe: Toy) -> None:
-    recipe.configs["settings"] = {"a": 1}
-    recipe.write()
-    done = recipe.python("--help")
-    assert done.returncode == 0
-    assert "--settings_config PATH" in done.stdout
-    assert "first second third" in done.stdout
-    assert not recipe.exp.exists()
-
-
-def test_list_shows_how_stages_stand(recipe: Toy) -> None:
-    recipe.python("--stages", "first")
-    done = recipe.python("--list")
-    assert done.returncode == 0
-    lines = {line.split()[0]: line for line in done.stdout.splitlines()[2:]}
-    assert "done 20" in lines["first"]
-    assert lines["second"].split() == ["second", "src.steps.add()", "-", "-"]
-
-
 def test_a_missing_producer_is_told_before_anything_runs(recipe: Toy) -> None:
-    done = recipe.python("--stages", "third")
+    done = launched(recipe, "--stages", "third")
     assert done.returncode == 1
     assert 'stage "third" needs "second" first: "second" has not run yet' in done.stderr
     assert "run: --stages second third" in done.stderr
@@ -88,59 +69,37 @@ def test_a_missing_producer_is_told_before_anything_runs(recipe: Toy) -> None:
 
 
 def test_a_producer_whose_output_is_gone(recipe: Toy) -> None:
-    recipe.python("--stages", "first")
+    launched(recipe, "--stages", "first")
     (recipe.exp / "first" / "number.txt").unlink()
-    done = recipe.python("--stages", "second")
+    done = launched(recipe, "--stages", "second")
     assert done.returncode == 1
     assert 'its output "number" is missing' in done.stderr
 
 
 def test_a_producer_that_is_out_of_date_is_warned_about(recipe: Toy) -> None:
-    recipe.python()
+    launched(recipe)
     recipe.stage("first")["with"]["number"] = 30
     recipe.write()
-    done = recipe.python("--stages", "second")
+    done = launched(recipe, "--stages", "second")
     assert done.returncode == 0
     assert "nothing to do" in done.stdout
     recipe.stage("second")["with"]["more"] = 2
     recipe.write()
-    done = recipe.python("--stages", "second")
+    done = launched(recipe, "--stages", "second")
     assert done.returncode == 0
     assert 'warning: stage "first" is out of date (with number changed (3 -> 30))' in done.stderr
 
 
 def test_force_runs_what_is_up_to_date(recipe: Toy) -> None:
-    recipe.python()
-    done = recipe.python("--stages", "first", "second", "--force")
+    launched(recipe)
+    done = launched(recipe, "--stages", "first", "second", "--force")
     assert done.stdout.count("forced") == 2
     assert "[2/2] second" in done.stdout
-    assert recipe.python("--dry_run").stdout.count("skipped") == 3
-
-
-def test_verify_hashes_again(recipe: Toy) -> None:
-    recipe.python()
-    assert recipe.python("--verify").returncode == 0
-    path = recipe.exp / "first" / "number.txt"
-    before = path.stat()
-    path.write_text("7\n")
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    done = recipe.python("--verify")
-    assert done.returncode == 1
-    assert "first.number  altered" in done.stdout
-    path.unlink()
-    assert "first.number  missing" in recipe.python("--verify").stdout
-    recipe.file("exp/toy/stages/second.json", "{")
-    done = recipe.python("--verify")
-    assert done.returncode == 1
-    assert "second  its receipt is unusable: it is not JSON" in done.stdout
-    assert "--force --stages first second" in done.stderr
-    only = recipe.python("--verify", "--stages", "third")
-    assert (only.returncode, only.stderr) == (0, "")
-    assert "1 outputs, 0 not as made" in only.stdout
+    assert launched(recipe, "--dry_run").stdout.count("skipped") == 3
 
 
 def test_write_requirements(recipe: Toy) -> None:
-    done = recipe.python("--write_requirements", "--stages", "first")
+    done = launched(recipe, "--write_requirements", "--stages", "first")
     assert done.returncode == 0
     lines = (recipe.exp / "requirements.txt").read_text().splitlines()
     assert any(line.startswith("PyYAML==") for line in lines)
@@ -153,14 +112,14 @@ def test_values_given_on_the_command_line(recipe: Toy) -> None:
     recipe.configs["settings"] = {"more": 1}
     recipe.stage("second")["with"]["more"] = "${configs.settings.more}"
     recipe.write()
-    recipe.python()
+    launched(recipe)
     before = {path: path.read_bytes() for path in recipe.build.rglob("*.*") if path.is_file()}
-    done = recipe.python("--set", "settings.more=10")
+    done = launched(recipe, "--set", "settings.more=10")
     assert done.returncode == 0, done.stderr
     assert "with more changed (1 -> 10)" in done.stdout
     assert (recipe.exp / "third" / "number.txt").read_text() == "17\n"
     assert {path: path.read_bytes() for path in before} == before
-    done = recipe.python()
+    done = launched(recipe)
     assert (recipe.exp / "third" / "number.txt").read_text() == "8\n"
 
 
@@ -249,9 +208,9 @@ def make(path, number, db, url, login):
 
 
 def test_logs_are_rotated_and_tell_the_surroundings(recipe: Toy) -> None:
-    recipe.python("--stages", "first")
-    recipe.python("--stages", "first", "--force")
-    recipe.python("--stages", "first", "--force")
+    launched(recipe, "--stages", "first")
+    launched(recipe, "--stages", "first", "--force")
+    launched(recipe, "--stages", "first", "--force")
     logs = sorted(path.name for path in (recipe.exp / "first").glob("*.log"))
     assert logs == ["first.log", "first1.log", "first2.log"]
     text = (recipe.exp / "first" / "first.log").read_text()
@@ -259,7 +218,7 @@ def test_logs_are_rotated_and_tell_the_surroundings(recipe: Toy) -> None:
     assert "environment PATH=" in text
     assert re.search(r"git (none|[0-9a-f]{7,})", text)
     assert "the stage has finished" in text
-    assert recipe.python("--stages", "first").stdout.count("skipped") == 1  # logs are no outputs
+    assert launched(recipe, "--stages", "first").stdout.count("skipped") == 1  # logs are no outputs
 
 
 def test_bar_lines_without_a_terminal(recipe: Toy) -> None:
@@ -272,7 +231,7 @@ def test_bar_lines_without_a_terminal(recipe: Toy) -> None:
         "    context.result('score', 4.5)\n"
         "    Path(path).write_text('1')\n",
     )
-    done = recipe.python("--stages", "first")
+    done = launched(recipe, "--stages", "first")
     assert done.returncode == 0, done.stderr
     assert "counting: 20/20 (100%)" in done.stderr
     assert "score 4.5" in done.stdout
@@ -292,11 +251,11 @@ def test_outputs_outside_of_the_experiment(recipe: Toy) -> None:
     recipe.stage("second")["with"] = {"path": "more/b.txt", "source": "${stages.first.data}"}
     recipe.stage("second")["outputs"] = {"number": "more/b.txt"}
     recipe.write()
-    done = recipe.python("--stages", "first", "second")
+    done = launched(recipe, "--stages", "first", "second")
     assert done.returncode == 0, done.stderr
-    assert recipe.python("--stages", "first", "second", "--dry_run").stdout.count("skipped") == 2
+    assert launched(recipe, "--stages", "first", "second", "--dry_run").stdout.count("skipped") == 2
     (recipe.directory / "data" / "a.txt").write_text("changed")
-    assert "output data was altered" in recipe.python("--dry_run", "--stages", "first").stdout
+    assert "output data was altered" in launched(recipe, "--dry_run", "--stages", "first").stdout
 
 
 def test_launch_leaves_the_process_as_it_was(recipe: Toy) -> None:
@@ -325,10 +284,10 @@ def test_any_result_is_kept_and_the_stage_is_not_run_again(recipe: Toy) -> None:
         "    for index, value in enumerate(values):\n"
         "        context.result(str(index), value)\n",
     )
-    assert recipe.python("--stages", "first").returncode == 0
+    assert launched(recipe, "--stages", "first").returncode == 0
     kept = recipe.receipt("first")["results"]
     assert list(kept.values()) == ["True", "None", "nan", "a", 10**400, 4.5, "x"]
-    assert "nothing to do" in recipe.python("--stages", "first").stdout
+    assert "nothing to do" in launched(recipe, "--stages", "first").stdout
 
 
 def test_a_function_of_the_recipe_runs_without_torch(recipe: Toy) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.runtime.launched_kit import launched
 from tests.runtime.toy import STEPS, Toy, chain
 
 
@@ -16,12 +17,12 @@ def recipe(tmp_path: Path) -> Toy:
 def test_a_changed_source_is_refused(recipe: Toy) -> None:
     recipe.file("recipe.yaml", "version: 1 # changed\n")
     for arguments in ([], ["--dry_run"], ["--list"]):
-        done = recipe.python(*arguments)
+        done = launched(recipe, *arguments)
         assert done.returncode == 1
         assert '"recipe.yaml" changed since it was compiled' in done.stderr
         assert "run: espnet3-compile recipe.yaml" in done.stderr
     (recipe.directory / "recipe.yaml").unlink()
-    assert "cannot be read" in recipe.python().stderr
+    assert "cannot be read" in launched(recipe).stderr
 
 
 def test_a_build_changed_by_hand_is_refused(recipe: Toy) -> None:
@@ -29,7 +30,7 @@ def test_a_build_changed_by_hand_is_refused(recipe: Toy) -> None:
     recipe.stage("first")["config"] = {"settings": "settings"}
     recipe.write()
     recipe.file("build/conf/settings.yaml", "a: 2\n")
-    done = recipe.python()
+    done = launched(recipe)
     assert done.returncode == 1
     assert '"conf/settings.yaml" of the build was changed by hand' in done.stderr
 
@@ -40,7 +41,7 @@ def test_a_build_changed_by_hand_is_refused(recipe: Toy) -> None:
 )
 def test_a_broken_lock_is_refused(text: str, recipe: Toy) -> None:
     recipe.file("build/recipe.lock.json", text)
-    done = recipe.python()
+    done = launched(recipe)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "compile the recipe again" in done.stderr
@@ -49,7 +50,7 @@ def test_a_broken_lock_is_refused(text: str, recipe: Toy) -> None:
 
 def test_a_build_of_another_version_names_the_command(recipe: Toy) -> None:
     recipe.file("build/recipe.lock.json", json.dumps({**recipe.lock(), "schema_version": 1}))
-    done = recipe.python("--dry_run")
+    done = launched(recipe, "--dry_run")
     assert done.returncode == 1
     assert '"recipe.lock.json" was written by another version of espnet3-compile' in done.stderr
     assert "run: espnet3-compile recipe.yaml" in done.stderr
@@ -60,7 +61,7 @@ def test_a_lock_whose_names_would_escape_is_refused(name: str, recipe: Toy) -> N
     lock = recipe.lock()
     lock["stages"][0]["name"] = name
     recipe.file("build/recipe.lock.json", json.dumps(lock))
-    done = recipe.python("--dry_run")
+    done = launched(recipe, "--dry_run")
     assert done.returncode == 1
     assert '"name" must be an identifier' in done.stderr
 
@@ -69,7 +70,7 @@ def test_a_lock_and_a_system_of_two_builds_are_refused(recipe: Toy) -> None:
     lock = recipe.lock()
     lock["stages"] = lock["stages"][:2]
     recipe.file("build/recipe.lock.json", json.dumps(lock))
-    done = recipe.python("--dry_run")
+    done = launched(recipe, "--dry_run")
     assert done.returncode == 1
     assert "not of one build" in done.stderr
 
@@ -97,7 +98,7 @@ def test_a_type_error_inside_a_stage_is_told_as_it_is(recipe: Toy) -> None:
     """In ESPnet3 each one becomes "stage does not accept CLI arguments"."""
     recipe.stage("first")["with"]["number"] = None
     recipe.write()
-    done = recipe.python()
+    done = launched(recipe)
     assert done.returncode == 1
     told = "TypeError: unsupported operand type(s) for *: 'NoneType' and 'int'"
     assert f'error: stage "first" failed: {told}' in done.stderr
@@ -109,13 +110,13 @@ def test_a_type_error_inside_a_stage_is_told_as_it_is(recipe: Toy) -> None:
 def test_later_stages_fail_but_earlier_ones_are_kept(recipe: Toy) -> None:
     recipe.stage("third")["with"]["more"] = "not a number"
     recipe.write()
-    done = recipe.python()
+    done = launched(recipe)
     assert done.returncode == 1
     assert "TypeError" in done.stderr
     assert recipe.receipt("second")["status"] == "done"
     recipe.stage("third")["with"]["more"] = 1
     recipe.write()
-    done = recipe.python()
+    done = launched(recipe)
     assert done.returncode == 0
     assert "[1/3]" not in done.stdout
     assert "[3/3] third" in done.stdout
@@ -124,7 +125,7 @@ def test_later_stages_fail_but_earlier_ones_are_kept(recipe: Toy) -> None:
 def test_an_output_that_is_not_there_afterwards(recipe: Toy) -> None:
     recipe.stage("first")["with"]["path"] = "exp/toy/first/other.txt"
     recipe.write()
-    done = recipe.python()
+    done = launched(recipe)
     assert done.returncode == 1
     assert 'it finished, but its output "number" is not there' in done.stderr
     assert "config: stages.first.outputs.number" in done.stderr
@@ -146,7 +147,7 @@ def test_a_call_that_does_not_fit_the_code_any_more(
 ) -> None:
     (recipe.directory / "src" / "steps.py").unlink()
     recipe.file(f"src/{module}.py", STEPS.replace("def make(path, number", definition))
-    done = recipe.python("--stages", "first", "--no_preflight")
+    done = launched(recipe, "--stages", "first", "--no_preflight")
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -156,7 +157,7 @@ def test_a_call_that_does_not_fit_the_code_any_more(
 def test_a_missing_variable_is_told_before_anything_runs(recipe: Toy) -> None:
     recipe.stage("third")["with"]["more"] = "${oc.env:TOY_UNSET_VARIABLE}"
     recipe.write()
-    done = recipe.python()
+    done = launched(recipe)
     assert done.returncode == 1
     assert 'the environment variable "TOY_UNSET_VARIABLE" is not set' in done.stderr
     assert "config: stages.third.with.more" in done.stderr
