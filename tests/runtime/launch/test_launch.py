@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 
@@ -14,6 +14,14 @@ from espnet3_runtime.launch import launch
 from espnet3_runtime.process.interrupts import Terminated
 from tests.runtime.launched_kit import launched
 from tests.runtime.toy import Toy, chain
+
+
+@pytest.fixture(autouse=True)
+def finders() -> Iterator[None]:
+    """A launch holds the code that it reads; this process goes on with other tests."""
+    before = list(sys.meta_path)
+    yield
+    sys.meta_path[:] = before
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +63,7 @@ def test_ends(
     said: str,
     recipe: Toy,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sys.meta_path", list(sys.meta_path))
     before = (Path.cwd(), list(sys.path), list(sys.argv), signal.getsignal(signal.SIGINT))
     mine = signal.signal(signal.SIGINT, signal.SIG_IGN)
     seen: list[object] = []
