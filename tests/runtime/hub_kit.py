@@ -9,9 +9,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests.recipes.recipe_runs import run
@@ -297,6 +299,25 @@ class Customer:
         """Return what a stage that uploads wrote down."""
         text = (self.recipe / "exp" / "recipe" / stage / "upload.json").read_text()
         return dict(json.loads(text))
+
+
+@contextmanager
+def hub_here(patch: pytest.MonkeyPatch, cache: Path | None = None) -> Iterator[Hub]:
+    """Enter with a hub that the real library of this process uses, with a cache of its own."""
+    library = pytest.importorskip("huggingface_hub", minversion="1.0")
+    patch.setattr(library.constants, "HF_HUB_DISABLE_XET", True)  # so that objects go by LFS
+    patch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    with Hub() as hub:
+        threading.Thread(target=hub.serve_forever, args=(0.05,), daemon=True).start()
+        api = partial(library.HfApi, endpoint=hub.address, token=TOKEN)
+        patch.setattr(library, "HfApi", api)
+        patch.setattr(
+            library, "snapshot_download", partial(api().snapshot_download, cache_dir=cache)
+        )
+        try:
+            yield hub
+        finally:
+            hub.shutdown()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import pytest
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.hub import Upload, download_repository, run_upload
+from tests.runtime.hub_kit import Hub, Repository, hub_here, oid
 from tests.runtime.inference_kit import make_context
 
 huggingface_hub = pytest.importorskip("huggingface_hub", minversion="1.0")
@@ -115,15 +116,12 @@ def test_other_errors_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_is_downloaded_is_what_was_asked_for(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked: list[object] = []
-
-    def download(*words: object, **options: object) -> str:
-        asked.extend([words, options])
-        return str(tmp_path)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    assert download_repository("me/tiny", "v1") == tmp_path
-    assert asked == [("me/tiny",), {"revision": "v1"}]
+    with hub_here(monkeypatch, tmp_path) as hub:
+        hub.repos["me/tiny"] = Repository(commits=[{"a.txt": b"old"}, {"a.txt": b"new"}])
+        for revision in (oid(1), None):
+            assert (download_repository("me/tiny", revision) / "a.txt").read_text() == "new"
+        with pytest.raises(UserError, match=r'"me/tiny" has no revision "v9"'):
+            download_repository("me/tiny", "v9")
 
 
 @pytest.fixture
@@ -170,26 +168,17 @@ def test_a_dry_run(upload: Upload, tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == f"dry run, nothing is uploaded: {plan}\n"
 
 
-class Api:
-    """Notes what the library is asked to do."""
-
-    def __init__(self) -> None:
-        self.asked: list[object] = []
-
-    def create_repo(self, *words: object, **options: object) -> None:
-        self.asked.append((words, options))
-
-    def upload_folder(self, **options: object) -> Any:
-        self.asked.append(options)
-        return type("Commit", (), {"commit_url": "https://host/c", "oid": "abc"})
+def sent_to(hub: Hub, part: str) -> list[Any]:
+    """Return the lines of the requests whose path has a part."""
+    bodies = [body for _, path, body in hub.requests if part in path]
+    return [json.loads(line) for body in bodies for line in body.splitlines()]
 
 
 @pytest.mark.parametrize(("kind", "update"), [("space", False), ("model", True)])
-def test_what_the_library_is_asked_to_do(
+def test_what_the_hub_gets(
     kind: str, update: bool, upload: Upload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api, results = Api(), {}
-    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: api)
+    results: dict[str, object] = {}
     given = {"publication": {"upload_model": {"hf_repo": "me/x"}}}
     context = make_context(
         tmp_path / "recipe", "upload_model", configs=given, result=results.__setitem__
@@ -202,25 +191,24 @@ def test_what_the_library_is_asked_to_do(
         update=update,
         delete_patterns=("*.txt", "*.bin"),
     )
-    made = run_upload(context, sent, dry_run=False)
-    sdk = {"space_sdk": "gradio"} if kind == "space" else {}
-    create, commit = api.asked
-    options = {"repo_type": kind, "private": True, "exist_ok": update, **sdk}
-    assert create == (("me/x",), options)
-    assert commit == {
-        "repo_id": "me/x",
-        "repo_type": kind,
-        "folder_path": str(upload.directory),
-        "commit_message": "Upload with espnet3-compile",
-        "ignore_patterns": ["__pycache__/**", "**/__pycache__/**"],
-        "delete_patterns": ["*.txt", "*.bin"] if update else None,
-    }
+    with hub_here(monkeypatch) as hub:
+        if update:
+            old = {"old.txt": b"1", "deep/old.bin": b"2", "kept.md": b"3"}
+            hub.repos["me/x"] = Repository(private=True, commits=[old])
+        made = run_upload(context, sent, dry_run=False)
+    files = {"Z": b"", "a/c.bin": b"0" * 1234567, "b.txt": b"00000"}
+    assert hub.repos["me/x"].files == {**files, **({"kept.md": b"3"} if update else {})}
+    assert (hub.repos["me/x"].kind, hub.repos["me/x"].private) == (kind, True)
+    (created,) = sent_to(hub, "/repos/create")
+    assert created.get("sdk") == ("gradio" if kind == "space" else None)
+    assert sent_to(hub, "/commit/")[0]["value"]["summary"] == "Upload with espnet3-compile"
+    url = f"{hub.address}/me/x/commit/{oid(1)}"
     assert json.loads(made["receipt"].read_text()) == {
         "schema_version": 1,
         "repo": "me/x",
         "repo_type": kind,
-        "url": "https://host/c",
-        "revision": "abc",
+        "url": url,
+        "revision": oid(1),
         "files": {"Z": 0, "a/c.bin": 1234567, "b.txt": 5},
     }
-    assert results == {"uploaded": "https://host/c"}
+    assert results == {"uploaded": url}

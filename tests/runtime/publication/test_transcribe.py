@@ -9,6 +9,7 @@ import soundfile
 from espnet3_runtime.publication.model import InferenceModel
 from espnet3_runtime.publication.transcribe import main
 from tests.runtime.bundle_kit import INFERENCE, pack, packable, speech
+from tests.runtime.hub_kit import Repository, hub_here
 
 WORDS = {"one": ("two",), "two": ("one", "four"), "three": ("zero",)}
 
@@ -81,16 +82,15 @@ def test_an_interrupt_has_its_code(here, monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_what_names_a_repository_is_downloaded(here, monkeypatch, capsys):
-    asked = []
-
-    def load(*words, **options):
-        asked.extend([words, options])
-        return InferenceModel.from_packed("bundle", **options)
-
-    monkeypatch.setattr(InferenceModel, "from_pretrained", load)
-    assert main(["me/tiny", "one.wav", "--trust_user_code", "--device", "cpu"]) == 0
-    assert asked == [("me/tiny",), {"trust_user_code": True, "device": "cpu"}]
+def test_what_names_a_repository_is_downloaded(here, monkeypatch, capsys, tmp_path):
+    files = {
+        path.relative_to("bundle").as_posix(): path.read_bytes()
+        for path in Path("bundle").rglob("*")
+        if path.is_file()
+    }
+    with hub_here(monkeypatch, tmp_path) as hub:
+        hub.repos["me/tiny"] = Repository(commits=[files])
+        assert main(["me/tiny", "one.wav", "--trust_user_code", "--device", "cpu"]) == 0
     assert capsys.readouterr().out == "one.wav\ttwo\n"
 
 

@@ -10,6 +10,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.bundle import hash_files
 from espnet3_runtime.stages.upload_demo import upload_demo
 from espnet3_runtime.stages.upload_model import upload_model
+from tests.runtime.hub_kit import Repository, hub_here
 from tests.runtime.inference_kit import make_context
 
 
@@ -141,30 +142,17 @@ def test_an_altered_bundle_is_not_uploaded(recipe: Path) -> None:
         upload(recipe, "upload_model", {"hf_repo": "me/x", "dry_run": True})
 
 
-class Api:
-    """Notes what the library is asked to do."""
-
-    def __init__(self) -> None:
-        self.asked: dict[str, Any] = {}
-
-    def create_repo(self, *_: object, **__: object) -> None: ...
-
-    def upload_folder(self, **options: Any) -> Any:
-        self.asked = options
-        return type("Commit", (), {"commit_url": "https://host/c", "oid": "abc"})
-
-
 @pytest.mark.parametrize(
-    ("stage", "settings", "message", "deleted"),
+    ("stage", "settings", "message", "left"),
     [
-        ("upload_model", {"update": True}, "Upload tiny/asr tiny", ["*"]),
+        ("upload_model", {"update": True}, "Upload tiny/asr tiny", []),
         (
             "upload_model",
             {"update": True, "delete_patterns": ["*.txt"]},
             "Upload tiny/asr tiny",
-            ["*.txt"],
+            ["old.md"],
         ),
-        ("upload_demo", {"update": True}, "Upload the demo of tiny/asr tiny", ["*"]),
+        ("upload_demo", {"update": True}, "Upload the demo of tiny/asr tiny", []),
         ("upload_demo", {}, "Upload the demo of tiny/asr tiny", None),
     ],
 )
@@ -172,11 +160,17 @@ def test_the_commit(
     stage: str,
     settings: dict[str, Any],
     message: str,
-    deleted: list[str] | None,
+    left: list[str] | None,
     recipe: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    api, hub = Api(), pytest.importorskip("huggingface_hub")
-    monkeypatch.setattr(hub, "HfApi", lambda: api)
-    upload(recipe, stage, {"hf_repo": "me/x", **settings})
-    assert (api.asked["commit_message"], api.asked["delete_patterns"]) == (message, deleted)
+    with hub_here(monkeypatch) as hub:
+        if left is not None:
+            kind = "model" if stage == "upload_model" else "space"
+            old = {"old.md": b"1", "old.txt": b"2"}
+            hub.repos["me/x"] = Repository(kind, commits=[old])
+        upload(recipe, stage, {"hf_repo": "me/x", **settings})
+    (commit,) = [body for _, path, body in hub.requests if "/commit/" in path]
+    assert json.loads(commit.splitlines()[0])["value"]["summary"] == message
+    old = [name for name in hub.repos["me/x"].files if name.startswith("old")]
+    assert old == (left or [])
