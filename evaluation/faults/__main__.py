@@ -1,6 +1,7 @@
 """``python -m evaluation.faults``: which planted faults do the product's own tests notice?
 
-``record`` runs the suite once and notes which tests run each line (twenty minutes on two cores).
+``record`` runs the suite once and notes which tests run each line (twenty minutes on two cores);
+``record --also TEST …`` notes only these in addition.
 ``sample [--count 320] [--seed 1] [--room ROOM …]`` plants so many faults, as many in every folder,
 each kind equally often, and runs the tests of the line; it prints killed, survived and hung by
 folder, and every survivor as file, line, change.  ``again`` plants the survivors in the ``--log``
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = _parse(argv)
     if options.command == "record":
-        record(options.folder)
+        record(options.folder, options.also)
         return 0
     if options.command == "fixed":
         return _fixed(options.jobs)
