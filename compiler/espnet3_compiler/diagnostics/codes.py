@@ -112,6 +112,7 @@ CODES: tuple[Code, ...] = (
     Code("R519", "wrong-unpacking", "error", "A result is unpacked into too many or few names."),
     Code("R520", "unchecked-target", "warning", "A target could not be read (--strict only)."),
     Code("R521", "replaces-nothing", "warning", "A file says that it replaces an unknown config."),
+    Code("R522", "undefined-name", "error", "The recipe's code uses a name that nothing defines."),
     Code("R601", "unknown-key", "error", "The schema has no such key here."),
     Code("R602", "wrong-type", "error", "A value has the wrong type."),
     Code("R603", "missing-key", "error", "A required key is absent."),
