@@ -18,6 +18,7 @@ from espnet3_compiler.checks.methods import (
     forward,
     hooks,
     measured_values,
+    own_attributes,
     runners,
     unpacking,
 )
@@ -145,6 +146,7 @@ ALL: tuple[Check, ...] = (
     hooks.check,
     forward.check,
     attributes.check,
+    own_attributes.check,
     unpacking.check,
     sample_rates.check,
 )
