@@ -24,7 +24,7 @@ FORWARD = "    def forward(self, speech):\n        {}\n"
     ],
 )
 def test_what_nothing_defines(check, text, name):
-    found = check(RECIPE, {"src/model.py": text})
+    found = check(RECIPE, {"src/model.py": text}, names=True)
     assert [(code, place) for code, place in found if code == "R522"] == [("R522", name)]
 
 
@@ -53,7 +53,9 @@ def test_what_nothing_defines(check, text, name):
     ],
 )
 def test_what_is_defined_or_may_be(check, text):
-    assert [code for code, _ in check(RECIPE, {"src/model.py": text}) if code == "R522"] == []
+    assert [
+        code for code, _ in check(RECIPE, {"src/model.py": text}, names=True) if code == "R522"
+    ] == []
 
 
 @pytest.mark.parametrize(
