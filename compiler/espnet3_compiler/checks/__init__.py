@@ -17,6 +17,8 @@ from espnet3_compiler.checks.methods import (
     calls,
     forward,
     hooks,
+    loss_values,
+    measured_names,
     measured_values,
     own_attributes,
     runners,
@@ -147,6 +149,8 @@ ALL: tuple[Check, ...] = (
     forward.check,
     attributes.check,
     own_attributes.check,
+    loss_values.check,
+    measured_names.check,
     unpacking.check,
     sample_rates.check,
 )

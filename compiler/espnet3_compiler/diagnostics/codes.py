@@ -139,7 +139,7 @@ CODES: tuple[Code, ...] = (
     Code("R809", "idle-training-key", "warning", "A training setting has no effect beside others."),
     Code("R810", "left-on-trial", "warning", "A model of a trial run would be published."),
     Code("R811", "nothing-to-prepare", "warning", "create_dataset finds no DatasetBuilder."),
-    Code("R812", "same-again", "warning", "Two test sets or metrics are the same but for a name."),
+    Code("R812", "same-again", "warning", "Data sets or metrics are the same but for a name."),
     Code("R814", "wrong-unit", "warning", "A schedule counts steps for epochs, or the reverse."),
     Code("R816", "other-rate", "warning", "A contract has another sample rate than the data."),
     Code("R901", "import-failed", "error", "The module of a target cannot be imported."),

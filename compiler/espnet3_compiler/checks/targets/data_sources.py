@@ -1,7 +1,8 @@
 """Texts of ``data_src`` that name neither a module nor a recipe.
 
 Passes: ``data_src: digits/asr``; ``data_src: src.corpus``.
-Fails: ``digits.asr``; ``egs3.mini_an4.asr.dataset``; ``dataset/dataset.py``; ``src.corpus.Dataset``; ``/data/corpus``.
+Fails: ``digits.asr``; ``egs3.mini_an4.asr.dataset``; ``dataset/dataset.py``;
+``src.corpus.Dataset``; ``/data/corpus``.
 """
 
 from pathlib import Path, PurePosixPath

@@ -174,10 +174,10 @@ def _check_dataset(data: DatasetEntry) -> Iterator[Diagnostic]:
                 help=(f"import the class in {data.module}/__init__.py under this name",),
             )
         case Missing() if data.source:
-            found = paths.unknown_path(data.source, result, data.library)
+            unknown = paths.unknown_path(data.source, result, data.library)
             misspelt = result.prefix or paths.is_misspelt(result.part, data.library)
-            if isinstance(found, Diagnostic) and misspelt:
-                yield found  # any other package may be installed where the recipe runs
+            if isinstance(unknown, Diagnostic) and misspelt:
+                yield unknown  # any other package may be installed where the recipe runs
 
 
 def _with_given_name(found: Diagnostic, signature: Signature) -> Diagnostic:
