@@ -51,6 +51,7 @@ from espnet3_compiler.checks.settings import (
 from espnet3_compiler.checks.stages import (
     checkpoints,
     missing_artifacts,
+    other_sizes,
     output_types,
     packed_demo,
     publication,
@@ -97,6 +98,7 @@ ALL: tuple[Check, ...] = (
     missing_artifacts.check,
     unwritten_paths.check,
     checkpoints.check,
+    other_sizes.check,
     same_work.check,
     vocabularies.check,
     output_types.check,
