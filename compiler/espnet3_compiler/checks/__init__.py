@@ -17,7 +17,10 @@ from espnet3_compiler.checks.methods import (
     calls,
     forward,
     hooks,
+    loss_values,
+    measured_names,
     measured_values,
+    own_attributes,
     runners,
     unpacking,
 )
@@ -48,6 +51,7 @@ from espnet3_compiler.checks.settings import (
 from espnet3_compiler.checks.stages import (
     checkpoints,
     missing_artifacts,
+    other_sizes,
     output_types,
     packed_demo,
     publication,
@@ -94,6 +98,7 @@ ALL: tuple[Check, ...] = (
     missing_artifacts.check,
     unwritten_paths.check,
     checkpoints.check,
+    other_sizes.check,
     same_work.check,
     vocabularies.check,
     output_types.check,
@@ -145,6 +150,9 @@ ALL: tuple[Check, ...] = (
     hooks.check,
     forward.check,
     attributes.check,
+    own_attributes.check,
+    loss_values.check,
+    measured_names.check,
     unpacking.check,
     sample_rates.check,
 )

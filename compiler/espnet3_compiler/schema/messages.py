@@ -53,7 +53,7 @@ def unknown_key(
     choices = [name for name in valid if name not in given]
     wanted = next((name for name, written in misspelt.items() if written == entry.name), None)
     wanted = wanted or schema.get("x-renamed", {}).get(entry.name)
-    moved = schema.get("x-moved", {}).get(entry.name)
+    moved = schema.get("x-moved", {}).get(entry.name) or _nested_form(entry, valid)
     named = wanted is not None
     certain = is_certain_match(entry.name, choices)
     if wanted in valid:
@@ -83,6 +83,17 @@ def unknown_key(
         else (f"the keys here: {_shorten_list(valid)}",),
         fix=None if twin else _key_fix(entry, wanted, certain=certain),
     )
+
+
+def _nested_form(entry: Entry, valid: list[str]) -> str | None:
+    """Return how a dotted key, as on a command line, is written in a file."""
+    head, *inner = entry.name.split(".")
+    if head not in valid or not all(inner) or not inner:
+        return None
+    value = entry.value.span.text if isinstance(entry.value, Scalar) else "…"
+    for name in reversed(inner):
+        value = f"{{{name}: {value}}}"
+    return f"write {head}: {value}; dotted keys are for --set"
 
 
 def _likeliest_key(name: str, choices: list[str], suits: Callable[[str], bool]) -> str | None:

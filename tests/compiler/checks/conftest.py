@@ -8,21 +8,30 @@ from espnet3_compiler.pipeline import compile_manifest
 from tests.compiler.checks.checks_kit import MODEL
 
 
+def _is_of_a_sketch(code, place):
+    return code == "R522" or (code == "R517" and place.startswith("self."))
+
+
 @pytest.fixture
 def check(tmp_path):
-    """Return a function that gives the codes and places of a manifest's findings."""
+    """Return a function that gives the codes and places of a manifest's findings.
+
+    The recipe's code is a sketch: names that it leaves out are only reported if asked for.
+    """
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "__init__.py").write_text("")
     (tmp_path / "src" / "model.py").write_text(MODEL)
 
-    def run(text, files=()):
+    def run(text, files=(), names=False):
         for name, content in dict(files).items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(textwrap.dedent(content))
         manifest = tmp_path / "recipe.yaml"
         manifest.write_text(text)
-        return [(f.code, f.primary.span.text) for f in compile_manifest(manifest).diagnostics]
+        found = compile_manifest(manifest).diagnostics
+        places = [(one.code, one.primary.span.text) for one in found]
+        return [one for one in places if names or not _is_of_a_sketch(*one)]
 
     run.manifest = tmp_path / "recipe.yaml"
     return run

@@ -9,12 +9,13 @@ from espnet3_compiler.checks.code.modules import recipe_modules
 from espnet3_compiler.checks.code.plain_lists import check_plain_lists
 from espnet3_compiler.checks.code.shadows import check_shadows
 from espnet3_compiler.checks.code.syntax import check_syntax
+from espnet3_compiler.checks.code.undefined_names import check_undefined_names
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R209, R508 to R511, R515 and R516 for the modules of a recipe."""
+    """Yield R209, R508 to R511, R515, R516 and R522 for the modules of a recipe."""
     modules = recipe_modules(recipe, resolved)
     yield from check_shadows(recipe.library, modules)
     yield from check_syntax(modules)
@@ -22,3 +23,4 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     yield from check_circles(modules)
     yield from check_constructors(modules)
     yield from check_plain_lists(modules)
+    yield from check_undefined_names(modules)

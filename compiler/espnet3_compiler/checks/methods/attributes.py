@@ -38,7 +38,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for item in _reads(user) if known is not None else ():
             fresh = (user.model, item.attr) not in seen
             absent = known is not None and item.attr not in known and not item.attr.startswith("_")
-            if model and fresh and absent and not _is_set_elsewhere(recipe, resolved, item.attr):
+            if model and fresh and absent and not is_set_elsewhere(recipe, resolved, item.attr):
                 seen.add((user.model, item.attr))
                 yield _unknown(user, item, model, known or frozenset())
 
@@ -76,7 +76,7 @@ def _own_attributes(library: Library, item: ClassFound) -> set[str] | None:
     dynamic = summary.open or summary.decorators or summary.metaclass
     if file is None or dynamic or any(name in summary.members for name in _DYNAMIC):
         return None
-    found: set[str] = set()
+    found = {field.name for field in summary.fields}
     for node, _ in method_nodes(file, summary):
         names = _set_in(node)
         if names is None:
@@ -105,8 +105,14 @@ def _set_in(node: ast.AST) -> set[str] | None:
     return found
 
 
-def _is_set_elsewhere(recipe: Recipe, resolved: Resolved, name: str) -> bool:
-    """Return whether a module of the recipe may give an object an attribute from outside."""
+def is_set_elsewhere(recipe: Recipe, resolved: Resolved, name: str) -> bool:
+    """Return whether a module of the recipe may give an object an attribute from outside.
+
+    Args:
+        recipe: The recipe.
+        resolved: Its values.
+        name: The attribute.
+    """
     for module in recipe_modules(recipe, resolved):
         try:
             tree = split_source.parse_module(module.file.text.text)

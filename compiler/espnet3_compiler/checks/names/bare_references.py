@@ -2,7 +2,8 @@
 
 Passes: ``checkpoint: ${stages.train.best_checkpoint}``; ``_target_: models.net.Net``.
 Fails: ``checkpoint: stages.train.best_checkpoint``; ``report: exp_dir/count.json``;
-``report: "{{ exp_dir }}/count.json"``; ``report: $exp_dir/count.json``.
+``report: "{{ exp_dir }}/count.json"``; ``report: $exp_dir/count.json``;
+``exp_dir: "{{ corpus }}/exp"``, whatever is meant by it.
 """
 
 import re
@@ -30,6 +31,10 @@ _FORMS = (
     re.compile(rf"^\$?({_DIRECTORIES})(?=/)|^\$({_DIRECTORIES})$"),
 )
 """Jinja's and Python's braces, a name alone, and a directory before a path."""
+
+_TEMPLATE = re.compile(r"(?<!\$)\{\{[^{}]*\}\}")
+_SETTINGS = (("exp_dir",), ("data_dir",), ("exp_tag",))
+"""Braces of Jinja, and the keys of a manifest that nothing but ``${}`` fills."""
 
 _FILLERS = (b".format(", b"format_map", b"Template", b"jinja")
 """Words of code that replaces names in braces itself."""
@@ -64,6 +69,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         bare = _bare_name(node, recipe, resolved)
         if bare:
             found.setdefault(bare.name, []).append(bare)
+        elif path in _SETTINGS and (match := _TEMPLATE.search(str(node.value))):
+            yield _template(node, match)
     for same in found.values():
         yield _finding(same)
 
@@ -102,6 +109,15 @@ def _names_value(name: str, recipe: Recipe, resolved: Resolved) -> bool:
     trees = resolved.models if kind == "models" else resolved.configs
     tree = trees.get(rest[0])
     return tree is not None and node_at(tree, tuple(rest[1:])) is not None
+
+
+def _template(node: Scalar, match: re.Match[str]) -> Diagnostic:
+    return Diagnostic(
+        "R210",
+        f'"{match[0]}" in "{node.value}" is no more than text: nothing fills it',
+        Label(scalar_span(node, match.start(), match.end()), "taken as it is written"),
+        help=("write it in full, or name a value of the recipe: ${configs.NAME.key}",),
+    )
 
 
 def _finding(same: list[_Bare]) -> Diagnostic:

@@ -5,6 +5,7 @@ Passes: ``with: {report: "${exp_dir}/count.json"}`` beside ``outputs: {report:
 Fails: the same with ``outputs: {report: "${exp_dir}/lines.json"}``: ``count.json`` is no output.
 
 One output and one argument of the same type are compared: a function may make up other names.
+Where all arguments are what other stages made, the module of the function must know the output.
 """
 
 import ast
@@ -13,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from espnet3_compiler.checks.data.bodies import function_body
 from espnet3_compiler.checks.paths.written_paths import WrittenPath, written_paths
-from espnet3_compiler.checks.targets.call_functions import is_nearly, not_given
+from espnet3_compiler.checks.targets.call_functions import is_nearly, not_given, unmade
 from espnet3_compiler.checks.targets.call_stages import CONTEXT_PARAMETER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.expressions.template import has_reference, is_unresolved
@@ -24,6 +25,9 @@ from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.stage_graph.stage_inputs import call_outputs
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at, walk_scalars
+
+_OUTPUT = "${stages."
+"""How a text begins that is what an earlier stage made: no path to write."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -73,11 +77,22 @@ def _check_stage(
         path, other = PurePosixPath(str(node.value)), PurePosixPath(str(free[0].value))
         if path.suffix == other.suffix and not is_nearly(other, path):
             yield not_given(name, node, str(free[0].value))
+    elif texts and all(str(leaf.value).startswith(_OUTPUT) for leaf in texts):
+        for name, node in lost:
+            if not is_unresolved(node) and _is_unknown_to(stage, recipe, name, node):
+                yield unmade(name, node)
+
+
+def _is_unknown_to(stage: StageDecl, recipe: Recipe, name: str, node: Scalar) -> bool:
+    """Return whether the module of a function has neither an output as a text nor its path."""
+    body = function_body(recipe.library, str(stage.call.value)) if stage.call else None
+    words = (f'"{name}"', f"'{name}'", PurePosixPath(str(node.value)).name)
+    return body is not None and not any(word in body.file.text.text for word in words)
 
 
 def _is_unknown(leaf: Scalar) -> bool:
     """Return whether a text is known only at run time; an output of a stage is no path to write."""
-    return has_reference(leaf.value) and not str(leaf.value).startswith("${stages.")
+    return has_reference(leaf.value) and not str(leaf.value).startswith(_OUTPUT)
 
 
 def _is_led_to(node: Scalar, recipe: Recipe, named: dict[Scalar, Path]) -> bool:

@@ -1,14 +1,16 @@
-"""Test sets and metrics under different names that are the same thing: a line that was copied.
+"""Data sets and metrics under different names that are the same thing: a line that was copied.
 
 Passes: ``{name: clean, data_src_args: {part: clean}}`` beside ``{name: other, data_src_args:
-{part: other}}``; two sets that name no arguments.
-Fails: the second with ``{part: clean}``; the metrics ``wer`` and ``cer`` that are both ``WER``.
+{part: other}}``; two sets that name no arguments; validation on a ``transform`` of its own.
+Fails: the second with ``{part: clean}``; the metrics ``wer`` and ``cer`` that are both ``WER``;
+validation on ``{split: train}``, as training.
 """
 
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.values import text_of
@@ -16,6 +18,8 @@ from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import (
     Mapping,
+    Node,
+    Path,
     Plain,
     Scalar,
     Sequence,
@@ -35,7 +39,40 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         if resolved.is_certain(name)
         for finding in (*_check_sets(config), *_check_metrics(config))
     ]
+    for name, config in configs_in_role(recipe, resolved, "training"):
+        found += _check_validation(config) if resolved.is_certain(name) else ()
     yield from first_per_location(found)
+
+
+def _check_validation(config: Mapping) -> Iterator[Diagnostic]:
+    """Report validation on exactly what is trained on."""
+    train, valid = (node_at(config, ("dataset", name)) for name in ("train", "valid"))
+    if not isinstance(train, Sequence) or not isinstance(valid, Sequence):
+        return
+    given = [leaf for item in valid.items for _, leaf in _argument_leaves(item)]
+    if given and to_python(train) == to_python(valid):
+        meant = [leaf for leaf in given if leaf.value == "train"]
+        node = (meant or given)[-1]
+        yield value_finding(
+            "R812",
+            "validation reads the same data as training",
+            node,
+            "the same again",
+            related=(Label(_first_span(train), "trained on"),),
+            advice=('did you mean "valid"?' if meant else "name other data, or leave valid out",),
+        )
+
+
+def _argument_leaves(item: Node) -> Iterator[tuple[Path, Scalar]]:
+    arguments = item.get("data_src_args") if isinstance(item, Mapping) else None
+    return walk_scalars(arguments) if arguments is not None else iter(())
+
+
+def _first_span(train: Sequence) -> Span:
+    first = train.items[0]
+    keys = [entry.key.span for entry in first] if isinstance(first, Mapping) else []
+    written = [span for span in keys if span.source.kind != "schema"]
+    return written[0] if written else first.span
 
 
 def _check_sets(config: Mapping) -> Iterator[Diagnostic]:

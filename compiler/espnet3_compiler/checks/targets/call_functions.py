@@ -105,6 +105,22 @@ def not_given(name: str, node: Scalar, other: str) -> Diagnostic:
     )
 
 
+def unmade(name: str, node: Scalar) -> Diagnostic:
+    """Return R513 for an output of which the call knows nothing.
+
+    Args:
+        name: The output.
+        node: Its path.
+    """
+    return value_finding(
+        "R513",
+        f'the call is told nothing of its output "{name}", {node.value}',
+        node,
+        "no argument names this path",
+        advice=(f"give it to the function: with: {{…: {node.value}}}",),
+    )
+
+
 def is_nearly(path: PurePosixPath, other: PurePosixPath) -> bool:
     """Return whether two paths of one kind of file differ in their last names by a slip.
 

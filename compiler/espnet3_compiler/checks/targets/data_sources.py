@@ -1,7 +1,8 @@
 """Texts of ``data_src`` that name neither a module nor a recipe.
 
 Passes: ``data_src: digits/asr``; ``data_src: src.corpus``.
-Fails: ``digits.asr``; ``dataset/dataset.py``; ``src.corpus.Dataset``; ``/data/corpus``.
+Fails: ``digits.asr``; ``egs3.mini_an4.asr.dataset``; ``dataset/dataset.py``;
+``src.corpus.Dataset``; ``/data/corpus``.
 """
 
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,7 @@ from espnet3_compiler.syntax.provenance import is_fixable
 from espnet3_compiler.syntax.tree import Scalar
 from espnet3_compiler.syntax.unknown_name import did_you_mean
 
+_OF_ESPNET3 = "egs3."
 _EXPECTED = "a module of the recipe, or CORPUS/TASK"
 _OF_THE_RECIPE = "the package dataset is taken where data_src is left out"
 
@@ -48,6 +50,9 @@ def _misnamed_module(library: Library, source: Scalar) -> Diagnostic | None:
     text, directory = str(source.value), library.path.folder
     if library.find_module(text):
         return None
+    if text.startswith(_OF_ESPNET3) and text.count(".") > 1:
+        name = "/".join(text.split(".")[1:3])
+        return _finding(source, "is a module of ESPnet3's tree", name)
     beside = text.replace(".", "/", 1)
     if _is_recipe(directory, beside):
         return _finding(source, "is no module, but there is a recipe of this name", beside)

@@ -77,11 +77,16 @@ def check_datasets(library: Library, recipe: Recipe, resolved: Resolved) -> Iter
         *_check_entries(library, recipe, resolved),
         *_check_builders(library, recipe, resolved),
     ]
-    first: dict[tuple[str, SpanKey | str], Diagnostic] = {}
+    groups: dict[tuple[str, SpanKey | str], list[Diagnostic]] = {}
     for found in findings:
-        cause = found.message if found.message.endswith(_NOT_EXPORTED) else None
-        first.setdefault((found.code, cause or span_key(found.primary.span)), found)
-    yield from first.values()
+        whole = found.message.endswith(_NOT_EXPORTED) or found.code == "R503"
+        cause = found.message if whole else span_key(found.primary.span)
+        groups.setdefault((found.code, cause), []).append(found)
+    for first, *others in groups.values():
+        more = {span_key(one.primary.span): one for one in others if first.code == "R503"}
+        more.pop(span_key(first.primary.span), None)
+        labels = tuple(Label(one.primary.span, "here too") for one in more.values())
+        yield replace(first, related=(*first.related, *labels))
 
 
 def data_modules(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar]]:
@@ -159,7 +164,8 @@ def _check_dataset(data: DatasetEntry) -> Iterator[Diagnostic]:
     head = data.source or _head_entry(data.node.entry("data_src"), data.node).key
     match result:
         case Signature():
-            yield from check_arguments(_dataset_call(data, result))
+            for found in check_arguments(_dataset_call(data, result)):
+                yield _with_given_name(found, result) if found.code == "R503" else found
         case Missing(part=part) if part == _CLASS_NAME and data.library.find_module(data.module):
             yield Diagnostic(
                 "R501",
@@ -168,10 +174,18 @@ def _check_dataset(data: DatasetEntry) -> Iterator[Diagnostic]:
                 help=(f"import the class in {data.module}/__init__.py under this name",),
             )
         case Missing() if data.source:
-            found = paths.unknown_path(data.source, result, data.library)
+            unknown = paths.unknown_path(data.source, result, data.library)
             misspelt = result.prefix or paths.is_misspelt(result.part, data.library)
-            if isinstance(found, Diagnostic) and misspelt:
-                yield found  # any other package may be installed where the recipe runs
+            if isinstance(unknown, Diagnostic) and misspelt:
+                yield unknown  # any other package may be installed where the recipe runs
+
+
+def _with_given_name(found: Diagnostic, signature: Signature) -> Diagnostic:
+    """Add to a missing argument that the runtime gives ``data_dir`` to a parameter of that name."""
+    if signature.find("data_dir") or signature.more_keywords:
+        return found
+    advice = "give it in data_src_args; the directory of the data is given as data_dir"
+    return replace(found, help=(*found.help, advice))
 
 
 def _check_recipe(data: DatasetEntry) -> Iterator[Diagnostic]:

@@ -129,6 +129,26 @@ def test_outputs_that_may_be_made(check, given, output):
 
 
 @pytest.mark.parametrize(
+    ("given", "body", "codes"),
+    [
+        ("${stages.train.best_checkpoint}", "0", ["R513"]),
+        ("${stages.train.best_checkpoint}", "open('words.txt')", []),
+        ("${stages.train.best_checkpoint}", "return {'made': report}", []),
+        ("exp/recipe", "0", []),
+        ("3", "0", []),
+    ],
+)
+def test_a_call_is_given_nothing_but_what_other_stages_made(check, given, body, codes):
+    call = f"with: {{report: '{given}'}}, outputs: {{made: exp/recipe/words.txt}}"
+    model = "models: {net: {_target_: src.steps.Net}}\n"
+    train = f"{model}configs: {{training: {{dataset: {{train: [{{}}]}}}}}}\n"
+    stages = f"stages:\n  - train\n  - {{name: count, call: src.steps.count, {call}}}\n"
+    code = f"def count(report):\n    {body}\n"
+    found = check(HEAD.partition("stages")[0] + train + stages, {"src/steps.py": code})
+    assert [one for one, _ in found if one == "R513"] == codes
+
+
+@pytest.mark.parametrize(
     ("body", "codes"),
     [
         ("context.outputs['report'].touch()", []),
