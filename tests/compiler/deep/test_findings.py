@@ -46,7 +46,7 @@ class Net(torch.nn.Module):
     def __init__(self, sizes, bias, width, depth, n):
         super().__init__()
     def forward(self, x):
-        return x + undefined
+        return x + frozenset
 
 def export(path, many): pass
 """
@@ -171,7 +171,7 @@ def test_whole_reports(outcome: CompileResult) -> None:
     source += "depth: 2, n: 8}"
     mark, number = f"   |{' ' * 19}", f"   |{' ' * 89}- 2 here"
     head = ["error[R908 optimizer-misfit]: it fails"]
-    code = [" 7 |         return x + undefined", f"   |{' ' * 20}"]
+    code = [" 7 |         return x + frozenset", f"   |{' ' * 20}"]
     assert [text.splitlines() for text in texts] == [
         [
             *head,
@@ -209,10 +209,10 @@ def test_whole_reports(outcome: CompileResult) -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({}, "undefined"),
+        ({}, "frozenset"),
         ({"line": 1, "column": 1, "end_column": 7}, "import"),
         ({"line": 4, "column": 5, "end_column": 8}, "def"),
-        ({"end_column": 99}, "undefined"),
+        ({"end_column": 99}, "frozenset"),
         ({"column": 99, "end_column": 99}, ""),
         ({"column": 20, "end_column": 10}, ""),
         ({"line": 10, "column": 1, "end_column": 1}, ""),

@@ -50,9 +50,9 @@ def _misnamed_module(library: Library, source: Scalar) -> Diagnostic | None:
     text, directory = str(source.value), library.path.folder
     if library.find_module(text):
         return None
-    if text.startswith(_OF_ESPNET3) and text.count(".") > 1:
-        name = "/".join(text.split(".")[1:3])
-        return _finding(source, "is a module of ESPnet3's tree", name)
+    beside = "/".join(text.split(".")[1:3])
+    if text.startswith(_OF_ESPNET3) and _is_recipe(directory, beside):
+        return _finding(source, "is a module of ESPnet3's tree, and there is this recipe", beside)
     beside = text.replace(".", "/", 1)
     if _is_recipe(directory, beside):
         return _finding(source, "is no module, but there is a recipe of this name", beside)

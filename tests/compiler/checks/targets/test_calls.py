@@ -131,9 +131,10 @@ def test_outputs_that_may_be_made(check, given, output):
 @pytest.mark.parametrize(
     ("given", "body", "codes"),
     [
-        ("${stages.train.best_checkpoint}", "0", ["R513"]),
+        ("${stages.train.best_checkpoint}", "print(report)", ["R513"]),
+        ("${stages.train.best_checkpoint}", "0", []),
         ("${stages.train.best_checkpoint}", "open('words.txt')", []),
-        ("${stages.train.best_checkpoint}", "return {'made': report}", []),
+        ("${stages.train.best_checkpoint}", "return {'made': str(report)}", []),
         ("exp/recipe", "0", []),
         ("3", "0", []),
     ],

@@ -52,22 +52,24 @@ def test_a_data_src_that_names_something_else(check, source, found):
 
 
 @pytest.mark.parametrize(
-    "source", ["src.corpus", "dataset", "null", "mini/other", "corpora.voices"]
+    "source",
+    ["src.corpus", "dataset", "null", "mini/other", "corpora.voices", "egs3.an4.asr.dataset"],
 )
 def test_a_data_src_that_may_be_right(check, source):
     assert found_in(check, source) == []
 
 
-def test_recipes_beside_with_a_dot(check, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["digits.asr", "egs3.digits.asr.dataset"])
+def test_recipes_beside_with_a_dot(tmp_path, monkeypatch, name):
     recipe = tmp_path / "digits" / "mine"
     (recipe.parent / "asr").mkdir(parents=True)
     (recipe.parent / "asr" / "dataset").symlink_to(RECIPES / "digits" / "asr" / "dataset")
     recipe.mkdir()
-    text = f"{HEAD}configs:\n  training: {{dataset: {{train: [{{data_src: digits.asr}}]}}}}\n"
+    text = f"{HEAD}configs:\n  training: {{dataset: {{train: [{{data_src: {name}}}]}}}}\n"
     (recipe / "recipe.yaml").write_text(f"{text}stages: [train]\n")
     monkeypatch.chdir(recipe)
     found = compile_manifest(recipe / "recipe.yaml").diagnostics
-    helps = [item.help for item in found if item.primary.span.text == "digits.asr"]
+    helps = [item.help for item in found if item.primary.span.text == name]
     assert helps == [('did you mean "digits/asr"?',)]
 
 
