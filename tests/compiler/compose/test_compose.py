@@ -242,6 +242,8 @@ def test_optimizers_drop_the_default_optimizer_only(tmp_path: Path) -> None:
     both = f"configs: {{t: {{optimizer: {{lr: 1}}, {groups}}}}}\n{stages}"
     done = front(tmp_path, both)
     assert done.config("t", "optimizer", "lr") == 1
+    done = front(tmp_path, f"configs: {{t: {{optimizers: null}}}}\n{stages}")
+    assert done.config("t", "optimizer", "lr") == 0.002
 
 
 @pytest.mark.parametrize(
