@@ -98,6 +98,10 @@ DEFAULTS = {
             {"optimizer": {"_target_": "torch.optim.Adam", "lr": 0.002, "betas": 1}},
         ),
         (
+            ("optimizer: {_target_: a.B, x: 1}", "optimizer: {_target_: 'a.B', y: 2}"),
+            {"optimizer": {"_target_": "a.B", "x": 1, "y": 2}},
+        ),
+        (
             ("optimizer: {_target_: a.B, x: 1}", "optimizer: {y: 2}", "optimizer: {_target_: a.C}"),
             {"optimizer": {"_target_": "a.C"}},
         ),
