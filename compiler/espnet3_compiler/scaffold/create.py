@@ -66,6 +66,7 @@ def create_recipe(name: str) -> int:
 
 def _write_files(target: Path, texts: dict[str, str]) -> None:
     """Fill a hidden directory, then give it its name."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
         for name, text in texts.items():
