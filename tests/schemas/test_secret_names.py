@@ -63,6 +63,7 @@ ASSIGNED = re.compile(r"(?P<head>(?P<name>\w+)=)\w+")
         ("conn_string", False),
         # one word that ends so
         ("DBPASSWORD", True),
+        ("my_dbpassword", True),
         ("mysecret", True),
         ("secretmy", False),
         # words are told apart by case and digits

@@ -61,6 +61,34 @@ def test_columns_are_those_before_the_transform(found):
     assert found(SCORE.replace("dataset:text", "dataset:txt")) == [("R422", '"dataset:txt"')]
 
 
+@pytest.mark.parametrize(
+    ("method", "codes"), [("", ["R422"]), ("    def column(self, name): return []\n", [])]
+)
+def test_one_of_several_test_sets_has_columns(found, method, codes):
+    other = "test: [{name: b, data_src: src.more, data_src_args: {split: b}}, "
+    text = SCORE.replace("dataset:text", "dataset:txt").replace("test: [", other)
+    assert [code for code, _ in found(text, more=DATA + method)] == codes
+
+
+BUILDER = """
+class DatasetBuilder:
+    def is_source_prepared(self, **_): ...
+    def prepare_source(self, **_): ...
+    def is_built(self, **_): ...
+    def build(self, *, seed): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "result"), [("", ("R503", "create_dataset")), ("file: no.yaml, ", ("R701", "no.yaml"))]
+)
+def test_arguments_of_builders_may_stand_in_a_file_that_is_missing(check, file, result):
+    test = "dataset: {test: [{name: dev, data_src_args: {split: dev}}]}"
+    configs = f"configs:\n  training: {{dataset: {{train: []}}}}\n  inference: {{{file}{test}}}\n"
+    text = f"{HEAD.partition('models')[0]}{configs}stages: [create_dataset]\n"
+    assert check(text, {"dataset/__init__.py": DATA + BUILDER}) == [result]
+
+
 def test_only_the_runtimes_own_objects_have_wanted_results(found):
     inner = "{_target_: src.model.Run, transform: {_target_: src.model.Pair}}"
     assert found(SCORE.replace("{_target_: src.model.Run}", inner)) == []

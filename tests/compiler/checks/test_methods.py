@@ -286,6 +286,10 @@ def test_what_a_runner_does_with_its_model(found, line, codes):
     assert [code for code, _ in found(INFER, decode=code, model=model)] == codes
 
 
+def test_the_place_of_an_attribute_below_its_model(found):
+    assert found(INFER, decode=using("(model", " .sizes)")) == [("R517", "sizes")]
+
+
 @pytest.mark.parametrize(
     "change",
     [

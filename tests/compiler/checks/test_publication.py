@@ -125,6 +125,7 @@ def test_a_demo_runs_code_that_it_trusts(check):
         ("include: [README.md]", ("R202", "README.md")),
         ("include: [.]", ("R202", ".")),
         ("include: [.], exclude: [README.md]", None),
+        ("include: [README.md], exclude: ['${stages.train.curves}']", None),
     ],
 )
 def test_files_of_a_demo_have_names_of_their_own(check, pack, found):

@@ -52,6 +52,20 @@ def test_the_same_edit_twice_is_one(source):
     assert len(fixed.applied) == 2
 
 
+@pytest.mark.parametrize(
+    ("edit", "again", "text"),
+    [
+        ((0, 3, "1"), (0, 3, "eins"), "1 two three\n"),
+        ((4, 4, "x "), (4, 4, "x "), "one x two three\n"),
+    ],
+)
+def test_two_edits_of_one_place_are_not_both_applied(source, edit, again, text):
+    first, second = finding(source, edit), finding(source, again)
+    fixed = plan_fixes([first, second])
+    assert fixed.files == {source.path: text}
+    assert (fixed.applied, fixed.left) == ((first,), (second,))
+
+
 def test_nothing_outside_files_is_edited(source):
     argument = Source("--set", "sede=1", "set")
     edits = (Edit(Span(source, 0, 3), "1"), Edit(Span(argument, 0, 4), "seed"))

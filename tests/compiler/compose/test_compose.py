@@ -98,6 +98,10 @@ DEFAULTS = {
             {"optimizer": {"_target_": "torch.optim.Adam", "lr": 0.002, "betas": 1}},
         ),
         (
+            ("optimizer: {_target_: a.B, x: 1}", "optimizer: {_target_: 'a.B', y: 2}"),
+            {"optimizer": {"_target_": "a.B", "x": 1, "y": 2}},
+        ),
+        (
             ("optimizer: {_target_: a.B, x: 1}", "optimizer: {y: 2}", "optimizer: {_target_: a.C}"),
             {"optimizer": {"_target_": "a.C"}},
         ),
@@ -242,6 +246,8 @@ def test_optimizers_drop_the_default_optimizer_only(tmp_path: Path) -> None:
     both = f"configs: {{t: {{optimizer: {{lr: 1}}, {groups}}}}}\n{stages}"
     done = front(tmp_path, both)
     assert done.config("t", "optimizer", "lr") == 1
+    done = front(tmp_path, f"configs: {{t: {{optimizers: null}}}}\n{stages}")
+    assert done.config("t", "optimizer", "lr") == 0.002
 
 
 @pytest.mark.parametrize(

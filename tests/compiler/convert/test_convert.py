@@ -215,8 +215,13 @@ def test_a_base_is_no_variant_and_variants_of_one_name_keep_apart(recipe: Path, 
     assert load(recipe / "recipe_training_gan.yaml")["exp_tag"] == "other"
 
 
-def test_without_run_py_the_system_is_assumed_and_noted(recipe: Path, capsys):
+@pytest.mark.parametrize("text", [None, b"# caf\xe9\nlaunch(Own)\n"])
+def test_without_a_run_py_that_can_be_read_the_system_is_assumed_and_noted(
+    text: bytes | None, recipe: Path, capsys
+):
     (recipe / "run.py").unlink()
+    if text is not None:
+        (recipe / "run.py").write_bytes(text)
     assert call("--from-espnet3", recipe) == 0
     assert "the system is taken to be asr" in capsys.readouterr().err
     assert load(recipe / "recipe.yaml")["system"] == "asr"

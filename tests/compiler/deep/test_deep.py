@@ -99,13 +99,14 @@ def test_a_finding_stops_the_build_and_has_the_place_of_the_model(tmp_path: Path
     assert not (tmp_path / "build").exists()
 
 
-def test_a_hang_is_stopped(tmp_path: Path) -> None:
+def test_a_hang_is_stopped(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
     manifest = write(tmp_path, MODEL.replace("super()", "import time; time.sleep(999); super()"))
     outcome, _ = deeply(manifest, ProbeLimits(seconds=3))
     (finding,) = outcome.diagnostics
     assert finding.code == "R910"
     assert finding.message.endswith(" did not come to an end within 3 s")
     assert outcome.plan is None
+    assert not [one for one in recwarn if "still running" in str(one.message)]
 
 
 @pytest.mark.parametrize(("end", "how"), [("abort()", "signal 6"), ("_exit(3)", "exit 3")])

@@ -94,6 +94,7 @@ def shown(outcome: CompileResult, found: Mapping[str, Any]) -> list[tuple[int, i
         ("stages.export", ("with", "none"), None, (15, 12, "export")),
         ("stages.none", ("x",), None, (2, 9, "mini/any")),
         ("models.net", (), None, (5, 19, "src.model.Net")),
+        ("models.net", (), "export", (5, 19, "src.model.Net")),
         ("models.net", ("bias",), None, (5, 60, "bias")),
         ("models.net", ("width",), None, (5, 79, "8")),
         ("models.net", ("sizes",), None, (5, 34, "sizes")),

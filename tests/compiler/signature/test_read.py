@@ -159,6 +159,7 @@ MODULES = {
     "src/circle.py": "from src.circle2 import Thing",
     "src/circle2.py": "from src.circle import Thing",
     "src/patched.py": "class P:\n    def __init__(self, a): ...\nP.__init__ = print\nP.more = 3\n",
+    "src/late.py": "from src import deep\ndeep.added = 3\n",
     "src/meta.py": """
         class Meta(type):
             def __call__(cls, anything): ...
@@ -246,6 +247,7 @@ def test_what_cannot_be_called(tmp_path, path):
         "src.circle.Thing",
         "src.patched.P",
         "src.patched.P.more",
+        "src.deep.added",
         "src.meta.Made",
         "src.meta.Computed",
         "src.meta.Registered",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -71,6 +72,15 @@ def test_partials_in_odd_places(tmp_path):
     assert isinstance(found, Signature)
     assert found.keywords == ("b",)
     assert isinstance(read(library, "m.two"), NotAnalyzable)
+
+
+@pytest.mark.parametrize(("links", "answer"), [(40, Signature), (41, NotAnalyzable)])
+def test_a_base_is_imported_through_so_many_modules(tmp_path, links, answer):
+    steps = {f"m{n}.py": f"from m{n - 1} import Base\n" for n in range(1, links)}
+    base = "class Base:\n    def __init__(self, size): ...\n"
+    net = f"from m{links - 1} import Base\nclass Net(Base): ...\n"
+    write(tmp_path, {"m0.py": base, **steps, "net.py": net})
+    assert isinstance(read(Library(search_path(tmp_path, [])), "net.Net"), answer)
 
 
 def test_a_file_that_is_a_folder_and_links_in_a_circle(tmp_path):

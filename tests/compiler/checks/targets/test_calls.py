@@ -79,6 +79,12 @@ def test_what_can_be_called(findings, call):
     assert findings(call) == []
 
 
+def test_flags_of_objects_are_no_arguments_of_a_call(findings):
+    ((code, place, advice),) = findings("src.steps.count", "with: {report: x, _partail_: true}")
+    assert (code, place) == ("R502", "_partail_")
+    assert not [line for line in advice if "_partial_" in line]
+
+
 def outputs_of(check, given, output):
     block = f"with: {{{given}}}, outputs: {{{output}}}"
     stage = f"stages:\n  - {{name: count, call: src.steps.count, {block}}}\n"
