@@ -214,6 +214,8 @@ def test_streams_of_a_program_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", err)
     with streams.forgiving_streams():
         assert (sys.stdout, sys.stderr) == (out, err)
+        out.close()
+    assert (sys.stdout, sys.stderr) == (out, err)
     assert [streams.check_streams(code) for code in (0, 1, 2)] == [0, 1, 2]
     assert err.getvalue() == ""
 
