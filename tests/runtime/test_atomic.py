@@ -1,5 +1,6 @@
 """Files and directories appear whole or not at all."""
 
+import errno
 import os
 import re
 import sys
@@ -92,13 +93,13 @@ def test_a_directory_takes_the_place_of_the_old_one(
 ) -> None:
     if not exchange:
         monkeypatch.setattr(atomic, "_exchange", lambda one, other: False)
-    path = tmp_path / "bundle"
+    path = tmp_path / "made" / "bundle"
     for text in ("old", "new"):
         with atomic.atomic_directory(path) as made:
             (made / text).mkdir()
             (made / text / "file").write_text(text)
         assert names(path) == [text]
-    assert names(tmp_path) == ["bundle"]
+    assert names(path.parent) == ["bundle"]
 
 
 def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
@@ -148,3 +149,14 @@ def test_a_replaced_directory_is_there_at_every_moment(tmp_path: Path) -> None:
     done.set()
     watcher.join()
     assert missing == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no exchange of two names")
+def test_why_two_directories_are_not_exchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "part").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OSError, match=re.escape(f"[Errno {errno.EBUSY}]")):
+        atomic.replace_directory(tmp_path / "part", Path())
+    assert names(tmp_path) == ["part"]

@@ -252,8 +252,9 @@ def test_a_builder_that_asks_for_bars_gets_them(recipe):
         "        self.built = True\n"
     )
     training = {"dataset": {"train": [{"data_src": "sets"}]}, "create_dataset": {"size": 5}}
-    context = stage_context(recipe, "create_dataset", training)
-    create_dataset(context)
+    data = recipe / "not" / "there"
+    context = stage_context(recipe, "create_dataset", training, data_dir=data)
+    assert create_dataset(context)["data_dir"] == data
     assert context.progress.done == {"create_dataset": 1, "build": 5}
 
 

@@ -195,6 +195,10 @@ RIGHT = {
     "machine": trainer(
         "accelerator: gpu, devices: 4, num_nodes: 2, strategy: ddp, precision: bf16-mixed"
     ),
+    "extractor": {
+        "speech, speech_lengths):\n        frames": "speech, speech_lengths, text=None):\n"
+        "        assert text is None\n        frames",
+    },
     "metric of many": metric("ref[10]"),
     "metric": metric("{'first': 1.0, 'count': len(ref)}"),
 }

@@ -77,6 +77,10 @@ MISTAKES = {
     "file": ({'(data_dir / "ready").r': '(data_dir / split / "x").r'}, "R909", "dataset.train.0"),
     "builder": ({"return self.ready.e": "return {}[self.ready].e"}, "R909", "dataset.train.0"),
     "runner": ({"self.tokens[i]": "self.token[i]"}, "R911", "configs.inference.runner"),
+    "runner arguments": (
+        {"model, speech, speech_lengths):": "model, audio, audio_lengths):"},
+        "R911", "configs.inference.runner._target_",
+    ),
     "outputs": ({'[{"text": " "': '[{"txt": " "'}, "R911", "configs.inference.output_keys"),
 }  # fmt: skip
 

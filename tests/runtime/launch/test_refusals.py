@@ -66,6 +66,18 @@ def test_a_lock_whose_names_would_escape_is_refused(name: str, recipe: Toy) -> N
     assert '"name" must be an identifier' in done.stderr
 
 
+@pytest.mark.parametrize("changes", [{"run": "train"}, {"call": None}])
+def test_a_lock_whose_stage_is_no_kind_or_two_things_is_refused(
+    changes: dict[str, str | None], recipe: Toy
+) -> None:
+    lock = recipe.lock()
+    lock["stages"][0] |= changes
+    recipe.file("build/recipe.lock.json", json.dumps(lock))
+    done = launched(recipe, "--dry_run")
+    assert done.returncode == 1
+    assert '"run" must be a stage kind, or null beside a call' in done.stderr
+
+
 def test_a_lock_and_a_system_of_two_builds_are_refused(recipe: Toy) -> None:
     lock = recipe.lock()
     lock["stages"] = lock["stages"][:2]

@@ -68,6 +68,10 @@ def test_accuracy():
     }
 
 
+def test_accuracy_has_four_digits():
+    assert Accuracy()(ref=["a", "b", "c"], hyp=["a", "b", "x"])["accuracy"] == 66.6667
+
+
 def test_alignment_in_columns(tmp_path):
     WER()(ref=["one two three"], hyp=["one three four"], utt_ids=["utt1"], directory=tmp_path)
     assert (tmp_path / "alignment.txt").read_text().splitlines() == [

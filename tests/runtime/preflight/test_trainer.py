@@ -1,6 +1,7 @@
 """What the preflight constructs of a training, and that it leaves nothing behind."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,24 @@ def test_a_builder_may_make_files_anywhere(toy: Toy) -> None:
     toy.stages.insert(0, {"name": "create_dataset", "run": "create_dataset"})
     trainer = {**CPU, "callbacks": [{"_target_": "src.parts.Shout", "path": "words"}]}
     assert [answer["kind"] for answer in look(toy, trainer=trainer)] == ["note"]
+
+
+@pytest.mark.skipif(find_spec("espnet2") is not None, reason="ESPnet2 is installed here")
+def test_a_task_whose_package_is_not_installed(toy: Toy) -> None:
+    toy.models["net"] = {"task": "espnet2.tasks.asr.ASRTask"}
+    found = [one for one in look(toy, trainer=CPU) if one["kind"] == "finding"]
+    assert [(one["code"], one["owner"], one["path"]) for one in found] == [
+        ("R901", ["models", "net"], ["task"])
+    ]
+    assert 'the package "espnet2" is not installed' in found[0]["message"]
+
+
+def test_where_the_look_broke_off(toy: Toy) -> None:
+    dying = "\n\nclass Die:\n    def __init__(self):\n        os._exit(3)\n"
+    toy.file("src/parts.py", CODE + dying)
+    answers = look(toy, trainer={**CPU, "plugins": [{"_target_": "src.parts.Die"}]})
+    text = "constructing it did not come to an end, nor what follows"
+    assert answers[-1] == {"kind": "unfinished", "text": text}
 
 
 def test_a_model_is_bound_and_not_constructed(toy: Toy) -> None:

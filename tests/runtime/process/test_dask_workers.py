@@ -83,6 +83,11 @@ def test_what_one_process_can_do(env, workers, tasks, here):
     assert dask_workers.in_process({"env": env, "n_workers": workers}, tasks) is here
 
 
+def test_outside_of_a_worker_the_number_is_0(monkeypatch):
+    monkeypatch.delitem(sys.modules, "distributed", raising=False)
+    assert dask_workers.worker_number() == 0
+
+
 QUEUES = {
     "htcondor": "condor_submit",
     "lsf": "bsub",

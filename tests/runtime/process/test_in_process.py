@@ -218,6 +218,16 @@ def test_streams_of_a_program_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert err.getvalue() == ""
 
 
+def test_a_program_may_close_its_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", None)
+    with streams.forgiving_streams():
+        sys.stdout.close()
+        sys.stderr = None
+    assert (sys.stdout, sys.stderr) == (out, None)
+
+
 def test_a_closed_stream_is_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = io.StringIO()
     closed.close()

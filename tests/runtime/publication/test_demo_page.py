@@ -50,7 +50,7 @@ def field(key: str, kind: str, **changes: Any) -> dict[str, Any]:
 SETTINGS: dict[str, Any] = {
     "title": "Words",
     "description": "About *it*.",
-    "limits": {"max_file_mb": 0.5, "max_audio_seconds": 1, "delete_after_seconds": 100},
+    "limits": {"max_file_mb": 2.5, "max_audio_seconds": 1, "delete_after_seconds": 100},
     "model": {"device": "cpu", "trust_user_code": True, "call_args": {"loud": True}},
     "inputs": [field("speech", "audio")],
     "outputs": [
@@ -100,7 +100,7 @@ def test_the_parts_of_a_page(place: Path) -> None:
     page = page_of(place)
     assert page.title == "Words"
     assert page.delete_cache == (60, 100)
-    assert page.max_file_size == 500_000
+    assert page.max_file_size == 2_500_000
     assert parts_of(page) == [
         ("markdown", "# Words"),
         ("markdown", "About *it*."),

@@ -85,7 +85,8 @@ def test_everything_is_shown(built):
 def test_no_secret_of_a_config_or_command_is_shown(built):
     experiment, build = built
     fill(experiment)
-    config = "lr: 0.1\nlogger: {api_key: hidden-1, uri: 'https://me:hidden-2@host', passwd: 4711}\n"
+    logger = "{api_key: hidden-1, uri: 'https://me:hidden-2@host', passwd: 4711}"
+    config = f"lr: 0.1\nbeam: 3\nlogger: {logger}\n"
     (build / "conf/training.yaml").write_text(config)
     lock = json.loads((build / "recipe.lock.json").read_text())
     lock["set"] = ["training.logger.api_key=hidden-3", "training.lr=0.1"]
@@ -93,7 +94,7 @@ def test_no_secret_of_a_config_or_command_is_shown(built):
     text = write_report(experiment, build).read_text()
     assert "hidden-" not in text
     assert "4711" not in text
-    assert "lr: 0.1" in text
+    assert "lr: 0.1\nbeam: 3\nlogger:\n  api_key: " in text
     assert "training.logger.api_key=***" in text
 
 

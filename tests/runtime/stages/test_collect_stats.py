@@ -7,9 +7,11 @@ import pytest
 
 from espnet3_runtime.data import collect_worker
 from espnet3_runtime.data.dataset_entries import DatasetDirectories
+from espnet3_runtime.data.feature_moments import Moments
 from espnet3_runtime.data.item_lengths import read_shapes
 from espnet3_runtime.data.split_dataset import load_split
 from espnet3_runtime.data.texts import read_texts
+from espnet3_runtime.data.tokens import Spelling
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stages import collect_stats as stage
 from espnet3_runtime.stages.collect_stats import collect_stats
@@ -201,3 +203,11 @@ def test_texts_of_a_part(recipe):
     data = load_split({"train": SETS["train"][:1]}, "train", DatasetDirectories(recipe, recipe))
     with pytest.raises(UserError, match="has 21 items, and gives 20 texts"):
         list(read_texts(data, "text"))
+
+
+def test_features_are_in_the_order_of_their_names(tmp_path):
+    names = ["feats", "pitch", "energy", "a", "z", "b", "y", "c"]
+    moments = {name: Moments(1, np.ones(1), np.ones(1)) for name in names}
+    path = tmp_path / "000.npz"
+    collect_worker.write_stats(path, collect_worker.CollectedStats({}, {}, moments, Spelling()))
+    assert list(collect_worker.read_stats(path).moments) == sorted(names)

@@ -6,12 +6,15 @@ import os
 import pytest
 import torch
 
+from espnet3_runtime.data.dataset_entries import DatasetDirectories
+from espnet3_runtime.data.split_dataset import load_split
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.scp import read_scp
 from espnet3_runtime.inference.shards import (
     InferenceRecord,
     Shard,
     is_done,
+    plan_shards,
     read_records,
     write_shard,
 )
@@ -130,6 +133,46 @@ def test_a_run_that_was_cut_off_goes_on_where_it_stopped(recipe):
     run(recipe, resume=True, **changes)
     assert len((recipe / "calls.txt").read_text()) == 3 + 3
     assert len(read_scp(recipe / "exp/tiny/infer/test/text.scp")) == 10
+
+
+def test_what_is_decoded_already_needs_no_model(recipe):
+    add_code(
+        recipe,
+        "many",
+        "import dataset\n\n\n"
+        "class Dataset(dataset.Dataset):\n"
+        "    def __getitem__(self, index):\n"
+        "        return {**super().__getitem__(index), 'utt_id': 'same'}\n\n\n"
+        "def load(model, checkpoint, device):\n"
+        "    with open('loaded.txt', 'a') as log:\n"
+        "        log.write('x')\n"
+        "    from espnet3_runtime.inference.provider import from_checkpoint\n"
+        "    return from_checkpoint(model, checkpoint, device)\n",
+    )
+    changes = {
+        "dataset": {"test": [{"name": "test", "data_src": "src.many"}]},
+        "provider": {"_target_": "src.many.load"},
+    }
+    for resume in (False, True):
+        with pytest.raises(UserError, match='both have the id "same"'):
+            run(recipe, resume=resume, **changes)
+    assert (recipe / "loaded.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("size", "batch", "sizes"),
+    [
+        (100, 3, [9] * 11 + [1]),
+        (5, 3, [3, 2]),
+        (2049 * 16, 1, [2048] * 16 + [16]),
+        (9000, 3000, [3000] * 3),
+    ],
+)
+def test_shards_are_16_at_most_and_more_of_a_large_set(recipe, size, batch, sizes):
+    config = {"test": [{"name": "test", "data_src_args": {"size": size}}]}
+    dataset = load_split(config, "test", DatasetDirectories(recipe, recipe / "data"))
+    shards = plan_shards(dataset, None, batch)
+    assert [shard.size for shard in shards] == sizes
 
 
 def test_shards_of_another_checkpoint_are_not_continued(recipe):

@@ -50,11 +50,12 @@ MANY_CONTRACT = {
 }
 
 
-def test_every_kind_of_output(recipe):
+@pytest.mark.parametrize("artifacts", [{}, {"wave": {"type": "wav"}}])
+def test_every_kind_of_output(recipe, artifacts):
     add_code(recipe, "many", MANY)
     keys = ["text", "wave", "words", "score"]
     changes = {"runner": {"_target_": "src.many.Many"}, "contract": MANY_CONTRACT}
-    _, context = run(recipe, output_keys=keys, **changes)
+    _, context = run(recipe, output_keys=keys, output_artifacts=artifacts, **changes)
     test = context.directory / "test"
     assert read_scp(test / "text.scp")["utt0"] == "best one"
     first = json.loads((test / "results.jsonl").open().readline())
@@ -65,6 +66,22 @@ def test_every_kind_of_output(recipe):
     assert (len(wave), rate) == (320, 16000)
     assert json.loads((test / "words/utt1.json").read_text())[0]["end"] == 0.5
     assert float(read_scp(test / "score.scp")["utt1"]) == pytest.approx(0.1)
+
+
+def test_outputs_that_become_files_by_their_value(recipe):
+    names = [f"out{number}" for number in range(8)]
+    add_code(
+        recipe,
+        "eight",
+        "def eight(model, speech, **_):\n"
+        "    return [{f'out{n}': row[:2] for n in range(8)} for row in speech]\n",
+    )
+    runner = {"_target_": "src.eight.eight", "_partial_": True}
+    artifacts = {"out3": {"type": "npy"}}
+    _, context = run(recipe, runner=runner, contract=None, output_artifacts=artifacts)
+    summary = json.loads((context.directory / "inference.json").read_text())["tests"]["test"]
+    assert summary["outputs"] == names
+    assert summary["by_value"] == [name for name in names if name != "out3"]
 
 
 def test_formats_of_choice(recipe):

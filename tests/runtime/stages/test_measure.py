@@ -285,6 +285,12 @@ def test_metrics_that_fail(recipe, name, message):
     assert message in str(caught.value)
 
 
+def test_a_metric_without_a_signature_is_called_as_it_is(recipe):
+    node = {"_target_": "builtins.dict", "_partial_": True}
+    with pytest.raises(UserError, match='"text" of the metric "dict" is list, not a number'):
+        run(recipe, [{"metric": node, "inputs": {"text": "text"}}])
+
+
 def test_a_column_of_arrays_becomes_files(recipe):
     (recipe / "src/files.py").write_text(
         "import soundfile\n"

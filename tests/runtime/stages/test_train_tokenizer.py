@@ -104,7 +104,11 @@ def test_the_text_of_the_training_entries_is_read(recipe):
         {"data_src_args": {"size": 4}},
         {"data_src_args": {"size": 4}, "transform": transform},
     ]
-    outputs = run(recipe, vocab_size=11, model_type="word", entries=entries)
+    settings = {"vocab_size": 11, "model_type": "word"}
+    config = {"tokenizer": settings, "dataset": {"train": entries}}
+    context = stage_context(recipe, "train_tokenizer", config)
+    outputs = train_tokenizer(context)
+    assert context.progress.totals == context.progress.done == {"reading text": 8}
     lines = outputs["train_text"].read_text().splitlines()
     assert lines[0] == "zero one"
     assert lines[4] == "ZERO ONE"

@@ -60,6 +60,8 @@ def test_every_item_is_decoded_without_its_padding(decodable):
     assert together[0].keys() == {"text", "tokens", "score"}
     short = BestHypothesis()(model, speech=speech[:1, :4], speech_lengths=torch.tensor([4]))
     assert short == [{"text": "", "tokens": "", "score": 0.0}]
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        BestHypothesis()(model, speech=speech, speech_lengths=lengths[:1])
 
 
 def test_a_task_made_of_espnets_decodes_like_it(decodable, monkeypatch):
