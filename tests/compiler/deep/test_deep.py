@@ -134,7 +134,8 @@ def test_memory_and_network_are_limited_and_noted(tmp_path: Path) -> None:
     outcome, report = deeply(write(tmp_path / "memory", greedy))
     assert outcome.diagnostics == ()
     assert "not probed: constructing src.model.Net: it needs more memory" in report
-    online = "import urllib.request as u; u.urlopen('http://127.0.0.1:9'); torch.nn.Linear(4, size)"
+    online = "import urllib.request as u; u.urlopen('http://127.0.0.1:9'); "
+    online += "self.layer = torch.nn.Linear(4, size)"
     text = MODEL.replace("self.layer = torch.nn.Linear(4, size)", online)
     outcome, report = deeply(write(tmp_path / "network", text))
     assert outcome.diagnostics == ()
@@ -147,7 +148,7 @@ def test_mistakes_of_a_whole_recipe_are_told_together(tmp_path: Path) -> None:
     manifest, training = recipe / "recipe.yaml", recipe / "conf" / "training.yaml"
     model, old = recipe / "src" / "model.py", "return loss, {"
     assert old in model.read_text()
-    model.write_text(model.read_text().replace(old, "return loss.detach(), {"))
+    model.write_text(model.read_text().replace(old, "return torch.zeros_like(loss), {"))
     training.write_text(f"{training.read_text()}\nfreeze: [frontend.encoder, encoder]\n")
     outcome, report = deeply(manifest)
     assert [code for code, *_ in shown(outcome)] == ["R905", "R807"]
