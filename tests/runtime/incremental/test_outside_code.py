@@ -52,6 +52,8 @@ def run(recipe: Toy, *arguments: str, path: str = "../lib") -> str:
 
 def edit(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new))
+    later = path.stat().st_mtime + 2  # bytecode knows whole seconds only
+    os.utime(path, (later, later))
 
 
 def test_what_lies_on_the_path_is_followed(recipe: Toy) -> None:

@@ -346,7 +346,7 @@ def use(table, size):
 
 
 def test_objects_among_the_arguments_of_a_call(recipe: Toy) -> None:
-    plain = DECORATED.replace("@with_rate\n", "").replace("(seconds, rate)", "(seconds)")
+    plain = DECORATED.replace("@with_rate\n", "").replace("(seconds, rate)", "(seconds, rate=1)")
     recipe.file("src/objects.py", plain)
     table = {"_target_": "src.objects.Table", "rows": 3}
     window = {"_target_": "src.objects.window", "seconds": 2}
