@@ -93,6 +93,7 @@ CODES: tuple[Code, ...] = (
     Code("R433", "untrusted-code", "error", "A demo may not run the code of its bundle."),
     Code("R434", "other-vocabulary", "error", "A model counts other tokens than its tokenizer."),
     Code("R435", "published-secret", "error", "A secret would be published."),
+    Code("R436", "unprepared-part", "warning", "create_dataset is not told to make what is read."),
     Code("R501", "unknown-target", "error", "A dotted path leads to nothing."),
     Code("R502", "unknown-argument", "error", "The target has no such argument."),
     Code("R503", "missing-argument", "error", "A required argument of the target is not given."),
