@@ -17,6 +17,24 @@ FAKE = Path(__file__).parent / "fake_espnet"
 REAL = find_spec("espnet2") is not None
 TASK = "espnet2.tasks.asr.ASRTask"
 TOKENS = ["<blank>", "<unk>", "a", "b", "<sos/eos>"]
+DEFAULTS = {
+    "output_dir": None,
+    "max_epoch": 40,
+    "freeze_param": [],
+    "token_list": TOKENS,
+    "token_type": "bpe",
+    "bpemodel": None,
+    "preprocessor_conf": {"aux": [1, 2]},
+    "frontend": "default",
+    "frontend_conf": {},
+    "normalize": "utterance_mvn",
+    "normalize_conf": {},
+    "encoder": "rnn",
+    "encoder_conf": {"hidden_size": 6},
+    "model": "espnet",
+    "model_conf": {},
+}
+"""The options of the task of the small package, as they are where a recipe says nothing."""
 
 MANIFEST = """\
 version: 1

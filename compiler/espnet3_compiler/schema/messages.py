@@ -91,6 +91,7 @@ def _nested_form(entry: Entry, valid: list[str]) -> str | None:
     if head not in valid or not all(inner) or not inner:
         return None
     value = entry.value.span.text if isinstance(entry.value, Scalar) else "…"
+    value = value if value.isprintable() else "…"
     for name in reversed(inner):
         value = f"{{{name}: {value}}}"
     return f"write {head}: {value}; dotted keys are for --set"

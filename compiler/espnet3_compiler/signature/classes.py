@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from espnet3_compiler.signature import definitions, resolve_name, split_source
+from espnet3_compiler.signature import definitions, resolve_name
 from espnet3_compiler.signature.definitions import BuiltinFound, ClassFound, FunctionFound, MroClass
 from espnet3_compiler.signature.flow import FunctionNode
 from espnet3_compiler.signature.library import Library, ModuleFile
@@ -108,7 +108,7 @@ def method_nodes(file: ModuleFile, summary: ClassSummary) -> Iterator[tuple[Func
     for pieces in summary.members.values():
         for piece in pieces:
             if piece is not None and piece.kind == "def":
-                yield split_source.function_node(file.text, piece), piece.first - 2
+                yield file.function_node(piece), piece.first - 2
 
 
 def is_torch_module(found: MroClass) -> bool:
@@ -118,6 +118,11 @@ def is_torch_module(found: MroClass) -> bool:
         and found.name == "Module"
         and found.location.name == "torch.nn.modules.module"
     )
+
+
+def is_module_class(library: Library, found: ClassFound) -> bool:
+    """Return whether a class derives from ``torch.nn.Module``: calling it calls ``forward``."""
+    return any(map(is_torch_module, resolve_name.resolution_order(library, found)))
 
 
 def is_enumeration(library: Library, found: ClassFound) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from espnet3_compiler.diagnostics.source import Source, Span, line_span
 from espnet3_compiler.filesystem import shown_path
 from espnet3_compiler.signature import cache, extract, locate, module_summary, split_source
+from espnet3_compiler.signature.flow import FunctionNode
 from espnet3_compiler.signature.locate import ModuleLocation, SearchPath
 from espnet3_compiler.signature.module_summary import (
     ClassSummary,
@@ -58,6 +59,7 @@ class ModuleFile:
     functions: dict[Piece, FunctionSummary] = field(default_factory=dict)
     classes: dict[Piece, ClassSummary] = field(default_factory=dict)
     changed: bool = False
+    _nodes: dict[Piece, FunctionNode] = field(default_factory=dict)
     _text: ModuleText | None = None
     _source: Source | None = None
 
@@ -69,6 +71,12 @@ class ModuleFile:
         if self._source is None or self._source.name != shown:
             self._source = Source(shown, self.text.text, "file", path)
         return self._source
+
+    def function_node(self, piece: Piece) -> FunctionNode:
+        """Return the tree of a function, parsed once; its line 2 is the piece's first."""
+        if piece not in self._nodes:
+            self._nodes[piece] = split_source.function_node(self.text, piece)
+        return self._nodes[piece]
 
     def span_of(self, line: int, word: str) -> Span:
         """Return where a word stands in a line, from 1: for example the name of a method."""

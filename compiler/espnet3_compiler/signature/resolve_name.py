@@ -371,8 +371,9 @@ def _find_attribute(library: Library, found: ClassFound, name: str) -> LookupRes
 def attributes_of(library: Library, found: ClassFound) -> tuple[str, ...]:
     """Return the attributes that a class is known to have, inherited ones included."""
     order = resolution_order(library, found)
-    classes = [item for item in order if isinstance(item, ClassFound)]
-    return tuple(dict.fromkeys(name for item in classes for name in item.summary.members))
+    bodies = [item.summary for item in order if isinstance(item, ClassFound)]
+    every = [(*body.members, *(field.name for field in body.fields)) for body in bodies]
+    return tuple(dict.fromkeys(name for names in every for name in names))
 
 
 def _linearize(library: Library, found: ClassFound) -> tuple[MroClass, ...]:

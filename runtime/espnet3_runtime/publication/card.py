@@ -21,7 +21,7 @@ def model_card(context: Mapping[str, Any], template: Path | None, extra: Mapping
     Args:
         context: Values of the bundle, see :func:`card_values`.
         template: A template of the recipe with ``${name}`` in it; lines in which all names are
-            empty are left out.  None takes the built-in one.
+            empty are left out, but for code between fences.  None takes the built-in one.
         extra: Further values, which replace those of the same names.
 
     Raises:
@@ -29,10 +29,11 @@ def model_card(context: Mapping[str, Any], template: Path | None, extra: Mapping
     """
     values = {key: str(value or "") for key, value in {**context, **extra}.items()}
     text = _BUILT_IN if template is None else template.read_text(encoding="utf-8")
-    kept = []
+    kept, is_code = [], False
     for line in text.splitlines():
+        is_code ^= line.startswith("```")
         names = _NAME.findall(line)
-        if not names or any(values.get(name, "?") for name in names):
+        if is_code or not names or any(values.get(name, "?") for name in names):
             kept.append(line)
     try:
         return Template("\n".join(kept).strip() + "\n").substitute(values)
@@ -80,7 +81,7 @@ def card_values(
         "parameters": f"{facts['parameters']:,}",
         "results": as_markdown(score_rows(scores)) if scores else _NO_RESULTS,
         "trust": "True" if meta["code"] else "False",
-        "flag": " --trust_user_code" if meta["code"] else " ",  # a line without values goes
+        "flag": " --trust_user_code" if meta["code"] else "",
         "code": ", ".join(f"`{name}`" for name in meta["code"]),
         "checkpoint": (meta.get("checkpoint") or {}).get("sha256", ""),
         "commit": git.get("commit") or "",

@@ -22,7 +22,7 @@ def found(check, text):
     pytest.importorskip("torch")
     check(RECIPE, {"src/model.py": TOP + text})
     outcome = compile_manifest(check.manifest)
-    return [(f.primary.span.text, *f.help) for f in outcome.diagnostics if f.code == "R517"]
+    return [(f.primary.span.text, *f.help) for f in outcome.diagnostics if f.code == "R518"]
 
 
 @pytest.mark.parametrize("head", [MODULE, PLAIN])
@@ -31,7 +31,7 @@ def found(check, text):
     [
         ("self.hidden_sise", "self.hidden_sise", 'did you mean "hidden_size"?'),
         ("self.blank + self.blank", "self.blank", "set self.blank in __init__"),
-        ("speech(lambda x: self._seen[x])", "self._seen", "set self._seen in __init__"),
+        ("speech(self._seen[0])", "self._seen", "set self._seen in __init__"),
     ],
 )
 def test_what_nothing_sets(check, head, text, word, advice):
@@ -48,6 +48,9 @@ def test_what_only_a_lightning_module_has(check):
     "text",
     [
         MODULE + reads("self.hidden_size, self.training, self.parameters(), self.__class__"),
+        MODULE + reads("self._modules, self._parameters, self._buffers, self._get_name()"),
+        MODULE + reads("lambda x: self.blank[x]"),
+        MODULE + reads("speech or self.blank"),
         MODULE + reads("hasattr(self, 'blank') and self.blank"),
         MODULE + reads("getattr(self, 'blank', 0) or self.blank"),
         MODULE

@@ -119,7 +119,7 @@ print(model("audio.wav"))
 or, without writing code:
 
 ```sh
-python -m espnet3_runtime.publication.transcribe path/of/this/directory audio.wav\x20
+python -m espnet3_runtime.publication.transcribe path/of/this/directory audio.wav
 ```
 
 

@@ -17,25 +17,8 @@ from espnet3_runtime.task_bridge.config_file import (
     write_task_config,
 )
 from tests.runtime.inference_kit import make_context
-from tests.runtime.task_kit import LINEAR, TASK, TOKENS, espnet_in_form, node
+from tests.runtime.task_kit import DEFAULTS, LINEAR, TASK, TOKENS, espnet_in_form, node
 
-DEFAULTS = {
-    "output_dir": None,
-    "max_epoch": 40,
-    "freeze_param": [],
-    "token_list": TOKENS,
-    "token_type": "bpe",
-    "bpemodel": None,
-    "preprocessor_conf": {"aux": [1, 2]},
-    "frontend": "default",
-    "frontend_conf": {},
-    "normalize": "utterance_mvn",
-    "normalize_conf": {},
-    "encoder": "rnn",
-    "encoder_conf": {"hidden_size": 6},
-    "model": "espnet",
-    "model_conf": {},
-}
 HEADER = """\
 # Options of the task, for ESPnet2 to build the model again. What does not shape the model has
 # ESPnet2's defaults here and had no part in the training, which conf/ of the recipe describes.

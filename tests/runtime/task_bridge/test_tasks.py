@@ -16,7 +16,7 @@ from espnet3_runtime.task_bridge.importing import INSTALL, locate_task
 from espnet3_runtime.task_bridge.models import PROVIDERS, construct_model
 from espnet3_runtime.task_bridge.options import choice_names, find_task, merge_defaults
 from espnet3_runtime.task_bridge.torchaudio import TorchaudioMissingError, torchaudio_or_placeholder
-from tests.runtime.task_kit import LINEAR, TASK, TOKENS, espnet_in_form, node, stats_file
+from tests.runtime.task_kit import DEFAULTS, LINEAR, TASK, espnet_in_form, node, stats_file
 
 CODE = '''
 import sys
@@ -113,33 +113,16 @@ def view(name, **options):
 
 def test_every_option_has_the_value_of_the_node_or_its_default(fake):
     task = find_task(node())
-    defaults = {
-        "output_dir": None,
-        "max_epoch": 40,
-        "freeze_param": [],
-        "token_list": TOKENS,
-        "token_type": "bpe",
-        "bpemodel": None,
-        "preprocessor_conf": {"aux": [1, 2]},
-        "frontend": "default",
-        "frontend_conf": {},
-        "normalize": "utterance_mvn",
-        "normalize_conf": {},
-        "encoder": "rnn",
-        "encoder_conf": {"hidden_size": 6},
-        "model": "espnet",
-        "model_conf": {},
-    }
-    assert merge_defaults(task, node()) == defaults
+    assert merge_defaults(task, node()) == DEFAULTS
     given = {"encoder": "RNN", "encoder_conf": {"bidirectional": False}, "normalize": "None"}
     assert merge_defaults(task, node(**given)) == {
-        **defaults,
+        **DEFAULTS,
         "encoder": "rnn",
         "encoder_conf": {"hidden_size": 6, "bidirectional": False},
         "normalize": None,
     }
     given = {"encoder": "linear", "encoder_conf": {"output_size": 12}, "normalize": None}
-    assert merge_defaults(task, node(**given)) == {**defaults, **given}
+    assert merge_defaults(task, node(**given)) == {**DEFAULTS, **given}
     assert choice_names(task) == ["frontend", "normalize", "encoder", "model"]
 
 

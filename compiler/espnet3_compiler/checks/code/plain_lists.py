@@ -14,13 +14,12 @@ from collections.abc import Iterator, Sequence
 
 from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.signature import split_source
-from espnet3_compiler.signature.classes import is_torch_module, method_nodes
+from espnet3_compiler.signature.classes import is_module_class, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.flow import FunctionNode, dotted_name
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
-from espnet3_compiler.signature.resolve_name import find_in, resolution_order
+from espnet3_compiler.signature.resolve_name import find_in
 from espnet3_compiler.syntax.provenance import use_location
 
 _LIKELY = re.compile(rb"\bself\.\w+(?::[^=\n]+)? = (?:\[|\(|\{|list\(|tuple\(|dict\()")
@@ -51,7 +50,7 @@ def check_plain_lists(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
 
 
 def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic]:
-    if not any(map(is_torch_module, resolution_order(module.library, found))):
+    if not is_module_class(module.library, found):
         return
     methods = list(method_nodes(module.file, found.summary))
     for node, shift in methods:
@@ -125,7 +124,7 @@ def _has_weights(library: Library, location: ModuleLocation, value: ast.expr, de
     found = find_in(library, location, name) if name and depth < _DEPTH else None
     if not isinstance(value, ast.Call) or not isinstance(found, ClassFound):
         return False
-    if not any(map(is_torch_module, resolution_order(library, found))):
+    if not is_module_class(library, found):
         return False
     if found.location.name == "torch.nn.modules.container":
         return any(_has_weights(library, location, one, depth + 1) for one in value.args)
@@ -142,7 +141,7 @@ def _sets_weights(library: Library, found: ClassFound, depth: int) -> bool:
     pieces = [piece for piece in found.summary.members.get("__init__", ()) if piece]
     if file is None or not pieces or pieces[-1].kind != "def":
         return False
-    node = split_source.function_node(file.text, pieces[-1])
+    node = file.function_node(pieces[-1])
     values = [item.value for item in ast.walk(node) if isinstance(item, ast.Assign)]
     made = [one for one in values if isinstance(one, ast.Call)]
     return any(

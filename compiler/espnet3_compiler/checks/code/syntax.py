@@ -20,14 +20,24 @@ def check_syntax(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
         wrong = module.file.wrong
         if wrong is not None and module.file.name not in seen:
             seen.add(module.file.name)
-            source = module.file.source
-            yield Diagnostic(
-                "R510",
-                f'"{source.name}" is not Python: {wrong.message}',
-                Label(_mistake_span(source, wrong), wrong.message),
-                (Label(use_location(module.name), "imported for this"),),
-                help=(f"correct line {wrong.line} of {source.name}",),
-            )
+            yield not_python(module, wrong)
+
+
+def not_python(module: RecipeModule, wrong: SyntaxMistake) -> Diagnostic:
+    """R510: Python refuses a file.
+
+    Args:
+        module: The module.
+        wrong: What Python says.
+    """
+    source = module.file.source
+    return Diagnostic(
+        "R510",
+        f'"{source.name}" is not Python: {wrong.message}',
+        Label(_mistake_span(source, wrong), wrong.message),
+        (Label(use_location(module.name), "imported for this"),),
+        help=(f"correct line {wrong.line} of {source.name}",),
+    )
 
 
 def _mistake_span(source: Source, wrong: SyntaxMistake) -> Span:

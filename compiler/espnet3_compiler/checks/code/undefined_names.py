@@ -14,9 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from espnet3_compiler.checks.code.modules import RecipeModule
+from espnet3_compiler.checks.code.syntax import not_python
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.signature import split_source
+from espnet3_compiler.signature.library import SyntaxMistake
 from espnet3_compiler.signature.module_summary import Binding
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.unknown_name import did_you_mean
@@ -42,19 +44,29 @@ class _Unbound:
 
 
 def check_undefined_names(modules: Sequence[RecipeModule]) -> Iterator[Diagnostic]:
-    """Yield R522, once for each name of a module."""
+    """Yield R522, once for each name of a module, and R510 where Python finds names at odds."""
     for module in modules:
-        summary, text = module.file.module, module.file.text.text
-        if summary is None or summary.stars or summary.open or _GUARDED.search(text):
+        text = module.file.text.text
+        if module.file.module is None:
             continue
-        table = symtable.symtable(text, module.file.name, "exec")
-        scopes = list(_scopes(table))
-        bound = _bound_names(table, scopes)
-        seen: set[str] = set()
-        for item in _unbound(scopes, bound):
-            if item.name not in seen:
-                seen.add(item.name)
-                yield _finding(module, item, bound)
+        try:
+            table = symtable.symtable(text, module.file.name, "exec")
+        except SyntaxError as error:  # an argument twice, a nonlocal of nothing …
+            found = SyntaxMistake(error.lineno or 1, error.offset or 1, error.msg)
+            yield not_python(module, found)
+            continue
+        if not (module.file.module.stars or module.file.module.open or _GUARDED.search(text)):
+            yield from _check_module(module, table)
+
+
+def _check_module(module: RecipeModule, table: symtable.SymbolTable) -> Iterator[Diagnostic]:
+    scopes = list(_scopes(table))
+    bound = _bound_names(table, scopes)
+    seen: set[str] = set()
+    for item in _unbound(scopes, bound):
+        if item.name not in seen:
+            seen.add(item.name)
+            yield _finding(module, item, bound)
 
 
 def _scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

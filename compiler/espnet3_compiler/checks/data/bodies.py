@@ -8,7 +8,7 @@ from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entri
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind
-from espnet3_compiler.signature import classes, definitions, resolve_name, split_source
+from espnet3_compiler.signature import classes, definitions, resolve_name
 from espnet3_compiler.signature.classes import ResolvedMethod
 from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
 from espnet3_compiler.signature.flow import FunctionNode, own_nodes, own_returns
@@ -111,7 +111,7 @@ def _parse_body(library: Library, found: FunctionFound) -> FunctionBody | None:
         return None
     if not _is_plain(library, found.location, summary.decorators):
         return None
-    node = split_source.function_node(file.text, piece)
+    node = file.function_node(piece)
     return FunctionBody(node, file, summary.line - node.lineno)
 
 

@@ -26,7 +26,6 @@ from espnet3_compiler.syntax.provenance import use_location
 _REGISTERING = ("register_buffer", "register_parameter", "register_module", "add_module")
 _DYNAMIC = ("__getattr__", "__getattribute__", "__slots__", "__setattr__", "__new__")
 _DYNAMIC_CALLS = ("setattr", "vars", "exec")
-_OF_EVERY_MODULE = ("training",)
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -57,7 +56,7 @@ def known_attributes(library: Library, found: ClassFound) -> frozenset[str] | No
         library: Reads the code of the recipe.
         found: The class.
     """
-    names = {*attributes_of(library, found), *_OF_EVERY_MODULE}
+    names = set(attributes_of(library, found))
     for item in resolution_order(library, found):
         if not isinstance(item, ClassFound):
             return None
@@ -76,7 +75,7 @@ def _own_attributes(library: Library, item: ClassFound) -> set[str] | None:
     dynamic = summary.open or summary.decorators or summary.metaclass
     if file is None or dynamic or any(name in summary.members for name in _DYNAMIC):
         return None
-    found = {field.name for field in summary.fields}
+    found: set[str] = set()
     for node, _ in method_nodes(file, summary):
         names = _set_in(node)
         if names is None:

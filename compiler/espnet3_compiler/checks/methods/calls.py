@@ -18,10 +18,9 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, is_known_kind, stage_kind
-from espnet3_compiler.signature.classes import is_torch_module
+from espnet3_compiler.signature.classes import is_module_class
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read_method
-from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
@@ -100,16 +99,11 @@ def _check_object(
     name = str(path.value)
     if call is _PREPROCESSOR and _takes_id(read_method(library, name, call.method)):
         call = _PREPROCESSOR_WITH_ID
-    if _is_module(library, name):
+    found = class_of(library, name)
+    if found and is_module_class(library, found):
         call = replace(call, method="forward")
     if target.node.entry("_partial_") is None:
         yield from check_call(library, name, call, use_location(path))
-
-
-def _is_module(library: Library, path: str) -> bool:
-    """Return whether calling an object of a class is a call of ``forward``."""
-    found = class_of(library, path)
-    return found is not None and any(map(is_torch_module, resolution_order(library, found)))
 
 
 def _takes_id(found: object) -> bool:

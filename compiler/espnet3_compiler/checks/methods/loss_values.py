@@ -1,6 +1,7 @@
 """Losses that ``forward`` returns without their gradient.
 
-Passes: ``return {"loss": loss, "acc": acc.item()}``; ``return loss, {"loss": loss.detach()}, 1``.
+Passes: ``return {"loss": loss, "acc": acc.item()}``; ``return loss, {"loss": loss.detach()}, 1``;
+a loss without gradient beside another ``return`` that has it, as for validation.
 Fails: ``return {"loss": loss.item()}``; ``return loss.detach(), stats, weight``.
 """
 
@@ -16,7 +17,7 @@ from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Scalar
 
-_WITHOUT_GRADIENT = ("item", "tolist", "detach", "numpy")
+_CUTTING = ("item", "tolist", "detach", "numpy")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -31,14 +32,22 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_body(body: FunctionBody, path: Scalar) -> Iterator[Diagnostic]:
-    for value in returned_values(body.node):
-        loss = _loss_of(value)
-        made = _made_by(body, loss) if isinstance(loss, ast.Name) else loss
-        match made:
-            case ast.Call(func=ast.Attribute(attr=name), args=[]) if name in _WITHOUT_GRADIENT:
-                yield _finding(body, made, f".{name}()", path)
-            case ast.Call(func=ast.Name(id="float")):
-                yield _finding(body, made, "float()", path)
+    every = [_without_gradient(body, value) for value in returned_values(body.node)]
+    found = [one for one in every if one]
+    for made, word in found if len(found) == len(every) else ():
+        yield _finding(body, made, word, path)
+
+
+def _without_gradient(body: FunctionBody, value: ast.expr) -> tuple[ast.expr, str] | None:
+    """Return what makes the loss that is returned one without gradient, and its word."""
+    loss = _loss_of(value)
+    made = _made_by(body, loss) if isinstance(loss, ast.Name) else loss
+    match made:
+        case ast.Call(func=ast.Attribute(attr=name), args=[]) if name in _CUTTING:
+            return made, f".{name}()"
+        case ast.Call(func=ast.Name(id="float")):
+            return made, "float()"
+    return None
 
 
 def _loss_of(value: ast.expr) -> ast.expr | None:
@@ -46,9 +55,10 @@ def _loss_of(value: ast.expr) -> ast.expr | None:
     match value:
         case ast.Dict(keys=keys, values=values):
             pairs = zip(keys, values, strict=True)
-            named = [one for key, one in pairs if isinstance(key, ast.Constant)]
-            texts = [key.value for key in keys if isinstance(key, ast.Constant)]
-            return named[texts.index("loss")] if "loss" in texts else None
+            named = (
+                one for key, one in pairs if isinstance(key, ast.Constant) and key.value == "loss"
+            )
+            return next(named, None)
         case ast.Tuple(elts=[first, *_]):
             return first
     return value

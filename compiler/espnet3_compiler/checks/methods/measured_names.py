@@ -2,6 +2,8 @@
 
 Passes: ``json.loads(text)["metrics"]["wer"]`` where a metric is named ``wer``.
 Fails: the same where the metric is now called ``word_error_rate``.
+
+Only what is read from JSON counts: ``configs["metrics"]["metrics"]`` is another thing.
 """
 
 import ast
@@ -14,6 +16,7 @@ from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature import split_source
+from espnet3_compiler.signature.flow import dotted_name
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.tree import Mapping, Sequence
 from espnet3_compiler.syntax.unknown_name import format_names
@@ -23,10 +26,10 @@ _LIST = "metrics"
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R422, once for each name of a module."""
+    """Yield R436, once for each name of a module."""
     names = _metric_names(recipe, resolved)
     for module in recipe_modules(recipe, resolved) if names else ():
-        if b'["metrics"]["' in module.file.content and module.file.wrong is None:
+        if b"metrics" in module.file.content and module.file.wrong is None:
             yield from _check_module(module, names)
 
 
@@ -46,15 +49,31 @@ def _metric_names(recipe: Recipe, resolved: Resolved) -> dict[str, Mapping]:
 
 def _check_module(module: RecipeModule, names: dict[str, Mapping]) -> Iterator[Diagnostic]:
     seen = set(names)
-    for item in ast.walk(split_source.parse_module(module.file.text.text)):
+    nodes = list(ast.walk(split_source.parse_module(module.file.text.text)))
+    variables = {
+        target.id
+        for item in nodes
+        if isinstance(item, ast.Assign) and _reads_json(item.value)
+        for target in item.targets
+        if isinstance(target, ast.Name)
+    }
+    for item in nodes:
         match item:
             case ast.Subscript(
-                value=ast.Subscript(slice=ast.Constant(value="metrics")),
+                value=ast.Subscript(value=scores, slice=ast.Constant(value="metrics")),
                 slice=ast.Constant(value=str(name)) as key,
                 ctx=ast.Load(),
-            ) if name not in seen:
+            ) if name not in seen and (
+                _reads_json(scores) or (isinstance(scores, ast.Name) and scores.id in variables)
+            ):
                 seen.add(name)
                 yield _finding(module, key, name, names)
+
+
+def _reads_json(node: ast.expr) -> bool:
+    """Return whether an expression is a call of ``json.loads`` or ``json.load``."""
+    name = dotted_name(node.func) if isinstance(node, ast.Call) else None
+    return name is not None and name.rpartition(".")[2] in ("loads", "load")
 
 
 def _finding(
@@ -71,7 +90,7 @@ def _finding(
     near = closest_match(name, sorted(names)) or (next(iter(names)) if len(names) == 1 else None)
     other = [Label(use_location(names[near].entries[0].key), "this one?")] if near else []
     return Diagnostic(
-        "R422",
+        "R436",
         f'the scores have no metric "{name}"',
         Label(module.file.expression_span(key), "read here"),
         (Label(use_location(module.name), "imported for this"), *other),

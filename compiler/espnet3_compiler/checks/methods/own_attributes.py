@@ -1,7 +1,7 @@
 """Attributes of ``self`` that a class of the recipe reads and nothing sets.
 
 Passes: ``self.size`` where ``__init__`` sets it, a base has it or code outside the class gives it;
-a base whose subclass has it; what ``hasattr`` asks for.
+a base whose subclass has it; what ``hasattr`` asks for; what is read under a condition only.
 Fails: ``self.hidden`` where ``__init__`` sets ``self.hidden_size``; ``self.log(…)`` of a
 LightningModule in a plain ``nn.Module``.
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
 from espnet3_compiler.checks.methods.attributes import is_set_elsewhere, known_attributes
+from espnet3_compiler.checks.methods.model_users import certain_nodes
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -30,7 +31,7 @@ _CAUGHT = ("AttributeError", "Exception")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R517, once for each attribute of a class."""
+    """Yield R518, once for each attribute of a class."""
     modules = recipe_modules(recipe, resolved)
     bases = _bases(modules)
     for module in modules:
@@ -58,7 +59,7 @@ def _bases(modules: tuple[RecipeModule, ...]) -> frozenset[tuple[str, str]]:
 
 
 def _reads(node: FunctionNode) -> Iterator[ast.Attribute]:
-    """Yield the attributes of its object that a method reads without asking whether they exist."""
+    """Yield the attributes of its object that a method reads in any case, without asking first."""
     names = [dotted_name(one) for one in node.decorator_list]
     first = next(iter((*node.args.posonlyargs, *node.args.args)), None)
     own = first.arg if first and not set(names) & {*_OTHER_SELF} else ""
@@ -66,7 +67,7 @@ def _reads(node: FunctionNode) -> Iterator[ast.Attribute]:
     if not own or any(_rebinds(item, own) or _expects_absence(item) for item in nodes):
         return
     asked = {item.value for item in nodes if isinstance(item, ast.Constant)}
-    for item in nodes:
+    for item in certain_nodes(node.body):
         match item:
             case ast.Attribute(value=ast.Name(id=name), attr=attr, ctx=ast.Load()) if name == own:
                 if attr not in asked and not attr.startswith("__"):
@@ -112,7 +113,7 @@ def _finding(
         advice = "only a LightningModule has it: return what is to be logged with the loss"
     word = f"self.{item.attr}"
     return Diagnostic(
-        "R517",
+        "R518",
         f'{found.location.name}.{found.name} reads "{word}", which nothing sets',
         Label(module.file.expression_span(item, shift=shift), "not set by the class"),
         (Label(use_location(module.name), "imported for this"),),

@@ -18,9 +18,8 @@ from espnet3_compiler.manifest.names import is_identifier
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import text_of
-from espnet3_compiler.signature.classes import is_torch_module
+from espnet3_compiler.signature.classes import is_module_class
 from espnet3_compiler.signature.read import read_method
-from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.placeholder import has_certain_keys
@@ -78,8 +77,7 @@ def _check_model(recipe: Recipe, config: Mapping) -> Iterator[Diagnostic]:
     """Report a model of the config's own that cannot be called with the fields of ``input_key``."""
     path = node_at(config, ("model", TARGET))
     found = class_of(recipe.library, text_of(path)) if text_of(path) else None
-    order = resolution_order(recipe.library, found) if found else ()
-    method = "forward" if any(map(is_torch_module, order)) else "__call__"
+    method = "forward" if found and is_module_class(recipe.library, found) else "__call__"
     body = method_body(recipe.library, text_of(path), method)
     signature = read_method(recipe.library, text_of(path), method) if body else None
     names = _input_names(config)

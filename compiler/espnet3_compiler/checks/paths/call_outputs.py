@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from espnet3_compiler.checks.data.bodies import function_body
 from espnet3_compiler.checks.paths.written_paths import WrittenPath, written_paths
-from espnet3_compiler.checks.targets.call_functions import is_nearly, not_given, unmade
+from espnet3_compiler.checks.targets.call_functions import is_nearly, not_given
 from espnet3_compiler.checks.targets.call_stages import CONTEXT_PARAMETER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.expressions.template import has_reference, is_unresolved
@@ -80,7 +80,7 @@ def _check_stage(
     elif texts and all(str(leaf.value).startswith(_OUTPUT) for leaf in texts):
         for name, node in lost:
             if not is_unresolved(node) and _is_unknown_to(stage, recipe, name, node):
-                yield unmade(name, node)
+                yield not_given(name, node)
 
 
 def _is_unknown_to(stage: StageDecl, recipe: Recipe, name: str, node: Scalar) -> bool:

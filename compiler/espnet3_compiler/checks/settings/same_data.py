@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.values import text_of
@@ -58,7 +57,7 @@ def _check_validation(config: Mapping) -> Iterator[Diagnostic]:
             "validation reads the same data as training",
             node,
             "the same again",
-            related=(Label(_first_span(train), "trained on"),),
+            related=(Label(use_location(train.items[0]), "trained on"),),
             advice=('did you mean "valid"?' if meant else "name other data, or leave valid out",),
         )
 
@@ -66,13 +65,6 @@ def _check_validation(config: Mapping) -> Iterator[Diagnostic]:
 def _argument_leaves(item: Node) -> Iterator[tuple[Path, Scalar]]:
     arguments = item.get("data_src_args") if isinstance(item, Mapping) else None
     return walk_scalars(arguments) if arguments is not None else iter(())
-
-
-def _first_span(train: Sequence) -> Span:
-    first = train.items[0]
-    keys = [entry.key.span for entry in first] if isinstance(first, Mapping) else []
-    written = [span for span in keys if span.source.kind != "schema"]
-    return written[0] if written else first.span
 
 
 def _check_sets(config: Mapping) -> Iterator[Diagnostic]:

@@ -88,37 +88,20 @@ def check_outputs(given: Mapping, outputs: list[tuple[str, Scalar]]) -> Iterator
             yield not_given(name, node, str(near[0]))
 
 
-def not_given(name: str, node: Scalar, other: str) -> Diagnostic:
+def not_given(name: str, node: Scalar, other: str = "") -> Diagnostic:
     """Return R513 for an output that a call is not given.
 
     Args:
         name: The output.
         node: Its path.
-        other: The path that the call is given in its place.
+        other: The path that the call is given in its place, if there is one.
     """
-    return value_finding(
-        "R513",
-        f'the call is not given its output "{name}", {node.value}, but {other}',
-        node,
-        "no argument names this path",
-        advice=(f"write the same path in both places: {node.value}",),
-    )
-
-
-def unmade(name: str, node: Scalar) -> Diagnostic:
-    """Return R513 for an output of which the call knows nothing.
-
-    Args:
-        name: The output.
-        node: Its path.
-    """
-    return value_finding(
-        "R513",
-        f'the call is told nothing of its output "{name}", {node.value}',
-        node,
-        "no argument names this path",
-        advice=(f"give it to the function: with: {{…: {node.value}}}",),
-    )
+    message = f'the call is not given its output "{name}", {node.value}'
+    advice = f"give it to the function: with: {{…: {node.value}}}"
+    if other:
+        message += f", but {other}"
+        advice = f"write the same path in both places: {node.value}"
+    return value_finding("R513", message, node, "no argument names this path", advice=(advice,))
 
 
 def is_nearly(path: PurePosixPath, other: PurePosixPath) -> bool:

@@ -30,7 +30,6 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
 
 _MAX_LENGTH = 60
-_NO_SUCH = "no such argument"
 _MAX_FREE = 6
 _ARGUMENT_BLOCKS = ("args", "kwargs", "_kwargs_", "init_args", "params", "arguments", "options")
 
@@ -101,7 +100,8 @@ def unknown_argument(
     """
     names = [item for item in call.signature.keywords if item not in call.slot.supplied]
     listing = ", ".join(names)
-    label = f"not in ({listing})" if len(listing) <= _MAX_LENGTH else _NO_SUCH
+    short = len(listing) <= _MAX_LENGTH
+    label = f"not in ({listing})" if short else "no such argument"
     advice = did_you_mean(near)
     if any(item.name == entry.name for item in call.signature.positional):
         label = "taken by position only"
@@ -109,7 +109,7 @@ def unknown_argument(
         advice = (f"write it by its place: _args_: [{written if written.isprintable() else '…'}]",)
     elif not names:
         label = "it takes no arguments"
-    elif near is None and label == _NO_SUCH and 0 < len(free) <= _MAX_FREE:
+    elif near is None and not short and 0 < len(free) <= _MAX_FREE:
         advice = (f"its arguments that are not given are {format_names(free)}",)
     block = near is None and entry.name in _ARGUMENT_BLOCKS and isinstance(entry.value, Mapping)
     beside = ("write its keys beside _target_",) if block else ()

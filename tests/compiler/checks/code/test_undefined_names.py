@@ -72,3 +72,17 @@ def test_what_was_meant(check, head, body, advice):
     check(RECIPE, {"src/model.py": head + CLASS + FORWARD.format(body)})
     found = compile_manifest(check.manifest).diagnostics
     assert [one.help for one in found if one.code == "R522"] == [(advice,)]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("def inner(a, a): return a", "duplicate argument 'a' in function definition"),
+        ("global speech", "name 'speech' is parameter and global"),
+        ("def inner():\n            nonlocal other", "no binding for nonlocal 'other' found"),
+    ],
+)
+def test_names_at_odds_are_no_python(check, body, message):
+    check(RECIPE, {"src/model.py": CLASS + FORWARD.format(body)})
+    found = compile_manifest(check.manifest).diagnostics
+    assert [one.message.rpartition(": ")[2] for one in found if one.code == "R510"] == [message]
