@@ -120,6 +120,25 @@ def test_a_demo_runs_code_that_it_trusts(check):
 @pytest.mark.parametrize(
     ("pack", "found"),
     [
+        ("include: [src]", None),
+        ("include: [.]", ("R420", ".")),
+        ("include: ['**']", ("R420", "'**'")),
+        ("include: [.], exclude: [exp, jinja2]", None),
+        ("include: [src, jinja2]", ("R202", "[src, jinja2]")),
+    ],
+)
+def test_files_of_a_bundle_are_named_and_in_nobodys_way(check, pack, found):
+    text = HEAD.format(
+        demo=TRUSTED, contract=CONTRACT, more="", model="src.model.Net, size: 8", runner=DECODE
+    )
+    code = {**CODE, "jinja2/helpers.py": ""}
+    given = check(text.replace("{include: [src]}", f"{{{pack}}}"), code)
+    assert given == ([found] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("pack", "found"),
+    [
         ("include: [examples]", None),
         ("include: [src, 'examples/*.wav']", None),
         ("include: [README.md]", ("R202", "README.md")),

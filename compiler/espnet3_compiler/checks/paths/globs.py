@@ -39,6 +39,11 @@ def select_files(
     return found
 
 
+def takes_everything(pattern: str) -> bool:
+    """Say whether a glob is the recipe itself: ``.``, ``*`` or ``**``."""
+    return not pattern.strip("./*")
+
+
 def _matches(directory: Path, pattern: str) -> Iterable[Path]:
     parts = PurePosixPath(pattern).parts
     plain = (part if part == "**" else re.sub(r"\*+", "*", part) for part in parts)

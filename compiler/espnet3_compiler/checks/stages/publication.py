@@ -8,16 +8,19 @@ where the model is in ``src``.
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.paths.globs import select_files
+from espnet3_compiler.checks.paths.globs import select_files, takes_everything
 from espnet3_compiler.checks.paths.imported_files import imported_files
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions.template import is_unresolved
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import as_text
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.locate import find_top
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
@@ -96,12 +99,16 @@ def _check_bundles(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         )
         if include is None or exclude is None:
             continue
+        everything = list(_check_whole_recipe(publication))
+        yield from everything
+        if everything:
+            continue
         packed = select_files(recipe.directory, include, exclude)
         if packed is None:
             continue
         targets = list(packed_targets(stage, inference, resolved))
         if any(not str(target.value).startswith(LAYERS) for target, _ in targets):
-            yield from _check_module_names(stage, publication, packed)
+            yield from _check_module_names(recipe.library, stage, publication, packed)
         for target, _ in targets:
             needed = imported_files(recipe.library, str(target.value))
             lacking = [name for name in needed if name not in packed]
@@ -111,11 +118,12 @@ def _check_bundles(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 
 def _check_module_names(
-    stage: StageDecl, publication: Mapping, packed: set[str]
+    library: Library, stage: StageDecl, publication: Mapping, packed: set[str]
 ) -> Iterator[Diagnostic]:
-    """Report modules that a bundle cannot bring along, as Python has its own of that name.
+    """Report modules that a bundle cannot bring along, as others import that name.
 
     Args:
+        library: Finds the installed packages.
         stage: The stage pack_model.
         publication: Its config.
         packed: The packed files.
@@ -123,15 +131,42 @@ def _check_module_names(
     tops = {
         PurePosixPath(name).parts[0].partition(".")[0] for name in packed if name.endswith(".py")
     }
-    for name in sorted(tops & sys.stdlib_module_names):
-        include = node_at(publication, ("pack_model", "include"))
-        yield value_finding(
-            "R202",
-            f'"{name}" cannot be a module of a bundle: it is a name of Python\'s standard library',
-            include if include and is_written(include) else stage.name,
-            "taken",
-            advice=(f'rename "{name}", put it into a package such as src, or exclude it',),
-        )
+    include = node_at(publication, ("pack_model", "include"))
+    for name in sorted(tops - {"src"}):
+        if owner := _owner(library, name):
+            yield value_finding(
+                "R202",
+                f'"{name}" cannot be a module of a bundle: it is a name of {owner}',
+                include if include and is_written(include) else stage.name,
+                "taken",
+                advice=(f'rename "{name}", put it into a package such as src, or exclude it',),
+            )
+
+
+def _owner(library: Library, name: str) -> str | None:
+    """Return whose module a top-level name is, outside the recipe; None where nobody has it."""
+    if name in sys.stdlib_module_names:
+        return "Python's standard library"
+    installed = tuple(root for root in library.path.roots if root.endswith("-packages"))
+    others = replace(library.path, roots=installed)
+    return f'the installed package "{name}"' if find_top(others, name) else None
+
+
+def _check_whole_recipe(publication: Mapping) -> Iterator[Diagnostic]:
+    """Report globs that take the build, the results and the data along."""
+    include, exclude = (node_at(publication, ("pack_model", key)) for key in ("include", "exclude"))
+    if exclude and is_written(exclude):
+        return
+    for item in include.items if isinstance(include, Sequence) else ():
+        text = as_text(item)
+        if text is not None and takes_everything(str(text.value)):
+            yield value_finding(
+                "R420",
+                f'"{text.value}" would pack the whole recipe: its build, its results and its data',
+                text,
+                "name what the model needs",
+                advice=("write the folders of its code: include: [src, dataset]",),
+            )
 
 
 def packed_targets(
