@@ -139,8 +139,10 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         raise UserError(f'"{path}" is damaged: its tied weights: {error!r}') from None
 
 
-def read_torch(path: Path) -> dict[str, Any]:
+def read_torch(path: Path, *, trusted: bool = False) -> dict[str, Any]:
     """Return the content of a checkpoint that torch wrote, tensors on the CPU.
+
+    A trusted one may hold any object: it was written by the code that reads it.
 
     Raises:
         UserError: The file is damaged, or holds anything but tensors and plain data.
@@ -148,7 +150,7 @@ def read_torch(path: Path) -> dict[str, Any]:
     import torch
 
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = torch.load(path, map_location="cpu", weights_only=not trusted)
     except pickle.UnpicklingError as error:
         raise UserError(
             f'"{path}" is not a checkpoint of tensors and plain data: {str(error).splitlines()[0]}',

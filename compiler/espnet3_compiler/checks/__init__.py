@@ -17,6 +17,8 @@ from espnet3_compiler.checks.methods import (
     calls,
     forward,
     hooks,
+    lightning_settings,
+    logged_values,
     loss_values,
     measured_names,
     measured_values,
@@ -67,6 +69,7 @@ from espnet3_compiler.checks.stages import (
 from espnet3_compiler.checks.targets import check, partial_objects
 from espnet3_compiler.checks.training import (
     batches,
+    callbacks,
     empty_lists,
     idle_training,
     model_parts,
@@ -122,6 +125,8 @@ ALL: tuple[Check, ...] = (
     trial_runs.check,
     never_due.check,
     trainer.check,
+    callbacks.check,
+    lightning_settings.check,
     optimizers.check,
     probabilities.check,
     monitors.check,
@@ -143,6 +148,7 @@ ALL: tuple[Check, ...] = (
     declared_fields.check,
     fields.check,
     measured_values.check,
+    logged_values.check,
     column_files.check,
     results.check,
     calls.check,

@@ -63,6 +63,8 @@ def model_summaries(answer: ProbeResult) -> Iterator[str]:
         yield f"  parameters  {total:,}, trainable {total - frozen:,}"
         if line["inputs"]:
             yield f"  inputs      {line['inputs']}  ({line['items']})"
+        if line.get("steps"):
+            yield f"  steps       {line['steps']}"
         if line["returns"]:
             yield f"  forward     returns {line['returns']}"
 

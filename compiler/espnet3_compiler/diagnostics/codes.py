@@ -94,6 +94,8 @@ CODES: tuple[Code, ...] = (
     Code("R434", "other-vocabulary", "error", "A model counts other tokens than its tokenizer."),
     Code("R435", "published-secret", "error", "A secret would be published."),
     Code("R436", "unmeasured-name", "warning", "Code reads a score that no metric has."),
+    Code("R437", "owned-setting", "error", "A LightningModule decides a setting itself."),
+    Code("R438", "other-lightning", "error", "A class is of Lightning under its other name."),
     Code("R501", "unknown-target", "error", "A dotted path leads to nothing."),
     Code("R502", "unknown-argument", "error", "The target has no such argument."),
     Code("R503", "missing-argument", "error", "A required argument of the target is not given."),

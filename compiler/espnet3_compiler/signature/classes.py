@@ -30,6 +30,9 @@ _HARMLESS_DECORATORS = definitions.TRANSPARENT_DECORATORS | definitions.RENAMING
 MODULE_COLLECTIONS = ("ModuleList", "ModuleDict", "Sequential")
 """Modules that code often makes of a list or mapping that it is given."""
 
+LIGHTNING_PACKAGES = ("lightning", "pytorch_lightning")
+"""The names of Lightning; the Trainer of the runtime is that of the first."""
+
 MethodSource = ResolvedMethod | ClassFound | BuiltinFound | NotAnalyzable | None
 """Where a method comes from: a ``def``, a class that generates it, a builtin; None without one."""
 
@@ -123,6 +126,28 @@ def is_torch_module(found: MroClass) -> bool:
 def is_module_class(library: Library, found: ClassFound) -> bool:
     """Return whether a class derives from ``torch.nn.Module``: calling it calls ``forward``."""
     return any(map(is_torch_module, resolve_name.resolution_order(library, found)))
+
+
+def lightning_package(library: Library, found: ClassFound, name: str = "LightningModule") -> str:
+    """Return the package of a class of Lightning that a class derives from; empty where none.
+
+    Its name is enough, so Lightning need not be installed.
+
+    Args:
+        library: Reads modules.
+        found: The class.
+        name: The class of Lightning.
+    """
+    for item in resolve_name.resolution_order(library, found):
+        if isinstance(item, ClassFound):
+            head = item.location.name.partition(".")[0]
+            if item.name == name and head in LIGHTNING_PACKAGES:
+                return head
+            for base in definitions.base_names(library, item):
+                head = base.partition(".")[0]
+                if base.rpartition(".")[2] == name and head in LIGHTNING_PACKAGES:
+                    return head
+    return ""
 
 
 def is_enumeration(library: Library, found: ClassFound) -> bool:

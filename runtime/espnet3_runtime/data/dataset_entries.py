@@ -54,8 +54,8 @@ class DatasetEntry:
         )
 
 
-def read_entries(dataset: Mapping[str, Any], split: str) -> tuple[DatasetEntry, ...]:
-    """Return the entries of one split of a ``dataset`` block."""
+def read_entries(dataset: Mapping[str, Any] | None, split: str) -> tuple[DatasetEntry, ...]:
+    """Return the entries of one split of a ``dataset`` block; none beside a data module."""
     return tuple(
         DatasetEntry(
             where=getattr(entry, "where", f"dataset.{split}[{index}]"),
@@ -65,7 +65,7 @@ def read_entries(dataset: Mapping[str, Any], split: str) -> tuple[DatasetEntry, 
             name=entry.get("name"),
             builder_args=entry.get("builder_args") or {},
         )
-        for index, entry in enumerate(dataset.get(split) or ())
+        for index, entry in enumerate((dataset or {}).get(split) or ())
     )
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.build.instantiate import instantiate, parameters_of
+from espnet3_runtime.build.lightning_classes import is_lightning_module
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.contract import Contract, accept_inputs, accept_outputs, read_contract
 from espnet3_runtime.data.split_dataset import make_preprocessor
 from espnet3_runtime.errors import UserError, did_you_mean, no_early_end
 from espnet3_runtime.inference.device import move_batch, prepare_model
-from espnet3_runtime.inference.runner import CallModel
+from espnet3_runtime.inference.runner import CallModel, PredictStep
 
 Sample = Mapping[str, Any]
 Result = dict[str, Any]
@@ -180,24 +181,31 @@ def make_predictor(
     contract = read_contract(config["contract"], f"{config.where}.contract")
     keys = _input_names(config["input_key"], contract)
     output_keys = tuple(config["output_keys"]) if config["output_keys"] else None
-    runner, collate = make_runner(config)
-    preparation = Preparation(make_preprocessor(config["dataset"], "test"), contract, keys, collate)
+    preprocessor = make_preprocessor(config["dataset"], "test")
     built = _make_model(config, model, device, checkpoint)
+    runner, collate = make_runner(config, built)
+    preparation = Preparation(preprocessor, contract, keys, collate)
     return Predictor(preparation, built, runner, output_keys, device)
 
 
-def make_runner(config: ConfigView) -> tuple[Callable[..., Any], Callable[[Any], Any] | None]:
+def make_runner(
+    config: ConfigView, model: Any = None
+) -> tuple[Callable[..., Any], Callable[[Any], Any] | None]:
     """Construct the runner of an inference config, and the collate function of its batches.
+
+    A ``LightningModule`` with a ``predict_step`` of its own needs no runner.
 
     Raises:
         UserError: The config does not say how to run the model, or what it says is not constructed.
     """
+    output_keys = tuple(config["output_keys"]) if config["output_keys"] else None
     if config["runner"] is not None:
         runner = instantiate(config["runner"])
         return runner, instantiate(config["dataloader"]["collate_fn"])
     if config["model"] is not None:
-        output_keys = tuple(config["output_keys"]) if config["output_keys"] else None
         return CallModel(output_keys), None
+    if is_lightning_module(model):
+        return PredictStep(output_keys), instantiate(config["dataloader"]["collate_fn"])
     raise UserError(
         "the config does not say how the model is run",
         where=f"{config.where}.runner",

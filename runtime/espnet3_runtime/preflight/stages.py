@@ -89,9 +89,20 @@ def _try_data(
 
 
 def _try_collate(tried: TriedStage, config: ConfigView) -> None:
-    node = config["dataloader"]["collate_fn"]
+    node = config["dataloader"] and config["dataloader"]["collate_fn"]
     if isinstance(node, Mapping):
         is_constructible(tried, node)
+
+
+def _try_datamodule(tried: TriedStage, config: ConfigView) -> None:
+    node = config["datamodule"]
+    if node is not None and is_untouched(tried, node):
+        from espnet3_runtime.training.lightning_code.data import make_datamodule
+
+        location = tried.own_location("datamodule")
+        _attempt(
+            tried, "constructing the datamodule", location, partial(make_datamodule, node), "R903"
+        )
 
 
 def _try_optimizer(tried: TriedStage, config: ConfigView) -> None:
@@ -102,6 +113,8 @@ def _try_optimizer(tried: TriedStage, config: ConfigView) -> None:
 
 def _try_runner(tried: TriedStage, config: ConfigView) -> None:
     nodes = [config["runner"], config["dataloader"]["collate_fn"]]
+    if config["runner"] is None and config["model"] is None:
+        return  # a LightningModule has predict_step, or the compiler has refused it
     if config["runner"] is None or all(is_untouched(tried, node) for node in nodes if node):
         location = tried.own_location("runner")
         _attempt(tried, "constructing the runner", location, partial(make_runner, config), "R911")
@@ -175,7 +188,7 @@ _WORK: Mapping[str, tuple[Work, ...]] = {
     "create_dataset": (_BUILDERS,),
     "train_tokenizer": (partial(_try_data, splits=("train",)),),
     "collect_stats": (_try_data, _try_collate, _try_workers),
-    "train": (_try_data, _try_collate, _try_optimizer, try_trainer),
+    "train": (_try_data, _try_collate, _try_datamodule, _try_optimizer, try_trainer),
     "infer": (_TESTS, _try_runner, _try_device, _try_workers),
     "measure": (_try_metrics,),
 }

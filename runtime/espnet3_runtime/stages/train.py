@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from espnet3_runtime.build.lightning_classes import is_lightning_module, refuse_other_lightning
 from espnet3_runtime.build.model_node import is_task, name_of
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.process.dask_workers import use_threads
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     import lightning.pytorch as pl
     from torch import nn
 
-    from espnet3_runtime.data.sampler import Clock
-    from espnet3_runtime.training.module import TrainingModule
+    from espnet3_runtime.stages.training_parts import TrainingParts
+    from espnet3_runtime.training.checkpoints import Checkpoints
 
 _KEPT_SUFFIXES = (".log",)
 
@@ -50,6 +51,7 @@ def train(context: StageContext) -> Outputs:
         task_weights: The averaged, else the best weights in the form of ESPnet2, of such a model.
     """
     from espnet3_runtime.data.sampler import Clock, seed_generators
+    from espnet3_runtime.stages.training_parts import make_parts
     from espnet3_runtime.training.trainer import quiet_lightning
 
     config = context.configs["training"]
@@ -66,7 +68,10 @@ def train(context: StageContext) -> Outputs:
         model, name = make_model(context)
         if resume_from is None:
             _initialise_weights(model, context)
-        return _fit_module(context, _make_module(context, model, name, clock), resume_from)
+        _freeze_parts(context, model, name)
+        parts = make_parts(context, model, clock, name)
+        _check_monitors(config, validates=parts.kept.validates)
+        return _fit_module(context, parts, resume_from)
 
 
 def make_model(context: StageContext) -> "tuple[nn.Module, str]":
@@ -82,6 +87,7 @@ def make_model(context: StageContext) -> "tuple[nn.Module, str]":
         raise UserError("the stage has no model", where=context.spec.name)
     model = _build_task(context) if is_task(node) else construct_model(node)
     name = name_of(node, type(model).__name__)
+    refuse_other_lightning(model, name, node.where)
     if not isinstance(model, nn.Module):
         problem = f'"{name}" is {type(model).__name__}, and a model is a torch.nn.Module'
         raise UserError(problem, where=node.where)
@@ -105,12 +111,8 @@ def _build_task(context: StageContext) -> "nn.Module":
     return built.model
 
 
-def _make_module(
-    context: StageContext, model: "nn.Module", name: str, clock: "Clock"
-) -> "TrainingModule":
-    from espnet3_runtime.training.loaders import SplitLoaders
-    from espnet3_runtime.training.module import TrainingModule
-
+def _freeze_parts(context: StageContext, model: "nn.Module", name: str) -> None:
+    """Freeze what the config says, and print the size of the model."""
     config = context.configs["training"]
     frozen = freeze_parameters(model, config["freeze"], f"{config.where}.freeze")
     if frozen:
@@ -120,21 +122,18 @@ def _make_module(
         _log_line(context, f"frozen with its running statistics: {abbreviate_names(still)}")
     total, fixed = count_parameters(model)
     _log_line(context, f"{name}: {total:,} parameters" + (f", {fixed:,} frozen" if fixed else ""))
-    if config["compile"]:
-        model.compile()
-    return TrainingModule(model, name, config, SplitLoaders(context, clock), clock)
 
 
-def _fit_module(
-    context: StageContext, module: "TrainingModule", resume_from: Path | None
-) -> Outputs:
+def _fit_module(context: StageContext, parts: "TrainingParts", resume_from: Path | None) -> Outputs:
     from espnet3_runtime.training.checkpoints import Checkpoints, read_criteria
     from espnet3_runtime.training.continuation import describe_overruled, read_rates
+    from espnet3_runtime.training.lightning_code.callback import OwnStepsCallback
+    from espnet3_runtime.training.lightning_code.data import OwnLoaders
     from espnet3_runtime.training.progress import ProgressCallback
     from espnet3_runtime.training.spelling import SpellingCallback
     from espnet3_runtime.training.trainer import make_trainer
 
-    config = context.configs["training"]
+    config, kept = context.configs["training"], parts.kept
     handler = signal.getsignal(signal.SIGTERM)
     directory, log = context.directory, context.log
 
@@ -142,37 +141,39 @@ def _fit_module(
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
         if resume_from not in (None, directory / LAST):
-            counting = read_rates(module.trainer.optimizers)
-            for line in dict.fromkeys(describe_overruled(module.written_rates, counting)):
+            counting = read_rates(trainer.optimizers)
+            for line in dict.fromkeys(describe_overruled(kept.written_rates, counting)):
                 _log_line(context, line)
 
     curves = directory / "curves.jsonl"
+    monitors = _iter_monitors(config, validates=kept.validates)
     progress = ProgressCallback(
+        kept,
         curves if context.rank == 0 else None,
         context.progress,
         lambda line: _log_line(context, line),
         begin,
-        {name: where for name, where in _iter_monitors(config) if not name.startswith("train/")},
+        {one: at for one, at in monitors if kept.own_steps or not one.startswith("train/")},
     )
-    criteria = read_criteria(config)
+    criteria = read_criteria(config, validates=kept.validates)
     if {one.monitor for one in criteria} != {one[0] for one in config["best_model_criterion"]}:
         _log_line(context, f"there is no validation: best is what {criteria[0].monitor} says")
-    step = _step_of(context, module.model, resume_from)
-    keeper = Checkpoints(directory, criteria, context.stop.requested, log)
-    ours: list[pl.Callback] = [progress, keeper]
+    step = _step_of(context, kept.model, resume_from)
+    keeper = Checkpoints(directory, criteria, kept, context.stop.requested, log)
+    loaders = OwnLoaders(kept) if parts.own_data else None
+    around = [OwnStepsCallback(kept, loaders, progress.finish_split)] if kept.own_steps else []
+    ours: list[pl.Callback] = [progress, *around, keeper]
     if context.rank == 0 and context.find("collect_stats", "train_shapes") is None:
         ours.append(SpellingCallback(context))
-    trainer = make_trainer(config, directory, ours, step, log)
+    own = {"own_steps": kept.own_steps, "own_data": parts.own_data}
+    trainer = make_trainer(config, directory, ours, step, log, **own)
     with context.stop.gracefully():
-        _run_trainer(trainer, module, resume_from)
+        _run_trainer(trainer, parts, resume_from, trusted=directory / LAST)
     progress.close()
     if context.rank != 0:
         return {}
     outputs = keeper.finish(averages=config["average"])
-    for one, kept in keeper.kept.items():
-        alone = sum(one.monitor == other.monitor for other in criteria) == 1
-        label = f"best {one.monitor}" + ("" if alone else f" ({one.mode}, {one.count})")
-        context.result(label, f"{kept[0].value:.4g} (epoch {kept[0].epoch})")
+    _report_best(context, keeper)
     if is_task(context.model):
         from espnet3_runtime.task_bridge.config_file import task_outputs
 
@@ -182,11 +183,23 @@ def _fit_module(
     return outputs | {"curves": curves}
 
 
-def _run_trainer(trainer: "pl.Trainer", module: "TrainingModule", resume_from: Path | None) -> None:
+def _report_best(context: StageContext, keeper: "Checkpoints") -> None:
+    for one, found in keeper.kept.items():
+        alone = sum(one.monitor == other.monitor for other in keeper.criteria) == 1
+        label = f"best {one.monitor}" + ("" if alone else f" ({one.mode}, {one.count})")
+        context.result(label, f"{found[0].value:.4g} (epoch {found[0].epoch})")
+
+
+def _run_trainer(
+    trainer: "pl.Trainer", parts: "TrainingParts", resume_from: Path | None, *, trusted: Path
+) -> None:
+    """Fit; what the stage itself has written is read with all that the module put there."""
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+    plain = not (parts.kept.own_steps and resume_from == trusted)
+    data = parts.datamodule
     try:
-        trainer.fit(module, ckpt_path=resume_from, weights_only=True)
+        trainer.fit(parts.module, datamodule=data, ckpt_path=resume_from, weights_only=plain)
         if not trainer.fit_loop.done:
             raise UserError(
                 f"the training ended in epoch {trainer.current_epoch + 1}, before its last",
@@ -196,7 +209,7 @@ def _run_trainer(trainer: "pl.Trainer", module: "TrainingModule", resume_from: P
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None
         raise
-    except (MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
         *_, (frame, _) = traceback.walk_tb(error.__traceback__)
         if not frame.f_globals.get("__name__", "").startswith("lightning."):
             raise
@@ -281,7 +294,7 @@ def _step_of(context: StageContext, model: "nn.Module", checkpoint: Path | None)
     own = checkpoint == context.directory / LAST
     loaded, problem = {}, f'"{checkpoint}" is damaged, or was written by an earlier version'
     try:
-        loaded = read_torch(checkpoint)
+        loaded = read_torch(checkpoint, trusted=own and is_lightning_module(model))
     except UserError as error:
         if not own:
             raise
@@ -298,17 +311,15 @@ def _step_of(context: StageContext, model: "nn.Module", checkpoint: Path | None)
 
 
 def _check_config(config: Mapping[str, Any]) -> None:
-    from espnet3_runtime.training.loaders import has_validation
-
-    if not config["dataset"]["train"]:
-        raise UserError("there is no training set", where="training.dataset.train")
     for limit in ("max_epochs", "max_steps", "limit_train_batches"):
         if config["trainer"].get(limit) == 0:
             where = f"training.trainer.{limit}"
             raise UserError(f"there is nothing to train: {limit} is 0", where=where)
-    if has_validation(config):
-        return
-    for monitor, where in _iter_monitors(config):
+
+
+def _check_monitors(config: Mapping[str, Any], *, validates: bool) -> None:
+    """Refuse what watches a value of a validation that there is not."""
+    for monitor, where in () if validates else _iter_monitors(config, validates=False):
         if monitor.startswith("valid/"):
             raise UserError(
                 f'"{monitor}" is watched, and there is no validation',
@@ -317,12 +328,12 @@ def _check_config(config: Mapping[str, Any]) -> None:
             )
 
 
-def _iter_monitors(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _iter_monitors(config: Mapping[str, Any], *, validates: bool) -> Iterator[tuple[str, str]]:
     """Yield every watched value, and the key path of the setting that names it."""
     from espnet3_runtime.training.checkpoints import read_criteria
 
     name = getattr(config, "where", "training")
-    for criterion in read_criteria(config):
+    for criterion in read_criteria(config, validates=validates):
         yield criterion.monitor, f"{name}.best_model_criterion"
     if config["early_stopping"]:
         yield config["early_stopping"]["monitor"], f"{name}.early_stopping.monitor"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from espnet3_runtime.build.instantiate import instantiate
+from espnet3_runtime.build.lightning_classes import configure_layers
 from espnet3_runtime.build.model_node import is_task
 
 PROVIDERS = (
@@ -26,4 +27,4 @@ def construct_model(node: Mapping[str, Any]) -> Any:
         from espnet3_runtime.task_bridge.build import build_task_model
 
         return build_task_model(node).model
-    return instantiate(node)
+    return configure_layers(instantiate(node))

@@ -20,9 +20,9 @@ from espnet3_runtime.training.checkpoint_files import (
     save_everything,
     save_weights,
 )
+from espnet3_runtime.training.lightning_code.state import TrainingState
 from espnet3_runtime.training.loaders import has_validation
 from espnet3_runtime.training.measurements import latest_values, read_value
-from espnet3_runtime.training.module import TrainingModule
 
 WHERE = "training.best_model_criterion"
 ASK_EVERY = 50
@@ -58,13 +58,14 @@ class KeptCheckpoint:
     file: str
 
 
-def read_criteria(config: Mapping[str, Any]) -> list[Criterion]:
+def read_criteria(config: Mapping[str, Any], *, validates: bool | None = None) -> list[Criterion]:
     """Return the criteria of a training config.
 
-    Without validation, the same values of training replace those of validation.
+    Without validation, the same values of training replace those of validation.  Whether there is
+    one is a matter of the config unless given.
     """
     criteria = [Criterion(*item) for item in config["best_model_criterion"]]
-    if not has_validation(config):
+    if not (has_validation(config) if validates is None else validates):
         criteria = [
             replace(one, monitor=re.sub("^valid/", "train/", one.monitor)) for one in criteria
         ]
@@ -81,14 +82,21 @@ class Checkpoints(Checkpoint):
     Args:
         directory: Where the files go.
         criteria: Which are best; ``best.ckpt`` follows the first.
+        kept_state: The state of the training, with its measured values.
         stop_requested: Polled at every step; the state is saved before :class:`Stopped` is raised.
         log: Gets a warning about a value that is not finite.
     """
 
     def __init__(
-        self, directory: Path, criteria: Sequence[Criterion], stop_requested: Any, log: Logger
+        self,
+        directory: Path,
+        criteria: Sequence[Criterion],
+        kept_state: TrainingState,
+        stop_requested: Any,
+        log: Logger,
     ) -> None:
         super().__init__()
+        self._state = kept_state
         self.directory = directory
         self.criteria = tuple(criteria)
         self.kept: dict[Criterion, list[KeptCheckpoint]] = {one: [] for one in criteria}
@@ -97,12 +105,14 @@ class Checkpoints(Checkpoint):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the weights if they are among the best by a value of validation."""
+        del pl_module
         if not trainer.sanity_checking:
-            self._keep_best(trainer, pl_module, of_training=False)
+            self._keep_best(trainer, of_training=False)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the best by values of training, then the last, then tidy up."""
-        self._keep_best(trainer, pl_module, of_training=True)
+        del pl_module
+        self._keep_best(trainer, of_training=True)
         self.save_last(trainer)
         if self._is_stop_agreed(trainer):
             raise Stopped
@@ -168,16 +178,15 @@ class Checkpoints(Checkpoint):
                 outputs.setdefault("averaged_checkpoint", self.directory / name)
         return outputs
 
-    def _keep_best(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *, of_training: bool
-    ) -> None:
-        assert isinstance(pl_module, TrainingModule)
-        state: Mapping[str, Any] | None = None
+    def _keep_best(self, trainer: pl.Trainer, *, of_training: bool) -> None:
+        kept, state = self._state, None
         for index, criterion in enumerate(self.criteria):
-            if criterion.monitor.startswith("train/") != of_training:
+            if not self._is_due(criterion.monitor, of_training=of_training):
                 continue
-            measured = latest_values(trainer, pl_module.measurements)
-            value = read_value(measured, criterion.monitor, WHERE)
+            measured = latest_values(trainer, kept.measurements)
+            value = read_value(measured, criterion.monitor, WHERE, logged=kept.own_steps)
+            if kept.own_steps:  # it may log each rank's own value, and all have to decide alike
+                value = trainer.strategy.broadcast(value)
             epoch, step = trainer.current_epoch + 1, trainer.global_step
             file = f"epoch{epoch}_step{step}_{criterion.file_slug}.ckpt"
             new = KeptCheckpoint(value, epoch, step, file)
@@ -185,7 +194,7 @@ class Checkpoints(Checkpoint):
             if not math.isfinite(value):
                 self._log.warning("%s is %s after epoch %d", criterion.monitor, value, epoch)
             elif new in ranked:
-                state = state or _gather_weights(trainer, pl_module)
+                state = state or _gather_weights(trainer, kept)
                 self.kept[criterion] = ranked
                 if trainer.is_global_zero:
                     path, facts = self.directory / file, {"epoch": epoch, "global_step": step}
@@ -193,19 +202,28 @@ class Checkpoints(Checkpoint):
                     if index == 0 and ranked[0] == new:
                         link(path, self.directory / "best.ckpt")
 
+    def _is_due(self, monitor: str, *, of_training: bool) -> bool:
+        """Return whether a value is one of those that were just measured."""
+        if not self._state.own_steps:
+            return monitor.startswith("train/") == of_training
+        measured = self._state.measurements
+        if monitor in measured.validated or not of_training:
+            return not of_training and monitor in measured.fresh & measured.validated
+        waits = self._state.validates and not measured.validated
+        return monitor in measured.fresh or not (waits or monitor in measured.latest)
+
     def _validate_at_end(self, trainer: pl.Trainer) -> None:
         """Let validation run after the last batch of a training that ends between validations.
 
         It does when ``max_steps`` or ``max_time`` ends it, and when nothing was ever validated.
         """
-        loop, module = trainer.fit_loop.epoch_loop, trainer.lightning_module
-        assert isinstance(module, TrainingModule)
+        loop, measured = trainer.fit_loop.epoch_loop, self._state.measurements
         steps_done = -1 < trainer.max_steps <= trainer.global_step
         epochs_done = loop.batch_progress.is_last_batch and (
             trainer.current_epoch + 1 == trainer.max_epochs
         )
-        never = not any(name.startswith("valid/") for name in module.measurements.latest)
-        if steps_done or (epochs_done and never and has_validation(module.config)):
+        never = not measured.validated & measured.latest.keys()
+        if steps_done or (epochs_done and never and self._state.validates):
             trainer.check_val_every_n_epoch, trainer.val_check_batch = 1, loop.batch_idx + 1
             vars(trainer)["_val_check_time_interval"] = None  # it would wait longer
         elif trainer.should_stop and trainer.check_val_every_n_epoch:
@@ -233,13 +251,13 @@ class Checkpoints(Checkpoint):
         return not (validates or accumulates or last)
 
 
-def _gather_weights(trainer: pl.Trainer, module: TrainingModule) -> Mapping[str, Any]:
-    """Return the weights under the bare model's names; every rank calls this."""
-    with nullcontext() if module.average is None else module.average.apply_average():
+def _gather_weights(trainer: pl.Trainer, kept: TrainingState) -> Mapping[str, Any]:
+    """Return the weights under the model's names; every rank calls this."""
+    with nullcontext() if kept.average is None else kept.average.apply_average():
         state = trainer.strategy.lightning_module_state_dict()
-        if module.average is not None:  # the weights return at the end of the block
+        if kept.average is not None:  # the weights return at the end of the block
             state = {name: value.clone() for name, value in state.items()}
-    wrapped = all(name.startswith("model.") for name in state)
-    if wrapped and not module.model.state_dict().keys() & state.keys():
+    wrapped = not kept.own_steps and all(name.startswith("model.") for name in state)
+    if wrapped and not kept.model.state_dict().keys() & state.keys():
         state = {name.removeprefix("model."): value for name, value in state.items()}
     return state

@@ -1,6 +1,6 @@
 """The data loaders of a training stage."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from espnet3_runtime.data.dataset_entries import DatasetDirectories
@@ -26,7 +26,7 @@ class SplitLoaders:
     def __call__(self, split: str, rank: int, world: int) -> Batches | None:
         """Return the loader of ``train`` or ``valid``; None when the split is empty."""
         context, config = self.context, self.context.configs["training"]
-        if not config["dataset"][split]:
+        if not entries_of(config, split):
             return None
         directories = DatasetDirectories(context.recipe_dir, context.data_dir)
         shapes = context.find("collect_stats", f"{split}_shapes")
@@ -41,13 +41,20 @@ class SplitLoaders:
         )
 
 
-def has_validation(config: Mapping[str, Any]) -> bool:
-    """Return whether a training ever validates."""
+def entries_of(config: Mapping[str, Any], split: str) -> Sequence[Any]:
+    """Return the data sets that a config lists for a split; none beside a data module."""
+    entries: Sequence[Any] = config["dataset"][split] if config["dataset"] else ()
+    return entries
+
+
+def has_validation(config: Mapping[str, Any], *, has_data: bool | None = None) -> bool:
+    """Return whether a training ever validates; the data are those of the config unless given."""
     trainer = config["trainer"]
     every, epochs = trainer.get("check_val_every_n_epoch") or 1, limit_epochs(trainer)
     too_rare = 0 < epochs < every
     off = trainer.get("limit_val_batches") == 0
-    return bool(config["dataset"]["valid"]) and not off and not too_rare
+    found = bool(entries_of(config, "valid")) if has_data is None else has_data
+    return found and not off and not too_rare
 
 
 def check_train_epoch(trainer: "pl.Trainer") -> None:

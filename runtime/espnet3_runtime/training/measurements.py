@@ -58,6 +58,7 @@ class Measurements:
         means: Means over the current epoch by split.
         latest: The newest mean of every value, as ``train/loss`` and ``valid/loss``.
         fresh: Names of the values that were measured in the current epoch.
+        validated: Names of the values that validation measures.
         step: The values of the last batch.
     """
 
@@ -66,16 +67,31 @@ class Measurements:
     )
     latest: dict[str, float] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
+    validated: set[str] = field(default_factory=set)
     step: dict[str, Any] = field(default_factory=dict)
 
     def close(self, split: str, *, record: bool = True) -> dict[str, float]:
         """Return the means of an epoch and begin a new one; a sanity check is not recorded."""
         values = {f"{split}/{name}": value for name, value in self.means[split].compute().items()}
         self.means[split] = WeightedMeans()
+        if split == "valid":
+            self.validated |= values.keys()
         if record:
-            self.latest |= values
-            self.fresh |= values.keys()
+            self.record(values)
         return values
+
+    def record(self, values: Mapping[str, float]) -> None:
+        """Keep values as the newest, measured in the current epoch."""
+        self.latest |= values
+        self.fresh |= values.keys()
+
+
+def logged_values(trainer: "pl.Trainer") -> dict[str, float]:
+    """Return the numbers that the loop that runs has logged: of the batch, or of an ended epoch."""
+    found = trainer._logger_connector.metrics["callback"]  # noqa: SLF001
+    numbers = {name: float(value) for name, value in found.items() if value.numel() == 1}
+    forks = {f"{name}{ending}" for name in numbers for ending in ("_step", "_epoch")}
+    return {name: value for name, value in numbers.items() if name not in forks}
 
 
 def latest_values(trainer: "pl.Trainer", measurements: Measurements) -> dict[str, float]:
@@ -84,17 +100,24 @@ def latest_values(trainer: "pl.Trainer", measurements: Measurements) -> dict[str
     return {**logged, **measurements.latest}
 
 
-def read_value(latest: Mapping[str, float], monitor: str, where: str) -> float:
+def read_value(
+    latest: Mapping[str, float], monitor: str, where: str, *, logged: bool = False
+) -> float:
     """Return a measured value by name.
 
     Args:
         latest: The newest measured values by name.
         monitor: The name, for example ``valid/loss``.
         where: The key path of the setting that asks for it.
+        logged: Whether a ``LightningModule`` logs the values itself.
 
     Raises:
         UserError: There is no such value.
     """
+    if monitor not in latest and logged:
+        names = ", ".join(sorted(latest)) or "nothing"
+        hint = did_you_mean(monitor, sorted(latest)) or f"the module logs {names}"
+        raise UserError(f'"{monitor}" is not logged', where=where, hint=hint)
     if monitor not in latest:
         hint, why = did_you_mean(monitor, sorted(latest)), ""
         split, _, name = monitor.partition("/")

@@ -1,7 +1,7 @@
 """The LightningModule around a bare model; checkpoint keys are the bare model's."""
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -11,20 +11,8 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from espnet3_runtime.data.loader import Batches
-from espnet3_runtime.data.sampler import (
-    Clock,
-    read_generators,
-    restore_generators,
-    seed_generators,
-)
-from espnet3_runtime.errors import UserError, no_early_end
-from espnet3_runtime.training.continuation import (
-    check_schedule,
-    compare_optimizers,
-    describe_optimizers,
-    read_rates,
-)
-from espnet3_runtime.training.ema import MovingAverage
+from espnet3_runtime.errors import no_early_end
+from espnet3_runtime.training.continuation import check_schedule
 from espnet3_runtime.training.forward_inputs import (
     Fields,
     batch_size,
@@ -32,20 +20,18 @@ from espnet3_runtime.training.forward_inputs import (
     unused_lengths,
 )
 from espnet3_runtime.training.forward_outputs import ForwardOutput, read_forward_output
+from espnet3_runtime.training.lightning_code.data import OwnLoaders, count_batches
+from espnet3_runtime.training.lightning_code.state import STATE_KEY, TrainingState
 from espnet3_runtime.training.loaders import check_train_epoch, check_validation
-from espnet3_runtime.training.measurements import Measurements, Weight
+from espnet3_runtime.training.measurements import Weight
 from espnet3_runtime.training.named_optimizers import NamedOptimizerLoop, single_loss, step_plateau
-from espnet3_runtime.training.nan_policy import CALMER, NanPolicy, find_not_finite
 from espnet3_runtime.training.optimizers import (
     Scheduler,
     count_steps,
     make_named_optimizers,
     make_single_optimizer,
 )
-from espnet3_runtime.training.parameter_groups import abbreviate_names
 
-STATE_KEY = "espnet3"
-"""Key of a full checkpoint for the state that Lightning does not keep."""
 LoaderFactory = Callable[[str, int, int], Batches | None]
 """From split, rank and number of ranks to a loader; None when the split is empty."""
 
@@ -54,49 +40,38 @@ class TrainingModule(pl.LightningModule):
     """Trains a bare ``torch.nn.Module`` with Lightning.
 
     Args:
-        model: The bare model.
-        name: Its import path, for messages.
+        name: The import path of the model, for messages.
         config: The training config.
-        loaders: Makes the data loaders.
-        clock: Seed and position; shared with the training loader.
+        loaders: Makes the data loaders; None where a data module does.
+        kept: The state of the training, with the bare model.
 
     Attributes:
-        measurements: The measured values.
-        average: The moving average of the weights, if there is one.
         named: The named optimizers, if there are any.
     """
 
     def __init__(
         self,
-        model: nn.Module,
         name: str,
         config: Mapping[str, Any],
-        loaders: LoaderFactory,
-        clock: Clock,
+        loaders: LoaderFactory | None,
+        kept: TrainingState,
     ) -> None:
         super().__init__()
-        self.model = model
+        assert kept.nan_policy is not None
+        self.model = kept.model
         self.model_name = name
         self.config = config
         self.loaders = loaders
-        self.clock = clock
-        self.measurements = Measurements()
+        self.kept = kept
         self.named: NamedOptimizerLoop | None = None
         self.automatic_optimization = not config["optimizers"]
-        self.nan_policy = NanPolicy(config["nan_policy"])
-        decay = config["ema"] and config["ema"]["decay"]
-        self.average = None if decay is None else MovingAverage(model, decay)
-        self._broken = frozenset(find_not_finite(model))  # buffers may hold NaN on purpose
-        self.grad_norm: torch.Tensor | None = None
+        self.nan_policy = kept.nan_policy
+        self._own_loaders = OwnLoaders(kept) if loaders is None else None
         self._scheduler: Scheduler | None = None
         self._dropped: frozenset[str] | None = None
         self._made: dict[str, Batches | None] = {}
-        # From a loaded checkpoint, until they are used:
-        self._generators: dict[str, Any] | None = None
-        self._starts_epoch = False
-        self._named_state: dict[str, dict[str, int]] | None = None
-        self._saved_optimizers: dict[str, Any] | None = None
-        self.written_rates: list[dict[str, float]] = []
+        self._named_state: dict[str, dict[str, int]] | None = None  # of a loaded checkpoint
+        kept.start_average()
 
     # The bare model's names, so that a checkpoint loads into the model alone.
 
@@ -112,6 +87,8 @@ class TrainingModule(pl.LightningModule):
 
     def loader(self, split: str) -> Batches | None:
         """Return the loader of a split, made at the first call."""
+        if self.loaders is None:
+            return None
         if split not in self._made:
             trainer = self.trainer
             self._made[split] = self.loaders(split, trainer.global_rank, trainer.world_size)
@@ -146,21 +123,21 @@ class TrainingModule(pl.LightningModule):
         outcome, weight = self._forward_batch(batch)
         if not self.nan_policy.check(outcome, self, batch[0]):
             return self.nan_policy.zero_loss(self.model)
-        self.measurements.step = outcome.stats
-        self.measurements.means["train"].add(outcome.stats, weight)
+        self.kept.measurements.step = outcome.stats
+        self.kept.measurements.means["train"].add(outcome.stats, weight)
         if self.named is None:
             return single_loss(outcome, self.model_name)
-        if self.named.step(self, outcome) and self.average is not None:
-            self.average.update()
+        if self.named.step(self, outcome) and self.kept.average is not None:
+            self.kept.average.update()
         return None
 
     def validation_step(self, batch: tuple[list[str], Fields], index: int) -> None:
         """Measure a batch, unless it is a repetition that only fills up a rank."""
-        loader = self._made["valid"]
+        loader = self._made.get("valid")
         sampler = getattr(getattr(loader, "loader", loader), "batch_sampler", None)
         if index < getattr(sampler, "distinct", index + 1):
             outcome, weight = self._forward_batch(batch)
-            self.measurements.means["valid"].add(outcome.stats, weight)
+            self.kept.measurements.means["valid"].add(outcome.stats, weight)
         elif self.trainer.world_size > 1:
             self._forward_batch(batch)  # sharded strategies need every rank in every step
 
@@ -181,7 +158,7 @@ class TrainingModule(pl.LightningModule):
             if self._named_state is not None:
                 self.named.load(self._named_state)
             made = self.named.lightning()
-            self._compare_optimizers(
+            self.kept.compare_optimizers(
                 [one["optimizer"] for one in made],
                 [one["lr_scheduler"] for one in made if "lr_scheduler" in one],
             )
@@ -189,25 +166,17 @@ class TrainingModule(pl.LightningModule):
         optimizer, self._scheduler = make_single_optimizer(
             self.model, self.config, self.total_steps
         )
-        self._compare_optimizers(
-            [optimizer], [self._scheduler.scheduler] if self._scheduler else []
-        )
+        schedulers = [self._scheduler.scheduler] if self._scheduler else []
+        self.kept.compare_optimizers([optimizer], schedulers)
         if self._scheduler is None:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": self._scheduler.lightning()}
 
-    def _compare_optimizers(self, optimizers: list[Any], schedulers: list[Any]) -> None:
-        self._optimizers = describe_optimizers(self.model, optimizers, schedulers)
-        self.written_rates = read_rates(optimizers)
-        if self._saved_optimizers is not None:
-            compare_optimizers(self._saved_optimizers, self._optimizers)
-
     def total_steps(self, per_step: int, every: int | None = None) -> int:
         """Return the steps of an optimizer that takes ``per_step`` batches for each; or -1."""
         trainer, loader = self.trainer, self.loader("train")
-        assert loader is not None
         try:
-            batches = len(loader)
+            batches = count_batches(trainer) if loader is None else len(loader)
         except (TypeError, NotImplementedError):  # a loader of the recipe without a length
             return trainer.max_steps
         limits = trainer.limit_train_batches, trainer.max_epochs, trainer.max_steps
@@ -216,8 +185,8 @@ class TrainingModule(pl.LightningModule):
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step, then update the moving average."""
         super().optimizer_step(*args, **kwargs)
-        if self.average is not None:
-            self.average.update()
+        if self.kept.average is not None:
+            self.kept.average.update()
 
     def on_before_optimizer_step(self, _optimizer: Any) -> None:
         """Keep the weights unchanged when no batch of this step had a finite loss."""
@@ -242,8 +211,8 @@ class TrainingModule(pl.LightningModule):
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
             return
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self.grad_norm = nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
-        self.nan_policy.check_gradients(self.grad_norm, parameters)
+        norm = self.kept.grad_norm = nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
+        self.nan_policy.check_gradients(norm, parameters)
 
     def _has_plain_gradients(self) -> bool:
         """Whether every rank holds all gradients, unscaled."""
@@ -254,34 +223,25 @@ class TrainingModule(pl.LightningModule):
     # Epochs and resuming.
 
     def on_train_start(self) -> None:
-        """Set the generators to their state in the checkpoint."""
-        clock = self.clock
-        if self._generators is not None and self.trainer.world_size == 1:
-            restore_generators(self._generators)
-        elif self._generators is not None:  # the checkpoint holds those of rank 0 only
-            seed_generators(clock.seed, clock.epoch, self.trainer.global_rank, clock.skip)
-        self._generators = None
-        parameters = [name for name, _ in self.model.named_parameters()]
+        """Go on where the checkpoint was written."""
+        if self._own_loaders is not None:
+            self._own_loaders.skip_done(self.trainer)
         scheduler = getattr(self._scheduler, "scheduler", None)
         ends = getattr(scheduler, "total_steps", None)
-        if self._saved_optimizers is not None and ends is not None:
+        if self.kept.saved_optimizers is not None and ends is not None:
             check_schedule(ends, self.total_steps(self.trainer.accumulate_grad_batches))
-        self._check_weights("at the start of the training", self._broken.difference(parameters))
-
-    def _check_weights(self, when: str, allowed: Collection[str]) -> None:
-        broken = sorted(set(find_not_finite(self.model)).difference(allowed))
-        if self.trainer.strategy.reduce_boolean_decision(bool(broken), all=False):
-            named = abbreviate_names(broken) or "those of another rank"
-            raise UserError(f"weights are not finite {when}: {named}", hint=CALMER)
+        self.kept.start(self.trainer)
 
     def on_train_epoch_start(self) -> None:
-        """Seed the generators from the seed of the run and the number of the epoch."""
-        self.clock.epoch = self.trainer.current_epoch
-        seed_generators(self.clock.seed, self.clock.epoch, self.trainer.global_rank)
+        """Seed the generators, and with them the order of the epoch."""
+        kept = self.kept
+        kept.start_epoch(self.trainer)
         fetcher = self.trainer.fit_loop._data_fetcher  # noqa: SLF001
-        if self._starts_epoch and fetcher and math.isinf(self.trainer.num_training_batches):
+        if self._own_loaders is not None:
+            self._own_loaders.begin_epoch(self.trainer)
+        elif kept.starts_epoch and fetcher and math.isinf(self.trainer.num_training_batches):
             iter(fetcher)  # resumed, it took the first batch before the seed
-        self._starts_epoch = False
+        kept.starts_epoch = False
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Skip plateau schedulers: they move at the end of the epoch, before its checkpoint."""
@@ -291,19 +251,18 @@ class TrainingModule(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Move the schedulers that watch a value, and those of named optimizers."""
         check_train_epoch(self.trainer)
-        measured = self.measurements
+        measured = self.kept.measurements
         fresh = {name: measured.latest[name] for name in measured.fresh}
         if self.named is not None:
             self.named.end_epoch(fresh, measured.latest.keys())
         elif self._scheduler is not None:
             step_plateau(self._scheduler, fresh, measured.latest.keys())
         measured.fresh = set()
-        self._check_weights(f"after epoch {self.current_epoch + 1}", self._broken)
+        self.kept.end_epoch(self.trainer)
 
     def on_validation_start(self) -> None:
         """Validate with the averaged weights."""
-        if self.average is not None:
-            self.average.swap_weights()
+        self.kept.swap_average()
 
     def on_validation_epoch_end(self) -> None:
         """Refuse means over a part of the validation set."""
@@ -311,51 +270,16 @@ class TrainingModule(pl.LightningModule):
 
     def on_validation_end(self) -> None:
         """Continue to train with the weights themselves."""
-        if self.average is not None:
-            self.average.swap_weights()
+        self.kept.swap_average()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the state that Lightning does not keep, as plain values.
-
-        The generators matter in the middle of an epoch only; each epoch seeds them anew.
-        """
-        epoch, done = self._resume_position()
-        measured = self.measurements
-        checkpoint[STATE_KEY] = {
-            "seed": self.clock.seed,
-            "epoch": epoch,
-            "batches": done,
-            "generators": read_generators() if done else None,
-            "means": {split: means.state() for split, means in measured.means.items()},
-            "latest": dict(measured.latest),
-            "fresh": sorted(measured.fresh),
-            "average": None if self.average is None else self.average.state(),
-            "ended": bool(self.trainer.should_stop),
-            "named": None if self.named is None else self.named.state(),
-            "optimizers": self._optimizers,
-        }
+        """Add the state that Lightning does not keep, as plain values."""
+        named = None if self.named is None else self.named.state()
+        checkpoint[STATE_KEY] = {**self.kept.save(self.trainer), "named": named}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue from a checkpoint; called before the optimizers are constructed."""
         state = checkpoint.get(STATE_KEY)
-        if state is None:
-            return
-        clock, measured = self.clock, self.measurements
-        clock.seed, clock.epoch, clock.skip = state["seed"], state["epoch"], state["batches"]
-        self._generators, self._starts_epoch = state["generators"], not state["batches"]
-        for split, means in state["means"].items():
-            measured.means[split].load(means)
-        measured.latest, measured.fresh = dict(state["latest"]), set(state["fresh"])
-        if self.average is not None and state["average"] is not None:
-            self.average.load(state["average"])
-        self._named_state = state["named"]
-        self._saved_optimizers = state["optimizers"]
-        self.trainer.should_stop = state["ended"]  # early stopping may have ended the training
-
-    def _resume_position(self) -> tuple[int, int]:
-        """Return the epoch that a resumed training starts in, and how many batches are done."""
-        loop = self.trainer.fit_loop
-        progress: Any = loop.epoch_progress.current
-        if progress.processed > progress.completed:  # an epoch has just ended
-            return progress.processed, 0
-        return progress.processed, int(loop.epoch_loop.batch_progress.current.ready)
+        if state is not None:
+            self.kept.load(self.trainer, state)
+            self._named_state = state["named"]

@@ -16,6 +16,8 @@ from espnet3_schemas import TARGET
 
 MAX_EPOCHS = 100
 """After so many epochs a training ends when its config does not say when."""
+CLIP_VALUE = 1.0
+"""At which norm the gradients of a bare model are clipped where the trainer's block is silent."""
 TotalSteps = Callable[..., int]
 """From ``per_step`` and ``every`` of :func:`count_steps` to the number of steps of an optimizer."""
 
@@ -112,7 +114,7 @@ def make_named_optimizers(
         )
     selectors = {name: block["params"] for name, block in blocks.items()}
     parts = assign_parameters(model, selectors, where)
-    common_clip = config["trainer"]["gradient_clip_val"]
+    common_clip = config["trainer"].get("gradient_clip_val", CLIP_VALUE)
     named = {}
     for name, block in blocks.items():
         optimizer = instantiate(block["optimizer"], parts[name])

@@ -12,8 +12,8 @@ import lightning.pytorch as pl
 from espnet3_runtime.process.progress import Lines
 from espnet3_runtime.stage import Bar, Progress
 from espnet3_runtime.training.curves import Curves
-from espnet3_runtime.training.measurements import latest_values, read_value
-from espnet3_runtime.training.module import TrainingModule
+from espnet3_runtime.training.lightning_code.state import TrainingState
+from espnet3_runtime.training.measurements import latest_values, logged_values, read_value
 
 LINE_EVERY = 60.0
 """Seconds between lines within an epoch."""
@@ -25,7 +25,11 @@ NOTE_EVERY = 0.5
 class ProgressCallback(pl.Callback):
     """Closes the means of every epoch and shows them; the first of the callbacks.
 
+    A ``LightningModule`` logs its values itself; they are shown when
+    :meth:`finish_split` is called with them.
+
     Args:
+        kept: The state of the training, with its measured values.
         curves: Path of ``curves.jsonl``; None on ranks other than 0.
         progress: Makes bars.
         say: Prints a line on the console and into the log; does nothing on other ranks.
@@ -35,12 +39,14 @@ class ProgressCallback(pl.Callback):
 
     def __init__(
         self,
+        kept: TrainingState,
         curves: Path | None,
         progress: Progress,
         say: Callable[[str], None],
         on_start: Callable[[], None],
         monitors: Mapping[str, str],
     ) -> None:
+        self._kept = kept
         self._path = curves
         self._curves: Curves | None = None
         self._progress = progress
@@ -57,9 +63,9 @@ class ProgressCallback(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the curves; a resumed training drops what it will measure again."""
-        assert isinstance(pl_module, TrainingModule)
-        resumed = trainer.global_step or pl_module.clock.epoch or None
-        self._whole = not pl_module.clock.skip
+        del pl_module
+        resumed = trainer.global_step or self._kept.clock.epoch or None
+        self._whole = not self._kept.clock.skip
         if self._path is not None:
             self._curves = Curves(self._path, resumed and trainer.global_step)
         self._every = getattr(trainer, "log_every_n_steps", 0) or 0
@@ -74,46 +80,41 @@ class ProgressCallback(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_args: Any
     ) -> None:
         """Move the bar; at every so many steps, log the numbers of the batch."""
-        assert isinstance(pl_module, TrainingModule)
-        if self._bar is None:  # resumed in the middle of an epoch
+        del pl_module
+        if (
+            self._bar is None and trainer.progress_bar_callback is None
+        ):  # resumed in the middle of an epoch
             self._start_bar(trainer)
-        assert self._bar is not None
-        self._bar.advance()
+        if self._bar is not None:
+            self._bar.advance()
         index = trainer.fit_loop.epoch_loop.batch_idx + 1
         if self._every and index % (self._every * trainer.accumulate_grad_batches) == 0:
-            self._log_step(trainer, pl_module)
+            self._log_step(trainer)
         now = time.monotonic()
-        if now - self._noted >= NOTE_EVERY:
+        if self._bar is not None and now - self._noted >= NOTE_EVERY:
             self._noted = now
-            if "loss" in pl_module.measurements.step:
-                self._bar.note(f"loss {float(pl_module.measurements.step['loss']):.4g}")
+            self._note_loss(trainer)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the means of validation."""
-        assert isinstance(pl_module, TrainingModule)
-        values = pl_module.measurements.close("valid", record=not trainer.sanity_checking)
-        pl_module.log_dict(values)
-        if not trainer.sanity_checking and self._curves is not None:
-            self._curves.add("epoch", trainer.current_epoch + 1, trainer.global_step, values)
+        if not self._kept.own_steps:
+            values = self._kept.measurements.close("valid", record=not trainer.sanity_checking)
+            pl_module.log_dict(values)
+            if not trainer.sanity_checking:
+                self.finish_split("valid", trainer, values)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Find misspelt monitors, in the sanity check already."""
-        assert isinstance(pl_module, TrainingModule)
-        for monitor, where in self._monitors.items():
-            read_value(latest_values(trainer, pl_module.measurements), monitor, where)
-        self._monitors = {}
+        del pl_module
+        if not self._kept.own_steps:
+            self._check_monitors(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the means of training and print the epoch's line."""
-        assert isinstance(pl_module, TrainingModule)
-        values = pl_module.measurements.close("train")
-        pl_module.log_dict(values)
-        epoch = trainer.current_epoch + 1
-        if self._curves is not None:
-            rates = _learning_rates(trainer)
-            self._curves.add("epoch", epoch, trainer.global_step, {**values, **rates})
-        self._close_bar()
-        self._say(self._line(trainer, pl_module))
+        if not self._kept.own_steps:
+            values = self._kept.measurements.close("train")
+            pl_module.log_dict(values)
+            self.finish_split("train", trainer, values)
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
@@ -136,25 +137,64 @@ class ProgressCallback(pl.Callback):
 
     # What they do.
 
-    def _log_step(self, trainer: pl.Trainer, module: TrainingModule) -> None:
-        numbers = dict(module.measurements.step)
-        if module.grad_norm is not None:
-            numbers["grad_norm"] = module.grad_norm
-        values = {f"train/{name}": float(value) for name, value in numbers.items()}
-        values |= _learning_rates(trainer)
-        for logger in trainer.loggers:
-            shown = {name.replace("train/", "train_step/"): v for name, v in values.items()}
-            logger.log_metrics(shown, step=trainer.global_step)
+    def finish_split(self, split: str, trainer: pl.Trainer, values: Mapping[str, float]) -> None:
+        """Write the values of an ended epoch or validation into the curves; print the epoch's line.
+
+        Args:
+            split: ``train`` or ``valid``.
+            trainer: Lightning's trainer.
+            values: By name.
+        """
+        rates = _learning_rates(trainer) if split == "train" else {}
         if self._curves is not None:
             epoch = trainer.current_epoch + 1
-            self._curves.add("step", epoch, trainer.global_step, values)
+            self._curves.add("epoch", epoch, trainer.global_step, {**values, **rates})
+        if split == "train":
+            self._close_bar()
+            self._say(self._line(trainer))
+            if self._kept.own_steps:  # only now all of its values are known
+                self._check_monitors(trainer)
 
-    def _line(self, trainer: pl.Trainer, module: TrainingModule) -> str:
+    def _check_monitors(self, trainer: pl.Trainer) -> None:
+        logged = self._kept.own_steps
+        if logged and self._kept.validates and not self._kept.measurements.validated:
+            return  # validation comes in a later epoch
+        for monitor, where in self._monitors.items():
+            latest = latest_values(trainer, self._kept.measurements)
+            read_value(latest, monitor, where, logged=logged)
+        self._monitors = {}
+
+    def _note_loss(self, trainer: pl.Trainer) -> None:
+        assert self._bar is not None
+        own = self._kept.own_steps
+        step = logged_values(trainer) if own else self._kept.measurements.step
+        for name in [name for name in step if name == "loss" or (own and "loss" in name)][:1]:
+            self._bar.note(f"{name} {float(step[name]):.4g}")
+
+    def _log_step(self, trainer: pl.Trainer) -> None:
+        values = logged_values(trainer) if self._kept.own_steps else self._measured_step()
+        rates = _learning_rates(trainer)
+        for logger in () if self._kept.own_steps else trainer.loggers:
+            shown = {name.replace("train/", "train_step/"): v for name, v in values.items()}
+            logger.log_metrics({**shown, **rates}, step=trainer.global_step)
+        if self._curves is not None:
+            epoch = trainer.current_epoch + 1
+            self._curves.add("step", epoch, trainer.global_step, {**values, **rates})
+
+    def _measured_step(self) -> dict[str, float]:
+        numbers = dict(self._kept.measurements.step)
+        if self._kept.grad_norm is not None:
+            numbers["grad_norm"] = self._kept.grad_norm
+        return {f"train/{name}": float(value) for name, value in numbers.items()}
+
+    def _line(self, trainer: pl.Trainer) -> str:
         limit = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
         epoch = f"epoch {trainer.current_epoch + 1}" + (f"/{limit}" if limit else "")
-        latest = {name: module.measurements.latest[name] for name in module.measurements.fresh}
-        parts = [f"{name} {latest[name]:.4g}" for name in _order_names(latest)]
-        skipped = module.nan_policy.end_epoch(whole=self._whole)
+        measured, policy = self._kept.measurements, self._kept.nan_policy
+        latest = {name: measured.latest[name] for name in measured.fresh}
+        shown = _chosen_names(latest, trainer) if self._kept.own_steps else _order_names(latest)
+        parts = [f"{name} {latest[name]:.4g}" for name in shown]
+        skipped = policy.end_epoch(whole=self._whole) if policy else 0
         self._whole = True
         parts += [f"{skipped} batches skipped (not finite)"] if skipped else []
         return "  ".join([epoch, *parts, f"{time.monotonic() - self._began:.1f} s"])
@@ -167,6 +207,8 @@ class ProgressCallback(pl.Callback):
         total = None if batches == float("inf") else int(batches)
         done = max(trainer.fit_loop.epoch_loop.batch_progress.current.completed, 0)
         self._began = self._noted = time.monotonic()
+        if trainer.progress_bar_callback is not None:
+            return  # the recipe has a bar of Lightning's
         done = done if done < (total or 0) else 0
         if self._path is not None and not sys.stderr.isatty():
             self._bar = Lines(self._say, description, total, done, LINE_EVERY, part=0)
@@ -194,3 +236,9 @@ def _order_names(latest: Mapping[str, float]) -> list[str]:
     losses = [name for name in ("train/loss", "valid/loss") if name in latest]
     others = [name for name in latest if name.startswith("valid/") and name not in losses]
     return losses + sorted(others)
+
+
+def _chosen_names(latest: Mapping[str, float], trainer: pl.Trainer) -> list[str]:
+    """Return the names that a module logs for the progress bar, otherwise all of them."""
+    chosen = [name for name in latest if name in trainer.progress_bar_metrics]
+    return sorted(chosen or latest, key=lambda name: ("loss" not in name, name))

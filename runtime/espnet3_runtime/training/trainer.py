@@ -11,12 +11,12 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import profilers
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import EarlyStopping, ProgressBar
 
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import to_plain
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.training.optimizers import limit_epochs
+from espnet3_runtime.training.optimizers import CLIP_VALUE, limit_epochs
 
 _NODES = ("strategy", "profiler", "plugins")
 _NULLS = ("check_val_every_n_epoch",)
@@ -30,6 +30,9 @@ def make_trainer(
     ours: Sequence[pl.Callback],
     resume_step: int | None,
     log: Logger,
+    *,
+    own_steps: bool = False,
+    own_data: bool = False,
 ) -> pl.Trainer:
     """Construct the Trainer.
 
@@ -39,6 +42,8 @@ def make_trainer(
         ours: Callbacks of the runtime; the first comes before the recipe's, the others after.
         resume_step: The step to continue from; None for a new training.
         log: Gets a warning when TensorBoard is not installed.
+        own_steps: Whether the model is a ``LightningModule``: Lightning's defaults count.
+        own_data: Whether the loaders are not the runtime's: Lightning spreads them over ranks.
 
     Raises:
         UserError: Lightning refuses an argument or a combination of them.
@@ -50,7 +55,8 @@ def make_trainer(
             where=_key_path(block),
             hint="remove enable_checkpointing: false and barebones: true",
         )
-    arguments = {key: to_plain(value) for key, value in block.items() if key not in _OURS}
+    arguments: dict[str, Any] = {} if own_steps else {"gradient_clip_val": CLIP_VALUE}
+    arguments |= {key: to_plain(value) for key, value in block.items() if key not in _OURS}
     arguments["max_epochs"] = limit_epochs(block)
     for key in _NODES:
         if isinstance(block.get(key), (Mapping, tuple)):
@@ -71,7 +77,7 @@ def make_trainer(
     callbacks = [instantiate(node) for node in block["callbacks"]]
     if config["early_stopping"] is not None:
         callbacks.append(EarlyStopping(**to_plain(config["early_stopping"]), check_finite=False))
-    defaults = {"default_root_dir": directory, "use_distributed_sampler": False}
+    defaults = {"default_root_dir": directory, "use_distributed_sampler": own_data}
     try:
         return pl.Trainer(
             **{
@@ -80,7 +86,7 @@ def make_trainer(
             },
             logger=_make_loggers(block["logger"], directory, resume_step, log),
             callbacks=[ours[0], *callbacks, *ours[1:]],
-            enable_progress_bar=False,
+            enable_progress_bar=any(isinstance(one, ProgressBar) for one in callbacks),
             enable_model_summary=False,
         )
     except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:

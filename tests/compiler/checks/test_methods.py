@@ -174,12 +174,30 @@ def test_hooks_of_callbacks(found, hook, codes):
         ("def __getattr__(self, name): return len", []),
     ],
 )
-@pytest.mark.parametrize("base", ["nn.Module", "pl.LightningModule"])
-def test_models_without_forward(found, body, base, finding):
-    imports = "import lightning.pytorch as pl\nfrom torch import nn\n"
+def test_models_without_forward(found, body, finding):
     init = "" if "__init__" in body else "    def __init__(self, size): super().__init__()\n"
-    model = f"{imports}class Net({base}):\n    {body}\n{init}"
+    model = f"from torch import nn\nclass Net(nn.Module):\n    {body}\n{init}"
     assert [one for one in found(model=model) if one[0] != "R516"] == finding
+
+
+LOGGED = 'self.log("valid/loss", 1)'
+
+
+@pytest.mark.parametrize(
+    ("body", "finding"),
+    [
+        (f"def training_step(self, batch): {LOGGED}\n    def configure_optimizers(self): 1", []),
+        (f"def training_step(self, batch): {LOGGED}", [("R425", "Net")]),
+        ("def configure_optimizers(self): return 1", [("R425", "Net")]),
+        ("def __getattr__(self, name): return len", []),
+        (f"training_step = 1\n    def configure_optimizers(self): {LOGGED}", []),
+    ],
+)
+@pytest.mark.parametrize("imports", ["import lightning.pytorch as pl", "import lightning as pl"])
+def test_lightning_modules_without_steps(found, imports, body, finding):
+    init = "    def __init__(self, size): super().__init__()\n"
+    model = f"{imports}\nclass Net(pl.LightningModule):\n    {body}\n{init}"
+    assert [one for one in found(model=model) if one[0] != "R412"] == finding
 
 
 def test_a_model_that_is_not_trained_needs_no_forward(found):

@@ -39,7 +39,7 @@ def test_what_nothing_sets(check, head, text, word, advice):
 
 
 def test_what_only_a_lightning_module_has(check):
-    advice = "only a LightningModule has it: return what is to be logged with the loss"
+    advice = "only a LightningModule has it: derive from one, or return what is to be logged"
     assert found(check, MODULE + reads("self.log(1)")) == [("self.log", advice)]
     assert found(check, PLAIN + reads("self.log(1)")) == [("self.log", "set self.log in __init__")]
 

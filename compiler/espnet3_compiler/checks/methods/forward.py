@@ -1,4 +1,4 @@
-"""The models that are trained: what the trainer calls is ``forward``.
+"""The bare models that are trained: what the trainer calls is ``forward``.
 
 Passes: ``def forward(self, speech, speech_lengths, label)`` that returns the loss.
 Fails: a class with ``training_step`` and without ``forward``; ``label_lengths`` where a label is a
@@ -33,6 +33,7 @@ from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read_method
 from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.signature.result import Signature
+from espnet3_compiler.stage_graph.lightning_models import lightning_model
 from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
@@ -40,7 +41,6 @@ from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_a
 from espnet3_schemas import TARGET
 
 _SET_ELSEWHERE = re.compile(r"\.forward\s*=|[\"']forward[\"']")
-_LIGHTNING = ("lightning", "pytorch_lightning")
 _ADVICE = (
     "write def forward(self, …) with the fields of a batch by name, which returns the loss; "
     "the runtime makes the steps and the optimizers"
@@ -51,6 +51,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R425 for trained models without ``forward``, R431 for fields that it lacks."""
     found: list[Diagnostic] = []
     for stage in stages_of_kind("train", recipe):
+        if lightning_model(stage, recipe, resolved)[1] is not None:
+            continue  # it has steps of its own
         path = trained_model(stage, resolved)
         model = class_of(recipe.library, str(path.value)) if path else None
         if path and model and model.location.local and _lacks_forward(recipe.library, model):
@@ -80,9 +82,6 @@ def _lacks_forward(library: Library, found: ClassFound) -> bool:
             return False
         if is_torch_module(item):
             return True
-        of_lightning = item.location.name.partition(".")[0] in _LIGHTNING
-        if of_lightning and item.name == "LightningModule":
-            continue  # its forward calls that of nn.Module
         if item.summary.open or "forward" in item.summary.members:
             return False
         if item.location.local and _may_get_forward(library, item):

@@ -22,9 +22,8 @@ from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.syntax.provenance import use_location
 
 _PACKAGES = ("lightning", "pytorch_lightning")
-_HEARER = "Callback"
-"""The class whose methods Lightning calls; those of a LightningModule that is trained it does not,
-as the runtime has its own."""
+_HEARERS = ("Callback", "LightningModule", "LightningDataModule")
+"""The classes whose methods Lightning calls."""
 _POSITIONAL = ("positional", "both")
 
 
@@ -38,7 +37,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic]:
     order = resolution_order(module.library, found)
-    if not any(map(_is_callback, order)):
+    if not any(map(_is_hearer, order)):
         return
     for name in found.summary.members:
         own = None if name.startswith("_") else _plain_method(module.library, found, name)
@@ -47,8 +46,8 @@ def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic
             yield _refused(module, found, own, base, problem)
 
 
-def _is_callback(item: MroClass) -> bool:
-    if not isinstance(item, ClassFound) or item.name != _HEARER:
+def _is_hearer(item: MroClass) -> bool:
+    if not isinstance(item, ClassFound) or item.name not in _HEARERS:
         return False
     return item.location.name.partition(".")[0] in _PACKAGES
 

@@ -23,6 +23,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.flow import FunctionNode
+from espnet3_compiler.stage_graph.lightning_models import lightning_model
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Scalar
@@ -41,7 +42,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _check_stage(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     config, names = certain_config(stage, "training", resolved), None
-    if config is not None and not has_own_callbacks(config):
+    own_steps = lightning_model(stage, recipe, resolved)[1] is not None
+    if config is not None and not own_steps and not has_own_callbacks(config):
         names = _returned_names(stage, recipe, resolved)
     for value in monitored_values(config) if config and names else ():
         node = value.monitor

@@ -110,7 +110,7 @@ def _finding(
     near = closest_match(item.attr, own)
     advice = f'did you mean "{near}"?' if near else f"set self.{item.attr} in __init__"
     if item.attr in _OF_LIGHTNING and "register_buffer" in known:
-        advice = "only a LightningModule has it: return what is to be logged with the loss"
+        advice = "only a LightningModule has it: derive from one, or return what is to be logged"
     word = f"self.{item.attr}"
     return Diagnostic(
         "R518",

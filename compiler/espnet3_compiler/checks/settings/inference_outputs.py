@@ -16,6 +16,7 @@ from espnet3_compiler.manifest.lower import config_roles, configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import as_texts, mapping_entries
+from espnet3_compiler.stage_graph.lightning_models import lacks_method, lightning_model
 from espnet3_compiler.stage_graph.stage_inputs import bound_config, certain_config, may_have_model
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
@@ -25,6 +26,11 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence,
 _NO_RUNNER = (
     "write runner: {_target_: …}, a callable (model, **batch) that gives one mapping of outputs "
     "for each item"
+)
+
+_NO_STEP = (
+    "write def predict_step(self, batch, batch_idx) in the module, which gives a mapping of "
+    "outputs, or runner: {_target_: …}"
 )
 
 _TAKEN = "dataset"
@@ -58,14 +64,16 @@ def _check_runners(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         if roles.get(binding.config) != "inference":
             continue
         node = config.get("runner")
-        if not is_null(node):
+        _, module = lightning_model(stage, recipe, resolved)
+        predicts = module and not lacks_method(recipe.library, module, "predict_step")
+        if not is_null(node) or predicts:
             continue
         written = node is not None and is_written(node)
         yield Diagnostic(
             "R418",
             f'config "{binding.config}" does not say how stage "{stage.name.value}" runs the model',
             Label(use_location(node) if node and written else stage.name.span, "no runner"),
-            help=(_NO_RUNNER,),
+            help=(_NO_STEP if module else _NO_RUNNER,),
         )
 
 

@@ -13,8 +13,9 @@ from espnet3_compiler.checks.training.monitors import training_monitors
 from espnet3_compiler.checks.training.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.lower import config_roles
-from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
+from espnet3_compiler.stage_graph.lightning_models import lacks_method, lightning_model
 from espnet3_compiler.syntax.span_key import first_per_location, is_written, written_entry
 from espnet3_compiler.syntax.tree import Mapping, Node, Sequence, node_at
 
@@ -46,6 +47,7 @@ def _check_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             continue
         node, key = node_at(config, path), ".".join(path)
         unread = kind == "train_tokenizer" and not _reads_data(config)
+        unread = unread or (kind == "train" and _has_own_data(stage, config, recipe, resolved))
         if node is not None and _is_empty(node) and not unread and (name, key) not in reported:
             reported.add((name, key))
             yield value_finding(
@@ -55,8 +57,15 @@ def _check_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
                 "nothing to work on",
                 advice=(f"list at least one under {key}",),
             )
-        if kind == "train":
+        if kind == "train" and not _has_own_data(stage, config, recipe, resolved):
             yield from _check_validation(config)
+
+
+def _has_own_data(stage: StageDecl, config: Mapping, recipe: Recipe, resolved: Resolved) -> bool:
+    """Return whether batches come from a data module, or from the module that is trained."""
+    _, model = lightning_model(stage, recipe, resolved)
+    by_module = model and not lacks_method(recipe.library, model, "train_dataloader")
+    return isinstance(config.get("datamodule"), Mapping) or bool(by_module)
 
 
 def _reads_data(config: Mapping) -> bool:
@@ -85,6 +94,8 @@ def why_no_validation(config: Mapping) -> str:
     """Return why a training cannot validate; empty where it can."""
     if is_zero(node_at(config, ("trainer", "limit_val_batches"))):
         return "trainer.limit_val_batches is 0"
+    if isinstance(config.get("datamodule"), Mapping):
+        return ""
     return '"dataset.valid" is empty' if _is_empty(node_at(config, ("dataset", "valid"))) else ""
 
 

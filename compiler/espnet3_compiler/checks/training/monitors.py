@@ -5,7 +5,8 @@ Fails: ``[[val_loss, 3, min]]``; ``[[valid/los, 3, min]]``; ``[[valid/loss, 3, m
 the worst; ``ReduceLROnPlateau`` without ``scheduler_monitor``.
 
 Training measures ``train/NAME`` and ``valid/NAME`` of the loss and of the other values that
-``forward`` returns (``methods/measured_values.py``); callbacks may add more.
+``forward`` returns (``methods/measured_values.py``); callbacks may add more.  A LightningModule
+logs any names (``methods/logged_values.py``).
 """
 
 import re
@@ -17,6 +18,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.stage_graph import lightning_models
 from espnet3_compiler.syntax.provenance import is_fixable, use_location
 from espnet3_compiler.syntax.span_key import is_written
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
@@ -54,12 +56,13 @@ class MonitoredValue(NamedTuple):
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R412 and R808."""
     for name, config in configs_in_role(recipe, resolved, "training"):
-        yield from _check_monitors(config)
-        if resolved.is_certain(name):
+        trains_itself = lightning_models.trains_itself(name, recipe, resolved)
+        yield from _check_monitors(config, any_name=trains_itself)
+        if resolved.is_certain(name) and not trains_itself:
             yield from _check_schedulers(config)
 
 
-def _check_monitors(config: Mapping) -> Iterator[Diagnostic]:
+def _check_monitors(config: Mapping, *, any_name: bool) -> Iterator[Diagnostic]:
     targets, own = [name for _, name in callbacks_of(config)], has_own_callbacks(config)
     rates = any(name.endswith(".LearningRateMonitor") for name in targets)
     for value in monitored_values(config):
@@ -67,8 +70,9 @@ def _check_monitors(config: Mapping) -> Iterator[Diagnostic]:
         if not isinstance(node.value, str) or "${" in node.value or not is_written(node):
             continue
         known = node.value.startswith(("train/", "valid/")) or node.value in _COUNTERS
-        if is_misspelt(node.value) or not (
-            own or known or (rates and node.value.startswith("lr-"))
+        if not any_name and (
+            is_misspelt(node.value)
+            or not (own or known or (rates and node.value.startswith("lr-")))
         ):
             yield unknown_value(
                 "R412",

@@ -14,6 +14,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, kind_spec, stage_kind
+from espnet3_compiler.stage_graph.lightning_models import trains_itself
 from espnet3_compiler.syntax.span_key import span_key, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, node_at
 
@@ -33,11 +34,13 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R801, R803, R805 and R806."""
     yield from _check_stage_keys(recipe)
     training = [
-        node
+        (node, trains_itself(name, recipe, resolved))
         for name, node in configs_in_role(recipe, resolved, "training")
         if resolved.is_certain(name)
     ]
-    settings = [setting for node in training for setting in _training_settings(node)]
+    settings = [
+        setting for node, own in training for setting in _training_settings(node, own_steps=own)
+    ]
     yield from idle_settings(settings)
 
 
@@ -49,11 +52,11 @@ def idle_settings(judged: list[JudgedSetting]) -> Iterator[Diagnostic]:
             yield finding
 
 
-def _training_settings(config: Mapping) -> Iterator[JudgedSetting]:
+def _training_settings(config: Mapping, *, own_steps: bool) -> Iterator[JudgedSetting]:
     """Yield the settings of a training config that may have no effect."""
     scheduler = config.get("scheduler")
     unused = isinstance(scheduler, Scalar) and scheduler.value is None
-    for name in ("scheduler_interval", "scheduler_monitor"):
+    for name in () if own_steps else ("scheduler_interval", "scheduler_monitor"):
         if entry := written_entry(config, name):
             message = f"{name} has no effect without a scheduler"
             yield entry, _no_effect("R801", entry, message) if unused else None

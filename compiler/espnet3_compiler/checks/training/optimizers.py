@@ -13,6 +13,7 @@ from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.stage_graph.lightning_models import lightning_model
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
@@ -49,7 +50,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R603 without any, R605 for numbers, R604 for names, R415 for parts of two."""
     found: list[Diagnostic] = []
     for stage in stages_of_kind("train", recipe):
-        if config := certain_config(stage, "training", resolved):
+        own_steps = lightning_model(stage, recipe, resolved)[1] is not None
+        config = None if own_steps else certain_config(stage, "training", resolved)
+        if config:
             found += _check_presence(stage, config)
             found += _check_config(config)
     yield from first_per_location(found)

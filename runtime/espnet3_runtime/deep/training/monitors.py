@@ -1,10 +1,12 @@
 """Compare the monitors of a training config with the numbers that ``forward`` gives."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.errors import did_you_mean
+
+_COUNTERS = ("epoch", "step")
 
 
 def check_monitors(
@@ -33,6 +35,31 @@ def check_monitors(
                 label="never measured",
                 help_=[hint] if hint else (),
                 notes=[f"forward gives {', '.join(sorted(measured))}"],
+            )
+
+
+def report_unlogged(probe: StageProbe, config: ConfigView, logged: Sequence[str]) -> None:
+    """Report R412 for watched values that a ``LightningModule`` has not logged.
+
+    Args:
+        probe: The stage.
+        config: Its training config.
+        logged: What it logged in a step of training and one of validation.
+    """
+    if config["trainer"].get("callbacks"):
+        return
+    for path, monitor in _iter_monitors(config):
+        known = monitor in logged or monitor in _COUNTERS
+        known |= monitor.startswith("valid/") and f"train/{monitor[6:]}" in logged
+        if not known:
+            hint = did_you_mean(monitor, logged)
+            probe.answers.report_finding(
+                "R412",
+                probe.own_location(*path),
+                f'the module logs no "{monitor}"',
+                label="never logged",
+                help_=[hint] if hint else (),
+                notes=[f"it logs {', '.join(logged) or 'nothing'}"],
             )
 
 

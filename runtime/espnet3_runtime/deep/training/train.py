@@ -1,8 +1,10 @@
 """Try a ``train`` stage: model, freezing, optimizers, a batch of each split, monitors."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from espnet3_runtime.build.lightning_classes import is_lightning_module
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.deep.build_model import ProbedModel, build_model, model_node
 from espnet3_runtime.deep.forward import ForwardRun, describe_batch, run_forward
@@ -11,6 +13,7 @@ from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.deep.training.initial_weights import check_initial_weights
 from espnet3_runtime.deep.training.loaders import read_batch
 from espnet3_runtime.deep.training.monitors import check_monitors
+from espnet3_runtime.deep.training.own_steps import probe_own_steps
 from espnet3_runtime.deep.training.trainer import probe_trainer
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.preflight.optimizers import try_optimizers
@@ -32,6 +35,12 @@ def probe_train(probe: StageProbe) -> None:
     facts: dict[str, Any] = {"inputs": "", "items": "", "returns": "", "frozen": 0}
     try:
         facts["frozen"] = _probe_freeze(probe, config, built)
+        if is_lightning_module(built.module):
+            make_run = partial(_make_run, probe, config, node, built)
+            probe_trainer(probe, config)
+            check_initial_weights(probe, config, node, built)
+            facts |= probe_own_steps(probe, config, node, built, make_run)
+            return
         try_optimizers(probe, config, built.module)
         probe_trainer(probe, config)
         check_initial_weights(probe, config, node, built)

@@ -1,0 +1,139 @@
+"""Values that a config watches, against those that a LightningModule logs.
+
+Passes: ``[[val_loss, 3, min]]`` where a step has ``self.log("val_loss", loss)``.
+Fails: ``[[val_los, 3, min]]`` there; no ``best_model_criterion``, which means ``valid/loss``, where
+nothing of that name is logged.
+
+Only what the code says plainly is compared: nothing where a name is computed, where the module is
+handed to a function, or where a callback of the recipe may log more.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.findings import unknown_value, value_finding
+from espnet3_compiler.checks.training.empty_lists import why_no_validation
+from espnet3_compiler.checks.training.monitors import has_own_callbacks, monitored_values
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.signature.classes import method_nodes
+from espnet3_compiler.signature.definitions import ClassFound
+from espnet3_compiler.signature.flow import FunctionNode
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.resolve_name import resolution_order
+from espnet3_compiler.stage_graph.lightning_models import lightning_model
+from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.syntax.span_key import first_per_location, is_written
+from espnet3_compiler.syntax.tree import Scalar, node_at
+
+_ENDINGS = ("_step", "_epoch")
+"""What Lightning puts behind the name of a value that is logged by step and by epoch."""
+_COUNTERS = ("epoch", "step")
+_LOADER = "/dataloader_idx_"
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R412 for values that the module does not log."""
+    yield from first_per_location(
+        found
+        for stage in stages_of_kind("train", recipe)
+        for found in _check_stage(stage, recipe, resolved)
+    )
+
+
+def _check_stage(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    config = certain_config(stage, "training", resolved)
+    _, found = lightning_model(stage, recipe, resolved)
+    if config is None or found is None or has_own_callbacks(config):
+        return
+    names = logged_names(recipe.library, found)
+    for value in monitored_values(config) if names else ():
+        node, text = value.monitor, str(value.monitor.value)
+        if "${" in text or _is_logged(text, names or frozenset()):
+            continue
+        as_trained = f"train/{text.removeprefix('valid/')}"
+        if not is_written(node) and why_no_validation(config) and as_trained in (names or ()):
+            continue
+        stopping = node_at(config, ("early_stopping", "monitor")) is node
+        yield _never_logged(stage, node, sorted(names or ()), stopping=stopping)
+
+
+def _is_logged(text: str, names: frozenset[str]) -> bool:
+    plain = text.partition(_LOADER)[0]
+    forked = [plain.removesuffix(ending) for ending in _ENDINGS if plain.endswith(ending)]
+    return text in _COUNTERS or text.startswith("lr-") or not names.isdisjoint([plain, *forked])
+
+
+def _never_logged(
+    stage: StageDecl, node: Scalar, names: list[str], *, stopping: bool
+) -> Diagnostic:
+    """Return the finding about a value.
+
+    Args:
+        stage: The stage that trains.
+        node: The name of the value.
+        names: What the module logs.
+        stopping: Whether early stopping watches it.
+    """
+    listed = f"the module logs {', '.join(names)}"
+    if is_written(node):
+        near = closest_match(str(node.value), names)
+        hints = (f"write one of {', '.join(names)}",)
+        label, notes = "never logged", (listed,) if near else ()
+        text = f'the module logs no "{node.value}"'
+        return unknown_value("R412", text, node, names, label=label, hints=hints, notes=notes)
+    best = next((one for one in names if "val" in one and "loss" in one), names[0])
+    does, write = "keeps the best by", f"best_model_criterion: [[{best}, 1, min]]"
+    if stopping:
+        does, write = "stops by", f"early_stopping: {{monitor: {best}}}"
+    return value_finding(
+        "R412",
+        f'stage "{stage.name.value}" {does} "{node.value}" unless told otherwise, and the module '
+        "logs no such value",
+        stage.name,
+        "never logged",
+        advice=(
+            f"write {write} in the {'block early_stopping' if stopping else 'training config'}",
+        ),
+        notes=(listed,),
+    )
+
+
+def logged_names(library: Library, found: ClassFound) -> frozenset[str] | None:
+    """Return the names that a module logs; None where that is not plain."""
+    names: set[str] = set()
+    for item in resolution_order(library, found):
+        if not isinstance(item, ClassFound) or not item.location.local:
+            break
+        file = library.file(item.location)
+        for node, _ in method_nodes(file, item.summary) if file else ():
+            more = _names_in(node)
+            if more is None:
+                return None
+            names |= more
+    return frozenset(names) or None
+
+
+def _names_in(node: FunctionNode) -> set[str] | None:
+    """Return the names that a method logs; None where one is computed or the object goes out."""
+    names: set[str] = set()
+    for item in ast.walk(node):
+        match item:
+            case ast.Call(func=ast.Attribute(attr="log"), args=[ast.Constant(value=str(name)), *_]):
+                names.add(name)
+            case ast.Call(func=ast.Attribute(attr="log_dict"), args=[ast.Dict(keys=keys), *_]):
+                literal = [key.value for key in keys if isinstance(key, ast.Constant)]
+                if len(literal) != len(keys):
+                    return None
+                names |= set(map(str, literal))
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr="log" | "log_dict")):
+                return None
+            case ast.Call(args=args) if _gives_self(args):
+                return None
+    return names
+
+
+def _gives_self(args: list[ast.expr]) -> bool:
+    return any(isinstance(one, ast.Name) and one.id == "self" for one in args)

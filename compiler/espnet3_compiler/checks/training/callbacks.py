@@ -1,0 +1,94 @@
+"""Callbacks of Lightning that do not do here what they say; ``docs/lightning.md`` lists all.
+
+Passes: ``callbacks: [{_target_: lightning.pytorch.callbacks.LearningRateMonitor}]``.
+Fails: ``StochasticWeightAveraging``, whose average no checkpoint would hold; ``BackboneFinetuning``
+beside a bare model, which has no such hooks.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.training.monitors import LIGHTNING, callbacks_of
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.stage_graph.lightning_models import lightning_model
+from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.tree import Mapping, Scalar
+from espnet3_schemas import TARGET
+
+
+class _Refusal(NamedTuple):
+    """Why a callback is refused, and what to write instead."""
+
+    why: str
+    instead: str
+
+
+_AVERAGE = "write ema: {decay: 0.999}; or average: true, which writes the mean of the best"
+_LATE = "best.ckpt is written during the training, and would not hold its average"
+
+_REFUSED = {
+    "StochasticWeightAveraging": _Refusal(_LATE, _AVERAGE),
+    "WeightAveraging": _Refusal(_LATE, _AVERAGE),
+    "EMAWeightAveraging": _Refusal(_LATE, _AVERAGE),
+    "ModelPruning": _Refusal(
+        "best.ckpt would hold weight_orig and weight_mask in place of the weights",
+        "prune in a stage of your own, call: src.prune.prune, after the training",
+    ),
+    "BasePredictionWriter": _Refusal(
+        "a training predicts nothing", "the stage infer writes what the model predicts"
+    ),
+    "GradientAccumulationScheduler": _Refusal(
+        "its epochs are numbers, and keys of a config are texts",
+        "write a function of the recipe that returns it, for example _target_: "
+        "src.callbacks.accumulate",
+    ),
+    "ProgressBar": _Refusal(
+        "it is the base of progress bars", "write TQDMProgressBar or RichProgressBar"
+    ),
+}
+"""Refused for every model."""
+
+_TUNED = "choose it by hand, or by stages of a matrix that train with several values"
+_OF_MODULES = {
+    "BackboneFinetuning": _Refusal(
+        "it unfreezes the attribute backbone of a LightningModule",
+        "write two stages: one with freeze: [NAME], one with init_from: and without it",
+    ),
+    "LearningRateFinder": _Refusal("it sets an attribute of a LightningModule", _TUNED),
+    "BatchSizeFinder": _Refusal("it sets an attribute of a LightningModule", _TUNED),
+}
+"""Refused for bare models."""
+
+_OF_OWN_DATA = {
+    "BatchSizeFinder": _Refusal(
+        "the batches of dataset are those of dataloader, which it cannot change", _TUNED
+    )
+}
+"""Refused for a LightningModule without a data module."""
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R415."""
+    found: list[Diagnostic] = []
+    for stage in stages_of_kind("train", recipe):
+        config = certain_config(stage, "training", resolved)
+        path, _ = lightning_model(stage, recipe, resolved)
+        refused = dict(_REFUSED) if config else {}
+        if stage.model is not None and path is None:
+            refused |= _OF_MODULES
+        elif config and not isinstance(config.get("datamodule"), Mapping):
+            refused |= _OF_OWN_DATA
+        for node, name in callbacks_of(config) if config else ():
+            target, last = node.get(TARGET), name.rpartition(".")[2]
+            if name.startswith(LIGHTNING) and last in refused and isinstance(target, Scalar):
+                found.append(_refused(target, last, refused[last]))
+    yield from first_per_location(found)
+
+
+def _refused(target: Scalar, name: str, refusal: _Refusal) -> Diagnostic:
+    message = f"{name} does not work here: {refusal.why}"
+    return value_finding("R415", message, target, "refused", advice=(refusal.instead,))

@@ -1,0 +1,1 @@
+"""What a training of a user's own ``LightningModule`` or ``LightningDataModule`` needs."""
