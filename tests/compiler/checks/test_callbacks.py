@@ -1,0 +1,40 @@
+"""Callbacks of Lightning that are refused, each as ``docs/lightning.md`` says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.compiler.checks.checks_kit import HEAD
+from tests.compiler.checks.test_methods import DATA, MODEL
+
+PAGE = (Path(__file__).parents[3] / "docs" / "lightning.md").read_text()
+ROWS = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", PAGE, re.MULTILINE))
+OWN = """
+import lightning.pytorch as pl
+
+class Net(pl.LightningModule):
+    def __init__(self, size): super().__init__()
+    def training_step(self, batch): self.log("valid/loss", 1)
+    def configure_optimizers(self): return 1
+
+class Data(pl.LightningDataModule):
+    pass
+"""
+SETS = "dataset: {train: [{data_src_args: {split: t}}], valid: [{data_src_args: {split: v}}]}"
+MODULE = "datamodule: {_target_: src.model.Data}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "data"),
+    [("bare", MODEL, SETS), ("own", OWN, SETS), ("own with a data module", OWN, MODULE)],
+)
+def test_what_is_refused(check, kind, model, data):
+    listed = ", ".join(f"{{_target_: lightning.pytorch.callbacks.{name}}}" for name in ROWS)
+    config = f"  training:\n    {data}\n    trainer: {{callbacks: [{listed}]}}\n"
+    files = {"src/model.py": model, "dataset/__init__.py": DATA}
+    found = check(f"{HEAD}configs:\n{config}stages: [train]\n", files)
+    refused = {place.rpartition(".")[2] for code, place in found if code == "R415"}
+    works = {"works": True, "refused": False, "works for a LightningModule": kind != "bare",
+             "works for a data module": "module" in kind}  # fmt: skip
+    assert refused == {name for name, does in ROWS.items() if not works[does]}
