@@ -51,6 +51,8 @@ def without_consequences(
     * A mapping that is no object, as its ``_target_`` is reported to be misspelt.
     * A declaration that only a stage would use which is named and not declared.
     * An argument of ``forward`` whose field a config names, too, and the data do not have.
+    * A word of Python that is reported as a value of a wrong type.
+    * The second item of a criterion that has ESPnet2's form.
 
     Args:
         findings: The findings of all steps.
@@ -81,6 +83,7 @@ def without_consequences(
 
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
     unmade = [f.primary.span for f in found if f.code == "R404"]
+    phases = [f.primary.span for f in found if f.code == "R412" and "ESPnet2" in f.message]
     unknown_fields = {f.primary.span.text for f in found if f.code == "R422"}
 
     def is_consequence(f: Diagnostic) -> bool:
@@ -119,6 +122,9 @@ def without_consequences(
             or (code in ("R207", "R804") and bool(undeclared))
             or (code == "R424" and "collect_stats" in undeclared)
             or (code == "R431" and _needs_one_of(f, unknown_fields))
+            or (code == "R429" and any(f" gives it {name}" in f.message for name in unknown_fields))
+            or (code == "R213" and any((one, span_key(span)) in misfits for one in _MISFIT_CODES))
+            or (code == "R602" and any(_follows_item(span, other) for other in phases))
         )
 
     def is_inside_misfit(f: Diagnostic) -> bool:
@@ -179,6 +185,8 @@ def _are_exchanged(first: Diagnostic, second: Diagnostic) -> bool:
 
 def _name_kind(finding: Diagnostic) -> str | None:
     """Return the key under which an unknown name should be declared; for others the message."""
+    if finding.code == "R301" and "the row of the matrix has no" in finding.message:
+        return finding.message
     if finding.code == "R301":
         listed = _MISSING_IN_LIST.search(finding.message)
         return listed[1] if listed else None
@@ -230,6 +238,12 @@ def _is_value_of(span: Span, key: SpanKey) -> bool:
     if span.source is not source or span.start < end:
         return False
     return source.text[end : span.start].strip(" \"'") == ":"
+
+
+def _follows_item(span: Span, item: Span) -> bool:
+    """Return whether a value is the next one of a list."""
+    between = item.source.text[item.end : span.start] if span.source is item.source else ""
+    return between.strip() in (",", "-")
 
 
 def _follows_key(span: Span, key: Span) -> bool:

@@ -8,6 +8,7 @@ from espnet3_compiler.checks.data import (
     column_files,
     declared_fields,
     fields,
+    prepared_parts,
     results,
     sample_rates,
     used_classes,
@@ -21,6 +22,7 @@ from espnet3_compiler.checks.methods import (
     measured_names,
     measured_values,
     own_attributes,
+    refused_values,
     runners,
     unpacking,
 )
@@ -29,6 +31,7 @@ from espnet3_compiler.checks.names import (
     environment,
     identifiers,
     unused_declarations,
+    words_of_python,
 )
 from espnet3_compiler.checks.paths import (
     call_outputs,
@@ -91,6 +94,7 @@ ALL: tuple[Check, ...] = (
     identifiers.check,
     unused_declarations.check,
     bare_references.check,
+    words_of_python.check,
     environment.check,
     roles.check,
     stage_outputs.check,
@@ -142,6 +146,7 @@ ALL: tuple[Check, ...] = (
     used_classes.check,
     declared_fields.check,
     fields.check,
+    prepared_parts.check,
     measured_values.check,
     column_files.check,
     results.check,
@@ -151,6 +156,7 @@ ALL: tuple[Check, ...] = (
     forward.check,
     attributes.check,
     own_attributes.check,
+    refused_values.check,
     loss_values.check,
     measured_names.check,
     unpacking.check,

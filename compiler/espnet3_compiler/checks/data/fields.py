@@ -48,6 +48,11 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             ),
             *(
                 found
+                for stage in stages_of_kind("train_tokenizer", recipe)
+                for found in _check_tokenizer(stage, recipe, resolved)
+            ),
+            *(
+                found
                 for stage in stages_of_kind("infer", recipe)
                 for found in _check_inference(stage, recipe, resolved)
             ),
@@ -118,6 +123,21 @@ def _check_preprocessor(config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]
         return
     for name in lacking_fields(recipe.library, node, before):
         yield _unknown_field(name, before, "the preprocessor reads a field")
+
+
+def _check_tokenizer(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report the field that a tokenizer is trained on, where neither items nor columns have it."""
+    config = certain_config(stage, "training", resolved)
+    block = config.get("tokenizer") if config else None
+    if config is None or not isinstance(block, Mapping):
+        return
+    node, entries = block.get("field"), split_entries(recipe, config, "train")
+    before = fields_before(entries)
+    own = any(written_entry(block, key) for key in ("train_file", "text_builder"))
+    if before is None or own or any(_may_have_columns(data) for data in entries):
+        return
+    if isinstance(node, Scalar) and is_written(node) and node.value not in before:
+        yield _unknown_field(node, before, "the tokenizer reads a field")
 
 
 def _check_lengths(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:

@@ -2,7 +2,8 @@
 
 Passes: ``log_probs, lengths = model.encode(speech)`` where all of ``encode`` ends with
 ``return scores, lengths``.
-Fails: the same where it ends with ``return scores, lengths, hidden``.
+Fails: the same where it ends with ``return scores, lengths, hidden``;
+``model.encode(speech).argmax(-1)`` where it ends with ``return scores, lengths``.
 """
 
 import ast
@@ -62,6 +63,16 @@ def _check_function(
         owner: The dotted path of the object's class.
         used: The value of the recipe that leads to the function.
     """
+    for item in certain_nodes(body.node.body):
+        match item:
+            case ast.Attribute(
+                value=ast.Call(func=ast.Attribute(value=ast.Name(id=object_), attr=method)),
+                attr=attribute,
+            ) if object_ == name and not hasattr((), attribute):
+                called = method_body(library, owner, method)
+                count = _returned_count(called) if called else None
+                if called and count:
+                    yield _attribute_of_tuple(body, item, called, f"{owner}.{method}", used)
     unpacks = [item for item in ast.walk(body.node) if isinstance(item, ast.Tuple)]
     stores = any(isinstance(item.ctx, ast.Store) for item in unpacks)
     for item in certain_nodes(body.node.body) if stores else ():
@@ -91,6 +102,30 @@ def _count_of(value: ast.expr) -> int | None:
     if not isinstance(value, ast.Tuple) or any(isinstance(one, ast.Starred) for one in value.elts):
         return None
     return len(value.elts)
+
+
+def _attribute_of_tuple(
+    body: FunctionBody, item: ast.Attribute, called: FunctionBody, shown: str, used: Scalar
+) -> Diagnostic:
+    """Return the finding about an attribute that values returned together do not have.
+
+    Args:
+        body: The function in which it stands.
+        item: The expression that reads it.
+        called: The method that is called.
+        shown: Its dotted path.
+        used: The value of the recipe that leads to the function.
+    """
+    return Diagnostic(
+        "R519",
+        f'{shown} returns a tuple, which has no "{item.attr}"',
+        Label(body.span_in(item, item.attr), "of a tuple"),
+        (
+            Label(called.span_of(called.node, f"def {called.node.name}"), "the method"),
+            Label(use_location(used), "used here"),
+        ),
+        ("unpack the tuple first, for example: value, _ = …",),
+    )
 
 
 def _finding(

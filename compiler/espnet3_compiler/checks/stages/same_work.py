@@ -1,9 +1,10 @@
 """Stages that do what another one does: a copied line that still names the config of its original.
 
 Passes: ``{name: infer_b, run: infer, config: decode_b}`` beside ``infer_a`` with ``decode_a``; two
-trainings with the only config that there is.
+trainings with the only config that there is; ``measure_b`` with other metrics or results.
 Fails: ``infer_b`` with ``decode_a`` as well; with a ``decode_b`` that has the checkpoint of
-``train_a``; a training ``full`` with the config of ``easy`` that leaves ``training_full`` unread.
+``train_a``; a training ``full`` with the config of ``easy`` that leaves ``training_full`` unread;
+``measure_b`` with the results of ``infer_a`` again.
 """
 
 import json
@@ -76,7 +77,59 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for pair in (pair for group in alike.values() for pair in combinations(group, 2)):
             first, second = sorted(pair, key=lambda one: -one.fit)
             found += list(_compare(first, second, works, recipe))
+    found += list(_compare_measures(recipe))
     yield from first_per_location(found)
+
+
+def _compare_measures(recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report stages that score the results of an inference with the same metrics again."""
+    stages = list(stages_of_kind("measure", recipe))
+    scored = {stage.name.value: _configs_of(stage) for stage in stages}
+    inferred = [_configs_of(stage).get("inference") for stage in stages_of_kind("infer", recipe)]
+    for pair in combinations(stages, 2):
+        first, second = sorted(pair, key=lambda one: -_fit_of(one))
+        bindings, others = scored[second.name.value], scored[first.name.value]
+        names = [{role: one.config for role, one in each.items()} for each in (bindings, others)]
+        waits = [{str(need.value) for need in one.needs} for one in (first, second)]
+        copied = names[0] == names[1] and waits[0] == waits[1]
+        if copied and first.name.span.text != second.name.span.text:
+            read = {one["inference"].config for one in scored.values() if "inference" in one}
+            unread = [one.config for one in inferred if one and one.config not in read]
+            yield _same_scores(first, second, bindings, unread)
+
+
+def _configs_of(stage: StageDecl) -> dict[str, RoleBinding]:
+    return {one.role: one for one in stage.configs}
+
+
+def _fit_of(stage: StageDecl) -> int:
+    """Return how many words of a stage's name are in those of its configs."""
+    words = _words_of(str(stage.name.value))
+    return sum(len(words & _words_of(one.config)) for one in stage.configs)
+
+
+def _same_scores(
+    first: StageDecl, second: StageDecl, bindings: dict[str, RoleBinding], unread: list[str]
+) -> Diagnostic:
+    """Return R432 for a stage that scores what another one scores.
+
+    Args:
+        first: The other stage.
+        second: The stage.
+        bindings: Its configs.
+        unread: Inference configs whose results no stage scores.
+    """
+    advice = "give it a config of its own, or remove it"
+    if len(unread) == 1:
+        advice = f'did you mean "{unread[0]}", whose results no stage scores?'
+    binding = bindings.get("inference") or next(iter(bindings.values()))
+    return Diagnostic(
+        "R432",
+        f'stages "{first.name.value}" and "{second.name.value}" score the same results',
+        Label(binding.span, "scored already"),
+        related=(Label(first.name.span, "by this stage"),),
+        help=(advice,),
+    )
 
 
 def _works_of(kind: str, recipe: Recipe, resolved: Resolved) -> Iterator[_Work]:
