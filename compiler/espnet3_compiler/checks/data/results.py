@@ -27,7 +27,7 @@ from espnet3_compiler.signature.flow import own_returns
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.provenance import use_location
-from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.span_key import first_per_location, span_key
 from espnet3_compiler.syntax.tree import Path, Scalar
 from espnet3_schemas import TARGET
 
@@ -77,12 +77,12 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     library = recipe.library
     stages = [stage for stage in recipe.stages if not is_custom_kind(stage, recipe)]
     read = {binding.config for stage in stages for binding in stage.configs}
-    found = [
-        one
-        for node in find_targets(recipe, resolved)
+    used = {
+        (span_key(node.node.span), _method_used(node.path)): node
+        for node in reversed(find_targets(recipe, resolved))
         if node.path[0] != "configs" or node.path[1] in read
-        for one in _check_target(library, node)
-    ]
+    }
+    found = [one for node in reversed(used.values()) for one in _check_target(library, node)]
     for stage in stages:
         name = "DatasetBuilder" if stage_kind(stage) == "create_dataset" else "Dataset"
         for data in filter(is_available, entries_of(stage, recipe, resolved)):
