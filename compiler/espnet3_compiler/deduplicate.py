@@ -51,6 +51,8 @@ def without_consequences(
     * A mapping that is no object, as its ``_target_`` is reported to be misspelt.
     * A declaration that only a stage would use which is named and not declared.
     * An argument of ``forward`` whose field a config names, too, and the data do not have.
+    * An output that a call is not given, as the reference to itself was meant to give it.
+    * A config that is left over, as the stage that would read it was taken out.
     * A word of Python that is reported as a value of a wrong type.
     * The second item of a criterion that has ESPnet2's form.
 
@@ -123,6 +125,8 @@ def without_consequences(
             or (code == "R424" and "collect_stats" in undeclared)
             or (code == "R431" and _needs_one_of(f, unknown_fields))
             or (code == "R429" and any(f" gives it {name}" in f.message for name in unknown_fields))
+            or (code == "R513" and any(_is_own_output(other, f) for other in found))
+            or (code == "R207" and any(_reads_kind(f, other, resolved) for other in found))
             or (code == "R213" and any((one, span_key(span)) in misfits for one in _MISFIT_CODES))
             or (code == "R602" and any(_follows_item(span, other) for other in phases))
         )
@@ -147,6 +151,20 @@ def _needs_one_of(finding: Diagnostic, fields: set[str]) -> bool:
     """Return whether a ``forward`` needs a field that is reported as unknown, or its lengths."""
     quoted = _QUOTED.findall(finding.message)
     return any(name.removesuffix("_lengths") in fields for name in quoted)
+
+
+def _is_own_output(other: Diagnostic, finding: Diagnostic) -> bool:
+    """Return whether a stage refers to the output that another finding calls not given."""
+    names = _QUOTED.findall(finding.message)
+    own = other.code == "R403" and other.message.endswith("its own output")
+    return own and any(other.primary.span.text.endswith(f".{name}}}") for name in names)
+
+
+def _reads_kind(finding: Diagnostic, other: Diagnostic, resolved: Resolved) -> bool:
+    """Return whether a config has settings for a stage kind that is reported as absent."""
+    kind = other.message.rpartition(" no stage runs ")[2] if other.code == "R411" else ""
+    config = resolved.configs.get(_QUOTED.findall(finding.message)[-1]) if kind else None
+    return config is not None and config.entry(kind) is not None
 
 
 def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

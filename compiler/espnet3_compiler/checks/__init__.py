@@ -14,6 +14,7 @@ from espnet3_compiler.checks.data import (
     used_classes,
 )
 from espnet3_compiler.checks.methods import (
+    argument_units,
     attributes,
     calls,
     forward,
@@ -24,6 +25,7 @@ from espnet3_compiler.checks.methods import (
     own_attributes,
     refused_values,
     runners,
+    text_values,
     unpacking,
 )
 from espnet3_compiler.checks.names import (
@@ -157,6 +159,8 @@ ALL: tuple[Check, ...] = (
     attributes.check,
     own_attributes.check,
     refused_values.check,
+    text_values.check,
+    argument_units.check,
     loss_values.check,
     measured_names.check,
     unpacking.check,

@@ -145,7 +145,7 @@ CODES: tuple[Code, ...] = (
     Code("R810", "left-on-trial", "warning", "A model of a trial run would be published."),
     Code("R811", "nothing-to-prepare", "warning", "create_dataset finds no DatasetBuilder."),
     Code("R812", "same-again", "warning", "Data sets or metrics are the same but for a name."),
-    Code("R814", "wrong-unit", "warning", "A schedule counts steps for epochs, or the reverse."),
+    Code("R814", "wrong-unit", "warning", "A value is in another unit than it is read in."),
     Code("R816", "other-rate", "warning", "A contract has another sample rate than the data."),
     Code("R901", "import-failed", "error", "The module of a target cannot be imported."),
     Code("R902", "call-misfit", "error", "The imported target does not take its arguments."),

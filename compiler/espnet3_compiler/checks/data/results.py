@@ -32,9 +32,12 @@ from espnet3_compiler.syntax.tree import Path, Scalar
 from espnet3_schemas import TARGET
 
 _MAPPING = "a mapping from field to value"
+_OUTPUTS = "a mapping from output to path"
 _ITEMS = "a list with one mapping for each item"
+_NO_MAPPINGS = (ast.Tuple, ast.List, ast.Constant, ast.JoinedStr, ast.ListComp, ast.Set)
 _WRONG_KINDS: dict[str, tuple[type[ast.expr], ...]] = {
-    _MAPPING: (ast.Tuple, ast.List, ast.Constant, ast.JoinedStr, ast.ListComp, ast.Set),
+    _MAPPING: _NO_MAPPINGS,
+    _OUTPUTS: _NO_MAPPINGS,
     _ITEMS: (ast.Dict, ast.Constant, ast.JoinedStr, ast.DictComp),
     "a number, or a mapping from name to number": (ast.Tuple, ast.List, ast.JoinedStr),
 }
@@ -83,6 +86,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         if node.path[0] != "configs" or node.path[1] in read
     }
     found = [one for node in reversed(used.values()) for one in _check_target(library, node)]
+    for kind in dict.fromkeys(filter(None, map(stage_kind, recipe.stages))):
+        shown = f"{recipe.system.class_path}.{kind}"
+        body = method_body(library, recipe.system.class_path, kind)
+        found += _check_body(body, shown, _OUTPUTS, recipe.system.name.span) if body else ()
     for stage in stages:
         name = "DatasetBuilder" if stage_kind(stage) == "create_dataset" else "Dataset"
         for data in filter(is_available, entries_of(stage, recipe, resolved)):
