@@ -19,7 +19,7 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.values import as_text
 from espnet3_compiler.signature.flow import dotted_name
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.syntax.span_key import first_per_location, is_written
+from espnet3_compiler.syntax.span_key import first_per_location, is_written, span_key
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, children, to_python
 from espnet3_schemas import TARGET
 
@@ -83,10 +83,17 @@ class _Frame:
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R523."""
+    targets = {  # configs that inherit from each other hold the same ones
+        (
+            span_key(target.node.span),
+            tuple(span_key(entry.value.span) for entry in target.node),
+        ): target
+        for target in reversed(find_targets(recipe, resolved))
+        if target.judged and not target.is_task
+    }
     yield from first_per_location(
         found
-        for target in find_targets(recipe, resolved)
-        if target.judged and not target.is_task
+        for target in reversed(targets.values())
         for found in _check_target(recipe.library, target)
     )
 
@@ -214,12 +221,23 @@ def _judge_calls(value: ast.expr, frame: _Frame) -> _Refusal | None:
     """Follow the constructors of the recipe's classes that an expression certainly calls."""
     for item in ast.walk(value):
         name = dotted_name(item.func) if isinstance(item, ast.Call) else ""
-        if name and isinstance(item, ast.Call) and not isinstance(value, ast.IfExp | ast.BoolOp):
+        conditional = isinstance(value, ast.IfExp | ast.BoolOp)
+        if name and isinstance(item, ast.Call) and not conditional and _is_own(name, frame):
             module = frame.path.rpartition(".")[0]
             found = _judge_call(f"{module}.{name}", item, frame)
             if found is not None:
                 return found
     return None
+
+
+def _is_own(name: str, frame: _Frame) -> bool:
+    """Return whether a dotted name begins with something of the recipe."""
+    place = frame.library.find_module(frame.path.rpartition(".")[0])
+    summary = frame.library.module(place) if place else None
+    rows = summary.bindings.get(name.partition(".")[0], ()) if summary else ()
+    tops = (row.source.partition(".")[0] for row in rows if row.kind != "piece")
+    found = [frame.library.find_module(top) for top in tops if top]
+    return bool(rows) and all(one is not None and one.local for one in found)
 
 
 def _judge_call(path: str, call: ast.Call, frame: _Frame) -> _Refusal | None:
