@@ -169,23 +169,23 @@ def _reads_kind(finding: Diagnostic, other: Diagnostic, resolved: Resolved) -> b
 
 def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Report a name that nothing has once, with every location that says it."""
-    first: dict[tuple[str, str], Diagnostic] = {}
+    same: dict[tuple[str, str], list[Diagnostic]] = {}
     others: list[Diagnostic] = []
     for finding in findings:
         kind = _name_kind(finding)
-        key = (kind or "", finding.primary.span.text)
         if kind is None:
             others.append(finding)
         else:
-            first[key] = _with_location(first[key], finding) if key in first else finding
-    return (*first.values(), *others)
+            same.setdefault((kind, finding.primary.span.text), []).append(finding)
+    return (*map(_with_locations, same.values()), *others)
 
 
 def _merge_exchanged(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
     """Report two files that stand in each other's place once."""
     merged: list[Diagnostic] = []
     for finding in findings:
-        other = next((one for one in merged if _are_exchanged(one, finding)), None)
+        may_be = merged if finding.code == "R406" else ()
+        other = next((one for one in may_be if _are_exchanged(one, finding)), None)
         if other is None:
             merged.append(finding)
         else:
@@ -214,11 +214,16 @@ def _name_kind(finding: Diagnostic) -> str | None:
     return _UNKNOWN_NAME_CODES.get(finding.code)
 
 
-def _with_location(finding: Diagnostic, again: Diagnostic) -> Diagnostic:
-    labelled = {span_key(label.span) for label in (finding.primary, *finding.related)}
-    if span_key(again.primary.span) in labelled:  # read twice, by a config that extends another
-        return finding
-    return finding.joined_with(again, "named here too")
+def _with_locations(same: list[Diagnostic]) -> Diagnostic:
+    """Return the first of several findings, with the locations of the others, each once."""
+    first, *others = same
+    seen = {span_key(label.span) for label in (first.primary, *first.related)}
+    fresh = []
+    for other in others:
+        if (key := span_key(other.primary.span)) not in seen:  # a base of configs is read again
+            seen.add(key)
+            fresh.append(other)
+    return first.joined_with_all(fresh, "named here too")
 
 
 def _source_line(finding: Diagnostic) -> tuple[Source, int]:

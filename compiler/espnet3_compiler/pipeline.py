@@ -19,7 +19,7 @@ from espnet3_compiler.manifest.matrix_names import merge_row_findings
 from espnet3_compiler.manifest.recipe import Resolved
 from espnet3_compiler.result import CompileResult, sort_findings
 from espnet3_compiler.schema.keys import unknown_key_paths
-from espnet3_compiler.schema.repair import repair_misspelt_keys
+from espnet3_compiler.schema.repair import repair_and_validate
 from espnet3_compiler.schema.validate import validate_tree
 from espnet3_compiler.syntax.placeholder import is_placeholder
 from espnet3_compiler.syntax.read import read_file
@@ -56,8 +56,8 @@ def compile_manifest(
         return CompileResult(manifest, diagnostics=sort_findings(found, name))
 
     # check the manifest against its schema
-    tree, misspelt = repair_misspelt_keys(tree, load("recipe"))
-    found += (*misspelt, *validate_tree(tree, load("recipe"), lenient_references=True))
+    tree, misspelt, wrong = repair_and_validate(tree, load("recipe"))
+    found += (*misspelt, *wrong)
 
     # expand groups of stages with a matrix
     expansion = expand(tree)

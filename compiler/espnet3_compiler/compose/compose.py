@@ -6,6 +6,7 @@ Defaults are those of the role of the extending config.
 
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -67,9 +68,12 @@ def compose(
     parts, more = collect_layers(recipe, roles, config_files or {})
     found += more
     configs = {}
+    bases = {str(part.extends.value) for part in parts.values() if part.extends}
+    known = set(found)
     for name in parts:
-        configs[name], more = _compose_config(name, roles.get(name), parts, settings)
-        found += [finding for finding in more if finding not in found]
+        configs[name], more = _compose_config(name, roles.get(name), parts, settings, bases)
+        found += [finding for finding in more if finding not in known]
+        known.update(more)
     if not recipe.names_complete:  # a base may be the config whose name could not be read
         found = [finding for finding in found if finding.code != "R306"]
     models = {
@@ -112,8 +116,21 @@ def _parse_overrides(
 
 
 def _compose_config(
-    name: str, role: str | None, parts: dict[str, ConfigLayers], settings: OverridesByName
+    name: str,
+    role: str | None,
+    parts: dict[str, ConfigLayers],
+    settings: OverridesByName,
+    bases: AbstractSet[str],
 ) -> tuple[Composed, list[Diagnostic]]:
+    """Return a config put together, and what is wrong with it.
+
+    Args:
+        name: Its name.
+        role: Its role.
+        parts: The layers of all configs.
+        settings: The ``--set`` arguments by name.
+        bases: The names of the configs that others extend.
+    """
     chain, found = inheritance_chain(name, parts)
     slot = _schema_of(role)
     record = MergeRecord()
@@ -142,7 +159,6 @@ def _compose_config(
         bases=tuple(str(part.name.value) for part in chain[:-1]),
         complete=chain[0].extends is None and all(part.complete for part in chain),
     )
-    bases = [part.extends.value for part in parts.values() if part.extends]
     if role is None and (composed.bases or name in bases):
         return composed, found  # the mistakes are reported where the config is read in a role
     return composed, [*found, *record.found]

@@ -48,6 +48,8 @@ def collect_layers(
 ) -> tuple[dict[str, ConfigLayers], list[Diagnostic]]:
     """Return the layers of all configs by name, and what is wrong with their files.
 
+    A config without a role is read as in the only one of those that extend it.
+
     Args:
         recipe: The declarations of the manifest.
         roles: The role of each config by name; None where it is not known.
@@ -55,9 +57,15 @@ def collect_layers(
     """
     files = ConfigFileReader(recipe.directory, recipe.source)
     parts = {}
+    extending: dict[object, set[str | None]] = {}
+    for other in recipe.configs:
+        if other.extends:
+            role = roles.get(str(other.name.value))
+            extending.setdefault(other.extends.value, set()).add(role)
     for declared in recipe.configs:
         name = str(declared.name.value)
-        role = _effective_role(name, recipe, roles)
+        own = extending.get(name, set())
+        role = roles.get(name) or (next(iter(own)) if len(own) == 1 else None)
         if name in config_files:
             file = _file_from_option(declared, role, config_files[name], files)
             declared = ConfigDecl(declared.name, None, None, None)  # noqa: PLW2901
@@ -70,16 +78,6 @@ def collect_layers(
         if name not in parts
     ]
     return parts, [*files.found, *found]
-
-
-def _effective_role(name: str, recipe: Recipe, roles: MappingABC[str, str | None]) -> str | None:
-    """Return the role of a config, or the only one of those that extend it."""
-    extending = {
-        roles.get(str(other.name.value))
-        for other in recipe.configs
-        if other.extends and other.extends.value == name
-    }
-    return roles.get(name) or (extending.pop() if len(extending) == 1 else None)
 
 
 def _file_from_option(

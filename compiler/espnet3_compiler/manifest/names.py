@@ -1,5 +1,6 @@
 """Look up the models and other stages that a stage names."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from keyword import iskeyword
 
@@ -23,7 +24,7 @@ class DeclaredNames:
         kinds: The kinds of stages with an unusable name: what others probably call them.
     """
 
-    names: tuple[str, ...]
+    names: Collection[str]
     complete: bool
     kinds: tuple[str, ...] = ()
 
@@ -40,7 +41,7 @@ def declared_stage_names(node: Node | None, items: tuple[StageItem, ...]) -> Dec
     kinds = tuple(str(item.run.value) for item in unusable if item.run)
     all_read = isinstance(node, Sequence) and len(node.items) == len(items)
     complete = all_read and not unusable and all(item.certain for item in items)
-    return DeclaredNames(names, complete, kinds)
+    return DeclaredNames(dict.fromkeys(names), complete, kinds)
 
 
 def find_model(

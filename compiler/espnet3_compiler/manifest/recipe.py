@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path as FilePath
 
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -93,7 +94,7 @@ class System:
     own: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recipe:
     """A manifest.
 
@@ -129,6 +130,11 @@ class Recipe:
     names_complete: bool = True
     rows: MappingABC[Path, Mapping] = field(default_factory=dict)
     root: FilePath | None = None
+
+    @cached_property
+    def stages_by_name(self) -> MappingABC[str, StageDecl]:
+        """The stages by their names, in the order of the manifest."""
+        return {str(stage.name.value): stage for stage in self.stages}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Find the config that a stage reads in each role."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -28,7 +28,7 @@ class RoleBindings:
     missing: tuple[str, ...]
 
 
-def bind_roles(item: StageItem, names: tuple[str, ...], *, complete: bool = True) -> RoleBindings:
+def bind_roles(item: StageItem, names: Collection[str], *, complete: bool = True) -> RoleBindings:
     """Return the explicit bindings of a stage and those by the default rule.
 
     A plain name binds the kind's first role; a role that the stage does not name takes the config
@@ -73,7 +73,7 @@ def _explicit_bindings(
 
 
 def _find_config(
-    item: StageItem, role: str, written: Scalar, names: tuple[str, ...], *, complete: bool
+    item: StageItem, role: str, written: Scalar, names: Collection[str], *, complete: bool
 ) -> tuple[list[Diagnostic], str | None]:
     name = str(written.value)
     if name in names:

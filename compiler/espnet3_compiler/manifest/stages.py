@@ -57,7 +57,7 @@ def lower_stages(declared: Declarations) -> LoweredStages:
     """Return the stages of a manifest."""
     node = declared.root.get("stages")
     items, findings = read_stage_items(node, declared.system)
-    names = tuple(str(config.name.value) for config in declared.configs)
+    names = dict.fromkeys(str(config.name.value) for config in declared.configs)
     complete = declared.names_complete
     bound = [(item, bind_roles(item, names, complete=complete)) for item in items]
     missing, likely = missing_roles(bound, declared.configs, declared.root, complete=complete)

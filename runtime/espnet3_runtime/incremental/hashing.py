@@ -10,9 +10,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
-Skip = Callable[[Path], bool]
+Skip = Callable[[str], bool]
+"""Says of the path of an entry whether it is left out."""
+
+_name_of = attrgetter("name")
 _TICK = 0.02
 """Seconds; the kernel stamps files with a clock that ticks every 1 to 10 ms."""
 
@@ -102,15 +106,17 @@ def iter_files(
     place = (status.st_dev, status.st_ino)
     if place in around:
         return
-    for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
-        inner = Path(entry.path)
+    for entry in sorted(os.scandir(path), key=_name_of):
         is_left_out = entry.name == "__pycache__" or (entry.name.startswith(".") and not hidden)
-        if is_left_out or (skip and skip(inner)):
+        if is_left_out or (skip and skip(entry.path)):
             continue
-        if inner.is_dir():
+        # of a link the target counts, which may be missing; of others the kind came with the name
+        kind = Path(entry.path) if entry.is_symlink() else entry
+        if kind.is_dir():
+            inner = Path(entry.path)
             for name, status in iter_files(inner, skip, (*around, place), hidden=hidden):
                 yield f"{entry.name}/{name}", status
-        elif inner.is_file():
+        elif kind.is_file():
             yield entry.name, entry.stat()
 
 

@@ -20,6 +20,7 @@ from espnet3_schemas.build_records import Stage
 _AUDIO_BUDGET = 6_000_000  # bytes of sound in one report
 _WARNING = re.compile(r"^\S+ \S+ (?:WARNING|ERROR)\s+[\w.]+: (?P<text>.*)$")
 _MOST_WARNINGS = 8  # of one stage
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def _composed_texts(build: Build) -> Iterator[tuple[str, str]]:
 
 def _hide_in_text(text: str) -> str:
     """Return a config as it is written, or without its comments where secrets had to be hidden."""
-    values = yaml.safe_load(text)
+    values = yaml.load(text, Loader=_LOADER)  # noqa: S506 - both are safe loaders
     hidden = hide_secrets(values)
     if hidden == values:
         return text

@@ -71,8 +71,14 @@ def _stage_warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str
             yield "warning", view.stage.name, "was interrupted; run the same command to go on"
         elif view.status == "running":
             yield "warning", view.stage.name, "is running, or was killed"
+    now = {
+        f"{view.stage.name}.{output}": record.sha256
+        for view in stages
+        if view.receipt is not None and view.status == "done"
+        for output, record in view.receipt.outputs.items()
+    }
     for view in stages:
-        for name in _outdated_inputs(view, stages):
+        for name in _outdated_inputs(view, now):
             yield "warning", view.stage.name, f"was made from an earlier result of {name}"
     for view in stages:
         yield from (("warning", view.stage.name, text) for text in view.warnings)
@@ -82,16 +88,10 @@ def _stage_warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str
         yield "note", names, "ran with changes that were not committed to git"
 
 
-def _outdated_inputs(view: StageView, stages: Sequence[StageView]) -> list[str]:
-    """Return the stages whose outputs changed since a stage read them."""
+def _outdated_inputs(view: StageView, now: Mapping[str, str]) -> list[str]:
+    """Return the stages whose outputs, hashed as they are ``now``, changed since a stage ran."""
     if view.receipt is None or view.status != "done":
         return []
-    now = {
-        f"{other.stage.name}.{output}": record.sha256
-        for other in stages
-        if other.receipt is not None and other.status == "done"
-        for output, record in other.receipt.outputs.items()
-    }
     upstream = view.receipt.inputs.get("upstream")
     read = upstream if isinstance(upstream, Mapping) else {}
     changed = [key for key, sha256 in read.items() if now.get(key, sha256) != sha256]
