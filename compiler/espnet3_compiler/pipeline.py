@@ -64,7 +64,8 @@ def compile_manifest(
     found += (*expansion.found, *_validate_expanded(expansion))
 
     # lower the tree to a typed recipe: stages, models, configs and their names
-    recipe, more = lower(expansion.root, source, manifest.parent, complete=expansion.complete)
+    names, complete = expansion.group_names, expansion.complete
+    recipe, more = lower(expansion.root, source, manifest.parent, names, complete=complete)
     recipe = replace(recipe, rows=expansion.rows, root=root)
     found += more
 

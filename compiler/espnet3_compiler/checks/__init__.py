@@ -29,6 +29,7 @@ from espnet3_compiler.checks.names import (
     environment,
     identifiers,
     unused_declarations,
+    unused_matrix_names,
 )
 from espnet3_compiler.checks.paths import (
     call_outputs,
@@ -90,6 +91,7 @@ Check = Callable[[Recipe, Resolved], Iterator[Diagnostic]]
 ALL: tuple[Check, ...] = (
     identifiers.check,
     unused_declarations.check,
+    unused_matrix_names.check,
     bare_references.check,
     environment.check,
     roles.check,

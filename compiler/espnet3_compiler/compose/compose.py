@@ -68,7 +68,8 @@ def compose(
     found += more
     configs = {}
     for name in parts:
-        configs[name], more = _compose_config(name, roles.get(name), parts, settings)
+        chain = inheritance_chain(name, parts, recipe.group_names)
+        configs[name], more = _compose_config(name, roles.get(name), chain, parts, settings)
         found += [finding for finding in more if finding not in found]
     if not recipe.names_complete:  # a base may be the config whose name could not be read
         found = [finding for finding in found if finding.code != "R306"]
@@ -107,14 +108,20 @@ def _parse_overrides(
             result.setdefault(str(setting.name.value), []).append(setting)
         else:
             message = f'"{setting.name.value}" is neither a config nor a model'
-            found.append(unknown_name("R309", message, setting.name, known))
+            groups, name = recipe.group_names, str(setting.name.value)
+            rows = groups.rows_hint("configs", name) or groups.rows_hint("models", name)
+            found.append(unknown_name("R309", message, setting.name, known, rows=rows))
     return result, found
 
 
 def _compose_config(
-    name: str, role: str | None, parts: dict[str, ConfigLayers], settings: OverridesByName
+    name: str,
+    role: str | None,
+    bases: tuple[list[ConfigLayers], list[Diagnostic]],
+    parts: dict[str, ConfigLayers],
+    settings: OverridesByName,
 ) -> tuple[Composed, list[Diagnostic]]:
-    chain, found = inheritance_chain(name, parts)
+    chain, found = bases
     slot = _schema_of(role)
     record = MergeRecord()
     declared = chain[-1].name.span
@@ -142,8 +149,8 @@ def _compose_config(
         bases=tuple(str(part.name.value) for part in chain[:-1]),
         complete=chain[0].extends is None and all(part.complete for part in chain),
     )
-    bases = [part.extends.value for part in parts.values() if part.extends]
-    if role is None and (composed.bases or name in bases):
+    extended = [part.extends.value for part in parts.values() if part.extends]
+    if role is None and (composed.bases or name in extended):
         return composed, found  # the mistakes are reported where the config is read in a role
     return composed, [*found, *record.found]
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.manifest.matrix_values import fill_text
+from espnet3_compiler.manifest.matrix_values import fill_text, row_name
+from espnet3_compiler.manifest.row_ids import ID
 from espnet3_compiler.syntax.placeholder import is_placeholder
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
 from espnet3_compiler.syntax.tree import Mapping as Tree
@@ -39,8 +40,9 @@ def _find_repeated_name(name: Scalar, rows: tuple[Tree, ...]) -> Diagnostic | No
 
 def _repeated_name(name: Scalar, value: str, rows: list[Tree]) -> Diagnostic:
     """Return R201 at the name, with the values that are the same in the rows that give it."""
-    used = [entry.name for entry in rows[0] if f"matrix.{entry.name}" in str(name.value)]
-    unused = [entry.name for entry in rows[0] if entry.name not in used]
+    given = [entry.name for entry in rows[0] if entry.name != ID]
+    used = [key for key in given if f"matrix.{key}" in str(name.value)]
+    unused = [key for key in given if key not in used]
     hints = ["let every row of the matrix have other values"]
     if unused:
         example = f"{name.value}_${{matrix.{unused[0]}}}"
@@ -57,6 +59,33 @@ def _repeated_name(name: Scalar, value: str, rows: list[Tree]) -> Diagnostic:
         related=tuple(Label(node.span, "the same value") for node in same),
         help=tuple(hints),
     )
+
+
+def find_same_rows(rows: tuple[Tree, ...]) -> Diagnostic | None:
+    """Return R201 where two rows of a matrix have one id: short names would be the same, too."""
+    first: dict[str, Tree] = {}
+    for row in rows:
+        name = row_name("", row)
+        if name in first:
+            return _same_id(name[1:], row, first[name])
+        first[name] = row
+    return None
+
+
+def _same_id(name: str, row: Tree, other: Tree) -> Diagnostic:
+    pairs = [(entry, other.entry(entry.name)) for entry in row if entry.name != ID]
+    different = [(entry, one) for entry, one in pairs if one is None or one.value != entry.value]
+    again, before = next(iter(different or pairs))
+    related = (Label(before.value.span, "and here"),) if before else ()
+    if not different:
+        message, hint = "two rows of a matrix are the same", "remove one of the two"
+    else:
+        message = f'two rows of a matrix have the id "{name}"'
+        hint = (
+            "write one of the values otherwise, or give every row a value that tells them apart "
+            "and write it into the names: train_${matrix.NAME}"
+        )
+    return Diagnostic("R201", message, Label(again.value.span, "here"), related, help=(hint,))
 
 
 def duplicate_name(block: str, name: Scalar, first: Scalar) -> Diagnostic:
