@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from espnet3_compiler.checks.targets.unchecked import unchecked_findings
-from espnet3_compiler.cli.arguments import Arguments
+from espnet3_compiler.cli.arguments import LOCK_SUFFIX, Arguments
 from espnet3_compiler.filesystem import is_file, lies_below, real_path
 from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest, display_name
@@ -17,7 +17,6 @@ from espnet3_schemas import LOCK
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 BUILD = "build"
-LOCK_SUFFIX = ".lock.json"
 
 
 def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> int:
