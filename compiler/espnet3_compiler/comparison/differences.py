@@ -54,7 +54,7 @@ def _setting_differences(left: RecipeContents, right: RecipeContents) -> Iterato
     for name, one in left.settings.items():
         other = right.settings[name]
         values = [_setting_value(name, side) for side in (left, right)]
-        if values[0] != values[1]:
+        if one.value != other.value and values[0] != values[1]:
             yield _difference(name, one, other)
 
 
@@ -63,7 +63,9 @@ def _setting_value(name: str, side: RecipeContents) -> Plain:
     tag = str(side.settings["exp_tag"].value)
     if name == "exp_tag":
         return None if tag == side.tag_by_name else value
-    return str(value).replace(tag, "${exp_tag}") if name == "exp_dir" else value
+    if name != "exp_dir":
+        return value
+    return ["${exp_tag}" if part == tag else part for part in str(value).split("/")]
 
 
 def _order_difference(left: RecipeContents, right: RecipeContents) -> Iterator[RecipeDifference]:

@@ -108,13 +108,17 @@ def _expand_group(group: Mapping, blocks: dict[str, list[Entry]], made: Expansio
         for block, entries in own.items():
             for entry in entries:
                 _add_entry(entry, block, row, blocks[block], names, made)
-        for item in items:
-            stage = fill_stage(name_stage(item, row), row, made.found)
-            expanded.append(stage)
-            made.parts.append(("stage", stage))
-            owner = "stages", stage_item_name(stage)
-            _record_row(*owner, stage_item_name(item), row, names, made)
+        expanded += [_expand_stage(item, row, names, made) for item in items]
     return expanded
+
+
+def _expand_stage(
+    item: Node, row: Mapping, names: dict[tuple[str, str], str], made: Expansion
+) -> Node:
+    stage = fill_stage(name_stage(item, row), row, made.found)
+    made.parts.append(("stage", stage))
+    _record_row("stages", stage_item_name(stage), stage_item_name(item), row, names, made)
+    return stage
 
 
 def _add_entry(

@@ -96,12 +96,14 @@ def duplicate_name(block: str, name: Scalar, first: Scalar) -> Diagnostic:
         name: The second name.
         first: Where the name is used first.
     """
+    written = name.span.text.strip("'\"")
+    base = written if str(name.value).startswith(f"{written}_") else name.value  # in a group
     return Diagnostic(
         "R201",
         f'two {block} are called "{name.value}"',
         Label(name.span, "used again here"),
         related=(Label(first.span, "first used here"),),
-        help=(f'give one of them another name, for example "{name.value}_2"',),
+        help=(f'give one of them another name, for example "{base}_2"',),
     )
 
 
