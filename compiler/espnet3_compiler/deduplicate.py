@@ -50,6 +50,7 @@ def without_consequences(
     * A config that is left over, as a stage was probably meant to read it.
     * A mapping that is no object, as its ``_target_`` is reported to be misspelt.
     * A declaration that only a stage would use which is named and not declared.
+    * A value of a matrix whose name no reference could hold, or that a wrong reference may name.
     * An argument of ``forward`` whose field a config names, too, and the data do not have.
     * An output that a call is not given, as the reference to itself was meant to give it.
     * A config that is left over, as the stage that would read it was taken out.
@@ -83,6 +84,8 @@ def without_consequences(
     undeclared = {f.primary.span.text for f in found if f.code == "R205" and f.fix is None}
     meant = " ".join(text for f in found if f.code == "R432" for text in f.help)
 
+    misnamed = [f for f in found if f.code == "R202" and "of a matrix" in f.message]
+    unusable = [f"${{matrix.{_QUOTED.findall(f.message)[0]}}}" for f in misnamed]
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
     unmade = [f.primary.span for f in found if f.code == "R404"]
     phases = [f.primary.span for f in found if f.code == "R412" and "ESPnet2" in f.message]
@@ -107,6 +110,8 @@ def without_consequences(
             )
             or (code == "R301" and _is_reference_consequence(f, corrections, recipe, resolved))
             or (code == "R301" and any(_names_absent(f, other, recipe) for other in absent))
+            or (code == "R301" and span.text in unusable)
+            or (code == "R212" and bool(references))
             or (code == "R606" and any(_is_within(other, span) for other in references))
             or (code == "R602" and any(_is_value_of(span, key) for key in wrong_keys))
             or (code == "R603" and any(_is_value_of(o, span_key(span)) for o in mistyped))

@@ -33,6 +33,7 @@ from espnet3_compiler.checks.names import (
     environment,
     identifiers,
     unused_declarations,
+    unused_matrix_names,
     words_of_python,
 )
 from espnet3_compiler.checks.paths import (
@@ -96,6 +97,7 @@ Check = Callable[[Recipe, Resolved], Iterator[Diagnostic]]
 ALL: tuple[Check, ...] = (
     identifiers.check,
     unused_declarations.check,
+    unused_matrix_names.check,
     bare_references.check,
     words_of_python.check,
     environment.check,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from espnet3_compiler.checks.targets.unchecked import TargetCounts, unchecked_findings
-from espnet3_compiler.cli.arguments import Arguments
+from espnet3_compiler.cli.arguments import LOCK_SUFFIX, Arguments
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.filesystem import is_file, lies_below, real_path
 from espnet3_compiler.output.summary import Summary
@@ -22,7 +22,6 @@ from espnet3_schemas import LOCK
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 BUILD = "build"
-LOCK_SUFFIX = ".lock.json"
 MANY = 16
 """Manifests from which on the start of other processes costs less than it saves."""
 

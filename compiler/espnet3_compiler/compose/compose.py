@@ -71,7 +71,8 @@ def compose(
     bases = {str(part.extends.value) for part in parts.values() if part.extends}
     known = set(found)
     for name in parts:
-        configs[name], more = _compose_config(name, roles.get(name), parts, settings, bases)
+        chain = inheritance_chain(name, parts, recipe.group_names)
+        configs[name], more = _compose_config(name, roles.get(name), chain, settings, bases)
         found += [finding for finding in more if finding not in known]
         known.update(more)
     if not recipe.names_complete:  # a base may be the config whose name could not be read
@@ -111,14 +112,16 @@ def _parse_overrides(
             result.setdefault(str(setting.name.value), []).append(setting)
         else:
             message = f'"{setting.name.value}" is neither a config nor a model'
-            found.append(unknown_name("R309", message, setting.name, known))
+            groups, name = recipe.group_names, str(setting.name.value)
+            rows = groups.rows_hint("configs", name) or groups.rows_hint("models", name)
+            found.append(unknown_name("R309", message, setting.name, known, rows=rows))
     return result, found
 
 
 def _compose_config(
     name: str,
     role: str | None,
-    parts: dict[str, ConfigLayers],
+    inherited: tuple[list[ConfigLayers], list[Diagnostic]],
     settings: OverridesByName,
     bases: AbstractSet[str],
 ) -> tuple[Composed, list[Diagnostic]]:
@@ -127,11 +130,11 @@ def _compose_config(
     Args:
         name: Its name.
         role: Its role.
-        parts: The layers of all configs.
+        inherited: Its layers and those of its bases, and what is wrong with these.
         settings: The ``--set`` arguments by name.
         bases: The names of the configs that others extend.
     """
-    chain, found = inheritance_chain(name, parts)
+    chain, found = inherited
     slot = _schema_of(role)
     record = MergeRecord()
     declared = chain[-1].name.span

@@ -49,6 +49,7 @@ CODES: tuple[Code, ...] = (
     Code("R210", "bare-reference", "error", "A text names a value of the recipe without ${}."),
     Code("R213", "word-of-python", "error", "A word means nothing in YAML but itself."),
     Code("R211", "unset-variable", "warning", "An environment variable is not set here."),
+    Code("R212", "unused-matrix-name", "warning", "Nothing uses a name of a matrix."),
     Code("R301", "unknown-reference", "error", "A ${…} names nothing."),
     Code("R302", "reference-cycle", "error", "References lead back to where they started."),
     Code("R303", "unknown-resolver", "error", "A ${name:…} names no resolver."),

@@ -1,7 +1,7 @@
 """Keys of a training config that no stage reads.
 
 Passes: a ``tokenizer`` block in the config of a ``train_tokenizer`` stage, or one whose
-``vocab_size`` is referred to by a ``${configs.…}``.
+``vocab_size`` is referred to by a ``${configs.…}``; a value that every row of a matrix replaces.
 Fails: a ``collect_stats`` block in a recipe without such a stage; an override of ``tokenizer`` in a
 config that only ``train`` reads.
 """
@@ -39,8 +39,20 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for entry in node:
             own, key = _own_spans(entry), entry.key.span
             if own and read.isdisjoint(map(span_key, own)):
+                if any(entry.name in read_keys[row] for row in _rows_of(name, recipe, read_keys)):
+                    continue  # each row has a value of its own
                 span = own[0] if span_key(key) in read else key
                 yield from _unread_key(name, entry, span, recipe)
+
+
+def _rows_of(name: str, recipe: Recipe, known: Iterable[str]) -> list[str]:
+    """Return the configs that the rows of a matrix make of a config."""
+    return [
+        row
+        for config in recipe.configs
+        if config.extends and config.extends.value == name
+        if (row := str(config.name.value)) in known and ("configs", row) in recipe.rows
+    ]
 
 
 def _own_spans(entry: Entry) -> list[Span]:
