@@ -10,6 +10,7 @@ from espnet3_compiler.checks.data import (
     fields,
     results,
     sample_rates,
+    streams,
     used_classes,
 )
 from espnet3_compiler.checks.methods import (
@@ -37,10 +38,12 @@ from espnet3_compiler.checks.paths import (
     files,
     links,
     missing_data,
+    pretrained,
     unexpanded,
     written_paths,
 )
 from espnet3_compiler.checks.settings import (
+    contract_kinds,
     demo,
     inference_outputs,
     metric_inputs,
@@ -116,6 +119,7 @@ ALL: tuple[Check, ...] = (
     unexpanded.check,
     directories.check,
     missing_data.check,
+    pretrained.check,
     call_outputs.check,
     no_effect.check,
     idle_training.check,
@@ -131,6 +135,7 @@ ALL: tuple[Check, ...] = (
     batches.check,
     tokenizer.check,
     parallel.check,
+    contract_kinds.check,
     demo.check,
     inference_outputs.check,
     empty_lists.check,
@@ -142,6 +147,7 @@ ALL: tuple[Check, ...] = (
     used_classes.check,
     declared_fields.check,
     fields.check,
+    streams.check,
     measured_values.check,
     column_files.check,
     results.check,

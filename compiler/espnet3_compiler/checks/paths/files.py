@@ -46,7 +46,7 @@ _MAX_FILES = 2000
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R701 for files that do not exist and R702 for paths that leave their directory."""
-    made = _produced_paths(recipe, resolved)
+    made = produced_paths(recipe, resolved)
     seen: set[SpanKey] = set()
     for name, role in config_roles(recipe).items():
         config = resolved.configs.get(name)
@@ -71,7 +71,7 @@ def _output_roots(resolved: Resolved) -> list[PurePosixPath]:
     return [PurePosixPath(resolved.globals.get(name, "exp")) for name in ("exp_dir", "data_dir")]
 
 
-def _produced_paths(recipe: Recipe, resolved: Resolved) -> list[PurePosixPath]:
+def produced_paths(recipe: Recipe, resolved: Resolved) -> list[PurePosixPath]:
     """Return the paths that stages make: exp_dir, data_dir and the outputs of calls."""
     outputs = [path for stage in recipe.stages for _, path in call_outputs(stage, resolved)]
     return [*_output_roots(resolved), *(PurePosixPath(str(path.value)) for path in outputs)]
@@ -102,7 +102,7 @@ def _check_exists(
     node: Scalar, directory: Path, made: list[PurePosixPath], advice: tuple[str, ...] = ()
 ) -> Iterator[Diagnostic]:
     path = PurePosixPath(str(node.value))
-    if _leaves_root(path) or any(path.is_relative_to(m) for m in made):
+    if leaves_root(path) or any(path.is_relative_to(m) for m in made):
         return
     if path_exists(directory / path):
         return
@@ -116,7 +116,7 @@ def _check_exists(
     )
 
 
-def _leaves_root(path: PurePosixPath) -> bool:
+def leaves_root(path: PurePosixPath) -> bool:
     """Return whether a path is absolute or leaves the directory that it starts in."""
     depth = 0
     for part in path.parts:
@@ -153,7 +153,7 @@ def _check_packed_paths(
             if not isinstance(item, Scalar) or is_unresolved(item):
                 continue
             parts = PurePosixPath(str(item.value)).parts
-            if _leaves_root(PurePosixPath(*parts)) or ".." in parts:  # as the runtime refuses them
+            if leaves_root(PurePosixPath(*parts)) or ".." in parts:  # as the runtime refuses them
                 yield _outside_path(item, "the recipe directory")
             elif is_written(item) and item.value:
                 yield from _check_packed_path(item, directory, made)
@@ -228,5 +228,5 @@ def _check_call_outputs(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnost
         for _, node in call_outputs(stage, resolved):
             path = PurePosixPath(str(node.value))
             inside = any(path.is_relative_to(root) for root in roots)
-            if not inside and not is_unresolved(node) and _leaves_root(path):
+            if not inside and not is_unresolved(node) and leaves_root(path):
                 yield _outside_path(node, "the recipe directory")
