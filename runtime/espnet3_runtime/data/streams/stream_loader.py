@@ -10,6 +10,7 @@ import torch.utils.data._utils.worker as torch_worker
 from torch.utils.data import IterableDataset
 
 from espnet3_runtime.data.batching import BATCH_SIZE
+from espnet3_runtime.data.custom_loader import CustomLoader
 from espnet3_runtime.data.loader import DataParallelRank, SignalSafeLoader, make_collate
 from espnet3_runtime.data.sampler import Clock
 from espnet3_runtime.data.split_dataset import Sample
@@ -95,22 +96,17 @@ class StreamBatches(IterableDataset[Any]):
         return self.split.finish_sample(*read)
 
 
-class StreamLoader(SignalSafeLoader[Any]):
-    """The loader of :class:`StreamBatches`, which it tells where the clock is.
+class StreamLoader(CustomLoader):
+    """The loader of :class:`StreamBatches`, which it tells where the clock is."""
 
-    Attributes:
-        clock: Seed, epoch, and how many batches are done.
-    """
-
-    clock: Clock
-
-    def __iter__(self) -> Any:
-        """Return the iterator over the batches of the clock's epoch that are left."""
-        data, (seed, epoch) = self.dataset, self.clock.order_seed
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the batches of the clock's epoch that are left."""
+        assert isinstance(self.loader, SignalSafeLoader)
+        data, (seed, epoch) = self.loader.dataset, self.clock.order_seed
         assert isinstance(data, StreamBatches)
         data.order_seed, data.skip = (seed, epoch), self.clock.skip
         self.clock.skip = 0
-        return super().__iter__()
+        yield from self.loader
 
 
 def make_stream_loader(
@@ -140,7 +136,8 @@ def make_stream_loader(
     if block["batches"]["type"] == "sorted":
         log.info("the batches of %s are not sorted by length: the data are a stream", split)
     collate = make_collate(config)
-    loader = StreamLoader(
+    generator = torch.Generator().manual_seed(clock.seed)  # instead of the global one
+    loader: SignalSafeLoader[Any] = SignalSafeLoader(
         StreamBatches(dataset, block["batches"], rank.index, rank.world),
         batch_size=None,
         collate_fn=ErrorCarryingCollate(collate) if workers else collate,
@@ -148,10 +145,9 @@ def make_stream_loader(
         pin_memory=config["pin_memory"],
         worker_init_fn=survive_signals if workers else None,
         timeout=config["timeout"],
-        generator=torch.Generator().manual_seed(clock.seed),  # instead of the global one
+        generator=generator,
     )
-    loader.clock = clock
-    return loader
+    return StreamLoader(loader, generator, clock)
 
 
 def _check_block(dataset: StreamSplit, block: Mapping[str, Any]) -> None:
