@@ -78,8 +78,8 @@ def test_directories_are_looked_into(recipe, name, what, problem):
 
 
 def test_offline_a_name_has_to_be_in_the_cache(recipe, monkeypatch):
-    hub = pytest.importorskip("huggingface_hub")
-    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", False)
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
     folder = str(recipe / "hub")
     missing = [f'"me/other" is not in the cache {folder}, and this is offline']
@@ -91,5 +91,5 @@ def test_offline_a_name_has_to_be_in_the_cache(recipe, monkeypatch):
     monkeypatch.setenv("TRANSFORMERS_OFFLINE", "1")
     assert said(recipe, "me/other", cache_dir=folder) == missing
     monkeypatch.delenv("TRANSFORMERS_OFFLINE")
-    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert said(recipe, "me/other", cache_dir=folder) == missing
