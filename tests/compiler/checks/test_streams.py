@@ -12,7 +12,7 @@ class Dataset(IterableDataset):
     def __iter__(self):
         yield {"speech": [0.0], "text": "a"}
 """
-BARE = STREAM.replace("(IterableDataset)", "").replace("from torch.utils.data", "from stubs")
+BARE = STREAM.partition("IterableDataset\n")[2].replace("(IterableDataset)", "")
 MAP = BARE.replace("def __iter__", "def __len__(self): return 1\n    def __getitem__").replace(
     "(self):\n        yield", "(self, index):\n        return"
 )
@@ -43,8 +43,8 @@ def found_in(check, dataset, training="", rest="stages: [train]\n"):
         (f"{CYCLE}, trainer: {{max_steps: 9}}", []),
         (f"{CYCLE}, trainer: {{max_epochs: 9}}", [("R415", "torch.optim.lr_scheduler.OneCycleLR")]),
         (
-            "dataloader: {train: {loader: {_target_: src.model.Net, size: 1}}}",
-            [("R415", "{_target_: src.model.Net, size: 1}")],
+            "dataloader: {train: {loader: {_target_: torch.utils.data.DataLoader}}}",
+            [("R415", "{_target_: torch.utils.data.DataLoader}")],
         ),
     ],
 )
