@@ -11,6 +11,7 @@ from espnet3_compiler.checks.data import (
     prepared_parts,
     results,
     sample_rates,
+    streams,
     used_classes,
 )
 from espnet3_compiler.checks.methods import (
@@ -43,10 +44,12 @@ from espnet3_compiler.checks.paths import (
     files,
     links,
     missing_data,
+    pretrained,
     unexpanded,
     written_paths,
 )
 from espnet3_compiler.checks.settings import (
+    contract_kinds,
     demo,
     inference_outputs,
     metric_inputs,
@@ -126,6 +129,7 @@ ALL: tuple[Check, ...] = (
     unexpanded.check,
     directories.check,
     missing_data.check,
+    pretrained.check,
     call_outputs.check,
     no_effect.check,
     idle_training.check,
@@ -141,6 +145,7 @@ ALL: tuple[Check, ...] = (
     batches.check,
     tokenizer.check,
     parallel.check,
+    contract_kinds.check,
     demo.check,
     inference_outputs.check,
     empty_lists.check,
@@ -153,6 +158,7 @@ ALL: tuple[Check, ...] = (
     declared_fields.check,
     fields.check,
     prepared_parts.check,
+    streams.check,
     measured_values.check,
     column_files.check,
     results.check,

@@ -16,6 +16,7 @@ from espnet3_compiler.checks.data.sample_fields import (
     item_fields,
     lacking_fields,
 )
+from espnet3_compiler.checks.data.streams import is_stream_entry
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries, is_available
@@ -152,7 +153,7 @@ def _check_lengths(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterato
         if custom or not sized or not isinstance(key, Scalar) or not isinstance(kind, Scalar):
             continue
         entries = split_entries(recipe, config, split)
-        if not entries or any(_may_have_lengths(data) for data in entries):
+        if not entries or any(_may_have_lengths(d) or is_stream_entry(d) for d in entries):
             continue
         before = fields_before(entries)
         after = fields_after(config, split, before, recipe) if before else None

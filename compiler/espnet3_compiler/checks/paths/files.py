@@ -47,7 +47,7 @@ _MAX_FILES = 2000
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R701 for files that do not exist and R702 for paths that leave their directory."""
-    made = _produced_paths(recipe, resolved)
+    made = produced_paths(recipe, resolved)
     seen: set[SpanKey] = set()
     for name, role in config_roles(recipe).items():
         config = resolved.configs.get(name)
@@ -72,7 +72,7 @@ def _output_roots(resolved: Resolved) -> list[PurePosixPath]:
     return [PurePosixPath(resolved.globals.get(name, "exp")) for name in ("exp_dir", "data_dir")]
 
 
-def _produced_paths(recipe: Recipe, resolved: Resolved) -> frozenset[PurePosixPath]:
+def produced_paths(recipe: Recipe, resolved: Resolved) -> frozenset[PurePosixPath]:
     """Return the paths that stages make: exp_dir, data_dir and the outputs of calls."""
     outputs = [path for stage in recipe.stages for _, path in call_outputs(stage, resolved)]
     return frozenset(
@@ -105,7 +105,7 @@ def _check_exists(
     node: Scalar, directory: Path, made: AbstractSet[PurePosixPath], advice: tuple[str, ...] = ()
 ) -> Iterator[Diagnostic]:
     path = PurePosixPath(str(node.value))
-    if _leaves_root(path) or not made.isdisjoint((path, *path.parents)):
+    if leaves_root(path) or not made.isdisjoint((path, *path.parents)):
         return
     if path_exists(directory / path):
         return
@@ -119,7 +119,7 @@ def _check_exists(
     )
 
 
-def _leaves_root(path: PurePosixPath) -> bool:
+def leaves_root(path: PurePosixPath) -> bool:
     """Return whether a path is absolute or leaves the directory that it starts in."""
     depth = 0
     for part in path.parts:
@@ -156,7 +156,7 @@ def _check_packed_paths(
             if not isinstance(item, Scalar) or is_unresolved(item):
                 continue
             parts = PurePosixPath(str(item.value)).parts
-            if _leaves_root(PurePosixPath(*parts)) or ".." in parts:  # as the runtime refuses them
+            if leaves_root(PurePosixPath(*parts)) or ".." in parts:  # as the runtime refuses them
                 yield _outside_path(item, "the recipe directory")
             elif is_written(item) and item.value:
                 yield from _check_packed_path(item, directory, made)
@@ -231,5 +231,5 @@ def _check_call_outputs(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnost
         for _, node in call_outputs(stage, resolved):
             path = PurePosixPath(str(node.value))
             inside = any(path.is_relative_to(root) for root in roots)
-            if not inside and not is_unresolved(node) and _leaves_root(path):
+            if not inside and not is_unresolved(node) and leaves_root(path):
                 yield _outside_path(node, "the recipe directory")
