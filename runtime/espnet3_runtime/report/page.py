@@ -71,6 +71,9 @@ def _stage_warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str
             yield "warning", view.stage.name, "was interrupted; run the same command to go on"
         elif view.status == "running":
             yield "warning", view.stage.name, "is running, or was killed"
+    for view in (view for view in stages if view.cause):
+        when = "not run" if view.receipt is None else "not run again"
+        yield "warning", view.stage.name, f"was {when} because of {view.cause}, which failed"
     for view in stages:
         for name in _outdated_inputs(view, stages):
             yield "warning", view.stage.name, f"was made from an earlier result of {name}"
