@@ -45,17 +45,18 @@ def add(path, source, more=1):
     Path(path).write_text(f"{int(Path(source).read_text()) + more}\\n")
 
 
-def count(path, context, slow=False):
+def count(path, context, slow=0):
     state = context.directory / "state.txt"
     done = int(state.read_text()) if context.resume and state.exists() else 0
     with context.stop.gracefully():
-        for step in range(done, 1000 if not done else done + 3):
+        for step in range(done, done + (3 if context.resume else 1000)):
             time.sleep(0.02)
             mine = context.directory / "mine"
             mine.write_text(str(os.getpid()))
             mine.rename(mine.with_name("began"))
             if context.stop_requested:
-                time.sleep(1.5 if slow else 0)  # it takes a while to save
+                (context.directory / "saves").touch()
+                time.sleep(slow)
                 state.write_text(str(step))
                 raise Stopped
     Path(path).write_text(f"resumed at {done}")
@@ -83,8 +84,14 @@ def make_recipe(directory: Path, *, adds: bool = True, **makes: str) -> Toy:
     return toy.write()
 
 
-def counting_recipe(directory: Path, *names: str, slow: bool = False) -> Toy:
-    """Return a recipe of stages that count until they are stopped, and then go on from there."""
+def counting_recipe(directory: Path, *names: str, slow: float = 0) -> Toy:
+    """Return a recipe of stages that count until they are stopped, and then go on from there.
+
+    Args:
+        directory: Where the recipe lies.
+        *names: The stages.
+        slow: How many seconds each takes to save.
+    """
     toy = Toy(directory)
     toy.file("src/steps.py", STEPS)
     for name in names:

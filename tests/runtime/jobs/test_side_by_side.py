@@ -1,9 +1,5 @@
 """``run.py --jobs N`` and ``--keep_going``: what runs, what is printed, and what is left."""
 
-import json
-
-import pytest
-
 from tests.runtime.jobs_kit import make_recipe, table_of, wait_for
 from tests.runtime.launched_kit import launched
 
@@ -124,13 +120,3 @@ def test_several_processes_of_one_run(tmp_path, monkeypatch):
     done = launched(recipe, "--jobs", "2")
     assert done.returncode == 2
     assert "error: --jobs starts its processes itself, and this is one of several" in done.stderr
-
-
-@pytest.mark.parametrize("word", ["--jobs", "--keep_going"])
-def test_what_was_asked_for_stands_in_the_receipt(word, tmp_path):
-    recipe = make_recipe(tmp_path / "recipe", a="", adds=False)
-    words = [word, "2"] if word == "--jobs" else [word]
-    done = recipe.python(QUICK, *words)
-    assert done.returncode == 0, done.stderr
-    command = json.dumps(recipe.receipt("a")["provenance"]["command"])
-    assert command.endswith(f"{json.dumps(words)[1:-1]}]")

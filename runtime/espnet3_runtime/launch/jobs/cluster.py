@@ -55,12 +55,17 @@ def run_as_job(
             start_new_session=True,
         )
     passed = 0
-    while True:
+    code = None
+    while code is None:
         with suppress(subprocess.TimeoutExpired):
-            return process.wait(_POLL_SECONDS)
+            code = process.wait(_POLL_SECONDS)
         for _ in range(passed, _signals_in(output)):
             passed += 1
             process.send_signal(signal.SIGTERM if passed <= _AT_ONCE else signal.SIGKILL)
+    if code < 0:  # its own processes were told nothing
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return code
 
 
 def _environment_of_job() -> dict[str, str]:

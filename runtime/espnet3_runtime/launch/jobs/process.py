@@ -31,6 +31,8 @@ class StageProcess:
     def wait(self) -> int:
         """Wait for its end, and for its last line; return the exit code, minus a signal."""
         code = self.process.wait()
+        if code < 0:  # its own processes were told nothing
+            self.kill()
         for reader in self.readers:
             reader.join(_LAST_LINES_SECONDS)
         return code
