@@ -38,14 +38,14 @@ def stages_before(build: Build, names: Collection[str]) -> dict[str, frozenset[s
     """
     written: dict[Path, list[str]] = {}
     around: dict[Path, list[str]] = {}
-    before = {}
-    for stage in build.stages:
-        if stage.name not in names:
-            continue
+    before: dict[str, frozenset[str]] = {}
+    wanted = frozenset(names)
+    for stage in (stage for stage in build.stages if stage.name in wanted):
         places = _places_elsewhere(build, stage)
         same = [one for place in places for one in around.get(place, ())]
         same += [one for place in places for up in _upwards(place) for one in written.get(up, ())]
-        before[stage.name] = frozenset({*direct_upstream(build, stage), *same} & {*names})
+        earlier = {*direct_upstream(build, stage), *same}
+        before[stage.name] = frozenset(name for name in earlier if name in before)
         for place in places:
             written.setdefault(place, []).append(stage.name)
             for up in _upwards(place):

@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import time
 
 import pytest
 
@@ -71,8 +72,8 @@ def test_a_job_that_waits_leaves_the_queue(slurm, tmp_path):
     describe(recipe)
     slurm.let_wait(1000)
     waiting = recipe.start(*ASKED)
-    while not slurm.jobs:
-        assert waiting.poll() is None
+    wait_for(slurm.home / "job-101" / "job.json")
+    time.sleep(0.1)
     waiting.send_signal(signal.SIGINT)
     out, _ = waiting.communicate(timeout=60)
     assert (waiting.returncode, slurm.jobs[0]["cancelled"]) == (130, True), out

@@ -1,6 +1,6 @@
 """``run.py --jobs N`` and ``--keep_going``: what runs, what is printed, and what is left."""
 
-from tests.runtime.jobs_kit import make_recipe, table_of, wait_for
+from tests.runtime.jobs_kit import STEPS, make_recipe, table_of, wait_for
 from tests.runtime.launched_kit import launched
 
 QUICK = "--no_preflight"
@@ -105,9 +105,11 @@ def test_a_recipe_compiled_again_meanwhile_changes_nothing_of_the_run(tmp_path):
     recipe.stage("add_meet_a")["with"]["more"] = 5
     recipe.call("more", "src.steps.make", {"path": "${exp_dir}/more/x", "number": 1}, {"x": "x"})
     recipe.write()
+    recipe.file("src/steps.py", f"{STEPS}# edited\n")
     recipe.file("exp/toy/meet_b/here", "")
     out, _ = running.communicate(timeout=60)
     assert running.returncode == 0, out
+    assert 'warning: "src/steps.py" was edited during this run; "add_' in out
     assert (recipe.exp / "add_meet_a" / "number.txt").read_text() == "1\n"
     planned = launched(recipe, "--dry_run").stdout
     assert "  add_meet_a  runs     with more is new (5)" in planned

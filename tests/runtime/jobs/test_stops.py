@@ -1,6 +1,8 @@
 """Ctrl-C, SIGTERM and kill -9 while stages run side by side: nothing is lost, no process stays."""
 
+import os
 import signal
+import time
 
 from tests.runtime.jobs_kit import (
     counting_recipe,
@@ -73,8 +75,10 @@ def test_the_first_process_dies_and_its_stages_save_and_end(tmp_path):
 def test_a_second_signal_does_not_wait(tmp_path):
     recipe = counting_recipe(tmp_path / "recipe", "one", "two", slow=60)
     process, children = start(recipe, "one", "two")
-    process.send_signal(signal.SIGTERM)
+    for pid in (*children, process.pid):  # as scancel does
+        os.kill(pid, signal.SIGTERM)
     wait_for(*(recipe.exp / name / "saves" for name in ("one", "two")))
+    time.sleep(1.1)  # sooner, it would be taken for the first: a scheduler may signal each process
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 143

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from espnet3_runtime.atomic import temporary
 from espnet3_runtime.build.late_values import find_references
 from espnet3_runtime.build.lock import Build
 from espnet3_runtime.incremental.held_code import edited_code
@@ -43,7 +44,7 @@ def run_side_by_side(
         parallel: The cluster whose jobs they are; None for processes of this machine.
     """
     build = session.runner.build
-    texts = build.experiment / "stages" / ".build.json"
+    texts = temporary(build.experiment / "stages" / "build.json")
     width = max((len(verdict.stage.name) for verdict in verdicts), default=0)
     gpus = GpuPool(() if parallel else visible_gpus())
     begin: StartStage = LocalStages(build, words, most, gpus, width).start

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +20,7 @@ from espnet3_runtime.process.lockfile import adopt_lock
 from espnet3_runtime.process.ranks import Rank
 from espnet3_runtime.system import System
 
+_ECHO_SECONDS = 1.0
 _PATIENCE_SECONDS = 30.0
 """So long a stage may take to save once the process that ordered it has died."""
 
@@ -37,11 +38,11 @@ def run_one_stage(
     """
     from espnet3_runtime.launch.session import Session
 
-    end_with_parent()
-    runner = make_runner(system_cls, build, Rank())
+    runner = make_runner(system_cls, build, Rank(), _ECHO_SECONDS)
     path = build.experiment / "stages" / ".lock"
     held = adopt_lock(path, f'"{build.exp_dir}"', order.lock)
     with handling_signals(runner), stage_turn(build, order.stage, elsewhere=order.lock is None):
+        end_with_parent(runner.interrupts.requested)
         verdict = judge_stage(build.stage(order.stage), runner.experiment, force=order.force)
         session = Session(
             runner, held, order.force, locate, None, order.directory, edited=order.edited
@@ -49,10 +50,13 @@ def run_one_stage(
         return session.attempt_stage(verdict)
 
 
-def end_with_parent() -> None:
+def end_with_parent(is_stopping: Callable[[], bool]) -> None:
     """Save and stop when the other end of standard input is closed: its process has died.
 
     The stage gets an empty standard input, and its lines are printed as they come.
+
+    Args:
+        is_stopping: Says whether a signal has come already.
     """
     parent = os.dup(0)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -62,16 +66,18 @@ def end_with_parent() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(line_buffering=True)
-    threading.Thread(target=_wait_for_the_end_of, args=(parent,), daemon=True).start()
+    threading.Thread(target=_wait_for_the_end_of, args=(parent, is_stopping), daemon=True).start()
 
 
-def _wait_for_the_end_of(parent: int) -> None:
+def _wait_for_the_end_of(parent: int, is_stopping: Callable[[], bool]) -> None:
     with suppress(OSError):
         while os.read(parent, 1024):
             pass
-    for _ in range(2):
+    if not is_stopping():
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(_PATIENCE_SECONDS)
+    time.sleep(_PATIENCE_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_PATIENCE_SECONDS)
     os.killpg(0, signal.SIGKILL)
 
 

@@ -74,7 +74,6 @@ def write_texts(path: Path, build: Build) -> None:
 
     Values of the command line may be secret.
     """
-    path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(build_texts(build), file)

@@ -8,6 +8,7 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import Protocol
 
+from espnet3_runtime.errors import UserError
 from espnet3_runtime.incremental.dependencies import stages_before
 from espnet3_runtime.incremental.held_code import edited_code
 from espnet3_runtime.incremental.plan import Verdict
@@ -82,10 +83,8 @@ class SideBySide:
                 code = self._run_all(verdicts)
         except KeyboardInterrupt:  # the second signal
             interrupts.ignore_signals()
-            self._stop_at_once()
-        finally:
-            for running in self._running.values():
-                running.started.kill()
+        finally:  # also after an error of this process: nothing is left under way
+            self._end_all()
         if interrupts.requested():
             code = interrupts.exit_code
         return self.session.finish(verdicts, code)
@@ -139,7 +138,11 @@ class SideBySide:
         self.session.ran = True
         self._look_for_edits(stage)
         receipt = self.session.runner.experiment.receipt(stage.name)
-        running = _RunningStage(stage, self.start(stage), receipt)
+        try:
+            started = self.start(stage)
+        except OSError as error:  # no memory, too many processes
+            raise UserError(f'stage "{stage.name}" cannot be started: {error.strerror}') from None
+        running = _RunningStage(stage, started, receipt)
         self._running[stage.name] = running
 
         def wait() -> None:
@@ -157,13 +160,15 @@ class SideBySide:
             except Empty:
                 continue
 
-    def _stop_at_once(self) -> None:
-        """Pass the second signal on, and wait for the stages as long as they may take."""
+    def _end_all(self) -> None:
+        """Let the stages under way stop, wait as long as they may take, and kill what is left."""
         self._interrupt_all()
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while self._running and time.monotonic() < deadline:
             with suppress(Empty):
                 self._settle(*self._ends.get(timeout=_POLL_SECONDS))
+        for running in self._running.values():
+            running.started.kill()
 
     def _interrupt_all(self) -> None:
         self._stopping = True
