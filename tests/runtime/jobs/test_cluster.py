@@ -145,6 +145,7 @@ def test_the_file_of_a_cluster(tmp_path):
         "options": {
             "job_name": "train",
             "cores": 4,
+            "processes": 1,
             "scheduler_options": {"dashboard_address": ":0"},
         },
     }

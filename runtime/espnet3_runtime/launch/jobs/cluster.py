@@ -169,7 +169,7 @@ class ClusterStage:
 def options_for(parallel: Mapping[str, Any], stage: str) -> dict[str, Any]:
     """Return the ``parallel`` block of the job of one stage.
 
-    The job has its name, and its scheduler a port of its own: there is one for each job.
+    The job has its name and one worker, and its scheduler, of which each job has one, a free port.
 
     Args:
         parallel: What the file of the cluster says.
@@ -180,5 +180,5 @@ def options_for(parallel: Mapping[str, Any], stage: str) -> dict[str, Any]:
     scheduler["dashboard_address"] = scheduler.get("dashboard_address") or ":0"  # any free port
     return {
         **parallel,
-        "options": {"job_name": stage, **options, "scheduler_options": scheduler},
+        "options": {"job_name": stage, **options, "processes": 1, "scheduler_options": scheduler},
     }
