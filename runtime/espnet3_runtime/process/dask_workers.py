@@ -64,6 +64,10 @@ _ALLOCATION = {
 faults take longer than the features of a batch."""
 
 
+_starting = threading.Lock()
+"""Dask imports parts of itself when a scheduler starts; two threads find it half imported."""
+
+
 def in_process(parallel: Mapping[str, Any], tasks: int) -> bool:
     """Say whether so many tasks run in this process: one local worker, or one task."""
     return is_local(parallel) and min(parallel["n_workers"], tasks) <= 1
@@ -117,10 +121,11 @@ class Workers:
         if not tasks:
             return
         if self._client is None:
-            self._cluster = _cluster(self._parallel, self._count)
-            self._stack.callback(_close, self._cluster)
-            client = _import_package("distributed").Client(self._cluster)
-            self._client = self._stack.enter_context(client)
+            with _starting:
+                self._cluster = _cluster(self._parallel, self._count)
+                self._stack.callback(_close, self._cluster)
+                client = _import_package("distributed").Client(self._cluster)
+                self._client = self._stack.enter_context(client)
         threads = max(usable_cores() // self._count, 1) if is_local(self._parallel) else 0
         futures = [
             self._client.submit(

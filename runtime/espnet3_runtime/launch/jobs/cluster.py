@@ -118,7 +118,8 @@ class ClusterStage:
                 for _, code in self.workers.run(run_as_job, [self.task]):  # noqa: B007
                     pass
         except UserError as error:
-            self.problem = error.message + (f" ({error.hint})" if error.hint else "")
+            hint = error.hint.replace("parallel.options", "options")  # as the file calls them
+            self.problem = error.message + (f" ({hint})" if hint else "")
         except Exception as error:  # noqa: BLE001 - of the cluster; the run goes on without the job
             self.problem = f"{type(error).__name__}: {error}"
         self._ended.set()

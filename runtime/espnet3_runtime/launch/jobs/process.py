@@ -52,6 +52,8 @@ class StageProcess:
         return describe_exit(code)
 
 
+_SIGNAL_CODE = 128
+"""A process that handled signal N ends with 128 + N."""
 _LAST_LINES_SECONDS = 5.0
 """A process that a stage left behind may keep the pipe open for ever."""
 
@@ -62,12 +64,15 @@ def describe_exit(code: int) -> str:
     Args:
         code: Its exit code, or minus the signal that ended it.
     """
-    if code >= 0:
+    if 0 <= code <= _SIGNAL_CODE:
         return f"its process ended with exit code {code}, and without a result"
+    number = -code if code < 0 else code - _SIGNAL_CODE
     try:
-        name = signal.Signals(-code).name
+        name = signal.Signals(number).name
     except ValueError:  # a real-time signal
-        name = f"signal {-code}"
+        name = f"signal {number}"
+    if code > 0:
+        return f"its process got {name} from elsewhere; run the same command again to go on"
     hint = "; often there is not enough memory for so many stages" if name == "SIGKILL" else ""
     return f"its process was killed by {name}{hint}"
 

@@ -186,6 +186,8 @@ class SideBySide:
         said = isinstance(receipt, Receipt) and receipt != running.before
         if said and isinstance(receipt, Receipt) and receipt.status != "running":
             self._add_row(receipt)
+            if receipt.status == "interrupted" and not self._stopping:
+                self._say_end(running, "was interrupted", running.started.describe_end(code), 0)
             failure = CLEAN if receipt.status == "done" else (code if code > 0 else MISTAKES)
         elif self._stopping:
             self.session.rows.append(Row(name, "interrupted" if said else "not run"))
@@ -206,27 +208,39 @@ class SideBySide:
     def _report_death(
         self, running: _RunningStage, code: int, receipt: Receipt | Unreadable | None
     ) -> None:
-        """Say that a stage ended without a word, with the end of its log; note it in its receipt.
+        """Say that a stage ended without a word of its own, and note it in its receipt.
 
         Args:
             running: The stage.
             code: The exit code of its process, minus a signal.
             receipt: What it wrote when it began; None when it did not come to that.
         """
-        runner, stage = self.session.runner, running.stage
-        why, seconds = (
-            running.started.describe_end(code),
-            round(time.monotonic() - running.clock, 3),
-        )
-        path = runner.log_path(stage)
-        lines = [f'error: stage "{stage.name}" failed: {why}']
+        why = running.started.describe_end(code)
+        seconds = round(time.monotonic() - running.clock, 3)
+        has_begun = isinstance(receipt, Receipt)
         if isinstance(receipt, Receipt):
             ended = replace(receipt, status="failed", error=why, finished=current_time())
             self.session.write(replace(ended, seconds=seconds))
-            lines += [f"  {line}" for line in last_lines(path, _LOG_LINES)]
-        lines.append(f"  log: {runner.experiment.relative_path(path)}")
+        self._say_end(running, "failed", why, _LOG_LINES if has_begun else 0)
+        self.session.rows.append(Row(running.stage.name, "failed", seconds))
+
+    def _say_end(self, running: _RunningStage, how: str, why: str, log_lines: int) -> None:
+        """Print how a stage ended, and the end of its log.
+
+        Args:
+            running: The stage.
+            how: It failed, or was interrupted.
+            why: In words.
+            log_lines: How many lines of its log are shown.
+        """
+        runner, stage = self.session.runner, running.stage
+        path = runner.log_path(stage)
+        lines = [
+            f'error: stage "{stage.name}" {how}: {why}',
+            *(f"  {line}" for line in last_lines(path, log_lines)),
+            f"  log: {runner.experiment.relative_path(path)}",
+        ]
         console.print_problem(redact("\n".join(lines), runner.stage_secrets(stage)))
-        self.session.rows.append(Row(stage.name, "failed", seconds))
 
     def _look_for_edits(self, stage: Stage) -> None:
         """Warn that a stage takes code that was edited since the plan was made."""
