@@ -54,6 +54,18 @@ def show_plan(build: Build, verdicts: Sequence[Verdict], most: int | None = _MOS
         print_line(f"  {verdict.stage.name:<{width}}  {word:<8} {_format_reasons(verdict, most)}")
 
 
+def show_groups(groups: Sequence[Sequence[str]], most: int) -> None:
+    """Print which stages run side by side.
+
+    Args:
+        groups: Stages that wait for none of their group, in the order of the groups.
+        most: How many run at a time.
+    """
+    print_line(f"side by side, up to {most} at a time; each starts when what it needs has ended")
+    for number, names in enumerate(groups, start=1):
+        print_line(f"  {number}  {' | '.join(names)}")
+
+
 def show_header(verdict: Verdict, number: int, count: int) -> None:
     """Print the line above a stage's own output.
 

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,19 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class StageView:
-    """A stage and how its last run went."""
+    """A stage and how its last run went.
+
+    Attributes:
+        stage: The stage.
+        receipt: Of its last run.
+        warnings: What it logged.
+        cause: The failed stage because of which it has not run since.
+    """
 
     stage: Stage
     receipt: Receipt | None
     warnings: tuple[str, ...] = ()
+    cause: str = ""
 
     @property
     def status(self) -> str:
@@ -75,7 +83,7 @@ class ReportData:
 
 def read_experiment(exp_dir: Path, build: Build) -> ReportData:
     """Read receipts, curves, scores, examples and settings; missing files are left out."""
-    views = [_stage_view(exp_dir, stage) for stage in build.stages]
+    views = _with_causes([_stage_view(exp_dir, stage) for stage in build.stages])
     done = {view.stage.name for view in views if view.status == "done"}
     return ReportData(
         build=build,
@@ -97,6 +105,25 @@ def _stage_view(exp_dir: Path, stage: Stage) -> StageView:
     log = exp_dir / stage.name / f"{stage.name}.log"
     found = receipt if isinstance(receipt, Receipt) else None
     return StageView(stage, found, tuple(_logged_warnings(log)) if found else ())
+
+
+def _with_causes(views: Sequence[StageView]) -> list[StageView]:
+    """Return the stages, those that a failure kept from running with its name."""
+    failures: dict[str, StageView] = {}
+    found = []
+    for view in views:
+        failed = next((failures[name] for name in view.stage.needs if name in failures), None)
+        if view.status == "failed":
+            failures[view.stage.name] = view
+        elif failed is not None and _started(view) < _started(failed):
+            failures[view.stage.name] = failed
+            view = replace(view, cause=failed.stage.name)  # noqa: PLW2901 - the same stage
+        found.append(view)
+    return found
+
+
+def _started(view: StageView) -> str:
+    return view.receipt.started if view.receipt else ""
 
 
 def _logged_warnings(log: Path) -> Sequence[str]:

@@ -71,6 +71,9 @@ def _stage_warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str
             yield "warning", view.stage.name, "was interrupted; run the same command to go on"
         elif view.status == "running":
             yield "warning", view.stage.name, "is running, or was killed"
+    for view in (view for view in stages if view.cause):
+        when = "not run" if view.receipt is None else "not run again"
+        yield "warning", view.stage.name, f"was {when} because of {view.cause}, which failed"
     now = {
         f"{view.stage.name}.{output}": record.sha256
         for view in stages
