@@ -28,15 +28,16 @@ class Row:
 
 
 def print_line(text: str) -> None:
-    """Print a line at once."""
-    print(text, flush=True)
+    """Print a line at once, and in one piece: threads print the lines of other stages."""
+    print(f"{text}\n", end="", flush=True)
 
 
 def print_problem(text: str) -> None:
     """Print an error or a warning on stderr."""
     sys.stdout.flush()
     word, colon, rest = text.partition(":")
-    print(f"{_colored_text(word + colon, '1;31', sys.stderr)}{rest}", file=sys.stderr, flush=True)
+    line = f"{_colored_text(word + colon, '1;31', sys.stderr)}{rest}\n"
+    print(line, end="", file=sys.stderr, flush=True)
 
 
 def show_plan(build: Build, verdicts: Sequence[Verdict], most: int | None = _MOST_REASONS) -> None:

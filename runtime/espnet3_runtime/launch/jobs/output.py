@@ -18,8 +18,9 @@ def print_named(name: str, line: str, stream: TextIO) -> None:
         stream: Where to.
     """
     last = line.rstrip("\r\n").rpartition("\r")[2]
+    whole = f"{name} | {last}".rstrip() + "\n"
     with _one_at_a_time:
-        print(f"{name} | {last}".rstrip(), file=stream, flush=True)
+        print(whole, end="", file=stream, flush=True)
 
 
 def copy_lines(name: str, source: IO[bytes], stream: TextIO) -> None:

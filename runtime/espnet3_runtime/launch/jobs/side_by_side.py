@@ -101,8 +101,7 @@ class SideBySide:
             if not self._running:
                 return code
             failure = self._settle(*self._wait_for_an_end())
-            if failure:
-                code = code if code and failure == MISTAKES else failure
+            code = code or failure
             ends = ends or self.session.ends_after(failure)
 
     def _start_ready(
@@ -163,12 +162,16 @@ class SideBySide:
     def _end_all(self) -> None:
         """Let the stages under way stop, wait as long as they may take, and kill what is left."""
         self._interrupt_all()
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        self._settle_for(_PATIENCE_SECONDS)
+        for running in self._running.values():
+            running.started.kill()
+        self._settle_for(_PATIENCE_SECONDS)  # a cluster takes its jobs back
+
+    def _settle_for(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         while self._running and time.monotonic() < deadline:
             with suppress(Empty):
                 self._settle(*self._ends.get(timeout=_POLL_SECONDS))
-        for running in self._running.values():
-            running.started.kill()
 
     def _interrupt_all(self) -> None:
         self._stopping = True
@@ -176,7 +179,12 @@ class SideBySide:
             running.started.interrupt()
 
     def _settle(self, name: str, code: int) -> int:
-        """Read the receipt of a stage that has ended, add its row, and return its exit code."""
+        """Read the receipt of a stage that has ended, add its row, and return 1 if it failed.
+
+        Args:
+            name: The stage.
+            code: The exit code of its process, minus a signal.
+        """
         running = self._running.pop(name)
         self._settled.add(name)
         self.ended(name)
@@ -188,7 +196,7 @@ class SideBySide:
             self._add_row(receipt)
             if receipt.status == "interrupted" and not self._stopping:
                 self._say_end(running, "was interrupted", running.started.describe_end(code), 0)
-            failure = CLEAN if receipt.status == "done" else (code if code > 0 else MISTAKES)
+            failure = CLEAN if receipt.status == "done" else MISTAKES
         elif self._stopping:
             self.session.rows.append(Row(name, "interrupted" if said else "not run"))
             failure = MISTAKES
