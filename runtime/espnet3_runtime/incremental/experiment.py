@@ -25,6 +25,9 @@ from espnet3_runtime.incremental.receipts import (
 )
 from espnet3_schemas.build_records import Stage
 
+ADDED_SCORES = ".scores"
+"""Ends the names of event files that ``measure`` adds to those of a training."""
+
 
 @dataclass(frozen=True, slots=True)
 class _OutputState:
@@ -190,7 +193,9 @@ class Experiment:
             owner = self._output_owners.get(entry)
             if owner not in (None, stage.name) and entry != path:
                 return True
-            return entry.parent == own and log.fullmatch(entry.name) is not None
+            is_log = entry.parent == own and log.fullmatch(entry.name) is not None
+            is_scores = entry.name.startswith("events.") and entry.name.endswith(ADDED_SCORES)
+            return is_log or is_scores
 
         return skip
 
