@@ -46,7 +46,7 @@ def begin_csv(logger: Any, values: Mapping[str, Any], done: int | None) -> None:
 
 def describe_csv(logger: Any) -> TrackedRun:
     """Return the run: its directory."""
-    return TrackedRun("CSVLogger", str(logger.name), str(logger.version), logger.log_dir)
+    return TrackedRun("CSVLogger", str(logger.name or ""), str(logger.version), logger.log_dir)
 
 
 def end_csv(logger: Any, _end: End) -> None:

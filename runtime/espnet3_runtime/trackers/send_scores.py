@@ -1,10 +1,12 @@
 """Send scores to the runs of the training that made the weights."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from espnet3_runtime.build.lock import load_build
 from espnet3_runtime.incremental.receipts import Receipt, read_receipt
 from espnet3_runtime.stage import StageContext
 from espnet3_runtime.trackers.loggers import CARE
@@ -14,8 +16,9 @@ from espnet3_runtime.trackers.run_records import TrackedRun, read_training_recor
 def send_scores(context: StageContext, report: Mapping[str, Any]) -> None:
     """Write the headline scores of a measure stage into the runs of the training behind them.
 
-    A name is ``<test set>/<metric>``, as the curves have ``valid/loss``; of a measure stage of
-    another name than its kind, the stage comes first.  Whatever goes wrong is logged, and no more.
+    A name is ``<test set>/<metric>``, as the curves have ``valid/loss``, so that rows of a matrix
+    have the same names; of a second measure stage for one training, the stage comes first.
+    Whatever goes wrong is logged, and no more.
 
     Args:
         context: That of the measure stage.
@@ -26,11 +29,8 @@ def send_scores(context: StageContext, report: Mapping[str, Any]) -> None:
     record = read_training_record(training) if training else None
     if record is None or training is None:
         return
-    name = context.spec.name
-    scores = {
-        key if name == context.spec.run else f"{name}/{key}": value
-        for key, value in _headline_scores(report).items()
-    }
+    prefix = f"{context.spec.name}/" if _is_further(context, training) else ""
+    scores = {f"{prefix}{key}": value for key, value in _headline_scores(report).items()}
     for run in record.runs:
         _send_to_run(context, run, scores)
 
@@ -52,6 +52,28 @@ def find_training(recipe_dir: Path, checkpoint: Mapping[str, str]) -> Path | Non
         return None
     made = {(Path(out.path).name, out.sha256) for out in receipt.outputs.values()}
     return directory if (path.name, checkpoint["sha256"]) in made else None
+
+
+def _is_further(context: StageContext, training: Path) -> bool:
+    """Say whether a measure stage before this one has scored the same training."""
+    others = {
+        file.parent.name
+        for file in context.exp_dir.glob("*/metrics.json")
+        if file.parent.name != context.spec.name and _scores_training(file, context, training)
+    }
+    if not others:
+        return False
+    position = load_build(context.build).position
+    own = position.get(context.spec.name, len(position))
+    return any(position.get(name, own) < own for name in others)
+
+
+def _scores_training(file: Path, context: StageContext, training: Path) -> bool:
+    try:
+        path = json.loads(file.read_text(encoding="utf-8"))["checkpoint"]["path"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+    return (context.recipe_dir / str(path)).parent == training
 
 
 def _headline_scores(report: Mapping[str, Any]) -> dict[str, float]:

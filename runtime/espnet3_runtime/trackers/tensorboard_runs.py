@@ -53,7 +53,9 @@ def _as_hparam(value: Any) -> Any:
 
 def describe_tensorboard(logger: Any) -> TrackedRun:
     """Return the run: its directory."""
-    return TrackedRun("TensorBoardLogger", str(logger.name), str(logger.version), logger.log_dir)
+    return TrackedRun(
+        "TensorBoardLogger", str(logger.name or ""), str(logger.version), logger.log_dir
+    )
 
 
 def end_tensorboard(logger: Any, end: End) -> None:

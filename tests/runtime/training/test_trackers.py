@@ -18,6 +18,8 @@ from espnet3_runtime.stages.train import train
 from espnet3_runtime.trackers.run_records import TrackedRun, read_training_record
 from espnet3_runtime.trackers.send_scores import send_scores
 from espnet3_runtime.weights import weights_digest
+from espnet3_schemas import LOCK
+from tests.runtime.report_kit import make_build
 from tests.runtime.training_kit import POLLS_PER_EPOCH, bad_model, stop_after, train_context
 
 LOGGERS = "lightning.pytorch.loggers"
@@ -73,9 +75,12 @@ def score(context, outputs, **changes) -> None:
         "about": {"wer": {"headline": "wer"}},
         **changes,
     }
-    spec = SimpleNamespace(name=changes.get("stage", "measure"), run="measure")
-    sender = SimpleNamespace(recipe_dir=context.recipe_dir, spec=spec, log=context.log)
-    send_scores(sender, report)  # type: ignore[arg-type]
+    stage = changes.get("stage", "measure")
+    spec = SimpleNamespace(name=stage, run="measure")
+    places = {name: getattr(context, name) for name in ("recipe_dir", "exp_dir", "build", "log")}
+    send_scores(SimpleNamespace(spec=spec, **places), report)  # type: ignore[arg-type]
+    (context.exp_dir / stage).mkdir(exist_ok=True)
+    (context.exp_dir / stage / "metrics.json").write_text(json.dumps(report))
 
 
 def test_files_of_tensorboard_and_csv(recipe):
@@ -119,8 +124,14 @@ def test_files_of_tensorboard_and_csv(recipe):
     assert [(row["test/wer"], row["other/wer"], row["step"]) for row in last] == [
         ("12.5", "50.0", "")
     ]
+    lock = json.loads((make_build(recipe / "other")[1] / LOCK).read_text())
+    lock["stages"].append({**lock["stages"][4], "name": "beam"})
+    context.build.mkdir()
+    (context.build / LOCK).write_text(json.dumps(lock))
     score(context, outputs, stage="beam")
     assert session(runs)["scalars"]["beam/test/wer"] == 12.5
+    score(context, outputs)
+    assert "measure/test/wer" not in session(runs)["scalars"]
     before = session(runs)
     stale = {"path": "exp/none/best.ckpt", "sha256": "0"}
     score(context, outputs, checkpoint=stale, stage="never")
