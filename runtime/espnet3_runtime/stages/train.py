@@ -15,6 +15,7 @@ from espnet3_runtime.process.dask_workers import use_threads
 from espnet3_runtime.stage import Outputs, StageContext
 from espnet3_runtime.task_bridge.models import construct_model
 from espnet3_runtime.trackers.loggers import open_loggers
+from espnet3_runtime.trackers.run_records import TRACKED_RUNS
 from espnet3_runtime.trackers.tracked_training import tracked_training
 from espnet3_runtime.training.checkpoint_files import LAST, PREVIOUS, remove_leftovers, set_aside
 from espnet3_runtime.training.initial_weights import initial_path, load_initial_weights
@@ -221,7 +222,7 @@ def _resume_from(context: StageContext) -> Path | None:
     if context.rank == 0:
         keep = (*_KEPT_SUFFIXES, *_named_files(context))
         if context.resume:  # an attempt that saved no checkpoint
-            remove_leftovers(context.directory, keep)
+            remove_leftovers(context.directory, (*keep, TRACKED_RUNS))
         elif set_aside(context.directory, keep):
             context.log.info("files of an earlier training are in previous/")
         context.cleared()

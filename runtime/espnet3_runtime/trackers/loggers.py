@@ -81,7 +81,7 @@ def open_loggers(context: StageContext, resume_step: int | None) -> list[Any]:
         return []
     if nodes is None or nodes is True:
         return _open_default(context, resume_step)
-    record = read_training_record(context.directory) if resume_step is not None else None
+    record = read_training_record(context.directory)  # of an earlier attempt
     runs = dict(enumerate(record.runs)) if record else {}
     names = RunNames(context.recipe, context.exp_tag, context.spec.name)
     return [

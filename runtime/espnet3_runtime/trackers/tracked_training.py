@@ -43,7 +43,7 @@ def tracked_training(
     begun: list[Any] = []
     hyperparameters = flat_hyperparameters(context, parameters)
     goes_on = read_training_record(context.directory) is not None
-    done = resume_step if goes_on else None
+    done = (resume_step or 0) if goes_on else None
     try:
         runs = []
         for index, logger in enumerate(loggers):

@@ -142,15 +142,12 @@ def test_files_of_tensorboard_and_csv(recipe):
 def test_a_failed_training_and_secrets(recipe):
     secret = "the-secret-of-the-user"
     (recipe / "src" / "extra.py").write_text(CALLBACK)
-    context = train_context(
-        recipe,
-        model={**bad_model(recipe), "hidden": 4},
-        trainer={
-            "logger": [{**TENSORBOARD, "name": "own"}],
-            "callbacks": [{"_target_": "src.extra.Upload", "api_key": secret}],
-        },
-        nan_policy="error",
-    )
+    trainer = {
+        "logger": [{**TENSORBOARD, "name": "own"}],
+        "callbacks": [{"_target_": "src.extra.Upload", "api_key": secret}],
+    }
+    bad = {**bad_model(recipe), "hidden": 4}
+    context = train_context(recipe, model=bad, trainer=trainer, nan_policy="error")
     with pytest.raises(UserError, match="not finite"):
         train(context)
     (file,) = context.recipe_dir.glob("logs/**/hparams.yaml")
@@ -159,6 +156,9 @@ def test_a_failed_training_and_secrets(recipe):
     assert json.loads(record)["runs"][0]["name"] == "own"
     assert secret not in file.read_text() + record
     assert session(file.parent)["end"] == api_pb2.STATUS_FAILURE
+    train(train_context(recipe, resume=True, trainer=trainer))  # no checkpoint, but the same run
+    assert list(context.recipe_dir.glob("logs/**/hparams.yaml")) == [file]
+    assert session(file.parent)["end"] == api_pb2.STATUS_SUCCESS
 
 
 @pytest.mark.skipif(not HAS["wandb"], reason="wandb is not installed; make espnet2 installs it")
