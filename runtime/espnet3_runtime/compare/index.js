@@ -113,6 +113,24 @@ function changes(first, second, test) {
   }).filter((one) => one.change).sort((x, y) => x.change - y.change || (x.name < y.name ? -1 : 1));
 }
 
+// What was heard, with the words marked that are in no longest common sequence with what was said.
+function markWords(said, heard) {
+  const [a, b] = [said.split(" "), heard.split(" ")];
+  const best = Array.from({ length: a.length + 1 }, () => new Array(b.length + 1).fill(0));
+  for (let i = a.length - 1; i >= 0; i--) {
+    for (let j = b.length - 1; j >= 0; j--) {
+      best[i][j] = a[i] === b[j] ? best[i + 1][j + 1] + 1 : Math.max(best[i + 1][j], best[i][j + 1]);
+    }
+  }
+  const marked = element("dd");
+  for (let i = 0, j = 0; j < b.length;) {
+    if (i < a.length && a[i] === b[j]) { marked.append(b[j], " "); i++; j++; }
+    else if (i < a.length && best[i + 1][j] >= best[i][j + 1]) i++;
+    else { marked.append(element("ins", b[j]), " "); j++; }
+  }
+  return marked;
+}
+
 function utteranceBlock(title, found) {
   const box = element("div", undefined, "examples");
   found.slice(0, 40).forEach((one) => {
@@ -120,8 +138,9 @@ function utteranceBlock(title, found) {
     const head = element("h3", one.name);
     head.append(element("span", `errors ${one.a[0]} → ${one.b[0]}`));
     const list = element("dl");
-    [["said", one.said], ["A", one.a[1]], ["B", one.b[1]]].forEach(([term, text]) => {
-      list.append(element("dt", term), element("dd", text));
+    list.append(element("dt", "said"), element("dd", one.said));
+    [["A", one.a[1]], ["B", one.b[1]]].forEach(([term, text]) => {
+      list.append(element("dt", term), markWords(one.said, text));
     });
     article.append(head, list);
     box.append(article);

@@ -143,6 +143,8 @@ def test_the_page_in_a_browser(recipe, tmp_path, monkeypatch, capsys, width):
             "u2\nerrors 2 → 0",
         ):
             assert line in text.replace("\n\n", "\n"), text
+        marked = "[...document.querySelectorAll('#pair ins')].map((one) => one.textContent).join()"
+        assert browser.evaluate(marked) == "for,fife,tree,too,tree"
         browser.call("Emulation.setEmulatedMedia", media="print")
         assert (
             browser.evaluate("getComputedStyle(document.querySelector('.tools')).display") == "none"
