@@ -13,5 +13,5 @@ PROGRAMS = {
 
 def test_the_page_about_sweeps_holds(tmp_path: Path):
     page = PAGE.with_name("sweeps.md")
-    kinds = Reader(tmp_path, PROGRAMS, lambda _: None, page=page).follow()
+    kinds = Reader(tmp_path, PROGRAMS, lambda _: None).follow(page)
     assert kinds == {"yaml", "diff", "console"}

@@ -43,7 +43,6 @@ class Reader:
         folder: Path,
         programs: Mapping[str, list[str]],
         install: Callable[[str], None],
-        page: Path = PAGE,
         **environment: str,
     ) -> None:
         """Begin to read.
@@ -52,19 +51,17 @@ class Reader:
             folder: Where the reader is.
             programs: What runs instead of the first word of a command.
             install: Gets the command that installs this project.
-            page: What is read.
             environment: Variables for each command.
         """
         self.folder = folder
         self.programs = programs
         self.install = install
-        self.page = page
         self.environment = {**os.environ, "OMP_NUM_THREADS": "1", "LC_ALL": "C", **environment}
 
-    def follow(self) -> set[str]:
-        """Do all that the page says, and return which kinds of blocks it has."""
+    def follow(self, page: Path = PAGE) -> set[str]:
+        """Do all that a page says, and return which kinds of blocks it has."""
         kinds = set()
-        for kind, name, text in blocks(self.page):
+        for kind, name, text in blocks(page):
             kinds.add(kind)
             match kind:
                 case "sh":

@@ -27,6 +27,8 @@ from espnet3_schemas.build_records import Stage
 
 _LOG_SUFFIX = re.compile(r"(_(node|rank)\d+)*\d*\.log")
 """How the name of a stage's log goes on behind the name of the stage."""
+ADDED_SCORES = ".scores"
+"""Ends the names of event files that ``measure`` adds to those of a training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,9 @@ class Experiment:
         def skip(entry: str) -> bool:
             if owners.get(entry, stage.name) != stage.name and entry != whole:
                 return True
-            return entry.startswith(own) and _LOG_SUFFIX.fullmatch(entry, len(own)) is not None
+            is_log = entry.startswith(own) and _LOG_SUFFIX.fullmatch(entry, len(own)) is not None
+            name = entry.rpartition(os.sep)[2]
+            return is_log or (name.startswith("events.") and name.endswith(ADDED_SCORES))
 
         return skip
 

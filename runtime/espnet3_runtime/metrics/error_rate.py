@@ -50,6 +50,7 @@ class ErrorRate:
     """
 
     unit = "%"
+    higher_is_better = False
     texts_only = True
 
     def __init__(

@@ -14,6 +14,7 @@ from espnet3_runtime.build.lock import Build
 from espnet3_runtime.incremental.receipts import Receipt, read_receipt
 from espnet3_runtime.process.redact import hide_secrets, redact_command
 from espnet3_runtime.report.artifact_schemas import is_results, matches_schema
+from espnet3_runtime.trackers.run_records import TrackedRun, read_training_record
 from espnet3_schemas import LOCK
 from espnet3_schemas.build_records import Stage
 
@@ -71,6 +72,8 @@ class ReportData:
         scores: One for each measure stage.
         settings: Composed configs and models as text, by name.
         sets: The values that were set on the command line.
+        tracked: The runs in loggers, by train stage.
+        has_index: Whether a page compares the experiments beside this one.
     """
 
     build: Build
@@ -79,6 +82,8 @@ class ReportData:
     scores: Sequence[Scores]
     settings: Mapping[str, str]
     sets: Sequence[str]
+    tracked: Mapping[str, Sequence[TrackedRun]]
+    has_index: bool
 
 
 def read_experiment(exp_dir: Path, build: Build) -> ReportData:
@@ -92,11 +97,18 @@ def read_experiment(exp_dir: Path, build: Build) -> ReportData:
             stage.name: rows
             for stage in build.stages
             if stage.run == "train"
-            and (rows := list(_read_curve_rows(exp_dir / stage.name / "curves.jsonl")))
+            and (rows := list(read_curve_rows(exp_dir / stage.name / "curves.jsonl")))
         },
         scores=list(_read_scores(exp_dir, build, done)),
         settings=dict(_composed_texts(build)),
         sets=_recorded_overrides(build),
+        tracked={
+            stage.name: record.runs
+            for stage in build.stages
+            if stage.run == "train"
+            and (record := read_training_record(exp_dir / stage.name)) is not None
+        },
+        has_index=(exp_dir.parent / "index.html").is_file(),
     )
 
 
@@ -135,7 +147,7 @@ def _logged_warnings(log: Path) -> Sequence[str]:
     return list(dict.fromkeys(found))[:_MOST_WARNINGS]
 
 
-def _read_curve_rows(path: Path) -> Iterator[dict[str, Any]]:
+def read_curve_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a JSON lines file; an incomplete last line is left out."""
     if not path.is_file():
         return

@@ -49,6 +49,8 @@ def render_page(experiment: ReportData) -> str:
         examples=list(_example_groups(experiment.scores)),
         settings=experiment.settings,
         sets=experiment.sets,
+        tracked=[(s, run) for s, runs in experiment.tracked.items() for run in runs],
+        has_index=experiment.has_index,
         provenance=_latest_provenance(experiment.stages),
         checkpoints=[item.content.get("checkpoint") for item in experiment.scores],
     )
