@@ -7,12 +7,14 @@ RECIPE := recipes/digits/asr
 
 LOWEST := .venv-lowest
 USED_WITH_LOWEST := tests/golden/test_golden.py tests/recipes/test_recipes.py tests/recipes/test_digits_phases.py \
+	tests/recipes/test_digits_search.py \
 	tests/schemas tests/runtime/data/test_audio.py tests/runtime/metrics tests/runtime/process/test_dask_workers.py \
 	tests/runtime/process/test_sbatch.py tests/runtime/publication/test_hub.py tests/runtime/stages/test_pack_demo.py \
-	tests/runtime/publication/test_upload.py tests/runtime/training/test_train.py
+	tests/runtime/publication/test_upload.py tests/runtime/training/test_train.py tests/recipes/test_wav2vec2.py
 
 ESPNET2 := .venv-espnet2
-USED_WITH_ESPNET2 := tests/recipes/test_recipes.py tests/runtime/task_bridge
+USED_WITH_ESPNET2 := tests/recipes/test_recipes.py tests/recipes/test_wav2vec2.py tests/runtime/task_bridge \
+	tests/runtime/training/test_trackers.py
 
 .PHONY: demo test lowest espnet2 lint golden clean
 
@@ -26,8 +28,8 @@ test: $(VENV)/test.stamp  ## run the whole test suite
 lowest: $(LOWEST)/test.stamp  ## run recipes and what touches other packages with the lowest versions of these
 	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -k 'not ruff and not mypy' $(USED_WITH_LOWEST)
 
-espnet2: $(ESPNET2)/test.stamp  ## run what uses ESPnet2 with the real one
-	$(ESPNET2)/bin/python -m pytest -n 2 --dist worksteal -k 'espnet2 or task_bridge' $(USED_WITH_ESPNET2)
+espnet2: $(ESPNET2)/test.stamp  ## run what uses ESPnet2, transformers, W&B or MLflow with the real ones
+	$(ESPNET2)/bin/python -m pytest -n 2 --dist worksteal -k 'espnet2 or task_bridge or wav2vec2 or trackers' $(USED_WITH_ESPNET2)
 
 lint: $(VENV)/test.stamp  ## formatting, rules, types, import contracts
 	$(BIN)/ruff check .
@@ -54,15 +56,16 @@ $(LOWEST)/test.stamp: pyproject.toml constraints.txt .ci/lowest_versions.py .ci/
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python .ci/lowest_versions.py > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-		--constraint $(LOWEST)/constraints.txt --editable '.[runtime,asr,digits,parallel,demo,hub,export]' \
+		--constraint $(LOWEST)/constraints.txt --editable '.[runtime,asr,digits,parallel,demo,hub,export,search,hf]' \
 		pytest pytest-timeout pytest-xdist hypothesis
 	touch $@
 
 $(ESPNET2)/test.stamp: pyproject.toml constraints.txt
 	test -x $(ESPNET2)/bin/python || $(PYTHON) -m venv $(ESPNET2)
 	$(ESPNET2)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable '.[runtime,asr,espnet2]' pytest pytest-timeout pytest-xdist hypothesis
+		--editable '.[runtime,asr,digits,hf,espnet2]' pytest pytest-timeout pytest-xdist hypothesis
 	$(ESPNET2)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps espnet==202511
+	$(ESPNET2)/bin/python -m pip install --quiet --disable-pip-version-check wandb==0.31.0 mlflow-skinny==3.17.2
 	touch $@
 
 clean:  ## remove the virtual environment and everything the recipes made

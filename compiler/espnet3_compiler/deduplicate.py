@@ -50,7 +50,12 @@ def without_consequences(
     * A config that is left over, as a stage was probably meant to read it.
     * A mapping that is no object, as its ``_target_`` is reported to be misspelt.
     * A declaration that only a stage would use which is named and not declared.
+    * A value of a matrix whose name no reference could hold, or that a wrong reference may name.
     * An argument of ``forward`` whose field a config names, too, and the data do not have.
+    * An output that a call is not given, as the reference to itself was meant to give it.
+    * A config that is left over, as the stage that would read it was taken out.
+    * A word of Python that is reported as a value of a wrong type.
+    * The second item of a criterion that has ESPnet2's form.
 
     Args:
         findings: The findings of all steps.
@@ -79,8 +84,11 @@ def without_consequences(
     undeclared = {f.primary.span.text for f in found if f.code == "R205" and f.fix is None}
     meant = " ".join(text for f in found if f.code == "R432" for text in f.help)
 
+    misnamed = [f for f in found if f.code == "R202" and "of a matrix" in f.message]
+    unusable = [f"${{matrix.{_QUOTED.findall(f.message)[0]}}}" for f in misnamed]
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
     unmade = [f.primary.span for f in found if f.code == "R404"]
+    phases = [f.primary.span for f in found if f.code == "R412" and "ESPnet2" in f.message]
     unknown_fields = {f.primary.span.text for f in found if f.code == "R422"}
 
     def is_consequence(f: Diagnostic) -> bool:
@@ -102,6 +110,8 @@ def without_consequences(
             )
             or (code == "R301" and _is_reference_consequence(f, corrections, recipe, resolved))
             or (code == "R301" and any(_names_absent(f, other, recipe) for other in absent))
+            or (code == "R301" and span.text in unusable)
+            or (code == "R212" and bool(references))
             or (code == "R606" and any(_is_within(other, span) for other in references))
             or (code == "R602" and any(_is_value_of(span, key) for key in wrong_keys))
             or (code == "R603" and any(_is_value_of(o, span_key(span)) for o in mistyped))
@@ -119,6 +129,11 @@ def without_consequences(
             or (code in ("R207", "R804") and bool(undeclared))
             or (code == "R424" and "collect_stats" in undeclared)
             or (code == "R431" and _needs_one_of(f, unknown_fields))
+            or (code == "R429" and any(f" gives it {name}" in f.message for name in unknown_fields))
+            or (code == "R513" and any(_is_own_output(other, f) for other in found))
+            or (code == "R207" and any(_reads_kind(f, other, resolved) for other in found))
+            or (code == "R213" and any((one, span_key(span)) in misfits for one in _MISFIT_CODES))
+            or (code == "R602" and any(_follows_item(span, other) for other in phases))
         )
 
     def is_inside_misfit(f: Diagnostic) -> bool:
@@ -143,25 +158,39 @@ def _needs_one_of(finding: Diagnostic, fields: set[str]) -> bool:
     return any(name.removesuffix("_lengths") in fields for name in quoted)
 
 
+def _is_own_output(other: Diagnostic, finding: Diagnostic) -> bool:
+    """Return whether a stage refers to the output that another finding calls not given."""
+    names = _QUOTED.findall(finding.message)
+    own = other.code == "R403" and other.message.endswith("its own output")
+    return own and any(other.primary.span.text.endswith(f".{name}}}") for name in names)
+
+
+def _reads_kind(finding: Diagnostic, other: Diagnostic, resolved: Resolved) -> bool:
+    """Return whether a config has settings for a stage kind that is reported as absent."""
+    kind = other.message.rpartition(" no stage runs ")[2] if other.code == "R411" else ""
+    config = resolved.configs.get(_QUOTED.findall(finding.message)[-1]) if kind else None
+    return config is not None and config.entry(kind) is not None
+
+
 def merge_unknown_names(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Report a name that nothing has once, with every location that says it."""
-    first: dict[tuple[str, str], Diagnostic] = {}
+    same: dict[tuple[str, str], list[Diagnostic]] = {}
     others: list[Diagnostic] = []
     for finding in findings:
         kind = _name_kind(finding)
-        key = (kind or "", finding.primary.span.text)
         if kind is None:
             others.append(finding)
         else:
-            first[key] = _with_location(first[key], finding) if key in first else finding
-    return (*first.values(), *others)
+            same.setdefault((kind, finding.primary.span.text), []).append(finding)
+    return (*map(_with_locations, same.values()), *others)
 
 
 def _merge_exchanged(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
     """Report two files that stand in each other's place once."""
     merged: list[Diagnostic] = []
     for finding in findings:
-        other = next((one for one in merged if _are_exchanged(one, finding)), None)
+        may_be = merged if finding.code == "R406" else ()
+        other = next((one for one in may_be if _are_exchanged(one, finding)), None)
         if other is None:
             merged.append(finding)
         else:
@@ -179,6 +208,8 @@ def _are_exchanged(first: Diagnostic, second: Diagnostic) -> bool:
 
 def _name_kind(finding: Diagnostic) -> str | None:
     """Return the key under which an unknown name should be declared; for others the message."""
+    if finding.code == "R301" and "the row of the matrix has no" in finding.message:
+        return finding.message
     if finding.code == "R301":
         listed = _MISSING_IN_LIST.search(finding.message)
         return listed[1] if listed else None
@@ -188,11 +219,16 @@ def _name_kind(finding: Diagnostic) -> str | None:
     return _UNKNOWN_NAME_CODES.get(finding.code)
 
 
-def _with_location(finding: Diagnostic, again: Diagnostic) -> Diagnostic:
-    labelled = {span_key(label.span) for label in (finding.primary, *finding.related)}
-    if span_key(again.primary.span) in labelled:  # read twice, by a config that extends another
-        return finding
-    return finding.joined_with(again, "named here too")
+def _with_locations(same: list[Diagnostic]) -> Diagnostic:
+    """Return the first of several findings, with the locations of the others, each once."""
+    first, *others = same
+    seen = {span_key(label.span) for label in (first.primary, *first.related)}
+    fresh = []
+    for other in others:
+        if (key := span_key(other.primary.span)) not in seen:  # a base of configs is read again
+            seen.add(key)
+            fresh.append(other)
+    return first.joined_with_all(fresh, "named here too")
 
 
 def _source_line(finding: Diagnostic) -> tuple[Source, int]:
@@ -230,6 +266,12 @@ def _is_value_of(span: Span, key: SpanKey) -> bool:
     if span.source is not source or span.start < end:
         return False
     return source.text[end : span.start].strip(" \"'") == ":"
+
+
+def _follows_item(span: Span, item: Span) -> bool:
+    """Return whether a value is the next one of a list."""
+    between = item.source.text[item.end : span.start] if span.source is item.source else ""
+    return between.strip() in (",", "-")
 
 
 def _follows_key(span: Span, key: Span) -> bool:

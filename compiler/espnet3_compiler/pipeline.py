@@ -19,11 +19,11 @@ from espnet3_compiler.manifest.matrix_names import merge_row_findings
 from espnet3_compiler.manifest.recipe import Resolved
 from espnet3_compiler.result import CompileResult, sort_findings
 from espnet3_compiler.schema.keys import unknown_key_paths
-from espnet3_compiler.schema.repair import repair_misspelt_keys
+from espnet3_compiler.schema.repair import repair_and_validate
 from espnet3_compiler.schema.validate import validate_tree
 from espnet3_compiler.syntax.placeholder import is_placeholder
 from espnet3_compiler.syntax.read import read_file
-from espnet3_compiler.syntax.span_key import is_inherited
+from espnet3_compiler.syntax.span_key import is_inherited, span_key
 from espnet3_schemas import load
 
 
@@ -56,15 +56,22 @@ def compile_manifest(
         return CompileResult(manifest, diagnostics=sort_findings(found, name))
 
     # check the manifest against its schema
-    tree, misspelt = repair_misspelt_keys(tree, load("recipe"))
-    found += (*misspelt, *validate_tree(tree, load("recipe"), lenient_references=True))
+    tree, misspelt, wrong = repair_and_validate(tree, load("recipe"))
+    found += (*misspelt, *wrong)
 
     # expand groups of stages with a matrix
     expansion = expand(tree)
-    found += (*expansion.found, *_validate_expanded(expansion))
+    known = {(finding.code, span_key(finding.primary.span)) for finding in found}
+    found += tuple(expansion.found)
+    found += tuple(
+        finding
+        for finding in _validate_expanded(expansion)
+        if (finding.code, span_key(finding.primary.span)) not in known
+    )
 
     # lower the tree to a typed recipe: stages, models, configs and their names
-    recipe, more = lower(expansion.root, source, manifest.parent, complete=expansion.complete)
+    names, complete = expansion.group_names, expansion.complete
+    recipe, more = lower(expansion.root, source, manifest.parent, names, complete=complete)
     recipe = replace(recipe, rows=expansion.rows, root=root)
     found += more
 

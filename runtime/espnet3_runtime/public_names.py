@@ -79,6 +79,9 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     "espnet3_runtime.publication.transcribe": {
         "main": "The command `python -m espnet3_runtime.publication.transcribe BUNDLE FILE…`.",
     },
+    "espnet3_runtime.compare.__main__": {
+        "main": "The command `python -m espnet3_runtime.compare exp`.",
+    },
     "espnet3_runtime.publication.demo": {
         "make_demo": "The page of a packed demo; `app.py` calls it.",
         "launch": "Serve that page.",

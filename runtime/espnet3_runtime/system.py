@@ -77,7 +77,7 @@ def _check_stages(cls: type[System]) -> None:
         StageContractError: A name stands twice or has no method, or a stage has both or neither of
             ``run`` and ``call``, or needs one that does not come before it.
     """
-    before: list[str] = []
+    before: set[str] = set()
     for spec in cls.stages:
         missing = [name for name in spec.needs if name not in before]
         stage = f'stage "{spec.name}"'
@@ -95,7 +95,7 @@ def _check_stages(cls: type[System]) -> None:
         ):
             if is_wrong:
                 raise StageContractError(f"{cls.__name__}: {message}")
-        before.append(spec.name)
+        before.add(spec.name)
 
 
 def _signature_of(function: Any) -> inspect.Signature | None:

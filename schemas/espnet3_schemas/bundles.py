@@ -18,7 +18,7 @@ LAYERS = "torch.nn."
 CARD_VALUES = (
     *("front_matter", "recipe", "corpus", "task", "exp_tag", "model", "parameters", "results"),
     *("trust", "flag", "code", "checkpoint", "commit", "remote", "changes", "versions"),
-    *("config", "detail"),
+    *("config", "detail", "example", "command"),
 )
 """What a template of the model card can name as ``${name}``."""
 
@@ -27,7 +27,23 @@ DEMO_FILES = ("demo.yaml", "app.py", "requirements.txt", "README.md")
 """The directory and the files that ``pack_demo`` writes itself."""
 
 WIDGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "inputs": {"audio": ("audio",), "text": ("text",)},
-    "outputs": {"audio": ("audio",), "text": ("text", "number")},
+    "inputs": {
+        "audio": ("audio",),
+        "text": ("text",),
+        "number": ("number",),
+        "vector": ("vector",),
+        "image": ("image",),
+        "category": ("category",),
+        "table": ("table",),
+    },
+    "outputs": {
+        "audio": ("audio",),
+        "text": ("text", "number", "category", "vector"),
+        "number": ("number",),
+        "vector": ("vector",),
+        "image": ("image",),
+        "category": ("category",),
+        "table": ("table",),
+    },
 }
 """By side and type of a widget: the kinds of the contract that it can take or show."""

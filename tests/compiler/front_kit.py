@@ -60,7 +60,7 @@ def front(
     assert tree is not None, found
     assert source is not None
     made = expand(tree)
-    recipe, _ = lower(made.root, source, root, complete=made.complete)
+    recipe, _ = lower(made.root, source, root, made.group_names, complete=made.complete)
     recipe = replace(recipe, rows=made.rows)
     sources = [Source("--set", text, "set") for text in sets]
     composition, more = compose(recipe, config_roles(recipe), sources, config_files or {})

@@ -29,7 +29,8 @@ def test_the_page_holds_on_a_new_machine(tmp_path: Path):
         (home / f"{module}.py").write_text(
             f'raise ModuleNotFoundError("left out", name="{module}")\n'
         )
-    Reader(tmp_path, PROGRAMS, installed, PYTHONPATH=str(home)).follow()
+    kinds = Reader(tmp_path, PROGRAMS, installed, PYTHONPATH=str(home)).follow()
+    assert kinds == {"sh", "python", "yaml", "diff", "console"}
 
 
 def test_the_manifest_is_short():

@@ -1,9 +1,6 @@
 """Hostile input, the bounded part: every surface of ``evaluation.fuzz`` gets a few inputs."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,29 +14,6 @@ from evaluation.fuzz.tree import lines, make
 
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"(?P<name>.{12})\s+(?P<accepted>\d+)\s+(?P<refused>\d+)\s+0\b")
-
-
-@pytest.mark.timeout(900)
-def test_hostile_input_ends_in_a_report(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "evaluation.fuzz", "--inputs", "2000", "--jobs", "1"]
-    done = subprocess.run(
-        [*command, "--save", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    rows = {
-        match["name"].strip(): (int(match["accepted"]), int(match["refused"]))
-        for match in map(ROW.match, done.stdout.splitlines())
-        if match
-    }
-    assert set(rows) == {*(surface.name for surface in ALL), "all"}
-    accepted, refused = rows["all"]
-    assert accepted + refused >= 1900
-    assert min(accepted, refused) > 300, "both ends must be reached"
 
 
 def test_shares_add_up() -> None:

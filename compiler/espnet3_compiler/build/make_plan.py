@@ -37,7 +37,10 @@ def make_plan(
         sets: The ``--set`` arguments.
     """
     manifest = recipe.directory / (recipe.source.path or Path(recipe.source.name)).name
-    graph = stage_edges(recipe, resolved)
+    graph: dict[str, list[StageEdge]] = {}
+    for edge in stage_edges(recipe, resolved):
+        graph.setdefault(edge.consumer, []).append(edge)
+    position = {str(stage.name.value): number for number, stage in enumerate(recipe.stages)}
     read = [source for config in composed.values() for source in config.sources]
     read += resolved.sources
     paths = dict.fromkeys(each.path for each in (recipe.source, *read) if each.path)
@@ -52,7 +55,10 @@ def make_plan(
             _plan_config(composed[name], resolved, manifest) for name in resolved.configs
         ),
         models=tuple(ModelPlan(name, to_python(node)) for name, node in resolved.models.items()),
-        stages=tuple(_plan_stage(stage, recipe, resolved, graph) for stage in recipe.stages),
+        stages=tuple(
+            _plan_stage(stage, recipe, resolved, graph.get(name, ()), position)
+            for name, stage in zip(position, recipe.stages, strict=True)
+        ),
         sources=tuple(
             SourceFile(relative_path(path, recipe.directory), sha256(path.read_bytes()))
             for path in paths
@@ -78,12 +84,14 @@ def _plan_config(config: Composed, resolved: Resolved, manifest: Path) -> Config
 
 
 def _plan_stage(
-    stage: StageDecl, recipe: Recipe, resolved: Resolved, graph: Sequence[StageEdge]
+    stage: StageDecl,
+    recipe: Recipe,
+    resolved: Resolved,
+    mine: Sequence[StageEdge],
+    position: Mapping[str, int],
 ) -> StagePlan:
     name = str(stage.name.value)
-    mine = [edge for edge in graph if edge.consumer == name]
-    producers = {edge.producer for edge in mine}
-    order = [str(other.name.value) for other in recipe.stages]
+    producers = {edge.producer for edge in mine} - {name}
     reads = dict.fromkeys(StageOutput(edge.producer, edge.output) for edge in mine if edge.output)
     call = resolved.calls.get(name)
     init = resolved.init_from.get(name, stage.init_from)
@@ -94,7 +102,7 @@ def _plan_stage(
         configs={binding.role: binding.config for binding in stage.configs},
         model=str(stage.model.value) if stage.model else None,
         init_from=str(init.value) if init else None,
-        needs=tuple(other for other in order if other in producers and other != name),
+        needs=tuple(sorted(producers, key=position.__getitem__)),
         reads=tuple(reads),
         outputs=_plan_outputs(stage, recipe, resolved),
         arguments=to_python(call) if call else {"with": {}, "outputs": {}},

@@ -35,6 +35,7 @@ class Arguments:
     explain: str | None
     graph: str | None
     why: str | None
+    diff: bool
     init: str | None
     from_espnet3: Path | None
     force: bool
@@ -54,6 +55,8 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     if problem:
         parser.error(problem)
     starts = [start for start in (given.init, given.from_espnet3) if start is not None]
+    if given.diff and (problem := _diff_problem(given, files)):
+        parser.error(problem)
     if not (given.manifests or starts or given.explain is not None):
         parser.error("name a manifest or a directory to look for recipe.yaml in")
     if starts and (len(starts) > 1 or given.manifests):
@@ -91,6 +94,18 @@ def _config_problem(files: Mapping[str, Path], given: argparse.Namespace) -> str
         if not path_exists(path):
             return f'{option}: there is no file "{path}"'
     return None
+
+
+def _diff_problem(given: argparse.Namespace, files: Mapping[str, Path]) -> str | None:
+    """Return why two recipes cannot be compared with these options, or None."""
+    if len(given.manifests) != 2:  # noqa: PLR2004 - one and the other
+        return "--diff takes two manifests or locks"
+    if given.format not in ("human", "json"):
+        return "--diff writes --format human or json"
+    others = ("check", "deep", "fix", "strict", "sets", "graph", "why", "output")
+    wrong = next((f"--{name}" for name in others if getattr(given, name)), None)
+    wrong = wrong or next((f"--{name}_config" for name in files), None)
+    return f"{wrong.replace('--sets', '--set')} does not go with --diff" if wrong else None
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -160,6 +175,12 @@ def _build_parser() -> argparse.ArgumentParser:
     add("--graph", choices=GRAPHS, help="print the stage graph instead of building (default text)")
     add("--why", metavar="NAME.KEY", help="print the places that set a value instead of building")
     add(
+        "--diff",
+        action="store_true",
+        help="say what differs between two manifests or locks after composition; "
+        "exits with 0 for nothing, 1 for something, 2 if one cannot be read",
+    )
+    add(
         "--version",
         action=_VersionAction,
         nargs=0,
@@ -221,6 +242,7 @@ class _VersionAction(argparse.Action):
 
 
 MANIFEST = "recipe.yaml"
+LOCK_SUFFIX = ".lock.json"
 SKIPPED_FOLDERS = ("build", "exp", "data", "downloads", "node_modules", "__pycache__")
 
 

@@ -71,6 +71,10 @@ def _run_command(arguments: Arguments, start: float) -> int:
         from espnet3_compiler.convert.convert import convert
 
         return convert(arguments.from_espnet3, force=arguments.force, form=arguments.format)
+    if arguments.diff:
+        from espnet3_compiler.cli.diff import compare_recipes
+
+        return compare_recipes(arguments.manifests, arguments.format)
     from espnet3_compiler.cli.run import run_all
 
     manifests, problems = find_manifests(arguments.manifests)

@@ -4,11 +4,16 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from dataclasses import replace
+from functools import partial
+from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
-from espnet3_compiler.checks.targets.unchecked import unchecked_findings
-from espnet3_compiler.cli.arguments import Arguments
+from espnet3_compiler.checks.targets.unchecked import TargetCounts, unchecked_findings
+from espnet3_compiler.cli.arguments import LOCK_SUFFIX, Arguments
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.filesystem import is_file, lies_below, real_path
 from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest, display_name
@@ -17,11 +22,12 @@ from espnet3_schemas import LOCK
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 BUILD = "build"
-LOCK_SUFFIX = ".lock.json"
+MANY = 16
+"""Manifests from which on the start of other processes costs less than it saves."""
 
 
 def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> int:
-    """Compile manifests one after the other, report once, and return the exit code.
+    """Compile manifests, report once, and return the exit code.
 
     Args:
         manifests: Paths of manifests and locks.
@@ -36,13 +42,61 @@ def run_all(manifests: Sequence[Path], arguments: Arguments, start: float) -> in
     if problem:
         print(f"error: {problem}", file=sys.stderr)
         return USAGE
-    outcomes = [_run_deep(_compile_path(path, arguments), arguments) for path in manifests]
-    if arguments.strict and not arguments.deep:
-        outcomes = [_refuse_unchecked(outcome) for outcome in outcomes]
+    if len(manifests) >= MANY and _only_checks(arguments):
+        return _check_many(manifests, arguments, start)
+    outcomes = [_compile_whole(path, arguments) for path in manifests]
     codes = [CLEAN if _is_clean(outcome, arguments) else MISTAKES for outcome in outcomes]
     _print_report(outcomes, arguments, time.perf_counter() - start)
     codes += [_produce_output(outcome, arguments) for outcome in outcomes]
     return max(codes)
+
+
+class _Checked(NamedTuple):
+    """What is reported of a manifest that another process has checked.
+
+    Attributes:
+        path: The manifest, absolute.
+        diagnostics: Every finding.
+        counts: How many targets were checked.
+        codes: Exit codes.
+        said: What is printed on stderr below the report.
+    """
+
+    path: Path
+    diagnostics: tuple[Diagnostic, ...]
+    counts: TargetCounts
+    codes: tuple[int, ...]
+    said: str
+
+
+def _only_checks(arguments: Arguments) -> bool:
+    """Return whether nothing but a report is asked for: no file is written, nothing is run."""
+    others = (arguments.fix, arguments.deep, arguments.graph is not None, arguments.why is not None)
+    return arguments.check and not any(others)
+
+
+def _check_many(manifests: Sequence[Path], arguments: Arguments, start: float) -> int:
+    """Check manifests on all cores, and report them as if they had been checked in their order."""
+    from espnet3_compiler.cli.processes import map_in_processes
+
+    checked = map_in_processes(partial(_check_one, arguments=arguments), manifests)
+    _print_report(checked, arguments, time.perf_counter() - start)
+    sys.stderr.write("".join(one.said for one in checked))
+    return max(code for one in checked for code in one.codes)
+
+
+def _check_one(manifest: Path, arguments: Arguments) -> _Checked:
+    outcome = _compile_whole(manifest, arguments)
+    code = CLEAN if _is_clean(outcome, arguments) else MISTAKES
+    with redirect_stderr(StringIO()) as said:
+        codes = (code, _produce_output(outcome, arguments))
+    return _Checked(outcome.path, outcome.diagnostics, outcome.counts, codes, said.getvalue())
+
+
+def _compile_whole(manifest: Path, arguments: Arguments) -> CompileResult:
+    outcome = _run_deep(_compile_path(manifest, arguments), arguments)
+    refuses = arguments.strict and not arguments.deep
+    return _refuse_unchecked(outcome) if refuses else outcome
 
 
 def _compile_path(manifest: Path, arguments: Arguments) -> CompileResult:
@@ -142,7 +196,9 @@ def _print_why(outcome: CompileResult, path: str) -> int:
     return CLEAN if known else USAGE
 
 
-def _print_report(outcomes: Sequence[CompileResult], arguments: Arguments, seconds: float) -> None:
+def _print_report(
+    outcomes: Sequence[CompileResult | _Checked], arguments: Arguments, seconds: float
+) -> None:
     findings = [finding for outcome in outcomes for finding in outcome.diagnostics]
     unchecked = (item for outcome in outcomes for item in unchecked_findings(outcome.counts))
     summary = Summary(

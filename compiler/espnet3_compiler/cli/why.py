@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.manifest.group_names import NO_GROUPS
 from espnet3_compiler.manifest.recipe import Composed
 from espnet3_compiler.result import CompileResult
 from espnet3_compiler.syntax.provenance import STEP_LABELS
@@ -35,7 +36,7 @@ def explain_value(outcome: CompileResult, dotted: str) -> tuple[str, bool]:
     if root is None:
         resolved = outcome.resolved
         known = [*resolved.configs, *resolved.models] if resolved else []
-        return _unknown_path_message(dotted, name, known), False
+        return _of_rows(outcome, name) or _unknown_path_message(dotted, name, known), False
     path: Path = ()
     node: Node = root
     for step in steps:
@@ -63,6 +64,13 @@ def _find_root(outcome: CompileResult, name: str) -> tuple[Node | None, Composed
 
 def _child_keys(node: Node) -> list[str | int]:
     return [step for step, _ in children(node)]
+
+
+def _of_rows(outcome: CompileResult, name: str) -> str | None:
+    """Return what to write where a group has the name once for every row."""
+    groups = outcome.recipe.group_names if outcome.recipe else NO_GROUPS
+    hint = groups.rows_hint("configs", name) or groups.rows_hint("models", name)
+    return f"error: {hint}\n" if hint else None
 
 
 def _unknown_path_message(dotted: str, word: str, known: list[str]) -> str:

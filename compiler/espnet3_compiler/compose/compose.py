@@ -6,6 +6,7 @@ Defaults are those of the role of the extending config.
 
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -67,9 +68,13 @@ def compose(
     parts, more = collect_layers(recipe, roles, config_files or {})
     found += more
     configs = {}
+    bases = {str(part.extends.value) for part in parts.values() if part.extends}
+    known = set(found)
     for name in parts:
-        configs[name], more = _compose_config(name, roles.get(name), parts, settings)
-        found += [finding for finding in more if finding not in found]
+        chain = inheritance_chain(name, parts, recipe.group_names)
+        configs[name], more = _compose_config(name, roles.get(name), chain, settings, bases)
+        found += [finding for finding in more if finding not in known]
+        known.update(more)
     if not recipe.names_complete:  # a base may be the config whose name could not be read
         found = [finding for finding in found if finding.code != "R306"]
     models = {
@@ -107,14 +112,29 @@ def _parse_overrides(
             result.setdefault(str(setting.name.value), []).append(setting)
         else:
             message = f'"{setting.name.value}" is neither a config nor a model'
-            found.append(unknown_name("R309", message, setting.name, known))
+            groups, name = recipe.group_names, str(setting.name.value)
+            rows = groups.rows_hint("configs", name) or groups.rows_hint("models", name)
+            found.append(unknown_name("R309", message, setting.name, known, rows=rows))
     return result, found
 
 
 def _compose_config(
-    name: str, role: str | None, parts: dict[str, ConfigLayers], settings: OverridesByName
+    name: str,
+    role: str | None,
+    inherited: tuple[list[ConfigLayers], list[Diagnostic]],
+    settings: OverridesByName,
+    bases: AbstractSet[str],
 ) -> tuple[Composed, list[Diagnostic]]:
-    chain, found = inheritance_chain(name, parts)
+    """Return a config put together, and what is wrong with it.
+
+    Args:
+        name: Its name.
+        role: Its role.
+        inherited: Its layers and those of its bases, and what is wrong with these.
+        settings: The ``--set`` arguments by name.
+        bases: The names of the configs that others extend.
+    """
+    chain, found = inherited
     slot = _schema_of(role)
     record = MergeRecord()
     declared = chain[-1].name.span
@@ -142,7 +162,6 @@ def _compose_config(
         bases=tuple(str(part.name.value) for part in chain[:-1]),
         complete=chain[0].extends is None and all(part.complete for part in chain),
     )
-    bases = [part.extends.value for part in parts.values() if part.extends]
     if role is None and (composed.bases or name in bases):
         return composed, found  # the mistakes are reported where the config is read in a role
     return composed, [*found, *record.found]

@@ -14,8 +14,9 @@ from espnet3_compiler.compose.config_files import (
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.manifest.group_names import GroupNames
 from espnet3_compiler.manifest.recipe import ConfigDecl, Recipe
-from espnet3_compiler.manifest.values import without_keys
+from espnet3_compiler.manifest.values import substitute_text, without_keys
 from espnet3_compiler.syntax.placeholder import is_placeholder
 from espnet3_compiler.syntax.tree import Mapping, Scalar
 from espnet3_compiler.syntax.unknown_name import unknown_name
@@ -48,6 +49,8 @@ def collect_layers(
 ) -> tuple[dict[str, ConfigLayers], list[Diagnostic]]:
     """Return the layers of all configs by name, and what is wrong with their files.
 
+    A config without a role is read as in the only one of those that extend it.
+
     Args:
         recipe: The declarations of the manifest.
         roles: The role of each config by name; None where it is not known.
@@ -55,31 +58,27 @@ def collect_layers(
     """
     files = ConfigFileReader(recipe.directory, recipe.source)
     parts = {}
+    extending: dict[object, set[str | None]] = {}
+    for other in recipe.configs:
+        if other.extends:
+            role = roles.get(str(other.name.value))
+            extending.setdefault(other.extends.value, set()).add(role)
     for declared in recipe.configs:
         name = str(declared.name.value)
-        role = _effective_role(name, recipe, roles)
+        own = extending.get(name, set())
+        role = roles.get(name) or (next(iter(own)) if len(own) == 1 else None)
         if name in config_files:
             file = _file_from_option(declared, role, config_files[name], files)
             declared = ConfigDecl(declared.name, None, None, None)  # noqa: PLW2901
         else:
             file = file_in_role(declared, role, recipe, files)
-        parts[name] = _make_layers(declared, file, files.found)
+        parts[name] = _make_layers(declared, file, recipe.group_names, files.found)
     found = [
         _unknown_option(name, path, parts)
         for name, path in config_files.items()
         if name not in parts
     ]
     return parts, [*files.found, *found]
-
-
-def _effective_role(name: str, recipe: Recipe, roles: MappingABC[str, str | None]) -> str | None:
-    """Return the role of a config, or the only one of those that extend it."""
-    extending = {
-        roles.get(str(other.name.value))
-        for other in recipe.configs
-        if other.extends and other.extends.value == name
-    }
-    return roles.get(name) or (extending.pop() if len(extending) == 1 else None)
 
 
 def _file_from_option(
@@ -93,12 +92,12 @@ def _file_from_option(
 
 
 def _make_layers(
-    declared: ConfigDecl, file: ConfigFile | None, found: list[Diagnostic]
+    declared: ConfigDecl, file: ConfigFile | None, groups: GroupNames, found: list[Diagnostic]
 ) -> ConfigLayers:
     extends, layers = declared.extends, []
     if file and file.node:
         layers.append(without_keys(file.node, "extends"))
-        extends = _choose_base(extends, file.node, found)
+        extends = _choose_base(declared, file.node, groups, found)
     if declared.inline:
         layers.append(declared.inline)
     base = file.node.get("extends") if file and file.node else None
@@ -107,14 +106,17 @@ def _make_layers(
     return ConfigLayers(declared.name, extends, tuple(layers), source, declared.complete and read)
 
 
-def _choose_base(declared: Scalar | None, node: Mapping, found: list[Diagnostic]) -> Scalar | None:
-    own = node.get("extends")
+def _choose_base(
+    config: ConfigDecl, node: Mapping, groups: GroupNames, found: list[Diagnostic]
+) -> Scalar | None:
+    own, declared = node.get("extends"), config.extends
     if own is None or is_placeholder(own):
         return declared
     if not isinstance(own, Scalar) or not isinstance(own.value, str):
         message = '"extends" must be the name of a config'
         found.append(Diagnostic("R602", message, Label(own.span, "not text")))
         return declared
+    own = substitute_text(groups.base_name(str(config.name.value), own.value), own)
     if declared and declared.value != own.value:
         found.append(
             Diagnostic(
@@ -129,17 +131,25 @@ def _choose_base(declared: Scalar | None, node: Mapping, found: list[Diagnostic]
 
 
 def inheritance_chain(
-    name: str, parts: dict[str, ConfigLayers]
+    name: str, parts: dict[str, ConfigLayers], groups: GroupNames
 ) -> tuple[list[ConfigLayers], list[Diagnostic]]:
-    """Return a config and its bases, the farthest base first; a finding ends the chain."""
+    """Return a config and its bases, the farthest base first; a finding ends the chain.
+
+    Args:
+        name: The config.
+        parts: The layers of all configs.
+        groups: What short names mean in groups.
+    """
     chain, seen = [parts[name]], [name]
     found: list[Diagnostic] = []
     while not found and (extends := chain[-1].extends) is not None:
         base = str(extends.value)
         if base not in parts:
-            known = [other for other in parts if other != seen[-1]]
+            known = groups.visible_names(("configs", seen[-1]), "configs", parts)
+            known = [other for other in known if other != seen[-1]]
             message = f'"{base}" is extended but no config has this name'
-            found.append(unknown_name("R306", message, extends, known))
+            rows = groups.rows_hint("configs", base)
+            found.append(unknown_name("R306", message, extends, known, rows=rows))
         elif base in seen:
             found.append(_extends_cycle(parts, seen[seen.index(base) :]))
         elif len(chain) >= MAX_CHAIN_LENGTH:

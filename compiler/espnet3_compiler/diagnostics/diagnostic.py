@@ -1,5 +1,6 @@
 """A mistake of the user, as a value."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from espnet3_compiler.diagnostics.source import Span
@@ -65,9 +66,13 @@ class Diagnostic:
             again: The same mistake at another place.
             text: What is said there.
         """
-        fix = self.fix
-        if fix and again.fix:
-            certain = fix.certain and again.fix.certain
-            fix = replace(fix, edits=(*fix.edits, *again.fix.edits), certain=certain)
-        labels = (*self.related, Label(again.primary.span, text))
+        return self.joined_with_all((again,), text)
+
+    def joined_with_all(self, others: Sequence["Diagnostic"], text: str) -> "Diagnostic":
+        """Return one finding for the same mistake at several other places; see ``joined_with``."""
+        fix, fixes = self.fix, [other.fix for other in others if other.fix]
+        if fix and fixes:
+            edits = (*fix.edits, *(edit for one in fixes for edit in one.edits))
+            fix = replace(fix, edits=edits, certain=all(one.certain for one in (fix, *fixes)))
+        labels = (*self.related, *(Label(other.primary.span, text) for other in others))
         return replace(self, related=labels, fix=fix)

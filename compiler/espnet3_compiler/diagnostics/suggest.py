@@ -5,6 +5,7 @@ deletion, substitution and the exchange of two neighbours cost one each.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import takewhile
 
 LIMIT_SHARE = 3
@@ -99,6 +100,7 @@ def _rank_candidates(name: str, candidates: Iterable[str]) -> list[tuple[float, 
     return [(score, other) for score, *_, other in sorted(scored)]
 
 
+@lru_cache(maxsize=1 << 16)  # the keys of a thousand stages are the same few
 def _misspelling_score(name: str, other: str) -> float | None:
     """Return the distance of two names, None when it is too large."""
     mine, theirs = _without_separators(name), _without_separators(other)

@@ -14,7 +14,9 @@ from espnet3_compiler.syntax.unknown_name import unknown_name
 from espnet3_schemas import habits
 
 
-def unknown_key(reference: Span, key: Key, problem: str, known: Iterable[str]) -> Diagnostic:
+def unknown_key(
+    reference: Span, key: Key, problem: str, known: Iterable[str], rows: str | None = None
+) -> Diagnostic:
     """R301: a step of a path that does not exist.
 
     Args:
@@ -22,10 +24,11 @@ def unknown_key(reference: Span, key: Key, problem: str, known: Iterable[str]) -
         key: The step; its span may hold a reference that gave the name.
         problem: The end of the message.
         known: The names that exist.
+        rows: Advice where a group has the name once for every row.
     """
     message = f'"{reference.text}" names nothing: {problem}'
     names = [name for name in known if name]
-    found = unknown_name("R301", message, Scalar(str(key.name), key.span), names)
+    found = unknown_name("R301", message, Scalar(str(key.name), key.span), names, rows=rows)
     return found if key.span.text == key.name else replace(found, fix=None)
 
 

@@ -62,7 +62,7 @@ def find_target(
     if state.roots[GLOBALS].entry(names[0]):
         return LookupTarget(GLOBALS, names, tuple(keys))
     if names[0] in NAMESPACES:
-        return _in_namespace(state, keys, span)
+        return _in_namespace(state, owner, keys, span)
     if names[0] == MATRIX:
         return _in_row(state, owner, keys, span)
     incomplete = owner in state.incomplete or not has_certain_keys(state.roots[owner])
@@ -72,9 +72,21 @@ def find_target(
 
 
 def _in_namespace(
-    state: ResolutionState, keys: list[Key], span: Span
+    state: ResolutionState, holder: Path, keys: list[Key], span: Span
 ) -> LookupTarget | Diagnostic | None:
+    """Return the config, model or output that a path names; in a group, that of the same row.
+
+    Args:
+        state: The state of resolution.
+        holder: What holds the reference.
+        keys: The steps of its path.
+        span: The ``${…}``.
+    """
     namespace, names = _key_name(keys[0]), tuple(_key_name(key) for key in keys)
+    groups = state.recipe.group_names
+    if len(names) > 1:
+        full = groups.full_name(holder, namespace, names[1])
+        names = (namespace, full, *names[2:])
     if namespace == "stages":
         if len(keys) != STAGE_STEPS:
             example = "${stages.train.best_checkpoint}"
@@ -88,10 +100,12 @@ def _in_namespace(
     if owner in state.roots:
         return LookupTarget(owner, names[2:], tuple(keys[2:]))
     known = [str(other[1]) for other in state.roots if other[0] == namespace]
+    known = groups.visible_names(holder, namespace, known)
     if not state.recipe.names_complete and not is_certain_match(names[1], known):
         return None
     problem = f'the list of {namespace} has no "{names[1]}"'
-    return findings.unknown_key(span, keys[1], problem, known)
+    rows = groups.rows_hint(namespace, names[1])
+    return findings.unknown_key(span, keys[1], problem, known, rows)
 
 
 def _in_row(

@@ -12,6 +12,7 @@ from pathlib import Path
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.manifest.group_names import NO_GROUPS, GroupNames
 from espnet3_compiler.manifest.recipe import ConfigDecl, ModelDecl, Recipe, Resolved
 from espnet3_compiler.manifest.stages import Declarations, lower_stages
 from espnet3_compiler.manifest.system import lower_system
@@ -32,7 +33,12 @@ GLOBALS = ("exp_tag", "exp_dir", "data_dir")
 
 
 def lower(
-    root: Mapping, source: Source, directory: Path, *, complete: bool = True
+    root: Mapping,
+    source: Source,
+    directory: Path,
+    names: GroupNames = NO_GROUPS,
+    *,
+    complete: bool = True,
 ) -> tuple[Recipe, tuple[Diagnostic, ...]]:
     """Return the recipe of a manifest and what is wrong with the names in it.
 
@@ -40,6 +46,7 @@ def lower(
         root: The manifest's tree.
         source: The manifest's text.
         directory: The absolute recipe directory.
+        names: What short names mean in the groups of the manifest.
         complete: False where a group with a ``matrix`` could not be expanded: it may declare the
             names that seem to be missing.
     """
@@ -49,9 +56,9 @@ def lower(
         ModelDecl(entry.key, as_mapping(entry.value) or Mapping((), entry.value.span))
         for entry in mapping_entries(root.get("models"), every=True)
     )
-    configs = tuple(_lower_config(entry) for entry in mapping_entries(root.get("configs")))
+    configs = tuple(_lower_config(entry, names) for entry in mapping_entries(root.get("configs")))
     names_complete = complete and _are_names_complete(root)
-    result = lower_stages(Declarations(root, system, models, configs, names_complete))
+    result = lower_stages(Declarations(root, system, models, configs, names, names_complete))
     recipe = Recipe(
         source=source,
         directory=directory,
@@ -68,6 +75,7 @@ def lower(
         ),
         stages=result.stages,
         names_complete=names_complete,
+        group_names=names,
         complete=result.complete and names_complete and not findings,
     )
     return recipe, (*findings, *result.findings)
@@ -99,12 +107,14 @@ def configs_in_role(recipe: Recipe, resolved: Resolved, role: str) -> Iterator[t
             yield name, resolved.configs[name]
 
 
-def _lower_config(entry: Entry) -> ConfigDecl:
+def _lower_config(entry: Entry, names: GroupNames) -> ConfigDecl:
     block = as_mapping(entry.value)
     if block is None:
         path = as_text(entry.value)
         return ConfigDecl(entry.key, None, path, None, path is not None)
     extends, file = as_text(block.get("extends")), as_text(block.get("file"))
+    if extends:
+        extends = substitute_text(names.base_name(entry.name, str(extends.value)), extends)
     complete = (
         has_certain_keys(block)
         and (extends is not None) is (block.entry("extends") is not None)

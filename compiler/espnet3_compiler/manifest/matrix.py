@@ -1,103 +1,32 @@
 """Expand groups of stages with a ``matrix``: the next steps see a manifest without groups.
 
 A group holds stages, configs and models that stand once for every row of its matrix. Names are
-filled in here, because the next step needs them; other ``${matrix.NAME}`` are left to the
-resolver, which knows the row of every stage, config and model.
+filled in here, because the next step needs them; a name without a value of the matrix gets the id
+of the row. Other ``${matrix.NAME}`` are left to the resolver, which knows the row of every stage,
+config and model.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from itertools import islice, product
+from dataclasses import dataclass, field, replace
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.expressions.nodes import MATRIX
-from espnet3_compiler.expressions.template import has_reference
-from espnet3_compiler.manifest.matrix_names import duplicate_name, find_repeated
+from espnet3_compiler.manifest.group_names import GroupNames
+from espnet3_compiler.manifest.matrix_names import duplicate_name, find_repeated, find_same_rows
+from espnet3_compiler.manifest.matrix_rows import read_rows
 from espnet3_compiler.manifest.matrix_values import (
     fill_config,
     fill_stage,
     fill_text,
+    is_short_name,
+    name_stage,
+    row_name,
     stage_item_name,
 )
 from espnet3_compiler.manifest.values import mapping_entries
-from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder, placeholder
-from espnet3_compiler.syntax.tree import (
-    Entry,
-    Mapping,
-    Node,
-    Path,
-    Scalar,
-    Sequence,
-    map_children,
-    walk_scalars,
-)
+from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
 
-MAX_ROWS = 1000
 BLOCKS = ("configs", "models")
-
-
-def _read_rows(matrix: Entry | None, found: list[Diagnostic]) -> tuple[Mapping, ...]:
-    """Return the rows of a matrix, each a mapping from name to scalar.
-
-    ``[{round: 1, start: a}, …]`` are rows; ``{round: [1, 2], size: [a, b]}`` gives every
-    combination, the last name fastest. The schema cannot see missing rows, too many rows and
-    references among the values: they are reported here.
-    """
-    if matrix is None or is_placeholder(matrix.value):
-        return ()
-    node = matrix.value
-    rows = tuple(islice(_raw_rows(node), MAX_ROWS + 1))
-    if len(rows) > MAX_ROWS:
-        label = Label(matrix.key.span, "every combination is a row")
-        hint = "list the rows that are meant: [{NAME: VALUE, …}, …]"
-        message = f"a matrix has more than {MAX_ROWS} rows"
-        found.append(Diagnostic("R105", message, label, help=(hint,)))
-        return ()
-    if isinstance(node, Mapping | Sequence) and any(not row.entries for row in rows):
-        label = Label(matrix.key.span, "expected at least one name in every row")
-        hint = "for example matrix: {round: [1, 2, 3]}"
-        message = "a row of a matrix gives no name a value"
-        found.append(Diagnostic("R605", message, label, help=(hint,)))
-        return ()
-    found += [_reference_in_value(scalar) for scalar in dict.fromkeys(_find_references(node))]
-    return tuple(map_children(row, lambda value, _: _value_or_placeholder(value)) for row in rows)
-
-
-def _raw_rows(node: Node) -> Iterable[Mapping]:
-    if isinstance(node, Sequence):
-        return tuple(item for item in node.items if isinstance(item, Mapping))
-    if not isinstance(node, Mapping):
-        return ()
-    choices = [
-        [Entry(entry.key, item) for item in _items(entry.value) if isinstance(item, Scalar)]
-        for entry in node
-    ]
-    return (Mapping(row, node.span, node.via) for row in product(*choices))
-
-
-def _items(node: Node | None) -> tuple[Node, ...]:
-    return node.items if isinstance(node, Sequence) else ()
-
-
-def _find_references(node: Node) -> list[Scalar]:
-    scalars = [scalar for _, scalar in walk_scalars(node)]
-    return [leaf for leaf in scalars if has_reference(leaf.value) and not is_placeholder(leaf)]
-
-
-def _value_or_placeholder(node: Node) -> Node:
-    """Return a value of a row, or a placeholder where it has been reported."""
-    if isinstance(node, Scalar) and node.value is not None and not has_reference(node.value):
-        return node
-    return placeholder(node.span)
-
-
-def _reference_in_value(scalar: Scalar) -> Diagnostic:
-    return Diagnostic(
-        "R606",
-        f'a value of a matrix cannot hold a reference: "{scalar.value}"',
-        Label(scalar.span, "must be a plain text or number"),
-        help=("write the reference where the value is used; the matrix can choose what it names",),
-    )
 
 
 @dataclass
@@ -109,6 +38,7 @@ class Expansion:
         rows: The row of a matrix that a stage, config or model belongs to, by its owner, for
             example ``("stages", "tune_1")``.
         templates: The names that rows gave, and the texts that they were made from.
+        names: The short names of its row, and the full ones, by the same owners.
         found: Findings about matrices and their names.
         complete: False where a group could not be expanded.
         parts: The expanded nodes, each with the definition of the schema that it should fit.
@@ -117,9 +47,15 @@ class Expansion:
     root: Mapping
     rows: dict[Path, Mapping] = field(default_factory=dict)
     templates: dict[str, str] = field(default_factory=dict)
+    names: dict[Path, dict[tuple[str, str], str]] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
     complete: bool = True
     parts: list[tuple[str, Node]] = field(default_factory=list)
+
+    @property
+    def group_names(self) -> GroupNames:
+        """What short names mean in the groups."""
+        return GroupNames(self.names)
 
 
 def expand(root: Mapping) -> Expansion:
@@ -145,42 +81,62 @@ def _as_group(item: Node) -> Mapping | None:
     return item if isinstance(item, Mapping) and item.entry(MATRIX) else None
 
 
+def _items(node: Node | None) -> tuple[Node, ...]:
+    return node.items if isinstance(node, Sequence) else ()
+
+
 def _expand_group(group: Mapping, blocks: dict[str, list[Entry]], made: Expansion) -> list[Node]:
     """Add the configs and models of a group, and return its stages; the group itself if broken."""
-    rows = _read_rows(group.entry(MATRIX), made.found)
+    rows = read_rows(group, made.found)
     items = _items(group.get("stages"))
     if not rows or not items:
         made.complete = False
         return [group]
     made.complete = made.complete and has_certain_keys(group)
     own = {name: mapping_entries(group.get(name), every=True) for name in BLOCKS}
-    keys = [entry.key for entries in own.values() for entry in entries]
-    names = [name for name in (*map(stage_item_name, items), *keys) if name is not None]
-    if repeated := find_repeated(names, rows):
+    named = [("stages", name) for name in map(stage_item_name, items) if name is not None]
+    named += [(block, entry.key) for block, entries in own.items() for entry in entries]
+    short = [(block, str(name.value)) for block, name in named if is_short_name(name)]
+    repeated = find_same_rows(rows) if short else None
+    repeated = repeated or find_repeated([n for _, n in named if not is_short_name(n)], rows)
+    if repeated:
         made.found.append(repeated)
         made.complete, rows = False, rows[:1]
     expanded: list[Node] = []
     for row in rows:
+        names = {(block, name): row_name(name, row) for block, name in short}
         for block, entries in own.items():
             for entry in entries:
-                _add_entry(entry, block, row, blocks[block], made)
-        for item in items:
-            stage = fill_stage(item, row, made.found)
-            expanded.append(stage)
-            made.parts.append(("stage", stage))
-            _record_row("stages", stage_item_name(stage), stage_item_name(item), row, made)
+                _add_entry(entry, block, row, blocks[block], names, made)
+        expanded += [_expand_stage(item, row, names, made) for item in items]
     return expanded
 
 
+def _expand_stage(
+    item: Node, row: Mapping, names: dict[tuple[str, str], str], made: Expansion
+) -> Node:
+    stage = fill_stage(name_stage(item, row), row, made.found)
+    made.parts.append(("stage", stage))
+    _record_row("stages", stage_item_name(stage), stage_item_name(item), row, names, made)
+    return stage
+
+
 def _add_entry(
-    entry: Entry, block: str, row: Mapping, others: list[Entry], made: Expansion
+    entry: Entry,
+    block: str,
+    row: Mapping,
+    others: list[Entry],
+    names: dict[tuple[str, str], str],
+    made: Expansion,
 ) -> None:
     key = fill_text(entry.key, row, made.found)
+    if is_short_name(entry.key):
+        key = replace(key, value=row_name(str(key.value), row))
     first = next((other.key for other in others if other.key.value == key.value), None)
     if first is not None and not is_placeholder(key):
         made.found.append(duplicate_name(block, key, first))
         return
-    _record_row(block, key, entry.key, row, made)
+    _record_row(block, key, entry.key, row, names, made)
     value = entry.value
     if block == "configs":
         value = fill_config(value, row, made.found)
@@ -189,12 +145,20 @@ def _add_entry(
 
 
 def _record_row(
-    block: str, name: Scalar | None, template: Scalar | None, row: Mapping, made: Expansion
+    block: str,
+    name: Scalar | None,
+    template: Scalar | None,
+    row: Mapping,
+    names: dict[tuple[str, str], str],
+    made: Expansion,
 ) -> None:
     if name is None or template is None or is_placeholder(name):
         made.complete = False
         return
     made.rows[block, str(name.value)] = row
+    made.names[block, str(name.value)] = names
+    if not is_short_name(template):
+        names[block, str(name.value)] = str(name.value)
     made.templates[str(name.value)] = str(template.value)
 
 

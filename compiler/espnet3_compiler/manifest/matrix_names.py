@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.manifest.matrix_values import fill_text
+from espnet3_compiler.manifest.matrix_values import fill_text, row_name
+from espnet3_compiler.manifest.row_ids import ID
 from espnet3_compiler.syntax.placeholder import is_placeholder
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
 from espnet3_compiler.syntax.tree import Mapping as Tree
@@ -39,8 +40,9 @@ def _find_repeated_name(name: Scalar, rows: tuple[Tree, ...]) -> Diagnostic | No
 
 def _repeated_name(name: Scalar, value: str, rows: list[Tree]) -> Diagnostic:
     """Return R201 at the name, with the values that are the same in the rows that give it."""
-    used = [entry.name for entry in rows[0] if f"matrix.{entry.name}" in str(name.value)]
-    unused = [entry.name for entry in rows[0] if entry.name not in used]
+    given = [entry.name for entry in rows[0] if entry.name != ID]
+    used = [key for key in given if f"matrix.{key}" in str(name.value)]
+    unused = [key for key in given if key not in used]
     hints = ["let every row of the matrix have other values"]
     if unused:
         example = f"{name.value}_${{matrix.{unused[0]}}}"
@@ -59,6 +61,33 @@ def _repeated_name(name: Scalar, value: str, rows: list[Tree]) -> Diagnostic:
     )
 
 
+def find_same_rows(rows: tuple[Tree, ...]) -> Diagnostic | None:
+    """Return R201 where two rows of a matrix have one id: short names would be the same, too."""
+    first: dict[str, Tree] = {}
+    for row in rows:
+        name = row_name("", row)
+        if name in first:
+            return _same_id(name[1:], row, first[name])
+        first[name] = row
+    return None
+
+
+def _same_id(name: str, row: Tree, other: Tree) -> Diagnostic:
+    pairs = [(entry, other.entry(entry.name)) for entry in row if entry.name != ID]
+    different = [(entry, one) for entry, one in pairs if one is None or one.value != entry.value]
+    again, before = next(iter(different or pairs))
+    related = (Label(before.value.span, "and here"),) if before else ()
+    if not different:
+        message, hint = "two rows of a matrix are the same", "remove one of the two"
+    else:
+        message = f'two rows of a matrix have the id "{name}"'
+        hint = (
+            "write one of the values otherwise, or give every row a value that tells them apart "
+            "and write it into the names: train_${matrix.NAME}"
+        )
+    return Diagnostic("R201", message, Label(again.value.span, "here"), related, help=(hint,))
+
+
 def duplicate_name(block: str, name: Scalar, first: Scalar) -> Diagnostic:
     """R201: a stage, config or model that has the name of another one.
 
@@ -67,12 +96,14 @@ def duplicate_name(block: str, name: Scalar, first: Scalar) -> Diagnostic:
         name: The second name.
         first: Where the name is used first.
     """
+    written = name.span.text.strip("'\"")
+    base = written if str(name.value).startswith(f"{written}_") else name.value  # in a group
     return Diagnostic(
         "R201",
         f'two {block} are called "{name.value}"',
         Label(name.span, "used again here"),
         related=(Label(first.span, "first used here"),),
-        help=(f'give one of them another name, for example "{name.value}_2"',),
+        help=(f'give one of them another name, for example "{base}_2"',),
     )
 
 

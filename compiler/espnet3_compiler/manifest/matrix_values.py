@@ -1,11 +1,14 @@
 """Fill the values of a matrix into the names that a group gives and uses."""
 
+from dataclasses import replace
+
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import ProvenanceStep
 from espnet3_compiler.diagnostics.suggest import is_certain_match
 from espnet3_compiler.expressions import messages as findings
 from espnet3_compiler.expressions.nodes import KNOWN_RESOLVERS, MATRIX, Call, Lookup
 from espnet3_compiler.expressions.template import parse
+from espnet3_compiler.manifest.row_ids import ID
 from espnet3_compiler.manifest.values import as_text
 from espnet3_compiler.syntax.placeholder import (
     has_certain_keys,
@@ -13,7 +16,7 @@ from espnet3_compiler.syntax.placeholder import (
     placeholder_for,
     with_provenance,
 )
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, map_children
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, map_children
 
 STAGE_KEYS = ("name", "run", "call", "config", "model", "needs", "init_from", "description")
 CONFIG_KEYS = ("extends", "file")
@@ -28,6 +31,39 @@ def stage_item_name(stage: Node) -> Scalar | None:
     if not has_certain_keys(stage) or (name and is_placeholder(name)):
         return as_text(name)
     return as_text(name) or as_text(stage.get("run"))
+
+
+def is_short_name(name: Scalar) -> bool:
+    """Return whether a name in a group holds no reference, so that it gets the id of the row."""
+    return isinstance(name.value, str) and not is_placeholder(name) and "${" not in name.value
+
+
+def row_name(name: str, row: Mapping) -> str:
+    """Return the name that a short one of a group has in a row, for example ``train_lr1e_3``."""
+    made = row.get(ID)
+    assert isinstance(made, Scalar)
+    return f"{name}_{made.value}"
+
+
+def name_stage(stage: Node, row: Mapping) -> Node:
+    """Return a stage with its name in a row; what it runs stays what it was.
+
+    Args:
+        stage: A stage of the group.
+        row: The row of the matrix.
+    """
+    name = stage_item_name(stage)
+    if name is None or not is_short_name(name):
+        return stage
+    full = Entry(Scalar("name", name.span), replace(name, value=row_name(str(name.value), row)))
+    if not isinstance(stage, Mapping):
+        return Mapping((full, Entry(Scalar("run", name.span), name)), name.span)
+    others = tuple(entry for entry in stage if entry.key.value != "name")
+    written = stage.entry("name")
+    first = Entry(written.key, full.value) if written else full
+    says_kind = stage.entry("run") or stage.entry("call") or not has_certain_keys(stage)
+    kind = () if says_kind else (Entry(Scalar("run", name.span), name),)
+    return replace(stage, entries=(first, *kind, *others))
 
 
 def fill_stage(stage: Node, row: Mapping, found: list[Diagnostic]) -> Node:

@@ -1,10 +1,12 @@
 """Look up the models and other stages that a stage names."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from keyword import iskeyword
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
+from espnet3_compiler.manifest.group_names import GroupNames
 from espnet3_compiler.manifest.recipe import ModelDecl
 from espnet3_compiler.manifest.stage_items import StageItem
 from espnet3_compiler.manifest.values import as_text, substitute_text
@@ -20,11 +22,13 @@ class DeclaredNames:
     Attributes:
         names: The names that could be read.
         complete: Whether these are all: if not, only plain misspellings are reported.
+        groups: What short names mean in groups.
         kinds: The kinds of stages with an unusable name: what others probably call them.
     """
 
-    names: tuple[str, ...]
+    names: Collection[str]
     complete: bool
+    groups: GroupNames
     kinds: tuple[str, ...] = ()
 
 
@@ -33,41 +37,73 @@ def is_identifier(name: str) -> bool:
     return name.isascii() and name.isidentifier() and not iskeyword(name)
 
 
-def declared_stage_names(node: Node | None, items: tuple[StageItem, ...]) -> DeclaredNames:
-    """Return the names of the stages of a manifest."""
+def declared_stage_names(
+    node: Node | None, items: tuple[StageItem, ...], groups: GroupNames
+) -> DeclaredNames:
+    """Return the names of the stages of a manifest.
+
+    Args:
+        node: The list of stages.
+        items: Its stages.
+        groups: What short names mean in groups.
+    """
     names = tuple(str(item.name.value) for item in items)
     unusable = [item for item, name in zip(items, names, strict=True) if not is_identifier(name)]
     kinds = tuple(str(item.run.value) for item in unusable if item.run)
     all_read = isinstance(node, Sequence) and len(node.items) == len(items)
     complete = all_read and not unusable and all(item.certain for item in items)
-    return DeclaredNames(names, complete, kinds)
+    return DeclaredNames(dict.fromkeys(names), complete, groups, kinds)
 
 
 def find_model(
-    item: StageItem, models: tuple[ModelDecl, ...], *, complete: bool
+    item: StageItem, models: tuple[ModelDecl, ...], groups: GroupNames, *, complete: bool
 ) -> tuple[Scalar | None, list[Diagnostic]]:
-    """Return the model that a stage names, or the manifest's only one where its kind uses one.
+    """Return the model that a stage names, or the only one that it could where its kind uses one.
 
     Args:
         item: The stage.
         models: The models that the manifest declares.
+        groups: What short names mean in groups.
         complete: Whether the name of every model could be read.
     """
-    names = [str(model.name.value) for model in models]
+    owner = "stages", str(item.name.value)
     written = as_text(item.keys.get("model"))
     if written is None:
-        kind = systems()["kinds"].get(item.run.value if item.run else None, {})
-        only = len(models) == 1 and kind.get("model", "none") != "none"
-        return models[0].name if only else None, []
-    if str(written.value) in names:
-        return written, []
+        return _only_model(item, models, groups), []
+    full = groups.full_name(owner, "models", str(written.value))
+    every = [str(model.name.value) for model in models]
+    if full in every:
+        return _in_full(written, full), []
+    names = groups.visible_names(owner, "models", every)
     if not complete and not is_certain_match(str(written.value), names):
         return None, []
     message = f'stage "{item.name.value}" names a model "{written.value}" that is not declared'
     hint = f"declare it under models: {written.value}: {{_target_: src.model.Model}}"
-    found = unknown_name("R203", message, written, names, hint)
-    likely = closest_match(str(written.value), names) or (names[0] if len(names) == 1 else None)
+    hints = groups.rows_hint("models", full)
+    found = unknown_name("R203", message, written, names, hint, rows=hints)
+    likely = closest_match(full, names) or (names[0] if len(names) == 1 else None)
+    likely = likely and groups.full_name(owner, "models", likely)
     return substitute_text(likely, written) if likely else None, [found]
+
+
+def _only_model(
+    item: StageItem, models: tuple[ModelDecl, ...], groups: GroupNames
+) -> Scalar | None:
+    """Return the only model of a stage's row, or the only one outside of groups."""
+    kind = systems()["kinds"].get(item.run.value if item.run else None, {})
+    if kind.get("model", "none") == "none":
+        return None
+    mine = groups.row_models(str(item.name.value))
+    names = [model.name for model in models if str(model.name.value) in mine]
+    if not names:
+        inside = groups.grouped_models()
+        names = [model.name for model in models if str(model.name.value) not in inside]
+    return names[0] if len(names) == 1 else None
+
+
+def _in_full(written: Scalar, name: str) -> Scalar:
+    """Return a name as it is written, or with the id of the row that it means."""
+    return written if written.value == name else substitute_text(name, written)
 
 
 def find_stage(
@@ -80,15 +116,19 @@ def find_stage(
         written: The name as it is written.
         stages: The names of all stages.
     """
-    name = str(written.value)
+    owner, groups = ("stages", str(item.name.value)), stages.groups
+    name = groups.full_name(owner, "stages", str(written.value))
     if name in stages.names:
-        return written, []
+        return _in_full(written, name), []
     others = [other for other in (*stages.names, *stages.kinds) if other != item.name.value]
+    others = groups.visible_names(owner, "stages", others)
     if not stages.complete and not is_certain_match(name, others):
         return None, []
     message = f'stage "{item.name.value}" names a stage "{name}" that is not declared'
-    found = unknown_name("R205", message, written, others, "declare it under stages")
+    rows = groups.rows_hint("stages", name)
+    found = unknown_name("R205", message, written, others, "declare it under stages", rows=rows)
     near = closest_match(name, others)
+    near = near and groups.full_name(owner, "stages", near)
     return substitute_text(near, written) if near else None, [found]
 
 

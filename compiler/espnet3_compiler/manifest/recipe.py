@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path as FilePath
 
 from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.manifest.group_names import NO_GROUPS, GroupNames
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar
 
@@ -93,7 +95,7 @@ class System:
     own: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recipe:
     """A manifest.
 
@@ -113,6 +115,7 @@ class Recipe:
             name that seems unknown may be declared there.
         rows: The row of a matrix that a stage, config or model belongs to, by its owner, for
             example ``("stages", "tune_1")``.
+        group_names: What short names mean in the groups of the manifest.
         root: The folder that files must lie in, links followed, if not in the recipe directory.
     """
 
@@ -128,7 +131,13 @@ class Recipe:
     complete: bool = True
     names_complete: bool = True
     rows: MappingABC[Path, Mapping] = field(default_factory=dict)
+    group_names: GroupNames = NO_GROUPS
     root: FilePath | None = None
+
+    @cached_property
+    def stages_by_name(self) -> MappingABC[str, StageDecl]:
+        """The stages by their names, in the order of the manifest."""
+        return {str(stage.name.value): stage for stage in self.stages}
 
 
 @dataclass(frozen=True, slots=True)

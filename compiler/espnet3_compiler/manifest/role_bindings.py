@@ -1,10 +1,11 @@
 """Find the config that a stage reads in each role."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
+from espnet3_compiler.manifest.group_names import GroupNames
 from espnet3_compiler.manifest.recipe import ConfigDecl, RoleBinding
 from espnet3_compiler.manifest.stage_items import StageItem
 from espnet3_compiler.manifest.values import as_text, mapping_entries
@@ -28,7 +29,9 @@ class RoleBindings:
     missing: tuple[str, ...]
 
 
-def bind_roles(item: StageItem, names: tuple[str, ...], *, complete: bool = True) -> RoleBindings:
+def bind_roles(
+    item: StageItem, names: Collection[str], groups: GroupNames, *, complete: bool = True
+) -> RoleBindings:
     """Return the explicit bindings of a stage and those by the default rule.
 
     A plain name binds the kind's first role; a role that the stage does not name takes the config
@@ -37,6 +40,7 @@ def bind_roles(item: StageItem, names: tuple[str, ...], *, complete: bool = True
     Args:
         item: The stage.
         names: The declared configs.
+        groups: What short names mean in groups.
         complete: Whether every name under ``configs`` could be read.
     """
     kind = systems()["kinds"].get(item.run.value if item.run else None, {})
@@ -45,7 +49,7 @@ def bind_roles(item: StageItem, names: tuple[str, ...], *, complete: bool = True
     bindings: list[RoleBinding] = []
     findings: list[Diagnostic] = []
     for role, written in given:
-        found, config = _find_config(item, role, written, names, complete=complete)
+        found, config = _find_config(item, role, written, names, groups, complete=complete)
         findings += found
         if config:
             bindings.append(RoleBinding(role, config, written.span))
@@ -54,8 +58,10 @@ def bind_roles(item: StageItem, names: tuple[str, ...], *, complete: bool = True
     unnamed = [role for role in roles if role not in named]
     if not (has_certain_keys(item.keys) and has_certain_keys(block)) or (not given and block):
         unnamed = []  # a role may be named in the unreadable part
-    bindings += [RoleBinding(role, role, item.name.span) for role in unnamed if role in names]
-    missing = tuple(r for r in unnamed if r not in names and roles[r]["required"])
+    owner = "stages", str(item.name.value)
+    own = {role: groups.full_name(owner, "configs", role) for role in unnamed}
+    bindings += [RoleBinding(role, own[role], item.name.span) for role in own if own[role] in names]
+    missing = tuple(r for r in own if own[r] not in names and roles[r]["required"])
     order = {role: (not entry["required"], i) for i, (role, entry) in enumerate(roles.items())}
     bindings.sort(key=lambda binding: order.get(binding.role, (True, len(order))))
     return RoleBindings(tuple(bindings), tuple(findings), missing)
@@ -73,17 +79,28 @@ def _explicit_bindings(
 
 
 def _find_config(
-    item: StageItem, role: str, written: Scalar, names: tuple[str, ...], *, complete: bool
+    item: StageItem,
+    role: str,
+    written: Scalar,
+    names: Collection[str],
+    groups: GroupNames,
+    *,
+    complete: bool,
 ) -> tuple[list[Diagnostic], str | None]:
-    name = str(written.value)
+    owner = "stages", str(item.name.value)
+    name = groups.full_name(owner, "configs", str(written.value))
     if name in names:
         return [], name
+    every, names = names, tuple(groups.visible_names(owner, "configs", names))
     if not complete and not is_certain_match(name, names):
         return [], None
     hint = f"declare it under configs, for example {name}: conf/{name}.yaml"
     message = f'stage "{item.name.value}" reads a config "{name}" that is not declared'
-    found = unknown_name("R204", message, written, names, hint)
-    return [found], closest_match(name, names) or (role if role in names else None)
+    rows = groups.rows_hint("configs", name)
+    found = unknown_name("R204", message, written, names, hint, rows=rows)
+    likely = closest_match(name, names) or (role if role in names else None)
+    likely = likely and groups.full_name(owner, "configs", likely)
+    return [found], likely if likely in every else None
 
 
 def missing_roles(

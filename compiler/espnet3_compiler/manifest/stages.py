@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.manifest.group_names import GroupNames
 from espnet3_compiler.manifest.names import (
     DeclaredNames,
     declared_stage_names,
@@ -26,6 +27,7 @@ class Declarations:
         system: The System it builds on.
         models: The declared models.
         configs: The declared configs.
+        names: What short names mean in groups.
         names_complete: Whether the name of every model and config could be read.
     """
 
@@ -33,6 +35,7 @@ class Declarations:
     system: System
     models: tuple[ModelDecl, ...]
     configs: tuple[ConfigDecl, ...]
+    names: GroupNames
     names_complete: bool
 
 
@@ -57,11 +60,11 @@ def lower_stages(declared: Declarations) -> LoweredStages:
     """Return the stages of a manifest."""
     node = declared.root.get("stages")
     items, findings = read_stage_items(node, declared.system)
-    names = tuple(str(config.name.value) for config in declared.configs)
+    configs = dict.fromkeys(str(config.name.value) for config in declared.configs)
     complete = declared.names_complete
-    bound = [(item, bind_roles(item, names, complete=complete)) for item in items]
+    bound = [(item, bind_roles(item, configs, declared.names, complete=complete)) for item in items]
     missing, likely = missing_roles(bound, declared.configs, declared.root, complete=complete)
-    known = declared_stage_names(node, items)
+    known = declared_stage_names(node, items, declared.names)
     stages: list[StageDecl] = []
     for item, result in bound:
         roles = [role for role in result.missing if role in likely]
@@ -76,7 +79,9 @@ def lower_stages(declared: Declarations) -> LoweredStages:
 def _lower_stage(
     item: StageItem, configs: tuple[RoleBinding, ...], declared: Declarations, known: DeclaredNames
 ) -> tuple[StageDecl, list[Diagnostic]]:
-    model, findings = find_model(item, declared.models, complete=declared.names_complete)
+    model, findings = find_model(
+        item, declared.models, declared.names, complete=declared.names_complete
+    )
     start, more = find_init_from(item, known)
     findings += more
     needs: list[Scalar] = []

@@ -117,10 +117,10 @@ def _correctly_spelt_entry(node: Mapping, entry: Entry, wanted: str | None) -> E
 def _key_help(name: str, wanted: str | None, moved: str | None, root: Schema) -> tuple[str, ...]:
     if moved:
         return (moved,)
-    if name == TARGET:
-        return ("the runtime constructs it itself; remove the key",)
     if wanted:
         return did_you_mean(wanted)
+    if name == TARGET:
+        return ("the runtime constructs it itself; remove the key",)
     parents = [f'"{path.rpartition(".")[0]}"' for path in keys.find_property_paths(root, name)]
     if 0 < len(parents) <= MAX_LOCATIONS:
         return (f'"{name}" is a key of {" and of ".join(parents)}',)

@@ -32,7 +32,7 @@ def _repair(node: Node, schema: Schema | None, found: list[Diagnostic]) -> Node:
             node = _repair_list(node, schema, found)
         known = schema
         return map_children(node, lambda item, key: _repair(item, child_schema(known, key), found))
-    node = _rows_of_include(node, found)
+    node = _exclude_beside_matrix(_rows_of_include(node, found), found)
     schema = effective_schema(schema, node)
     entries = [
         replace(entry, value=_repair_block(entry, child_schema(schema, entry.name), found))
@@ -61,6 +61,30 @@ def _rows_of_include(node: Mapping, found: list[Diagnostic]) -> Mapping:
     )
     changed = replace(matrix, value=rows)
     return replace(node, entries=tuple(changed if e is matrix else e for e in node))
+
+
+def _exclude_beside_matrix(node: Mapping, found: list[Diagnostic]) -> Mapping:
+    """Return a group with ``exclude`` beside its matrix, where GitHub writes it inside."""
+    matrix = node.entry("matrix")
+    if matrix is None or node.entry("stages") is None or not isinstance(matrix.value, Mapping):
+        return node
+    inside = matrix.value.entry("exclude")
+    rows = inside.value if inside else None
+    if not isinstance(rows, Sequence) or not any(isinstance(r, Mapping) for r in rows.items):
+        return node
+    assert inside
+    found.append(
+        Diagnostic(
+            "R601",
+            "exclude stands beside the matrix and not in it",
+            Label(inside.key.span, "as in a workflow of GitHub"),
+            help=("indent it like matrix:",),
+        )
+    )
+    names = tuple(entry for entry in matrix.value if entry is not inside)
+    changed = replace(matrix, value=replace(matrix.value, entries=names))
+    others = tuple(changed if e is matrix else e for e in node)
+    return replace(node, entries=(*others, *([] if node.entry("exclude") else [inside])))
 
 
 def _has_short_items(schema: Schema) -> bool:

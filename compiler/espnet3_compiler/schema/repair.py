@@ -22,18 +22,28 @@ def repair_misspelt_keys(node: Mapping, schema: Schema) -> tuple[Mapping, tuple[
 
     Returns the tree and the findings about the keys that changed; other mistakes stay.
     """
+    node, found, _ = repair_and_validate(node, schema)
+    return node, found
+
+
+def repair_and_validate(
+    node: Mapping, schema: Schema
+) -> tuple[Mapping, tuple[Diagnostic, ...], tuple[Diagnostic, ...]]:
+    """Do the same, and return as well what ``validate_tree`` finds in the repaired tree."""
     node, found = repair_layout(node, schema)
     for repair in (repair_named_items, repair_foreign_targets):
         node, more = repair(node, schema)
         found += more
-    while misspelt := _misspelt_keys(node, schema):
+    wrong = validate_tree(node, schema, lenient_references=True)
+    while misspelt := _misspelt_keys(wrong):
         found += _merge_singular_keys(tuple(misspelt.values()))
         edits = {key: finding.fix.edits[0] for key, finding in misspelt.items() if finding.fix}
         meant = {key: edit.text.strip("\"'") for key, edit in edits.items()}
         repaired = _correct_node(node, meant)
         assert isinstance(repaired, Mapping)
         node = repaired
-    return node, found
+        wrong = validate_tree(node, schema, lenient_references=True)
+    return node, found, wrong
 
 
 def _merge_singular_keys(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
@@ -56,11 +66,11 @@ def _subject(finding: Diagnostic) -> list[str]:
     return finding.message.split()[:3]
 
 
-def _misspelt_keys(node: Mapping, schema: Schema) -> dict[SpanKey, Diagnostic]:
+def _misspelt_keys(found: tuple[Diagnostic, ...]) -> dict[SpanKey, Diagnostic]:
     """Return the findings about misspelt keys that have a fix, by where the key is written."""
     return {
         span_key(finding.fix.edits[0].span): finding
-        for finding in validate_tree(node, schema, lenient_references=True)
+        for finding in found
         if finding.code == "R601" and finding.fix and finding.primary.span.text[:1] != "~"
     }
 

@@ -5,14 +5,14 @@ Others follow from the kinds (``implied_producers``), and from texts that are th
 earlier stage's output or lie in its directory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.stage_graph.kind_edges import implied_producers, stage_name
+from espnet3_compiler.stage_graph.kind_edges import EarlierStages, implied_producers, stage_name
 from espnet3_compiler.stage_graph.stage_inputs import (
     StageLeaf,
     call_outputs,
@@ -51,18 +51,21 @@ class StageEdge:
 def stage_edges(recipe: Recipe, resolved: Resolved) -> tuple[StageEdge, ...]:
     """Return every edge, in the order of the consumers, each (producer, consumer, output) once."""
     found: dict[tuple[str, str, str | None], StageEdge] = {}
-    paths: list[tuple[str, str, str | None]] = []
+    known = dict.fromkeys(map(stage_name, recipe.stages))
+    paths, earlier = _OutputPaths(), EarlierStages()
     for stage in recipe.stages:
         read = list(leaves_read_by(stage, recipe, resolved))
-        stated = list(_stated_edges(stage, read, recipe))
+        stated = list(_stated_edges(stage, read, known))
         named = {edge.producer for edge in stated if edge.output}
         by_kind = [
             StageEdge(producer, stage_name(stage), output, None)
-            for producer, output in implied_producers(stage, named, recipe, resolved)
+            for producer, output in implied_producers(stage, named, earlier, recipe, resolved)
         ]
         for edge in (*stated, *_path_edges(stage, read, paths), *by_kind):
             found.setdefault((edge.producer, edge.consumer, edge.output), edge)
-        paths += _output_paths(stage, recipe, resolved)
+        for path, output in _output_paths(stage, recipe, resolved):
+            paths.add(path, stage_name(stage), output)
+        earlier.add(stage, resolved)
     reading = {(edge.producer, edge.consumer) for edge in found.values() if edge.output}
     return tuple(
         edge
@@ -71,10 +74,11 @@ def stage_edges(recipe: Recipe, resolved: Resolved) -> tuple[StageEdge, ...]:
     )
 
 
-def _stated_edges(stage: StageDecl, read: list[StageLeaf], recipe: Recipe) -> Iterator[StageEdge]:
+def _stated_edges(
+    stage: StageDecl, read: list[StageLeaf], known: Collection[str]
+) -> Iterator[StageEdge]:
     """Yield the edges that the recipe states for a stage, to declared stages only."""
     name = stage_name(stage)
-    known = {stage_name(other) for other in recipe.stages}
     for need in stage.needs:
         if need.value in known:
             yield StageEdge(str(need.value), name, None, need.span, "needs")
@@ -90,30 +94,56 @@ def _stated_edges(stage: StageDecl, read: list[StageLeaf], recipe: Recipe) -> It
 
 
 def _path_edges(
-    stage: StageDecl, read: list[StageLeaf], paths: list[tuple[str, str, str | None]]
+    stage: StageDecl, read: list[StageLeaf], paths: "_OutputPaths"
 ) -> Iterator[StageEdge]:
     """Yield edges to earlier stages whose files a stage names by path."""
     for leaf in read:
         value = leaf.node.value
         if not isinstance(value, str) or "/" not in value:
             continue
-        for path, producer, output in paths:
-            if value == path or (output is None and value.startswith(f"{path}/")):
-                yield StageEdge(producer, stage_name(stage), output, leaf.node.span, "path")
-                break
+        if made := paths.find(value):
+            yield StageEdge(made.producer, stage_name(stage), made.output, leaf.node.span, "path")
+
+
+class _OutputPath(NamedTuple):
+    """What writes a path: the stage and its output, None for the directory of the stage."""
+
+    number: int
+    producer: str
+    output: str | None
+
+
+class _OutputPaths:
+    """The paths that stages write, to be looked up by a path and by what lies above it."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, _OutputPath] = {}
+        self._directories: dict[str, _OutputPath] = {}
+
+    def add(self, path: str, producer: str, output: str | None) -> None:
+        """Add a path; the first stage that writes it counts."""
+        made = _OutputPath(len(self._paths) + len(self._directories), producer, output)
+        self._paths.setdefault(path, made)
+        if output is None:
+            self._directories.setdefault(path, made)
+
+    def find(self, path: str) -> _OutputPath | None:
+        """Return what writes a path or a directory above it, the earliest of several."""
+        above = (path[:at] for at, letter in enumerate(path) if letter == "/")
+        found = [self._paths.get(path), *map(self._directories.get, above)]
+        return min(filter(None, found), default=None)
 
 
 def _output_paths(
     stage: StageDecl, recipe: Recipe, resolved: Resolved
-) -> Iterator[tuple[str, str, str | None]]:
+) -> Iterator[tuple[str, str | None]]:
     """Yield the paths of a stage's outputs, then its directory."""
-    name = stage_name(stage)
-    root = f"{resolved.globals.get('exp_dir', 'exp')}/{name}"
+    root = f"{resolved.globals.get('exp_dir', 'exp')}/{stage_name(stage)}"
     if stage.call:
         for output, path in call_outputs(stage, resolved):
-            yield str(path.value), name, output
+            yield str(path.value), output
     else:
         for output, file in (outputs_of(stage, recipe) or {}).items():
             if "${" not in file and file != ".":
-                yield f"{root}/{file}", name, output
-    yield root, name, None
+                yield f"{root}/{file}", output
+    yield root, None

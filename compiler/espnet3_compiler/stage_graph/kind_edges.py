@@ -8,8 +8,10 @@
   Where ``train`` names an output of one of them, the others of that kind do not count.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, kind_spec, stage_kind
@@ -21,28 +23,70 @@ OPTIONAL_INPUTS = (("pack_model", "measure"),)
 """Consumers, and the kinds that they read only where a stage of that kind exists."""
 
 
+@dataclass
+class _StagesOfKind:
+    """Stages of one kind in their order; a number is the position among them.
+
+    Attributes:
+        stages: The stages.
+        data: The data sources of each.
+        by_name: The number of the last stage of a name.
+        by_config: The number of the last stage that reads a config in a role.
+    """
+
+    stages: list[StageDecl] = field(default_factory=list)
+    data: list[set[str | None]] = field(default_factory=list)
+    by_name: dict[str, int] = field(default_factory=dict)
+    by_config: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class EarlierStages:
+    """The stages before one, by their kinds."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str | None, _StagesOfKind] = {}
+
+    def add(self, stage: StageDecl, resolved: Resolved) -> None:
+        """Add the next stage of the recipe."""
+        same = self._kinds.setdefault(stage_kind(stage), _StagesOfKind())
+        number = len(same.stages)
+        same.stages.append(stage)
+        same.data.append(_data_sources(stage, resolved))
+        same.by_name[stage_name(stage)] = number
+        same.by_config.update({(one.role, one.config): number for one in stage.configs})
+
+    def of_kind(self, kind: str) -> _StagesOfKind:
+        """Return the stages of a kind."""
+        return self._kinds.get(kind) or _StagesOfKind()
+
+
 def implied_producers(
-    stage: StageDecl, named: AbstractSet[str], recipe: Recipe, resolved: Resolved
+    stage: StageDecl,
+    named: AbstractSet[str],
+    earlier: EarlierStages,
+    recipe: Recipe,
+    resolved: Resolved,
 ) -> Iterator[tuple[str, str | None]]:
     """Yield the earlier stages that a stage needs by its kind, with the output that it reads.
 
     Args:
         stage: The stage.
         named: The stages whose outputs it names itself.
+        earlier: The stages before it.
         recipe: The declarations of the manifest.
         resolved: The values of its configs.
     """
-    position = next(i for i, other in enumerate(recipe.stages) if other is stage)
     for kind in kind_spec(stage)["consumes"]:
-        producers = [other for other in recipe.stages[:position] if stage_kind(other) == kind]
-        if not producers or any(stage_name(other) in named for other in producers):
+        producers = earlier.of_kind(kind)
+        if not producers.stages or any(name in producers.by_name for name in named):
             continue
-        outputs = list(outputs_of(producers[-1], recipe) or ())
+        outputs = list(outputs_of(producers.stages[-1], recipe) or ())
         if len(outputs) == 1:
             yield stage_name(_choose_producer(stage, producers)), outputs[0]
         else:
-            for other in producers:
-                if _share_data(stage, other, resolved):
+            mine = _data_sources(stage, resolved)
+            for other, data in zip(producers.stages, producers.data, strict=True):
+                if _share_data(mine, data):
                     yield stage_name(other), None
 
 
@@ -59,18 +103,23 @@ def misordered_producers(recipe: Recipe, resolved: Resolved) -> list[tuple[str, 
     a stage reads.
     """
     found: list[tuple[str, str]] = []
-    for position, stage in enumerate(recipe.stages):
-        earlier, later = recipe.stages[:position], recipe.stages[position + 1 :]
-        for kind in kind_spec(stage)["consumes"]:
-            if is_custom_kind(stage, recipe) or any(stage_kind(other) == kind for other in earlier):
-                continue
-            made = [other for other in later if stage_kind(other) == kind]
+    left: dict[str | None, deque[StageDecl]] = {}
+    for stage in recipe.stages:
+        left.setdefault(stage_kind(stage), deque()).append(stage)
+    present = dict.fromkeys(left, 0)
+    for stage in recipe.stages:
+        left[stage_kind(stage)].popleft()
+        consumed = () if is_custom_kind(stage, recipe) else kind_spec(stage)["consumes"]
+        for kind in (kind for kind in consumed if not present.get(kind)):
+            made: Iterable[StageDecl] = left.get(kind, ())
             if kind == "create_dataset" and not _has_own_text(stage, resolved):
-                made = [other for other in made if _share_data(stage, other, resolved)]
+                mine = _data_sources(stage, resolved)
+                made = (one for one in made if _share_data(mine, _data_sources(one, resolved)))
             elif not needs_kind(stage, kind):
                 continue
-            if made:
-                found.append((stage_name(made[0]), stage_name(stage)))
+            if first := next(iter(made), None):
+                found.append((stage_name(first), stage_name(stage)))
+        present[stage_kind(stage)] += 1
     return found
 
 
@@ -85,23 +134,18 @@ def _has_own_text(stage: StageDecl, resolved: Resolved) -> bool:
     return False
 
 
-def _choose_producer(stage: StageDecl, producers: list[StageDecl]) -> StageDecl:
+def _choose_producer(stage: StageDecl, producers: _StagesOfKind) -> StageDecl:
     """Return which of several earlier stages of a kind makes the output that a stage reads."""
-    needs = {need.value for need in stage.needs}
-    configs = {(binding.role, binding.config) for binding in stage.configs}
-    named = [other for other in producers if other.name.value in needs]
-    sharing = [
-        other
-        for other in producers
-        if any((binding.role, binding.config) in configs for binding in other.configs)
-    ]
-    return (named or sharing or producers)[-1]
+    configs = [(binding.role, binding.config) for binding in stage.configs]
+    needs = [str(need.value) for need in stage.needs]
+    named = [producers.by_name[name] for name in needs if name in producers.by_name]
+    sharing = [producers.by_config[one] for one in configs if one in producers.by_config]
+    return producers.stages[max(named or sharing, default=-1)]
 
 
-def _share_data(first: StageDecl, second: StageDecl, resolved: Resolved) -> bool:
+def _share_data(mine: set[str | None], theirs: set[str | None]) -> bool:
     """Return whether two stages have a data source in common, or one has none that is known."""
-    mine, theirs = _data_sources(first, resolved), _data_sources(second, resolved)
-    return not mine or not theirs or bool(mine & theirs)
+    return not mine or not theirs or not mine.isdisjoint(theirs)
 
 
 def _data_sources(stage: StageDecl, resolved: Resolved) -> set[str | None]:

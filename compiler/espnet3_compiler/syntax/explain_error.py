@@ -64,6 +64,17 @@ def _quoted_text(failure: ParseFailure) -> Diagnostic | None:
     )
 
 
+def _value_for_later(failure: ParseFailure) -> Diagnostic | None:
+    """OmegaConf's ``???`` inside brackets, where ``?`` has another meaning."""
+    if not failure.source.text.startswith("???", failure.offset):
+        return None
+    return _syntax_error(
+        "??? is no value",
+        Label(failure.span(failure.offset, failure.offset + 3), "not YAML"),
+        "write a value; another one for a run is given with --set",
+    )
+
+
 def _unquoted_reference(failure: ParseFailure) -> Diagnostic | None:
     """A ``${…}`` without quotes inside brackets, where ``{`` has another meaning."""
     value = unquoted_flow_value(failure)
@@ -246,6 +257,7 @@ def _syntax_error(message: str, label: Label, advice: str, *related: Label) -> D
 _EXPLANATIONS: tuple[Callable[[ParseFailure], Diagnostic | None], ...] = (
     _tab_indentation,
     _quoted_text,
+    _value_for_later,
     _unquoted_reference,
     _brackets,
     _unexpected_colon,

@@ -45,7 +45,12 @@ def spelling_fix(span: Span, name: str, near: str | None, known: Iterable[str]) 
 
 
 def unknown_name(
-    code: str, message: str, scalar: Scalar, candidates: Iterable[str], *hints: str
+    code: str,
+    message: str,
+    scalar: Scalar,
+    candidates: Iterable[str],
+    *hints: str,
+    rows: str | None = None,
 ) -> Diagnostic:
     """Report a name that is none of the candidates.
 
@@ -55,10 +60,12 @@ def unknown_name(
         scalar: The name.
         candidates: All names that are right.
         hints: What to do where none of them is similar.
+        rows: What to do where a group has the name once for every row.
     """
     known = list(candidates)
     name = str(scalar.value)
-    near = closest_match(name, known)
+    near = None if rows else closest_match(name, known)
+    hints = (rows,) if rows else hints
     label = Label(scalar.span, f"not in ({format_names(known)})" if known else "there are none")
     fix = spelling_fix(scalar.span, name, near, known)
     return Diagnostic(code, message, label, help=did_you_mean(near, *hints), fix=fix)

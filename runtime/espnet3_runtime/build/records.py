@@ -26,12 +26,10 @@ def read_record(kind: type[T], value: Any, where: str, /, **given: Any) -> T:
     """
     if not isinstance(value, dict):
         raise BuildError(f"{where} is not an object", hint=RECOMPILE_HINT)
-    found, types = dict(given), _field_types(kind)  # type: ignore[arg-type]
-    for item in fields(kind):  # type: ignore[arg-type]
-        has_default = item.default is not MISSING or item.default_factory is not MISSING
-        if item.name not in given and (item.name in value or not has_default):
-            key = f"{where}: {item.name}"
-            found[item.name] = _read_value(types[item.name], value.get(item.name), key)
+    found = dict(given)
+    for name, of_type, has_default in _typed_fields(kind):  # type: ignore[arg-type]
+        if name not in given and (name in value or not has_default):
+            found[name] = _read_value(of_type, value.get(name), f"{where}: {name}")
     return kind(**found)
 
 
@@ -54,19 +52,29 @@ def check_field(condition: object, where: str, expected: str, found: object) -> 
 
 
 @cache
-def _field_types(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _typed_fields(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
+    """Return the fields of a dataclass: name, type, and whether it may be missing."""
+    types, found = get_type_hints(kind), []
+    for one in fields(kind):
+        has_default = one.default is not MISSING or one.default_factory is not MISSING
+        found.append((one.name, types[one.name], has_default))
+    return tuple(found)
+
+
+@cache
+def _parts_of_type(kind: Any) -> tuple[Any, tuple[Any, ...], bool]:
+    return get_origin(kind), get_args(kind), is_dataclass(kind)
 
 
 def _read_value(kind: Any, value: Any, where: str) -> Any:
-    origin, inner = get_origin(kind), get_args(kind)
+    origin, inner, is_record = _parts_of_type(kind)
     if kind is Any:
         return value
     if isinstance(kind, UnionType):
         kind = next((one for one in inner if isinstance(value, one)), inner[0])
         return _read_value(kind, value, where)
-    if is_dataclass(kind):
-        return read_record(kind, value, where)  # type: ignore[arg-type]
+    if is_record:
+        return read_record(kind, value, where)
     if origin is Literal:
         check_field(value in inner, where, ", ".join(inner), value)
         return value

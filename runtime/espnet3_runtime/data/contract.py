@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from espnet3_runtime.data.audio import as_wave, resample
+from espnet3_runtime.data.values.image import as_image
+from espnet3_runtime.data.values.table import as_table
 from espnet3_runtime.errors import UserError, did_you_mean
 
 
@@ -21,14 +23,17 @@ class Field:
 
     Attributes:
         name: Its name in samples or results.
-        kind: audio, text, segments or number.
+        kind: audio, text, segments, number, vector, image, category or table.
         where: Its key path, for messages.
         label: Its name on a page for people.
         optional: Whether an input may be absent.
-        channels: Number of audio channels; None takes any.
+        channels: Number of channels of audio or of an image; None takes any.
         sample_rate: In Hz; None takes any.
         rate_policy: What happens to audio of another rate: resample or reject.
         normalize: Steps in order: strip, to_lower, to_upper, first_channel, mean_channels.
+        size: How many numbers a vector has; None takes any.
+        choices: The values of a category.
+        columns: The columns of a table, in order; none takes any.
     """
 
     name: str
@@ -40,6 +45,9 @@ class Field:
     sample_rate: int | None = None
     rate_policy: str = "resample"
     normalize: tuple[str, ...] = ()
+    size: int | None = None
+    choices: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,9 @@ def _read_side(side: Mapping[str, Any], where: str) -> tuple[Field, ...]:
             sample_rate=entry.get("sample_rate"),
             rate_policy=entry.get("rate_policy", "resample"),
             normalize=tuple(entry.get("normalize") or ()),
+            size=entry.get("size"),
+            choices=tuple(entry.get("choices") or ()),
+            columns=tuple(entry.get("columns") or ()),
         )
         for name, entry in side.items()
     )
@@ -85,7 +96,9 @@ def accept_inputs(
     Args:
         fields: The declared inputs.
         sample: By field; audio has shape ``(samples,)`` or ``(channels, samples)``, integers or
-            floats in [-1, 1].  ``sample_rate``, where there is one, is its rate in Hz.
+            floats in [-1, 1].  ``sample_rate``, where there is one, is its rate in Hz.  A vector
+            becomes float32 ``(size,)``, an image bytes ``(height, width)`` or ``(height, width,
+            3)``, a table a list of rows by column.
         utt_id: Its id, for messages.
 
     Raises:
@@ -194,6 +207,36 @@ def _accept_segment(value: Any) -> dict[str, Any]:
     return {**value, "text": str(value["text"]), "start": start, "end": end}
 
 
+def _accept_vector(field: Field, value: Any, _: int | None) -> Any:
+    plain = value.detach().cpu() if hasattr(value, "detach") else value
+    if isinstance(plain, str):
+        raise _MismatchError("expected numbers, found str")
+    vector = np.asarray(plain, dtype=np.float32)
+    if vector.ndim != 1 or field.size not in (None, len(vector)):
+        expected = "one axis" if field.size is None else f"shape ({field.size},)"
+        raise _MismatchError(f"expected {expected}, found shape {vector.shape}")
+    if not np.isfinite(vector).all():
+        raise _MismatchError("not all of its numbers are finite")
+    return vector
+
+
+def _accept_image(field: Field, value: Any, _: int | None) -> Any:
+    return as_image(value, field.channels)
+
+
+def _accept_category(field: Field, value: Any, _: int | None) -> str:
+    if not isinstance(value, str):
+        raise _MismatchError(f"expected a string, found {type(value).__name__}")
+    if value not in field.choices:
+        known = ", ".join(field.choices)
+        raise _MismatchError(f'"{value}" is none of {known}')
+    return value
+
+
+def _accept_table(field: Field, value: Any, _: int | None) -> list[dict[str, Any]]:
+    return as_table(value, field.columns)
+
+
 _TEXT_STEPS: Mapping[str, Callable[[str], str]] = {
     "strip": str.strip,
     "to_lower": str.lower,
@@ -205,4 +248,8 @@ KINDS: Mapping[str, Callable[[Field, Any, int | None], Any]] = {
     "text": _accept_text,
     "segments": _accept_segments,
     "number": _accept_number,
+    "vector": _accept_vector,
+    "image": _accept_image,
+    "category": _accept_category,
+    "table": _accept_table,
 }

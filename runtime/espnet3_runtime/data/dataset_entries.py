@@ -84,11 +84,23 @@ def make_dataset(entry: DatasetEntry, directories: DatasetDirectories) -> Any:
             raise
         hint = "is the corpus prepared? run the stage create_dataset first"
         raise UserError(error.message, where=entry.where, hint=hint) from error.__cause__
-    for method in ("__len__", "__getitem__"):
+    for method in () if is_stream(dataset) else ("__len__", "__getitem__"):
         if not hasattr(dataset, method):
             module, _ = load_module(entry, directories)
             raise UserError(f'"{_shown(module)}.Dataset" has no "{method}"', where=entry.where)
     return dataset
+
+
+def is_stream(dataset: Any) -> bool:
+    """Return whether a data set gives its samples one after another, and not by their number.
+
+    That is an ``IterableDataset`` of torch (those of ``datasets`` and ``webdataset`` are), or any
+    other iterable without ``__getitem__``.
+    """
+    torch_data = sys.modules.get("torch.utils.data")
+    if torch_data is not None and isinstance(dataset, torch_data.IterableDataset):
+        return True
+    return hasattr(dataset, "__iter__") and not hasattr(dataset, "__getitem__")
 
 
 def find_dataset(

@@ -11,7 +11,7 @@ def read_declared_fields(dataset: Any, where: str) -> tuple[Field, ...]:
     """Return the declared fields of a data set; ``where`` is the key path of its entry.
 
     A ``Dataset`` may have an attribute ``fields``: a mapping from field to kind (``audio``,
-    ``text``, ``segments``, ``number``), or to a mapping with ``kind`` and its options, as in the
+    ``text``, ``number``, …), or to a mapping with ``kind`` and its options, as in the
     ``contract`` of an inference config.  Samples may have more fields than are declared.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from espnet3_runtime.data.contract import accept_inputs
 from espnet3_runtime.data.dataset_entries import (
     DatasetDirectories,
     DatasetEntry,
+    is_stream,
     make_dataset,
     read_entries,
 )
@@ -20,6 +22,23 @@ from espnet3_schemas import TARGET
 
 Sample = dict[str, Any]
 Change = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class SplitParts:
+    """What one split is made of.
+
+    Attributes:
+        entries: The entries, in order.
+        members: The ``Dataset`` of every entry.
+        transforms: The transform of every entry, or None.
+        preprocessor: Called with id and sample, after the transform.
+    """
+
+    entries: tuple[DatasetEntry, ...]
+    members: tuple[Any, ...]
+    transforms: tuple[Change | None, ...]
+    preprocessor: Callable[[str, Sample], Sample] | None
 
 
 class SplitDataset:
@@ -67,12 +86,7 @@ class SplitDataset:
         entry, transform = self.entries[member], self.transforms[member]
         try:
             utt_id, sample = self._read(member, inner, index)
-            with no_early_end(f"the transform or preprocessor of {utt_id}"):
-                if transform is not None:
-                    sample = _require_mapping(transform(sample), "transform", entry)
-                if self.preprocessor is not None:
-                    changed = self.preprocessor(utt_id, sample)
-                    sample = _require_mapping(changed, "preprocessor", entry)
+            sample = change_sample(utt_id, sample, entry, transform, self.preprocessor)
         except Exception as error:
             error.add_note(f"while reading item {inner} of {entry.where}")
             raise
@@ -96,7 +110,7 @@ class SplitDataset:
     def _read(self, member: int, inner: int, index: int) -> tuple[str, Sample]:
         with no_early_end(f"item {inner} of {self.entries[member].where}"):
             found = self.members[member][inner]
-            sample = dict(_require_mapping(found, "Dataset", self.entries[member]))
+            sample = dict(require_mapping(found, "Dataset", self.entries[member]))
         given = sample.pop("utt_id", None)
         utt_id = str(index if given is None else given)
         if self._checks_all[member]:
@@ -119,7 +133,34 @@ class SplitDataset:
                     accept_inputs(self._fields[member], sample, utt_id)
 
 
-def load_split(
+def change_sample(
+    utt_id: str,
+    sample: Sample,
+    entry: DatasetEntry,
+    transform: Change | None,
+    preprocessor: Callable[[str, Sample], Sample] | None,
+) -> Sample:
+    """Return a sample after transform and preprocessor.
+
+    Args:
+        utt_id: Its id.
+        sample: By field; audio is usually ``(samples,)`` float32 in [-1, 1].
+        entry: The entry that it is from.
+        transform: That of the entry.
+        preprocessor: That of the split.
+
+    Raises:
+        UserError: One of them gives something else than a mapping.
+    """
+    with no_early_end(f"the transform or preprocessor of {utt_id}"):
+        if transform is not None:
+            sample = require_mapping(transform(sample), "transform", entry)
+        if preprocessor is not None:
+            sample = require_mapping(preprocessor(utt_id, sample), "preprocessor", entry)
+    return sample
+
+
+def load_parts(
     dataset: Mapping[str, Any],
     split: str,
     directories: DatasetDirectories,
@@ -128,8 +169,8 @@ def load_split(
     transform: bool = True,
     preprocess: bool = True,
     preprocess_as: str = "",
-) -> SplitDataset:
-    """Construct the data sets of one split.
+) -> SplitParts:
+    """Construct the data sets of one split, and what changes their samples.
 
     Args:
         dataset: The ``dataset`` block of a training or inference config.
@@ -141,19 +182,53 @@ def load_split(
         preprocess_as: Another split, to use its preprocessor.
 
     Raises:
-        UserError: An entry cannot be constructed, or is empty.
+        UserError: An entry cannot be constructed.
     """
     chosen = tuple(read_entries(dataset, split) if entries is None else entries)
-    members = [make_dataset(entry, directories) for entry in chosen]
-    for entry, member in zip(chosen, members, strict=True):
-        if len(member) == 0:
-            raise UserError("the data set has no items", where=entry.where)
-    transforms = [
+    members = tuple(make_dataset(entry, directories) for entry in chosen)
+    transforms = tuple(
         instantiate(entry.transform) if transform and entry.transform is not None else None
         for entry in chosen
-    ]
+    )
     preprocessor = make_preprocessor(dataset, preprocess_as or split) if preprocess else None
-    loaded = SplitDataset(chosen, members, transforms, preprocessor)
+    return SplitParts(chosen, members, transforms, preprocessor)
+
+
+def load_split(
+    dataset: Mapping[str, Any], split: str, directories: DatasetDirectories, **options: Any
+) -> SplitDataset:
+    """Construct the data sets of one split, whose items are read by their number.
+
+    Args:
+        dataset: The ``dataset`` block of a training or inference config.
+        split: ``train``, ``valid`` or ``test``.
+        directories: Passed to the data sets that have parameters for them.
+        **options: As in :func:`load_parts`.
+
+    Raises:
+        UserError: An entry cannot be constructed, is empty, or has no items by number.
+    """
+    return index_parts(load_parts(dataset, split, directories, **options))
+
+
+def index_parts(parts: SplitParts) -> SplitDataset:
+    """Return the items of a split by their number.
+
+    Raises:
+        UserError: An entry is empty, or has no items by number.
+    """
+    for entry, member in zip(parts.entries, parts.members, strict=True):
+        if is_stream(member):
+            raise UserError(
+                "the data set gives its samples one after another, and here they are read by "
+                "their number",
+                where=entry.where,
+                hint="only dataset.train and dataset.valid of a train stage may be such a stream; "
+                "give its Dataset the methods __len__ and __getitem__",
+            )
+        if len(member) == 0:
+            raise UserError("the data set has no items", where=entry.where)
+    loaded = SplitDataset(parts.entries, parts.members, parts.transforms, parts.preprocessor)
     loaded.check_samples()
     return loaded
 
@@ -200,7 +275,17 @@ def _takes_id(function: Callable[..., Any]) -> bool:
     return len(required) == 2  # noqa: PLR2004 - id and sample
 
 
-def _require_mapping(value: Any, role: str, entry: DatasetEntry) -> Any:
+def require_mapping(value: Any, role: str, entry: DatasetEntry) -> Any:
+    """Return a sample, if it is a mapping.
+
+    Args:
+        value: What was given as a sample.
+        role: What gave it, for messages.
+        entry: The entry that it is from.
+
+    Raises:
+        UserError: It is none.
+    """
     if not isinstance(value, Mapping):
         found = type(value).__name__
         problem = f"a sample is a mapping from field to value; the {role} gave {found}"

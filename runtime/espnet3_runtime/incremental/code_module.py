@@ -303,5 +303,9 @@ def _search_module(base: Path, parts: Parts) -> Path | None:
     if os.path.isdir(path):  # noqa: PTH112 - as above
         return Path(path)
     folder, name = os.path.split(path)
-    found = Path(folder).glob(f"{name}.*")  # a compiled module, name.<platform>.so
-    return next((file for file in sorted(found) if file.suffix in (".so", ".pyd")), None)
+    try:
+        beside = sorted(os.listdir(folder))  # noqa: PTH208 - as above
+    except OSError:
+        return None
+    compiled = (file for file in beside if file.startswith(f"{name}."))  # name.<platform>.so
+    return next((Path(folder, file) for file in compiled if file.endswith((".so", ".pyd"))), None)

@@ -173,7 +173,7 @@ class _CodeWalk:
         inside = self._file(name).is_relative_to(self.base)
         package = self._file(name.partition(".")[0])
         top = self.base if inside else package.parent if package.stem == "__init__" else package
-        found = iter_files(top, lambda entry: entry in self.aside)
+        found = iter_files(top, {str(folder) for folder in self.aside}.__contains__)
         self._unparsed.update(top / file for file, _ in found if file.endswith(".py"))
 
     def _include_statement(self, name: str, index: int) -> None:

@@ -25,6 +25,11 @@ from espnet3_runtime.incremental.receipts import (
 )
 from espnet3_schemas.build_records import Stage
 
+_LOG_SUFFIX = re.compile(r"(_(node|rank)\d+)*\d*\.log")
+"""How the name of a stage's log goes on behind the name of the stage."""
+ADDED_SCORES = ".scores"
+"""Ends the names of event files that ``measure`` adds to those of a training."""
+
 
 @dataclass(frozen=True, slots=True)
 class _OutputState:
@@ -183,25 +188,25 @@ class Experiment:
 
     def _skip(self, stage: Stage, path: Path) -> Skip:
         """Return a filter for files in an output directory that do not belong to the output."""
-        own = self.build.directory_of(stage)
-        log = re.compile(rf"{stage.name}(_(node|rank)\d+)*\d*\.log")
+        whole, own = str(path), f"{self.build.directory_of(stage)}{os.sep}{stage.name}"
+        owners = self._output_owners
 
-        def skip(entry: Path) -> bool:
-            owner = self._output_owners.get(entry)
-            if owner not in (None, stage.name) and entry != path:
+        def skip(entry: str) -> bool:
+            if owners.get(entry, stage.name) != stage.name and entry != whole:
                 return True
-            return entry.parent == own and log.fullmatch(entry.name) is not None
+            is_log = entry.startswith(own) and _LOG_SUFFIX.fullmatch(entry, len(own)) is not None
+            name = entry.rpartition(os.sep)[2]
+            return is_log or (name.startswith("events.") and name.endswith(ADDED_SCORES))
 
         return skip
 
     @cached_property
-    def _output_owners(self) -> Mapping[Path, str]:
+    def _output_owners(self) -> Mapping[str, str]:
         """The stage that makes the file or directory at a path."""
         stages = self.build.stages
-        return {
-            **{self.path(output.path): s.name for s in stages for output in s.outputs.values()},
-            **{self.build.directory_of(stage): stage.name for stage in stages},
-        }
+        made = ((self.path(output.path), s.name) for s in stages for output in s.outputs.values())
+        directories = ((self.build.directory_of(stage), stage.name) for stage in stages)
+        return {str(path): owner for path, owner in (*made, *directories)}
 
     def _check_receipt(self, stage: Stage, receipt: Receipt) -> Receipt | Unreadable:
         """Refuse a receipt that names files which the stage cannot have made."""

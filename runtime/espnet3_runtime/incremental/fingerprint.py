@@ -1,7 +1,8 @@
 """Everything that a stage reads, as plain JSON: equal fingerprints mean an equal result."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ _MISSING = "missing"
 """The hash of an output that an earlier stage did not make."""
 
 
-def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ()) -> Inputs:
+def inputs_of(
+    stage: Stage, experiment: Experiment, pending: AbstractSet[str] = frozenset()
+) -> Inputs:
     """Return the fingerprint of a stage as things are now.
 
     Args:
@@ -39,7 +42,7 @@ def inputs_of(stage: Stage, experiment: Experiment, pending: Iterable[str] = ())
         UserError: An environment variable without default is not set.
     """
     build = experiment.build
-    upstream = _hash_upstream(stage, experiment, frozenset(pending))
+    upstream = _hash_upstream(stage, experiment, pending)
     configs = hashed_configs_of(build, stage)
     model = model_of(build, stage)
     arguments = build.arguments(stage)
@@ -95,7 +98,7 @@ class _UpstreamHashes:
 
 
 def _hash_upstream(
-    stage: Stage, experiment: Experiment, pending: frozenset[str]
+    stage: Stage, experiment: Experiment, pending: AbstractSet[str]
 ) -> _UpstreamHashes:
     hashes: dict[str, str | None] = {}
     paths = set()

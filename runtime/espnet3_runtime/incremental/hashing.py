@@ -10,9 +10,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
-Skip = Callable[[Path], bool]
+Skip = Callable[[str], bool]
+"""Says of the path of an entry whether it is left out."""
+
+_name_of = attrgetter("name")
 _TICK = 0.02
 """Seconds; the kernel stamps files with a clock that ticks every 1 to 10 ms."""
 
@@ -43,11 +47,12 @@ def read_signature(path: Path, skip: Skip | None = None) -> Signature | None:
     size = files = newest = 0
     try:
         for name, status in iter_files(path, skip):
-            times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
-            parts.update(_encode_line(name, f"{status.st_size} {times}"))
-            size += status.st_size
+            length, modified, changed = status.st_size, status.st_mtime_ns, status.st_ctime_ns
+            parts.update(_encode_line(name, f"{length} {modified} {changed}"))
+            size += length
             files += 1
-            newest = max(newest, status.st_mtime_ns, status.st_ctime_ns)
+            if modified > newest or changed > newest:
+                newest = max(modified, changed)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Signature(parts.hexdigest(), size, files, newest / 1e9)
@@ -79,39 +84,57 @@ def _encode_line(name: str, about: str) -> bytes:
 
 
 def iter_files(
-    path: Path,
-    skip: Skip | None = None,
-    around: tuple[tuple[int, int], ...] = (),
-    *,
-    hidden: bool = False,
+    path: Path, skip: Skip | None = None, *, hidden: bool = False
 ) -> Iterator[tuple[str, os.stat_result]]:
     """Yield files with names relative to ``path``, sorted.
 
-    Linked directories count like others, but for a link to a directory that is ``around`` it.
+    Linked directories count like others, but for a link to a directory around it.
 
     Args:
         path: A directory, or a file, which is yielded without a name.
         skip: Which entries are left out.
-        around: Device and number of the directories around it.
         hidden: Whether hidden names, which are nobody's output, count as well.
     """
-    status = path.stat()
     if not path.is_dir():
-        yield "", status
+        yield "", path.stat()
         return
+    yield from _iter_below(str(path), "", skip, (), hidden=hidden)
+
+
+def _iter_below(
+    folder: str,
+    prefix: str,
+    skip: Skip | None,
+    around: tuple[tuple[int, int], ...],
+    *,
+    hidden: bool,
+) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the files of a directory, their names behind a prefix, with one ``stat`` for each.
+
+    There may be hundreds of thousands: no path object is made for an ordinary file.
+
+    Args:
+        folder: The directory.
+        prefix: Its name relative to where the walk began, with a slash behind it.
+        skip: Which entries are left out.
+        around: Device and number of the directories around it.
+        hidden: Whether hidden names count as well.
+    """
+    status = os.stat(folder)  # noqa: PTH116
     place = (status.st_dev, status.st_ino)
     if place in around:
         return
-    for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
-        inner = Path(entry.path)
-        is_left_out = entry.name == "__pycache__" or (entry.name.startswith(".") and not hidden)
-        if is_left_out or (skip and skip(inner)):
+    for entry in sorted(os.scandir(folder), key=_name_of):
+        name = entry.name
+        if name == "__pycache__" or (name[0] == "." and not hidden) or (skip and skip(entry.path)):
             continue
-        if inner.is_dir():
-            for name, status in iter_files(inner, skip, (*around, place), hidden=hidden):
-                yield f"{entry.name}/{name}", status
-        elif inner.is_file():
-            yield entry.name, entry.stat()
+        # of a link the target counts, which may be missing; of others the kind came with the name
+        kind = Path(entry.path) if entry.is_symlink() else entry
+        if kind.is_file():
+            yield f"{prefix}{name}", entry.stat()
+        elif kind.is_dir():
+            inner = (*around, place)
+            yield from _iter_below(entry.path, f"{prefix}{name}/", skip, inner, hidden=hidden)
 
 
 def _file_hash(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Which stages run, and why: decided before the first one runs, and again before each."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,7 +44,11 @@ class Verdict:
 
 
 def judge_stage(
-    stage: Stage, experiment: Experiment, pending: Sequence[str] = (), *, force: bool = False
+    stage: Stage,
+    experiment: Experiment,
+    pending: AbstractSet[str] = frozenset(),
+    *,
+    force: bool = False,
 ) -> Verdict:
     """Decide about one stage.
 
@@ -90,11 +95,14 @@ def plan_stages(
         UserError: A stage needs another one that has not finished and is not wanted either.
     """
     verdicts: list[Verdict] = []
+    pending: set[str] = set()
+    chosen = frozenset(wanted)
     for stage in build.stages:
-        if stage.name in wanted:
-            pending = [verdict.stage.name for verdict in verdicts if verdict.action != "skip"]
-            _check_upstream(stage, experiment, wanted)
-            verdicts.append(judge_stage(stage, experiment, pending, force=force))
+        if stage.name in chosen:
+            _check_upstream(stage, experiment, chosen)
+            verdict = judge_stage(stage, experiment, pending, force=force)
+            pending |= set() if verdict.action == "skip" else {stage.name}
+            verdicts.append(verdict)
     return tuple(verdicts)
 
 
@@ -132,7 +140,7 @@ def _stale_reasons(stage: Stage, experiment: Experiment) -> tuple[str, ...]:
     return verdict.reasons if verdict.action == "run" else ()
 
 
-def _check_upstream(stage: Stage, experiment: Experiment, wanted: Sequence[str]) -> None:
+def _check_upstream(stage: Stage, experiment: Experiment, wanted: AbstractSet[str]) -> None:
     needs = dict.fromkeys([*stage.needs, *edges_of(experiment.build, stage)])
     missing = [
         name

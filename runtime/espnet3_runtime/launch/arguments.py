@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from espnet3_runtime.build.lock import Build
@@ -11,7 +11,7 @@ from espnet3_runtime.errors import UsageError, did_you_mean
 _ALL = "all"
 _FLAGS = (
     *("dry_run", "force", "list", "verify", "write_requirements"),
-    *("preflight", "no_preflight"),
+    *("preflight", "no_preflight", "keep_going"),
 )
 
 
@@ -30,7 +30,12 @@ class Arguments:
         write_requirements: Write the installed packages beside the receipts.
         preflight: Only look at the stages.
         no_preflight: Do not look at the stages before the first of them runs.
+        keep_going: After a failure go on with the stages that do not depend on it.
+        jobs: How many stages run side by side, each in a process of its own; None: one after the
+            other in this one.
+        cluster: A file with the cluster whose jobs they are then, absolute.
         format: How the report of ``preflight`` is written: ``human`` or ``json``.
+        words: The command line as it was given.
     """
 
     stages: tuple[str, ...]
@@ -43,7 +48,11 @@ class Arguments:
     write_requirements: bool
     preflight: bool
     no_preflight: bool
+    keep_going: bool
+    jobs: int | None
+    cluster: Path | None
     format: str
+    words: tuple[str, ...] = field(default=(), compare=False)
 
 
 class _ArgumentParser(argparse.ArgumentParser):
@@ -76,6 +85,10 @@ def read_arguments(build: Build, argv: Sequence[str], directory: Path) -> Argume
             raise UsageError(f'--{name}_config: there is no file "{path}"')
     for text in given.set:
         _check_set(text, build)
+    if given.cluster is not None and given.jobs is None:
+        raise UsageError("--cluster needs --jobs N: so many jobs are queued or run at a time")
+    if given.cluster is not None and not (directory / given.cluster).is_file():
+        raise UsageError(f'--cluster: there is no file "{directory / given.cluster}"')
     if given.format and not given.preflight:
         raise UsageError("--format is about the report of --preflight")
     return Arguments(
@@ -83,6 +96,9 @@ def read_arguments(build: Build, argv: Sequence[str], directory: Path) -> Argume
         config_files=files,
         sets=tuple(given.set),
         format=given.format or "human",
+        jobs=given.jobs,
+        cluster=None if given.cluster is None else directory / given.cluster,
+        words=tuple(argv),
         **{flag: getattr(given, flag) for flag in _FLAGS},
     )
 
@@ -107,6 +123,22 @@ def _make_parser(build: Build) -> argparse.ArgumentParser:
     )
     add("--dry_run", action="store_true", help="show what would run, and why; change nothing")
     add("--force", action="store_true", help="run the stages even when they are up to date")
+    add(
+        "--keep_going",
+        action="store_true",
+        help="after a failure go on with the stages that do not depend on it",
+    )
+    add(
+        "--jobs",
+        type=_count_of_jobs,
+        metavar="N",
+        help="run up to N stages that do not depend on each other side by side",
+    )
+    add(
+        "--cluster",
+        metavar="PATH",
+        help="with --jobs: run each stage as a job of the cluster that this file describes",
+    )
     add("--list", action="store_true", help="show all stages and their state")
     add("--verify", action="store_true", help="hash all outputs again and compare with receipts")
     add(
@@ -118,6 +150,12 @@ def _make_parser(build: Build) -> argparse.ArgumentParser:
     add("--no_preflight", action="store_true", help="do not look at the stages before they run")
     add("--write_requirements", action="store_true", help="write requirements.txt as installed")
     return parser
+
+
+def _count_of_jobs(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f'"{text}" is no number of stages, 1 or more')
+    return int(text)
 
 
 def _select_stages(names: Sequence[str], build: Build) -> tuple[str, ...]:

@@ -28,15 +28,16 @@ class Row:
 
 
 def print_line(text: str) -> None:
-    """Print a line at once."""
-    print(text, flush=True)
+    """Print a line at once, and in one piece: threads print the lines of other stages."""
+    print(f"{text}\n", end="", flush=True)
 
 
 def print_problem(text: str) -> None:
     """Print an error or a warning on stderr."""
     sys.stdout.flush()
     word, colon, rest = text.partition(":")
-    print(f"{_colored_text(word + colon, '1;31', sys.stderr)}{rest}", file=sys.stderr, flush=True)
+    line = f"{_colored_text(word + colon, '1;31', sys.stderr)}{rest}\n"
+    print(line, end="", file=sys.stderr, flush=True)
 
 
 def show_plan(build: Build, verdicts: Sequence[Verdict], most: int | None = _MOST_REASONS) -> None:
@@ -52,6 +53,18 @@ def show_plan(build: Build, verdicts: Sequence[Verdict], most: int | None = _MOS
     for verdict in verdicts:
         word = _ACTION_WORDS[verdict.action]
         print_line(f"  {verdict.stage.name:<{width}}  {word:<8} {_format_reasons(verdict, most)}")
+
+
+def show_groups(groups: Sequence[Sequence[str]], most: int) -> None:
+    """Print which stages run side by side.
+
+    Args:
+        groups: Stages that wait for none of their group, in the order of the groups.
+        most: How many run at a time.
+    """
+    print_line(f"side by side, up to {most} at a time; each starts when what it needs has ended")
+    for number, names in enumerate(groups, start=1):
+        print_line(f"  {number}  {' | '.join(names)}")
 
 
 def show_header(verdict: Verdict, number: int, count: int) -> None:

@@ -13,8 +13,9 @@ from espnet3_runtime.errors import UsageError, UserError
 from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.held_code import hold_code
 from espnet3_runtime.launch import console
-from espnet3_runtime.launch.arguments import read_arguments
+from espnet3_runtime.launch.arguments import Arguments, read_arguments
 from espnet3_runtime.launch.failures import Locate, disk_error
+from espnet3_runtime.launch.jobs.order import StageOrder, take_order
 from espnet3_runtime.launch.overrides import (
     Recompose,
     apply_overrides,
@@ -28,9 +29,15 @@ from espnet3_runtime.launch.preflight_report import (
     is_system,
     system_answer,
 )
-from espnet3_runtime.launch.run import largest_node_count, run_as_follower, run_as_leader, show_plan
+from espnet3_runtime.launch.run import (
+    largest_node_count,
+    run_as_follower,
+    run_as_leader,
+    show_plan,
+    show_side_by_side,
+)
 from espnet3_runtime.process.interrupts import exit_code_of
-from espnet3_runtime.process.ranks import detect_rank, with_node_count
+from espnet3_runtime.process.ranks import Rank, detect_rank, with_node_count
 from espnet3_runtime.process.streams import check_streams, forgiving_streams
 from espnet3_runtime.system import System
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
@@ -106,6 +113,9 @@ def _run_command(
     report: Report | None,
 ) -> int:
     hold_code()
+    job = take_order(os.environ)
+    if job is not None:
+        return _run_job(system_cls, job, locate)
     rank = detect_rank()
     start = Path(rank.order.directory) if rank.order else Path.cwd()
     build = load_build(directory)
@@ -119,6 +129,8 @@ def _run_command(
     check_system(system_cls, build)
     if rank.node is not None:
         rank = with_node_count(rank, largest_node_count(build))
+    if arguments.jobs is not None:
+        _check_jobs(rank)
     _enter_recipe(build.recipe_dir)
     if rank.number:
         return CLEAN if arguments.preflight else run_as_follower(system_cls, build, rank, start)
@@ -128,7 +140,7 @@ def _run_command(
         stages = [build.stage(name) for name in arguments.stages]
         return answers.show(look_first(build, system_cls, stages))
     if arguments.list:
-        return _list_stages(system_cls, build)
+        return _list_stages(system_cls, build, arguments)
     if arguments.verify:
         from espnet3_runtime.launch.verify import verify
 
@@ -139,10 +151,32 @@ def _run_command(
     return run_as_leader(system_cls, answers, rank, locate)
 
 
-def _list_stages(system_cls: type[System], build: Build) -> int:
+def _check_jobs(rank: Rank) -> None:
+    """Refuse ``--jobs`` where stages cannot run side by side."""
+    if rank.size > 1 and rank.order is None:
+        raise UsageError(
+            "--jobs starts its processes itself, and this is one of several that were started",
+            hint="leave out torchrun, srun or mpirun; trainer.devices starts those of a training",
+        )
+    if not hasattr(os, "setsid"):
+        raise UsageError("--jobs needs a system with process groups, as Linux and macOS are")
+
+
+def _run_job(system_cls: type[System] | Exception, job: StageOrder, locate: Locate | None) -> int:
+    """Run one stage for another process, which has looked at all that is looked at below."""
+    from espnet3_runtime.launch.jobs.child import run_one_stage, system_of
+
+    texts = job.read_texts()
+    build = job.load_build(texts)
+    _enter_recipe(build.recipe_dir)
+    return run_one_stage(system_of(build, texts, system_cls), build, job, locate)
+
+
+def _list_stages(system_cls: type[System], build: Build, arguments: Arguments) -> int:
     experiment = Experiment(build)
     receipts = {stage.name: experiment.receipt(stage.name) for stage in build.stages}
     console.show_list(build, receipts, {spec.name: spec.description for spec in system_cls.stages})
+    show_side_by_side(build, arguments.stages, arguments)
     return CLEAN
 
 

@@ -1,35 +1,36 @@
 """Show a plan, run it as rank 0, or join the training stages of rank 0."""
 
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from espnet3_runtime.atomic import remove_leftovers
 from espnet3_runtime.build.lock import Build
-from espnet3_runtime.errors import Stopped, find_refusal
+from espnet3_runtime.errors import Stopped, UserError
+from espnet3_runtime.incremental.dependencies import group_by_depth, stages_before
 from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.plan import Verdict, plan_stages, stale_upstream
 from espnet3_runtime.incremental.versions import UNKNOWN
 from espnet3_runtime.launch import console
 from espnet3_runtime.launch.arguments import Arguments
-from espnet3_runtime.launch.failures import Locate, lost_a_worker, summarize_error
+from espnet3_runtime.launch.failures import Locate, summarize_error
 from espnet3_runtime.launch.preflight_report import AnswerReport
-from espnet3_runtime.process.interrupts import (
-    Interrupts,
-    end_workers,
-    exit_code_of,
-    hide_destructor_errors,
-)
+from espnet3_runtime.launch.prepare import handling_signals, make_runner
+from espnet3_runtime.process.interrupts import end_workers, exit_code_of
 from espnet3_runtime.process.lockfile import check_writable, hold_lock
 from espnet3_runtime.process.ranks import Follower, Leader, Order, Rank, announce_order
 from espnet3_runtime.process.redact import redact
 from espnet3_runtime.system import System
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES
 
+Cluster = Mapping[str, Any]
+"""A ``parallel`` block."""
+
 if TYPE_CHECKING:
+    from espnet3_runtime.launch.session import Session
     from espnet3_runtime.launch.stage_runner import StageRunner
 
 
@@ -44,12 +45,28 @@ def show_plan(experiment: Experiment, arguments: Arguments) -> tuple[Verdict, ..
             f'warning: "{name}" has no version and its code cannot be followed; '
             "a stage does not run again when it changes"
         )
+    if arguments.dry_run:
+        running = [verdict.stage.name for verdict in verdicts if verdict.action != "skip"]
+        show_side_by_side(build, running, arguments)
     for name, reasons in stale_upstream(build, experiment, verdicts).items():
         console.print_problem(
             f'warning: stage "{name}" is out of date ({reasons[0]}) and not asked for; '
             "its earlier outputs are used"
         )
     return verdicts
+
+
+def show_side_by_side(build: Build, names: Sequence[str], arguments: Arguments) -> None:
+    """Print which of some stages ``--jobs`` runs side by side; nothing where it is not given.
+
+    Args:
+        build: The compiled recipe.
+        names: The stages.
+        arguments: The command line.
+    """
+    if arguments.jobs is not None and names:
+        groups = group_by_depth(stages_before(build, names))
+        console.show_groups(groups, arguments.jobs)
 
 
 def run_as_leader(
@@ -66,22 +83,26 @@ def run_as_leader(
     from espnet3_runtime.launch.session import Session
 
     build, arguments = answers.build, answers.arguments
-    runner = _make_runner(system_cls, build, rank)
+    cluster = _read_cluster(arguments.cluster)
+    runner = make_runner(system_cls, build, rank)
     is_new = rank.size == 1 and not build.experiment.exists()
     if is_new:  # what is refused leaves no experiment behind
         planned = plan_stages(build, Experiment(build), arguments.stages, force=arguments.force)
-        with _handling_signals(runner):
+        with handling_signals(runner):
             code = _look_first(system_cls, answers, planned)
         if code:
             return code
     lock = build.experiment / "stages" / ".lock"
-    with hold_lock(lock, f'"{build.exp_dir}"') as held, _handling_signals(runner):
+    with hold_lock(lock, f'"{build.exp_dir}"') as held, handling_signals(runner):
         for directory in (build.experiment, lock.parent):
             remove_leftovers(directory, deep=False)
         runner.experiment.keep_salt()
         launches = rank.node is not None
         leader = Leader(build.experiment, rank.size, launches=launches) if rank.size > 1 else None
-        session = Session(runner, held, arguments.force, locate, leader, str(answers.start))
+        start = str(answers.start)
+        session = Session(
+            runner, held, arguments.force, locate, leader, start, arguments.keep_going
+        )
         code = MISTAKES
         try:
             verdicts = show_plan(runner.experiment, arguments)
@@ -91,7 +112,7 @@ def run_as_leader(
             if arguments.write_requirements:
                 _write_requirements(build)
             code = _look_first(system_cls, answers, () if is_new else verdicts)
-            code = code or session.run(verdicts)
+            code = code or _run_stages(session, verdicts, arguments, cluster)
         except KeyboardInterrupt as error:
             runner.interrupts.ignore_signals()  # the message comes in any case
             console.print_problem("stopped: between stages")
@@ -106,6 +127,34 @@ def run_as_leader(
     return code
 
 
+def _run_stages(
+    session: "Session", verdicts: Sequence[Verdict], arguments: Arguments, cluster: Cluster | None
+) -> int:
+    """Run the stages one after the other here, or elsewhere as ``--jobs`` says."""
+    jobs = arguments.jobs
+    if jobs is None or (jobs == 1 and cluster is None):
+        return session.run(verdicts)
+    from espnet3_runtime.launch.jobs.begin import run_side_by_side
+
+    return run_side_by_side(session, verdicts, jobs, arguments.words, cluster)
+
+
+def _read_cluster(path: Path | None) -> Cluster | None:
+    """Return the cluster of ``--cluster``, which takes its options; None where it is not given."""
+    if path is None:
+        return None
+    from espnet3_runtime.launch.jobs.cluster_file import read_cluster
+    from espnet3_runtime.process.dask_workers import try_cluster
+
+    cluster = read_cluster(path)
+    try:
+        try_cluster(cluster)
+    except UserError as error:
+        where = f"{path}: options" if error.where == "parallel.options" else str(path)
+        raise UserError(error.message, where=where, hint=error.hint) from None
+    return cluster
+
+
 def _look_first(
     system_cls: type[System], answers: AnswerReport, verdicts: Sequence[Verdict]
 ) -> int:
@@ -114,10 +163,11 @@ def _look_first(
     if answers.arguments.no_preflight or not chosen:
         return CLEAN
     stages, inputs = [v.stage for v in chosen], [v.inputs for v in chosen]
+    here = inputs if answers.arguments.cluster is None else None  # a job may have other devices
     try:
         from espnet3_runtime.preflight.look import look_first
 
-        found = look_first(answers.build, system_cls, stages, inputs)
+        found = look_first(answers.build, system_cls, stages, here)
     except Exception as error:  # noqa: BLE001 - no fault of the look may keep stages from running
         text = f"any stage: {summarize_error(error)}"
         found = [{"kind": "unfinished", "text": text}]
@@ -136,7 +186,7 @@ def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: P
         rank: This process among those of the run.
         start: The directory that ``run.py`` was started in.
     """
-    runner = _make_runner(system_cls, build, rank)
+    runner = make_runner(system_cls, build, rank)
     launches = rank.node is not None and rank.order is None
     if launches:
         console.print_line(
@@ -144,7 +194,7 @@ def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: P
         )
     follower = None if rank.order else Follower(build.experiment, rank.number)
     orders = follower.iter_orders() if follower else (rank.order,)
-    with _handling_signals(runner):
+    with handling_signals(runner):
         for order in orders:
             assert order is not None
             with (
@@ -154,23 +204,6 @@ def run_as_follower(system_cls: type[System], build: Build, rank: Rank, start: P
             if code:
                 return code
     return follower.code if follower else CLEAN
-
-
-_UNBORN = "'_MultiProcessingDataLoaderIter' object has no attribute"
-"""What a loader says at its end when it could not start."""
-
-
-@contextmanager
-def _handling_signals(runner: "StageRunner") -> Iterator[None]:
-    """Listen to signals, and hide the exceptions that follow a stop."""
-    interrupts = runner.interrupts
-
-    def expected(error: BaseException | None) -> bool:
-        full = find_refusal(error) or _UNBORN in str(error)
-        return interrupts.requested() or lost_a_worker(error) or bool(full)
-
-    with interrupts.installed(), hide_destructor_errors(expected):
-        yield
 
 
 def _join_stage(runner: "StageRunner", order: Order) -> int:
@@ -202,16 +235,6 @@ def largest_node_count(build: Build) -> int:
     trainers = (config.get("trainer") for config in configs)
     counts = (found.get("num_nodes") for found in trainers if isinstance(found, dict))
     return max((count for count in counts if isinstance(count, int)), default=1)
-
-
-def _make_runner(system_cls: type[System], build: Build, rank: Rank) -> "StageRunner":
-    from espnet3_runtime.launch.stage_runner import StageRunner
-
-    configs = {f"{name}_config": build.config(name) for name in build.configs}
-    interrupts = Interrupts(say=lambda text: console.print_problem(f"stopping: {text}"))
-    return StageRunner(
-        build, system_cls(**configs), Experiment(build), interrupts, rank.number, rank.label
-    )
 
 
 def _write_requirements(build: Build) -> None:

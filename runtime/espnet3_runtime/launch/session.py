@@ -1,4 +1,4 @@
-"""One run of ``run.py``: the planned stages in order, up to the first failure."""
+"""One run of ``run.py``: the planned stages in order, up to the first failure or past it."""
 
 import time
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.incremental import receipts
+from espnet3_runtime.incremental.dependencies import blocking_stage
 from espnet3_runtime.incremental.fingerprint import inputs_of, own_files
 from espnet3_runtime.incremental.held_code import edited_code
 from espnet3_runtime.incremental.plan import Verdict, judge_stage
@@ -24,6 +25,7 @@ from espnet3_runtime.launch.failures import (
     stopped_by_signal,
     summarize_error,
 )
+from espnet3_runtime.launch.prepare import stage_turn
 from espnet3_runtime.launch.stage_runner import StageRunner
 from espnet3_runtime.process.interrupts import end_workers
 from espnet3_runtime.process.lockfile import HeldLock
@@ -45,6 +47,10 @@ class Session:
         locate: Gives the location of a stage in the manifest.
         leader: Gives orders to other ranks, when several were started.
         directory: The working directory of the user.
+        keep_going: After a failure go on with the stages that do not depend on it.
+        edited: Files of code that were edited before this process began, and after the run did.
+        rows: The table at the end.
+        causes: By the name of each stage that failed, or did not run for that: which one failed.
     """
 
     runner: StageRunner
@@ -53,8 +59,11 @@ class Session:
     locate: Locate | None = None
     leader: Leader | None = None
     directory: str = ""
+    keep_going: bool = False
+    edited: tuple[str, ...] = ()
     rows: list[Row] = field(default_factory=list)
-    _ran: bool = False
+    causes: dict[str, str] = field(default_factory=dict)
+    ran: bool = False
     _told_edits: bool = False
 
     def run(self, verdicts: Sequence[Verdict]) -> int:
@@ -62,21 +71,51 @@ class Session:
         code = CLEAN
         for number, planned in enumerate(verdicts, start=1):
             self.lock.check()
-            verdict = self._judge_again(planned)
+            if self.is_blocked(planned.stage):
+                continue
+            verdict = self.judge_again(planned)
             if verdict.action == "skip":
-                if planned.action != "skip":
-                    name = f"[{number}/{len(verdicts)}] {verdict.stage.name}"
-                    console.print_line(f"{name}  {verdict.reasons[0]}")
-                self._skip(verdict)
+                self.skip(verdict, planned, f"[{number}/{len(verdicts)}]")
                 continue
             console.show_header(verdict, number, len(verdicts))
-            code = self._attempt_stage(verdict)
-            self._ran = True
-            if code:
-                left = verdicts[number:]
-                self.rows += [Row(later.stage.name, "not run") for later in left]
+            with stage_turn(self.runner.build, verdict.stage.name):
+                failure = self.attempt_stage(verdict)
+            self.ran = True
+            if failure:
+                code = self.add_failure(verdict.stage, failure, code)
+            if self.ends_after(failure):
                 break
-        if self._ran:
+        return self.finish(verdicts, code)
+
+    def add_failure(self, stage: Stage, failure: int, code: int) -> int:
+        """Note that a stage failed, and return the exit code of the run.
+
+        Args:
+            stage: The stage.
+            failure: Its exit code.
+            code: That of the run before.
+        """
+        self.causes[stage.name] = stage.name
+        return code if code and failure == MISTAKES else failure
+
+    def ends_after(self, failure: int) -> bool:
+        """Say whether no further stage starts after one that ended with an exit code."""
+        return failure != CLEAN and not (self.keep_going and failure == MISTAKES)
+
+    def is_blocked(self, stage: Stage) -> bool:
+        """Say whether a stage cannot run because another one failed; add its row then."""
+        cause = blocking_stage(self.runner.build, stage, self.causes)
+        if cause is not None:
+            self.causes[stage.name] = cause
+            self.rows.append(Row(stage.name, "not run", None, [f"because of {cause}"]))
+        return cause is not None
+
+    def finish(self, verdicts: Sequence[Verdict], code: int) -> int:
+        """Show the table of all stages, write the report, and return the exit code."""
+        settled = {row.stage: row for row in self.rows}
+        names = [verdict.stage.name for verdict in verdicts]
+        self.rows = [settled.get(name) or Row(name, "not run") for name in names]
+        if self.ran or code:
             console.show_summary(self.rows)
             self._write_report()
         else:
@@ -96,19 +135,28 @@ class Session:
         else:
             console.print_line(f"  report: {experiment.relative_path(path)}")
 
-    def _judge_again(self, planned: Verdict) -> Verdict:
+    def judge_again(self, planned: Verdict) -> Verdict:
         """Decide again once a stage has run: now its outputs are known."""
-        if not self._ran:
+        if not self.ran:
             return planned
         return judge_stage(planned.stage, self.runner.experiment, force=self.force)
 
-    def _skip(self, verdict: Verdict) -> None:
+    def skip(self, verdict: Verdict, planned: Verdict, number: str) -> None:
+        """Add the row of a stage that is up to date, and say so where that was not known before.
+
+        Args:
+            verdict: What was decided now.
+            planned: What was decided before the first stage ran.
+            number: Its number among the wanted stages, as it is shown.
+        """
+        if planned.action != "skip":
+            console.print_line(f"{number} {verdict.stage.name}  {verdict.reasons[0]}")
         self.runner.experiment.refresh_signatures(verdict.stage.name)
         outputs = self.runner.experiment.outputs(verdict.stage.name)
         paths = [found.record.path for found in outputs.values()]
         self.rows.append(Row(verdict.stage.name, "up to date", None, paths[:1]))
 
-    def _attempt_stage(self, verdict: Verdict) -> int:
+    def attempt_stage(self, verdict: Verdict) -> int:
         """Run one stage and write its receipt, also when it fails."""
         runner, stage = self.runner, verdict.stage
         clock = time.monotonic()
@@ -119,7 +167,7 @@ class Session:
         receipt = Receipt(
             stage.name, "running", current_time(), inputs=verdict.inputs, provenance=about
         )
-        self._write(receipt)  # from now on the old outputs do not count
+        self.write(receipt)  # from now on the old outputs do not count
         try:
             made = self._call(verdict)
             outputs = self._record_outputs(stage, made)
@@ -168,9 +216,10 @@ class Session:
                     stack.enter_context(announce_order(order))
             made = self.runner.run(stage, resume=verdict.resume)
         edited = [self.runner.experiment.relative_path(path) for path in edited_code()]
-        if edited and "packs" in stage.facts:
+        stale = (*self.edited, *edited)
+        if stale and "packs" in stage.facts:
             raise UserError(
-                f'"{edited[0]}" was edited during this run: what is to be packed was made before',
+                f'"{stale[0]}" was edited during this run: what is to be packed was made before',
                 hint="run the same command again",
             )
         if edited and not self._told_edits:
@@ -248,7 +297,8 @@ class Session:
             records[name] = record
         return records
 
-    def _write(self, receipt: Receipt) -> None:
+    def write(self, receipt: Receipt) -> None:
+        """Write a receipt, which counts from now on."""
         write_receipt(self.runner.build.experiment, receipt)
         self.runner.experiment.forget_stage(receipt.stage)
 
@@ -256,7 +306,7 @@ class Session:
         """Write the final receipt of an attempt that began at ``clock``, and add its row."""
         self.lock.check()
         seconds = round(time.monotonic() - clock, 3)
-        self._write(replace(receipt, finished=current_time(), seconds=seconds))
+        self.write(replace(receipt, finished=current_time(), seconds=seconds))
         paths = [record.path for record in receipt.outputs.values()]
         results = dict(receipt.results)
         self.rows.append(Row(receipt.stage, receipt.status, seconds, paths[:2], results))

@@ -210,7 +210,10 @@ def _logged_settings(context: StageContext) -> dict[str, Any]:
 def _check_outputs(made: Any, stage: Stage, build: Build) -> Outputs:
     """Compare the outputs that a method returned with those of the lock."""
     if not isinstance(made, dict):
-        raise TypeError(f'stage "{stage.name}" must return its outputs as a dict, not {made!r}')
+        raise UserError(
+            f'stage "{stage.name}" returned {made!r:.60}, not its outputs',
+            hint="end its method with return and a mapping from output to path, {} for none",
+        )
     checked = {}
     for name, path in made.items():
         declared = stage.outputs.get(name)

@@ -17,6 +17,7 @@ class Accuracy:
     """
 
     unit = "%"
+    higher_is_better = True
     texts_only = True
 
     def __init__(self, normalize: Sequence[Normalizer] = ()) -> None:

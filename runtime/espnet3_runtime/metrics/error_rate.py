@@ -1,11 +1,12 @@
 """The error rate that WER, CER and TER compute, each over its own tokens."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from espnet3_runtime.metrics.alignment import align_tokens, write_alignments
+from espnet3_runtime.metrics.alignment import PIECE, AlignmentFiles, align_tokens
 
 Normalizer = Literal["lower", "upper", "nfkc", "no_punctuation"]
 
@@ -49,6 +50,7 @@ class ErrorRate:
     """
 
     unit = "%"
+    higher_is_better = False
     texts_only = True
 
     def __init__(
@@ -84,27 +86,38 @@ class ErrorRate:
         Raises:
             ValueError: All references are empty, so that there is no rate.
         """
-        references, hypotheses = (
-            [list(self.split(normalize(text, self.normalize))) for text in texts]
-            for texts in (ref, hyp)
-        )
-        length = sum(map(len, references))
-        if length == 0:
+        if not any(map(self._tokens_of, ref)):
             raise ValueError(
                 f"the references have no {self.tokens}: {self.name} cannot be computed"
             )
-        aligned = align_tokens(references, hypotheses)
-        if utt_ids is not None and directory is not None:
-            write_alignments(directory, utt_ids, aligned)
-        errors = aligned.substitutions + aligned.deletions + aligned.insertions
+        files = AlignmentFiles(directory) if utt_ids is not None and directory is not None else None
+        total: Counter[str] = Counter()
+        for start in range(0, max(len(ref), len(hyp)), PIECE):
+            part = slice(start, start + PIECE)
+            references, hypotheses = (list(map(self._tokens_of, side[part])) for side in (ref, hyp))
+            aligned = align_tokens(references, hypotheses)
+            total.update(_count_errors(aligned))
+            if files is not None and utt_ids is not None:
+                files.add(utt_ids[part], aligned)
+        if files is not None:
+            files.finish()
+        errors = total["substitutions"] + total["deletions"] + total["insertions"]
         return {
-            self.name: round(100 * errors / length, 4),
-            "substitutions": aligned.substitutions,
-            "deletions": aligned.deletions,
-            "insertions": aligned.insertions,
-            self.tokens: length,
-            "utterances": len(references),
-            "utterances_wrong": sum(
-                any(chunk.type != "equal" for chunk in chunks) for chunks in aligned.alignments
-            ),
+            self.name: round(100 * errors / total["length"], 4),
+            "substitutions": total["substitutions"],
+            "deletions": total["deletions"],
+            "insertions": total["insertions"],
+            self.tokens: total["length"],
+            "utterances": len(ref),
+            "utterances_wrong": total["wrong"],
         }
+
+    def _tokens_of(self, text: str) -> list[str]:
+        return list(self.split(normalize(text, self.normalize)))
+
+
+def _count_errors(aligned: Any) -> dict[str, int]:
+    kinds = ("substitutions", "deletions", "insertions")
+    wrong = (any(c.type != "equal" for c in chunks) for chunks in aligned.alignments)
+    counts = {kind: getattr(aligned, kind) for kind in kinds}
+    return counts | {"length": sum(map(len, aligned.references)), "wrong": sum(wrong)}

@@ -1,7 +1,8 @@
 """The best and the worst utterances of a test set, with their audio, for the report."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import islice
 from logging import Logger
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from espnet3_runtime.metrics.alignment import UTTERANCES
 from espnet3_runtime.metrics.columns import TestResults
 
 _EACH = 6
+_PIECE = 10_000  # utterances that are in memory at once
 _LONGEST = 15.0  # seconds of audio that go into a report
 
 
@@ -34,8 +36,7 @@ def write_examples(
     aligned = [name for name in metrics if (results.scratch / name / UTTERANCES).is_file()]
     if not aligned:
         return
-    with (results.scratch / aligned[0] / UTTERANCES).open(encoding="utf-8") as lines:
-        examples = _choose_examples([json.loads(line) for line in lines])
+    examples = _choose_examples(results.scratch / aligned[0] / UTTERANCES)
     try:
         waves = _read_audio(results, [item["utt_id"] for item in examples], contract)
     except Exception as error:  # noqa: BLE001 - a report needs no audio
@@ -47,14 +48,31 @@ def write_examples(
     write_json(results.scratch / "examples.json", examples)
 
 
-def _choose_examples(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _choose_examples(path: Path) -> list[dict[str, Any]]:
     """Return the utterances with the highest error rates, and long ones without an error."""
-    wrong = [record for record in records if record["errors"]]
-    wrong.sort(key=lambda r: (-r["errors"] / max(r["length"], 1), -r["errors"], r["utt_id"]))
-    right = [record for record in records if record["length"] and not record["errors"]]
-    right.sort(key=lambda r: (-r["length"], r["utt_id"]))
-    worst = [{**record, "rank": "worst"} for record in wrong[:_EACH]]
-    return worst + [{**record, "rank": "best"} for record in right[:_EACH]]
+    wrong: list[dict[str, Any]] = []
+    right: list[dict[str, Any]] = []
+    with path.open(encoding="utf-8") as lines:
+        while records := [json.loads(line) for line in islice(lines, _PIECE)]:
+            wrong = _first([*wrong, *(one for one in records if one["errors"])], _by_errors)
+            perfect = (one for one in records if one["length"] and not one["errors"])
+            right = _first([*right, *perfect], _by_length)
+    worst = [{**record, "rank": "worst"} for record in wrong]
+    return worst + [{**record, "rank": "best"} for record in right]
+
+
+def _first(
+    records: list[dict[str, Any]], key: Callable[[dict[str, Any]], Any]
+) -> list[dict[str, Any]]:
+    return sorted(records, key=key)[:_EACH]
+
+
+def _by_errors(record: dict[str, Any]) -> tuple[float, int, str]:
+    return -record["errors"] / max(record["length"], 1), -record["errors"], record["utt_id"]
+
+
+def _by_length(record: dict[str, Any]) -> tuple[int, str]:
+    return -record["length"], record["utt_id"]
 
 
 def _read_audio(

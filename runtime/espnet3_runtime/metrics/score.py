@@ -3,7 +3,8 @@
 A metric is any callable that takes its inputs as keyword arguments, each a list of strings in one
 order, and returns a mapping from names to numbers, of which the first is the headline.  If its
 signature has them, it also gets ``utt_ids`` (the ids in the same order) and ``directory`` (a
-directory of its own for files).  An attribute ``unit``, for example ``%``, follows the headline.
+directory of its own for files).  An attribute ``unit``, for example ``%``, follows the headline;
+``higher_is_better`` says which of two headlines is the better one, as in torchmetrics.
 """
 
 import inspect
@@ -43,6 +44,12 @@ class Metric:
     def unit(self) -> str:
         """Return the unit of its headline number, or an empty text."""
         return str(getattr(self.function, "unit", ""))
+
+    @property
+    def higher_is_better(self) -> bool | None:
+        """Say which of two headline numbers is better; None where the metric does not say it."""
+        found = getattr(self.function, "higher_is_better", None)
+        return found if isinstance(found, bool) else None
 
 
 def make_metrics(config: ConfigView) -> list[Metric]:

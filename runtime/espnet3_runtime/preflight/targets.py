@@ -11,6 +11,7 @@ from espnet3_runtime.errors import did_you_mean, nearest
 from espnet3_runtime.preflight.find_targets import Target
 from espnet3_runtime.preflight.origin.code_place import recipe_files
 from espnet3_runtime.preflight.origin.error_origin import FAILURES, find_origin, raise_unprobed
+from espnet3_runtime.preflight.pretrained import METHOD, check_pretrained
 from espnet3_runtime.preflight.protocol import Answers, RecipeLocation, UnprobedError
 from espnet3_runtime.preflight.request import Request
 from espnet3_runtime.preflight.tried_stage import check_installed
@@ -20,7 +21,7 @@ _QUOTED = re.compile(r"'(\w+)'")
 
 
 def probe_targets(request: Request, answers: Answers, targets: Iterable[Target]) -> None:
-    """Report R901 for targets that cannot be imported, R902 for arguments that do not fit.
+    """Report targets that cannot be imported (R901) or called so (R902), or lack files (R903).
 
     Args:
         request: The recipe.
@@ -41,6 +42,9 @@ def probe_targets(request: Request, answers: Answers, targets: Iterable[Target])
                 answers.note(str(why))
             continue
         _bind_arguments(request, answers, target, found)
+        node = request.node(target.location)
+        if target.name.endswith(METHOD) and target.judged and node is not None:
+            check_pretrained(target.name, target.location, node, request.recipe_dir, answers)
 
 
 def _is_call(target: Target) -> bool:

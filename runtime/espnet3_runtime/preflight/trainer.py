@@ -1,6 +1,5 @@
 """Construct the Trainer of a training config, with its loggers and callbacks, and throw it away."""
 
-import logging
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -138,7 +137,7 @@ def _refusal(config: ConfigView, block: Mapping[str, Any]) -> BaseException | No
     changed = {**config, "trainer": ConfigView(block, config["trainer"].where)}
     try:
         with quiet_lightning():
-            make_trainer(changed, Path(), [pl.Callback()], None, logging.getLogger(__name__))
+            make_trainer(changed, Path(), [pl.Callback()], [])
     except FAILURES as error:
         return error
     return None

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from espnet3_runtime.config import to_plain
 from espnet3_runtime.errors import UserError, exception_chain
+from espnet3_runtime.process.cores import usable_cores
 
 _CLUSTERS: Mapping[str, tuple[str, str]] = {
     "local": ("distributed", "LocalCluster"),
@@ -30,6 +31,9 @@ _CLUSTERS: Mapping[str, tuple[str, str]] = {
     "sge": ("dask_jobqueue", "SGECluster"),
     "slurm": ("dask_jobqueue", "SLURMCluster"),
 }
+
+QUEUES = tuple(env for env, (module, _) in _CLUSTERS.items() if module == "dask_jobqueue")
+"""Clusters with a queue that takes jobs."""
 
 _LISTINGS = {
     "htcondor": ("condor_q",),
@@ -60,6 +64,10 @@ _ALLOCATION = {
 faults take longer than the features of a batch."""
 
 
+_starting = threading.Lock()
+"""Dask imports parts of itself when a scheduler starts; two threads find it half imported."""
+
+
 def in_process(parallel: Mapping[str, Any], tasks: int) -> bool:
     """Say whether so many tasks run in this process: one local worker, or one task."""
     return is_local(parallel) and min(parallel["n_workers"], tasks) <= 1
@@ -83,6 +91,8 @@ class Workers:
         self._stack = ExitStack()
         self._client: Any = None
         self._cluster: Any = None
+        self._futures: Sequence[Any] = ()
+        self._cancelled = False
 
     def __enter__(self) -> Self:
         return self
@@ -111,24 +121,33 @@ class Workers:
         if not tasks:
             return
         if self._client is None:
-            self._cluster = _cluster(self._parallel, self._count)
-            self._stack.callback(_close, self._cluster)
-            client = _import_package("distributed").Client(self._cluster)
-            self._client = self._stack.enter_context(client)
-        cores = os.cpu_count() or 1
-        threads = max(cores // self._count, 1) if is_local(self._parallel) else 0
+            with _starting:
+                self._cluster = _cluster(self._parallel, self._count)
+                self._stack.callback(_close, self._cluster)
+                client = _import_package("distributed").Client(self._cluster)
+                self._client = self._stack.enter_context(client)
+        threads = max(usable_cores() // self._count, 1) if is_local(self._parallel) else 0
         futures = [
             self._client.submit(
                 _run_task, str(self._recipe_dir), threads, function, task, pure=False
             )
             for task in tasks
         ]
+        self._futures = futures
+        if self._cancelled:
+            self.cancel()
         watch = _Watch(self._client, self._cluster, self._parallel["env"], futures)
         try:
             yield from _as_completed(futures, watch)
         finally:
             watch.ended.set()
             self._client.cancel(futures)
+
+    def cancel(self) -> None:
+        """Give up the tasks under way, from another thread; the caller of ``run`` gets an error."""
+        self._cancelled = True
+        if self._futures:
+            self._client.cancel(self._futures)
 
 
 class _Watch(threading.Thread):
@@ -296,6 +315,16 @@ def require_cluster(parallel: Mapping[str, Any]) -> None:
     if not is_local(parallel):
         for module in ("distributed", _CLUSTERS[parallel["env"]][0]):
             _import_package(module)
+
+
+def try_cluster(parallel: Mapping[str, Any]) -> None:
+    """Start the scheduler of a cluster without a job, and end it.
+
+    Raises:
+        UserError: A package is not installed, or the cluster refuses its options.
+    """
+    require_cluster(parallel)
+    _close(_cluster(parallel, 0), logging.INFO)
 
 
 def _import_package(module: str) -> Any:

@@ -110,6 +110,22 @@ def hold_lock(
     )
 
 
+def adopt_lock(path: Path, name: str, descriptor: int | None) -> HeldLock:
+    """Return the lock of the process that started this one, which ends with the last of both.
+
+    Args:
+        path: The lock file.
+        name: What it locks, for messages.
+        descriptor: Inherited from that process; None where it runs on another machine.
+    """
+    if descriptor is not None:
+        if not _OPEN and hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_close_all)
+        os.set_inheritable(descriptor, False)
+        _OPEN.add(descriptor)
+    return HeldLock(path, name, descriptor, writes=True)
+
+
 def _open_lock(path: Path, name: str, *, reads: bool) -> HeldLock:
     """Open a lock file for writing, or, where that is denied and ``reads``, as far as it goes."""
     no_link = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

@@ -90,6 +90,8 @@ class BundleFiles:
             return SCHEME + self.add(path)
         if _is_path(bound) and (path.is_file() or (path.is_dir() and "/" in bound)):
             return SCHEME + self.add(path)
+        if bound.isidentifier() and _is_directory_key(where) and path.is_dir():
+            return SCHEME + self.add(path)
         if _must_exist(bound, where) and Env not in kinds:
             raise missing_file(bound, where)
         return composed
@@ -114,6 +116,11 @@ def missing_file(path: str, where: str) -> UserError:
 
 def _is_path(text: str) -> bool:
     return text.isprintable() and "://" not in text and ("/" in text or "." in text)
+
+
+def _is_directory_key(where: str) -> bool:
+    """Say whether a key means a directory, whose name alone would be a word like any other."""
+    return where.rpartition(".")[2].endswith(("path", "dir", "directory"))
 
 
 def _must_exist(text: str, where: str) -> bool:

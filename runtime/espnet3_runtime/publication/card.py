@@ -8,8 +8,10 @@ from typing import Any
 
 import yaml
 
+from espnet3_runtime.data.contract import read_contract
 from espnet3_runtime.errors import UserError, did_you_mean
 from espnet3_runtime.metrics.table import as_markdown, score_rows
+from espnet3_runtime.publication.example_call import example_call
 
 _TASKS = {"asr": "automatic-speech-recognition", "tts": "text-to-speech"}
 _NAME = re.compile(r"\$\{(\w+)\}")
@@ -71,8 +73,12 @@ def card_values(
     """
     corpus, _, task = meta["recipe"].partition("/")
     git = meta.get("git") or {}
+    contract = read_contract(meta.get("contract"), "contract")
+    speech = contract is None or any(one.kind == "audio" for one in contract.inputs)
+    example = '"audio.wav"' if contract is None else example_call(contract)
+    flag = " --trust_user_code" if meta["code"] else ""
     return {
-        "front_matter": _front_matter(corpus, task),
+        "front_matter": _front_matter(corpus, task, speech=speech),
         "recipe": meta["recipe"],
         "corpus": corpus,
         "task": task,
@@ -81,7 +87,9 @@ def card_values(
         "parameters": f"{facts['parameters']:,}",
         "results": as_markdown(score_rows(scores)) if scores else _NO_RESULTS,
         "trust": "True" if meta["code"] else "False",
-        "flag": " --trust_user_code" if meta["code"] else "",
+        "flag": flag,
+        "example": example,
+        "command": _COMMAND.format(flag) if example == '"audio.wav"' else "",
         "code": ", ".join(f"`{name}`" for name in meta["code"]),
         "checkpoint": (meta.get("checkpoint") or {}).get("sha256", ""),
         "commit": git.get("commit") or "",
@@ -93,16 +101,22 @@ def card_values(
     }
 
 
-def _front_matter(corpus: str, task: str) -> str:
+def _front_matter(corpus: str, task: str, *, speech: bool) -> str:
     matter: dict[str, Any] = {
         "library_name": "espnet3-compile",
-        "tags": ["speech", "espnet3-compile", corpus, task],
+        "tags": [*(["speech"] if speech else []), "espnet3-compile", corpus, task],
     }
     if task in _TASKS:
         matter["pipeline_tag"] = _TASKS[task]
     return f"---\n{yaml.safe_dump(matter, sort_keys=False)}---"
 
 
+_COMMAND = """\
+or, without writing code:
+
+```sh
+python -m espnet3_runtime.publication.transcribe path/of/this/directory audio.wav{}
+```"""
 _NO_RESULTS = "_Nothing was measured before this bundle was packed._"
 _DETAIL = "<details><summary>Layers</summary>\n\n```\n{}\n```\n\n</details>"
 _BUILT_IN = """\
@@ -122,14 +136,10 @@ ${results}
 from espnet3_runtime.publication.model import InferenceModel
 
 model = InferenceModel.from_packed("path/of/this/directory", trust_user_code=${trust})
-print(model("audio.wav"))
+print(model(${example}))
 ```
 
-or, without writing code:
-
-```sh
-python -m espnet3_runtime.publication.transcribe path/of/this/directory audio.wav${flag}
-```
+${command}
 
 The bundle carries code of its own, which runs only when you trust it: ${code}
 

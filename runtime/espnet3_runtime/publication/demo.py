@@ -109,8 +109,8 @@ def _read_sample(
 ) -> dict[str, Any]:
     sample: dict[str, Any] = {}
     for field, value in zip(fields, values, strict=True):
-        if value not in (None, ""):
-            sample[field["key"]] = Path(value) if field["type"] == "audio" else value
+        if value is not None and not (isinstance(value, str) and not value):
+            sample[field["key"]] = _read_value(field, value)
         elif not field["optional"]:
             raise UserError(f'"{field["label"]}" is empty')
         if field["type"] == "audio" and value and (length := audio_seconds(Path(value))) > longest:
@@ -120,6 +120,19 @@ def _read_sample(
     return sample
 
 
+def _read_value(field: Mapping[str, Any], value: Any) -> Any:
+    """Return what a widget gave as the model takes it."""
+    if field["type"] == "audio":
+        return Path(value)
+    if field["type"] == "vector":
+        try:
+            return [float(word) for word in value.replace(",", " ").split()]
+        except ValueError:
+            label = field["label"]
+            raise UserError(f'"{label}" is a list of numbers, for example 0.5 -1 2') from None
+    return value
+
+
 def _make_component(gradio: Any, field: Mapping[str, Any], audio: str, lines: int) -> Any:
     """Return the component of a field; an input and an output differ in form of audio and lines."""
     label = field["label"]
@@ -127,8 +140,18 @@ def _make_component(gradio: Any, field: Mapping[str, Any], audio: str, lines: in
         return gradio.Audio(type=audio, label=label)
     if field["type"] == "number":
         return gradio.Number(label=label)
+    if field["type"] == "image":
+        mode = "L" if field.get("channels") == 1 else "RGB"
+        return gradio.Image(type="numpy", image_mode=mode, label=label)
+    if field["type"] == "category" and audio == "filepath":
+        return gradio.Dropdown(list(field.get("choices", ())), label=label)
     if field["type"] == "segments":
         return gradio.Dataframe(headers=["start", "end", "text"], label=label, interactive=False)
+    if field["type"] == "table":
+        columns = list(field.get("columns", ())) or None
+        return gradio.Dataframe(headers=columns, type="pandas", label=label)
+    if field["type"] == "vector":
+        lines = 1
     return gradio.Textbox(label=label, lines=lines)
 
 
@@ -138,6 +161,11 @@ def _display_value(field: Mapping[str, Any], value: Any) -> Any:
     if field["type"] == "audio":
         wave = value.detach().cpu().numpy() if hasattr(value, "detach") else value
         return field["sample_rate"], wave.T
+    if field["type"] == "vector" or getattr(value, "ndim", 0) == 1:
+        return " ".join(f"{number:g}" for number in value)
+    if field["type"] == "table":
+        columns = list(field.get("columns", ())) or list(value[0] if value else ())
+        return {"headers": columns, "data": [[row[name] for name in columns] for row in value]}
     if field["type"] == "segments":
         return [[item["start"], item["end"], item["text"]] for item in value]
     if field["type"] == "text" and isinstance(value, list):

@@ -146,7 +146,18 @@ def _page_field(item: Mapping[str, Any], field: Field | None) -> dict[str, Any]:
         "label": item["label"] or (field.label if field else item["key"]),
         "optional": bool(field and field.optional),
         "sample_rate": field.sample_rate if field else None,
+        **(_kind_options(field) if field else {}),
     }
+
+
+def _kind_options(field: Field) -> dict[str, Any]:
+    """Return what the widget of a kind needs beside its label."""
+    options: dict[str, dict[str, Any]] = {
+        "image": {"channels": field.channels},
+        "category": {"choices": list(field.choices)},
+        "table": {"columns": list(field.columns)},
+    }
+    return options.get(field.kind, {})
 
 
 def _read_text(context: StageContext, name: str, kind: str, where: str) -> str:

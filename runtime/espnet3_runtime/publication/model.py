@@ -1,4 +1,4 @@
-"""A packed model: load its bundle anywhere, and call it with audio."""
+"""A packed model: load its bundle anywhere, and call it with what its contract says."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from espnet3_runtime.build.late_values import lookup, resolve_references
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.audio import read_audio
-from espnet3_runtime.data.contract import Contract, read_contract
+from espnet3_runtime.data.contract import Contract, Field, read_contract
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.device import pick_device
 from espnet3_runtime.inference.predictor import Predictor, make_predictor
@@ -22,7 +22,9 @@ from espnet3_schemas.late_values import StageOutput
 
 _OF_THE_STAGE = ("parallel",)  # keys of the stage infer, absent from the config of a bundle
 
-Audio = str | os.PathLike[str] | Any
+Item = str | os.PathLike[str] | Any
+_FILE_KINDS = ("audio", "image", "table")
+"""Kinds whose values may be paths of files."""
 
 
 @dataclass(frozen=True)
@@ -116,24 +118,28 @@ class InferenceModel:
         return {name: self.bundle.path(inside) for name, inside in named.items()}
 
     def __call__(
-        self, audio: Audio, sample_rate: int | None = None, **options: Any
+        self, item: Item, sample_rate: int | None = None, **options: Any
     ) -> dict[str, Any]:
         """Return the outputs for one item, for example ``{"text": "one two"}``.
 
         Args:
-            audio: Path of an audio file; an array of shape ``(samples,)`` or ``(channels,
-                samples)``, integers or floats in [-1, 1]; or a mapping with all fields of a sample
-                (``Path`` values are audio files).
-            sample_rate: Of an array, in Hz; None means that of the contract.
+            item: The model's input by its kind in the contract: audio as the path of a file or an
+                array of shape ``(samples,)`` or ``(channels, samples)``, integers or floats in
+                [-1, 1]; an image as the path of a file, an image of Pillow, or an array of shape
+                ``(height, width)`` or ``(height, width, 3)``, bytes or floats in [0, 1]; a text; a
+                category; a number; a vector as a list or array; a table as a list of rows or the
+                path of a CSV file.  Of several inputs, a mapping with all fields of a sample
+                (``Path`` values of fields that no contract declares are audio files).
+            sample_rate: Of an array of audio, in Hz; None means that of the contract.
             **options: Further keyword arguments of the recipe's runner.
 
         Raises:
             UserError: The input does not fit the contract, or the model failed.
         """
-        return self.forward_batch([audio], sample_rate, **options)[0]
+        return self.forward_batch([item], sample_rate, **options)[0]
 
     def forward_batch(
-        self, items: Sequence[Audio], sample_rate: int | None = None, **options: Any
+        self, items: Sequence[Item], sample_rate: int | None = None, **options: Any
     ) -> list[dict[str, Any]]:
         """Return the outputs of several items, run together as one batch.
 
@@ -143,10 +149,7 @@ class InferenceModel:
             **options: Further keyword arguments of the recipe's runner.
         """
         samples = [
-            (
-                Path(item).name if isinstance(item, str | os.PathLike) else f"item{number}",
-                self._make_sample(item, sample_rate),
-            )
+            (self._name_item(item, number), self._make_sample(item, sample_rate))
             for number, item in enumerate(items)
         ]
         if not samples:
@@ -154,40 +157,54 @@ class InferenceModel:
         with self.code.active():
             return self.predictor.predict(samples, **options)
 
-    def _make_sample(self, item: Audio, sample_rate: int | None) -> Mapping[str, Any]:
-        if isinstance(item, Mapping):
-            sample: dict[str, Any] = dict(item)
-        else:
-            sample = {self._audio_name(): Path(item) if isinstance(item, str) else item}
+    def _name_item(self, item: Item, number: int) -> str:
+        is_path = isinstance(item, os.PathLike) or (
+            isinstance(item, str) and self._only_input().kind in _FILE_KINDS
+        )
+        return Path(item).name if is_path else f"item{number}"
+
+    def _make_sample(self, item: Item, sample_rate: int | None) -> Mapping[str, Any]:
+        sample = dict(item) if isinstance(item, Mapping) else {self._only_input().name: item}
+        kinds = {field.name: field.kind for field in self._inputs}
         for name, value in list(sample.items()):
-            if isinstance(value, os.PathLike):
+            is_named = name in kinds or not isinstance(item, Mapping)
+            is_path = isinstance(value, os.PathLike) or (isinstance(value, str) and is_named)
+            if is_path and kinds.get(name, "audio") == "audio":
                 sample[name], sample_rate = self._read(name, Path(value))
         if sample_rate is not None and self.contract is not None:
             sample.setdefault("sample_rate", sample_rate)
         return sample
 
+    @property
+    def _inputs(self) -> tuple[Field, ...]:
+        return self.contract.inputs if self.contract else ()
+
     def _read(self, name: str, path: Path) -> tuple[Any, int]:
         wave, rate = read_audio(path)
-        fields = self.contract.inputs if self.contract else ()
         takes_channels = any(
             field.name == name and (field.channels is not None or "channel" in str(field.normalize))
-            for field in fields
+            for field in self._inputs
         )
         # A recording is mono to a model that declares nothing else.
         return (wave if wave.ndim == 1 or takes_channels else wave.mean(axis=0)), rate
 
-    def _audio_name(self) -> str:
-        fields = self.contract.inputs if self.contract else ()
-        audio = [field.name for field in fields if field.kind == "audio"]
-        if audio:
-            return audio[0]
+    def _only_input(self) -> Field:
+        """Return the input that a value alone is: audio, or the only one that is needed."""
+        fields = self._inputs
+        needed = [field for field in fields if not field.optional] or list(fields)
+        audio = [field for field in fields if field.kind == "audio"]
+        if audio or len(needed) == 1:
+            return (audio or needed)[0]
         if fields:
+            shown = ", ".join(f'"{one.name}": …' for one in needed)
             raise UserError(
-                f"this model takes no audio but {', '.join(field.name for field in fields)}",
-                hint="pass a mapping: model({…})",
+                f"this model takes {', '.join(f'{one.name} ({one.kind})' for one in fields)}",
+                hint=f"pass a mapping: model({{{shown}}})",
             )
         key = self.config["input_key"]
-        return key if isinstance(key, str) else (key[0] if key else "speech")
+        return Field(
+            name=key if isinstance(key, str) else (key[0] if key else "speech"), kind="audio"
+        )
 
 
 def _resolve_configs(

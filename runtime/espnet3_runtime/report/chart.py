@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup, escape
 
@@ -15,12 +15,21 @@ _LOG_FROM = 60.0  # largest / smallest value from which on the axis is logarithm
 
 @dataclass(frozen=True)
 class Series:
-    """A named line; ``marked`` puts a dot on every point."""
+    """A named line.
+
+    Attributes:
+        name: Its name.
+        xs: Positions of its points.
+        ys: Their values.
+        marked: Whether a dot is on every point.
+        key: With which the script of a page finds the line.
+    """
 
     name: str
     xs: Sequence[float]
     ys: Sequence[float]
     marked: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ def _drop_nonfinite(line: Series) -> Series:
     pairs = [
         (x, y) for x, y in zip(line.xs, line.ys, strict=True) if y is not None and math.isfinite(y)
     ]
-    return Series(line.name, [x for x, _ in pairs], [y for _, y in pairs], line.marked)
+    return replace(line, xs=[x for x, _ in pairs], ys=[y for _, y in pairs])
 
 
 def _make_scales(lines: Sequence[Series], *, may_be_log: bool) -> tuple[_AxisScale, _AxisScale]:
@@ -126,7 +135,8 @@ def _draw_line(colour: str, line: Series, x: _AxisScale, y: _AxisScale) -> Marku
             )
             for a, b in zip(line.xs, line.ys, strict=True)
         ]
-    return Markup("").join(parts)
+    drawn = Markup("").join(parts)
+    return Markup('<g data-key="{}">{}</g>').format(line.key, drawn) if line.key else drawn
 
 
 def _moving_average(values: Sequence[float]) -> list[float]:

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,31 @@ from espnet3_runtime.build.lock import Build
 from espnet3_runtime.incremental.receipts import Receipt, read_receipt
 from espnet3_runtime.process.redact import hide_secrets, redact_command
 from espnet3_runtime.report.artifact_schemas import is_results, matches_schema
+from espnet3_runtime.trackers.run_records import TrackedRun, read_training_record
 from espnet3_schemas import LOCK
 from espnet3_schemas.build_records import Stage
 
 _AUDIO_BUDGET = 6_000_000  # bytes of sound in one report
 _WARNING = re.compile(r"^\S+ \S+ (?:WARNING|ERROR)\s+[\w.]+: (?P<text>.*)$")
 _MOST_WARNINGS = 8  # of one stage
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
 class StageView:
-    """A stage and how its last run went."""
+    """A stage and how its last run went.
+
+    Attributes:
+        stage: The stage.
+        receipt: Of its last run.
+        warnings: What it logged.
+        cause: The failed stage because of which it has not run since.
+    """
 
     stage: Stage
     receipt: Receipt | None
     warnings: tuple[str, ...] = ()
+    cause: str = ""
 
     @property
     def status(self) -> str:
@@ -62,6 +72,8 @@ class ReportData:
         scores: One for each measure stage.
         settings: Composed configs and models as text, by name.
         sets: The values that were set on the command line.
+        tracked: The runs in loggers, by train stage.
+        has_index: Whether a page compares the experiments beside this one.
     """
 
     build: Build
@@ -70,11 +82,13 @@ class ReportData:
     scores: Sequence[Scores]
     settings: Mapping[str, str]
     sets: Sequence[str]
+    tracked: Mapping[str, Sequence[TrackedRun]]
+    has_index: bool
 
 
 def read_experiment(exp_dir: Path, build: Build) -> ReportData:
     """Read receipts, curves, scores, examples and settings; missing files are left out."""
-    views = [_stage_view(exp_dir, stage) for stage in build.stages]
+    views = _with_causes([_stage_view(exp_dir, stage) for stage in build.stages])
     done = {view.stage.name for view in views if view.status == "done"}
     return ReportData(
         build=build,
@@ -83,11 +97,18 @@ def read_experiment(exp_dir: Path, build: Build) -> ReportData:
             stage.name: rows
             for stage in build.stages
             if stage.run == "train"
-            and (rows := list(_read_curve_rows(exp_dir / stage.name / "curves.jsonl")))
+            and (rows := list(read_curve_rows(exp_dir / stage.name / "curves.jsonl")))
         },
         scores=list(_read_scores(exp_dir, build, done)),
         settings=dict(_composed_texts(build)),
         sets=_recorded_overrides(build),
+        tracked={
+            stage.name: record.runs
+            for stage in build.stages
+            if stage.run == "train"
+            and (record := read_training_record(exp_dir / stage.name)) is not None
+        },
+        has_index=(exp_dir.parent / "index.html").is_file(),
     )
 
 
@@ -96,6 +117,25 @@ def _stage_view(exp_dir: Path, stage: Stage) -> StageView:
     log = exp_dir / stage.name / f"{stage.name}.log"
     found = receipt if isinstance(receipt, Receipt) else None
     return StageView(stage, found, tuple(_logged_warnings(log)) if found else ())
+
+
+def _with_causes(views: Sequence[StageView]) -> list[StageView]:
+    """Return the stages, those that a failure kept from running with its name."""
+    failures: dict[str, StageView] = {}
+    found = []
+    for view in views:
+        failed = next((failures[name] for name in view.stage.needs if name in failures), None)
+        if view.status == "failed":
+            failures[view.stage.name] = view
+        elif failed is not None and _started(view) < _started(failed):
+            failures[view.stage.name] = failed
+            view = replace(view, cause=failed.stage.name)  # noqa: PLW2901 - the same stage
+        found.append(view)
+    return found
+
+
+def _started(view: StageView) -> str:
+    return view.receipt.started if view.receipt else ""
 
 
 def _logged_warnings(log: Path) -> Sequence[str]:
@@ -107,7 +147,7 @@ def _logged_warnings(log: Path) -> Sequence[str]:
     return list(dict.fromkeys(found))[:_MOST_WARNINGS]
 
 
-def _read_curve_rows(path: Path) -> Iterator[dict[str, Any]]:
+def read_curve_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a JSON lines file; an incomplete last line is left out."""
     if not path.is_file():
         return
@@ -171,7 +211,7 @@ def _composed_texts(build: Build) -> Iterator[tuple[str, str]]:
 
 def _hide_in_text(text: str) -> str:
     """Return a config as it is written, or without its comments where secrets had to be hidden."""
-    values = yaml.safe_load(text)
+    values = yaml.load(text, Loader=_LOADER)  # noqa: S506 - both are safe loaders
     hidden = hide_secrets(values)
     if hidden == values:
         return text

@@ -11,7 +11,8 @@ from espnet3_runtime.report.chart import Series, line_chart
 Rows = Sequence[Mapping[str, Any]]
 """The rows of ``curves.jsonl`` of a training."""
 
-_ABOUT_ROW = frozenset(("at", "epoch", "step", "seconds"))
+ABOUT_ROW = frozenset(("at", "epoch", "step", "seconds"))
+"""Keys of a row that are no measured values."""
 _SPLITS = ("train", "valid")
 _MOST_CHARTS = 12
 
@@ -33,12 +34,12 @@ def training_charts(rows: Rows) -> list[Chart]:
     groups: dict[str, dict[str, list[tuple[float, float, str]]]] = {}
     for row in rows:
         for name, value in row.items():
-            if name not in _ABOUT_ROW and isinstance(value, int | float):
+            if name not in ABOUT_ROW and isinstance(value, int | float):
                 split, slash, rest = name.partition("/")
                 lines = groups.setdefault(rest if slash and split in _SPLITS else name, {})
                 lines.setdefault(name, []).append((row["step"], value, row.get("at", "")))
     charts = []
-    for title in sorted(groups, key=_sort_key)[:_MOST_CHARTS]:
+    for title in sorted(groups, key=sort_key_of_chart)[:_MOST_CHARTS]:
         series = [_make_series(name, points) for name, points in sorted(groups[title].items())]
         svg = line_chart(series, "step", may_be_log="loss" in title)
         charts.append(Chart(title, [line.name for line in series], svg))
@@ -52,7 +53,8 @@ def _make_series(name: str, points: list[tuple[float, float, str]]) -> Series:
     return Series(name, [x for x, _, _ in chosen], [y for _, y, _ in chosen], marked=not steps)
 
 
-def _sort_key(title: str) -> tuple[int, str]:
+def sort_key_of_chart(title: str) -> tuple[int, str]:
+    """Return the place of a chart: loss first, learning rates last."""
     if title == "loss":
         return 0, title
     if title.startswith("lr") or "learning_rate" in title:

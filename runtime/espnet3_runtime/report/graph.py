@@ -1,6 +1,8 @@
 """The stage graph: a dot for each stage, an arc for each stage that it needs; cut into rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 
 from markupsafe import Markup
 
@@ -8,6 +10,7 @@ from espnet3_runtime.report.collect import StageView
 
 ROW = 62  # pixels; the rows of the page have this height
 _LANE, _MOST_LANES = 14, 4
+_MOST_ROWS = 20  # at either end of an arc
 
 
 def draw_graph(stages: Sequence[StageView]) -> tuple[list[Markup], int]:
@@ -20,9 +23,13 @@ def draw_graph(stages: Sequence[StageView]) -> tuple[list[Markup], int]:
     x = 24 + max((_arc_reach(start, end) for start, end in pairs), default=0)
     arcs = [_draw_arc(x, start, end) for start, end in pairs]
     width = x + 16
+    crossing: list[list[Markup]] = [[] for _ in stages]
+    for (start, end), arc in zip(pairs, arcs, strict=True):
+        for row in _drawn_rows(start, end):
+            crossing[row].append(arc)
     slices = []
     for row, view in enumerate(stages):
-        parts = [arc for (start, end), arc in zip(pairs, arcs, strict=True) if start <= row <= end]
+        parts = crossing[row]
         dot = Markup('<circle class="dot {}" cx="{}" cy="{}" r="7"/>')
         parts.append(dot.format(view.status.replace(" ", "-"), x, _row_center(row)))
         slices.append(
@@ -42,14 +49,20 @@ def transitive_reduction(
         numbers[view.stage.name]: {numbers[name] for name in view.stage.needs if name in numbers}
         for view in stages
     }
-    reach: dict[int, set[int]] = {}
-    for end in sorted(direct):
-        reach[end] = set(direct[end]).union(*(reach[start] for start in direct[end]))
+    reach: dict[int, int] = {}  # of each stage those that it needs, near and far, as bits
     kept = []
     for end, starts in sorted(direct.items()):
-        indirect: set[int] = set().union(*(reach[start] for start in starts))
-        kept += [(start, end) for start in sorted(starts - indirect)]
+        indirect = reduce(or_, (reach[start] for start in starts), 0)
+        kept += [(start, end) for start in sorted(starts) if not indirect >> start & 1]
+        reach[end] = reduce(or_, (1 << start for start in starts), indirect)
     return kept
+
+
+def _drawn_rows(start: int, end: int) -> Iterable[int]:
+    """Return the rows in which an arc is drawn: of a very long one those near its ends."""
+    if end - start <= 2 * _MOST_ROWS:
+        return range(start, end + 1)
+    return (*range(start, start + _MOST_ROWS), *range(end - _MOST_ROWS + 1, end + 1))
 
 
 def _arc_reach(start: int, end: int) -> int:

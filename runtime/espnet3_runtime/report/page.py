@@ -49,6 +49,8 @@ def render_page(experiment: ReportData) -> str:
         examples=list(_example_groups(experiment.scores)),
         settings=experiment.settings,
         sets=experiment.sets,
+        tracked=[(s, run) for s, runs in experiment.tracked.items() for run in runs],
+        has_index=experiment.has_index,
         provenance=_latest_provenance(experiment.stages),
         checkpoints=[item.content.get("checkpoint") for item in experiment.scores],
     )
@@ -71,8 +73,17 @@ def _stage_warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str
             yield "warning", view.stage.name, "was interrupted; run the same command to go on"
         elif view.status == "running":
             yield "warning", view.stage.name, "is running, or was killed"
+    for view in (view for view in stages if view.cause):
+        when = "not run" if view.receipt is None else "not run again"
+        yield "warning", view.stage.name, f"was {when} because of {view.cause}, which failed"
+    now = {
+        f"{view.stage.name}.{output}": record.sha256
+        for view in stages
+        if view.receipt is not None and view.status == "done"
+        for output, record in view.receipt.outputs.items()
+    }
     for view in stages:
-        for name in _outdated_inputs(view, stages):
+        for name in _outdated_inputs(view, now):
             yield "warning", view.stage.name, f"was made from an earlier result of {name}"
     for view in stages:
         yield from (("warning", view.stage.name, text) for text in view.warnings)
@@ -82,16 +93,10 @@ def _stage_warnings(stages: Sequence[StageView]) -> Iterator[tuple[str, str, str
         yield "note", names, "ran with changes that were not committed to git"
 
 
-def _outdated_inputs(view: StageView, stages: Sequence[StageView]) -> list[str]:
-    """Return the stages whose outputs changed since a stage read them."""
+def _outdated_inputs(view: StageView, now: Mapping[str, str]) -> list[str]:
+    """Return the stages whose outputs, hashed as they are ``now``, changed since a stage ran."""
     if view.receipt is None or view.status != "done":
         return []
-    now = {
-        f"{other.stage.name}.{output}": record.sha256
-        for other in stages
-        if other.receipt is not None and other.status == "done"
-        for output, record in other.receipt.outputs.items()
-    }
     upstream = view.receipt.inputs.get("upstream")
     read = upstream if isinstance(upstream, Mapping) else {}
     changed = [key for key, sha256 in read.items() if now.get(key, sha256) != sha256]

@@ -20,6 +20,7 @@ from espnet3_runtime.metrics.examples import write_examples
 from espnet3_runtime.metrics.score import Metric, make_metrics, score_test_set
 from espnet3_runtime.metrics.table import as_text, format_value, score_rows
 from espnet3_runtime.stage import Outputs, StageContext
+from espnet3_runtime.trackers.send_scores import send_scores
 from espnet3_runtime.weights import weights_digest
 
 
@@ -58,6 +59,7 @@ def measure(context: StageContext) -> Outputs:
     write_text(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")  # order kept
     table = as_text(score_rows(result))
     context.log.info("scores:\n%s", table)
+    send_scores(context, result)
     print(textwrap.indent(table, "  "), file=sys.stderr, flush=True)
     return {"metrics": path}
 
@@ -158,6 +160,7 @@ def _make_report(
                 "target": metric.target,
                 "inputs": dict(metric.inputs),
                 "unit": metric.unit,
+                "higher_is_better": metric.higher_is_better,
                 "headline": next(iter(next(iter(scores[metric.name].values())))),
             }
             for metric in metrics

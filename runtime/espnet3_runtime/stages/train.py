@@ -15,6 +15,9 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.process.dask_workers import use_threads
 from espnet3_runtime.stage import Outputs, StageContext
 from espnet3_runtime.task_bridge.models import construct_model
+from espnet3_runtime.trackers.loggers import open_loggers
+from espnet3_runtime.trackers.run_records import TRACKED_RUNS
+from espnet3_runtime.trackers.tracked_training import tracked_training
 from espnet3_runtime.training.checkpoint_files import LAST, PREVIOUS, remove_leftovers, set_aside
 from espnet3_runtime.training.initial_weights import initial_path, load_initial_weights
 from espnet3_runtime.training.parameter_groups import (
@@ -166,13 +169,15 @@ def _fit_module(context: StageContext, parts: "TrainingParts", resume_from: Path
     if context.rank == 0 and context.find("collect_stats", "train_shapes") is None:
         ours.append(SpellingCallback(context))
     own = {"own_steps": kept.own_steps, "own_data": parts.own_data}
-    trainer = make_trainer(config, directory, ours, step, log, **own)
-    with context.stop.gracefully():
-        _run_trainer(trainer, parts, resume_from, trusted=directory / LAST)
-    progress.close()
-    if context.rank != 0:
-        return {}
-    outputs = keeper.finish(averages=config["average"])
+    trainer = make_trainer(config, directory, ours, open_loggers(context, step), **own)
+    parameters, _ = count_parameters(kept.model)
+    with tracked_training(context, trainer.loggers, parameters, step):
+        with context.stop.gracefully():
+            _run_trainer(trainer, parts, resume_from, trusted=directory / LAST)
+        progress.close()
+        if context.rank != 0:
+            return {}
+        outputs = keeper.finish(averages=config["average"])
     _report_best(context, keeper)
     if is_task(context.model):
         from espnet3_runtime.task_bridge.config_file import task_outputs
@@ -230,7 +235,7 @@ def _resume_from(context: StageContext) -> Path | None:
     if context.rank == 0:
         keep = (*_KEPT_SUFFIXES, *_named_files(context))
         if context.resume:  # an attempt that saved no checkpoint
-            remove_leftovers(context.directory, keep)
+            remove_leftovers(context.directory, (*keep, TRACKED_RUNS))
         elif set_aside(context.directory, keep):
             context.log.info("files of an earlier training are in previous/")
         context.cleared()

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from espnet3_runtime.data.dataset_entries import DatasetDirectories
+from espnet3_runtime.data.dataset_entries import DatasetDirectories, is_stream
 from espnet3_runtime.data.item_lengths import read_shapes
 from espnet3_runtime.data.loader import Batches, DataParallelRank, make_loader
 from espnet3_runtime.data.sampler import Clock
-from espnet3_runtime.data.split_dataset import load_split
+from espnet3_runtime.data.split_dataset import index_parts, load_parts
+from espnet3_runtime.data.streams.stream_loader import make_stream_loader
+from espnet3_runtime.data.streams.stream_split import StreamSplit
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.stage import StageContext
 from espnet3_runtime.training.optimizers import limit_epochs
@@ -29,14 +31,22 @@ class SplitLoaders:
         if not entries_of(config, split):
             return None
         directories = DatasetDirectories(context.recipe_dir, context.data_dir)
+        parts = load_parts(config["dataset"], split, directories)
+        clock = self.clock if split == "train" else Clock(self.clock.seed)
+        place, block = DataParallelRank(rank, world), config["dataloader"]
+        if any(map(is_stream, parts.members)):
+            stream = StreamSplit(parts)
+            return make_stream_loader(
+                stream, split, block, clock=clock, rank=place, log=context.log
+            )
         shapes = context.find("collect_stats", f"{split}_shapes")
         return make_loader(
-            load_split(config["dataset"], split, directories),
+            index_parts(parts),
             split,
-            config["dataloader"],
+            block,
             shapes=None if shapes is None else read_shapes(shapes),
-            clock=self.clock if split == "train" else Clock(self.clock.seed),
-            rank=DataParallelRank(rank, world),
+            clock=clock,
+            rank=place,
             log=context.log,
         )
 

@@ -4,7 +4,6 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from logging import Logger
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,7 @@ def make_trainer(
     config: Mapping[str, Any],
     directory: Path,
     ours: Sequence[pl.Callback],
-    resume_step: int | None,
-    log: Logger,
+    loggers: Sequence[Any],
     *,
     own_steps: bool = False,
     own_data: bool = False,
@@ -38,10 +36,9 @@ def make_trainer(
 
     Args:
         config: The training config.
-        directory: The stage's directory, for TensorBoard's and the callbacks' files.
+        directory: The stage's directory, for the callbacks' files.
         ours: Callbacks of the runtime; the first comes before the recipe's, the others after.
-        resume_step: The step to continue from; None for a new training.
-        log: Gets a warning when TensorBoard is not installed.
+        loggers: What the curves go to.
         own_steps: Whether the model is a ``LightningModule``: Lightning's defaults count.
         own_data: Whether the loaders are not the runtime's: Lightning spreads them over ranks.
 
@@ -84,7 +81,7 @@ def make_trainer(
                 **defaults,
                 **{k: v for k, v in arguments.items() if v is not None or k in _NULLS},
             },
-            logger=_make_loggers(block["logger"], directory, resume_step, log),
+            logger=list(loggers),
             callbacks=[ours[0], *callbacks, *ours[1:]],
             enable_progress_bar=any(isinstance(one, ProgressBar) for one in callbacks),
             enable_model_summary=False,
@@ -102,22 +99,6 @@ def _make_profiler(name: str, directory: Path) -> Any:
     }
     kind = kinds.get(name.lower())
     return name if kind is None else kind(dirpath=directory, filename="profile")
-
-
-def _make_loggers(node: Any, directory: Path, resume_step: int | None, log: Logger) -> Any:
-    if node is False:
-        return []
-    if node is not None and node is not True:
-        return [instantiate(one) for one in node]
-    from lightning.pytorch.loggers import TensorBoardLogger
-
-    purge: dict[str, Any] = {} if resume_step is None else {"purge_step": resume_step + 1}
-    options = {"name": "tensorboard", "version": "", "default_hp_metric": False, **purge}
-    try:
-        return [TensorBoardLogger(directory, **options)]
-    except ModuleNotFoundError:
-        log.warning("tensorboard is not installed: there is curves.jsonl only")
-        return []
 
 
 def _key_path(block: Any) -> str:

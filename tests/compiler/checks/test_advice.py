@@ -72,7 +72,7 @@ def test_callbacks_of_the_recipe_may_measure_anything(check, settings, found):
     ("path", "found"),
     [
         ("src", []),
-        (".", []),
+        (".", [("R420", ".")]),
         ("src/..", [("R702", "src/..")]),
         ("src/../src", [("R702", "src/../src")]),
         ("..", [("R702", "..")]),

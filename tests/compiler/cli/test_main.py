@@ -2,10 +2,13 @@
 
 import errno
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -391,3 +394,28 @@ def test_run_py_names_a_python_without_its_packages(tmp_path: Path) -> None:
     done = run("-S", "-E", build / "run.py")
     named = f"error: {sys.executable} has no espnet3_compiler; take the Python of espnet3-compile\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", named)
+
+
+def test_many_manifests_are_checked_as_one_after_the_other(tmp_path: Path, monkeypatch) -> None:
+    for number in range(20):
+        minimal(tmp_path / f"r{number:02d}", **(MISTAKE if number in (3, 11, 19) else {}))
+    stale = minimal(tmp_path / "r05")
+    assert call(stale) == 0
+    minimal(tmp_path / "r05", **UNUSED)
+    monkeypatch.chdir(tmp_path)
+    names = [f"r{number:02d}/recipe.yaml" for number in range(20)]
+    command = ("-m", "espnet3_compiler", "--check", *names)
+    every = run(*command)
+    monkeypatch.setattr("espnet3_compiler.cli.run.MANY", len(names) + 1)
+    stderr = StringIO()
+    with redirect_stderr(stderr):
+        assert call("--check", *names) == every.returncode == 1
+    ours, theirs = (re.sub(r"\d+\.\d+ s", "", text) for text in (every.stderr, stderr.getvalue()))
+    assert ours == theirs
+    assert ours.count("in_featurs") == 6  # three times a message and a line
+    assert "r05/build is not what the manifest compiles to" in ours
+    strict = run(*command, "--strict", "--format", "json")
+    assert strict.returncode == 1
+    found = [one["primary"]["place"]["source"] for one in json.loads(strict.stdout)["findings"]]
+    assert len(found) > 3
+    assert found == sorted(found)

@@ -59,6 +59,45 @@ def test_all_stages_of_a_row_come_before_those_of_the_next():
     assert (stages, found) == (["first", "a1", "b1", "a2", "b2", "z"], [])
 
 
+ROWS = {
+    "{lr: [1e-3, 3e-4], size: [8, 9]}": "lr1e_3_size8 lr1e_3_size9 lr3e_4_size8 lr3e_4_size9",
+    "{size: [64], lr: [1e-3, 3e-4], drop: [0.1]}": "lr1e_3 lr3e_4",
+    "{lr: [1e-3], size: [64]}": "lr1e_3",
+    "[{n: 1, start: a}, {n: 2, start: b/c, more: 1}]": "n1_start_a n2_start_b_c_more1",
+    "{x: [-1, +1, -.5, .5, 1e+5, 2.]}": "xm1 x1 xm0_5 x0_5 x1e5 x2",
+    "{flag: [true, false], s-t: ['1', x y, '-z']}": (
+        "flag_true_s_t1 flag_true_s_t_x_y flag_true_s_t_z "
+        "flag_false_s_t1 flag_false_s_t_x_y flag_false_s_t_z"
+    ),
+    "{w: ['', +, größe]}": "w_e3b0c4 w_a318c2 w_gr_e_d353a2",
+    f"{{w: [{'a' * 25}, {'a' * 24}]}}": f"w_{'a' * 17}_2f521e w_{'a' * 24}",
+}
+
+
+@pytest.mark.parametrize("matrix", ROWS)
+def test_the_id_of_a_row_says_what_is_its_own(matrix):
+    stages, found = expanded(f"stages: [{{matrix: {matrix}, stages: ['${{matrix.id}}']}}]")
+    assert (stages, found) == (ROWS[matrix].split(), [])
+
+
+def test_a_row_keeps_its_id_when_others_come():
+    def ids(matrix):
+        return expanded(f"stages: [{{matrix: {matrix}, stages: ['${{matrix.id}}']}}]")[0]
+
+    few = ids("{a: [1, 2], b: [x, y]}")
+    assert set(few) < set(ids("{c: [7], a: [3, 2, 1], b: [y, z, x]}"))
+    listed = ids("[{a: 1, b: x}, {a: 2, b: y}]")
+    assert set(listed) < set(ids("[{b: x, a: 2, c: 7}, {a: 1, b: x, c: 7}, {a: 2, b: y, c: 7}]"))
+
+
+def test_the_ids_of_many_names_have_a_limit():
+    names = ", ".join(f"name_{n}: [a_rather_long_text, another_rather_long_one]" for n in range(9))
+    stages, _ = expanded(f"stages: [{{matrix: {{{names}}}, stages: [train]}}]")
+    made = [stage["name"] for stage in stages]
+    assert len(set(made)) == len(made) == 512
+    assert all(name.isidentifier() and len(name) <= len("train_") + 80 for name in made)
+
+
 @pytest.mark.parametrize(("last", "found"), [(1000, []), (1001, ["R105"])])
 def test_a_matrix_has_a_thousand_rows_at_most(last, found):
     values = list(range(1, last + 1))

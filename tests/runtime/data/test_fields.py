@@ -229,7 +229,9 @@ def test_declared_fields():
             read_declared_fields(Declaring({"a": {"kind": kind}}), "w")
         assert caught.value.message == f'the Dataset declares "a" as "{kind}", which is no kind'
         assert caught.value.where == "w"
-        assert caught.value.hint == (hint or "choose from: audio, number, segments, text")
+        assert caught.value.hint == (
+            hint or "choose from: audio, category, image, number, segments, table, text, vector"
+        )
 
 
 # Batches.

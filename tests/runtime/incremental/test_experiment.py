@@ -182,8 +182,8 @@ def test_files_of_a_directory(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("12")
 
-    def skip(path: Path) -> bool:
-        return path.name == "skipped"
+    def skip(path: str) -> bool:
+        return path.endswith("/skipped")
 
     assert [name for name, _ in iter_files(tmp_path, skip)] == ["a/x", "a/y", "b"]
     hidden = [name for name, _ in iter_files(tmp_path, hidden=True)]

@@ -14,7 +14,7 @@ from tests.runtime.toy import chain
 
 FLAGS = (
     *("dry_run", "force", "list", "verify", "write_requirements"),
-    *("preflight", "no_preflight"),
+    *("preflight", "no_preflight", "keep_going"),
 )
 
 
@@ -43,6 +43,9 @@ def test_nothing_is_asked_for_by_default(build: Build) -> None:
         write_requirements=False,
         preflight=False,
         no_preflight=False,
+        keep_going=False,
+        jobs=None,
+        cluster=None,
         format="human",
     )
 
@@ -107,6 +110,15 @@ def test_the_format_of_a_preflight(form: str, build: Build) -> None:
             "choose from: recipe, settings, other, tiny",
         ),
         (["--dry"], "unrecognized arguments: --dry", "--help lists the arguments"),
+        (["--jobs", "0"], 'argument --jobs: "0" is no number of stages, 1 or more', "--help lists"),
+        (["--jobs", "-1"], 'argument --jobs: "-1" is no number of stages', "--help lists"),
+        (["--jobs", "1.5"], 'argument --jobs: "1.5" is no number of stages', "--help lists"),
+        (["--jobs", "two"], 'argument --jobs: "two" is no number of stages', "--help lists"),
+        (
+            ["--cluster", "slurm.yaml"],
+            "--cluster needs --jobs N: so many jobs are queued or run at a time",
+            "",
+        ),
         (["--preflight", "--format", "xml"], "argument --format: invalid choice", "--help lists"),
     ],
 )
@@ -123,6 +135,9 @@ def test_a_config_that_is_no_file(name: str, build: Build) -> None:
     with pytest.raises(UsageError) as caught:
         read(build, "--other_config", name)
     assert str(caught.value) == (f'--other_config: there is no file "{build.recipe_dir / name}"')
+    with pytest.raises(UsageError) as caught:
+        read(build, "--jobs", "2", "--cluster", name)
+    assert str(caught.value) == (f'--cluster: there is no file "{build.recipe_dir / name}"')
 
 
 def test_the_help(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,6 +157,10 @@ def test_the_help(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
         "may be repeated "
         "--dry_run show what would run, and why; change nothing "
         "--force run the stages even when they are up to date "
+        "--keep_going after a failure go on with the stages that do not depend on it "
+        "--jobs N run up to N stages that do not depend on each other side by side "
+        "--cluster PATH with --jobs: run each stage as a job of the cluster that this file "
+        "describes "
         "--list show all stages and their state "
         "--verify hash all outputs again and compare with receipts "
         "--preflight only look at all that the stages need; run nothing "

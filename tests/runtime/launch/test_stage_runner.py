@@ -163,13 +163,13 @@ def test_an_error_is_in_the_log(finished: Toy) -> None:
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (None, 'stage "first" must return its outputs as a dict, not None'),
+        (None, 'stage "first" returned None, not its outputs'),
         ({"other": "x"}, 'stage "first" returned an undeclared output "other"'),
         ({"number": "x"}, 'stage "first" made "number" at x instead of '),
     ],
 )
 def test_outputs_that_are_not_those_of_the_lock(made: Any, message: str, finished: Toy) -> None:
-    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+    with pytest.raises((UserError, ValueError), match=f"^{message}"):
         run(finished, "first", lambda context: made)
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 import sentencepiece
 
+from espnet3_runtime.metrics import error_rate
 from espnet3_runtime.metrics.accuracy import Accuracy
 from espnet3_runtime.metrics.cer import CER
 from espnet3_runtime.metrics.ter import TER
@@ -88,6 +89,21 @@ def test_alignment_files_start_with_the_worst(tmp_path):
     records = [json.loads(line) for line in (tmp_path / "utterances.jsonl").open()]
     assert [record["utt_id"] for record in records] == ["good", "bad"]
     assert records[1]["steps"] == [["substitute", "c", "x"], ["substitute", "d", "y"]]
+
+
+def test_a_test_set_is_aligned_piece_by_piece(tmp_path, monkeypatch):
+    ref = ["a b", "c d", "", "e", "f g h", "f g h"]
+    hyp = ["a b", "x y", "z", "", "f h", "f g h"]
+    found = []
+    for piece in (2, 3, 10_000):
+        monkeypatch.setattr(error_rate, "PIECE", piece)
+        folder = tmp_path / str(piece)
+        folder.mkdir()
+        scores = WER()(ref=ref, hyp=hyp, utt_ids=list("abcdef"), directory=folder)
+        found.append((scores, {path.name: path.read_bytes() for path in folder.iterdir()}))
+    assert found[0] == found[1] == found[2]
+    with pytest.raises(ValueError, match="lengths must match"):
+        WER()(ref=ref, hyp=[*hyp, "more"])
 
 
 @pytest.mark.parametrize(

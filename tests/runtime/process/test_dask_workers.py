@@ -183,8 +183,7 @@ OPTIONS = {
     "local_gpu": "{n_threads: 1}",
     "ssh": "{hosts: [nowhere.invalid, nowhere.invalid]}",
     "kube": "{name: nowhere}",
-    **dict.fromkeys(QUEUES, JOB % ""),
-    "htcondor": JOB % "disk: 1GB",
+    "slurm": JOB % "",
 }
 
 
@@ -199,7 +198,7 @@ def recipe(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("env", ["local_gpu", "ssh", "kube", "slurm", "lsf", "htcondor"])
+@pytest.mark.parametrize("env", ["local_gpu", "ssh", "kube", "slurm"])
 def test_a_cluster_that_refuses_ends_the_run_with_its_own_message(env, recipe, commands):
     commands(**dict.fromkeys(QUEUES.values(), "echo 'no such partition' >&2; exit 1"))
     settings = {"env": env, "options": OPTIONS[env]}

@@ -11,7 +11,7 @@ import pytest
 from espnet3_runtime.report import write_report
 from espnet3_runtime.report.chart import Series, format_number, line_chart
 from espnet3_runtime.report.collect import StageView
-from espnet3_runtime.report.graph import ROW, transitive_reduction
+from espnet3_runtime.report.graph import ROW, draw_graph, transitive_reduction
 from tests.runtime.report_kit import STAGES, done, fill, make_build, stage
 
 
@@ -204,6 +204,22 @@ def test_only_edges_that_say_something():
     ]
     places = {name: number for number, name in enumerate(STAGES)}
     assert transitive_reduction(views, places) == [(0, 1), (1, 2), (2, 3), (3, 4), (2, 5)]
+
+
+def test_the_graph_of_many_stages_grows_with_their_number():
+    """An arc over many rows is drawn near its ends: not in all rows, of which each has its own."""
+    names = [f"s{number}" for number in range(400)]
+    before = [names[:number] for number in range(400)]
+    chain = _graph_rows(names, [[*some[:1], *some[-1:]] for some in before])
+    assert all(row.count("<path") <= 2 for row in chain)  # to the stage before and the one behind
+    wide = _graph_rows(names, [some[:1] for some in before])
+    assert wide[380].count("<path") == 20  # the arcs that end there or soon after
+    assert sum(row.count("<path") for row in wide) < 40 * 400
+
+
+def _graph_rows(names, needs):
+    stages = [SimpleNamespace(name=n, needs=some) for n, some in zip(names, needs, strict=True)]
+    return draw_graph([StageView(stage, None) for stage in stages])[0]
 
 
 def test_charts_of_awkward_values():

@@ -210,8 +210,10 @@ def test_ids_with_slashes_stay_inside_their_directory(recipe):
     assert not list(recipe.rglob("up"))
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-@pytest.mark.parametrize("part", ["Dataset", "preprocessor", "collate", "runner"])
+@pytest.mark.parametrize(
+    ("part", "workers"),
+    [("Dataset", 0), ("preprocessor", 0), ("collate", 0), ("runner", 0), ("collate", 1)],
+)
 def test_stop_iteration_is_an_error_that_names_an_item(recipe, part, workers):
     add_code(
         recipe,

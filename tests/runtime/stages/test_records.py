@@ -158,6 +158,7 @@ def test_the_record_of_measure(recipe: Path, capsys: pytest.CaptureFixture[str])
         "target": "espnet3_runtime.metrics.wer.WER",
         "inputs": {"ref": "dataset:text", "hyp": "text"},
         "unit": "%",
+        "higher_is_better": False,
         "headline": "wer",
     }
     scores = record.pop("metrics")

@@ -201,13 +201,12 @@ class Callback(pl.Callback):
 """
 
 
-@pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize(
-    ("part", "message"),
+    ("part", "message", "workers"),
     [
-        ("transform", r"the transform or preprocessor of train\d+ raised StopIteration"),
-        ("Preprocessor", r"the transform or preprocessor of train\d*9 raised StopIteration"),
-        ("Collate", r"collate function of the batch from train.* raised StopIteration"),
+        ("transform", r"the transform or preprocessor of train\d+ raised StopIteration", 0),
+        ("Preprocessor", r"the transform or preprocessor of train\d*9 raised StopIteration", 1),
+        ("Collate", r"collate function of the batch from train.* raised StopIteration", 0),
     ],
 )
 def test_data_that_raise_stop_iteration_end_no_epoch(recipe, part, message, workers):

@@ -1,6 +1,5 @@
 """Processes of a loader that fail or hang, in a run as a user starts it."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -38,7 +37,6 @@ def preprocess(sample):
     ("failing", "timeout", "own", "message"),
     [
         (0, 200, False, "ZeroDivisionError"),  # at once, although the other process hangs
-        (None, 2, False, "no worker process of the loader made a batch within 2 s"),
         (None, 2, True, "no worker process of the loader made a batch within 2 s"),
     ],
 )
@@ -55,5 +53,3 @@ def test_a_loader_that_makes_no_batch_ends_the_run(
     assert done.returncode == 1
     assert message in done.stderr
     assert toy.receipt("first")["status"] == "failed"
-    told = (toy.exp / "stages" / "first.json").stat().st_mtime
-    assert time.time() - told < 15  # processes that nobody ends survive SIGTERM for half a minute

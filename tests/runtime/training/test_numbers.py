@@ -353,7 +353,7 @@ def trainer(tmp_path, ours=(), **changes):
     values = {"optimizers": changes.pop("optimizers", None), "early_stopping": None}
     values["early_stopping"] = changes.pop("early_stopping", None)
     values["trainer"] = {**TRAINER, **changes}
-    return make_trainer(values, tmp_path, ours or [pl.Callback()], None, SimpleNamespace())
+    return make_trainer(values, tmp_path, ours or [pl.Callback()], [])
 
 
 def test_the_trainer_is_as_the_config_says(tmp_path):

@@ -213,4 +213,14 @@ def _missing_name(module: RecipeModule, place: ModuleLocation, name: str) -> _No
         return None
     listed = 0 < len(names) <= _MAX_LISTED
     label = f"not in ({format_names(names)})" if listed else f"not in {place.shown}"
-    return _Nothing(name, f'"{place.name}" has no "{name}"', label, near)
+    hint = () if listed or not place.local else _defined_in(module, place)
+    return _Nothing(name, f'"{place.name}" has no "{name}"', label, near, hint)
+
+
+def _defined_in(module: RecipeModule, place: ModuleLocation) -> tuple[str, ...]:
+    """Return a sentence that names the functions and classes of a module of the recipe."""
+    summary = module.library.module(place)
+    bindings = summary.bindings if summary else {}
+    own = [name for name, rows in bindings.items() if any(row.kind == "piece" for row in rows)]
+    public = [name for name in own if not name.startswith("_")]
+    return (f"it defines {format_names(public)}",) if public else ()

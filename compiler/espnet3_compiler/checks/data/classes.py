@@ -8,6 +8,7 @@ Fails: a ``Dataset`` without ``__len__``; a ``DatasetBuilder`` with ``is_source_
 from collections.abc import Iterable, Iterator
 
 from espnet3_compiler.checks.data.bodies import class_of, entries_of
+from espnet3_compiler.checks.data.streams import is_stream
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, entry_span, is_available
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -34,15 +35,33 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             for found in _check_class(data, name):
                 first.setdefault(found.message, found)
     yield from first.values()
+    yield from _check_sources(recipe, resolved)
     for stage in stages_of_kind("create_dataset", recipe):
         if recipe.complete and not recipe.system.own:
             yield from _check_builders(stage, recipe, resolved)
+
+
+def _check_sources(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report entries without ``data_src`` beside others that have one, where no package is read."""
+    entries = [data for stage in recipe.stages for data in entries_of(stage, recipe, resolved)]
+    named = [str(data.source.value) for data in entries if data.source]
+    lacking = [data for data in entries if data.source is None and not is_available(data)]
+    for data in lacking if named and recipe.complete else ():
+        yield Diagnostic(
+            "R501",
+            'an entry without data_src reads the package "dataset", which the recipe does not have',
+            Label(entry_span(data), "of which data?"),
+            help=(f"write data_src: {named[0]}, as elsewhere; a list replaces that of its base",),
+        )
+        return
 
 
 def _check_class(data: DatasetEntry, name: str) -> Iterator[Diagnostic]:
     path = f"{data.module}.{name}"
     found = known_class(data.library, path)
     if found is None:
+        return
+    if name == "Dataset" and is_stream(data.library, found):
         return
     known = resolve_name.attributes_of(data.library, found)
     missing = missing_methods(data.library, found, _METHODS[name])

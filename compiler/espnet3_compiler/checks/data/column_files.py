@@ -25,7 +25,7 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, node_at
 from espnet3_schemas import TARGET
 
-FILE_KINDS = ("audio", "segments")
+FILE_KINDS = ("audio", "segments", "vector", "image", "table")
 """Kinds of the contract whose values are no lines of a table."""
 
 

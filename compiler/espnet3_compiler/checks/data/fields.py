@@ -16,6 +16,7 @@ from espnet3_compiler.checks.data.sample_fields import (
     item_fields,
     lacking_fields,
 )
+from espnet3_compiler.checks.data.streams import is_stream_entry
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.checks.settings.metrics import COLUMN_PREFIX
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries, is_available
@@ -45,6 +46,11 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
                 found
                 for stage in stages_of_kind("train", recipe)
                 for found in _check_training(stage, recipe, resolved)
+            ),
+            *(
+                found
+                for stage in stages_of_kind("train_tokenizer", recipe)
+                for found in _check_tokenizer(stage, recipe, resolved)
             ),
             *(
                 found
@@ -120,6 +126,21 @@ def _check_preprocessor(config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]
         yield _unknown_field(name, before, "the preprocessor reads a field")
 
 
+def _check_tokenizer(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Report the field that a tokenizer is trained on, where neither items nor columns have it."""
+    config = certain_config(stage, "training", resolved)
+    block = config.get("tokenizer") if config else None
+    if config is None or not isinstance(block, Mapping):
+        return
+    node, entries = block.get("field"), split_entries(recipe, config, "train")
+    before = fields_before(entries)
+    own = any(written_entry(block, key) for key in ("train_file", "text_builder"))
+    if before is None or own or any(_may_have_columns(data) for data in entries):
+        return
+    if isinstance(node, Scalar) and is_written(node) and node.value not in before:
+        yield _unknown_field(node, before, "the tokenizer reads a field")
+
+
 def _check_lengths(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
     for split in ("train", "valid"):
         block = node_at(config, ("dataloader", split))
@@ -132,7 +153,7 @@ def _check_lengths(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterato
         if custom or not sized or not isinstance(key, Scalar) or not isinstance(kind, Scalar):
             continue
         entries = split_entries(recipe, config, split)
-        if not entries or any(_may_have_lengths(data) for data in entries):
+        if not entries or any(_may_have_lengths(d) or is_stream_entry(d) for d in entries):
             continue
         before = fields_before(entries)
         after = fields_after(config, split, before, recipe) if before else None

@@ -27,17 +27,24 @@ from espnet3_compiler.signature.flow import own_returns
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.provenance import use_location
-from espnet3_compiler.syntax.span_key import first_per_location
+from espnet3_compiler.syntax.span_key import first_per_location, span_key
 from espnet3_compiler.syntax.tree import Path, Scalar
 from espnet3_schemas import TARGET
 
 _MAPPING = "a mapping from field to value"
+_OUTPUTS = "a mapping from output to path"
+_ITEMS = "a list with one mapping for each item"
+_NO_MAPPINGS = (ast.Tuple, ast.List, ast.Constant, ast.JoinedStr, ast.ListComp, ast.Set)
 _WRONG_KINDS: dict[str, tuple[type[ast.expr], ...]] = {
-    _MAPPING: (ast.Tuple, ast.List, ast.Constant, ast.JoinedStr, ast.ListComp, ast.Set),
-    "a list with one mapping for each item": (ast.Dict, ast.Constant, ast.JoinedStr, ast.DictComp),
+    _MAPPING: _NO_MAPPINGS,
+    _OUTPUTS: _NO_MAPPINGS,
+    _ITEMS: (ast.Dict, ast.Constant, ast.JoinedStr, ast.DictComp),
     "a number, or a mapping from name to number": (ast.Tuple, ast.List, ast.JoinedStr),
 }
 """What a result is used as, and expressions that are something else."""
+
+_PLAIN_RESULTS = ("str", "int", "float", "round", "bool", "len", "list", "tuple")
+"""Functions of Python whose results are no mappings."""
 
 _ARTICLES: dict[type[ast.expr] | type[None], str] = {
     ast.Tuple: "a tuple",
@@ -52,7 +59,7 @@ _ARTICLES: dict[type[ast.expr] | type[None], str] = {
 
 _CALLED = {
     ("metrics", "metric"): ("__call__", "a number, or a mapping from name to number"),
-    ("runner",): ("__call__", "a list with one mapping for each item"),
+    ("runner",): ("__call__", _ITEMS),
     ("dataset", "transform"): ("__call__", _MAPPING),
     ("dataset", "preprocessor"): ("__call__", _MAPPING),
     ("dataloader", "collate_fn"): ("__call__", ""),
@@ -73,12 +80,16 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     library = recipe.library
     stages = [stage for stage in recipe.stages if not is_custom_kind(stage, recipe)]
     read = {binding.config for stage in stages for binding in stage.configs}
-    found = [
-        one
-        for node in find_targets(recipe, resolved)
+    used = {
+        (span_key(node.node.span), _method_used(node.path)): node
+        for node in reversed(find_targets(recipe, resolved))
         if node.path[0] != "configs" or node.path[1] in read
-        for one in _check_target(library, node)
-    ]
+    }
+    found = [one for node in reversed(used.values()) for one in _check_target(library, node)]
+    for kind in dict.fromkeys(filter(None, map(stage_kind, recipe.stages))):
+        shown = f"{recipe.system.class_path}.{kind}"
+        body = method_body(library, recipe.system.class_path, kind)
+        found += _check_body(body, shown, _OUTPUTS, recipe.system.name.span) if body else ()
     for stage in stages:
         name = "DatasetBuilder" if stage_kind(stage) == "create_dataset" else "Dataset"
         for data in filter(is_available, entries_of(stage, recipe, resolved)):
@@ -143,15 +154,37 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
             ("end it with return and the result",),
         )
     given = [item for item in own_returns(body.node) if item.value is not None]
-    wrong = [item for item in given if isinstance(item.value, _WRONG_KINDS.get(wanted, ()))]
+    wrong = [item for item in given if _is_wrong(item.value, wanted)]
     if given and len(wrong) == len(given):
         yield Diagnostic(
             "R428",
-            f"{name} must return {wanted}, not {_ARTICLES[type(given[0].value)]}",
+            f"{name} must return {wanted}, not {_article(given[0].value)}",
             Label(body.span_of(given[0], "return"), "of another kind"),
             related,
             (f"return {wanted}",),
         )
+
+
+def _is_wrong(value: ast.expr | None, wanted: str) -> bool:
+    """Return whether an expression is plainly something else than is wanted."""
+    if wanted == _ITEMS and isinstance(value, ast.ListComp):
+        return _is_plain_value(value.elt)
+    return isinstance(value, _WRONG_KINDS.get(wanted, ()))
+
+
+def _is_plain_value(value: ast.expr) -> bool:
+    match value:
+        case ast.Constant() | ast.JoinedStr() | ast.List() | ast.Tuple():
+            return True
+        case ast.Call(func=ast.Name(id=name)):
+            return name in _PLAIN_RESULTS
+    return False
+
+
+def _article(value: ast.expr | None) -> str:
+    if isinstance(value, ast.ListComp) and _is_plain_value(value.elt):
+        return "a list of plain values"
+    return _ARTICLES[type(value)]
 
 
 def _method_used(path: Path) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from espnet3_compiler.signature.definitions import ClassFound, class_location
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.resolve_name import attributes_of, resolution_order
 from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.unknown_name import format_names
 
 _REGISTERING = ("register_buffer", "register_parameter", "register_module", "add_module")
 _DYNAMIC = ("__getattr__", "__getattribute__", "__slots__", "__setattr__", "__new__")
@@ -139,11 +140,16 @@ def _unknown(
     """
     near = closest_match(item.attr, sorted(one for one in known if not one.startswith("_")))
     where = class_location(model)
+    methods = [one for one in model.summary.members if not one.startswith("_")]
     return Diagnostic(
         "R517",
         f'{user.model} has no attribute "{item.attr}", which the runner reads',
         Label(user.body.span_in(item, item.attr), "not set by its class"),
         (Label(use_location(user.runner), "the runner"),),
-        (f'did you mean "{near}"?' if near else f"set self.{item.attr} in the class, at {where}",),
-        (f"defined at {where}",) if near else (),
+        (f'did you mean "{near}"?' if near else f"set self.{item.attr} in the class",),
+        (
+            f"defined at {where}, with {format_names(methods)}"
+            if methods
+            else f"defined at {where}",
+        ),
     )

@@ -57,6 +57,9 @@ _OF_OBJECTS: dict[tuple[str, ...], RuntimeCall] = {
 """Keys of objects that are called by position."""
 
 _OF_DATASETS = (RuntimeCall("__len__"), RuntimeCall("__getitem__", ("index",)))
+_SAMPLES = ("sample", "example", "item", "row", "record")
+"""What nobody calls the id of an utterance."""
+
 _SPLITS = ("train", "valid", "test")
 
 
@@ -109,7 +112,8 @@ def _check_object(
 def _takes_id(found: object) -> bool:
     """Return whether a preprocessor gets the id of the utterance first, as the runtime decides."""
     room = found.positional if isinstance(found, Signature) else ()
-    return sum(item.required for item in room) == len(_PREPROCESSOR_WITH_ID.positional)
+    needed = [item.name for item in room if item.required]
+    return len(needed) == len(_PREPROCESSOR_WITH_ID.positional) and needed[0] not in _SAMPLES
 
 
 def _check_data(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:

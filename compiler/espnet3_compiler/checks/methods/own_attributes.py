@@ -7,6 +7,7 @@ LightningModule in a plain ``nn.Module``.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
@@ -15,7 +16,6 @@ from espnet3_compiler.checks.methods.model_users import certain_nodes
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.signature.classes import method_nodes
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.flow import FunctionNode, dotted_name
 from espnet3_compiler.signature.resolve_name import resolution_order
@@ -26,6 +26,7 @@ _OF_LIGHTNING = frozenset(
 )
 """What habit expects of a model: attributes of a LightningModule."""
 
+_OF_SELF = re.compile(r"\bself\s*\.\s*(\w+)")
 _OTHER_SELF = ("staticmethod", "classmethod")
 _CAUGHT = ("AttributeError", "Exception")
 
@@ -40,11 +41,29 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             if known is None or (found.location.name, found.name) in bases:
                 continue
             seen = set(known)
-            for node, shift in method_nodes(module.file, found.summary):
+            for node, shift in _unsure_methods(module, found, known):
                 for item in _reads(node):
                     if item.attr not in seen and not is_set_elsewhere(recipe, resolved, item.attr):
                         seen.add(item.attr)
                         yield _finding(module, found, item, shift, known)
+
+
+def _unsure_methods(
+    module: RecipeModule, found: ClassFound, known: frozenset[str]
+) -> Iterator[tuple[FunctionNode, int]]:
+    """Yield the methods of a class in whose text ``self`` has another attribute than is known.
+
+    Args:
+        module: The module of the class.
+        found: The class.
+        known: The attributes that it has.
+    """
+    for pieces in found.summary.members.values():
+        for piece in pieces:
+            if piece is not None and piece.kind == "def":
+                text = module.file.text.lines(piece.first, piece.last)
+                if not known.issuperset(_OF_SELF.findall(text)):
+                    yield module.file.function_node(piece), piece.first - 2
 
 
 def _bases(modules: tuple[RecipeModule, ...]) -> frozenset[tuple[str, str]]:

@@ -15,17 +15,17 @@ from espnet3_compiler.checks.findings import unknown_value
 from espnet3_compiler.checks.methods.calls import uncallable
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.names import is_identifier
-from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.signature.classes import is_module_class
 from espnet3_compiler.signature.read import read_method
 from espnet3_compiler.signature.result import Signature
-from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of, own_model
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
-from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, is_null, node_at
 from espnet3_schemas import TARGET
 
 COLLATE = "espnet3_runtime.data.collate.CommonCollateFn"
@@ -44,7 +44,10 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             found += _check_model(recipe, config)
         if config and body and isinstance(path, Scalar) and partial is None:
             found += _check_call(recipe, config, path, body)
-            found += _check_outputs(config, body)
+            found += _check_lengths(stage, path, body, recipe, resolved)
+            found += _check_outputs(config, _given_outputs(body))
+        elif config and is_null(config.get("runner")):
+            found += _check_outputs(config, _given_by_model(stage, recipe, resolved))
     yield from first_per_location(found)
 
 
@@ -71,6 +74,61 @@ def _check_call(
     elif fields and unknown:
         message = f'{name} needs "{unknown[0]}", and gets the model and {", ".join(fields)}'
         yield uncallable(body, message, used, advice)
+
+
+def _check_lengths(
+    stage: StageDecl,
+    path: Scalar,
+    body: FunctionBody,
+    recipe: Recipe,
+    resolved: Resolved,
+) -> Iterator[Diagnostic]:
+    """Report a runner that takes a field and not its lengths, which the model's batches have.
+
+    Args:
+        stage: The stage infer.
+        path: The dotted path of the runner.
+        body: Its ``__call__``.
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
+    signature = read_method(recipe.library, str(path.value), "__call__")
+    config = certain_config(stage, "inference", resolved)
+    forward = _forward_of(stage, recipe, resolved)
+    if config is None or not isinstance(signature, Signature) or signature.more_keywords:
+        return
+    fields = _batch_fields(recipe, config)
+    given = {one.name for one in forward.parameters} & set(fields) if forward else set()
+    for field in fields:
+        name = f"{field}_lengths"
+        if name in given and signature.find(field) and not signature.find(name):
+            yield uncallable(
+                body,
+                f'{path.value}.__call__ has no argument "{name}", and gets it with {field}',
+                use_location(path),
+                "add **_ to its arguments, for fields that it does not need",
+            )
+
+
+def _forward_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Signature | None:
+    """Return what ``forward`` of the model of a stage takes."""
+    model = model_of(stage, resolved)
+    path = text_of(model.get(TARGET)) if model else ""
+    found = read_method(recipe.library, path, "forward") if path and "$" not in path else None
+    return found if isinstance(found, Signature) else None
+
+
+def _given_by_model(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Fields | None:
+    """Return the names of what ``forward`` of a config's own model gives, without a runner."""
+    model = own_model(stage, resolved)
+    path = text_of(model.get(TARGET)) if model else ""
+    body = method_body(recipe.library, path, "forward") if path and "$" not in path else None
+    values = returned_values(body.node) if body else []
+    if not values or not all(isinstance(one, ast.Dict) for one in values):
+        return None
+    found = [literal_fields(body.node, one) for one in values] if body else []
+    known = [fields for fields in found if fields]
+    return frozenset().union(*known) if len(known) == len(values) else None
 
 
 def _check_model(recipe: Recipe, config: Mapping) -> Iterator[Diagnostic]:
@@ -117,9 +175,10 @@ def _input_names(config: Mapping) -> list[str]:
     return names if all("${" not in name for name in names) else []
 
 
-def _check_outputs(config: Mapping, body: FunctionBody) -> Iterator[Diagnostic]:
+def _check_outputs(config: Mapping, given: Fields | None) -> Iterator[Diagnostic]:
     """Report names of ``output_keys`` that no result has, where results are written out."""
-    node, given = config.get("output_keys"), _given_outputs(body)
+    node = config.get("output_keys")
+    giver = "model" if is_null(config.get("runner")) else "runner"
     if given is None or not isinstance(node, Sequence) or not is_written(node):
         return
     for item in node.items:
@@ -127,7 +186,7 @@ def _check_outputs(config: Mapping, body: FunctionBody) -> Iterator[Diagnostic]:
             known = sorted(given)
             yield unknown_value(
                 "R422",
-                f'the runner gives no "{item.value}"',
+                f'the {giver} gives no "{item.value}"',
                 item,
                 known,
                 hints=(f"write {' or '.join(known)}",),

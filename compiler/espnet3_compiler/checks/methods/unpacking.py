@@ -2,7 +2,8 @@
 
 Passes: ``log_probs, lengths = model.encode(speech)`` where all of ``encode`` ends with
 ``return scores, lengths``.
-Fails: the same where it ends with ``return scores, lengths, hidden``.
+Fails: the same where it ends with ``return scores, lengths, hidden``;
+``model.encode(speech).argmax(-1)`` where it ends with ``return scores, lengths``.
 """
 
 import ast
@@ -32,17 +33,26 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R519 for the runner and its model, and for the models that are trained."""
     library = recipe.library
     found: list[Diagnostic] = []
-    for user in model_users(recipe, resolved):
+    users = {(id(user.body.node), user.model): user for user in model_users(recipe, resolved)}
+    for user in users.values():
         found += _check_function(library, user.body, user.name, user.model, user.runner)
-    for stage in stages_of_kind("train", recipe):
-        path = trained_model(stage, resolved)
-        model = class_of(library, str(path.value)) if path else None
-        for name in model.summary.members if path and model and model.location.local else ():
-            body = method_body(library, str(path.value), name) if path else None
+    for path in _trained_models(recipe, resolved):
+        model = class_of(library, str(path.value))
+        for name in model.summary.members if model and model.location.local else ():
+            body = method_body(library, str(path.value), name)
             first = _first_name(body) if body else ""
-            if path and body and first:
+            if body and first:
                 found += _check_function(library, body, first, str(path.value), path)
     yield from first_per_location(found)
+
+
+def _trained_models(recipe: Recipe, resolved: Resolved) -> list[Scalar]:
+    """Return the classes of the models that are trained, each once."""
+    paths = (trained_model(stage, resolved) for stage in stages_of_kind("train", recipe))
+    models: dict[object, Scalar] = {}
+    for path in filter(None, paths):
+        models.setdefault(path.value, path)
+    return list(models.values())
 
 
 def _first_name(body: FunctionBody) -> str:
@@ -62,19 +72,34 @@ def _check_function(
         owner: The dotted path of the object's class.
         used: The value of the recipe that leads to the function.
     """
-    unpacks = [item for item in ast.walk(body.node) if isinstance(item, ast.Tuple)]
-    stores = any(isinstance(item.ctx, ast.Store) for item in unpacks)
-    for item in certain_nodes(body.node.body) if stores else ():
+    for item in certain_nodes(body.node.body):
         match item:
-            case ast.Assign(
-                targets=[ast.Tuple(elts=names) as target],
-                value=ast.Call(func=ast.Attribute(value=ast.Name(id=object_), attr=method)),
-            ) if object_ == name and not any(isinstance(one, ast.Starred) for one in names):
-                called = method_body(library, owner, method)
+            case ast.Attribute(value=ast.Call() as call) if not hasattr((), item.attr):
+                called = _called_method(library, call, name, owner)
+                if called and _returned_count(called):
+                    yield _attribute_of_tuple(body, item, called, owner, used)
+            case ast.Assign(targets=[ast.Tuple(elts=names) as target], value=ast.Call() as call):
+                called = _called_method(library, call, name, owner)
                 count = _returned_count(called) if called else None
-                if called and count not in (None, len(names)):
-                    shown = f"{owner}.{method}"
-                    yield _finding(body, target, called, f"{shown} returns {count} values", used)
+                starred = any(isinstance(one, ast.Starred) for one in names)
+                if called and not starred and count not in (None, len(names)):
+                    what = f"{owner}.{called.node.name} returns {count} values"
+                    yield _finding(body, target, called, what, used)
+
+
+def _called_method(library: Library, call: ast.Call, name: str, owner: str) -> FunctionBody | None:
+    """Return the method of an object that a call calls.
+
+    Args:
+        library: Reads the code of the recipe.
+        call: The call.
+        name: What the object is called.
+        owner: The dotted path of its class.
+    """
+    match call.func:
+        case ast.Attribute(value=ast.Name(id=object_), attr=method) if object_ == name:
+            return method_body(library, owner, method)
+    return None
 
 
 def _returned_count(body: FunctionBody) -> int | None:
@@ -91,6 +116,30 @@ def _count_of(value: ast.expr) -> int | None:
     if not isinstance(value, ast.Tuple) or any(isinstance(one, ast.Starred) for one in value.elts):
         return None
     return len(value.elts)
+
+
+def _attribute_of_tuple(
+    body: FunctionBody, item: ast.Attribute, called: FunctionBody, owner: str, used: Scalar
+) -> Diagnostic:
+    """Return the finding about an attribute that values returned together do not have.
+
+    Args:
+        body: The function in which it stands.
+        item: The expression that reads it.
+        called: The method that is called.
+        owner: The dotted path of its class.
+        used: The value of the recipe that leads to the function.
+    """
+    return Diagnostic(
+        "R519",
+        f'{owner}.{called.node.name} returns a tuple, which has no "{item.attr}"',
+        Label(body.span_in(item, item.attr), "of a tuple"),
+        (
+            Label(called.span_of(called.node, f"def {called.node.name}"), "the method"),
+            Label(use_location(used), "used here"),
+        ),
+        ("unpack the tuple first, for example: value, _ = …",),
+    )
 
 
 def _finding(

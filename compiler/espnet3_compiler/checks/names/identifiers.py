@@ -37,11 +37,11 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     for config in recipe.configs:
         if first := models.get(str(config.name.value)):
             yield _shared_name(config.name, first)
-        yield from _check_identifier("config", config.name, _RESERVED_CONFIGS)
+        yield from _check_identifier("config", config.name, _RESERVED_CONFIGS, recipe)
     for name in (model.name for model in recipe.models if model.node.entries):
-        yield from _check_identifier("model", name, _RESERVED_CONFIGS)
+        yield from _check_identifier("model", name, _RESERVED_CONFIGS, recipe)
     for stage in recipe.stages:
-        yield from _check_identifier("stage", stage.name, _RESERVED_STAGES)
+        yield from _check_identifier("stage", stage.name, _RESERVED_STAGES, recipe)
         yield from _hides_kind(stage, recipe)
 
 
@@ -52,18 +52,21 @@ def _shared_name(config: Scalar, model: Scalar) -> Diagnostic:
     return Diagnostic("R201", message, labels[0], labels[1:], (advice,))
 
 
-def _check_identifier(kind: str, name: Scalar, reserved: dict[str, str]) -> Iterator[Diagnostic]:
+def _check_identifier(
+    kind: str, name: Scalar, reserved: dict[str, str], recipe: Recipe
+) -> Iterator[Diagnostic]:
     if is_placeholder(name):
         return
-    text = str(name.value)
-    reason = reserved.get(text)
-    if not (text.isascii() and text.isidentifier()):
+    full = str(name.value)
+    reason = reserved.get(full)
+    if not (full.isascii() and full.isidentifier()):
         reason = "write letters, digits and _, no digit first"
-    elif keyword.iskeyword(text):
+    elif keyword.iskeyword(full):
         reason = "it is a keyword of Python"
-    elif text.startswith("_"):
+    elif full.startswith("_"):
         reason = "names that begin with _ are reserved for the System"
     if reason:
+        text = recipe.group_names.written_name(f"{kind}s", full)
         better = _valid_identifier(text)
         yield Diagnostic(
             code="R202",

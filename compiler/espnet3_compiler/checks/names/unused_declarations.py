@@ -60,5 +60,6 @@ def _extended_configs(recipe: Recipe) -> set[str]:
             path = recipe.directory / str(config.file.value)
             root, _, _ = read_file(path, path.name, recipe.directory)
             base = as_text(root.get("extends")) if root else None
-            found |= {str(base.value)} if base else set()
+            mine, groups = str(config.name.value), recipe.group_names
+            found |= {groups.base_name(mine, str(base.value))} if base else set()
     return found

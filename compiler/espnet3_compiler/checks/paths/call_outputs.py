@@ -10,10 +10,12 @@ Where all arguments are what other stages made, the module of the function must 
 
 import ast
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import function_body
-from espnet3_compiler.checks.paths.written_paths import WrittenPath, written_paths
+from espnet3_compiler.checks.paths.written_paths import written_paths
 from espnet3_compiler.checks.targets.call_functions import is_nearly, not_given
 from espnet3_compiler.checks.targets.call_stages import CONTEXT_PARAMETER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -34,10 +36,36 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R513 for an output beside an argument that is its path with another name."""
     if not recipe.complete:
         return
-    written = list(written_paths(recipe, resolved))
+    declared = [one.path for one in written_paths(recipe, resolved)]
+    roots = [resolved.globals.get(name, name[:-4]) for name in ("exp_dir", "data_dir")]
+    inside = [real_path(recipe.directory / root) for root in roots]
+    written = _WrittenPaths(
+        inside, frozenset(declared), frozenset(above for path in declared for above in path.parents)
+    )
     for stage in recipe.stages:
         if stage.call is not None and not _may_know_outputs(stage, recipe):
             yield from _check_stage(stage, recipe, resolved, written)
+
+
+class _WrittenPaths(NamedTuple):
+    """What the stages write.
+
+    Attributes:
+        roots: The directories of the experiment and of the data.
+        paths: The paths that stages declare.
+        above: The directories that these lie in, near and far.
+    """
+
+    roots: list[Path]
+    paths: AbstractSet[Path]
+    above: AbstractSet[Path]
+
+    def leave(self, path: Path) -> bool:
+        """Return whether a path is in a root, and no stage declares it, and it is not there."""
+        if not any(path.is_relative_to(root) and path != root for root in self.roots):
+            return False
+        is_declared = path in self.above or not self.paths.isdisjoint((path, *path.parents))
+        return not (is_declared or path.exists())
 
 
 def _may_know_outputs(stage: StageDecl, recipe: Recipe) -> bool:
@@ -59,7 +87,7 @@ def _is_context(node: ast.AST) -> bool:
 
 
 def _check_stage(
-    stage: StageDecl, recipe: Recipe, resolved: Resolved, written: list[WrittenPath]
+    stage: StageDecl, recipe: Recipe, resolved: Resolved, written: "_WrittenPaths"
 ) -> Iterator[Diagnostic]:
     block = resolved.calls.get(str(stage.name.value))
     given = node_at(block, ("with",)) if block else None
@@ -71,7 +99,7 @@ def _check_stage(
     named = {leaf: real_path(recipe.directory / str(leaf.value)) for leaf in texts}
     outputs = call_outputs(stage, resolved)
     lost = [(name, node) for name, node in outputs if not _is_led_to(node, recipe, named)]
-    free = [leaf for leaf in texts if _is_free(named[leaf], recipe, resolved, written)]
+    free = [leaf for leaf in texts if written.leave(named[leaf])]
     if len(lost) == len(free) == 1 and not is_unresolved(lost[0][1]):
         name, node = lost[0]
         path, other = PurePosixPath(str(node.value)), PurePosixPath(str(free[0].value))
@@ -103,22 +131,4 @@ def _is_led_to(node: Scalar, recipe: Recipe, named: dict[Scalar, Path]) -> bool:
     return any(
         path.is_relative_to(other) or other.is_relative_to(path) or text.startswith(str(leaf.value))
         for leaf, other in named.items()
-    )
-
-
-def _is_free(path: Path, recipe: Recipe, resolved: Resolved, written: list[WrittenPath]) -> bool:
-    """Return whether a path is one of the experiment that no stage declares and that is not there.
-
-    Args:
-        path: An argument, as a path.
-        recipe: The recipe.
-        resolved: The values of its configs.
-        written: The paths that stages write.
-    """
-    roots = [resolved.globals.get(name, name[:-4]) for name in ("exp_dir", "data_dir")]
-    inside = [real_path(recipe.directory / root) for root in roots]
-    if not any(path.is_relative_to(root) and path != root for root in inside) or path.exists():
-        return False
-    return not any(
-        path.is_relative_to(one.path) or one.path.is_relative_to(path) for one in written
     )

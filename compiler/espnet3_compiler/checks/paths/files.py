@@ -10,6 +10,7 @@ Fails: ``readme: conf/crad.md``; ``pack_model: {include: [../other]}``.
 
 import os
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
@@ -46,7 +47,7 @@ _MAX_FILES = 2000
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R701 for files that do not exist and R702 for paths that leave their directory."""
-    made = _produced_paths(recipe, resolved)
+    made = produced_paths(recipe, resolved)
     seen: set[SpanKey] = set()
     for name, role in config_roles(recipe).items():
         config = resolved.configs.get(name)
@@ -71,10 +72,12 @@ def _output_roots(resolved: Resolved) -> list[PurePosixPath]:
     return [PurePosixPath(resolved.globals.get(name, "exp")) for name in ("exp_dir", "data_dir")]
 
 
-def _produced_paths(recipe: Recipe, resolved: Resolved) -> list[PurePosixPath]:
+def produced_paths(recipe: Recipe, resolved: Resolved) -> frozenset[PurePosixPath]:
     """Return the paths that stages make: exp_dir, data_dir and the outputs of calls."""
     outputs = [path for stage in recipe.stages for _, path in call_outputs(stage, resolved)]
-    return [*_output_roots(resolved), *(PurePosixPath(str(path.value)) for path in outputs)]
+    return frozenset(
+        [*_output_roots(resolved), *(PurePosixPath(str(path.value)) for path in outputs)]
+    )
 
 
 def _file_paths(config: Mapping, schema: Schema) -> Iterator[Scalar]:
@@ -99,10 +102,10 @@ def _output_advice(node: Scalar, recipe: Recipe) -> tuple[str, ...]:
 
 
 def _check_exists(
-    node: Scalar, directory: Path, made: list[PurePosixPath], advice: tuple[str, ...] = ()
+    node: Scalar, directory: Path, made: AbstractSet[PurePosixPath], advice: tuple[str, ...] = ()
 ) -> Iterator[Diagnostic]:
     path = PurePosixPath(str(node.value))
-    if _leaves_root(path) or any(path.is_relative_to(m) for m in made):
+    if leaves_root(path) or not made.isdisjoint((path, *path.parents)):
         return
     if path_exists(directory / path):
         return
@@ -116,7 +119,7 @@ def _check_exists(
     )
 
 
-def _leaves_root(path: PurePosixPath) -> bool:
+def leaves_root(path: PurePosixPath) -> bool:
     """Return whether a path is absolute or leaves the directory that it starts in."""
     depth = 0
     for part in path.parts:
@@ -126,7 +129,7 @@ def _leaves_root(path: PurePosixPath) -> bool:
     return path.is_absolute()
 
 
-def _recipe_files(directory: Path, made: list[PurePosixPath]) -> list[str]:
+def _recipe_files(directory: Path, made: AbstractSet[PurePosixPath]) -> list[str]:
     """Return files of the recipe, relative to it, without those that stages and tools made."""
     found: list[str] = []
     for folder, folders, names in os.walk(directory):
@@ -136,7 +139,7 @@ def _recipe_files(directory: Path, made: list[PurePosixPath]) -> list[str]:
             for name in folders
             if name not in _SKIPPED_FOLDERS
             and is_utf8(name)
-            and not any(PurePosixPath(here / name) == m for m in made)
+            and PurePosixPath(here / name) not in made
         )
         found += [(here / name).as_posix() for name in sorted(names) if is_utf8(name)]
         if len(found) > _MAX_FILES:
@@ -145,7 +148,7 @@ def _recipe_files(directory: Path, made: list[PurePosixPath]) -> list[str]:
 
 
 def _check_packed_paths(
-    config: Mapping, role: str, directory: Path, made: list[PurePosixPath]
+    config: Mapping, role: str, directory: Path, made: AbstractSet[PurePosixPath]
 ) -> Iterator[Diagnostic]:
     for path in PACKED_PATHS.get(role, ()):
         items = node_at(config, path)
@@ -153,7 +156,7 @@ def _check_packed_paths(
             if not isinstance(item, Scalar) or is_unresolved(item):
                 continue
             parts = PurePosixPath(str(item.value)).parts
-            if _leaves_root(PurePosixPath(*parts)) or ".." in parts:  # as the runtime refuses them
+            if leaves_root(PurePosixPath(*parts)) or ".." in parts:  # as the runtime refuses them
                 yield _outside_path(item, "the recipe directory")
             elif is_written(item) and item.value:
                 yield from _check_packed_path(item, directory, made)
@@ -165,7 +168,7 @@ def _check_packed_paths(
 
 
 def _check_packed_path(
-    node: Scalar, directory: Path, made: list[PurePosixPath]
+    node: Scalar, directory: Path, made: AbstractSet[PurePosixPath]
 ) -> Iterator[Diagnostic]:
     """Report a glob that begins with a file or folder that the recipe does not have."""
     parts = PurePosixPath(str(node.value)).parts
@@ -187,7 +190,7 @@ def _check_packed_path(
 
 
 def _check_checkpoint(
-    config: Mapping, role: str, directory: Path, made: list[PurePosixPath]
+    config: Mapping, role: str, directory: Path, made: AbstractSet[PurePosixPath]
 ) -> Iterator[Diagnostic]:
     """Report a checkpoint to go on from that does not exist; ``last`` is a habit of Lightning."""
     node = node_at(config, ("fit", "ckpt_path")) if role == "training" else None
@@ -212,7 +215,7 @@ def _outside_path(node: Scalar, folder: str) -> Diagnostic:
 
 
 def _check_init_from(
-    recipe: Recipe, resolved: Resolved, made: list[PurePosixPath]
+    recipe: Recipe, resolved: Resolved, made: AbstractSet[PurePosixPath]
 ) -> Iterator[Diagnostic]:
     names = {stage.name.value for stage in recipe.stages}
     for stage in recipe.stages:
@@ -228,5 +231,5 @@ def _check_call_outputs(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnost
         for _, node in call_outputs(stage, resolved):
             path = PurePosixPath(str(node.value))
             inside = any(path.is_relative_to(root) for root in roots)
-            if not inside and not is_unresolved(node) and _leaves_root(path):
+            if not inside and not is_unresolved(node) and leaves_root(path):
                 yield _outside_path(node, "the recipe directory")

@@ -41,7 +41,7 @@ def select_files(
 
 def takes_everything(pattern: str) -> bool:
     """Say whether a glob is the recipe itself: ``.``, ``*`` or ``**``."""
-    return not pattern.strip("./*")
+    return not pattern.strip("./*") and ".." not in pattern
 
 
 def _matches(directory: Path, pattern: str) -> Iterable[Path]:

@@ -36,13 +36,14 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R413 for stages that write into each other's outputs, R414 for own ones as a start."""
     owners: dict[Path, WrittenPath] = {}
     written = list(written_paths(recipe, resolved))
+    position = {id(each): number for number, each in enumerate(written)}
     for each in written:
         owners.setdefault(each.path, each)
     for each in written:
         above = (owners.get(path) for path in (each.path, *each.path.parents))
         other = next((owner for owner in above if owner and owner.stage is not each.stage), None)
         if other:
-            yield _shared_path(*sorted((each, other), key=written.index))
+            yield _shared_path(*sorted((each, other), key=lambda one: position[id(one)]))
     for stage in recipe.stages:
         yield from _check_starts(stage, recipe, resolved)
 
@@ -88,8 +89,10 @@ def _shared_path(first: WrittenPath, second: WrittenPath) -> Diagnostic:
 
 
 def _check_starts(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    if not stage.run:
+        return
     own = _own_directory(stage, recipe, resolved)
-    for leaf in leaves_read_by(stage, recipe, resolved) if stage.run else ():
+    for leaf in leaves_read_by(stage, recipe, resolved):
         node = leaf.node
         if leaf.path not in _STARTS or not isinstance(node.value, str) or is_unresolved(node):
             continue

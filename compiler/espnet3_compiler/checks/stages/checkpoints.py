@@ -30,12 +30,16 @@ _WEIGHTS_ONLY = (_AVERAGED, "best_checkpoint", "task_weights")
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R416 for checkpoints that are not written, R417 for those of another model."""
     trainings = {str(one.name.value): one for one in stages_of_kind("train", recipe)}
+    by_model: dict[object, list[str]] = {}
+    for name, one in trainings.items():
+        if one.model is not None and _builds_declared(one, resolved):
+            by_model.setdefault(one.model.value, []).append(name)
     found = [
         finding
         for stage in recipe.stages
         for finding in (
             *_check_averages(stage, trainings, recipe, resolved),
-            *_check_model(stage, trainings, resolved),
+            *_check_model(stage, trainings, by_model, resolved),
         )
     ]
     for stage in trainings.values():
@@ -87,22 +91,30 @@ def _check_resumption(
 
 
 def _check_model(
-    stage: StageDecl, trainings: dict[str, StageDecl], resolved: Resolved
+    stage: StageDecl,
+    trainings: dict[str, StageDecl],
+    by_model: dict[object, list[str]],
+    resolved: Resolved,
 ) -> Iterator[Diagnostic]:
-    """Report weights of another model, where a training of the stage's own model exists."""
+    """Report weights of another model, where a training of the stage's own model exists.
+
+    Args:
+        stage: A stage.
+        trainings: The training stages by name.
+        by_model: The names of those that build a model of the manifest, by its name.
+        resolved: The values of the configs.
+    """
     config = bound_config(stage, "inference", resolved)
     if stage.model is None or config is None or not loads_weights(stage, resolved):
         return
-    own = [name for name, one in trainings.items() if _trains(one, stage, resolved)]
+    own = by_model.get(stage.model.value, [])
     node = config.get("checkpoint")
     for name, _, span in output_uses(node) if isinstance(node, Scalar) and own else ():
-        if name in trainings and name not in own and _builds_declared(trainings[name], resolved):
-            yield _other_model(stage, trainings[name], span, own)
-
-
-def _trains(training: StageDecl, stage: StageDecl, resolved: Resolved) -> bool:
-    same = training.model and stage.model and training.model.value == stage.model.value
-    return bool(same) and _builds_declared(training, resolved)
+        other = trainings.get(name)
+        if other is None or other.model is None or not _builds_declared(other, resolved):
+            continue
+        if other.model.value != stage.model.value:
+            yield _other_model(stage, other, span, own)
 
 
 def _builds_declared(training: StageDecl, resolved: Resolved) -> bool:

@@ -7,6 +7,7 @@ Fails: ``infer`` without ``checkpoint`` and ``model``; ``measure`` in a recipe w
 
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from itertools import takewhile
 from pathlib import PurePosixPath
 
@@ -57,20 +58,26 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
                 )
                 label = Label(stage.name.span, f"needs a stage of kind {kind} before it")
                 yield Diagnostic("R411", text, label, help=(f"add the stage {kind} before it",))
-    checkpoints = [found for one in stages for found in _check_checkpoint(one, recipe, resolved)]
     read = [stage for stage in stages if not stage.call]  # a call may write to any path
-    paths = [found for one in read for found in _check_paths(one, recipe, resolved)]
+    called = [node for one in recipe.stages for _, node in call_outputs(one, resolved)]
+    made = {PurePosixPath(str(node.value)) for node in called}
+    paths = [found for one in read for found in _check_paths(one, made, recipe, resolved)]
+    checkpoints = [
+        found for one in stages for found in _check_checkpoint(one, made, recipe, resolved)
+    ]
     yield from first_per_location([*checkpoints, *paths])
 
 
-def _check_checkpoint(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+def _check_checkpoint(
+    stage: StageDecl, made: AbstractSet[PurePosixPath], recipe: Recipe, resolved: Resolved
+) -> Iterator[Diagnostic]:
     """Report an infer stage without weights, or with weights in no stage's directory."""
     config = bound_config(stage, "inference", resolved)
     if stage_kind(stage) != "infer" or config is None or may_have_model(stage, resolved):
         return
     node = config.get("checkpoint")
     if isinstance(node, Scalar) and isinstance(node.value, str):
-        yield from _check_checkpoint_path(node, recipe, resolved)
+        yield from _check_checkpoint_path(node, made, recipe, resolved)
     elif isinstance(node, Scalar) and node.value is None and has_default_provider(config):
         yield _no_checkpoint(stage, node, recipe)
 
@@ -109,7 +116,7 @@ def _no_checkpoint(stage: StageDecl, node: Scalar, recipe: Recipe) -> Diagnostic
 
 
 def _check_checkpoint_path(
-    node: Scalar, recipe: Recipe, resolved: Resolved
+    node: Scalar, made: AbstractSet[PurePosixPath], recipe: Recipe, resolved: Resolved
 ) -> Iterator[Diagnostic]:
     """Report a checkpoint below exp_dir in the directory of no stage."""
     exp_dir = PurePosixPath(resolved.globals.get("exp_dir", "exp"))
@@ -117,10 +124,9 @@ def _check_checkpoint_path(
     if "${" in path.as_posix() or "${" in exp_dir.as_posix() or exp_dir not in path.parents:
         return
     directory, *rest = path.relative_to(exp_dir).parts
-    stages = {str(stage.name.value): stage for stage in recipe.stages}
-    called = [node for stage in recipe.stages for _, node in call_outputs(stage, resolved)]
-    if not rest or any(path.is_relative_to(PurePosixPath(str(node.value))) for node in called):
+    if not rest or not made.isdisjoint((path, *path.parents)):
         return
+    stages = recipe.stages_by_name
     index = len(exp_dir.parts)
     if directory not in stages:
         yield _unknown_part(node, path, index, list(stages), "no stage is called")
@@ -131,15 +137,24 @@ def _check_checkpoint_path(
             yield _unknown_part(node, path, index + 1, written, f'stage "{directory}" writes no')
 
 
-def _check_paths(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Report paths below exp_dir that are a stage's output but for a slip."""
+def _check_paths(
+    stage: StageDecl, made: AbstractSet[PurePosixPath], recipe: Recipe, resolved: Resolved
+) -> Iterator[Diagnostic]:
+    """Report paths below exp_dir that are a stage's output but for a slip.
+
+    Args:
+        stage: The stage that reads them.
+        made: The outputs of the ``call`` stages.
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
     exp_dir = PurePosixPath(resolved.globals.get("exp_dir", "exp"))
-    called = [node for one in recipe.stages for _, node in call_outputs(one, resolved)]
-    made = [PurePosixPath(str(node.value)) for node in called]
     for leaf in leaves_read_by(stage, recipe, resolved):
         text = leaf.node.value
         path = PurePosixPath(text) if isinstance(text, str) and "${" not in text else None
-        if path is None or exp_dir not in path.parents or any(map(path.is_relative_to, made)):
+        if path is None or exp_dir not in path.parents:
+            continue
+        if not made.isdisjoint((path, *path.parents)):
             continue
         if not path_exists(recipe.directory / path):
             yield from _check_path(leaf.node, path, exp_dir, recipe, stage)

@@ -136,8 +136,10 @@ def _meant_weights(use: _Use, recipe: Recipe) -> str | None:
     """Return the checkpoint that a key wants, if it names an output without weights."""
     own = use.owner.entry("provider") is not None and not has_default_provider(use.owner)
     kind = kind_spec(use.stage)["outputs"][use.output]["type"]
+    if kind not in _NO_WEIGHTS or own:
+        return None
     trainings = [one.name.value for one in stages_of_kind("train", recipe)]
-    if kind not in _NO_WEIGHTS or own or not trainings:
+    if not trainings:
         return None
     name = use.stage.name.value
     return f"{name if name in trainings else trainings[-1]}.{_CHECKPOINTS[use.path]}"

@@ -8,8 +8,10 @@ Fails: ``infer_b`` with ``decode_a`` as well; with a ``decode_b`` that has the c
 
 import json
 import re
-from collections.abc import Iterator
-from itertools import combinations
+from bisect import bisect
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import takewhile
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -54,8 +56,8 @@ class _Work(NamedTuple):
     @property
     def fit(self) -> int:
         """How many words of its name are in those of its config and of the stages it reads."""
-        words = _words_of(self.name)
-        return sum(len(words & _words_of(name)) for name in (self.binding.config, *dict(self.uses)))
+        words = words_of(self.name)
+        return sum(len(words & words_of(name)) for name in (self.binding.config, *dict(self.uses)))
 
     def was_renamed(self, other: "_Work") -> bool:
         """Return whether two stages were given one name, of which one was replaced."""
@@ -70,13 +72,66 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     found = []
     for kind in _ROLES:
         works = list(_works_of(kind, recipe, resolved))
+        unread = _unread_configs(kind, works, recipe)
         alike: dict[str, list[_Work]] = {}
         for work in works:
             alike.setdefault(work.key, []).append(work)
-        for pair in (pair for group in alike.values() for pair in combinations(group, 2)):
-            first, second = sorted(pair, key=lambda one: -one.fit)
-            found += list(_compare(first, second, works, recipe))
+        for group in alike.values():
+            found += _compare_group(group, works, unread, recipe)
     yield from first_per_location(found)
+
+
+def _compare_group(
+    group: list[_Work], works: list[_Work], unread: list[str], recipe: Recipe
+) -> list[Diagnostic]:
+    """Compare each stage with the first that has its config, and the first that has another.
+
+    Args:
+        group: Stages that do the same.
+        works: All stages of their kind.
+        unread: The configs that none of them reads.
+        recipe: The recipe.
+    """
+    fits = [work.fit for work in group]
+    same: dict[str, list[int]] = {}
+    for number, work in enumerate(group):
+        same.setdefault(work.binding.config, []).append(number)
+    found: dict[tuple[int, int], Diagnostic] = {}
+    for number, work in enumerate(group):
+        others = range(len(group)) if len(same) > 1 else ()
+        for pool, is_same in ((same[work.binding.config], True), (others, False)):
+            for other in _originals_of(number, pool, fits):
+                first = group[other]
+                if (first.binding.config == work.binding.config) is not is_same:
+                    continue
+                if finding := _compare(first, work, works, unread, recipe):
+                    found[min(number, other), max(number, other)] = finding
+                    break
+    return [finding for _, finding in sorted(found.items())]
+
+
+def _originals_of(number: int, others: Sequence[int], fits: list[int]) -> Iterator[int]:
+    """Yield which of other stages that do the same come first, or fit better than one.
+
+    Args:
+        number: The one, as its position among them.
+        others: The others, in their order.
+        fits: How well the name of each fits.
+    """
+    yield from (n for n in takewhile(lambda n: n < number, others) if fits[n] >= fits[number])
+    yield from (n for n in others[bisect(others, number) :] if fits[n] > fits[number])
+
+
+def _unread_configs(kind: str, works: list[_Work], recipe: Recipe) -> list[str]:
+    """Return the configs that a stage of a kind may read, and none does."""
+    read = {one.binding.config for one in works}
+    based = {str(one.extends.value) for one in recipe.configs if one.extends}
+    return [
+        name
+        for name, role in config_roles(recipe).items()
+        if name not in read
+        if role == _ROLES[kind] or (role is None and name not in based)
+    ]
 
 
 def _works_of(kind: str, recipe: Recipe, resolved: Resolved) -> Iterator[_Work]:
@@ -103,48 +158,43 @@ def _value(node: Node | None) -> object:
 
 
 def _compare(
-    first: _Work, second: _Work, works: list[_Work], recipe: Recipe
-) -> Iterator[Diagnostic]:
+    first: _Work, second: _Work, works: list[_Work], unread: list[str], recipe: Recipe
+) -> Diagnostic | None:
     """Judge two stages that do the same, of which the second fits its config less.
 
     One config may be trained with twice, as a start of one another or to see that it is the same.
-    """
-    if second.was_renamed(first):
-        return
-    same_config = first.binding.config == second.binding.config
-    others = works if same_config else []
-    meant = _meant_config(first, second, others, recipe)
-    if meant or _ROLES["infer"] == second.binding.role:
-        yield (
-            _same_config(first, second, meant)
-            if same_config
-            else _same_values(first, second, works, recipe)
-        )
-
-
-def _meant_config(first: _Work, second: _Work, works: list[_Work], recipe: Recipe) -> str | None:
-    """Return the config that a stage was probably meant to read: no stage of its kind reads it.
 
     Args:
-        first: A stage that reads the same config.
+        first: The stage that does it already.
         second: The stage.
-        works: All stages of the kind, or none.
+        works: All stages of the kind.
+        unread: The configs that none of them reads.
         recipe: The recipe.
     """
-    read = {one.binding.config for one in works}
-    words = _words_of(second.name) - _words_of(second.binding.config) - _words_of(first.name)
-    based = {str(one.extends.value) for one in recipe.configs if one.extends}
-    fitting = [
-        name
-        for name, role in config_roles(recipe).items()
-        if name not in read and words & _words_of(name)
-        if role == second.binding.role or (role is None and name not in based)
-    ]
-    return fitting[0] if works and len(fitting) == 1 else None
+    if second.was_renamed(first):
+        return None
+    same_config = first.binding.config == second.binding.config
+    meant = _meant_config(first, second, unread) if same_config else None
+    if not meant and _ROLES["infer"] != second.binding.role:
+        return None
+    if same_config:
+        return _same_config(first, second, meant)
+    return _same_values(first, second, works, recipe)
 
 
-def _words_of(name: str) -> set[str]:
-    return set(re.split(r"[_\W]+|(?<=[a-z])(?=\d)", name.lower())) - {""}
+def _meant_config(first: _Work, second: _Work, unread: list[str]) -> str | None:
+    """Return the config that a stage was probably meant to read: no stage of its kind reads it."""
+    if not unread:
+        return None
+    words = words_of(second.name) - words_of(second.binding.config) - words_of(first.name)
+    fitting = [name for name in unread if words & words_of(name)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+@cache
+def words_of(name: str) -> frozenset[str]:
+    """Return the words of a name, in small letters."""
+    return frozenset(re.split(r"[_\W]+|(?<=[a-z])(?=\d)", name.lower())) - {""}
 
 
 def _same_config(first: _Work, second: _Work, meant: str | None) -> Diagnostic:
@@ -169,9 +219,9 @@ def _same_values(first: _Work, second: _Work, works: list[_Work], recipe: Recipe
         name, node = second.uses[0]
         span, label = use_location(node), f'the weights that "{first.name}" reads'
         used = {other for work in works for other, _ in work.uses}
-        words = _words_of(second.name) | _words_of(second.binding.config)
+        words = words_of(second.name) | words_of(second.binding.config)
         trainings = [str(one.name.value) for one in stages_of_kind("train", recipe)]
-        others = [one for one in trainings if one not in used and words & _words_of(one)]
+        others = [one for one in trainings if one not in used and words & words_of(one)]
         if len(others) == 1:
             meant = str(node.value).replace(f"stages.{name}.", f"stages.{others[0]}.")
             advice = f'did you mean "{meant}"?'

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Reference, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_known_kind, stage_kind
+from espnet3_compiler.stage_graph.cycles import find_cycles
 from espnet3_compiler.stage_graph.graph import STATED, StageEdge, stage_edges
 from espnet3_compiler.stage_graph.kind_edges import misordered_producers
 from espnet3_compiler.stage_graph.stage_inputs import reads_model
@@ -25,46 +26,26 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     stages = {str(stage.name.value): stage for stage in recipe.stages}
     position = {name: i for i, name in enumerate(stages)}
     stated = [edge for edge in stage_edges(recipe, resolved) if edge.how in STATED]
-    cycles = _find_cycles(stated, list(stages))
+    cycles = find_cycles([(edge.producer, edge.consumer) for edge in stated], list(stages))
+    circle = {name: number for number, cycle in enumerate(cycles) for name in cycle}
     # The inputs of a stage whose kind could not be read are not known.
     unknown = {
         name for name, one in stages.items() if one.run and not is_known_kind(stage_kind(one))
     }
     for cycle in cycles:
         if recipe.complete or unknown.isdisjoint(cycle):
-            inside = [edge for edge in stated if {edge.producer, edge.consumer} <= set(cycle)]
+            members = set(cycle)
+            inside = [edge for edge in stated if {edge.producer, edge.consumer} <= members]
             yield _dependency_cycle(cycle, inside, stages, resolved)
     stated += [StageEdge(*pair, None, None) for pair in misordered_producers(recipe, resolved)]
     backwards = [
         edge
         for edge in stated
         if position[edge.producer] > position[edge.consumer]
-        and not any({edge.producer, edge.consumer} <= set(cycle) for cycle in cycles)
+        and circle.get(edge.producer, -1) != circle.get(edge.consumer, -2)
     ]
     for name, group in _misplaced_stages(backwards):
         yield _wrong_position(name, group, stages)
-
-
-def _find_cycles(edges: list[StageEdge], names: list[str]) -> list[list[str]]:
-    """Return the groups of stages that need each other, each in the order of the manifest."""
-    reached = {name: _transitive_producers(name, edges) for name in names}
-    groups: list[list[str]] = []
-    for name in names:
-        if name in reached[name] and not any(name in group for group in groups):
-            groups.append([n for n in names if n in reached[name] and name in reached[n]])
-    return groups
-
-
-def _transitive_producers(start: str, edges: list[StageEdge]) -> set[str]:
-    """Return all stages that a stage needs; itself too if it is in a cycle."""
-    reached: set[str] = set()
-    waiting = [start]
-    while waiting:
-        consumer = waiting.pop()
-        fresh = {edge.producer for edge in edges if edge.consumer == consumer} - reached
-        reached |= fresh
-        waiting += fresh
-    return reached
 
 
 def _dependency_cycle(
@@ -156,7 +137,8 @@ def _misplaced_stages(backwards: list[StageEdge]) -> Iterator[tuple[str, list[St
     while left:
         count = Counter(edge.consumer for edge in left)
         count.update(Counter(edge.producer for edge in left))
-        name = max(count, key=lambda n: (count[n], any(edge.consumer == n for edge in left)))
+        consumers = {edge.consumer for edge in left}
+        name = max(count, key=lambda n: (count[n], n in consumers))
         yield name, [edge for edge in left if name in (edge.producer, edge.consumer)]
         left = [edge for edge in left if name not in (edge.producer, edge.consumer)]
 
@@ -164,12 +146,12 @@ def _misplaced_stages(backwards: list[StageEdge]) -> Iterator[tuple[str, list[St
 def _wrong_position(name: str, group: list[StageEdge], stages: dict[str, StageDecl]) -> Diagnostic:
     first = group[0]
     needed = f"the {first.output} of stage " if first.output else ""
-    order = list(stages)
+    order = {stage: position for position, stage in enumerate(stages)}
     if name == first.consumer:
-        other = max((edge.producer for edge in group), key=order.index)
+        other = max((edge.producer for edge in group), key=order.__getitem__)
         label, relation, move = "too early", "comes later", "after"
     else:
-        other = min((edge.consumer for edge in group), key=order.index)
+        other = min((edge.consumer for edge in group), key=order.__getitem__)
         label, relation, move = "too late", "comes earlier", "before"
     others = dict.fromkeys(n for edge in group for n in (edge.consumer, edge.producer) if n != name)
     return Diagnostic(

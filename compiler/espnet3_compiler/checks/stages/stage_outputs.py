@@ -18,6 +18,7 @@ from espnet3_compiler.manifest.stage_kinds import is_known_kind, stage_kind
 from espnet3_compiler.stage_graph.graph import INIT_OUTPUT
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
+from espnet3_compiler.syntax.tree import Path
 from espnet3_compiler.syntax.unknown_name import (
     did_you_mean,
     format_names,
@@ -33,19 +34,16 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         name, kind = str(stage.name.value), stage_kind(stage)
         if kind and not is_identifier(name):
             stages.setdefault(kind, stage)
-    unknown: dict[str, list[Span]] = {}
+    unknown: dict[str, list[tuple[Span, Path]]] = {}
     uses = list(_output_references(recipe, resolved))
-    for name, output, span in uses:
+    for name, output, span, owner in uses:
         producer = stages.get(name)
         known = outputs_of(producer, recipe) if producer else None
         if producer is None:
-            unknown.setdefault(name, []).append(span)
+            unknown.setdefault(name, []).append((span, owner))
         elif known is not None and output not in known:
             yield _unknown_output(output, span, producer, list(known))
-    used = {name for name, _, _ in uses}
-    for name, spans in unknown.items():
-        if recipe.complete or is_certain_match(name, stages):  # or it was not read
-            yield _unknown_stage(name, spans, stages, used)
+    yield from _unknown_stages(unknown, {name for name, _, _, _ in uses}, stages, recipe)
     for stage in recipe.stages:
         start = stage.init_from
         producer = stages.get(str(start.value)) if start else None
@@ -53,8 +51,41 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             yield from _check_init_from(stage, start.span, producer, recipe)
 
 
-def _output_references(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, str, Span]]:
-    """Yield stage, output and span of every ``${stages.STAGE.OUTPUT}``, each span once.
+def _unknown_stages(
+    unknown: dict[str, list[tuple[Span, Path]]],
+    used: set[str],
+    stages: dict[str, StageDecl],
+    recipe: Recipe,
+) -> Iterator[Diagnostic]:
+    """Yield R205 for stages that references name and nothing declares.
+
+    Args:
+        unknown: By the name as it is written the references, each with what holds it.
+        used: The stages that references name.
+        stages: The declared stages, by name.
+        recipe: The recipe.
+    """
+    groups = recipe.group_names
+    for name, places in unknown.items():
+        spans, owner = [span for span, _ in places], places[0][1]
+        names = groups.visible_names(owner, "stages", stages)
+        if not (recipe.complete or is_certain_match(name, names)):
+            continue  # it was not read
+        if advice := groups.rows_hint("stages", name):
+            yield _stage_of_rows(name, spans, advice)
+            continue
+        near = groups.full_name(owner, "stages", closest_match(name, names) or "")
+        yield _unknown_stage(name, spans, names, stages.get(near), is_used=near in used)
+
+
+def _stage_of_rows(name: str, spans: list[Span], advice: str) -> Diagnostic:
+    """R205: a stage of a group, named outside without the id of a row."""
+    labels = tuple(Label(_key_span(span, name), "which of them?") for span in spans)
+    return Diagnostic("R205", f'no stage is called "{name}"', labels[0], labels[1:], (advice,))
+
+
+def _output_references(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, str, Span, Path]]:
+    """Yield stage, output, span and owner of every ``${stages.STAGE.OUTPUT}``, each span once.
 
     A config that is only extended is not read itself: another one may replace its values.
     """
@@ -68,28 +99,36 @@ def _output_references(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str
             continue
         if namespace == "stages" and len(names) > 1 and span_key(reference.span) not in seen:
             seen.add(span_key(reference.span))
-            yield str(names[0]), ".".join(map(str, names[1:])), reference.span
+            output = ".".join(map(str, names[1:]))
+            yield str(names[0]), output, reference.span, reference.owner
 
 
 def _unknown_stage(
-    name: str, spans: list[Span], stages: dict[str, StageDecl], used: set[str]
+    name: str, spans: list[Span], known: list[str], nearest: StageDecl | None, *, is_used: bool
 ) -> Diagnostic:
     """Report a stage that is not declared, with all references to it.
 
     Where several references agree on a name, and no reference uses the stage of the nearest name,
     the declaration of that stage is misspelt.
+
+    Args:
+        name: The name as it is written.
+        spans: The references to it.
+        known: The names that could stand there.
+        nearest: The stage with the nearest of them.
+        is_used: Whether a reference uses that stage.
     """
-    near = closest_match(name, stages)
+    near = closest_match(name, known)
     labels = tuple(Label(_key_span(span, name), "named here") for span in spans)
     message = f'no stage is called "{name}"'
-    if near and len(spans) > 1 and near not in used:
-        stage = stages[near].name
+    if nearest and len(spans) > 1 and not is_used:
+        stage = nearest.name
         fix = rename_fix(stage, name, certain=False)
         label = Label(stage.span, f'every reference says "{name}"')
         advice = (f'did you mean to call it "{name}"?',)
         return Diagnostic("R205", message, label, labels, advice, fix=fix)
-    label = Label(labels[0].span, f"not in ({format_names(stages)})")
-    first = spelling_fix(labels[0].span, name, near, stages)
+    label = Label(labels[0].span, f"not in ({format_names(known)})")
+    first = spelling_fix(labels[0].span, name, near, known)
     edits = tuple(Edit(found.span, near or "") for found in labels)
     return Diagnostic(
         "R205",

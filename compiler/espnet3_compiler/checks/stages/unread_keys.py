@@ -1,12 +1,12 @@
 """Keys of a training config that no stage reads.
 
 Passes: a ``tokenizer`` block in the config of a ``train_tokenizer`` stage, or one whose
-``vocab_size`` is referred to by a ``${configs.…}``.
+``vocab_size`` is referred to by a ``${configs.…}``; a value that every row of a matrix replaces.
 Fails: a ``collect_stats`` block in a recipe without such a stage; an override of ``tokenizer`` in a
 config that only ``train`` reads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -27,7 +27,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     if not recipe.complete or resolved.incomplete:
         return
     configs = dict(configs_in_role(recipe, resolved, ROLE))
-    read_keys = {name: _read_keys(name, recipe, resolved) for name in configs}
+    read_keys = _keys_read(configs, recipe, resolved)
     read = {
         span_key(span)
         for name, node in configs.items()
@@ -39,8 +39,20 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for entry in node:
             own, key = _own_spans(entry), entry.key.span
             if own and read.isdisjoint(map(span_key, own)):
+                if any(entry.name in read_keys[row] for row in _rows_of(name, recipe, read_keys)):
+                    continue  # each row has a value of its own
                 span = own[0] if span_key(key) in read else key
                 yield from _unread_key(name, entry, span, recipe)
+
+
+def _rows_of(name: str, recipe: Recipe, known: Iterable[str]) -> list[str]:
+    """Return the configs that the rows of a matrix make of a config."""
+    return [
+        row
+        for config in recipe.configs
+        if config.extends and config.extends.value == name
+        if (row := str(config.name.value)) in known and ("configs", row) in recipe.rows
+    ]
 
 
 def _own_spans(entry: Entry) -> list[Span]:
@@ -52,28 +64,34 @@ def _own_spans(entry: Entry) -> list[Span]:
     ]
 
 
-def _read_keys(name: str, recipe: Recipe, resolved: Resolved) -> set[str]:
-    """Return the keys of a config that its stages and any reference read.
+def _keys_read(names: Iterable[str], recipe: Recipe, resolved: Resolved) -> dict[str, set[str]]:
+    """Return the keys of each config that its stages and any reference read.
 
     ``pack_model`` packs all keys, which does not count as reading them unless no other stage
     reads the config.
+
+    Args:
+        names: The configs.
+        recipe: The recipe.
+        resolved: The values of its configs.
     """
-    keys_by_stage = [
-        (stage, binding_keys(stage, binding, recipe))
-        for stage in recipe.stages
-        for binding in stage.configs
-        if binding.config == name
-    ]
-    found = {key for _, keys in keys_by_stage for key in keys}
-    if all(
-        WILDCARD not in keys or stage_kind(stage) == "pack_model" for stage, keys in keys_by_stage
-    ):
-        found.discard(WILDCARD)
-    if not found:
-        found.add(WILDCARD)
+    found: dict[str, set[str]] = {name: set() for name in names}
+    packed = dict.fromkeys(found, True)
+    for stage in recipe.stages:
+        for binding in stage.configs:
+            if binding.config in found:
+                read = binding_keys(stage, binding, recipe)
+                found[binding.config].update(read)
+                packed[binding.config] &= WILDCARD not in read or stage_kind(stage) == "pack_model"
+    for name, keys in found.items():
+        if packed[name]:
+            keys.discard(WILDCARD)
+        if not keys:
+            keys.add(WILDCARD)
     for reference in resolved.references:
-        if reference.target[:2] == ("configs", name):
-            found |= {str(key) for key in reference.target[2:3]} or {WILDCARD}
+        namespace, *path = reference.target
+        if namespace == "configs" and path and path[0] in found:
+            found[str(path[0])] |= {str(key) for key in path[1:2]} or {WILDCARD}
     return found
 
 

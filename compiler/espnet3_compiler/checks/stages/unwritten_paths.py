@@ -9,6 +9,7 @@ The ``checkpoint`` of an inference config is judged in ``missing_artifacts``.
 
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import PurePosixPath
 
 from espnet3_compiler.checks.findings import value_finding
@@ -39,11 +40,12 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     if not recipe.complete or recipe.system.own or has_reference(exp_dir):
         return
     readers = [one for one in recipe.stages if stage_kind(one) in _READERS]
+    called = _called_paths(recipe, resolved)
     yield from first_per_location(
         _finding(node, _producer_of(PurePosixPath(str(node.value)), recipe))
         for stage in readers
         for node in _file_names(stage, recipe, resolved)
-        if _is_unwritten(PurePosixPath(str(node.value)), PurePosixPath(exp_dir), recipe, resolved)
+        if _is_unwritten(PurePosixPath(str(node.value)), PurePosixPath(exp_dir), called, recipe)
     )
 
 
@@ -61,38 +63,39 @@ def _is_file_name(node: Scalar) -> bool:
 
 
 def _is_unwritten(
-    path: PurePosixPath, exp_dir: PurePosixPath, recipe: Recipe, resolved: Resolved
+    path: PurePosixPath, exp_dir: PurePosixPath, called: AbstractSet[PurePosixPath], recipe: Recipe
 ) -> bool:
     """Return whether a path is in the directory of the experiment, where nothing writes it.
 
     Args:
         path: A file.
         exp_dir: The directory of this recipe's experiment.
+        called: The paths that calls are given, or have as outputs.
         recipe: The recipe.
-        resolved: The values of its configs.
     """
     if not path.is_relative_to(exp_dir) or exp_dir.is_absolute() or path == exp_dir:
         return False
-    if path_exists(recipe.directory / path) or _may_call_write(path, recipe, resolved):
+    parts = (recipe.stages_by_name.get(part) for part in path.parts)
+    if any(stage.call for stage in parts if stage) or not called.isdisjoint((path, *path.parents)):
+        return False  # a call may write it
+    if path_exists(recipe.directory / path):
         return False
     name, *rest = path.relative_to(exp_dir).parts
-    stage = next((one for one in recipe.stages if one.name.value == name), None)
+    stage = recipe.stages_by_name.get(name)
     return stage is None or _is_misplaced("/".join(rest), stage, recipe)
 
 
-def _may_call_write(path: PurePosixPath, recipe: Recipe, resolved: Resolved) -> bool:
-    """Return whether a call is given the path, or a directory above it, or has it as an output."""
+def _called_paths(recipe: Recipe, resolved: Resolved) -> set[PurePosixPath]:
+    """Return the texts that calls are given, and their outputs, as paths."""
+    found = set()
     for stage in recipe.stages:
-        if stage.call and stage.name.value in path.parts:
-            return True
-        given = [
-            node for _, node in walk_scalars(resolved.calls.get(str(stage.name.value), stage.name))
-        ]
-        given += [node for _, node in call_outputs(stage, resolved)]
-        texts = [node.value for node in given if isinstance(node.value, str)]
-        if stage.call and any(text and path.is_relative_to(text) for text in texts):
-            return True
-    return False
+        if stage.call:
+            block = resolved.calls.get(str(stage.name.value), stage.name)
+            given = [node for _, node in walk_scalars(block)]
+            given += [node for _, node in call_outputs(stage, resolved)]
+            texts = [node.value for node in given if isinstance(node.value, str)]
+            found |= {PurePosixPath(text) for text in texts if text}
+    return found
 
 
 def _is_misplaced(rest: str, stage: StageDecl, recipe: Recipe) -> bool:

@@ -71,8 +71,16 @@ class TargetNode:
         return self.node.entry(TARGET) is None
 
 
-def find_targets(recipe: Recipe, resolved: Resolved) -> Iterator[TargetNode]:
-    """Yield every target of the models, the configs that have a role, and the calls."""
+def find_targets(recipe: Recipe, resolved: Resolved) -> tuple[TargetNode, ...]:
+    """Return every target of the models, the configs that have a role, and the calls."""
+    memo = recipe.library.memo
+    if memo.get("targets", (None,))[0] is not resolved:  # several checks ask for them
+        memo["targets"] = (resolved, tuple(_all_targets(recipe, resolved)))
+    targets: tuple[TargetNode, ...] = memo["targets"][1]
+    return targets
+
+
+def _all_targets(recipe: Recipe, resolved: Resolved) -> Iterator[TargetNode]:
     for model in recipe.models:
         node = resolved.models.get(str(model.name.value))
         if node is not None:

@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 from espnet3_compiler.checks.code.part_names import PartNames, part_names, parts_of
 from espnet3_compiler.checks.findings import name_fix, value_finding
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
@@ -25,6 +25,7 @@ from espnet3_compiler.stage_graph.stage_inputs import (
     walk_leaves,
 )
 from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, children, node_at
 from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names
@@ -47,6 +48,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
                 found.append(_nothing_left(node))
             elif names:
                 found += _check_selector(key, node, names)
+        found += _check_contradiction(selectors)
         if names and model and any(key == "freeze" for key, _ in selectors):
             found += _check_rest(selectors, model, recipe.library)
     yield from first_per_location(found)
@@ -64,6 +66,22 @@ def _selectors(stage: StageDecl, config: Mapping) -> Iterator[tuple[str, Scalar]
         part = node_at(entry.value, ("params",))
         if part is not None and _is_text(part):
             yield f"optimizers.{entry.name}.params", part
+
+
+def _check_contradiction(selectors: list[tuple[str, Scalar]]) -> Iterator[Diagnostic]:
+    """Report parts that start from random weights and are frozen: they are never trained."""
+    afresh = {str(node.value): node for key, node in selectors if key == "reinit"}
+    for key, node in selectors:
+        other = afresh.get(str(node.value)) if key == "freeze" else None
+        if other:
+            yield value_finding(
+                "R415",
+                f'"{node.value}" is frozen, and reinit gives it random weights',
+                node,
+                "never trained",
+                related=(Label(use_location(other), "starts afresh"),),
+                advice=("take it out of freeze, or out of reinit",),
+            )
 
 
 def _is_text(node: Node) -> TypeGuard[Scalar]:

@@ -43,14 +43,19 @@ LIGHTNING = ("lightning.pytorch.", "pytorch_lightning.")
 """How the paths of Lightning's classes begin."""
 
 _COUNTERS = ("epoch", "step")
+_PHASES = ("train", "valid")
 
 
 class MonitoredValue(NamedTuple):
-    """A monitor, and the mode (``min`` or ``max``): the one given, else the one that counts."""
+    """A monitor, and the mode (``min`` or ``max``): the one given, else the one that counts.
+
+    Where a criterion has ESPnet2's form ``[phase, name, mode]``, ``name`` is the second of these.
+    """
 
     monitor: Scalar
     mode: Scalar | None
     default: str | None = None
+    name: Scalar | None = None
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -70,7 +75,9 @@ def _check_monitors(config: Mapping, *, any_name: bool) -> Iterator[Diagnostic]:
         if not isinstance(node.value, str) or "${" in node.value or not is_written(node):
             continue
         known = node.value.startswith(("train/", "valid/")) or node.value in _COUNTERS
-        if not any_name and (
+        if value.name:
+            yield _of_espnet2(value, value.name)
+        elif not any_name and (
             is_misspelt(node.value)
             or not (own or known or (rates and node.value.startswith("lr-")))
         ):
@@ -106,8 +113,33 @@ def monitored_values(config: Mapping) -> Iterator[MonitoredValue]:
     criteria = config.get("best_model_criterion")
     for item in criteria.items if isinstance(criteria, Sequence) else ():
         if isinstance(item, Sequence) and item.items and isinstance(item.items[0], Scalar):
-            yield MonitoredValue(item.items[0], _as_scalar(item.items[-1]))
+            yield MonitoredValue(
+                item.items[0], _as_scalar(item.items[-1]), name=_name_of_espnet2(item)
+            )
     yield from training_monitors(config)
+
+
+def _name_of_espnet2(item: Sequence) -> Scalar | None:
+    """Return the name in a criterion of the form ``[valid, acc, max]``."""
+    try:
+        phase, name, mode = map(_as_scalar, item.items)
+    except ValueError:
+        return None
+    named = name is not None and isinstance(name.value, str) and "${" not in name.value
+    fits = phase and mode and phase.value in _PHASES and mode.value in ("min", "max")
+    return name if named and fits else None
+
+
+def _of_espnet2(value: MonitoredValue, name: Scalar) -> Diagnostic:
+    mode = value.mode.value if value.mode else "min"
+    criterion = f"[{value.monitor.value}/{name.value}, 1, {mode}]"
+    return value_finding(
+        "R412",
+        f'training measures no "{value.monitor.value}": [phase, name, mode] is ESPnet2\'s form',
+        value.monitor,
+        "never measured",
+        advice=(f"write {criterion}: the value, how many checkpoints are kept, and the mode",),
+    )
 
 
 def training_monitors(config: Mapping) -> Iterator[MonitoredValue]:

@@ -62,7 +62,7 @@ def _check_end(config: Mapping, library: Library) -> Iterator[Diagnostic]:
         target = node.get(TARGET) if isinstance(node, Mapping) else None
         if not endless or not isinstance(node, Mapping) or not isinstance(target, Scalar):
             continue
-        if _wants_steps(node, target, library):
+        if wants_steps(node, target, library):
             name = str(target.value).rpartition(".")[2]
             yield value_finding(
                 "R415",
@@ -87,8 +87,14 @@ def _endless_by(config: Mapping) -> Entry | None:
     return time if time and not is_null(time.value) else None
 
 
-def _wants_steps(node: Mapping, target: Scalar, library: Library) -> bool:
-    """Return whether the runtime would give a scheduler the number of steps."""
+def wants_steps(node: Mapping, target: Scalar, library: Library) -> bool:
+    """Return whether the runtime would give a scheduler the number of steps.
+
+    Args:
+        node: The scheduler.
+        target: Its class or function.
+        library: Reads its signature.
+    """
     given = any(node.entry(name) for name in (_STEPS, "epochs", "_args_", "_partial_"))
     if given or not has_certain_keys(node) or not isinstance(target.value, str):
         return False

@@ -8,6 +8,8 @@ A setting that several stages read is reported only if all of them are published
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.no_effect import (
@@ -35,34 +37,60 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     if not recipe.complete:
         return
     judged: list[JudgedSetting] = []
+    users = _WeightUsers(recipe, resolved)
     for stage in stages_of_kind("train", recipe):
         config = certain_config(stage, "training", resolved)
         trainer = config.get("trainer") if config else None
         if isinstance(trainer, Mapping):
-            judged += _judge_trials(stage, trainer, recipe, resolved)
-            judged += _judge_limits(stage, trainer, recipe, resolved)
+            judged += _judge_trials(stage, trainer, users)
+            judged += _judge_limits(stage, trainer, users)
     yield from first_per_location(idle_settings(judged))
 
 
+@dataclass(frozen=True)
+class _WeightUsers:
+    """The stages that publish or score what trainings make, found when first asked for."""
+
+    recipe: Recipe
+    resolved: Resolved
+
+    @cached_property
+    def producers(self) -> dict[str, set[str]]:
+        """The stages that each stage needs."""
+        found: dict[str, set[str]] = {}
+        for edge in stage_edges(self.recipe, self.resolved):
+            found.setdefault(edge.consumer, set()).add(edge.producer)
+        return found
+
+    @cached_property
+    def publishers(self) -> list[StageDecl]:
+        """The stages that publish a model."""
+        return [one for kind in _PUBLISHING for one in stages_of_kind(kind, self.recipe)]
+
+    @cached_property
+    def packed(self) -> set[str]:
+        """The trainings that these name."""
+        trainings = {stage_name(one) for one in stages_of_kind("train", self.recipe)}
+        needed = (self.producers.get(stage_name(one), set()) for one in self.publishers)
+        return trainings.intersection(set().union(*needed))
+
+
 def _judge_trials(
-    stage: StageDecl, trainer: Mapping, recipe: Recipe, resolved: Resolved
+    stage: StageDecl, trainer: Mapping, users: _WeightUsers
 ) -> Iterator[JudgedSetting]:
     """Judge settings of a trial run in a training whose weights are published."""
     for entry in filter(None, (written_entry(trainer, name) for name in _TRIALS)):
         value = entry.value.value if isinstance(entry.value, Scalar) else None
         on = isinstance(value, bool | int | float) and value
-        if publisher := _publisher_of(stage, recipe, resolved) if on else None:
+        if publisher := _publisher_of(stage, users) if on else None:
             yield entry, _unfit_to_publish(entry, publisher)
 
 
-def _publisher_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> StageDecl | None:
+def _publisher_of(stage: StageDecl, users: _WeightUsers) -> StageDecl | None:
     """Return the first stage that publishes a model, unless it is that of other trainings."""
-    publishers = [one for kind in _PUBLISHING for one in stages_of_kind(kind, recipe)]
-    trainings = {stage_name(one) for one in stages_of_kind("train", recipe)}
-    names = set(map(stage_name, publishers))
-    edges = stage_edges(recipe, resolved) if publishers else ()
-    packed = {edge.producer for edge in edges if edge.consumer in names} & trainings
-    return publishers[0] if publishers and (not packed or stage_name(stage) in packed) else None
+    if not users.publishers or (users.packed and stage_name(stage) not in users.packed):
+        return None
+    return users.publishers[0]
 
 
 def _unfit_to_publish(entry: Entry, publisher: StageDecl) -> Diagnostic:
@@ -77,7 +105,7 @@ def _unfit_to_publish(entry: Entry, publisher: StageDecl) -> Diagnostic:
 
 
 def _judge_limits(
-    stage: StageDecl, trainer: Mapping, recipe: Recipe, resolved: Resolved
+    stage: StageDecl, trainer: Mapping, users: _WeightUsers
 ) -> Iterator[JudgedSetting]:
     """Judge a limit to one batch in a training whose weights are published or scored.
 
@@ -87,19 +115,18 @@ def _judge_limits(
     limited = [entry for entry in entries if whole_number(entry.value)]
     for entry in limited:
         one = len(limited) == 1 and whole_number(entry.value) == 1
-        user = _user_of(stage, recipe, resolved) if one else None
+        user = _user_of(stage, users) if one else None
         yield entry, _one_batch(entry, user) if user else None
 
 
-def _user_of(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> StageDecl | None:
+def _user_of(stage: StageDecl, users: _WeightUsers) -> StageDecl | None:
     """Return the stage that publishes the weights; where none publishes, one that scores them."""
-    if any(stage_kind(one) in _PUBLISHING for one in recipe.stages):
-        return _publisher_of(stage, recipe, resolved)
-    edges = stage_edges(recipe, resolved)
+    if any(stage_kind(one) in _PUBLISHING for one in users.recipe.stages):
+        return _publisher_of(stage, users)
     reached = {stage_name(stage)}
-    for other in recipe.stages:
+    for other in users.recipe.stages:
         name = stage_name(other)
-        if any(edge.consumer == name and edge.producer in reached for edge in edges):
+        if not reached.isdisjoint(users.producers.get(name, ())):
             reached.add(name)
             if stage_kind(other) == "measure":
                 return other

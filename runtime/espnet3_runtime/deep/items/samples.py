@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,20 @@ import numpy as np
 
 from espnet3_runtime.build.instantiate import instantiate
 from espnet3_runtime.config import ConfigView, iter_leaves, to_plain
-from espnet3_runtime.data.contract import read_contract
+from espnet3_runtime.data.contract import Field, read_contract
 from espnet3_runtime.data.dataset_entries import DatasetDirectories as Folders
-from espnet3_runtime.data.dataset_entries import DatasetEntry, make_builder, read_entries
-from espnet3_runtime.data.split_dataset import SplitDataset, load_split, make_preprocessor
+from espnet3_runtime.data.dataset_entries import (
+    DatasetEntry,
+    is_stream,
+    make_builder,
+    read_entries,
+)
+from espnet3_runtime.data.split_dataset import (
+    SplitDataset,
+    index_parts,
+    load_parts,
+    make_preprocessor,
+)
 from espnet3_runtime.deep.fake_artifacts import ABSENT
 from espnet3_runtime.deep.items.changed_samples import change_sample
 from espnet3_runtime.deep.items.extremes import spread_indices, with_largest
@@ -31,6 +42,7 @@ from espnet3_schemas.build_records import Stage
 _ITEMS = 2
 _SECONDS = (2.0, 1.4)
 _RATE = 16_000
+_PIXELS = 32
 _SPEECH = "speech"
 COLLATE = "espnet3_runtime.data.collate.CommonCollateFn"
 _OWN_TOKENS = "espnet3_runtime.data.preprocess.TextToTokens"
@@ -47,7 +59,7 @@ class Items:
         origin: Where they come from, for people.
         real: Whether they are data of the recipe.
         declared: Made-up fields that the recipe declares; a failure on others says nothing.
-        dataset: The split that they are from, where they are real.
+        dataset: The split that they are from, where they are real and no stream.
         written: The fields that the ``Dataset`` writes down, where they are made up and nothing
             changes them.
     """
@@ -89,7 +101,9 @@ def read_items(
     location = probe.locate(entries[0].where)
     probe.answers.step(location, "loading the data")
     try:
-        dataset = load_split(config["dataset"], split, folders, preprocess=preprocess)
+        parts = load_parts(config["dataset"], split, folders, preprocess=preprocess)
+        streams = any(map(is_stream, parts.members))
+        dataset = index_parts(replace(parts, members=tuple(map(_first_samples, parts.members))))
     except FAILURES as error:
         if is_absent(error) and None in ready:
             return _make_items(probe, config, split, preprocess=preprocess)
@@ -98,7 +112,12 @@ def read_items(
     indices = spread_indices(len(first), len(dataset))
     samples = with_largest(first, (_read_item(probe, dataset, config, n) for n in indices))
     origin = f"the first items of {entries[0].where}"
-    return Items(samples, origin, real=True, dataset=dataset)
+    return Items(samples, origin, real=True, dataset=None if streams else dataset)
+
+
+def _first_samples(member: Any) -> Any:
+    """Return a data set, or of one that is a stream its first samples by number."""
+    return list(islice(member, _ITEMS)) if is_stream(member) else member
 
 
 def _is_ready(probe: StageProbe, entry: DatasetEntry, folders: Folders) -> bool | None:
@@ -175,7 +194,7 @@ def _declared_samples(probe: StageProbe, split: str) -> list[Sample]:
         for item in contract.inputs if contract else ():
             for sample, seconds in zip(samples, _SECONDS, strict=True):
                 if item.kind != "audio":
-                    value: Any = {"text": "one two", "number": 1.0}.get(item.kind)
+                    value: Any = _make_value(item)
                 elif item.channels in (None, 1):
                     value = _make_noise(seconds, item.sample_rate or _RATE)
                 else:
@@ -191,6 +210,20 @@ def _declared_samples(probe: StageProbe, split: str) -> list[Sample]:
         for sample, words in zip(samples, (text, text.split()[-1]), strict=True):
             sample[name] = words
     return samples
+
+
+def _make_value(item: Field) -> Any:
+    """Return a made-up value of a kind without sound; None for one that has none."""
+    channels = (3,) if item.channels == 3 else ()  # noqa: PLR2004 - colours
+    values: dict[str, Any] = {
+        "text": "one two",
+        "number": 1.0,
+        "vector": np.zeros(item.size or 1, dtype=np.float32),
+        "image": np.zeros((_PIXELS, _PIXELS, *channels), dtype=np.uint8),
+        "category": item.choices[0] if item.choices else None,
+        "table": [dict.fromkeys(item.columns, 0.0)] if item.columns else None,
+    }
+    return values.get(item.kind)
 
 
 def tokenizer_stages(probe: StageProbe) -> list[Stage]:

@@ -1,0 +1,144 @@
+"""Data sets that give their samples one after another, without a length and without numbers.
+
+Passes: ``class Dataset(torch.utils.data.IterableDataset)`` in ``dataset.train`` of a train stage.
+Fails: the same beside ``type: numel``, beside a ``sampler`` or ``OneCycleLR`` without
+``max_steps``, or in ``dataset.test`` of a stage ``infer``.
+"""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.data.bodies import class_of, entries_of
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.targets.datasets import (
+    DatasetEntry,
+    dataset_entries,
+    entry_span,
+    is_available,
+)
+from espnet3_compiler.checks.training.monitors import scheduler_blocks
+from espnet3_compiler.checks.training.no_effect import whole_number
+from espnet3_compiler.checks.training.schedules import wants_steps
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
+from espnet3_compiler.signature import definitions, resolve_name
+from espnet3_compiler.signature.definitions import ClassFound
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.stage_graph.stage_inputs import certain_config
+from espnet3_compiler.syntax.span_key import first_per_location, written_entry
+from espnet3_compiler.syntax.tree import Mapping, Scalar, is_null, node_at
+from espnet3_schemas import TARGET
+
+_BASES = (
+    *("torch.utils.data.IterableDataset", "torch.utils.data.dataset.IterableDataset"),
+    *("torch.utils.data.IterDataPipe", "datasets.IterableDataset", "webdataset.WebDataset"),
+)
+_BY_NUMBER = ("collect_stats", "train_tokenizer", "infer")
+"""Kinds of stages that read items by their number."""
+_IN_ORDER = "gives its samples one after another"
+_SORTS = ("sorted", "numel", "length")
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R424 and R415 for settings that a stream cannot serve, R425 for other stages."""
+    found: list[Diagnostic] = []
+    for stage in stages_of_kind("train", recipe):
+        config = certain_config(stage, "training", resolved)
+        for split in ("train", "valid") if config else ():
+            assert config is not None
+            entries = dataset_entries(recipe.library, config, certain=True, splits=(split,))
+            stream = next((data for data in entries if is_stream_entry(data)), None)
+            if stream is not None:
+                label = Label(entry_span(stream), "a stream of samples")
+                found += _check_batches(config, split, label)
+                found += _check_schedules(config, label, recipe) if split == "train" else ()
+    for stage in recipe.stages:
+        if stage_kind(stage) in _BY_NUMBER:
+            found += _check_stage(stage, recipe, resolved)
+    yield from first_per_location(found)
+
+
+def is_stream_entry(data: DatasetEntry) -> bool:
+    """Return whether the data set of an entry is certainly a stream of samples."""
+    found = class_of(data.library, f"{data.module}.Dataset") if is_available(data) else None
+    return found is not None and is_stream(data.library, found)
+
+
+def is_stream(library: Library, found: ClassFound) -> bool:
+    """Return whether a class certainly gives samples in order, and none by number."""
+    order = resolve_name.resolution_order(library, found)
+    classes = [one for one in order if isinstance(one, ClassFound)]
+    for one in classes:
+        names = [
+            definitions.full_name(library, one.location, name) for name in one.summary.bases if name
+        ]
+        if any(name in _BASES for name in names):
+            return True
+    known = resolve_name.attributes_of(library, found)
+    seen = len(classes) == len(order) and not any(one.summary.open for one in classes)
+    return seen and "__iter__" in known and not {"__getitem__", "__getattr__"} & set(known)
+
+
+def _check_batches(config: Mapping, split: str, label: Label) -> Iterator[Diagnostic]:
+    block = node_at(config, ("dataloader", split))
+    if not isinstance(block, Mapping):
+        return
+    own = [entry for name in ("loader", "sampler") if (entry := written_entry(block, name))]
+    for entry in own:
+        yield value_finding(
+            "R415",
+            f'"dataloader.{split}.{entry.name}" reads items by their number, and the data set '
+            f"{_IN_ORDER}",
+            entry.value,
+            "no numbers",
+            related=(label,),
+            advice=(f"remove the {entry.name}; batches: {{batch_size: …}} takes them in order",),
+        )
+    batches = block.get("batches")
+    kind = written_entry(batches, "type") if isinstance(batches, Mapping) and not own else None
+    if kind and isinstance(kind.value, Scalar) and kind.value.value in _SORTS:
+        yield value_finding(
+            "R424",
+            f'"dataloader.{split}.batches" with type: {kind.value.value} needs the length of every '
+            f"item, and the data set {_IN_ORDER}",
+            kind.value,
+            "no lengths",
+            related=(label,),
+            advice=("write type: unsorted, and batch_size",),
+        )
+
+
+def _check_schedules(config: Mapping, label: Label, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report schedules over all steps of a training whose epochs have no known length."""
+    steps = node_at(config, ("trainer", "max_steps"))
+    if steps is not None and not is_null(steps) and whole_number(steps) != -1:
+        return
+    for block, _, _ in scheduler_blocks(config):
+        node = block.get("scheduler")
+        target = node.get(TARGET) if isinstance(node, Mapping) else None
+        if not isinstance(node, Mapping) or not isinstance(target, Scalar):
+            continue
+        if wants_steps(node, target, recipe.library):
+            name = str(target.value).rpartition(".")[2]
+            yield value_finding(
+                "R415",
+                f"{name} needs the number of steps, and how many an epoch has is not known: the "
+                f"data set {_IN_ORDER}",
+                target,
+                "no total_steps",
+                related=(label,),
+                advice=("write trainer.max_steps, or total_steps: at the scheduler",),
+            )
+
+
+def _check_stage(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    for data in entries_of(stage, recipe, resolved):
+        if is_stream_entry(data):
+            kind = stage_kind(stage)
+            yield Diagnostic(
+                "R425",
+                f'the data set {_IN_ORDER}, and stage "{stage.name.value}" reads them by number',
+                Label(entry_span(data), f"not for {kind}"),
+                related=(Label(stage.name.span, "this stage"),),
+                help=("only train reads such data: give the Dataset __len__ and __getitem__",),
+            )

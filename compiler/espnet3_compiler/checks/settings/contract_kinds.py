@@ -1,0 +1,65 @@
+"""What the kinds of a contract need, and which of its keys belong to which kind.
+
+Passes: ``word: {kind: category, choices: [yes, no]}``; ``point: {kind: vector, size: 3}``.
+Fails: ``word: {kind: category}``; ``word: {kind: text, choices: [yes, no]}``.
+"""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.expressions.template import is_unresolved
+from espnet3_compiler.manifest.lower import configs_in_role
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.values import mapping_entries
+from espnet3_compiler.syntax.placeholder import has_certain_keys
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location, written_entry
+from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, Sequence, node_at
+
+_KIND_OF = {"size": "vector", "choices": "category", "columns": "table"}
+"""By a key that only one kind has: that kind."""
+_SIDES = ("inputs", "outputs")
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R603 for categories without choices, R604 for keys of another kind."""
+    yield from first_per_location(
+        found
+        for name, config in configs_in_role(recipe, resolved, "inference")
+        if resolved.is_certain(name)
+        for side in _SIDES
+        for field in mapping_entries(node_at(config, ("contract", side)))
+        for found in _check_field(field)
+    )
+
+
+def _check_field(field: Entry) -> Iterator[Diagnostic]:
+    kind = node_at(field.value, ("kind",))
+    if not isinstance(kind, Scalar) or is_unresolved(kind) or not has_certain_keys(field.value):
+        return
+    assert isinstance(field.value, Mapping)
+    choices = field.value.get("choices")
+    if kind.value == "category" and not (choices and not _is_empty(choices)):
+        yield value_finding(
+            "R603",
+            f'"{field.name}" is a category, and its choices are not declared',
+            kind,
+            "no choices",
+            advice=("write choices: and the list of its values",),
+        )
+    for key, owner in _KIND_OF.items():
+        entry = written_entry(field.value, key)
+        if entry and kind.value != owner and not _is_empty(entry.value):
+            yield value_finding(
+                "R604",
+                f'"{key}" belongs to a {owner}, and "{field.name}" is {kind.value}',
+                entry.value,
+                "not for this kind",
+                related=(Label(use_location(kind), "the kind"),),
+                advice=(f"write kind: {owner}, or remove {key}",),
+            )
+
+
+def _is_empty(node: object) -> bool:
+    return isinstance(node, Sequence) and not node.items

@@ -1,0 +1,82 @@
+"""Short names in a group: ``train`` means the stage ``train_lr1e_3`` of the same row."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from espnet3_compiler.syntax.tree import Path
+from espnet3_compiler.syntax.unknown_name import format_names
+
+RowNames = Mapping[tuple[str, str], str]
+"""For ``("stages", "train")`` the name in a row, for example ``train_lr1e_3``; a name that was
+written with a value of the matrix stands for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNames:
+    """The names that the rows of all groups declare.
+
+    Attributes:
+        rows: The names of its row by the owner of a reference, for example
+            ``("configs", "tuning_lr1e_3")``.
+    """
+
+    rows: Mapping[Path, RowNames] = field(default_factory=dict)
+
+    def full_name(self, owner: Path, block: str, name: str) -> str:
+        """Return the name that a name means where it is used.
+
+        Args:
+            owner: The stage, config or model that names another one.
+            block: ``stages``, ``configs`` or ``models``.
+            name: The name as it is written.
+        """
+        return self.rows.get(owner, {}).get((block, name), name)
+
+    def base_name(self, config: str, name: str) -> str:
+        """Return the config that a config extends; with its own name it is the one outside."""
+        full = self.full_name(("configs", config), "configs", name)
+        return name if full == config else full
+
+    def row_models(self, stage: str) -> tuple[str, ...]:
+        """Return the models of the row that a stage belongs to."""
+        mine = self.rows.get(("stages", stage), {})
+        return tuple(full for (block, _), full in mine.items() if block == "models")
+
+    def grouped_models(self) -> frozenset[str]:
+        """Return the models of all rows."""
+        return frozenset(full for _, full in self._names_of("models"))
+
+    def visible_names(self, owner: Path, block: str, known: Iterable[str]) -> list[str]:
+        """Return the names that an owner would write: in a group the short ones of its row.
+
+        Args:
+            owner: The stage, config or model that names another one.
+            block: ``stages``, ``configs`` or ``models``.
+            known: All names of the manifest, with those of every row.
+        """
+        every, mine = list(known), self.rows.get(owner)
+        if mine is None:
+            return every
+        short = {name: full for (where, name), full in mine.items() if where == block}
+        hidden = {full for name, full in self._names_of(block) if name != full}
+        first = [name for name, full in short.items() if name != full and full in every]
+        return list(dict.fromkeys([*first, *(name for name in every if name not in hidden)]))
+
+    def written_name(self, block: str, full: str) -> str:
+        """Return the name as the recipe declares it, in a group without the id of the row."""
+        return next((short for short, its in self._names_of(block) if its == full), full)
+
+    def rows_hint(self, block: str, name: str) -> str | None:
+        """Return advice where a name is a short one of a group; None for another name."""
+        full = [its for short, its in self._names_of(block) if short == name != its]
+        if not full:
+            return None
+        return f'"{name}" stands in a group, once for every row: {format_names(full)}'
+
+    def _names_of(self, block: str) -> Iterator[tuple[str, str]]:
+        """Yield the names of all rows: as the group declares it, and in the row."""
+        for names in {id(names): names for names in self.rows.values()}.values():
+            yield from ((name, full) for (where, name), full in names.items() if where == block)
+
+
+NO_GROUPS = GroupNames()

@@ -1,0 +1,1 @@
+"""A classifier of keywords, and the search for its settings."""

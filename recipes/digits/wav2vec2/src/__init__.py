@@ -1,0 +1,1 @@
+"""What lies between transformers and a corpus: its processor, and saving in its form."""

@@ -1,0 +1,1 @@
+"""Compare experiments: ``python -m espnet3_runtime.compare exp``."""

@@ -1,0 +1,188 @@
+"use strict";
+const data = JSON.parse(document.getElementById("data").textContent);
+const body = document.querySelector("#runs tbody");
+const rows = [...body.rows];
+
+// Sort by a column: numbers as such, rows without a value last.
+document.querySelectorAll("#runs thead th").forEach((head, column) => {
+  const button = head.querySelector("button");
+  if (!button) return;
+  button.addEventListener("click", () => {
+    const up = head.getAttribute("aria-sort") !== "ascending";
+    document.querySelectorAll("#runs [aria-sort]").forEach((one) => one.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", up ? "ascending" : "descending");
+    const keyed = rows.map((row) => [row.cells[column].dataset.value, row]);
+    keyed.sort(([a], [b]) => {
+      if (a === "" || b === "") return (a === "") - (b === "");
+      const apart = a - b;
+      const order = Number.isNaN(apart) ? a.localeCompare(b, undefined, { numeric: true }) : apart;
+      return up ? order : -order;
+    });
+    body.append(...keyed.map(([, row]) => row));
+  });
+});
+
+// Every word of the filter is somewhere in the row.
+const texts = rows.map((row) => row.textContent.replace(/\s+/g, " ").toLowerCase());
+const filter = document.getElementById("filter");
+function applyFilter() {
+  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let count = 0;
+  rows.forEach((row, index) => {
+    row.hidden = !words.every((word) => texts[index].includes(word));
+    count += !row.hidden;
+  });
+  document.getElementById("shown").textContent = words.length ? `${count} of ${rows.length}` : "";
+}
+filter.addEventListener("input", applyFilter);
+
+// Curves of the ticked runs, in the colours of their order.
+const boxes = rows.map((row) => row.querySelector("input[type=checkbox]")).filter(Boolean);
+const lines = new Map();
+document.querySelectorAll(".chart g[data-key]").forEach((line) => {
+  lines.set(line.dataset.key, [...(lines.get(line.dataset.key) || []), line]);
+});
+let ticked = boxes.slice(0, 6);
+function drawCurves() {
+  const legend = document.getElementById("legend");
+  if (!legend) return;
+  legend.replaceChildren();
+  boxes.forEach((box) => {
+    const place = ticked.indexOf(box);
+    const style = place < 0 ? "" : `drawn s${place % 6}${place >= 6 ? " dashed" : ""}`;
+    box.checked = place >= 0;
+    box.parentElement.className = style;
+    (lines.get(box.value) || []).forEach((line) => { line.setAttribute("class", style); });
+  });
+  ticked.forEach((box, place) => {
+    const colour = document.createElement("i");
+    colour.className = `s${place % 6}${place >= 6 ? " dashed" : ""}`;
+    const entry = element("span");
+    entry.append(colour, data.runs[box.value].name);
+    legend.append(entry, " ");
+  });
+}
+boxes.forEach((box) => box.addEventListener("change", () => {
+  ticked = box.checked ? [...ticked, box] : ticked.filter((one) => one !== box);
+  drawCurves();
+}));
+drawCurves();
+
+// Two runs side by side.
+function element(name, text, kind) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (kind) made.className = kind;
+  return made;
+}
+
+function table(head, lines) {
+  const made = element("table");
+  const top = made.createTHead().insertRow();
+  head.forEach((text) => top.append(element("th", text)));
+  const inside = made.createTBody();
+  lines.forEach((cells) => {
+    const row = inside.insertRow();
+    cells.forEach((cell) => {
+      if (cell instanceof Node) row.insertCell().append(cell);
+      else row.insertCell().textContent = cell;
+    });
+  });
+  const box = element("div", undefined, "scroll");
+  box.append(made);
+  return box;
+}
+
+function scoreLines(first, second) {
+  return Object.keys(first.scores).filter((name) => name in second.scores).map((name) => {
+    const [[before, shown], [after, shownAfter]] = [first.scores[name], second.scores[name]];
+    const apart = after - before;
+    const worse = data.higher[name] === null || !apart ? "" : (apart < 0) === data.higher[name] ? "up" : "down";
+    const text = `${apart > 0 ? "+" : ""}${+apart.toPrecision(3)}`;
+    return [name, shown, shownAfter, element("span", text, worse)];
+  });
+}
+
+function changes(first, second, test) {
+  const before = first.utterances[test], after = second.utterances[test];
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].map((name) => {
+    const said = data.references[test][name];
+    const [a, b] = [before[name] || [0, said], after[name] || [0, said]];
+    return { name, said, a, b, change: b[0] - a[0] };
+  }).filter((one) => one.change).sort((x, y) => x.change - y.change || (x.name < y.name ? -1 : 1));
+}
+
+// What was heard, with the words marked that are in no longest common sequence with what was said.
+function markWords(said, heard) {
+  const [a, b] = [said.split(" "), heard.split(" ")];
+  const best = Array.from({ length: a.length + 1 }, () => new Array(b.length + 1).fill(0));
+  for (let i = a.length - 1; i >= 0; i--) {
+    for (let j = b.length - 1; j >= 0; j--) {
+      best[i][j] = a[i] === b[j] ? best[i + 1][j + 1] + 1 : Math.max(best[i + 1][j], best[i][j + 1]);
+    }
+  }
+  const marked = element("dd");
+  for (let i = 0, j = 0; j < b.length;) {
+    if (i < a.length && a[i] === b[j]) { marked.append(b[j], " "); i++; j++; }
+    else if (i < a.length && best[i + 1][j] >= best[i][j + 1]) i++;
+    else { marked.append(element("ins", b[j]), " "); j++; }
+  }
+  return marked;
+}
+
+function utteranceBlock(title, found) {
+  const box = element("div", undefined, "examples");
+  found.slice(0, 40).forEach((one) => {
+    const article = element("article");
+    const head = element("h3", one.name);
+    head.append(element("span", `errors ${one.a[0]} → ${one.b[0]}`));
+    const list = element("dl");
+    list.append(element("dt", "said"), element("dd", one.said));
+    [["A", one.a[1]], ["B", one.b[1]]].forEach(([term, text]) => {
+      list.append(element("dt", term), markWords(one.said, text));
+    });
+    article.append(head, list);
+    box.append(article);
+  });
+  const more = found.length > 40 ? ", the first 40" : "";
+  return [element("h3", `${found.length} ${title}${more}`), ...(found.length ? [box] : [])];
+}
+
+function utteranceParts(first, second) {
+  if (!first.utterances || !second.utterances) {
+    const command = `python -m espnet3_runtime.compare ${first.place} ${second.place}`;
+    const about = element("p", "Their utterances are not in this page; this shows them: ", "about");
+    about.append(element("code", command));
+    return [about];
+  }
+  return Object.keys(first.utterances).filter((test) => test in second.utterances).flatMap((test) => {
+    const found = changes(first, second, test);
+    return [
+      ...utteranceBlock(`utterances of ${test} got better in B`, found.filter((one) => one.change < 0)),
+      ...utteranceBlock(`utterances of ${test} got worse in B`, found.filter((one) => one.change > 0).reverse()),
+    ];
+  });
+}
+
+function showPair() {
+  const [a, b] = ["first", "second"].map((name) => document.querySelector(`input[name=${name}]:checked`));
+  if (!a || !b) return;
+  const [first, second] = [data.runs[a.value], data.runs[b.value]];
+  document.getElementById("chosen").textContent = `A ${first.name} · B ${second.name}`;
+  const differing = data.keys.map((key, place) => [key, first.settings[place], second.settings[place]])
+    .filter(([, one, other]) => one !== other)
+    .map(([key, one, other]) => [element("code", key, "key"), one ?? "-", other ?? "-"]);
+  const parts = [];
+  const scores = scoreLines(first, second);
+  if (scores.length) parts.push(element("h3", "Scores"), table(["score", "A", "B", "B − A"], scores));
+  parts.push(element("h3", differing.length ? "Settings that differ" : "No setting differs"));
+  if (differing.length) parts.push(table(["setting", "A", "B"], differing));
+  document.getElementById("sides").replaceChildren(...parts, ...utteranceParts(first, second));
+}
+document.querySelectorAll("#runs input[type=radio]").forEach((one) => one.addEventListener("change", showPair));
+if (rows.length > 1) {
+  rows[0].querySelector("input[name=first]").checked = true;
+  rows[1].querySelector("input[name=second]").checked = true;
+  showPair();
+}

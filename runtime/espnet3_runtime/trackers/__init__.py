@@ -1,0 +1,1 @@
+"""What a training tells the loggers beside its curves: settings, its end, and its scores."""

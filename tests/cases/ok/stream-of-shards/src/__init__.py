@@ -1,0 +1,1 @@
+"""Code of the recipes with mistakes; it is read and never imported."""

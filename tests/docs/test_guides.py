@@ -1,0 +1,23 @@
+"""The pages on trackers and comparing, word for word, in one recipe."""
+
+import sys
+from pathlib import Path
+
+from tests.docs.tutorial_kit import Reader
+
+DOCS = Path(__file__).parents[2] / "docs"
+PROGRAMS = {
+    "espnet3-compile": [sys.executable, "-m", "espnet3_compiler"],
+    "python": [sys.executable, "-u"],
+}
+
+
+def test_trackers_and_then_comparing(tmp_path: Path):
+    reader = Reader(tmp_path, PROGRAMS, lambda _: None)
+    assert reader.follow(DOCS / "trackers.md") == {"console", "yaml"}
+    again = [sys.executable, "-u", "build/run.py"]
+    reader.programs = {**PROGRAMS, "again": again}
+    reader.run("again", ["…", "nothing to do"])  # scores in the runs change no input of a training
+    report = (reader.folder / "exp" / "recipe" / "report.html").read_text()
+    assert "<code>tables/recipe/train_slow/version_0</code>" in report
+    assert reader.follow(DOCS / "comparing.md") == {"console"}
