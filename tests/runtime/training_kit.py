@@ -190,7 +190,10 @@ CLASSIFIER = {"_target_": "src.model.Classifier"}
 
 
 def training(**changes: Any) -> dict[str, Any]:
-    """Return a training config for the CPU: 6 batches of 8 items an epoch, 3 epochs."""
+    """Return a training config for the CPU: 6 batches of 8 items an epoch, 3 epochs.
+
+    With ``dataset=None`` it has no such key.
+    """
     trainer = {
         "max_epochs": 3,
         "accelerator": "cpu",
@@ -199,7 +202,8 @@ def training(**changes: Any) -> dict[str, Any]:
         "num_sanity_val_steps": 1,
         **changes.pop("trainer", {}),
     }
-    return {"seed": 1, "dataset": SETS, "trainer": trainer, **changes}
+    values = {"seed": 1, "dataset": SETS, "trainer": trainer, **changes}
+    return {key: value for key, value in values.items() if value is not None or key != "dataset"}
 
 
 def train_context(recipe: Path, model: Any = CLASSIFIER, **changes: Any) -> StageContext:

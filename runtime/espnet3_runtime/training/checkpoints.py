@@ -209,7 +209,7 @@ class Checkpoints(Checkpoint):
         measured = self._state.measurements
         if monitor in measured.validated or not of_training:
             return not of_training and monitor in measured.fresh & measured.validated
-        waits = self._state.validates and not measured.validated
+        waits = self._state.validates and not self._state.has_validated
         return monitor in measured.fresh or not (waits or monitor in measured.latest)
 
     def _validate_at_end(self, trainer: pl.Trainer) -> None:

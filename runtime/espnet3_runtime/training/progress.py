@@ -157,7 +157,7 @@ class ProgressCallback(pl.Callback):
 
     def _check_monitors(self, trainer: pl.Trainer) -> None:
         logged = self._kept.own_steps
-        if logged and self._kept.validates and not self._kept.measurements.validated:
+        if logged and self._kept.validates and not self._kept.has_validated:
             return  # validation comes in a later epoch
         for monitor, where in self._monitors.items():
             latest = latest_values(trainer, self._kept.measurements)

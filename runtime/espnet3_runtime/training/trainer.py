@@ -73,7 +73,8 @@ def make_trainer(
         }  # they clip by themselves, too
     callbacks = [instantiate(node) for node in block["callbacks"]]
     if config["early_stopping"] is not None:
-        callbacks.append(EarlyStopping(**to_plain(config["early_stopping"]), check_finite=False))
+        given = {"strict": not own_steps, "check_finite": False}  # the names are checked later
+        callbacks.append(EarlyStopping(**given | to_plain(config["early_stopping"])))
     defaults = {"default_root_dir": directory, "use_distributed_sampler": own_data}
     try:
         return pl.Trainer(
@@ -120,9 +121,12 @@ _MESSAGES = (
     ".*Total length of .* across ranks is zero.*",
     ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
     ".*ReduceLROnPlateau conditioned on metric.*",  # ours move once their value is measured
+    "Early stopping conditioned on metric.*",  # what a module logs is looked at afterwards
     ".*lr_scheduler.step\\(\\)` before `optimizer.step\\(\\).*",
 )
 _LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning")
+_SUMMARY = "lightning.pytorch.callbacks.model_summary"
+"""Logs the table of a ``ModelSummary``, which is there only if the recipe asks for it."""
 
 
 @contextmanager
@@ -130,13 +134,14 @@ def quiet_lightning() -> Iterator[None]:
     """Silence Lightning's notices and hints while the block runs; its errors stay."""
     import lightning.pytorch  # noqa: F401 - its import sets the levels
 
-    levels = {name: logging.getLogger(name).level for name in _LOGGERS}
+    levels = {name: logging.getLogger(name).level for name in (*_LOGGERS, _SUMMARY)}
     with warnings.catch_warnings():
         for message in _MESSAGES:
             warnings.filterwarnings("ignore", message=message)
         try:
             for name in _LOGGERS:
                 logging.getLogger(name).setLevel(logging.WARNING)
+            logging.getLogger(_SUMMARY).setLevel(logging.INFO)
             yield
         finally:
             for name, level in levels.items():

@@ -1,12 +1,14 @@
 """What a bare model's module does around its steps, done around those of a ``LightningModule``."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 
-from espnet3_runtime.training.lightning_code.data import OwnLoaders
+from espnet3_runtime.training.lightning_code.data import OwnLoaders, restart_epoch
+from espnet3_runtime.training.lightning_code.logged_sums import Sums, add_sums, read_sums
 from espnet3_runtime.training.lightning_code.state import STATE_KEY, TrainingState
 from espnet3_runtime.training.loaders import check_train_epoch, check_validation
 from espnet3_runtime.training.measurements import logged_values
@@ -33,6 +35,7 @@ class OwnStepsCallback(Checkpoint):
         self._own_loaders = own_loaders
         self._finish = finish
         self._steps = 0
+        self._sums: Sums = {}  # of a resumed epoch, until its values are logged again
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -45,7 +48,9 @@ class OwnStepsCallback(Checkpoint):
             checkpoint: Gets the state.
         """
         del pl_module
-        checkpoint[STATE_KEY] = self._kept.save(trainer)
+        state = self._kept.save(trainer)
+        sums = {**read_sums(trainer), **self._sums} if state["batches"] else {}
+        checkpoint[STATE_KEY] = {**state, "sums": sums}
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -60,6 +65,8 @@ class OwnStepsCallback(Checkpoint):
         del pl_module
         if STATE_KEY in checkpoint:
             self._kept.load(trainer, checkpoint[STATE_KEY])
+            if trainer.world_size == 1:  # the checkpoint holds those of rank 0 only
+                self._sums = checkpoint[STATE_KEY].get("sums", {})
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin the average, now that the layers are there, and compare the optimizers."""
@@ -84,6 +91,8 @@ class OwnStepsCallback(Checkpoint):
         self._kept.start_epoch(trainer)
         if self._own_loaders is not None:
             self._own_loaders.begin_epoch(trainer)
+        elif self._kept.starts_epoch and math.isinf(trainer.num_training_batches):
+            restart_epoch(trainer)
         self._kept.starts_epoch = False
         self._kept.measurements.fresh = set()
 
@@ -91,6 +100,8 @@ class OwnStepsCallback(Checkpoint):
         self, trainer: pl.Trainer, _module: pl.LightningModule, *_args: Any
     ) -> None:
         """Move the average once the optimizers of a batch have stepped."""
+        if self._sums:
+            self._sums = add_sums(trainer, self._sums)
         stepped, self._steps = trainer.global_step != self._steps, trainer.global_step
         if stepped and self._kept.average is not None:
             self._kept.average.update()
@@ -107,12 +118,14 @@ class OwnStepsCallback(Checkpoint):
         values, measured = logged_values(trainer), self._kept.measurements
         measured.validated |= values.keys()
         if not trainer.sanity_checking:
+            self._kept.has_validated = True
             measured.record(values)
             self._finish("valid", trainer, values)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take what was logged of the epoch, and check the weights."""
         del pl_module
+        self._sums = {}
         check_train_epoch(trainer)
         values, measured = logged_values(trainer), self._kept.measurements
         measured.record(values)

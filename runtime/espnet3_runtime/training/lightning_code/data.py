@@ -154,7 +154,7 @@ class OwnLoaders:
     def begin_epoch(self, trainer: pl.Trainer) -> None:
         """Begin a resumed epoch anew, whose iterator Lightning made before its seed."""
         if self._kept.starts_epoch and trainer.current_epoch > 0:
-            iter(_fetcher_of(trainer))
+            restart_epoch(trainer)
 
     def skip_done(self, trainer: pl.Trainer) -> None:
         """Drop the batches of the epoch that were trained on before the resume."""
@@ -169,6 +169,11 @@ class OwnLoaders:
         for _ in range(done):
             next(fetcher)
         fetcher.fetched -= done  # Lightning adds them again
+
+
+def restart_epoch(trainer: pl.Trainer) -> None:
+    """Begin a resumed epoch anew, when Lightning took its first batch before the seed."""
+    iter(_fetcher_of(trainer))
 
 
 def _fetcher_of(trainer: pl.Trainer) -> Any:

@@ -44,6 +44,7 @@ class TrainingState:
         grad_norm: The norm of the last gradients, a scalar, where it is known.
         written_rates: The rates of all parameter groups as the code or the config sets them.
         starts_epoch: Whether the training goes on from a checkpoint at the start of an epoch.
+        has_validated: Whether a ``LightningModule`` was validated since the program started.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class TrainingState:
         # From a loaded checkpoint, until they are used:
         self._generators: dict[str, Any] | None = None
         self.starts_epoch = False
+        self.has_validated = False
         self.saved_optimizers: dict[str, Any] | None = None
         self._saved_average: dict[str, Any] | None = None
 

@@ -1,0 +1,107 @@
+"""Every callback that Lightning ships, beside a bare model and beside a LightningModule.
+
+``docs/lightning.md`` says of each whether it works; ``tests/compiler/checks/test_callbacks.py``
+holds those that are refused.
+"""
+
+import io
+import logging
+import re
+from pathlib import Path
+
+import lightning.pytorch.callbacks as shipped
+import pytest
+
+from espnet3_runtime.stages.train import train
+from tests.runtime.lightning_code.test_modules import NET, OWN
+from tests.runtime.training_kit import CLASSIFIER, train_context
+
+PAGE = (Path(__file__).parents[3] / "docs" / "lightning.md").read_text()
+ROWS = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", PAGE, re.MULTILINE))
+L = "lightning.pytorch.callbacks."
+PARTS = """
+from lightning.pytorch.callbacks import BaseFinetuning, GradientAccumulationScheduler
+
+
+def say(trainer, module):
+    print("said")
+
+
+def count_items(batch):
+    return len((batch[1] if isinstance(batch, (tuple, list)) else batch)["label"])
+
+
+def accumulate():
+    return GradientAccumulationScheduler({0: 1, 1: 2})
+
+
+class Finetuning(BaseFinetuning):
+    def freeze_before_training(self, module):
+        self.freeze(getattr(module, "model", module).head)
+
+    def finetune_function(self, module, epoch, optimizer):
+        pass
+"""
+WORKING = [
+    {"_target_": f"{L}Callback"},
+    {"_target_": f"{L}Checkpoint"},
+    {"_target_": f"{L}DeviceStatsMonitor", "cpu_stats": True},
+    {"_target_": f"{L}EarlyStopping", "monitor": "MONITOR"},
+    {"_target_": f"{L}LambdaCallback",
+     "on_fit_end": {"_target_": "src.parts.say", "_partial_": True}},
+    {"_target_": f"{L}LearningRateMonitor"},
+    {"_target_": f"{L}ModelCheckpoint", "monitor": "MONITOR"},
+    {"_target_": f"{L}ModelSummary"},
+    {"_target_": f"{L}OnExceptionCheckpoint", "dirpath": "oops"},
+    {"_target_": f"{L}SpikeDetection"},
+    {"_target_": f"{L}ThroughputMonitor",
+     "batch_size_fn": {"_target_": "src.parts.count_items", "_partial_": True}},
+    {"_target_": f"{L}Timer", "duration": {"hours": 1}},
+    {"_target_": "src.parts.accumulate"},
+    {"_target_": "src.parts.Finetuning"},
+]  # fmt: skip
+BARS = {"bare": [{"_target_": f"{L}TQDMProgressBar"}], "own": [{"_target_": f"{L}RichProgressBar"},
+        {"_target_": f"{L}RichModelSummary"}]}  # fmt: skip
+
+
+@pytest.fixture
+def summaries():
+    """Return what Lightning logs as a summary."""
+    logger, text = logging.getLogger("lightning.pytorch.callbacks.model_summary"), io.StringIO()
+    handler = logging.StreamHandler(text)
+    logger.addHandler(handler)
+    yield text
+    logger.removeHandler(handler)
+
+
+def named(nodes, monitor):
+    return [{**one, "monitor": monitor} if "monitor" in one else one for one in nodes]
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "monitor"), [("bare", CLASSIFIER, "valid/loss"), ("own", NET, "val_loss")]
+)
+def test_callbacks_that_work(recipe, capsys, summaries, kind, model, monitor):
+    (recipe / "src" / "own.py").write_text(OWN)
+    (recipe / "src" / "parts.py").write_text(PARTS)
+    logger = [{"_target_": "lightning.pytorch.loggers.CSVLogger", "save_dir": "csv"}]
+    trainer = {"callbacks": named([*WORKING, *BARS[kind]], monitor), "logger": logger}
+    changes = {"best_model_criterion": [[monitor, 1, "min"]], "trainer": trainer}
+    outputs = train(train_context(recipe, model, **changes))
+    assert outputs["best_checkpoint"].is_file()
+    metrics = next(recipe.glob("csv/**/metrics.csv")).read_text().partition("\n")[0].split(",")
+    assert {"lr-SGD" if kind == "own" else "lr-Adam", monitor} <= set(metrics)
+    assert any(name.startswith("DeviceStatsMonitor") for name in metrics)
+    assert list(recipe.rglob("epoch=*.ckpt"))
+    printed = capsys.readouterr()
+    assert "said" in printed.out
+    assert "Total params" in summaries.getvalue()  # of ModelSummary; the rich one prints
+    assert ("Total params" in printed.out) == (kind == "own")
+    assert "epoch 3/3" in printed.err
+
+
+def test_the_page_names_every_callback():
+    assert sorted(ROWS) == sorted(shipped.__all__)
+    tried = {str(one["_target_"]).rpartition(".")[2] for one in sum(BARS.values(), WORKING)}
+    works = {name for name, does in ROWS.items() if does == "works"}
+    assert works - tried == {"BaseFinetuning"}  # by a class that derives from it
