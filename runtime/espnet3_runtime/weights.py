@@ -142,7 +142,8 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 def read_torch(path: Path, *, trusted: bool = False) -> dict[str, Any]:
     """Return the content of a checkpoint that torch wrote, tensors on the CPU.
 
-    A trusted one may hold any object: it was written by the code that reads it.
+    A trusted one may hold any object, and so run any code when it is read: that is only the
+    ``last.ckpt`` of a ``LightningModule`` from which the stage that wrote it resumes.
 
     Raises:
         UserError: The file is damaged, or holds anything but tensors and plain data.

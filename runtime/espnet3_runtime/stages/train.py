@@ -173,7 +173,8 @@ def _fit_module(context: StageContext, parts: "TrainingParts", resume_from: Path
     parameters, _ = count_parameters(kept.model)
     with tracked_training(context, trainer.loggers, parameters, step):
         with context.stop.gracefully():
-            _run_trainer(trainer, parts, resume_from, trusted=directory / LAST)
+            trusts = _may_hold_objects(context, kept.model, resume_from)
+            _run_trainer(trainer, parts, resume_from, trusts=trusts)
         progress.close()
         if context.rank != 0:
             return {}
@@ -195,16 +196,26 @@ def _report_best(context: StageContext, keeper: "Checkpoints") -> None:
         context.result(label, f"{found[0].value:.4g} (epoch {found[0].epoch})")
 
 
+def _may_hold_objects(context: StageContext, model: "nn.Module", checkpoint: Path | None) -> bool:
+    """Return whether a checkpoint is read with any object in it, which can run code.
+
+    Only the ``last.ckpt`` that this stage itself wrote of a ``LightningModule`` is, when the stage
+    resumes from it: hyper-parameters of the module may be objects of the recipe.  Others hold
+    tensors and plain data, or are refused: those of bare models, those that ``fit.ckpt_path`` and
+    ``init_from`` name, weights for inference and bundles.
+    """
+    own = context.resume and checkpoint == context.directory / LAST and not checkpoint.is_symlink()
+    return own and is_lightning_module(model)
+
+
 def _run_trainer(
-    trainer: "pl.Trainer", parts: "TrainingParts", resume_from: Path | None, *, trusted: Path
+    trainer: "pl.Trainer", parts: "TrainingParts", resume_from: Path | None, *, trusts: bool
 ) -> None:
-    """Fit; what the stage itself has written is read with all that the module put there."""
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-    plain = not (parts.kept.own_steps and resume_from == trusted)
     data = parts.datamodule
     try:
-        trainer.fit(parts.module, datamodule=data, ckpt_path=resume_from, weights_only=plain)
+        trainer.fit(parts.module, datamodule=data, ckpt_path=resume_from, weights_only=not trusts)
         if not trainer.fit_loop.done:
             raise UserError(
                 f"the training ended in epoch {trainer.current_epoch + 1}, before its last",
@@ -299,7 +310,7 @@ def _step_of(context: StageContext, model: "nn.Module", checkpoint: Path | None)
     own = checkpoint == context.directory / LAST
     loaded, problem = {}, f'"{checkpoint}" is damaged, or was written by an earlier version'
     try:
-        loaded = read_torch(checkpoint, trusted=own and is_lightning_module(model))
+        loaded = read_torch(checkpoint, trusted=_may_hold_objects(context, model, checkpoint))
     except UserError as error:
         if not own:
             raise

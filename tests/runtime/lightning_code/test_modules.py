@@ -120,7 +120,7 @@ def name_fields(items):
     return {"speech": x[:, None], "speech_lengths": torch.ones(len(x)).long(), "label": y}
 '''
 NET = {"_target_": "src.own.Net"}
-STREAMED = '''
+STREAMED = """
 
 class Items(Dataset):
     pass
@@ -136,7 +136,7 @@ class Stream:
 
 def Dataset(stream=False, **arguments):
     return Stream(Items(**arguments)) if stream else Items(**arguments)
-'''
+"""
 MANUAL = {"_target_": "src.own.Manual"}
 BLOBS = {"_target_": "src.own.Blobs"}
 OF_MODULE = {"dataset": None, "datamodule": BLOBS}
@@ -279,3 +279,25 @@ def test_a_module_of_the_other_lightning_is_refused(own):
     (own / "src" / "other.py").write_text(OWN.replace("lightning.pytorch", "pytorch_lightning"))
     with pytest.raises(UserError, match="is a LightningModule of pytorch_lightning"):
         fit(own, {"_target_": "src.other.Net"}, **OF_MODULE)
+
+
+def test_only_what_the_stage_wrote_may_hold_objects(own):
+    """``save_hyperparameters`` with an object resumes; that file named by a setting does not."""
+    model = {**NET, "layer": LAYER}
+    outputs = fit(own, model, **OF_MODULE, trainer=ONE)
+    kept = outputs["last_checkpoint"].rename(own / "elsewhere.ckpt")
+    refused = "is not a checkpoint of tensors and plain data"
+    with pytest.raises(UserError, match=refused):
+        fit(own, model, **OF_MODULE, fit={"ckpt_path": str(kept)})
+    with pytest.raises(UserError, match=refused):
+        fit(own, model, **OF_MODULE, spec=spec(str(kept)))
+    outputs["last_checkpoint"].symlink_to(kept)
+    with pytest.raises(UserError, match=refused):
+        fit(own, model, **OF_MODULE, resume=True)
+
+
+def test_validation_in_every_second_epoch(own):
+    trainer = {"max_epochs": 4, "check_val_every_n_epoch": 2}
+    outputs = fit(own, **OF_MODULE, trainer=trainer, best_model_criterion=[["val_loss", 3, "min"]])
+    kept = {path.name for path in outputs["curves"].parent.glob("epoch*")}
+    assert kept == {"epoch2_step10_val_loss.ckpt", "epoch4_step20_val_loss.ckpt"}

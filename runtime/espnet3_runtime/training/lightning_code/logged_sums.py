@@ -6,7 +6,7 @@ from typing import Any
 import lightning.pytorch as pl
 
 Sums = dict[str, list[float]]
-"""By Lightning's key of a logged value: its sum (or least, or most), and the items that it is of."""
+"""By Lightning's key of a logged value: its sum (or least, or most), and of how many items."""
 
 
 def read_sums(trainer: pl.Trainer) -> Sums:
