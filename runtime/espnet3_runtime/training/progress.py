@@ -240,5 +240,6 @@ def _order_names(latest: Mapping[str, float]) -> list[str]:
 
 def _chosen_names(latest: Mapping[str, float], trainer: pl.Trainer) -> list[str]:
     """Return the names that a module logs for the progress bar, otherwise all of them."""
-    chosen = [name for name in latest if name in trainer.progress_bar_metrics]
+    shown = trainer.progress_bar_metrics
+    chosen = [name for name in latest if name in shown or f"{name}_epoch" in shown]
     return sorted(chosen or latest, key=lambda name: ("loss" not in name, name))

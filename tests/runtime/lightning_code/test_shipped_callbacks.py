@@ -14,13 +14,15 @@ import pytest
 
 from espnet3_runtime.stages.train import train
 from tests.runtime.lightning_code.test_modules import NET, OWN
-from tests.runtime.training_kit import CLASSIFIER, train_context
+from tests.runtime.training_kit import CLASSIFIER, rows, train_context
 
 PAGE = (Path(__file__).parents[3] / "docs" / "lightning.md").read_text()
 ROWS = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", PAGE, re.MULTILINE))
 L = "lightning.pytorch.callbacks."
 PARTS = """
+import torch
 from lightning.pytorch.callbacks import BaseFinetuning, GradientAccumulationScheduler
+from src.own import Blobs, Net
 
 
 def say(trainer, module):
@@ -33,6 +35,23 @@ def count_items(batch):
 
 def accumulate():
     return GradientAccumulationScheduler({0: 1, 1: 2})
+
+
+class Tuned(Net):
+    def __init__(self):
+        super().__init__()
+        self.lr, self.backbone = 0.05, torch.nn.Linear(2, 8)
+        self.body = torch.nn.Sequential(self.backbone)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD((p for p in self.parameters() if p.requires_grad), self.lr)
+
+
+class Batches(Blobs):
+    batch_size = 2
+
+    def train_dataloader(self):
+        return torch.utils.data.DataLoader(self.sets(self.size), self.batch_size)
 
 
 class Finetuning(BaseFinetuning):
@@ -98,6 +117,29 @@ def test_callbacks_that_work(recipe, capsys, summaries, kind, model, monitor):
     assert "Total params" in summaries.getvalue()  # of ModelSummary; the rich one prints
     assert ("Total params" in printed.out) == (kind == "own")
     assert "epoch 3/3" in printed.err
+
+
+OF_MODULE = {"dataset": None, "datamodule": {"_target_": "src.parts.Batches"}}
+
+
+@pytest.mark.parametrize(
+    ("callback", "arguments", "data"),
+    [
+        ("LearningRateFinder", {"num_training_steps": 10}, {}),
+        ("BatchSizeFinder", {"max_trials": 2, "steps_per_trial": 1}, OF_MODULE),
+        ("BackboneFinetuning", {"unfreeze_backbone_at_epoch": 1}, {}),
+    ],
+)
+def test_callbacks_that_work_for_a_lightning_module(recipe, callback, arguments, data):
+    (recipe / "src" / "own.py").write_text(OWN)
+    (recipe / "src" / "parts.py").write_text(PARTS)
+    trainer = {"callbacks": [{"_target_": f"{L}{callback}", **arguments}]}
+    changes = {**data, "best_model_criterion": [["val_loss", 1, "min"]], "trainer": trainer}
+    outputs = train(train_context(recipe, {"_target_": "src.parts.Tuned"}, **changes))
+    ended = [row for row in rows(outputs) if row["at"] == "epoch" and "train_loss" in row]
+    assert [row["epoch"] for row in ended] == [1, 2, 3]
+    assert ended[-1]["train_loss"] < ended[0]["train_loss"]
+    assert ended[-1]["step"] == (30 if data else 18)  # the finder doubled the batches of 2
 
 
 def test_the_page_names_every_callback():
