@@ -150,7 +150,8 @@ class TrainingState:
         for split, means in state["means"].items():
             measured.means[split].load(means)
         measured.latest, measured.fresh = dict(state["latest"]), set(state["fresh"])
-        measured.validated = set(state.get("validated", ()))
+        earlier = [name for name in measured.latest if name.startswith("valid/")]
+        measured.validated = set(state.get("validated", earlier))
         self._saved_average = state["average"]
         if self.average is not None and self._saved_average is not None:
             self.average.load(self._saved_average)
