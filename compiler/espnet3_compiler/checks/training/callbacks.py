@@ -20,7 +20,7 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar
 from espnet3_schemas import TARGET
 
 
-class _Refusal(NamedTuple):
+class _RefusedCallback(NamedTuple):
     """Why a callback is refused, and what to write instead."""
 
     why: str
@@ -31,22 +31,22 @@ _AVERAGE = "write ema: {decay: 0.999}; or average: true, which writes the mean o
 _LATE = "best.ckpt is written during the training, and would not hold its average"
 
 _REFUSED = {
-    "StochasticWeightAveraging": _Refusal(_LATE, _AVERAGE),
-    "WeightAveraging": _Refusal(_LATE, _AVERAGE),
-    "EMAWeightAveraging": _Refusal(_LATE, _AVERAGE),
-    "ModelPruning": _Refusal(
+    "StochasticWeightAveraging": _RefusedCallback(_LATE, _AVERAGE),
+    "WeightAveraging": _RefusedCallback(_LATE, _AVERAGE),
+    "EMAWeightAveraging": _RefusedCallback(_LATE, _AVERAGE),
+    "ModelPruning": _RefusedCallback(
         "best.ckpt would hold weight_orig and weight_mask in place of the weights",
         "prune in a stage of your own, call: src.prune.prune, after the training",
     ),
-    "BasePredictionWriter": _Refusal(
+    "BasePredictionWriter": _RefusedCallback(
         "a training predicts nothing", "the stage infer writes what the model predicts"
     ),
-    "GradientAccumulationScheduler": _Refusal(
+    "GradientAccumulationScheduler": _RefusedCallback(
         "its epochs are numbers, and keys of a config are texts",
         "write a function of the recipe that returns it, for example _target_: "
         "src.callbacks.accumulate",
     ),
-    "ProgressBar": _Refusal(
+    "ProgressBar": _RefusedCallback(
         "it is the base of progress bars", "write TQDMProgressBar or RichProgressBar"
     ),
 }
@@ -54,17 +54,17 @@ _REFUSED = {
 
 _TUNED = "choose it by hand, or by stages of a matrix that train with several values"
 _OF_MODULES = {
-    "BackboneFinetuning": _Refusal(
+    "BackboneFinetuning": _RefusedCallback(
         "it unfreezes the attribute backbone of a LightningModule",
         "write two stages: one with freeze: [NAME], one with init_from: and without it",
     ),
-    "LearningRateFinder": _Refusal("it sets an attribute of a LightningModule", _TUNED),
-    "BatchSizeFinder": _Refusal("it sets an attribute of a LightningModule", _TUNED),
+    "LearningRateFinder": _RefusedCallback("it sets an attribute of a LightningModule", _TUNED),
+    "BatchSizeFinder": _RefusedCallback("it sets an attribute of a LightningModule", _TUNED),
 }
 """Refused for bare models."""
 
 _OF_OWN_DATA = {
-    "BatchSizeFinder": _Refusal(
+    "BatchSizeFinder": _RefusedCallback(
         "the batches of dataset are those of dataloader, which it cannot change", _TUNED
     )
 }
@@ -89,6 +89,6 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     yield from first_per_location(found)
 
 
-def _refused(target: Scalar, name: str, refusal: _Refusal) -> Diagnostic:
+def _refused(target: Scalar, name: str, refusal: _RefusedCallback) -> Diagnostic:
     message = f"{name} does not work here: {refusal.why}"
     return value_finding("R415", message, target, "refused", advice=(refusal.instead,))
