@@ -1,7 +1,8 @@
 """Parts of the data that an entry names and ``create_dataset`` does not make.
 
 Passes: ``{split: test}`` beside ``create_dataset: {sizes: {train: 2400, valid: 120, test: 300}}``;
-any name where the builder does not go through such a list, or says the name itself.
+any name where the builder does not go through such a list, or says the name itself, or in a recipe
+with ``call`` stages, which may make it.
 Fails: ``{split: dev}`` beside the same, as ``build`` has ``for split in sizes``.
 """
 
@@ -35,7 +36,8 @@ class _PartList(NamedTuple):
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R439, once for each value."""
     stages = list(stages_of_kind("create_dataset", recipe))
-    if not recipe.complete or len(stages) != 1:
+    calls = any(stage.call for stage in recipe.stages)  # which may make parts of their own
+    if not recipe.complete or len(stages) != 1 or calls:
         return
     training = certain_config(stages[0], "training", resolved)
     block = training.get("create_dataset") if training else None
