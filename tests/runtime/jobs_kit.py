@@ -5,13 +5,9 @@ import os
 import re
 import signal
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 from tests.runtime.toy import Toy
-
-if find_spec("distributed"):  # its importlib_metadata replaces Python's finders for good
-    import distributed  # noqa: F401
 
 STEPS = """import os
 import signal

@@ -57,13 +57,18 @@ def _import_system(toy: Toy) -> type:
     return next(one for one in found if isinstance(one, type) and one.__module__ == "system")
 
 
+def _is_lasting(finder: object) -> bool:
+    """Say whether a finder is of importlib_metadata, which takes the place of Python's for good."""
+    return type(finder).__module__.partition(".")[0] == "importlib_metadata"
+
+
 @contextmanager
 def _fresh_imports() -> Iterator[None]:
     finders, modules = list(sys.meta_path), set(sys.modules)
     try:
         yield
     finally:
-        sys.meta_path[:] = finders
+        sys.meta_path[:] = [one for one in sys.meta_path if one in finders or _is_lasting(one)]
         for name in set(sys.modules) - modules:
             if name.partition(".")[0] in ("src", "system"):
                 del sys.modules[name]

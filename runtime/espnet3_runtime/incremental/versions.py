@@ -95,5 +95,6 @@ def _public_version(found: "metadata.Distribution") -> str:
     """Return the version without its local part; an incomplete ``.dist-info`` may have none."""
     try:
         return (found.version or UNKNOWN).partition("+")[0]
-    except FileNotFoundError:  # of the package importlib_metadata, which takes Python's place
+    # Of the package importlib_metadata, which takes Python's place:
+    except (FileNotFoundError, KeyError):
         return UNKNOWN

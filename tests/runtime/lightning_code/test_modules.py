@@ -172,7 +172,7 @@ def test_a_module_is_trained_as_lightning_does_it(own):
     trainer.fit(module, datamodule=Blobs(shuffle=False))
     assert same(dict(module.state_dict()), dict(found["state_dict"]))
     assert found["lr_schedulers"][0]["last_epoch"] == 15
-    assert [key for key, _ in lines] == ["best val_loss"]
+    assert "best val_loss" in [key for key, _ in lines]
     best = load(outputs["best_checkpoint"])
     assert sorted(best) == ["epoch", "global_step", "monitor", "state_dict", "value"]
     assert best["state_dict"].keys() == module.state_dict().keys()
