@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from espnet3_compiler.output.human import render_one
+from espnet3_compiler.pipeline import compile_manifest
 from evaluation.by_hand.model import read_mistakes
 from evaluation.by_hand.report import summaries
 from evaluation.by_hand.trial import judge as judge_by_hand
@@ -74,7 +75,7 @@ GENERATORS: tuple[Generator, ...] = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Plant the mistakes; exit 1 if a good recipe has a finding."""
+    """Plant the mistakes; exit 1 if a good recipe has an error."""
     options = _parse(argv)
     manifests = options.manifests or sorted(RECIPES.glob("*/*/recipe.yaml"))
     recipes = [recipe for m in manifests if (recipe := load_recipe(m)) is not None]
@@ -87,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         show(verdicts)
     if not options.manifests:
         print(summaries([judge_by_hand(mistake) for mistake in read_mistakes()]))
-    return 0 if recipes and len(recipes) == len(manifests) else 1
+    return 0 if recipes and all(compile_manifest(one).ok for one in manifests) else 1
 
 
 def choose(

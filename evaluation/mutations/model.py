@@ -68,9 +68,12 @@ class Spot:
 
 
 def load_recipe(manifest: Path) -> GoodRecipe | None:
-    """Return a recipe and its files, or None if it does not check clean."""
+    """Return a recipe and its files, or None if it does not check clean.
+
+    One that imports a package that is not installed here has a warning.
+    """
     outcome = compile_manifest(manifest)
-    if not outcome.ok or outcome.recipe is None:
+    if outcome.diagnostics or outcome.recipe is None:
         return None
     roles = {b.config: b.role for stage in outcome.recipe.stages for b in stage.configs}
     documents = [_document(manifest, manifest.name, "recipe")]
