@@ -48,6 +48,17 @@ def refusing(*lines, parameters="size, kind='a'"):
         (["self.part = Part(size + 1)"], False),
         (["self.part = Part(width=size) if kind else None"], False),
         (["self.parts = [Part(n) for n in range(size)]"], False),
+        (["self.parts = [Part(size) for size in (3, 5)]"], False),
+        (["self.part = Part(size) if unknown else None"], False),
+        (["self.make = lambda: Part(size)"], False),
+        (["self.size = size", "self.grow()", "assert self.size > 8"], False),
+        (["self.size = size", "grow(self)", "assert self.size > 8"], False),
+        (["self.size = size", "print(size)", "assert self.size > 8"], True),
+        (["sizes = [size]", "sizes.append(1)", "assert len(sizes) > 1"], False),
+        (["sizes = [size]", "sizes[0] = 9", "assert sizes[0] > 8"], False),
+        (["sizes = (size, 1)", "assert sizes == (8, 2)"], True),
+        (["size += 1", "assert size > 8"], False),
+        (["if (size := 9) > 8: pass", "assert size > 8"], False),
         (["raise NotImplementedError"], False),
         (["assert size / 0"], False),
     ],
@@ -64,6 +75,15 @@ def test_a_reference_and_a_default_decide_too(found):
     assert [code for code, _ in found(text, model=model, head=head)] == ["R523"]
     model = refusing("assert other < size", parameters="size, other=20")
     assert found(model=model) == [("R523", "8")]
+
+
+def test_what_the_runtime_gives_decides_nothing(found):
+    late = refusing("assert total_steps > size", parameters="optimizer, size, total_steps=0")
+    schedule = "scheduler: {_target_: src.late.Net, size: 8}"
+    assert found(TRAIN.replace("{dataset", f"{{{schedule}, dataset"), late=late) == []
+    known = late.replace("total_steps=0", "steps=0").replace("total_steps", "steps")
+    text = TRAIN.replace("{dataset", f"{{{schedule}, dataset")
+    assert found(text, late=known) == [("R523", "8")]
 
 
 BUILDER = """
@@ -193,7 +213,13 @@ def test_scores_that_are_measured_twice(found):
 
 @pytest.mark.parametrize(
     ("value", "code"),
-    [("16", "R814"), ("16000", None), ("8000.0", None), ('"${configs.training.seed}"', None)],
+    [
+        ("16", "R814"),
+        ("44.1", "R814"),
+        ("16000", None),
+        ("250", None),
+        ('"${configs.training.seed}"', None),
+    ],
 )
 def test_sample_rates_in_kilohertz(found, value, code):
     head = HEAD.replace("size: 8", f"size: 8, sample_rate: {value}")

@@ -1,7 +1,7 @@
 """The bodies of functions and methods of a recipe, and whether they give anything back."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries
@@ -30,11 +30,13 @@ class FunctionBody:
 
     Attributes:
         node: Its syntax tree, whose lines count from the line before the function.
-        file: Its module.
+        module: The dotted name of its module.
+        file: The file of that.
         shift: What its lines lack to those of the file.
     """
 
     node: FunctionNode
+    module: str
     file: ModuleFile
     shift: int
 
@@ -112,7 +114,7 @@ def _parse_body(library: Library, found: FunctionFound) -> FunctionBody | None:
     if not _is_plain(library, found.location, summary.decorators):
         return None
     node = file.function_node(piece)
-    return FunctionBody(node, file, summary.line - node.lineno)
+    return FunctionBody(node, found.location.name, file, summary.line - node.lineno)
 
 
 def _is_plain(
@@ -127,6 +129,14 @@ def _is_plain(
     """
     names = [definitions.full_name(library, location, item.name) for item in decorators]
     return all(name in _PLAIN_DECORATORS for name in names)
+
+
+def default_values(body: FunctionBody) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the arguments of a function that have a default, each with it."""
+    args = body.node.args
+    last = zip(reversed([*args.posonlyargs, *args.args]), reversed(args.defaults), strict=False)
+    named = zip(args.kwonlyargs, args.kw_defaults, strict=True)
+    yield from ((one.arg, value) for one, value in (*last, *named) if value is not None)
 
 
 def returned_values(node: FunctionNode) -> list[ast.expr]:

@@ -46,14 +46,13 @@ def _check_sources(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     entries = [data for stage in recipe.stages for data in entries_of(stage, recipe, resolved)]
     named = [str(data.source.value) for data in entries if data.source]
     lacking = [data for data in entries if data.source is None and not is_available(data)]
-    for data in lacking if named and recipe.complete else ():
+    if named and lacking and recipe.complete:
         yield Diagnostic(
             "R501",
             'an entry without data_src reads the package "dataset", which the recipe does not have',
-            Label(entry_span(data), "of which data?"),
+            Label(entry_span(lacking[0]), "of which data?"),
             help=(f"write data_src: {named[0]}, as elsewhere; a list replaces that of its base",),
         )
-        return
 
 
 def _check_class(data: DatasetEntry, name: str) -> Iterator[Diagnostic]:

@@ -18,7 +18,12 @@ from espnet3_compiler.checks.data.bodies import (
     method_body,
 )
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
-from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets, flag_value
+from espnet3_compiler.checks.targets.nodes import (
+    TargetNode,
+    distinct_targets,
+    find_targets,
+    flag_value,
+)
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
@@ -27,7 +32,7 @@ from espnet3_compiler.signature.flow import own_returns
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.provenance import use_location
-from espnet3_compiler.syntax.span_key import first_per_location, span_key
+from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Path, Scalar
 from espnet3_schemas import TARGET
 
@@ -80,12 +85,12 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     library = recipe.library
     stages = [stage for stage in recipe.stages if not is_custom_kind(stage, recipe)]
     read = {binding.config for stage in stages for binding in stage.configs}
-    used = {
-        (span_key(node.node.span), _method_used(node.path)): node
-        for node in reversed(find_targets(recipe, resolved))
+    used = (
+        node
+        for node in find_targets(recipe, resolved)
         if node.path[0] != "configs" or node.path[1] in read
-    }
-    found = [one for node in reversed(used.values()) for one in _check_target(library, node)]
+    )
+    found = [one for node in distinct_targets(used) for one in _check_target(library, node)]
     for kind in dict.fromkeys(filter(None, map(stage_kind, recipe.stages))):
         shown = f"{recipe.system.class_path}.{kind}"
         body = method_body(library, recipe.system.class_path, kind)

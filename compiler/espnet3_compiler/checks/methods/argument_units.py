@@ -8,7 +8,12 @@ import ast
 import re
 from collections.abc import Iterator
 
-from espnet3_compiler.checks.data.bodies import FunctionBody, function_body, method_body
+from espnet3_compiler.checks.data.bodies import (
+    FunctionBody,
+    default_values,
+    function_body,
+    method_body,
+)
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.nodes import find_targets
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -19,9 +24,9 @@ from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar
 from espnet3_schemas import TARGET
 
-_RATES = ("sample_rate", "sampling_rate", "samplerate", "sr", "fs")
-_LEAST_RATE = 1000
-"""No recording of speech or music has fewer samples a second."""
+_RATES = ("sample_rate", "sampling_rate", "samplerate")
+_KILOHERTZ = (8, 11.025, 16, 22.05, 24, 32, 44.1, 48, 96)
+"""The rates of recordings, in kHz; what is recorded otherwise may have any rate."""
 
 _THOUSAND = 1000
 _UNIT = re.compile(r"\b(milli)?seconds?\b|\bms\b|\bk?hz\b", re.IGNORECASE)
@@ -50,7 +55,7 @@ def _check_arguments(node: Mapping, body: FunctionBody | None) -> Iterator[Diagn
         value = _number(entry)
         if value is None:
             continue
-        if entry.name in _RATES and 0 < value < _LEAST_RATE:
+        if entry.name in _RATES and value in _KILOHERTZ:
             yield _finding(entry, "a sample rate is in Hz", value * _THOUSAND)
         elif body:
             yield from _check_default(entry, value, body)
@@ -61,14 +66,15 @@ def _number(entry: Entry) -> float | None:
     node = entry.value
     if not isinstance(node, Scalar) or is_unresolved(node) or not is_written(node):
         return None
-    number = isinstance(node.value, int | float) and not isinstance(node.value, bool)
-    return node.value if number and isinstance(node.value, int | float) else None
+    value = node.value
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _check_default(entry: Entry, value: float, body: FunctionBody) -> Iterator[Diagnostic]:
     """Report a value that is a thousand times the default, or its thousandth part."""
-    default = _defaults(body).get(entry.name)
-    if not default or default not in (value * _THOUSAND, value / _THOUSAND):
+    default = next((node for name, node in default_values(body) if name == entry.name), None)
+    usual = default.value if isinstance(default, ast.Constant) else None
+    if not isinstance(usual, int | float) or usual not in (value * _THOUSAND, value / _THOUSAND):
         return
     said = re.search(
         rf"^\s*{re.escape(entry.name)}\s*(?:\(.*\))?:(.*)$",
@@ -77,28 +83,13 @@ def _check_default(entry: Entry, value: float, body: FunctionBody) -> Iterator[D
     )
     unit = _UNIT.search(said[1]) if said else None
     if unit:
-        yield _finding(entry, f"{entry.name} is in {unit[0].lower()}", default)
-
-
-def _defaults(body: FunctionBody) -> dict[str, float]:
-    """Return the default values of a function that are numbers."""
-    args = body.node.args
-    plain = [*args.posonlyargs, *args.args]
-    tail = plain[len(plain) - len(args.defaults) :]
-    keyword = zip(args.kwonlyargs, args.kw_defaults, strict=True)
-    pairs = [*zip(tail, args.defaults, strict=True), *keyword]
-    return {
-        one.arg: default.value
-        for one, default in pairs
-        if isinstance(default, ast.Constant) and isinstance(default.value, int | float)
-    }
+        yield _finding(entry, f"{entry.name} is in {unit[0].lower()}", usual)
 
 
 def _finding(entry: Entry, fact: str, meant: float) -> Diagnostic:
-    shown = entry.value.span.text
     return value_finding(
         "R814",
-        f"{entry.name} is {shown}: {fact}",
+        f"{entry.name} is {entry.value.span.text}: {fact}",
         entry.value,
         "of another unit",
         advice=(f"did you mean {meant:g}?",),

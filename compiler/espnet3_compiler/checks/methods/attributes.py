@@ -147,9 +147,5 @@ def _unknown(
         Label(user.body.span_in(item, item.attr), "not set by its class"),
         (Label(use_location(user.runner), "the runner"),),
         (f'did you mean "{near}"?' if near else f"set self.{item.attr} in the class",),
-        (
-            f"defined at {where}, with {format_names(methods)}"
-            if methods
-            else f"defined at {where}",
-        ),
+        (f"defined at {where}" + (f", with {format_names(methods)}" if methods else ""),),
     )

@@ -42,6 +42,11 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{one.__name__: one for one in (abs, all, any, bool, float, int, len, list, max, min)},
     **{one.__name__: one for one in (repr, round, set, sorted, str, sum, tuple)},
 }
+_GROUPS: dict[type[ast.expr], Callable[..., Any]] = {
+    ast.Tuple: tuple,
+    ast.List: list,
+    ast.Set: set,
+}
 _TYPES = {one.__name__: one for one in (bool, dict, float, int, list, str, tuple)}
 
 
@@ -70,7 +75,7 @@ def _value(node: ast.expr, known: Known) -> Any:
         case ast.Name() | ast.Attribute():
             return _named(node, known)
         case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items):
-            return [_value(item, known) for item in items]
+            return _GROUPS[type(node)](_value(item, known) for item in items)
         case ast.UnaryOp() | ast.BinOp() | ast.BoolOp() | ast.Compare():
             return _operated(node, known)
         case ast.IfExp(test=test, body=body, orelse=other):

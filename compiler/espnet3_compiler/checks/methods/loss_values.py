@@ -60,9 +60,10 @@ def _check_body(body: FunctionBody, path: Scalar) -> Iterator[Diagnostic]:
 
 def _has_no_loss(value: ast.expr) -> bool:
     """Return whether a result is a mapping that is written out, without a loss."""
-    keys = value.keys if isinstance(value, ast.Dict) else [None]
-    names = [key.value for key in keys if isinstance(key, ast.Constant)]
-    return len(names) == len(keys) and "loss" not in names
+    if not isinstance(value, ast.Dict):
+        return False
+    names = [key.value for key in value.keys if isinstance(key, ast.Constant)]
+    return len(names) == len(value.keys) and "loss" not in names
 
 
 def _check_methods(library: Library, body: FunctionBody, path: Scalar) -> Iterator[Diagnostic]:

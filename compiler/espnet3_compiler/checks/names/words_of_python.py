@@ -1,7 +1,7 @@
 """Words that mean something to Python or OmegaConf and are plain text in YAML.
 
-Passes: ``archive: null``; ``limit: .inf``; ``word: "None"``, a text on purpose.
-Fails: ``archive: None``; ``limit: inf``; ``lr: ???``, which OmegaConf asks for later.
+Passes: ``archive: null``; ``word: "None"``, a text on purpose.
+Fails: ``archive: None``; ``lr: ???``, which OmegaConf asks for later.
 """
 
 from collections.abc import Iterator
@@ -14,10 +14,6 @@ from espnet3_compiler.syntax.span_key import first_per_location
 
 _MEANT = {
     "None": "write null",
-    "inf": "write .inf",
-    "-inf": "write -.inf",
-    "nan": "write .nan",
-    "NaN": "write .nan",
     "???": "write a value; another one for a run is given with --set",
 }
 

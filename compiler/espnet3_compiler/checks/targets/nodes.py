@@ -1,7 +1,7 @@
 """Find the target nodes of a recipe, each with the arguments that the runtime adds."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from espnet3_compiler.manifest.lower import config_roles
@@ -10,7 +10,7 @@ from espnet3_compiler.schema.descent import child_schema, effective_schema
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import FETCHING_STEPS
-from espnet3_compiler.syntax.span_key import is_inherited, is_written
+from espnet3_compiler.syntax.span_key import is_inherited, is_written, span_key
 from espnet3_compiler.syntax.tree import (
     Entry,
     Mapping,
@@ -78,6 +78,15 @@ def find_targets(recipe: Recipe, resolved: Resolved) -> tuple[TargetNode, ...]:
         memo["targets"] = (resolved, tuple(_all_targets(recipe, resolved)))
     targets: tuple[TargetNode, ...] = memo["targets"][1]
     return targets
+
+
+def distinct_targets(targets: Iterable[TargetNode]) -> list[TargetNode]:
+    """Return targets once, each at its first place: configs that inherit hold the same ones."""
+    first: dict[object, TargetNode] = {}
+    for target in targets:
+        written = [span_key(entry.value.span) for entry in target.node]
+        first.setdefault((target.path[2:], span_key(target.node.span), *written), target)
+    return list(first.values())
 
 
 def _all_targets(recipe: Recipe, resolved: Resolved) -> Iterator[TargetNode]:

@@ -43,7 +43,6 @@ LIGHTNING = ("lightning.pytorch.", "pytorch_lightning.")
 """How the paths of Lightning's classes begin."""
 
 _COUNTERS = ("epoch", "step")
-_PHASES = ("train", "valid")
 
 
 class MonitoredValue(NamedTuple):
@@ -121,13 +120,10 @@ def monitored_values(config: Mapping) -> Iterator[MonitoredValue]:
 
 def _name_of_espnet2(item: Sequence) -> Scalar | None:
     """Return the name in a criterion of the form ``[valid, acc, max]``."""
-    try:
-        phase, name, mode = map(_as_scalar, item.items)
-    except ValueError:
-        return None
-    named = name is not None and isinstance(name.value, str) and "${" not in name.value
-    fits = phase and mode and phase.value in _PHASES and mode.value in ("min", "max")
-    return name if named and fits else None
+    match item.items:
+        case [Scalar(value="train" | "valid"), Scalar(value=str(text)) as name, Scalar(value=mode)]:
+            return name if mode in ("min", "max") and "${" not in text else None
+    return None
 
 
 def _of_espnet2(value: MonitoredValue, name: Scalar) -> Diagnostic:

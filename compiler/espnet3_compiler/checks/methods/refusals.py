@@ -1,0 +1,263 @@
+"""Where the constructor of a class of the recipe certainly raises an exception.
+
+Statements are followed in order, into the branches that known arguments choose and into the classes
+of the recipe that are constructed on the way.  What is not known decides nothing.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from espnet3_compiler.checks.data.bodies import FunctionBody, default_values, method_body
+from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.checks.methods.model_users import certain_nodes
+from espnet3_compiler.signature.flow import dotted_name
+from espnet3_compiler.signature.library import Library
+
+_DEEPEST = 4
+"""So many constructors that call one another are followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """The arguments of a constructor.
+
+    Attributes:
+        names: All that are given, or may be by somebody else.
+        values: Those whose values are known.
+        origins: The arguments of the target that decide each of them.
+    """
+
+    names: frozenset[str]
+    values: Mapping[str, Any]
+    origins: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An exception that a constructor raises.
+
+    Attributes:
+        place: The file and line.
+        message: What it says; empty where that is not known.
+        condition: When it is raised; None where nobody can construct the class.
+        arguments: The arguments of the target that decide the condition.
+    """
+
+    place: str
+    message: str
+    condition: ast.expr | None = None
+    arguments: frozenset[str] = frozenset()
+
+
+@dataclass
+class _Frame:
+    """A constructor that is followed.
+
+    Attributes:
+        library: Reads the classes that it constructs.
+        body: Its statements.
+        known: What names are known to be; attributes of the object are called ``self.NAME``.
+        origins: The arguments of the target that decide a name.
+        depth: How many constructors called one another to get here.
+    """
+
+    library: Library
+    body: FunctionBody
+    known: dict[str, Any]
+    origins: dict[str, frozenset[str]]
+    depth: int = 0
+
+    def value(self, node: ast.expr | None) -> tuple[Any] | None:
+        """Return the value of an expression in a tuple; None where it is not known."""
+        try:
+            return (constant_value(node, self.known),) if node is not None else None
+        except UnknownValueError:
+            return None
+
+    def deciding(self, node: ast.AST) -> frozenset[str]:
+        """Return the arguments of the target that decide an expression."""
+        names = [_name_of(one) for one in ast.walk(node)]
+        return frozenset(origin for name in names for origin in self.origins.get(name, ()))
+
+    def assign(self, name: str, value: ast.expr | None) -> None:
+        """Note what a name is from here on; nothing where that is not known."""
+        found = self.value(value)
+        if value is not None and found is not None:
+            self.origins[name] = self.deciding(value)
+            self.known[name] = found[0]
+
+    def forget(self, item: ast.stmt) -> None:
+        """Drop what a statement may change."""
+        for name in _changed_names(item):
+            self.known.pop(name, None)
+        if _hands_object_out(item):
+            self.known = {k: v for k, v in self.known.items() if not k.startswith("self.")}
+
+
+def first_refusal(
+    library: Library, path: str, arguments: Arguments, depth: int = 0
+) -> Refusal | None:
+    """Return where the constructor of a class certainly raises an exception, if it does.
+
+    Args:
+        library: Reads the class.
+        path: Its dotted path.
+        arguments: What it is given.
+        depth: How many constructors called one another to get here.
+    """
+    body = method_body(library, path, "__init__") if depth < _DEEPEST else None
+    if body is None:
+        return None
+    frame = _Frame(library, body, {}, dict(arguments.origins), depth)
+    for name, default in default_values(body):
+        if name not in arguments.names:
+            frame.assign(name, default)
+    values = arguments.values
+    frame.known |= {name: values[name] for name in _parameters(body) if name in values}
+    return _judge_statements(body.node.body, frame)
+
+
+def _parameters(body: FunctionBody) -> list[str]:
+    args = body.node.args
+    return [one.arg for one in (*args.posonlyargs, *args.args, *args.kwonlyargs)]
+
+
+def _judge_statements(body: Sequence[ast.stmt], frame: _Frame) -> Refusal | None:
+    for item in body:
+        if isinstance(item, ast.Raise):
+            raised = item.exc
+            first = raised.args[0] if isinstance(raised, ast.Call) and raised.args else None
+            return _raised_at(item, first, frame)
+        found = _judge_statement(item, frame)
+        if found is not None:
+            return found
+    return None
+
+
+def _raised_at(item: ast.stmt, message: ast.expr | None, frame: _Frame) -> Refusal:
+    said = frame.value(message)
+    line = item.lineno + frame.body.shift
+    return Refusal(f"{frame.body.file.source.name}:{line}", str(said[0]) if said else "")
+
+
+def _judge_statement(item: ast.stmt, frame: _Frame) -> Refusal | None:
+    match item:
+        case ast.Assert(test=test, msg=message):
+            value = frame.value(test)
+            if value and not value[0]:
+                refusal = _raised_at(item, message, frame)
+                return _because(refusal, ast.UnaryOp(ast.Not(), test), frame)
+        case ast.If() if not any(isinstance(one, ast.Return) for one in ast.walk(item)):
+            return _judge_condition(item, frame)
+        case ast.If() | ast.Return():
+            frame.known.clear()  # what follows may not run
+        case ast.Assign() | ast.AnnAssign() | ast.Expr():
+            found = _judge_calls(item, frame)
+            _note_assignment(item, frame)
+            return found
+    frame.forget(item)
+    return None
+
+
+def _because(refusal: Refusal, condition: ast.expr, frame: _Frame) -> Refusal:
+    return replace(refusal, condition=condition, arguments=frame.deciding(condition))
+
+
+def _judge_condition(item: ast.If, frame: _Frame) -> Refusal | None:
+    """Judge the branch that is taken; where that is not known, forget what both change."""
+    value = frame.value(item.test)
+    if value is None:
+        frame.forget(item)
+        return None
+    condition = item.test if value[0] else ast.UnaryOp(ast.Not(), item.test)
+    found = _judge_statements(item.body if value[0] else item.orelse, frame)
+    return _because(found, condition, frame) if found and found.condition is None else found
+
+
+def _note_assignment(item: ast.Assign | ast.AnnAssign | ast.Expr, frame: _Frame) -> None:
+    targets = item.targets if isinstance(item, ast.Assign) else [getattr(item, "target", None)]
+    name = _name_of(targets[0]) if len(targets) == 1 else ""
+    found = frame.value(item.value)
+    frame.forget(item)
+    if name and found and item.value is not None:
+        frame.known[name], frame.origins[name] = found[0], frame.deciding(item.value)
+
+
+def _judge_calls(item: ast.stmt, frame: _Frame) -> Refusal | None:
+    """Follow the constructors of the recipe's classes that a statement certainly calls."""
+    bound = {
+        one.id
+        for loop in ast.walk(item)
+        if isinstance(loop, ast.comprehension)
+        for one in ast.walk(loop.target)
+        if isinstance(one, ast.Name)
+    }
+    for call in certain_nodes([item]):
+        if isinstance(call, ast.Call) and bound.isdisjoint(map(_name_of, ast.walk(call))):
+            found = _judge_call(call, frame)
+            if found is not None:
+                return found
+    return None
+
+
+def _judge_call(call: ast.Call, frame: _Frame) -> Refusal | None:
+    name = dotted_name(call.func) or ""
+    own = bool(name) and _is_own(name, frame)
+    path = f"{frame.body.module}.{name}"
+    body = method_body(frame.library, path, "__init__") if own else None
+    spread = any(isinstance(one, ast.Starred) for one in call.args)
+    if body is None or spread or any(one.arg is None for one in call.keywords):
+        return None
+    pairs = dict(zip(_parameters(body)[1:], call.args, strict=False))
+    pairs |= {one.arg: one.value for one in call.keywords if one.arg}
+    values = {name: found[0] for name, one in pairs.items() if (found := frame.value(one))}
+    origins = {name: frame.deciding(one) for name, one in pairs.items()}
+    arguments = Arguments(frozenset(pairs), values, origins)
+    return first_refusal(frame.library, path, arguments, frame.depth + 1)
+
+
+def _is_own(name: str, frame: _Frame) -> bool:
+    """Return whether a dotted name begins with something of the recipe."""
+    place = frame.library.find_module(frame.body.module)
+    summary = frame.library.module(place) if place else None
+    rows = summary.bindings.get(name.partition(".")[0], ()) if summary else ()
+    tops = (row.source.partition(".")[0] for row in rows if row.kind != "piece")
+    found = [frame.library.find_module(top) for top in tops if top]
+    return bool(rows) and all(one is not None and one.local for one in found)
+
+
+def _name_of(node: ast.AST | None) -> str:
+    """Return a name, or ``self.NAME``; empty for anything else."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=ast.Name(id="self"), attr=name):
+            return f"self.{name}"
+    return ""
+
+
+def _changed_names(item: ast.stmt) -> Iterator[str]:
+    """Yield what a statement assigns, changes a part of, or calls a method of."""
+    for one in ast.walk(item):
+        match one:
+            case ast.Name(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
+                yield _name_of(one)
+            case ast.Subscript(value=inner, ctx=ast.Store() | ast.Del()):
+                yield _name_of(inner)
+            case ast.Call(func=ast.Attribute(value=inner)):
+                yield _name_of(inner)
+
+
+def _hands_object_out(item: ast.stmt) -> bool:
+    """Return whether a statement calls a method of the object, or gives the object to others."""
+    for one in ast.walk(item):
+        if isinstance(one, ast.Call):
+            func, args = one.func, [*one.args, *(word.value for word in one.keywords)]
+            if isinstance(func, ast.Name) and func.id == "super":
+                return True
+            owner = func.value if isinstance(func, ast.Attribute) else None
+            if any(isinstance(part, ast.Name) and part.id == "self" for part in (owner, *args)):
+                return True
+    return False
