@@ -62,10 +62,8 @@ def constant_value(node: ast.expr, known: Known) -> Any:
     """
     try:
         return _value(node, known)
-    except UnknownValueError:
-        raise
-    except Exception as error:  # any operator on any value: such code is not judged
-        raise UnknownValueError from error
+    except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise UnknownValueError from error  # of an operator on such values
 
 
 def _value(node: ast.expr, known: Known) -> Any:
