@@ -28,11 +28,22 @@ def test_four(n):
 """
 
 
+WHOLE = """
+import os, pytest
+
+if "SECOND" not in os.environ:
+    pytest.skip("not the second", allow_module_level=True)
+
+def test_five(): pass
+"""
+
+
 def results(folder: Path, name: str) -> Path:
     """Run the tests above as CI does; a variable says in which environment."""
     (folder / "test_some.py").write_text(TESTS)
+    (folder / "test_whole.py").write_text(WHOLE)
     file = folder / f"{name}.xml"
-    words = ["pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={file}", "test_some.py"]
+    words = ["pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={file}", "."]
     environment = os.environ | PLAIN | {name: "1"}
     subprocess.run([sys.executable, "-m", *words], cwd=folder, env=environment, check=True)
     return file
@@ -53,16 +64,17 @@ def test_what_ran_nowhere_must_be_on_the_list(tmp_path: Path):
     unlisted = "(not in .ci/skips.txt)"
     assert judged(tmp_path, "# none\n", first, second) == (
         1,
-        [f"{four} {unlisted}", "4 tests ran, 1 ran nowhere"],
+        [f"{four} {unlisted}", "5 tests ran, 1 ran nowhere"],
     )
     listed = "test_some::test_four[2]  # nobody has it\n"
     assert judged(tmp_path, listed, first, second) == (
         0,
-        [f"{four} (allowed: nobody has it)", "4 tests ran, 1 ran nowhere"],
+        [f"{four} (allowed: nobody has it)", "5 tests ran, 1 ran nowhere"],
     )
     two = f"ran nowhere: test_some::test_two: not the second {unlisted}"
     code, lines = judged(tmp_path, listed, first)
-    assert (code, lines[1:]) == (1, [two, "3 tests ran, 2 ran nowhere"])
+    whole = f"ran nowhere: test_whole: collection skipped {unlisted}"
+    assert (code, lines[1:]) == (1, [two, whole, "3 tests ran, 3 ran nowhere"])
 
 
 def test_the_list_names_tests_that_are_there_with_reasons():
