@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 TIED = "tied"
 """Key of the metadata of safetensors: JSON, for each name left out the one that has its tensor."""
 _SHOWN = 5  # names listed in a message
+_REFUSED = re.compile(r"Unsupported global: GLOBAL (\S+)")
 
 
 def read_weights(path: Path) -> "dict[str, Tensor]":
@@ -139,11 +141,12 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         raise UserError(f'"{path}" is damaged: its tied weights: {error!r}') from None
 
 
-def read_torch(path: Path, *, trusted: bool = False) -> dict[str, Any]:
+def read_torch(path: Path, *, mmap: bool = False) -> dict[str, Any]:
     """Return the content of a checkpoint that torch wrote, tensors on the CPU.
 
-    A trusted one may hold any object, and so run any code when it is read: that is only the
-    ``last.ckpt`` of a ``LightningModule`` from which the stage that wrote it resumes.
+    Args:
+        path: The file.
+        mmap: Whether tensors stay in the file until they are used.
 
     Raises:
         UserError: The file is damaged, or holds anything but tensors and plain data.
@@ -151,10 +154,12 @@ def read_torch(path: Path, *, trusted: bool = False) -> dict[str, Any]:
     import torch
 
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=not trusted)
+        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
+        named = _REFUSED.search(str(error))
+        reason = f"it holds {named[1]}" if named else str(error).splitlines()[0]
         raise UserError(
-            f'"{path}" is not a checkpoint of tensors and plain data: {str(error).splitlines()[0]}',
+            f'"{path}" is not a checkpoint of tensors and plain data: {reason}',
             hint="files that would run code when opened are refused; save the state_dict alone",
         ) from None
     except Exception as error:  # noqa: BLE001 - torch fails on torn files in many ways

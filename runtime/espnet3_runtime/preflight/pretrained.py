@@ -1,19 +1,21 @@
-"""Look whether ``from_pretrained`` of Hugging Face's libraries will find what it names."""
+"""Look whether ``from_pretrained`` of transformers will find what it names."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from espnet3_runtime.build.instantiate import locate_target
 from espnet3_runtime.preflight.protocol import Answers, RecipeLocation
 
 METHOD = ".from_pretrained"
 NAME = "pretrained_model_name_or_path"
 _CONFIGS = (
     *("config.json", "preprocessor_config.json", "processor_config.json"),
-    *("tokenizer_config.json", "adapter_config.json"),
+    *("tokenizer_config.json", "adapter_config.json", "generation_config.json"),
+    *("vocab.txt", "vocab.json"),
 )
-"""Files of which a directory or repository of these libraries has one at least."""
+"""Files of which a directory or repository has one at least."""
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin*", "*.safetensors.index.json")
 
 
@@ -31,9 +33,11 @@ def check_pretrained(
     """
     args = node.get("_args_") or [None]
     name = node.get(NAME, args[0])
-    if not isinstance(name, str) or "${" in name:
+    if not isinstance(name, str) or "${" in name or not _is_of_transformers(target):
         return
-    folder = recipe / Path(name).expanduser()
+    folder = recipe / name / (node.get("subfolder") or "")
+    if folder.is_file():
+        return  # a config or a vocabulary
     if folder.is_dir():
         problem, help_ = _missing_files(target, name, folder), "save_pretrained writes such files"
     elif _is_path(name):
@@ -44,6 +48,12 @@ def check_pretrained(
         key = NAME if NAME in node else "_args_"
         place = RecipeLocation(location.owner, (*location.path, key))
         answers.report_finding("R903", place, f"{target} will fail: {problem}", help_=(help_,))
+
+
+def _is_of_transformers(target: str) -> bool:
+    """Say whether it is the method of that package, and not one of the same name."""
+    module = getattr(locate_target(target), "__module__", None) or ""
+    return module.partition(".")[0] == "transformers"
 
 
 def _is_path(name: str) -> bool:
@@ -60,8 +70,6 @@ def _missing_files(target: str, name: str, folder: Path) -> str:
 
 
 def _is_torch_model(target: str) -> bool:
-    from espnet3_runtime.build.instantiate import locate_target
-
     owner = locate_target(target.removesuffix(METHOD))
     bases = owner.__mro__ if isinstance(owner, type) else ()
     return any(base.__name__ == "PreTrainedModel" for base in bases)
@@ -78,8 +86,9 @@ def _missing_in_cache(name: str, node: Mapping[str, Any]) -> str:
         return ""
     revision, folder = node.get("revision"), node.get("cache_dir")
     known = {"revision": revision} if isinstance(revision, str) else {}
+    inside = node.get("subfolder") or ""
     for one in _CONFIGS:
-        found = try_to_load_from_cache(name, one, cache_dir=folder, **known)
+        found = try_to_load_from_cache(name, str(Path(inside, one)), cache_dir=folder, **known)
         if isinstance(found, str):
             return ""
     return f'"{name}" is not in the cache {folder or constants.HF_HUB_CACHE}, and this is offline'

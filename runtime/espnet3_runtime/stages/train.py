@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from espnet3_runtime.build.lightning_classes import is_lightning_module, refuse_other_lightning
+from espnet3_runtime.build.lightning_classes import refuse_other_lightning
 from espnet3_runtime.build.model_node import is_task, name_of
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.process.dask_workers import use_threads
@@ -173,8 +173,7 @@ def _fit_module(context: StageContext, parts: "TrainingParts", resume_from: Path
     parameters, _ = count_parameters(kept.model)
     with tracked_training(context, trainer.loggers, parameters, step):
         with context.stop.gracefully():
-            trusts = _may_hold_objects(context, kept.model, resume_from)
-            _run_trainer(trainer, parts, resume_from, trusts=trusts)
+            _run_trainer(trainer, parts, resume_from)
         progress.close()
         if context.rank != 0:
             return {}
@@ -196,26 +195,12 @@ def _report_best(context: StageContext, keeper: "Checkpoints") -> None:
         context.result(label, f"{found[0].value:.4g} (epoch {found[0].epoch})")
 
 
-def _may_hold_objects(context: StageContext, model: "nn.Module", checkpoint: Path | None) -> bool:
-    """Return whether a checkpoint is read with any object in it, which can run code.
-
-    Only the ``last.ckpt`` that this stage itself wrote of a ``LightningModule`` is, when the stage
-    resumes from it: hyper-parameters of the module may be objects of the recipe.  Others hold
-    tensors and plain data, or are refused: those of bare models, those that ``fit.ckpt_path`` and
-    ``init_from`` name, weights for inference and bundles.
-    """
-    own = context.resume and checkpoint == context.directory / LAST and not checkpoint.is_symlink()
-    return own and is_lightning_module(model)
-
-
-def _run_trainer(
-    trainer: "pl.Trainer", parts: "TrainingParts", resume_from: Path | None, *, trusts: bool
-) -> None:
+def _run_trainer(trainer: "pl.Trainer", parts: "TrainingParts", resume_from: Path | None) -> None:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     data = parts.datamodule
     try:
-        trainer.fit(parts.module, datamodule=data, ckpt_path=resume_from, weights_only=not trusts)
+        trainer.fit(parts.module, datamodule=data, ckpt_path=resume_from, weights_only=True)
         if not trainer.fit_loop.done:
             raise UserError(
                 f"the training ended in epoch {trainer.current_epoch + 1}, before its last",
@@ -310,7 +295,7 @@ def _step_of(context: StageContext, model: "nn.Module", checkpoint: Path | None)
     own = checkpoint == context.directory / LAST
     loaded, problem = {}, f'"{checkpoint}" is damaged, or was written by an earlier version'
     try:
-        loaded = read_torch(checkpoint, trusted=_may_hold_objects(context, model, checkpoint))
+        loaded = read_torch(checkpoint)
     except UserError as error:
         if not own:
             raise

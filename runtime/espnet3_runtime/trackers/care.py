@@ -1,10 +1,10 @@
 """What a logger needs beside Lightning's own calls, in one form for the table of loggers."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from espnet3_runtime.trackers.run_records import TrackedRun
 
@@ -27,27 +27,41 @@ class RunNames:
     stage: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoggerCare:
-    """What is done for one class of loggers.
+class LoggerCare(Protocol):
+    """What is done for one class of loggers, by the module of that name."""
 
-    Attributes:
-        open_arguments: Its arguments for a run, where the config leaves them open.
-        by_environment: Environment variables that set such an argument instead.
-        continued: Its arguments with which it goes on with a run, after so many steps.
-        begin: Tells a new or continued run (then with the steps done) its hyper-parameters.
-        describe: Its run; paths are as the logger names them.
-        end: Ends its run.
-        send: Writes scores by name into a run that has ended; paths are of the recipe.
-    """
+    def open_arguments(self, names: RunNames, /) -> Mapping[str, Any]:
+        """Return its arguments for a run, where the config leaves them open."""
 
-    open_arguments: Callable[[RunNames], Mapping[str, Any]]
-    continued: Callable[[TrackedRun, int], Mapping[str, Any]]
-    begin: Callable[[Any, Mapping[str, Any], int | None], None]
-    describe: Callable[[Any], TrackedRun]
-    end: Callable[[Any, End], None]
-    send: Callable[[TrackedRun, Mapping[str, float], Path, str], None]
-    by_environment: Mapping[str, str]
+    def continue_arguments(self, run: TrackedRun, step: int, /) -> Mapping[str, Any]:
+        """Return its arguments with which it goes on with a run, after so many steps."""
+
+    def begin_run(self, logger: Any, values: Mapping[str, Any], done: int | None, /) -> None:
+        """Tell a run its hyper-parameters.
+
+        Args:
+            logger: The logger.
+            values: The hyper-parameters.
+            done: The steps done of a continued run; None for a new one.
+        """
+
+    def run_of(self, logger: Any, /) -> TrackedRun:
+        """Return its run; paths are as the logger names them."""
+
+    def end_run(self, logger: Any, end: End, /) -> None:
+        """End its run."""
+
+    def write_scores(
+        self, run: TrackedRun, scores: Mapping[str, float], recipe_dir: Path, sender: str, /
+    ) -> None:
+        """Write scores into a run that has ended.
+
+        Args:
+            run: The run.
+            scores: By name.
+            recipe_dir: The recipe, at which paths start.
+            sender: The stage that measured them.
+        """
 
 
 def log_all(logger: Any, hyperparameters: Mapping[str, Any], _done: int | None = None) -> None:

@@ -13,17 +13,17 @@ from espnet3_runtime.trackers.run_records import TrackedRun
 _METRICS = "metrics.csv"
 
 
-def open_csv(names: RunNames) -> Mapping[str, Any]:
+def open_arguments(names: RunNames) -> Mapping[str, Any]:
     """Return ``<experiment>/<stage>`` as name, below which Lightning counts versions."""
     return {"name": f"{names.exp_tag}/{names.stage}"}
 
 
-def continue_csv(run: TrackedRun, _step: int) -> Mapping[str, Any]:
+def continue_arguments(run: TrackedRun, _step: int) -> Mapping[str, Any]:
     """Return the version of a run."""
     return {"version": version_of(run)}
 
 
-def begin_csv(logger: Any, values: Mapping[str, Any], done: int | None) -> None:
+def begin_run(logger: Any, values: Mapping[str, Any], done: int | None) -> None:
     """Write ``hparams.yaml``, and again the rows of a continued run, which Lightning removes.
 
     Args:
@@ -44,17 +44,17 @@ def begin_csv(logger: Any, values: Mapping[str, Any], done: int | None) -> None:
     logger.save()
 
 
-def describe_csv(logger: Any) -> TrackedRun:
+def run_of(logger: Any) -> TrackedRun:
     """Return the run: its directory."""
     return TrackedRun("CSVLogger", str(logger.name or ""), str(logger.version), logger.log_dir)
 
 
-def end_csv(logger: Any, _end: End) -> None:
+def end_run(logger: Any, _end: End) -> None:
     """Write what is still in memory; a file has no status."""
     logger.save()
 
 
-def send_to_csv(
+def write_scores(
     run: TrackedRun, scores: Mapping[str, float], recipe_dir: Path, _sender: str
 ) -> None:
     """Add a row of scores without a step, in place of an earlier one with the same names.

@@ -16,42 +16,10 @@ from espnet3_runtime.trackers.run_records import TrackedRun, read_training_recor
 from espnet3_schemas import TARGET
 
 CARE: Mapping[str, LoggerCare] = {
-    "TensorBoardLogger": LoggerCare(
-        open_arguments=tensorboard_runs.open_tensorboard,
-        by_environment={},
-        continued=tensorboard_runs.continue_tensorboard,
-        begin=tensorboard_runs.begin_tensorboard,
-        describe=tensorboard_runs.describe_tensorboard,
-        end=tensorboard_runs.end_tensorboard,
-        send=tensorboard_runs.send_to_tensorboard,
-    ),
-    "CSVLogger": LoggerCare(
-        open_arguments=csv_runs.open_csv,
-        by_environment={},
-        continued=csv_runs.continue_csv,
-        begin=csv_runs.begin_csv,
-        describe=csv_runs.describe_csv,
-        end=csv_runs.end_csv,
-        send=csv_runs.send_to_csv,
-    ),
-    "WandbLogger": LoggerCare(
-        open_arguments=wandb_runs.open_wandb,
-        by_environment=wandb_runs.BY_ENVIRONMENT,
-        continued=wandb_runs.continue_wandb,
-        begin=wandb_runs.begin_wandb,
-        describe=wandb_runs.describe_wandb,
-        end=wandb_runs.end_wandb,
-        send=wandb_runs.send_to_wandb,
-    ),
-    "MLFlowLogger": LoggerCare(
-        open_arguments=mlflow_runs.open_mlflow,
-        by_environment={},
-        continued=mlflow_runs.continue_mlflow,
-        begin=mlflow_runs.begin_mlflow,
-        describe=mlflow_runs.describe_mlflow,
-        end=mlflow_runs.end_mlflow,
-        send=mlflow_runs.send_to_mlflow,
-    ),
+    "TensorBoardLogger": tensorboard_runs,
+    "CSVLogger": csv_runs,
+    "WandbLogger": wandb_runs,
+    "MLFlowLogger": mlflow_runs,
 }
 """By the name of Lightning's class."""
 
@@ -109,10 +77,8 @@ def _open_logger(node: Any, names: RunNames, run: TrackedRun | None, step: int) 
         return instantiate(node)  # what a class of the recipe takes is its own matter
     given = dict(care.open_arguments(names))
     if run is not None and run.logger == kind.__name__:
-        given |= care.continued(run, step)
-    set_elsewhere = {key for key, name in care.by_environment.items() if os.environ.get(name)}
-    chosen = {key: given[key] for key in given.keys() - node.keys() - set_elsewhere}
-    return instantiate(node, **chosen)
+        given |= care.continue_arguments(run, step)
+    return instantiate(node, **{key: given[key] for key in given.keys() - node.keys()})
 
 
 def describe_run(logger: Any, context: StageContext) -> TrackedRun:
@@ -126,7 +92,7 @@ def describe_run(logger: Any, context: StageContext) -> TrackedRun:
     if care is None:
         name, version = (str(getattr(logger, key, "") or "") for key in ("name", "version"))
         return TrackedRun(type(logger).__name__, name, version)
-    run = care.describe(logger)
+    run = care.run_of(logger)
     return replace(run, directory=run.directory and _shown_path(run.directory, context))
 
 

@@ -14,18 +14,18 @@ _STATUS: Mapping[End, str] = {"finished": "FINISHED", "failed": "FAILED", "inter
 _LOCAL = ("sqlite:///", "file:")
 
 
-def open_mlflow(names: RunNames) -> Mapping[str, Any]:
+def open_arguments(names: RunNames) -> Mapping[str, Any]:
     """Return the names of the run and of the experiment."""
     experiment = f"{names.recipe}/{names.exp_tag}"
     return {"run_name": names.stage, "experiment_name": experiment}
 
 
-def continue_mlflow(run: TrackedRun, _step: int) -> Mapping[str, Any]:
+def continue_arguments(run: TrackedRun, _step: int) -> Mapping[str, Any]:
     """Return the id of a run."""
     return {"run_id": run.run_id}
 
 
-def begin_mlflow(logger: Any, values: Mapping[str, Any], done: int | None) -> None:
+def begin_run(logger: Any, values: Mapping[str, Any], done: int | None) -> None:
     """Start the run, or go on with it; what it was told once cannot be changed.
 
     Args:
@@ -41,7 +41,7 @@ def begin_mlflow(logger: Any, values: Mapping[str, Any], done: int | None) -> No
     log_all(logger, {key: value for key, value in named.items() if key not in known})
 
 
-def describe_mlflow(logger: Any) -> TrackedRun:
+def run_of(logger: Any) -> TrackedRun:
     """Return the run: its page, or the store."""
     run = logger.experiment.get_run(logger.run_id)
     uri = hide_in_urls(str(logger._tracking_uri))  # noqa: SLF001 - the logger does not tell it
@@ -52,12 +52,12 @@ def describe_mlflow(logger: Any) -> TrackedRun:
     return TrackedRun("MLFlowLogger", name, run.info.run_id, directory, url, {"tracking_uri": uri})
 
 
-def end_mlflow(logger: Any, end: End) -> None:
+def end_run(logger: Any, end: End) -> None:
     """Set the status of the run."""
     logger.experiment.set_terminated(logger.run_id, _STATUS[end])
 
 
-def send_to_mlflow(
+def write_scores(
     run: TrackedRun, scores: Mapping[str, float], _recipe_dir: Path, _sender: str
 ) -> None:
     """Write scores as metrics, which a run takes also after its end.

@@ -89,7 +89,7 @@ def _send_to_run(context: StageContext, run: TrackedRun, scores: Mapping[str, fl
     if care is None:
         return
     try:
-        care.send(run, scores, context.recipe_dir, context.spec.name)
+        care.write_scores(run, scores, context.recipe_dir, context.spec.name)
     except Exception as error:  # noqa: BLE001 - the scores are in metrics.json
         context.log.warning('the scores did not reach the run of "%s": %s', run.logger, error)
         return

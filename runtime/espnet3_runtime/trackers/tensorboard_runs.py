@@ -12,17 +12,17 @@ from espnet3_runtime.trackers.run_records import TrackedRun
 _END_SUFFIX = ".end"
 
 
-def open_tensorboard(names: RunNames) -> Mapping[str, Any]:
+def open_arguments(names: RunNames) -> Mapping[str, Any]:
     """Return ``<experiment>/<stage>`` as name, below which Lightning counts versions."""
     return {"name": f"{names.exp_tag}/{names.stage}", "default_hp_metric": False}
 
 
-def continue_tensorboard(run: TrackedRun, step: int) -> Mapping[str, Any]:
+def continue_arguments(run: TrackedRun, step: int) -> Mapping[str, Any]:
     """Return the version of a run, without what it will measure again after so many steps."""
     return {"version": version_of(run), "purge_step": step + 1}
 
 
-def begin_tensorboard(logger: Any, values: Mapping[str, Any], done: int | None) -> None:
+def begin_run(logger: Any, values: Mapping[str, Any], done: int | None) -> None:
     """Write ``hparams.yaml`` and the session that the HParams tab shows.
 
     Lightning writes a session only together with a metric, which it draws as a curve; and always
@@ -51,14 +51,14 @@ def _as_hparam(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
-def describe_tensorboard(logger: Any) -> TrackedRun:
+def run_of(logger: Any) -> TrackedRun:
     """Return the run: its directory."""
     return TrackedRun(
         "TensorBoardLogger", str(logger.name or ""), str(logger.version), logger.log_dir
     )
 
 
-def end_tensorboard(logger: Any, end: End) -> None:
+def end_run(logger: Any, end: End) -> None:
     """Say in the HParams tab how a training ended; an interrupted one is still running."""
     logger.experiment.close()
     if end == "interrupted" or logger._default_hp_metric:  # noqa: SLF001
@@ -73,7 +73,7 @@ def end_tensorboard(logger: Any, end: End) -> None:
     _write_events(Path(logger.log_dir), _END_SUFFIX, [{**value, "tensor": metadata.NULL_TENSOR}])
 
 
-def send_to_tensorboard(
+def write_scores(
     run: TrackedRun, scores: Mapping[str, float], recipe_dir: Path, sender: str
 ) -> None:
     """Write scores as scalars, in a file of their own that takes the place of an earlier one.

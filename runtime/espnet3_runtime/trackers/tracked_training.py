@@ -68,7 +68,7 @@ def _begin_run(
     done: int | None,
 ) -> TrackedRun:
     care = care_of(type(logger))
-    begin = log_all if care is None else care.begin
+    begin = log_all if care is None else care.begin_run
     try:
         begin(logger, hyperparameters, done)
         return describe_run(logger, context)
@@ -85,7 +85,7 @@ def _end_run(context: StageContext, logger: Any, end: End) -> None:
     if care is None:
         return
     try:
-        care.end(logger, end)
+        care.end_run(logger, end)
     except Exception as error:  # noqa: BLE001 - reported
         name = type(logger).__name__
         context.log.warning('the run of "%s" could not be ended: %s', name, error)

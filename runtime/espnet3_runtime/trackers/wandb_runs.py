@@ -1,5 +1,6 @@
 """Runs in Weights & Biases, online and offline."""
 
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any
 from espnet3_runtime.trackers.care import End, RunNames, log_all
 from espnet3_runtime.trackers.run_records import TrackedRun
 
-BY_ENVIRONMENT: Mapping[str, str] = {
+_BY_ENVIRONMENT: Mapping[str, str] = {
     "name": "WANDB_NAME",
     "group": "WANDB_RUN_GROUP",
     "project": "WANDB_PROJECT",
@@ -20,18 +21,19 @@ _REOPENED: Mapping[str, Any] = {**dict.fromkeys(_OFFLINE, "offline"), "disabled"
 _EXIT_CODES: Mapping[End, int] = {"finished": 0, "failed": 1, "interrupted": 130}
 
 
-def open_wandb(names: RunNames) -> Mapping[str, Any]:
-    """Return name, group and project; a project's name takes no slash."""
+def open_arguments(names: RunNames) -> Mapping[str, Any]:
+    """Return name, group and project where no variable sets them; a project takes no slash."""
     project = re.sub(r"[/\\#?%:]", "-", names.recipe)
-    return {"name": names.stage, "group": names.exp_tag, "project": project}
+    given = {"name": names.stage, "group": names.exp_tag, "project": project}
+    return {key: text for key, text in given.items() if not os.environ.get(_BY_ENVIRONMENT[key])}
 
 
-def continue_wandb(run: TrackedRun, _step: int) -> Mapping[str, Any]:
+def continue_arguments(run: TrackedRun, _step: int) -> Mapping[str, Any]:
     """Return the id of a run; W&B puts the parts of an offline run together when it syncs them."""
     return {"id": run.run_id}
 
 
-def begin_wandb(logger: Any, values: Mapping[str, Any], done: int | None) -> None:
+def begin_run(logger: Any, values: Mapping[str, Any], done: int | None) -> None:
     """Start the run.
 
     Args:
@@ -44,7 +46,7 @@ def begin_wandb(logger: Any, values: Mapping[str, Any], done: int | None) -> Non
     log_all(logger, values, done)
 
 
-def describe_wandb(logger: Any) -> TrackedRun:
+def run_of(logger: Any) -> TrackedRun:
     """Return the run: its page, or the directory that ``wandb sync`` sends."""
     run, settings = logger.experiment, logger.experiment.settings
     reopen = {key: str(getattr(run, key) or "") for key in ("entity", "project", "group")}
@@ -54,12 +56,12 @@ def describe_wandb(logger: Any) -> TrackedRun:
     return TrackedRun("WandbLogger", str(run.name), run.id, str(settings.sync_dir), url, reopen)
 
 
-def end_wandb(logger: Any, end: End) -> None:
+def end_run(logger: Any, end: End) -> None:
     """Finish the run: another one may start in this process, and it shows how this one ended."""
     logger.experiment.finish(exit_code=_EXIT_CODES[end])
 
 
-def send_to_wandb(
+def write_scores(
     run: TrackedRun, scores: Mapping[str, float], recipe_dir: Path, _sender: str
 ) -> None:
     """Open the run again and write scores into its summary.

@@ -20,9 +20,11 @@ from espnet3_runtime.training.checkpoint_files import (
     save_everything,
     save_weights,
 )
+from espnet3_runtime.training.lightning_code.plain_state import drop_objects
 from espnet3_runtime.training.lightning_code.state import TrainingState
 from espnet3_runtime.training.loaders import has_validation
 from espnet3_runtime.training.measurements import latest_values, read_value
+from espnet3_runtime.weights import read_torch
 
 WHERE = "training.best_model_criterion"
 ASK_EVERY = 50
@@ -102,6 +104,7 @@ class Checkpoints(Checkpoint):
         self.kept: dict[Criterion, list[KeptCheckpoint]] = {one: [] for one in criteria}
         self._stop_requested = stop_requested
         self._log = log
+        self._saves_last = self._has_saved = False
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the weights if they are among the best by a value of validation."""
@@ -146,11 +149,42 @@ class Checkpoints(Checkpoint):
                 there = [one for one in found if (self.directory / one.file).is_file()]
                 self.kept[criterion] = there
 
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Keep objects out of ``last.ckpt``; other files are those of the recipe's callbacks.
+
+        Args:
+            trainer: Lightning's trainer, not used.
+            pl_module: The module that is trained, not used.
+            checkpoint: What is written.
+        """
+        del trainer, pl_module
+        if self._saves_last:
+            drop_objects(checkpoint)
+
     def save_last(self, trainer: pl.Trainer) -> None:
         """Write ``last.ckpt`` and remove the files that are no longer among the best."""
+        self._saves_last = True
         save_everything(trainer, self.directory / LAST)
+        self._saves_last = False
         if trainer.is_global_zero:
             self._tidy()
+            self._warn_of_objects()
+
+    def _warn_of_objects(self) -> None:
+        """Say after the first ``last.ckpt`` that a training could not go on from it."""
+        last, seen, self._has_saved = self.directory / LAST, self._has_saved, True
+        if seen or not last.is_file():
+            return
+        try:
+            read_torch(last, mmap=True)
+        except UserError as error:
+            self._log.warning(
+                "a training that is cut could not go on: %s; write plain data in on_save_checkpoint"
+                " and state_dict of the module, the data module and callbacks",
+                error.message,
+            )
 
     def finish(self, *, averages: bool) -> dict[str, Path]:
         """Write the mean of the best files, now that all are on disk.

@@ -16,6 +16,10 @@ class SpellingCallback(pl.Callback):
         self._context = context
         self._counts = {"train": Spelling(), "valid": Spelling()}
 
+    def on_fit_start(self, _trainer: pl.Trainer, _module: pl.LightningModule) -> None:
+        """Forget what earlier stages of this process encoded."""
+        take_spelling()
+
     def on_validation_start(self, _trainer: pl.Trainer, _module: pl.LightningModule) -> None:
         """Keep what the training set has by now."""
         self._count("train")

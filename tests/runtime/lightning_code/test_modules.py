@@ -1,14 +1,17 @@
 """Models that are a ``LightningModule``, and data from a ``LightningDataModule``."""
 
 import json
+from collections import Counter
 
 import lightning.pytorch as pl
 import pytest
 import torch
 
+from espnet3_runtime.data.tokens import Spelling, SpeltBatch
 from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.stages.train import train
 from tests.runtime.training_kit import (
+    CLASSIFIER,
     ONE,
     SETS,
     load,
@@ -29,7 +32,7 @@ from torch.utils.data import DataLoader, TensorDataset
 class Net(pl.LightningModule):
     def __init__(self, lr=0.05, dropout=0.0, layer=None):
         super().__init__()
-        self.save_hyperparameters()  # with the layer: an object in the checkpoint
+        self.save_hyperparameters()  # with the layer, an object
         self.body = layer or torch.nn.Linear(2, 8)
         self.dropout = torch.nn.Dropout(dropout)
         self.head = torch.nn.Linear(8, 4)
@@ -84,14 +87,20 @@ class Loading(Net):
         return Blobs().train_dataloader()
 
 
+class Saving(Net):
+    def on_save_checkpoint(self, checkpoint):
+        checkpoint["mine"] = type(self)
+
+
 class Silent(Net):
     def validation_step(self, batch, batch_idx):
         pass
 
 
 class Blobs(pl.LightningDataModule):
-    def __init__(self, size=40, shuffle=True, workers=0):
+    def __init__(self, size=40, shuffle=True, workers=0, folder=None):
         super().__init__()
+        self.save_hyperparameters()
         self.size, self.shuffle, self.workers = size, shuffle, workers
 
     def sets(self, size):
@@ -142,6 +151,7 @@ BLOBS = {"_target_": "src.own.Blobs"}
 OF_MODULE = {"dataset": None, "datamodule": BLOBS}
 STREAM = {"dataset": {**SETS, "train": [{"data_src_args": {"size": 42, "stream": True}}]}}
 BEST = [["val_loss", 1, "min"]]
+FOLDER = {"_target_": "pathlib.Path", "_args_": ["x"]}
 LAYER = {"_target_": "torch.nn.Linear", "in_features": 2, "out_features": 8}
 
 
@@ -162,6 +172,7 @@ def test_a_module_is_trained_as_lightning_does_it(own):
     """Its optimizers, schedulers and hooks; the same weights as by a Trainer of one's own."""
     data = {**OF_MODULE, "datamodule": {**BLOBS, "shuffle": False}}
     lines, bare = [], {"lr": 0.03}
+    SpeltBatch(None, Spelling(4, 1, Counter("ç"))).unpack()  # counted in an earlier stage
     outputs = fit(own, {**NET, **bare}, **data, result=lambda *row: lines.append(row))
     from espnet3_runtime.data.sampler import seed_generators
     from src.own import Blobs, Net
@@ -172,7 +183,7 @@ def test_a_module_is_trained_as_lightning_does_it(own):
     trainer.fit(module, datamodule=Blobs(shuffle=False))
     assert same(dict(module.state_dict()), dict(found["state_dict"]))
     assert found["lr_schedulers"][0]["last_epoch"] == 15
-    assert "best val_loss" in [key for key, _ in lines]
+    assert [key for key, _ in lines] == ["best val_loss"]
     best = load(outputs["best_checkpoint"])
     assert sorted(best) == ["epoch", "global_step", "monitor", "state_dict", "value"]
     assert best["state_dict"].keys() == module.state_dict().keys()
@@ -209,8 +220,8 @@ def test_what_a_module_logs_is_what_is_measured(own):
         ({**NET, "dropout": 0.2}, STREAM, 7),
         (MANUAL, OF_MODULE, 8),
         ({"_target_": "src.own.Loading"}, {"dataset": None}, 8),
-        ({"_target_": "src.model.Classifier"}, {**OF_MODULE, "datamodule":
-          {"_target_": "src.own.Mappings"}, "ema": {"decay": 0.9}}, 8),
+        (CLASSIFIER, {**OF_MODULE, "datamodule": {"_target_": "src.own.Mappings"},
+                      "ema": {"decay": 0.9}}, 8),
     ],
 )  # fmt: skip
 def test_a_training_that_was_cut_goes_on_to_the_same(own, model, data, polls):
@@ -227,12 +238,8 @@ def test_a_training_that_was_cut_goes_on_to_the_same(own, model, data, polls):
 
 def _state(outputs):
     directory = outputs["best_checkpoint"].parent
-    files = {
-        path.name: torch.load(path, weights_only=path.name != "last.ckpt")
-        for path in directory.glob("*.ckpt")
-    }
-    for key in ("hyper_parameters", "callbacks"):
-        files["last.ckpt"].pop(key, None)  # an object is no other object; kept files have times
+    files = {path.name: load(path) for path in directory.glob("*.ckpt")}
+    del files["last.ckpt"]["callbacks"]  # kept files have times
     return files
 
 
@@ -281,18 +288,35 @@ def test_a_module_of_the_other_lightning_is_refused(own):
         fit(own, {"_target_": "src.other.Net"}, **OF_MODULE)
 
 
-def test_only_what_the_stage_wrote_may_hold_objects(own):
-    """``save_hyperparameters`` with an object resumes; that file named by a setting does not."""
-    model = {**NET, "layer": LAYER}
-    outputs = fit(own, model, **OF_MODULE, trainer=ONE)
-    kept = outputs["last_checkpoint"].rename(own / "elsewhere.ckpt")
-    refused = "is not a checkpoint of tensors and plain data"
-    with pytest.raises(UserError, match=refused):
-        fit(own, model, **OF_MODULE, fit={"ckpt_path": str(kept)})
-    with pytest.raises(UserError, match=refused):
-        fit(own, model, **OF_MODULE, spec=spec(str(kept)))
-    outputs["last_checkpoint"].symlink_to(kept)
-    with pytest.raises(UserError, match=refused):
+@pytest.mark.parametrize(
+    ("model", "data", "monitor", "key", "left"),
+    [
+        ({**NET, "layer": LAYER}, BLOBS, "val_loss", "hyper_parameters",
+         {"lr": 0.05, "dropout": 0.0}),
+        (CLASSIFIER, {"_target_": "src.own.Mappings", "folder": FOLDER}, "valid/loss",
+         "datamodule_hyper_parameters", {"size": 40, "shuffle": True, "workers": 0}),
+    ],
+)  # fmt: skip
+def test_last_checkpoints_are_without_objects_among_hyper_parameters(
+    own, model, data, monitor, key, left
+):
+    changes = {"dataset": None, "datamodule": data, "best_model_criterion": [[monitor, 1, "min"]]}
+    first = train(train_context(own, model, **changes, trainer=ONE))["last_checkpoint"]
+    assert load(first)[key] == left
+    kept = first.rename(own / "elsewhere.ckpt")
+    for named in ({"spec": spec(str(kept))}, {"fit": {"ckpt_path": str(kept)}}):
+        again = train(train_context(own, model, **changes, **named))
+        assert load(again["last_checkpoint"])["global_step"] == 15
+
+
+def test_a_module_that_saves_objects_is_warned_and_not_read(own, caplog):
+    model = {"_target_": "src.own.Saving"}
+    polls = stop_after(8)
+    with pytest.raises(Stopped):
+        fit(own, model, **OF_MODULE, stop=polls)
+    assert "could not go on: " in caplog.text
+    assert "it holds src.own.Saving;" in caplog.text
+    with pytest.raises(UserError, match=r"data: it holds src\.own\.Saving"):
         fit(own, model, **OF_MODULE, resume=True)
 
 

@@ -12,13 +12,22 @@ from espnet3_runtime.preflight.pretrained import check_pretrained
 from espnet3_runtime.preflight.protocol import Answers, RecipeLocation
 
 CODE = """
-class PreTrainedModel: ...
+class Own:
+    @classmethod
+    def from_pretrained(cls, *args, **options): ...
+
+
+class Processor:
+    @classmethod
+    def from_pretrained(cls, *args, **options): ...
+
+    from_pretrained.__func__.__module__ = "transformers.processing_utils"
+
+
+class PreTrainedModel(Processor): ...
 
 
 class Net(PreTrainedModel): ...
-
-
-class Processor: ...
 """
 COMMIT = "0" * 40
 
@@ -63,6 +72,9 @@ def said(recipe: Path, name: Any, what: str = "Net", **more: Any) -> list[str]:
         ("shards", "Net", None),
         ("./whole", "Net", None),
         ("processor", "Processor", None),
+        ("processor/preprocessor_config.json", "Processor", None),
+        ("empty", "Own", None),
+        ("./none", "Own", None),
         ("bare", "Processor", None),
         ("${stages.save.pretrained}", "Net", None),
         (3, "Net", None),
@@ -77,6 +89,12 @@ def test_directories_are_looked_into(recipe, name, what, problem):
     assert said(recipe, name, what) == ([problem] if problem else [])
 
 
+def test_a_subfolder_is_where_the_files_are(recipe):
+    assert said(recipe, ".", subfolder="whole") == []
+    missing = 'the directory "." has no weights such as model.safetensors'
+    assert said(recipe, ".", subfolder="bare") == [missing]
+
+
 def test_offline_a_name_has_to_be_in_the_cache(recipe, monkeypatch):
     constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
@@ -88,6 +106,7 @@ def test_offline_a_name_has_to_be_in_the_cache(recipe, monkeypatch):
     assert said(recipe, "me/net", cache_dir=folder, local_files_only=True) == []
     unknown = {"cache_dir": folder, "local_files_only": True, "revision": "v2"}
     assert said(recipe, "me/net", **unknown)
+    assert said(recipe, "me/other", "Own", cache_dir=folder, local_files_only=True) == []
     monkeypatch.setenv("TRANSFORMERS_OFFLINE", "1")
     assert said(recipe, "me/other", cache_dir=folder) == missing
     monkeypatch.delenv("TRANSFORMERS_OFFLINE")
