@@ -18,21 +18,18 @@ if TYPE_CHECKING:
     from espnet3_runtime.launch.stage_runner import StageRunner
 
 
-def make_runner(
-    system_cls: type[System], build: Build, rank: Rank, echo_seconds: float = 0.0
-) -> "StageRunner":
+def make_runner(system_cls: type[System], build: Build, rank: Rank) -> "StageRunner":
     """Return what runs the stages of a build in this process.
 
     Args:
         system_cls: The generated System.
         build: The compiled recipe.
         rank: This process among those of the run.
-        echo_seconds: See :class:`Interrupts`.
     """
     from espnet3_runtime.launch.stage_runner import StageRunner
 
     configs = {f"{name}_config": build.config(name) for name in build.configs}
-    interrupts = Interrupts(lambda text: console.print_problem(f"stopping: {text}"), echo_seconds)
+    interrupts = Interrupts(lambda text: console.print_problem(f"stopping: {text}"))
     return StageRunner(
         build, system_cls(**configs), Experiment(build), interrupts, rank.number, rank.label
     )

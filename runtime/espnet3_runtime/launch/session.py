@@ -70,22 +70,35 @@ class Session:
         """Run the stages that have to; return the exit code."""
         code = CLEAN
         for number, planned in enumerate(verdicts, start=1):
-            self.lock.check()
-            if self.is_blocked(planned.stage):
+            verdict = self.begin_stage(planned, number, len(verdicts))
+            if verdict is None:
                 continue
-            verdict = self.judge_again(planned)
-            if verdict.action == "skip":
-                self.skip(verdict, planned, f"[{number}/{len(verdicts)}]")
-                continue
-            console.show_header(verdict, number, len(verdicts))
             with stage_turn(self.runner.build, verdict.stage.name):
                 failure = self.attempt_stage(verdict)
-            self.ran = True
             if failure:
                 code = self.add_failure(verdict.stage, failure, code)
             if self.ends_after(failure):
                 break
         return self.finish(verdicts, code)
+
+    def begin_stage(self, planned: Verdict, number: int, count: int) -> Verdict | None:
+        """Return how a stage is to be run whose turn it is; None where it need not or cannot run.
+
+        Args:
+            planned: What was decided before the first stage ran.
+            number: Its number among the wanted stages, from 1.
+            count: How many stages are wanted.
+        """
+        self.lock.check()
+        if self._is_blocked(planned.stage):
+            return None
+        verdict = self._judge_again(planned)
+        if verdict.action == "skip":
+            self._skip(verdict, planned, f"[{number}/{count}]")
+            return None
+        console.show_header(verdict, number, count)
+        self.ran = True
+        return verdict
 
     def add_failure(self, stage: Stage, failure: int, code: int) -> int:
         """Note that a stage failed, and return the exit code of the run.
@@ -102,7 +115,7 @@ class Session:
         """Say whether no further stage starts after one that ended with an exit code."""
         return failure != CLEAN and not (self.keep_going and failure == MISTAKES)
 
-    def is_blocked(self, stage: Stage) -> bool:
+    def _is_blocked(self, stage: Stage) -> bool:
         """Say whether a stage cannot run because another one failed; add its row then."""
         cause = blocking_stage(self.runner.build, stage, self.causes)
         if cause is not None:
@@ -135,13 +148,13 @@ class Session:
         else:
             console.print_line(f"  report: {experiment.relative_path(path)}")
 
-    def judge_again(self, planned: Verdict) -> Verdict:
+    def _judge_again(self, planned: Verdict) -> Verdict:
         """Decide again once a stage has run: now its outputs are known."""
         if not self.ran:
             return planned
         return judge_stage(planned.stage, self.runner.experiment, force=self.force)
 
-    def skip(self, verdict: Verdict, planned: Verdict, number: str) -> None:
+    def _skip(self, verdict: Verdict, planned: Verdict, number: str) -> None:
         """Add the row of a stage that is up to date, and say so where that was not known before.
 
         Args:
@@ -215,21 +228,31 @@ class Session:
                 if self.leader is None or self.leader.launches:
                     stack.enter_context(announce_order(order))
             made = self.runner.run(stage, resume=verdict.resume)
-        edited = [self.runner.experiment.relative_path(path) for path in edited_code()]
+        edited = self.edited_code()
         stale = (*self.edited, *edited)
         if stale and "packs" in stage.facts:
             raise UserError(
                 f'"{stale[0]}" was edited during this run: what is to be packed was made before',
                 hint="run the same command again",
             )
+        self.warn_of_edits(
+            edited,
+            ", which goes on with what it read first; stages that use it run again next time",
+        )
+        return made
+
+    def edited_code(self) -> list[str]:
+        """Return the files of code that were edited since this process read them."""
+        return [self.runner.experiment.relative_path(path) for path in edited_code()]
+
+    def warn_of_edits(self, edited: Sequence[str], what_follows: str) -> None:
+        """Warn once that code was edited during this run, and say what follows from it."""
         if edited and not self._told_edits:
             self._told_edits = True
             more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
             console.print_problem(
-                f'warning: "{edited[0]}"{more} was edited during this run, which goes on with what '
-                "it read first; stages that use it run again next time"
+                f'warning: "{edited[0]}"{more} was edited during this run{what_follows}'
             )
-        return made
 
     def _altered_inputs(self, stage: Stage) -> list[str]:
         """Return outputs of earlier stages that somebody altered during this run."""
@@ -306,10 +329,15 @@ class Session:
         """Write the final receipt of an attempt that began at ``clock``, and add its row."""
         self.lock.check()
         seconds = round(time.monotonic() - clock, 3)
-        self.write(replace(receipt, finished=current_time(), seconds=seconds))
+        receipt = replace(receipt, finished=current_time(), seconds=seconds)
+        self.write(receipt)
+        self.add_row(receipt)
+
+    def add_row(self, receipt: Receipt) -> None:
+        """Add the row of a stage that has ended."""
         paths = [record.path for record in receipt.outputs.values()]
         results = dict(receipt.results)
-        self.rows.append(Row(receipt.stage, receipt.status, seconds, paths[:2], results))
+        self.rows.append(Row(receipt.stage, receipt.status, receipt.seconds, paths[:2], results))
 
 
 def current_time() -> str:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -45,19 +44,10 @@ class Interrupts:
 
     Inside :meth:`gracefully` the first signal only sets the request, and ``say`` prints that.
     Elsewhere, and for the second signal, the stage's code gets ``KeyboardInterrupt``.
-
-    Args:
-        say: Prints a message.
-        echo_seconds: For so long after the first signal another one is the same request: a
-            scheduler may send one to all processes of a job, and the first of them passes it on.
     """
 
-    def __init__(
-        self, say: Callable[[str], None] = lambda _: None, echo_seconds: float = 0.0
-    ) -> None:
+    def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
         self._say = say
-        self._echo_seconds = echo_seconds
-        self._since = 0.0
         self._received: signal.Signals | None = None
         self._graceful = 0
         self._ignored = False
@@ -120,9 +110,6 @@ class Interrupts:
         if self._ignored:
             return
         again = self._received is not None
-        if again and time.monotonic() - self._since < self._echo_seconds:
-            return
-        self._since = self._since or time.monotonic()
         self._received = self._received or signal.Signals(number)
         if self._graceful and not again:
             self._say("stopping as soon as the state is saved; once more to stop at once")

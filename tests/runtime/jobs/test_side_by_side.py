@@ -8,7 +8,7 @@ QUICK = "--no_preflight"
 
 def test_stages_side_by_side_past_failures(tmp_path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("espnet3_runtime.launch.jobs.local.machine_cores", lambda: 9)
+    monkeypatch.setattr("espnet3_runtime.launch.jobs.process.machine_cores", lambda: 9)
     monkeypatch.setenv("API_TOKEN", "of-the-user")
     stages = {"meet_a": "meet", "meet_b": "meet", "fails": "fail", "dies": "die", "bar": "bar"}
     recipe = make_recipe(tmp_path / "recipe", **stages)

@@ -7,13 +7,17 @@ from typing import Any
 from espnet3_runtime.atomic import temporary
 from espnet3_runtime.build.late_values import find_references
 from espnet3_runtime.build.lock import Build
-from espnet3_runtime.incremental.held_code import edited_code
 from espnet3_runtime.incremental.plan import Verdict
 from espnet3_runtime.incremental.slices import configs_of, model_of
-from espnet3_runtime.launch.jobs.cluster import DASK_VARIABLES, ClusterStage, options_for
+from espnet3_runtime.launch.jobs.cluster import (
+    DASK_VARIABLES,
+    ClusterStage,
+    StageJob,
+    options_for,
+)
 from espnet3_runtime.launch.jobs.devices import GpuPool, visible_gpus
-from espnet3_runtime.launch.jobs.local import LocalStages, run_command
 from espnet3_runtime.launch.jobs.order import StageOrder, write_texts
+from espnet3_runtime.launch.jobs.process import local_stages, run_command
 from espnet3_runtime.launch.jobs.side_by_side import SideBySide, StartedStage
 from espnet3_runtime.launch.session import Session
 from espnet3_runtime.process.cores import share_of_cores
@@ -47,12 +51,11 @@ def run_side_by_side(
     texts = temporary(build.experiment / "stages" / "build.json")
     width = max((len(verdict.stage.name) for verdict in verdicts), default=0)
     gpus = GpuPool(() if parallel else visible_gpus())
-    begin: StartStage = LocalStages(build, words, most, gpus, width).start
+    begin: StartStage = local_stages(build, words, most, gpus, width)
     if parallel is not None:
         begin = _jobs_of(parallel, build, words, width)
 
     def start(stage: Stage) -> StartedStage:
-        edited = tuple(session.runner.experiment.relative_path(path) for path in edited_code())
         order = StageOrder(
             stage.name,
             session.force,
@@ -60,7 +63,7 @@ def run_side_by_side(
             str(texts),
             session.directory,
             session.lock.descriptor if parallel is None else None,
-            edited,
+            tuple(session.edited_code()),
         )
         return begin(stage, order)
 
@@ -80,12 +83,12 @@ def _jobs_of(
     share = share_of_cores(cores) if isinstance(cores, int) and cores > 0 else {}
 
     def start(stage: Stage, order: StageOrder) -> StartedStage:
-        output = str(build.experiment / "stages" / f".{stage.name}.out")
+        output = build.experiment / "stages" / f".{stage.name}.out"
         variables = {**_named_variables(build, stage), **share, **order.variables()}
         command = run_command(build.directory, words)
         workers = Workers(options_for(parallel, stage.name), build.recipe_dir, 1)
-        task = (command, variables, str(build.recipe_dir), output)
-        return ClusterStage(f"{stage.name:<{width}}", workers, task)
+        job = StageJob(command, variables, str(build.recipe_dir), output)
+        return ClusterStage(f"{stage.name:<{width}}", workers, job)
 
     return start
 

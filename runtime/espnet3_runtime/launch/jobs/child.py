@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -20,7 +19,7 @@ from espnet3_runtime.process.lockfile import adopt_lock
 from espnet3_runtime.process.ranks import Rank
 from espnet3_runtime.system import System
 
-_ECHO_SECONDS = 1.0
+_POLL_SECONDS = 0.02
 _PATIENCE_SECONDS = 30.0
 """So long a stage may take to save once the process that ordered it has died."""
 
@@ -38,22 +37,22 @@ def run_one_stage(
     """
     from espnet3_runtime.launch.session import Session
 
-    runner = make_runner(system_cls, build, Rank(), _ECHO_SECONDS)
+    runner = make_runner(system_cls, build, Rank())
     path = build.experiment / "stages" / ".lock"
     held = adopt_lock(path, f'"{build.exp_dir}"', order.lock)
-    with handling_signals(runner), stage_turn(build, order.stage, elsewhere=order.lock is None):
-        end_with_parent(runner.interrupts.requested)
-        verdict = judge_stage(build.stage(order.stage), runner.experiment, force=order.force)
-        session = Session(
-            runner, held, order.force, locate, None, order.directory, edited=order.edited
-        )
-        return session.attempt_stage(verdict)
+    session = Session(runner, held, order.force, locate, None, order.directory, edited=order.edited)
+    with handling_signals(runner):
+        obey_parent(runner.interrupts.requested)
+        with stage_turn(build, order.stage, elsewhere=order.lock is None):
+            verdict = judge_stage(build.stage(order.stage), runner.experiment, force=order.force)
+            return session.attempt_stage(verdict)
 
 
-def end_with_parent(is_stopping: Callable[[], bool]) -> None:
-    """Save and stop when the other end of standard input is closed: its process has died.
+def obey_parent(is_stopping: Callable[[], bool]) -> None:
+    """Stop when the other end of standard input says so, and when its process has died.
 
-    The stage gets an empty standard input, and its lines are printed as they come.
+    The first byte asks to save and stop, the second to stop at once.  The stage gets an empty
+    standard input, and its lines are printed as they come.
 
     Args:
         is_stopping: Says whether a signal has come already.
@@ -66,17 +65,20 @@ def end_with_parent(is_stopping: Callable[[], bool]) -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(line_buffering=True)
-    threading.Thread(target=_wait_for_the_end_of, args=(parent, is_stopping), daemon=True).start()
+    threading.Thread(target=_read_requests, args=(parent, is_stopping), daemon=True).start()
 
 
-def _wait_for_the_end_of(parent: int, is_stopping: Callable[[], bool]) -> None:
-    with suppress(OSError):
-        while os.read(parent, 1024):
-            pass
+def _read_requests(parent: int, is_stopping: Callable[[], bool]) -> None:
+    is_alone = not os.read(parent, 1)
     if not is_stopping():
         os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_PATIENCE_SECONDS)
+    while not is_stopping():  # the main thread handles the signal when it comes to it
+        time.sleep(_POLL_SECONDS)
+    if is_alone or not os.read(parent, 1):
+        time.sleep(_PATIENCE_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
+    while os.read(parent, 1):
+        pass
     time.sleep(_PATIENCE_SECONDS)
     os.killpg(0, signal.SIGKILL)
 

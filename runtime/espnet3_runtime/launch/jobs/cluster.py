@@ -3,7 +3,7 @@
 dask-jobqueue knows the queues of SLURM, PBS and others, and ``collect_stats`` and ``infer`` start
 their workers with it already; submitit knows SLURM alone.  The stage is a process of the job, which
 reads and writes the experiment on a disk that both machines see: its lines come from a file there,
-and so do the signals that it is sent.
+and so do the requests to stop.
 """
 
 import os
@@ -20,7 +20,7 @@ from typing import Any
 
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.launch.jobs.output import print_named
-from espnet3_runtime.launch.jobs.process import describe_exit
+from espnet3_runtime.launch.jobs.process import StageProcess, describe_exit
 from espnet3_runtime.process.dask_workers import Workers
 
 DASK_VARIABLES = (
@@ -29,59 +29,60 @@ DASK_VARIABLES = (
 )
 """What Dask sets in the environment of its workers; a stage has them as the user set them."""
 _POLL_SECONDS = 0.5
-_AT_ONCE = 2
-"""So many signals end a stage."""
 
 
-def run_as_job(
-    command: Sequence[str], variables: Mapping[str, str], directory: str, output: str
-) -> int:
-    """Run a command in a job, and return its exit code, minus a signal; the worker calls this.
+@dataclass(frozen=True, repr=False)  # older Dask logs the arguments of a task that fails
+class StageJob:
+    """What a job does.
 
-    Args:
+    Attributes:
         command: The command.
-        variables: What its environment has beside that of the job.
+        variables: What its environment has beside that of the job; some may be secret.
         directory: Its working directory.
-        output: The file for what it prints; the file ``output.stop`` has a byte for each signal.
+        output: The file for what it prints.
     """
-    with open(output, "ab") as file:  # noqa: PTH123 - a text, on another machine
+
+    command: Sequence[str]
+    variables: Mapping[str, str]
+    directory: str
+    output: Path
+
+    @property
+    def requests(self) -> Path:
+        """The file with a byte for each request to stop."""
+        return self.output.with_name(f"{self.output.name}.stop")
+
+
+def run_as_job(job: StageJob) -> int:
+    """Run a command in a job, and return its exit code, minus a signal; the worker calls this."""
+    with job.output.open("ab") as file:
         process = subprocess.Popen(
-            command,
-            env={**_environment_of_job(), **variables},
-            cwd=directory,
-            stdin=subprocess.PIPE,  # it ends when this process does, and the stage with it
+            job.command,
+            env={**_environment_of_job(), **job.variables},
+            cwd=job.directory,
+            stdin=subprocess.PIPE,
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    stage = StageProcess(process)
+    Thread(target=_pass_requests, args=(stage, job.requests), daemon=True).start()
+    return stage.wait()
+
+
+def _pass_requests(stage: StageProcess, requests: Path) -> None:
     passed = 0
-    code = None
-    while code is None:
-        with suppress(subprocess.TimeoutExpired):
-            code = process.wait(_POLL_SECONDS)
-        for _ in range(passed, _signals_in(output)):
-            passed += 1
-            process.send_signal(signal.SIGTERM if passed <= _AT_ONCE else signal.SIGKILL)
-    if code < 0:  # its own processes were told nothing
-        with suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
-    return code
+    while stage.process.poll() is None:
+        with suppress(OSError):  # mostly there are none
+            for _ in requests.read_bytes()[passed:]:
+                stage.interrupt()
+                passed += 1
+        time.sleep(_POLL_SECONDS)
 
 
 def _environment_of_job() -> dict[str, str]:
     """Return the environment of the job, without what Dask sets for its workers."""
     return {name: value for name, value in os.environ.items() if name not in DASK_VARIABLES}
-
-
-def _signals_in(output: str) -> int:
-    try:
-        return len(_stop_file(output).read_bytes())
-    except OSError:
-        return 0
-
-
-def _stop_file(output: str) -> Path:
-    return Path(f"{output}.stop")
 
 
 @dataclass
@@ -91,22 +92,18 @@ class ClusterStage:
     Attributes:
         name: The stage's name, padded.
         workers: The worker that runs it.
-        task: The arguments of :func:`run_as_job`.
+        job: What it does.
         problem: Why it ended without a word, where the cluster says so.
     """
 
     name: str
     workers: Workers
-    task: tuple[Sequence[str], Mapping[str, str], str, str]
+    job: StageJob
     problem: str = ""
     _ended: Event = field(default_factory=Event)
 
     def __post_init__(self) -> None:
         self._remove_files()  # of a run that was killed
-
-    @property
-    def _output(self) -> Path:
-        return Path(self.task[3])
 
     def wait(self) -> int:
         """Submit the job, print what it prints, and wait for its end; return the exit code."""
@@ -115,7 +112,7 @@ class ClusterStage:
         code = -signal.SIGTERM
         try:
             with self.workers:
-                for _, code in self.workers.run(run_as_job, [self.task]):  # noqa: B007
+                for _, code in self.workers.run(run_as_job, [(self.job,)]):  # noqa: B007
                     pass
         except UserError as error:
             hint = error.hint.replace("parallel.options", "options")  # as the file calls them
@@ -129,10 +126,10 @@ class ClusterStage:
 
     def interrupt(self) -> None:
         """Ask it to save and stop; where it has not begun, take it out of the queue."""
-        if not self._output.exists():
+        if not self.job.output.exists():
             self.workers.cancel()
             return
-        with _stop_file(self.task[3]).open("ab") as file:
+        with self.job.requests.open("ab") as file:
             file.write(b".")
 
     def kill(self) -> None:
@@ -144,7 +141,7 @@ class ClusterStage:
         return self.problem or describe_exit(code)
 
     def _remove_files(self) -> None:
-        for path in (self._output, _stop_file(self.task[3])):
+        for path in (self.job.output, self.job.requests):
             path.unlink(missing_ok=True)
 
     def _print_lines(self) -> None:
@@ -152,7 +149,7 @@ class ClusterStage:
         position, rest = 0, b""
         while True:
             ended = self._ended.is_set()
-            with suppress(OSError), self._output.open("rb") as file:
+            with suppress(OSError), self.job.output.open("rb") as file:
                 file.seek(position)
                 *lines, rest = (rest + file.read()).split(b"\n")
                 position = file.tell()

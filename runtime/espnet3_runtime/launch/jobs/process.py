@@ -1,16 +1,21 @@
-"""A stage in a process of its own on this machine: the same Python runs ``build/run.py`` again."""
+"""Stages as processes of this machine, which share its cores and GPUs."""
 
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
+from espnet3_runtime.build.lock import Build
+from espnet3_runtime.launch.jobs.devices import GpuPool
+from espnet3_runtime.launch.jobs.order import StageOrder
 from espnet3_runtime.launch.jobs.output import copy_lines
+from espnet3_runtime.process.cores import machine_cores, share_of_cores
+from espnet3_schemas.build_records import Stage
 
 
 @dataclass
@@ -18,7 +23,8 @@ class StageProcess:
     """A running stage.
 
     It leads a session of its own, so that a Ctrl-C of the terminal reaches the first process alone,
-    which passes it on; its standard input is a pipe that ends when that process dies.
+    which passes it on: its standard input is a pipe with a byte for each request to stop, which
+    ends when that process dies.
 
     Attributes:
         process: The process.
@@ -26,7 +32,7 @@ class StageProcess:
     """
 
     process: "subprocess.Popen[bytes]"
-    readers: Sequence[threading.Thread]
+    readers: Sequence[threading.Thread] = ()
 
     def wait(self) -> int:
         """Wait for its end, and for its last line; return the exit code, minus a signal."""
@@ -38,9 +44,10 @@ class StageProcess:
         return code
 
     def interrupt(self) -> None:
-        """Ask it to save and stop, as SIGTERM does; a second time, to stop at once."""
+        """Ask it to save and stop; a second time, to stop at once."""
+        assert self.process.stdin is not None
         with suppress(OSError):
-            self.process.send_signal(signal.SIGTERM)
+            os.write(self.process.stdin.fileno(), b".")
 
     def kill(self) -> None:
         """End it and all that it has started."""
@@ -77,31 +84,44 @@ def describe_exit(code: int) -> str:
     return f"its process was killed by {name}{hint}"
 
 
-def start_process(
-    name: str, command: Sequence[str], environ: Mapping[str, str], directory: str, lock: int | None
-) -> StageProcess:
-    """Start a stage; its lines are printed as they come, each with its name.
+def local_stages(
+    build: Build, words: Sequence[str], most: int, gpus: GpuPool, width: int
+) -> Callable[[Stage, StageOrder], StageProcess]:
+    """Return what starts a stage on this machine, with its share of it.
 
     Args:
-        name: The stage's name, padded.
-        command: The command.
-        environ: Its environment.
-        directory: Its working directory.
-        lock: The descriptor of the experiment's lock, which it inherits.
+        build: The build.
+        words: The command line of the user.
+        most: How many stages run at a time.
+        gpus: The GPUs that they share.
+        width: Of the longest name of a stage.
     """
-    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    process = subprocess.Popen(
-        command,
-        env=dict(environ),
-        cwd=directory,
-        start_new_session=True,
-        pass_fds=() if lock is None else (lock,),
-        **pipes,
-    )
-    readers = [
-        threading.Thread(target=copy_lines, args=(name, source, stream), daemon=True)
-        for source, stream in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
-    ]
-    for reader in readers:
-        reader.start()
-    return StageProcess(process, readers)
+    cores = share_of_cores(max(machine_cores() // most, 1))
+
+    def start(stage: Stage, order: StageOrder) -> StageProcess:
+        process = subprocess.Popen(
+            run_command(build.directory, words),
+            env={**os.environ, **cores, **gpus.take(build, stage), **order.variables()},
+            cwd=order.directory,
+            start_new_session=True,
+            pass_fds=() if order.lock is None else (order.lock,),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        name = f"{stage.name:<{width}}"
+        readers = [
+            threading.Thread(target=copy_lines, args=(name, source, stream), daemon=True)
+            for source, stream in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
+        ]
+        for reader in readers:
+            reader.start()
+        return StageProcess(process, readers)
+
+    return start
+
+
+def run_command(build: Path, words: Sequence[str]) -> list[str]:
+    """Return the command that runs ``build/run.py`` as this process was run."""
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
+    return [sys.executable, *flags, str(build / "run.py"), *words]
