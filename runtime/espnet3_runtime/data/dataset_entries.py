@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
+from types import GeneratorType, ModuleType
 from typing import Any
 
 from espnet3_runtime.build.instantiate import instantiate
@@ -84,6 +84,10 @@ def make_dataset(entry: DatasetEntry, directories: DatasetDirectories) -> Any:
             raise
         hint = "is the corpus prepared? run the stage create_dataset first"
         raise UserError(error.message, where=entry.where, hint=hint) from error.__cause__
+    if isinstance(dataset, GeneratorType):
+        problem = "a generator gives its samples once, and a data set in every epoch"
+        hint = "make Dataset a class, and the generator its method __iter__"
+        raise UserError(problem, where=entry.where, hint=hint)
     for method in () if is_stream(dataset) else ("__len__", "__getitem__"):
         if not hasattr(dataset, method):
             module, _ = load_module(entry, directories)

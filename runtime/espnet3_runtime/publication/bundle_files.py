@@ -20,6 +20,8 @@ _ENDINGS = frozenset(
         *("txt", "vocab", "wav", "yaml", "yml", "zip"),
     )
 )
+_HIDDEN = shutil.ignore_patterns(".*")
+"""Of a directory that a setting names: ``.git``, ``.env``, ``.cache`` and the like."""
 _KEY_OF_FILE = ("path", "file", "dir", "stats")
 
 
@@ -31,12 +33,14 @@ class BundleFiles:
         recipe_dir: The base of relative paths.
         bundle: The directory that is packed.
         late: The parsed late values.
+        data_dir: The recipe's data, which a bare word never means.
         names: Names inside the bundle by absolute path of the original.
     """
 
     recipe_dir: Path
     bundle: Path
     late: LateValues
+    data_dir: Path | None = None
     names: dict[Path, str] = field(default_factory=dict)
 
     def rewrite_paths(self, composed: Any, bound: Any, where: str) -> Any:
@@ -50,7 +54,7 @@ class BundleFiles:
             where: Key path, for messages.
 
         Raises:
-            UserError: A file does not exist.
+            UserError: A file does not exist, or a directory holds the bundle itself.
         """
         if isinstance(composed, Mapping):
             return {
@@ -68,15 +72,21 @@ class BundleFiles:
             return self._rewrite_text(composed, bound, where)
         return composed
 
-    def add(self, path: Path, name: str = "") -> str:
-        """Copy a file or directory into the bundle; return its name there."""
+    def add(self, path: Path, name: str = "", *, hidden: bool = True) -> str:
+        """Copy a file or directory into the bundle; return its name there.
+
+        Args:
+            path: The file or directory.
+            name: Its name in the bundle, if it is there; empty makes one of that of the path.
+            hidden: Whether what a directory holds below names with a dot in front is copied.
+        """
         path = path.absolute()
         if path not in self.names:
             self.names[path] = self._unused_name(name or f"{FILES}/{path.name}")
             target = self.bundle / self.names[path]
             target.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
-                shutil.copytree(path, target)
+                shutil.copytree(path, target, ignore=None if hidden else _HIDDEN)
             else:
                 shutil.copyfile(path, target)
         return self.names[path]
@@ -87,14 +97,23 @@ class BundleFiles:
         if StageOutput in kinds:
             if not path.exists():
                 raise missing_file(bound, where)
-            return SCHEME + self.add(path)
+            return self._refer_to(path, where)
         if _is_path(bound) and (path.is_file() or (path.is_dir() and "/" in bound)):
-            return SCHEME + self.add(path)
-        if bound.isidentifier() and _is_directory_key(where) and path.is_dir():
-            return SCHEME + self.add(path)
+            return self._refer_to(path, where)
+        if bound.isidentifier() and _is_directory_key(where) and self._may_be_meant(path):
+            return self._refer_to(path, where)
         if _must_exist(bound, where) and Env not in kinds:
             raise missing_file(bound, where)
         return composed
+
+    def _refer_to(self, path: Path, where: str) -> str:
+        if self.bundle.is_relative_to(path.absolute()):
+            raise UserError(f'the directory "{path}" holds the bundle itself', where=where)
+        return SCHEME + self.add(path, hidden=False)
+
+    def _may_be_meant(self, path: Path) -> bool:
+        """Return whether a bare word is a directory that a model can need to run."""
+        return path.is_dir() and path != self.data_dir and not self.bundle.is_relative_to(path)
 
     def _unused_name(self, name: str) -> str:
         folder, _, last = name.rpartition("/")

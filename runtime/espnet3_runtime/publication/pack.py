@@ -36,7 +36,7 @@ def pack_bundle(context: StageContext, directory: Path) -> None:
     Raises:
         UserError: A file or code that the bundle needs would not be inside.
     """
-    bundled = BundleFiles(context.recipe_dir, directory, context.late)
+    bundled = BundleFiles(context.recipe_dir, directory, context.late, context.data_dir)
     checkpoint = _pack_weights(context, bundled)
     config, model = _pack_configs(context, bundled, checkpoint)
     named = _pack_named_files(context, bundled)

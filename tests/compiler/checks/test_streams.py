@@ -40,6 +40,11 @@ def found_in(check, dataset, training="", rest="stages: [train]\n"):
         ("dataloader: {train: {batches: {type: unsorted, buffer_size: 9}}}", []),
         ("dataloader: {train: {batches: {type: sorted}}}", [("R424", "sorted")]),
         ("dataloader: {valid: {batches: {type: length, batch_bins: 9}}}", [("R424", "length")]),
+        ("trainer: {limit_train_batches: 5, val_check_interval: 1.0, limit_val_batches: 0.0}", []),
+        (
+            "trainer: {limit_train_batches: 0.5, val_check_interval: 0.25, limit_val_batches: 0.1}",
+            [("R415", "0.5"), ("R415", "0.25"), ("R415", "0.1")],
+        ),
         (f"{CYCLE}, trainer: {{max_steps: 9}}", []),
         (f"{CYCLE}, trainer: {{max_epochs: 9}}", [("R415", "torch.optim.lr_scheduler.OneCycleLR")]),
         (

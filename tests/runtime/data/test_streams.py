@@ -53,6 +53,7 @@ class Dataset(IterableDataset):
     def __iter__(self):
         shards = list(self.shards)
         random.shuffle(shards)  # with the global generator, as people do
+        shards = shards[self.epoch % 2 :] + shards[: self.epoch % 2]
         info = get_worker_info()  # and with their own sharing among workers
         shards = shards if info is None else shards[info.id :: info.num_workers]
         for shard in shards:
@@ -220,6 +221,12 @@ def test_what_needs_lengths_or_numbers_is_refused(recipe):
     with pytest.raises(UserError, match="here they are read by their number") as error:
         load_split({"test": [{"data_src": "shards"}]}, "test", folders)
     assert error.value.where == "dataset.test[0]"
+    with pytest.raises(UserError, match="drop_last leaves no batch of 24 samples for every rank"):
+        read(recipe, batches={"batch_size": 24, "drop_last": True})
+    (recipe / "once.py").write_text("def Dataset():\n    yield {}\n")
+    with pytest.raises(UserError, match="a generator gives its samples once") as error:
+        load_parts({"train": [{"data_src": "once"}]}, "train", folders)
+    assert error.value.where == "dataset.train[0]"
     write_shards(recipe / "data", [0], "none")
     none = {"train": [{"data_src": "shards", "data_src_args": {"split": "none"}}]}
     with pytest.raises(UserError, match="the data set gives no samples"):

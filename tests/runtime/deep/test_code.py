@@ -63,6 +63,14 @@ def test_an_object_in_an_item_is_no_failure_of_the_collate_function(tmp_path: Pa
     assert line_of(said) == ("__init__.py", 16, True)
 
 
+def test_a_stream_is_told_its_epoch_before_its_first_samples_are_read(tmp_path: Path) -> None:
+    by_number = "def __len__(self):\n        return 3\n\n    def __getitem__(self, index):\n"
+    told = "def set_epoch(self, epoch):\n        self.epoch = epoch\n\n"
+    in_order = f"{told}    def __iter__(self):\n        index = self.epoch\n"
+    edits = {by_number: in_order, "return {": "yield {"}
+    assert codes(ask(tmp_path, edits)) == []
+
+
 def test_a_misspelt_method_of_the_builder_is_shown(tmp_path: Path) -> None:
     said = ask(tmp_path, {"def is_source_prepared": "def is_source_ready"})
     assert codes(said) == ["R909"]

@@ -1,5 +1,6 @@
 """Files and code that configs name: what is packed, under which name, and what is missing."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,28 @@ def test_a_name_of_ones_own(files: BundleFiles) -> None:
     assert files.add(path) == files.add(path, "files/other") == "files/mine/x"
     assert files.add(files.recipe_dir / "plain", "files/mine/x") == "files/mine/2-x"
     assert packed(files) == {"files/mine/2-x": "plain", "files/mine/x": "data/a.txt"}
+
+
+def test_a_directory_is_packed_without_what_is_hidden_in_it(files: BundleFiles) -> None:
+    for name in ("base/config.json", "base/.git/config", "base/.env"):
+        (files.recipe_dir / name).parent.mkdir(parents=True, exist_ok=True)
+        (files.recipe_dir / name).write_text(name)
+    config = {"pretrained_model_name_or_path": "base", "name": "base"}
+    found = {"pretrained_model_name_or_path": "bundle://files/base", "name": "base"}
+    assert files.rewrite_paths(config, config, "m") == found
+    assert packed(files) == {"files/base/config.json": "base/config.json"}
+
+
+def test_a_word_means_neither_the_data_nor_where_the_bundle_is_made(files: BundleFiles) -> None:
+    bundle = files.recipe_dir / "exp/recipe/bundle"
+    bundle.mkdir(parents=True)
+    inside = replace(files, bundle=bundle, data_dir=files.recipe_dir / "data")
+    config = {"cache_dir": "exp", "data_dir": "data", "directory": "conf"}
+    assert inside.rewrite_paths(config, config, "m") == config
+    with pytest.raises(UserError, match="holds the bundle itself") as caught:
+        inside.rewrite_paths({"a": "exp/recipe"}, {"a": "exp/recipe"}, "m")
+    assert caught.value.where == "m.a"
+    assert packed(inside) == {}
 
 
 MODULES = {

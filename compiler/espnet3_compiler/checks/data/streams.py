@@ -1,8 +1,8 @@
 """Data sets that give their samples one after another, without a length and without numbers.
 
 Passes: ``class Dataset(torch.utils.data.IterableDataset)`` in ``dataset.train`` of a train stage.
-Fails: the same beside ``type: numel``, beside a ``sampler`` or ``OneCycleLR`` without
-``max_steps``, or in ``dataset.test`` of a stage ``infer``.
+Fails: the same beside ``type: numel``, beside a ``sampler``, ``val_check_interval: 0.5`` or
+``OneCycleLR`` without ``max_steps``, or in ``dataset.test`` of a stage ``infer``.
 """
 
 from collections.abc import Iterator
@@ -37,6 +37,11 @@ _BY_NUMBER = ("collect_stats", "train_tokenizer", "infer")
 """Kinds of stages that read items by their number."""
 _IN_ORDER = "gives its samples one after another"
 _SORTS = ("sorted", "numel", "length")
+_SHARES = {
+    "train": ("limit_train_batches", "overfit_batches", "val_check_interval"),
+    "valid": ("limit_val_batches",),
+}
+"""Settings of the trainer that may be a share of an epoch, by the split whose length it is of."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -51,6 +56,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             if stream is not None:
                 label = Label(entry_span(stream), "a stream of samples")
                 found += _check_batches(config, split, label)
+                found += _check_shares(config, split, label)
                 found += _check_schedules(config, label, recipe) if split == "train" else ()
     for stage in recipe.stages:
         if stage_kind(stage) in _BY_NUMBER:
@@ -106,6 +112,21 @@ def _check_batches(config: Mapping, split: str, label: Label) -> Iterator[Diagno
             related=(label,),
             advice=("write type: unsorted, and batch_size",),
         )
+
+
+def _check_shares(config: Mapping, split: str, label: Label) -> Iterator[Diagnostic]:
+    for name in _SHARES[split]:
+        node = node_at(config, ("trainer", name))
+        if isinstance(node, Scalar) and isinstance(node.value, float) and 0 < node.value < 1:
+            yield value_finding(
+                "R415",
+                f'"trainer.{name}" is {node.value}, a share of an epoch, and how many batches an '
+                f"epoch has is not known: the data set {_IN_ORDER}",
+                node,
+                "a share of what?",
+                related=(label,),
+                advice=("write an integer, a number of batches",),
+            )
 
 
 def _check_schedules(config: Mapping, label: Label, recipe: Recipe) -> Iterator[Diagnostic]:

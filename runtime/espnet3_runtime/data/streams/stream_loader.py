@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import torch.utils.data._utils.worker as torch_worker
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from espnet3_runtime.data.batching import BATCH_SIZE
 from espnet3_runtime.data.custom_loader import CustomLoader
@@ -52,9 +52,10 @@ class StreamBatches(IterableDataset[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the samples of a batch, or in a worker what is wrong with the data."""
-        info = torch_worker._worker_info  # noqa: SLF001
+        info = get_worker_info()
         # Data sets that share themselves among workers must not: this one does it.
-        torch_worker._worker_info = None  # noqa: SLF001
+        torch_worker._worker_info = None  # noqa: SLF001 - torch has no public way
+        assert get_worker_info() is None
         if info is None:
             yield from self._read_batches(0, 1)
             return
@@ -83,11 +84,19 @@ class StreamBatches(IterableDataset[Any]):
         if self.batches["shuffle"]:
             samples = shuffle_stream(samples, self.batches["buffer_size"], self.order_seed)
         size, drops = self.batches["batch_size"] or BATCH_SIZE, self.batches["drop_last"]
+        where, is_empty = self.split.parts.entries[0].where, True
         try:
-            yield from deal_rounds(samples, size, self.world, drop_last=drops)
+            for dealt in deal_rounds(samples, size, self.world, drop_last=drops):
+                is_empty = False
+                yield dealt
         except ValueError as error:
-            where = self.split.parts.entries[0].where
             raise UserError(f"there are too few data: {error}", where=where) from None
+        if is_empty:
+            raise UserError(
+                f"drop_last leaves no batch of {size} samples for every rank",
+                where=where,
+                hint="set drop_last to false or make batch_size smaller",
+            )
 
     def _finish_sample(
         self, read: tuple[int, int, Sample], generators: ReadingGenerators

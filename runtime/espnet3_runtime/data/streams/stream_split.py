@@ -27,17 +27,13 @@ class StreamSplit:
     def raw_samples(self, epoch: int) -> Iterator[tuple[int, int, Sample]]:
         """Yield the number of a sample in the stream, that of its entry, and what was read.
 
-        A data set with a method ``set_epoch`` is told the epoch first.
-
         Raises:
             UserError: A data set gives nothing, or something else than mappings.
         """
         number = 0
         for place, entry in enumerate(self.parts.entries):
-            member, start = self.parts.members[place], number
-            if hasattr(member, "set_epoch"):
-                member.set_epoch(epoch)
-            for sample in _iterate_samples(entry, member):
+            start = number
+            for sample in iterate_samples(entry, self.parts.members[place], epoch):
                 yield number, place, sample
                 number += 1
             if number == start:
@@ -66,7 +62,19 @@ class StreamSplit:
             raise
 
 
-def _iterate_samples(entry: DatasetEntry, member: Any) -> Iterator[Sample]:
+def iterate_samples(entry: DatasetEntry, member: Any, epoch: int) -> Iterator[Sample]:
+    """Yield what a data set gives in an epoch, in order.
+
+    Args:
+        entry: Its entry, for messages.
+        member: The ``Dataset``; one with a method ``set_epoch`` is told the epoch first.
+        epoch: The number of the epoch.
+
+    Raises:
+        UserError: It gives something else than mappings.
+    """
+    if hasattr(member, "set_epoch"):
+        member.set_epoch(epoch)
     source = iter(member if is_stream(member) else (member[i] for i in range(len(member))))
     end = object()
     while True:

@@ -25,6 +25,7 @@ from espnet3_runtime.data.split_dataset import (
     load_parts,
     make_preprocessor,
 )
+from espnet3_runtime.data.streams.stream_split import iterate_samples
 from espnet3_runtime.deep.fake_artifacts import ABSENT
 from espnet3_runtime.deep.items.changed_samples import change_sample
 from espnet3_runtime.deep.items.extremes import spread_indices, with_largest
@@ -103,7 +104,8 @@ def read_items(
     try:
         parts = load_parts(config["dataset"], split, folders, preprocess=preprocess)
         streams = any(map(is_stream, parts.members))
-        dataset = index_parts(replace(parts, members=tuple(map(_first_samples, parts.members))))
+        members = tuple(map(_first_samples, parts.entries, parts.members))
+        dataset = index_parts(replace(parts, members=members))
     except FAILURES as error:
         if is_absent(error) and None in ready:
             return _make_items(probe, config, split, preprocess=preprocess)
@@ -115,9 +117,11 @@ def read_items(
     return Items(samples, origin, real=True, dataset=None if streams else dataset)
 
 
-def _first_samples(member: Any) -> Any:
+def _first_samples(entry: DatasetEntry, member: Any) -> Any:
     """Return a data set, or of one that is a stream its first samples by number."""
-    return list(islice(member, _ITEMS)) if is_stream(member) else member
+    if not is_stream(member):
+        return member
+    return list(islice(iterate_samples(entry, member, epoch=0), _ITEMS))
 
 
 def _is_ready(probe: StageProbe, entry: DatasetEntry, folders: Folders) -> bool | None:
