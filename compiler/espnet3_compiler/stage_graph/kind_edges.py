@@ -112,7 +112,7 @@ def misordered_producers(recipe: Recipe, resolved: Resolved) -> list[tuple[str, 
         consumed = () if is_custom_kind(stage, recipe) else kind_spec(stage)["consumes"]
         for kind in (kind for kind in consumed if not present.get(kind)):
             made: Iterable[StageDecl] = left.get(kind, ())
-            if kind == "create_dataset" and not _has_own_text(stage, resolved):
+            if kind == "create_dataset" and not has_own_text(stage, resolved):
                 mine = _data_sources(stage, resolved)
                 made = (one for one in made if _share_data(mine, _data_sources(one, resolved)))
             elif not needs_kind(stage, kind):
@@ -123,7 +123,7 @@ def misordered_producers(recipe: Recipe, resolved: Resolved) -> list[tuple[str, 
     return found
 
 
-def _has_own_text(stage: StageDecl, resolved: Resolved) -> bool:
+def has_own_text(stage: StageDecl, resolved: Resolved) -> bool:
     """Return whether a tokenizer is trained on another text than that of the training sets."""
     for binding in stage.configs:
         config = resolved.configs.get(binding.config)

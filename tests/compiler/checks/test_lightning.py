@@ -1,5 +1,7 @@
 """Models and data modules that are written for Lightning."""
 
+import pytest
+
 MODEL = """\
 import lightning.pytorch as pl
 import torch
@@ -110,3 +112,57 @@ def test_what_a_lightning_module_decides_lacks_and_logs(check):
         ("R425", "Stepless"),
         ("R429", "def on_train_epoch_end"),
     ]
+
+
+NET = """
+import lightning.pytorch as pl
+
+def log_it(name, module): module.log(name, 1)
+
+class Net(pl.LightningModule):
+    def __init__(self, manual=False):
+        super().__init__()
+        if manual:
+            self.automatic_optimization = False
+    def training_step(self, batch, batch_idx): self.log("train_loss", 1)
+    def configure_optimizers(self): return 1
+    def validation_step(self, batch, batch_idx): STEP
+
+class Mixin:
+    def on_validation_epoch_end(self): self.log("val_loss", 1)
+
+class Mixed(Net, Mixin): ...
+
+def make(): return Net()
+"""
+UNSURE = """\
+version: 1
+recipe: mini/numbers
+system: asr
+models: {net: {_target_: src.model.%s}}
+configs:
+  training:
+    datamodule: {_target_: src.data.Numbers}
+    tokenizer: {train_file: src/data.py, vocab_size: 20}
+    best_model_criterion: [[val_loss, 1, min]]
+    trainer:
+      gradient_clip_val: 1.0
+      callbacks: [{_target_: lightning.pytorch.callbacks.LearningRateFinder}]
+stages: [train_tokenizer, train]
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "name", "found"),
+    [
+        ('self.log("val_los", 1)', "Net", [("R412", "val_loss")]),
+        ('log_it("val_loss", module=self)', "Net", []),
+        ('(log := self.log)("val_loss", 1)', "Net", []),
+        ('module = self; module.log("val_loss", 1)', "Net", []),
+        ("pass", "Mixed", []),
+        ("pass", "make", []),
+    ],
+)
+def test_what_a_module_may_log_or_decide_is_left_to_it(check, step, name, found):
+    files = {"src/model.py": NET.replace("STEP", step), "src/data.py": DATA}
+    assert check(UNSURE % name, files) == found

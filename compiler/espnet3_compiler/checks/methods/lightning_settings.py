@@ -19,6 +19,7 @@ from espnet3_compiler.signature.classes import lightning_package
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.resolve_name import resolution_order
+from espnet3_compiler.stage_graph.kind_edges import has_own_text
 from espnet3_compiler.stage_graph.lightning_models import lacks_method, lightning_model
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import use_location
@@ -66,7 +67,7 @@ def _check_other_stages(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnost
         for stage in stages_of_kind(kind, recipe):
             config = certain_config(stage, "training", resolved)
             entry = written_entry(config, "datamodule") if config else None
-            if entry and isinstance(entry.value, Mapping):
+            if entry and isinstance(entry.value, Mapping) and not has_own_text(stage, resolved):
                 yield Diagnostic(
                     "R603",
                     f'the stage "{stage.name.value}" reads data sets, and its config has a '
@@ -133,9 +134,9 @@ def _owned(entry: Entry, path: Scalar, where: str) -> Diagnostic:
 
 
 def optimizes_manually(library: Library, path: str) -> bool:
-    """Return whether the constructor of a module sets ``automatic_optimization = False``."""
+    """Return whether the constructor of a module always sets ``automatic_optimization = False``."""
     body = method_body(library, path, "__init__")
-    for node in ast.walk(body.node) if body else ():
+    for node in body.node.body if body else ():
         match node:
             case ast.Assign(
                 targets=[ast.Attribute(attr="automatic_optimization")],

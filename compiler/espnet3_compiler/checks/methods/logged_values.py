@@ -22,8 +22,7 @@ from espnet3_compiler.signature.classes import method_nodes
 from espnet3_compiler.signature.definitions import ClassFound
 from espnet3_compiler.signature.flow import FunctionNode
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.resolve_name import resolution_order
-from espnet3_compiler.stage_graph.lightning_models import lightning_model
+from espnet3_compiler.stage_graph.lightning_models import lightning_model, recipe_classes
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Scalar, node_at
@@ -104,11 +103,9 @@ def _never_logged(
 def logged_names(library: Library, found: ClassFound) -> frozenset[str] | None:
     """Return the names that a module logs; None where that is not plain."""
     names: set[str] = set()
-    for item in resolution_order(library, found):
-        if not isinstance(item, ClassFound) or not item.location.local:
-            break
-        file = library.file(item.location)
-        for node, _ in method_nodes(file, item.summary) if file else ():
+    for one in recipe_classes(library, found) or ():
+        file = library.file(one.location)
+        for node, _ in method_nodes(file, one.summary) if file else ():
             more = _names_in(node)
             if more is None:
                 return None
@@ -118,22 +115,25 @@ def logged_names(library: Library, found: ClassFound) -> frozenset[str] | None:
 
 def _names_in(node: FunctionNode) -> set[str] | None:
     """Return the names that a method logs; None where one is computed or the object goes out."""
+    items = list(ast.walk(node))
     names: set[str] = set()
-    for item in ast.walk(node):
+    plain: list[ast.expr] = []
+    for item in items:
         match item:
-            case ast.Call(func=ast.Attribute(attr="log"), args=[ast.Constant(value=str(name)), *_]):
+            case ast.Call(
+                func=ast.Attribute(attr="log") as called, args=[ast.Constant(value=str(name)), *_]
+            ):
                 names.add(name)
-            case ast.Call(func=ast.Attribute(attr="log_dict"), args=[ast.Dict(keys=keys), *_]):
-                literal = [key.value for key in keys if isinstance(key, ast.Constant)]
-                if len(literal) != len(keys):
-                    return None
-                names |= set(map(str, literal))
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr="log" | "log_dict")):
-                return None
-            case ast.Call(args=args) if _gives_self(args):
-                return None
-    return names
+                plain.append(called)
+            case ast.Call(
+                func=ast.Attribute(attr="log_dict") as called, args=[ast.Dict(keys=keys), *_]
+            ) if all(isinstance(key, ast.Constant) for key in keys):
+                names |= {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+                plain.append(called)
+    used = [item for item in items if isinstance(item, ast.Attribute) and _is_self(item.value)]
+    computed = any(one.attr in ("log", "log_dict") and one not in plain for one in used)
+    return None if computed or len(used) != sum(map(_is_self, items)) else names
 
 
-def _gives_self(args: list[ast.expr]) -> bool:
-    return any(isinstance(one, ast.Name) and one.id == "self" for one in args)
+def _is_self(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"

@@ -13,7 +13,7 @@ from espnet3_compiler.checks.training.monitors import LIGHTNING, callbacks_of
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.stage_graph.lightning_models import lightning_model
+from espnet3_compiler.stage_graph.lightning_models import is_bare_model
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Scalar
@@ -76,9 +76,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     found: list[Diagnostic] = []
     for stage in stages_of_kind("train", recipe):
         config = certain_config(stage, "training", resolved)
-        path, _ = lightning_model(stage, recipe, resolved)
-        refused = dict(_REFUSED) if config else {}
-        if stage.model is not None and path is None:
+        refused = dict(_REFUSED)
+        if is_bare_model(stage, recipe, resolved):
             refused |= _OF_MODULES
         elif config and not isinstance(config.get("datamodule"), Mapping):
             refused |= _OF_OWN_DATA

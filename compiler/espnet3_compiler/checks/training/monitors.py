@@ -18,7 +18,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.stage_graph import lightning_models
+from espnet3_compiler.stage_graph.lightning_models import self_trained_configs
 from espnet3_compiler.syntax.provenance import is_fixable, use_location
 from espnet3_compiler.syntax.span_key import is_written
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
@@ -59,10 +59,10 @@ class MonitoredValue(NamedTuple):
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R412 and R808."""
+    own_steps = self_trained_configs(recipe, resolved)
     for name, config in configs_in_role(recipe, resolved, "training"):
-        trains_itself = lightning_models.trains_itself(name, recipe, resolved)
-        yield from _check_monitors(config, any_name=trains_itself)
-        if resolved.is_certain(name) and not trains_itself:
+        yield from _check_monitors(config, any_name=name in own_steps)
+        if resolved.is_certain(name) and name not in own_steps:
             yield from _check_schedulers(config)
 
 

@@ -14,7 +14,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, kind_spec, stage_kind
-from espnet3_compiler.stage_graph.lightning_models import trains_itself
+from espnet3_compiler.stage_graph.lightning_models import self_trained_configs
 from espnet3_compiler.syntax.span_key import span_key, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, node_at
 
@@ -33,8 +33,9 @@ JudgedSetting = tuple[Entry, Diagnostic | None]
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R801, R803, R805 and R806."""
     yield from _check_stage_keys(recipe)
+    own_steps = self_trained_configs(recipe, resolved)
     training = [
-        (node, trains_itself(name, recipe, resolved))
+        (node, name in own_steps)
         for name, node in configs_in_role(recipe, resolved, "training")
         if resolved.is_certain(name)
     ]
