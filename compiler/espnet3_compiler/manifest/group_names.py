@@ -1,7 +1,8 @@
 """Short names in a group: ``train`` means the stage ``train_lr1e_3`` of the same row."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from espnet3_compiler.syntax.tree import Path
 from espnet3_compiler.syntax.unknown_name import format_names
@@ -11,7 +12,7 @@ RowNames = Mapping[tuple[str, str], str]
 written with a value of the matrix stands for itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GroupNames:
     """The names that the rows of all groups declare.
 
@@ -42,9 +43,9 @@ class GroupNames:
         mine = self.rows.get(("stages", stage), {})
         return tuple(full for (block, _), full in mine.items() if block == "models")
 
-    def grouped_models(self) -> frozenset[str]:
-        """Return the models of all rows."""
-        return frozenset(full for _, full in self._names_of("models"))
+    def is_grouped(self, block: str, full: str) -> bool:
+        """Return whether a name is one that a row declares."""
+        return (block, full) in self._written
 
     def visible_names(self, owner: Path, block: str, known: Iterable[str]) -> list[str]:
         """Return the names that an owner would write: in a group the short ones of its row.
@@ -54,29 +55,42 @@ class GroupNames:
             block: ``stages``, ``configs`` or ``models``.
             known: All names of the manifest, with those of every row.
         """
-        every, mine = list(known), self.rows.get(owner)
+        every, mine = dict.fromkeys(known), self.rows.get(owner)
         if mine is None:
-            return every
+            return list(every)
         short = {name: full for (where, name), full in mine.items() if where == block}
-        hidden = {full for name, full in self._names_of(block) if name != full}
         first = [name for name, full in short.items() if name != full and full in every]
-        return list(dict.fromkeys([*first, *(name for name in every if name not in hidden)]))
+        others = [name for name in every if self.written_name(block, name) == name]
+        return list(dict.fromkeys([*first, *others]))
 
     def written_name(self, block: str, full: str) -> str:
         """Return the name as the recipe declares it, in a group without the id of the row."""
-        return next((short for short, its in self._names_of(block) if its == full), full)
+        return self._written.get((block, full), full)
 
     def rows_hint(self, block: str, name: str) -> str | None:
         """Return advice where a name is a short one of a group; None for another name."""
-        full = [its for short, its in self._names_of(block) if short == name != its]
-        if not full:
+        full = self._short.get((block, name))
+        if full is None:
             return None
         return f'"{name}" stands in a group, once for every row: {format_names(full)}'
 
-    def _names_of(self, block: str) -> Iterator[tuple[str, str]]:
-        """Yield the names of all rows: as the group declares it, and in the row."""
+    @cached_property
+    def _written(self) -> Mapping[tuple[str, str], str]:
+        """For ``("stages", "train_lr1e_3")``, a name of any row, the name that its group has."""
+        found: dict[tuple[str, str], str] = {}
         for names in {id(names): names for names in self.rows.values()}.values():
-            yield from ((name, full) for (where, name), full in names.items() if where == block)
+            for (block, name), full in names.items():
+                found.setdefault((block, full), name)
+        return found
+
+    @cached_property
+    def _short(self) -> Mapping[tuple[str, str], list[str]]:
+        """For ``("stages", "train")``, a short name, the names that it has in all rows."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for (block, full), name in self._written.items():
+            if name != full:
+                found.setdefault((block, name), []).append(full)
+        return found
 
 
 NO_GROUPS = GroupNames()

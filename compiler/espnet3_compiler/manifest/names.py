@@ -96,8 +96,7 @@ def _only_model(
     mine = groups.row_models(str(item.name.value))
     names = [model.name for model in models if str(model.name.value) in mine]
     if not names:
-        inside = groups.grouped_models()
-        names = [model.name for model in models if str(model.name.value) not in inside]
+        names = [m.name for m in models if not groups.is_grouped("models", str(m.name.value))]
     return names[0] if len(names) == 1 else None
 
 

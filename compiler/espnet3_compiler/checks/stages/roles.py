@@ -29,15 +29,14 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _check_roles(recipe: Recipe) -> Iterator[Diagnostic]:
     roles = config_roles(recipe)
+    bound: dict[str, list[tuple[StageDecl, RoleBinding]]] = {name: [] for name in roles}
+    for stage in recipe.stages:
+        for binding in stage.configs:
+            if binding.role in ROLES and binding.config in bound:
+                bound[binding.config].append((stage, binding))
     for name, role in roles.items():
-        bindings = [
-            (stage, binding)
-            for stage in recipe.stages
-            for binding in stage.configs
-            if binding.config == name and binding.role in ROLES
-        ]
-        wrong = [pair for pair in bindings if pair[1].role != role]
-        right = [pair for pair in bindings if pair[1].role == role]
+        wrong = [pair for pair in bound[name] if pair[1].role != role]
+        right = [pair for pair in bound[name] if pair[1].role == role]
         if wrong:
             fitting = [other for other, its in roles.items() if its == wrong[0][1].role]
             yield _wrong_role(wrong, right[0], fitting)
