@@ -128,7 +128,7 @@ def _freeze_parts(context: StageContext, model: "nn.Module", name: str) -> None:
 
 
 def _fit_module(context: StageContext, parts: "TrainingParts", resume_from: Path | None) -> Outputs:
-    from espnet3_runtime.training.checkpoints import Checkpoints, read_criteria
+    from espnet3_runtime.training.checkpoints import Checkpoints, check_averages, read_criteria
     from espnet3_runtime.training.continuation import describe_overruled, read_rates
     from espnet3_runtime.training.lightning_code.callback import OwnStepsCallback
     from espnet3_runtime.training.lightning_code.data import OwnLoaders
@@ -170,6 +170,7 @@ def _fit_module(context: StageContext, parts: "TrainingParts", resume_from: Path
         ours.append(SpellingCallback(context))
     own = {"own_steps": kept.own_steps, "own_data": parts.own_data}
     trainer = make_trainer(config, directory, ours, open_loggers(context, step), **own)
+    check_averages(trainer, config, own_steps=kept.own_steps)
     parameters, _ = count_parameters(kept.model)
     with tracked_training(context, trainer.loggers, parameters, step):
         with context.stop.gracefully():
