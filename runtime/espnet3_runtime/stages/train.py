@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from espnet3_runtime.build.lightning_classes import refuse_other_lightning
+from espnet3_runtime.build.lightning_classes import is_lightning_module, refuse_other_lightning
 from espnet3_runtime.build.model_node import is_task, name_of
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.process.dask_workers import use_threads
@@ -69,6 +69,7 @@ def train(context: StageContext) -> Outputs:
     with quiet_lightning():
         seed_generators(clock.seed)
         model, name = make_model(context)
+        _leave_evaluation(context, model)
         if resume_from is None:
             _initialise_weights(model, context)
         _freeze_parts(context, model, name)
@@ -112,6 +113,16 @@ def _build_task(context: StageContext) -> "nn.Module":
         )
     write_task_config(context)
     return built.model
+
+
+def _leave_evaluation(context: StageContext, model: "nn.Module") -> None:
+    """Switch a bare model that is made for inference as a whole, by from_pretrained, to training.
+
+    Lightning leaves the mode of a model as it is, and so do we where a model has it for its parts.
+    """
+    if not model.training and not is_lightning_module(model):
+        model.train()
+        context.log.info("the model came in evaluation mode and is trained in training mode")
 
 
 def _freeze_parts(context: StageContext, model: "nn.Module", name: str) -> None:
