@@ -84,12 +84,15 @@ class System(NamedTuple):
         class_path: The dotted class.
         kinds: The stage kinds it runs; ``*`` among them where a base class cannot be seen.
         own: Those that a class of the recipe defines itself: what they read and write is unknown.
+        varied: Those of them that run the method of the base class with the same context as well:
+            they read what it reads, and more.
     """
 
     name: Scalar
     class_path: str
     kinds: tuple[str, ...]
     own: tuple[str, ...] = ()
+    varied: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

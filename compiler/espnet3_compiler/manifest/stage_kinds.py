@@ -34,9 +34,17 @@ def kind_spec(stage: StageDecl) -> dict[str, Any]:
 
 
 def is_custom_kind(stage: StageDecl, recipe: Recipe) -> bool:
+    """Return whether nothing is known of what a stage reads.
+
+    It runs a method of the recipe's own System class, which does not run that of its base.
+    """
+    return has_own_method(stage, recipe) and stage_kind(stage) not in recipe.system.varied
+
+
+def has_own_method(stage: StageDecl, recipe: Recipe) -> bool:
     """Return whether the stage runs a method of the recipe's own System class.
 
-    Its inputs and outputs are not known: checks about roles and outputs skip it.
+    What it makes is not known, and it may read more than the kind whose name it has.
     """
     kind = stage_kind(stage)
     return kind is not None and (kind in recipe.system.own or not is_known_kind(kind))
@@ -57,6 +65,6 @@ def keys_read_by(stage: StageDecl, role: str, recipe: Recipe) -> tuple[str, ...]
         role: For example ``training``.
         recipe: The recipe, which may define the kind itself.
     """
-    if stage.call or is_custom_kind(stage, recipe):
+    if stage.call or has_own_method(stage, recipe):
         return (WILDCARD,)
     return tuple(kind_spec(stage)["roles"].get(role, {}).get("reads", (WILDCARD,)))

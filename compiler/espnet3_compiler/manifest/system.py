@@ -1,5 +1,6 @@
 """Find the System that a recipe builds on, and the stage kinds that it runs."""
 
+import ast
 import re
 from typing import NamedTuple
 
@@ -35,10 +36,11 @@ _HINT = "write base, asr, or the dotted class of a System of the recipe"
 
 
 class _Kinds(NamedTuple):
-    """The stage kinds that a class runs, and those of them that it defines itself."""
+    """The stage kinds that a class runs, as :class:`System` has them."""
 
     kinds: tuple[str, ...]
     own: tuple[str, ...] = ()
+    varied: frozenset[str] = frozenset()
 
 
 class _NotASystem(NamedTuple):
@@ -93,7 +95,7 @@ def _own_class(name: Scalar, library: Library) -> tuple[System, tuple[Diagnostic
     path = str(name.value)
     runs = _find_kinds(library, path)
     if isinstance(runs, _Kinds):
-        return System(name, path, runs.kinds, runs.own), ()
+        return System(name, path, runs.kinds, runs.own, runs.varied), ()
     found = Diagnostic(
         code="R206",
         message=f'the system "{name.value}" {runs.problem}',
@@ -105,7 +107,8 @@ def _own_class(name: Scalar, library: Library) -> tuple[System, tuple[Diagnostic
         return _system_with_any_kind(name), (found,)
     near = _find_kinds(library, runs.near) if runs.near else runs
     if isinstance(near, _Kinds):
-        return System(name, str(runs.near), near.kinds, near.own), (found,)
+        system = System(name, str(runs.near), near.kinds, near.own, near.varied)
+        return system, (found,)
     return _system_with_any_kind(name), (found,)
 
 
@@ -170,7 +173,13 @@ def _class_kinds(library: Library, found: ClassFound, depth: int) -> _Kinds | No
     own = [name for name in found.summary.members if _is_kind(library, found, name)]
     kinds = [kind for runs in bases for kind in runs.kinds]
     defined = [kind for runs in bases for kind in runs.own]
-    runs = _Kinds(tuple(dict.fromkeys([*kinds, *own])), tuple(dict.fromkeys([*defined, *own])))
+    unknown = frozenset(defined).difference(*(runs.varied for runs in bases))
+    varied = {name for name in own if name in kinds and _calls_base(library, found, name)}
+    runs = _Kinds(
+        tuple(dict.fromkeys([*kinds, *own])),
+        tuple(dict.fromkeys([*defined, *own])),
+        frozenset(varied.union(*(runs.varied for runs in bases)) - unknown - (set(own) - varied)),
+    )
     return runs if bases else None
 
 
@@ -196,6 +205,19 @@ def _is_kind(library: Library, found: ClassFound, name: str) -> bool:
         return False
     places = [item.name for item in function.params if item.kind in ("place", "both")]
     return places[1:2] == ["context"]
+
+
+def _calls_base(library: Library, found: ClassFound, name: str) -> bool:
+    """Return whether a method runs the one of its base class with its own context, in any case."""
+    file, method = library.file(found.location), own_member(found, name)
+    if file is None or not isinstance(method, FunctionFound):
+        return False
+    node = file.function_node(method.pieces[-1])
+    names = [one for one in ast.walk(node) if isinstance(one, ast.Name) and one.id == "context"]
+    if not all(isinstance(one.ctx, ast.Load) for one in names):
+        return False
+    values = [getattr(one, "value", None) for one in node.body]  # not in a branch of it
+    return any(value and ast.unparse(value) == f"super().{name}(context)" for value in values)
 
 
 def _is_class(library: Library, package: str, path: str) -> bool:

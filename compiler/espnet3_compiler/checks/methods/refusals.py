@@ -19,7 +19,7 @@ _DEEPEST = 4
 """So many constructors that call one another are followed."""
 
 
-class Arguments(NamedTuple):
+class ConstructorArguments(NamedTuple):
     """The arguments of a constructor.
 
     Attributes:
@@ -95,7 +95,7 @@ class _Frame:
 
 
 def first_refusal(
-    library: Library, path: str, arguments: Arguments, depth: int = 0
+    library: Library, path: str, arguments: ConstructorArguments, depth: int = 0
 ) -> Refusal | None:
     """Return where the constructor of a class certainly raises an exception, if it does.
 
@@ -212,7 +212,7 @@ def _judge_call(call: ast.Call, frame: _Frame) -> Refusal | None:
     pairs |= {one.arg: one.value for one in call.keywords if one.arg}
     values = {name: found[0] for name, one in pairs.items() if (found := frame.value(one))}
     origins = {name: frame.deciding(one) for name, one in pairs.items()}
-    arguments = Arguments(frozenset(pairs), values, origins)
+    arguments = ConstructorArguments(frozenset(pairs), values, origins)
     return first_refusal(frame.library, path, arguments, frame.depth + 1)
 
 
