@@ -6,7 +6,6 @@ still checked.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -68,7 +67,7 @@ def lower(
         globals=Mapping(tuple(_lower_global(root, name) for name in GLOBALS), root.span),
         models=models,
         configs=tuple(
-            replace(config, name=substitute_text(role, config.name))
+            config._replace(name=substitute_text(role, config.name))
             if (role := result.likely_roles.get(str(config.name.value)))
             else config
             for config in configs

@@ -4,6 +4,7 @@ from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path as FilePath
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.manifest.group_names import NO_GROUPS, GroupNames
@@ -11,16 +12,14 @@ from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar
 
 
-@dataclass(frozen=True, slots=True)
-class ModelDecl:
+class ModelDecl(NamedTuple):
     """A model of the manifest: ``name`` is the key's node, ``node`` the raw mapping."""
 
     name: Scalar
     node: Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigDecl:
+class ConfigDecl(NamedTuple):
     """A config of the manifest as declared.
 
     Attributes:
@@ -47,8 +46,7 @@ class RoleBinding:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class StageDecl:
+class StageDecl(NamedTuple):
     """A stage of the manifest; exactly one of ``run`` and ``call`` is set.
 
     Attributes:
@@ -78,8 +76,7 @@ class StageDecl:
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+class System(NamedTuple):
     """The chosen System.
 
     Attributes:
@@ -143,8 +140,7 @@ class Recipe:
         return {str(stage.name.value): stage for stage in self.stages}
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(NamedTuple):
     """A config after ``schema defaults <- extends <- file <- inline <- --set``, not yet resolved.
 
     Attributes:

@@ -1,8 +1,8 @@
 """Read the items of ``stages``: names made unique, kinds corrected, other keys as written."""
 
 import re
-from dataclasses import dataclass, replace
 from itertools import count
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Fix, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
@@ -18,8 +18,7 @@ from espnet3_schemas import systems
 _DOTTED = re.compile(r"\w+(\.\w+)+")
 
 
-@dataclass(frozen=True, slots=True)
-class StageItem:
+class StageItem(NamedTuple):
     """A stage item: its name, exactly one of ``run`` and ``call``, and the item itself.
 
     Attributes:
@@ -115,14 +114,14 @@ def _correct_kind(
     run = substitute_text(near or kind, item.run)
     certain = item.certain and near is not None
     if item.kind_from_name:
-        return replace(item, run=run, certain=certain), []
+        return item._replace(run=run, certain=certain), []
     found = [_unknown_kind(item, item.run, system, kinds, variant)]
     if kind in systems()["kinds"]:  # of another system: what it reads is known
         return item, found
     if near is None:
-        return replace(item, certain=False), found
+        return item._replace(certain=False), found
     misspelt = item.name is item.run and variant is None and near not in taken
-    return replace(item, run=run, name=run if misspelt else item.name), found
+    return item._replace(run=run, name=run if misspelt else item.name), found
 
 
 def _variant_of(name: str, kinds: tuple[str, ...]) -> str | None:
@@ -165,7 +164,7 @@ def _make_names_unique(
             if _has_own_name(item):
                 findings.append(duplicate_name("stages", item.name, first[name]))
             name = next(new for n in count(2) if (new := f"{name}_{n}") not in taken)
-            item = replace(item, name=substitute_text(name, item.name))  # noqa: PLW2901
+            item = item._replace(name=substitute_text(name, item.name))  # noqa: PLW2901
             taken.add(name)
         first[name] = item.name
         unique.append(item)

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_slip
@@ -35,8 +35,7 @@ _ESPNET3 = ("espnet3", "espnetez", "espnet2", "espnet")
 _HINT = "write base, asr, or the dotted class of a System of the recipe"
 
 
-@dataclass(frozen=True, slots=True)
-class _Kinds:
+class _Kinds(NamedTuple):
     """The stage kinds that a class runs, as :class:`System` has them."""
 
     kinds: tuple[str, ...]
@@ -44,8 +43,7 @@ class _Kinds:
     varied: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class _NotASystem:
+class _NotASystem(NamedTuple):
     """Why a class is no System: half a sentence, a label, and the path that was likely meant.
 
     ``certain`` says whether that path is what is written but for a slip.
@@ -90,7 +88,7 @@ def _built_in(name: Scalar) -> System:
 def _system_with_any_kind(name: Scalar) -> System:
     """Return a System that runs every kind, because its own kinds are unknown."""
     fallback = _built_in(substitute_text(_FALLBACK_SYSTEM, name))
-    return replace(fallback, kinds=(*fallback.kinds, WILDCARD))
+    return fallback._replace(kinds=(*fallback.kinds, WILDCARD))
 
 
 def _own_class(name: Scalar, library: Library) -> tuple[System, tuple[Diagnostic, ...]]:

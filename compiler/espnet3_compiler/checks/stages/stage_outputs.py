@@ -6,7 +6,6 @@ Fails: ``checkpoint: ${stages.train.best_ckpt}``, ``init_from: create_dataset``.
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -136,7 +135,7 @@ def _unknown_stage(
         label,
         labels[1:],
         did_you_mean(near, *([f'add "{name}" to stages'] if is_known_kind(name) else [])),
-        fix=first and replace(first, edits=edits),
+        fix=first and first._replace(edits=edits),
     )
 
 
