@@ -49,8 +49,9 @@ def _run_program(argv: Sequence[str]) -> NoReturn:
         sys.stdout.reconfigure(errors="replace")  # letters that its encoding lacks
     code = _run_main(argv)
     atexit._run_exitfuncs()  # noqa: SLF001 - of tools that watch the process, such as coverage
-    with suppress(OSError, ValueError):  # its reader has gone
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # its reader has gone
+            stream.flush()
     os._exit(code)
 
 
