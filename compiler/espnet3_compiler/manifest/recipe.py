@@ -4,11 +4,14 @@ from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path as FilePath
+from typing import Any
 
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.manifest.group_names import NO_GROUPS, GroupNames
+from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar
+from espnet3_schemas import ROLES, load, systems
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class StageDecl:
         outputs: The ``outputs`` block of a ``call`` stage.
         description: One line for ``--list``.
         node: The item.
+        spec: What its kind reads and makes; what is known of no kind for a ``call`` stage.
     """
 
     name: Scalar
@@ -76,6 +80,30 @@ class StageDecl:
     outputs: Mapping | None
     description: str
     node: Node
+    spec: MappingABC[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredFile:
+    """A file that declares a System: its absolute path, and its path in an installed package."""
+
+    path: FilePath
+    in_package: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRole:
+    """A role in which stages read a config, as a System declares it.
+
+    Attributes:
+        file: The file of its config in a recipe that declares none.
+        schema: The JSON Schema of a role of its own; None where any key goes.
+        defaults: Keys below those of a recipe's config, of the farthest base class first.
+    """
+
+    file: str | None = None
+    schema: Schema | None = None
+    defaults: tuple[Mapping, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +114,34 @@ class System:
         name: A built-in name or a dotted class, as written.
         class_path: The dotted class.
         kinds: The stage kinds it runs; ``*`` among them where a base class cannot be seen.
-        own: Those that a class of the recipe defines itself: what they read and write is unknown.
+        own: Those that a class of the recipe defines itself and does not declare: what they read
+            and write is unknown.
+        specs: What each kind reads and makes, those of the Systems that ship too.
+        declared: The kinds that a declaration adds or varies.
+        roles: The roles that declarations name.
+        stages: The kinds that run where a manifest lists no stages.
+        files: What declares it.
     """
 
     name: Scalar
     class_path: str
     kinds: tuple[str, ...]
     own: tuple[str, ...] = ()
+    specs: MappingABC[str, dict[str, Any]] = field(default_factory=lambda: systems()["kinds"])
+    declared: frozenset[str] = frozenset()
+    roles: MappingABC[str, ConfigRole] = field(default_factory=dict)
+    stages: tuple[Scalar, ...] = ()
+    files: tuple[DeclaredFile, ...] = ()
+
+    def has_role(self, role: str) -> bool:
+        """Return whether configs in a role are more than free-form ones."""
+        return role in ROLES or role in self.roles
+
+    def role_schema(self, role: str) -> Schema:
+        """Return the schema of the configs in a role."""
+        if role in ROLES:
+            return load(role)
+        return self.roles[role].schema or {"title": f"{role.capitalize()} config"}
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,25 @@
 
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_slip
+from espnet3_compiler.filesystem import is_file
 from espnet3_compiler.manifest.names import is_identifier
-from espnet3_compiler.manifest.recipe import System
+from espnet3_compiler.manifest.recipe import ConfigDecl, System
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
+from espnet3_compiler.manifest.system_declaration import (
+    SystemDeclaration,
+    check_kinds,
+    check_reads,
+    declared_files,
+    declared_kinds,
+    declared_stages,
+    read_declaration,
+    read_roles,
+    vary_declared,
+)
 from espnet3_compiler.manifest.values import as_text, substitute_text
 from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.definitions import (
@@ -36,10 +49,19 @@ _HINT = "write base, asr, or the dotted class of a System of the recipe"
 
 @dataclass(frozen=True, slots=True)
 class _Kinds:
-    """The stage kinds that a class runs, and those of them that it defines itself."""
+    """The stage kinds that a class runs.
+
+    Attributes:
+        kinds: All of them.
+        own: Those that a class outside of the runtime defines and no declaration describes.
+        declared: The declarations of the class and its bases, the farthest base first.
+        found: What is wrong with the keys of these.
+    """
 
     kinds: tuple[str, ...]
     own: tuple[str, ...] = ()
+    declared: tuple[SystemDeclaration, ...] = ()
+    found: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +117,7 @@ def _own_class(name: Scalar, library: Library) -> tuple[System, tuple[Diagnostic
     path = str(name.value)
     runs = _find_kinds(library, path)
     if isinstance(runs, _Kinds):
-        return System(name, path, runs.kinds, runs.own), ()
+        return _declared_system(name, path, runs)
     found = Diagnostic(
         code="R206",
         message=f'the system "{name.value}" {runs.problem}',
@@ -107,8 +129,45 @@ def _own_class(name: Scalar, library: Library) -> tuple[System, tuple[Diagnostic
         return _system_with_any_kind(name), (found,)
     near = _find_kinds(library, runs.near) if runs.near else runs
     if isinstance(near, _Kinds):
-        return System(name, str(runs.near), near.kinds, near.own), (found,)
+        system, more = _declared_system(name, str(runs.near), near)
+        return system, (found, *more)
     return _system_with_any_kind(name), (found,)
+
+
+def _declared_system(
+    name: Scalar, path: str, runs: _Kinds
+) -> tuple[System, tuple[Diagnostic, ...]]:
+    """Return the System of a class with what declarations say, and what is wrong with these."""
+    system = System(name, path, runs.kinds, runs.own)
+    found = list(runs.found)
+    for declared in runs.declared:
+        roles, more = read_roles(declared, system.roles)
+        system = replace(
+            system,
+            specs=vary_declared(system.specs, declared),
+            declared=system.declared | {str(kind.value) for kind in declared_kinds(declared)},
+            roles=roles,
+            stages=declared_stages(declared) or system.stages,
+            files=(*system.files, *declared_files(declared)),
+        )
+        found += [*more, *check_kinds(declared, runs.kinds, system.specs)]
+        found += check_reads(declared, system)
+    return system, tuple(found)
+
+
+def system_configs(system: System, directory: Path) -> tuple[ConfigDecl, ...]:
+    """Return the configs that a System gives to a recipe that declares none of their names.
+
+    Those are the files that it names for its roles, where they are there, and its defaults.
+    """
+    found = []
+    for name, role in system.roles.items():
+        file = role.file if role.file and is_file(directory / role.file) else None
+        if file or role.defaults:
+            inline = None if file else Mapping((), system.name.span)
+            path = substitute_text(file, system.name) if file else None
+            found.append(ConfigDecl(substitute_text(name, system.name), None, path, inline))
+    return tuple(found)
 
 
 def _find_kinds(library: Library, path: str) -> _Kinds | _NotASystem:
@@ -169,11 +228,19 @@ def _class_kinds(library: Library, found: ClassFound, depth: int) -> _Kinds | No
     """Return the kinds of a class, inherited ones too; None where it is no System."""
     every = [_base_kinds(library, found, base, depth + 1) for base in found.summary.bases]
     bases = [runs for runs in every if runs]
+    if not bases:
+        return None
     own = [name for name in found.summary.members if _is_kind(library, found, name)]
-    kinds = [kind for runs in bases for kind in runs.kinds]
-    defined = [kind for runs in bases for kind in runs.own]
-    runs = _Kinds(tuple(dict.fromkeys([*kinds, *own])), tuple(dict.fromkeys([*defined, *own])))
-    return runs if bases else None
+    declared, wrong = read_declaration(library, found.location)
+    described = {str(name.value) for name in declared_kinds(declared)} if declared else ()
+    defined = [*(kind for runs in bases for kind in runs.own), *own]
+    above = dict.fromkeys(one for runs in bases for one in runs.declared)
+    return _Kinds(
+        tuple(dict.fromkeys([*(kind for runs in bases for kind in runs.kinds), *own])),
+        tuple(dict.fromkeys(kind for kind in defined if kind not in described)),
+        (*above, *((declared,) if declared else ())),
+        tuple(dict.fromkeys([*(one for runs in bases for one in runs.found), *wrong])),
+    )
 
 
 def _base_kinds(library: Library, found: ClassFound, name: str, depth: int) -> _Kinds | None:
