@@ -116,6 +116,8 @@ class System:
         kinds: The stage kinds it runs; ``*`` among them where a base class cannot be seen.
         own: Those that a class of the recipe defines itself and does not declare: what they read
             and write is unknown.
+        varied: Those of them that run the method of the base class with the same context as well:
+            they read what it reads, and more.
         specs: What each kind reads and makes, those of the Systems that ship too.
         declared: The kinds that a declaration adds or varies.
         roles: The roles that declarations name.
@@ -127,6 +129,7 @@ class System:
     class_path: str
     kinds: tuple[str, ...]
     own: tuple[str, ...] = ()
+    varied: frozenset[str] = frozenset()
     specs: MappingABC[str, dict[str, Any]] = field(default_factory=lambda: systems()["kinds"])
     declared: frozenset[str] = frozenset()
     roles: MappingABC[str, ConfigRole] = field(default_factory=dict)

@@ -27,9 +27,17 @@ def is_known_kind(kind: str | None, recipe: Recipe) -> bool:
 
 
 def is_custom_kind(stage: StageDecl, recipe: Recipe) -> bool:
-    """Return whether the stage runs a method of the recipe's own System that it does not declare.
+    """Return whether nothing is known of what a stage reads.
 
-    Its inputs and outputs are not known: checks about roles and outputs skip it.
+    It runs a method of the recipe's own System class, which does not run that of its base.
+    """
+    return has_own_method(stage, recipe) and stage_kind(stage) not in recipe.system.varied
+
+
+def has_own_method(stage: StageDecl, recipe: Recipe) -> bool:
+    """Return whether the stage runs a method of the recipe's own System class.
+
+    What it makes is not known, and it may read more than the kind whose name it has.
     """
     kind = stage_kind(stage)
     return kind is not None and (kind in recipe.system.own or kind not in recipe.system.specs)
@@ -50,6 +58,6 @@ def keys_read_by(stage: StageDecl, role: str, recipe: Recipe) -> tuple[str, ...]
         role: For example ``training``.
         recipe: The recipe, which may define the kind itself.
     """
-    if stage.call or is_custom_kind(stage, recipe):
+    if stage.call or has_own_method(stage, recipe):
         return (WILDCARD,)
     return tuple(stage.spec["roles"].get(role, {}).get("reads", (WILDCARD,)))

@@ -10,27 +10,26 @@ from espnet3_compiler.filesystem import is_file
 from espnet3_compiler.manifest.names import is_identifier
 from espnet3_compiler.manifest.recipe import ConfigDecl, System
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
+from espnet3_compiler.manifest.system_class import (
+    ANY_KIND,
+    ClassKinds,
+    class_kinds,
+    runtime_kinds,
+)
 from espnet3_compiler.manifest.system_declaration import (
-    SystemDeclaration,
     check_kinds,
     check_reads,
     declared_files,
     declared_kinds,
     declared_stages,
-    read_declaration,
     read_roles,
     vary_declared,
 )
 from espnet3_compiler.manifest.values import as_text, substitute_text
 from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.definitions import (
-    NEUTRAL_BASES,
-    BuiltinFound,
     ClassFound,
-    FunctionFound,
     ModuleFound,
-    full_name,
-    own_member,
 )
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import names_below
@@ -41,27 +40,8 @@ from espnet3_schemas import systems
 
 _FALLBACK_SYSTEM = "asr"
 """Used where the system is missing or unknown: it knows every kind."""
-_DEPTH = 16
-"""How many bases above a class are followed."""
 _ESPNET3 = ("espnet3", "espnetez", "espnet2", "espnet")
 _HINT = "write base, asr, or the dotted class of a System of the recipe"
-
-
-@dataclass(frozen=True, slots=True)
-class _Kinds:
-    """The stage kinds that a class runs.
-
-    Attributes:
-        kinds: All of them.
-        own: Those that a class outside of the runtime defines and no declaration describes.
-        declared: The declarations of the class and its bases, the farthest base first.
-        found: What is wrong with the keys of these.
-    """
-
-    kinds: tuple[str, ...]
-    own: tuple[str, ...] = ()
-    declared: tuple[SystemDeclaration, ...] = ()
-    found: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +55,6 @@ class _NotASystem:
     label: str
     near: str | None = None
     certain: bool = False
-
-
-_ANY_KIND = _Kinds((WILDCARD,))
-"""The kinds of a class that cannot be read."""
 
 
 def lower_system(root: Mapping, library: Library) -> tuple[System, tuple[Diagnostic, ...]]:
@@ -116,7 +92,7 @@ def _system_with_any_kind(name: Scalar) -> System:
 def _own_class(name: Scalar, library: Library) -> tuple[System, tuple[Diagnostic, ...]]:
     path = str(name.value)
     runs = _find_kinds(library, path)
-    if isinstance(runs, _Kinds):
+    if isinstance(runs, ClassKinds):
         return _declared_system(name, path, runs)
     found = Diagnostic(
         code="R206",
@@ -128,17 +104,17 @@ def _own_class(name: Scalar, library: Library) -> tuple[System, tuple[Diagnostic
     if runs.near in systems()["systems"]:
         return _system_with_any_kind(name), (found,)
     near = _find_kinds(library, runs.near) if runs.near else runs
-    if isinstance(near, _Kinds):
+    if isinstance(near, ClassKinds):
         system, more = _declared_system(name, str(runs.near), near)
         return system, (found, *more)
     return _system_with_any_kind(name), (found,)
 
 
 def _declared_system(
-    name: Scalar, path: str, runs: _Kinds
+    name: Scalar, path: str, runs: ClassKinds
 ) -> tuple[System, tuple[Diagnostic, ...]]:
     """Return the System of a class with what declarations say, and what is wrong with these."""
-    system = System(name, path, runs.kinds, runs.own)
+    system = System(name, path, runs.kinds, runs.own, runs.varied)
     found = list(runs.found)
     for declared in runs.declared:
         roles, more = read_roles(declared, system.roles)
@@ -170,24 +146,24 @@ def system_configs(system: System, directory: Path) -> tuple[ConfigDecl, ...]:
     return tuple(found)
 
 
-def _find_kinds(library: Library, path: str) -> _Kinds | _NotASystem:
+def _find_kinds(library: Library, path: str) -> ClassKinds | _NotASystem:
     """Return the kinds of a dotted class; a class that cannot be read may run any kind."""
     kinds = _read_kinds(library, path)
-    is_system = isinstance(kinds, _Kinds) and WILDCARD not in kinds.kinds
+    is_system = isinstance(kinds, ClassKinds) and WILDCARD not in kinds.kinds
     foreign = path.partition(".")[0] in _ESPNET3 and not is_system
     return _system_of_espnet3(path) if foreign else kinds
 
 
-def _read_kinds(library: Library, path: str) -> _Kinds | _NotASystem:
-    built_in = _runtime_kinds(path)
+def _read_kinds(library: Library, path: str) -> ClassKinds | _NotASystem:
+    built_in = runtime_kinds(path)
     found = None if built_in else resolve_name.find_definition(library, path)
     if isinstance(found, ClassFound):
         label = "it derives from neither BaseSystem nor ASRSystem"
-        return _class_kinds(library, found, 0) or _NotASystem("is no System", label)
+        return class_kinds(library, found, 0) or _NotASystem("is no System", label)
     if isinstance(found, Missing):
         return _missing_class(library, path, found)
     if built_in or isinstance(found, NotAnalyzable):
-        return built_in or _ANY_KIND
+        return built_in or ANY_KIND
     if isinstance(found, ModuleFound):
         near = _systems_in(library, found, path)
         return _NotASystem("is a module", "name the class in it", near)
@@ -208,63 +184,9 @@ def _systems_in(library: Library, module: ModuleFound, path: str) -> str | None:
     kept = [
         f"{path}.{item.name}"
         for item in found
-        if isinstance(item, ClassFound) and _class_kinds(library, item, 0)
+        if isinstance(item, ClassFound) and class_kinds(library, item, 0)
     ]
     return kept[0] if len(kept) == 1 else None
-
-
-def _runtime_kinds(path: str) -> _Kinds | None:
-    """Return the kinds of a System of the runtime; None for any other class."""
-    if path == "espnet3_runtime.system.System":
-        return _Kinds(())
-    for entry in systems()["systems"].values():
-        short = f"espnet3_runtime.systems.{entry['class'].rpartition('.')[2]}"
-        if path in (entry["class"], short):
-            return _Kinds(tuple(entry["kinds"]))
-    return None
-
-
-def _class_kinds(library: Library, found: ClassFound, depth: int) -> _Kinds | None:
-    """Return the kinds of a class, inherited ones too; None where it is no System."""
-    every = [_base_kinds(library, found, base, depth + 1) for base in found.summary.bases]
-    bases = [runs for runs in every if runs]
-    if not bases:
-        return None
-    own = [name for name in found.summary.members if _is_kind(library, found, name)]
-    declared, wrong = read_declaration(library, found.location)
-    described = {str(name.value) for name in declared_kinds(declared)} if declared else ()
-    defined = [*(kind for runs in bases for kind in runs.own), *own]
-    above = dict.fromkeys(one for runs in bases for one in runs.declared)
-    return _Kinds(
-        tuple(dict.fromkeys([*(kind for runs in bases for kind in runs.kinds), *own])),
-        tuple(dict.fromkeys(kind for kind in defined if kind not in described)),
-        (*above, *((declared,) if declared else ())),
-        tuple(dict.fromkeys([*(one for runs in bases for one in runs.found), *wrong])),
-    )
-
-
-def _base_kinds(library: Library, found: ClassFound, name: str, depth: int) -> _Kinds | None:
-    full = full_name(library, found.location, name) if name else ""
-    if full in NEUTRAL_BASES:
-        return None
-    base = None if _runtime_kinds(full) else resolve_name.find_in(library, found.location, name)
-    if isinstance(base, ClassFound) and depth < _DEPTH:
-        return _runtime_kinds(f"{base.location.name}.{base.name}") or _class_kinds(
-            library, base, depth
-        )
-    return None if isinstance(base, BuiltinFound) else _runtime_kinds(full) or _ANY_KIND
-
-
-def _is_kind(library: Library, found: ClassFound, name: str) -> bool:
-    """Return whether a stage can run a method: a public one that takes ``context``."""
-    method = own_member(found, name)
-    if name.startswith("_") or not isinstance(method, FunctionFound):
-        return False
-    function = library.function(found.location, method.pieces[-1])
-    if function is None or function.decorators:
-        return False
-    places = [item.name for item in function.params if item.kind in ("place", "both")]
-    return places[1:2] == ["context"]
 
 
 def _is_class(library: Library, package: str, path: str) -> bool:
@@ -273,7 +195,7 @@ def _is_class(library: Library, package: str, path: str) -> bool:
     return isinstance(found, ClassFound)
 
 
-def _missing_class(library: Library, path: str, missing: Missing) -> _Kinds | _NotASystem:
+def _missing_class(library: Library, path: str, missing: Missing) -> ClassKinds | _NotASystem:
     """Report a path that leads to nothing; a package that is not installed may hold any class."""
     modules = names_below(library.path, library.path.roots[:1])
     near = closest_match(missing.part, missing.near if missing.prefix else modules)
@@ -283,7 +205,7 @@ def _missing_class(library: Library, path: str, missing: Missing) -> _Kinds | _N
             label = "paths start in the recipe directory"
             return _NotASystem("does not exist", label, whole)
     if near is None and not missing.prefix:
-        return _ANY_KIND
+        return ANY_KIND
     parts = path.split(".")
     if missing.index == len(parts) - 1:
         label = f'{missing.prefix} has no class "{missing.part}"'

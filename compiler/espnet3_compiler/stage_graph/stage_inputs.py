@@ -8,7 +8,7 @@ from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl
 from espnet3_compiler.manifest.stage_kinds import (
     WILDCARD,
-    is_custom_kind,
+    has_own_method,
     keys_read_by,
     stage_kind,
     stages_of_kind,
@@ -218,7 +218,7 @@ def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
             return None
         pairs = stage.outputs.entries if stage.outputs else ()
         return {entry.name: str(getattr(entry.value, "value", "")) for entry in pairs}
-    if is_custom_kind(stage, recipe):
+    if has_own_method(stage, recipe):
         return None
     outputs: dict[str, dict[str, str]] = stage.spec["outputs"]
     return {
