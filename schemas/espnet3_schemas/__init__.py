@@ -9,7 +9,7 @@ from typing import Any
 ROLES = ("training", "inference", "metrics", "publication", "demo")
 LOCK = "recipe.lock.json"
 """The file of ``build/`` that holds the sources of the build and its plan."""
-SYSTEMS = ("base", "asr")
+SYSTEMS = ("base", "cls", "asr")
 """The Systems that ship; one stands behind those whose kinds it varies."""
 TARGET = "_target_"
 """Key of a node that becomes an object: the dotted name of its class or function."""
@@ -84,7 +84,8 @@ def vary_kinds(
 ) -> dict[str, dict[str, Any]]:
     """Return stage kinds with those that a declaration adds or varies.
 
-    Roles and outputs are added to those of a kind of the same name, other keys replace.  What a
+    What it consumes, roles and outputs are added to those of a kind of the same name, other keys
+    replace.  What a
     new kind leaves out is filled in: it uses no model, needs torch, and signs what it makes.
 
     Args:
@@ -96,7 +97,11 @@ def vary_kinds(
         kind = varied.get(name, _NEW_KIND)
         roles = {role: {**_NEW_USE, **use} for role, use in entry.get("roles", {}).items()}
         outputs = {key: {**_NEW_OUTPUT, **one} for key, one in entry.get("outputs", {}).items()}
-        whole = {"roles": kind["roles"] | roles, "outputs": kind["outputs"] | outputs}
+        whole = {
+            "roles": kind["roles"] | roles,
+            "consumes": list(dict.fromkeys([*kind["consumes"], *entry.get("consumes", ())])),
+            "outputs": kind["outputs"] | outputs,
+        }
         varied[name] = {**kind, **entry, **whole}
     return varied
 

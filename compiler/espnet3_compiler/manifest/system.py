@@ -36,12 +36,17 @@ from espnet3_compiler.signature.locate import names_below
 from espnet3_compiler.signature.result import Missing, NotAnalyzable
 from espnet3_compiler.syntax.tree import Mapping, Scalar
 from espnet3_compiler.syntax.unknown_name import did_you_mean, rename_fix, unknown_name
-from espnet3_schemas import systems
+from espnet3_schemas import SYSTEMS, systems
 
 _FALLBACK_SYSTEM = "asr"
 """Used where the system is missing or unknown: it knows every kind."""
 _ESPNET3 = ("espnet3", "espnetez", "espnet2", "espnet")
-_HINT = "write base, asr, or the dotted class of a System of the recipe"
+_OTHER_SYSTEMS = {
+    "cls": re.compile(r"cls|classif|lid|spk|speaker", re.IGNORECASE),
+    "base": re.compile(r"base|tts|codec|ssl", re.IGNORECASE),
+}
+"""Words in the names of ESPnet3's Systems by the System here that has most of their stages."""
+_HINT = f"write {', '.join(SYSTEMS)}, or the dotted class of a System of the recipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,7 @@ def _read_kinds(library: Library, path: str) -> ClassKinds | _NotASystem:
 
 def _system_of_espnet3(path: str) -> _NotASystem:
     """Return the System here that has the stages of one of ESPnet3's, by its name."""
-    near = "base" if re.search(r"base|tts|codec|ssl|speaker", path, re.IGNORECASE) else "asr"
+    near = next((name for name, words in _OTHER_SYSTEMS.items() if words.search(path)), "asr")
     return _NotASystem("is one of ESPnet3", "no System of this runtime", near)
 
 

@@ -37,7 +37,10 @@ _WEIGHT_SUFFIXES = (".ckpt", ".pth", ".pt", ".safetensors")
 _KEPT_CHECKPOINTS = re.compile(r"(?:epoch|averaged_).*")
 """The file names of checkpoints that training keeps beside its outputs."""
 
-_PLAIN_KINDS = ("create_dataset", "train_tokenizer", "collect_stats", "train", "measure")
+_PLAIN_KINDS = (
+    *("create_dataset", "train_tokenizer", "prepare_labels", "collect_stats", "train"),
+    "measure",
+)
 """Kinds in whose directories are the outputs and few other files."""
 
 _OTHER_FILES = re.compile(rf"{_KEPT_CHECKPOINTS.pattern}|.*_stats\.npz|.*\.log")
