@@ -102,12 +102,12 @@ def write_matrix(folder: Path, stages: int) -> None:
     for first in range(0, stages, MOST_ROWS):
         lines.append("  - matrix:")
         rows = range(first, min(first + MOST_ROWS, stages))
-        lines += [f"      - {{id: {number}}}" for number in rows]
+        lines += [f"      - {{number: {number}}}" for number in rows]
         lines += [
             "    configs:",
-            "      training_${matrix.id}: {extends: training_base, seed: '${matrix.id}'}",
+            "      training_${matrix.number}: {extends: training_base, seed: '${matrix.number}'}",
             "    stages:",
-            "      - {name: 's${matrix.id}', run: train, config: 'training_${matrix.id}'}",
+            "      - {name: 's${matrix.number}', run: train, config: 'training_${matrix.number}'}",
         ]
     _write_training(folder, lines)
 

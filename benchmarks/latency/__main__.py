@@ -4,7 +4,9 @@
 
 Every figure is the CPU time, user and system, of a fresh process in an environment without torch,
 the best of several.  ``cold``: no signature of a target is cached, and the cache is written;
-``warm``: it is there.  Exits 1 if a goal is missed or a mistake of the nine is.
+``warm``: it is there.  The shipped recipes are checked where torch is, and compared with what the
+import of all dependencies of the compiler takes there.  Exits 1 if a goal is missed or a mistake of
+the nine is.
 """
 
 import argparse
@@ -16,13 +18,16 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.latency.checkers import CHECKERS, OURS, PROGRAM, Checker, plain_environment
-from benchmarks.latency.environment import is_installed, make_environment
+from benchmarks.latency.environment import ROOT, is_installed, make_environment
 from benchmarks.latency.measure import Run, best_in_turn, run
 from benchmarks.latency.mistakes import MISTAKES, Mistake
 
 RECIPE = Path(__file__).parent / "recipe"
 MANIFEST = "recipe.yaml"
 COLD, WARM, MANY = 0.25, 0.15, 5.0
+SHIPPED = ("mini_an4/asr", "digits/asr", "librispeech_100/asr", "digits/finetune")
+MOST = 2.0
+"""How many times as long a check of a shipped recipe may take as the imports alone."""
 NO_NOTION, FOUND = "-", ("line", "found")
 STAGES = ("unknown stage", "cycle of stages", "input that nothing makes")
 
@@ -38,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tools = [each.needs for each in checkers if each.needs]
         python = make_environment(Path(folder, "environment"), tools)
         met = _goals(python, Path(folder), options.runs, options.manifests)
+        met &= _beside_imports(Path(folder), options.runs)
         found = _side_by_side(python, Path(folder), checkers, options.runs)
     return 0 if met and found else 1
 
@@ -81,6 +87,21 @@ def _goals(python: Path, folder: Path, runs: int, manifests: int) -> bool:
         missed = "" if seconds <= goal else "  missed"
         print(f"{name:40} {seconds:7.3f} {goal:7.2f}{missed}")
     return all(seconds <= goal for _, seconds, goal in rows)
+
+
+def _beside_imports(folder: Path, runs: int) -> bool:
+    """Print what checks of shipped recipes cost beside the imports; return whether all are fast."""
+    environment = plain_environment() | {"ESPNET3_COMPILE_CACHE": str(folder / "cache")}
+    imports = [sys.executable, "-c", "import yaml, jsonschema, jinja2"]
+    checks = [[sys.executable, *PROGRAM, ROOT / "recipes" / n / MANIFEST] for n in SHIPPED]
+    commands = [partial(run, command, folder, environment) for command in (imports, *checks)]
+    bare, *found = best_in_turn(runs + 1, *commands)  # the first one fills the cache
+    print(f"\n{'CPU seconds where torch is':40} {'s':>7} {'of imports':>11}")
+    print(f"{'import yaml, jsonschema, jinja2':40} {bare.seconds:7.3f}")
+    for name, check in zip(SHIPPED, found, strict=True):
+        missed = "" if check.seconds <= MOST * bare.seconds else "  missed"
+        print(f"{name:40} {check.seconds:7.3f} {check.seconds / bare.seconds:11.2f}{missed}")
+    return all(check.seconds <= MOST * bare.seconds for check in found)
 
 
 def _size(manifest: Path) -> str:

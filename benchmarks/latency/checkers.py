@@ -87,7 +87,7 @@ def _for_hydra(text: str) -> str:
 
 PROGRAM = (
     "-c",
-    "import sys; from espnet3_compiler.cli.main import main; sys.exit(main())",
+    "import sys; from espnet3_compiler.__main__ import main; sys.exit(main())",
     "--check",
 )
 """What the installed script does."""

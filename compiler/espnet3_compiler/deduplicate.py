@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -195,7 +194,7 @@ def _merge_exchanged(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]
             merged.append(finding)
         else:
             both = other.joined_with(finding, "and this in its place")
-            merged[merged.index(other)] = replace(both, help=("exchange the two",))
+            merged[merged.index(other)] = both._replace(help=("exchange the two",))
     return tuple(merged)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from glob import iglob
 from pathlib import Path
 
-_HALF = re.compile("[\ud800-\udfff]")
+_HALF = "[\ud800-\udfff]"
 _LONGEST_LINK = 400
 """Characters of a path that a file in place of a link may hold."""
 
@@ -79,7 +79,7 @@ def find(directory: Path, pattern: str) -> Iterator[Path]:
 
 def is_utf8(name: str) -> bool:
     """Return whether the name of a file is UTF-8; if not, a YAML file cannot hold it."""
-    return name.isascii() or not _HALF.search(name)
+    return name.isascii() or not re.search(_HALF, name)
 
 
 def broken_link(path: Path) -> str | None:

@@ -4,9 +4,9 @@ import argparse
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
 from espnet3_compiler.filesystem import is_directory, path_exists, real_path
 
@@ -18,8 +18,7 @@ EPILOG = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(NamedTuple):
     """The options of the command line; see the help texts."""
 
     manifests: Sequence[Path]

@@ -3,13 +3,16 @@
 Machine formats, ``--graph``, ``--why`` and ``--explain`` go to stdout; the rest goes to stderr.
 """
 
+import atexit
 import errno
 import gc
 import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
+from typing import NoReturn
 
 from espnet3_compiler.cli.arguments import Arguments, find_manifests, parse_arguments
 from espnet3_schemas.exit_codes import (
@@ -29,17 +32,27 @@ GC_THRESHOLD = 200_000
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; without ``argv``, as a program."""
-    if argv is not None:
-        return _run_main(argv)
+    if argv is None:
+        _run_program(sys.argv[1:])
+    return _run_main(argv)
+
+
+def _run_program(argv: Sequence[str]) -> NoReturn:
+    """Run the command line and end the process.
+
+    Its objects are not freed one by one: that would take a tenth of a check.
+    """
     gc.set_threshold(GC_THRESHOLD)
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123,SIM115 - closed by the caller
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123,SIM115
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # letters that its encoding lacks
-    try:
-        return _run_main(sys.argv[1:])
-    finally:
-        gc.freeze()  # the process ends: nothing to collect
+    code = _run_main(argv)
+    atexit._run_exitfuncs()  # noqa: SLF001 - of tools that watch the process, such as coverage
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # its reader has gone
+            stream.flush()
+    os._exit(code)
 
 
 def _run_main(argv: Sequence[str]) -> int:

@@ -7,9 +7,10 @@ Defaults are those of the role of the extending config.
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from espnet3_compiler.compose.inheritance import ConfigLayers, collect_layers, inheritance_chain
 from espnet3_compiler.compose.merge import MergeRecord, merge_nodes
@@ -33,10 +34,11 @@ RECIPE = "recipe"
 """The name under which ``--set`` reaches the manifest's own texts, exp_tag and so on."""
 
 OverridesByName = dict[str, list[Override]]
+_RepairedLayers = dict[tuple[int, str | None], tuple[Mapping, tuple[Diagnostic, ...]]]
+"""Layers with their keys as they were meant, by identity and role: configs share bases."""
 
 
-@dataclass(frozen=True, slots=True)
-class Composition:
+class Composition(NamedTuple):
     """The recipe after composition.
 
     Attributes:
@@ -70,10 +72,11 @@ def compose(
     configs = {}
     bases = {str(part.extends.value) for part in parts.values() if part.extends}
     known = set(found)
+    repaired: _RepairedLayers = {}
     for name in parts:
         chain = inheritance_chain(name, parts, recipe.group_names)
         base = _base_layers(roles.get(name), recipe.system)
-        configs[name], more = _compose_config(name, base, chain, settings, bases)
+        configs[name], more = _compose_config(name, base, chain, settings, bases, repaired)
         found += [finding for finding in more if finding not in known]
         known.update(more)
     if not recipe.names_complete:  # a base may be the config whose name could not be read
@@ -119,8 +122,7 @@ def _parse_overrides(
     return result, found
 
 
-@dataclass(frozen=True, slots=True)
-class _BaseLayers:
+class _BaseLayers(NamedTuple):
     """What lies below the layers of a config in a role; nothing below a free-form one."""
 
     role: str | None
@@ -144,6 +146,7 @@ def _compose_config(
     inherited: tuple[list[ConfigLayers], list[Diagnostic]],
     settings: OverridesByName,
     bases: AbstractSet[str],
+    repaired: _RepairedLayers,
 ) -> tuple[Composed, list[Diagnostic]]:
     """Return a config put together, and what is wrong with it.
 
@@ -153,6 +156,7 @@ def _compose_config(
         inherited: Its layers and those of its bases, and what is wrong with these.
         settings: The ``--set`` arguments by name.
         bases: The names of the configs that others extend.
+        repaired: The layers of other configs, of which this one may extend some.
     """
     chain, found = inherited
     role, slot = base.role, base.slot
@@ -170,7 +174,10 @@ def _compose_config(
             if later.extends
         ]
         for layer in part.layers:
-            layer, misspelt = repair_misspelt_keys(layer, slot.schema) if role else (layer, ())  # noqa: PLW2901
+            key = id(layer), role  # a layer is as long there as its config
+            if role and key not in repaired:
+                repaired[key] = repair_misspelt_keys(layer, slot.schema)
+            layer, misspelt = repaired.get(key, (layer, ()))  # noqa: PLW2901
             record.found += misspelt
             for step in steps:
                 layer = with_provenance(layer, step)  # noqa: PLW2901

@@ -2,7 +2,7 @@
 
 import os
 import posixpath
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -93,7 +93,7 @@ class ConfigFileReader:
         if near is None or isinstance(error, OutsideRoot) or path_exists(path):
             return finding
         fix = spelling_fix(file.span, str(file.value), near, known)
-        return replace(finding, help=did_you_mean(near), fix=fix)
+        return finding._replace(help=did_you_mean(near), fix=fix)
 
 
 def outside_recipe(span: Span, path: str) -> Diagnostic:

@@ -1,7 +1,6 @@
 """Collect the layers of each config, and the chain of configs that it extends."""
 
 from collections.abc import Mapping as MappingABC
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -193,4 +192,4 @@ def _unknown_option(name: str, path: Path, parts: dict[str, ConfigLayers]) -> Di
     option = Scalar(name, _option_span(name, path))
     found = unknown_name("R309", f'no config is called "{name}"', option, parts)
     near = closest_match(name, parts)
-    return replace(found, help=(f'did you mean "--{near}_config"?',) if near else (), fix=None)
+    return found._replace(help=(f'did you mean "--{near}_config"?',) if near else (), fix=None)

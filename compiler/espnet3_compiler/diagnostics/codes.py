@@ -5,14 +5,12 @@ R5xx targets, R6xx shape, R7xx files, R8xx settings without effect, R9xx ``--dee
 preflight of ``run.py``.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """A kind of finding; ``docs/diagnostics.md`` has a wrong and a right example of each."""
 
     number: str

@@ -1,29 +1,26 @@
 """A mistake of the user, as a value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """A span and a short text about it, which may be empty."""
 
     span: Span
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """A replacement of a span of a file."""
 
     span: Span
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(NamedTuple):
     """Edits that mend a finding.
 
     Attributes:
@@ -37,8 +34,7 @@ class Fix:
     certain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One finding.
 
     Attributes:
@@ -73,6 +69,6 @@ class Diagnostic:
         fix, fixes = self.fix, [other.fix for other in others if other.fix]
         if fix and fixes:
             edits = (*fix.edits, *(edit for one in fixes for edit in one.edits))
-            fix = replace(fix, edits=edits, certain=all(one.certain for one in (fix, *fixes)))
+            fix = fix._replace(edits=edits, certain=all(one.certain for one in (fix, *fixes)))
         labels = (*self.related, *(Label(other.primary.span, text) for other in others))
-        return replace(self, related=labels, fix=fix)
+        return self._replace(related=labels, fix=fix)

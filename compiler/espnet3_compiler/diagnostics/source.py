@@ -4,7 +4,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 SourceKind = Literal["file", "set", "schema", "system"]
 
@@ -46,8 +46,7 @@ class Source:
         return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A part of a source: code points ``start`` (included) to ``end`` (not included)."""
 
     source: Source
@@ -73,8 +72,7 @@ class ProvenanceStep:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(NamedTuple):
     """Lines and columns from 1, in code points; the end is not included."""
 
     line: int

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -29,7 +28,7 @@ def unknown_key(
     message = f'"{reference.text}" names nothing: {problem}'
     names = [name for name in known if name]
     found = unknown_name("R301", message, Scalar(str(key.name), key.span), names, rows=rows)
-    return found if key.span.text == key.name else replace(found, fix=None)
+    return found if key.span.text == key.name else found._replace(fix=None)
 
 
 def above_root(reference: Span) -> Diagnostic:
@@ -115,7 +114,7 @@ def unknown_resolver(call: Call) -> Diagnostic:
         found = unknown_name("R303", message, name, KNOWN_RESOLVERS)
         if found.fix is None and _PATH_ARGUMENT.fullmatch(argument):
             dotted = f'for a part of "{call.name}" write "${{{call.name}.{argument}}}"'
-            found = replace(found, help=(dotted,))
+            found = found._replace(help=(dotted,))
         return found
     return Diagnostic(
         "R303",
@@ -153,7 +152,7 @@ def not_text(place: Span, node: Node) -> Diagnostic:
         "R307",
         f'"{place.text}" is {describe_type(node)} and cannot stand inside a text',
         Label(place, f"fetches {describe_type(node)}"),
-        related=(Label(replace(node.span, end=end), "the value is here"),),
+        related=(Label(node.span._replace(end=end), "the value is here"),),
         help=("refer to one of its parts, or let the reference be the whole value",),
     )
 

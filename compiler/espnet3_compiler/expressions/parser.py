@@ -18,6 +18,8 @@ _DOUBLE_BRACES = re.compile(r"\$\{\{\s*([^{}]*?)\s*\}\}")
 _MATRIX = re.compile(r"\$\{[ \t\r\n]*matrix\.")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SLASHES = re.compile(r"\\*")
+_PLAIN = re.compile(r".[^\\$'\"]*", re.DOTALL)
+"""Any character, and those behind it that mean nothing but themselves."""
 _ESCAPABLE = frozenset("\\()[]{}:=, \t")
 
 
@@ -56,10 +58,10 @@ class TemplateParser:
                 break
             if opens and count % 2 == 0:
                 pieces.append(self.parse_reference())
-            elif self.at < len(self.value):
-                width = 2 if opens else 1
-                _append_text(pieces, self.value[self.at : self.at + width])
-                self.at += width
+            elif run := _PLAIN.match(self.value, self.at):
+                text = "${" if opens else run[0]
+                _append_text(pieces, text)
+                self.at += len(text)
         return tuple(pieces)
 
     def parse_reference(self) -> Lookup | Call:

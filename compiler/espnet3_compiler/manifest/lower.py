@@ -6,7 +6,6 @@ still checked.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -77,7 +76,7 @@ def lower(
         globals=Mapping(tuple(_lower_global(root, name) for name in GLOBALS), root.span),
         models=models,
         configs=tuple(
-            replace(config, name=substitute_text(role, config.name))
+            config._replace(name=substitute_text(role, config.name))
             if (role := result.likely_roles.get(str(config.name.value)))
             else config
             for config in (*configs, *offered)
@@ -98,7 +97,7 @@ def _missing_stages(root: Mapping, system: System) -> tuple[Diagnostic, ...]:
     found = missing_key(Instance(root, "", None, schema), "stages", schema)
     if WILDCARD in system.kinds:
         hint = f'install the package of "{system.name.value}", which may declare them'
-        found = replace(found, help=(*found.help, hint))
+        found = found._replace(help=(*found.help, hint))
     return (found,)
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.matrix_values import fill_text, row_name
@@ -126,6 +125,6 @@ def merge_row_findings(
         if "${matrix." in finding.primary.span.text:
             message = _VALUE.sub("", message)
         if finding.fix and any("${matrix." in edit.span.text for edit in finding.fix.edits):
-            finding = replace(finding, fix=None)  # noqa: PLW2901
+            finding = finding._replace(fix=None)  # noqa: PLW2901
         first.setdefault((finding.code, span_key(finding.primary.span), message), finding)
     return tuple(first.values())

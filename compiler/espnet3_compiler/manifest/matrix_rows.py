@@ -233,12 +233,12 @@ def _unknown_value(entry: Entry, values: tuple[Node, ...]) -> Diagnostic:
     written = Scalar(entry.value.span.text.strip("'\""), entry.value.span)
     texts = [value.span.text for value in values]
     message = f'exclude matches no row: "{entry.name}" of the matrix is never {written.value}'
-    finding = replace(unknown_name("R604", message, written, texts), fix=None)
+    finding = unknown_name("R604", message, written, texts)._replace(fix=None)
     if not isinstance(entry.value.value, str):
-        return replace(finding, help=())
+        return finding._replace(help=())
     if written.value in [text.strip("'\"") for text in texts]:
         advice = "write it as it stands in the matrix, with or without quotes"
-        return replace(finding, help=(advice,))
+        return finding._replace(help=(advice,))
     return finding
 
 

@@ -1,8 +1,8 @@
 """Look up the models and other stages that a stage names."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from keyword import iskeyword
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
@@ -15,8 +15,7 @@ from espnet3_compiler.syntax.tree import Node, Scalar, Sequence
 from espnet3_compiler.syntax.unknown_name import unknown_name
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredNames:
+class DeclaredNames(NamedTuple):
     """The names of stages.
 
     Attributes:

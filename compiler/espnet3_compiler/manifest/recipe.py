@@ -4,26 +4,25 @@ from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path as FilePath
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.manifest.group_names import NO_GROUPS, GroupNames
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar
-from espnet3_schemas import ROLES, load, systems
+from espnet3_schemas import ROLES, load
 
 
-@dataclass(frozen=True, slots=True)
-class ModelDecl:
+class ModelDecl(NamedTuple):
     """A model of the manifest: ``name`` is the key's node, ``node`` the raw mapping."""
 
     name: Scalar
     node: Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigDecl:
+class ConfigDecl(NamedTuple):
     """A config of the manifest as declared.
 
     Attributes:
@@ -50,8 +49,7 @@ class RoleBinding:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class StageDecl:
+class StageDecl(NamedTuple):
     """A stage of the manifest; exactly one of ``run`` and ``call`` is set.
 
     Attributes:
@@ -83,16 +81,14 @@ class StageDecl:
     spec: MappingABC[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredFile:
+class DeclaredFile(NamedTuple):
     """A file that declares a System: its absolute path, and its path in an installed package."""
 
     path: FilePath
     in_package: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigRole:
+class ConfigRole(NamedTuple):
     """A role in which stages read a config, as a System declares it.
 
     Attributes:
@@ -106,19 +102,18 @@ class ConfigRole:
     defaults: tuple[Mapping, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+class System(NamedTuple):
     """The chosen System.
 
     Attributes:
         name: A built-in name or a dotted class, as written.
         class_path: The dotted class.
         kinds: The stage kinds it runs; ``*`` among them where a base class cannot be seen.
+        specs: What each kind reads and makes, those of the Systems that ship too.
         own: Those that a class of the recipe defines itself and does not declare: what they read
             and write is unknown.
         varied: Those of them that run the method of the base class with the same context as well:
             they read what it reads, and more.
-        specs: What each kind reads and makes, those of the Systems that ship too.
         declared: The kinds that a declaration adds or varies.
         roles: The roles that declarations name.
         stages: The kinds that run where a manifest lists no stages.
@@ -128,11 +123,11 @@ class System:
     name: Scalar
     class_path: str
     kinds: tuple[str, ...]
+    specs: MappingABC[str, dict[str, Any]]
     own: tuple[str, ...] = ()
     varied: frozenset[str] = frozenset()
-    specs: MappingABC[str, dict[str, Any]] = field(default_factory=lambda: systems()["kinds"])
     declared: frozenset[str] = frozenset()
-    roles: MappingABC[str, ConfigRole] = field(default_factory=dict)
+    roles: MappingABC[str, ConfigRole] = MappingProxyType({})
     stages: tuple[Scalar, ...] = ()
     files: tuple[DeclaredFile, ...] = ()
 
@@ -192,8 +187,7 @@ class Recipe:
         return {str(stage.name.value): stage for stage in self.stages}
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(NamedTuple):
     """A config after ``schema defaults <- extends <- file <- inline <- --set``, not yet resolved.
 
     Attributes:

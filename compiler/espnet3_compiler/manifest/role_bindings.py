@@ -1,7 +1,7 @@
 """Find the config that a stage reads in each role."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
@@ -19,8 +19,7 @@ from espnet3_compiler.syntax.unknown_name import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RoleBindings:
+class RoleBindings(NamedTuple):
     """Bindings of a stage, what is wrong with them, and the required roles that have no config."""
 
     configs: tuple[RoleBinding, ...]

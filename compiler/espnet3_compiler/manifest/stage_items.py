@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping as SpecMapping
-from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Fix, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
@@ -20,8 +19,7 @@ from espnet3_schemas import systems
 _DOTTED = re.compile(r"\w+(\.\w+)+")
 
 
-@dataclass(frozen=True, slots=True)
-class StageItem:
+class StageItem(NamedTuple):
     """A stage item: its name, exactly one of ``run`` and ``call``, and the item itself.
 
     Attributes:
@@ -42,7 +40,7 @@ class StageItem:
     node: Node
     certain: bool = True
     kind_from_name: bool = False
-    spec: SpecMapping[str, Any] = field(default_factory=lambda: UNKNOWN_KIND)
+    spec: SpecMapping[str, Any] = UNKNOWN_KIND
 
 
 def read_stage_items(
@@ -57,7 +55,7 @@ def read_stage_items(
     for item in written:
         corrected, found = _correct_kind(item, system, taken)
         findings += found
-        items.append(replace(corrected, spec=_spec_of(corrected, system)))
+        items.append(corrected._replace(spec=_spec_of(corrected, system)))
     return _make_names_unique(items, findings)
 
 
@@ -123,14 +121,14 @@ def _correct_kind(
     run = substitute_text(near or kind, item.run)
     certain = item.certain and near is not None
     if item.kind_from_name:
-        return replace(item, run=run, certain=certain), []
+        return item._replace(run=run, certain=certain), []
     found = [_unknown_kind(item, item.run, system, kinds, variant)]
     if kind in system.specs:  # of another system: what it reads is known
         return item, found
     if near is None:
-        return replace(item, certain=False), found
+        return item._replace(certain=False), found
     misspelt = item.name is item.run and variant is None and near not in taken
-    return replace(item, run=run, name=run if misspelt else item.name), found
+    return item._replace(run=run, name=run if misspelt else item.name), found
 
 
 def _variant_of(name: str, kinds: tuple[str, ...]) -> str | None:
@@ -173,7 +171,7 @@ def _make_names_unique(
             if _has_own_name(item):
                 findings.append(duplicate_name("stages", item.name, first[name]))
             name = next(new for n in count(2) if (new := f"{name}_{n}") not in taken)
-            item = replace(item, name=substitute_text(name, item.name))  # noqa: PLW2901
+            item = item._replace(name=substitute_text(name, item.name))  # noqa: PLW2901
             taken.add(name)
         first[name] = item.name
         unique.append(item)

@@ -1,6 +1,6 @@
 """From the items of ``stages`` to stages: configs, models and other stages looked up."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.group_names import GroupNames
@@ -18,8 +18,7 @@ from espnet3_compiler.manifest.values import as_mapping, as_text, as_texts, subs
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Declarations:
+class Declarations(NamedTuple):
     """The declarations that stages may name.
 
     Attributes:
@@ -39,8 +38,7 @@ class Declarations:
     names_complete: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LoweredStages:
+class LoweredStages(NamedTuple):
     """The stages and what is wrong with them.
 
     Attributes:

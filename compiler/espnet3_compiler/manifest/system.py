@@ -1,8 +1,8 @@
 """Find the System that a recipe builds on, and the stage kinds that it runs."""
 
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_slip
@@ -49,8 +49,7 @@ _OTHER_SYSTEMS = {
 _HINT = f"write {', '.join(SYSTEMS)}, or the dotted class of a System of the recipe"
 
 
-@dataclass(frozen=True, slots=True)
-class _NotASystem:
+class _NotASystem(NamedTuple):
     """Why a class is no System: half a sentence, a label, and the path that was likely meant.
 
     ``certain`` says whether that path is what is written but for a slip.
@@ -85,13 +84,13 @@ def lower_system(root: Mapping, library: Library) -> tuple[System, tuple[Diagnos
 
 def _built_in(name: Scalar) -> System:
     entry = systems()["systems"][name.value]
-    return System(name, entry["class"], tuple(entry["kinds"]))
+    return System(name, entry["class"], tuple(entry["kinds"]), systems()["kinds"])
 
 
 def _system_with_any_kind(name: Scalar) -> System:
     """Return a System that runs every kind, because its own kinds are unknown."""
     fallback = _built_in(substitute_text(_FALLBACK_SYSTEM, name))
-    return replace(fallback, kinds=(*fallback.kinds, WILDCARD))
+    return fallback._replace(kinds=(*fallback.kinds, WILDCARD))
 
 
 def _own_class(name: Scalar, library: Library) -> tuple[System, tuple[Diagnostic, ...]]:
@@ -119,12 +118,11 @@ def _declared_system(
     name: Scalar, path: str, runs: ClassKinds
 ) -> tuple[System, tuple[Diagnostic, ...]]:
     """Return the System of a class with what declarations say, and what is wrong with these."""
-    system = System(name, path, runs.kinds, runs.own, runs.varied)
+    system = System(name, path, runs.kinds, systems()["kinds"], runs.own, runs.varied)
     found = list(runs.found)
     for declared in runs.declared:
         roles, more = read_roles(declared, system.roles)
-        system = replace(
-            system,
+        system = system._replace(
             specs=vary_declared(system.specs, declared),
             declared=system.declared | {str(kind.value) for kind in declared_kinds(declared)},
             roles=roles,

@@ -1,7 +1,7 @@
 """Read the class of a System: the stage kinds that it and its bases run."""
 
 import ast
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
@@ -26,8 +26,7 @@ _DEPTH = 16
 """How many bases above a class are followed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClassKinds:
+class ClassKinds(NamedTuple):
     """The stage kinds that a class runs.
 
     Attributes:

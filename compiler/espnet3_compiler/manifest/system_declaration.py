@@ -3,9 +3,9 @@
 import json
 from collections.abc import Collection, Iterator
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonschema.exceptions import SchemaError
 from jsonschema.validators import Draft202012Validator
@@ -35,8 +35,7 @@ from espnet3_schemas import ROLES, inline_definitions, load, vary_kinds
 Kinds = MappingABC[str, dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class SystemDeclaration:
+class SystemDeclaration(NamedTuple):
     """The declaration beside one module.
 
     Attributes:

@@ -1,14 +1,13 @@
 """The totals at the end of a report."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.codes import BY_NUMBER
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """The totals of a report.
 
     Attributes:

@@ -1,15 +1,14 @@
 """Source lines as they look on a terminal: tabs, wide characters, control characters, width."""
 
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 TAB = 4
 UNPRINTABLE_CATEGORIES = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
 MARGIN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class DisplayLine:
+class DisplayLine(NamedTuple):
     """A line for display and the cells that a span in it covers, from ``start`` to ``end``."""
 
     text: str

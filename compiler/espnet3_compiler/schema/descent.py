@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
-from espnet3_compiler.syntax.tree import Mapping, Node, Path, Sequence
+from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence
 
 
 def effective_schema(schema: Schema, node: Node | None) -> Schema:
@@ -52,4 +52,7 @@ def walk_schema(
     elif isinstance(node, Mapping):
         for entry in node:
             below = None if is_placeholder(entry.key) else child_schema(schema, entry.name)
-            yield from walk_schema(entry.value, below, (*path, entry.name))
+            if isinstance(entry.value, Scalar):
+                yield (*path, entry.name), entry.value, below
+            else:
+                yield from walk_schema(entry.value, below, (*path, entry.name))

@@ -5,7 +5,8 @@ are those of tools that know their classes by name.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.schema.class_names import DOTTED, known_class, likely_target, wants_target
@@ -21,8 +22,7 @@ _KEYS = ("target", "type", "name", "class", "cls", "class_name", "kind", "object
 _ARGUMENT_KEYS = ("init_args", "kwargs", "params", "args", "arguments", "options", "_kwargs_")
 
 
-@dataclass(frozen=True, slots=True)
-class _Foreign:
+class _Foreign(NamedTuple):
     """The entry that names the class, its dotted path if it is known, and its arguments."""
 
     head: Entry
@@ -46,30 +46,24 @@ def _repair(
         return node
     if isinstance(node, Sequence):
         items = [spot.item(index, item) for index, item in enumerate(node.items)]
-        return replace(
-            node,
-            items=tuple(
-                _repair(item, child_schema(schema, index), found, inside=inside)
-                for index, item in enumerate(items)
-            ),
+        repaired = tuple(
+            _repair(item, child_schema(schema, index), found, inside=inside)
+            for index, item in enumerate(items)
         )
+        return Sequence(repaired, node.span, node.via)
     foreign = _find_foreign(node, schema, inside=inside)
     if foreign:
         found.append(_finding(spot, foreign))
         node = replace(node, entries=tuple(_native_entries(node, foreign)))
     inside = inside or wants_target(schema)
     schema = effective_schema(schema, node)
-    below = replace(spot, node=node)
-    entries = (
-        replace(
-            entry,
-            value=_repair(
-                below.entry(entry), child_schema(schema, entry.name), found, inside=inside
-            ),
-        )
+    below = spot._replace(node=node)
+    values = (
+        _repair(below.entry(entry), child_schema(schema, entry.name), found, inside=inside)
         for entry in node
     )
-    return replace(node, entries=tuple(entries))
+    entries = map(Entry, [entry.key for entry in node], values)
+    return Mapping(tuple(entries), node.span, node.via)
 
 
 def _find_foreign(node: Mapping, schema: Schema, *, inside: bool) -> _Foreign | None:

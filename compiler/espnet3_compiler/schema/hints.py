@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.schema.class_names import (
     DOTTED,
@@ -25,8 +25,7 @@ PYTHON_TUPLE = re.compile(r"^\(\s*[^()\[\]{}]+,[^()\[\]{}]*\)$")
 PLAIN_SAFE = re.compile(r"^\w[\w./-]*$")
 
 
-@dataclass(frozen=True, slots=True)
-class ValueHint:
+class ValueHint(NamedTuple):
     """Advice on a value.
 
     Attributes:

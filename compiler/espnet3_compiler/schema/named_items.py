@@ -35,10 +35,10 @@ def _repair(node: Node, schema: Schema | None, found: list[Diagnostic]) -> Node:
     node = _exclude_beside_matrix(_rows_of_include(node, found), found)
     schema = effective_schema(schema, node)
     entries = [
-        replace(entry, value=_repair_block(entry, child_schema(schema, entry.name), found))
+        Entry(entry.key, _repair_block(entry, child_schema(schema, entry.name), found))
         for entry in node
     ]
-    return replace(node, entries=tuple(entries))
+    return Mapping(tuple(entries), node.span, node.via)
 
 
 def _rows_of_include(node: Mapping, found: list[Diagnostic]) -> Mapping:
@@ -59,7 +59,7 @@ def _rows_of_include(node: Mapping, found: list[Diagnostic]) -> Mapping:
             help=("write the rows directly under matrix: - {NAME: VALUE, ...}",),
         )
     )
-    changed = replace(matrix, value=rows)
+    changed = matrix._replace(value=rows)
     return replace(node, entries=tuple(changed if e is matrix else e for e in node))
 
 
@@ -82,7 +82,7 @@ def _exclude_beside_matrix(node: Mapping, found: list[Diagnostic]) -> Mapping:
         )
     )
     names = tuple(entry for entry in matrix.value if entry is not inside)
-    changed = replace(matrix, value=replace(matrix.value, entries=names))
+    changed = matrix._replace(value=replace(matrix.value, entries=names))
     others = tuple(changed if e is matrix else e for e in node)
     return replace(node, entries=(*others, *([] if node.entry("exclude") else [inside])))
 

@@ -54,7 +54,7 @@ def _merge_singular_keys(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...
     if first is None or not others:
         return found
     lines = tuple(line for one in (first, *others) for line in one.help)
-    merged = replace(reduce(Diagnostic.joined_with, others, first), help=lines)
+    merged = reduce(Diagnostic.joined_with, others, first)._replace(help=lines)
     return tuple(merged if one is first else one for one in found if one not in others)
 
 

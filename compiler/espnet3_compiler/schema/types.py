@@ -1,7 +1,6 @@
 """The type of a node, in the words of JSON Schema and of reports."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
@@ -28,8 +27,7 @@ _SCALAR_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(NamedTuple):
     """A node and where it stands.
 
     Attributes:

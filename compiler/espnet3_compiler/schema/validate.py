@@ -12,7 +12,7 @@ to write instead of a key of ESPnet3), ``x-habits`` (keys of other tools, see ``
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -79,7 +79,7 @@ def _merge_items(found: list[tuple[_Position, Diagnostic]]) -> Iterator[Diagnost
     for position, finding in found:
         is_item = _TEXT_FOR_MAPPING.search(finding.message) is not None
         if first and is_item and parent == position[:-1]:
-            first = replace(first.joined_with(finding), help=(*first.help, *finding.help))
+            first = first.joined_with(finding)._replace(help=(*first.help, *finding.help))
             continue
         if first:
             yield first

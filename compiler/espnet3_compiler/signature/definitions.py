@@ -1,7 +1,7 @@
 """The kinds of definitions that a name can have, and questions about them that need no search."""
 
 import builtins
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.signature import locate
 from espnet3_compiler.signature.library import Library
@@ -15,15 +15,13 @@ MAX_DEPTH = 40
 """How many imports, aliases and calls are followed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleFound:
+class ModuleFound(NamedTuple):
     """A module."""
 
     location: ModuleLocation
 
 
-@dataclass(frozen=True, slots=True)
-class ClassFound:
+class ClassFound(NamedTuple):
     """A class with the summary of its body."""
 
     location: ModuleLocation
@@ -31,8 +29,7 @@ class ClassFound:
     summary: ClassSummary
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionFound:
+class FunctionFound(NamedTuple):
     """A function.
 
     Attributes:
@@ -50,24 +47,21 @@ class FunctionFound:
     bound: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CallFound:
+class CallFound(NamedTuple):
     """The result of a call at module level, such as ``functools.partial(…)``."""
 
     location: ModuleLocation
     binding: Binding
 
 
-@dataclass(frozen=True, slots=True)
-class ValueFound:
+class ValueFound(NamedTuple):
     """A literal, or an expression that may be a type alias."""
 
     location: ModuleLocation
     binding: Binding
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltinFound:
+class BuiltinFound(NamedTuple):
     """A name of ``builtins``."""
 
     name: str

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from espnet3_compiler.signature.module_summary import ForwardingCall, KwargsFlow
 
@@ -96,14 +97,20 @@ def _local_names(node: FunctionNode) -> set[str]:
     return bound
 
 
-def own_nodes(node: FunctionNode) -> Iterator[ast.AST]:
-    """Yield the nodes of a function's body, of functions and classes in it only themselves."""
-    waiting: list[ast.AST] = list(node.body)
-    while waiting:
-        item = waiting.pop(0)
-        yield item
+@lru_cache(maxsize=1 << 12)  # several checks go through the same functions
+def own_nodes(node: FunctionNode) -> tuple[ast.AST, ...]:
+    """Return the nodes of a function's body, of functions and classes in it only themselves."""
+    found: list[ast.AST] = list(node.body)
+    for item in found:
         if not isinstance(item, FunctionNode | ast.ClassDef | ast.Lambda):
-            waiting += ast.iter_child_nodes(item)
+            found += ast.iter_child_nodes(item)
+    return tuple(found)
+
+
+@lru_cache(maxsize=1 << 12)
+def all_nodes(node: FunctionNode) -> tuple[ast.AST, ...]:
+    """Return the nodes of a function, as ``ast.walk`` yields them."""
+    return tuple(ast.walk(node))
 
 
 def own_returns(node: FunctionNode) -> list[ast.Return]:

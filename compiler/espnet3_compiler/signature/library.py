@@ -18,6 +18,7 @@ from espnet3_compiler.signature.module_summary import (
     FunctionSummary,
     Import,
     ModuleSummary,
+    UnboundName,
 )
 from espnet3_compiler.signature.split_source import ModuleText, Piece
 
@@ -44,6 +45,8 @@ class ModuleFile:
         module: Its bindings; None when it is not Python.
         wrong: Its syntax error.
         imports: Its imports, where it belongs to a recipe.
+        unbound: The names in it that nothing defines, likewise.
+        names_wrong: What Python says about its names, likewise, where they are at odds.
         functions: Summaries by piece.
         classes: Summaries by piece.
         changed: Whether there are summaries that the cache does not have.
@@ -56,6 +59,8 @@ class ModuleFile:
     module: ModuleSummary | None = None
     wrong: SyntaxMistake | None = None
     imports: tuple[Import, ...] = ()
+    unbound: tuple[UnboundName, ...] = ()
+    names_wrong: SyntaxMistake | None = None
     functions: dict[Piece, FunctionSummary] = field(default_factory=dict)
     classes: dict[Piece, ClassSummary] = field(default_factory=dict)
     changed: bool = False
@@ -184,6 +189,8 @@ class Library:
                 "module": file.module,
                 "wrong": file.wrong,
                 "imports": file.imports,
+                "unbound": file.unbound,
+                "names_wrong": file.names_wrong,
                 "functions": [[piece, item] for piece, item in file.functions.items()],
                 "classes": [[piece, item] for piece, item in file.classes.items()],
             }
@@ -243,11 +250,22 @@ def _index_file(file: ModuleFile, *, local: bool) -> None:
         if local:
             file.imports = module_index.imports_of(split_source.parse_module(file.text.text))
         file.module = module_index.index(file.text)
+        if local:
+            _find_unbound(file)
     except SyntaxError as error:
         file.wrong = SyntaxMistake(error.lineno or 1, error.offset or 1, error.msg)
     except (ValueError, RecursionError) as error:
         file.wrong = SyntaxMistake(1, 1, str(error))
     file.changed = True
+
+
+def _find_unbound(file: ModuleFile) -> None:
+    from espnet3_compiler.signature import module_index
+
+    try:
+        file.unbound = module_index.unbound_names(file.text)
+    except SyntaxError as error:
+        file.names_wrong = SyntaxMistake(error.lineno or 1, error.offset or 1, error.msg)
 
 
 def _load_summaries(file: ModuleFile, folder: Path) -> bool:
@@ -265,6 +283,10 @@ def _load_summaries(file: ModuleFile, folder: Path) -> bool:
         file.module = module and module_summary.read_module(module)
         file.wrong = wrong and SyntaxMistake(*wrong)
         file.imports = tuple(Import(*row) for row in record["imports"])
+        file.unbound = tuple(
+            UnboundName(name, line, tuple(idle)) for name, line, idle in record["unbound"]
+        )
+        file.names_wrong = record["names_wrong"] and SyntaxMistake(*record["names_wrong"])
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
     return True

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from espnet3_compiler.filesystem import broken_link, is_directory
 
@@ -15,8 +15,7 @@ _STUB = "__init__.pyi"
 ModuleKind = Literal["source", "package", "namespace", "stub", "extension", "builtin", "link"]
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleLocation:
+class ModuleLocation(NamedTuple):
     """Where a module is.
 
     Attributes:

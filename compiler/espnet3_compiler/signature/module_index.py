@@ -1,7 +1,9 @@
 """List a module's imports, and the bindings of its names with conditions and ``__all__``."""
 
 import ast
+import builtins
 import re
+import symtable
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +12,13 @@ from typing import NamedTuple
 from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.extract import expression_kind
 from espnet3_compiler.signature.flow import FunctionNode, dotted_name
-from espnet3_compiler.signature.module_summary import Binding, Import, ImportTime, ModuleSummary
+from espnet3_compiler.signature.module_summary import (
+    Binding,
+    Import,
+    ImportTime,
+    ModuleSummary,
+    UnboundName,
+)
 from espnet3_compiler.signature.split_source import Branch, ModuleText
 
 _DYNAMIC_NAMES = re.compile(
@@ -21,6 +29,7 @@ _DYNAMIC_NAMES = re.compile(
 _DYNAMIC_WORDS = (
     *("globals()", "vars()", "locals()", "exec(", "_convert_(", "sys.modules", "__getattr__"),
 )
+_KNOWN = frozenset(dir(builtins))
 _LIST_DISPLAYS = (ast.List, ast.Tuple, ast.Set)
 _BLOCKS = (
     *(ast.If, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.Match),
@@ -253,3 +262,53 @@ def _names_of(node: ast.Import | ast.ImportFrom, time: ImportTime) -> Iterator[I
     else:
         source = "." * node.level + (node.module or "")
         yield from (Import(*lines, source, item.name, time) for item in node.names)
+
+
+def unbound_names(text: ModuleText) -> tuple[UnboundName, ...]:
+    """Return the global names that the scopes of a module read and it does not define.
+
+    Raises:
+        SyntaxError: Python finds names at odds: an argument twice, a nonlocal of nothing.
+    """
+    table = symtable.symtable(text.text, "module", "exec")
+    scopes = list(_scopes(table))
+    return tuple(_unbound(scopes, _bound(table, scopes) | _KNOWN))
+
+
+def bound_names(text: ModuleText) -> frozenset[str]:
+    """Return what a module defines at its top, or by ``global`` anywhere in it."""
+    table = symtable.symtable(text.text, "module", "exec")
+    return _bound(table, list(_scopes(table)))
+
+
+def _scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for child in table.get_children():
+        yield from _scopes(child)
+
+
+def _bound(table: symtable.SymbolTable, scopes: list[symtable.SymbolTable]) -> frozenset[str]:
+    top = {one.get_name() for one in table.get_symbols() if _binds(one)}
+    declared = {
+        one.get_name()
+        for scope in scopes
+        for one in scope.get_symbols()
+        if one.is_declared_global() and _binds(one)
+    }
+    return frozenset(top | declared)
+
+
+def _binds(symbol: symtable.Symbol) -> bool:
+    return symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
+
+
+def _unbound(scopes: list[symtable.SymbolTable], bound: frozenset[str]) -> Iterator[UnboundName]:
+    for scope in scopes:
+        symbols = scope.get_symbols()
+        idle = [one for one in symbols if one.is_parameter() and not one.is_referenced()]
+        names = tuple(one.get_name() for one in idle if one.get_name() not in ("self", "cls"))
+        for one in symbols:
+            name = one.get_name()
+            known = name in bound or name.startswith("_")
+            if one.is_global() and one.is_referenced() and not known:
+                yield UnboundName(name, scope.get_lineno(), names)

@@ -130,6 +130,20 @@ class ClassSummary(NamedTuple):
     open: bool
 
 
+class UnboundName(NamedTuple):
+    """A global name that a scope reads and its module does not define.
+
+    Attributes:
+        name: The name.
+        line: The line at which the scope begins, from 1.
+        idle: The parameters of the scope that it never reads.
+    """
+
+    name: str
+    line: int
+    idle: tuple[str, ...]
+
+
 class Import(NamedTuple):
     """A name that a module imports.
 

@@ -1,7 +1,5 @@
 """One signature for a function with several: those that ``@overload`` lists."""
 
-from dataclasses import replace
-
 from espnet3_compiler.signature import definitions
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
@@ -53,11 +51,11 @@ def with_implementation(listed: Signature, implemented: SignatureResult) -> Sign
         return listed
     known = {item.name for item in listed.parameters}
     added = (
-        replace(item, kind="keyword", default=item.default or "other")
+        item._replace(kind="keyword", default=item.default or "other")
         for item in implemented.parameters
         if item.name not in known
     )
-    return replace(listed, parameters=(*listed.parameters, *added))
+    return listed._replace(parameters=(*listed.parameters, *added))
 
 
 def _takes_anything(item: Signature) -> bool:

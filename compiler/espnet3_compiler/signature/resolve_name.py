@@ -4,7 +4,6 @@ A path leads through modules (bindings, conditions, star imports, submodules) an
 inherited attributes); the value of a binding may be a path again.
 """
 
-from dataclasses import replace
 from functools import partial
 
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -144,7 +143,7 @@ def _find_on_object(library: Library, found: CallFound, name: str) -> LookupResu
         return NotAnalyzable("an attribute of something that is neither a module nor a class")
     own = _find_attribute(library, made_by, name)
     if isinstance(own, FunctionFound):
-        return replace(own, owner=None, bound=True)
+        return own._replace(owner=None, bound=True)
     known = isinstance(own, Missing) and closest_match(name, own.near)
     return own if known else NotAnalyzable(f"{name} is a value of an object of {made_by.name}")
 

@@ -1,13 +1,12 @@
 """Results of reading a dotted path: a signature, or the reason why there is none."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 ParameterKind = Literal["positional", "both", "keyword"]
 
 
-@dataclass(frozen=True, slots=True)
-class DefinitionLocation:
+class DefinitionLocation(NamedTuple):
     """Where something is defined: the module, and the file and line that a report shows."""
 
     module: str
@@ -18,8 +17,7 @@ class DefinitionLocation:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """An argument that a target takes.
 
     Attributes:
@@ -42,8 +40,7 @@ class Parameter:
         return self.default is None
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """What a target takes.
 
     Attributes:
@@ -97,16 +94,14 @@ class Missing:
     where: DefinitionLocation | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NotCallable:
+class NotCallable(NamedTuple):
     """A path that leads to a module or a plain value."""
 
     what: str
     origin: DefinitionLocation
 
 
-@dataclass(frozen=True, slots=True)
-class NotAnalyzable:
+class NotAnalyzable(NamedTuple):
     """A path whose signature is known only to running code.
 
     Attributes:

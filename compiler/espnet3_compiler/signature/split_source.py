@@ -16,11 +16,10 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-_STRING_OR_COMMENT = re.compile(
+_STRING_OR_COMMENT = (
     r'#[^\n]*|"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|'
     r"'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''|"
-    r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|' + r"'[^'\\\n]*(?:\\.[^'\\\n]*)*'",
-    re.DOTALL,
+    r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|' + r"'[^'\\\n]*(?:\\.[^'\\\n]*)*'"
 )
 _DEFINITION_HEAD = re.compile(r"[ \t]*(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
 _FIRST_STATEMENT = re.compile(r":[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)\S")
@@ -59,7 +58,9 @@ class ModuleText:
 
     @cached_property
     def _string_bounds(self) -> tuple[list[int], list[int]]:
-        spans = [m.span() for m in _STRING_OR_COMMENT.finditer(self.text) if "\n" in m[0]]
+        spans = [
+            m.span() for m in re.finditer(_STRING_OR_COMMENT, self.text, re.DOTALL) if "\n" in m[0]
+        ]
         return [start for start, _ in spans], [end for _, end in spans]
 
     def in_string(self, offset: int) -> bool:

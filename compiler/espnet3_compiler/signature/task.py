@@ -8,7 +8,7 @@ options to an ``argparse`` parser, and passes ``**args.encoder_conf`` to the cho
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.signature import definitions, resolve_name, split_source
 from espnet3_compiler.signature.definitions import CallFound, ClassFound
@@ -28,8 +28,7 @@ _CHOICES_ATTRIBUTE = "class_choices_list"
 _BUILD_METHOD = "build_model"
 
 
-@dataclass(frozen=True, slots=True)
-class ClassChoice:
+class ClassChoice(NamedTuple):
     """A ``ClassChoices``.
 
     Attributes:
@@ -49,8 +48,7 @@ class ClassChoice:
     location: ModuleLocation
 
 
-@dataclass(frozen=True, slots=True)
-class ConfCall:
+class ConfCall(NamedTuple):
     """A call with ``**args.NAME_conf`` in ``build_model``.
 
     Attributes:
@@ -68,8 +66,7 @@ class ConfCall:
     keywords: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """A task class.
 
     Attributes:

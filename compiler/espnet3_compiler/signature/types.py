@@ -1,17 +1,16 @@
 """The types that annotations are read into: a small tree without names to look up."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class SimpleType:
+class SimpleType(NamedTuple):
     """A type without parts: ``int``, ``str``, ``Callable`` … or ``Any``, which everything fits."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceType:
+class InstanceType(NamedTuple):
     """An object of a class; no number or text fits it.
 
     Attributes:
@@ -23,45 +22,39 @@ class InstanceType:
     module: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class EnumType:
+class EnumType(NamedTuple):
     """A member of an enumeration; ``words`` are the names and values of its members."""
 
     name: str
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LiteralType:
+class LiteralType(NamedTuple):
     """One of some values."""
 
     values: tuple[str | int | bool | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class UnionType:
+class UnionType(NamedTuple):
     """One of some types."""
 
     options: tuple["Type", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceType:
+class SequenceType(NamedTuple):
     """A list (``list``, ``Sequence`` …) or tuple of any length, all items of one type."""
 
     name: str
     item: "Type"
 
 
-@dataclass(frozen=True, slots=True)
-class TupleType:
+class TupleType(NamedTuple):
     """A tuple of known length."""
 
     items: tuple["Type", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MappingType:
+class MappingType(NamedTuple):
     """A mapping from texts."""
 
     name: str
@@ -70,7 +63,7 @@ class MappingType:
 
 @dataclass(frozen=True, slots=True)
 class UnknownType:
-    """A type that cannot be judged, with its text."""
+    """A type that cannot be judged, with its text; no tuple, which a ``SimpleType`` would equal."""
 
     text: str
 

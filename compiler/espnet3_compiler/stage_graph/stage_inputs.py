@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl
@@ -33,8 +33,7 @@ _MODEL_ROLE = {"train": "training", "collect_stats": "training", "infer": "infer
 """The role of the config in which a stage looks for a model."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageLeaf:
+class StageLeaf(NamedTuple):
     """A scalar that a stage reads, and its path inside the config, model or call."""
 
     path: Path
@@ -79,8 +78,8 @@ def certain_configs(kind: str, role: str, recipe: Recipe, resolved: Resolved) ->
             yield config
 
 
-def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[StageLeaf]:
-    """Yield every scalar that a stage reads, defaults included.
+def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> tuple[StageLeaf, ...]:
+    """Return every scalar that a stage reads, defaults included.
 
     Of a config a stage reads the keys that are declared for its kind and role, less what
     it ignores there; of the manifest its model node, if it builds the model, and ``init_from``.
@@ -90,6 +89,16 @@ def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iter
         recipe: The declarations of the manifest.
         resolved: The values of its configs.
     """
+    memo = recipe.library.memo
+    if memo.get("leaves", (None,))[0] is not resolved:  # several checks ask for them
+        memo["leaves"] = (resolved, {})
+    known: dict[int, tuple[StageDecl, tuple[StageLeaf, ...]]] = memo["leaves"][1]
+    if id(stage) not in known:
+        known[id(stage)] = stage, tuple(_find_leaves(stage, recipe, resolved))
+    return known[id(stage)][1]
+
+
+def _find_leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[StageLeaf]:
     ignored = [tuple(text.split(".")) for text in stage.spec.get("ignores", ())]
     for binding in stage.configs:
         node = resolved.configs.get(binding.config)
@@ -265,7 +274,11 @@ def walk_leaves(
             yield StageLeaf(path, node)
         return
     for step, child in children(node) if () not in ignored else ():
-        yield from walk_leaves(child, (*path, step), ignored and _paths_below(ignored, str(step)))
+        below = ignored and _paths_below(ignored, str(step))
+        if isinstance(child, Scalar) and not below:
+            yield StageLeaf((*path, step), child)
+        else:
+            yield from walk_leaves(child, (*path, step), below)
 
 
 def _paths_below(paths: tuple[tuple[str, ...], ...], step: str) -> tuple[tuple[str, ...], ...]:

@@ -16,7 +16,7 @@ from espnet3_compiler.syntax.tree import Entry, Node, Scalar, Sequence
 _MINUS_SIGNS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-"))
 """What looks like a minus: hyphens, dashes, and the minus of mathematics."""
 _QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
-_QUOTED = re.compile(rf"[{_QUOTES}](?P<inside>[^\s{_QUOTES}]+)[{_QUOTES}]")
+_QUOTED = rf"[{_QUOTES}](?P<inside>[^\s{_QUOTES}]+)[{_QUOTES}]"
 _BLANKS = "\u00a0\u200b\u200c\u200d\u2007\u202f\u2060\u3000"
 _TUPLE = re.compile(r"\((?P<inside>[^()\[\]{}:#\n]*,[^()\[\]{}:#\n]*)\)")
 _MARKER = re.compile(r"^(?:(?:<{7}|>{7}|\|{7})(?: .*)?|={7})$", re.MULTILINE)
@@ -50,7 +50,7 @@ def read_typed(text: str, span: Span) -> Typed | None:
     """
     if text.isascii():
         return None
-    if (found := _QUOTED.fullmatch(text)) and found["inside"].isascii():
+    if (found := re.fullmatch(_QUOTED, text)) and found["inside"].isascii():
         meant = found["inside"]
         shown = f'"{meant}"'
         message = f"{text} stands in typographic quotes, which belong to the text"

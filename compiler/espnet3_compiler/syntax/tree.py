@@ -6,7 +6,7 @@ are not compared.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from espnet3_compiler.diagnostics.source import ProvenanceStep, Span
 
@@ -33,8 +33,7 @@ class Scalar:
     via: tuple[ProvenanceStep, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A key and its value in a mapping."""
 
     key: Scalar
@@ -86,7 +85,7 @@ N = TypeVar("N", bound=Node)
 def children(node: Node) -> list[tuple[str | int, Node]]:
     """Return the values of a mapping or list with their keys or indices; a scalar has none."""
     if isinstance(node, Mapping):
-        return [(entry.name, entry.value) for entry in node.entries]
+        return [(str(key.value), value) for key, value in node.entries]
     return list(enumerate(node.items)) if isinstance(node, Sequence) else []
 
 
@@ -95,7 +94,10 @@ def walk_scalars(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
     if isinstance(node, Scalar):
         yield path, node
     for step, child in children(node):
-        yield from walk_scalars(child, (*path, step))
+        if isinstance(child, Scalar):  # a generator for each leaf would double the time
+            yield (*path, step), child
+        else:
+            yield from walk_scalars(child, (*path, step))
 
 
 def map_children(node: N, change: Callable[[Node, str | int], Node]) -> N:

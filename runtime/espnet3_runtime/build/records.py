@@ -29,7 +29,9 @@ def read_record(kind: type[T], value: Any, where: str, /, **given: Any) -> T:
     found = dict(given)
     for name, of_type, has_default in _typed_fields(kind):  # type: ignore[arg-type]
         if name not in given and (name in value or not has_default):
-            found[name] = _read_value(of_type, value.get(name), f"{where}: {name}")
+            one = value.get(name)  # most are plain, and need no name for a message
+            plain = type(one) is of_type
+            found[name] = one if plain else _read_value(of_type, one, f"{where}: {name}")
     return kind(**found)
 
 
@@ -80,10 +82,14 @@ def _read_value(kind: Any, value: Any, where: str) -> Any:
         return value
     if origin is tuple and isinstance(value, list):
         return tuple(
-            _read_value(inner[0], item, f"{where}[{index}]") for index, item in enumerate(value)
+            item if type(item) is inner[0] else _read_value(inner[0], item, f"{where}[{index}]")
+            for index, item in enumerate(value)
         )
     if origin is Mapping and isinstance(value, dict):
-        return {key: _read_value(inner[1], item, f"{where}.{key}") for key, item in value.items()}
+        return {
+            key: item if type(item) is inner[1] else _read_value(inner[1], item, f"{where}.{key}")
+            for key, item in value.items()
+        }
     expected: Any = {tuple: list, Mapping: dict, float: (int, float)}.get(origin or kind, kind)
     fits = isinstance(value, expected) and (kind is bool or not isinstance(value, bool))
     check_field(fits, where, f"of type {getattr(kind, '__name__', kind)}", value)

@@ -22,7 +22,8 @@ class CommonCollateFn:
 
     Args:
         float_pad_value: Padding of floating-point fields.
-        int_pad_value: Padding of integer fields, outside the range of token ids by default.
+        int_pad_value: Padding of integer fields, outside the range of token ids by default; models
+            of transformers leave out labels of -100 only.
         not_sequence: Fields of one shape for all samples; they are stacked without lengths.
     """
 

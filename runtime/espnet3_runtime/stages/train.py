@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from espnet3_runtime.build.lightning_classes import refuse_other_lightning
+from espnet3_runtime.build.lightning_classes import is_lightning_module, refuse_other_lightning
 from espnet3_runtime.build.model_node import is_task, name_of
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.process.dask_workers import use_threads
@@ -69,6 +69,7 @@ def train(context: StageContext) -> Outputs:
     with quiet_lightning():
         seed_generators(clock.seed)
         model, name = make_model(context)
+        _leave_evaluation(context, model)
         if resume_from is None:
             _initialise_weights(model, context)
         _freeze_parts(context, model, name)
@@ -114,6 +115,16 @@ def _build_task(context: StageContext) -> "nn.Module":
     return built.model
 
 
+def _leave_evaluation(context: StageContext, model: "nn.Module") -> None:
+    """Switch a bare model that is made for inference as a whole, by from_pretrained, to training.
+
+    Lightning leaves the mode of a model as it is, and so do we where a model has it for its parts.
+    """
+    if not model.training and not is_lightning_module(model):
+        model.train()
+        context.log.info("the model came in evaluation mode and is trained in training mode")
+
+
 def _freeze_parts(context: StageContext, model: "nn.Module", name: str) -> None:
     """Freeze what the config says, and print the size of the model."""
     config = context.configs["training"]
@@ -128,7 +139,7 @@ def _freeze_parts(context: StageContext, model: "nn.Module", name: str) -> None:
 
 
 def _fit_module(context: StageContext, parts: "TrainingParts", resume_from: Path | None) -> Outputs:
-    from espnet3_runtime.training.checkpoints import Checkpoints, read_criteria
+    from espnet3_runtime.training.checkpoints import Checkpoints, check_averages, read_criteria
     from espnet3_runtime.training.continuation import describe_overruled, read_rates
     from espnet3_runtime.training.lightning_code.callback import OwnStepsCallback
     from espnet3_runtime.training.lightning_code.data import OwnLoaders
@@ -170,6 +181,7 @@ def _fit_module(context: StageContext, parts: "TrainingParts", resume_from: Path
         ours.append(SpellingCallback(context))
     own = {"own_steps": kept.own_steps, "own_data": parts.own_data}
     trainer = make_trainer(config, directory, ours, open_loggers(context, step), **own)
+    check_averages(trainer, config, own_steps=kept.own_steps)
     parameters, _ = count_parameters(kept.model)
     with tracked_training(context, trainer.loggers, parameters, step):
         with context.stop.gracefully():

@@ -7,10 +7,10 @@ from contextlib import nullcontext
 from dataclasses import astuple, dataclass, replace
 from logging import Logger
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 
 from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.training.checkpoint_files import (
@@ -288,10 +288,46 @@ class Checkpoints(Checkpoint):
 def _gather_weights(trainer: pl.Trainer, kept: TrainingState) -> Mapping[str, Any]:
     """Return the weights under the model's names; every rank calls this."""
     with nullcontext() if kept.average is None else kept.average.apply_average():
-        state = trainer.strategy.lightning_module_state_dict()
+        state: Mapping[str, Any] = trainer.strategy.lightning_module_state_dict()
         if kept.average is not None:  # the weights return at the end of the block
             state = {name: value.clone() for name, value in state.items()}
+    state = _replace_by_average(trainer, state)
     wrapped = not kept.own_steps and all(name.startswith("model.") for name in state)
     if wrapped and not kept.model.state_dict().keys() & state.keys():
         state = {name.removeprefix("model."): value for name, value in state.items()}
     return state
+
+
+def _replace_by_average(trainer: pl.Trainer, state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the weights that a callback of Lightning averages; without one those given."""
+    checkpoint: dict[str, Any] = {"state_dict": state}
+    for callback in averaging_callbacks(trainer):
+        callback.on_save_checkpoint(trainer, trainer.lightning_module, checkpoint)
+    return cast("Mapping[str, Any]", checkpoint["state_dict"])
+
+
+def averaging_callbacks(trainer: pl.Trainer) -> list[WeightAveraging]:
+    """Return the callbacks that keep an average of the weights and validate with it."""
+    return [one for one in cast("Any", trainer).callbacks if isinstance(one, WeightAveraging)]
+
+
+def check_averages(trainer: pl.Trainer, config: Mapping[str, Any], *, own_steps: bool) -> None:
+    """Check that at most one average of the weights is kept, and one that can be resumed.
+
+    Args:
+        trainer: Lightning's trainer with its callbacks.
+        config: The training config.
+        own_steps: Whether the model is a ``LightningModule``; the weights of a bare one have other
+            names in a checkpoint than in the average that the callback would go on with.
+
+    Raises:
+        UserError: A callback averages a bare model, or there is an average beside it.
+    """
+    names = [type(one).__name__ for one in averaging_callbacks(trainer)]
+    where = "training.trainer.callbacks"
+    if names and not own_steps:
+        problem = f"{names[0]} averages the weights of a LightningModule"
+        raise UserError(problem, where=where, hint="write ema: {decay: 0.999} in its place")
+    if names and len(names) + (config["ema"] is not None) > 1:
+        problem = f"{names[-1]} is not the only average of the weights"
+        raise UserError(problem, where=where, hint="keep one such callback, or ema")

@@ -11,6 +11,9 @@ from espnet3_runtime.errors import UserError, nearest
 
 Fields = dict[str, torch.Tensor]
 
+_IGNORED = -100
+"""The only negative label that models of transformers leave out."""
+
 
 def split_batch(batch: Any) -> tuple[list[str], Fields]:
     """Return utterance ids and fields of a batch.
@@ -63,6 +66,43 @@ def unused_lengths(model: torch.nn.Module, name: str, fields: Mapping[str, Any])
     if unexpected or missing:
         raise _fields_mismatch(name, fields, [p.name for p in parameters], unexpected, missing)
     return frozenset(dropped)
+
+
+def is_ctc_of_transformers(model: torch.nn.Module) -> bool:
+    """Return whether a model is one of transformers with a CTC loss (see :func:`check_labels`)."""
+    classes = type(model).__mro__
+    return any(
+        one.__module__.startswith("transformers.") and one.__name__.endswith("ForCTC")
+        for one in classes
+    )
+
+
+def check_labels(name: str, utt_ids: list[str], fields: Mapping[str, Any]) -> None:
+    """Refuse labels of padding that a CTC model of transformers would take for symbols.
+
+    The CTC loss of torch does not compare ids with the classes: a negative one is read and written
+    outside of its memory, so nothing is learned until the process is aborted, at any later time.
+
+    Args:
+        name: The name of the model in messages.
+        utt_ids: Ids of the batch.
+        fields: The batch by field; ``labels`` of shape ``(B, symbols)``.
+
+    Raises:
+        UserError: There is a negative label other than -100.
+    """
+    labels = fields.get("labels")
+    if not isinstance(labels, torch.Tensor) or labels.is_floating_point():
+        return
+    wrong = labels[(labels < 0) & (labels != _IGNORED)]
+    if wrong.numel():
+        raise UserError(
+            f'"{name}" takes the label {int(wrong[0])} for a symbol, in the batch of '
+            f"{', '.join(utt_ids[:3])} …; it leaves out {_IGNORED} only",
+            where="dataloader.collate_fn",
+            hint=f"pad labels with {_IGNORED}: dataloader: "
+            f"{{collate_fn: {{int_pad_value: {_IGNORED}}}}}",
+        )
 
 
 def batch_size(utt_ids: list[str], fields: Mapping[str, Any]) -> int:

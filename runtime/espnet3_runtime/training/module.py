@@ -16,6 +16,8 @@ from espnet3_runtime.training.continuation import check_schedule
 from espnet3_runtime.training.forward_inputs import (
     Fields,
     batch_size,
+    check_labels,
+    is_ctc_of_transformers,
     split_batch,
     unused_lengths,
 )
@@ -69,6 +71,7 @@ class TrainingModule(pl.LightningModule):
         self._own_loaders = OwnLoaders(kept) if loaders is None else None
         self._scheduler: Scheduler | None = None
         self._dropped: frozenset[str] | None = None
+        self._is_ctc = is_ctc_of_transformers(kept.model)
         self._made: dict[str, Batches | None] = {}
         self._named_state: dict[str, dict[str, int]] | None = None  # of a loaded checkpoint
         kept.start_average()
@@ -110,6 +113,8 @@ class TrainingModule(pl.LightningModule):
             self._dropped = unused_lengths(self.model, self.model_name, fields)
         for key in self._dropped:
             fields.pop(key, None)
+        if self._is_ctc:
+            check_labels(self.model_name, utt_ids, fields)
         return utt_ids, super().transfer_batch_to_device(fields, device, 0)
 
     # Steps.

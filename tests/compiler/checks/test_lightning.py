@@ -152,10 +152,18 @@ stages: [train_tokenizer, train]
 """
 
 
+TEST_STEP = """
+
+    def test_step(self, batch, batch_idx=0):
+        self.log("val_loss", 1)"""
+
+
 @pytest.mark.parametrize(
     ("step", "name", "found"),
     [
         ('self.log("val_los", 1)', "Net", [("R412", "val_loss")]),
+        (f'self.log("a", 1){TEST_STEP}', "Net", [("R412", "val_loss")]),
+        (f"self.test_step(batch){TEST_STEP}", "Net", []),
         ('log_it("val_loss", module=self)', "Net", []),
         ('(log := self.log)("val_loss", 1)', "Net", []),
         ('module = self; module.log("val_loss", 1)', "Net", []),

@@ -96,6 +96,32 @@ def test_directories_of_pretrained_models_are_there(check, name, missing):
     assert ("R701", name) in by_place or not missing
 
 
+CTC = "transformers.Wav2Vec2ForCTC"
+UNPADDED = "train: {batches: {batch_size: 1}}"
+
+
+@pytest.mark.parametrize(
+    ("model", "loaders", "expected"),
+    [
+        (CTC, "", CTC),
+        (f"{CTC}.from_pretrained", "collate_fn: {not_sequence: [x]}", f"{CTC}.from_pretrained"),
+        (CTC, "collate_fn: {int_pad_value: -2}", "-2"),
+        (CTC, "collate_fn: {int_pad_value: -100}", None),
+        (CTC, "collate_fn: {int_pad_value: 0}", None),
+        (CTC, "collate_fn: {not_sequence: [labels]}", None),
+        (CTC, "collate_fn: {_target_: src.run.Collate}", None),
+        (CTC, UNPADDED, None),
+        ("transformers.Wav2Vec2ForSequenceClassification", "", None),
+        ("src.run.NetForCTC", "", None),
+    ],
+)
+def test_padding_that_a_model_of_transformers_takes_for_a_symbol(check, model, loaders, expected):
+    head = HEAD.replace("src.model.Net, size: 8", model)
+    text = f"{head}configs:\n  training: {{{SETS}, dataloader: {{{loaders}}}}}\nstages: [train]\n"
+    found = check(text, {"dataset/__init__.py": MAP})
+    assert [one[1] for one in found if one[0] == "R415"] == ([expected] if expected else [])
+
+
 @pytest.mark.parametrize(
     ("field", "expected"),
     [

@@ -1,19 +1,11 @@
 """The command line: what is written where, and with which exit code."""
 
-import errno
 import json
-import re
-import signal
-import subprocess
 import sys
-import time
-from contextlib import redirect_stderr
-from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from espnet3_compiler.cli import main
 from espnet3_compiler.recompile import recompose
 from tests.access_kit import run_as_stranger, run_mounted_read_only
 from tests.compiler.recipe_kit import call, copy, minimal, run, texts
@@ -114,25 +106,6 @@ def test_a_lock_that_is_none_is_reported_and_not_replaced(
     assert not recompose(tmp_path / "build", {}, []).ok
 
 
-def test_many_manifests_and_directories(tmp_path: Path, capsys) -> None:
-    for name in ("a", "b/c", "b/.hidden", "b/build"):
-        minimal(tmp_path / "many" / name)
-    minimal(tmp_path / "many/b/c", **MISTAKE)
-    assert call("--check", tmp_path / "many", tmp_path / "many/a/recipe.yaml") == 1
-    assert "2 manifests: 1 error; " in capsys.readouterr().err
-    assert call(tmp_path / "many") == 1
-    assert (tmp_path / "many/a/build/run.py").exists()
-    assert not (tmp_path / "many/b/c/build").exists()
-
-
-def test_nothing_to_check_is_an_error(tmp_path: Path, capsys) -> None:
-    (tmp_path / "empty").mkdir()
-    assert call("--check", tmp_path / "empty") == 2
-    assert "there is no recipe.yaml in or below" in capsys.readouterr().err
-    assert call("--check", "missing.yaml") == 2
-    assert 'there is no file "missing.yaml"' in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     "words",
     [
@@ -150,12 +123,6 @@ def test_wrong_usage(words: list[str], capsys) -> None:
     assert call(*words) == 2
     assert "usage: espnet3-compile" in capsys.readouterr().err
     assert list(Path().iterdir()) == []
-
-
-def test_one_output_for_two_manifests_is_wrong_usage(tmp_path: Path, capsys) -> None:
-    first, second = minimal(tmp_path / "a"), minimal(tmp_path / "b")
-    assert call(first, second, "-o", "out") == 2
-    assert "-o takes one manifest" in capsys.readouterr().err
 
 
 def test_somebody_elses_directory_is_not_taken(tmp_path: Path, capsys) -> None:
@@ -268,40 +235,6 @@ def test_version(capsys) -> None:
     assert capsys.readouterr().out.startswith("espnet3-compile ")
 
 
-def test_a_bug_of_ours_is_one_message(tmp_path: Path, capsys, monkeypatch) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("wheel came off")
-
-    monkeypatch.setattr("espnet3_compiler.pipeline.lower", broken)
-    manifest = minimal(tmp_path)
-    assert call(manifest) == 3
-    err = capsys.readouterr().err
-    assert "espnet3-compile has a bug: RuntimeError: wheel came off" in err
-    assert "Traceback" not in err
-    monkeypatch.setenv(main.TRACEBACK_VARIABLE, "1")
-    assert call(manifest) == 3
-    assert "Traceback" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("number", "name", "said"),
-    [
-        (errno.ENOSPC, "/t/x", 'error: the disk refused to write "/t/x": full'),
-        (errno.EDQUOT, None, "error: the disk refused to write: full"),
-        (errno.EFBIG, None, "error: the disk refused to write: full"),
-    ],
-)
-def test_a_full_disk_is_no_bug_of_ours(
-    tmp_path: Path, capsys, monkeypatch, number: int, name: str | None, said: str
-) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise OSError(number, "full", name)
-
-    monkeypatch.setattr("espnet3_compiler.pipeline.lower", broken)
-    assert call(minimal(tmp_path)) == 1
-    assert capsys.readouterr().err == f"{said}\n"
-
-
 @pytest.mark.parametrize(
     ("columns", "longest"), [("", 78), ("x", 78), ("30", 40), ("42", 40), ("43", 41), ("90", 88)]
 )
@@ -311,51 +244,6 @@ def test_the_help_fits_its_columns(capsys, monkeypatch, columns: str, longest: i
     lines = capsys.readouterr().out.partition("\noptions:\n")[2].splitlines()
     folded = [line for line in lines if line.startswith("  ") and "NAME_config" not in line]
     assert longest - 12 <= max(map(len, folded)) <= longest
-
-
-def test_ctrl_c_is_one_message(tmp_path: Path, capsys, monkeypatch) -> None:
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("espnet3_compiler.pipeline.lower", interrupted)
-    assert call(minimal(tmp_path)) == 130
-    assert "interrupted" in capsys.readouterr().err
-    assert not (tmp_path / "build").exists()
-
-
-def test_a_reader_that_goes_away(tmp_path: Path) -> None:
-    manifest = minimal(tmp_path, **MISTAKE)
-    command = [sys.executable, "-m", "espnet3_compiler", "--format", "json", "--check", manifest]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    process.stderr.close()
-    assert process.wait(timeout=60) == 141
-
-
-def test_real_ctrl_c(tmp_path: Path) -> None:
-    for number in range(60):
-        minimal(tmp_path / f"r{number}")
-    command = [sys.executable, "-m", "espnet3_compiler", tmp_path]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while (
-        not list(tmp_path.glob("*/build"))
-        and process.poll() is None
-        and time.monotonic() < deadline
-    ):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert "Traceback" not in err
-    builds = list(tmp_path.glob("*/build"))
-    assert builds
-    assert process.returncode == 130 or len(builds) == 60
-    for build in builds:
-        assert (build / "recipe.lock.json").exists()
-        assert (build / "run.py").exists()
 
 
 def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
@@ -394,28 +282,3 @@ def test_run_py_names_a_python_without_its_packages(tmp_path: Path) -> None:
     done = run("-S", "-E", build / "run.py")
     named = f"error: {sys.executable} has no espnet3_compiler; take the Python of espnet3-compile\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", named)
-
-
-def test_many_manifests_are_checked_as_one_after_the_other(tmp_path: Path, monkeypatch) -> None:
-    for number in range(20):
-        minimal(tmp_path / f"r{number:02d}", **(MISTAKE if number in (3, 11, 19) else {}))
-    stale = minimal(tmp_path / "r05")
-    assert call(stale) == 0
-    minimal(tmp_path / "r05", **UNUSED)
-    monkeypatch.chdir(tmp_path)
-    names = [f"r{number:02d}/recipe.yaml" for number in range(20)]
-    command = ("-m", "espnet3_compiler", "--check", *names)
-    every = run(*command)
-    monkeypatch.setattr("espnet3_compiler.cli.run.MANY", len(names) + 1)
-    stderr = StringIO()
-    with redirect_stderr(stderr):
-        assert call("--check", *names) == every.returncode == 1
-    ours, theirs = (re.sub(r"\d+\.\d+ s", "", text) for text in (every.stderr, stderr.getvalue()))
-    assert ours == theirs
-    assert ours.count("in_featurs") == 6  # three times a message and a line
-    assert "r05/build is not what the manifest compiles to" in ours
-    strict = run(*command, "--strict", "--format", "json")
-    assert strict.returncode == 1
-    found = [one["primary"]["place"]["source"] for one in json.loads(strict.stdout)["findings"]]
-    assert len(found) > 3
-    assert found == sorted(found)

@@ -2,7 +2,6 @@
 
 import ast
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,7 +122,7 @@ def test_what_every_row_repeats_is_told_once():
         finding("b", 'stage "tune_1" is wrong'),
         finding("${matrix.n}", 'no "u_1" in 3 of "tune_1"', "q"),
         finding("${matrix.n}", 'no "u_2" in 4.5 of "tune_11"', "q"),
-        replace(finding("a", 'stage "tune_1" is wrong'), code="R201"),
+        finding("a", 'stage "tune_1" is wrong')._replace(code="R201"),
     ]
     merged = merge_row_findings(given, templates)
     kept = [given[index] for index in (0, 2, 3, 4, 5, 7)]

@@ -188,3 +188,20 @@ def test_two_processes_write_at_once(tmp_path):
     for item in written:
         head, body = item.read_bytes().split(b"\n", 1)
         assert json.loads(head)[-1] == cache.digest(body)
+
+
+@pytest.mark.usefixtures("fresh")
+def test_what_is_known_of_the_names_of_a_recipe_is_kept(tmp_path):
+    text = "def f(width, self):\n    return size * gain\n\n\ndef g():\n    return size\n"
+    write(tmp_path, {"src/__init__.py": text, "src/odd.py": "def f(a, a): ...\n"})
+    found = []
+    for _ in range(2):
+        library._FILES.clear()
+        cached = Library(search_path(tmp_path, []), tmp_path / "cache")
+        files = [cached.file(cached.find_module(name)) for name in ("src", "src.odd")]
+        found.append([(file.unbound, file.names_wrong) for file in files])
+        cached.flush()
+    (names, nothing), (none, wrong) = found[0]
+    assert set(names) == {("size", 1, ("width",)), ("gain", 1, ("width",)), ("size", 5, ())}
+    assert (nothing, none, wrong.line) == (None, (), 1)
+    assert found[0] == found[1]

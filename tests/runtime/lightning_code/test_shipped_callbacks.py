@@ -12,9 +12,10 @@ from pathlib import Path
 import lightning.pytorch.callbacks as shipped
 import pytest
 
+from espnet3_runtime.errors import Stopped, UserError
 from espnet3_runtime.stages.train import train
 from tests.runtime.lightning_code.test_modules import NET, OWN
-from tests.runtime.training_kit import CLASSIFIER, rows, train_context
+from tests.runtime.training_kit import CLASSIFIER, load, rows, same, stop_after, train_context
 
 PAGE = (Path(__file__).parents[3] / "docs" / "lightning.md").read_text()
 ROWS = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", PAGE, re.MULTILINE))
@@ -140,6 +141,46 @@ def test_callbacks_that_work_for_a_lightning_module(recipe, callback, arguments,
     assert [row["epoch"] for row in ended] == [1, 2, 3]
     assert ended[-1]["train_loss"] < ended[0]["train_loss"]
     assert ended[-1]["step"] == (30 if data else 18)  # the finder doubled the batches of 2
+
+
+AVERAGES = {"WeightAveraging": {}, "EMAWeightAveraging": {"decay": 0.9}}
+
+
+def averaging(*names):
+    callbacks = [{"_target_": f"{L}{name}", **AVERAGES[name]} for name in names]
+    return {"best_model_criterion": [["val_loss", 1, "min"]], "trainer": {"callbacks": callbacks}}
+
+
+@pytest.mark.parametrize(("name", "polls"), [("WeightAveraging", 3), ("EMAWeightAveraging", 14)])
+def test_the_best_weights_are_those_of_an_averaging_callback(recipe, name, polls):
+    (recipe / "src" / "own.py").write_text(OWN)
+    whole = train(train_context(recipe, NET, **averaging(name)))
+    best, last = load(whole["best_checkpoint"]), load(whole["last_checkpoint"])
+    assert best["epoch"] == 3  # so both were written after the last step
+    assert same(best["state_dict"], last["state_dict"])
+    assert not same(best["state_dict"], last["current_model_state"])
+    with pytest.raises(Stopped):
+        train(train_context(recipe, NET, stop=stop_after(polls), **averaging(name)))
+    again = train(train_context(recipe, NET, resume=True, **averaging(name)))
+    assert same(load(again["best_checkpoint"]), best)
+    last_again = load(again["last_checkpoint"])
+    for key in ("state_dict", "current_model_state", "averaging_state", "optimizer_states"):
+        assert same(last_again[key], last[key])
+
+
+@pytest.mark.parametrize(
+    ("model", "names", "changes", "said"),
+    [
+        (CLASSIFIER, ["WeightAveraging"], {}, "WeightAveraging averages the weights of a Lightn"),
+        (NET, [*AVERAGES], {}, "EMAWeightAveraging is not the only average of the weights"),
+        (NET, ["WeightAveraging"], {"ema": {"decay": 0.9}}, "WeightAveraging is not the only aver"),
+    ],
+)
+def test_an_average_that_is_not_the_only_one(recipe, model, names, changes, said):
+    """The checker says it, but of a class of the recipe that derives from Lightning's."""
+    (recipe / "src" / "own.py").write_text(OWN)
+    with pytest.raises(UserError, match=f"^{said}"):
+        train(train_context(recipe, model, **averaging(*names), **changes))
 
 
 def test_the_page_names_every_callback():

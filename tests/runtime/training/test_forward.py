@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from espnet3_runtime.errors import UserError
-from espnet3_runtime.training.forward_inputs import batch_size, split_batch, unused_lengths
+from espnet3_runtime.training.forward_inputs import (
+    batch_size,
+    check_labels,
+    is_ctc_of_transformers,
+    split_batch,
+    unused_lengths,
+)
 from espnet3_runtime.training.forward_outputs import read_forward_output
 
 # What forward returns.
@@ -209,3 +215,19 @@ def test_fields_and_arguments_that_differ(arguments, fields, problem, hint):
         unused_lengths(model_with(arguments), "m.M", dict.fromkeys(fields.split()))
     assert error.value.message == f'the batch does not fit "m.M.forward": {problem}'
     assert (error.value.hint, error.value.where) == (hint + TAIL, "dataset")
+
+
+def test_labels_that_are_no_symbols_of_a_ctc_model_of_transformers():
+    base = type("HubertForCTC", (torch.nn.Module,), {"__module__": "transformers.models.hubert"})
+    assert is_ctc_of_transformers(type("Own", (base,), {})())
+    assert not is_ctc_of_transformers(type("OwnForCTC", (torch.nn.Module,), {})())
+    for fine in ([[3, 0], [2, -100]], [[0.5, -1.0]]):
+        check_labels("m.M", [], {"labels": torch.tensor(fine)})
+    check_labels("m.M", [], {})
+    with pytest.raises(UserError) as error:
+        check_labels("m.M", ["a", "b"], {"labels": torch.tensor([[3, 1], [2, -1]])})
+    assert error.value.message == (
+        '"m.M" takes the label -1 for a symbol, in the batch of a, b …; it leaves out -100 only'
+    )
+    assert error.value.where == "dataloader.collate_fn"
+    assert "int_pad_value: -100" in (error.value.hint or "")

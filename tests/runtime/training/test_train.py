@@ -147,6 +147,18 @@ def test_every_form_of_forward_trains(recipe, returns):
     ) or returns.endswith("torch.tensor([8.0]))")
 
 
+def test_a_model_that_comes_in_evaluation_mode_is_trained_in_training_mode(recipe):
+    made = "\n\ndef from_pretrained():\n    return Classifier().eval()\n"
+    text = (recipe / "src" / "model.py").read_text()
+    (recipe / "src" / "pretrained.py").write_text(text + made)
+    short = {"max_epochs": 1}
+    found = [
+        load(train(train_context(recipe, model, trainer=short))["last_checkpoint"])["state_dict"]
+        for model in ({"_target_": "src.pretrained.from_pretrained"}, CLASSIFIER)
+    ]
+    assert same(*found)  # with dropout, and batch norms that count
+
+
 def test_lengths_that_the_model_does_not_take_are_left_out(recipe):
     (recipe / "src" / "plain.py").write_text(
         "import torch\n"

@@ -10,6 +10,7 @@ that leads to code; a circle is reported if no such name gets through.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -21,8 +22,7 @@ from espnet3_compiler.syntax.provenance import use_location
 Modules = dict[str, RecipeModule]
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
+class _Failure(NamedTuple):
     """An import of a name that its module does not have yet, and the import that began it."""
 
     module: RecipeModule

@@ -8,8 +8,8 @@ Fails: ``from .feature import LogMel``; ``from .features import LogMell``; ``imp
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions
 from espnet3_compiler.checks.targets.packages import OPTIONAL_PACKAGES, is_optional
@@ -30,8 +30,7 @@ _EXTENDERS = (b"sys.path", b"addsitedir", b"meta_path")
 """Words of code after which packages may be found elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Nothing:
+class _Nothing(NamedTuple):
     """What an import does not find.
 
     Attributes:

@@ -9,7 +9,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import imported_paths
 from espnet3_compiler.signature.classes import is_torch_module, method_nodes
@@ -61,8 +61,7 @@ _ADDING = ("add_module", "register_module", "register_parameter")
 _OF_RECURRENT_LAYERS = re.compile(r"(?:weight|bias)_(?:ih|hh|hr)\w*")
 
 
-@dataclass(frozen=True)
-class PartNames:
+class PartNames(NamedTuple):
     """Names in the code of a model.
 
     Attributes:

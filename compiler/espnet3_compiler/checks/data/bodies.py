@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.checks.targets.datasets import DatasetEntry, dataset_entries
 from espnet3_compiler.diagnostics.source import Span
@@ -24,8 +24,7 @@ _PLAIN_DECORATORS = (
 """Decorators that leave what a function returns, or the methods of a class, as they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionBody:
+class FunctionBody(NamedTuple):
     """A function of the recipe.
 
     Attributes:

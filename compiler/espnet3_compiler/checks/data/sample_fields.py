@@ -7,7 +7,7 @@ certainly not there. Where the code says it in another way, nothing is known.
 import ast
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import function_body, method_body, returned_values
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
@@ -32,8 +32,7 @@ _GUARDS = (ast.IfExp, ast.Compare, ast.BoolOp, ast.Lambda, ast.comprehension)
 _HARMLESS_CALLS = ("dict", "len", "print", "sorted", "list", "isinstance", "set", "tuple")
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
+class _Scope(NamedTuple):
     """A function, and the fields of its parameter that is the sample."""
 
     node: FunctionNode

@@ -22,9 +22,7 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at, walk_scalars
 
 _ARGUMENT = "sample_rate"
 _RESAMPLING = (b"resampl", b"Resampl", b"orig_freq", b"orig_sr", b"interp")
-_CONSTANT = re.compile(
-    r"^(?:RATE|SAMPLE_RATE|SAMPLING_RATE|SR|FS)(?:: int)? *= *([1-9][0-9_]{3,6})\b", re.MULTILINE
-)
+_CONSTANT = r"^(?:RATE|SAMPLE_RATE|SAMPLING_RATE|SR|FS)(?:: int)? *= *([1-9][0-9_]{3,6})\b"
 """A sample rate that a module keeps under a name."""
 
 
@@ -83,7 +81,7 @@ def _rate_of_data(
         (int(match[1].replace("_", "")), _span_of(module, match), "the data")
         for module in modules
         if module.location.name.partition(".")[0] in names
-        for match in _CONSTANT.finditer(module.file.source.text)
+        for match in re.finditer(_CONSTANT, module.file.source.text, re.MULTILINE)
     ]
     return found[0] if len({rate for rate, _, _ in found}) == 1 else None
 

@@ -8,9 +8,10 @@ Only classes are judged whose bases are the recipe's own or ``torch.nn.Module``.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from espnet3_compiler.checks.code.modules import recipe_modules
+from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
 from espnet3_compiler.checks.data.bodies import class_of
 from espnet3_compiler.checks.methods.model_users import ModelUser, certain_nodes, model_users
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
@@ -85,7 +86,8 @@ def _own_attributes(library: Library, item: ClassFound) -> set[str] | None:
     return found
 
 
-def _set_in(node: ast.AST) -> set[str] | None:
+@lru_cache(maxsize=1 << 12)  # two checks ask, for each class that derives from its own
+def _set_in(node: ast.AST) -> frozenset[str] | None:
     """Return the attributes that a method sets; None where their names are computed."""
     found: set[str] = set()
     for item in ast.walk(node):
@@ -102,7 +104,7 @@ def _set_in(node: ast.AST) -> set[str] | None:
                 found.add(str(text))
             case ast.Call(func=ast.Attribute(attr=name)) if name in _REGISTERING:
                 return None
-    return found
+    return frozenset(found)
 
 
 def is_set_elsewhere(recipe: Recipe, resolved: Resolved, name: str) -> bool:
@@ -113,18 +115,28 @@ def is_set_elsewhere(recipe: Recipe, resolved: Resolved, name: str) -> bool:
         resolved: Its values.
         name: The attribute.
     """
-    for module in recipe_modules(recipe, resolved):
+    modules, memo = recipe_modules(recipe, resolved), recipe.library.memo
+    if memo.get("attributes set", (None,))[0] is not modules:
+        memo["attributes set"] = (modules, _attributes_set(modules))
+    names: set[str] | None = memo["attributes set"][1]
+    return names is None or name in names
+
+
+def _attributes_set(modules: Sequence[RecipeModule]) -> set[str] | None:
+    """Return the attributes that modules set on any object; None where these may be any."""
+    found: set[str] = set()
+    for module in modules:
         try:
             tree = split_source.parse_module(module.file.text.text)
         except (SyntaxError, ValueError, RecursionError):
-            return True
+            return None
         for item in ast.walk(tree):
             match item:
-                case ast.Attribute(attr=attr, ctx=ast.Store()) if attr == name:
-                    return True
-                case ast.Call(func=ast.Name(id="setattr")) | ast.Attribute(attr="__dict__"):
-                    return True
-    return False
+                case ast.Attribute(attr="__dict__") | ast.Call(func=ast.Name(id="setattr")):
+                    return None
+                case ast.Attribute(attr=name, ctx=ast.Store()):
+                    found.add(name)
+    return found
 
 
 def _unknown(

@@ -9,7 +9,7 @@ A runner is called with fields by name, too: ``runners`` judges it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, entries_of, method_body
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
@@ -28,8 +28,7 @@ from espnet3_compiler.syntax.tree import Path, Scalar
 from espnet3_schemas import TARGET
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeCall:
+class RuntimeCall(NamedTuple):
     """How the runtime calls a method.
 
     Attributes:
@@ -106,7 +105,7 @@ def _check_object(
         call = _PREPROCESSOR_WITH_ID
     found = class_of(library, name)
     if found and is_module_class(library, found):
-        call = replace(call, method="forward")
+        call = call._replace(method="forward")
     if target.node.entry("_partial_") is None:
         yield from check_call(library, name, call, use_location(path))
 

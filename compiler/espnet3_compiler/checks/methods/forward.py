@@ -40,7 +40,7 @@ from espnet3_compiler.syntax.span_key import first_per_location, written_entry
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 from espnet3_schemas import TARGET
 
-_SET_ELSEWHERE = re.compile(r"\.forward\s*=|[\"']forward[\"']")
+_SET_ELSEWHERE = r"\.forward\s*=|[\"']forward[\"']"
 _ADVICE = (
     "write def forward(self, …) with the fields of a batch by name, which returns the loss; "
     "the runtime makes the steps and the optimizers"
@@ -95,7 +95,7 @@ def _may_get_forward(library: Library, item: ClassFound) -> bool:
     dynamic = item.summary.decorators or "__getattr__" in item.summary.members
     if file is None or dynamic or is_patched(library, item, "forward"):
         return True
-    return _SET_ELSEWHERE.search(file.text.text) is not None
+    return re.search(_SET_ELSEWHERE, file.text.text) is not None
 
 
 def _without_forward(library: Library, found: ClassFound, path: Scalar) -> Diagnostic:

@@ -5,7 +5,8 @@ Fails: ``[[val_los, 3, min]]`` there; no ``best_model_criterion``, which means `
 nothing of that name is logged.
 
 Only what the code says plainly is compared: nothing where a name is computed, where the module is
-handed to a function, or where a callback of the recipe may log more.
+handed to a function, or where a callback of the recipe may log more.  What only ``test_step`` logs
+is not there while the module is trained.
 """
 
 import ast
@@ -30,6 +31,7 @@ from espnet3_compiler.syntax.tree import Scalar, node_at
 _ENDINGS = ("_step", "_epoch")
 """What Lightning puts behind the name of a value that is logged by step and by epoch."""
 _COUNTERS = ("epoch", "step")
+_NOT_TRAINED = ("test_step", "predict_step", "on_test_", "on_predict_")
 _LOADER = "/dataloader_idx_"
 
 
@@ -102,15 +104,20 @@ def _never_logged(
 
 def logged_names(library: Library, found: ClassFound) -> frozenset[str] | None:
     """Return the names that a module logs; None where that is not plain."""
-    names: set[str] = set()
+    nodes: list[FunctionNode] = []
     for one in recipe_classes(library, found) or ():
         file = library.file(one.location)
-        for node, _ in method_nodes(file, one.summary) if file else ():
-            more = _names_in(node)
-            if more is None:
-                return None
-            names |= more
-    return frozenset(names) or None
+        nodes += [node for node, _ in method_nodes(file, one.summary)] if file else []
+    logged = [_names_in(node) for node in _trained_methods(nodes)]
+    names = frozenset().union(*(each or () for each in logged))
+    return None if None in logged or not names else names
+
+
+def _trained_methods(nodes: list[FunctionNode]) -> list[FunctionNode]:
+    """Return the methods without those that only ``test`` and ``predict`` of a Trainer call."""
+    items = [item for node in nodes for item in ast.walk(node) if isinstance(item, ast.Attribute)]
+    used = {item.attr for item in items}
+    return [one for one in nodes if one.name in used or not one.name.startswith(_NOT_TRAINED)]
 
 
 def _names_in(node: FunctionNode) -> set[str] | None:

@@ -20,7 +20,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.classes import method_nodes
-from espnet3_compiler.signature.flow import FunctionNode, dotted_name
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes, dotted_name
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
@@ -33,10 +33,13 @@ _CUTTING = ("item", "tolist", "detach", "numpy")
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R428, once for each loss."""
     found: list[Diagnostic] = []
+    models: dict[object, Scalar] = {}
     for stage in stages_of_kind("train", recipe):
-        path = trained_model(stage, resolved)
-        body = method_body(recipe.library, str(path.value), "forward") if path else None
-        if path and body:
+        if path := trained_model(stage, resolved):
+            models.setdefault(path.value, path)
+    for path in models.values():
+        body = method_body(recipe.library, str(path.value), "forward")
+        if body:
             found += _check_body(body, path)
             found += _check_methods(recipe.library, body, path)
     yield from first_per_location(found)
@@ -75,7 +78,7 @@ def _check_methods(library: Library, body: FunctionBody, path: Scalar) -> Iterat
     own = body.node.args.args[0].arg if body.node.args.args else ""
     read = [
         one.attr
-        for one in ast.walk(body.node)
+        for one in all_nodes(body.node)
         if isinstance(one, ast.Attribute)
         and isinstance(one.value, ast.Name)
         and one.value.id == own
@@ -132,10 +135,10 @@ def _made_by(body: FunctionBody, name: ast.Name) -> ast.expr | None:
     """Return what a variable is, where a function sets it once."""
     stores = [
         one
-        for one in ast.walk(body.node)
+        for one in all_nodes(body.node)
         if isinstance(one, ast.Name) and one.id == name.id and isinstance(one.ctx, ast.Store)
     ]
-    for item in ast.walk(body.node) if len(stores) == 1 else ():
+    for item in all_nodes(body.node) if len(stores) == 1 else ():
         match item:
             case ast.Assign(targets=[ast.Name(id=other)], value=value) if other == name.id:
                 return value

@@ -6,7 +6,7 @@ out.
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import (
     FunctionBody,
@@ -16,7 +16,7 @@ from espnet3_compiler.checks.data.bodies import (
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.manifest.values import text_of
-from espnet3_compiler.signature.flow import FunctionNode
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of, own_model
 from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at
@@ -33,8 +33,7 @@ _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _ASKING = ("hasattr", "getattr", "setattr", "isinstance", "vars", "type")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelUser:
+class ModelUser(NamedTuple):
     """A function that gets the model.
 
     Attributes:
@@ -93,7 +92,7 @@ def _positional_names(node: FunctionNode) -> list[str]:
 
 def _is_doubtful(node: FunctionNode, name: str) -> bool:
     """Return whether a parameter may become another object, or is asked what it has."""
-    for item in ast.walk(node):
+    for item in all_nodes(node):
         if isinstance(item, ast.Name) and item.id == name and not isinstance(item.ctx, ast.Load):
             return True
         match item:

@@ -6,8 +6,8 @@ of the recipe that are constructed on the way.  What is not known decides nothin
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from espnet3_compiler.checks.data.bodies import FunctionBody, default_values, method_body
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
@@ -19,8 +19,7 @@ _DEEPEST = 4
 """So many constructors that call one another are followed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConstructorArguments:
+class ConstructorArguments(NamedTuple):
     """The arguments of a constructor.
 
     Attributes:
@@ -34,8 +33,7 @@ class ConstructorArguments:
     origins: Mapping[str, frozenset[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """An exception that a constructor raises.
 
     Attributes:
@@ -162,7 +160,7 @@ def _judge_statement(item: ast.stmt, frame: _Frame) -> Refusal | None:
 
 
 def _because(refusal: Refusal, condition: ast.expr, frame: _Frame) -> Refusal:
-    return replace(refusal, condition=condition, arguments=frame.deciding(condition))
+    return refusal._replace(condition=condition, arguments=frame.deciding(condition))
 
 
 def _judge_condition(item: ast.If, frame: _Frame) -> Refusal | None:

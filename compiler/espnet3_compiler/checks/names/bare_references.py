@@ -8,7 +8,7 @@ Fails: ``checkpoint: stages.train.best_checkpoint``; ``report: exp_dir/count.jso
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.checks.code.modules import any_mentions, recipe_modules
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
@@ -43,8 +43,7 @@ _OTHER_KEYS = (TARGET, "task", "data_src", "description", "name", "call")
 """Keys whose texts may have dots for another reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Bare:
+class _Bare(NamedTuple):
     """A name without ``${}``, the text that holds it, and the part of the text."""
 
     name: str

@@ -26,7 +26,7 @@ from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at
 from espnet3_schemas.bundles import CARD_VALUES
 
 _WORD = "[_a-zA-Z][_a-zA-Z0-9]*"
-_PLACEHOLDER = re.compile(rf"\$(?:\$|(?P<name>{_WORD})|\{{(?P<braced>{_WORD})\}}|(?P<bad>))")
+_PLACEHOLDER = rf"\$(?:\$|(?P<name>{_WORD})|\{{(?P<braced>{_WORD})\}}|(?P<bad>))"
 """As ``string.Template`` reads a text."""
 _NAME = re.compile(r"\$\{(\w+)\}")
 
@@ -70,7 +70,7 @@ def _check_line(
         known: The names that have a value.
         related: Where the template is named.
     """
-    for match in _PLACEHOLDER.finditer(line):
+    for match in re.finditer(_PLACEHOLDER, line):
         group = match.lastgroup
         if group == "bad":
             span = Span(source, start + match.start(), start + match.end())

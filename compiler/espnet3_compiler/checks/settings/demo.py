@@ -9,7 +9,7 @@ With an ``app_script`` of its own, a page may do as it likes with its fields.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.checks.findings import unknown_value, value_finding
 from espnet3_compiler.checks.settings.inference_outputs import audio_without_rate, has_no_rate
@@ -26,8 +26,7 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence,
 from espnet3_schemas.bundles import WIDGETS
 
 
-@dataclass(frozen=True, slots=True)
-class _PageSide:
+class _PageSide(NamedTuple):
     """One side of the page of a demo.
 
     Attributes:

@@ -6,7 +6,6 @@ Fails: ``checkpoint: ${stages.train.best_ckpt}``, ``init_from: create_dataset``.
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Label
 from espnet3_compiler.diagnostics.source import Span
@@ -77,7 +76,7 @@ def _unknown_stages(
         near = groups.full_name(owner, "stages", closest_match(name, names) or "")
         to_add = (f'add "{name}" to stages',) if is_known_kind(name, recipe) else ()
         found = _unknown_stage(name, spans, names, stages.get(near), is_used=near in used)
-        yield found if found.help else replace(found, help=to_add)
+        yield found if found.help else found._replace(help=to_add)
 
 
 def _stage_of_rows(name: str, spans: list[Span], advice: str) -> Diagnostic:
@@ -138,7 +137,7 @@ def _unknown_stage(
         label,
         labels[1:],
         did_you_mean(near),
-        fix=first and replace(first, edits=edits),
+        fix=first and first._replace(edits=edits),
     )
 
 

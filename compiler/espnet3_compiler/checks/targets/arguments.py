@@ -1,7 +1,6 @@
 """Compare the arguments of a target with its signature."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from espnet3_compiler.checks.targets import messages as findings
 from espnet3_compiler.checks.targets.nodes import INSTANTIATE_KEYS
@@ -102,7 +101,7 @@ def _check_names(call: TargetCall, unknown: list[Entry], given: set[str]) -> Ite
     if 0 < len(missing) <= strangers:  # they may be called otherwise
         meant |= set(missing)
         names = ", ".join(f'"{item}"' for item in missing)
-        found[0] = replace(found[0], help=(*found[0].help, f"it needs {names}"))
+        found[0] = found[0]._replace(help=(*found[0].help, f"it needs {names}"))
     yield from _merge_other_arguments(call, found)
     if "_partial_" not in meant and (missing := [item for item in absent if item not in meant]):
         yield findings.missing_arguments(call, missing)
@@ -118,8 +117,7 @@ def _merge_other_arguments(call: TargetCall, found: list[Diagnostic]) -> Iterato
     more = f" and {len(other) - _MAX_NAMED} more" if len(other) > _MAX_NAMED else ""
     given = {*call.slot.supplied, *(item.name for item in _positional_parameters(call))}
     takes = [name for name in call.signature.keywords if name not in given]
-    merged = replace(
-        other[0],
+    merged = other[0]._replace(
         message=f"{call.signature.name} has no arguments {names}{more}",
         related=(
             *other[0].related,

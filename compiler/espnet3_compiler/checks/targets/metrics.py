@@ -5,7 +5,6 @@ Fails: ``inputs: {reference: …, hyp: …}``.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from espnet3_compiler.checks.targets.arguments import check_arguments
 from espnet3_compiler.checks.targets.nodes import TargetSlot, flag_value, keyword_arguments
@@ -69,4 +68,4 @@ def _metric_signature(library: Library, metric: Mapping, path: str) -> Signature
         return signature
     bound = {entry.name for entry in keyword_arguments(metric)}
     free = tuple(item for item in signature.parameters if item.name not in bound)
-    return replace(signature, parameters=free)
+    return signature._replace(parameters=free)

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -26,8 +26,7 @@ TASK = "task"
 INSTANTIATE_KEYS = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
 
 
-@dataclass(frozen=True, slots=True)
-class TargetSlot:
+class TargetSlot(NamedTuple):
     """The ``x-target`` of a schema: how the runtime calls a target there.
 
     Attributes:
@@ -48,8 +47,7 @@ class TargetSlot:
 EMPTY_SLOT = TargetSlot()
 
 
-@dataclass(frozen=True, slots=True)
-class TargetNode:
+class TargetNode(NamedTuple):
     """A node with ``_target_`` or, for the task bridge, with ``task``.
 
     Attributes:

@@ -1,7 +1,6 @@
 """Findings about the dotted path of a target that names no class or function."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from glob import escape
 
 from espnet3_compiler.checks.findings import value_finding
@@ -241,4 +240,4 @@ def _part_fix(path: Scalar, missing: Missing, near: str | None, known: Iterable[
         return None
     fix = spelling_fix(_part_span(path, missing), missing.part, near, known)
     certain = fix is not None and fix.certain and is_slip(missing.part, near or "")
-    return fix and replace(fix, certain=certain)
+    return fix and fix._replace(certain=certain)

@@ -1,7 +1,7 @@
 """Targets that were not compared with a signature, each with the reason."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -9,8 +9,7 @@ from espnet3_compiler.syntax.span_key import span_key
 from espnet3_compiler.syntax.tree import Scalar
 
 
-@dataclass(frozen=True, slots=True)
-class UncheckedTarget:
+class UncheckedTarget(NamedTuple):
     """A target that was not judged.
 
     Attributes:
@@ -22,8 +21,7 @@ class UncheckedTarget:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class TargetCounts:
+class TargetCounts(NamedTuple):
     """How many targets were compared with their signatures.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 Passes: ``callbacks: [{_target_: lightning.pytorch.callbacks.LearningRateMonitor}]``.
 Fails: ``StochasticWeightAveraging``, whose average no checkpoint would hold; ``BackboneFinetuning``
-beside a bare model, which has no such hooks.
+beside a bare model, which has no such hooks; ``EMAWeightAveraging`` beside ``ema``.
 """
 
 from collections.abc import Iterator
@@ -28,12 +28,11 @@ class _RefusedCallback(NamedTuple):
 
 
 _AVERAGE = "write ema: {decay: 0.999}; or average: true, which writes the mean of the best"
+_OF_MODULE = "it averages the weights of a LightningModule"
 _LATE = "best.ckpt is written during the training, and would not hold its average"
 
 _REFUSED = {
     "StochasticWeightAveraging": _RefusedCallback(_LATE, _AVERAGE),
-    "WeightAveraging": _RefusedCallback(_LATE, _AVERAGE),
-    "EMAWeightAveraging": _RefusedCallback(_LATE, _AVERAGE),
     "ModelPruning": _RefusedCallback(
         "best.ckpt would hold weight_orig and weight_mask in place of the weights",
         "prune in a stage of your own, call: src.prune.prune, after the training",
@@ -60,8 +59,16 @@ _OF_MODULES = {
     ),
     "LearningRateFinder": _RefusedCallback("it sets an attribute of a LightningModule", _TUNED),
     "BatchSizeFinder": _RefusedCallback("it sets an attribute of a LightningModule", _TUNED),
+    "WeightAveraging": _RefusedCallback(_OF_MODULE, _AVERAGE),
+    "EMAWeightAveraging": _RefusedCallback(_OF_MODULE, _AVERAGE),
 }
 """Refused for bare models."""
+
+_AVERAGES = ("WeightAveraging", "EMAWeightAveraging")
+_SECOND = _RefusedCallback(
+    "it is not the only average of the weights", "keep one such callback, or ema"
+)
+"""Refused beside another average."""
 
 _OF_OWN_DATA = {
     "BatchSizeFinder": _RefusedCallback(
@@ -81,11 +88,21 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             refused |= _OF_MODULES
         elif config and not isinstance(config.get("datamodule"), Mapping):
             refused |= _OF_OWN_DATA
-        for node, name in callbacks_of(config) if config else ():
-            target, last = node.get(TARGET), name.rpartition(".")[2]
-            if name.startswith(LIGHTNING) and last in refused and isinstance(target, Scalar):
-                found.append(_refused(target, last, refused[last]))
+        found += _check_callbacks(config, refused) if config else ()
     yield from first_per_location(found)
+
+
+def _check_callbacks(config: Mapping, refused: dict[str, _RefusedCallback]) -> Iterator[Diagnostic]:
+    averages = int(isinstance(config.get("ema"), Mapping))
+    for node, name in callbacks_of(config):
+        target, last = node.get(TARGET), name.rpartition(".")[2]
+        if not name.startswith(LIGHTNING) or not isinstance(target, Scalar):
+            continue
+        averages += last in _AVERAGES
+        if last in refused:
+            yield _refused(target, last, refused[last])
+        elif last in _AVERAGES and averages > 1:
+            yield _refused(target, last, _SECOND)
 
 
 def _refused(target: Scalar, name: str, refusal: _RefusedCallback) -> Diagnostic:

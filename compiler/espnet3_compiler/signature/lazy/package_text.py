@@ -10,7 +10,7 @@ from espnet3_compiler.signature.library import Library
 
 MAX_BYTES = 64 * 2**20
 """How many bytes of a package are read at most."""
-_DEFINITION = re.compile(rb"^(?:class|(?:async )?def)[ \t]+([A-Za-z]\w*)", re.MULTILINE)
+_DEFINITION = rb"^(?:class|(?:async )?def)[ \t]+([A-Za-z]\w*)"
 
 
 def package_names(library: Library, package: str) -> dict[str, tuple[str, ...]]:
@@ -24,7 +24,7 @@ def package_names(library: Library, package: str) -> dict[str, tuple[str, ...]]:
     if key not in library.memo:
         found: dict[str, list[str]] = {}
         for module, text in package_texts(library, package):
-            for name in set(_DEFINITION.findall(text)):
+            for name in set(re.findall(_DEFINITION, text, re.MULTILINE)):
                 found.setdefault(name.decode(), []).append(module)
         library.memo[key] = {name: tuple(each) for name, each in found.items()}
     names: dict[str, tuple[str, ...]] = library.memo[key]

@@ -1,0 +1,18 @@
+import hydra
+import lightning.pytorch as pl
+import torch
+from hydra.utils import instantiate
+
+
+@hydra.main(version_base=None, config_path=".", config_name="config")
+def main(config):
+    pl.seed_everything(config.seed)
+    model, data, trainer = map(instantiate, (config.model, config.data, config.trainer))
+    if config.task == "fit":
+        trainer.fit(model, datamodule=data)
+    else:
+        torch.save(trainer.predict(model, datamodule=data, ckpt_path="best.ckpt"), "answers.pt")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,3 @@
+espnet3-compile recipe.yaml
+python build/run.py
+python -m espnet3_runtime.compare exp

@@ -1,0 +1,2 @@
+espnet3-compile recipe.yaml
+python build/run.py
