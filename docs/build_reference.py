@@ -49,7 +49,7 @@ EXAMPLES = ("gate", "sentence_errors", "tokens_and_gain")
 
 def pages() -> dict[str, str]:
     """Return every generated page, by its path below ``docs``."""
-    made = {f"reference/{name}.md": schema_page(name) for name in ("recipe", *ROLES)}
+    made = {f"reference/{name}.md": schema_page(name) for name in ("recipe", *ROLES, "system")}
     made["reference/stages.md"] = stages_page()
     made["reference/python.md"] = python_page()
     made["diagnostics.md"] = diagnostics_page()
@@ -172,7 +172,7 @@ def stages_page() -> str:
     parts = [
         "# Systems and stage kinds",
         STAGES,
-        _origin("systems.json"),
+        _origin("systems/*.json"),
     ]
     for name, system in table["systems"].items():
         kinds = ", ".join(f"[`{kind}`](#{kind})" for kind in system["kinds"])

@@ -16,7 +16,7 @@ from espnet3_compiler.interpolation.resolve import resolve
 from espnet3_compiler.manifest.lower import config_roles, lower
 from espnet3_compiler.manifest.matrix import Expansion, expand
 from espnet3_compiler.manifest.matrix_names import merge_row_findings
-from espnet3_compiler.manifest.recipe import Resolved
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.result import CompileResult, sort_findings
 from espnet3_compiler.schema.keys import unknown_key_paths
 from espnet3_compiler.schema.repair import repair_and_validate
@@ -75,7 +75,7 @@ def compile_manifest(
     recipe = replace(recipe, rows=expansion.rows, root=root)
     found += more
 
-    # compose each config: defaults <- extends <- file <- inline <- --set
+    # compose each config: defaults <- those of the System <- extends <- file <- inline <- --set
     roles = config_roles(recipe)
     overrides = [Source("--set", text, "set") for text in sets]
     composition, more = compose(recipe, roles, overrides, config_files or {})
@@ -87,7 +87,7 @@ def compile_manifest(
     found += more
 
     # check the configs against the schemas of their roles
-    resolved, more = _validate_configs(resolved, roles)
+    resolved, more = _validate_configs(recipe, resolved, roles)
     found += more
 
     # run the checks, then drop findings that only follow from others
@@ -122,16 +122,22 @@ def _validate_expanded(expansion: Expansion) -> Iterator[Diagnostic]:
 
 
 def _validate_configs(
-    resolved: Resolved, roles: MappingABC[str, str | None]
+    recipe: Recipe, resolved: Resolved, roles: MappingABC[str, str | None]
 ) -> tuple[Resolved, tuple[Diagnostic, ...]]:
-    """Check configs against their schemas, and record which are invalid."""
+    """Check configs against their schemas, and record which are invalid.
+
+    Args:
+        recipe: The recipe, whose System may have roles of its own.
+        resolved: The values of its configs.
+        roles: The role of each config.
+    """
     found: tuple[Diagnostic, ...] = ()
     invalid = set()
     for name, config in resolved.configs.items():
         role = roles.get(name)
         if role is None:
             continue
-        wrong = validate_tree(config, load(role), lenient_references=False)
+        wrong = validate_tree(config, recipe.system.role_schema(role), lenient_references=False)
         keys = [entry.key for entry in config]
         if name in resolved.incomplete or any(is_placeholder(k) and is_inherited(k) for k in keys):
             # a missing key may stand in the part that could not be read

@@ -4,6 +4,7 @@ from evaluation.edits.actions import bumped, flip
 from evaluation.edits.model import Edit, Subject, damage, option, setting, text
 from evaluation.edits.names import DATA, INFER, MEASURE, PACK, STATS, TRAIN
 
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SUBJECT = Subject(
     "digits/keywords",
     (
@@ -11,10 +12,12 @@ SUBJECT = Subject(
         "training.create_dataset.sizes.valid=6",
         "training.create_dataset.sizes.test=6",
         "training.trainer.max_epochs=1",
+        f"training.labels.names={list(DIGITS)}",
     ),
     beside=("digits/asr",),
     patches=(("src/system.py", "LEAST_ACCURACY = 70.0", "LEAST_ACCURACY = 0.0"),),
 )
+LABELS = "prepare_labels"
 MODEL = f"{TRAIN} {INFER} {PACK}"
 FEATURES = f"{STATS} {MODEL}"
 READERS = f"{STATS} {TRAIN} {INFER} {MEASURE}"
@@ -23,7 +26,7 @@ OTHER = "../asr"
 EDITS = (
     Edit("nothing", frozenset()),
     text("recipe.yaml", "description: W", "description: Guess w", name="description"),
-    text("recipe.yaml", "num_classes: 10", "num_classes: 11", MODEL),
+    text("recipe.yaml", "feats_stats}\n", "feats_stats}\n    channels: 48\n", MODEL, "channels"),
     text("recipe.yaml", "features.LogMel}", "features.LogMel, n_mels: 40}", FEATURES, "features"),
     text("recipe.yaml", "include: [src]", "include: [src, conf]", PACK, "more in the bundle"),
     setting("training.optimizer.lr=1e-3", f"{TRAIN} {PACK}"),
@@ -57,7 +60,7 @@ EDITS = (
         f"{TRAIN} {PACK}",
         "method of the System added",
     ),
-    text("src/labels.py", '"zero", "one"', '"one", "zero"', FEATURES, "constant of two modules"),
+    setting(f"training.labels.names={[*reversed(DIGITS)]}", f"{LABELS} {TRAIN} {INFER} {PACK}"),
     text("src/metrics.py", "100 * heard", "99 * heard", f"{MEASURE} {PACK}", "metric"),
     text("src/model.py", "hidden.mean(-1)", "hidden.amax(-1)", MODEL, "method of the model"),
     text("src/decode.py", "argmax(-1)", "argmin(-1)", f"{INFER} {PACK}", "runner"),

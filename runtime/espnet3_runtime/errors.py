@@ -60,7 +60,7 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 
 
 class UndeclaredRead(RuntimeError):  # noqa: N818 - a fault of this package
-    """A stage reads a config key that its kind does not declare in ``systems.json``.
+    """A stage reads a config key that its kind does not declare.
 
     The fingerprint of a stage covers exactly what it may read; add the key to ``reads`` there.
     """

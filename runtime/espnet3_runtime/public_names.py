@@ -14,6 +14,9 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     "espnet3_runtime.systems.asr": {
         "ASRSystem": "The same with `train_tokenizer`; the parent for speech recognition.",
     },
+    "espnet3_runtime.systems.cls": {
+        "ClassificationSystem": "The same with `prepare_labels`; the parent for classifiers.",
+    },
     "espnet3_runtime.system": {
         "System": "The root of all Systems, without any stage kind.",
     },
@@ -42,6 +45,8 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
         "Table": "A tab-separated manifest, read row by row in little memory.",
     },
     "espnet3_runtime.data.preprocess": {
+        "LabelToIndex": "Preprocessor: the label of a sample becomes its index.",
+        "read_labels": "The labels that `prepare_labels` wrote, in the order of their indices.",
         "TextToTokens": "Preprocessor: the text of a sample becomes token ids.",
     },
     "espnet3_runtime.data.tokens": {

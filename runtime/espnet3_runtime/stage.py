@@ -78,7 +78,7 @@ class StageContext:
     Attributes:
         spec: The stage's line of the table.
         configs: By role: the config with late values (environment, outputs of other stages) filled
-            in, cut to the top-level keys that ``systems.json`` lists under ``reads``.
+            in, cut to the top-level keys that the kind declares to read.
         model: The bound model node, when the stage has a model.
         composed: By role: the same configs before late values were filled in; write these, never
             ``configs``, into anything that leaves the machine.

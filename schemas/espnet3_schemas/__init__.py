@@ -1,6 +1,7 @@
 """JSON Schemas of the manifest and its configs, and the table of systems and stage kinds."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,22 @@ from typing import Any
 ROLES = ("training", "inference", "metrics", "publication", "demo")
 LOCK = "recipe.lock.json"
 """The file of ``build/`` that holds the sources of the build and its plan."""
+SYSTEMS = ("base", "cls", "asr")
+"""The Systems that ship; one stands behind those whose kinds it varies."""
 TARGET = "_target_"
 """Key of a node that becomes an object: the dotted name of its class or function."""
+
+_NEW_KIND: dict[str, Any] = {
+    "title": "",
+    "roles": {},
+    "model": "none",
+    "needs_torch": True,
+    "signs": True,
+    "consumes": [],
+    "outputs": {},
+}
+_NEW_USE = {"required": True, "reads": ["*"]}
+_NEW_OUTPUT = {"type": "path", "title": ""}
 
 
 @cache
@@ -47,8 +62,48 @@ def _inline(part: Any, definitions: dict[str, Any]) -> Any:
 
 @cache
 def systems() -> dict[str, Any]:
-    """Return the table of systems and stage kinds, ``systems.json``."""
-    return _read("systems.json")
+    """Return the Systems that ship, as ``systems/*.json`` declare them, and all their stage kinds.
+
+    ``systems`` has, by the name that a manifest gives, ``class``, ``title`` and the ``kinds`` in
+    their order; ``kinds`` what each of them reads and makes, see :func:`vary_kinds`.
+    """
+    declared = {name: _read(f"systems/{name}.json") for name in SYSTEMS}
+    kinds: dict[str, dict[str, Any]] = {}
+    for one in declared.values():
+        kinds = vary_kinds(kinds, one["kinds"])
+    order = [kind for one in reversed(declared.values()) for kind in one["stages"]]
+    table = {
+        name: {"class": one["class"], "title": one["title"], "kinds": one["stages"]}
+        for name, one in declared.items()
+    }
+    return {"systems": table, "kinds": {kind: kinds[kind] for kind in dict.fromkeys(order)}}
+
+
+def vary_kinds(
+    kinds: Mapping[str, dict[str, Any]], declared: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return stage kinds with those that a declaration adds or varies.
+
+    What it consumes, roles and outputs are added to those of a kind of the same name, other keys
+    replace.  What a
+    new kind leaves out is filled in: it uses no model, needs torch, and signs what it makes.
+
+    Args:
+        kinds: Complete kinds, by name.
+        declared: The ``kinds`` of a declaration, see ``system.schema.json``.
+    """
+    varied = dict(kinds)
+    for name, entry in declared.items():
+        kind = varied.get(name, _NEW_KIND)
+        roles = {role: {**_NEW_USE, **use} for role, use in entry.get("roles", {}).items()}
+        outputs = {key: {**_NEW_OUTPUT, **one} for key, one in entry.get("outputs", {}).items()}
+        whole = {
+            "roles": kind["roles"] | roles,
+            "consumes": list(dict.fromkeys([*kind["consumes"], *entry.get("consumes", ())])),
+            "outputs": kind["outputs"] | outputs,
+        }
+        varied[name] = {**kind, **entry, **whole}
+    return varied
 
 
 @cache

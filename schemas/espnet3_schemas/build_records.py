@@ -1,7 +1,9 @@
 """The records in the lock of a build, which the compiler writes and the runtime reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from espnet3_schemas import systems
@@ -9,8 +11,26 @@ from espnet3_schemas.late_values import StageOutput
 
 SCHEMA_VERSION = 2
 """Of the lock; 1 held no parsed late values."""
+IN_PACKAGE = "package:"
+"""Begins the name of a source that an installed package holds."""
 
 _UNKNOWN_KIND: Mapping[str, Any] = {"roles": {}, "model": "optional", "needs_torch": True}
+
+
+def source_path(name: str, recipe: Path) -> Path:
+    """Return where a source of a build is: below the recipe directory, or in a package.
+
+    Args:
+        name: As the lock names it, for example ``conf/training.yaml`` or
+            ``package:mylab/systems/tts.yaml``.
+        recipe: The recipe directory.
+    """
+    if not name.startswith(IN_PACKAGE):
+        return recipe / name
+    inner = name.removeprefix(IN_PACKAGE)
+    found = find_spec(inner.partition("/")[0])
+    folders = (found.submodule_search_locations if found else None) or ()
+    return next((Path(folder).parent / inner for folder in folders), Path(inner))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +55,7 @@ class Stage:
         needs: Stages that run before, from ``needs``, references and artifacts, in order.
         reads: The outputs that its configs, model or arguments name.
         outputs: By name.
+        kind: What a kind that the recipe's System declares reads and makes; None for others.
     """
 
     name: str
@@ -46,9 +67,12 @@ class Stage:
     needs: tuple[str, ...]
     reads: tuple[StageOutput, ...]
     outputs: Mapping[str, Output]
+    kind: Mapping[str, Any] | None = field(default=None, kw_only=True)
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """The entry of the kind in ``systems.json``; a default for a kind of the recipe's own."""
+        """What the kind reads and makes; a default for one that no System declares."""
+        if self.kind is not None:
+            return self.kind
         facts: Mapping[str, Any] = systems()["kinds"].get(self.run, _UNKNOWN_KIND)
         return facts

@@ -108,7 +108,7 @@ def write(directory: Path) -> tuple[Path, ...]:
     """Write the editor's form of the manifest's and the roles' schemas."""
     directory.mkdir(exist_ok=True)
     paths = []
-    for name in ("recipe", *ROLES):
+    for name in ("recipe", *ROLES, "system"):
         path = directory / f"{name}.schema.json"
         text = json.dumps(editor_schema(name), indent=2, ensure_ascii=False)
         path.write_text(f"{text}\n", encoding="utf-8")

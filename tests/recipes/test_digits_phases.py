@@ -156,7 +156,9 @@ def test_the_curriculum_runs_as_the_guide_of_espnet3_writes_it(tmp_path: Path) -
 def test_a_system_of_the_recipe_stops_what_its_gate_refuses(tmp_path: Path) -> None:
     folder = copy_recipes(tmp_path) / "digits" / "keywords"
     sizes = f"training.create_dataset.sizes={SIZES}"
-    sets = (sizes, "training.trainer.max_epochs=1", "training.scheduler.max_lr=1e-9")
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    names = f"training.labels.names=[{', '.join(words)}]"  # 24 items do not have all ten
+    sets = (sizes, names, "training.trainer.max_epochs=1", "training.scheduler.max_lr=1e-9")
     compiled = run("-m", "espnet3_compiler", "recipe.yaml", *settings(sets), folder=folder)
     assert compiled.returncode == 0, compiled.stderr
     done = run("build/run.py", folder=folder)
@@ -165,6 +167,7 @@ def test_a_system_of_the_recipe_stops_what_its_gate_refuses(tmp_path: Path) -> N
     assert "Traceback" not in done.stderr
     assert "measure         failed" in done.stdout
     assert "pack_model      not run" in done.stdout
+    assert (folder / "exp/recipe/prepare_labels/labels.txt").read_text().split() == words
     scores = json.loads((folder / "exp/recipe/measure/metrics.json").read_text())["metrics"]
     assert set(scores) == {"accuracy", "macro_recall"}
     assert (folder / "data" / "digits" / "corpus.txt").is_file()

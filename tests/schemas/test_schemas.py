@@ -18,11 +18,19 @@ from espnet3_compiler.signature.read import read
 from espnet3_compiler.signature.result import NotAnalyzable, Signature
 from espnet3_compiler.syntax.read import read_text
 from espnet3_compiler.syntax.tree import to_python
-from espnet3_schemas import ROLES, habits, inline_definitions, load, load_as_written, systems
+from espnet3_schemas import (
+    ROLES,
+    SYSTEMS,
+    habits,
+    inline_definitions,
+    load,
+    load_as_written,
+    systems,
+)
 from espnet3_schemas.editor import editor_schema, write
 
-NAMES = ("recipe", *ROLES, "lock", "report")
-CHECKED = ("recipe", *ROLES)
+NAMES = ("recipe", *ROLES, "system", "lock", "report")
+CHECKED = ("recipe", *ROLES, "system")
 DIRECTORY = Path(espnet3_schemas.__file__).parent
 OPEN_TITLES = {"Target", "Model", "Config"}
 KEYWORDS = {
@@ -72,7 +80,7 @@ def test_is_draft_2020_12(name):
 
 def test_every_schema_file_is_tested():
     assert {path.name for path in DIRECTORY.glob("*.schema.json")} == {
-        f"{name}.schema.json" for name in (*NAMES, "systems")
+        f"{name}.schema.json" for name in NAMES
     }
 
 
@@ -148,11 +156,25 @@ def test_a_pattern_is_said_in_words(schema, root, path):
         assert re.compile(schema["pattern"]).pattern.startswith("^")
 
 
-def test_the_table_of_systems_fits_its_schema():
-    schema = load("systems")
-    jsonschema.Draft202012Validator.check_schema(schema)
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(systems())
+KEYS_OF_OURS = ("hashes", "model_unless", "packs", "task_without", "model_by")
+"""What only kinds of this runtime can say."""
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_that_ships_is_declared_as_any_other(name):
+    declared = json.loads((DIRECTORY / "systems" / f"{name}.json").read_text())
+    assert declared.pop("class").startswith("espnet3_runtime.systems.")
+    assert declared.pop("extends", SYSTEMS[0]) in SYSTEMS
+    for kind in declared["kinds"].values():
+        for part in (kind, *kind.get("outputs", {}).values()):
+            for key in KEYS_OF_OURS:
+                part.pop(key, None)
+    schema = load("system")
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(declared)
     assert [f"{error.json_path}: {error.message}" for error in errors] == []
+
+
+def test_every_stage_kind_that_ships_is_of_a_system():
     kinds = {kind for system in systems()["systems"].values() for kind in system["kinds"]}
     assert kinds == systems()["kinds"].keys()
 

@@ -57,8 +57,9 @@ def lock_text(plan: Plan, build: Path, files: Mapping[str, str]) -> str:
             for config in plan.configs
         },
         "models": {model.name: _file_entry(model_file(model.name), files) for model in plan.models},
+        **({"kinds": dict(plan.kinds)} if plan.kinds else {}),
         "stages": [
-            {field.name: value[field.name] for field in fields(Stage)}
+            {field.name: value[field.name] for field in fields(Stage) if field.name != "kind"}
             for value in map(asdict, plan.stages)
         ],
         "late_values": late_values(plan),

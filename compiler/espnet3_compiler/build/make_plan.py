@@ -8,15 +8,13 @@ from espnet3_compiler.build.lock import relative_path, sha256
 from espnet3_compiler.build.plan import ConfigPlan, ModelPlan, Plan, SourceFile, StagePlan
 from espnet3_compiler.build.python_text import class_name
 from espnet3_compiler.manifest.lower import GLOBALS
-from espnet3_compiler.manifest.recipe import Composed, Recipe, Resolved, StageDecl
-from espnet3_compiler.manifest.stage_kinds import kind_spec
+from espnet3_compiler.manifest.recipe import Composed, DeclaredFile, Recipe, Resolved, StageDecl
 from espnet3_compiler.schema.key_order import in_schema_order
 from espnet3_compiler.stage_graph.graph import StageEdge, stage_edges
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.tree import Mapping as Tree
 from espnet3_compiler.syntax.tree import to_python
-from espnet3_schemas import load
-from espnet3_schemas.build_records import Output
+from espnet3_schemas.build_records import IN_PACKAGE, Output
 from espnet3_schemas.late_values import StageOutput
 
 
@@ -36,7 +34,7 @@ def make_plan(
         resolved: Everything after resolution.
         sets: The ``--set`` arguments.
     """
-    manifest = recipe.directory / (recipe.source.path or Path(recipe.source.name)).name
+    manifest = manifest_path(recipe)
     graph: dict[str, list[StageEdge]] = {}
     for edge in stage_edges(recipe, resolved):
         graph.setdefault(edge.consumer, []).append(edge)
@@ -44,6 +42,8 @@ def make_plan(
     read = [source for config in composed.values() for source in config.sources]
     read += resolved.sources
     paths = dict.fromkeys(each.path for each in (recipe.source, *read) if each.path)
+    names = {path: relative_path(path, recipe.directory) for path in paths}
+    names |= {one.path: _declared_name(one, recipe.directory) for one in recipe.system.files}
     return Plan(
         recipe=str(recipe.name.value),
         manifest=manifest,
@@ -51,21 +51,28 @@ def make_plan(
         class_name=class_name(str(recipe.name.value)),
         system=recipe.system.class_path,
         globals={name: resolved.globals[name] for name in GLOBALS},
-        configs=tuple(
-            _plan_config(composed[name], resolved, manifest) for name in resolved.configs
-        ),
+        configs=tuple(_plan_config(composed[name], recipe, resolved) for name in resolved.configs),
         models=tuple(ModelPlan(name, to_python(node)) for name, node in resolved.models.items()),
+        kinds={kind: recipe.system.specs[kind] for kind in sorted(recipe.system.declared)},
         stages=tuple(
             _plan_stage(stage, recipe, resolved, graph.get(name, ()), position)
             for name, stage in zip(position, recipe.stages, strict=True)
         ),
-        sources=tuple(
-            SourceFile(relative_path(path, recipe.directory), sha256(path.read_bytes()))
-            for path in paths
-        ),
+        sources=tuple(SourceFile(name, sha256(path.read_bytes())) for path, name in names.items()),
         sets=tuple(sets),
         environment=resolved.environment,
     )
+
+
+def _declared_name(file: DeclaredFile, recipe: Path) -> str:
+    if file.in_package is None:
+        return relative_path(file.path, recipe)
+    return f"{IN_PACKAGE}{file.in_package}"
+
+
+def manifest_path(recipe: Recipe) -> Path:
+    """Return the absolute path of the manifest."""
+    return recipe.directory / (recipe.source.path or Path(recipe.source.name)).name
 
 
 def manifest_digest(root: Tree) -> str:
@@ -74,13 +81,15 @@ def manifest_digest(root: Tree) -> str:
     return sha256(text.encode())
 
 
-def _plan_config(config: Composed, resolved: Resolved, manifest: Path) -> ConfigPlan:
+def _plan_config(config: Composed, recipe: Recipe, resolved: Resolved) -> ConfigPlan:
     value = to_python(resolved.configs[config.name])
     if config.role is not None:
-        value = in_schema_order(value, load(config.role))
+        schema = recipe.system.role_schema(config.role)
+        value = in_schema_order(value, schema)
     paths = [source.path for source in config.sources if source.path]
-    names = tuple(dict.fromkeys(relative_path(path, manifest.parent) for path in paths))
-    return ConfigPlan(config.name, config.role, value, names or (manifest.name,))
+    names = tuple(dict.fromkeys(relative_path(path, recipe.directory) for path in paths))
+    own = names or (manifest_path(recipe).name,)
+    return ConfigPlan(config.name, config.role, value, own)
 
 
 def _plan_stage(
@@ -117,7 +126,7 @@ def _plan_outputs(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> dict[
         block = call.get("outputs") if call else None
         entries = block.entries if isinstance(block, Tree) else ()
         return {entry.name: Output(str(to_python(entry.value)), "path") for entry in entries}
-    types = kind_spec(stage)["outputs"]
+    types = stage.spec["outputs"]
     return {
         output: Output(_output_path(path, name, resolved.globals), types[output]["type"])
         for output, path in (outputs_of(stage, recipe) or {}).items()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas.build_records import Stage
@@ -60,6 +61,7 @@ class Plan:
         globals: exp_tag, exp_dir and data_dir.
         configs: In the order of the manifest.
         models: In the order of the manifest.
+        kinds: What the stage kinds that the System declares read and make.
         stages: In the order of the manifest.
         sources: The manifest first, then every file that was read.
         sets: The ``--set`` arguments of the compile.
@@ -74,6 +76,7 @@ class Plan:
     globals: Mapping[str, str]
     configs: tuple[ConfigPlan, ...]
     models: tuple[ModelPlan, ...]
+    kinds: Mapping[str, Mapping[str, Any]]
     stages: tuple[StagePlan, ...]
     sources: tuple[SourceFile, ...]
     sets: tuple[str, ...]

@@ -103,7 +103,7 @@ def _value_history(name: str, path: Path, node: Node, composed: Composed | None)
 
 
 def _is_schema_default(node: Node) -> bool:
-    return node.span.source.kind == "schema"
+    return node.span.source.holds_defaults
 
 
 def _format_location(span: Span) -> str:

@@ -1,4 +1,4 @@
-"""Compose the configs of a recipe: schema defaults <- extends <- file <- inline <- ``--set``.
+"""Compose configs: defaults of schema <- of the System <- extends <- file <- inline <- ``--set``.
 
 A base is composed with its own ``--set``: a change of a config changes the configs that extend it.
 Defaults are those of the role of the extending config.
@@ -21,14 +21,14 @@ from espnet3_compiler.compose.overrides import (
 )
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import ProvenanceStep, Source, Span
-from espnet3_compiler.manifest.recipe import Composed, ModelDecl, Recipe
+from espnet3_compiler.manifest.recipe import Composed, ModelDecl, Recipe, System
 from espnet3_compiler.schema.defaults import SchemaLocation, role_location, schema_defaults
 from espnet3_compiler.schema.repair import repair_misspelt_keys
 from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import with_provenance
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, map_children, to_python
 from espnet3_compiler.syntax.unknown_name import unknown_name
-from espnet3_schemas import load
+from espnet3_schemas import ROLES, load
 
 RECIPE = "recipe"
 """The name under which ``--set`` reaches the manifest's own texts, exp_tag and so on."""
@@ -75,8 +75,8 @@ def compose(
     repaired: _RepairedLayers = {}
     for name in parts:
         chain = inheritance_chain(name, parts, recipe.group_names)
-        role = roles.get(name)
-        configs[name], more = _compose_config(name, role, chain, settings, bases, repaired)
+        base = _base_layers(roles.get(name), recipe.system)
+        configs[name], more = _compose_config(name, base, chain, settings, bases, repaired)
         found += [finding for finding in more if finding not in known]
         known.update(more)
     if not recipe.names_complete:  # a base may be the config whose name could not be read
@@ -122,9 +122,27 @@ def _parse_overrides(
     return result, found
 
 
+class _BaseLayers(NamedTuple):
+    """What lies below the layers of a config in a role; nothing below a free-form one."""
+
+    role: str | None
+    slot: SchemaLocation
+    layers: tuple[Mapping, ...]
+
+
+def _base_layers(role: str | None, system: System) -> _BaseLayers:
+    """Return the defaults of the schema of a role, and those of the System for it."""
+    if role is None:
+        return _BaseLayers(None, SchemaLocation(), (schema_defaults(SchemaLocation()),))
+    slot = role_location(role, system.role_schema(role))
+    first = _shipped_defaults(role) if role in ROLES else schema_defaults(slot)
+    added = system.roles[role].defaults if role in system.roles else ()
+    return _BaseLayers(role, slot, (first, *added))
+
+
 def _compose_config(
     name: str,
-    role: str | None,
+    base: _BaseLayers,
     inherited: tuple[list[ConfigLayers], list[Diagnostic]],
     settings: OverridesByName,
     bases: AbstractSet[str],
@@ -134,17 +152,21 @@ def _compose_config(
 
     Args:
         name: Its name.
-        role: Its role.
+        base: Its role, and the defaults of it.
         inherited: Its layers and those of its bases, and what is wrong with these.
         settings: The ``--set`` arguments by name.
         bases: The names of the configs that others extend.
         repaired: The layers of other configs, of which this one may extend some.
     """
     chain, found = inherited
-    slot = _schema_of(role)
+    role, slot = base.role, base.slot
     record = MergeRecord()
     declared = chain[-1].name.span
-    node = with_provenance(_role_defaults(role), ProvenanceStep("default", declared))
+    node: Mapping | None = None
+    for layer in base.layers:
+        layer = with_provenance(layer, ProvenanceStep("default", declared))  # noqa: PLW2901
+        node = layer if node is None else _as_mapping(merge_nodes(node, layer, slot, (), record))
+    assert node is not None
     for index, part in enumerate(chain):
         steps = [
             ProvenanceStep("extends", later.extends.span)
@@ -177,12 +199,8 @@ def _compose_config(
 
 
 @cache
-def _role_defaults(role: str | None) -> Mapping:
-    return schema_defaults(_schema_of(role))
-
-
-def _schema_of(role: str | None) -> SchemaLocation:
-    return role_location(role, load(role)) if role else SchemaLocation()
+def _shipped_defaults(role: str) -> Mapping:
+    return schema_defaults(role_location(role, load(role)))
 
 
 def _as_mapping(node: object) -> Mapping:
@@ -206,13 +224,13 @@ def _without_excluded(node: Mapping, slot: SchemaLocation, declared: Span) -> Ma
         node,
         lambda value, key: Scalar(None, value.span, via=value.via) if key in excluded else value,
     )
-    if node.span.source.kind == "schema":  # the config has nothing but defaults
+    if node.span.source.holds_defaults:  # the config has nothing but defaults
         return Mapping(merged.entries, declared)
     return merged
 
 
 def _is_schema_default(entry: Entry) -> bool:
-    return entry.value.span.source.kind == "schema"
+    return entry.value.span.source.holds_defaults
 
 
 def _compose_model(

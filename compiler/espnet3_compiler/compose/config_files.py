@@ -149,7 +149,7 @@ def file_in_role(
     mismatch = _find_role_mismatch(file, role)
     inline = declared.inline.entries if declared.inline else ()
     readable = declared.complete or declared.extends or declared.file or inline
-    if role is None or (readable and not mismatch):
+    if role not in ROLES or (readable and not mismatch):
         return file
     meant = _suggest_file(str(declared.name.value), role, recipe)
     if declared.file and mismatch:
@@ -176,7 +176,7 @@ def wrong_role_file(
 
 
 def _find_role_mismatch(file: ConfigFile | None, role: str | None) -> _RoleMismatch | None:
-    if role is None or file is None or file.node is None:
+    if role not in ROLES or file is None or file.node is None:
         return None
     known = load(role)["properties"]
     if all(entry.name in known for entry in file.node):

@@ -66,10 +66,10 @@ def _merge_mapping(
             (*path, entry.name),
             record,
         )
-        written = existing and existing.key.span.source.kind != "schema"
+        written = existing and not existing.key.span.source.holds_defaults
         first = existing if existing and written else entry  # a wrong key is reported there
         entries[entry.name] = Entry(first.key, value)
-    origin = under if under.span.source.kind != "schema" and under.entries else over
+    origin = under if not under.span.source.holds_defaults and under.entries else over
     return Mapping(tuple(entries.values()), origin.span, origin.via)
 
 

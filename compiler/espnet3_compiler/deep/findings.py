@@ -153,7 +153,7 @@ def _written_scalar(root: Node, path: Path) -> Scalar | None:
     if isinstance(parent, Sequence) and isinstance(node, Tree):
         candidates += [entry.key for entry in node]
     written = (item for item in candidates if isinstance(item, Scalar))
-    return next((item for item in written if item.span.source.kind != "schema"), None)
+    return next((item for item in written if not item.span.source.holds_defaults), None)
 
 
 def _size_labels(line: Mapping[str, Any], resolved: Resolved, primary: Span) -> Iterable[Label]:

@@ -46,6 +46,7 @@ CODES: tuple[Code, ...] = (
     Code("R209", "shadowing-module", "warning", "A module of the recipe hides an installed one."),
     Code("R210", "bare-reference", "error", "A text names a value of the recipe without ${}."),
     Code("R213", "word-of-python", "error", "A word means nothing in YAML but itself."),
+    Code("R214", "wrong-declaration", "error", "What a System declares is not so."),
     Code("R211", "unset-variable", "warning", "An environment variable is not set here."),
     Code("R212", "unused-matrix-name", "warning", "Nothing uses a name of a matrix."),
     Code("R301", "unknown-reference", "error", "A ${…} names nothing."),

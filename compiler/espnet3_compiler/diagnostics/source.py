@@ -6,17 +6,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-SourceKind = Literal["file", "set", "schema"]
+SourceKind = Literal["file", "set", "schema", "system"]
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """One text: a YAML file, a ``--set`` argument, or the defaults of a schema.
+    """One text: a YAML file, a ``--set`` argument, or the defaults of a schema or a System.
 
     Attributes:
         name: Its name in reports; for a file, its path relative to the working directory.
         text: The decoded text; every offset counts its code points.
-        kind: ``file``, ``set`` or ``schema``.
+        kind: ``file``, ``set``, ``schema``, or ``system`` for a file with defaults of a System.
         path: The absolute path of a file, otherwise None.
     """
 
@@ -24,6 +24,11 @@ class Source:
     text: str
     kind: SourceKind = "file"
     path: Path | None = None
+
+    @property
+    def holds_defaults(self) -> bool:
+        """Whether the recipe has a value of it without writing it."""
+        return self.kind in ("schema", "system")
 
     @cached_property
     def _line_starts(self) -> list[int]:

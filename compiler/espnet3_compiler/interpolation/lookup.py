@@ -202,7 +202,7 @@ def _begins_in_config(root: Mapping, names: tuple[str, ...]) -> bool:
     node = root.get(names[0])
     if len(names) == 1 or not isinstance(node, Scalar) or node.value is not None:
         return node is not None
-    return node.span.source.kind != "schema"
+    return not node.span.source.holds_defaults
 
 
 def _key_name(key: Key) -> str:

@@ -12,9 +12,10 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.group_names import NO_GROUPS, GroupNames
-from espnet3_compiler.manifest.recipe import ConfigDecl, ModelDecl, Recipe, Resolved
+from espnet3_compiler.manifest.recipe import ConfigDecl, ModelDecl, Recipe, Resolved, System
+from espnet3_compiler.manifest.stage_kinds import WILDCARD
 from espnet3_compiler.manifest.stages import Declarations, lower_stages
-from espnet3_compiler.manifest.system import lower_system
+from espnet3_compiler.manifest.system import lower_system, system_configs
 from espnet3_compiler.manifest.values import (
     as_mapping,
     as_text,
@@ -23,10 +24,12 @@ from espnet3_compiler.manifest.values import (
     substitute_text,
     without_keys,
 )
+from espnet3_compiler.schema.messages import missing_key
+from espnet3_compiler.schema.types import Instance
 from espnet3_compiler.signature.library import default_folder, open_library
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar
-from espnet3_schemas import ROLES, load
+from espnet3_schemas import load
 
 GLOBALS = ("exp_tag", "exp_dir", "data_dir")
 
@@ -56,8 +59,14 @@ def lower(
         for entry in mapping_entries(root.get("models"), every=True)
     )
     configs = tuple(_lower_config(entry, names) for entry in mapping_entries(root.get("configs")))
+    own = {str(config.name.value) for config in configs}
+    offered = tuple(one for one in system_configs(system, directory) if one.name.value not in own)
     names_complete = complete and _are_names_complete(root)
-    result = lower_stages(Declarations(root, system, models, configs, names, names_complete))
+    result = lower_stages(
+        Declarations(root, system, models, (*configs, *offered), names, names_complete)
+    )
+    read = {binding.config for stage in result.stages for binding in stage.configs}
+    offered = tuple(config for config in offered if config.name.value in read)
     recipe = Recipe(
         source=source,
         directory=directory,
@@ -70,14 +79,26 @@ def lower(
             config._replace(name=substitute_text(role, config.name))
             if (role := result.likely_roles.get(str(config.name.value)))
             else config
-            for config in configs
+            for config in (*configs, *offered)
         ),
         stages=result.stages,
         names_complete=names_complete,
         group_names=names,
         complete=result.complete and names_complete and not findings,
     )
-    return recipe, (*findings, *result.findings)
+    return recipe, (*findings, *_missing_stages(root, system), *result.findings)
+
+
+def _missing_stages(root: Mapping, system: System) -> tuple[Diagnostic, ...]:
+    """Report a manifest without stages, unless its System declares the usual ones."""
+    if root.entry("stages") or system.stages or not has_certain_keys(root):
+        return ()
+    schema = load("recipe")
+    found = missing_key(Instance(root, "", None, schema), "stages", schema)
+    if WILDCARD in system.kinds:
+        hint = f'install the package of "{system.name.value}", which may declare them'
+        found = found._replace(help=(*found.help, hint))
+    return (found,)
 
 
 def config_roles(recipe: Recipe) -> dict[str, str | None]:
@@ -88,7 +109,7 @@ def config_roles(recipe: Recipe) -> dict[str, str | None]:
     roles: dict[str, str | None] = {str(config.name.value): None for config in recipe.configs}
     for stage in recipe.stages:
         for binding in stage.configs:
-            if binding.role in ROLES and roles.get(binding.config, "") is None:
+            if recipe.system.has_role(binding.role) and roles.get(binding.config, "") is None:
                 roles[binding.config] = binding.role
     return roles
 

@@ -9,10 +9,10 @@ from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.group_names import GroupNames
 from espnet3_compiler.manifest.recipe import ModelDecl
 from espnet3_compiler.manifest.stage_items import StageItem
+from espnet3_compiler.manifest.stage_kinds import UNKNOWN_KIND
 from espnet3_compiler.manifest.values import as_text, substitute_text
 from espnet3_compiler.syntax.tree import Node, Scalar, Sequence
 from espnet3_compiler.syntax.unknown_name import unknown_name
-from espnet3_schemas import systems
 
 
 class DeclaredNames(NamedTuple):
@@ -89,8 +89,7 @@ def _only_model(
     item: StageItem, models: tuple[ModelDecl, ...], groups: GroupNames
 ) -> Scalar | None:
     """Return the only model of a stage's row, or the only one outside of groups."""
-    kind = systems()["kinds"].get(item.run.value if item.run else None, {})
-    if kind.get("model", "none") == "none":
+    if item.spec is UNKNOWN_KIND or item.spec["model"] == "none":
         return None
     mine = groups.row_models(str(item.name.value))
     names = [model.name for model in models if str(model.name.value) in mine]

@@ -4,12 +4,15 @@ from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path as FilePath
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.manifest.group_names import NO_GROUPS, GroupNames
+from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar
+from espnet3_schemas import ROLES, load
 
 
 class ModelDecl(NamedTuple):
@@ -61,6 +64,7 @@ class StageDecl(NamedTuple):
         outputs: The ``outputs`` block of a ``call`` stage.
         description: One line for ``--list``.
         node: The item.
+        spec: What its kind reads and makes; what is known of no kind for a ``call`` stage.
     """
 
     name: Scalar
@@ -74,6 +78,28 @@ class StageDecl(NamedTuple):
     outputs: Mapping | None
     description: str
     node: Node
+    spec: MappingABC[str, Any]
+
+
+class DeclaredFile(NamedTuple):
+    """A file that declares a System: its absolute path, and its path in an installed package."""
+
+    path: FilePath
+    in_package: str | None
+
+
+class ConfigRole(NamedTuple):
+    """A role in which stages read a config, as a System declares it.
+
+    Attributes:
+        file: The file of its config in a recipe that declares none.
+        schema: The JSON Schema of a role of its own; None where any key goes.
+        defaults: Keys below those of a recipe's config, of the farthest base class first.
+    """
+
+    file: str | None = None
+    schema: Schema | None = None
+    defaults: tuple[Mapping, ...] = ()
 
 
 class System(NamedTuple):
@@ -83,16 +109,37 @@ class System(NamedTuple):
         name: A built-in name or a dotted class, as written.
         class_path: The dotted class.
         kinds: The stage kinds it runs; ``*`` among them where a base class cannot be seen.
-        own: Those that a class of the recipe defines itself: what they read and write is unknown.
+        specs: What each kind reads and makes, those of the Systems that ship too.
+        own: Those that a class of the recipe defines itself and does not declare: what they read
+            and write is unknown.
         varied: Those of them that run the method of the base class with the same context as well:
             they read what it reads, and more.
+        declared: The kinds that a declaration adds or varies.
+        roles: The roles that declarations name.
+        stages: The kinds that run where a manifest lists no stages.
+        files: What declares it.
     """
 
     name: Scalar
     class_path: str
     kinds: tuple[str, ...]
+    specs: MappingABC[str, dict[str, Any]]
     own: tuple[str, ...] = ()
     varied: frozenset[str] = frozenset()
+    declared: frozenset[str] = frozenset()
+    roles: MappingABC[str, ConfigRole] = MappingProxyType({})
+    stages: tuple[Scalar, ...] = ()
+    files: tuple[DeclaredFile, ...] = ()
+
+    def has_role(self, role: str) -> bool:
+        """Return whether configs in a role are more than free-form ones."""
+        return role in ROLES or role in self.roles
+
+    def role_schema(self, role: str) -> Schema:
+        """Return the schema of the configs in a role."""
+        if role in ROLES:
+            return load(role)
+        return self.roles[role].schema or {"title": f"{role.capitalize()} config"}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from espnet3_compiler.syntax.unknown_name import (
     rename_fix,
     unknown_name,
 )
-from espnet3_schemas import systems
 
 
 class RoleBindings(NamedTuple):
@@ -42,8 +41,7 @@ def bind_roles(
         groups: What short names mean in groups.
         complete: Whether every name under ``configs`` could be read.
     """
-    kind = systems()["kinds"].get(item.run.value if item.run else None, {})
-    roles: dict[str, dict[str, bool]] = kind.get("roles", {})
+    roles: dict[str, dict[str, bool]] = item.spec["roles"]
     given = _explicit_bindings(item, roles)
     bindings: list[RoleBinding] = []
     findings: list[Diagnostic] = []

@@ -1,14 +1,15 @@
 """Read the items of ``stages``: names made unique, kinds corrected, other keys as written."""
 
 import re
+from collections.abc import Mapping as SpecMapping
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Fix, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.matrix_names import duplicate_name
 from espnet3_compiler.manifest.recipe import System
-from espnet3_compiler.manifest.stage_kinds import WILDCARD
+from espnet3_compiler.manifest.stage_kinds import UNKNOWN_KIND, WILDCARD
 from espnet3_compiler.manifest.values import as_mapping, as_text, substitute_text
 from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder, placeholder
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence
@@ -29,6 +30,7 @@ class StageItem(NamedTuple):
         node: The item.
         certain: False where a part is unreadable, or the kind is unknown and none is similar.
         kind_from_name: Whether the kind is unreadable and the name stands for it.
+        spec: What its kind reads and makes.
     """
 
     name: Scalar
@@ -38,6 +40,7 @@ class StageItem(NamedTuple):
     node: Node
     certain: bool = True
     kind_from_name: bool = False
+    spec: SpecMapping[str, Any] = UNKNOWN_KIND
 
 
 def read_stage_items(
@@ -52,8 +55,12 @@ def read_stage_items(
     for item in written:
         corrected, found = _correct_kind(item, system, taken)
         findings += found
-        items.append(corrected)
+        items.append(corrected._replace(spec=_spec_of(corrected, system)))
     return _make_names_unique(items, findings)
+
+
+def _spec_of(item: StageItem, system: System) -> SpecMapping[str, Any]:
+    return system.specs.get(str(item.run.value), UNKNOWN_KIND) if item.run else UNKNOWN_KIND
 
 
 def _read_stage_item(node: Node) -> StageItem | None:
@@ -116,7 +123,7 @@ def _correct_kind(
     if item.kind_from_name:
         return item._replace(run=run, certain=certain), []
     found = [_unknown_kind(item, item.run, system, kinds, variant)]
-    if kind in systems()["kinds"]:  # of another system: what it reads is known
+    if kind in system.specs:  # of another system: what it reads is known
         return item, found
     if near is None:
         return item._replace(certain=False), found

@@ -1,15 +1,14 @@
-"""Stage kinds as systems.json describes them, and defaults for kinds of the recipe's own."""
+"""Stage kinds as Systems declare them, and what is assumed of a kind that none declares."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from espnet3_compiler.manifest.recipe import Recipe, StageDecl
-from espnet3_schemas import systems
 
 WILDCARD = "*"
 """Among the kinds of a system: it may run others too, which only an import would show."""
 
-_UNKNOWN_KIND: dict[str, Any] = {
+UNKNOWN_KIND: Mapping[str, Any] = {
     "roles": {},
     "model": "optional",
     "consumes": [],
@@ -22,15 +21,9 @@ def stage_kind(stage: StageDecl) -> str | None:
     return str(stage.run.value) if stage.run else None
 
 
-def is_known_kind(kind: str | None) -> bool:
-    """Return whether systems.json describes a kind."""
-    return kind in systems()["kinds"]
-
-
-def kind_spec(stage: StageDecl) -> dict[str, Any]:
-    """Return the entry of the stage's kind; an empty one for a ``call`` or a kind of a class."""
-    entry: dict[str, Any] = systems()["kinds"].get(stage_kind(stage), _UNKNOWN_KIND)
-    return entry
+def is_known_kind(kind: str | None, recipe: Recipe) -> bool:
+    """Return whether a System that ships, or that of the recipe, declares a kind."""
+    return kind in recipe.system.specs
 
 
 def is_custom_kind(stage: StageDecl, recipe: Recipe) -> bool:
@@ -47,11 +40,11 @@ def has_own_method(stage: StageDecl, recipe: Recipe) -> bool:
     What it makes is not known, and it may read more than the kind whose name it has.
     """
     kind = stage_kind(stage)
-    return kind is not None and (kind in recipe.system.own or not is_known_kind(kind))
+    return kind is not None and (kind in recipe.system.own or kind not in recipe.system.specs)
 
 
 def stages_of_kind(kind: str, recipe: Recipe) -> Iterator[StageDecl]:
-    """Yield the stages that run a kind as systems.json describes it, not as a class defines it."""
+    """Yield the stages that run a kind as it is declared, not as a class defines it anew."""
     for stage in recipe.stages:
         if stage_kind(stage) == kind and not is_custom_kind(stage, recipe):
             yield stage
@@ -67,4 +60,4 @@ def keys_read_by(stage: StageDecl, role: str, recipe: Recipe) -> tuple[str, ...]
     """
     if stage.call or has_own_method(stage, recipe):
         return (WILDCARD,)
-    return tuple(kind_spec(stage)["roles"].get(role, {}).get("reads", (WILDCARD,)))
+    return tuple(stage.spec["roles"].get(role, {}).get("reads", (WILDCARD,)))

@@ -14,8 +14,8 @@ from espnet3_compiler.manifest.names import (
 from espnet3_compiler.manifest.recipe import ConfigDecl, ModelDecl, RoleBinding, StageDecl, System
 from espnet3_compiler.manifest.role_bindings import bind_roles, missing_roles
 from espnet3_compiler.manifest.stage_items import StageItem, read_stage_items
-from espnet3_compiler.manifest.values import as_mapping, as_text, as_texts
-from espnet3_compiler.syntax.tree import Mapping, Scalar
+from espnet3_compiler.manifest.values import as_mapping, as_text, as_texts, substitute_text
+from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence
 
 
 class Declarations(NamedTuple):
@@ -56,7 +56,7 @@ class LoweredStages(NamedTuple):
 
 def lower_stages(declared: Declarations) -> LoweredStages:
     """Return the stages of a manifest."""
-    node = declared.root.get("stages")
+    node = declared.root.get("stages") or _usual_stages(declared.system)
     items, findings = read_stage_items(node, declared.system)
     configs = dict.fromkeys(str(config.name.value) for config in declared.configs)
     complete = declared.names_complete
@@ -72,6 +72,12 @@ def lower_stages(declared: Declarations) -> LoweredStages:
         findings += (*result.findings, *found)
     likely_roles = {name: role for role, name in likely.items()}
     return LoweredStages(tuple(stages), (*findings, *missing), known.complete, likely_roles)
+
+
+def _usual_stages(system: System) -> Sequence | None:
+    """Return the stages of a manifest that lists none, where its System has a usual order."""
+    kinds = tuple(substitute_text(str(kind.value), system.name) for kind in system.stages)
+    return Sequence(kinds, system.name.span) if kinds else None
 
 
 def _lower_stage(
@@ -100,5 +106,6 @@ def _lower_stage(
         outputs=as_mapping(item.keys.get("outputs")),
         description=str(description.value) if description else "",
         node=item.node,
+        spec=item.spec,
     )
     return stage, findings

@@ -1,46 +1,52 @@
 """Find the System that a recipe builds on, and the stage kinds that it runs."""
 
-import ast
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match, is_slip
+from espnet3_compiler.filesystem import is_file
 from espnet3_compiler.manifest.names import is_identifier
-from espnet3_compiler.manifest.recipe import System
+from espnet3_compiler.manifest.recipe import ConfigDecl, System
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
+from espnet3_compiler.manifest.system_class import (
+    ANY_KIND,
+    ClassKinds,
+    class_kinds,
+    runtime_kinds,
+)
+from espnet3_compiler.manifest.system_declaration import (
+    check_kinds,
+    check_reads,
+    declared_files,
+    declared_kinds,
+    declared_stages,
+    read_roles,
+    vary_declared,
+)
 from espnet3_compiler.manifest.values import as_text, substitute_text
 from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.definitions import (
-    NEUTRAL_BASES,
-    BuiltinFound,
     ClassFound,
-    FunctionFound,
     ModuleFound,
-    full_name,
-    own_member,
 )
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import names_below
 from espnet3_compiler.signature.result import Missing, NotAnalyzable
 from espnet3_compiler.syntax.tree import Mapping, Scalar
 from espnet3_compiler.syntax.unknown_name import did_you_mean, rename_fix, unknown_name
-from espnet3_schemas import systems
+from espnet3_schemas import SYSTEMS, systems
 
 _FALLBACK_SYSTEM = "asr"
 """Used where the system is missing or unknown: it knows every kind."""
-_DEPTH = 16
-"""How many bases above a class are followed."""
 _ESPNET3 = ("espnet3", "espnetez", "espnet2", "espnet")
-_HINT = "write base, asr, or the dotted class of a System of the recipe"
-
-
-class _Kinds(NamedTuple):
-    """The stage kinds that a class runs, as :class:`System` has them."""
-
-    kinds: tuple[str, ...]
-    own: tuple[str, ...] = ()
-    varied: frozenset[str] = frozenset()
+_OTHER_SYSTEMS = {
+    "cls": re.compile(r"cls|classif|lid|spk|speaker", re.IGNORECASE),
+    "base": re.compile(r"base|tts|codec|ssl", re.IGNORECASE),
+}
+"""Words in the names of ESPnet3's Systems by the System here that has most of their stages."""
+_HINT = f"write {', '.join(SYSTEMS)}, or the dotted class of a System of the recipe"
 
 
 class _NotASystem(NamedTuple):
@@ -53,10 +59,6 @@ class _NotASystem(NamedTuple):
     label: str
     near: str | None = None
     certain: bool = False
-
-
-_ANY_KIND = _Kinds((WILDCARD,))
-"""The kinds of a class that cannot be read."""
 
 
 def lower_system(root: Mapping, library: Library) -> tuple[System, tuple[Diagnostic, ...]]:
@@ -82,7 +84,7 @@ def lower_system(root: Mapping, library: Library) -> tuple[System, tuple[Diagnos
 
 def _built_in(name: Scalar) -> System:
     entry = systems()["systems"][name.value]
-    return System(name, entry["class"], tuple(entry["kinds"]))
+    return System(name, entry["class"], tuple(entry["kinds"]), systems()["kinds"])
 
 
 def _system_with_any_kind(name: Scalar) -> System:
@@ -94,8 +96,8 @@ def _system_with_any_kind(name: Scalar) -> System:
 def _own_class(name: Scalar, library: Library) -> tuple[System, tuple[Diagnostic, ...]]:
     path = str(name.value)
     runs = _find_kinds(library, path)
-    if isinstance(runs, _Kinds):
-        return System(name, path, runs.kinds, runs.own, runs.varied), ()
+    if isinstance(runs, ClassKinds):
+        return _declared_system(name, path, runs)
     found = Diagnostic(
         code="R206",
         message=f'the system "{name.value}" {runs.problem}',
@@ -106,30 +108,65 @@ def _own_class(name: Scalar, library: Library) -> tuple[System, tuple[Diagnostic
     if runs.near in systems()["systems"]:
         return _system_with_any_kind(name), (found,)
     near = _find_kinds(library, runs.near) if runs.near else runs
-    if isinstance(near, _Kinds):
-        system = System(name, str(runs.near), near.kinds, near.own, near.varied)
-        return system, (found,)
+    if isinstance(near, ClassKinds):
+        system, more = _declared_system(name, str(runs.near), near)
+        return system, (found, *more)
     return _system_with_any_kind(name), (found,)
 
 
-def _find_kinds(library: Library, path: str) -> _Kinds | _NotASystem:
+def _declared_system(
+    name: Scalar, path: str, runs: ClassKinds
+) -> tuple[System, tuple[Diagnostic, ...]]:
+    """Return the System of a class with what declarations say, and what is wrong with these."""
+    system = System(name, path, runs.kinds, systems()["kinds"], runs.own, runs.varied)
+    found = list(runs.found)
+    for declared in runs.declared:
+        roles, more = read_roles(declared, system.roles)
+        system = system._replace(
+            specs=vary_declared(system.specs, declared),
+            declared=system.declared | {str(kind.value) for kind in declared_kinds(declared)},
+            roles=roles,
+            stages=declared_stages(declared) or system.stages,
+            files=(*system.files, *declared_files(declared)),
+        )
+        found += [*more, *check_kinds(declared, runs.kinds, system.specs)]
+        found += check_reads(declared, system)
+    return system, tuple(found)
+
+
+def system_configs(system: System, directory: Path) -> tuple[ConfigDecl, ...]:
+    """Return the configs that a System gives to a recipe that declares none of their names.
+
+    Those are the files that it names for its roles, where they are there, and its defaults.
+    """
+    found = []
+    for name, role in system.roles.items():
+        file = role.file if role.file and is_file(directory / role.file) else None
+        if file or role.defaults:
+            inline = None if file else Mapping((), system.name.span)
+            path = substitute_text(file, system.name) if file else None
+            found.append(ConfigDecl(substitute_text(name, system.name), None, path, inline))
+    return tuple(found)
+
+
+def _find_kinds(library: Library, path: str) -> ClassKinds | _NotASystem:
     """Return the kinds of a dotted class; a class that cannot be read may run any kind."""
     kinds = _read_kinds(library, path)
-    is_system = isinstance(kinds, _Kinds) and WILDCARD not in kinds.kinds
+    is_system = isinstance(kinds, ClassKinds) and WILDCARD not in kinds.kinds
     foreign = path.partition(".")[0] in _ESPNET3 and not is_system
     return _system_of_espnet3(path) if foreign else kinds
 
 
-def _read_kinds(library: Library, path: str) -> _Kinds | _NotASystem:
-    built_in = _runtime_kinds(path)
+def _read_kinds(library: Library, path: str) -> ClassKinds | _NotASystem:
+    built_in = runtime_kinds(path)
     found = None if built_in else resolve_name.find_definition(library, path)
     if isinstance(found, ClassFound):
         label = "it derives from neither BaseSystem nor ASRSystem"
-        return _class_kinds(library, found, 0) or _NotASystem("is no System", label)
+        return class_kinds(library, found, 0) or _NotASystem("is no System", label)
     if isinstance(found, Missing):
         return _missing_class(library, path, found)
     if built_in or isinstance(found, NotAnalyzable):
-        return built_in or _ANY_KIND
+        return built_in or ANY_KIND
     if isinstance(found, ModuleFound):
         near = _systems_in(library, found, path)
         return _NotASystem("is a module", "name the class in it", near)
@@ -138,7 +175,7 @@ def _read_kinds(library: Library, path: str) -> _Kinds | _NotASystem:
 
 def _system_of_espnet3(path: str) -> _NotASystem:
     """Return the System here that has the stages of one of ESPnet3's, by its name."""
-    near = "base" if re.search(r"base|tts|codec|ssl|speaker", path, re.IGNORECASE) else "asr"
+    near = next((name for name, words in _OTHER_SYSTEMS.items() if words.search(path)), "asr")
     return _NotASystem("is one of ESPnet3", "no System of this runtime", near)
 
 
@@ -150,74 +187,9 @@ def _systems_in(library: Library, module: ModuleFound, path: str) -> str | None:
     kept = [
         f"{path}.{item.name}"
         for item in found
-        if isinstance(item, ClassFound) and _class_kinds(library, item, 0)
+        if isinstance(item, ClassFound) and class_kinds(library, item, 0)
     ]
     return kept[0] if len(kept) == 1 else None
-
-
-def _runtime_kinds(path: str) -> _Kinds | None:
-    """Return the kinds of a System of the runtime; None for any other class."""
-    if path == "espnet3_runtime.system.System":
-        return _Kinds(())
-    for entry in systems()["systems"].values():
-        short = f"espnet3_runtime.systems.{entry['class'].rpartition('.')[2]}"
-        if path in (entry["class"], short):
-            return _Kinds(tuple(entry["kinds"]))
-    return None
-
-
-def _class_kinds(library: Library, found: ClassFound, depth: int) -> _Kinds | None:
-    """Return the kinds of a class, inherited ones too; None where it is no System."""
-    every = [_base_kinds(library, found, base, depth + 1) for base in found.summary.bases]
-    bases = [runs for runs in every if runs]
-    own = [name for name in found.summary.members if _is_kind(library, found, name)]
-    kinds = [kind for runs in bases for kind in runs.kinds]
-    defined = [kind for runs in bases for kind in runs.own]
-    unknown = frozenset(defined).difference(*(runs.varied for runs in bases))
-    varied = {name for name in own if name in kinds and _calls_base(library, found, name)}
-    runs = _Kinds(
-        tuple(dict.fromkeys([*kinds, *own])),
-        tuple(dict.fromkeys([*defined, *own])),
-        frozenset(varied.union(*(runs.varied for runs in bases)) - unknown - (set(own) - varied)),
-    )
-    return runs if bases else None
-
-
-def _base_kinds(library: Library, found: ClassFound, name: str, depth: int) -> _Kinds | None:
-    full = full_name(library, found.location, name) if name else ""
-    if full in NEUTRAL_BASES:
-        return None
-    base = None if _runtime_kinds(full) else resolve_name.find_in(library, found.location, name)
-    if isinstance(base, ClassFound) and depth < _DEPTH:
-        return _runtime_kinds(f"{base.location.name}.{base.name}") or _class_kinds(
-            library, base, depth
-        )
-    return None if isinstance(base, BuiltinFound) else _runtime_kinds(full) or _ANY_KIND
-
-
-def _is_kind(library: Library, found: ClassFound, name: str) -> bool:
-    """Return whether a stage can run a method: a public one that takes ``context``."""
-    method = own_member(found, name)
-    if name.startswith("_") or not isinstance(method, FunctionFound):
-        return False
-    function = library.function(found.location, method.pieces[-1])
-    if function is None or function.decorators:
-        return False
-    places = [item.name for item in function.params if item.kind in ("place", "both")]
-    return places[1:2] == ["context"]
-
-
-def _calls_base(library: Library, found: ClassFound, name: str) -> bool:
-    """Return whether a method runs the one of its base class with its own context, in any case."""
-    file, method = library.file(found.location), own_member(found, name)
-    if file is None or not isinstance(method, FunctionFound):
-        return False
-    node = file.function_node(method.pieces[-1])
-    names = [one for one in ast.walk(node) if isinstance(one, ast.Name) and one.id == "context"]
-    if not all(isinstance(one.ctx, ast.Load) for one in names):
-        return False
-    values = [getattr(one, "value", None) for one in node.body]  # not in a branch of it
-    return any(value and ast.unparse(value) == f"super().{name}(context)" for value in values)
 
 
 def _is_class(library: Library, package: str, path: str) -> bool:
@@ -226,7 +198,7 @@ def _is_class(library: Library, package: str, path: str) -> bool:
     return isinstance(found, ClassFound)
 
 
-def _missing_class(library: Library, path: str, missing: Missing) -> _Kinds | _NotASystem:
+def _missing_class(library: Library, path: str, missing: Missing) -> ClassKinds | _NotASystem:
     """Report a path that leads to nothing; a package that is not installed may hold any class."""
     modules = names_below(library.path, library.path.roots[:1])
     near = closest_match(missing.part, missing.near if missing.prefix else modules)
@@ -236,7 +208,7 @@ def _missing_class(library: Library, path: str, missing: Missing) -> _Kinds | _N
             label = "paths start in the recipe directory"
             return _NotASystem("does not exist", label, whole)
     if near is None and not missing.prefix:
-        return _ANY_KIND
+        return ANY_KIND
     parts = path.split(".")
     if missing.index == len(parts) - 1:
         label = f'{missing.prefix} has no class "{missing.part}"'

@@ -30,6 +30,7 @@ from espnet3_compiler.result import CompileResult
 from espnet3_compiler.syntax.read import MAX_BYTES, load_source
 from espnet3_compiler.syntax.tree import Path as Keys
 from espnet3_schemas import LOCK
+from espnet3_schemas.build_records import IN_PACKAGE, source_path
 
 MAX_PATH_LENGTH = 4096
 
@@ -117,8 +118,9 @@ def _find_manifest(directory: Path, lock: Any) -> Path | None:
 
 def _source_changes(source: Source, lock: Any, manifest: Path) -> Iterator[Diagnostic]:
     for index, entry in enumerate(lock["sources"]):
-        path = manifest.parent / entry["path"]
-        found = _source_hash(path, manifest.parent)
+        path = source_path(entry["path"], manifest.parent)
+        in_recipe = not entry["path"].startswith(IN_PACKAGE)
+        found = _source_hash(path, manifest.parent if in_recipe else path.parent)
         if found is None:
             yield missing_source(source, index, display_name(path))
         elif found != entry["sha256"]:

@@ -67,7 +67,7 @@ def find_conflicting_keys(node: Mapping, schema: Schema) -> Iterator[tuple[Entry
 def _is_given(entry: Entry) -> bool:
     """Return whether a key was written, and not just to switch something off."""
     off = isinstance(entry.value, Scalar) and entry.value.value is None
-    return not off and entry.key.span.source.kind != "schema"
+    return not off and not entry.key.span.source.holds_defaults
 
 
 def find_missing_dependencies(node: Mapping, schema: Schema) -> Iterator[tuple[Entry, str]]:

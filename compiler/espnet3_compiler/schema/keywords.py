@@ -132,7 +132,9 @@ def _check_prefix_items(validator: Any, items: Any, value: Any, schema: Schema) 
 
 def _check_branch(validator: Any, condition: Schema, value: Any, schema: Schema) -> _Errors:
     """Apply ``then`` or ``else``, as if a misspelt key that decides were spelt right."""
-    if isinstance(value, _ObjectValue) and has_certain_keys(value.node):
+    if set(condition) != {"required"} or "then" not in schema or "else" not in schema:
+        yield from _STANDARD["if"](validator, condition, value, schema)
+    elif isinstance(value, _ObjectValue) and has_certain_keys(value.node):
         meant = value.keys() | find_misspelt_keys(value.node, condition).keys()
         branch = "then" if meant.issuperset(condition["required"]) else "else"
         yield from validator.descend(value, schema[branch])

@@ -142,6 +142,12 @@ def _key_fix(entry: Entry, wanted: str | None, *, certain: bool) -> Fix | None:
     return Fix(f'write "{wanted}"', (edit,), certain=certain)
 
 
+def broken_rule(spot: Instance, reason: str) -> Diagnostic:
+    """R602: a value that breaks a rule of a System's own schema."""
+    message = f"{spot.name} does not fit the schema of its role: {reason}"
+    return Diagnostic("R602", message, Label(use_location(spot.node), "not allowed"))
+
+
 def wrong_type(spot: Instance, schema: Schema) -> Diagnostic:
     """R602: a value of another type than the schema allows."""
     found = value_hint(spot.node, schema)

@@ -32,6 +32,11 @@ _VALUE_KEYWORDS = (
 )
 """Keywords about a value itself: of several errors there the first in this order is enough."""
 
+_KEY_KEYWORDS = (
+    *("required", "additionalProperties", "dependentRequired"),
+    *("x-argument", "x-requires-one", "x-exclusive"),
+)
+"""Keywords about the keys of a mapping; any other can only stand in the schema of a System."""
 _Position = tuple[int, ...]
 _TEXT_FOR_MAPPING = re.compile(r'\[\d+\]" must be a mapping, not the text ')
 
@@ -93,7 +98,10 @@ def _report_errors(
         report.found.append((position, _value_finding(spot, first, by_keyword[first])))
         report.skipped.add(path)
         return
-    assert isinstance(spot.node, Mapping)
+    other = next((error for error in errors if error.validator not in _KEY_KEYWORDS), None)
+    if other is not None or not isinstance(spot.node, Mapping):
+        report.found.append((position, findings.broken_rule(spot, (other or errors[0]).message)))
+        return
     schema: Any = errors[0].schema
     misspelt = keys.find_misspelt_keys(spot.node, schema)
     wrong = {*keys.find_unknown_keys(spot.node, schema), *misspelt.values()}

@@ -1,4 +1,4 @@
-"""What stage kinds consume of each other, by ``consumes`` in systems.json.
+"""What stage kinds consume of each other, by ``consumes`` in their declarations.
 
 * A kind with a single output is read: ``measure`` reads the output of the ``infer`` before it. The
   stage named in ``needs`` counts, else the nearest earlier one that shares a config in the same
@@ -14,10 +14,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.manifest.stage_kinds import is_custom_kind, kind_spec, stage_kind
+from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, node_at, to_python
-from espnet3_schemas import systems
 
 OPTIONAL_INPUTS = (("pack_model", "measure"),)
 """Consumers, and the kinds that they read only where a stage of that kind exists."""
@@ -76,7 +75,7 @@ def implied_producers(
         recipe: The declarations of the manifest.
         resolved: The values of its configs.
     """
-    for kind in kind_spec(stage)["consumes"]:
+    for kind in stage.spec["consumes"]:
         producers = earlier.of_kind(kind)
         if not producers.stages or any(name in producers.by_name for name in named):
             continue
@@ -90,9 +89,15 @@ def implied_producers(
                     yield stage_name(other), None
 
 
-def needs_kind(stage: StageDecl, kind: str) -> bool:
-    """Return whether a stage cannot work without an output of a stage of a consumed kind."""
-    single = len(systems()["kinds"][kind]["outputs"]) == 1
+def needs_kind(stage: StageDecl, kind: str, recipe: Recipe) -> bool:
+    """Return whether a stage cannot work without an output of a stage of a consumed kind.
+
+    Args:
+        stage: A stage of the recipe.
+        kind: A kind that its kind consumes.
+        recipe: The recipe.
+    """
+    single = len(recipe.system.specs.get(kind, {"outputs": ()})["outputs"]) == 1
     return single and (stage_kind(stage), kind) not in OPTIONAL_INPUTS
 
 
@@ -109,13 +114,13 @@ def misordered_producers(recipe: Recipe, resolved: Resolved) -> list[tuple[str, 
     present = dict.fromkeys(left, 0)
     for stage in recipe.stages:
         left[stage_kind(stage)].popleft()
-        consumed = () if is_custom_kind(stage, recipe) else kind_spec(stage)["consumes"]
+        consumed = () if is_custom_kind(stage, recipe) else stage.spec["consumes"]
         for kind in (kind for kind in consumed if not present.get(kind)):
             made: Iterable[StageDecl] = left.get(kind, ())
             if kind == "create_dataset" and not has_own_text(stage, resolved):
                 mine = _data_sources(stage, resolved)
                 made = (one for one in made if _share_data(mine, _data_sources(one, resolved)))
-            elif not needs_kind(stage, kind):
+            elif not needs_kind(stage, kind, recipe):
                 continue
             if first := next(iter(made), None):
                 found.append((stage_name(first), stage_name(stage)))

@@ -10,7 +10,6 @@ from espnet3_compiler.manifest.stage_kinds import (
     WILDCARD,
     has_own_method,
     keys_read_by,
-    kind_spec,
     stage_kind,
     stages_of_kind,
 )
@@ -82,7 +81,7 @@ def certain_configs(kind: str, role: str, recipe: Recipe, resolved: Resolved) ->
 def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> tuple[StageLeaf, ...]:
     """Return every scalar that a stage reads, defaults included.
 
-    Of a config a stage reads the keys that ``systems.json`` lists for its kind and role, less what
+    Of a config a stage reads the keys that are declared for its kind and role, less what
     it ignores there; of the manifest its model node, if it builds the model, and ``init_from``.
 
     Args:
@@ -100,7 +99,7 @@ def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> tupl
 
 
 def _find_leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[StageLeaf]:
-    ignored = [tuple(text.split(".")) for text in kind_spec(stage).get("ignores", ())]
+    ignored = [tuple(text.split(".")) for text in stage.spec.get("ignores", ())]
     for binding in stage.configs:
         node = resolved.configs.get(binding.config)
         keys = binding_keys(stage, binding, recipe)
@@ -139,9 +138,9 @@ def _unbuilt_keys(stage: StageDecl, model: Mapping) -> tuple[tuple[str, ...], ..
     """Return the keys of a task's model that a stage leaves out when it builds it.
 
     ``collect_stats`` computes the statistics that normalisation reads, and builds the model
-    without normalisation: ``task_without`` in systems.json.
+    without normalisation: ``task_without`` of its kind.
     """
-    endings = tuple(kind_spec(stage).get("task_without", ()))
+    endings = tuple(stage.spec.get("task_without", ()))
     is_task = model.entry("task") is not None and model.entry(TARGET) is None
     if not endings or (not is_task and has_certain_keys(model)):
         return ()
@@ -166,20 +165,20 @@ def binding_keys(stage: StageDecl, binding: RoleBinding, recipe: Recipe) -> tupl
 
 def builds_model(stage: StageDecl) -> bool:
     """Return whether a stage of this kind may build a model."""
-    return stage_kind(stage) is not None and kind_spec(stage)["model"] != "none"
+    return stage_kind(stage) is not None and stage.spec["model"] != "none"
 
 
 def reads_model(stage: StageDecl, resolved: Resolved) -> bool:
     """Return whether a stage builds the model that the manifest gives it.
 
-    It does not where its config has a model of its own, or the key that systems.json names as
+    It does not where its config has a model of its own, or the key that its kind names as
     ``model_unless``: ``collect_stats`` with ``features`` of its own needs no model.
     """
     if not builds_model(stage) or own_model(stage, resolved):
         return False
     if not all(resolved.is_certain(binding.config) for binding in stage.configs):
         return False
-    role, *path = str(kind_spec(stage).get("model_unless", "")).split(".")
+    role, *path = str(stage.spec.get("model_unless", "")).split(".")
     if not path:
         return True
     config = bound_config(stage, role, resolved)
@@ -230,7 +229,7 @@ def outputs_of(stage: StageDecl, recipe: Recipe) -> dict[str, str] | None:
         return {entry.name: str(getattr(entry.value, "value", "")) for entry in pairs}
     if has_own_method(stage, recipe):
         return None
-    outputs: dict[str, dict[str, str]] = kind_spec(stage)["outputs"]
+    outputs: dict[str, dict[str, str]] = stage.spec["outputs"]
     return {
         name: entry["path"]
         for name, entry in outputs.items()

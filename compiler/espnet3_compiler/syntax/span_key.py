@@ -25,7 +25,7 @@ def first_per_location(findings: Iterable[Diagnostic]) -> list[Diagnostic]:
 def is_written(node: Node) -> bool:
     """Return whether a node, or for a mapping a part of it, is no default of a schema."""
     below = [child for _, child in children(node)]
-    if node.span.source.kind != "schema" and not (isinstance(node, Mapping) and below):
+    if not node.span.source.holds_defaults and not (isinstance(node, Mapping) and below):
         return True
     return any(map(is_written, below))
 

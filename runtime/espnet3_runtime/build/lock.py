@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -176,7 +176,8 @@ def load_build(directory: Path, overlay: Mapping[str, str] | None = None) -> Bui
         _loaded={},
     )
     _check_names(build)
-    return build
+    kinds = header.kinds
+    return replace(build, stages=tuple(replace(s, kind=kinds.get(s.run)) for s in build.stages))
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,7 @@ class _Header:
     recipe_dir: str
     sources: tuple[_Source, ...]
     late_values: Any
+    kinds: Mapping[str | None, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def _check_names(build: Build) -> None:

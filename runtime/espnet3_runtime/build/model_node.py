@@ -27,7 +27,7 @@ def name_of(node: Mapping[str, Any], otherwise: str = "the model") -> str:
 def without_endings(node: ConfigView, endings: Sequence[str]) -> ConfigView:
     """Return the node of a task's model without the keys that end so; other nodes as they are.
 
-    A stage kind names the endings as ``task_without`` in ``systems.json``.
+    A stage kind names the endings as ``task_without``.
     """
     if not endings or not is_task(node):
         return node

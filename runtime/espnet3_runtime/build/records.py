@@ -71,7 +71,7 @@ def _read_value(kind: Any, value: Any, where: str) -> Any:
     if kind is Any:
         return value
     if isinstance(kind, UnionType):
-        kind = next((one for one in inner if isinstance(value, one)), inner[0])
+        kind = next((one for one in inner if isinstance(value, get_origin(one) or one)), inner[0])
         return _read_value(kind, value, where)
     if is_record:
         return read_record(kind, value, where)

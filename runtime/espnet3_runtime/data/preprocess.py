@@ -7,6 +7,46 @@ from typing import Any
 import numpy as np
 
 from espnet3_runtime.data.tokens import Tokenizer
+from espnet3_runtime.errors import UserError
+
+
+class LabelToIndex:
+    """Replace the label of a sample by its index.
+
+    Args:
+        labels: ``labels.txt`` of a prepare_labels stage: one label a line.
+        field: The field with the label, a text; samples without it stay as they are.
+        to: The field with the index; the same one unless given.
+
+    Raises:
+        UserError: A sample has a label that is not in the list.
+    """
+
+    def __init__(self, labels: str | Path, field: str = "label", to: str | None = None) -> None:
+        self.labels = read_labels(labels)
+        self.field = field
+        self.to = to or field
+        self._index = {label: index for index, label in enumerate(self.labels)}
+
+    def __call__(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the sample with an int in place of the label."""
+        changed = dict(sample)
+        label = changed.get(self.field)
+        if isinstance(label, str):
+            name = " ".join(label.split())
+            if name not in self._index:
+                hint = "it occurs in no item of the training data"
+                raise UserError(
+                    f'the label "{name}" is not in {len(self.labels)} labels', hint=hint
+                )
+            del changed[self.field]
+            changed[self.to] = self._index[name]
+        return changed
+
+
+def read_labels(path: str | Path) -> tuple[str, ...]:
+    """Return the labels that a ``prepare_labels`` stage wrote, in the order of their indices."""
+    return tuple(Path(path).read_text(encoding="utf-8").splitlines())
 
 
 class TextToTokens:

@@ -28,7 +28,7 @@ def configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
 def hashed_configs_of(build: Build, stage: Stage) -> dict[str, ConfigView]:
     """Return the same without the keys that cannot change the result.
 
-    Those are ``harmless`` in ``systems.json``, for one role with ``role:`` before the key.
+    Those are ``harmless`` in its declaration, for one role with ``role:`` before the key.
     Of ``dataset``, ``create_dataset`` uses the builders alone (``hashes``).
     """
     harmless = [pattern.rpartition(":") for pattern in stage.facts.get("harmless", ())]
@@ -65,7 +65,7 @@ def model_of(build: Build, stage: Stage) -> ConfigView | None:
     """Return the model node that the stage uses: of the manifest, or of its training config.
 
     A kind for which a model is optional does without it when its config says so (``model_unless``
-    in ``systems.json``), or when the node needs an output that does not exist before the stage:
+    of the kind), or when the node needs an output that does not exist before the stage:
     ``collect_stats`` cannot build a model that reads the statistics.  The model of a task it builds
     without the keys that read them (``task_without``).
     """

@@ -11,6 +11,7 @@ from espnet3_runtime.errors import BuildError, UsageError
 from espnet3_runtime.launch.arguments import Arguments
 from espnet3_runtime.system import System
 from espnet3_schemas import LOCK
+from espnet3_schemas.build_records import source_path
 from espnet3_schemas.exit_codes import MISTAKES
 
 
@@ -38,7 +39,7 @@ def check_sources(build: Build) -> None:
     again = f"run: espnet3-compile {build.manifest}"
     for path, sha256 in build.sources.items():
         try:
-            data = (build.recipe_dir / path).read_bytes()
+            data = source_path(path, build.recipe_dir).read_bytes()
         except OSError:
             raise BuildError(f'"{path}", which was compiled, cannot be read', hint=again) from None
         if hashlib.sha256(data).hexdigest() != sha256:

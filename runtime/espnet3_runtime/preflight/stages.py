@@ -187,6 +187,7 @@ _TESTS: Work = partial(_try_data, splits=("test",))
 _WORK: Mapping[str, tuple[Work, ...]] = {
     "create_dataset": (_BUILDERS,),
     "train_tokenizer": (partial(_try_data, splits=("train",)),),
+    "prepare_labels": (partial(_try_data, splits=("train",)),),
     "collect_stats": (_try_data, _try_collate, _try_workers),
     "train": (_try_data, _try_collate, _try_datamodule, _try_optimizer, try_trainer),
     "infer": (_TESTS, _try_runner, _try_device, _try_workers),

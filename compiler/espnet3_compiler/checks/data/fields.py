@@ -31,6 +31,8 @@ from espnet3_compiler.syntax.span_key import first_per_location, is_written, wri
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 from espnet3_schemas import TARGET
 
+_TEXT_BLOCKS = {"train_tokenizer": "tokenizer", "prepare_labels": "labels"}
+_OF_BLOCK = {"tokenizer": "the tokenizer reads", "labels": "the labels are read from"}
 _SIZED = ("numel", "length")
 _OWN = ("utt_id", "sample_rate")
 """Fields that the runtime reads itself."""
@@ -49,8 +51,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             ),
             *(
                 found
-                for stage in stages_of_kind("train_tokenizer", recipe)
-                for found in _check_tokenizer(stage, recipe, resolved)
+                for kind, block in _TEXT_BLOCKS.items()
+                for stage in stages_of_kind(kind, recipe)
+                for found in _check_text_field(stage, block, recipe, resolved)
             ),
             *(
                 found
@@ -126,10 +129,19 @@ def _check_preprocessor(config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]
         yield _unknown_field(name, before, "the preprocessor reads a field")
 
 
-def _check_tokenizer(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Report the field that a tokenizer is trained on, where neither items nor columns have it."""
+def _check_text_field(
+    stage: StageDecl, name: str, recipe: Recipe, resolved: Resolved
+) -> Iterator[Diagnostic]:
+    """Report the field whose texts a stage reads, where neither items nor columns have it.
+
+    Args:
+        stage: The stage.
+        name: The block of its training config that names the field.
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
     config = certain_config(stage, "training", resolved)
-    block = config.get("tokenizer") if config else None
+    block = config.get(name) if config else None
     if config is None or not isinstance(block, Mapping):
         return
     node, entries = block.get("field"), split_entries(recipe, config, "train")
@@ -138,7 +150,7 @@ def _check_tokenizer(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> It
     if before is None or own or any(_may_have_columns(data) for data in entries):
         return
     if isinstance(node, Scalar) and is_written(node) and node.value not in before:
-        yield _unknown_field(node, before, "the tokenizer reads a field")
+        yield _unknown_field(node, before, f"{_OF_BLOCK[name]} a field")
 
 
 def _check_lengths(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:

@@ -23,6 +23,9 @@ Fields = frozenset[str]
 _SAME_FIELDS = ("espnet3_runtime.data.preprocess.TextToTokens",)
 """Preprocessors that replace fields and add none."""
 
+_LABELS = "espnet3_runtime.data.preprocess.LabelToIndex"
+"""The one that replaces a field by another one, ``to``."""
+
 _READING = ("copy", "get", "items", "keys", "pop", "values")
 _PLAIN = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return)
 _GUARDS = (ast.IfExp, ast.Compare, ast.BoolOp, ast.Lambda, ast.comprehension)
@@ -68,10 +71,22 @@ def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields
         return None
     if target.value in _SAME_FIELDS:
         return given
+    if target.value == _LABELS:
+        return _indexed_fields(node, given)
     body = method_body(library, target.value, "__call__") or function_body(library, target.value)
     if body is None:
         return None
     return _returned_fields(_Scope(body.node, _sample_parameter(body.node), given))
+
+
+def _indexed_fields(node: Node | None, given: Fields) -> Fields | None:
+    """Return the fields of an item whose label was replaced by its index."""
+    names = [node.get(key) if isinstance(node, Mapping) else None for key in ("field", "to")]
+    values = [one.value if isinstance(one, Scalar) else None for one in names]
+    if any(one is not None and not isinstance(one, Scalar) for one in names):
+        return None
+    field = str(values[0] or "label")
+    return given - {field} | {str(values[1] or field)}
 
 
 def _sample_parameter(node: FunctionNode) -> str:
@@ -91,7 +106,7 @@ def lacking_fields(library: Library, node: Mapping, given: Fields) -> list[Scala
     """
     target = node.get(TARGET)
     path = str(target.value) if isinstance(target, Scalar) else ""
-    names = {"field"} if path in _SAME_FIELDS else set[str]()
+    names = {"field"} if path in (*_SAME_FIELDS, _LABELS) else set[str]()
     body, made = (method_body(library, path, name) for name in ("__call__", "__init__"))
     if body and made:
         kept = _kept_arguments(made.node)

@@ -74,7 +74,9 @@ def _check_system(recipe: Recipe) -> Iterator[Diagnostic]:
     path, used = recipe.system.class_path, recipe.system.name.span
     calls = [RuntimeCall("__init__", named=("configs",))]
     kinds = dict.fromkeys(stage_kind(stage) for stage in recipe.stages)
-    calls += [RuntimeCall(kind, ("context",)) for kind in kinds if kind and is_known_kind(kind)]
+    calls += [
+        RuntimeCall(kind, ("context",)) for kind in kinds if kind and is_known_kind(kind, recipe)
+    ]
     for call in calls:
         yield from check_call(recipe.library, path, call, used)
 

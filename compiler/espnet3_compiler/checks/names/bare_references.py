@@ -79,7 +79,7 @@ def written_texts(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Sc
     trees = (recipe.globals, *resolved.models.values(), *resolved.configs.values())
     for tree in (*trees, *resolved.calls.values()):
         for path, node in walk_scalars(tree):
-            if isinstance(node.value, str) and node.span.source.kind != "schema" and not node.via:
+            if isinstance(node.value, str) and not node.span.source.holds_defaults and not node.via:
                 yield path, node, tree
     for node in resolved.init_from.values():
         yield ("init_from",), node, recipe.globals

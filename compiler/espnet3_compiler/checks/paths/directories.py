@@ -23,7 +23,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R707 for exp_dir and data_dir that cannot be directories of their own."""
     for name in ("exp_dir", "data_dir"):
         node, value = recipe.globals.get(name), resolved.globals.get(name, "")
-        written = isinstance(node, Scalar) and node.span.source.kind != "schema"
+        written = isinstance(node, Scalar) and not node.span.source.holds_defaults
         if isinstance(node, Scalar) and written and value and not has_reference(value):
             yield from _check_directory(name, node, Path(value), recipe, resolved)
 

@@ -26,7 +26,6 @@ from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.stage_graph.stage_inputs import call_outputs
 from espnet3_compiler.syntax.span_key import SpanKey, is_written, span_key
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence, node_at
-from espnet3_schemas import load
 
 PACKED_PATHS = {
     "publication": (("pack_model", "include"),),
@@ -53,7 +52,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         config = resolved.configs.get(name)
         if config is None or role is None:
             continue
-        for node in _file_paths(config, load(role)):
+        for node in _file_paths(config, recipe.system.role_schema(role)):
             if span_key(node.span) not in seen:
                 seen.add(span_key(node.span))
                 yield from _check_exists(node, recipe.directory, made, _output_advice(node, recipe))

@@ -17,7 +17,7 @@ from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.filesystem import path_exists
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.manifest.stage_kinds import is_custom_kind, kind_spec, stage_kind
+from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
 from espnet3_compiler.stage_graph.graph import INIT_OUTPUT
 from espnet3_compiler.stage_graph.kind_edges import needs_kind
 from espnet3_compiler.stage_graph.stage_inputs import (
@@ -37,7 +37,10 @@ _WEIGHT_SUFFIXES = (".ckpt", ".pth", ".pt", ".safetensors")
 _KEPT_CHECKPOINTS = re.compile(r"(?:epoch|averaged_).*")
 """The file names of checkpoints that training keeps beside its outputs."""
 
-_PLAIN_KINDS = ("create_dataset", "train_tokenizer", "collect_stats", "train", "measure")
+_PLAIN_KINDS = (
+    *("create_dataset", "train_tokenizer", "prepare_labels", "collect_stats", "train"),
+    "measure",
+)
 """Kinds in whose directories are the outputs and few other files."""
 
 _OTHER_FILES = re.compile(rf"{_KEPT_CHECKPOINTS.pattern}|.*_stats\.npz|.*\.log")
@@ -51,8 +54,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     present = {stage_kind(stage) for stage in recipe.stages}
     stages = [stage for stage in recipe.stages if not is_custom_kind(stage, recipe)]
     for stage in stages:
-        for kind in kind_spec(stage)["consumes"]:
-            if needs_kind(stage, kind) and kind not in present and not recipe.system.own:
+        for kind in stage.spec["consumes"]:
+            if needs_kind(stage, kind, recipe) and kind not in present and not recipe.system.own:
                 text = (
                     f'stage "{stage.name.value}" reads what {kind} writes, and no stage runs {kind}'
                 )

@@ -15,7 +15,7 @@ from espnet3_compiler.checks.stages.missing_artifacts import has_default_provide
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.manifest.stage_kinds import is_custom_kind, kind_spec, stages_of_kind
+from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stages_of_kind
 from espnet3_compiler.stage_graph.graph import INIT_OUTPUT
 from espnet3_compiler.stage_graph.stage_inputs import output_uses, outputs_of
 from espnet3_compiler.syntax.span_key import span_key
@@ -135,7 +135,7 @@ def _contents(name: str) -> set[str]:
 def _meant_weights(use: _Use, recipe: Recipe) -> str | None:
     """Return the checkpoint that a key wants, if it names an output without weights."""
     own = use.owner.entry("provider") is not None and not has_default_provider(use.owner)
-    kind = kind_spec(use.stage)["outputs"][use.output]["type"]
+    kind = use.stage.spec["outputs"][use.output]["type"]
     if kind not in _NO_WEIGHTS or own:
         return None
     trainings = [one.name.value for one in stages_of_kind("train", recipe)]
@@ -147,7 +147,7 @@ def _meant_weights(use: _Use, recipe: Recipe) -> str | None:
 
 def _wrong_output(use: _Use, meant: str, swapped: list[_Use]) -> Diagnostic:
     name = use.stage.name.value
-    title = kind_spec(use.stage)["outputs"][use.output]["title"]
+    title = use.stage.spec["outputs"][use.output]["title"]
     edits = [Edit(use.span, f"${{stages.{meant}}}")]
     edits += [Edit(one.span, f"${{stages.{name}.{use.output}}}") for one in swapped]
     written = all(edit.span.text.startswith("${") for edit in edits)

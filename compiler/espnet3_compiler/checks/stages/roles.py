@@ -10,12 +10,11 @@ from espnet3_compiler.checks.stages.missing_artifacts import loads_weights
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl
-from espnet3_compiler.manifest.stage_kinds import is_known_kind, kind_spec, stage_kind
+from espnet3_compiler.manifest.stage_kinds import is_known_kind, stage_kind
 from espnet3_compiler.manifest.values import mapping_entries
 from espnet3_compiler.stage_graph.stage_inputs import may_have_model, own_model
 from espnet3_compiler.syntax.tree import Mapping
 from espnet3_compiler.syntax.unknown_name import format_names, unknown_name
-from espnet3_schemas import ROLES
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -32,7 +31,7 @@ def _check_roles(recipe: Recipe) -> Iterator[Diagnostic]:
     bound: dict[str, list[tuple[StageDecl, RoleBinding]]] = {name: [] for name in roles}
     for stage in recipe.stages:
         for binding in stage.configs:
-            if binding.role in ROLES and binding.config in bound:
+            if recipe.system.has_role(binding.role) and binding.config in bound:
                 bound[binding.config].append((stage, binding))
     for name, role in roles.items():
         wrong = [pair for pair in bound[name] if pair[1].role != role]
@@ -67,9 +66,9 @@ def _wrong_role(
 def _check_stage_roles(stage: StageDecl, recipe: Recipe) -> Iterator[Diagnostic]:
     """Report roles in ``config: {role: name}`` that the kind does not read."""
     kind = stage_kind(stage)
-    if not is_known_kind(kind) or recipe.system.own or not isinstance(stage.node, Mapping):
+    if not is_known_kind(kind, recipe) or recipe.system.own or not isinstance(stage.node, Mapping):
         return
-    roles = list(kind_spec(stage)["roles"])
+    roles = list(stage.spec["roles"])
     for entry in mapping_entries(stage.node.get("config")):
         if entry.name not in roles:
             message = f'{kind} reads no config in the role "{entry.name}"'
@@ -81,7 +80,7 @@ def _check_stage_roles(stage: StageDecl, recipe: Recipe) -> Iterator[Diagnostic]
 def _check_model(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     own = own_model(stage, resolved)
     written = isinstance(stage.node, Mapping) and stage.node.get("model") is not None
-    required = kind_spec(stage)["model"] == "required"
+    required = stage.spec["model"] == "required"
     needed = required or loads_weights(stage, resolved)
     if needed and stage.model is None and not written and not may_have_model(stage, resolved):
         yield _no_model(stage, recipe)

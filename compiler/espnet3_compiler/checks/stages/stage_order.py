@@ -30,7 +30,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     circle = {name: number for number, cycle in enumerate(cycles) for name in cycle}
     # The inputs of a stage whose kind could not be read are not known.
     unknown = {
-        name for name, one in stages.items() if one.run and not is_known_kind(stage_kind(one))
+        name
+        for name, one in stages.items()
+        if one.run and not is_known_kind(stage_kind(one), recipe)
     }
     for cycle in cycles:
         if recipe.complete or unknown.isdisjoint(cycle):

@@ -74,7 +74,9 @@ def _unknown_stages(
             yield _stage_of_rows(name, spans, advice)
             continue
         near = groups.full_name(owner, "stages", closest_match(name, names) or "")
-        yield _unknown_stage(name, spans, names, stages.get(near), is_used=near in used)
+        to_add = (f'add "{name}" to stages',) if is_known_kind(name, recipe) else ()
+        found = _unknown_stage(name, spans, names, stages.get(near), is_used=near in used)
+        yield found if found.help else found._replace(help=to_add)
 
 
 def _stage_of_rows(name: str, spans: list[Span], advice: str) -> Diagnostic:
@@ -134,7 +136,7 @@ def _unknown_stage(
         message,
         label,
         labels[1:],
-        did_you_mean(near, *([f'add "{name}" to stages'] if is_known_kind(name) else [])),
+        did_you_mean(near),
         fix=first and first._replace(edits=edits),
     )
 

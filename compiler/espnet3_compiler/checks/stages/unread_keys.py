@@ -17,7 +17,6 @@ from espnet3_compiler.stage_graph.stage_inputs import binding_keys, walk_leaves
 from espnet3_compiler.syntax.span_key import is_inherited, is_written, span_key
 from espnet3_compiler.syntax.tree import Entry
 from espnet3_compiler.syntax.unknown_name import format_names
-from espnet3_schemas import systems
 
 ROLE = "training"
 
@@ -98,7 +97,7 @@ def _keys_read(names: Iterable[str], recipe: Recipe, resolved: Resolved) -> dict
 def _unread_key(name: str, entry: Entry, span: Span, recipe: Recipe) -> Iterator[Diagnostic]:
     kinds = [
         kind
-        for kind, spec in systems()["kinds"].items()
+        for kind, spec in recipe.system.specs.items()
         if entry.name in spec["roles"].get(ROLE, {}).get("reads", ())
     ]
     if not kinds:

@@ -154,7 +154,7 @@ def entry_span(data: DatasetEntry) -> Span:
     """Return where an entry of a ``dataset`` block is shown: its source, else its first key."""
     if data.source:
         return use_location(data.source)
-    written = [one.key.span for one in data.node if one.key.span.source.kind != "schema"]
+    written = [one.key.span for one in data.node if not one.key.span.source.holds_defaults]
     return written[0] if written else data.node.span
 
 
@@ -215,8 +215,8 @@ def _dataset_call(data: DatasetEntry, signature: Signature) -> TargetCall:
 
 def _head_entry(given: Entry | None, node: Mapping) -> Entry:
     """Return where to report missing arguments: the block's key, or the first written key."""
-    keys = [item.key for item in node if item.key.span.source.kind != "schema"]
-    written = given is not None and given.key.span.source.kind != "schema"
+    keys = [item.key for item in node if not item.key.span.source.holds_defaults]
+    written = given is not None and not given.key.span.source.holds_defaults
     key = given.key if given and written else next(iter(keys), Scalar("", node.span))
     return Entry(key, key)
 
@@ -263,7 +263,7 @@ def _check_builder(data: DatasetEntry, common: Entry | None, stage: Scalar) -> I
 
 def _block_entry(block: Entry | None) -> Entry | None:
     """Return the key of a block that the recipe writes, as the place of what it lacks."""
-    if block is None or block.key.span.source.kind == "schema":
+    if block is None or block.key.span.source.holds_defaults:
         return None
     return Entry(block.key, block.key)
 

@@ -254,7 +254,7 @@ def _head_finding(
     """Return a finding at the name of the target; at the first written key if it is a default."""
     head = call.head.value
     spans = [use_location(head), *(item.key.span for item in call.node)]
-    span = next((span for span in spans if span.source.kind != "schema"), spans[0])
+    span = next((span for span in spans if not span.source.holds_defaults), spans[0])
     notes = (f"defined at {call.signature.origin}",)
     return Diagnostic(code, message, Label(span, label), provenance_labels(head), advice, notes)
 

@@ -96,7 +96,7 @@ def _all_targets(recipe: Recipe, resolved: Resolved) -> Iterator[TargetNode]:
     for name, role in config_roles(recipe).items():
         config = resolved.configs.get(name)
         if config is not None and role is not None:
-            yield from _walk_node(config, load(role), ("configs", name))
+            yield from _walk_node(config, recipe.system.role_schema(role), ("configs", name))
     for name, call in resolved.calls.items():
         yield from _walk_node(call, {}, ("stages", name))
 

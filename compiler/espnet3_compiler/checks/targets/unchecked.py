@@ -48,7 +48,7 @@ def unchecked_findings(counts: TargetCounts) -> Iterator[Diagnostic]:
     seen: set[object] = set()
     for item in counts.unchecked:
         key = (span_key(item.path.span), item.reason)
-        if key not in seen and item.path.span.source.kind != "schema":
+        if key not in seen and not item.path.span.source.holds_defaults:
             seen.add(key)
             message = f'"{item.path.value}" was not checked: {item.reason}'
             advice = _advice(item.reason)

@@ -13,7 +13,7 @@ from espnet3_compiler.checks.training.probabilities import is_zero
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import configs_in_role
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
-from espnet3_compiler.manifest.stage_kinds import is_custom_kind, kind_spec, stage_kind
+from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
 from espnet3_compiler.stage_graph.lightning_models import self_trained_configs
 from espnet3_compiler.syntax.span_key import span_key, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, node_at
@@ -131,7 +131,7 @@ def _check_stage_keys(recipe: Recipe) -> Iterator[Diagnostic]:
         kind = stage_kind(stage)
         if kind is None or is_custom_kind(stage, recipe) or not isinstance(stage.node, Mapping):
             continue
-        unused = {"model": kind_spec(stage)["model"] == "none", "init_from": kind != "train"}
+        unused = {"model": stage.spec["model"] == "none", "init_from": kind != "train"}
         for name, has_no_use in unused.items():
             entry = stage.node.entry(name)
             if entry and has_no_use:

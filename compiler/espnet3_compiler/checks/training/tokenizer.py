@@ -1,19 +1,19 @@
-"""The tokenizer that ``train_tokenizer`` makes: its block, its size and its symbols.
+"""The tokenizer that ``train_tokenizer`` makes: its text, its size and its symbols.
 
 Passes: ``tokenizer: {vocab_size: 500}``; ``{vocab_size: 500, user_defined_symbols: [<noise>]}``.
-Fails: a stage ``train_tokenizer`` without ``tokenizer:``; ``train_file`` beside ``text_builder``; a
-``vocab_size`` below the number of ``user_defined_symbols``; a symbol twice, or ``<unk>``.
+Fails: ``train_file`` beside ``text_builder``; a ``vocab_size`` below the number of
+``user_defined_symbols``; a symbol twice, or ``<unk>``.
 """
 
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.provenance import use_location
-from espnet3_compiler.syntax.span_key import first_per_location, is_written, written_entry
+from espnet3_compiler.syntax.span_key import first_per_location, written_entry
 from espnet3_compiler.syntax.tree import Mapping, Scalar, Sequence
 
 _UNKNOWN = "<unk>"
@@ -24,28 +24,16 @@ _OF_CHARACTERS = ("unigram", "bpe")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R603 without the block, R605 for its size, R415 for symbols, R809."""
+    """Yield R605 for its size, R415 for symbols, R809 for a text without effect."""
     found: list[Diagnostic] = []
     for stage in stages_of_kind("train_tokenizer", recipe):
         config = certain_config(stage, "training", resolved)
         block = config.get("tokenizer") if config else None
-        if config and isinstance(block, Scalar) and block.value is None:
-            found.append(_no_tokenizer(stage, block))
-        elif config and isinstance(block, Mapping):
+        if isinstance(block, Mapping):
             found += _check_text(block)
             found += _check_symbols(block)
             found += _check_size(block)
     yield from first_per_location(found)
-
-
-def _no_tokenizer(stage: StageDecl, block: Scalar) -> Diagnostic:
-    return value_finding(
-        "R603",
-        f'the stage "{stage.name.value}" needs the block "tokenizer" in its training config',
-        block if is_written(block) else stage.name,
-        "no tokenizer to train",
-        advice=("write tokenizer: {vocab_size: …} there, or remove the stage",),
-    )
 
 
 def _check_text(block: Mapping) -> Iterator[Diagnostic]:

@@ -1,0 +1,126 @@
+"""Read the class of a System: the stage kinds that it and its bases run."""
+
+import ast
+from typing import NamedTuple
+
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.manifest.stage_kinds import WILDCARD
+from espnet3_compiler.manifest.system_declaration import (
+    SystemDeclaration,
+    declared_kinds,
+    read_declaration,
+)
+from espnet3_compiler.signature import resolve_name
+from espnet3_compiler.signature.definitions import (
+    NEUTRAL_BASES,
+    BuiltinFound,
+    ClassFound,
+    FunctionFound,
+    full_name,
+    own_member,
+)
+from espnet3_compiler.signature.library import Library
+from espnet3_schemas import systems
+
+_DEPTH = 16
+"""How many bases above a class are followed."""
+
+
+class ClassKinds(NamedTuple):
+    """The stage kinds that a class runs.
+
+    Attributes:
+        kinds: All of them.
+        own: Those that a class outside of the runtime defines and no declaration describes.
+        varied: Those of them that run the method of the base class with the same context too.
+        declared: The declarations of the class and its bases, the farthest base first.
+        found: What is wrong with the keys of these.
+    """
+
+    kinds: tuple[str, ...]
+    own: tuple[str, ...] = ()
+    varied: frozenset[str] = frozenset()
+    declared: tuple[SystemDeclaration, ...] = ()
+    found: tuple[Diagnostic, ...] = ()
+
+
+ANY_KIND = ClassKinds((WILDCARD,))
+"""The kinds of a class that cannot be read."""
+
+
+def runtime_kinds(path: str) -> ClassKinds | None:
+    """Return the kinds of a System of the runtime; None for any other class."""
+    if path == "espnet3_runtime.system.System":
+        return ClassKinds(())
+    for entry in systems()["systems"].values():
+        short = f"espnet3_runtime.systems.{entry['class'].rpartition('.')[2]}"
+        if path in (entry["class"], short):
+            return ClassKinds(tuple(entry["kinds"]))
+    return None
+
+
+def class_kinds(library: Library, found: ClassFound, depth: int) -> ClassKinds | None:
+    """Return the kinds of a class, inherited ones too; None where it is no System.
+
+    Args:
+        library: Reads the modules of the class and its bases.
+        found: The class.
+        depth: How many classes below it were followed.
+    """
+    every = [_base_kinds(library, found, base, depth + 1) for base in found.summary.bases]
+    bases = [runs for runs in every if runs]
+    if not bases:
+        return None
+    own = [name for name in found.summary.members if _is_kind(library, found, name)]
+    declared, wrong = read_declaration(library, found.location)
+    described = {str(name.value) for name in declared_kinds(declared)} if declared else set()
+    kinds = dict.fromkeys(kind for runs in bases for kind in runs.kinds)
+    above = dict.fromkeys(kind for runs in bases for kind in runs.own)
+    unknown = frozenset(above).difference(*(runs.varied for runs in bases))
+    varied = {name for name in own if name in kinds and _calls_base(library, found, name)}
+    still = varied.union(*(runs.varied for runs in bases)) - unknown - (set(own) - varied)
+    earlier = dict.fromkeys(one for runs in bases for one in runs.declared)
+    return ClassKinds(
+        tuple(kinds | dict.fromkeys(own)),
+        tuple(kind for kind in above | dict.fromkeys(own) if kind not in described),
+        frozenset(still - described),
+        (*earlier, *((declared,) if declared else ())),
+        tuple(dict.fromkeys([*(one for runs in bases for one in runs.found), *wrong])),
+    )
+
+
+def _base_kinds(library: Library, found: ClassFound, name: str, depth: int) -> ClassKinds | None:
+    full = full_name(library, found.location, name) if name else ""
+    if full in NEUTRAL_BASES:
+        return None
+    base = None if runtime_kinds(full) else resolve_name.find_in(library, found.location, name)
+    if isinstance(base, ClassFound) and depth < _DEPTH:
+        return runtime_kinds(f"{base.location.name}.{base.name}") or class_kinds(
+            library, base, depth
+        )
+    return None if isinstance(base, BuiltinFound) else runtime_kinds(full) or ANY_KIND
+
+
+def _is_kind(library: Library, found: ClassFound, name: str) -> bool:
+    """Return whether a stage can run a method: a public one that takes ``context``."""
+    method = own_member(found, name)
+    if name.startswith("_") or not isinstance(method, FunctionFound):
+        return False
+    function = library.function(found.location, method.pieces[-1])
+    if function is None or function.decorators:
+        return False
+    places = [item.name for item in function.params if item.kind in ("place", "both")]
+    return places[1:2] == ["context"]
+
+
+def _calls_base(library: Library, found: ClassFound, name: str) -> bool:
+    """Return whether a method runs the one of its base class with its own context, in any case."""
+    file, method = library.file(found.location), own_member(found, name)
+    if file is None or not isinstance(method, FunctionFound):
+        return False
+    node = file.function_node(method.pieces[-1])
+    names = [one for one in ast.walk(node) if isinstance(one, ast.Name) and one.id == "context"]
+    if not all(isinstance(one.ctx, ast.Load) for one in names):
+        return False
+    values = [getattr(one, "value", None) for one in node.body]  # not in a branch of it
+    return any(value and ast.unparse(value) == f"super().{name}(context)" for value in values)

@@ -1,0 +1,236 @@
+"""The page about Systems, word for word: a System in a package, its roles, defaults and stages."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from espnet3_compiler.output import human
+from espnet3_compiler.output.summary import Summary
+from espnet3_compiler.pipeline import compile_manifest
+from espnet3_schemas import LOCK
+from tests.docs.tutorial_kit import PAGE, blocks
+
+DATASET = """
+class DatasetBuilder:
+    def __init__(self, data_dir):
+        self.path = data_dir / "train.tsv"
+
+    def is_source_prepared(self):
+        return True
+
+    def prepare_source(self):
+        pass
+
+    def is_built(self):
+        return self.path.exists()
+
+    def build(self):
+        self.path.write_text("a\\tyes\\nb\\tyes\\nc\\tno")
+
+
+class Dataset:
+    def __init__(self, split="train"):
+        self.split = split
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return {"utt_id": str(index), "x": index, "text": "yes"}
+"""
+MODEL = """
+import torch
+
+
+class Net(torch.nn.Module):
+    def __init__(self, weights):
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+
+    def forward(self, x):
+        loss = self.layer(x[:, None]).sum()
+        return loss, {"loss": loss}, len(x)
+"""
+INFERENCE = """
+checkpoint: ${stages.train.best_checkpoint}
+dataset: {test: [{name: train, data_src_args: {split: train}}]}
+runner: {_target_: src.decode.Run}
+input_key: x
+output_keys: [text]
+"""
+RUNNER = """
+class Run:
+    def __call__(self, model, x, **_):
+        return [{"text": "yes"} for _ in x]
+"""
+METRICS = """
+metrics:
+  - name: wer
+    metric: {_target_: espnet3_runtime.metrics.wer.WER}
+    inputs: {ref: "dataset:text", hyp: text}
+"""
+FILES = {
+    "dataset/__init__.py": DATASET,
+    "src/__init__.py": "",
+    "src/model.py": MODEL,
+    "src/decode.py": RUNNER,
+    "conf/inference.yaml": INFERENCE,
+    "conf/metrics.yaml": METRICS,
+}
+
+
+def put(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """Write what the page shows, the package beside the recipe, and the rest of the recipe."""
+    for _, name, text in blocks(PAGE.with_name("systems.md")):
+        put(tmp_path / ("lab/recipe.yaml" if name == "recipe.yaml" else f"site/{name}"), text)
+    for folder in ("mylab", "mylab/systems"):
+        (tmp_path / "site" / folder / "__init__.py").touch()
+    for name, text in FILES.items():
+        put(tmp_path / "lab" / name, text)
+    return tmp_path / "lab"
+
+
+def run(recipe: Path, *words: str) -> tuple[int, str]:
+    """Run Python in the recipe, where the package is installed; return its code and output."""
+    environment = {**os.environ, "PYTHONPATH": str(recipe.parent / "site")}
+    command = [sys.executable, *words]
+    done = subprocess.run(
+        command, cwd=recipe, env=environment, text=True, capture_output=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def check(recipe: Path, *words: str) -> tuple[int, str]:
+    return run(recipe, "-m", "espnet3_compiler", *words, "recipe.yaml")
+
+
+def checked(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the report of a check where the package is installed."""
+    monkeypatch.chdir(recipe)
+    monkeypatch.syspath_prepend(recipe.parent / "site")
+    return human.render(
+        compile_manifest(Path("recipe.yaml")).diagnostics, Summary(manifests=("recipe.yaml",))
+    )
+
+
+def test_a_lab_shares_a_system(recipe: Path):
+    code, said = check(recipe)
+    assert code == 0, said
+    assert "no mistakes" in said
+    lock = json.loads((recipe / "build" / LOCK).read_text())
+    declared = ["labels.yaml", "weighting.schema.json"]
+    assert [one["path"] for one in lock["sources"] if one["path"].startswith("package:")] == [
+        f"package:mylab/systems/{name}" for name in declared
+    ]
+    assert [stage["name"] for stage in lock["stages"]] == [
+        *("create_dataset", "weigh_labels", "train", "infer", "measure")
+    ]
+    assert lock["stages"][2]["needs"] == ["create_dataset", "weigh_labels"]
+    assert lock["stages"][1]["outputs"]["weights"]["type"] == "json"
+    assert (recipe / "build/conf/weighting.yaml").read_text().endswith("\nleast: 2\n")
+    code, said = check(recipe, "--why", "training.trainer.max_epochs")
+    assert said.startswith(
+        "training.trainer.max_epochs = 20\n    ../site/mylab/systems/labels.yaml:21:29  the default"
+    )
+
+
+def test_its_stage_runs_again_for_what_it_reads(recipe: Path):
+    check(recipe)
+    stages = ("build/run.py", "--stages", "create_dataset", "weigh_labels")
+    code, said = run(recipe, *stages)
+    weights = recipe / "exp/recipe/weigh_labels/weights.json"
+    assert (code, json.loads(weights.read_text())) == (0, {"yes": 0.5}), said
+    code, said = run(recipe, *stages, "--set", "training.trainer.max_epochs=3")
+    assert "nothing to do" in said
+    put(recipe / "other.yaml", "least: 1\n")
+    code, said = run(recipe, *stages, "--weighting_config", "other.yaml")
+    assert "weigh_labels    runs     config weighting.least changed (2 -> 1)" in said
+    assert json.loads(weights.read_text()) == {"yes": 0.5, "no": 1.0}
+    package = recipe.parent / "site/mylab/systems"
+    code_file = package / "labels.py"
+    code_file.write_text(code_file.read_text().replace("1 / count", "2 / count"))
+    code, said = run(recipe, *stages)
+    assert json.loads(weights.read_text()) == {"yes": 1.0}, said
+    file = package / "labels.yaml"
+    file.write_text(file.read_text().replace("{least: 2}", "{least: 3}"))
+    code, said = run(recipe, *stages)
+    assert (code, said) == (
+        1,
+        (
+            'error: "package:mylab/systems/labels.yaml" changed since it was compiled\n'
+            "  help: run: espnet3-compile recipe.yaml\n"
+        ),
+    )
+
+
+SYSTEM, RECIPE = "../site/mylab/systems/labels.yaml", "recipe.yaml"
+MISTAKES = [
+    ("roles:\n      w", "role:\n      w", "R601", f"{SYSTEM}:6:5", 'did you mean "roles"?'),
+    ("[least]", "[leest]", "R214", f"{SYSTEM}:7:27", 'did you mean "least"?'),
+    ("  weigh_labels:\n    t", "  weigh_label:\n    t", "R214", f"{SYSTEM}:4:3", "weigh_labels"),
+    ("weigh_labels, train,", "weigh_lables, train,", "R214", f"{SYSTEM}:2:26", "weigh_labels"),
+    ("[create_dataset]", "[create_data]", "R214", f"{SYSTEM}:8:16", "create_dataset"),
+    ("weighting.schema", "weight.schema", "R701", f"{SYSTEM}:16:13", "does not exist"),
+    ("{least: 2}", "{least: two}", "R602", f"{RECIPE}:3:9", f"{SYSTEM}:17:23"),
+    ("lr: 1e-3", "lt: 1e-3", "R502", f"{RECIPE}:6:3", f"{SYSTEM}:20:48"),
+    ("{least: 2}", "none.yaml", "R701", f"{SYSTEM}:17:15", "does not exist"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "code", "place", "more"), MISTAKES)
+def test_a_mistake_in_a_declaration(
+    recipe: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    old: str,
+    new: str,
+    code: str,
+    place: str,
+    more: str,
+):
+    file = recipe.parent / "site/mylab/systems/labels.yaml"
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
+    said = checked(recipe, monkeypatch)
+    assert f"[{code} " in said, said
+    assert f"--> {place}\n" in said, said
+    assert more in said, said
+
+
+OF_THE_RECIPE = [
+    ("models: {net", "stages: [train, weigh_labels]\nmodels: {net", "R402"),
+    ("weigh_labels.weights", "weigh_labels.wieghts", "R404"),
+    ("configs:\n", "configs:\n  weighting: {leest: 2}\n", "R601"),
+    ("configs:\n", "configs:\n  weighting: {least: 0}\n", "R605"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "code"), OF_THE_RECIPE)
+def test_a_recipe_is_held_to_what_its_system_declares(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, code: str
+):
+    manifest = recipe / "recipe.yaml"
+    manifest.write_text(manifest.read_text().replace(old, new))
+    said = checked(recipe, monkeypatch)
+    assert f"[{code} " in said, said
+
+
+def test_without_its_package_the_recipe_says_what_is_missing(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(recipe)
+    found = compile_manifest(Path("recipe.yaml")).diagnostics
+    assert [one.code for one in found] == ["R603"]
+    assert found[0].help[1:] == (
+        'install the package of "mylab.systems.labels.LabelSystem", which may declare them',
+    )
