@@ -38,3 +38,27 @@ def test_what_is_refused(check, kind, model, data):
     works = {"works": True, "refused": False, "works for a LightningModule": kind != "bare",
              "works for a data module": "module" in kind}  # fmt: skip
     assert refused == {name for name, does in ROWS.items() if not works[does]}
+
+
+LATE = "import pytorch_lightning\n\nclass Late(pytorch_lightning.Callback): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "found"),
+    [
+        ("callbacks", "lightning.pytorch.callbacks.Timer", None),
+        ("callbacks", "pytorch_lightning.callbacks.Timer", "R440"),
+        ("callbacks", "src.late.Late", "R440"),
+        ("callbacks", "pytorch_lightning.callbacks.StochasticWeightAveraging", "R415"),
+        ("logger", "pytorch_lightning.loggers.CSVLogger", "R440"),
+        ("plugins", "pytorch_lightning.plugins.Precision", "R438"),
+        ("plugins", "lightning.pytorch.plugins.Precision", None),
+    ],
+)
+def test_objects_of_the_other_package(check, key, path, found):
+    given = f"{key}: [{{_target_: {path}}}]"
+    config = f"  training:\n    {SETS}\n    trainer: {{{given}}}\n"
+    files = {"src/model.py": MODEL, "dataset/__init__.py": DATA, "src/late.py": LATE}
+    told = check(f"{HEAD}configs:\n{config}stages: [train]\n", files)
+    codes = [code for code, _ in told if code in ("R415", "R438", "R440")]
+    assert codes == ([found] if found else [])
