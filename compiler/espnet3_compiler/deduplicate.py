@@ -20,6 +20,21 @@ _MISFIT_CODES = ("R504", "R602", "R604", "R605")
 _LITERAL_TEXTS = ("R210", "R706", "R707")
 """Codes of texts that do not say what they were meant to say."""
 
+_WRONG_READS = (
+    "R203",
+    "R204",
+    "R205",
+    "R3",
+    "R403",
+    "R404",
+    "R409",
+    "R411",
+    "R416",
+    "R417",
+    "R432",
+)
+"""Codes of references that are wrong, of which one may be meant for what nothing reads."""
+
 _UNKNOWN_NAME_CODES = {"R203": "models", "R204": "configs", "R205": "stages", "R306": "configs"}
 """Codes of names that are not declared, and the key under which they should be."""
 
@@ -55,6 +70,8 @@ def without_consequences(
     * A config that is left over, as the stage that would read it was taken out.
     * A word of Python that is reported as a value of a wrong type.
     * The second item of a criterion that has ESPnet2's form.
+    * The package of a callback that is refused.
+    * A training that nothing reads, as a reference that is wrong may be meant for it.
 
     Args:
         findings: The findings of all steps.
@@ -88,6 +105,8 @@ def without_consequences(
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
     unmade = [f.primary.span for f in found if f.code == "R404"]
     phases = [f.primary.span for f in found if f.code == "R412" and "ESPnet2" in f.message]
+    refused = {span_key(f.primary.span) for f in found if f.code == "R415"}
+    misread = any(f.code.startswith(_WRONG_READS) for f in found)
     unknown_fields = {f.primary.span.text for f in found if f.code == "R422"}
 
     def is_consequence(f: Diagnostic) -> bool:
@@ -133,6 +152,8 @@ def without_consequences(
             or (code == "R207" and any(_reads_kind(f, other, resolved) for other in found))
             or (code == "R213" and any((one, span_key(span)) in misfits for one in _MISFIT_CODES))
             or (code == "R602" and any(_follows_item(span, other) for other in phases))
+            or (code == "R818" and misread)
+            or (code == "R440" and span_key(span) in refused)
         )
 
     def is_inside_misfit(f: Diagnostic) -> bool:

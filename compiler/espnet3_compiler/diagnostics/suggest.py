@@ -116,6 +116,8 @@ def _misspelling_score(name: str, other: str) -> float | None:
     missing = (len(longer) - len(shorter)) / len(longer)
     limit = _max_distance(mine, theirs)
     distance = _edit_distance(_normalize_name(name), _normalize_name(other), limit)
+    if _are_abbreviated(words, other_words):
+        return min(float(distance), PREFIX_SCORE + missing)
     if distance <= limit:
         return min(float(distance), PREFIX_SCORE + missing) if starts else float(distance)
     if starts:
@@ -125,6 +127,17 @@ def _misspelling_score(name: str, other: str) -> float | None:
     if len(words) > 1 and "".join(word[0] for word in words) == theirs:  # learning_rate for lr
         return WORD_SUBSET_SCORE + missing
     return None
+
+
+def _are_abbreviated(words: list[str], others: list[str]) -> bool:
+    """Return whether two names of several words differ in how much of a word is written out."""
+    if len(words) != len(others) or len(words) == 1:
+        return False
+    pairs = [sorted(pair, key=len) for pair in zip(words, others, strict=True)]
+    return all(
+        short == long or (len(short) >= SHORTEST_PREFIX and long.startswith(short))
+        for short, long in pairs
+    )
 
 
 def _normalize_name(name: str) -> str:

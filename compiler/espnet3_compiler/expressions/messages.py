@@ -81,7 +81,15 @@ def not_in_row(reference: Span, keys: Sequence[Key], row: Mapping) -> Diagnostic
     if row.entry(name) or not has_certain_keys(row):
         return None
     known = [entry.name for entry in row]
-    return unknown_key(reference, keys[0], f'the row of the matrix has no "{name}"', known)
+    found = unknown_key(reference, keys[0], f'the row of the matrix has no "{name}"', known)
+    return found._replace(related=(*_listed_row(row), *found.related))
+
+
+def _listed_row(row: Mapping) -> tuple[Label, ...]:
+    """Return a label at a row that is written as one, not made of lists of values."""
+    key, value = row.entries[0].key.span, row.entries[0].value.span
+    between = key.source.text[key.end : value.start] if value.source is key.source else ""
+    return (Label(key, "this row"),) if between.strip(" \"'") == ":" else ()
 
 
 def reference_cycle(members: list[tuple[str, Span]]) -> Diagnostic:

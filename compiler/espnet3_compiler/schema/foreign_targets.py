@@ -1,7 +1,8 @@
 """Targets as other tools write them, read as ``{_target_: package.module.Name, argument: …}``.
 
 ``{class_path: …, init_args: {…}}`` is LightningCLI's; ``{RAdam: {lr: 1e-3}}`` and ``{name: adam}``
-are those of tools that know their classes by name.
+are those of tools that know their classes by name. ``configure_optimizers`` of Lightning returns
+``{scheduler: {_target_: …}, interval: step}``.
 """
 
 from collections.abc import Iterator
@@ -20,6 +21,11 @@ _SURE_KEYS = ("class_path", "_class_", "__class__", "_cls_", "_type_", "__target
 """Keys that no argument is called like: they stand for ``_target_`` in arguments, too."""
 _KEYS = ("target", "type", "name", "class", "cls", "class_name", "kind", "object")
 _ARGUMENT_KEYS = ("init_args", "kwargs", "params", "args", "arguments", "options", "_kwargs_")
+_WRAPPERS = ("scheduler", "lr_scheduler", "optimizer")
+"""Keys under which Lightning wants the object itself beside its settings."""
+
+_BESIDE = {"interval": "scheduler_interval", "monitor": "scheduler_monitor"}
+"""Those settings, and what they are called here, beside the object."""
 
 
 class _Foreign(NamedTuple):
@@ -51,6 +57,10 @@ def _repair(
             for index, item in enumerate(items)
         )
         return Sequence(repaired, node.span, node.via)
+    wrapper = _find_wrapper(node, schema)
+    if wrapper and isinstance(wrapper.value, Mapping):
+        found.append(_wrapped(spot, wrapper))
+        node = wrapper.value
     foreign = _find_foreign(node, schema, inside=inside)
     if foreign:
         found.append(_finding(spot, foreign))
@@ -64,6 +74,31 @@ def _repair(
     )
     entries = map(Entry, [entry.key for entry in node], values)
     return Mapping(tuple(entries), node.span, node.via)
+
+
+def _find_wrapper(node: Mapping, schema: Schema) -> Entry | None:
+    """Return the entry that holds the object which a mapping should be."""
+    if not wants_target(schema) or node.entry(TARGET) or not has_certain_keys(node):
+        return None
+    for entry in node:
+        inner = entry.value if entry.name in _WRAPPERS else None
+        if isinstance(inner, Mapping) and inner.entry(TARGET):
+            return entry
+    return None
+
+
+def _wrapped(spot: Instance, wrapper: Entry) -> Diagnostic:
+    assert isinstance(spot.node, Mapping)
+    beside = [entry for entry in spot.node if entry.name in _BESIDE]
+    texts = [f"{_BESIDE[one.name]}: {one.value.span.text}" for one in beside]
+    own = f"write the keys of {wrapper.name} one level higher: _target_ and its arguments"
+    return Diagnostic(
+        "R601",
+        f'{spot.name} has no key "{wrapper.name}"',
+        Label(wrapper.key.span, "as configure_optimizers returns it"),
+        related=tuple(Label(entry.key.span, "a key of the config") for entry in beside),
+        help=(own, *(f"and in the training config {text}" for text in texts)),
+    )
 
 
 def _find_foreign(node: Mapping, schema: Schema, *, inside: bool) -> _Foreign | None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.schema.types import Instance, Schema
 from espnet3_compiler.syntax.provenance import provenance_labels
-from espnet3_compiler.syntax.tree import Entry, Mapping
-from espnet3_schemas import habits
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node
+from espnet3_schemas import TARGET, habits
 
 MAX_NAMED = 3
 
@@ -24,7 +25,8 @@ def keys_of_other_tools(
         unknown: The keys that the schema does not have.
     """
     tools: dict[str, dict[str, str]] = habits()["keys"].get(schema.get("x-habits"), {})
-    left = set(unknown)
+    known = schema.get("properties", {})
+    left = {one for one in unknown if not (_is_object(node.get(one)) and closest_match(one, known))}
     while left and tools:
         tool = max(tools, key=lambda name: len(left & tools[name].keys()))
         own = left & tools[tool].keys()
@@ -32,6 +34,11 @@ def keys_of_other_tools(
             return
         yield tool, tools[tool], [entry for entry in node if entry.name in own]
         left -= own
+
+
+def _is_object(node: Node | None) -> bool:
+    """Return whether a value is an object as it is written here."""
+    return isinstance(node, Mapping) and node.entry(TARGET) is not None
 
 
 def foreign_keys(

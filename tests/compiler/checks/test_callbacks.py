@@ -51,3 +51,27 @@ def refused_of(check, model, data, names):
     files = {"src/model.py": model, "dataset/__init__.py": DATA}
     found = check(f"{HEAD}configs:\n{config}stages: [train]\n", files)
     return [place.rpartition(".")[2] for code, place in found if code == "R415"]
+
+
+LATE = "import pytorch_lightning\n\nclass Late(pytorch_lightning.Callback): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "found"),
+    [
+        ("callbacks", "lightning.pytorch.callbacks.Timer", None),
+        ("callbacks", "pytorch_lightning.callbacks.Timer", "R440"),
+        ("callbacks", "src.late.Late", "R440"),
+        ("callbacks", "pytorch_lightning.callbacks.StochasticWeightAveraging", "R415"),
+        ("logger", "pytorch_lightning.loggers.CSVLogger", "R440"),
+        ("plugins", "pytorch_lightning.plugins.Precision", "R438"),
+        ("plugins", "lightning.pytorch.plugins.Precision", None),
+    ],
+)
+def test_objects_of_the_other_package(check, key, path, found):
+    given = f"{key}: [{{_target_: {path}}}]"
+    config = f"  training:\n    {SETS}\n    trainer: {{{given}}}\n"
+    files = {"src/model.py": MODEL, "dataset/__init__.py": DATA, "src/late.py": LATE}
+    told = check(f"{HEAD}configs:\n{config}stages: [train]\n", files)
+    codes = [code for code, _ in told if code in ("R415", "R438", "R440")]
+    assert codes == ([found] if found else [])

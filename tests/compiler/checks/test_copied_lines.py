@@ -96,3 +96,59 @@ def test_rounds_with_one_config(check):
     text = f"{HEAD}{CONFIGS.partition('  inference')[0]}stages: {stages}\n"
     assert check(text) == []
     assert check(text.replace("init_from: round_1", "init_from: train")) == []
+
+
+ROUNDS = """\
+configs:
+  training: {dataset: {train: [{data_src_args: {split: train}}]}}
+  trial: {extends: training, trainer: {fast_dev_run: true}}
+  inference:
+    checkpoint: ${stages.second.best_checkpoint}
+    dataset: {test: [{name: dev}]}
+    runner: {_target_: src.model.Net, size: 8}
+    output_keys: [text]
+stages:
+  - {name: first, run: train, config: training}
+  - {name: second, run: train, config: training, init_from: first}
+  - {name: third, run: train, init_from: second}
+  - infer
+"""
+COMPARE = "def compare(what=None): ...\ndef look(context): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("", "", ["third"]),
+        ("second.best", "third.best", []),
+        ("init_from: second", "init_from: first", ["third"]),
+        ("init_from: second", "init_from: second}\n  - {name: fourth, run: train", []),
+        (", init_from: second", "", ["third"]),
+        (", init_from: second", ", config: trial", []),
+        ("  - infer\n", "", []),
+        ("  - infer\n", "  - {name: infer, needs: [third]}\n", []),
+        ("checkpoint: ${stages.second.best_checkpoint}", "checkpoint: models/old.ckpt", []),
+        ("${stages.second.best_checkpoint}", "${exp_dir}/third/epoch1.ckpt", []),
+        ("${stages.second.best_checkpoint}", "${oc.env:WEIGHTS}", []),
+        ("  - infer\n", "  - infer\n  - {name: c, call: src.more.compare}\n", []),
+        ("  - infer\n", "  - infer\n  - {name: c, call: src.more.look, with: {}}\n", []),
+        *(
+            (
+                "  - infer\n",
+                f'  - infer\n  - {{name: c, call: src.more.compare, with: {{what: "{what}"}}}}\n',
+                found,
+            )
+            for what, found in [
+                ("${exp_dir}", []),
+                ("exp", []),
+                ("first, third", []),
+                ("${exp_dir}/*/curves.jsonl", []),
+                ("${stages.third.curves}", []),
+                ("${stages.infer.inference_dir}", ["third"]),
+            ]
+        ),
+    ],
+)
+def test_every_training_of_several_is_read(check, old, new, found):
+    text = f"{HEAD}{ROUNDS.replace(old, new)}"
+    assert [one[1] for one in check(text, {"src/more.py": COMPARE}) if one[0] == "R818"] == found

@@ -2,7 +2,7 @@
 
 Passes: ``checkpoint: ${stages.train.averaged_checkpoint}`` after a training with ``average: true``.
 Fails: the same with ``average: false``; ``fit: {ckpt_path: last}``; the checkpoint of a stage that
-trains ``large`` in an infer stage with ``model: small``, which another stage trains.
+trains ``large`` in an infer or pack stage with ``model: small``, which another stage trains.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from espnet3_compiler.checks.stages.missing_artifacts import loads_weights
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.manifest.stage_kinds import stage_kind, stages_of_kind
 from espnet3_compiler.stage_graph.stage_inputs import (
     bound_config,
     certain_config,
@@ -21,7 +21,7 @@ from espnet3_compiler.stage_graph.stage_inputs import (
 )
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
-from espnet3_compiler.syntax.tree import Scalar, node_at
+from espnet3_compiler.syntax.tree import Scalar, is_null, node_at
 
 _AVERAGED = "averaged_checkpoint"
 _WEIGHTS_ONLY = (_AVERAGED, "best_checkpoint", "task_weights")
@@ -39,7 +39,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         for stage in recipe.stages
         for finding in (
             *_check_averages(stage, trainings, recipe, resolved),
-            *_check_model(stage, trainings, by_model, resolved),
+            *_check_model(stage, trainings, by_model, recipe, resolved),
         )
     ]
     for stage in trainings.values():
@@ -94,6 +94,7 @@ def _check_model(
     stage: StageDecl,
     trainings: dict[str, StageDecl],
     by_model: dict[object, list[str]],
+    recipe: Recipe,
     resolved: Resolved,
 ) -> Iterator[Diagnostic]:
     """Report weights of another model, where a training of the stage's own model exists.
@@ -102,19 +103,33 @@ def _check_model(
         stage: A stage.
         trainings: The training stages by name.
         by_model: The names of those that build a model of the manifest, by its name.
+        recipe: The recipe.
         resolved: The values of the configs.
     """
     config = bound_config(stage, "inference", resolved)
     if stage.model is None or config is None or not loads_weights(stage, resolved):
         return
     own = by_model.get(stage.model.value, [])
-    node = config.get("checkpoint")
+    node = config.get("checkpoint") if is_null(config.get("model")) else None
     for name, _, span in output_uses(node) if isinstance(node, Scalar) and own else ():
         other = trainings.get(name)
         if other is None or other.model is None or not _builds_declared(other, resolved):
             continue
         if other.model.value != stage.model.value:
-            yield _other_model(stage, other, span, own)
+            fitting = _is_read_with(other.model.value, stage, recipe, resolved)
+            yield _other_model(stage, other, span, "" if fitting else own[-1])
+
+
+def _is_read_with(model: object, stage: StageDecl, recipe: Recipe, resolved: Resolved) -> bool:
+    """Return whether another stage loads the checkpoint of a stage's config into a model."""
+    configs = [one.config for one in stage.configs if one.role == "inference"]
+    return any(
+        one.model is not None
+        and one.model.value == model
+        and loads_weights(one, resolved)
+        and configs == [binding.config for binding in one.configs if binding.role == "inference"]
+        for one in recipe.stages
+    )
 
 
 def _builds_declared(training: StageDecl, resolved: Resolved) -> bool:
@@ -122,17 +137,28 @@ def _builds_declared(training: StageDecl, resolved: Resolved) -> bool:
     return training.model is not None and not may_have_model(training, resolved)
 
 
-def _other_model(stage: StageDecl, training: StageDecl, span: Span, own: list[str]) -> Diagnostic:
+def _other_model(stage: StageDecl, training: StageDecl, span: Span, own: str) -> Diagnostic:
+    """Return R417, at the stage's model where the checkpoint is certainly meant.
+
+    Args:
+        stage: The stage that loads the weights.
+        training: The stage that writes them.
+        span: Where the checkpoint is named.
+        own: A training of the stage's model; empty where another stage reads the checkpoint well.
+    """
     assert stage.model is not None
     assert training.model is not None
+    verb, into = ("packs", "with") if stage_kind(stage) == "pack_model" else ("loads", "into")
+    weights = Label(span, f'stage "{training.name.value}" trains {training.model.value}')
+    mine = Label(stage.model.span, "the model of this stage")
+    primary, related = (weights, mine) if own else (mine, weights)
+    theirs = Label(training.model.span, f'the model of stage "{training.name.value}"')
+    advice = f"give the stage model: {training.model.value}"
     return Diagnostic(
         "R417",
-        f'stage "{stage.name.value}" loads weights of model "{training.model.value}" '
-        f'into model "{stage.model.value}"',
-        Label(span, f'stage "{training.name.value}" trains {training.model.value}'),
-        related=(
-            Label(stage.model.span, "the model of this stage"),
-            Label(training.model.span, f'the model of stage "{training.name.value}"'),
-        ),
-        help=(f"give the stage model: {training.model.value}, or read a checkpoint of {own[-1]}",),
+        f'stage "{stage.name.value}" {verb} weights of model "{training.model.value}" '
+        f'{into} model "{stage.model.value}"',
+        primary,
+        related=(related, theirs),
+        help=(f"{advice}, or read a checkpoint of {own}" if own else advice,),
     )

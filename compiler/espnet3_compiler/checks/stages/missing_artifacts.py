@@ -86,9 +86,9 @@ def _check_checkpoint(
 
 
 def loads_weights(stage: StageDecl, resolved: Resolved) -> bool:
-    """Return whether an infer stage loads a checkpoint into the model of the manifest."""
+    """Return whether a stage loads, or packs, a checkpoint for the model of the manifest."""
     config = bound_config(stage, "inference", resolved)
-    if stage_kind(stage) != "infer" or config is None:
+    if stage_kind(stage) not in ("infer", "pack_model") or config is None:
         return False
     node = config.get("checkpoint")
     return isinstance(node, Scalar) and node.value is not None and has_default_provider(config)

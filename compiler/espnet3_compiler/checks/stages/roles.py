@@ -10,11 +10,23 @@ from espnet3_compiler.checks.stages.missing_artifacts import loads_weights
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, RoleBinding, StageDecl
-from espnet3_compiler.manifest.stage_kinds import is_known_kind, stage_kind
+from espnet3_compiler.manifest.stage_kinds import (
+    is_custom_kind,
+    is_known_kind,
+    stage_kind,
+)
 from espnet3_compiler.manifest.values import mapping_entries
-from espnet3_compiler.stage_graph.stage_inputs import may_have_model, own_model
-from espnet3_compiler.syntax.tree import Mapping
+from espnet3_compiler.stage_graph.stage_inputs import (
+    bound_config,
+    may_have_model,
+    output_uses,
+    own_model,
+)
+from espnet3_compiler.syntax.tree import Mapping, Scalar, is_null
 from espnet3_compiler.syntax.unknown_name import format_names, unknown_name
+
+_HOLD_MODELS = ("training", "inference")
+"""The roles of configs that may give pack_model its model."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -81,9 +93,8 @@ def _check_model(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
     own = own_model(stage, resolved)
     written = isinstance(stage.node, Mapping) and stage.node.get("model") is not None
     required = stage.spec["model"] == "required"
-    needed = required or loads_weights(stage, resolved)
-    if needed and stage.model is None and not written and not may_have_model(stage, resolved):
-        yield _no_model(stage, recipe)
+    if stage.model is None and not written and _lacks_model(stage, recipe, resolved):
+        yield _no_model(stage, recipe, resolved)
     elif own and stage.model and (written or required):
         reason = "chosen here" if written else "the only one of the manifest"
         yield Diagnostic(
@@ -95,9 +106,40 @@ def _check_model(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterat
         )
 
 
-def _no_model(stage: StageDecl, recipe: Recipe) -> Diagnostic:
+def _lacks_model(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> bool:
+    """Return whether a stage needs a model of the manifest, as its configs certainly have none."""
+    if is_custom_kind(stage, recipe):
+        return False
+    if stage_kind(stage) == "pack_model":
+        return all(
+            _has_no_model(one, resolved) for one in stage.configs if one.role in _HOLD_MODELS
+        )
+    needed = stage.spec["model"] == "required" or loads_weights(stage, resolved)
+    return needed and not may_have_model(stage, resolved)
+
+
+def _has_no_model(binding: RoleBinding, resolved: Resolved) -> bool:
+    config = resolved.configs.get(binding.config)
+    return bool(config and resolved.is_certain(binding.config) and is_null(config.get("model")))
+
+
+def _no_model(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Diagnostic:
     names = [str(model.name.value) for model in recipe.models]
     hint = f"choose one with model: {format_names(names)}" if names else "declare one under models"
+    if trained := _model_of_checkpoint(stage, recipe, resolved):
+        hint = f"write model: {trained}, whose checkpoint its inference config names"
     message = f'stage "{stage.name.value}" needs a model and none is chosen'
-    label = Label(stage.name.span, f"{stage_kind(stage)} builds a model")
+    kind = stage_kind(stage)
+    label = Label(
+        stage.name.span, f"{kind} {'packs' if kind == 'pack_model' else 'builds'} a model"
+    )
     return Diagnostic("R407", message, label, help=(hint,))
+
+
+def _model_of_checkpoint(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> str | None:
+    """Return the model of the training whose checkpoint a stage loads."""
+    config = bound_config(stage, "inference", resolved)
+    node = config.get("checkpoint") if config and loads_weights(stage, resolved) else None
+    names = [name for name, _, _ in output_uses(node)] if isinstance(node, Scalar) else []
+    training = recipe.stages_by_name.get(names[0]) if names else None
+    return str(training.model.value) if training and training.model else None

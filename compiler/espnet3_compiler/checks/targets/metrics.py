@@ -56,7 +56,18 @@ def _check_metric(library: Library, item: Mapping, *, certain: bool) -> Iterator
             flags=False,
         )
         # An input names a column: its type is not that of the argument.
-        yield from (found for found in check_arguments(call) if found.code != "R504")
+        every = [found for found in check_arguments(call) if found.code != "R504"]
+        unknown = [found for found in every if found.code == "R502"]
+        yield from (found for found in every if found.code != "R502")
+        yield from _joined(unknown)
+
+
+def _joined(unknown: list[Diagnostic]) -> Iterator[Diagnostic]:
+    """Yield one finding for the inputs that a metric does not take: it has other names for them."""
+    if unknown:
+        first, *others = unknown
+        advice = dict.fromkeys(text for one in unknown for text in one.help)
+        yield first.joined_with_all(others, "likewise")._replace(help=tuple(advice))
 
 
 def _metric_signature(library: Library, metric: Mapping, path: str) -> SignatureResult:

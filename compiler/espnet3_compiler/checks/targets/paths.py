@@ -28,6 +28,19 @@ from espnet3_compiler.syntax.unknown_name import did_you_mean, format_names, spe
 
 _MAX_LISTED = 6
 _MAX_INSIDE = 3
+_IMPORTED_AS = {
+    "F": "torch.nn.functional",
+    "L": "lightning.pytorch",
+    "callbacks": "lightning.pytorch.callbacks",
+    "loggers": "lightning.pytorch.loggers",
+    "lr_scheduler": "torch.optim.lr_scheduler",
+    "nn": "torch.nn",
+    "np": "numpy",
+    "optim": "torch.optim",
+    "pl": "lightning.pytorch",
+}
+"""What code usually imports under these names."""
+
 _MAX_MODULES = 40
 """How many modules nearby are searched for a name that is not in the expected one."""
 
@@ -114,6 +127,8 @@ def _no_attribute(path: Scalar, missing: Missing, library: Library) -> Diagnosti
     near = closest_match(missing.part, names)
     sure = near is not None and is_slip(missing.part, near)
     other = None if sure else _find_nearby(path, missing, library)
+    if other is None and near is None:
+        other = _only_class(path, missing, library)
     fix = _part_fix(path, missing, near, names)
     if other and is_fixable(path):
         fix = Fix(f'write "{other}"', (Edit(path.span, quoted_like(path, other)),))
@@ -129,6 +144,22 @@ def _no_attribute(path: Scalar, missing: Missing, library: Library) -> Diagnosti
         notes=(f"looked in {missing.prefix}{file}",),
         fix=fix,
     )
+
+
+def _only_class(path: Scalar, missing: Missing, library: Library) -> str | None:
+    """Return the path of the only class of a module of the recipe, where a class is named."""
+    location = library.find_module(missing.prefix)
+    module = library.module(location) if location and location.local and location.file else None
+    if (
+        module is None
+        or not missing.part[:1].isupper()
+        or not str(path.value).endswith(missing.part)
+    ):
+        return None
+    own = [name for name, rows in module.bindings.items() if rows[-1].piece]
+    named = [f"{missing.prefix}.{name}" for name in own if name[:1].isupper()]
+    classes = [one for one in named if isinstance(find_definition(library, one), ClassFound)]
+    return classes[0] if len(classes) == 1 else None
 
 
 def _find_nearby(path: Scalar, missing: Missing, library: Library) -> str | None:
@@ -161,6 +192,15 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
             help=did_you_mean(whole),
             fix=_whole_fix(path, whole),
         )
+    if meant := _of_import(str(path.value), library):
+        return Diagnostic(
+            "R501",
+            f'there is no package "{name}"',
+            Label(_part_span(path, missing), "a name that Python code imports"),
+            related=provenance_labels(path),
+            help=did_you_mean(meant),
+            fix=_whole_fix(path, meant),
+        )
     groups = _known_packages(library)
     near = _nearest_package(path, name, groups, library)
     if near is None and library.find_module("torch") is None:
@@ -174,6 +214,13 @@ def _no_package(path: Scalar, missing: Missing, library: Library) -> Diagnostic 
         help=did_you_mean(near) if near else (_where_to_get(path, library),),
         fix=_part_fix(path, missing, near, known),
     )
+
+
+def _of_import(path: str, library: Library) -> str | None:
+    """Return a path whose start is a name as in ``from torch import optim``, written out."""
+    start, _, rest = path.partition(".")
+    whole = f"{_IMPORTED_AS[start]}.{rest}" if start in _IMPORTED_AS and rest else None
+    return whole if whole and not isinstance(find_definition(library, whole), Missing) else None
 
 
 def _with_other_start(path: str, library: Library) -> str | None:

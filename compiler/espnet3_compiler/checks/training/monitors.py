@@ -22,6 +22,7 @@ from espnet3_compiler.stage_graph.lightning_models import self_trained_configs
 from espnet3_compiler.syntax.provenance import is_fixable, use_location
 from espnet3_compiler.syntax.span_key import is_written
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.unknown_name import did_you_mean
 from espnet3_schemas import TARGET
 
 MEASURED_VALUES = ("valid/loss", "train/loss")
@@ -43,6 +44,10 @@ LIGHTNING = ("lightning.pytorch.", "pytorch_lightning.")
 """How the paths of Lightning's classes begin."""
 
 _COUNTERS = ("epoch", "step")
+_PHASES = {"train": "train", "training": "train"} | dict.fromkeys(
+    ("val", "valid", "validation", "dev", "eval"), "valid"
+)
+_PHASE = re.compile(rf"({'|'.join(_PHASES)})[/_.]([A-Za-z]\w*)")
 
 
 class MonitoredValue(NamedTuple):
@@ -80,7 +85,7 @@ def _check_monitors(config: Mapping, *, any_name: bool) -> Iterator[Diagnostic]:
             is_misspelt(node.value)
             or not (own or known or (rates and node.value.startswith("lr-")))
         ):
-            yield unknown_value(
+            yield _of_phase(node) or unknown_value(
                 "R412",
                 f'training measures no "{node.value}"',
                 node,
@@ -91,6 +96,24 @@ def _check_monitors(config: Mapping, *, any_name: bool) -> Iterator[Diagnostic]:
             )
         else:
             yield from _check_mode(value)
+
+
+def _of_phase(node: Scalar) -> Diagnostic | None:
+    """Return R412 for a value of the model that begins as other tools call a phase: ``val/mae``."""
+    match = _PHASE.fullmatch(str(node.value))
+    meant = f"{_PHASES[match[1]]}/{match[2]}" if match else ""
+    if not meant or meant in MEASURED_VALUES or is_misspelt(str(node.value)):
+        return None
+    fix = Fix(f'write "{meant}"', (Edit(node.span, meant),)) if is_fixable(node) else None
+    return value_finding(
+        "R412",
+        f'training measures no "{node.value}"',
+        node,
+        "never measured",
+        advice=did_you_mean(meant),
+        notes=(VALUE_FORM,),
+        fix=fix,
+    )
 
 
 def is_misspelt(name: str) -> bool:

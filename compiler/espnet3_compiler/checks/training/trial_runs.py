@@ -27,8 +27,8 @@ from espnet3_compiler.syntax.provenance import is_fixable
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar
 
-_TRIALS = ("fast_dev_run", "overfit_batches")
-_LIMITS = ("limit_train_batches", "limit_val_batches")
+TRIALS = ("fast_dev_run", "overfit_batches")
+LIMITS = ("limit_train_batches", "limit_val_batches")
 _PUBLISHING = ("pack_model", "upload_model", "pack_demo", "upload_demo")
 
 
@@ -79,7 +79,7 @@ def _judge_trials(
     stage: StageDecl, trainer: Mapping, users: _WeightUsers
 ) -> Iterator[JudgedSetting]:
     """Judge settings of a trial run in a training whose weights are published."""
-    for entry in filter(None, (written_entry(trainer, name) for name in _TRIALS)):
+    for entry in filter(None, (written_entry(trainer, name) for name in TRIALS)):
         value = entry.value.value if isinstance(entry.value, Scalar) else None
         on = isinstance(value, bool | int | float) and value
         if publisher := _publisher_of(stage, users) if on else None:
@@ -111,7 +111,7 @@ def _judge_limits(
 
     Both limits as whole numbers are a trial on purpose.
     """
-    entries = filter(None, (written_entry(trainer, name) for name in _LIMITS))
+    entries = filter(None, (written_entry(trainer, name) for name in LIMITS))
     limited = [entry for entry in entries if whole_number(entry.value)]
     for entry in limited:
         one = len(limited) == 1 and whole_number(entry.value) == 1
