@@ -20,7 +20,7 @@ _DEEPEST = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Arguments:
+class GivenArguments:
     """The arguments of a constructor.
 
     Attributes:
@@ -90,14 +90,14 @@ class _Frame:
 
     def forget(self, item: ast.stmt) -> None:
         """Drop what a statement may change."""
-        for name in _changed_names(item):
+        for name in changed_names(item):
             self.known.pop(name, None)
         if _hands_object_out(item):
             self.known = {k: v for k, v in self.known.items() if not k.startswith("self.")}
 
 
 def first_refusal(
-    library: Library, path: str, arguments: Arguments, depth: int = 0
+    library: Library, path: str, arguments: GivenArguments, depth: int = 0
 ) -> Refusal | None:
     """Return where the constructor of a class certainly raises an exception, if it does.
 
@@ -214,7 +214,7 @@ def _judge_call(call: ast.Call, frame: _Frame) -> Refusal | None:
     pairs |= {one.arg: one.value for one in call.keywords if one.arg}
     values = {name: found[0] for name, one in pairs.items() if (found := frame.value(one))}
     origins = {name: frame.deciding(one) for name, one in pairs.items()}
-    arguments = Arguments(frozenset(pairs), values, origins)
+    arguments = GivenArguments(frozenset(pairs), values, origins)
     return first_refusal(frame.library, path, arguments, frame.depth + 1)
 
 
@@ -238,7 +238,7 @@ def _name_of(node: ast.AST | None) -> str:
     return ""
 
 
-def _changed_names(item: ast.stmt) -> Iterator[str]:
+def changed_names(item: ast.stmt) -> Iterator[str]:
     """Yield what a statement assigns, changes a part of, or calls a method of."""
     for one in ast.walk(item):
         match one:

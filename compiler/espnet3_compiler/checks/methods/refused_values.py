@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.findings import value_finding
-from espnet3_compiler.checks.methods.refusals import Arguments, Refusal, first_refusal
+from espnet3_compiler.checks.methods.refusals import GivenArguments, Refusal, first_refusal
 from espnet3_compiler.checks.targets.nodes import (
     TargetNode,
     distinct_targets,
@@ -42,7 +42,7 @@ def _check_target(library: Library, target: TargetNode) -> Iterator[Diagnostic]:
     if path is None or is_unresolved(path) or partial or target.node.entry("_args_"):
         return
     given = {entry.name: entry.value for entry in keyword_arguments(target.node)}
-    arguments = Arguments(
+    arguments = GivenArguments(
         frozenset((*given, *target.slot.supplied, *target.slot.offered)),
         {name: to_python(node) for name, node in given.items() if _is_plain(node)},
         {name: frozenset((name,)) for name in given},
