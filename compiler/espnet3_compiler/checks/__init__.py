@@ -61,6 +61,7 @@ from espnet3_compiler.checks.settings import (
     same_data,
     test_sets,
 )
+from espnet3_compiler.checks.shapes import layer_sizes
 from espnet3_compiler.checks.stages import (
     checkpoints,
     missing_artifacts,
@@ -183,6 +184,7 @@ ALL: tuple[Check, ...] = (
     attributes.check,
     own_attributes.check,
     refused_values.check,
+    layer_sizes.check,
     text_values.check,
     argument_units.check,
     loss_values.check,

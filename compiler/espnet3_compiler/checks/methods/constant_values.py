@@ -9,8 +9,10 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from espnet3_compiler.signature.flow import dotted_name
+
 Known = Mapping[str, Any]
-"""What names are known to be; attributes of the object are called ``self.NAME``."""
+"""What dotted names are known to be; attributes of the object are called ``self.NAME``."""
 
 
 class UnknownValueError(Exception):
@@ -88,12 +90,10 @@ def _value(node: ast.expr, known: Known) -> Any:
 
 
 def _named(node: ast.expr, known: Known) -> Any:
-    match node:
-        case ast.Name(id=name) if name in known:
-            return known[name]
-        case ast.Attribute(value=ast.Name(id="self"), attr=name) if f"self.{name}" in known:
-            return known[f"self.{name}"]
-    raise UnknownValueError
+    name = dotted_name(node)
+    if name is None or name not in known:
+        raise UnknownValueError
+    return known[name]
 
 
 def _operated(node: ast.expr, known: Known) -> Any:

@@ -88,7 +88,7 @@ class _Frame:
 
     def forget(self, item: ast.stmt) -> None:
         """Drop what a statement may change."""
-        for name in _changed_names(item):
+        for name in changed_names(item):
             self.known.pop(name, None)
         if _hands_object_out(item):
             self.known = {k: v for k, v in self.known.items() if not k.startswith("self.")}
@@ -236,7 +236,7 @@ def _name_of(node: ast.AST | None) -> str:
     return ""
 
 
-def _changed_names(item: ast.stmt) -> Iterator[str]:
+def changed_names(item: ast.stmt) -> Iterator[str]:
     """Yield what a statement assigns, changes a part of, or calls a method of."""
     for one in ast.walk(item):
         match one:

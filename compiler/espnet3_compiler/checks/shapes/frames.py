@@ -1,0 +1,196 @@
+"""A function that is followed, and what is known of the names in it."""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from espnet3_compiler.checks.data.bodies import FunctionBody
+from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.checks.shapes.names import module_constant
+from espnet3_compiler.checks.shapes.torch_layers import SIZES, Mismatch
+from espnet3_compiler.checks.shapes.values import (
+    CallArgument,
+    Constant,
+    Group,
+    Layer,
+    Part,
+    Place,
+    Value,
+)
+from espnet3_compiler.signature.flow import dotted_name
+from espnet3_compiler.signature.library import Library
+
+_CONSTANTS = (
+    *(ast.Constant, ast.Name, ast.Attribute, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp),
+    *(ast.IfExp, ast.Subscript, ast.JoinedStr, ast.Tuple),
+)
+_DEEPEST = 12
+_MOST_CALLS = 2000
+
+
+@dataclass
+class Run:
+    """What is shared by all functions that are followed.
+
+    Attributes:
+        library: Reads the code of the recipe.
+        follow: Follows the statements of a function; returns whether they certainly do not end.
+        mismatches: What was found.
+        memo: Results, by function and arguments.
+        entered: The methods that are certainly called, each with its object.
+        active: The functions that called one another to get here.
+        calls: How many were followed.
+    """
+
+    library: Library
+    follow: Callable[[Sequence[ast.stmt], "FollowedFunction"], bool]
+    mismatches: list[Mismatch] = field(default_factory=list)
+    memo: dict[Any, Any] = field(default_factory=dict)
+    entered: set[tuple[Part, str]] = field(default_factory=set)
+    active: list[ast.AST] = field(default_factory=list)
+    calls: int = 0
+
+    def follow_function(self, frame: "FollowedFunction") -> bool | None:
+        """Follow a function; None for one that calls itself, or where that gets too much."""
+        node = frame.body.node
+        self.calls += 1
+        if node in self.active or len(self.active) >= _DEEPEST or self.calls > _MOST_CALLS:
+            return None
+        self.active.append(node)
+        ended = self.follow(node.body, frame)
+        self.active.pop()
+        return ended
+
+
+@dataclass(frozen=True)
+class CallArguments:
+    """The arguments of a call.
+
+    Attributes:
+        positional: Those without a name.
+        named: Those with one.
+        complete: Whether there are no others.
+    """
+
+    positional: tuple[CallArgument, ...] = ()
+    named: Mapping[str, CallArgument] = field(default_factory=dict)
+    complete: bool = True
+
+    @property
+    def values(self) -> list[Value]:
+        """The values of all of them."""
+        return [one.value for one in (*self.positional, *self.named.values())]
+
+
+@dataclass
+class FollowedFunction:
+    """A function that is followed.
+
+    Attributes:
+        run: What is shared.
+        body: The function.
+        names: What is known of each name; attributes of the object are called ``self.NAME``.
+        certain: Whether the statements that are followed certainly run.
+        returned: What it may return.
+        scope: What this run of the function has alone.
+    """
+
+    run: Run
+    body: FunctionBody
+    names: dict[str, Value]
+    certain: bool
+    returned: list[Value] = field(default_factory=list)
+    scope: object = field(default_factory=object)
+
+    @property
+    def method(self) -> bool:
+        """Whether it is a method of an object that is constructed."""
+        own = self.names.get("self")
+        return isinstance(own, Part) and bool(own.attributes)
+
+    def report(self, found: Mismatch) -> None:
+        """Note a mismatch that certainly happens."""
+        if self.certain:
+            self.run.mismatches.append(found)
+
+    def look_up(self, name: str) -> Value:
+        """Return what a dotted name is."""
+        if name in self.names:
+            return self.names[name]
+        owner, _, last = name.rpartition(".")
+        if not owner:
+            return self._module_constant(name)
+        held = self.look_up(owner)
+        if isinstance(held, Part) and not held.changed:
+            return held.attributes.get(last)
+        if isinstance(held, Layer) and not held.changed and last in SIZES:
+            argument = held.arguments.get(last)
+            return argument.value if argument else None
+        return None
+
+    def constant(self, node: ast.expr) -> Constant | None:
+        """Return the constant that an expression is; None where it is none, or not known."""
+        if not isinstance(node, _CONSTANTS) and not _is_plain_call(node):
+            return None
+        try:
+            value = constant_value(node, _Known(self))
+        except UnknownValueError:
+            return None
+        return Constant(value, self._places(node))
+
+    def replace(self, old: Value, new: Value) -> None:
+        """Give another value to all names of an object."""
+        for name, value in self.names.items():
+            if value is old:
+                self.names[name] = new
+
+    def _places(self, node: ast.expr) -> tuple[Place, ...]:
+        """Return what the constants came through that decide another one."""
+        if isinstance(node, ast.Constant):
+            return ()
+        names = [dotted_name(one) for one in ast.walk(node) if isinstance(one, ast.expr)]
+        values = [self.look_up(name) for name in names if name]
+        found = [one for value in values if isinstance(value, Constant) for one in value.places]
+        return tuple({one.key: one for one in found}.values())
+
+    def _module_constant(self, name: str) -> Value:
+        key = ("constant", self.body.module, name)
+        if key not in self.run.memo:
+            found = module_constant(self.run.library, self.body, name)
+            self.run.memo[key] = Constant(found[0]) if found else None
+        value: Constant | None = self.run.memo[key]
+        return value
+
+
+class _Known(Mapping[str, Any]):
+    """The constants among the names of a function."""
+
+    def __init__(self, frame: FollowedFunction) -> None:
+        self.frame = frame
+
+    def __getitem__(self, name: str) -> Any:
+        value = self.frame.look_up(name)
+        if isinstance(value, Constant):
+            return value.value
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(self.frame.look_up(str(name)), Constant)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.frame.names)
+
+    def __len__(self) -> int:
+        return len(self.frame.names)
+
+
+def memo_key(value: Value) -> object:
+    """Return what tells a value from others."""
+    if isinstance(value, Constant):
+        return repr(value.value), tuple(one.key for one in value.places)
+    return tuple(map(memo_key, value.items)) if isinstance(value, Group) else value
+
+
+def _is_plain_call(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)

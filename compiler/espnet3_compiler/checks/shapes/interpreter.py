@@ -1,0 +1,384 @@
+"""Follow the constructor and the methods of a model's classes with what is known of each value.
+
+Statements are followed in order.  What is not known decides nothing: of a condition both branches
+are followed, and a value that may be several has the shapes of all.
+"""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import replace
+
+from espnet3_compiler.checks.methods.refusals import changed_names
+from espnet3_compiler.checks.shapes import tensors
+from espnet3_compiler.checks.shapes.calls import call_by_name, call_on, call_value, list_items
+from espnet3_compiler.checks.shapes.frames import CallArguments, FollowedFunction, Run
+from espnet3_compiler.checks.shapes.torch_layers import Mismatch
+from espnet3_compiler.checks.shapes.values import (
+    CallArgument,
+    Constant,
+    Group,
+    Layer,
+    Part,
+    Place,
+    Tensor,
+    Value,
+    either,
+    mark_changed,
+)
+from espnet3_compiler.signature.flow import dotted_name
+from espnet3_compiler.signature.library import Library
+
+_ENDS = (ast.Break, ast.Continue, ast.Return)
+_FULL = slice(None)
+_MOST_ITEMS = 64
+
+
+def start_run(library: Library) -> Run:
+    """Return what the functions share that are followed from here on."""
+    return Run(library, _follow)
+
+
+def _follow(statements: Sequence[ast.stmt], frame: FollowedFunction) -> bool:
+    """Follow statements; return whether they certainly do not go on to what stands behind them."""
+    return any(_follow_one(item, frame) for item in statements)
+
+
+def _follow_one(item: ast.stmt, frame: FollowedFunction) -> bool:
+    match item:
+        case ast.Return(value=value):
+            frame.returned.append(_evaluate(value, frame) if value else Constant(None))
+            return True
+        case ast.Raise() | ast.Break() | ast.Continue():
+            return True
+        case ast.If(test=test, body=body, orelse=other):
+            truth = _truth(test, frame)
+            if truth is None:
+                return _follow_either([body, other], frame)
+            return _follow(body if truth else other, frame)
+        case ast.With():
+            return _follow_with(item, frame)
+        case ast.For():
+            return _follow_loop(item, frame)
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+            _follow_assignment(item, frame)
+        case ast.Expr(value=value):
+            _evaluate(value, frame)
+        case ast.Assert() | ast.Pass():
+            pass
+        case _:
+            return _follow_unsure(item, _bodies(item), frame)
+    return False
+
+
+def _bodies(item: ast.stmt) -> list[Sequence[ast.stmt]]:
+    """Return the statements in a statement, of which it is not known how often they run."""
+    match item:
+        case ast.While(body=body, orelse=other) | ast.For(body=body, orelse=other):
+            return [body, other]
+        case ast.Try(body=body, handlers=handlers, orelse=other, finalbody=last):
+            return [body, *(one.body for one in handlers), other, last]
+        case ast.Match(cases=cases):
+            return [one.body for one in cases]
+    return []
+
+
+def _follow_with(item: ast.With, frame: FollowedFunction) -> bool:
+    for one in item.items:
+        _evaluate(one.context_expr, frame)
+        if one.optional_vars is not None:
+            _bind(one.optional_vars, None, frame)
+    return _follow(item.body, frame)
+
+
+def _follow_loop(item: ast.For, frame: FollowedFunction) -> bool:
+    values = list_items(_evaluate(item.iter, frame))
+    ends = any(isinstance(one, _ENDS) for part in item.body for one in ast.walk(part))
+    if values is None or item.orelse or ends:
+        return _follow_unsure(item, _bodies(item), frame)
+    before: list[dict[str, Value]] = []
+    for place, value in enumerate(values):
+        same = place and all(one is values[place - 1] for one in values[place:])
+        if same and frame.names in before:
+            break  # it would go on in the same way
+        _bind(item.target, value, frame)
+        before.append(dict(frame.names))
+        if _follow(item.body, frame):
+            return True
+    return False
+
+
+def _follow_assignment(
+    item: ast.Assign | ast.AnnAssign | ast.AugAssign, frame: FollowedFunction
+) -> None:
+    if item.value is None:
+        return
+    found = _evaluate(item.value, frame)
+    if isinstance(item, ast.AugAssign):
+        old = _evaluate(item.target, frame)
+        found = _operated(item.op, old, found, frame)
+        if isinstance(old, Group):
+            frame.replace(old, found)
+    for target in item.targets if isinstance(item, ast.Assign) else [item.target]:
+        _bind(target, found, frame)
+
+
+def _follow_either(bodies: Sequence[Sequence[ast.stmt]], frame: FollowedFunction) -> bool:
+    """Follow several statements of which one is taken, and keep what is the same after all."""
+    ways = []
+    before = len(frame.returned)
+    for body in bodies:
+        way = replace(frame, names=dict(frame.names), certain=False)
+        if not _follow(body, way):
+            ways.append(way.names)
+    frame.certain = frame.certain and len(frame.returned) == before
+    if not ways:
+        return True
+    names = dict.fromkeys(name for way in ways for name in way)
+    after = {name: either(way.get(name) for way in ways) for name in names}
+    frame.names.clear()
+    frame.names.update(after)
+    return False
+
+
+def _follow_unsure(
+    item: ast.stmt, bodies: Sequence[Sequence[ast.stmt]], frame: FollowedFunction
+) -> bool:
+    """Forget what a statement may change, of which it is not known how often it runs."""
+    _forget(item, frame)
+    before = len(frame.returned)
+    for body in bodies:
+        _follow(body, replace(frame, names=dict(frame.names), certain=False))
+    frame.certain = frame.certain and len(frame.returned) == before
+    return False
+
+
+def _forget(item: ast.stmt, frame: FollowedFunction) -> None:
+    every = list(ast.walk(item))
+    stored = {dotted_name(one) for one in every if isinstance(one, ast.expr) and _is_stored(one)}
+    stored |= {one.asname or one.name for one in every if isinstance(one, ast.alias)}
+    stored.add(getattr(item, "name", None))  # of a function or class
+    for name in {*stored, *changed_names(item)} - {None, "", "self"}:
+        if name is not None and (name in stored or isinstance(frame.names.get(name), Group)):
+            frame.names[name] = None
+
+
+def _is_stored(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Load)
+
+
+def _bind(target: ast.expr, value: Value, frame: FollowedFunction) -> None:
+    """Give a value to what stands left of an assignment."""
+    match target:
+        case ast.Name(id=name):
+            frame.names[name] = value
+        case ast.Attribute(value=ast.Name(id="self"), attr=attr):
+            frame.names[f"self.{attr}"] = value
+        case ast.Attribute(value=inner, attr=attr):
+            owner = _evaluate(inner, frame)
+            if isinstance(owner, Part):
+                owner.attributes[attr] = None
+            mark_changed([owner] if isinstance(owner, Layer) else [])
+        case ast.Tuple(elts=items) | ast.List(elts=items):
+            given = list_items(value) or []
+            whole = len(given) == len(items)
+            for place, one in enumerate(items):
+                _bind(one, given[place] if whole else None, frame)
+        case ast.Starred(value=inner):
+            _bind(inner, None, frame)
+        case ast.Subscript(value=inner):
+            owner = _evaluate(inner, frame)
+            mark_changed([owner] if isinstance(owner, Layer) else [])
+            if isinstance(owner, Group | Constant):
+                frame.replace(owner, None)
+
+
+def _truth(test: ast.expr, frame: FollowedFunction) -> bool | None:
+    """Return whether a condition holds; None where that is not known."""
+    known = frame.constant(test)
+    if known is not None:
+        return bool(known.value)
+    match test:
+        case ast.Compare(
+            left=left, ops=[ast.Is() | ast.IsNot() as how], comparators=[ast.Constant(value=None)]
+        ):
+            value = _evaluate(left, frame)
+            there = isinstance(value, Layer | Part | Tensor | Group)
+            return isinstance(how, ast.IsNot) if there else None
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            truth = _truth(inner, frame)
+            return None if truth is None else not truth
+    _evaluate(test, frame)
+    return None
+
+
+def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
+    """Return what an expression is, after following all calls in it."""
+    name = dotted_name(node)
+    known = frame.look_up(name) if name else frame.constant(node)
+    if known is not None:
+        return known
+    match node:
+        case ast.Attribute(value=inner, attr=attr):
+            return _attribute(_evaluate(inner, frame), attr)
+        case ast.Call():
+            return _call(node, frame)
+        case ast.BinOp(left=left, op=operation, right=right):
+            return _operated(operation, _evaluate(left, frame), _evaluate(right, frame), frame)
+        case ast.UnaryOp(operand=inner, op=ast.USub() | ast.UAdd() | ast.Invert()):
+            value = _evaluate(inner, frame)
+            return value if isinstance(value, Tensor) else None
+        case ast.Subscript(value=inner, slice=index):
+            return _indexed(_evaluate(inner, frame), index, frame)
+        case ast.Tuple(elts=items) | ast.List(elts=items):
+            arguments = _arguments(items, [], frame)
+            values = tuple(one.value for one in arguments.positional)
+            return Group(values) if arguments.complete else None
+    return _evaluate_rare(node, frame)
+
+
+def _evaluate_rare(node: ast.expr, frame: FollowedFunction) -> Value:
+    match node:
+        case ast.ListComp() | ast.GeneratorExp():
+            return _comprehended(node, frame)
+        case ast.IfExp(test=test, body=body, orelse=other):
+            return _chosen(test, body, other, frame)
+        case ast.NamedExpr(target=target, value=inner):
+            value = _evaluate(inner, frame)
+            _bind(target, value, frame)
+            return value
+        case ast.Lambda() | ast.SetComp() | ast.DictComp() | ast.Name():
+            return None
+        case ast.BoolOp(values=[first, *_]):
+            _evaluate(first, frame)
+            return None
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            _evaluate(child, frame)
+    return None
+
+
+def _call(node: ast.Call, frame: FollowedFunction) -> Value:
+    """Return what a call gives."""
+    arguments = _arguments(node.args, node.keywords, frame)
+    name = dotted_name(node.func)
+    if name and not _is_known(name, frame):
+        return call_by_name(name, node, arguments, frame)
+    called = frame.look_up(name) if name else None
+    if called is not None or not isinstance(node.func, ast.Attribute):
+        value = called if name else _evaluate(node.func, frame)
+        return call_value(value, arguments, frame)
+    return call_on(_evaluate(node.func.value, frame), node.func.attr, arguments, frame)
+
+
+def _is_known(name: str, frame: FollowedFunction) -> bool:
+    """Return whether a dotted name begins with a name of the function."""
+    return name in frame.names or name.partition(".")[0] in frame.names
+
+
+def _arguments(
+    positional: Sequence[ast.expr], named: Sequence[ast.keyword], frame: FollowedFunction
+) -> CallArguments:
+    """Return the arguments of a call, or the items of a list."""
+    given: list[CallArgument] = []
+    complete = all(one.arg for one in named)
+    for node in positional:
+        starred = isinstance(node, ast.Starred)
+        value = _evaluate(node.value if isinstance(node, ast.Starred) else node, frame)
+        items = list_items(value) if starred else [value]
+        complete = complete and items is not None
+        given += (CallArgument(item, Place(node, frame.body, frame.scope)) for item in items or ())
+    words: dict[str, CallArgument] = {}
+    for one in named:
+        value = _evaluate(one.value, frame)
+        if one.arg:
+            words[one.arg] = CallArgument(value, Place(one.value, frame.body, frame.scope))
+    return CallArguments(tuple(given), words, complete)
+
+
+def _attribute(value: Value, name: str) -> Value:
+    """Return an attribute of a tensor, or of what ``max`` and the like give."""
+    match value:
+        case Tensor() if name == "mT":
+            return tensors.exchanged(value, -1, -2)
+        case Group(items=(first, second)) if name in ("values", "indices"):
+            return first if name == "values" else second
+    return None
+
+
+def _operated(operation: ast.operator, left: Value, right: Value, frame: FollowedFunction) -> Value:
+    """Return what an operator makes of two values.
+
+    Args:
+        operation: The operator.
+        left: The first value.
+        right: The second one.
+        frame: The function in which it stands.
+    """
+    if isinstance(left, Group) and isinstance(right, Group) and isinstance(operation, ast.Add):
+        return Group((*left.items, *right.items))
+    if isinstance(left, Group) and isinstance(right, Constant) and isinstance(operation, ast.Mult):
+        count = right.value if isinstance(right.value, int) else 0
+        return Group(left.items * count) if 0 < count * len(left.items) <= _MOST_ITEMS else None
+    if isinstance(operation, ast.MatMult):
+        return None
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        apart = tensors.contradiction(left, right)
+        if apart and apart[1].layer and apart[1].argument:
+            frame.report(Mismatch(apart[1].layer, apart[1].argument, apart[0], added=True))
+    if isinstance(left, Tensor):
+        return tensors.broadcast(left, right)
+    return tensors.broadcast(right, left) if isinstance(right, Tensor) else None
+
+
+def _indexed(value: Value, index: ast.expr, frame: FollowedFunction) -> Value:
+    """Return a part of a value."""
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    places = [_place(one, frame) for one in parts]
+    items = list_items(value)
+    if items is not None and len(places) == 1:
+        place = places[0]
+        whole = isinstance(place, int) and -len(items) <= place < len(items)
+        return items[place] if whole and isinstance(place, int) else None
+    known = isinstance(value, Tensor) and _UNKNOWN not in places
+    return tensors.indexed(value, places) if known and isinstance(value, Tensor) else None
+
+
+_UNKNOWN = "unknown"
+"""A place in an index that may be anything."""
+
+
+def _place(node: ast.expr, frame: FollowedFunction) -> object:
+    """Return an item of an index."""
+    if isinstance(node, ast.Slice):
+        ends = [one for one in (node.lower, node.upper, node.step) if one is not None]
+        for one in ends:
+            _evaluate(one, frame)
+        return slice(1) if ends else _FULL
+    value = _evaluate(node, frame)
+    if not isinstance(value, Constant) or isinstance(value.value, bool):
+        return _UNKNOWN
+    plain = value.value is None or value.value is ... or isinstance(value.value, int)
+    return value.value if plain else _UNKNOWN
+
+
+def _comprehended(node: ast.ListComp | ast.GeneratorExp, frame: FollowedFunction) -> Value:
+    """Return the values of a list that is made of another one."""
+    loop, *others = node.generators
+    items = list_items(_evaluate(loop.iter, frame))
+    if items is None or others or loop.ifs or loop.is_async:
+        return None
+    values = []
+    for item in items:
+        inner = replace(frame, names=dict(frame.names))
+        _bind(loop.target, item, inner)
+        values.append(_evaluate(node.elt, inner))
+    return Group(tuple(values))
+
+
+def _chosen(test: ast.expr, body: ast.expr, other: ast.expr, frame: FollowedFunction) -> Value:
+    """Return what one of two expressions gives."""
+    truth = _truth(test, frame)
+    if truth is not None:
+        return _evaluate(body if truth else other, frame)
+    unsure = replace(frame, certain=False)
+    return either([_evaluate(body, unsure), _evaluate(other, unsure)])

@@ -1,0 +1,77 @@
+"""What a name means at the top of a module of the recipe."""
+
+from typing import Any
+
+from espnet3_compiler.checks.data.bodies import FunctionBody
+from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
+from espnet3_compiler.signature.definitions import BUILTINS, full_name
+from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.locate import ModuleLocation
+from espnet3_compiler.signature.module_summary import Binding
+from espnet3_compiler.signature.split_source import assigned_value
+
+
+def absolute_name(library: Library, body: FunctionBody, name: str) -> str:
+    """Return what a dotted name in a function leads to, for example ``torch.nn.Linear``.
+
+    Empty where its module binds it not, or more than once.
+
+    Args:
+        library: Reads the module.
+        body: The function.
+        name: The name.
+    """
+    found = _binding(library, body, name)
+    if found is None:
+        return ""
+    place, row = found
+    if row.kind in ("import", "module"):
+        return full_name(library, place, name)
+    return f"{place.name}.{name}" if row.kind == "piece" else ""
+
+
+def module_constant(library: Library, body: FunctionBody, name: str) -> tuple[Any] | None:
+    """Return the constant that a module binds a name to, in a tuple; None where it is none.
+
+    Args:
+        library: Reads the module.
+        body: A function of the module.
+        name: The name.
+    """
+    found = _binding(library, body, name)
+    if found is None or found[1].kind != "constant":
+        return None
+    node = assigned_value(body.file.text, found[1].first, found[1].last)
+    try:
+        return (constant_value(node, {}),) if node is not None else None
+    except UnknownValueError:
+        return None
+
+
+def _binding(
+    library: Library, body: FunctionBody, name: str
+) -> tuple[ModuleLocation, Binding] | None:
+    """Return the only statement that gives the first word of a name its value."""
+    place = library.find_module(body.module)
+    summary = library.module(place) if place else None
+    rows = summary.bindings.get(name.partition(".")[0], ()) if summary else ()
+    return (place, rows[0]) if place and len(rows) == 1 and rows[0].level == "plain" else None
+
+
+def is_local(library: Library, path: str) -> bool:
+    """Return whether a dotted path begins with a module of the recipe."""
+    found = library.find_module(path.partition(".")[0])
+    return found is not None and found.local
+
+
+def is_builtin(library: Library, body: FunctionBody, name: str) -> bool:
+    """Return whether a name in a function is one of Python's own, as far as its module says.
+
+    Args:
+        library: Reads the module.
+        body: The function.
+        name: The name.
+    """
+    place = library.find_module(body.module)
+    summary = library.module(place) if place else None
+    return name in BUILTINS and summary is not None and name not in summary.bindings

@@ -1,0 +1,266 @@
+"""How the shape of a tensor changes: dimensions are taken away, exchanged, put in."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+from espnet3_compiler.checks.shapes.values import (
+    Constant,
+    Group,
+    Shape,
+    Size,
+    Tensor,
+    Value,
+    tensor,
+)
+
+RANKS = (1, 2, 3, 4, 5)
+"""The numbers of dimensions that a tensor may have of which nothing is known."""
+
+
+def any_tensor(ranks: Sequence[int] = RANKS) -> Tensor:
+    """Return a tensor of which only the possible numbers of dimensions are known."""
+    return Tensor(tuple((None,) * rank for rank in ranks))
+
+
+def changed(given: Tensor, change: Callable[[Shape], Shape | None]) -> Tensor | None:
+    """Return a tensor after a change of its shape; shapes for which that fails are left out."""
+    after = (change(shape) for shape in given.shapes)
+    return tensor(shape for shape in after if shape is not None)
+
+
+def axis_of(shape: Shape, axis: int, extra: int = 0) -> int | None:
+    """Return the place of a dimension, counted from the first; None where there is none.
+
+    Args:
+        shape: The shape.
+        axis: The dimension, counted from either end.
+        extra: How many dimensions are to be put in.
+    """
+    count = len(shape) + extra
+    return axis % count if -count <= axis < count else None
+
+
+def put(shape: Shape, axis: int, size: Size | None) -> Shape | None:
+    """Return a shape with another size of a dimension.
+
+    Args:
+        shape: The shape.
+        axis: The dimension.
+        size: Its new size.
+    """
+    place = axis_of(shape, axis)
+    return None if place is None else (*shape[:place], size, *shape[place + 1 :])
+
+
+def without_axis(shape: Shape, axis: int) -> Shape | None:
+    """Return a shape without a dimension."""
+    place = axis_of(shape, axis)
+    return None if place is None else shape[:place] + shape[place + 1 :]
+
+
+def reduced(given: Tensor, axes: Sequence[int], *, keep: bool) -> Tensor | None:
+    """Return a tensor after a sum or the like over some dimensions.
+
+    Args:
+        given: The tensor.
+        axes: The dimensions.
+        keep: Whether they stay, with the size 1.
+    """
+
+    def change(shape: Shape) -> Shape | None:
+        places = [axis_of(shape, axis) for axis in axes]
+        if None in places:
+            return None
+        kept = [(None if place in places else size) for place, size in enumerate(shape)]
+        return tuple(size for place, size in enumerate(kept) if keep or place not in places)
+
+    return changed(given, change)
+
+
+def permuted(given: Tensor, order: Sequence[int]) -> Tensor | None:
+    """Return a tensor with its dimensions in another order."""
+
+    def change(shape: Shape) -> Shape | None:
+        places = [axis_of(shape, axis) for axis in order]
+        if len(order) != len(shape) or len({*places}) != len(shape) or None in places:
+            return None
+        return tuple(shape[place] for place in places if place is not None)
+
+    return changed(given, change)
+
+
+def exchanged(given: Tensor, first: int, second: int) -> Tensor | None:
+    """Return a tensor with two dimensions exchanged.
+
+    Args:
+        given: The tensor.
+        first: A dimension.
+        second: The other one.
+    """
+
+    def change(shape: Shape) -> Shape | None:
+        one, other = axis_of(shape, first), axis_of(shape, second)
+        if one is None or other is None:
+            return None
+        after = list(shape)
+        after[one], after[other] = after[other], after[one]
+        return tuple(after)
+
+    return changed(given, change)
+
+
+def with_axis(given: Tensor, axis: int) -> Tensor | None:
+    """Return a tensor with a new dimension."""
+
+    def change(shape: Shape) -> Shape | None:
+        place = axis_of(shape, axis, 1)
+        return None if place is None else (*shape[:place], None, *shape[place:])
+
+    return changed(given, change)
+
+
+def squeezed(given: Tensor, axis: int) -> Tensor | None:
+    """Return a tensor without a dimension if that has the size 1."""
+
+    def change(shape: Shape) -> Iterator[Shape]:
+        place = axis_of(shape, axis)
+        size = shape[place] if place is not None else None
+        if place is not None and (size is None or size.value != 1):
+            yield shape
+        if place is not None and (size is None or size.value == 1):
+            yield shape[:place] + shape[place + 1 :]
+
+    return tensor(after for shape in given.shapes for after in change(shape))
+
+
+def flattened(given: Tensor, first: int, last: int) -> Tensor | None:
+    """Return a tensor with several dimensions made one.
+
+    Args:
+        given: The tensor.
+        first: The first of them.
+        last: The last of them.
+    """
+
+    def change(shape: Shape) -> Shape | None:
+        start, end = axis_of(shape, first), axis_of(shape, last)
+        if start is None or end is None or start > end:
+            return None
+        inner = shape[start : end + 1]
+        merged = inner[0] if len(inner) == 1 else None
+        return (*shape[:start], merged, *shape[end + 1 :])
+
+    return changed(given, change)
+
+
+def divided(given: Tensor, count: int, axis: int) -> Value:
+    """Return the parts of a tensor that is cut into some of equal size.
+
+    Args:
+        given: The tensor.
+        count: How many there are.
+        axis: The dimension that is cut.
+    """
+
+    def change(shape: Shape) -> Shape | None:
+        place = axis_of(shape, axis)
+        size = shape[place] if place is not None else None
+        whole = size and size.value % count == 0
+        part = Size(size.value // count, size.layer) if size and whole else None
+        return put(shape, axis, part)
+
+    part = changed(given, change) if count > 0 else None
+    return Group((part,) * count) if part else None
+
+
+def joined(items: Sequence[Value], axis: int) -> Tensor | None:
+    """Return tensors put behind one another along a dimension."""
+    given = [item for item in items if isinstance(item, Tensor)]
+    if not given or len(given) != len(items):
+        return None
+    every = itertools.islice(itertools.product(*(one.shapes for one in given)), 200)
+    return tensor(shape for shapes in every for shape in _joined_shapes(shapes, axis))
+
+
+def _joined_shapes(shapes: Sequence[Shape], axis: int) -> Iterator[Shape]:
+    place = axis_of(shapes[0], axis)
+    if place is None or len({len(shape) for shape in shapes}) > 1:
+        return
+    columns = list(zip(*shapes, strict=True))
+    sizes = [size for size in columns[place] if size is not None]
+    whole = len(sizes) == len(shapes)
+    total = Size(sum(size.value for size in sizes), sizes[-1].layer) if whole else None
+    first = [next((size for size in column if size), None) for column in columns]
+    yield (*first[:place], total, *first[place + 1 :])
+
+
+def broadcast(left: Tensor, right: Value) -> Tensor | None:
+    """Return what an operator makes of a tensor and another value, item by item."""
+    if isinstance(right, Constant):
+        return left
+    if not isinstance(right, Tensor):
+        grown = (
+            (None,) * (rank - len(shape)) + tuple(map(_unless_one, shape))
+            for shape in left.shapes
+            for rank in range(len(shape), max(len(shape), RANKS[-1]) + 1)
+        )
+        return tensor(grown)
+    pairs = itertools.product(left.shapes, right.shapes)
+    return tensor(shape for one, other in pairs if (shape := _fitted(one, other)) is not None)
+
+
+def _fitted(left: Shape, right: Shape) -> Shape | None:
+    """Return the shape of a result; None where two sizes contradict each other."""
+    lead = len(left) - len(right)
+    long, short = (left, right) if lead >= 0 else (right, left)
+    after = list(long)
+    for place, size in enumerate(short, abs(lead)):
+        other = after[place]
+        if other is None or other.value == 1:
+            after[place] = size
+        elif size is not None and size.value not in (1, other.value):
+            return None
+    return tuple(map(_unless_one, after))
+
+
+def _unless_one(size: Size | None) -> Size | None:
+    """Return a size that stays whatever it is put together with."""
+    return None if size is None or size.value == 1 else size
+
+
+def contradiction(left: Tensor, right: Tensor) -> tuple[Size, Size] | None:
+    """Return two sizes that cannot be added, one of each tensor; None where some may fit."""
+    found = None
+    for one, other in itertools.product(left.shapes, right.shapes):
+        if _fitted(one, other) is not None:
+            return None
+        rows = zip(reversed(one), reversed(other), strict=False)
+        found = found or next(((a, b) for a, b in rows if a and b and a.value != b.value), None)
+    return found
+
+
+def indexed(given: Tensor, index: Sequence[object]) -> Tensor | None:
+    """Return a part of a tensor.
+
+    Args:
+        given: The tensor.
+        index: For each dimension: a number, ``slice(None)`` for all of it, another slice, None
+            for a new dimension, or ``...``.
+    """
+    return changed(given, lambda shape: _indexed_shape(shape, index))
+
+
+def _indexed_shape(shape: Shape, index: Sequence[object]) -> Shape | None:
+    taken = sum(one is not None and one is not ... for one in index)
+    rest = len(shape) - taken
+    if rest < 0:
+        return None
+    whole = [slice(None)] * rest
+    at = index.index(...) if ... in index else len(index)
+    after: list[Size | None] = []
+    sizes = iter(shape)
+    for one in (*index[:at], *whole, *index[at + 1 :]):
+        size = None if one is None else next(sizes)
+        if not isinstance(one, int):
+            after.append(size if one == slice(None) else None)
+    return tuple(after)

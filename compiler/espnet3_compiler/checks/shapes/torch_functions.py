@@ -1,0 +1,163 @@
+"""Functions of ``torch`` and methods of tensors: what they make of the shape of a tensor."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from espnet3_compiler.checks.shapes import tensors
+from espnet3_compiler.checks.shapes.values import Constant, Group, Tensor, Value, tensor
+
+Named = Mapping[str, Value]
+
+_SAME = frozenset(
+    (
+        *("relu", "relu_", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"),
+        *("tanh", "sigmoid", "logsigmoid", "softplus", "softsign", "hardtanh", "hardswish"),
+        *("softmax", "log_softmax", "dropout", "dropout_", "alpha_dropout", "normalize"),
+        *("abs", "exp", "log", "log1p", "log2", "log10", "sqrt", "rsqrt", "square", "neg"),
+        *("sin", "cos", "erf", "sign", "floor", "ceil", "round", "reciprocal", "nan_to_num"),
+        *("cumsum", "detach", "clone"),
+        *("float", "half", "double", "bfloat16", "to", "type", "type_as", "cuda", "cpu"),
+        *("contiguous", "requires_grad_", "masked_fill_", "layer_norm", "zeros_like"),
+        *("ones_like", "rand_like", "randn_like", "empty_like", "full_like"),
+    )
+)
+"""What gives a tensor of the shape of its first argument."""
+
+_ITEMWISE = ("add", "sub", "mul", "div", "masked_fill", "multiply", "subtract", "pow")
+_CLAMPS = ("clamp", "clamp_", "clamp_min", "clamp_max", "clip")
+_REDUCING = ("mean", "sum", "amax", "amin", "std", "var", "logsumexp", "argmax", "argmin", "prod")
+_PACKED = 3
+"""Sequences that are packed have so many dimensions: items, time and features."""
+
+_REDUCING_TO_PAIRS = ("max", "min", "median")
+
+
+def apply_function(name: str, given: Sequence[Value], named: Named) -> Value:
+    """Return what a function of ``torch`` or a method of a tensor makes of values.
+
+    Args:
+        name: The function or method, without its module.
+        given: Its arguments; the first one is the tensor.
+        named: Further arguments, by name.
+    """
+    if name in ("cat", "concat", "concatenate"):
+        return _joined(given, named)
+    first = given[0] if given else named.get("input")
+    if not isinstance(first, Tensor):
+        return None
+    rest = given[1:]
+    if name == "pack_padded_sequence":
+        return tensor(shape for shape in first.shapes if len(shape) == _PACKED)
+    if name == "pad_packed_sequence":
+        return Group((first, None))
+    if name in _SAME:
+        return first
+    if name in _CLAMPS:
+        plain = all(isinstance(one, Constant) for one in (*rest, *named.values()))
+        return first if plain else tensors.broadcast(first, None)
+    if name in _ITEMWISE:
+        return tensors.broadcast(first, rest[0]) if rest else None
+    if name in (*_REDUCING, *_REDUCING_TO_PAIRS):
+        return _reduced(name, first, rest, named)
+    return _MOVES[name](first, rest, named) if name in _MOVES else None
+
+
+def _number(value: Value) -> Any:
+    """Return a number or a list of them; None for anything else."""
+    return value.value if isinstance(value, Constant) else None
+
+
+def _numbers(values: Sequence[Value]) -> list[int] | None:
+    """Return the numbers that arguments are, one by one or in a list."""
+    if len(values) == 1 and isinstance(values[0], Group):
+        values = values[0].items
+    found = [_number(value) for value in values]
+    if len(found) == 1 and isinstance(found[0], list | tuple):
+        found = list(found[0])
+    return found if all(type(one) is int for one in found) else None
+
+
+def _argument(rest: Sequence[Value], named: Named, place: int, *names: str) -> Value:
+    """Return an argument by its place or by one of its names."""
+    if place < len(rest):
+        return rest[place]
+    return next((named[name] for name in names if name in named), Constant(None))
+
+
+def _joined(given: Sequence[Value], named: Named) -> Value:
+    items = given[0] if given else named.get("tensors")
+    axis = _argument(given, named, 1, "dim", "axis")
+    number = 0 if axis == Constant(None) else _number(axis)
+    if not isinstance(items, Group) or type(number) is not int:
+        return None
+    return tensors.joined(items.items, number)
+
+
+def _reduced(name: str, first: Tensor, rest: Sequence[Value], named: Named) -> Value:
+    axis = _argument(rest, named, 0, "dim", "axis")
+    keep = _number(_argument(rest, named, 1, "keepdim"))
+    numbers = _numbers([axis])
+    plain = set(named) <= {"dim", "axis", "keepdim", "input", "dtype", "unbiased", "correction"}
+    second = len(rest) > 1 and name in ("std", "var")  # which is no keepdim
+    if numbers is None or not plain or second or keep not in (None, True, False):
+        return None
+    result = tensors.reduced(first, numbers, keep=bool(keep))
+    return Group((result, result)) if name in _REDUCING_TO_PAIRS else result
+
+
+def _transposed(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
+    ends = (_argument(rest, named, 0, "dim0"), _argument(rest, named, 1, "dim1"))
+    numbers = _numbers(ends)
+    return tensors.exchanged(first, *numbers) if numbers else None
+
+
+def _permuted(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
+    numbers = _numbers(rest) if rest and not named else None
+    return tensors.permuted(first, numbers) if numbers else None
+
+
+def _unsqueezed(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
+    axis = _number(_argument(rest, named, 0, "dim"))
+    return tensors.with_axis(first, axis) if type(axis) is int else None
+
+
+def _squeezed(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
+    axis = _number(_argument(rest, named, 0, "dim"))
+    return tensors.squeezed(first, axis) if type(axis) is int else None
+
+
+def _flattened(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
+    ends = [_argument(rest, named, 0, "start_dim"), _argument(rest, named, 1, "end_dim")]
+    usual = (0, -1)
+    numbers = _numbers(
+        [Constant(n) if one == Constant(None) else one for one, n in zip(ends, usual, strict=True)]
+    )
+    return tensors.flattened(first, *numbers) if numbers else None
+
+
+def _divided(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
+    count = _number(_argument(rest, named, 0, "chunks"))
+    axis = _argument(rest, named, 1, "dim")
+    number = 0 if axis == Constant(None) else _number(axis)
+    if type(count) is not int or type(number) is not int:
+        return None
+    return tensors.divided(first, count, number)
+
+
+def _halved(first: Tensor, rest: Sequence[Value], named: Named) -> Value:
+    axis = _argument(rest, named, 0, "dim")
+    number = -1 if axis == Constant(None) else _number(axis)
+    halves = tensors.divided(first, 2, number) if type(number) is int else None
+    return halves.items[0] if isinstance(halves, Group) else None
+
+
+_MOVES: Mapping[str, Callable[[Tensor, Sequence[Value], Named], Value]] = {
+    "transpose": _transposed,
+    "swapaxes": _transposed,
+    "permute": _permuted,
+    "unsqueeze": _unsqueezed,
+    "squeeze": _squeezed,
+    "flatten": _flattened,
+    "chunk": _divided,
+    "glu": _halved,
+}
