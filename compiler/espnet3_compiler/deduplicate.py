@@ -1,7 +1,7 @@
 """Leave out findings that only follow from others: one mistake gives one finding."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Source, Span
@@ -72,6 +72,7 @@ def without_consequences(
     * The second item of a criterion that has ESPnet2's form.
     * The package of a callback that is refused.
     * A training that nothing reads, as a reference that is wrong may be meant for it.
+    * A name that a class uses and nothing defines, as an argument of that name is reported unknown.
 
     Args:
         findings: The findings of all steps.
@@ -108,6 +109,8 @@ def without_consequences(
     refused = {span_key(f.primary.span) for f in found if f.code == "R415"}
     misread = any(f.code.startswith(_WRONG_READS) for f in found)
     unknown_fields = {f.primary.span.text for f in found if f.code == "R422"}
+
+    unknown = {pair for f in found if f.code == "R502" for pair in _unknown_arguments(f)}
 
     def is_consequence(f: Diagnostic) -> bool:
         span, code = f.primary.span, f.code
@@ -153,6 +156,7 @@ def without_consequences(
             or (code == "R213" and any((one, span_key(span)) in misfits for one in _MISFIT_CODES))
             or (code == "R602" and any(_follows_item(span, other) for other in phases))
             or (code == "R818" and misread)
+            or (code == "R522" and (_QUOTED.findall(f.message)[0], span.source.name) in unknown)
             or (code == "R440" and span_key(span) in refused)
         )
 
@@ -163,6 +167,14 @@ def without_consequences(
         )
 
     return tuple(f for f in found if not is_inside_misfit(f) and not is_consequence(f))
+
+
+def _unknown_arguments(finding: Diagnostic) -> Iterator[tuple[str, str]]:
+    """Yield an argument that is unknown, and the file of the class that does not have it."""
+    names = _QUOTED.findall(finding.message)
+    for note in finding.notes:
+        if names and note.startswith("defined at "):
+            yield names[-1], note.removeprefix("defined at ").rpartition(":")[0]
 
 
 def _is_about_hidden(finding: Diagnostic, hidden: Iterable[str]) -> bool:

@@ -20,7 +20,6 @@ from espnet3_compiler.checks.methods import (
     calls,
     forward,
     hooks,
-    label_padding,
     lightning_settings,
     logged_values,
     loss_values,
@@ -64,6 +63,7 @@ from espnet3_compiler.checks.settings import (
 from espnet3_compiler.checks.shapes import layer_sizes
 from espnet3_compiler.checks.stages import (
     checkpoints,
+    label_padding,
     missing_artifacts,
     other_sizes,
     output_types,

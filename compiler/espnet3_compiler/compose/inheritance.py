@@ -101,6 +101,8 @@ def _make_layers(
         layers.append(declared.inline)
     base = file.node.get("extends") if file and file.node else None
     read = file is None or (file.node is not None and not (base and is_placeholder(base)))
+    if file and file.node and file.node.entry("defaults"):  # Hydra's list of what it builds on
+        read = False
     source = file.source if file else None
     return ConfigLayers(declared.name, extends, tuple(layers), source, declared.complete and read)
 

@@ -38,6 +38,8 @@ _KEY_KEYWORDS = (
 )
 """Keywords about the keys of a mapping; any other can only stand in the schema of a System."""
 _Position = tuple[int, ...]
+_Found = tuple[_Position, Diagnostic]
+_INTO_BLOCK = re.compile(r"write (\w+): \{")
 _TEXT_FOR_MAPPING = re.compile(r'\[\d+\]" must be a mapping, not the text ')
 
 
@@ -69,10 +71,29 @@ def validate_tree(
     for path in sorted(errors, key=len):
         if report.skipped.isdisjoint(path[:length] for length in range(len(path) + 1)):
             _report_errors(root, path, errors[path], report)
-    return tuple(_merge_items(sorted(report.found, key=lambda pair: pair[0])))
+    found = _merge_moved(sorted(report.found, key=lambda pair: pair[0]))
+    return tuple(_merge_items(found))
 
 
-def _merge_items(found: list[tuple[_Position, Diagnostic]]) -> Iterator[Diagnostic]:
+def _merge_moved(found: list[_Found]) -> list[_Found]:
+    """Return findings, with one for the keys of a mapping that belong into the same block of it."""
+    first: dict[tuple[_Position, str], int] = {}
+    kept: list[_Found] = []
+    for position, finding in found:
+        advice = _INTO_BLOCK.match(finding.help[0]) if finding.help else None
+        block = (position[:-1], advice[1]) if advice and finding.code == "R601" else None
+        if block is None or block not in first:
+            if block:
+                first[block] = len(kept)
+            kept.append((position, finding))
+            continue
+        at, earlier = kept[first[block]]
+        joined = earlier.joined_with(finding)._replace(help=(*earlier.help, *finding.help))
+        kept[first[block]] = at, joined
+    return kept
+
+
+def _merge_items(found: list[_Found]) -> Iterator[Diagnostic]:
     """Yield findings, with one for the items of a list that are all texts in place of mappings."""
     parent: _Position | None = None
     first: Diagnostic | None = None

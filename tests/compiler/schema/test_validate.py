@@ -40,7 +40,6 @@ def fixed(finding):
     [
         # unknown keys
         ("optimiser: {_target_: a.B}", "R601", 1, "optimiser", "optimizer: {_target_: a.B}"),
-        ("optim: {_target_: a.B}", "R601", 1, "optim", "optimizer: {_target_: a.B}"),
         ("'sede': 1", "R601", 1, "'sede'", "'seed': 1"),
         ('"sede": 1', "R601", 1, '"sede"', '"seed": 1'),
         ("trainer: {max_epoch: 3}", "R601", 11, "max_epoch", "trainer: {max_epochs: 3}"),
