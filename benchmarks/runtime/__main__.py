@@ -1,11 +1,11 @@
 """Measure our stages on the model and corpus of recipes/digits/asr beside bare loops.
 
-``python -m benchmarks.runtime [train] [infer] [collect_stats] [preflight] [--rounds 7]``
+``python -m benchmarks.runtime [PART …] [--rounds 7]``
 
 One torch thread.  The ways of doing a thing take turns; a goal is judged by the median over the
 rounds of how many times the CPU seconds of the one are those of the other: what else runs on the
-machine moves wall time far more.  Two workers are judged by the clock, so for them the machine has
-to be quiet.  Results of all ways are compared, too.
+machine moves wall time far more.  Two workers, what overlaps and seven stages are judged by the
+clock, so for them the machine has to be quiet.  Results of all ways are compared, too.
 """
 
 import argparse
@@ -18,15 +18,17 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from benchmarks.runtime import collect_stats, infer, preflight, train
+from benchmarks.runtime import collect_stats, infer, overlap, preflight, seven_stages, train
 from benchmarks.runtime.timing import Verdict, standings
 from benchmarks.runtime.workspace import workspace
 
 PARTS = {
     "train": train.measure,
     "infer": infer.measure,
+    "overlap": overlap.measure,
     "collect_stats": collect_stats.measure,
     "preflight": preflight.measure,
+    "seven_stages": seven_stages.measure,
 }
 
 

@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,10 +31,11 @@ from espnet3_runtime.inference.predictor import (
 from espnet3_runtime.inference.shards import (
     InferenceRecord,
     Shard,
+    ShardPart,
     is_done,
     read_records,
-    write_shard,
 )
+from espnet3_runtime.inference.writing_thread import WritingThread, own_value
 from espnet3_runtime.process.dask_workers import use_threads, worker_number
 from espnet3_runtime.process.interrupts import survive_signals
 
@@ -103,7 +105,9 @@ def decode_shards(
     config: ConfigView,
     tick: Callable[[Sequence[InferenceRecord]], None],
 ) -> None:
-    """Decode shards one after another; loader processes read ahead across their borders.
+    """Decode shards one after another.
+
+    Loader processes read ahead across their borders, and a thread writes what is decoded.
 
     Args:
         predictor: The model with its preparation and runner.
@@ -111,26 +115,59 @@ def decode_shards(
         shards: Items that belong together, in batches.
         work: The directory that shards are written below.
         config: The inference config.
-        tick: Called after each batch with the records of its items.
+        tick: Called after each batch with the records of its items, and once all is written.
+    """
+    batches = iter(make_reader(predictor.preparation, dataset, shards, config))
+    contract = predictor.preparation.contract
+    formats = read_formats(config["output_artifacts"], contract, f"{config.where}.output_artifacts")
+    with ExitStack() as parts, WritingThread() as thread:
+        for shard in shards:
+            _seed_shard(config["seed"], shard.number)
+            part = ShardPart(shard.directory(work))
+            parts.callback(part.discard)
+            for _ in shard.batches:
+                records, batch = next(batches)
+                results = predictor.run([record.utt_id for record in records], batch)
+                thread.submit(partial(write_result, part, formats), records, own_value(results))
+                tick(records)
+            thread.submit(ShardPart.complete, [part])
+    tick(())
+
+
+def make_reader(
+    preparation: Preparation, dataset: SplitDataset, shards: Sequence[Shard], config: ConfigView
+) -> Iterable[tuple[list[InferenceRecord], Any]]:
+    """Return a loader of the batches of shards, each with the records of its items.
+
+    Args:
+        preparation: The steps before the model.
+        dataset: The test set.
+        shards: Items that belong together, in batches.
+        config: The inference config.
     """
     from espnet3_runtime.data.loader import SignalSafeLoader
 
-    samples = PreparedDataset(dataset, predictor.preparation)
-    loader: SignalSafeLoader[Any] = SignalSafeLoader(
+    samples = PreparedDataset(dataset, preparation)
+    return SignalSafeLoader(
         samples,  # type: ignore[arg-type]
         batch_sampler=[list(batch) for shard in shards for batch in shard.batches],
         num_workers=loader_workers(config["dataloader"]["num_workers"]),
         collate_fn=samples.batch,
-        worker_init_fn=survive_signals,
+        worker_init_fn=partial(_start_reader, config["seed"]),
         timeout=config["dataloader"]["timeout"],
     )
-    contract = predictor.preparation.contract
-    formats = read_formats(config["output_artifacts"], contract, f"{config.where}.output_artifacts")
-    batches = iter(loader)
-    for shard in shards:
-        _seed_shard(config["seed"], shard.number)
-        run = partial(_decode_shard, predictor, batches, len(shard.batches), formats, tick)
-        write_shard(shard.directory(work), run)
+
+
+def _start_reader(seed: int | None, _worker: int) -> None:
+    """Begin a loader process: what is random in an item is the same for any number of them."""
+    from torch.utils.data import get_worker_info
+
+    from espnet3_runtime.data.sampler import SeedItem
+
+    if seed is not None:
+        info: Any = get_worker_info()  # its dataset is a PreparedDataset
+        info.dataset.dataset.before_item = SeedItem(seed, 0)
+    survive_signals()
 
 
 def _seed_shard(seed: int | None, shard: int) -> None:
@@ -147,28 +184,23 @@ def _seed_shard(seed: int | None, shard: int) -> None:
             torch.cuda.manual_seed_all(seed + shard)
 
 
-def _decode_shard(
-    predictor: Predictor,
-    batches: Iterator[Any],
-    count: int,
-    formats: dict[str, OutputFormat],
-    tick: Callable[[Sequence[InferenceRecord]], None],
-    directory: Path,
-) -> Iterator[InferenceRecord]:
-    for _ in range(count):
-        records, batch = next(batches)
-        results = predictor.run([record.utt_id for record in records], batch)
-        for record, result in zip(records, results, strict=True):
-            yield _record_outputs(record, result, directory, formats)
-        tick(records)
-
-
-def _record_outputs(
+def write_result(
+    part: ShardPart,
+    formats: Mapping[str, OutputFormat],
     record: InferenceRecord,
-    result: dict[str, Any],
-    directory: Path,
-    formats: dict[str, OutputFormat],
-) -> InferenceRecord:
+    result: Mapping[str, Any],
+) -> None:
+    """Write the outputs of an item, as files and as a line of its shard.
+
+    Args:
+        part: The shard.
+        formats: By output.
+        record: Of the item.
+        result: What the runner gave for it.
+
+    Raises:
+        UserError: An output has no usable name, or cannot be written.
+    """
     outputs, files = {}, {}
     for name, value in result.items():
         if not isinstance(name, str) or not name.isidentifier() or name == "dataset":
@@ -177,12 +209,12 @@ def _record_outputs(
                 where="runner",
             )
         chosen = formats.get(name, OutputFormat())
-        written = write_output(directory, name, record.utt_id, value, chosen)
+        written = write_output(part.path, name, record.utt_id, value, chosen)
         if written.file is None:
             outputs[name] = written.value
         else:
             files[name] = written.file
-    return replace(record, outputs=outputs, files=files)
+    part.add(replace(record, outputs=outputs, files=files))
 
 
 _ready: dict[str, Predictor] = {}

@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,22 +110,40 @@ def ensure_same_plan(work: Path, shards: Sequence[Shard], key: str) -> None:
         write_json(file, plan)
 
 
-def write_shard(directory: Path, decode: Callable[[Path], Iterator[InferenceRecord]]) -> None:
-    """Let ``decode`` write files into a directory and yield records; keep all of them or none.
+class ShardPart:
+    """A shard that is being written; its directory appears complete, or not at all.
 
     Shards are not flushed to the disk one by one, which costs more than a small model; the merged
     result is.
+
+    Args:
+        directory: The directory of the shard once it is done.
+
+    Attributes:
+        path: The directory of its files until then.
     """
-    part = temporary(directory)
-    part.mkdir(parents=True)
-    try:
-        with (part / RECORDS).open("w", encoding="utf-8") as file:
-            for record in decode(part):
-                file.write(_encode(vars(record)) + "\n")  # asdict would copy all of it first
-        shutil.rmtree(directory, ignore_errors=True)
-        part.rename(directory)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+
+    def __init__(self, directory: Path) -> None:
+        self.path = temporary(directory)
+        self._directory = directory
+        self.path.mkdir(parents=True)
+        self._records = (self.path / RECORDS).open("w", encoding="utf-8")
+
+    def add(self, record: InferenceRecord) -> None:
+        """Write the line of an item; its files have been written already."""
+        self._records.write(_encode(vars(record)) + "\n")  # asdict would copy all of it first
+
+    def complete(self) -> None:
+        """Let the directory appear; all items have been added."""
+        self._records.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self.path.rename(self._directory)
+
+    def discard(self) -> None:
+        """Remove the files of a shard that did not become complete."""
+        with suppress(OSError):  # a full disk, which has been reported
+            self._records.close()
+        shutil.rmtree(self.path, ignore_errors=True)
 
 
 def is_done(shard: Shard, work: Path) -> bool:

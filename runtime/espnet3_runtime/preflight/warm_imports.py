@@ -5,6 +5,7 @@ the stage that imports it.
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
@@ -12,8 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.incremental.held_code import OURS, is_importable, outside_root, read_code
+from espnet3_runtime.process.permanent_imports import permanent_imports
 
 _OURS = ("torch", "numpy", "lightning.pytorch")
+_READS_ENVIRONMENT = re.compile(
+    rb"(\*\*|\bin |\bdict\()os\.environ\b(?![.\[])|\bos\.environ\.(get|copy)\(|environments?\b"
+)
+"""What only looks at the environment, and the word itself; anything else may set it."""
 
 
 def import_packages(
@@ -33,13 +39,21 @@ def import_packages(
     files = sorted({file for each in found for file in each["code"] if file.endswith(".py")})
     paths = [recipe_dir / file for file in files]
     texts = [read_code(path) for path in paths if path.is_file()]  # others lie in archives
-    if any(word in text for text in texts for word in (b"environ", b"putenv", b"sys.path")):
+    if any(_changes_imports(text) for text in texts):
         return
     packages = {name for each in found for name in each["versions"]}
     names = [name for name in _OURS if name.partition(".")[0] in packages]
-    for name in dict.fromkeys((*names, *targets, *(name for t in texts for name in _imports(t)))):
-        if _is_installed(name.partition(".")[0]):
-            _import_name(name)
+    with permanent_imports():
+        every = (*names, *targets, *(name for text in texts for name in _imports(text)))
+        for name in dict.fromkeys(every):
+            if _is_installed(name.partition(".")[0]):
+                _import_name(name)
+
+
+def _changes_imports(text: bytes) -> bool:
+    """Say whether code may set the environment or Python's path."""
+    left = _READS_ENVIRONMENT.sub(b"", text)
+    return any(word in left for word in (b"environ", b"putenv", b"sys.path"))
 
 
 def _imports(text: bytes) -> Iterator[str]:

@@ -56,12 +56,16 @@ _PATIENCE_SECONDS = 30.0
 _KUBE_SECONDS = 600.0  # nodes start, images are fetched
 
 
-_ALLOCATION = {
-    f"distributed.nanny.pre-spawn-environ.{name}": size
-    for name, size in (("MALLOC_TRIM_THRESHOLD_", 1 << 28), ("MALLOC_MMAP_THRESHOLD_", 1 << 25))
+_LOCAL_WORKERS = {
+    **{
+        f"distributed.nanny.pre-spawn-environ.{name}": size
+        for name, size in (("MALLOC_TRIM_THRESHOLD_", 1 << 28), ("MALLOC_MMAP_THRESHOLD_", 1 << 25))
+    },
+    "distributed.worker.profile.enabled": False,
 }
 """Workers keep freed memory: Dask would return it to the system at every tensor, and the page
-faults take longer than the features of a batch."""
+faults take longer than the features of a batch.  Nor do they look a hundred times a second at which
+line a task is, for a dashboard that is off."""
 
 
 _starting = threading.Lock()
@@ -244,7 +248,7 @@ def _cluster(parallel: Mapping[str, Any], workers: int) -> Any:
         if is_local(parallel):
             defaults = {"threads_per_worker": 1, "dashboard_address": None}
             quiet = {"silence_logs": logging.CRITICAL}  # this process reports failures
-            with _import_package("dask").config.set(_ALLOCATION):
+            with _import_package("dask").config.set(_LOCAL_WORKERS):
                 return kind(n_workers=workers, **{**defaults, **quiet, **options})
         given = options.get("connect_options", {})
         if env == "ssh" and isinstance(given, dict):  # a host that never answers

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet3_runtime.errors import UserError
+from espnet3_runtime.process.permanent_imports import permanent_imports
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES
 
 _TIMEOUT = 1800  # seconds; large models are read from slow disks
@@ -48,12 +49,13 @@ def load_elsewhere(bundle: Path) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Load the bundle named on the command line."""
-    from espnet3_runtime.publication.model import InferenceModel
-
     try:
-        loaded = InferenceModel.from_packed(
-            arguments[0], trust_user_code=True, device="cpu", verify=False
-        )
+        with permanent_imports():
+            from espnet3_runtime.publication.model import InferenceModel
+
+            loaded = InferenceModel.from_packed(
+                arguments[0], trust_user_code=True, device="cpu", verify=False
+            )
     except UserError as error:
         print(error, file=sys.stderr)
         return MISTAKES

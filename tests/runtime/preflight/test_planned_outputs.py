@@ -172,6 +172,13 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
         ("import wave\n(\n", {"sched"}),
         ("import wave\n\0", {"sched"}),
         ("import wave\nimport os\nos.environ['A'] = '1'\n", set()),
+        (
+            "import wave\nimport os\nx = {**os.environ, 'A': '1'}  # the environment\n",
+            {"sched", "wave"},
+        ),
+        ("import wave\nimport os\nx = os.environ.get('A'), 'A' in os.environ\n", {"sched", "wave"}),
+        ("import wave\nimport os\nx = os.environ.get('A') or os.environ.pop('A')\n", set()),
+        ("import wave\nfrom os import environ\n", set()),
         ("import wave\nfrom os import putenv\n", set()),
         ("import wave, sys\nsys.path.append('a')\n", set()),
     ],

@@ -13,10 +13,10 @@ from espnet3_runtime.inference.scp import read_scp
 from espnet3_runtime.inference.shards import (
     InferenceRecord,
     Shard,
+    ShardPart,
     is_done,
     plan_shards,
     read_records,
-    write_shard,
 )
 from espnet3_runtime.process import dask_workers
 from tests.runtime.infer_kit import add_code, run
@@ -269,7 +269,10 @@ def test_a_wanted_device_that_is_not_there(recipe):
 def test_a_shard_cut_at_any_byte_is_not_done(tmp_path):
     shard = Shard(0, ((0, 2), (1,)))
     records = [InferenceRecord(index, f"é{index}", {"text": "ö"}) for index in (0, 2, 1)]
-    write_shard(shard.directory(tmp_path), lambda _: iter(records))
+    part = ShardPart(shard.directory(tmp_path))
+    for record in records:
+        part.add(record)
+    part.complete()
     assert read_records(shard.directory(tmp_path)) == records
     file = shard.directory(tmp_path) / "records.jsonl"
     whole = file.read_bytes()
