@@ -156,7 +156,7 @@ def without_consequences(
             or (code == "R213" and any((one, span_key(span)) in misfits for one in _MISFIT_CODES))
             or (code == "R602" and any(_follows_item(span, other) for other in phases))
             or (code == "R818" and misread)
-            or (code == "R522" and (_QUOTED.findall(f.message)[0], span.source.name) in unknown)
+            or (code == "R522" and any(_is_unknown_argument(f, *pair) for pair in unknown))
             or (code == "R440" and span_key(span) in refused)
         )
 
@@ -175,6 +175,12 @@ def _unknown_arguments(finding: Diagnostic) -> Iterator[tuple[str, str]]:
     for note in finding.notes:
         if names and note.startswith("defined at "):
             yield names[-1], note.removeprefix("defined at ").rpartition(":")[0]
+
+
+def _is_unknown_argument(finding: Diagnostic, name: str, file: str) -> bool:
+    """Return whether a name that nothing defines is an argument that its class does not have."""
+    defined_there = finding.primary.span.source.name.endswith(file)
+    return _QUOTED.findall(finding.message)[0] == name and defined_there
 
 
 def _is_about_hidden(finding: Diagnostic, hidden: Iterable[str]) -> bool:
