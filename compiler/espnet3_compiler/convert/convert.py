@@ -21,6 +21,7 @@ from espnet3_compiler.convert.prune import (
 )
 from espnet3_compiler.convert.recipe import ConvertedRecipe, read_recipe
 from espnet3_compiler.convert.report import render_json, render_text
+from espnet3_compiler.convert.side_by_side import render_side_by_side
 from espnet3_compiler.convert.stage_entries import SYSTEM_MODULE
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.filesystem import refusal
@@ -30,13 +31,14 @@ from espnet3_compiler.result import is_error, sort_findings
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 
-def convert(directory: Path, *, force: bool, form: str) -> int:
+def convert(directory: Path, *, force: bool, form: str, diff: bool = False) -> int:
     """Write a recipe of ours beside the files of an ESPnet3 recipe; return the exit code.
 
     Args:
         directory: The recipe, with ``conf/`` and ``run.py``.
         force: Whether existing files may be replaced.
         form: ``human``, or ``json`` for a report on stdout.
+        diff: Whether to show both recipes side by side on stdout, and to write nothing.
     """
     if form not in ("human", "json"):
         return _report_error(f"--from-espnet3 reports as human or json, not as {form}", USAGE)
@@ -51,10 +53,19 @@ def convert(directory: Path, *, force: bool, form: str) -> int:
     if not found.every_config():
         return _report_error("there is no config in conf whose role is known", MISTAKES)
     try:
+        if diff:
+            return _show_side_by_side(found, directory, notes)
         return _write_recipe(found, directory, notes, force=force, form=form)
     except OSError as error:
         path = error.filename or directory
         return _report_error(f'cannot write "{path}": {refusal(error, Path(path))}', MISTAKES)
+
+
+def _show_side_by_side(found: ConvertedRecipe, directory: Path, notes: Notes) -> int:
+    prune_refused_keys(found, directory, notes)
+    listed = sort_keys(notes.trees, notes)
+    sys.stdout.write(render_side_by_side(found, notes, listed))
+    return MISTAKES if any(note.outcome.list == NOT_CARRIED for note in listed) else CLEAN
 
 
 def _write_recipe(

@@ -32,10 +32,11 @@ def sort_keys(trees: Mapping[str, Tree], notes: Notes) -> list[KeyNote]:
     """
     found = list(notes.others)
     for file, tree in trees.items():
-        found += [
-            KeyNote(outcome, file, entry.key.span.source.line_column(entry.key.span.start)[0], key)
-            for entry, key, outcome in _outcomes_below(tree, (), None, notes)
-        ]
+        for entry, key, outcome in _outcomes_below(tree, (), None, notes):
+            line, _ = entry.key.span.source.line_column(entry.key.span.start)
+            text = "" if list(_entries_in(entry.value)) else " ".join(entry.value.span.text.split())
+            found.append(KeyNote(outcome, file, line, key, text))
+            notes.paths[key_place(entry.key.span)] = key
     order = {name: number for number, name in enumerate((NOT_CARRIED, CHANGED))}
     return sorted(found, key=lambda note: (order.get(note.outcome.list, 2), note.file, note.line))
 

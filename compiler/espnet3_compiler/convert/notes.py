@@ -59,12 +59,14 @@ class KeyNote:
         file: Relative to the recipe directory.
         line: Counted from 1; 0 for a note on the file.
         key: Its dotted path; empty for a note on the file.
+        text: Its value as it is written; empty for a mapping and for code.
     """
 
     outcome: Outcome
     file: str
     line: int
     key: str
+    text: str = ""
 
 
 @dataclass
@@ -79,6 +81,7 @@ class Notes:
         overridden: Keys that another file replaces, and the key there.
         uses: The keys that a method of the recipe's System reads.
         trees: The configs as they are written, by their files.
+        paths: The dotted path of each of their keys.
     """
 
     keys: dict[Place, dict[Outcome, None]] = field(default_factory=dict)
@@ -88,6 +91,7 @@ class Notes:
     overridden: dict[Place, Span] = field(default_factory=dict)
     uses: dict[Place, Outcome] = field(default_factory=dict)
     trees: dict[str, Tree] = field(default_factory=dict)
+    paths: dict[Place, str] = field(default_factory=dict)
 
     def add(self, span: Span, outcome: Outcome) -> None:
         """Note what becomes of the key at a span; keys of ESPnet3's own defaults are left out."""

@@ -18,7 +18,7 @@ from espnet3_compiler.convert.dataset_code import note_sharded_dataset
 from espnet3_compiler.convert.launched.stage_work import KIND_ROLES
 from espnet3_compiler.convert.launched.system import LaunchedSystem, find_system
 from espnet3_compiler.convert.load import RecipeReader
-from espnet3_compiler.convert.notes import Notes, lost
+from espnet3_compiler.convert.notes import Notes, became, lost
 from espnet3_compiler.convert.roles import RoleFile, claimed_files, find_config_files
 from espnet3_compiler.convert.stage_configs import StageConfig, convert_stage_configs
 from espnet3_compiler.convert.values import Interpolator
@@ -161,6 +161,8 @@ class _Translator:
             for (name, file, root), one in zip(ordered, artifacts, strict=True)
         ]
         count = has_main + len(files)
+        for config, (_, _, root) in zip(made[count:], ordered[count:], strict=True):
+            _note_settings(config, made[0], root, self.notes)
         known = artifacts[0] if artifacts else build_artifacts(FOLDERS, None, {})
         others = {role: tuple(self._others(role, read, known)) for role in OTHER_ROLES}
         named = [
@@ -277,6 +279,26 @@ class _Translator:
         if isinstance(value, str):
             paths[plain.context.artifacts.normalize_path(value)] = INFERENCE_DIR
         return self.block(file, root, replace(known, known=paths))
+
+
+def _note_settings(
+    config: ConvertedConfig, main: ConvertedConfig, root: Tree, notes: Notes
+) -> None:
+    """Note what a second training config of a manifest says for all of it.
+
+    Args:
+        config: The config.
+        main: The first one, whose settings are those of the manifest.
+        root: The keys of the config.
+        notes: Takes the notes.
+    """
+    for name in ("exp_tag", "exp_dir", "data_dir"):
+        entry, value = root.entry(name), main.settings.get(name, FOLDERS.get(name, ""))
+        if entry is None or config.settings.get(name, FOLDERS.get(name, "")) == value:
+            continue
+        why = f"the manifest has one {name}, that of {main.name}"
+        outcome = became("${exp_dir}/<stage>", f"{why}; each stage has its directory in it")
+        notes.add(entry.key.span, lost(why) if name == "data_dir" else outcome)
 
 
 TRANSLATIONS: dict[str, Callable[[Block], ConfigDraft]] = {

@@ -172,6 +172,33 @@ def test_the_defaults_are_those_of_the_template_that_is_named(converted):
     assert config["trainer"] == {"max_epochs": 3}
 
 
+def test_side_by_side_writes_nothing_and_shows_every_key(tmp_path: Path, capsys):
+    recipe = write_shape(SHAPES["curriculum"], "curriculum", tmp_path)
+    before = sorted(recipe.rglob("*"))
+    assert cli.main(["--from-espnet3", str(recipe), "--diff"]) == 0
+    said = capsys.readouterr().out
+    assert sorted(recipe.rglob("*")) == before
+    rows = {tuple(map(str.strip, line.split(" | "))) for line in said.splitlines() if " | " in line}
+    full = "conf_compile/training_full.yaml"
+    expected = {
+        (
+            "fit.ckpt_path = exp/easy/last.ckpt",
+            "fit.ckpt_path",
+            "stages.train_easy.last_checkpoint",
+        ),
+        ("scheduler.step_size = 2", "scheduler.step_size = 2", ""),
+    }
+    for there, here, value in expected:
+        assert any(
+            row[0] == there and row[1].startswith(f"{full}: {here}") and value in row[1]
+            for row in rows
+        ), said
+    assert any(there == "exp_tag = easy" and "one exp_tag" in here for there, here in rows)
+    recipe = write_shape(SHAPES["vc"], "vc", tmp_path)
+    assert cli.main(["--from-espnet3", str(recipe), "--diff"]) == 1
+    assert "| NOT CARRIED: write runner" in capsys.readouterr().out
+
+
 PLANTED = """
 planted_block: {planted_key: 1, deep: [{planted_item: 2}]}
 dataset:

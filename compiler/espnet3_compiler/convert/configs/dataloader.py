@@ -93,7 +93,8 @@ def _note_distribution(block: Block, *, several: bool) -> None:
 def _convert_split(block: Block, split: str, model: Plain, draft: ConfigDraft) -> Plain:
     """Write the batches of one split and return its number of loader processes."""
     if not block.has_value("iter_factory"):
-        block.raw_value("iter_factory")
+        why = "torch's DataLoader makes batches in the order of the data"
+        block.add_note("iter_factory", became("batches.type: unsorted", why))
         return _convert_plain_loader(block, split, draft)
     factory = block.take_block("iter_factory")
     workers = factory.raw_value("num_workers")
