@@ -105,7 +105,7 @@ def _last_line(shown: str, lost: int, *, clean: bool) -> str:
         return "not clean yet: correct what is reported above"
     if lost:
         what = "1 thing is" if lost == 1 else f"{lost} things are"
-        return f"{what} not carried: see to them, then: espnet3-compile {manifest}"
+        return f"{what} not carried: see above, then: espnet3-compile {manifest}"
     return f"next: espnet3-compile {manifest}"
 
 

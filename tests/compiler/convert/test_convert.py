@@ -145,7 +145,7 @@ def test_the_report_for_people(recipe: Path, capsys, monkeypatch):
     assert "      conf/training.yaml:9\n" in said
     assert "  provider: here a provider" in said
     assert "provider._target_" not in said  # with the key above it
-    assert said.endswith("see to them, then: espnet3-compile recipe.yaml\n")
+    assert said.endswith("see above, then: espnet3-compile recipe.yaml\n")
 
 
 def test_nothing_is_replaced_without_force(recipe: Path, capsys):

@@ -74,6 +74,16 @@ class Artifacts:
         output = next(fitting, None)
         return f"${{stages.{stage}.{output}}}" if stage and output else None
 
+    def leads_elsewhere(self, value: Plain) -> bool:
+        """Return whether a value is a path into another experiment, which no stage here makes."""
+        root = posixpath.dirname(self.folders["exp_dir"])
+        if not isinstance(value, str) or not root or "$" in root:
+            return False
+        normal = self.normalize_path(value) if not value.startswith("${stages.") else ""
+        own = (self.folders[name] for name in ("exp_dir", "stats_dir", "inference_dir"))
+        is_own = any(normal == folder or normal.startswith(f"{folder}/") for folder in own)
+        return normal.startswith(f"{root}/") and not is_own
+
     def normalize_path(self, text: str) -> str:
         """Return a path relative to the recipe directory, without references to folders."""
         for _ in range(3):

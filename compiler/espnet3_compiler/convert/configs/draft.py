@@ -24,6 +24,11 @@ Reasons = dict[str, Outcome]
 
 UNKNOWN = lost("no key of this name is known here")
 RENAMED = "it has another name"
+ELSEWHERE = became(
+    "the same path",
+    "it leads into another experiment of ESPnet3, which no stage here makes: keep that directory, "
+    "or name what is trained here",
+)
 _PATH_REASONS: Reasons = {
     "recipe_dir": became("the directory of the manifest", "that is the recipe directory"),
     "data_dir": became("data_dir of the manifest", "it is there where it is not data"),
@@ -122,7 +127,10 @@ class Block:
         if entry is None:
             return None
         self.context.notes.mark_read(entry)
-        return self.convert_value(entry.value, (*self.path, name))
+        value = self.convert_value(entry.value, (*self.path, name))
+        if self.context.artifacts.leads_elsewhere(value):
+            self.context.notes.add(entry.key.span, ELSEWHERE)
+        return value
 
     def raw_value(self, name: str) -> Plain:
         """Take a key and return its interpolated value, paths as ESPnet3 has them."""

@@ -8,11 +8,8 @@ from espnet3_compiler.convert.notes import became, left_out, lost
 from espnet3_compiler.syntax.tree import Mapping
 from espnet3_schemas import TARGET
 
-PROVIDERS = ("espnet3.systems.base.inference_provider.InferenceProvider",)
-RUNNERS = (
-    "espnet3.systems.base.inference_runner.InferenceRunner",
-    "espnet3.systems.esp2_asr.inference.ASRInferenceRunner",
-)
+PROVIDERS = ("InferenceProvider",)
+RUNNERS = ("InferenceRunner", "ASRInferenceRunner")
 SPEECH2TEXT = "espnet2.bin.asr_inference.Speech2Text"
 PROVIDER = "espnet3_runtime.task_bridge.decode.speech2text"
 RUNNER = "espnet3_runtime.task_bridge.decode.BestHypothesis"
@@ -122,7 +119,8 @@ def _note_classes(root: Block) -> None:
         block = root.take_block(name)
         if block.node is None:
             continue
-        if block.look_at(TARGET) in known:
+        package, _, name_of_class = str(block.look_at(TARGET)).rpartition(".")
+        if package.startswith("espnet3.") and name_of_class in known:
             block.add_note(TARGET, left_out("it is built in"))
         else:
             root.add_note(name, lost(f"here a {name} is {contract}"))

@@ -194,6 +194,10 @@ def _launched_stages(
         elif work is None and found is None:
             notes.add_other(span, f"stage {entry.name}", lost("no such method is found here"))
             continue
+        if entry.log_dir and entry.name not in KIND_ROLES:
+            to = f"${{exp_dir}}/{entry.name}"
+            what = f"log_dir of {entry.name}: {entry.log_dir}"
+            notes.add_other(span, what, became(to, "the log of a stage is in its directory"))
         reads = {} if work else _keys_by_role(classes, entry, roles)
         yield LaunchedStage(entry.name, work, reads, span)
     yield from ()
