@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from espnet3_compiler.convert.notes import (
     CHANGED,
     KEPT,
+    LEFT_OUT,
     NOT_CARRIED,
     KeyNote,
     Notes,
@@ -51,7 +52,7 @@ def _outcomes_below(
     for entry in node if isinstance(node, Tree) else ():
         here = (*path, entry.name)
         own = _noted(entry, notes)
-        outcome = above if above and above.list == NOT_CARRIED else own or above
+        outcome = above if above and _holds_below(above) else own or above
         if own and own is outcome:
             yield entry, format_path(here), own
         if list(_entries_in(entry.value)):
@@ -72,7 +73,7 @@ def _noted(entry: Entry, notes: Notes) -> Outcome | None:
 
 def _leaf_outcome(entry: Entry, above: Outcome | None, notes: Notes) -> Outcome:
     place = key_place(entry.key.span)
-    if above and above.list == NOT_CARRIED:
+    if above and _holds_below(above):
         return above
     if place in notes.read:
         return KEPT
@@ -84,6 +85,11 @@ def _leaf_outcome(entry: Entry, above: Outcome | None, notes: Notes) -> Outcome:
         line, _ = by.source.line_column(by.start)
         return left_out(f"{by.source.name}:{line} replaces it")
     return above or (NOTHING if _is_empty(entry.value) else UNREAD)
+
+
+def _holds_below(outcome: Outcome) -> bool:
+    """Return whether all keys below one share its outcome, whoever looked at them."""
+    return outcome.list == NOT_CARRIED or outcome.to == LEFT_OUT
 
 
 def _is_empty(node: Node) -> bool:

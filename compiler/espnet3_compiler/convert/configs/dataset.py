@@ -1,5 +1,6 @@
 """Convert the data sets: the entries of each split and the preprocessor."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from espnet3_compiler.convert.configs.artifacts import sibling_source
@@ -82,7 +83,22 @@ def convert_preprocessor(dataset: Block, draft: ConfigDraft, splits: tuple[str, 
     by_split = {key: value[key] for key in SPLITS if isinstance(value.get(key), dict)}
     made: dict[str, Plain] = {}
     for split in splits:
-        found = next((by_split[s] for s in (split, "valid", "train") if s in by_split), None)
+        serving = next(iter(_serving((split,), by_split)), None)
+        found = by_split[serving] if serving else None
         if isinstance(found, dict):
             made[split] = {TARGET: found.get(TARGET), **shared, **found}
+    unused = left_out("this config has no data set that it serves")
+    block = dataset.take_block("preprocessor")
+    used = {id(by_split[s]) for s in _serving(splits, by_split)}
+    for split, inner in by_split.items():
+        if id(inner) not in used:
+            block.add_note(split, unused)
     draft.set_value(("dataset", "preprocessor"), made, span)
+
+
+def _serving(splits: Iterable[str], given: Mapping[str, Plain]) -> Iterator[str]:
+    """Yield the split whose preprocessor serves each split: its own, or another's in its place."""
+    for split in splits:
+        found = next((one for one in (split, "valid", "train") if one in given), None)
+        if found:
+            yield found

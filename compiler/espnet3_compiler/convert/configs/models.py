@@ -1,8 +1,10 @@
 """Convert the model: a task of ESPnet2, or an ordinary module."""
 
+from dataclasses import replace
+
 from espnet3_compiler.convert.configs.dataset import convert_preprocessor
 from espnet3_compiler.convert.configs.draft import Block, ConfigDraft
-from espnet3_compiler.convert.notes import became, left_out
+from espnet3_compiler.convert.notes import Notes, became, left_out
 
 PARTS = ("frontend", "specaug", "normalize", "preencoder", "postencoder", "preprocessor")
 """Parts of a task that null switches off."""
@@ -51,7 +53,7 @@ def _convert_key(block: Block, name: str, draft: ConfigDraft, *, is_task: bool) 
 def _convert_tokens(root: Block, draft: ConfigDraft) -> None:
     """Write how tokens become text, which ESPnet3 reads from the preprocessor."""
     preprocessor = ConfigDraft()
-    dataset = root.take_block("dataset")
+    dataset = replace(root.take_block("dataset"), context=replace(root.context, notes=Notes()))
     convert_preprocessor(dataset, preprocessor, ("train",))
     node = preprocessor.values.get("dataset")
     found = node["preprocessor"] if isinstance(node, dict) else {}

@@ -85,13 +85,24 @@ def convert_training(root: Block) -> ConfigDraft:
     convert_parallel(root.take_block("parallel"), draft)
     convert_dataloader(root, draft)
     _convert_optimizers(root, draft)
-    for name in ("best_model_criterion", "seed"):
-        root.move_key(draft, name, (name,))
+    root.move_key(draft, "best_model_criterion", ("best_model_criterion",))
+    root.move_key(draft, "seed", ("seed",), null=root.is_user_written("seed"))
+    _note_devices(root)
     _convert_trainer(root.take_block("trainer"), draft, clips=not root.has_value("optimizers"))
     _convert_fit(root.take_block("fit"), draft)
     root.entry("model")
     root.note_root_keys(REASONS)
     return draft
+
+
+def _note_devices(root: Block) -> None:
+    """Note numbers of devices that nothing gives to the trainer."""
+    trainer = root.look_at("trainer")
+    for name, key in (("num_device", "devices"), ("num_nodes", "num_nodes")):
+        value = root.look_at(name)
+        given = trainer.get(key) if isinstance(trainer, dict) else None
+        if value not in (None, 1, given):
+            root.add_note(name, lost(f"nothing gives it to the trainer: write trainer.{key}"))
 
 
 def _convert_fit(block: Block, draft: ConfigDraft) -> None:
@@ -169,20 +180,23 @@ def _convert_trainer(block: Block, draft: ConfigDraft, *, clips: bool) -> None:
 
 def _convert_logger(block: Block, draft: ConfigDraft) -> None:
     """Write the loggers: a list here, and one of TensorBoard is built in."""
-    is_mapping = isinstance(block.look_at("logger"), dict)
-    loggers = block.value("logger")
+    loggers = block.look_at("logger")
+    is_mapping = isinstance(loggers, dict)
     listed: list[Plain] = loggers if isinstance(loggers, list) else [loggers]
     targets = [str(each[TARGET]) for each in listed if isinstance(each, dict) and TARGET in each]
     if any(not target.endswith(".TensorBoardLogger") for target in targets):
-        draft.set_value(("trainer", "logger"), listed, block.span("logger"))
+        value = block.value("logger")
+        whole: list[Plain] = value if isinstance(value, list) else [value]
+        draft.set_value(("trainer", "logger"), whole, block.span("logger"))
         if is_mapping:
             block.add_note("logger", became("a list of one", "trainer.logger is a list"))
     elif targets and block.is_user_written("logger"):
         to = "${exp_dir}/train/tensorboard, and curves"
         block.add_note("logger", became(to, "it is built in"))
     elif isinstance(loggers, bool):
-        draft.set_value(("trainer", "logger"), loggers, block.span("logger"))
-    elif loggers is not None and not targets:
+        draft.set_value(("trainer", "logger"), block.value("logger"), block.span("logger"))
+    block.entry("logger")
+    if loggers is not None and not isinstance(loggers, bool) and not targets:
         block.add_note("logger", lost("a logger is a mapping with _target_"))
 
 
