@@ -1,13 +1,14 @@
 """The configs of stages that are methods of the ESPnet3 System: what these read, as it was."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
 
 from espnet3_compiler.convert.configs.draft import Block
 from espnet3_compiler.convert.launched.stage_work import KIND_ROLES, SUFFIX
 from espnet3_compiler.convert.launched.system import LaunchedStage, LaunchedSystem
 from espnet3_compiler.convert.notes import Notes, became, lost
-from espnet3_compiler.syntax.tree import Plain
+from espnet3_compiler.syntax.tree import Mapping, Node, Plain, children
+from espnet3_schemas import TARGET
 
 ALWAYS = ("recipe_dir", "exp_dir")
 KNOWN_ROLES = frozenset(KIND_ROLES.values())
@@ -32,7 +33,7 @@ class StageConfig:
 
 
 def convert_stage_configs(
-    launched: LaunchedSystem, roots: Mapping[str, Block], notes: Notes
+    launched: LaunchedSystem, roots: MappingABC[str, Block], notes: Notes
 ) -> tuple[StageConfig, ...]:
     """Return the configs that methods of the System read.
 
@@ -61,6 +62,12 @@ def _values_read(
 ) -> dict[str, Plain]:
     """Return the keys that a method reads; all where it hands the config on."""
     values: dict[str, Plain] = {}
+    if keys is None and stage.work is None and root.has_value("trainer"):
+        why = f"{stage.name} hands it on whole, to code that cannot be read: what else it reads is"
+        hidden = [entry.name for entry in root.node or () if _has_target(entry.value)]
+        keys = {entry.name for entry in root.node or ()} - set(hidden)
+        what = f"{why} not known; it has no {', '.join(hidden)}"
+        root.context.notes.add_other(stage.span, f"config of {stage.name}", lost(what))
     for entry in root.node or ():
         if keys is None or entry.name in keys or entry.name in ALWAYS:
             values[entry.name] = root.context.values.plain(entry.value, (entry.name,))
@@ -71,3 +78,9 @@ def _values_read(
     plain = root.context.artifacts.translate_paths(values)
     assert isinstance(plain, dict)
     return plain
+
+
+def _has_target(node: Node) -> bool:
+    """Return whether there is something to construct in a block: it cannot be a mere value here."""
+    own = isinstance(node, Mapping) and node.entry(TARGET) is not None
+    return own or any(_has_target(child) for _, child in children(node))

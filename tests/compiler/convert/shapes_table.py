@@ -83,9 +83,18 @@ TTS = system_text(
 
     def create_token_list(self, *args, **kwargs):
         self._reject_stage_args("create_token_list", args, kwargs)
-        return self.training_config.token_list.save_path
+        return write_tokens(self.training_config)
 """,
+    "from src.tokens import write_tokens\n",
 )
+TOKENS = """from pathlib import Path
+
+
+def write_tokens(config):
+    folder = Path(config.token_list.save_path)
+    folder.mkdir(parents=True)
+    (folder / "tokens.txt").write_text(f"{config.token_list.cutoff} {config.exp_dir}")
+"""
 SVS = system_text(
     "SVSSystem",
     """    stages = (
@@ -243,8 +252,12 @@ SHAPES = {
     ),
     "tts": Shape(
         ("espnet3.systems.tts.system", "TTSSystem"),
-        "token_list: {save_path: data/tokens, cutoff: 2}",
-        {"/espnet3/systems/tts/system.py": TTS, "conf/inference.yaml": INFERENCE},
+        "token_list: {save_path: '${data_dir}/tokens', cutoff: 2}",
+        {
+            "/espnet3/systems/tts/system.py": TTS,
+            "src/tokens.py": TOKENS,
+            "conf/inference.yaml": INFERENCE,
+        },
         stages="create_dataset create_token_list collect_stats train infer",
     ),
     "gan_tts": Shape(training=GAN),

@@ -87,10 +87,26 @@ def test_what_a_method_reads_is_known_by_key(tmp_path: Path):
         return first, second, self._rest()
 
     def _rest(self):
-        return self.training_config["size"], self.own_config"""
+        return self.training_config["size"], note(3, given=self.training_config), self.own_config
+
+
+def note(number, given):
+    block = given
+    return block.label, other(block, [])
+
+
+def other(given, rest):
+    return given.get("text"), rest
+
+
+class More:
+    pass"""
     call = CALLS["name"]
     found, _ = launched(tmp_path, RUN.format(call=call), body)
-    assert found.stages[1].reads == {"training": {"labels", "seed", "size"}, "own": None}
+    assert found.stages[1].reads == {
+        "training": {"labels", "seed", "size", "label", "text"},
+        "own": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,38 @@ def test_methods_of_a_system_are_kept_as_they_are(converted):
     assert clusters["to"] == "clusters of the config make_targets_targets"
 
 
+ESPNET3 = {
+    "contract/stages.py": "class StageSpec:\n    def __init__(self, **given): ...\n",
+    "systems/base/training.py": "collect_stats = train = None\n",
+    "systems/base/system.py": """class BaseSystem:
+    stages = [None] * 9
+
+    def __init__(self, training_config=None) -> None:
+        self.training_config = training_config
+
+    def _reject_stage_args(self, name, args, kwargs) -> None: ...
+""",
+}
+"""What a System of the recipe imports of ESPnet3, which cannot be installed here."""
+
+
+def test_a_method_of_a_system_runs_with_the_config_that_it_had(tmp_path: Path):
+    recipe = write_shape(SHAPES["tts"], "tts", tmp_path)
+    convert(recipe)
+    for name, text in ESPNET3.items():
+        (tmp_path / "espnet3" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "espnet3" / name).write_text(text)
+    with contextlib.redirect_stderr(io.StringIO()):
+        assert cli.main([f"{recipe}/recipe.yaml"]) == 0
+    command = [sys.executable, "build/run.py", "--stages", "create_dataset", "create_token_list"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        command, cwd=recipe, capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (recipe / "data" / "tokens" / "tokens.txt").read_text() == "2 exp/recipe"
+
+
 def test_a_recipe_may_train_nothing(converted):
     found = manifest(converted, "s2t")
     assert "models" not in found

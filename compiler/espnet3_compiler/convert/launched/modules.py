@@ -87,9 +87,26 @@ class ModuleFinder:
 
     def find_class(self, module: ModuleText, text: str) -> tuple[ast.ClassDef, ModuleText] | str:
         """Return the class that a name in a module refers to, or its dotted path if unreadable."""
+        found = self._find_definition(module, text)
+        if isinstance(found, str):
+            return found
+        return (found[0], found[1]) if isinstance(found[0], ast.ClassDef) else text
+
+    def find_function(
+        self, module: ModuleText, text: str
+    ) -> tuple[ast.FunctionDef, ModuleText] | None:
+        """Return the function that a name in a module refers to; None if it cannot be read."""
+        found = self._find_definition(module, text)
+        if isinstance(found, str) or not isinstance(found[0], ast.FunctionDef):
+            return None
+        return found[0], found[1]
+
+    def _find_definition(
+        self, module: ModuleText, text: str
+    ) -> tuple[ast.ClassDef | ast.FunctionDef, ModuleText] | str:
         for _ in range(MAX_STEPS):
-            for node in ast.walk(module.tree):
-                if isinstance(node, ast.ClassDef) and node.name == text:
+            for node in module.tree.body:
+                if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == text:
                     return node, module
             path = module.imported_path(text)
             name, _, text = path.rpartition(".")

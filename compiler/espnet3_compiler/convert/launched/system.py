@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from espnet3_compiler.convert.launched.config_uses import keys_read
 from espnet3_compiler.convert.launched.declared_stages import StageEntry, declared_stages
 from espnet3_compiler.convert.launched.modules import ModuleFinder, ModuleText, read_module
 from espnet3_compiler.convert.launched.run_script import (
@@ -20,7 +21,6 @@ from espnet3_compiler.convert.launched.stage_work import (
     StageWork,
     attribute_roles,
     find_method,
-    keys_read,
     stage_work,
 )
 from espnet3_compiler.convert.launched.template import ConfigTemplate, find_template
@@ -102,15 +102,16 @@ def find_system(directory: Path, notes: Notes) -> LaunchedSystem:
         base,
         path,
         template,
-        tuple(_launched_stages(entries, classes, roles, module, notes)),
+        tuple(_launched_stages(entries, classes, roles, module, notes, finder)),
         roles,
     )
 
 
 def _without_script(module: ModuleText, directory: Path, notes: Notes) -> LaunchedSystem:
     template = find_template(f"{TEMPLATE_PACKAGE}esp2_asr", directory)
-    entries = declared_stages((), "asr", None, module, ModuleFinder(directory))
-    stages = tuple(_launched_stages(entries, (), {}, module, notes))
+    finder = ModuleFinder(directory)
+    entries = declared_stages((), "asr", None, module, finder)
+    stages = tuple(_launched_stages(entries, (), {}, module, notes, finder))
     return LaunchedSystem("asr", "", template, stages, {})
 
 
@@ -180,7 +181,18 @@ def _launched_stages(
     roles: Roles,
     module: ModuleText,
     notes: Notes,
+    finder: ModuleFinder,
 ) -> Iterator[LaunchedStage]:
+    """Yield the stages with what their methods do.
+
+    Args:
+        entries: The stages as they are declared.
+        classes: The class and its bases that can be read.
+        roles: The role of the config in each attribute.
+        module: ``run.py``.
+        notes: Takes methods that do not fit.
+        finder: Reads other modules.
+    """
     for entry in entries:
         found = find_method(classes, entry.name)
         span = found[1][1].span(found[0]) if found else module.span(entry.node)
@@ -198,19 +210,26 @@ def _launched_stages(
             to = f"${{exp_dir}}/{entry.name}"
             what = f"log_dir of {entry.name}: {entry.log_dir}"
             notes.add_other(span, what, became(to, "the log of a stage is in its directory"))
-        reads = {} if work else _keys_by_role(classes, entry, roles)
+        reads = {} if work else _keys_by_role(classes, entry, roles, finder)
         yield LaunchedStage(entry.name, work, reads, span)
     yield from ()
     _note_undeclared(classes, [entry.name for entry in entries], notes)
 
 
 def _keys_by_role(
-    classes: Sequence[ClassText], entry: StageEntry, roles: Roles
+    classes: Sequence[ClassText], entry: StageEntry, roles: Roles, finder: ModuleFinder
 ) -> dict[str, set[str] | None]:
-    """Return the keys that a method reads of the configs that it has, by role."""
+    """Return the keys that a method reads of the configs that it has, by role.
+
+    Args:
+        classes: The class and its bases that can be read.
+        entry: The stage.
+        roles: The role of the config in each attribute.
+        finder: Reads the modules of functions that it calls.
+    """
     found = {
         roles.get(name, name.removesuffix(SUFFIX)): keys
-        for name, keys in keys_read(classes, entry.name).items()
+        for name, keys in keys_read(classes, entry.name, finder).items()
     }
     return found or dict.fromkeys(entry.roles, None)
 
