@@ -1,8 +1,9 @@
 """The configs of stages that are methods of the ESPnet3 System: what these read, as it was."""
 
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from espnet3_compiler.convert.configs.artifacts import INFERENCE_DIR
 from espnet3_compiler.convert.configs.draft import Block
 from espnet3_compiler.convert.launched.stage_work import KIND_ROLES, SUFFIX
 from espnet3_compiler.convert.launched.system import LaunchedStage, LaunchedSystem
@@ -62,6 +63,7 @@ def _values_read(
 ) -> dict[str, Plain]:
     """Return the keys that a method reads; all where it hands the config on."""
     values: dict[str, Plain] = {}
+    artifacts = root.context.artifacts
     if keys is None and stage.work is None and root.has_value("trainer"):
         why = f"{stage.name} hands it on whole, to code that cannot be read: what else it reads is"
         hidden = [entry.name for entry in root.node or () if _has_target(entry.value)]
@@ -75,7 +77,8 @@ def _values_read(
             why = f"the method {stage.name} of the System reads it"
             to = f"{entry.name} of the config {name}"
             root.context.notes.mark_used(entry, became(to, why))
-    plain = root.context.artifacts.translate_paths(values)
+    made = {path: name for path, name in artifacts.known.items() if name != INFERENCE_DIR}
+    plain = replace(artifacts, known=made).translate_paths(values)
     assert isinstance(plain, dict)
     return plain
 

@@ -150,7 +150,8 @@ def _key_use(node: ast.AST) -> tuple[ast.expr, str] | None:
         ):
             return config, key
         case ast.Call(
-            func=ast.Name(id="getattr" | "hasattr"), args=[config, ast.Constant(value=str(key)), *_]
+            func=ast.Name(id="getattr" | "hasattr") | ast.Attribute(attr="_get_required_config"),
+            args=[config, ast.Constant(value=str(key)), *_],
         ):
             return config, key
         case ast.Attribute(value=config, attr=key) if key != "get":
