@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from espnet3_compiler.convert.launched.modules import ModuleFinder, ModuleText
+from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule
 from espnet3_compiler.convert.launched.stage_work import SUFFIX, ClassText, find_method
 
 MAX_CALLS = 6
@@ -59,7 +59,7 @@ def keys_read(
 
 def _keys_of(
     use: ConfigUse,
-    module: ModuleText,
+    module: ParsedModule,
     classes: Sequence[ClassText],
     finder: ModuleFinder,
     depth: int,

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from espnet3_compiler.convert.launched.modules import ModuleFinder, ModuleText
+from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule
 from espnet3_compiler.convert.launched.run_script import stage_list
 from espnet3_compiler.convert.launched.stage_work import KIND_ROLES, ClassText
 
@@ -26,7 +26,7 @@ def declared_stages(
     classes: Sequence[ClassText],
     base: str,
     listed: ast.expr | None,
-    module: ModuleText,
+    module: ParsedModule,
     finder: ModuleFinder,
 ) -> list[StageEntry]:
     """Return the stages of a System in their order.
@@ -51,7 +51,7 @@ def declared_stages(
 
 
 def _listed_names(
-    listed: ast.expr, module: ModuleText, finder: ModuleFinder, known: tuple[str, ...]
+    listed: ast.expr, module: ParsedModule, finder: ModuleFinder, known: tuple[str, ...]
 ) -> list[str]:
     """Return the names in a list; one that is imported is looked for where it comes from."""
     names = [node.id for node in ast.walk(listed) if isinstance(node, ast.Name)]
@@ -91,7 +91,7 @@ def _own_stages(classes: Sequence[ClassText], base: str) -> list[StageEntry]:
 
 
 def _read_stages(
-    node: ast.expr, module: ModuleText, below: list[StageEntry]
+    node: ast.expr, module: ParsedModule, below: list[StageEntry]
 ) -> Iterator[StageEntry]:
     """Yield the stages of a tuple, a sum of tuples or a part of those of a base class."""
     match node:

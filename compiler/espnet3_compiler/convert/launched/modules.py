@@ -14,7 +14,7 @@ MAX_STEPS = 20
 
 
 @dataclass(frozen=True)
-class ModuleText:
+class ParsedModule:
     """A module as text.
 
     Attributes:
@@ -71,7 +71,7 @@ class ModuleFinder:
 
     directory: Path
 
-    def read(self, name: str) -> ModuleText | None:
+    def read(self, name: str) -> ParsedModule | None:
         """Return a module by its dotted name, or None."""
         for root, below in self._places(name):
             for file in (f"{below}.py", f"{below}/__init__.py"):
@@ -85,7 +85,9 @@ class ModuleFinder:
         for root in (*self.directory.parents, *(Path(entry or ".") for entry in sys.path)):
             yield root, name.replace(".", "/")
 
-    def find_class(self, module: ModuleText, text: str) -> tuple[ast.ClassDef, ModuleText] | str:
+    def find_class(
+        self, module: ParsedModule, text: str
+    ) -> tuple[ast.ClassDef, ParsedModule] | str:
         """Return the class that a name in a module refers to, or its dotted path if unreadable."""
         found = self._find_definition(module, text)
         if isinstance(found, str):
@@ -93,8 +95,8 @@ class ModuleFinder:
         return (found[0], found[1]) if isinstance(found[0], ast.ClassDef) else text
 
     def find_function(
-        self, module: ModuleText, text: str
-    ) -> tuple[ast.FunctionDef, ModuleText] | None:
+        self, module: ParsedModule, text: str
+    ) -> tuple[ast.FunctionDef, ParsedModule] | None:
         """Return the function that a name in a module refers to; None if it cannot be read."""
         found = self._find_definition(module, text)
         if isinstance(found, str) or not isinstance(found[0], ast.FunctionDef):
@@ -102,8 +104,8 @@ class ModuleFinder:
         return found[0], found[1]
 
     def _find_definition(
-        self, module: ModuleText, text: str
-    ) -> tuple[ast.ClassDef | ast.FunctionDef, ModuleText] | str:
+        self, module: ParsedModule, text: str
+    ) -> tuple[ast.ClassDef | ast.FunctionDef, ParsedModule] | str:
         for _ in range(MAX_STEPS):
             for node in module.tree.body:
                 if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == text:
@@ -117,7 +119,7 @@ class ModuleFinder:
         return text
 
 
-def read_module(path: Path, name: str, root: Path, dotted: str) -> ModuleText | None:
+def read_module(path: Path, name: str, root: Path, dotted: str) -> ParsedModule | None:
     """Read a file of Python; None where it cannot be read.
 
     Args:
@@ -130,6 +132,6 @@ def read_module(path: Path, name: str, root: Path, dotted: str) -> ModuleText | 
     if source is None or wrong:
         return None
     try:
-        return ModuleText(dotted, ast.parse(source.text), source)
+        return ParsedModule(dotted, ast.parse(source.text), source)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return None

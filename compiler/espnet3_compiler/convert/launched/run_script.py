@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from espnet3_compiler.convert.launched.modules import ModuleText
+from espnet3_compiler.convert.launched.modules import ParsedModule
 
 STARTERS = ("launch", "main", "run_stages")
 TEMPLATE_PACKAGE = "egs3.TEMPLATE."
@@ -28,7 +28,7 @@ class RunScript:
     flags: tuple[tuple[str, ast.Call], ...]
 
 
-def read_run_script(module: ModuleText) -> RunScript:
+def read_run_script(module: ParsedModule) -> RunScript:
     """Read ``run.py``; the first call of ``launch``, ``main`` or ``run_stages`` counts."""
     calls = [node for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
     starts = [call for call in calls if _last_name(call.func) in STARTERS]
@@ -52,7 +52,7 @@ def _system_argument(call: ast.Call) -> ast.expr | None:
     return first if _last_name(call.func) == "launch" else None
 
 
-def _class_of(node: ast.expr, module: ModuleText) -> ast.expr:
+def _class_of(node: ast.expr, module: ParsedModule) -> ast.expr:
     """Return the class behind a name, a lambda, a partial or an instance."""
     for _ in range(MAX_STEPS):
         if isinstance(node, ast.Lambda):
@@ -66,7 +66,7 @@ def _class_of(node: ast.expr, module: ModuleText) -> ast.expr:
     return node
 
 
-def _package_of(call: ast.Call, module: ModuleText) -> str | None:
+def _package_of(call: ast.Call, module: ParsedModule) -> str | None:
     """Return the template whose ``run.py`` the starting function comes from, or None."""
     path = module.imported_path(ast.unparse(call.func))
     if path.startswith(TEMPLATE_PACKAGE):
@@ -74,7 +74,7 @@ def _package_of(call: ast.Call, module: ModuleText) -> str | None:
     return None
 
 
-def _text_of(node: ast.expr | None, module: ModuleText) -> str | None:
+def _text_of(node: ast.expr | None, module: ParsedModule) -> str | None:
     if isinstance(node, ast.Name):
         node = module.assigned(node.id)
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
@@ -88,7 +88,7 @@ def _added_flags(calls: list[ast.Call]) -> Iterator[tuple[str, ast.Call]]:
                     yield str(argument.value), call
 
 
-def stage_list(node: ast.expr | None, module: ModuleText, known: tuple[str, ...]) -> list[str]:
+def stage_list(node: ast.expr | None, module: ParsedModule, known: tuple[str, ...]) -> list[str]:
     """Return the names in a list of stages, as far as it can be read.
 
     Args:

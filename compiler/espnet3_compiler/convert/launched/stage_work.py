@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from espnet3_compiler.convert.launched.modules import ModuleText
+from espnet3_compiler.convert.launched.modules import ParsedModule
 
 KIND_ROLES = {
     "create_dataset": "training",
@@ -32,7 +32,7 @@ _HARMLESS = (
 _HARMLESS_VALUES = ("Path", "getattr", "str", "len", "time.", "logging.")
 SUFFIX = "_config"
 
-ClassText = tuple[ast.ClassDef, ModuleText]
+ClassText = tuple[ast.ClassDef, ParsedModule]
 Roles = dict[str, str]
 """The role of the config in an attribute, by its name."""
 
@@ -110,7 +110,7 @@ class _MethodReader:
     """Follows the statements of one method."""
 
     def __init__(
-        self, classes: Sequence[ClassText], module: ModuleText, roles: Roles, depth: int
+        self, classes: Sequence[ClassText], module: ParsedModule, roles: Roles, depth: int
     ) -> None:
         self.classes, self.module, self.roles, self.depth = classes, module, roles, depth
         self.above: Sequence[ClassText] = ()

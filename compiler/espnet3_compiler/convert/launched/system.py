@@ -7,7 +7,7 @@ from pathlib import Path
 
 from espnet3_compiler.convert.launched.config_uses import keys_read
 from espnet3_compiler.convert.launched.declared_stages import StageEntry, declared_stages
-from espnet3_compiler.convert.launched.modules import ModuleFinder, ModuleText, read_module
+from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule, read_module
 from espnet3_compiler.convert.launched.run_script import (
     TEMPLATE_PACKAGE,
     RunScript,
@@ -84,7 +84,7 @@ def find_system(directory: Path, notes: Notes) -> LaunchedSystem:
     module = read_module(directory / RUN_SCRIPT, RUN_SCRIPT, directory, "run")
     if module is None:
         notes.add_file(RUN_SCRIPT, lost(f"it cannot be read; {NO_SYSTEM}"))
-        empty = ModuleText("run", ast.parse(""), Source(RUN_SCRIPT, ""))
+        empty = ParsedModule("run", ast.parse(""), Source(RUN_SCRIPT, ""))
         return _without_script(empty, directory, notes)
     script = read_run_script(module)
     if script.system is None:
@@ -107,7 +107,7 @@ def find_system(directory: Path, notes: Notes) -> LaunchedSystem:
     )
 
 
-def _without_script(module: ModuleText, directory: Path, notes: Notes) -> LaunchedSystem:
+def _without_script(module: ParsedModule, directory: Path, notes: Notes) -> LaunchedSystem:
     template = find_template(f"{TEMPLATE_PACKAGE}esp2_asr", directory)
     finder = ModuleFinder(directory)
     entries = declared_stages((), "asr", None, module, finder)
@@ -115,7 +115,7 @@ def _without_script(module: ModuleText, directory: Path, notes: Notes) -> Launch
     return LaunchedSystem("asr", "", template, stages, {})
 
 
-def _note_flags(script: RunScript, module: ModuleText, notes: Notes) -> None:
+def _note_flags(script: RunScript, module: ParsedModule, notes: Notes) -> None:
     for flag, call in script.flags:
         if flag.endswith(SUFFIX):
             to = f"{flag} of build/run.py"
@@ -126,7 +126,7 @@ def _note_flags(script: RunScript, module: ModuleText, notes: Notes) -> None:
 
 
 def _read_classes(
-    finder: ModuleFinder, module: ModuleText, text: str, notes: Notes
+    finder: ModuleFinder, module: ParsedModule, text: str, notes: Notes
 ) -> tuple[list[ClassText], str]:
     """Return the classes of a System that can be read, and the System of ESPnet3 below them."""
     classes: list[ClassText] = []
@@ -155,7 +155,7 @@ def _read_classes(
 
 
 def _find_template(
-    script: RunScript, module_name: str, directory: Path, module: ModuleText, notes: Notes
+    script: RunScript, module_name: str, directory: Path, module: ParsedModule, notes: Notes
 ) -> ConfigTemplate:
     """Return the defaults that a recipe names, or those that its System's module implies."""
     parts = module_name.split(".")
@@ -179,7 +179,7 @@ def _launched_stages(
     entries: Sequence[StageEntry],
     classes: Sequence[ClassText],
     roles: Roles,
-    module: ModuleText,
+    module: ParsedModule,
     notes: Notes,
     finder: ModuleFinder,
 ) -> Iterator[LaunchedStage]:
