@@ -117,7 +117,7 @@ LOST, CHANGED = "not_carried", "changed"
         (CHANGED, "conf/training.yaml", 25, "scheduler._target_", "warmup_steps"),
         (LOST, "conf/training.yaml", 39, "dataloader.train.iter_factory.batches.type", "fold"),
         (CHANGED, "conf/metrics.yaml", 4, "metrics[1].metric", "overwrite"),
-        (CHANGED, "conf/training.yaml", 6, "data_dir", "manifest"),
+        (CHANGED, "conf/training.yaml", 6, "data_dir", "where it is not data"),
     ],
 )
 def test_keys_have_list_line_and_reason(kind, file, line, key, reason, converted_bells):
