@@ -81,6 +81,14 @@ def test_a_method_that_only_runs_a_stage_kind_is_that_stage(body, work, tmp_path
     assert found.stages[1].work == work
 
 
+@pytest.mark.parametrize("stages", ["[one for one in 'ab']", "['create_dataset', make(2)]"])
+def test_stages_that_cannot_be_read_are_lost(stages: str, tmp_path: Path):
+    call = f"main(system_cls=Own, stages={stages})"
+    found, lost = launched(tmp_path, RUN.format(call=call))
+    assert [note.outcome.why for note in lost if note.key == stages]
+    assert "create_dataset" in [stage.name for stage in found.stages]
+
+
 def test_what_a_method_reads_is_known_by_key(tmp_path: Path):
     body = """        first = self.training_config.labels.path
         second = getattr(self.training_config, "seed", None)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule
-from espnet3_compiler.convert.launched.run_script import stage_list
+from espnet3_compiler.convert.launched.run_script import UNREADABLE, stage_list
 from espnet3_compiler.convert.launched.stage_work import KIND_ROLES, ClassText
 
 ASR_ONLY = ("train_tokenizer",)
@@ -38,7 +38,9 @@ def declared_stages(
         module: ``run.py``.
         finder: Reads the module that a list is imported from.
     """
-    own = _own_stages(classes, base) or _stages_of_base(base, module.tree)
+    own = _own_stages(classes, base)
+    if not any(entry.name for entry in own):
+        own = [*own, *_stages_of_base(base, module.tree)]
     if listed is None:
         return own
     known = {entry.name: entry for entry in own}
@@ -54,12 +56,10 @@ def _listed_names(
     listed: ast.expr, module: ParsedModule, finder: ModuleFinder, known: tuple[str, ...]
 ) -> list[str]:
     """Return the names in a list; one that is imported is looked for where it comes from."""
-    names = [node.id for node in ast.walk(listed) if isinstance(node, ast.Name)]
-    for name in names:
+    names = _names_in(listed)
+    for name in [*names]:
         value = module.assigned(name)
-        names += (
-            [node.id for node in ast.walk(value) if isinstance(node, ast.Name)] if value else []
-        )
+        names |= _names_in(value) if value is not None else {}
     for name in names:
         path = module.imported_path(name)
         there = finder.read(path.rpartition(".")[0]) if path != name else None
@@ -67,6 +67,10 @@ def _listed_names(
         if there and value is not None:
             known = tuple(stage_list(value, there, known))
     return stage_list(listed, module, known)
+
+
+def _names_in(node: ast.expr) -> dict[str, None]:
+    return {one.id: None for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
 def _stages_of_base(base: str, node: ast.AST) -> list[StageEntry]:
@@ -107,25 +111,29 @@ def _read_stages(
             every = list(_read_stages(inner, module, below))
             yield from every[_number(low) : _number(high)]
         case ast.Subscript(value=inner, slice=index) if _number(index) is not None:
-            yield from [list(_read_stages(inner, module, below))[_number(index) or 0]]
+            every = list(_read_stages(inner, module, below))
+            place = _number(index) or 0
+            yield from every[place:][:1]
         case ast.Attribute(attr="stages"):
             yield from below
-        case ast.Name(id=name) if (value := module.assigned(name)) is not None:
+        case ast.Name(id=name) if (value := module.assigned(name, node)) is not None:
             yield from _read_stages(value, module, below)
-        case ast.Call():
-            yield from _read_spec(node)
+        case ast.Call() if ast.unparse(node.func).endswith("StageSpec"):
+            yield _read_spec(node)
+        case _:
+            yield StageEntry(UNREADABLE, (), None, node)
 
 
-def _read_spec(call: ast.Call) -> Iterator[StageEntry]:
-    """Yield the stage of ``StageSpec(name=…, config=…, log_dir=…)``."""
+def _read_spec(call: ast.Call) -> StageEntry:
+    """Return the stage of ``StageSpec(name=…, config=…, log_dir=…)``."""
     words = {str(word.arg): word.value for word in call.keywords}
     words |= dict(zip(("name", "config", "log_dir"), call.args, strict=False))
     values = {key: _constant(value) for key, value in words.items()}
     name, config, log_dir = values.get("name"), values.get("config"), values.get("log_dir")
     roles = config if isinstance(config, tuple) else (config,) if config else ()
-    if isinstance(name, str):
-        entry = StageEntry(name, tuple(map(str, roles)), None, call)
-        yield replace(entry, log_dir=log_dir) if isinstance(log_dir, str) else entry
+    is_read = isinstance(name, str) and isinstance(config, str | tuple)
+    entry = StageEntry(str(name) if is_read else UNREADABLE, tuple(map(str, roles)), None, call)
+    return replace(entry, log_dir=log_dir) if isinstance(log_dir, str) else entry
 
 
 def _constant(node: ast.expr) -> object:

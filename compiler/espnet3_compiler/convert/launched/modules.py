@@ -33,13 +33,14 @@ class ParsedModule:
         start = sum(map(len, lines[: getattr(node, "lineno", 1) - 1]))
         return Span(self.source, start, start)
 
-    def assigned(self, name: str) -> ast.expr | None:
-        """Return the value of the last assignment to a name, at any depth."""
+    def assigned(self, name: str, before: ast.expr | None = None) -> ast.expr | None:
+        """Return the value of the last assignment to a name, at any depth, above an expression."""
         found = None
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                if any(isinstance(one, ast.Name) and one.id == name for one in targets):
+                is_above = before is None or node.lineno < before.lineno
+                if is_above and any(isinstance(x, ast.Name) and x.id == name for x in targets):
                     found = node.value
         return found
 

@@ -9,6 +9,8 @@ from espnet3_compiler.convert.launched.modules import ParsedModule
 STARTERS = ("launch", "main", "run_stages")
 TEMPLATE_PACKAGE = "egs3.TEMPLATE."
 MAX_STEPS = 20
+UNREADABLE = ""
+"""In the place of a stage that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _added_flags(calls: list[ast.Call]) -> Iterator[tuple[str, ast.Call]]:
 
 
 def stage_list(node: ast.expr | None, module: ParsedModule, known: tuple[str, ...]) -> list[str]:
-    """Return the names in a list of stages, as far as it can be read.
+    """Return the names in a list of stages; ``UNREADABLE`` for what else is in it.
 
     Args:
         node: A list, a sum of lists, or the name of one.
@@ -110,9 +112,11 @@ def stage_list(node: ast.expr | None, module: ParsedModule, known: tuple[str, ..
         ]
     if isinstance(node, ast.Call) and _last_name(node.func) in ("list", "tuple") and node.args:
         return stage_list(node.args[0], module, known)
-    if isinstance(node, ast.Name) and (value := module.assigned(node.id)) is not None:
+    if isinstance(node, ast.Name) and (value := module.assigned(node.id, node)) is not None:
         return stage_list(value, module, known)
-    return list(known) if node is not None else []
+    if isinstance(node, ast.Name | ast.Attribute):  # imported
+        return list(known)
+    return [] if node is None else [*known, UNREADABLE]
 
 
 def _last_name(node: ast.expr) -> str:

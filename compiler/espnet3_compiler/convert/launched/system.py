@@ -10,6 +10,7 @@ from espnet3_compiler.convert.launched.declared_stages import StageEntry, declar
 from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule, read_module
 from espnet3_compiler.convert.launched.run_script import (
     TEMPLATE_PACKAGE,
+    UNREADABLE,
     RunScript,
     read_run_script,
 )
@@ -151,6 +152,7 @@ def _read_classes(
             notes.add_other(span, cls.name, lost("it derives from no System of ESPnet3"))
             return classes, "base"
         text = ast.unparse(cls.bases[0])
+    notes.add_other(span, text, lost("its bases lead back to it, or are too many to follow"))
     return classes, "base"
 
 
@@ -194,6 +196,10 @@ def _launched_stages(
         finder: Reads other modules.
     """
     for entry in entries:
+        if entry.name == UNREADABLE:
+            why = "it cannot be read: name and config of a stage are written out here"
+            notes.add_other(module.span(entry.node), ast.unparse(entry.node), lost(why))
+            continue
         found = find_method(classes, entry.name)
         span = found[1][1].span(found[0]) if found else module.span(entry.node)
         work = stage_work(classes, entry.name, roles)
