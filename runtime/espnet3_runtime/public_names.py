@@ -74,6 +74,7 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     "espnet3_runtime.metrics.cer": {"CER": "Metric: character error rate in %."},
     "espnet3_runtime.metrics.ter": {"TER": "Metric: token error rate in %."},
     "espnet3_runtime.metrics.accuracy": {"Accuracy": "Metric: share of equal items in %."},
+    "espnet3_runtime.metrics.scp_metric": {"ScpMetric": "Metric: a class written for ESPnet3."},
     "espnet3_runtime.task_bridge.decode": {
         "speech2text": "Provider: ESPnet2's `Speech2Text` for a model that a `task` built.",
         "BestHypothesis": "Runner for it: text, tokens and score of the best hypothesis.",

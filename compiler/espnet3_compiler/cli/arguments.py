@@ -54,7 +54,7 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     if problem:
         parser.error(problem)
     starts = [start for start in (given.init, given.from_espnet3) if start is not None]
-    if given.diff and (problem := _diff_problem(given, files)):
+    if given.diff and given.from_espnet3 is None and (problem := _diff_problem(given, files)):
         parser.error(problem)
     if not (given.manifests or starts or given.explain is not None):
         parser.error("name a manifest or a directory to look for recipe.yaml in")
@@ -177,7 +177,8 @@ def _build_parser() -> argparse.ArgumentParser:
         "--diff",
         action="store_true",
         help="say what differs between two manifests or locks after composition; "
-        "exits with 0 for nothing, 1 for something, 2 if one cannot be read",
+        "exits with 0 for nothing, 1 for something, 2 if one cannot be read. "
+        "With --from-espnet3: show both recipes side by side, write nothing",
     )
     add(
         "--version",

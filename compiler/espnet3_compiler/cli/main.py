@@ -83,7 +83,12 @@ def _run_command(arguments: Arguments, start: float) -> int:
     if arguments.from_espnet3 is not None:
         from espnet3_compiler.convert.convert import convert
 
-        return convert(arguments.from_espnet3, force=arguments.force, form=arguments.format)
+        return convert(
+            arguments.from_espnet3,
+            force=arguments.force,
+            form=arguments.format,
+            diff=arguments.diff,
+        )
     if arguments.diff:
         from espnet3_compiler.cli.diff import compare_recipes
 

@@ -4,9 +4,15 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from espnet3_compiler.convert.files import MAIN_MANIFEST, OUTPUT_FOLDER, manifest_name, render_files
-from espnet3_compiler.convert.load import RecipeReader
-from espnet3_compiler.convert.notes import MOVED, Notes, render_notes, render_notes_json
+from espnet3_compiler.convert.files import (
+    MAIN_MANIFEST,
+    OUTPUT_FOLDER,
+    manifest_configs,
+    manifest_name,
+    render_files,
+)
+from espnet3_compiler.convert.key_lists import sort_keys
+from espnet3_compiler.convert.notes import NOT_CARRIED, Notes
 from espnet3_compiler.convert.prune import (
     check_manifests,
     prune_refused_keys,
@@ -14,6 +20,9 @@ from espnet3_compiler.convert.prune import (
     write_files,
 )
 from espnet3_compiler.convert.recipe import ConvertedRecipe, read_recipe
+from espnet3_compiler.convert.report import render_json, render_text
+from espnet3_compiler.convert.side_by_side import render_side_by_side
+from espnet3_compiler.convert.stage_entries import SYSTEM_MODULE
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.filesystem import refusal
 from espnet3_compiler.output.summary import plural
@@ -22,13 +31,14 @@ from espnet3_compiler.result import is_error, sort_findings
 from espnet3_schemas.exit_codes import CLEAN, MISTAKES, USAGE
 
 
-def convert(directory: Path, *, force: bool, form: str) -> int:
+def convert(directory: Path, *, force: bool, form: str, diff: bool = False) -> int:
     """Write a recipe of ours beside the files of an ESPnet3 recipe; return the exit code.
 
     Args:
         directory: The recipe, with ``conf/`` and ``run.py``.
         force: Whether existing files may be replaced.
         form: ``human``, or ``json`` for a report on stdout.
+        diff: Whether to show both recipes side by side on stdout, and to write nothing.
     """
     if form not in ("human", "json"):
         return _report_error(f"--from-espnet3 reports as human or json, not as {form}", USAGE)
@@ -36,18 +46,26 @@ def convert(directory: Path, *, force: bool, form: str) -> int:
         return _report_error(f'"{directory}" is no ESPnet3 recipe: it has no directory conf', USAGE)
     directory = directory.resolve()
     notes = Notes()
-    reader = RecipeReader(directory, notes)
-    found = read_recipe(directory, notes, reader)
-    if reader.found:
-        _report_findings(reader.found)
+    found = read_recipe(directory, notes)
+    if found.found:
+        _report_findings(found.found)
         return _report_error("nothing was written", MISTAKES)
-    if not found.trainings:
-        return _report_error("there is no training config in conf: a recipe needs one", MISTAKES)
+    if not found.every_config():
+        return _report_error("there is no config in conf whose role is known", MISTAKES)
     try:
+        if diff:
+            return _show_side_by_side(found, directory, notes)
         return _write_recipe(found, directory, notes, force=force, form=form)
     except OSError as error:
         path = error.filename or directory
         return _report_error(f'cannot write "{path}": {refusal(error, Path(path))}', MISTAKES)
+
+
+def _show_side_by_side(found: ConvertedRecipe, directory: Path, notes: Notes) -> int:
+    prune_refused_keys(found, directory, notes)
+    listed = sort_keys(notes.trees, notes)
+    sys.stdout.write(render_side_by_side(found, notes, listed))
+    return MISTAKES if any(note.outcome.list == NOT_CARRIED for note in listed) else CLEAN
 
 
 def _write_recipe(
@@ -64,23 +82,34 @@ def _write_recipe(
     every = (finding for outcome in checked for finding in outcome.diagnostics)
     findings = sort_findings(every, display_name(checked[0].path))
     clean = not any(map(is_error, findings))
-    listed = notes.in_order()
+    listed = sort_keys(notes.trees, notes)
+    lost = sum(note.outcome.list == NOT_CARRIED for note in listed)
     if form == "json":
-        sys.stdout.write(render_notes_json(listed, list(files), clean=clean))
+        sys.stdout.write(render_json(listed, list(files), clean=clean))
     shown = display_name(directory)
-    manifests = [manifest_name(found, training) for training in found.trainings]
-    configs = f"{len(files) - len(manifests)} configs in {OUTPUT_FOLDER}"
-    _print_stderr(f"wrote {', '.join(manifests)} and {configs}, in {shown}")
-    _print_stderr(render_notes(note for note in listed if note.kind != MOVED).rstrip("\n"))
-    if moved := sum(note.kind == MOVED for note in listed):
-        _print_stderr(f"\n{moved} more keys are elsewhere now; --format json lists them")
+    manifests = [manifest_name(found, training) for training in manifest_configs(found)]
+    others = plural(len(files) - len(manifests), "other file")
+    where = f"in {shown} and its {OUTPUT_FOLDER}"
+    _print_stderr(f"wrote {', '.join(manifests)} and {others} {where}")
+    _print_stderr(render_text(listed).rstrip("\n"))
     _report_findings(findings)
     unchecked = max(outcome.counts.not_checked for outcome in checked)
-    _print_stderr("\n" + "\n".join(_closing_lines(found, shown, unchecked, clean=clean)))
-    return CLEAN if clean else MISTAKES
+    lines = _closing_lines(found, shown, unchecked)
+    _print_stderr("\n" + "\n".join([*lines, _last_line(shown, lost, clean=clean)]))
+    return CLEAN if clean and not lost else MISTAKES
 
 
-def _closing_lines(found: ConvertedRecipe, shown: str, unchecked: int, *, clean: bool) -> list[str]:
+def _last_line(shown: str, lost: int, *, clean: bool) -> str:
+    manifest = MAIN_MANIFEST if shown == "." else f"{shown}/{MAIN_MANIFEST}"
+    if not clean:
+        return "not clean yet: correct what is reported above"
+    if lost:
+        what = "1 thing is" if lost == 1 else f"{lost} things are"
+        return f"{what} not carried: see above, then: espnet3-compile {manifest}"
+    return f"next: espnet3-compile {manifest}"
+
+
+def _closing_lines(found: ConvertedRecipe, shown: str, unchecked: int) -> list[str]:
     lines = []
     if others := unlisted_configs(found):
         lines.append("configs that no manifest names are given by a flag:")
@@ -90,9 +119,10 @@ def _closing_lines(found: ConvertedRecipe, shown: str, unchecked: int, *, clean:
     if unchecked:
         targets = f"{plural(unchecked, 'target')} could not be checked"
         lines.append(f"{targets} (is ESPnet importable here?); check again where it is")
-    manifest = MAIN_MANIFEST if shown == "." else f"{shown}/{MAIN_MANIFEST}"
-    command = f"next: espnet3-compile {manifest}"
-    return [*lines, command if clean else "not clean yet: correct what is reported above"]
+    if found.has_own_stages:
+        where = f"{shown}/" if shown != "." else ""
+        lines.append(f"{where}{SYSTEM_MODULE}.py runs methods that need ESPnet3 where they run")
+    return lines
 
 
 def _report_findings(findings: Iterable[Diagnostic]) -> None:

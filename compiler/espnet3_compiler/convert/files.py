@@ -1,4 +1,4 @@
-"""Render a converted recipe: one manifest for each training config, and the configs."""
+"""Render a converted recipe: one manifest for each training config, configs, and a System."""
 
 import re
 from collections.abc import Iterable
@@ -6,6 +6,13 @@ from pathlib import PurePosixPath
 
 from espnet3_compiler.build.yaml_text import dump_yaml
 from espnet3_compiler.convert.recipe import ConvertedConfig, ConvertedRecipe
+from espnet3_compiler.convert.stage_entries import (
+    SYSTEM_MODULE,
+    model_names,
+    stage_entries,
+    system_path,
+)
+from espnet3_compiler.convert.system_file import render_system
 from espnet3_compiler.convert.values import LOAD_LINE
 from espnet3_compiler.convert.variants import drop_defaults, variant_overrides
 from espnet3_compiler.syntax.tree import Plain
@@ -13,8 +20,6 @@ from espnet3_schemas import TARGET
 
 OUTPUT_FOLDER = "conf_compile"
 MAIN_MANIFEST = "recipe.yaml"
-BASE_CONFIG = "training_base"
-MODEL_NAME = "model"
 HEADER = "# Written by espnet3-compile --from-espnet3 from {source}; yours to edit.\n"
 
 
@@ -25,9 +30,9 @@ def config_name(config: ConvertedConfig) -> str:
     return str(PurePosixPath(OUTPUT_FOLDER, *below))
 
 
-def manifest_name(found: ConvertedRecipe, config: ConvertedConfig) -> str:
+def manifest_name(found: ConvertedRecipe, config: ConvertedConfig | None) -> str:
     """Return the manifest of a training config: ``recipe.yaml``, ``recipe_<variant>.yaml``."""
-    if config is found.trainings[0]:
+    if config is None or config is found.trainings[0]:
         return MAIN_MANIFEST
     short = _variant_name(config)
     if sum(_variant_name(other) == short for other in found.trainings[1:]) > 1:
@@ -40,21 +45,31 @@ def _variant_name(config: ConvertedConfig) -> str:
     return re.sub("^(training|train)[_-]", "", config.file.stem)
 
 
+def manifest_configs(found: ConvertedRecipe) -> tuple[ConvertedConfig | None, ...]:
+    """Return the training config of each manifest; None for a recipe that trains nothing."""
+    return found.trainings or (None,)
+
+
 def render_files(found: ConvertedRecipe) -> dict[str, str]:
     """Return the text of each file by its path in the recipe."""
     made: dict[str, str] = {}
-    main = found.trainings[0]
-    for config in found.trainings:
-        value = drop_defaults(config.draft.values, "training")
-        if config is not main:
-            value = variant_overrides(main.draft.values, config.draft.values, "training")
+    main = next(iter(found.trainings), None)
+    for config in found.every_config():
+        role = config.file.role
+        value = drop_defaults(config.draft.values, role)
+        if role == "training" and main is not None and config is not main:
+            value = variant_overrides(main.draft.values, config.draft.values, role)
         made[config_name(config)] = _render_config(config, value)
-    for role, configs in found.others.items():
-        for config in configs:
-            value = drop_defaults(config.draft.values, role)
-            made[config_name(config)] = _render_config(config, value)
-    for config in found.trainings:
-        made[manifest_name(found, config)] = _render_manifest(found, config)
+    for own in found.stage_configs:
+        header = HEADER.format(source=f"what the method {own.stage} reads")
+        made[f"{OUTPUT_FOLDER}/{own.name}.yaml"] = header + dump_yaml(own.values)
+    for training in manifest_configs(found):
+        made[manifest_name(found, training)] = _render_manifest(found, training)
+    if found.has_own_stages:
+        module, declaration = render_system(found)
+        made[f"{SYSTEM_MODULE}.py"] = HEADER.format(source="run.py and its System") + module
+        text = HEADER.format(source="run.py and its System") + dump_yaml(declaration)
+        made[f"{SYSTEM_MODULE}.yaml"] = text
     return made
 
 
@@ -65,13 +80,13 @@ def _render_config(config: ConvertedConfig, value: dict[str, Plain]) -> str:
 
 
 def companion_configs(
-    found: ConvertedRecipe, training: ConvertedConfig
+    found: ConvertedRecipe, training: ConvertedConfig | None
 ) -> dict[str, ConvertedConfig]:
     """Return the config of each other role that goes with a training config.
 
     Of several inference configs, it is the first for the kind of model that is trained.
     """
-    task = training.model.values.get("task") if training.model else None
+    task = training.model.values.get("task") if training and training.model else None
     result = {role: configs[0] for role, configs in found.others.items() if configs}
     for config in reversed(found.others["inference"]):
         model = config.draft.values.get("model")
@@ -81,43 +96,41 @@ def companion_configs(
     return result
 
 
-def _render_manifest(found: ConvertedRecipe, config: ConvertedConfig) -> str:
+def _render_manifest(found: ConvertedRecipe, config: ConvertedConfig | None) -> str:
     others = companion_configs(found, config)
-    head: dict[str, Plain] = {"version": 1, "recipe": found.name, "system": found.system}
-    head |= config.settings
+    head: dict[str, Plain] = {"version": 1, "recipe": found.name, "system": system_path(found)}
+    head |= config.settings if config else {}
+    models: dict[str, Plain] = dict(model_names(found, config))
     parts: Iterable[dict[str, Plain]] = (
         head,
-        {"models": {MODEL_NAME: config.model.values}} if config.model else {},
+        {"models": models} if models else {},
         {"configs": _config_entries(found, config, others)},
-        {"stages": _stage_entries(found, config, others)},
+        {"stages": stage_entries(found, config, others)},
     )
-    header = HEADER.format(source=f"{config.file.path.name} and run.py")
-    return header + "\n".join(dump_yaml(part) for part in parts if part)
+    source = f"{config.file.path.name} and run.py" if config else RUN_ALONE
+    return HEADER.format(source=source) + "\n".join(dump_yaml(part) for part in parts if part)
+
+
+RUN_ALONE = "run.py"
 
 
 def _config_entries(
-    found: ConvertedRecipe, config: ConvertedConfig, others: dict[str, ConvertedConfig]
+    found: ConvertedRecipe, config: ConvertedConfig | None, others: dict[str, ConvertedConfig]
 ) -> dict[str, Plain]:
     made: dict[str, Plain] = {}
-    if config is found.trainings[0]:
-        made["training"] = config_name(config)
-    else:
-        made[BASE_CONFIG] = config_name(found.trainings[0])
-        made["training"] = {"extends": BASE_CONFIG, "file": config_name(config)}
-    return made | {role: config_name(other) for role, other in others.items()}
-
-
-def _stage_entries(
-    found: ConvertedRecipe, config: ConvertedConfig, others: dict[str, ConvertedConfig]
-) -> list[Plain]:
-    stages: list[Plain] = ["create_dataset"]
-    if found.system == "asr" and "tokenizer" in config.draft.values:
-        stages.append("train_tokenizer")
-    stages += ["collect_stats", "train"]
-    if "inference" in others:
-        stages.append("infer")
-        stages += ["measure"] if "metrics" in others else []
-        if "publication" in others:
-            stages += ["pack_model", "upload_model"]
-            stages += ["pack_demo", "upload_demo"] if "demo" in others else []
-    return stages
+    main = next(iter(found.trainings), None)
+    base = main.name if main is not None else ""
+    if config is not None and main is not None and config is main:
+        made[config.name] = config_name(config)
+    elif config is not None and main is not None:
+        base = f"{main.name}_base"
+        made[base] = config_name(main)
+        made[main.name] = {"extends": base, "file": config_name(config)}
+    for phase in found.phases:
+        if phase.file.role == "training":
+            made[phase.name] = {"extends": base, "file": config_name(phase)}
+        else:
+            made[phase.name] = config_name(phase)
+    made |= {role: config_name(other) for role, other in others.items()}
+    own = {one.name: f"{OUTPUT_FOLDER}/{one.name}.yaml" for one in found.stage_configs}
+    return made | own

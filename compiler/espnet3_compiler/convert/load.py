@@ -1,4 +1,4 @@
-"""Read an ESPnet3 config with the files of its ``defaults:`` list and ESPnet3's own defaults.
+"""Read an ESPnet3 config with the files of its ``defaults:`` list and its template's defaults.
 
 Configs are merged as OmegaConf does: mappings merge, all other values replace. So the arguments of
 a default ``_target_`` stay when the target changes, as they do in ESPnet3.
@@ -11,14 +11,16 @@ from pathlib import Path
 
 import yaml
 
-from espnet3_compiler.convert.notes import DROPPED, Notes
+from espnet3_compiler.convert.launched.template import ConfigTemplate
+from espnet3_compiler.convert.notes import Notes, became, key_place, lost
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
-from espnet3_compiler.diagnostics.source import Source
+from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.filesystem import is_file
-from espnet3_compiler.syntax.read import read_file, read_text
+from espnet3_compiler.syntax.read import load_source, read_file, read_text
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, map_children
 
 _DEFAULTS_FOLDER = Path(__file__).parent / "espnet3_defaults"
+MERGED = became("one file", "a config here is one file, and a variant says extends")
 
 
 @dataclass
@@ -27,26 +29,60 @@ class RecipeReader:
 
     Attributes:
         directory: The recipe directory.
-        notes: Takes files that a ``defaults`` list names and that do not exist.
-        template: The set of ESPnet3's defaults: ``esp2_asr`` or ``f5tts``.
+        notes: Takes files that a ``defaults`` list names and that do not exist, and the trees.
+        template: Where the defaults are.
         found: The mistakes in the YAML of the files.
     """
 
     directory: Path
     notes: Notes
-    template: str = "esp2_asr"
+    template: ConfigTemplate
     found: list[Diagnostic] = field(default_factory=list)
 
-    def read(self, path: Path, role: str) -> Mapping | None:
-        """Return a config of a role with everything merged into it, before interpolation."""
+    def read(self, path: Path, *roles: str) -> Mapping | None:
+        """Return a config with everything merged into it, before interpolation.
+
+        The template's defaults are those of the first of the roles that has some.
+        """
         own = self._read_with_defaults(path, ())
-        return own and _merge_mappings(_espnet3_defaults(self.template, role), own)
+        defaults = (self._template_defaults(role) for role in roles)
+        below = next((one for one in defaults if one is not None), None)
+        return None if own is None else self._merge(below, own)
+
+    def read_unread(self, path: Path) -> None:
+        """Read a file that is no config, so that its keys are known."""
+        self._read_tree(path)
+
+    def _template_defaults(self, role: str) -> Mapping | None:
+        file = self.template.config_file(role)
+        if file is not None:
+            return self._read_with_defaults(file, ()) if is_file(file) else None
+        return _released_defaults(self.template.values, role)
+
+    def _read_tree(self, path: Path) -> Mapping | None:
+        """Return the keys of a file as they are written; one of comments alone has none."""
+        root = self.directory
+        own = path.is_relative_to(root)
+        if not own and self.template.root and path.is_relative_to(self.template.root):
+            root = self.template.root
+        name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+        source, found = load_source(path, name, root)
+        if source is None or found:
+            self.found += found
+            return None
+        source = source if own else replace(source, kind="system")
+        tree, found = read_text(source)
+        if tree is None and not found:
+            tree = Mapping((), Span(source, 0, 0))
+        if found or not isinstance(tree, Mapping):
+            self.found += found or read_file(path, name, root)[2]
+            return None
+        if own or not self.template.is_released:
+            self.notes.trees.setdefault(name, tree)
+        return tree
 
     def _read_with_defaults(self, path: Path, above: tuple[Path, ...]) -> Mapping | None:
-        root, _, found = read_file(
-            path, path.relative_to(self.directory).as_posix(), self.directory
-        )
-        self.found += found
+        root = self._read_tree(path)
         if root is None:
             return None
         entries = tuple(item for item in _reread_mapping(root) if item.name != "defaults")
@@ -54,29 +90,47 @@ class RecipeReader:
         listed = root.entry("defaults")
         if listed is None:
             return own
+        self.notes.add(listed.key.span, MERGED)
         names = list(_defaults_entries(listed.value))
         result: Mapping | None = None
         for name in names if "_self_" in names else [*names, "_self_"]:
             base = name != "_self_"
             part = self._read_base(path, name, listed, (*above, path)) if base else own
-            result = _merge_mappings(result, part) if part else result
+            result = self._merge(result, part) if part else result
         return result
 
     def _read_base(
         self, path: Path, name: str, listed: Entry, above: tuple[Path, ...]
     ) -> Mapping | None:
         group, _, inner = name.rpartition("@")
-        file = path.parent / f"{(group + '/' if group else '') + inner}.yaml"
+        below = f"{group}/{inner}.yaml" if group else f"{inner}.yaml"
+        file = Path(normpath(path.parent / below))
         circular = file in above
         if circular or not is_file(file):
             why = "the files name each other" if circular else f'there is no file "{file.name}"'
-            reason = f'"{name.replace("@", "/")}": {why}'
-            self.notes.add(DROPPED, listed.key.span, "defaults", reason)
+            self.notes.add(listed.key.span, lost(f'"{name.replace("@", "/")}": {why}'))
             return None
         part = self._read_with_defaults(file, above)
         if part is None or not group:
             return part
         return Mapping((Entry(Scalar(group, listed.key.span), part),), part.span)
+
+    def _merge(self, base: Mapping | None, over: Mapping) -> Mapping:
+        """Return two mappings as one, and remember which keys have lost their values by that."""
+        entries = {entry.name: entry for entry in base or ()}
+        for entry in over:
+            below, value = entries.get(entry.name), entry.value
+            if below and isinstance(below.value, Mapping) and isinstance(value, Mapping):
+                value = self._merge(below.value, value)
+            elif below:
+                self._mark_overridden(below, entry.key.span)
+            entries[entry.name] = Entry(entry.key, value)
+        return Mapping(tuple(entries.values()), over.span, over.via)
+
+    def _mark_overridden(self, entry: Entry, by: Span) -> None:
+        self.notes.overridden[key_place(entry.key.span)] = by
+        for child in entry.value if isinstance(entry.value, Mapping) else ():
+            self._mark_overridden(child, by)
 
 
 def listed_defaults(path: Path, directory: Path) -> set[Path]:
@@ -97,18 +151,8 @@ def _defaults_entries(listed: Node | None) -> Iterator[str]:
                     yield f"{entry.name}@{entry.value.value}".removesuffix(".yaml")
 
 
-def _merge_mappings(base: Mapping | None, over: Mapping) -> Mapping:
-    entries = {entry.name: entry for entry in base or ()}
-    for entry in over:
-        below, value = entries.get(entry.name), entry.value
-        if below and isinstance(below.value, Mapping) and isinstance(value, Mapping):
-            value = _merge_mappings(below.value, value)
-        entries[entry.name] = Entry(entry.key, value)
-    return Mapping(tuple(entries.values()), over.span, over.via)
-
-
-def _espnet3_defaults(template: str, role: str) -> Mapping | None:
-    file = _DEFAULTS_FOLDER / template / f"{role}.yaml"
+def _released_defaults(template: str | None, role: str) -> Mapping | None:
+    file = _DEFAULTS_FOLDER / str(template) / f"{role}.yaml"
     if not file.is_file():
         return None
     text = file.read_text(encoding="utf-8")

@@ -7,22 +7,23 @@ import errno
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import chain
 from os import getpid
 from pathlib import Path
 from typing import Any
 
-from espnet3_compiler.convert.draft import ConfigDraft
+from espnet3_compiler.convert.configs.draft import ConfigDraft
 from espnet3_compiler.convert.files import (
-    MODEL_NAME,
     OUTPUT_FOLDER,
     companion_configs,
     config_name,
+    manifest_configs,
     manifest_name,
     render_files,
 )
-from espnet3_compiler.convert.notes import DEAD, DROPPED, Notes
+from espnet3_compiler.convert.key_lists import find_key
+from espnet3_compiler.convert.notes import Notes, became, left_out, lost
 from espnet3_compiler.convert.recipe import ConvertedConfig, ConvertedRecipe
+from espnet3_compiler.convert.stage_entries import SYSTEM_MODULE, model_names
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.filesystem import OutsideRoot, lies_below, write_atomically
@@ -33,8 +34,17 @@ from espnet3_compiler.syntax.tree import Mapping as Tree
 from espnet3_compiler.syntax.tree import Node, Plain, Sequence, format_path
 from espnet3_compiler.syntax.tree import Path as Keys
 
+Drafts = dict[Path, list[tuple[ConfigDraft, Keys]]]
+"""Drafts by the file that they are written to, with the keys above them in it."""
 REFUSED_CODES = ("R502", "R504", "R601", "R602", "R604", "R605", "R606", "R701", "R702")
 MAX_ROUNDS = 100
+TASK_OPTIONS = (
+    *("frontend", "specaug", "normalize", "preencoder", "encoder", "postencoder", "decoder"),
+    *("frontend_conf", "specaug_conf", "normalize_conf", "preencoder_conf", "encoder_conf"),
+    *("postencoder_conf", "decoder_conf", "model", "model_conf", "ctc_conf", "joint_net_conf"),
+    *("token_list", "token_type", "bpemodel", "init", "input_size", "vocab_size"),
+)
+"""Options of ESPnet2's tasks: a task without one of them passes over it."""
 
 
 def prune_refused_keys(found: ConvertedRecipe, directory: Path, notes: Notes) -> dict[str, str]:
@@ -74,7 +84,8 @@ def _shadow_directory(directory: Path) -> Iterator[Path]:
     shadow.mkdir()
     try:
         for item in directory.iterdir():
-            if item.name != OUTPUT_FOLDER and not item.name.startswith("recipe"):
+            is_made = item.name == OUTPUT_FOLDER or item.name.startswith(("recipe", SYSTEM_MODULE))
+            if not is_made:
                 (shadow / item.name).symlink_to(item)
         yield shadow
     finally:
@@ -83,22 +94,36 @@ def _shadow_directory(directory: Path) -> Iterator[Path]:
 
 def _remove_refused_keys(found: ConvertedRecipe, shadow: Path, notes: Notes) -> bool:
     """Remove every key that the checker refuses; return whether there was one."""
-    configs = [*found.trainings, *chain.from_iterable(found.others.values())]
-    drafts: dict[Path, tuple[ConfigDraft | None, Keys]] = {
-        shadow.resolve() / config_name(config): (config.draft, ()) for config in configs
+    drafts: Drafts = {
+        shadow.resolve() / config_name(config): [(config.draft, ())]
+        for config in found.every_config()
     }
     removed = False
     for training, outcome in check_manifests(found, shadow, shadow.parent):
-        models = {**drafts, outcome.path: (training.model, ("models", MODEL_NAME))}
+        models = {**drafts, outcome.path: _model_drafts(found, training)}
         for finding in outcome.diagnostics:
             if finding.code in REFUSED_CODES:
                 removed |= _remove_refused_key(finding, models, notes)
     return removed
 
 
+def _model_drafts(
+    found: ConvertedRecipe, training: ConvertedConfig | None
+) -> list[tuple[ConfigDraft, Keys]]:
+    """Return the models of a manifest, each of whose configs has one, and where they are in it."""
+    names = model_names(found, training)
+    configs = [config for config in (training, *found.phases) if config and config.model]
+    return [
+        (config.model, ("models", name))
+        for config in configs
+        for name, values in names
+        if config.model and config.model.values == values
+    ]
+
+
 def check_manifests(
     found: ConvertedRecipe, directory: Path, root: Path | None = None
-) -> Iterator[tuple[ConvertedConfig, CompileResult]]:
+) -> Iterator[tuple[ConvertedConfig | None, CompileResult]]:
     """Check every manifest, and the main one with every config that no manifest names.
 
     Args:
@@ -106,9 +131,9 @@ def check_manifests(
         directory: Where it is written.
         root: The folder that its files must lie in, if another one.
     """
-    for training in found.trainings:
+    for training in manifest_configs(found):
         yield training, compile_manifest(directory / manifest_name(found, training), root=root)
-    main = found.trainings[0]
+    main = manifest_configs(found)[0]
     for role, name in unlisted_configs(found):
         path = directory / manifest_name(found, main)
         yield main, compile_manifest(path, config_files={role: directory / name}, root=root)
@@ -118,35 +143,57 @@ def unlisted_configs(found: ConvertedRecipe) -> list[tuple[str, str]]:
     """Return role and name of the configs that no manifest names."""
     used = {
         config_name(config)
-        for training in found.trainings
+        for training in manifest_configs(found)
         for config in companion_configs(found, training).values()
     }
     names = [(role, config_name(c)) for role, configs in found.others.items() for c in configs]
     return [(role, name) for role, name in names if name not in used]
 
 
-def _remove_refused_key(
-    finding: Diagnostic, drafts: Mapping[Path, tuple[ConfigDraft | None, Keys]], notes: Notes
-) -> bool:
+def _remove_refused_key(finding: Diagnostic, drafts: Drafts, notes: Notes) -> bool:
+    """Remove the key of a finding; return whether there was one. Configs may share a model."""
     span = finding.primary.span
-    draft, prefix = drafts.get(span.source.path or Path(), (None, ()))
-    if draft is None or span.source.path is None:
-        return False
-    root, _, _ = read_file(span.source.path, span.source.name, span.source.path.parent)
-    path = _path_at_span(root, span) if root else None
-    if not path or path[: len(prefix)] != prefix or len(path) == len(prefix):
-        return False
-    path = path[len(prefix) :]
-    if not _delete_value(draft.values, path):
-        return False
-    known = (path[:length] for length in range(len(path), 0, -1))
-    origin = next((draft.origins[part] for part in known if part in draft.origins), None)
-    key = format_path((*prefix[1:], *path))
-    if origin is not None:
-        is_option = bool(prefix) and "task" in draft.values and len(path) == 1
-        kind = DEAD if is_option else DROPPED  # tasks ignore options that they do not have
-        notes.add(kind, origin, key, ". ".join((finding.message, *finding.help)))
-    return True
+    root, _, _ = (
+        read_file(span.source.path, span.source.name, span.source.path.parent)
+        if span.source.path in drafts and span.source.path
+        else (None, None, ())
+    )
+    whole = _path_at_span(root, span) if root else None
+    removed = False
+    for draft, prefix in drafts.get(span.source.path or Path(), ()) if whole else ():
+        assert whole is not None
+        path = whole[len(prefix) :]
+        if whole[: len(prefix)] == prefix and path and _delete_value(draft.values, path):
+            _note_removed_key(finding, draft, path, notes, is_model=bool(prefix))
+            removed = True
+    return removed
+
+
+def _note_removed_key(
+    finding: Diagnostic, draft: ConfigDraft, path: Keys, notes: Notes, *, is_model: bool
+) -> None:
+    """Note that a key is removed, where ESPnet3's config has it.
+
+    Args:
+        finding: What the checker says of it.
+        draft: Our config.
+        path: The key in it.
+        notes: Takes the note.
+        is_model: Whether the config is that of a model.
+    """
+    known = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in draft.origins), None)
+    if known is None:
+        return
+    place = find_key(notes.trees.values(), draft.origins[known], path[len(known) :])
+    why = ". ".join((finding.message, *finding.help))
+    if place and place[1]:  # the file does not have it
+        without = f"it without {format_path(place[1])} of the template"
+        notes.add(place[0].key.span, became(without, why))
+        return
+    # tasks ignore options that they do not have; what another task has is no slip of the pen
+    is_ignored = is_model and "task" in draft.values and len(path) == 1
+    outcome = left_out(why) if is_ignored and path[0] in TASK_OPTIONS else lost(why)
+    notes.add(place[0].key.span if place else draft.origins[known], outcome)
 
 
 def _path_at_span(node: Node, span: Span) -> Keys | None:

@@ -1,9 +1,13 @@
 """Find the role of each file of ``conf/``; ESPnet3 itself gets it from the command line."""
 
+from collections.abc import Mapping as MappingABC
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from espnet3_compiler.convert.launched.system import LaunchedSystem
 from espnet3_compiler.convert.load import listed_defaults
+from espnet3_compiler.convert.notes import Notes, lost
 from espnet3_compiler.syntax.read import read_file
 from espnet3_compiler.syntax.tree import Mapping, Scalar
 from espnet3_schemas import TARGET
@@ -54,6 +58,36 @@ def find_config_files(directory: Path) -> tuple[list[RoleFile], list[Path]]:
     found = [RoleFile(path, role) for path, role in named if role]
     found.sort(key=lambda each: (each.stem != each.role, len(each.path.parts), each.path))
     return found, [path for path, role in named if role is None]
+
+
+def claimed_files(
+    roles: MappingABC[str, str | None],
+    files: Sequence[RoleFile],
+    others: Sequence[Path],
+    notes: Notes,
+    launched: LaunchedSystem,
+) -> dict[str, RoleFile]:
+    """Return the config of each role that a System has of its own, by the role.
+
+    Args:
+        roles: The roles, and the role of ESPnet3 whose form the config has; None for neither.
+        files: The configs with a role.
+        others: Those without one.
+        notes: Takes roles without a file.
+        launched: The System.
+    """
+    paths = [*(file.path for file in files), *others]
+    found: dict[str, RoleFile] = {}
+    for role, kind in roles.items():
+        same = [path for path in paths if path.stem == role]
+        near = [path for path in paths if path.stem.startswith(f"{role}_")]
+        if same or len(near) == 1:
+            found[role] = RoleFile((same or near)[0], kind or role)
+        elif kind:
+            stage = next(one for one in launched.stages if one.work and one.work.role == role)
+            why = f"its config has the role {role}, and there is no conf/{role}.yaml"
+            notes.add_other(stage.span, f"stage {stage.name}", lost(why))
+    return found
 
 
 def _is_standalone(path: Path, directory: Path) -> bool:

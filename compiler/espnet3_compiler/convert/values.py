@@ -8,17 +8,17 @@ which only a run can know.
 import posixpath
 from dataclasses import dataclass
 
-from espnet3_compiler.convert.notes import DROPPED, Notes
+from espnet3_compiler.convert.notes import Notes, lost
 from espnet3_compiler.expressions.nodes import Call, JoinedKey, Lookup
 from espnet3_compiler.expressions.template import has_reference, parse
 from espnet3_compiler.syntax.tree import (
+    Entry,
     Mapping,
     Node,
     Path,
     Plain,
     Scalar,
     Sequence,
-    format_path,
     node_at,
 )
 
@@ -59,8 +59,22 @@ class Interpolator:
         try:
             return self._scalar_value(node, path, 0)
         except _UnresolvableReference as error:
-            self.notes.add(DROPPED, node.span, format_path(path), str(error))
+            entry = _entry_at(self.root, path)
+            self.notes.add(entry.key.span if entry else node.span, lost(str(error)))
             return None
+
+    def follow(self, node: Node, path: Path) -> tuple[Node, Path]:
+        """Return the block that a whole reference names, with its path; else the node itself."""
+        if not isinstance(node, Scalar) or not has_reference(node.value):
+            return node, path
+        template, wrong = parse(node)
+        only = template[0] if len(template) == 1 and not wrong else None
+        if not isinstance(only, Lookup) or not all(isinstance(k.name, str) for k in only.keys):
+            return node, path
+        base = path[: len(path) - only.dots] if only.dots else ()
+        full = (*base, *(str(key.name) for key in only.keys))
+        found = _find_node(self.root, full)
+        return (found, full) if isinstance(found, Mapping) else (node, path)
 
     def _scalar_value(self, node: Scalar, path: Path, depth: int) -> Plain:
         if not has_reference(node.value):
@@ -93,6 +107,7 @@ class Interpolator:
         found = _find_node(self.root, full)
         if found is None:
             raise _UnresolvableReference(f'"{piece.span.text}" names nothing in this config')
+        self.notes.mark_referred(_entry_at(self.root, full) or found)
         return self._node_value(found, full, depth + 1)
 
     def _node_value(self, node: Node, path: Path, depth: int) -> Plain:
@@ -127,6 +142,7 @@ class Interpolator:
                 found = _find_node(self.root, keys)
                 if found is None:
                     return words[1] if len(words) > 1 else None
+                self.notes.mark_referred(_entry_at(self.root, keys) or found)
                 return self._node_value(found, keys, depth + 1)
         raise _UnresolvableReference(f'there is no resolver "{call.name}" here; write its value')
 
@@ -138,3 +154,11 @@ def _find_node(root: Node, keys: Path) -> Node | None:
         is_index = isinstance(node, Sequence) and str(key).isdecimal()
         node = node_at(node, (int(key) if is_index else key,)) if node is not None else None
     return node
+
+
+def _entry_at(root: Node, keys: Path) -> Entry | None:
+    """Return the entry at a path of keys, or that of the list that an index leads into."""
+    while keys and isinstance(keys[-1], int):
+        keys = keys[:-1]
+    above = _find_node(root, keys[:-1]) if keys else None
+    return above.entry(str(keys[-1])) if isinstance(above, Mapping) else None

@@ -1,33 +1,30 @@
 """Convert the inference config."""
 
-from espnet3_compiler.convert.artifacts import CHECKPOINTS, TASK_CONFIG
-from espnet3_compiler.convert.dataset import convert_dataset
-from espnet3_compiler.convert.draft import Block, ConfigDraft, Reasons
-from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
-from espnet3_compiler.convert.training import convert_parallel
+from espnet3_compiler.convert.configs.artifacts import checkpoint_stage, stage_output
+from espnet3_compiler.convert.configs.dataset import convert_dataset
+from espnet3_compiler.convert.configs.draft import Block, ConfigDraft, Reasons
+from espnet3_compiler.convert.configs.training import convert_parallel
+from espnet3_compiler.convert.notes import became, left_out, lost
 from espnet3_compiler.syntax.tree import Mapping
 from espnet3_schemas import TARGET
 
-PROVIDERS = ("espnet3.systems.base.inference_provider.InferenceProvider",)
-RUNNERS = (
-    "espnet3.systems.base.inference_runner.InferenceRunner",
-    "espnet3.systems.esp2_asr.inference.ASRInferenceRunner",
-)
+PROVIDERS = ("InferenceProvider",)
+RUNNERS = ("InferenceRunner", "ASRInferenceRunner")
 SPEECH2TEXT = "espnet2.bin.asr_inference.Speech2Text"
 PROVIDER = "espnet3_runtime.task_bridge.decode.speech2text"
 RUNNER = "espnet3_runtime.task_bridge.decode.BestHypothesis"
-WEIGHTS = "${stages.train.task_weights}"
 SPEECH2TEXT_ARGUMENTS = (
     *("beam_size", "ctc_weight", "penalty", "maxlenratio", "minlenratio", "nbest"),
     *("normalize_length", "time_sync", "lm_train_config", "lm_file", "lm_weight", "ngram_file"),
     *("ngram_weight", "transducer_conf", "token_type", "bpemodel", "dtype"),
 )
+PROVIDER_CONTRACT = "a function (model, checkpoint, device) that gives the model"
 RUNNER_CONTRACT = "a callable (model, **batch) that gives one mapping for each item"
 REASONS: Reasons = {
-    "inference_dir": (MOVED, "the stage writes into ${exp_dir}/infer"),
-    "test_set": (DEAD, "ESPnet3 sets it itself for every test set"),
-    "local_rank": (DROPPED, "write device: cuda:<index>"),
-    "output_fn": (DROPPED, f"write runner: {RUNNER_CONTRACT}"),
+    "inference_dir": became("${exp_dir}/infer", "each stage has its directory"),
+    "test_set": left_out("ESPnet3 sets it itself for every test set"),
+    "local_rank": lost("write device: cuda:<index>"),
+    "output_fn": lost(f"write runner: {RUNNER_CONTRACT}"),
 }
 
 
@@ -35,7 +32,8 @@ def convert_inference(root: Block) -> ConfigDraft:
     """Return our inference config."""
     draft = ConfigDraft()
     dataset = root.take_block("dataset")
-    dataset.taken |= {"train", "valid"}
+    for split in ("train", "valid"):
+        dataset.add_note(split, left_out("inference reads the test sets alone"))
     convert_dataset(dataset, draft, ("test",), ("test",))
     _convert_model(root, draft)
     for name in ("input_key", "output_keys", "batch_size", "device"):
@@ -47,7 +45,7 @@ def convert_inference(root: Block) -> ConfigDraft:
     convert_artifacts(root, "output_artifacts", draft)
     _note_classes(root)
     if root.raw_value("idx_key") not in (None, "utt_id"):
-        root.add_note("idx_key", DROPPED, "the id of a sample is its utt_id, or its number")
+        root.add_note("idx_key", lost("the id of a sample is its utt_id, or its number"))
     convert_parallel(root.take_block("parallel"), draft)
     root.note_root_keys(REASONS)
     return draft
@@ -60,8 +58,8 @@ def _convert_model(root: Block, draft: ConfigDraft) -> None:
         return
     for entry in block.node or ():
         value = block.value(entry.name)
-        if isinstance(value, str) and value in CHECKPOINTS.values():
-            value = WEIGHTS
+        if found := checkpoint_stage(value):
+            value = f"${{stages.{found[0]}.task_weights}}"
         draft.set_value(("model", entry.name), value, entry.key.span)
 
 
@@ -70,22 +68,28 @@ def _convert_speech2text(block: Block, draft: ConfigDraft) -> None:
     config, weights = block.value("asr_train_config"), block.value("asr_model_file")
     draft.set_value(("provider", TARGET), PROVIDER, block.span(TARGET))
     span = block.span("asr_train_config")
-    draft.set_value(("provider", "train_config"), config or TASK_CONFIG, span)
+    own = stage_output(block.context.artifacts.names, "train", "task_config")
+    draft.set_value(("provider", "train_config"), config or own, span)
     if weights is not None:
         draft.set_value(("checkpoint",), weights, block.span("asr_model_file"))
-        if weights in CHECKPOINTS.values() and weights != CHECKPOINTS["*.ave_*best.pth"]:
-            block.add_note("asr_model_file", CHANGED, f"became {weights}")
+        found = checkpoint_stage(weights)
+        if found and found[1] != "averaged":
+            why = "it is an output of the stage"
+            block.add_note("asr_model_file", became(str(weights), why))
     draft.set_value(("runner", TARGET), RUNNER)
     draft.set_value(("output_keys",), ["text"])
     for name in SPEECH2TEXT_ARGUMENTS:
         block.move_key(draft, name, ("provider", name))
-    block.note_rest({}, (DROPPED, "an argument of Speech2Text that the task bridge does not use"))
+    block.note_rest({}, lost("an argument of Speech2Text that the task bridge does not use"))
 
 
 def _convert_contract(block: Block, draft: ConfigDraft) -> None:
     if block.node is None:
         return
-    block.add_note("imports", DROPPED, "kinds and normalisers are built in")
+    imports = block.raw_value("imports")
+    built_in = isinstance(imports, list) and all(str(x).startswith("espnet3.") for x in imports)
+    why = "kinds and normalisers are built in, and a module cannot add to them"
+    block.add_note("imports", left_out(why) if built_in or not imports else lost(why))
     for side in ("inputs", "outputs"):
         block.move_key(draft, side, ("contract", side))
     block.note_rest({})
@@ -103,18 +107,23 @@ def convert_artifacts(root: Block, name: str, draft: ConfigDraft) -> None:
     for entry in block.node or ():
         kind = entry.value.get("type") if isinstance(entry.value, Mapping) else None
         if getattr(kind, "value", None) == "pickle":
-            block.add_note(entry.name, DROPPED, "pickles are not written; choose json or npy")
+            block.add_note(entry.name, lost("pickles are not written; choose json or npy"))
         else:
             block.move_key(draft, entry.name, (name, entry.name))
 
 
 def _note_classes(root: Block) -> None:
-    provider, runner = root.take_block("provider"), root.take_block("runner")
-    if provider.node is not None and provider.raw_value(TARGET) not in PROVIDERS:
-        why = "here a provider is a function (model, checkpoint, device) that gives the model"
-        root.add_note("provider", DROPPED, why)
-    if runner.node is not None and runner.raw_value(TARGET) not in RUNNERS:
-        why = f"here a runner is {RUNNER_CONTRACT}"
-        root.add_note("runner", DROPPED, why)
-    provider.add_note("params", DROPPED, "write arguments beside the provider's _target_")
-    runner.add_note("resume", DROPPED, "an interrupted run goes on, unless something changed")
+    """Note provider and runner: ESPnet3's own are built in, others have another form here."""
+    given = {"provider": (PROVIDERS, PROVIDER_CONTRACT), "runner": (RUNNERS, RUNNER_CONTRACT)}
+    for name, (known, contract) in given.items():
+        block = root.take_block(name)
+        if block.node is None:
+            continue
+        package, _, name_of_class = str(block.look_at(TARGET)).rpartition(".")
+        if package.startswith("espnet3.") and name_of_class in known:
+            block.add_note(TARGET, left_out("it is built in"))
+        else:
+            root.add_note(name, lost(f"here a {name} is {contract}"))
+        resume = left_out("an interrupted run goes on, unless something changed")
+        params = lost("write arguments beside the provider's _target_")
+        block.note_rest({"resume": resume, "params": params})

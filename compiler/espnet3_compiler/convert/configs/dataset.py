@@ -1,17 +1,18 @@
 """Convert the data sets: the entries of each split and the preprocessor."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from espnet3_compiler.convert.artifacts import sibling_source
-from espnet3_compiler.convert.draft import Block, ConfigDraft, Reasons
-from espnet3_compiler.convert.notes import DEAD, MOVED
+from espnet3_compiler.convert.configs.artifacts import sibling_source
+from espnet3_compiler.convert.configs.draft import Block, ConfigDraft, Reasons
+from espnet3_compiler.convert.notes import left_out, lost
 from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas import TARGET
 
 SPLITS = ("train", "valid", "test")
 ENTRY_REASONS: Reasons = {
-    "split": (DEAD, "ESPnet3 ignores it; an argument of the Dataset belongs in data_src_args"),
-    "path": (DEAD, "ESPnet3 ignores it; an argument of the Dataset belongs in data_src_args"),
+    "split": left_out("ESPnet3 ignores it; an argument of the Dataset belongs in data_src_args"),
+    "path": left_out("ESPnet3 ignores it; an argument of the Dataset belongs in data_src_args"),
 }
 
 
@@ -31,8 +32,9 @@ def convert_dataset(
         if entries:
             draft.set_value(("dataset", split), entries, dataset.span(split))
     convert_preprocessor(dataset, draft, preprocessed)
-    dataset.taken |= {"recipe_dir", "_recursive_", "_convert_"}
-    dataset.note_rest({TARGET: (MOVED, "the runtime arranges the data sets itself")})
+    arranged = left_out("the runtime arranges the data sets itself")
+    names = (TARGET, "recipe_dir", "_recursive_", "_convert_")
+    dataset.note_rest(dict.fromkeys(names, arranged))
 
 
 def _convert_entries(dataset: Block, split: str, draft: ConfigDraft) -> list[Plain]:
@@ -45,7 +47,7 @@ def _convert_entries(dataset: Block, split: str, draft: ConfigDraft) -> list[Pla
         }
         if "/" in str(entry.get("data_src", "")):
             entry["data_src"] = sibling_source(str(entry["data_src"]), _recipe_directory(item))
-        item.note_rest(ENTRY_REASONS, (DEAD, "ESPnet3 ignores it"))
+        item.note_rest(ENTRY_REASONS, lost("neither ESPnet3 nor this runtime reads it"))
         if item.node is not None:
             draft.origins["dataset", split, len(entries)] = item.node.span
         entries.append(entry)
@@ -81,7 +83,22 @@ def convert_preprocessor(dataset: Block, draft: ConfigDraft, splits: tuple[str, 
     by_split = {key: value[key] for key in SPLITS if isinstance(value.get(key), dict)}
     made: dict[str, Plain] = {}
     for split in splits:
-        found = next((by_split[s] for s in (split, "valid", "train") if s in by_split), None)
+        serving = next(iter(_serving((split,), by_split)), None)
+        found = by_split[serving] if serving else None
         if isinstance(found, dict):
             made[split] = {TARGET: found.get(TARGET), **shared, **found}
+    unused = left_out("this config has no data set that it serves")
+    block = dataset.take_block("preprocessor")
+    used = {id(by_split[s]) for s in _serving(splits, by_split)}
+    for split, inner in by_split.items():
+        if id(inner) not in used:
+            block.add_note(split, unused)
     draft.set_value(("dataset", "preprocessor"), made, span)
+
+
+def _serving(splits: Iterable[str], given: Mapping[str, Plain]) -> Iterator[str]:
+    """Yield the split whose preprocessor serves each split: its own, or another's in its place."""
+    for split in splits:
+        found = next((one for one in (split, "valid", "train") if one in given), None)
+        if found:
+            yield found

@@ -3,21 +3,37 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from espnet3_compiler.convert.artifacts import Artifacts
-from espnet3_compiler.convert.notes import DROPPED, MOVED, Notes
+from espnet3_compiler.convert.configs.artifacts import Artifacts
+from espnet3_compiler.convert.notes import Notes, Outcome, became, lost
 from espnet3_compiler.convert.values import Interpolator
 from espnet3_compiler.diagnostics.source import Span
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Plain, Sequence, format_path
+from espnet3_compiler.syntax.tree import (
+    Entry,
+    Mapping,
+    Node,
+    Path,
+    Plain,
+    Sequence,
+    format_path,
+    is_null,
+)
 from espnet3_schemas import TARGET
 
-Reasons = dict[str, tuple[str, str]]
-"""Key to the kind of its note and the reason."""
+Reasons = dict[str, Outcome]
+"""Key to what becomes of it."""
 
+UNKNOWN = lost("no key of this name is known here")
+RENAMED = "it has another name"
+ELSEWHERE = became(
+    "the same path",
+    "it leads into another experiment of ESPnet3, which no stage here makes: keep that directory, "
+    "or name what is trained here",
+)
 _PATH_REASONS: Reasons = {
-    "recipe_dir": (MOVED, "the directory of the manifest is the recipe directory"),
-    "data_dir": (MOVED, "is in the manifest where it is not data"),
-    "exp_tag": (MOVED, "stages share the manifest's exp_tag"),
-    "exp_dir": (MOVED, "stages share the manifest's exp_dir"),
+    "recipe_dir": became("the directory of the manifest", "that is the recipe directory"),
+    "data_dir": became("data_dir of the manifest", "it is there where it is not data"),
+    "exp_tag": became("exp_tag of the manifest", "stages share it"),
+    "exp_dir": became("exp_dir of the manifest", "stages share it"),
 }
 """Keys that ESPnet3 has in every config, and we in the manifest."""
 
@@ -59,7 +75,7 @@ class ConversionContext:
     Attributes:
         values: Interpolates.
         artifacts: Translates the paths of ESPnet3's stages.
-        notes: Takes notes on keys that are not carried.
+        notes: Takes notes on keys, and which of them were used.
         target: Translates a dotted path of ESPnet3's code.
     """
 
@@ -93,10 +109,10 @@ class Block:
     def has_value(self, name: str) -> bool:
         """Return whether a key is there and not null, without taking it."""
         entry = self.node.entry(name) if self.node else None
-        return entry is not None and not _is_null(entry.value)
+        return entry is not None and not is_null(entry.value)
 
     def is_user_written(self, name: str) -> bool:
-        """Return whether a key comes from the user, and not from ESPnet3's defaults."""
+        """Return whether a key comes from the recipe, and not from a template's defaults."""
         span = self.span(name)
         return span is not None and span.source.kind == "file"
 
@@ -108,18 +124,36 @@ class Block:
     def value(self, name: str) -> Plain:
         """Take a key and return its value with our paths and targets; None where absent."""
         entry = self.entry(name)
-        return self.convert_value(entry.value, (*self.path, name)) if entry else None
+        if entry is None:
+            return None
+        self.context.notes.mark_read(entry)
+        value = self.convert_value(entry.value, (*self.path, name))
+        if self.context.artifacts.leads_elsewhere(value):
+            self.context.notes.add(entry.key.span, ELSEWHERE)
+        return value
 
     def raw_value(self, name: str) -> Plain:
         """Take a key and return its interpolated value, paths as ESPnet3 has them."""
         entry = self.entry(name)
+        if entry is None:
+            return None
+        self.context.notes.mark_read(entry)
+        return self.context.values.plain(entry.value, (*self.path, name))
+
+    def look_at(self, name: str) -> Plain:
+        """Return the interpolated value of a key without taking it."""
+        entry = self.node.entry(name) if self.node else None
         return self.context.values.plain(entry.value, (*self.path, name)) if entry else None
 
     def take_block(self, name: str) -> "Block":
-        """Take a key whose value is a mapping."""
+        """Take a key whose value is a mapping, or a reference to one."""
         entry = self.entry(name)
-        node = entry.value if entry and isinstance(entry.value, Mapping) else None
-        return Block(node, (*self.path, name), self.context)
+        if entry is None:
+            return Block(None, (*self.path, name), self.context)
+        node, path = self.context.values.follow(entry.value, (*self.path, name))
+        if node is not entry.value:
+            self.context.notes.mark_read(entry)
+        return Block(node if isinstance(node, Mapping) else None, path, self.context)
 
     def items(self, name: str) -> "Iterator[Block]":
         """Take a list of mappings."""
@@ -131,6 +165,7 @@ class Block:
 
     def convert_value(self, node: Node, path: Path) -> Plain:
         """Return a node's value with our paths and targets."""
+        self.context.notes.mark_below(node)
         plain = self.context.artifacts.translate_paths(self.context.values.plain(node, path))
         return _translate_targets(plain, self.context.target)
 
@@ -149,43 +184,40 @@ class Block:
         value = self.value(name)
         if span is not None and (null or value is not None):
             draft.set_value(to, value, span)
+            if to != (*self.path, name):
+                self.context.notes.add(span, became(format_path(to), RENAMED))
 
-    def add_note(self, name: str, kind: str, reason: str) -> None:
-        """Take a key and note what became of it, where the user wrote it.
+    def add_note(self, name: str, outcome: Outcome) -> None:
+        """Take a key and note what became of it.
 
         Args:
             name: The key of ESPnet3's block.
-            kind: One of the kinds of :mod:`espnet3_compiler.convert.notes`.
-            reason: Why, as the report shows it.
+            outcome: What became of it, as the report shows it.
         """
         entry = self.entry(name)
         if entry is not None:
-            key = format_path((*self.path, name))
-            self.context.notes.add(kind, entry.key.span, key, reason)
+            self.context.notes.add(entry.key.span, outcome)
 
-    def note_rest(self, reasons: Reasons, otherwise: tuple[str, str] | None = None) -> None:
-        """Note the keys that were not taken; null under a key that moved needs no note.
+    def note_rest(self, reasons: Reasons, otherwise: Outcome = UNKNOWN) -> None:
+        """Note the keys that were not taken; null needs no note.
 
         Args:
-            reasons: Kind and reason by key.
-            otherwise: Kind and reason of all other keys.
+            reasons: What becomes of a key, by its name.
+            otherwise: What becomes of all others.
         """
-        default = otherwise or (DROPPED, "ESPnet3 reads no such key here, nor do we")
         for entry in self.node or ():
-            kind, reason = reasons.get(entry.name, default)
-            is_noted = kind != MOVED or not _is_null(entry.value)
-            if entry.name not in self.taken and is_noted:
-                self.add_note(entry.name, kind, reason)
+            if entry.name not in self.taken and not is_null(entry.value):
+                self.add_note(entry.name, reasons.get(entry.name, otherwise))
 
     def note_root_keys(self, reasons: Reasons) -> None:
-        """Note the keys at the root of a config that were not taken; the others are variables."""
-        self.note_rest(
-            _PATH_REASONS | reasons, (MOVED, "its value is where the config refers to it")
-        )
+        """Note the keys at the root of a config that are known and were not taken.
 
-
-def _is_null(node: Node) -> bool:
-    return getattr(node, "value", True) is None
+        The others are variables, if the config refers to them; if not, nothing reads them.
+        """
+        known = _PATH_REASONS | reasons
+        for entry in self.node or ():
+            if entry.name in known and entry.name not in self.taken and not is_null(entry.value):
+                self.add_note(entry.name, known[entry.name])
 
 
 def _translate_targets(value: Plain, target: Callable[[str], str]) -> Plain:

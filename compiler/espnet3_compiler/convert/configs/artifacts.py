@@ -2,6 +2,7 @@
 
 import fnmatch
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,17 +11,34 @@ from typing import Any
 from espnet3_compiler.filesystem import is_file
 from espnet3_compiler.syntax.tree import Plain
 
-TOKEN_LIST = "${stages.train_tokenizer.token_list}"  # noqa: S105 - a path
-TOKENIZER = "${stages.train_tokenizer.tokenizer_model}"
-FEATS_STATS = "${stages.collect_stats.feats_stats}"
-TASK_CONFIG = "${stages.train.task_config}"
 INFERENCE_DIR = "${stages.infer.inference_dir}"
 CHECKPOINTS = {
-    "last*.ckpt": "${stages.train.last_checkpoint}",
-    "*.ave_*best.pth": "${stages.train.averaged_checkpoint}",
-    "*.ckpt": "${stages.train.best_checkpoint}",
-    "*.pth": "${stages.train.best_checkpoint}",
+    "last*.ckpt": "last_checkpoint",
+    "*.ave_*best.pth": "averaged_checkpoint",
+    "*.ckpt": "best_checkpoint",
+    "*.pth": "best_checkpoint",
 }
+"""Outputs of our train stage that replace checkpoints of ESPnet3, by the names of their files."""
+_CHECKPOINT = re.compile(r"\$\{stages\.(\w+)\.(last|averaged|best)_checkpoint\}")
+StageNames = Mapping[str, str]
+"""The stage that does the work of a kind for one experiment, by the kind."""
+
+
+def stage_output(names: StageNames, kind: str, output: str) -> str:
+    """Return the reference to an output of the stage of a kind.
+
+    Args:
+        names: The stages by their kinds.
+        kind: For example ``train``.
+        output: For example ``task_config``.
+    """
+    return f"${{stages.{names.get(kind, kind)}.{output}}}"
+
+
+def checkpoint_stage(value: Plain) -> tuple[str, str] | None:
+    """Return the stage and the kind of checkpoint that a value refers to, or None."""
+    found = _CHECKPOINT.fullmatch(value) if isinstance(value, str) else None
+    return (found[1], found[2]) if found else None
 
 
 @dataclass(frozen=True)
@@ -30,10 +48,14 @@ class Artifacts:
     Attributes:
         folders: Paths relative to the recipe directory, by ``recipe_dir``, ``exp_dir`` and so on.
         known: The references that replace paths.
+        names: The stages of this experiment, by their kinds.
+        trained: The train stages by the directories of their experiments, as ESPnet3 has them.
     """
 
     folders: Mapping[str, str]
     known: Mapping[str, str] = field(default_factory=dict)
+    names: StageNames = field(default_factory=dict)
+    trained: Mapping[str, str] = field(default_factory=dict)
 
     def translate_paths(self, value: Plain) -> Plain:
         """Return a value with our paths: outputs of stages, or relative to the recipe."""
@@ -46,10 +68,21 @@ class Artifacts:
     def checkpoint_reference(self, value: str) -> str | None:
         """Return the output of our train stage that replaces a checkpoint of ESPnet3, or None."""
         folder, name = posixpath.split(self.normalize_path(value))
-        if folder != self.folders["exp_dir"]:
-            return None
+        own = {self.folders["exp_dir"]: self.names.get("train", "train")}
+        stage = {**self.trained, **own}.get(folder)
         fitting = (ours for pattern, ours in CHECKPOINTS.items() if fnmatch.fnmatch(name, pattern))
-        return next(fitting, None)
+        output = next(fitting, None)
+        return f"${{stages.{stage}.{output}}}" if stage and output else None
+
+    def leads_elsewhere(self, value: Plain) -> bool:
+        """Return whether a value is a path into another experiment, which no stage here makes."""
+        root = posixpath.dirname(self.folders["exp_dir"])
+        if not isinstance(value, str) or not root or "$" in root:
+            return False
+        normal = self.normalize_path(value) if not value.startswith("${stages.") else ""
+        own = (self.folders[name] for name in ("exp_dir", "stats_dir", "inference_dir"))
+        is_own = any(normal == folder or normal.startswith(f"{folder}/") for folder in own)
+        return normal.startswith(f"{root}/") and not is_own
 
     def normalize_path(self, text: str) -> str:
         """Return a path relative to the recipe directory, without references to folders."""
@@ -73,23 +106,30 @@ class Artifacts:
         return text
 
 
-def build_artifacts(folders: Mapping[str, str], tokenizer: Mapping[str, Any] | None) -> Artifacts:
+def build_artifacts(
+    folders: Mapping[str, str], tokenizer: Mapping[str, Any] | None, names: StageNames
+) -> Artifacts:
     """Return the artifacts of an experiment.
 
     Args:
         folders: ``data_dir``, ``exp_dir`` and so on, as ESPnet3 has them.
         tokenizer: The ``tokenizer`` block, interpolated.
+        names: The stages of the experiment by their kinds.
     """
     known = {
-        f"{folders['stats_dir']}/train/feats_stats.npz": FEATS_STATS,
-        f"{folders['exp_dir']}/config.yaml": TASK_CONFIG,
+        f"{folders['stats_dir']}/train/feats_stats.npz": stage_output(
+            names, "collect_stats", "feats_stats"
+        ),
+        f"{folders['exp_dir']}/config.yaml": stage_output(names, "train", "task_config"),
         folders["inference_dir"]: INFERENCE_DIR,
     }
     if tokenizer and isinstance(save_path := tokenizer.get("save_path"), str):
         folder = Artifacts(folders).normalize_path(save_path)
-        known[f"{folder}/tokens.txt"] = TOKEN_LIST
-        known[f"{folder}/{tokenizer.get('model_type')}.model"] = TOKENIZER
-    return Artifacts(folders, known)
+        kind = "train_tokenizer"
+        known[f"{folder}/tokens.txt"] = stage_output(names, kind, "token_list")
+        model = f"{folder}/{tokenizer.get('model_type')}.model"
+        known[model] = stage_output(names, kind, "tokenizer_model")
+    return Artifacts(folders, known, names)
 
 
 EQUIVALENT_TARGETS = {
@@ -98,10 +138,12 @@ EQUIVALENT_TARGETS = {
     "espnet3.systems.esp2_asr.src.transducer_task.ASRTransducerTask": (
         "espnet2.tasks.asr_transducer.ASRTransducerTask"
     ),
-    "espnet3.systems.esp2_asr.metrics.wer.WER": "espnet3_runtime.metrics.wer.WER",
-    "espnet3.systems.esp2_asr.metrics.cer.CER": "espnet3_runtime.metrics.cer.CER",
-    "espnet3.systems.esp2_asr.metrics.ter.TER": "espnet3_runtime.metrics.ter.TER",
+    "espnet3.systems.asr.task.ASRTask": "espnet2.tasks.asr.ASRTask",
 }
+_METRIC = re.compile(
+    r"espnet3\.(?:systems\.\w+\.metrics|metrics|components\.metrics)\.(wer|cer|ter)\.(WER|CER|TER)"
+)
+"""The metrics of ESPnet3, by the names that releases gave to their packages."""
 RECIPE_PACKAGES = ("src", "dataset")
 
 
@@ -116,6 +158,8 @@ def translate_target(path: str, recipe: str) -> str:
     rest = path.removeprefix(own)
     if rest != path and rest.split(".")[0] in RECIPE_PACKAGES:
         return rest
+    if found := _METRIC.fullmatch(path):
+        return f"espnet3_runtime.metrics.{found[1]}.{found[2]}"
     return EQUIVALENT_TARGETS.get(path, path)
 
 

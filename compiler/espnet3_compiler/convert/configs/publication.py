@@ -3,31 +3,33 @@
 import fnmatch
 from pathlib import Path
 
-from espnet3_compiler.convert.artifacts import FEATS_STATS, TOKEN_LIST, TOKENIZER
-from espnet3_compiler.convert.draft import Block, ConfigDraft, Reasons
-from espnet3_compiler.convert.notes import CHANGED, DEAD, DROPPED, MOVED
+from espnet3_compiler.convert.configs.draft import Block, ConfigDraft, Reasons
+from espnet3_compiler.convert.notes import became, left_out, lost
 from espnet3_compiler.syntax.read import load_source
+from espnet3_compiler.syntax.tree import Plain
 
-STAGE_ARTIFACTS = (TOKEN_LIST, TOKENIZER, FEATS_STATS)
+STAGE_ARTIFACTS = ("*.token_list}", "*.tokenizer_model}", "*.feats_stats}")
 TOKENIZER_FILES = tuple(f"${{data_dir}}/{name}" for name in ("*.model", "*.vocab", "*tokens.txt"))
 OF_EXP_DIR = ("inference*", "*.ckpt", "*.pth", "*tensorboard*", "*wandb*", "curves")
-UPLOAD_REASON = "uploads are dry runs (dry_run: true) until you take that line out"
+UPLOAD_REASON = "uploads are dry runs until you take that line out"
 TRUST_REASON = "a demo runs what is more than layers of PyTorch only where it is trusted: true"
-ROOT_REASONS: Reasons = {"inference_dir": (MOVED, "results come from the stages")}
+ROOT_REASONS: Reasons = {
+    "inference_dir": became("${stages.measure.metrics}", "results come from the stages")
+}
 PACK_REASONS: Reasons = {
-    "out_dir": (MOVED, "the stage writes ${exp_dir}/pack_model/bundle"),
-    "allow_overwrite": (DROPPED, "a bundle is replaced as a unit"),
-    "inference_dir": (DEAD, "ESPnet3 reads the key of this name at the top"),
-    "yaml_files": (DROPPED, "configs are packed by themselves; other YAML files go to files"),
+    "out_dir": became("${exp_dir}/pack_model/bundle", "each stage has its directory"),
+    "allow_overwrite": left_out("a bundle is replaced as a unit"),
+    "inference_dir": left_out("ESPnet3 reads the key of this name at the top"),
+    "yaml_files": lost("configs are packed by themselves; other YAML files go to files"),
 }
 DEMO_PACK_REASONS: Reasons = {
-    "out_dir": (MOVED, "the stage writes ${exp_dir}/pack_demo/demo"),
-    "readme": (DROPPED, "the card is built in; its values are under readme_context"),
+    "out_dir": became("${exp_dir}/pack_demo/demo", "each stage has its directory"),
+    "readme": lost("the card is built in; its values are under readme_context"),
 }
 DEMO_UPLOAD_REASONS: Reasons = {
-    "repo_type": (DROPPED, "it is always a Space"),
-    "create": (DROPPED, "the Space is made for Gradio"),
-    "delete_patterns": (DROPPED, "an update replaces the demo"),
+    "repo_type": left_out("it is always a Space"),
+    "create": lost("the Space is made for Gradio"),
+    "delete_patterns": left_out("an update replaces the demo"),
 }
 
 
@@ -52,27 +54,31 @@ def _convert_upload(
         upload.move_key(draft, name, (block_name, name))
     if upload.node is not None:
         draft.set_value((block_name, "dry_run"), value=True)
-        upload.add_note("hf_repo", CHANGED, UPLOAD_REASON)
+        upload.add_note("hf_repo", became("it with dry_run: true", UPLOAD_REASON))
     upload.note_rest(reasons)
 
 
 def _convert_include(pack: Block, draft: ConfigDraft) -> None:
-    include, kept = pack.value("include"), []
+    include = pack.value("include")
+    kept: list[Plain] = []
+    packed: list[Plain] = []
     for path in include if isinstance(include, list) else []:
-        is_tokenizer = any(fnmatch.fnmatch(str(path), pattern) for pattern in TOKENIZER_FILES)
-        if path in STAGE_ARTIFACTS or is_tokenizer:
-            why = "the bundle holds every file that the packed configs name"
-            pack.add_note("include", MOVED, f"{path}: {why}")
-        else:
-            kept.append(path)
+        patterns = (*TOKENIZER_FILES, *STAGE_ARTIFACTS)
+        is_packed = any(fnmatch.fnmatch(str(path), pattern) for pattern in patterns)
+        (packed if is_packed else kept).append(path)
+    if packed:
+        why = "a bundle holds every file that the packed configs name"
+        pack.add_note("include", became(f"it without {', '.join(map(str, packed))}", why))
     draft.set_value(("pack_model", "include"), kept, pack.span("include"))
-    exclude, left = pack.raw_value("exclude"), []
+    exclude = pack.raw_value("exclude")
+    left: list[Plain] = []
+    made: list[Plain] = []
     for pattern in exclude if isinstance(exclude, list) else []:
-        if any(fnmatch.fnmatch(str(pattern), made) for made in OF_EXP_DIR):
-            why = "nothing of exp_dir is copied but the checkpoint that the inference config names"
-            pack.add_note("exclude", MOVED, f"{pattern}: {why}")
-        else:
-            left.append(pattern)
+        is_made = any(fnmatch.fnmatch(str(pattern), one) for one in OF_EXP_DIR)
+        (made if is_made else left).append(pattern)
+    if made:
+        why = "of exp_dir, only the checkpoint that the inference config names is copied"
+        pack.add_note("exclude", became(f"it without {', '.join(map(str, made))}", why))
     if left:
         draft.set_value(("pack_model", "exclude"), left, pack.span("exclude"))
 
@@ -83,11 +89,10 @@ def convert_demo(root: Block, directory: Path) -> ConfigDraft:
     model = root.take_block("model")
     for name in ("device", "trust_user_code", "call_args"):
         model.move_key(draft, name, ("model", name))
-    if model.value("trust_user_code") is not True:
+    if model.look_at("trust_user_code") is not True:
         draft.set_value(("model", "trust_user_code"), value=True)
-        given = model if model.entry("trust_user_code") else root
-        given.add_note("trust_user_code" if given is model else "model", CHANGED, TRUST_REASON)
-    model.note_rest({"dir_or_tag": (MOVED, "the demo takes the bundle of pack_model")})
+        model.add_note("trust_user_code", became("true", TRUST_REASON))
+    model.note_rest({"dir_or_tag": became("${stages.pack_model.bundle}", "the demo takes it")})
     _convert_ui(root.take_block("ui"), draft, directory)
     pack = root.take_block("pack")
     for name in ("include", "exclude", "requirements", "readme_context"):
@@ -106,7 +111,7 @@ def _convert_ui(ui: Block, draft: ConfigDraft, directory: Path) -> None:
     )
     if source is not None and "espnet3" in source.text:
         why = f"{script} drives ESPnet3's demo session; the built-in app serves the contract"
-        ui.add_note("app_script", DROPPED, why)
+        ui.add_note("app_script", left_out(why))
     elif source is not None:
         draft.set_value(("ui", "app_script"), script, ui.span("app_script"))
     for name in ("title", "description", "inputs", "outputs"):

@@ -1,0 +1,1 @@
+"""Translate the configs of an ESPnet3 recipe, one file a role."""

@@ -1,0 +1,231 @@
+"""Convert batches: ``iter_factory`` with its batch sampler, or arguments of torch's DataLoader.
+
+Batches never change their meaning silently: what has no equivalent is not carried, and its place is
+left free, so that the checker asks for a choice.
+"""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from espnet3_compiler.convert.configs.draft import Block, ConfigDraft, Reasons
+from espnet3_compiler.convert.notes import became, left_out, lost
+from espnet3_compiler.syntax.tree import Plain
+from espnet3_schemas import TARGET
+
+SEQUENCE_FACTORY = "espnet2.iterators.sequence_iter_factory.SequenceIterFactory"
+BY_BINS = ("numel", "length")
+BATCH_TYPES = ("unsorted", "sorted", *BY_BINS)
+NO_EFFECT = left_out("it has no effect with an iter_factory")
+FOR_SPEED = left_out("it changes the speed of loading alone")
+FEATURES = "feats_shape"
+SPLIT_REASONS: Reasons = {
+    "total_shards": NO_EFFECT,
+    "dist_world_size": NO_EFFECT,
+    "multiple_iterator": lost("ESPnet3 refuses it, too"),
+    "prefetch_factor": FOR_SPEED,
+    "persistent_workers": FOR_SPEED,
+    "multiprocessing_context": FOR_SPEED,
+}
+BATCH_REASONS: Reasons = {
+    "shape_files": became("the stage collect_stats", "lengths come from it"),
+    "sort_in_batch": left_out("the order inside a batch has no effect on padded batches"),
+    "utt2category_file": lost("write a batch sampler: dataloader.train.sampler"),
+}
+CHOOSE_TYPE = "choose dataloader.{split}.batches anew, or write a batch sampler for it"
+UNIT_REASON = "batch_bins counts the field speech here, samples of audio, not features"
+FRONTEND_DEFAULTS = {"n_mels": 80, "hop_length": 128}  # of ESPnet2
+
+
+@dataclass(frozen=True, slots=True)
+class _Batches:
+    """The batches of one split.
+
+    Attributes:
+        split: ``train`` or ``valid``.
+        kind: The batch type.
+        model: The model of a task; None for another one.
+    """
+
+    split: str
+    kind: str
+    model: Plain
+
+    @property
+    def to(self) -> tuple[str, ...]:
+        """Where they are in our config."""
+        return "dataloader", self.split, "batches"
+
+
+def convert_dataloader(root: Block, draft: ConfigDraft) -> None:
+    """Write the ``dataloader`` block of a training config."""
+    block = root.take_block("dataloader")
+    model = root.look_at("model") if root.has_value("task") else None
+    devices = root.look_at("num_device"), root.look_at("num_nodes")
+    collate = block.value("collate_fn")
+    if isinstance(collate, dict):
+        draft.set_value(("dataloader", "collate_fn"), collate, block.span("collate_fn"))
+    workers = []
+    for split in ("train", "valid"):
+        loader = block.take_block(split)
+        _note_distribution(loader, several=devices != (1, 1))
+        workers.append(_convert_split(loader, split, model, draft))
+    counts = [count for count in workers if isinstance(count, int)]
+    if any(counts):
+        draft.set_value(("dataloader", "num_workers"), max(counts))
+    span = root.span("batch_sampler")
+    sampler = root.value("batch_sampler")
+    if sampler is not None:
+        draft.set_value(("dataloader", "train", "sampler"), sampler, span)
+        to = "dataloader.train.sampler"
+        root.add_note("batch_sampler", became(to, "it is called with the data set first"))
+    block.note_rest({})
+
+
+def _note_distribution(block: Block, *, several: bool) -> None:
+    """Note how batches are spread: whole here, so each is that of one device."""
+    if block.raw_value("batch_distribution") != "global":
+        return
+    why = "a batch is that of one device here: divide its size by the number of devices"
+    one = left_out("there is one device: its batches are whole")
+    block.add_note("batch_distribution", lost(why) if several else one)
+
+
+def _convert_split(block: Block, split: str, model: Plain, draft: ConfigDraft) -> Plain:
+    """Write the batches of one split and return its number of loader processes."""
+    if not block.has_value("iter_factory"):
+        why = "torch's DataLoader makes batches in the order of the data"
+        block.add_note("iter_factory", became("batches.type: unsorted", why))
+        return _convert_plain_loader(block, split, draft)
+    factory = block.take_block("iter_factory")
+    workers = factory.raw_value("num_workers")
+    if factory.look_at(TARGET) != SEQUENCE_FACTORY:
+        name = str(factory.look_at(TARGET)).rpartition(".")[2]
+        why = f"{name} makes other batches than of whole items: {CHOOSE_TYPE.format(split=split)}"
+        block.add_note("iter_factory", lost(why))
+    else:
+        factory.raw_value(TARGET)
+        _convert_sequence(factory, split, model, draft)
+    block.note_rest(SPLIT_REASONS, left_out("it has no effect beside iter_factory"))
+    return workers
+
+
+def _convert_sequence(factory: Block, split: str, model: Plain, draft: ConfigDraft) -> None:
+    factory.move_key(draft, "shuffle", ("dataloader", split, "batches", "shuffle"))
+    collate = factory.value("collate_fn")
+    if isinstance(collate, dict) and factory.is_user_written("collate_fn"):
+        _note_collate(factory, collate, draft)
+    batches = factory.take_block("batches")
+    kind = batches.raw_value("type")
+    _convert_batches(batches, _Batches(split, str(kind), model), draft)
+    why = "an argument of ESPnet2's iterator without an equivalent"
+    factory.note_rest({"seed": left_out("each epoch has its order, by the seed")}, lost(why))
+
+
+def _note_collate(factory: Block, collate: Plain, draft: ConfigDraft) -> None:
+    """Note the collate function of one split: here both have the same."""
+    shared = draft.values.get("dataloader")
+    if not isinstance(shared, dict) or "collate_fn" not in shared:
+        draft.set_value(("dataloader", "collate_fn"), collate, factory.span("collate_fn"))
+    elif shared["collate_fn"] != collate:
+        factory.add_note("collate_fn", lost("all splits have dataloader.collate_fn"))
+
+
+def _convert_batches(block: Block, batches: _Batches, draft: ConfigDraft) -> None:
+    kind, to = batches.kind, batches.to
+    if kind not in BATCH_TYPES:
+        why = f'the type "{kind}" is not offered: {CHOOSE_TYPE.format(split=batches.split)}'
+        for entry in block.node or ():
+            block.add_note(entry.name, lost(why))
+        return
+    draft.set_value((*to, "type"), kind, block.span("type"))
+    first = next(iter(_shape_files(block)), FEATURES)
+    if kind != "unsorted" and first != FEATURES:
+        field = first.removesuffix("_shape")
+        draft.set_value((*to, "length_key"), field, block.span("shape_files"))
+    for name in ("drop_last", "min_batch_size"):
+        block.move_key(draft, name, (*to, name))
+    if kind in BY_BINS:
+        _convert_bins(block, batches, draft)
+        why = "batch_bins alone fills a batch of this type, as in ESPnet3"
+        block.add_note("batch_size", left_out(why))
+        if block.raw_value("padding") is False:
+            block.add_note("padding", lost("numel and length count padded batches"))
+    else:
+        block.move_key(draft, "batch_size", (*to, "batch_size"))
+        block.add_note("batch_bins", left_out(f"the batch type {kind} counts samples"))
+        block.add_note("padding", left_out("it is of numel and length alone"))
+    if block.raw_value("sort_batch") not in (None, "ascending"):
+        block.add_note("sort_batch", lost("batches of short items come first, or shuffled"))
+    why = "it is of the type folded alone"
+    block.note_rest({**BATCH_REASONS, "fold_lengths": left_out(why)})
+
+
+def _convert_bins(block: Block, batches: _Batches, draft: ConfigDraft) -> None:
+    """Write ``batch_bins`` for a field of the data set; ESPnet3 counts what ``shape_files`` have.
+
+    There is arithmetic for one thing alone: features of ESPnet2's default front end.
+    """
+    bins, span = block.raw_value("batch_bins"), block.span("batch_bins")
+    if not isinstance(bins, int):
+        return
+    files = _shape_files(block)
+    is_field = len(files) == 1 and files[0] not in (FEATURES, "text_shape")
+    if is_field or (files in ([], [FEATURES]) and _has_no_front_end(batches.model)):
+        draft.set_value((*batches.to, "batch_bins"), bins, span)
+        return
+    why = _unknown_unit(files, batches.model)
+    if why:
+        block.add_note("batch_bins", lost(f"{why}; {UNIT_REASON}: choose it anew"))
+        return
+    given = batches.model.get("frontend_conf") if isinstance(batches.model, dict) else None
+    conf = given if isinstance(given, dict) else {}
+    mels, hop = (
+        value if isinstance(value := conf.get(name), int) and value > 0 else default
+        for name, default in FRONTEND_DEFAULTS.items()
+    )
+    is_numel = batches.kind == "numel"
+    samples = bins * hop // (mels if is_numel else 1)
+    draft.set_value((*batches.to, "batch_bins"), samples, span)
+    by = f"{bins} / {mels} mels * {hop}" if is_numel else f"{bins} * {hop}"
+    block.add_note("batch_bins", became(f"{by} samples a frame = {samples}", UNIT_REASON))
+
+
+def _shape_files(block: Block) -> list[str]:
+    """Return the names of the shape files by which batches are made."""
+    given = block.look_at("shape_files")
+    return [PurePosixPath(str(path)).name for path in given] if isinstance(given, list) else []
+
+
+def _has_no_front_end(model: Plain) -> bool:
+    """Return whether a task's data set has features, which are counted there as here."""
+    if not isinstance(model, dict):
+        return False
+    return model.get("input_size") is not None or model.get("frontend", "default") is None
+
+
+def _unknown_unit(files: list[str], model: Plain) -> str | None:
+    """Return why the unit of ``batch_bins`` is not known, or None."""
+    if len(files) > 1:
+        return f"it is the sum over {' and '.join(files)}"
+    if files and files != [FEATURES]:
+        return f"it counts {files[0]}"
+    if not isinstance(model, dict):
+        return "it counts what collect_feats of the model makes"
+    if model.get("frontend", "default") != "default":
+        return f"it counts features of the front end {model.get('frontend')}"
+    return None
+
+
+def _convert_plain_loader(block: Block, split: str, draft: ConfigDraft) -> Plain:
+    to = ("dataloader", split, "batches")
+    draft.set_value((*to, "type"), "unsorted")
+    draft.set_value((*to, "batch_size"), 1)  # torch's own defaults
+    draft.set_value((*to, "shuffle"), value=False)
+    for name in ("batch_size", "shuffle", "drop_last"):
+        block.move_key(draft, name, (*to, name))
+    for name in ("pin_memory", "timeout"):
+        block.move_key(draft, name, ("dataloader", name))
+    workers = block.raw_value("num_workers")
+    why = "an argument of torch's DataLoader without an equivalent"
+    block.note_rest(SPLIT_REASONS, lost(why))
+    return workers

@@ -1,0 +1,282 @@
+"""Recipes after the systems of ESPnet3's public history: converted in whole, or told what is lost.
+
+Those that are carried in whole check clean, compile and dry-run; the others exit with 1 and name
+what is not carried.
+"""
+
+import contextlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from espnet3_compiler.cli import main as cli
+from tests.compiler.convert.shapes_kit import ASR, Shape, write_shape
+from tests.compiler.convert.shapes_table import SHAPES
+
+CARRIED = [name for name, shape in SHAPES.items() if not shape.lost]
+DRY_RUN = """
+import os, runpy, sys
+
+for folder in sys.argv[1:]:
+    if child := os.fork():
+        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+            sys.exit(f"{folder} failed")
+        continue
+    os.chdir(folder)
+    sys.argv = ["build/run.py", "--stages", "all", "--dry_run"]
+    sys.path.insert(0, os.path.join(folder, "build"))
+    runpy.run_path("build/run.py", run_name="__main__")
+    os._exit(0)
+"""
+
+
+def convert(recipe: Path) -> tuple[int, dict]:
+    """Return the exit code and report of a conversion."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
+        code = cli.main(["--from-espnet3", str(recipe), "--format", "json"])
+    return code, json.loads(said.getvalue())
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory) -> dict[str, tuple[Path, int, dict]]:
+    """Convert every shape once; return its directory, exit code and report."""
+    made = {}
+    for name, shape in SHAPES.items():
+        recipe = write_shape(shape, name, tmp_path_factory.mktemp(name))
+        made[name] = (recipe, *convert(recipe))
+    return made
+
+
+def test_most_shapes_are_carried_in_whole():
+    assert len(SHAPES) >= 20
+    assert len(CARRIED) >= 16
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_it_is_carried_in_whole_or_says_what_is_lost(name: str, converted):
+    recipe, code, report = converted[name]
+    lost = {item["key"] for item in report["not_carried"]}
+    assert set(SHAPES[name].lost) <= lost, lost
+    assert bool(SHAPES[name].lost) == bool(lost), lost
+    assert report["clean"]
+    assert code == bool(lost)
+    stages = yaml.safe_load((recipe / "recipe.yaml").read_text())["stages"]
+    names = [stage if isinstance(stage, str) else stage["name"] for stage in stages]
+    assert names == SHAPES[name].stages.split()
+
+
+def test_what_is_carried_in_whole_compiles_and_dry_runs(converted):
+    folders = [str(converted[name][0]) for name in CARRIED]
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        for folder in folders:
+            assert cli.main([f"{folder}/recipe.yaml"]) == 0, said.getvalue()
+    command = [sys.executable, "-c", DRY_RUN, *folders]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def manifest(converted, name: str) -> dict:
+    return yaml.safe_load((converted[name][0] / "recipe.yaml").read_text())
+
+
+def test_the_curriculum_becomes_two_stages(converted):
+    found = manifest(converted, "curriculum")
+    assert found["system"] == "base"
+    assert found["configs"]["training_easy"] == {
+        "extends": "training_full",
+        "file": "conf_compile/training_easy.yaml",
+    }
+    assert found["stages"][2:] == [
+        {"name": "train_easy", "run": "train", "config": "training_easy"},
+        {"name": "train_full", "run": "train", "config": "training_full"},
+    ]
+    recipe, _, report = converted["curriculum"]
+    full = yaml.safe_load((recipe / "conf_compile" / "training_full.yaml").read_text())
+    assert full["fit"] == {"ckpt_path": "${stages.train_easy.last_checkpoint}"}
+    easy = yaml.safe_load((recipe / "conf_compile" / "training_easy.yaml").read_text())
+    assert easy["trainer"] == {"max_epochs": 1}
+    assert {"--training_easy_config", "--training_full_config"} <= {
+        item["key"] for item in report["changed"]
+    }
+
+
+def test_a_second_model_is_trained_by_its_own_stage(converted):
+    found = manifest(converted, "svs")
+    assert found["models"]["model_vocoder"]["size"] == 8
+    assert found["stages"][3] == {
+        "name": "train_vocoder",
+        "run": "train",
+        "config": "vocoder",
+        "model": "model_vocoder",
+    }
+
+
+def test_methods_of_a_system_are_kept_as_they_are(converted):
+    recipe, _, report = converted["ssl"]
+    found = manifest(converted, "ssl")
+    assert found["system"] == "system_compile.SSLSystem"
+    declared = yaml.safe_load((recipe / "system_compile.yaml").read_text())["kinds"]
+    assert declared["make_targets"]["roles"] == {
+        "make_targets_targets": {},
+        "make_targets_training": {},
+    }
+    assert declared["make_targets"]["consumes"] == ["create_dataset", "collect_stats", "train"]
+    config = yaml.safe_load((recipe / "conf_compile/make_targets_targets.yaml").read_text())
+    assert config == {"clusters": 100, "layer": 6, "out": "data/targets"}
+    (clusters,) = [item for item in report["changed"] if item["key"] == "clusters"]
+    assert clusters["to"] == "clusters of the config make_targets_targets"
+
+
+ESPNET3 = {
+    "contract/stages.py": "class StageSpec:\n    def __init__(self, **given): ...\n",
+    "systems/base/training.py": "collect_stats = train = None\n",
+    "systems/base/system.py": """class BaseSystem:
+    stages = [None] * 9
+
+    def __init__(self, training_config=None) -> None:
+        self.training_config = training_config
+
+    def _reject_stage_args(self, name, args, kwargs) -> None: ...
+""",
+}
+"""What a System of the recipe imports of ESPnet3, which cannot be installed here."""
+
+
+def test_a_method_of_a_system_runs_with_the_config_that_it_had(tmp_path: Path):
+    recipe = write_shape(SHAPES["tts"], "tts", tmp_path)
+    convert(recipe)
+    for name, text in ESPNET3.items():
+        (tmp_path / "espnet3" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "espnet3" / name).write_text(text)
+    with contextlib.redirect_stderr(io.StringIO()):
+        assert cli.main([f"{recipe}/recipe.yaml"]) == 0
+    command = [sys.executable, "build/run.py", "--stages", "create_dataset", "create_token_list"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        command, cwd=recipe, capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (recipe / "data" / "tokens" / "tokens.txt").read_text() == "2 exp/recipe"
+
+
+def test_a_recipe_may_train_nothing(converted):
+    found = manifest(converted, "s2t")
+    assert "models" not in found
+    assert list(found["configs"]) == ["inference", "metrics"]
+
+
+def test_bins_of_a_field_keep_their_unit(converted):
+    recipe, _, _ = converted["tse"]
+    config = yaml.safe_load((recipe / "conf_compile" / "training.yaml").read_text())
+    batches = config["dataloader"]["train"]["batches"]
+    assert batches == {"type": "numel", "length_key": "enroll", "batch_bins": 900}
+
+
+def test_a_metric_of_the_recipe_is_called_as_espnet3_calls_it(converted):
+    recipe, _, _ = converted["spk"]
+    config = yaml.safe_load((recipe / "conf_compile" / "metrics.yaml").read_text())
+    assert config["metrics"] == [
+        {
+            "name": "eer",
+            "metric": {
+                "_target_": "espnet3_runtime.metrics.scp_metric.ScpMetric",
+                "metric": {"_target_": "src.metrics.EER", "threshold": 0.5},
+            },
+            "inputs": {"ref": "dataset:label", "hyp": "text"},
+        }
+    ]
+
+
+def test_the_defaults_are_those_of_the_template_that_is_named(converted):
+    recipe, _, _ = converted["spk"]
+    config = yaml.safe_load((recipe / "conf_compile" / "training.yaml").read_text())
+    assert config["optimizer"] == {"_target_": "torch.optim.AdamW", "lr": 0.001}
+    assert config["trainer"] == {"max_epochs": 3}
+
+
+def test_side_by_side_writes_nothing_and_shows_every_key(tmp_path: Path, capsys):
+    recipe = write_shape(SHAPES["curriculum"], "curriculum", tmp_path)
+    before = sorted(recipe.rglob("*"))
+    assert cli.main(["--from-espnet3", str(recipe), "--diff"]) == 0
+    said = capsys.readouterr().out
+    assert sorted(recipe.rglob("*")) == before
+    rows = {tuple(map(str.strip, line.split(" | "))) for line in said.splitlines() if " | " in line}
+    full = "conf_compile/training_full.yaml"
+    expected = {
+        (
+            "fit.ckpt_path = exp/easy/last.ckpt",
+            "fit.ckpt_path",
+            "stages.train_easy.last_checkpoint",
+        ),
+        ("scheduler.step_size = 2", "scheduler.step_size = 2", ""),
+    }
+    for there, here, value in expected:
+        assert any(
+            row[0] == there and row[1].startswith(f"{full}: {here}") and value in row[1]
+            for row in rows
+        ), said
+    assert any(there == "exp_tag = easy" and "one exp_tag" in here for there, here in rows)
+    recipe = write_shape(SHAPES["vc"], "vc", tmp_path)
+    assert cli.main(["--from-espnet3", str(recipe), "--diff"]) == 1
+    assert "| NOT CARRIED: write runner" in capsys.readouterr().out
+
+
+PLANTED = """
+planted_block: {planted_key: 1, deep: [{planted_item: 2}]}
+dataset:
+  train: [{data_src_args: {split: train}, planted_entry: 3}]
+  valid: [{data_src_args: {split: valid}}]
+  planted_split: [{planted_source: 4}]
+optimizer: {_target_: torch.optim.SGD, lr: 0.1, planted_option: 5}
+parallel: {env: local, planted_worker: 6}
+dataloader:
+  planted_loader: 7
+  train:
+    iter_factory: {planted_factory: 8, batches: {type: unsorted, batch_size: 2, planted_batch: 9}}
+trainer: {max_epochs: 1, planted_trainer: 10}
+fit: {planted_fit: 11}
+tokenizer: {planted_tokenizer: 12}
+model: {_target_: src.model.Net, size: 4, planted_model: 13}
+"""
+PLANTED_FILES = {
+    "conf/inference.yaml": """
+planted_inference: 14
+dataset: {test: [{name: test, planted_test: 15}], planted_data: 16}
+model: {_target_: src.model.Net, size: 4, planted_network: 17}
+contract: {planted_contract: 18}
+output_keys: [text]
+""",
+    "conf/metrics.yaml": """
+planted_metrics: 19
+metrics:
+  - metric: {_target_: espnet3.systems.esp2_asr.metrics.wer.WER, planted_metric: 20}
+    inputs: {ref: "dataset:text", hyp: text}
+    planted_beside: 21
+""",
+    "conf/publication.yaml": "{planted_publication: 22, pack_model: {planted_pack: 23},"
+    " upload_model: {hf_repo: a/b, planted_upload: 24}}",
+    "conf/demo.yaml": "{model: {planted_demo: 25}, ui: {planted_ui: 26}, pack: {planted_file: 27}}",
+    "conf/other.yaml": "planted_file_key: 28",
+}
+
+
+def test_every_planted_key_is_in_the_list_of_what_is_lost(tmp_path: Path):
+    shape = Shape(ASR, PLANTED, PLANTED_FILES, template="esp2_asr")
+    recipe = write_shape(shape, "planted", tmp_path)
+    code, report = convert(recipe)
+    lost = {item["key"].rpartition(".")[2] for item in report["not_carried"]}
+    text = "".join(path.read_text() for path in (recipe / "conf").glob("*.yaml"))
+    leaves = set(re.findall(r"planted_\w+(?=: [0-9])", text))
+    assert len(leaves) == 28
+    assert leaves - lost == set()
+    assert code == 1
