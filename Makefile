@@ -14,7 +14,7 @@ USED_WITH_LOWEST := tests/golden/test_golden.py tests/recipes/test_recipes.py te
 
 ESPNET2 := .venv-espnet2
 USED_WITH_ESPNET2 := tests/recipes/test_recipes.py tests/recipes/test_wav2vec2.py tests/runtime/task_bridge \
-	tests/runtime/training/test_trackers.py
+	tests/runtime/training/test_trackers.py tests/runtime/metrics/test_audio_metrics.py
 
 .PHONY: demo test lowest espnet2 lint golden clean
 
@@ -29,7 +29,7 @@ lowest: $(LOWEST)/test.stamp  ## run recipes and what touches other packages wit
 	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -k 'not ruff and not mypy' $(USED_WITH_LOWEST)
 
 espnet2: $(ESPNET2)/test.stamp  ## run what uses ESPnet2, transformers, W&B or MLflow with the real ones
-	$(ESPNET2)/bin/python -m pytest -n 2 --dist worksteal -k 'espnet2 or task_bridge or wav2vec2 or trackers' $(USED_WITH_ESPNET2)
+	$(ESPNET2)/bin/python -m pytest -n 2 --dist worksteal -k 'espnet2 or task_bridge or wav2vec2 or trackers or audio_metrics' $(USED_WITH_ESPNET2)
 
 lint: $(VENV)/test.stamp  ## formatting, rules, types, import contracts
 	$(BIN)/ruff check .
@@ -63,7 +63,7 @@ $(LOWEST)/test.stamp: pyproject.toml constraints.txt .ci/lowest_versions.py .ci/
 $(ESPNET2)/test.stamp: pyproject.toml constraints.txt
 	test -x $(ESPNET2)/bin/python || $(PYTHON) -m venv $(ESPNET2)
 	$(ESPNET2)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable '.[runtime,asr,digits,hf,espnet2]' pytest pytest-timeout pytest-xdist hypothesis
+		--editable '.[runtime,asr,digits,hf,metrics,espnet2]' pytest pytest-timeout pytest-xdist hypothesis
 	$(ESPNET2)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps espnet==202511
 	$(ESPNET2)/bin/python -m pip install --quiet --disable-pip-version-check wandb==0.31.0 mlflow-skinny==3.17.2
 	touch $@

@@ -75,6 +75,13 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     "espnet3_runtime.metrics.ter": {"TER": "Metric: token error rate in %."},
     "espnet3_runtime.metrics.accuracy": {"Accuracy": "Metric: share of equal items in %."},
     "espnet3_runtime.metrics.scp_metric": {"ScpMetric": "Metric: a class written for ESPnet3."},
+    "espnet3_runtime.metrics.bleu": {"BLEU": "Metric: BLEU in %, by sacrebleu."},
+    "espnet3_runtime.metrics.eer": {"EER": "Metric: equal error rate in %, and minDCF."},
+    "espnet3_runtime.metrics.si_sdr": {
+        "SISDR": "Metric: scale-invariant signal-to-distortion ratio in dB.",
+        "SISDRImprovement": "Metric: how far enhancement raises it, in dB.",
+    },
+    "espnet3_runtime.metrics.stoi": {"STOI": "Metric: intelligibility, by pystoi."},
     "espnet3_runtime.task_bridge.decode": {
         "speech2text": "Provider: ESPnet2's `Speech2Text` for a model that a `task` built.",
         "BestHypothesis": "Runner for it: text, tokens and score of the best hypothesis.",

@@ -110,7 +110,7 @@ def _plan_stage(
         call=str(stage.call.value) if stage.call else None,
         configs={binding.role: binding.config for binding in stage.configs},
         model=str(stage.model.value) if stage.model else None,
-        init_from=str(init.value) if init else None,
+        init_from=f"{init.value}{stage.init_parts}" if init else None,
         needs=tuple(sorted(producers, key=position.__getitem__)),
         reads=tuple(reads),
         outputs=_plan_outputs(stage, recipe, resolved),

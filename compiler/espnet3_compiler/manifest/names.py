@@ -5,6 +5,7 @@ from keyword import iskeyword
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.group_names import GroupNames
 from espnet3_compiler.manifest.recipe import ModelDecl
@@ -13,6 +14,7 @@ from espnet3_compiler.manifest.stage_kinds import UNKNOWN_KIND
 from espnet3_compiler.manifest.values import as_text, substitute_text
 from espnet3_compiler.syntax.tree import Node, Scalar, Sequence
 from espnet3_compiler.syntax.unknown_name import unknown_name
+from espnet3_schemas.initial_weights import split_init_from
 
 
 class DeclaredNames(NamedTuple):
@@ -131,9 +133,23 @@ def find_stage(
 
 def find_init_from(
     item: StageItem, stages: DeclaredNames
-) -> tuple[Scalar | None, list[Diagnostic]]:
-    """Return what ``init_from`` says: a stage that exists, or a path."""
-    written = as_text(item.keys.get("init_from"))
-    if written is None or any(mark in str(written.value) for mark in ("/", ".", "\\", "${")):
-        return written, []
-    return find_stage(item, written, stages)
+) -> tuple[Scalar | None, str, list[Diagnostic]]:
+    """Return what ``init_from`` says: a stage that exists, or a path; and which parts it names."""
+    text = as_text(item.keys.get("init_from"))
+    if text is None:
+        return None, "", []
+    start = split_init_from(str(text.value))
+    written = _narrowed(text, start.source) if start.suffix else text
+    if any(mark in start.source for mark in ("/", ".", "\\", "${")):
+        return written, start.suffix, []
+    stage, found = find_stage(item, written, stages)
+    return stage, start.suffix, found
+
+
+def _narrowed(node: Scalar, value: str) -> Scalar:
+    """Return the beginning of a text as a node of its own."""
+    offset = node.span.text.find(value)
+    if offset < 0:  # it has escapes
+        return substitute_text(value, node)
+    start = node.span.start + offset
+    return Scalar(value, Span(node.span.source, start, start + len(value)), "plain", node.via)

@@ -59,6 +59,7 @@ class StageDecl(NamedTuple):
         configs: Bindings, explicit and by default rule, required roles first.
         model: The model's name, explicit or the manifest's only one; None when not needed.
         init_from: A stage or path whose weights a training stage starts from.
+        init_parts: ``:PART:TARGET``, where ``init_from`` says which part goes where.
         needs: Stages that must run before, as the manifest lists them.
         arguments: The ``with`` block of a ``call`` stage.
         outputs: The ``outputs`` block of a ``call`` stage.
@@ -79,6 +80,7 @@ class StageDecl(NamedTuple):
     description: str
     node: Node
     spec: MappingABC[str, Any]
+    init_parts: str = ""
 
 
 class DeclaredFile(NamedTuple):

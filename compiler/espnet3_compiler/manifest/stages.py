@@ -86,7 +86,7 @@ def _lower_stage(
     model, findings = find_model(
         item, declared.models, declared.names, complete=declared.names_complete
     )
-    start, more = find_init_from(item, known)
+    start, parts, more = find_init_from(item, known)
     findings += more
     needs: list[Scalar] = []
     for written in as_texts(item.keys.get("needs")):
@@ -101,6 +101,7 @@ def _lower_stage(
         configs=configs,
         model=model,
         init_from=start,
+        init_parts=parts,
         needs=tuple(needs),
         arguments=as_mapping(item.keys.get("with")),
         outputs=as_mapping(item.keys.get("outputs")),

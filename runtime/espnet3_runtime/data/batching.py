@@ -1,8 +1,8 @@
 """Plans which items form a batch; a plan is two numpy arrays whatever the corpus size."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +14,42 @@ BATCH_SIZE = 8
 """Items of a batch where neither ``batch_size`` nor ``batch_bins`` says how many."""
 
 
+_WINDOW = 64  # items that are looked at together for the end of a batch
+
+
 @dataclass(frozen=True)
 class Lengths:
-    """Lengths of one field of every item of a split.
+    """Lengths of one field of every item of a split, and of the fields that count with it.
 
     Attributes:
         steps: ``(N,)`` length along the first axis.
         width: Elements in one step, the product of the other axes.
+        others: Those of other fields, where a batch is filled by several.
     """
 
     steps: Ints
     width: int = 1
+    others: tuple["Lengths", ...] = ()
+
+
+class DrawnBatches(Protocol):
+    """The batches of one pass through the data."""
+
+    def batch(self, index: int) -> list[Any]:
+        """Return what the data set is asked for, for one batch."""
+
+
+class EpochPlan(Protocol):
+    """Gives the batches of a pass through the data, equally many in each."""
+
+    def __len__(self) -> int:
+        """Return how many batches a pass has."""
+
+    def draw(self, seed: Sequence[int] | None) -> tuple[DrawnBatches, Ints]:
+        """Return the batches of a pass, and ``(batches,)`` their order.
+
+        ``seed`` is None where all passes are the same.
+        """
 
 
 @dataclass(frozen=True)
@@ -50,6 +75,16 @@ class BatchPlan:
         items: list[int] = self.order[start : self.ends[index]].tolist()
         return items
 
+    def draw(self, seed: Sequence[int] | None) -> tuple["BatchPlan", Ints]:
+        """Return the batches of a pass with other items, or in another order, by the seed."""
+        indices = np.arange(len(self))
+        if seed is None:
+            return self, indices
+        rng = np.random.default_rng(seed)
+        if self.by_item:
+            return replace(self, order=rng.permutation(self.order)), indices
+        return self, rng.permutation(indices)
+
 
 def make_plan(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -> BatchPlan:
     """Plan the batches of a split.
@@ -58,7 +93,7 @@ def make_plan(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -
         batches: The ``batches`` block: ``unsorted`` and ``sorted`` make batches of ``batch_size``
             items; ``length`` fills a batch until its padded length (longest item times items)
             would exceed ``batch_bins``, ``numel`` likewise with padded elements, and until it has
-            ``batch_size`` items, if that is given.
+            ``batch_size`` items, if that is given.  Of several fields the sum counts.
             ``min_batch_size`` items are put together even when they exceed ``batch_bins``.
         count: Number of items.
         lengths: Lengths of the items; None makes ``sorted`` unsorted.
@@ -72,21 +107,30 @@ def make_plan(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -
     else:
         plan = _by_size(batches, count, lengths if kind == "sorted" else None)
     if len(plan) == 0:
-        raise UserError(
-            f"drop_last leaves no batch of {count} items",
-            where=getattr(batches, "where", ""),
-            hint="set drop_last to false or make batch_size smaller",
-        )
+        raise no_batch_error(batches, count)
     return plan
 
 
-def _by_size(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -> BatchPlan:
+def no_batch_error(batches: Mapping[str, Any], count: int) -> UserError:
+    """Return the error of a ``batches`` block that leaves no batch of so many items."""
+    return UserError(
+        f"drop_last leaves no batch of {count} items",
+        where=getattr(batches, "where", ""),
+        hint="set drop_last to false or make batch_size smaller",
+    )
+
+
+def batch_ends(batches: Mapping[str, Any], count: int) -> Ints:
+    """Return where batches of ``batch_size`` items end in an order of ``count`` items."""
     size = batches["batch_size"] or BATCH_SIZE
+    ends = np.arange(size, count + size, size, dtype=np.int64).clip(max=count)
+    return ends[: count // size] if batches["drop_last"] else ends
+
+
+def _by_size(batches: Mapping[str, Any], count: int, lengths: Lengths | None) -> BatchPlan:
     order = np.arange(count) if lengths is None else np.argsort(lengths.steps, kind="stable")
-    ends = np.arange(size, count + size, size).clip(max=count)
-    if batches["drop_last"]:
-        ends = ends[: count // size]
-    return BatchPlan(order.astype(np.int64), ends.astype(np.int64), by_item=lengths is None)
+    ends = batch_ends(batches, count)
+    return BatchPlan(order.astype(np.int64), ends, by_item=lengths is None)
 
 
 def _by_bins(batches: Mapping[str, Any], lengths: Lengths | None, kind: str) -> BatchPlan:
@@ -95,39 +139,50 @@ def _by_bins(batches: Mapping[str, Any], lengths: Lengths | None, kind: str) -> 
     if bins is None:
         raise UserError(f'type "{kind}" needs "batch_bins"', where=where)
     if lengths is None:
-        raise UserError(
-            f'type "{kind}" needs the length of every item',
-            where=where,
-            hint="add a collect_stats stage with this config, or a method lengths() to the Dataset",
-        )
-    width = lengths.width if kind == "numel" else 1
+        raise no_lengths_error(batches)
     least, most = batches["min_batch_size"], batches["batch_size"] or len(lengths.steps)
     if batches["batch_size"] and most < least:
         problem = f"a batch cannot have {least} items at least and {most} at most"
         hint = "make min_batch_size smaller or batch_size larger"
         raise UserError(problem, where=where, hint=hint)
     order = np.argsort(lengths.steps, kind="stable")
-    sizes = lengths.steps[order] * width
+    fields = (lengths, *lengths.others)
+    widths = [one.width if kind == "numel" else 1 for one in fields]
+    pairs = zip(fields, widths, strict=True)
+    sizes = np.stack([one.steps[order] * width for one, width in pairs])
     ends, start = [], 0
-    while start < len(sizes):
+    while start < len(order):
         fitting = min(_batch_end(sizes, start, bins), start + most)
-        start = max(fitting, min(start + least, len(sizes)))
+        start = max(fitting, min(start + least, len(order)))
         ends.append(start)
     if batches["drop_last"] and ends[-1] - (ends[-2] if len(ends) > 1 else 0) < least:
         ends.pop()
     return BatchPlan(order.astype(np.int64), np.array(ends, dtype=np.int64), by_item=False)
 
 
-def _batch_end(sizes: Ints, start: int, bins: int) -> int:
-    """Return the end of the longest batch from ``start`` whose padded size fits, by bisection.
+def no_lengths_error(batches: Mapping[str, Any]) -> UserError:
+    """Return the error of a kind of batches that needs lengths, where they are not known."""
+    return UserError(
+        f'type "{batches["type"]}" needs the length of every item',
+        where=getattr(batches, "where", ""),
+        hint="add a collect_stats stage with this config, or a method lengths() to the Dataset",
+    )
 
-    The padded size grows with the end, because ``sizes`` ascends.
+
+def _batch_end(sizes: Ints, start: int, bins: int) -> int:
+    """Return the end of the longest batch from ``start`` whose padded size fits.
+
+    Args:
+        sizes: ``(fields, N)`` lengths or elements; the padded size of a batch is the sum of the
+            largest of each field, times its items.
+        start: Where the batch begins.
+        bins: What fits.
     """
-    low, high = start + 1, len(sizes)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if (middle - start) * int(sizes[middle - 1]) <= bins:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    window = _WINDOW
+    while True:
+        largest = np.maximum.accumulate(sizes[:, start : start + window], axis=1).sum(axis=0)
+        padded = largest * np.arange(1, len(largest) + 1)  # grows with the end
+        fitting = int(np.searchsorted(padded, bins, side="right"))
+        if fitting < len(padded) or start + window >= sizes.shape[1]:
+            return start + max(fitting, 1)
+        window *= 2

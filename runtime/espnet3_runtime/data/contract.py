@@ -23,7 +23,8 @@ class Field:
 
     Attributes:
         name: Its name in samples or results.
-        kind: audio, text, segments, number, vector, image, category or table.
+        kind: audio, text, segments, number, vector, image, category or table; of an output also
+            array.
         where: Its key path, for messages.
         label: Its name on a page for people.
         optional: Whether an input may be absent.
@@ -220,6 +221,17 @@ def _accept_vector(field: Field, value: Any, _: int | None) -> Any:
     return vector
 
 
+def _accept_array(_: Field, value: Any, __: int | None) -> Any:
+    plain = value.detach().cpu() if hasattr(value, "detach") else value
+    array = np.asarray(plain)
+    if array.dtype.kind not in "biufc" or array.ndim == 0:
+        found = array.dtype if array.ndim else type(value).__name__
+        raise _MismatchError(f"expected an array of numbers, found {found}")
+    if not np.isfinite(array).all():
+        raise _MismatchError("not all of its numbers are finite")
+    return array
+
+
 def _accept_image(field: Field, value: Any, _: int | None) -> Any:
     return as_image(value, field.channels)
 
@@ -249,7 +261,11 @@ KINDS: Mapping[str, Callable[[Field, Any, int | None], Any]] = {
     "segments": _accept_segments,
     "number": _accept_number,
     "vector": _accept_vector,
+    "array": _accept_array,
     "image": _accept_image,
     "category": _accept_category,
     "table": _accept_table,
 }
+
+INPUT_KINDS = frozenset(KINDS) - {"array"}
+"""Kinds that an input may have, and with it a field that a data set declares."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from espnet3_runtime.data.contract import KINDS, Field, read_contract
+from espnet3_runtime.data.contract import INPUT_KINDS, Field, read_contract
 from espnet3_runtime.errors import UserError, did_you_mean
 
 
@@ -26,8 +26,8 @@ def read_declared_fields(dataset: Any, where: str) -> tuple[Field, ...]:
     }
     for name, value in full.items():
         kind = value.get("kind")
-        if kind not in KINDS:
-            hint = did_you_mean(str(kind), sorted(KINDS))
+        if kind not in INPUT_KINDS:
+            hint = did_you_mean(str(kind), sorted(INPUT_KINDS))
             problem = f'the Dataset declares "{name}" as "{kind}", which is no kind'
             raise UserError(problem, where=where, hint=hint)
     contract = read_contract({"inputs": full}, where)

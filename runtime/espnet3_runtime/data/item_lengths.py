@@ -1,7 +1,7 @@
 """The lengths of the items of a split: from collect_stats, or from the data sets themselves."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,25 @@ def lengths_from_arrays(arrays: Mapping[str, Any]) -> tuple[dict[str, Ints], dic
     fields = [name.removeprefix("lengths/") for name in arrays if name.startswith("lengths/")]
     lengths = {field: arrays[f"lengths/{field}"] for field in fields}
     return lengths, {field: int(arrays[f"widths/{field}"]) for field in fields}
+
+
+def find_all_lengths(
+    dataset: SplitDataset, fields: str | Sequence[str], shapes: Shapes | None
+) -> tuple[Lengths | None, str]:
+    """Return the lengths of one field, or of several that count together, or None and the reason.
+
+    Args:
+        dataset: The split.
+        fields: A field, or several; the first of them orders the items.
+        shapes: The result of collect_stats; None without one.
+    """
+    found = []
+    for field in [fields] if isinstance(fields, str) else fields:
+        lengths, reason = find_lengths(dataset, field, shapes)
+        if lengths is None:
+            return None, reason
+        found.append(lengths)
+    return replace(found[0], others=tuple(found[1:])), ""
 
 
 def find_lengths(

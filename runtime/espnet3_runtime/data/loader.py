@@ -15,9 +15,11 @@ from torch.utils.data._utils import MP_STATUS_CHECK_INTERVAL
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from espnet3_runtime.build.instantiate import instantiate
-from espnet3_runtime.data.batching import make_plan
+from espnet3_runtime.data.batches.categories import find_categories, plan_categories
+from espnet3_runtime.data.batches.chunks import make_chunk_dataset, plan_chunks
+from espnet3_runtime.data.batching import EpochPlan, make_plan
 from espnet3_runtime.data.custom_loader import CustomLoader, make_custom_loader, make_sampling
-from espnet3_runtime.data.item_lengths import Shapes, find_lengths
+from espnet3_runtime.data.item_lengths import Shapes, find_all_lengths
 from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
 from espnet3_runtime.data.split_dataset import SplitDataset
 from espnet3_runtime.data.tokens import SpellingCollate, SpeltBatch
@@ -116,7 +118,11 @@ def make_loader(
         log: Gets the reason when batches cannot be sorted.
     """
     block = config[split]
-    data, collate = wrap_for_workers(dataset, make_collate(config), config["num_workers"])
+    batches = block["batches"]
+    own = block["loader"] is not None or block["sampler"] is not None
+    cuts = batches["type"] == "chunk" and not own
+    items = make_chunk_dataset(dataset, batches) if cuts else dataset
+    data, collate = wrap_for_workers(items, make_collate(config), config["num_workers"])
     generator = torch.Generator().manual_seed(clock.seed)  # instead of the global one
     options = {
         "collate_fn": collate,
@@ -138,20 +144,47 @@ def make_loader(
             world=rank.world,
         )
         return CustomLoader(SignalSafeLoader(data, **options, **sampling), generator, clock)
-    batches, lengths = block["batches"], None
-    if batches["type"] != "unsorted":
-        lengths, reason = find_lengths(dataset, batches["length_key"], shapes)
-        if lengths is None and batches["type"] == "sorted":
-            log.info("the batches of %s are not sorted by length: %s", split, reason)
     sampler = EpochBatches(
-        make_plan(batches, len(dataset), lengths),
+        plan_batches(dataset, batches, split, shapes, log),
         clock,
         shuffle=batches["shuffle"],
         keep_all=split != "train",
         rank=rank.index,
         world=rank.world,
+        iterations=block.get("num_iters_per_epoch"),
     )
     return SignalSafeLoader(data, **options, batch_sampler=sampler)
+
+
+def plan_batches(
+    dataset: SplitDataset,
+    batches: Mapping[str, Any],
+    split: str,
+    shapes: Shapes | None,
+    log: Logger,
+) -> EpochPlan:
+    """Plan the batches of a split.
+
+    Args:
+        dataset: The split.
+        batches: Its ``batches`` block.
+        split: ``train`` or ``valid``.
+        shapes: Lengths from collect_stats, when there are any.
+        log: Gets the reason when batches cannot be sorted.
+
+    Raises:
+        UserError: The block needs what the data do not say, or leaves no batch.
+    """
+    kind, lengths = batches["type"], None
+    if kind == "category":
+        return plan_categories(batches, find_categories(dataset, batches, log))
+    if kind != "unsorted":
+        lengths, reason = find_all_lengths(dataset, batches["length_key"], shapes)
+        if lengths is None and kind == "sorted":
+            log.info("the batches of %s are not sorted by length: %s", split, reason)
+    if kind == "chunk":
+        return plan_chunks(batches, lengths)
+    return make_plan(batches, len(dataset), lengths)
 
 
 def make_collate(config: Mapping[str, Any]) -> Callable[[Any], Any]:

@@ -1,15 +1,15 @@
 """The batches of one rank in one epoch, and the seeds of the random generators."""
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import get_worker_info
 
-from espnet3_runtime.data.batching import BatchPlan, Ints
+from espnet3_runtime.data.batching import DrawnBatches, EpochPlan, Ints
 from espnet3_runtime.process.interrupts import survive_signals
 
 
@@ -41,48 +41,62 @@ class EpochBatches:
     With several ranks, training drops the batches that do not divide evenly (others every epoch,
     when shuffled); validation repeats some, and :attr:`distinct` says how many count.
 
+    With ``iterations`` an epoch has so many batches, and the next one goes on where it ended: the
+    passes through the data follow each other without end, each in another order.
+
     Args:
         plan: The batches of the split.
         clock: Seed, epoch, and how many batches are done.
-        shuffle: Whether the order differs from epoch to epoch.
+        shuffle: Whether the order differs from pass to pass.
         keep_all: Whether some batches are repeated rather than others dropped.
         rank: Number of this process.
         world: How many processes there are.
+        iterations: Batches of an epoch for every rank; None makes an epoch of one pass.
 
     Attributes:
         distinct: How many batches of this rank are no repetitions.
     """
 
     def __init__(
-        self, plan: BatchPlan, clock: Clock, *, shuffle: bool, keep_all: bool, rank: int, world: int
+        self,
+        plan: EpochPlan,
+        clock: Clock,
+        *,
+        shuffle: bool,
+        keep_all: bool,
+        rank: int,
+        world: int,
+        iterations: int | None = None,
     ) -> None:
         self.plan = plan
         self.clock = clock
         self.shuffle = shuffle
         self.rank = rank
         self.world = world
+        self.iterations = iterations
         count = len(plan)
-        self._length = -(-count // world) if keep_all else max(count // world, 1)
-        self.distinct = len(range(rank, min(count, self._length * world), world))
+        one_pass = -(-count // world) if keep_all else max(count // world, 1)
+        self._length = iterations or one_pass
+        shown = len(range(rank, min(count, one_pass * world), world))
+        self.distinct = iterations or shown
 
     def __len__(self) -> int:
         return self._length
 
-    def __iter__(self) -> Iterator[list[int]]:
-        plan, indices = self._epoch_plan()
+    def __iter__(self) -> Iterator[list[Any]]:
         skip, self.clock.skip = self.clock.skip, 0
-        for index in indices[skip:]:
-            yield plan.batch(int(index))
-
-    def _epoch_plan(self) -> tuple[BatchPlan, Ints]:
-        plan, indices = self.plan, np.arange(len(self.plan))
-        if self.shuffle:
-            rng = np.random.default_rng(self.clock.order_seed)
-            if plan.by_item:
-                plan = replace(plan, order=rng.permutation(plan.order))
-            else:
-                indices = rng.permutation(indices)
-        return plan, np.resize(indices, self._length * self.world)[self.rank :: self.world]
+        seed, epoch = self.clock.order_seed
+        before = epoch * self._length if self.iterations else 0
+        drawn: tuple[DrawnBatches, Ints] | None = None
+        current = -1
+        for step in range(before + skip, before + self._length):
+            passes, place = divmod(step * self.world + self.rank, len(self.plan))
+            number = passes if self.iterations else epoch
+            if drawn is None or number != current:
+                drawn = self.plan.draw([seed, number] if self.shuffle else None)
+                current = number
+            batches, order = drawn
+            yield batches.batch(int(order[place]))
 
 
 @dataclass
@@ -109,7 +123,7 @@ class SeedItem:
     seed: int
     epoch: int
 
-    def __call__(self, index: int) -> None:
+    def __call__(self, index: Hashable) -> None:
         """Seed the generators of the CPU for one item; reading uses no others."""
         random.seed(f"{self.seed} {self.epoch} {index}")
         np.random.seed(random.getrandbits(32))  # noqa: NPY002 - libraries draw from the global one

@@ -20,6 +20,7 @@ from espnet3_runtime.incremental.code_reach import (
 from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.slices import configs_of, edges_of, hashed_configs_of, model_of
 from espnet3_schemas.build_records import Stage
+from espnet3_schemas.initial_weights import InitialWeights, split_init_from
 from espnet3_schemas.secret_names import HIDDEN, is_secret
 
 Inputs = dict[str, Any]
@@ -48,7 +49,8 @@ def inputs_of(
     arguments = build.arguments(stage)
     late = LateHashes(upstream.hashes, os.environ, experiment.salt, build.late)
     views = [*configs.values(), arguments, *([] if model is None else [model])]
-    texts = [*texts_of(views), *([stage.init_from] if stage.init_from else [])]
+    start = split_init_from(stage.init_from) if stage.init_from else InitialWeights("")
+    texts = [*texts_of(views), *([start.source] if start.source else [])]
     code = code_of(build, stage, configs_of(build, stage).values(), texts)
     declared = {experiment.path(output.path) for output in stage.outputs.values()}
     made = upstream.paths | declared | {build.directory_of(stage)}
@@ -64,7 +66,9 @@ def inputs_of(
         },
         "model": None if model is None else _leaves(late, model),
         "arguments": _leaves(late, arguments),
-        "init_from": None if stage.init_from in upstream.stages else late.leaf(stage.init_from),
+        "init_from": (start.suffix or None)
+        if start.source in upstream.stages
+        else late.leaf(stage.init_from),
         "declared": {} if stage.run else {n: o.path for n, o in stage.outputs.items()},
         "upstream": upstream.hashes,
         "code": code.modules,

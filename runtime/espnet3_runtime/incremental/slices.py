@@ -10,6 +10,7 @@ from espnet3_runtime.build.lock import Build
 from espnet3_runtime.build.model_node import without_endings
 from espnet3_runtime.config import ConfigView
 from espnet3_schemas.build_records import Stage
+from espnet3_schemas.initial_weights import split_init_from
 from espnet3_schemas.late_values import StageOutput
 
 SPLITS = ("train", "valid", "test")
@@ -147,7 +148,7 @@ def look_up(value: Any, path: str) -> Any:
 
 def _listed_outputs(build: Build, stage: Stage) -> list[StageOutput]:
     """Return the outputs that ``init_from`` and the lock name."""
-    init_from = stage.init_from or ""
+    init_from = split_init_from(stage.init_from).source if stage.init_from else ""
     listed = [x for x in references_of(init_from, build.late) if isinstance(x, StageOutput)]
     if init_from and "${" not in init_from:
         listed = [StageOutput(init_from, "best_checkpoint")]

@@ -60,7 +60,7 @@ def read_formats(
         contract: The declared outputs; None when there is no contract.
         where: The key path of ``output_artifacts``, for messages.
     """
-    kinds = {"audio": "wav", "segments": "json", "table": "json"}
+    kinds = {"audio": "wav", "array": "npy", "segments": "json", "table": "json"}
     fields = contract.outputs if contract is not None else ()
     rates = {field.name: field.sample_rate for field in fields}
     formats = {

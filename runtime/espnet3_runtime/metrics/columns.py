@@ -1,7 +1,7 @@
 """The inputs of a metric: hypotheses from SCP files, references from the data set."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from espnet3_runtime.inference.outputs import SCALARS, OutputFormat, as_scalar, 
 from espnet3_runtime.inference.scp import read_scp
 
 _SHOWN = 5
+_COLUMN = "dataset:"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,12 @@ class TestResults:
 
 
 def read_columns(
-    results: TestResults, inputs: Mapping[str, str], where: str, *, texts_only: bool = False
+    results: TestResults,
+    inputs: Mapping[str, str],
+    where: str,
+    *,
+    texts_only: bool = False,
+    reads_audio: bool = False,
 ) -> tuple[list[str], dict[str, list[str]]]:
     """Return the utterance ids and one list of values for each input, all in one order.
 
@@ -62,11 +68,14 @@ def read_columns(
         inputs: The source of each argument of the metric, for example ``dataset:text``.
         where: The key path of the inputs, for messages.
         texts_only: Whether the metric compares texts, and so takes no paths of files.
+        reads_audio: Whether it reads files of audio, and so takes arrays of the data set as files.
 
     Raises:
         UserError: A source does not exist, holds files that the metric cannot be meant to take,
             or the sources disagree on the utterances.
     """
+    if reads_audio:
+        results = _with_files(results, inputs.values())
     for source in inputs.values():
         _refuse_files(results, source, where, texts_only=texts_only)
     sources = {name: _read_column(results, source, where) for name, source in inputs.items()}
@@ -77,9 +86,18 @@ def read_columns(
     return ids, {name: [values[utt_id] for utt_id in ids] for name, values in sources.items()}
 
 
+def _with_files(results: TestResults, sources: Iterable[str]) -> TestResults:
+    """Return results whose columns are files, exact ones, where the data set has arrays."""
+    columns = {source.removeprefix(_COLUMN) for source in sources if source.startswith(_COLUMN)}
+    folder = results.directory / "dataset"
+    arrays = {name for name in columns if not (folder / f"{name}.scp").is_file()}
+    formats = {**dict.fromkeys(arrays, OutputFormat("npy")), **results.formats}
+    return replace(results, formats=formats, by_value=())
+
+
 def _read_column(results: TestResults, source: str, where: str) -> dict[str, str]:
     """Return the values of ``dataset:COLUMN`` or of an output of ``infer``, by utterance id."""
-    column = source.removeprefix("dataset:")
+    column = source.removeprefix(_COLUMN)
     if column == source:
         scp = results.directory / f"{source}.scp"
         if not scp.is_file():
@@ -100,7 +118,7 @@ def _read_column(results: TestResults, source: str, where: str) -> dict[str, str
 
 def _refuse_files(results: TestResults, source: str, where: str, *, texts_only: bool) -> None:
     """Refuse files for texts, and files that nobody asked for: a metric would get their paths."""
-    column = source.removeprefix("dataset:")
+    column = source.removeprefix(_COLUMN)
     made = column in results.formats if column != source else (results.directory / source).is_dir()
     if source in results.by_value or (made and texts_only):
         raise UserError(

@@ -4,7 +4,9 @@ A metric is any callable that takes its inputs as keyword arguments, each a list
 order, and returns a mapping from names to numbers, of which the first is the headline.  If its
 signature has them, it also gets ``utt_ids`` (the ids in the same order) and ``directory`` (a
 directory of its own for files).  An attribute ``unit``, for example ``%``, follows the headline;
-``higher_is_better`` says which of two headlines is the better one, as in torchmetrics.
+``higher_is_better`` says which of two headlines is the better one, as in torchmetrics.  With
+``texts_only = True`` it gets no paths of files; with ``reads_audio = True`` it gets paths only, of
+``.npy`` files for arrays that the config makes no files.
 """
 
 import inspect

@@ -161,6 +161,8 @@ def _display_value(field: Mapping[str, Any], value: Any) -> Any:
     if field["type"] == "audio":
         wave = value.detach().cpu().numpy() if hasattr(value, "detach") else value
         return field["sample_rate"], wave.T
+    if field["type"] == "array":
+        return f"{value.dtype} of shape {tuple(value.shape)}"
     if field["type"] == "vector" or getattr(value, "ndim", 0) == 1:
         return " ".join(f"{number:g}" for number in value)
     if field["type"] == "table":

@@ -112,7 +112,9 @@ def _score_test(
         for metric in metrics:
             texts_only = getattr(metric.function, "texts_only", False)
             utt_ids, columns = read_columns(
-                results, metric.inputs, f"{metric.where}.inputs", texts_only=texts_only
+                *(results, metric.inputs, f"{metric.where}.inputs"),
+                texts_only=texts_only,
+                reads_audio=getattr(metric.function, "reads_audio", False),
             )
             scored.append((metric, score_test_set(metric, utt_ids, columns, scratch / metric.name)))
             if tokenizer is not None and texts_only:

@@ -6,6 +6,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from espnet3_runtime.training.parameter_groups import (
     freeze_statistics,
 )
 from espnet3_runtime.weights import read_torch
+from espnet3_schemas.initial_weights import split_init_from
 
 if TYPE_CHECKING:
     import lightning.pytorch as pl
@@ -259,7 +261,8 @@ def _named_files(context: StageContext) -> Iterator[str]:
     replaced = {path for path in context.outputs.values() if not path.is_dir()}
     settings: dict[str, Any] = {view.where: view.plain() for view in context.configs.values()}
     settings |= {"model": context.model.plain() if context.model else None}
-    for where, text in _iter_texts({**settings, "init_from": context.spec.init_from}, ""):
+    start = split_init_from(context.spec.init_from).source if context.spec.init_from else None
+    for where, text in _iter_texts({**settings, "init_from": start}, ""):
         named = os.path.join(context.recipe_dir, text)  # noqa: PTH118 - any text is tried
         if not os.path.exists(named):  # noqa: PTH110
             continue
@@ -291,10 +294,11 @@ def _iter_texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
 def _initialise_weights(model: "nn.Module", context: StageContext) -> None:
     path = initial_path(context)
     if path is not None:
-        shown = os.path.relpath(path, context.recipe_dir)
+        start = split_init_from(str(context.spec.init_from))
+        start = replace(start, source=os.path.relpath(path, context.recipe_dir))
         config = context.configs["training"]
         parts, where = config["reinit"], f"{config.where}.reinit"
-        _log_line(context, load_initial_weights(model, path, context.log, shown, parts, where))
+        _log_line(context, load_initial_weights(model, path, start, context.log, parts, where))
 
 
 def _step_of(context: StageContext, model: "nn.Module", checkpoint: Path | None) -> int | None:

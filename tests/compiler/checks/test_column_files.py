@@ -132,3 +132,29 @@ def test_a_column_of_files_needs_the_data_set(check):
     )
     assert check(renamed, CODE) == [("R405", "text")]
     assert check(text, CODE) == []
+
+
+SISDR = "espnet3_runtime.metrics.si_sdr.SISDR"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "found"),
+    [
+        ("contract: {outputs: {wave: {kind: audio, sample_rate: 8000}}}", []),
+        ("contract: {outputs: {wave: {kind: array}}}", []),
+        ("contract: {outputs: {wave: {kind: text}}}", [("R423", "wave")]),
+        (
+            (
+                "contract: {outputs: {wave: {kind: segments}}}\n"
+                "    output_artifacts: {wave: {type: npy}}"
+            ),
+            [],
+        ),
+    ],
+)
+def test_metrics_of_recordings_read_arrays(check, outputs, found):
+    metric = f'{{_target_: {SISDR}}}, inputs: {{ref: "dataset:clean", enhanced: wave}}}}'
+    text = OURS.replace("{{_target_: {metric}}}, ", "{metric} # ")
+    parts = {"metric": metric, "ref": "", "hyp": "", "columns": "", "measure": "measure"}
+    codes = check(text.format(outputs=outputs, **parts), CODE)
+    assert [one for one in codes if one[0].startswith(("R4", "R5"))] == found

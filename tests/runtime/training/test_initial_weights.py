@@ -130,6 +130,55 @@ def test_a_part_that_shall_start_afresh_must_exist(recipe):
     assert error.value.where.endswith("reinit")
 
 
+def test_one_part_goes_into_another(recipe, caplog):
+    """As ``init_param`` of ESPnet: ``FILE:SOURCE:TARGET``; the rest of the model starts afresh."""
+    state = initial(recipe, 5)
+    asr = {f"asr.{name}": value for name, value in state.items()}
+    torch.save({"state_dict": {**asr, "lm.weight": torch.zeros(1)}}, recipe / "big.ckpt")
+    torch.save({"weight": torch.ones(4, 8), "bias": torch.ones(4)}, recipe / "head.pth")
+    caplog.set_level("INFO")
+    still, own = {**SGD, "lr": 0.0}, initial(recipe)
+    cases = {
+        "big.ckpt:asr.encoder:encoder": ({"encoder"}, 2),
+        "big.ckpt:asr:": ({"encoder", "head", "norm"}, 9),
+        "head.pth::head": (set(), 2),
+    }
+    for text, (copied, count) in cases.items():
+        found = weights(train(train_context(recipe, optimizer=still, spec=spec(text))))
+        assert f"{count} of 9 weights from {text}" in caplog.text
+        for part in ("encoder", "head"):
+            expected = (state if part in copied else own)[f"{part}.weight"]
+            if text.endswith(f"::{part}"):
+                expected = torch.ones(4, 8)
+            assert same(found[f"{part}.weight"], expected), (text, part)
+    first = recipe / "first.ckpt"
+    torch.save({"state_dict": state}, first)
+    easy = {"upstream": {"easy.best_checkpoint": first}}
+    found = weights(train(train_context(recipe, optimizer=still, spec=spec("easy:head"), **easy)))
+    assert same(found["head.weight"], state["head.weight"])
+    assert same(found["encoder.weight"], own["encoder.weight"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("big.ckpt:asr.encodr:encoder", '"big.ckpt" has no weights below "asr.encodr"', ""),
+        ("big.ckpt:encodr:encoder", 'no weights below "encodr"', 'did you mean "encoder"?'),
+        ("big.ckpt:encoder:encodr", 'the model has no weights below "encodr"', "did you mean"),
+        (
+            "big.ckpt:encoder:head",
+            r"of another shape: .*head.weight \(8, 2\) for \(4, 8\)",
+            "reinit",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit(recipe, text, message, hint):
+    torch.save({"state_dict": initial(recipe)}, recipe / "big.ckpt")
+    with pytest.raises(UserError, match=message) as error:
+        train(train_context(recipe, spec=spec(text)))
+    assert hint in error.value.hint
+
+
 def test_init_from_something_else_is_an_error(recipe):
     torch.save({"state_dict": {"a": torch.zeros(1)}}, recipe / "other.ckpt")
     with pytest.raises(UserError, match="do not fit Classifier"):

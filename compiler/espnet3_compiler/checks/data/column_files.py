@@ -1,8 +1,9 @@
 """Columns of metrics that are files.
 
 Passes: a metric of the recipe that reads ``hyp: wave``, the paths of wav files.
-Fails: ``hyp: wave`` for ``WER``, which compares texts; ``dataset_artifacts: {wave: {type: wav}}``
-without a sample rate, or in a stage without an inference config.
+Fails: ``hyp: wave`` for ``WER``, which compares texts; ``enhanced: text`` for ``SISDR``, which
+compares recordings; ``dataset_artifacts: {wave: {type: wav}}`` without a sample rate, or in a stage
+without an inference config.
 """
 
 from collections.abc import Iterator
@@ -25,8 +26,9 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, node_at
 from espnet3_schemas import TARGET
 
-FILE_KINDS = ("audio", "segments", "vector", "image", "table")
+FILE_KINDS = ("audio", "array", "segments", "vector", "image", "table")
 """Kinds of the contract whose values are no lines of a table."""
+_NO_ARRAYS = ("text", "number", "category", "segments", "table")
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -74,11 +76,15 @@ def _check_metrics(
     columns = mapping_entries(metrics.get("dataset_artifacts"))
     files = {f"{COLUMN_PREFIX}{entry.name}": entry for entry in columns}
     files |= {entry.name: entry for entry in _written_files(inference)} if inference else {}
+    plain = {entry.name: entry for entry in _plain_outputs(inference)} if inference else {}
     for metric, node in read_columns(metrics):
-        entry = files.get(str(node.value))
-        target = node_at(metric, ("metric", TARGET))
-        if entry and isinstance(target, Scalar) and _compares_texts(library, str(target.value)):
-            yield _not_text(node, entry, str(target.value))
+        target, name = node_at(metric, ("metric", TARGET)), str(node.value)
+        if not isinstance(target, Scalar):
+            continue
+        if name in files and _says(library, str(target.value), "texts_only"):
+            yield _not_text(node, files[name], str(target.value))
+        elif name in set(plain) - set(files) and _says(library, str(target.value), "reads_audio"):
+            yield _not_audio(node, plain[name], str(target.value))
 
 
 def _written_files(inference: Mapping) -> Iterator[Entry]:
@@ -93,18 +99,26 @@ def _written_files(inference: Mapping) -> Iterator[Entry]:
             yield entry
 
 
+def _plain_outputs(inference: Mapping) -> Iterator[Entry]:
+    """Yield the outputs of inference that the contract says to be no arrays."""
+    for entry in mapping_entries(node_at(inference, ("contract", "outputs"))):
+        kind = node_at(entry.value, ("kind",))
+        if isinstance(kind, Scalar) and kind.value in _NO_ARRAYS:
+            yield entry
+
+
 def _has_text(node: Node | None) -> bool:
     return isinstance(node, Scalar) and isinstance(node.value, str) and not is_unresolved(node)
 
 
-def _compares_texts(library: Library, target: str) -> bool:
-    """Return whether objects of a class say that they take no paths of files."""
+def _says(library: Library, target: str, attribute: str) -> bool:
+    """Return whether a class says of a metric that it takes texts only, or reads audio."""
     found = class_of(library, target)
     for item in resolve_name.resolution_order(library, found) if found else ():
         if not isinstance(item, ClassFound):
             return False
-        if "texts_only" in item.summary.members:
-            return item.summary.literals.get("texts_only") is True
+        if attribute in item.summary.members:
+            return item.summary.literals.get(attribute) is True
     return False
 
 
@@ -119,4 +133,17 @@ def _not_text(node: Scalar, entry: Entry, target: str) -> Diagnostic:
         "a file, not a text",
         related=(Label(use_location(entry.key), f"{declared} makes it a file"),),
         advice=(f"{meant}, if it is a text, or read another column",),
+    )
+
+
+def _not_audio(node: Scalar, entry: Entry, target: str) -> Diagnostic:
+    kind = node_at(entry.value, ("kind",))
+    assert isinstance(kind, Scalar)
+    return value_finding(
+        "R423",
+        f'"{node.value}" is {kind.value}, and {target.rpartition(".")[2]} compares recordings',
+        node,
+        "no recording",
+        related=(Label(use_location(kind), "its kind"),),
+        advice=("name an output of kind: audio or array, or dataset:COLUMN",),
     )

@@ -33,7 +33,7 @@ from espnet3_schemas import TARGET
 
 _TEXT_BLOCKS = {"train_tokenizer": "tokenizer", "prepare_labels": "labels"}
 _OF_BLOCK = {"tokenizer": "the tokenizer reads", "labels": "the labels are read from"}
-_SIZED = ("numel", "length")
+_SIZED = ("numel", "length", "chunk")
 _OWN = ("utt_id", "sample_rate")
 """Fields that the runtime reads itself."""
 
@@ -116,7 +116,7 @@ def _check_training(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Ite
     config = certain_config(stage, "training", resolved)
     if config:
         yield from _check_preprocessor(config, recipe)
-        yield from _check_lengths(stage, config, recipe)
+        yield from _check_batches(stage, config, recipe)
 
 
 def _check_preprocessor(config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
@@ -153,30 +153,69 @@ def _check_text_field(
         yield _unknown_field(node, before, f"{_OF_BLOCK[name]} a field")
 
 
-def _check_lengths(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
+def _check_batches(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
     for split in ("train", "valid"):
         block = node_at(config, ("dataloader", split))
         batches = node_at(block, ("batches",)) if block else None
         if not isinstance(block, Mapping) or not isinstance(batches, Mapping):
             continue
-        kind, key = batches.get("type"), batches.get("length_key")
+        kind, entries = batches.get("type"), split_entries(recipe, config, split)
         custom = written_entry(block, "loader") or written_entry(block, "sampler")
-        sized = isinstance(kind, Scalar) and kind.value in _SIZED
-        if custom or not sized or not isinstance(key, Scalar) or not isinstance(kind, Scalar):
+        if custom or not isinstance(kind, Scalar) or not entries:
             continue
-        entries = split_entries(recipe, config, split)
-        if not entries or any(_may_have_lengths(d) or is_stream_entry(d) for d in entries):
+        if any(is_stream_entry(data) for data in entries):
             continue
         before = fields_before(entries)
         after = fields_after(config, split, before, recipe) if before else None
-        if after and key.value not in after and is_written(key):
-            yield _unknown_field(key, after, "batches are made by the length of a field")
-        elif not _collects_lengths(stage, recipe):
-            yield _no_lengths(split, kind)
+        if kind.value in _SIZED and not any(_may_have_lengths(data) for data in entries):
+            yield from _check_lengths(stage, split, batches, after, recipe)
+        if kind.value == "chunk" and after:
+            whole = "a field stays whole"
+            yield from _unknown_fields(batches.get("chunk_excluded_keys"), after, whole)
+        if kind.value == "category" and not any(_may_have_categories(data) for data in entries):
+            raw, what = fields_before(entries, transformed=False), "batches are balanced by a field"
+            yield from _unknown_fields(batches.get("category_key"), raw, what)
+
+
+def _check_lengths(
+    stage: StageDecl, split: str, batches: Mapping, after: Fields | None, recipe: Recipe
+) -> Iterator[Diagnostic]:
+    """Report lengths of a field that items do not have, or that nothing gives.
+
+    Args:
+        stage: The training stage.
+        split: ``train`` or ``valid``.
+        batches: The ``batches`` block.
+        after: The fields of the items after the preprocessor.
+        recipe: The recipe.
+    """
+    kind = batches.get("type")
+    assert isinstance(kind, Scalar)
+    what = "batches are made by the length of a field"
+    unknown = list(_unknown_fields(batches.get("length_key"), after, what))
+    yield from unknown
+    if not unknown and not _collects_lengths(stage, recipe):
+        yield _no_lengths(split, kind)
+
+
+def _unknown_fields(node: Node | None, fields: Fields | None, what: str) -> Iterator[Diagnostic]:
+    """Yield a finding for each written field that items do not have."""
+    for name in _texts_of(node) if fields else ():
+        if fields and name.value not in fields and is_written(name):
+            yield _unknown_field(name, fields, what)
 
 
 def _may_have_lengths(data: DatasetEntry) -> bool:
     """Return whether a data set gives lengths itself, or may for all that can be seen."""
+    return _may_have(data, "lengths")
+
+
+def _may_have_categories(data: DatasetEntry) -> bool:
+    """Return whether a data set may give values of items that are no fields of them."""
+    return _may_have(data, "categories") or _may_have(data, "column")
+
+
+def _may_have(data: DatasetEntry, attribute: str) -> bool:
     found = class_of(data.library, f"{data.module}.Dataset") if is_available(data) else None
     if found is None:
         return True
@@ -184,8 +223,8 @@ def _may_have_lengths(data: DatasetEntry) -> bool:
     if not all(isinstance(one, ClassFound) for one in order):
         return True
     file = data.library.file(found.location)
-    named = "lengths" in resolve_name.attributes_of(data.library, found)
-    return named or file is None or "lengths" in file.text.text or "setattr" in file.text.text
+    named = attribute in resolve_name.attributes_of(data.library, found)
+    return named or file is None or attribute in file.text.text or "setattr" in file.text.text
 
 
 def _collects_lengths(stage: StageDecl, recipe: Recipe) -> bool:
@@ -200,14 +239,13 @@ def _collects_lengths(stage: StageDecl, recipe: Recipe) -> bool:
 
 
 def _no_lengths(split: str, kind: Scalar) -> Diagnostic:
+    other = "" if kind.value == "chunk" else "; or type: unsorted"
     return value_finding(
         "R424",
         f'"dataloader.{split}.batches" with type: {kind.value} needs the length of every item',
         kind,
         "no lengths",
-        advice=(
-            "add a stage collect_stats before, or lengths() to the Dataset; or type: unsorted",
-        ),
+        advice=(f"add a stage collect_stats before, or lengths() to the Dataset{other}",),
     )
 
 

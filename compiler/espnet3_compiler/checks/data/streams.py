@@ -36,7 +36,7 @@ _BASES = (
 _BY_NUMBER = ("collect_stats", "train_tokenizer", "prepare_labels", "infer")
 """Kinds of stages that read items by their number."""
 _IN_ORDER = "gives its samples one after another"
-_SORTS = ("sorted", "numel", "length")
+_SORTS = ("sorted", "numel", "length", "chunk")
 _SHARES = {
     "train": ("limit_train_batches", "overfit_batches", "val_check_interval"),
     "valid": ("limit_val_batches",),
@@ -100,8 +100,28 @@ def _check_batches(config: Mapping, split: str, label: Label) -> Iterator[Diagno
             related=(label,),
             advice=(f"remove the {entry.name}; batches: {{batch_size: …}} takes them in order",),
         )
+    epoch = written_entry(block, "num_iters_per_epoch")
+    if epoch and not own and not is_null(epoch.value):
+        yield value_finding(
+            "R415",
+            f"{epoch.name} goes on where an epoch ended, and the data set {_IN_ORDER}, from the "
+            "first on in each epoch",
+            epoch.value,
+            "no numbers",
+            related=(label,),
+            advice=("write trainer.limit_train_batches, and draw from all data in the Dataset",),
+        )
     batches = block.get("batches")
     kind = written_entry(batches, "type") if isinstance(batches, Mapping) and not own else None
+    if kind and isinstance(kind.value, Scalar) and kind.value.value == "category":
+        yield value_finding(
+            "R415",
+            f"batches of type: category draw items by their number, and the data set {_IN_ORDER}",
+            kind.value,
+            "no numbers",
+            related=(label,),
+            advice=("write type: unsorted, and balance the data in the Dataset",),
+        )
     if kind and isinstance(kind.value, Scalar) and kind.value.value in _SORTS:
         yield value_finding(
             "R424",

@@ -33,6 +33,8 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         kept = config.get("reinit") if config else None
         if start is None or config is None or (isinstance(kept, Sequence) and kept.items):
             continue
+        if stage.init_parts:
+            continue
         for name, _, span in output_uses(start):
             if name in makers:
                 yield from _check_start(stage, makers[name], span, resolved)

@@ -185,6 +185,8 @@ def _check_init_from(
             related=(Label(producer.name.span, "the stage"),),
             help=(hint,),
         )
+    elif stage.init_parts:
+        return  # a part of another model, too
     elif stage.model and producer.model and stage.model.value != producer.model.value:
         used, trained = stage.model.value, producer.model.value
         yield Diagnostic(
@@ -195,5 +197,8 @@ def _check_init_from(
                 Label(stage.model.span, "the model of this stage"),
                 Label(producer.model.span, f'the model of stage "{name}"'),
             ),
-            help=("give both stages the same model, or name another stage",),
+            help=(
+                "give both stages the same model, or name another stage",
+                f"{name}:PART:PART takes a part of it",
+            ),
         )

@@ -24,6 +24,18 @@ from espnet3_compiler.syntax.span_key import first_per_location, written_entry
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, Sequence, is_null, node_at
 from espnet3_schemas import TARGET
 
+_NEEDS = {
+    **dict.fromkeys(SIZED_BATCHES, "batch_bins"),
+    "chunk": "chunk_length",
+    "category": "category_key",
+}
+"""Types of batches, and the setting without which they cannot be made."""
+_MEANINGS = {
+    "batch_bins": "the size that a padded batch may have",
+    "chunk_length": "the steps of a window; of audio, samples",
+    "category_key": "the field or column whose values are balanced",
+}
+
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R603 for batches without a size, R415 for their limits, and for loaders."""
@@ -45,17 +57,55 @@ def _check_batches(config: Mapping) -> Iterator[Diagnostic]:
         custom = written_entry(block, "sampler") or written_entry(block, "loader")
         if custom or not isinstance(kind, Scalar) or not has_certain_keys(batches):
             continue
-        absent = is_null(bins)
-        if kind.value in SIZED_BATCHES and absent:
-            yield value_finding(
-                "R603",
-                f'"dataloader.{split}.batches" needs the key "batch_bins" with type: {kind.value}',
-                kind,
-                'only together with "batch_bins"',
-                advice=("write batch_bins: and the size that a padded batch may have",),
-            )
-        elif kind.value in SIZED_BATCHES:
+        yield from _check_needed(split, batches, kind)
+        if kind.value in SIZED_BATCHES and not is_null(bins):
             yield from _check_limits(batches)
+        elif kind.value not in SIZED_BATCHES:
+            yield from _check_length_key(batches, kind)
+        if kind.value == "chunk":
+            yield from _check_whole_fields(batches)
+
+
+def _check_needed(split: str, batches: Mapping, kind: Scalar) -> Iterator[Diagnostic]:
+    """Report a type of batches without the setting that it cannot do without."""
+    key = _NEEDS.get(str(kind.value))
+    if key is None or not is_null(batches.get(key)):
+        return
+    yield value_finding(
+        "R603",
+        f'"dataloader.{split}.batches" needs the key "{key}" with type: {kind.value}',
+        kind,
+        f'only together with "{key}"',
+        advice=(f"write {key}: and {_MEANINGS[key]}",),
+    )
+
+
+def _check_length_key(batches: Mapping, kind: Scalar) -> Iterator[Diagnostic]:
+    """Report several fields for batches that have the length of one."""
+    key = batches.get("length_key")
+    if isinstance(key, Sequence) and len(key.items) > 1 and kind.value != "category":
+        yield value_finding(
+            "R415",
+            f"several fields count for batch_bins only, and type: {kind.value} reads one",
+            key,
+            "one field",
+            related=(Label(use_location(kind), "the type"),),
+            advice=("write one field, or type: numel or length",),
+        )
+
+
+def _check_whole_fields(batches: Mapping) -> Iterator[Diagnostic]:
+    """Report chunks that are cut along a field that stays whole."""
+    key, whole = batches.get("length_key"), batches.get("chunk_excluded_keys")
+    for node in whole.items if isinstance(whole, Sequence) else ():
+        if isinstance(node, Scalar) and isinstance(key, Scalar) and node.value == key.value:
+            yield value_finding(
+                "R415",
+                f'chunks are cut along "{key.value}", which therefore cannot stay whole',
+                node,
+                "the length_key",
+                advice=("remove it here, or name another field as length_key",),
+            )
 
 
 def _check_limits(batches: Mapping) -> Iterator[Diagnostic]:

@@ -1,8 +1,9 @@
 """Parts of a model that a training config names: those to freeze, to start afresh, to optimize.
 
 Passes: ``freeze: [encoder]`` where the model's code has a word ``encoder``; ``freeze: [layers.0]``.
-Fails: ``freeze: [encodr]``, ``reinit: [haed]``, ``optimizers: {a: {params: haed, …}}`` where no
-code of the model has such a word; ``freeze: ["*"]``, or a list of all parts.
+Fails: ``freeze: [encodr]``, ``reinit: [haed]``, ``init_from: easy:encoder:encodr``,
+``optimizers: {a: {params: haed, …}}`` where no code of the model has such a word;
+``freeze: ["*"]``, or a list of all parts.
 
 Names are attributes of objects, of which only running code knows all: a part counts as missing
 only if its name is nowhere in the code that builds the model.
@@ -61,11 +62,24 @@ def _selectors(stage: StageDecl, config: Mapping) -> Iterator[tuple[str, Scalar]
         for item in listed.items if isinstance(listed, Sequence) else ():
             if _is_text(item):
                 yield key, item
+    if target := _target_of_weights(stage):
+        yield "init_from", target
     named = config.get("optimizers")
     for entry in named if isinstance(named, Mapping) else ():
         part = node_at(entry.value, ("params",))
         if part is not None and _is_text(part):
             yield f"optimizers.{entry.name}.params", part
+
+
+def _target_of_weights(stage: StageDecl) -> Scalar | None:
+    """Return the part of the model that ``init_from`` names last."""
+    written = stage.node.get("init_from") if isinstance(stage.node, Mapping) else None
+    target = stage.init_parts.rpartition(":")[2]
+    if not target or not isinstance(written, Scalar):
+        return None
+    end = written.span.start + written.span.text.rfind(target) + len(target)
+    span = written.span._replace(start=end - len(target), end=end)
+    return Scalar(target, span, "plain", written.via)
 
 
 def _check_contradiction(selectors: list[tuple[str, Scalar]]) -> Iterator[Diagnostic]:

@@ -21,6 +21,17 @@ from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, node_at
 SIZED_BATCHES = ("numel", "length")
 """Kinds of batches whose size is ``batch_bins``."""
 
+_READ_BY = {
+    "batch_bins": SIZED_BATCHES,
+    "length_key": ("sorted", "chunk", "unsorted", *SIZED_BATCHES),
+    **dict.fromkeys(
+        ("chunk_length", "chunk_shift_ratio", "chunk_excluded_keys", "chunk_short_samples"),
+        ("chunk",),
+    ),
+    **dict.fromkeys(("category_key", "category_power"), ("category",)),
+}
+"""Settings of batches, by the types that read them."""
+
 _START_HELP = (
     "only training stages start from weights; the others read a checkpoint of their config,"
     ' for example "${stages.train.best_checkpoint}"'
@@ -76,30 +87,35 @@ def _training_settings(config: Mapping, *, own_steps: bool) -> Iterator[JudgedSe
 def _batch_settings(block: Mapping) -> Iterator[JudgedSetting]:
     loader, sampler = written_entry(block, "loader"), written_entry(block, "sampler")
     batches = written_entry(block, "batches")
+    epoch = written_entry(block, "num_iters_per_epoch")
     if loader:  # of the recipe: it decides all of this itself
-        found = [batches, sampler]
+        found = [batches, sampler, epoch]
         yield from _replaced_settings(filter(None, found), loader)
         return
+    if sampler and epoch and not (batches and isinstance(batches.value, Mapping)):
+        yield from _replaced_settings([epoch], sampler)
     if batches is None or not isinstance(batches.value, Mapping):
         return
     if sampler:  # one that gives single items leaves their number to the loader
         kept = ("batch_size", "drop_last")
         names = [entry.name for entry in batches.value if entry.name not in kept]
         found = [written_entry(batches.value, name) for name in names]
-        yield from _replaced_settings(filter(None, found), sampler)
+        yield from _replaced_settings(filter(None, [*found, epoch]), sampler)
         return
     kind = batches.value.get("type")
     if not isinstance(kind, Scalar) or not isinstance(kind.value, str) or "$" in kind.value:
         return
-    bins = written_entry(batches.value, "batch_bins")
-    least = written_entry(batches.value, "min_batch_size")
-    sized = kind.value in SIZED_BATCHES
-    if bins:
-        message = f"batch_bins has no effect with type: {kind.value}"
-        yield bins, None if sized else _no_effect("R803", bins, message)
+    for name, kinds in _READ_BY.items():
+        if entry := written_entry(batches.value, name):
+            message = f"{name} has no effect with type: {kind.value}"
+            hint = f"use type: {' or '.join(kinds)}, or remove the key"
+            idle = _no_effect("R803", entry, message, hint=hint)
+            yield entry, None if kind.value in kinds else idle
+    bins, least = (written_entry(batches.value, name) for name in ("batch_bins", "min_batch_size"))
     if least:
         message = "min_batch_size has no effect where batch_bins does not count"
-        yield least, None if sized and bins else _no_effect("R803", least, message)
+        counts = kind.value in SIZED_BATCHES and bins
+        yield least, None if counts else _no_effect("R803", least, message)
 
 
 def _replaced_settings(entries: Iterable[Entry], by: Entry) -> Iterator[JudgedSetting]:
@@ -109,13 +125,15 @@ def _replaced_settings(entries: Iterable[Entry], by: Entry) -> Iterator[JudgedSe
         yield entry, _no_effect("R803", entry, message, Label(by.key.span, f"the {by.name}"))
 
 
-def _no_effect(code: str, entry: Entry, message: str, *related: Label) -> Diagnostic:
+def _no_effect(
+    code: str, entry: Entry, message: str, *related: Label, hint: str = ""
+) -> Diagnostic:
     hints = {
         "R801": "add a scheduler, or remove the key",
         "R803": f"use type: {' or '.join(SIZED_BATCHES)}, or remove the key",
         "R806": "write how long to train; -1 is no limit",
     }
-    hint = "remove one of them" if related else hints[code]
+    hint = "remove one of them" if related else hint or hints[code]
     return Diagnostic(code, message, Label(entry.key.span, "no effect"), related, (hint,))
 
 

@@ -24,7 +24,7 @@ from espnet3_runtime.data.worker_errors import ErrorCarryingCollate
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.process.interrupts import survive_signals
 
-_SIZED = ("numel", "length")
+_BY_NUMBER = ("numel", "length", "chunk", "category")
 
 
 @dataclass
@@ -169,10 +169,17 @@ def _check_block(dataset: StreamSplit, block: Mapping[str, Any]) -> None:
                 where=getattr(block[key], "where", ""),
                 hint=f"remove the {key}: batches of batch_size samples are made of the stream",
             )
-    kind = block["batches"]["type"]
-    if kind in _SIZED:
+    if block.get("num_iters_per_epoch") is not None:
         raise UserError(
-            f'type "{kind}" needs the length of every item, and {stream} gives its samples one '
+            f"{stream} gives its samples from the first on in each epoch",
+            where=f"{getattr(block, 'where', '')}.num_iters_per_epoch",
+            hint="write trainer.limit_train_batches, and draw from all data in the Dataset",
+        )
+    kind = block["batches"]["type"]
+    if kind in _BY_NUMBER:
+        needs = "category" if kind == "category" else "length"
+        raise UserError(
+            f'type "{kind}" needs the {needs} of every item, and {stream} gives its samples one '
             "after another",
             where=getattr(block["batches"], "where", ""),
             hint="write type: unsorted and batch_size",

@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from espnet3_runtime.config import ConfigView
+from espnet3_runtime.data.batches.categories import find_categories, plan_categories
+from espnet3_runtime.data.batches.chunks import make_chunk_dataset, plan_chunks
 from espnet3_runtime.data.batching import make_plan
-from espnet3_runtime.data.item_lengths import find_lengths
+from espnet3_runtime.data.item_lengths import find_all_lengths
 from espnet3_runtime.data.loader import DataParallelRank, make_loader
 from espnet3_runtime.data.sampler import Clock
 from espnet3_runtime.data.split_dataset import SplitDataset
@@ -61,7 +64,27 @@ def read_batch(probe: StageProbe, config: ConfigView, items: Items, split: str) 
             return _first_batch(probe, block["loader"], loader)
     elif items.dataset is not None:
         _check_plan(probe, block["batches"], items)
+    if block["batches"]["type"] == "chunk" and not own and block["sampler"] is None:
+        items = _cut_items(probe, block["batches"], items)
     return make_batch(probe, config, items)
+
+
+def _cut_items(probe: StageProbe, batches: ConfigView, items: Items) -> Items:
+    """Return the first window of each item; made-up items stay whole.
+
+    Raises:
+        FoundError: A field has a length of its own (R909).
+    """
+    if items.dataset is None:
+        return items
+    chunks = make_chunk_dataset(items.dataset, batches)
+    location = probe.locate(batches.where)
+    probe.answers.step(location, "cutting a chunk")
+    try:
+        samples = [(name, chunks.cut(name, sample, 0)) for name, sample in items.samples]
+    except FAILURES as error:
+        raise probe.failure(error, "R909", location, at=getattr(error, "where", "")) from error
+    return replace(items, samples=samples)
 
 
 def _make_loader(probe: StageProbe, config: ConfigView, dataset: SplitDataset, split: str) -> Any:
@@ -108,23 +131,31 @@ def _first_batch(probe: StageProbe, node: ConfigView, loader: Any) -> dict[str, 
 def _check_plan(probe: StageProbe, batches: ConfigView, items: Items) -> None:
     """Report R909 where no batch is left of the data, or a field has no lengths."""
     assert items.dataset is not None
-    counts = batches["type"] in ("numel", "length")
-    key, fields = batches["length_key"], list(items.samples[0][1])
+    kind = batches["type"]
+    counts = kind in ("numel", "length", "chunk")
+    keys, fields = batches["length_key"], list(items.samples[0][1])
+    absent = [key for key in ([keys] if isinstance(keys, str) else keys) if key not in fields]
     collected = any(stage.run == "collect_stats" for stage in probe.request.stages)
     location = probe.locate(batches.where)
     probe.answers.step(location, "planning the batches")
     many = len(items.dataset) > _MANY  # their lengths may take long
-    if many and counts:
+    if many and (counts or kind == "category"):
         return
     try:
-        lengths = None if many else find_lengths(items.dataset, key, None)[0]
-        if counts and lengths is None and key not in fields:
+        if kind == "category":
+            log = logging.getLogger(__name__)
+            plan_categories(batches, find_categories(items.dataset, batches, log))
+            return
+        lengths = None if many else find_all_lengths(items.dataset, keys, None)[0]
+        if counts and lengths is None and absent:
             raise UserError(
-                f'batches are filled by the length of "{key}", which no item has',
+                f'batches are filled by the length of "{absent[0]}", which no item has',
                 where=f"{batches.where}.length_key",
-                hint=did_you_mean(key, fields),
+                hint=did_you_mean(absent[0], fields),
             )
-        if not counts or lengths is not None or not collected:
+        if kind == "chunk" and (lengths is not None or not collected):
+            plan_chunks(batches, lengths)
+        elif not counts or lengths is not None or not collected:
             make_plan(batches, len(items.dataset), lengths)
     except FAILURES as error:
         drops = str(error).startswith("drop_last")

@@ -1,0 +1,1 @@
+"""Batches of windows, and batches that are balanced over categories."""

@@ -1,0 +1,115 @@
+"""Scale-invariant signal-to-distortion ratio, and its improvement."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from espnet3_runtime.metrics.waves import Samples, WavePair, score_pairs
+
+_MOST_DB = 100.0
+"""Of an output that equals the reference up to its level; the ratio itself would be infinite."""
+
+
+def si_sdr(ref: Samples, other: Samples) -> float:
+    """Return the scale-invariant signal-to-distortion ratio in dB, the mean over channels.
+
+    The means of both are taken off first; values beyond 100 dB are cut.
+
+    Args:
+        ref: ``(channels, samples)``.
+        other: Of the same shape.
+
+    Raises:
+        ValueError: A reference is silent.
+    """
+    ref = ref - ref.mean(axis=1, keepdims=True)
+    other = other - other.mean(axis=1, keepdims=True)
+    energy = (ref**2).sum(axis=1, keepdims=True)
+    if not energy.all():
+        raise ValueError("the reference is silent")
+    target = (ref * other).sum(axis=1, keepdims=True) / energy * ref
+    signal, noise = (target**2).sum(axis=1), ((other - target) ** 2).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = 10 * np.log10(signal / noise)
+    ratio = np.nan_to_num(ratio, nan=-_MOST_DB, posinf=_MOST_DB, neginf=-_MOST_DB)
+    return float(ratio.clip(-_MOST_DB, _MOST_DB).mean())
+
+
+class SISDR:
+    """Scale-invariant signal-to-distortion ratio in dB, the mean over items."""
+
+    unit = "dB"
+    higher_is_better = True
+    reads_audio = True
+
+    def __call__(
+        self,
+        ref: Sequence[str],
+        enhanced: Sequence[str],
+        *,
+        utt_ids: Sequence[str] | None = None,
+        directory: Path | None = None,
+    ) -> dict[str, float]:
+        """Compare enhanced recordings with clean ones.
+
+        Args:
+            ref: Files of the clean recordings.
+            enhanced: Files of the enhanced ones, in the same order.
+            utt_ids: Names of the items, for messages and files.
+            directory: Gets ``values.scp`` with the number of each item.
+
+        Returns:
+            si_sdr in dB, and items.
+
+        Raises:
+            UserError: A file cannot be read, or does not fit its reference.
+        """
+        values = score_pairs(_compare, (ref, enhanced), utt_ids, directory)
+        return {"si_sdr": round(float(np.mean(values)), 4), "items": len(values)}
+
+
+class SISDRImprovement:
+    """How far enhancement raises the scale-invariant signal-to-distortion ratio, in dB."""
+
+    unit = "dB"
+    higher_is_better = True
+    reads_audio = True
+
+    def __call__(
+        self,
+        ref: Sequence[str],
+        enhanced: Sequence[str],
+        noisy: Sequence[str],
+        *,
+        utt_ids: Sequence[str] | None = None,
+        directory: Path | None = None,
+    ) -> dict[str, float]:
+        """Compare enhanced and noisy recordings with clean ones.
+
+        Args:
+            ref: Files of the clean recordings.
+            enhanced: Files of the enhanced ones, in the same order.
+            noisy: Files of what was enhanced, in the same order.
+            utt_ids: Names of the items, for messages and files.
+            directory: Gets ``values.scp`` with si_sdr of each item.
+
+        Returns:
+            si_sdr_improvement, and si_sdr and si_sdr_noisy, all in dB, and items.
+
+        Raises:
+            UserError: A file cannot be read, or does not fit its reference.
+        """
+        after = np.mean(score_pairs(_compare, (ref, enhanced), utt_ids, directory))
+        values = score_pairs(_compare, (ref, noisy), utt_ids, None)
+        before = np.mean(values)
+        return {
+            "si_sdr_improvement": round(float(after - before), 4),
+            "si_sdr": round(float(after), 4),
+            "si_sdr_noisy": round(float(before), 4),
+            "items": len(values),
+        }
+
+
+def _compare(pair: WavePair) -> float:
+    return si_sdr(pair.ref, pair.other)

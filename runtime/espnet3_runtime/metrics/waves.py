@@ -1,0 +1,110 @@
+"""Pairs of recordings that metrics of audio compare, read from the files that ``infer`` wrote."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from espnet3_runtime.atomic import write_text
+from espnet3_runtime.data.audio import read_audio
+from espnet3_runtime.errors import UserError
+from espnet3_runtime.inference.scp import format_scp
+
+Samples = NDArray[np.float64]
+_TOLERANCE = 0.02
+"""Share of the reference by which an output may be longer or shorter: frames round up or down."""
+
+
+@dataclass(frozen=True)
+class WavePair:
+    """Recordings of one item, of the same length.
+
+    Attributes:
+        ref: The reference, ``(channels, samples)`` in [-1, 1].
+        other: What is compared with it, of the same shape.
+        sample_rate: In Hz; None where no file says it.
+    """
+
+    ref: Samples
+    other: Samples
+    sample_rate: int | None
+
+
+def read_pairs(
+    ref: Sequence[str], other: Sequence[str], utt_ids: Sequence[str]
+) -> Iterator[WavePair]:
+    """Yield the recordings of the items.
+
+    Args:
+        ref: Paths of the references: audio, or ``.npy`` of shape ``(samples,)`` or
+            ``(channels, samples)``.
+        other: Paths of what is compared with them.
+        utt_ids: Names of the items, for messages.
+
+    Raises:
+        UserError: A file cannot be read, or two of an item differ in rate, channels or length.
+    """
+    for utt_id, *paths in zip(utt_ids, ref, other, strict=True):
+        (one, rate), (two, other_rate) = (_read_samples(Path(path)) for path in paths)
+        if rate and other_rate and rate != other_rate:
+            raise UserError(f"{utt_id} has {rate} Hz in {paths[0]} and {other_rate} in {paths[1]}")
+        if len(one) != len(two):
+            raise UserError(f"{utt_id} has {len(one)} channels in {paths[0]} and {len(two)} in "
+                            f"{paths[1]}")  # fmt: skip
+        length = min(one.shape[1], two.shape[1])
+        if abs(one.shape[1] - two.shape[1]) > _TOLERANCE * one.shape[1]:
+            raise UserError(
+                f"{utt_id} has {one.shape[1]} samples in {paths[0]} and {two.shape[1]} in "
+                f"{paths[1]}",
+                hint="they are compared sample by sample, and so are of equal length",
+            )
+        yield WavePair(one[:, :length], two[:, :length], rate or other_rate)
+
+
+def _read_samples(path: Path) -> tuple[Samples, int | None]:
+    """Return audio of shape ``(channels, samples)`` and its rate in Hz, None of an array."""
+    if path.suffix != ".npy":
+        wave, rate = read_audio(path)
+        return np.atleast_2d(wave).astype(np.float64), rate
+    try:
+        values = np.atleast_2d(np.load(path, allow_pickle=False)).astype(np.float64)
+    except (OSError, ValueError) as error:
+        raise UserError(f'"{path}" cannot be read as an array: {error}') from error
+    if values.ndim != 2 or not values.size:  # noqa: PLR2004 - channels and samples
+        raise UserError(f'"{path}" has shape {values.shape}; audio is (channels, samples)')
+    return values, None
+
+
+def score_pairs(
+    score: Callable[[WavePair], float],
+    columns: Sequence[Sequence[str]],
+    utt_ids: Sequence[str] | None,
+    directory: Path | None,
+) -> list[float]:
+    """Return a number for each pair, and write them by id into ``values.scp``.
+
+    Args:
+        score: Compares a pair.
+        columns: Paths of references and of what is compared with them.
+        utt_ids: Names of the items; None numbers them.
+        directory: Where ``values.scp`` is written; None writes none.
+
+    Raises:
+        UserError: There are no items, or one cannot be compared.
+    """
+    ref, other = columns
+    names = [str(n) for n in range(len(ref))] if utt_ids is None else utt_ids
+    if not names:
+        raise UserError("there are no items to compare")
+    values = []
+    for name, pair in zip(names, read_pairs(ref, other, names), strict=True):
+        try:
+            values.append(score(pair))
+        except ValueError as error:
+            raise UserError(f"{name} cannot be compared: {error}") from error
+    if directory is not None:
+        texts = [f"{value:.4f}" for value in values]
+        write_text(directory / "values.scp", format_scp(zip(names, texts, strict=True)))
+    return values
