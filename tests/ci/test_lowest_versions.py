@@ -51,7 +51,7 @@ def test_what_is_installed_are_the_extras_whose_bounds_are_tried():
     (named,) = re.findall(r"constraint \$\(LOWEST\).*'\.\[(.*)\]'", (ROOT / "Makefile").read_text())
     assert named.split(",") == list(EXTRAS)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert set(project["optional-dependencies"]) == {*EXTRAS, "espnet2", "dev"}
+    assert set(project["optional-dependencies"]) == {*EXTRAS, "espnet2", "metrics", "dev"}
     assert "tests make lowest" in (ROOT / ".ci" / "run").read_text().splitlines()
 
 

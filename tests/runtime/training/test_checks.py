@@ -27,6 +27,7 @@ from espnet3_runtime.training.initial_weights import (
     load_initial_weights,
     without_parts,
 )
+from espnet3_schemas.initial_weights import InitialWeights
 
 # Whether a training can go on.
 
@@ -220,7 +221,7 @@ def test_how_weights_differ_from_a_model(tmp_path, caplog):
     assert list(without_parts(file, [])) == list(file)
     torch.save(file, tmp_path / "w.ckpt")
     caplog.set_level("INFO")
-    words = (tmp_path / "w.ckpt", logging.getLogger("t"), "w")
+    words = (tmp_path / "w.ckpt", InitialWeights("w"), logging.getLogger("t"))
     with pytest.raises(UserError, match="do not fit Sequential") as error:
         load_initial_weights(model, *words, [], "training.reinit")
     assert error.value.message == "\n    ".join(
