@@ -21,16 +21,24 @@ def source_path(name: str, recipe: Path) -> Path:
     """Return where a source of a build is: below the recipe directory, or in a package.
 
     Args:
-        name: As the lock names it, for example ``conf/training.yaml`` or
-            ``package:mylab/systems/tts.yaml``.
+        name: As the lock names it, for example ``conf/training.yaml``,
+            ``package:mylab/systems/tts.yaml``, or ``package:labels.py/labels.yaml`` beside a
+            module in no package.
         recipe: The recipe directory.
     """
-    if not name.startswith(IN_PACKAGE):
+    top, _, inner = name.removeprefix(IN_PACKAGE).partition("/")
+    module = top.removesuffix(".py")
+    if not name.startswith(IN_PACKAGE) or not module.isidentifier():
         return recipe / name
-    inner = name.removeprefix(IN_PACKAGE)
-    found = find_spec(inner.partition("/")[0])
-    folders = (found.submodule_search_locations if found else None) or ()
-    return next((Path(folder).parent / inner for folder in folders), Path(inner))
+    try:
+        found = find_spec(module)
+    except (ImportError, ValueError):
+        found = None
+    folders = list(found.submodule_search_locations or ()) if found else []
+    if found and found.origin and top != module:
+        folders = [str(Path(found.origin).parent)]
+    paths = [Path(folder, inner) for folder in folders]
+    return next((path for path in paths if path.exists()), recipe / name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from espnet3_compiler.output import human
 from espnet3_compiler.output.summary import Summary
 from espnet3_compiler.pipeline import compile_manifest
 from espnet3_schemas import LOCK
+from espnet3_schemas.build_records import source_path
 from tests.docs.tutorial_kit import PAGE, blocks
 
 DATASET = """
@@ -86,6 +87,12 @@ FILES = {
 def put(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
 
 
 @pytest.fixture
@@ -173,6 +180,56 @@ def test_its_stage_runs_again_for_what_it_reads(recipe: Path):
     )
 
 
+@pytest.mark.parametrize(
+    ("home", "module"),
+    [("site", "labels"), ("site", "mylab.systems.__init__"), ("lab", "labels"), ("lab", "src.own")],
+)
+def test_the_files_of_a_declaration_are_found_again(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, home: str, module: str
+):
+    folder = recipe.parent / "site/mylab/systems"
+    file = recipe.parent / home / f"{module.replace('.', '/')}.py"
+    for ending in (".py", ".yaml"):
+        (folder / f"labels{ending}").rename(file.with_suffix(ending))
+    if file.parent != folder:
+        (folder / "weighting.schema.json").rename(file.with_name("weighting.schema.json"))
+    edit(recipe / "recipe.yaml", "mylab.systems.labels", module.removesuffix(".__init__"))
+    monkeypatch.chdir(recipe)
+    monkeypatch.syspath_prepend(recipe.parent / "site")
+    plan = compile_manifest(Path("recipe.yaml")).plan
+    assert plan
+    found = [source_path(source.path, recipe) for source in plan.sources]
+    assert [
+        one for one in found if one.parent == file.parent and one != recipe / "recipe.yaml"
+    ] == [
+        file.with_suffix(".yaml"),
+        file.with_name("weighting.schema.json"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["package:none/a.yaml", "package:__main__.py/a", "package:../a"])
+def test_a_file_of_no_package_is_not_found(tmp_path: Path, name: str):
+    assert not source_path(name, tmp_path).exists()
+
+
+METHODS = [
+    ("class LabelSystem(BaseSystem)", "class LabelSystem(elsewhere.System)"),
+    ("    def weigh_labels(self, context: StageContext)", "    @timed\n    def weigh_labels(self)"),
+    ("    def weigh_labels(", "    weigh_labels = make_stage()\n\n    def _weigh("),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), METHODS)
+def test_a_method_that_cannot_be_read_is_a_kind_where_it_is_declared(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+):
+    edit(recipe.parent / "site/mylab/systems/labels.py", old, new)
+    declaration = recipe.parent / "site/mylab/systems/labels.yaml"
+    if "elsewhere" in new:
+        edit(declaration, "weigh_labels, train,", "weigh_labels, mix_labels, train,")
+    assert ": no mistakes" in checked(recipe, monkeypatch)
+
+
 SYSTEM, RECIPE = "../site/mylab/systems/labels.yaml", "recipe.yaml"
 MISTAKES = [
     ("roles:\n      w", "role:\n      w", "R601", f"{SYSTEM}:6:5", 'did you mean "roles"?'),
@@ -198,9 +255,7 @@ def test_a_mistake_in_a_declaration(
     more: str,
 ):
     file = recipe.parent / "site/mylab/systems/labels.yaml"
-    text = file.read_text()
-    assert text.count(old) == 1
-    file.write_text(text.replace(old, new))
+    edit(file, old, new)
     said = checked(recipe, monkeypatch)
     assert f"[{code} " in said, said
     assert f"--> {place}\n" in said, said

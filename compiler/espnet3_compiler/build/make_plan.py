@@ -8,13 +8,13 @@ from espnet3_compiler.build.lock import relative_path, sha256
 from espnet3_compiler.build.plan import ConfigPlan, ModelPlan, Plan, SourceFile, StagePlan
 from espnet3_compiler.build.python_text import class_name
 from espnet3_compiler.manifest.lower import GLOBALS
-from espnet3_compiler.manifest.recipe import Composed, DeclaredFile, Recipe, Resolved, StageDecl
+from espnet3_compiler.manifest.recipe import Composed, Recipe, Resolved, StageDecl
 from espnet3_compiler.schema.key_order import in_schema_order
 from espnet3_compiler.stage_graph.graph import StageEdge, stage_edges
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.tree import Mapping as Tree
 from espnet3_compiler.syntax.tree import to_python
-from espnet3_schemas.build_records import IN_PACKAGE, Output
+from espnet3_schemas.build_records import Output
 from espnet3_schemas.late_values import StageOutput
 
 
@@ -43,7 +43,8 @@ def make_plan(
     read += resolved.sources
     paths = dict.fromkeys(each.path for each in (recipe.source, *read) if each.path)
     names = {path: relative_path(path, recipe.directory) for path in paths}
-    names |= {one.path: _declared_name(one, recipe.directory) for one in recipe.system.files}
+    for path, in_package in recipe.system.files.items():
+        names[path] = in_package or relative_path(path, recipe.directory)
     return Plan(
         recipe=str(recipe.name.value),
         manifest=manifest,
@@ -62,12 +63,6 @@ def make_plan(
         sets=tuple(sets),
         environment=resolved.environment,
     )
-
-
-def _declared_name(file: DeclaredFile, recipe: Path) -> str:
-    if file.in_package is None:
-        return relative_path(file.path, recipe)
-    return f"{IN_PACKAGE}{file.in_package}"
 
 
 def manifest_path(recipe: Recipe) -> Path:

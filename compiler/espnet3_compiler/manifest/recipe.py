@@ -83,13 +83,6 @@ class StageDecl(NamedTuple):
     init_parts: str = ""
 
 
-class DeclaredFile(NamedTuple):
-    """A file that declares a System: its absolute path, and its path in an installed package."""
-
-    path: FilePath
-    in_package: str | None
-
-
 class ConfigRole(NamedTuple):
     """A role in which stages read a config, as a System declares it.
 
@@ -119,7 +112,7 @@ class System(NamedTuple):
         declared: The kinds that a declaration adds or varies.
         roles: The roles that declarations name.
         stages: The kinds that run where a manifest lists no stages.
-        files: What declares it.
+        files: What declares it: absolute paths, and what a build calls those in packages.
     """
 
     name: Scalar
@@ -131,7 +124,7 @@ class System(NamedTuple):
     declared: frozenset[str] = frozenset()
     roles: MappingABC[str, ConfigRole] = MappingProxyType({})
     stages: tuple[Scalar, ...] = ()
-    files: tuple[DeclaredFile, ...] = ()
+    files: MappingABC[FilePath, str | None] = MappingProxyType({})
 
     def has_role(self, role: str) -> bool:
         """Return whether configs in a role are more than free-form ones."""

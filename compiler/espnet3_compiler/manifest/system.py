@@ -127,9 +127,11 @@ def _declared_system(
             declared=system.declared | {str(kind.value) for kind in declared_kinds(declared)},
             roles=roles,
             stages=declared_stages(declared) or system.stages,
-            files=(*system.files, *declared_files(declared)),
+            files={**system.files, **declared_files(declared)},
         )
-        found += [*more, *check_kinds(declared, runs.kinds, system.specs)]
+        found += more
+        if WILDCARD not in runs.kinds:  # else a base that cannot be read may have any of them
+            found += check_kinds(declared, runs.kinds, system.specs)
         found += check_reads(declared, system)
     return system, tuple(found)
 

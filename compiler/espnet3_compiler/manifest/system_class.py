@@ -1,6 +1,7 @@
 """Read the class of a System: the stage kinds that it and its bases run."""
 
 import ast
+from collections.abc import Container
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
@@ -20,8 +21,12 @@ from espnet3_compiler.signature.definitions import (
     own_member,
 )
 from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.result import NotAnalyzable
 from espnet3_schemas import systems
 
+_NO_METHOD = frozenset(
+    ("property", "staticmethod", "classmethod", "cached_property", "functools.cached_property")
+)
 _DEPTH = 16
 """How many bases above a class are followed."""
 
@@ -71,9 +76,9 @@ def class_kinds(library: Library, found: ClassFound, depth: int) -> ClassKinds |
     bases = [runs for runs in every if runs]
     if not bases:
         return None
-    own = [name for name in found.summary.members if _is_kind(library, found, name)]
     declared, wrong = read_declaration(library, found.location)
     described = {str(name.value) for name in declared_kinds(declared)} if declared else set()
+    own = [name for name in found.summary.members if _is_kind(library, found, name, described)]
     kinds = dict.fromkeys(kind for runs in bases for kind in runs.kinds)
     above = dict.fromkeys(kind for runs in bases for kind in runs.own)
     unknown = frozenset(above).difference(*(runs.varied for runs in bases))
@@ -101,16 +106,26 @@ def _base_kinds(library: Library, found: ClassFound, name: str, depth: int) -> C
     return None if isinstance(base, BuiltinFound) else runtime_kinds(full) or ANY_KIND
 
 
-def _is_kind(library: Library, found: ClassFound, name: str) -> bool:
-    """Return whether a stage can run a method: a public one that takes ``context``."""
+def _is_kind(library: Library, found: ClassFound, name: str, described: Container[str]) -> bool:
+    """Return whether a stage can run a member of a class: a public method that takes ``context``.
+
+    What a decorator or another expression makes of it is not known: it is one where it is declared.
+
+    Args:
+        library: Reads the class.
+        found: The class.
+        name: The member.
+        described: The kinds that its declaration describes.
+    """
     method = own_member(found, name)
     if name.startswith("_") or not isinstance(method, FunctionFound):
-        return False
+        return isinstance(method, NotAnalyzable) and name in described
     function = library.function(found.location, method.pieces[-1])
-    if function is None or function.decorators:
+    decorators = {item.name for item in function.decorators} if function else set()
+    if function is None or not _NO_METHOD.isdisjoint(decorators):
         return False
     places = [item.name for item in function.params if item.kind in ("place", "both")]
-    return places[1:2] == ["context"]
+    return places[1:2] == ["context"] or (bool(decorators) and name in described)
 
 
 def _calls_base(library: Library, found: ClassFound, name: str) -> bool:

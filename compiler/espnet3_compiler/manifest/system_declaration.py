@@ -13,7 +13,7 @@ from jsonschema.validators import Draft202012Validator
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.filesystem import is_file, lies_below, read_error, shown_path
-from espnet3_compiler.manifest.recipe import ConfigRole, DeclaredFile, System
+from espnet3_compiler.manifest.recipe import ConfigRole, System
 from espnet3_compiler.manifest.values import as_mapping, as_text, as_texts, mapping_entries
 from espnet3_compiler.schema.repair import repair_and_validate
 from espnet3_compiler.signature.library import Library
@@ -31,6 +31,7 @@ from espnet3_compiler.syntax.tree import (
 )
 from espnet3_compiler.syntax.unknown_name import format_names, unknown_name
 from espnet3_schemas import ROLES, inline_definitions, load, vary_kinds
+from espnet3_schemas.build_records import IN_PACKAGE
 
 Kinds = MappingABC[str, dict[str, Any]]
 
@@ -42,8 +43,8 @@ class SystemDeclaration(NamedTuple):
         tree: Its keys.
         source: Its text.
         path: Its absolute path; the files that it names lie in the same folder.
-        package: The folder in an installed package, for example ``mylab/systems``; None where it
-            belongs to the recipe.
+        package: What a build calls its folder in an installed package, for example
+            ``package:mylab/systems``; None where it belongs to the recipe.
     """
 
     tree: Mapping
@@ -82,8 +83,14 @@ def _read_beside(
     if tree is None or source is None:
         return None, found
     tree, misspelt, wrong = repair_and_validate(tree, load("system"))
-    package = None if module.local else module.name.rpartition(".")[0].replace(".", "/")
+    package = None if module.local else _package_folder(module)
     return SystemDeclaration(tree, source, path, package), (*found, *misspelt, *wrong)
+
+
+def _package_folder(module: ModuleLocation) -> str:
+    """Return what a build calls the folder of a module, see ``source_path``."""
+    above = module.name if module.kind == "package" else module.name.rpartition(".")[0]
+    return IN_PACKAGE + (above.replace(".", "/") or f"{module.name}.py")
 
 
 def declared_kinds(declared: SystemDeclaration) -> tuple[Scalar, ...]:
@@ -96,18 +103,17 @@ def declared_stages(declared: SystemDeclaration) -> tuple[Scalar, ...]:
     return as_texts(declared.tree.get("stages"))
 
 
-def declared_files(declared: SystemDeclaration) -> tuple[DeclaredFile, ...]:
-    """Return the files that a declaration is made of: its own, schemas, and defaults."""
+def declared_files(declared: SystemDeclaration) -> dict[Path, str | None]:
+    """Return the files of a declaration (its own, schemas, defaults), as in ``System.files``."""
     roles = mapping_entries(declared.tree.get("roles"))
     blocks = [block for entry in roles if (block := as_mapping(entry.value))]
     names = [as_text(block.get(key)) for block in blocks for key in ("schema", "defaults")]
     files = [declared.path.name, *(str(name.value) for name in names if name)]
-    package = declared.package and f"{declared.package}/"
-    return tuple(
-        DeclaredFile(declared.folder / name, None if package is None else f"{package}{name}")
+    return {
+        declared.folder / name: declared.package and f"{declared.package}/{name}"
         for name in files
         if is_file(declared.folder / name)
-    )
+    }
 
 
 def vary_declared(kinds: Kinds, declared: SystemDeclaration) -> dict[str, dict[str, Any]]:
