@@ -29,6 +29,12 @@ MODEL = """class Net(nn.Module):
 
     def later(self):
         self.replaced = nn.Linear(7, 7)
+
+    def build(self, size):
+        layers = self.inner
+        layers.append(nn.Linear(size, 24))
+        self.filled.append(nn.Linear(size, 24))
+        self.count = 24
 """
 RECIPE = """version: 1
 recipe: mini/asr
@@ -121,8 +127,33 @@ def test_sizes_that_fit_or_are_not_known(sizes, lines):
 
 
 @pytest.mark.parametrize(
+    ("init", "lines"),
+    [
+        (["self.last = nn.Linear(size, 24)", "last = nn.Linear(9, 24)"], ["x = self.last(x)"]),
+        (["self.inner = nn.ModuleList()", "self.build(size)", "self.last = nn.Linear(24, 3)"],
+         ["for one in self.inner:", "    x = one(x)", "x = self.last(x)"]),
+        (["self.filled = nn.ModuleList()", "self.last = nn.Linear(24, 3)"],
+         ["for one in self.filled:", "    x = one(x)", "x = self.last(x)"]),
+        (["self.count = 16", "self.build(size)", "self.last = nn.Linear(self.count, 3)"],
+         ["x = self.last(self.up(x))"]),
+        (["self.several = nn.ModuleList([self.up])"],
+         ["self.several[0] = nn.Linear(16, 16)", "x = self.head(self.several[0](x))"]),
+        (["self.several = nn.Sequential(self.up)", "del self.several[0]"],
+         ["x = self.head(self.several(x))"]),
+        ([], ["with suppress(RuntimeError):", "    x = self.head(self.up(x))"]),
+        (["self.last = nn.Linear(WIDTH, 3)"], ["x = self.last(x)"]),
+    ],
+)  # fmt: skip
+def test_what_changes_on_the_way_is_not_known(sizes, init, lines):
+    extra = "from contextlib import suppress\n\nWIDTH = 24\n\n\n"
+    extra += "def narrow():\n    global WIDTH\n    WIDTH = 16\n\n\n"
+    assert sizes(*lines, init=init, extra=extra) == []
+
+
+@pytest.mark.parametrize(
     "extra",
     [
+        "def fill(net):\n    net.blocks.append(nn.Linear(16, 24))\n\n\n",
         "def swap(net):\n    net.head = nn.Linear(24, 30)\n\n\n",
         "def hook(net):\n    net.head.register_forward_pre_hook(print)\n\n\n",
         "def tie(net):\n    net.head.weight = net.embed.weight\n\n\n",

@@ -14,7 +14,7 @@ from espnet3_compiler.signature.definitions import ClassFound, FunctionFound
 from espnet3_compiler.signature.flow import FunctionNode, own_nodes, own_returns
 from espnet3_compiler.signature.library import Library, ModuleFile
 from espnet3_compiler.signature.locate import ModuleLocation
-from espnet3_compiler.signature.module_summary import Decorator
+from espnet3_compiler.signature.module_summary import Binding, Decorator
 
 _PLAIN_DECORATORS = (
     *definitions.TRANSPARENT_DECORATORS,
@@ -95,6 +95,21 @@ def function_body(library: Library, path: str) -> FunctionBody | None:
     """Return a function of the recipe; None where a path names something else."""
     found = resolve_name.find_definition(library, path) if all(path.split(".")) else None
     return _read_body(library, found) if isinstance(found, FunctionFound) else None
+
+
+def bindings_of(library: Library, body: FunctionBody, name: str) -> tuple[Binding, ...] | None:
+    """Return what gives the first word of a dotted name its value in the module of a function.
+
+    None where the module cannot be read.
+
+    Args:
+        library: Reads the module.
+        body: The function.
+        name: The name.
+    """
+    place = library.find_module(body.module)
+    summary = library.module(place) if place else None
+    return tuple(summary.bindings.get(name.partition(".")[0], ())) if summary else None
 
 
 def _read_body(library: Library, found: FunctionFound) -> FunctionBody | None:

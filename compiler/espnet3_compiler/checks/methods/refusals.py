@@ -9,7 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from espnet3_compiler.checks.data.bodies import FunctionBody, default_values, method_body
+from espnet3_compiler.checks.data.bodies import (
+    FunctionBody,
+    bindings_of,
+    default_values,
+    method_body,
+)
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.checks.methods.model_users import certain_nodes
 from espnet3_compiler.signature.flow import dotted_name
@@ -218,9 +223,7 @@ def _judge_call(call: ast.Call, frame: _Frame) -> Refusal | None:
 
 def _is_own(name: str, frame: _Frame) -> bool:
     """Return whether a dotted name begins with something of the recipe."""
-    place = frame.library.find_module(frame.body.module)
-    summary = frame.library.module(place) if place else None
-    rows = summary.bindings.get(name.partition(".")[0], ()) if summary else ()
+    rows = bindings_of(frame.library, frame.body, name) or ()
     tops = (row.source.partition(".")[0] for row in rows if row.kind != "piece")
     found = [frame.library.find_module(top) for top in tops if top]
     return bool(rows) and all(one is not None and one.local for one in found)

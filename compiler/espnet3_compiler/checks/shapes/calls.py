@@ -123,6 +123,8 @@ def call_on(owner: Value, name: str, arguments: CallArguments, frame: FollowedFu
         case Layer() if name not in _HARMLESS:
             owner.changed = True
         case Part() if name not in _HARMLESS:
+            if owner is frame.names.get("self") and not frame.method:
+                frame.forget_own()
             return call_method(frame.run, owner, name, arguments, certain=frame.certain)
         case Constant(value=list()):
             frame.replace(owner, None)
@@ -278,12 +280,13 @@ def _constructed(frame: FollowedFunction, path: str, found: ModelClass) -> Part 
     stub = frame.names.get("self")
     if not followed or frame.returned or not isinstance(stub, Part) or stub.changed:
         return None
-    own = {name.removeprefix("self."): value for name, value in frame.names.items()}
-    known = {
-        name: value
-        for name, value in own.items()
-        if f"self.{name}" in frame.names and name not in found.unsure
+    prefix = "self."
+    set_here = {
+        name.removeprefix(prefix): value
+        for name, value in frame.names.items()
+        if name.startswith(prefix)
     }
+    known = {name: value for name, value in set_here.items() if name not in found.unsure}
     return Part(path, known)
 
 

@@ -14,7 +14,11 @@ from espnet3_compiler.signature.resolve_name import resolution_order
 _DYNAMIC = frozenset(
     ("__getattr__", "__getattribute__", "__slots__", "__setattr__", "__new__", "__call__")
 )
-_STORES = re.compile(r"\bself\.\w+[^=()\n]*=(?!=)|\b(?:for|as|del)\s+self\.")
+GROWING = ("append", "extend", "insert", "add_module", "pop", "clear", "update")
+_STORES = re.compile(
+    r"\bself\.\w+[^=()\n]*=(?!=)|\b(?:for|as|del)\s+self\."
+    rf"|\bself\.\w+\s*\.(?:{'|'.join(GROWING)})\("
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def _is_lightning(item: object) -> bool:
 
 
 def _set_by(library: Library, item: ClassFound, constructor: ast.AST | None) -> Iterator[str]:
-    """Yield the attributes that the methods of a class set, but for one of them."""
+    """Yield the attributes that the methods of a class set or grow, but for one of them."""
     file = library.file(item.location)
     for name, pieces in item.summary.members.items() if file else ():
         for piece in pieces:
@@ -91,4 +95,8 @@ def _set_by(library: Library, item: ClassFound, constructor: ast.AST | None) -> 
             for one in ast.walk(node) if node is not constructor else ():
                 match one:
                     case ast.Attribute(attr=attr, ctx=ast.Store() | ast.Del()):
+                        yield attr
+                    case ast.Call(func=ast.Attribute(value=ast.Attribute(attr=attr), attr=how)) if (
+                        how in GROWING
+                    ):
                         yield attr

@@ -140,10 +140,17 @@ class FollowedFunction:
         return Constant(value, self._places(node))
 
     def replace(self, old: Value, new: Value) -> None:
-        """Give another value to all names of an object."""
+        """Give another value to all names of an object; what an attribute has is then unknown."""
+        own = self.names.get("self")
+        attributes = own.attributes if isinstance(own, Part) else {}
+        for held, after in ((self.names, new), (attributes, None)):
+            held |= {name: after for name, value in held.items() if value is old}
+
+    def forget_own(self) -> None:
+        """Forget what an object that is constructed has, but for its layers: a method runs."""
         for name, value in self.names.items():
-            if value is old:
-                self.names[name] = new
+            if name.startswith("self.") and isinstance(value, Constant | Group):
+                self.names[name] = None
 
     def _places(self, node: ast.expr) -> tuple[Place, ...]:
         """Return what the constants came through that decide another one."""

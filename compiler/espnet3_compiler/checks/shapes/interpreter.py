@@ -12,6 +12,7 @@ from espnet3_compiler.checks.methods.refusals import changed_names
 from espnet3_compiler.checks.shapes import tensors
 from espnet3_compiler.checks.shapes.calls import call_by_name, call_on, call_value, list_items
 from espnet3_compiler.checks.shapes.frames import CallArguments, FollowedFunction, Run
+from espnet3_compiler.checks.shapes.names import absolute_name
 from espnet3_compiler.checks.shapes.torch_layers import Mismatch
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
@@ -59,7 +60,7 @@ def _follow_one(item: ast.stmt, frame: FollowedFunction) -> bool:
             return _follow_with(item, frame)
         case ast.For():
             return _follow_loop(item, frame)
-        case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign() | ast.Delete():
             _follow_assignment(item, frame)
         case ast.Expr(value=value):
             _evaluate(value, frame)
@@ -83,11 +84,24 @@ def _bodies(item: ast.stmt) -> list[Sequence[ast.stmt]]:
 
 
 def _follow_with(item: ast.With, frame: FollowedFunction) -> bool:
+    """Follow a block: only those of PyTorch are known to let every error through."""
     for one in item.items:
         _evaluate(one.context_expr, frame)
         if one.optional_vars is not None:
             _bind(one.optional_vars, None, frame)
-    return _follow(item.body, frame)
+    before = len(frame.returned)
+    certain = all(_is_of_torch(one.context_expr, frame) for one in item.items)
+    inner = frame if certain else replace(frame, certain=False)
+    ends = _follow(item.body, inner)
+    frame.certain = frame.certain and (certain or len(frame.returned) == before)
+    return ends and certain
+
+
+def _is_of_torch(node: ast.expr, frame: FollowedFunction) -> bool:
+    name = dotted_name(node.func) if isinstance(node, ast.Call) else None
+    return bool(name) and absolute_name(frame.run.library, frame.body, name or "").startswith(
+        "torch."
+    )
 
 
 def _follow_loop(item: ast.For, frame: FollowedFunction) -> bool:
@@ -108,8 +122,12 @@ def _follow_loop(item: ast.For, frame: FollowedFunction) -> bool:
 
 
 def _follow_assignment(
-    item: ast.Assign | ast.AnnAssign | ast.AugAssign, frame: FollowedFunction
+    item: ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Delete, frame: FollowedFunction
 ) -> None:
+    if isinstance(item, ast.Delete):
+        for gone in item.targets:
+            _bind(gone, None, frame)
+        return
     if item.value is None:
         return
     found = _evaluate(item.value, frame)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions
 from espnet3_compiler.checks.shapes.calls import call_method, construct
-from espnet3_compiler.checks.shapes.classes import model_class
+from espnet3_compiler.checks.shapes.classes import GROWING, model_class
 from espnet3_compiler.checks.shapes.frames import CallArguments, Run
 from espnet3_compiler.checks.shapes.interpreter import start_run
 from espnet3_compiler.checks.shapes.torch_layers import SIZES, Mismatch, read_layer
@@ -29,7 +29,7 @@ _REPLACING = (
 )
 """Words of code that puts other layers in the place of some, or changes what they give."""
 
-_SETTING = re.compile(rb"([\w.\])]+)\.(\w+)\s*=(?!=)")
+_SETTING = re.compile(rb"([\w.\])]+)\.(\w+)\s*(?:=(?!=)|\.(?:%s)\()" % "|".join(GROWING).encode())
 _OF_LAYERS = frozenset((b"weight", b"data", *(name.encode() for name in SIZES)))
 
 _STEP = "training_step"

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from espnet3_compiler.checks.data.bodies import FunctionBody
+from espnet3_compiler.checks.data.bodies import FunctionBody, bindings_of
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
 from espnet3_compiler.signature.definitions import BUILTINS, full_name
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.module_summary import Binding
 from espnet3_compiler.signature.split_source import assigned_value
 
@@ -21,10 +20,9 @@ def absolute_name(library: Library, body: FunctionBody, name: str) -> str:
         body: The function.
         name: The name.
     """
-    found = _binding(library, body, name)
-    if found is None:
+    row, place = _only_binding(library, body, name), library.find_module(body.module)
+    if row is None or place is None:
         return ""
-    place, row = found
     if row.kind in ("import", "module"):
         return full_name(library, place, name)
     return f"{place.name}.{name}" if row.kind == "piece" else ""
@@ -38,24 +36,21 @@ def module_constant(library: Library, body: FunctionBody, name: str) -> tuple[An
         body: A function of the module.
         name: The name.
     """
-    found = _binding(library, body, name)
-    if found is None or found[1].kind != "constant":
+    row = _only_binding(library, body, name)
+    if row is None or row.kind != "constant":
         return None
-    node = assigned_value(body.file.text, found[1].first, found[1].last)
+    node = assigned_value(body.file.text, row.first, row.last)
     try:
         return (constant_value(node, {}),) if node is not None else None
     except UnknownValueError:
         return None
 
 
-def _binding(
-    library: Library, body: FunctionBody, name: str
-) -> tuple[ModuleLocation, Binding] | None:
+def _only_binding(library: Library, body: FunctionBody, name: str) -> Binding | None:
     """Return the only statement that gives the first word of a name its value."""
-    place = library.find_module(body.module)
-    summary = library.module(place) if place else None
-    rows = summary.bindings.get(name.partition(".")[0], ()) if summary else ()
-    return (place, rows[0]) if place and len(rows) == 1 and rows[0].level == "plain" else None
+    rows = bindings_of(library, body, name) or ()
+    again = f"global {name}" in body.file.text.text
+    return rows[0] if len(rows) == 1 and rows[0].level == "plain" and not again else None
 
 
 def is_local(library: Library, path: str) -> bool:
@@ -72,6 +67,4 @@ def is_builtin(library: Library, body: FunctionBody, name: str) -> bool:
         body: The function.
         name: The name.
     """
-    place = library.find_module(body.module)
-    summary = library.module(place) if place else None
-    return name in BUILTINS and summary is not None and name not in summary.bindings
+    return name in BUILTINS and bindings_of(library, body, name) == ()
