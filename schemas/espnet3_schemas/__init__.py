@@ -54,9 +54,11 @@ def _inline(part: Any, definitions: dict[str, Any]) -> Any:
         return [_inline(item, definitions) for item in part]
     if not isinstance(part, dict):
         return part
-    while "$ref" in part:
+    if "$ref" in part:
         beside = {key: value for key, value in part.items() if key != "$ref"}
-        part = {**definitions[part["$ref"].removeprefix("#/$defs/")], **beside}
+        return _inline(
+            {**definitions[part["$ref"].removeprefix("#/$defs/")], **beside}, definitions
+        )
     return {key: _inline(value, definitions) for key, value in part.items()}
 
 

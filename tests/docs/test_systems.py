@@ -238,6 +238,7 @@ MISTAKES = [
     ("weigh_labels, train,", "weigh_lables, train,", "R214", f"{SYSTEM}:2:26", "weigh_labels"),
     ("[create_dataset]", "[create_data]", "R214", f"{SYSTEM}:8:16", "create_dataset"),
     ("weighting.schema", "weight.schema", "R701", f"{SYSTEM}:16:13", "does not exist"),
+    ("weighting.schema.json", "labels.yaml", "R214", f"{SYSTEM}:16:13", "cannot be used as JSON"),
     ("{least: 2}", "{least: two}", "R602", f"{RECIPE}:3:9", f"{SYSTEM}:17:23"),
     ("lr: 1e-3", "lt: 1e-3", "R502", f"{RECIPE}:6:3", f"{SYSTEM}:20:48"),
     ("{least: 2}", "none.yaml", "R701", f"{SYSTEM}:17:15", "does not exist"),

@@ -1,20 +1,21 @@
 """Read what a System declares of itself in the YAML file beside the module of its class."""
 
-import json
 from collections.abc import Collection, Iterator
 from collections.abc import Mapping as MappingABC
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jsonschema.exceptions import SchemaError
 from jsonschema.validators import Draft202012Validator
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.filesystem import is_file, lies_below, read_error, shown_path
 from espnet3_compiler.manifest.recipe import ConfigRole, System
+from espnet3_compiler.manifest.stage_kinds import WILDCARD
 from espnet3_compiler.manifest.values import as_mapping, as_text, as_texts, mapping_entries
+from espnet3_compiler.schema.descent import child_schema
+from espnet3_compiler.schema.plain_schema import plain_schema
 from espnet3_compiler.schema.repair import repair_and_validate
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
@@ -30,7 +31,7 @@ from espnet3_compiler.syntax.tree import (
     to_python,
 )
 from espnet3_compiler.syntax.unknown_name import format_names, unknown_name
-from espnet3_schemas import ROLES, inline_definitions, load, vary_kinds
+from espnet3_schemas import ROLES, load, vary_kinds
 from espnet3_schemas.build_records import IN_PACKAGE
 
 Kinds = MappingABC[str, dict[str, Any]]
@@ -167,12 +168,10 @@ def check_reads(declared: SystemDeclaration, system: System) -> Iterator[Diagnos
         roles = node_at(kind.value, ("roles",))
         for use in mapping_entries(roles):
             schema = system.role_schema(use.name)
-            known = ("*", *schema.get("properties", ()))
-            reads = node_at(use.value, ("reads",))
-            for key in as_texts(reads) if schema.get("additionalProperties") is False else ():
-                if key.value not in known:
+            for key in as_texts(node_at(use.value, ("reads",))):
+                if key.value != WILDCARD and child_schema(schema, str(key.value)) is None:
                     message = f'configs in the role "{use.name}" have no key "{key.value}"'
-                    yield unknown_name("R214", message, key, known)
+                    yield unknown_name("R214", message, key, schema.get("properties", ()))
 
 
 def read_roles(
@@ -219,17 +218,17 @@ def _read_schema(
         return None, [
             Diagnostic("R214", message, Label(name.span, "not for this role"), (), (hint,))
         ]
-    path = declared.folder / str(name.value)
+    path, label = declared.folder / str(name.value), Label(name.span, "named here")
+    if error := read_error(path, declared.folder):
+        return None, [unreadable_file(label, str(name.value), error)]
     try:
-        schema = json.loads(path.read_text(encoding="utf-8"))
-        Draft202012Validator.check_schema(schema)
-        return {"title": f"{role.value} config", **inline_definitions(schema)}, []
+        schema = plain_schema(path.read_text(encoding="utf-8"))
     except OSError as error:
-        return None, [unreadable_file(Label(name.span, "named here"), str(name.value), error)]
-    except (ValueError, SchemaError, KeyError, TypeError, AttributeError) as error:
-        reason = str(getattr(error, "message", error)).partition("\n")[0]
-        message = f'"{name.value}" is no JSON Schema: {reason}'
-        return None, [Diagnostic("R214", message, Label(name.span, "named here"))]
+        return None, [unreadable_file(label, str(name.value), error)]
+    except ValueError as error:
+        message = f'"{name.value}" cannot be used as JSON Schema: {error}'
+        return None, [Diagnostic("R214", message, label)]
+    return {"title": f"{role.value} config", **schema}, []
 
 
 def _read_defaults(

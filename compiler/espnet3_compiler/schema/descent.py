@@ -1,10 +1,13 @@
 """Go down a tree and its JSON Schema together."""
 
+import re
 from collections.abc import Iterator
 
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
 from espnet3_compiler.syntax.tree import Mapping, Node, Path, Scalar, Sequence
+
+_PATTERNS = "patternProperties"
 
 
 def effective_schema(schema: Schema, node: Node | None) -> Schema:
@@ -28,7 +31,10 @@ def child_schema(schema: Schema, step: str | int) -> Schema | None:
         positions = schema.get("prefixItems", ())
         below = positions[step] if step < len(positions) else schema.get("items")
         return below if isinstance(below, dict) else {}
-    below = schema.get("properties", {}).get(step, schema.get("additionalProperties"))
+    known = schema.get("properties", {})
+    if step not in known and any(re.search(one, step) for one in schema.get(_PATTERNS, ())):
+        return {}
+    below = known.get(step, schema.get("additionalProperties"))
     return None if below is False else below if isinstance(below, dict) else {}
 
 

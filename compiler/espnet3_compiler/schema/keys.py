@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from espnet3_compiler.diagnostics.suggest import closest_match
-from espnet3_compiler.schema.descent import walk_schema
+from espnet3_compiler.schema.descent import child_schema, walk_schema
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.tree import Entry, Mapping, Path, Scalar
@@ -12,10 +12,7 @@ from espnet3_schemas import ROLES, TARGET, load
 
 def find_unknown_keys(node: Mapping, schema: Schema) -> tuple[str, ...]:
     """Return the keys that a closed schema does not have."""
-    if schema.get("additionalProperties", True) is not False:
-        return ()
-    known = schema.get("properties", {})
-    return tuple(entry.name for entry in node if entry.name not in known)
+    return tuple(entry.name for entry in node if child_schema(schema, entry.name) is None)
 
 
 def find_missing_keys(node: Mapping, schema: Schema) -> tuple[str, ...]:

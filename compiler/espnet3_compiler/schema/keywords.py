@@ -1,9 +1,10 @@
 """The keywords of our schemas for ``jsonschema``, and trees as the values that it judges.
 
 A ``${…}``, a node that could not be read and a schema's own default become markers that every
-keyword lets through.
+keyword lets through. Keywords that ask for a whole value wait until all of it is known.
 """
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterator
@@ -16,12 +17,27 @@ from jsonschema.validators import Draft202012Validator, extend
 from espnet3_compiler.schema.keys import find_conflicting_keys, find_misspelt_keys
 from espnet3_compiler.schema.types import Schema, has_type
 from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
-from espnet3_compiler.syntax.tree import Mapping, Node, Sequence
+from espnet3_compiler.syntax.tree import Mapping, Node, Sequence, to_python
 from espnet3_schemas import TARGET
 
-ANYTHING = object()
+
+class _Marker:
+    """Stands for a value that is not judged; reasons show it as such."""
+
+    def __repr__(self) -> str:
+        return "${…}"
+
+
+class _Default(_Marker):
+    """Stands for a value that its own schema put there."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+ANYTHING = _Marker()
 """Stands for a value of which nothing is known."""
-ANY_TEXT = object()
+ANY_TEXT = _Marker()
 """Stands for a text that a ``${…}`` completes."""
 REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\$\{")
 PATH_OUTPUT = re.compile(r"^\$\{\s*stages\.")
@@ -33,6 +49,11 @@ LIMITS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
     "exclusiveMaximum": ("less than", operator.lt),
 }
 _STANDARD = Draft202012Validator.VALIDATORS
+_WHOLE = (
+    *("const", "not", "oneOf", "contains", "uniqueItems", "dependentSchemas"),
+    *("minProperties", "maxProperties", "unevaluatedProperties", "unevaluatedItems"),
+)
+"""Keywords that what is not known yet could break or keep."""
 _TARGET_KEYS = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
 
 _Errors = Iterator[ValidationError]
@@ -48,8 +69,10 @@ class _ArrayValue(list[Any]):
 
 def to_value(node: Node, *, lenient: bool) -> Any:
     """Return a tree as the values that a validator judges; ``lenient``: see ``validate_tree``."""
-    if is_placeholder(node) or _is_schema_default(node):
+    if is_placeholder(node):
         return ANYTHING
+    if _is_schema_default(node):
+        return _Default(to_python(node))
     if isinstance(node, Mapping):
         value = _ObjectValue({e.name: to_value(e.value, lenient=lenient) for e in node.entries})
         value.node = node
@@ -64,6 +87,22 @@ def to_value(node: Node, *, lenient: bool) -> Any:
 def _is_schema_default(node: Node) -> bool:
     """Return whether a node stands where its schema put it; a test holds defaults valid."""
     return node.span.source.kind == "schema" and all(step.how == "default" for step in node.via)
+
+
+def _known_value(value: Any) -> Any:
+    """Return a value with the defaults in it; a marker where a part of it is not known."""
+    if isinstance(value, _Default):
+        return value.value
+    if not isinstance(value, _ObjectValue | _ArrayValue):
+        return value
+    if isinstance(value, _ObjectValue):
+        known: Any = _ObjectValue({key: _known_value(below) for key, below in value.items()})
+        parts, certain = known.values(), has_certain_keys(value.node)
+    else:
+        parts = known = _ArrayValue(map(_known_value, value))
+        certain = True
+    known.node = value.node
+    return known if certain and not any(isinstance(one, _Marker) for one in parts) else ANYTHING
 
 
 def _text_value(text: str, *, lenient: bool) -> object:
@@ -92,17 +131,46 @@ def _have_types(items: tuple[Node, ...], expected: list[Schema]) -> bool:
 
 
 def _is_member(value: object, allowed: list[object]) -> bool:
-    return any(value == other and type(value) is type(other) for other in allowed)
+    kinds = (dict, list)
+    return any(
+        value == other and (type(value) is type(other) or isinstance(value, kinds))
+        for other in allowed
+    )
 
 
 def _check_type(validator: Any, types: Any, value: Any, schema: Schema) -> _Errors:
-    if value is not ANYTHING:
+    if value is ANY_TEXT or not isinstance(value, _Marker):
         yield from _STANDARD["type"](validator, types, "" if value is ANY_TEXT else value, schema)
 
 
 def _check_enum(_validator: Any, allowed: list[object], value: Any, _schema: Schema) -> _Errors:
-    if value not in (ANYTHING, ANY_TEXT) and not _is_member(value, allowed):
-        yield ValidationError("not in the list")
+    known = value if isinstance(value, _Marker) else _known_value(value)
+    if not isinstance(known, _Marker) and not _is_member(known, allowed):
+        yield ValidationError(f"it is none of {', '.join(map(repr, allowed))}")
+
+
+def _known_check(keyword: str) -> Callable[..., _Errors]:
+    """Return a keyword that judges nothing but values of which all is known."""
+
+    def check(validator: Any, rule: Any, value: Any, schema: Schema) -> _Errors:
+        known = _known_value(value)
+        if not isinstance(known, _Marker):
+            yield from _STANDARD[keyword](validator, rule, known, schema)
+
+    return check
+
+
+def _check_multiple(validator: Any, unit: float, value: Any, schema: Schema) -> _Errors:
+    if not isinstance(value, float) or math.isfinite(value):
+        yield from _STANDARD["multipleOf"](validator, unit, value, schema)
+
+
+def _check_names(validator: Any, rule: Any, value: Any, _schema: Schema) -> _Errors:
+    if isinstance(value, _ObjectValue) and has_certain_keys(value.node):
+        names = validator.evolve(schema=rule)
+        for name in value:
+            if not names.is_valid(name):
+                yield ValidationError(f'"{name}" may not be a key')
 
 
 def _limit_check(holds: Callable[[float, float], bool]) -> Callable[..., _Errors]:
@@ -133,7 +201,7 @@ def _check_prefix_items(validator: Any, items: Any, value: Any, schema: Schema) 
 def _check_branch(validator: Any, condition: Schema, value: Any, schema: Schema) -> _Errors:
     """Apply ``then`` or ``else``, as if a misspelt key that decides were spelt right."""
     if set(condition) != {"required"} or "then" not in schema or "else" not in schema:
-        yield from _STANDARD["if"](validator, condition, value, schema)
+        yield from _known_check("if")(validator, condition, value, schema)
     elif isinstance(value, _ObjectValue) and has_certain_keys(value.node):
         meant = value.keys() | find_misspelt_keys(value.node, condition).keys()
         branch = "then" if meant.issuperset(condition["required"]) else "else"
@@ -191,6 +259,9 @@ SchemaValidator = extend(  # type: ignore[no-untyped-call]
         "prefixItems": _check_prefix_items,
         "if": _check_branch,
         "additionalProperties": _check_other_keys,
+        **{keyword: _known_check(keyword) for keyword in _WHOLE},
+        "multipleOf": _check_multiple,
+        "propertyNames": _check_names,
         "x-argument": _check_argument,
         "x-requires-one": _check_requires_one,
         "x-exclusive": _check_exclusive,

@@ -24,7 +24,7 @@ from espnet3_compiler.schema import messages as findings
 from espnet3_compiler.schema.keywords import LIMITS, SchemaValidator, reordered_items, to_value
 from espnet3_compiler.schema.types import Instance, Schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys
-from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Sequence
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar, Sequence
 
 _VALUE_KEYWORDS = (
     *("type", "enum", "minLength", "pattern", *LIMITS),
@@ -115,7 +115,7 @@ def _report_errors(
     spot, position = _locate(root, path)
     by_keyword = {error.validator: error for error in reversed(errors)}
     first = next((name for name in _VALUE_KEYWORDS if name in by_keyword), None)
-    if first is not None:
+    if first is not None and _says(spot.node, first, by_keyword[first]):
         report.found.append((position, _value_finding(spot, first, by_keyword[first])))
         report.skipped.add(path)
         return
@@ -140,6 +140,14 @@ def _report_errors(
             report.found.append(((*position, index), finding))
     end = (*position, len(spot.node.entries))
     report.found.extend((end, f) for f in _presence_findings(spot, spot.node, schema, misspelt))
+
+
+def _says(node: Node, keyword: str, error: ValidationError) -> bool:
+    """Return whether there is a message for a broken keyword: not for all in a System's schema."""
+    schema: Any = error.schema
+    if keyword == "enum":
+        return isinstance(node, Scalar)
+    return keyword != "minLength" or schema["minLength"] == 1
 
 
 def _locate(spot: Instance, path: Path) -> tuple[Instance, _Position]:
