@@ -240,6 +240,7 @@ class Resolved:
         incomplete: Configs of which a file or base could not be read: a key that is missing in
             them may be a consequence.
         invalid: Configs with unknown keys or values of a wrong type: likewise.
+        memo: What several checks find in these values, by name.
     """
 
     globals: MappingABC[str, str]
@@ -252,6 +253,7 @@ class Resolved:
     environment: MappingABC[str, str | None] = field(default_factory=dict)
     incomplete: frozenset[str] = frozenset()
     invalid: frozenset[str] = frozenset()
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def is_certain(self, config: str) -> bool:
         """Return whether a key that is missing in a config is certainly not given."""

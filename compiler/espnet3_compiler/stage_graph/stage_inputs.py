@@ -89,13 +89,11 @@ def leaves_read_by(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> tupl
         recipe: The declarations of the manifest.
         resolved: The values of its configs.
     """
-    memo = recipe.library.memo
-    if memo.get("leaves", (None,))[0] is not resolved:  # several checks ask for them
-        memo["leaves"] = (resolved, {})
-    known: dict[int, tuple[StageDecl, tuple[StageLeaf, ...]]] = memo["leaves"][1]
-    if id(stage) not in known:
-        known[id(stage)] = stage, tuple(_find_leaves(stage, recipe, resolved))
-    return known[id(stage)][1]
+    key = "leaves", id(stage)
+    if key not in resolved.memo:
+        resolved.memo[key] = stage, tuple(_find_leaves(stage, recipe, resolved))
+    leaves: tuple[StageLeaf, ...] = resolved.memo[key][1]
+    return leaves
 
 
 def _find_leaves(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[StageLeaf]:

@@ -66,10 +66,10 @@ def imported_names(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, S
 
 def recipe_modules(recipe: Recipe, resolved: Resolved) -> tuple[RecipeModule, ...]:
     """Return the modules of a recipe that are imported, the most certainly imported first."""
-    known: tuple[Resolved, tuple[RecipeModule, ...]] | None = recipe.library.memo.get("modules")
-    if known is None or known[0] is not resolved:
-        known = recipe.library.memo["modules"] = (resolved, _find_modules(recipe, resolved))
-    return known[1]
+    if "modules" not in resolved.memo:
+        resolved.memo["modules"] = _find_modules(recipe, resolved)
+    modules: tuple[RecipeModule, ...] = resolved.memo["modules"]
+    return modules
 
 
 def any_mentions(modules: Iterable[RecipeModule], words: tuple[bytes, ...]) -> bool:

@@ -115,10 +115,10 @@ def is_set_elsewhere(recipe: Recipe, resolved: Resolved, name: str) -> bool:
         resolved: Its values.
         name: The attribute.
     """
-    modules, memo = recipe_modules(recipe, resolved), recipe.library.memo
-    if memo.get("attributes set", (None,))[0] is not modules:
-        memo["attributes set"] = (modules, _attributes_set(modules))
-    names: set[str] | None = memo["attributes set"][1]
+    key = "attributes set"
+    if key not in resolved.memo:
+        resolved.memo[key] = _attributes_set(recipe_modules(recipe, resolved))
+    names: set[str] | None = resolved.memo[key]
     return names is None or name in names
 
 

@@ -45,10 +45,6 @@ class _TargetResult:
     unchecked: list[UncheckedTarget] = field(default_factory=list)
 
 
-_LAST_RESULT: list[tuple[Resolved, _TargetResult]] = []
-"""The recipe that was checked last: ``check`` and ``count_targets`` share its result."""
-
-
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R501 to R507 for the targets of a recipe."""
     yield from _target_result(recipe, resolved).findings
@@ -61,9 +57,11 @@ def count_targets(recipe: Recipe, resolved: Resolved) -> TargetCounts:
 
 
 def _target_result(recipe: Recipe, resolved: Resolved) -> _TargetResult:
-    if not (_LAST_RESULT and _LAST_RESULT[0][0] is resolved):
-        _LAST_RESULT[:] = [(resolved, analyze_targets(recipe, resolved, recipe.library))]
-    return _LAST_RESULT[0][1]
+    if "calls of targets" not in resolved.memo:
+        result = analyze_targets(recipe, resolved, recipe.library)
+        resolved.memo["calls of targets"] = result
+    found: _TargetResult = resolved.memo["calls of targets"]
+    return found
 
 
 def analyze_targets(recipe: Recipe, resolved: Resolved, library: Library) -> _TargetResult:

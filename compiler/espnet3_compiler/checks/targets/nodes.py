@@ -71,10 +71,9 @@ class TargetNode(NamedTuple):
 
 def find_targets(recipe: Recipe, resolved: Resolved) -> tuple[TargetNode, ...]:
     """Return every target of the models, the configs that have a role, and the calls."""
-    memo = recipe.library.memo
-    if memo.get("targets", (None,))[0] is not resolved:  # several checks ask for them
-        memo["targets"] = (resolved, tuple(_all_targets(recipe, resolved)))
-    targets: tuple[TargetNode, ...] = memo["targets"][1]
+    if "targets" not in resolved.memo:
+        resolved.memo["targets"] = tuple(_all_targets(recipe, resolved))
+    targets: tuple[TargetNode, ...] = resolved.memo["targets"]
     return targets
 
 
