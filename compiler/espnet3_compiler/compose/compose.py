@@ -8,7 +8,6 @@ from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +27,6 @@ from espnet3_compiler.syntax.core_schema import describe_type
 from espnet3_compiler.syntax.placeholder import with_provenance
 from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, map_children, to_python
 from espnet3_compiler.syntax.unknown_name import unknown_name
-from espnet3_schemas import ROLES, load
 
 RECIPE = "recipe"
 """The name under which ``--set`` reaches the manifest's own texts, exp_tag and so on."""
@@ -73,10 +71,15 @@ def compose(
     bases = {str(part.extends.value) for part in parts.values() if part.extends}
     known = set(found)
     repaired: _RepairedLayers = {}
+    defaults: dict[str | None, _BaseLayers] = {}
     for name in parts:
         chain = inheritance_chain(name, parts, recipe.group_names)
-        base = _base_layers(roles.get(name), recipe.system)
-        configs[name], more = _compose_config(name, base, chain, settings, bases, repaired)
+        role = roles.get(name)
+        if role not in defaults:
+            defaults[role] = _base_layers(role, recipe.system)
+        configs[name], more = _compose_config(
+            name, defaults[role], chain, settings, bases, repaired
+        )
         found += [finding for finding in more if finding not in known]
         known.update(more)
     if not recipe.names_complete:  # a base may be the config whose name could not be read
@@ -132,12 +135,9 @@ class _BaseLayers(NamedTuple):
 
 def _base_layers(role: str | None, system: System) -> _BaseLayers:
     """Return the defaults of the schema of a role, and those of the System for it."""
-    if role is None:
-        return _BaseLayers(None, SchemaLocation(), (schema_defaults(SchemaLocation()),))
-    slot = role_location(role, system.role_schema(role))
-    first = _shipped_defaults(role) if role in ROLES else schema_defaults(slot)
-    added = system.roles[role].defaults if role in system.roles else ()
-    return _BaseLayers(role, slot, (first, *added))
+    slot = role_location(role, system.role_schema(role)) if role else SchemaLocation()
+    added = system.roles[role].defaults if role and role in system.roles else ()
+    return _BaseLayers(role, slot, (schema_defaults(slot), *added))
 
 
 def _compose_config(
@@ -162,11 +162,10 @@ def _compose_config(
     role, slot = base.role, base.slot
     record = MergeRecord()
     declared = chain[-1].name.span
-    node: Mapping | None = None
-    for layer in base.layers:
-        layer = with_provenance(layer, ProvenanceStep("default", declared))  # noqa: PLW2901
-        node = layer if node is None else _as_mapping(merge_nodes(node, layer, slot, (), record))
-    assert node is not None
+    default = ProvenanceStep("default", declared)
+    node, *added = (with_provenance(layer, default) for layer in base.layers)
+    for layer in added:
+        node = _as_mapping(merge_nodes(node, layer, slot, (), record))
     for index, part in enumerate(chain):
         steps = [
             ProvenanceStep("extends", later.extends.span)
@@ -196,11 +195,6 @@ def _compose_config(
     if role is None and (composed.bases or name in bases):
         return composed, found  # the mistakes are reported where the config is read in a role
     return composed, [*found, *record.found]
-
-
-@cache
-def _shipped_defaults(role: str) -> Mapping:
-    return schema_defaults(role_location(role, load(role)))
 
 
 def _as_mapping(node: object) -> Mapping:

@@ -57,7 +57,7 @@ def _check_start(
             f"and its model has {counts[0]}",
             Label(span, f"{counts[1]} tokens"),
             (Label(use_location(sizes[0]), f"{counts[0]} tokens"),),
-            ("name the parts that are new in its config: reinit: [head]",),
+            ("name the parts that are new in its config, for example reinit: [head]",),
         )
 
 
