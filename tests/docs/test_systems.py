@@ -241,6 +241,15 @@ MISTAKES = [
     ("weighting.schema.json", "labels.yaml", "R214", f"{SYSTEM}:16:13", "cannot be used as JSON"),
     ("{least: 2}", "{least: two}", "R602", f"{RECIPE}:3:9", f"{SYSTEM}:17:23"),
     ("lr: 1e-3", "lt: 1e-3", "R502", f"{RECIPE}:6:3", f"{SYSTEM}:20:48"),
+    ("path: weights.json", "path: ../w", "R606", f"{SYSTEM}:10:23", "or ${data_dir} alone"),
+    ("reads: [least]", "reads: least", "R602", f"{SYSTEM}:7:26", "must be a list"),
+    (
+        "[create_dataset, weigh",
+        "[[], weigh",
+        "R602",
+        f"{SYSTEM}:2:10",
+        '"stages[0]" must be text',
+    ),
     ("{least: 2}", "none.yaml", "R701", f"{SYSTEM}:17:15", "does not exist"),
 ]
 
@@ -258,6 +267,7 @@ def test_a_mistake_in_a_declaration(
     file = recipe.parent / "site/mylab/systems/labels.yaml"
     edit(file, old, new)
     said = checked(recipe, monkeypatch)
+    assert said.count("\nerror[") + said.startswith("error[") == 1, said
     assert f"[{code} " in said, said
     assert f"--> {place}\n" in said, said
     assert more in said, said

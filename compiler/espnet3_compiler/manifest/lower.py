@@ -86,7 +86,9 @@ def lower(
         group_names=names,
         complete=result.complete and names_complete and not findings,
     )
-    return recipe, (*findings, *_missing_stages(root, system), *result.findings)
+    elsewhere = any(one.primary.span.source is not source for one in findings)
+    missing = () if elsewhere else _missing_stages(root, system)  # the declaration may have them
+    return recipe, (*findings, *missing, *result.findings)
 
 
 def _missing_stages(root: Mapping, system: System) -> tuple[Diagnostic, ...]:

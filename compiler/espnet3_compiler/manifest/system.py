@@ -126,7 +126,7 @@ def _declared_system(
             specs=vary_declared(system.specs, declared),
             declared=system.declared | {str(kind.value) for kind in declared_kinds(declared)},
             roles=roles,
-            stages=declared_stages(declared) or system.stages,
+            stages=declared_stages(declared, runs.kinds) or system.stages,
             files={**system.files, **declared_files(declared)},
         )
         found += more

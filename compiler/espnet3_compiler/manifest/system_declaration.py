@@ -10,10 +10,17 @@ from jsonschema.validators import Draft202012Validator
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
+from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.filesystem import is_file, lies_below, read_error, shown_path
 from espnet3_compiler.manifest.recipe import ConfigRole, System
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
-from espnet3_compiler.manifest.values import as_mapping, as_text, as_texts, mapping_entries
+from espnet3_compiler.manifest.values import (
+    as_mapping,
+    as_text,
+    as_texts,
+    mapping_entries,
+    substitute_text,
+)
 from espnet3_compiler.schema.descent import child_schema
 from espnet3_compiler.schema.plain_schema import plain_schema
 from espnet3_compiler.schema.repair import repair_and_validate
@@ -99,9 +106,19 @@ def declared_kinds(declared: SystemDeclaration) -> tuple[Scalar, ...]:
     return tuple(entry.key for entry in mapping_entries(declared.tree.get("kinds")))
 
 
-def declared_stages(declared: SystemDeclaration) -> tuple[Scalar, ...]:
-    """Return the kinds that run where a manifest lists no stages."""
-    return as_texts(declared.tree.get("stages"))
+def declared_stages(declared: SystemDeclaration, kinds: Collection[str]) -> tuple[Scalar, ...]:
+    """Return the kinds that run where a manifest lists no stages, as far as there are such kinds.
+
+    Args:
+        declared: The declaration.
+        kinds: The kinds that its class runs.
+    """
+    written = as_texts(declared.tree.get("stages"))
+    if WILDCARD in kinds:
+        return written
+    names = {str(one.value): one for one in written}
+    meant = {name if name in kinds else closest_match(name, kinds): names[name] for name in names}
+    return tuple(substitute_text(kind, one) for kind, one in meant.items() if kind)
 
 
 def declared_files(declared: SystemDeclaration) -> dict[Path, str | None]:
@@ -140,21 +157,23 @@ def check_kinds(
         methods: The methods of its class, inherited ones too, that a stage can run.
         kinds: All kinds that are known, its own too.
     """
-    for name in declared_kinds(declared):
+    names = declared_kinds(declared)
+    known = dict.fromkeys((*kinds, *methods, *(str(name.value) for name in names)))
+    for name in names:
         if name.value not in methods:
             message = f'the system declares a stage kind "{name.value}", but has no such method'
             hint = f"write in the class: def {name.value}(self, context: StageContext) -> Outputs"
             yield unknown_name("R214", message, name, methods, hint)
-    for name in declared_stages(declared):
+    for name in as_texts(declared.tree.get("stages")):
         if name.value not in methods:
             message = f'the system has no stage kind "{name.value}"'
             yield unknown_name("R214", message, name, methods)
     for entry in mapping_entries(declared.tree.get("kinds")):
         block = as_mapping(entry.value)
         for name in as_texts(block.get("consumes")) if block else ():
-            if name.value not in kinds:
+            if name.value not in known:
                 message = f'"{entry.name}" consumes a stage kind "{name.value}" that is not known'
-                yield unknown_name("R214", message, name, kinds)
+                yield unknown_name("R214", message, name, known)
 
 
 def check_reads(declared: SystemDeclaration, system: System) -> Iterator[Diagnostic]:
@@ -239,15 +258,17 @@ def _read_defaults(
         return _as_defaults(node, declared.source), ()
     path = declared.folder / str(name.value)
     if error := read_error(path, declared.folder):
-        return (), (unreadable_file(Label(name.span, "named here"), str(name.value), error),)
+        wrong = unreadable_file(Label(name.span, "named here"), str(name.value), error)
+        return _as_defaults(node, declared.source), (wrong,)
     tree, source, found = read_file(path, shown_path(path), declared.folder)
-    return (_as_defaults(tree, source) if source else ()), found
+    return (_as_defaults(tree, source) if source else _as_defaults(node, declared.source)), found
 
 
 def _as_defaults(node: Node | None, source: Source) -> tuple[Mapping, ...]:
-    """Return a mapping whose spans say that it holds defaults, alone; nothing for another node."""
-    if not isinstance(node, Mapping):
+    """Return a mapping whose spans say that it holds defaults, alone; an empty one in its place."""
+    if node is None:
         return ()
+    node = node if isinstance(node, Mapping) else Mapping((), node.span)
     return (_moved_to(node, Source(source.name, source.text, "system", source.path)),)
 
 
