@@ -241,6 +241,7 @@ MISTAKES = [
     ("weighting.schema.json", "labels.yaml", "R214", f"{SYSTEM}:16:13", "cannot be used as JSON"),
     ("{least: 2}", "{least: two}", "R602", f"{RECIPE}:3:9", f"{SYSTEM}:17:23"),
     ("lr: 1e-3", "lt: 1e-3", "R502", f"{RECIPE}:6:3", f"{SYSTEM}:20:48"),
+    ("path: weights.json", "path: '${exp_dir}/w'", "R214", f"{SYSTEM}:10:23", "is not replaced"),
     ("path: weights.json", "path: ../w", "R606", f"{SYSTEM}:10:23", "or ${data_dir} alone"),
     ("reads: [least]", "reads: least", "R602", f"{SYSTEM}:7:26", "must be a list"),
     (

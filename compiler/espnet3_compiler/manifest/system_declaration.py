@@ -91,8 +91,20 @@ def _read_beside(
     if tree is None or source is None:
         return None, found
     tree, misspelt, wrong = repair_and_validate(tree, load("system"))
+    wrong = wrong or tuple(_unreplaced_values(tree))
     package = None if module.local else _package_folder(module)
     return SystemDeclaration(tree, source, path, package), (*found, *misspelt, *wrong)
+
+
+def _unreplaced_values(tree: Mapping) -> Iterator[Diagnostic]:
+    """Report ``${…}`` that would have to be something else: in a stage kind nothing replaces it."""
+    judge = Draft202012Validator(load("system")["$defs"]["kind"])
+    for entry in mapping_entries(tree.get("kinds")):
+        for error in judge.iter_errors(to_python(entry.value)):
+            node = node_at(entry.value, tuple(error.absolute_path)) or entry.value
+            message = 'a "${…}" is not replaced in a stage kind'
+            label = Label(node.span, "only ${data_dir}, and that alone, is a path")
+            yield Diagnostic("R214", message, label)
 
 
 def _package_folder(module: ModuleLocation) -> str:
