@@ -71,6 +71,8 @@ def without_consequences(
     * A word of Python that is reported as a value of a wrong type.
     * The second item of a criterion that has ESPnet2's form.
     * The package of a callback that is refused.
+    * The settings of a type of batches that is not allowed where it stands.
+    * An output that a call is not given, as it is the path of another stage by mistake.
     * A training that nothing reads, as a reference that is wrong may be meant for it.
     * A name that a class uses and nothing defines, as an argument of that name is reported unknown.
 
@@ -79,7 +81,7 @@ def without_consequences(
         recipe: The declarations of the manifest.
         resolved: The values of its configs.
     """
-    found = _merge_exchanged(merge_unknown_names(findings))
+    found = _with_given_paths(_merge_exchanged(merge_unknown_names(findings)))
     tagged = {_source_line(f) for f in found if f.code == "R103"}
     unread = {span_key(f.primary.span) for f in found if f.code.startswith("R1")}
     causes = {span_key(f.primary.span) for f in found if f.code.startswith(_CAUSE_FAMILIES)}
@@ -106,6 +108,7 @@ def without_consequences(
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
     unmade = [f.primary.span for f in found if f.code == "R404"]
     phases = [f.primary.span for f in found if f.code == "R412" and "ESPnet2" in f.message]
+    shared = {span_key(f.primary.span) for f in found if f.code == "R413"}
     refused = {span_key(f.primary.span) for f in found if f.code == "R415"}
     misread = any(f.code.startswith(_WRONG_READS) for f in found)
     unknown_fields = {f.primary.span.text for f in found if f.code == "R422"}
@@ -158,6 +161,8 @@ def without_consequences(
             or (code == "R818" and misread)
             or (code == "R522" and any(_is_unknown_argument(f, *pair) for pair in unknown))
             or (code == "R440" and span_key(span) in refused)
+            or (code == "R601" and not f.fix and any(_is_of_type(f, other) for other in found))
+            or (code == "R513" and span_key(span) in shared)
         )
 
     def is_inside_misfit(f: Diagnostic) -> bool:
@@ -181,6 +186,12 @@ def _is_unknown_argument(finding: Diagnostic, name: str, file: str) -> bool:
     """Return whether a name that nothing defines is an argument that its class does not have."""
     defined_there = finding.primary.span.source.name.endswith(file)
     return _QUOTED.findall(finding.message)[0] == name and defined_there
+
+
+def _is_of_type(finding: Diagnostic, other: Diagnostic) -> bool:
+    """Return whether the type of a block, beside which a key is unknown, is not allowed itself."""
+    block, *_ = _QUOTED.findall(finding.message) or [""]
+    return other.code == "R604" and other.message.startswith(f'"{block}.type" ')
 
 
 def _is_about_hidden(finding: Diagnostic, hidden: Iterable[str]) -> bool:
@@ -237,6 +248,23 @@ def _merge_exchanged(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]
     return tuple(merged)
 
 
+def _with_given_paths(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """Advise to declare the path that a call is given, where it declares that of another stage."""
+    given = {
+        span_key(f.primary.span): f.message.rpartition(", but ")[2]
+        for f in findings
+        if f.code == "R513" and ", but " in f.message
+    }
+
+    def advise(finding: Diagnostic) -> Diagnostic:
+        path = given.get(span_key(finding.primary.span)) if finding.code == "R413" else None
+        return (
+            finding._replace(help=(f"write {path}, which the call is given",)) if path else finding
+        )
+
+    return tuple(map(advise, findings))
+
+
 def _are_exchanged(first: Diagnostic, second: Diagnostic) -> bool:
     if first.code != "R406" or second.code != "R406":
         return False
@@ -252,7 +280,7 @@ def _name_kind(finding: Diagnostic) -> str | None:
         listed = _MISSING_IN_LIST.search(finding.message)
         return listed[1] if listed else None
     package = finding.code == "R501" and finding.message.startswith("there is no package")
-    if package or finding.code == "R502":
+    if package or finding.code in ("R439", "R502"):
         return finding.message
     return _UNKNOWN_NAME_CODES.get(finding.code)
 

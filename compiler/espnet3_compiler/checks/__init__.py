@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from espnet3_compiler.checks.code import check as code
 from espnet3_compiler.checks.data import (
+    audio_units,
     classes,
     column_files,
     declared_fields,
@@ -155,6 +156,7 @@ ALL: tuple[Check, ...] = (
     schedule_units.check,
     model_parts.check,
     batches.check,
+    audio_units.check,
     label_padding.check,
     needed_blocks.check,
     tokenizer.check,

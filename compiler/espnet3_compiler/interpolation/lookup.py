@@ -1,6 +1,7 @@
 """Find the tree that a reference names, and the path in it."""
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
@@ -124,28 +125,33 @@ def _unknown_root(state: ResolutionState, owner: Path, key: Key, span: Span) -> 
     variable = _VARIABLE.fullmatch(span.text)
     if variable:
         return findings.environment_variable(span, variable[1])
-    for namespace in ("configs", "models"):
-        if (namespace, name) in state.roots and key.span.text == name:
+    for namespace, what in _names_without_root(state, owner, name):
+        if key.span.text == name:
             title = f'write "{namespace}.{name}"'
+            edit = Edit(key.span, f"{namespace}.{name}")
             return Diagnostic(
                 "R301",
-                f'"{span.text}" names nothing: "{name}" stands among the {namespace}',
+                f'"{span.text}" names nothing: "{name}" {what}',
                 Label(key.span, f'"{namespace}." is missing'),
                 help=(title,),
-                fix=Fix(title, (Edit(key.span, f"{namespace}.{name}"),), certain=True),
+                fix=Fix(title, (edit,), certain=namespace in ("configs", "models", MATRIX)),
             )
-    stages = [str(stage.name.value) for stage in state.recipe.stages]
-    if name in stages and key.span.text == name:
-        title = f'write "stages.{name}"'
-        return Diagnostic(
-            "R301",
-            f'"{span.text}" names nothing: "{name}" is a stage',
-            Label(key.span, '"stages." is missing'),
-            help=(title,),
-            fix=Fix(title, (Edit(key.span, f"stages.{name}"),)),
-        )
     problem = f'there is no "{name}" here'
     return findings.unknown_key(span, key, problem, _known_roots(state, owner))
+
+
+def _names_without_root(
+    state: ResolutionState, owner: Path, name: str
+) -> Iterator[tuple[str, str]]:
+    """Yield the namespaces that have a name, each with what it is there."""
+    row = state.roots.get((MATRIX, *owner))
+    if row is not None and row.entry(name):
+        yield MATRIX, "is a name of the matrix"
+    for namespace in ("configs", "models"):
+        if (namespace, name) in state.roots:
+            yield namespace, f"stands among the {namespace}"
+    if any(stage.name.value == name for stage in state.recipe.stages):
+        yield "stages", "is a stage"
 
 
 def _known_roots(state: ResolutionState, owner: Path) -> list[str]:

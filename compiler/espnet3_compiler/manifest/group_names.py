@@ -7,6 +7,9 @@ from functools import cached_property
 from espnet3_compiler.syntax.tree import Path
 from espnet3_compiler.syntax.unknown_name import format_names
 
+ROW_ADVICE = "write the name of one row, or put what reads it into the group, too"
+"""What to do where something outside a group names what stands in it."""
+
 RowNames = Mapping[tuple[str, str], str]
 """For ``("stages", "train")`` the name in a row, for example ``train_lr1e_3``; a name that was
 written with a value of the matrix stands for itself."""
@@ -69,10 +72,16 @@ class GroupNames:
 
     def rows_hint(self, block: str, name: str) -> str | None:
         """Return advice where a name is a short one of a group; None for another name."""
-        full = self._short.get((block, name))
+        full = self._short.get((block, name)) or self._numbered_names(block, name)
         if full is None:
             return None
         return f'"{name}" stands in a group, once for every row: {format_names(full)}'
+
+    def _numbered_names(self, block: str, name: str) -> list[str] | None:
+        """Return the names that rows made of a name and a value of the matrix, if it is theirs."""
+        found = [full for where, full in self._written if where == block]
+        found = [full for full in found if full.startswith(f"{name}_")]
+        return found if len(found) > 1 else None
 
     @cached_property
     def _written(self) -> Mapping[tuple[str, str], str]:

@@ -4,10 +4,10 @@ from collections.abc import Collection
 from keyword import iskeyword
 from typing import NamedTuple
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
-from espnet3_compiler.manifest.group_names import GroupNames
+from espnet3_compiler.manifest.group_names import ROW_ADVICE, GroupNames
 from espnet3_compiler.manifest.recipe import ModelDecl
 from espnet3_compiler.manifest.stage_items import StageItem
 from espnet3_compiler.manifest.stage_kinds import UNKNOWN_KIND
@@ -126,9 +126,14 @@ def find_stage(
     message = f'stage "{item.name.value}" names a stage "{name}" that is not declared'
     rows = groups.rows_hint("stages", name)
     found = unknown_name("R205", message, written, others, "declare it under stages", rows=rows)
+    found = found._replace(help=(*found.help, ROW_ADVICE)) if rows else found
     near = closest_match(name, others)
     near = near and groups.full_name(owner, "stages", near)
     return substitute_text(near, written) if near else None, [found]
+
+
+_FIELDS = 2
+"""Fields of ``init_from`` after the source."""
 
 
 def find_init_from(
@@ -142,8 +147,25 @@ def find_init_from(
     written = _narrowed(text, start.source) if start.suffix else text
     if any(mark in start.source for mark in ("/", ".", "\\", "${")):
         return written, start.suffix, []
+    first, *others = str(text.value).split(":")
+    if len(others) > _FIELDS:
+        known = find_stage(item, _narrowed(text, first), stages)[0]
+        return known, "", [_excluding(text, first, others)]
     stage, found = find_stage(item, written, stages)
     return stage, start.suffix, found
+
+
+def _excluding(text: Scalar, source: str, parts: list[str]) -> Diagnostic:
+    """R606: a fourth field of ``init_from``, which in ESPnet2 names what is left out."""
+    fields = ":".join(filter(None, (source, *parts[:_FIELDS])))
+    left_out = ":".join(parts[_FIELDS:]) or "PART"
+    return Diagnostic(
+        "R606",
+        f'init_from is SOURCE, SOURCE:PART or SOURCE:PART:TARGET, and "{text.value}" has '
+        f"{len(parts) + 1} fields",
+        Label(text.span, "the last one excludes nothing"),
+        help=(f"write init_from: {fields}, and in the training config reinit: [{left_out}]",),
+    )
 
 
 def _narrowed(node: Scalar, value: str) -> Scalar:

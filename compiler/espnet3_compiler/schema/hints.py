@@ -43,7 +43,7 @@ def value_hint(node: Node, schema: Schema) -> ValueHint:
     """Return advice on a node whose type the schema does not allow."""
     types = allowed_types(schema)
     instead = schema.get("x-instead", {}).get(json_type(node))
-    if instead:
+    if instead and not _is_whole(node):
         return ValueHint((instead,))
     if isinstance(node, Scalar):
         return _scalar_hint(node, types, schema)
@@ -58,6 +58,11 @@ def value_hint(node: Node, schema: Schema) -> ValueHint:
     if isinstance(node, Mapping) and "array" in types:
         return ValueHint(("begin each item with a dash",))
     return ValueHint()
+
+
+def _is_whole(node: Node) -> bool:
+    """Return whether a node is a number such as ``4e6``, which is a whole one all the same."""
+    return isinstance(node, Scalar) and isinstance(node.value, float) and node.value.is_integer()
 
 
 def _is_flow_mapping(node: Sequence) -> bool:

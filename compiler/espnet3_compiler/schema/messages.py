@@ -69,6 +69,7 @@ def unknown_key(
     )
     listed = ", ".join(valid)
     short = len(listed) <= LONGEST_LIST
+    of_stage = spot.path == "" and entry.name in _stage_keys() and spot.root is not load("recipe")
     return Diagnostic(
         "R601",
         f'{spot.name} has no key "{entry.name}"',
@@ -77,9 +78,11 @@ def unknown_key(
             *((Label(twin.key.span, "already given here"),) if twin else ()),
             *provenance_labels(entry.key, entry.key.span),
         ),
-        help=_key_help(entry.name, twin.name if twin else wanted, moved, spot.root),
+        help=_key_help(entry.name, twin.name if twin else wanted, moved, spot.root)
+        if not of_stage or wanted or twin or moved
+        else (f"it is a key of a stage: write {{run: …, {entry.name}: …}} in the manifest",),
         notes=()
-        if wanted or twin or moved or short
+        if wanted or twin or moved or short or of_stage
         else (f"the keys here: {_shorten_list(valid)}",),
         fix=None if twin else _key_fix(entry, wanted, certain=certain),
     )
@@ -128,6 +131,11 @@ def _key_help(name: str, wanted: str | None, moved: str | None, root: Schema) ->
     if roles and not parents:
         return (f'"{name}" is a key of a config in the role {" or ".join(roles)}',)
     return ()
+
+
+def _stage_keys() -> dict[str, Schema]:
+    stage: dict[str, Schema] = load("recipe")["properties"]["stages"]["items"]["else"]["properties"]
+    return stage
 
 
 def _roles_with(name: str, root: Schema) -> list[str]:

@@ -169,7 +169,7 @@ class FakeTokenizers:
         if count < 1:
             raise UnprobedError(f"a tokenizer of {size} tokens cannot be made up")
         folder = self._folder / key
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         text = folder / "train.txt"
         # Words, whatever the model type: any number of tokens, at once.
         text.write_text("".join(f"w{number}\n" for number in range(count)), encoding="utf-8")

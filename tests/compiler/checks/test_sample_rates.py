@@ -4,7 +4,7 @@ import pytest
 
 from tests.compiler.checks.checks_kit import CONFIGS, HEAD
 
-NET = "class Net:\n    def __init__(self, sample_rate: int = 0, size: int = 8): ...\n"
+NET = "class Net:\n    def __init__(self, sample_rate: int = 0, fs: str = '', size: int = 8): ...\n"
 DATA = """\
 RATE = 8000
 class Dataset:
@@ -30,7 +30,10 @@ def check_rates(check, head: str, data: str) -> list[tuple[str, str]]:
     [
         ("sample_rate: 8000", "", True),
         ("sample_rate: 16000", DATA, False),
-        ("sample_rate: 8000", f"{DATA}# resampled\n", False),
+        ("sample_rate: 8000", f"{DATA}# resampled\n", True),
+        ("fs: 8k", "", True),
+        ("fs: 16k", DATA, False),
+        ("size: 8", f"{DATA}# resampled\n", False),
         ("size: 8", DATA, True),
         ("size: 8", DATA.replace("8000", "16_000"), False),
         ("size: 8", f"{DATA}SOURCE_RATE = 16000\n", False),

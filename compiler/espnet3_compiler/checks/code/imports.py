@@ -96,11 +96,28 @@ def _missing_of(module: RecipeModule, item: Import, only_own: bool) -> _Nothing 
     for count in range(1, len(parts) + 1):
         place = module.library.find_module(".".join(parts[:count]))
         if place is None:
-            return _missing_module(module, parts, count - 1, only_own)
+            found = _missing_module(module, parts, count - 1, only_own)
+            hint = _found_beside(module, parts, item) if count == len(parts) else ()
+            return found._replace(hint=hint or found.hint) if found else None
     assert place is not None
     if item.name in ("", "*") or (only_own and not place.local):
         return None
     return _missing_name(module, place, item.name)
+
+
+def _found_beside(module: RecipeModule, parts: list[str], item: Import) -> tuple[str, ...]:
+    """Return the advice to import a name from the one module beside a missing one that has it."""
+    parent = module.library.find_module(".".join(parts[:-1]))
+    if parent is None or not parent.local or item.name in ("", "*"):
+        return ()
+    found = []
+    for name in names_below(module.library.path, parent.folders):
+        place = module.library.find_module(f"{parent.name}.{name}")
+        summary = module.library.module(place) if place else None
+        rows = summary.bindings.get(item.name, ()) if summary else ()
+        if place and any(row.kind != "import" for row in rows):
+            found.append(place.name)
+    return (f'"{found[0]}" has {item.name}',) if len(found) == 1 else ()
 
 
 def _above_package(module: RecipeModule, item: Import) -> _Nothing:

@@ -9,7 +9,9 @@ Only what the code says plainly is compared: a ``Dataset`` whose items are writt
 
 from collections.abc import Iterator
 
+from espnet3_compiler.checks.code.modules import recipe_modules
 from espnet3_compiler.checks.data.bodies import class_of
+from espnet3_compiler.checks.data.columns import is_mentioned, listed_columns
 from espnet3_compiler.checks.data.sample_fields import (
     Fields,
     changed_fields,
@@ -34,6 +36,7 @@ from espnet3_schemas import TARGET
 _TEXT_BLOCKS = {"train_tokenizer": "tokenizer", "prepare_labels": "labels"}
 _OF_BLOCK = {"tokenizer": "the tokenizer reads", "labels": "the labels are read from"}
 _SIZED = ("numel", "length", "chunk")
+_BY_LENGTH = "batches are made by the length of a field"
 _OWN = ("utt_id", "sample_rate")
 """Fields that the runtime reads itself."""
 
@@ -116,7 +119,7 @@ def _check_training(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Ite
     config = certain_config(stage, "training", resolved)
     if config:
         yield from _check_preprocessor(config, recipe)
-        yield from _check_batches(stage, config, recipe)
+        yield from _check_batches(stage, config, recipe, resolved)
 
 
 def _check_preprocessor(config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
@@ -145,15 +148,23 @@ def _check_text_field(
     if config is None or not isinstance(block, Mapping):
         return
     node, entries = block.get("field"), split_entries(recipe, config, "train")
-    before = fields_before(entries)
     own = any(written_entry(block, key) for key in ("train_file", "text_builder"))
-    if before is None or own or any(_may_have_columns(data) for data in entries):
-        return
-    if isinstance(node, Scalar) and is_written(node) and node.value not in before:
-        yield _unknown_field(node, before, f"{_OF_BLOCK[name]} a field")
+    if isinstance(node, Scalar) and not own:
+        known = _fields_beside(node, fields_before(entries), entries, recipe, resolved)
+        yield from _unknown_fields(node, known, f"{_OF_BLOCK[name]} a field")
 
 
-def _check_batches(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]:
+def _check_batches(
+    stage: StageDecl, config: Mapping, recipe: Recipe, resolved: Resolved
+) -> Iterator[Diagnostic]:
+    """Report fields that batches are made by, and that items do not have.
+
+    Args:
+        stage: The training stage.
+        config: Its training config.
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
     for split in ("train", "valid"):
         block = node_at(config, ("dataloader", split))
         batches = node_at(block, ("batches",)) if block else None
@@ -167,14 +178,44 @@ def _check_batches(stage: StageDecl, config: Mapping, recipe: Recipe) -> Iterato
             continue
         before = fields_before(entries)
         after = fields_after(config, split, before, recipe) if before else None
-        if kind.value in _SIZED and not any(_may_have_lengths(data) for data in entries):
+        silent = not any(_may_have_lengths(data) for data in entries)
+        if kind.value in _SIZED and silent:
             yield from _check_lengths(stage, split, batches, after, recipe)
+        if kind.value == "sorted" and silent:
+            yield from _unknown_fields(batches.get("length_key"), after, _BY_LENGTH)
         if kind.value == "chunk" and after:
             whole = "a field stays whole"
             yield from _unknown_fields(batches.get("chunk_excluded_keys"), after, whole)
-        if kind.value == "category" and not any(_may_have_categories(data) for data in entries):
-            raw, what = fields_before(entries, transformed=False), "batches are balanced by a field"
-            yield from _unknown_fields(batches.get("category_key"), raw, what)
+        if kind.value == "category" and not any(_may_have(data, "categories") for data in entries):
+            what = "batches are balanced by a field"
+            raw = fields_before(entries, transformed=False)
+            for name in _texts_of(batches.get("category_key")):
+                known = _fields_beside(name, raw, entries, recipe, resolved)
+                yield from _unknown_fields(name, known, what)
+
+
+def _fields_beside(
+    name: Scalar,
+    fields: Fields | None,
+    entries: list[DatasetEntry],
+    recipe: Recipe,
+    resolved: Resolved,
+) -> Fields | None:
+    """Return the fields and columns of a split; None where there may be one of a given name.
+
+    Args:
+        name: The field or column that is asked for.
+        fields: The fields of the items.
+        entries: The data sets of the split.
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
+    if fields is None or not any(_may_have(data, "column") for data in entries):
+        return fields
+    modules = recipe_modules(recipe, resolved)
+    word = str(name.value).removeprefix(COLUMN_PREFIX)
+    columns = listed_columns(entries, fields, modules)
+    return None if is_mentioned(word, entries, modules) else columns
 
 
 def _check_lengths(
@@ -191,8 +232,7 @@ def _check_lengths(
     """
     kind = batches.get("type")
     assert isinstance(kind, Scalar)
-    what = "batches are made by the length of a field"
-    unknown = list(_unknown_fields(batches.get("length_key"), after, what))
+    unknown = list(_unknown_fields(batches.get("length_key"), after, _BY_LENGTH))
     yield from unknown
     if not unknown and not _collects_lengths(stage, recipe):
         yield _no_lengths(split, kind)
@@ -208,11 +248,6 @@ def _unknown_fields(node: Node | None, fields: Fields | None, what: str) -> Iter
 def _may_have_lengths(data: DatasetEntry) -> bool:
     """Return whether a data set gives lengths itself, or may for all that can be seen."""
     return _may_have(data, "lengths")
-
-
-def _may_have_categories(data: DatasetEntry) -> bool:
-    """Return whether a data set may give values of items that are no fields of them."""
-    return _may_have(data, "categories") or _may_have(data, "column")
 
 
 def _may_have(data: DatasetEntry, attribute: str) -> bool:
@@ -274,30 +309,25 @@ def _texts_of(node: Node | None) -> list[Scalar]:
 
 
 def _check_columns(stage: StageDecl, recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Report ``dataset:COLUMN`` of data sets that have no columns beside their items' fields."""
+    """Report ``dataset:COLUMN`` of data sets that have no such column or field."""
     metrics = certain_config(stage, "metrics", resolved)
     inference = certain_config(stage, "inference", resolved)
     if metrics is None or inference is None:
         return
     entries = split_entries(recipe, inference, "test")
     before = fields_before(entries, transformed=False)
-    if before is None or any(_may_have_columns(data) for data in entries):
-        return
     block = metrics.get("metrics")
     for item in block.items if isinstance(block, Sequence) else ():
         inputs = node_at(item, ("inputs",))
         for entry in inputs if isinstance(inputs, Mapping) else ():
             node = entry.value
             text = str(node.value) if isinstance(node, Scalar) else ""
-            if text.startswith(COLUMN_PREFIX) and "${" not in text:
+            plain = text.startswith(COLUMN_PREFIX) and "${" not in text
+            if plain and isinstance(node, Scalar):
                 column = text.removeprefix(COLUMN_PREFIX)
-                if column not in before and isinstance(node, Scalar):
-                    yield _unknown_column(node, before)
-
-
-def _may_have_columns(data: DatasetEntry) -> bool:
-    found = class_of(data.library, f"{data.module}.Dataset")
-    return found is None or "column" in resolve_name.attributes_of(data.library, found)
+                known = _fields_beside(node, before, entries, recipe, resolved)
+                if known is not None and column not in known:
+                    yield _unknown_column(node, known)
 
 
 def _unknown_field(node: Scalar, fields: Fields, what: str) -> Diagnostic:

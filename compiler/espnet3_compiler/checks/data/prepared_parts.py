@@ -118,5 +118,5 @@ def _finding(value: Scalar, parts: _PartList) -> Diagnostic:
         value,
         f"not in ({format_names(parts.names)})",
         related=(Label(use_location(parts.node), "what it makes"),),
-        advice=did_you_mean(near, f"add {value.value} there, or write one of its names"),
+        advice=(*did_you_mean(near), f"add {value.value} there, or write one of its names"),
     )

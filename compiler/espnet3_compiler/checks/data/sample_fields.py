@@ -79,6 +79,24 @@ def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields
     return _returned_fields(_Scope(body.node, _sample_parameter(body.node), given))
 
 
+def keeps_field(library: Library, node: Node | None, field: str) -> bool:
+    """Return whether a preprocessor certainly leaves a field as it is, as its code never names it.
+
+    Args:
+        library: Reads the code of the recipe.
+        node: The preprocessor; null changes nothing.
+        field: The field.
+    """
+    target = node.get(TARGET) if isinstance(node, Mapping) else None
+    path = target.value if isinstance(target, Scalar) else None
+    if is_null(node) or path in (*_SAME_FIELDS, _LABELS):
+        return True
+    if not isinstance(path, str):
+        return False
+    body = method_body(library, path, "__call__") or function_body(library, path)
+    return body is not None and f'"{field}"' not in body.file.text.text
+
+
 def _indexed_fields(node: Node | None, given: Fields) -> Fields | None:
     """Return the fields of an item whose label was replaced by its index."""
     names = [node.get(key) if isinstance(node, Mapping) else None for key in ("field", "to")]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.code.modules import RecipeModule, any_mentions, recipe_modules
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.targets.datasets import data_modules
+from espnet3_compiler.checks.training.no_effect import whole_number
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span, line_span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
@@ -21,6 +22,7 @@ from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at, walk_scalars
 
 _ARGUMENT = "sample_rate"
+_ARGUMENTS = (_ARGUMENT, "sampling_rate", "fs")
 _RESAMPLING = (b"resampl", b"Resampl", b"orig_freq", b"orig_sr", b"interp")
 _CONSTANT = r"^(?:RATE|SAMPLE_RATE|SAMPLING_RATE|SR|FS)(?:: int)? *= *([1-9][0-9_]{3,6})\b"
 """A sample rate that a module keeps under a name."""
@@ -28,9 +30,12 @@ _CONSTANT = r"^(?:RATE|SAMPLE_RATE|SAMPLING_RATE|SR|FS)(?:: int)? *= *([1-9][0-9
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R816."""
-    modules = recipe_modules(recipe, resolved)
-    if not recipe.complete or any_mentions(modules, _RESAMPLING):
-        return
+    packages = {str(name.value).partition(".")[0] for _, name in data_modules(recipe, resolved)}
+    parts: dict[bool, list[RecipeModule]] = {True: [], False: []}
+    for module in recipe_modules(recipe, resolved):
+        parts[module.location.name.partition(".")[0] in packages].append(module)
+    if not recipe.complete or any_mentions(parts[False], _RESAMPLING):
+        return  # what data sets resample is not the audio that a contract takes
     found = []
     for stage in stages_of_kind("infer", recipe):
         config = certain_config(stage, "inference", resolved)
@@ -38,7 +43,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         model = model_of(stage, resolved)
         if declared is None or model is None:
             continue
-        known = _rate_of_model(model) or _rate_of_data(recipe, resolved, modules, declared)
+        known = _rate_of_model(model) or _rate_of_data(parts, declared)
         if known and known[0] != declared.value:
             found.append(_finding(declared, *known))
     yield from first_per_location(found)
@@ -55,32 +60,35 @@ def _declared_rate(config: Mapping) -> Scalar | None:
 
 def _rate_of_model(model: Mapping) -> tuple[int, Span, str] | None:
     """Return the only sample rate among the arguments of a model, and where it is given."""
-    leaves = [leaf for path, leaf in walk_scalars(model) if path[-1:] == (_ARGUMENT,)]
-    rates = {leaf.value for leaf in leaves}
-    if len(rates) != 1 or not isinstance(leaves[0].value, int):
-        return None
-    return leaves[0].value, use_location(leaves[0]), "the model"
+    leaves = [leaf for path, leaf in walk_scalars(model) if path and path[-1] in _ARGUMENTS]
+    rates = {_hertz(leaf) for leaf in leaves}
+    rate = next(iter(rates), None)
+    return (rate, use_location(leaves[0]), "the model") if rate and len(rates) == 1 else None
+
+
+def _hertz(node: Scalar) -> int | None:
+    """Return a sample rate, which ESPnet2 also writes as ``16k``."""
+    match = re.fullmatch(r"(\d+)k", node.value) if isinstance(node.value, str) else None
+    return int(match[1]) * 1000 if match else whole_number(node)
 
 
 def _rate_of_data(
-    recipe: Recipe, resolved: Resolved, modules: tuple[RecipeModule, ...], declared: Scalar
+    parts: dict[bool, list[RecipeModule]], declared: Scalar
 ) -> tuple[int, Span, str] | None:
     """Return the rate that the module of the data keeps, unless code has the declared one, too.
 
     Args:
-        recipe: The recipe.
-        resolved: The values of its configs.
-        modules: The modules of the recipe.
+        parts: The modules of the recipe: of its data, and others.
         declared: The sample rate of the contract.
     """
     number = int(str(declared.value))
-    if any_mentions(modules, (str(number).encode(), f"{number:_}".encode())):
+    words = (str(number).encode(), f"{number:_}".encode())
+    every = (*parts[True], *parts[False])
+    if any_mentions(every, words) or any_mentions(parts[True], _RESAMPLING):
         return None
-    names = {str(name.value).partition(".")[0] for _, name in data_modules(recipe, resolved)}
     found = [
         (int(match[1].replace("_", "")), _span_of(module, match), "the data")
-        for module in modules
-        if module.location.name.partition(".")[0] in names
+        for module in parts[True]
         for match in re.finditer(_CONSTANT, module.file.source.text, re.MULTILINE)
     ]
     return found[0] if len({rate for rate, _, _ in found}) == 1 else None

@@ -2,7 +2,7 @@
 
 Passes: ``checkpoint: ${stages.train.best_checkpoint}``; ``_target_: models.net.Net``.
 Fails: ``checkpoint: stages.train.best_checkpoint``; ``report: exp_dir/count.json``;
-``report: "{{ exp_dir }}/count.json"``; ``report: $exp_dir/count.json``;
+``report: "{{ exp_dir }}/count.json"``; ``report: $exp_dir/count.json``; ``"{matrix.channels}"``;
 ``exp_dir: "{{ corpus }}/exp"``, whatever is meant by it.
 """
 
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from espnet3_compiler.checks.code.modules import any_mentions, recipe_modules
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from espnet3_compiler.diagnostics.source import Span
+from espnet3_compiler.expressions.nodes import MATRIX
 from espnet3_compiler.filesystem import path_exists
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.schema.hints import quoted_like
@@ -23,7 +24,7 @@ from espnet3_compiler.syntax.tree import Mapping, Path, Scalar, node_at, walk_sc
 from espnet3_schemas import TARGET
 
 _DIRECTORIES = "exp_dir|data_dir|recipe_dir"
-_NAME = r"(?:stages|configs|models)(?:\.[\w-]+){2,}"
+_NAME = r"(?:stages|configs|models)(?:\.[\w-]+){2,}|matrix\.[\w-]+"
 _FORMS = (
     re.compile(rf"(?<!\$)\{{\{{\s*({_NAME}|{_DIRECTORIES}|exp_tag)\s*\}}\}}"),
     re.compile(rf"^\{{({_NAME}|{_DIRECTORIES}|exp_tag)\}}"),
@@ -100,6 +101,8 @@ def _bare_name(node: Scalar, recipe: Recipe, resolved: Resolved) -> _Bare | None
 def _names_value(name: str, recipe: Recipe, resolved: Resolved) -> bool:
     """Return whether ``${name}`` is a value of the recipe, or an output of one of its stages."""
     kind, *rest = name.split(".")
+    if kind == MATRIX:
+        return any(row.entry(rest[0]) for row in recipe.rows.values())
     if not rest:
         return not path_exists(recipe.directory / name)
     if kind == "stages":

@@ -10,20 +10,23 @@ from collections.abc import Iterator
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Edit, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
+from espnet3_compiler.manifest.group_names import ROW_ADVICE
 from espnet3_compiler.manifest.lower import config_roles
 from espnet3_compiler.manifest.names import is_identifier
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_known_kind, stage_kind
+from espnet3_compiler.manifest.values import text_of
 from espnet3_compiler.stage_graph.graph import INIT_OUTPUT
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
-from espnet3_compiler.syntax.tree import Path
+from espnet3_compiler.syntax.tree import Path, walk_scalars
 from espnet3_compiler.syntax.unknown_name import (
     did_you_mean,
     format_names,
     rename_fix,
     spelling_fix,
 )
+from espnet3_schemas import TARGET
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -47,7 +50,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         start = stage.init_from
         producer = stages.get(str(start.value)) if start else None
         if start and producer and producer is not stage:
-            yield from _check_init_from(stage, start.span, producer, recipe)
+            yield from _check_init_from(stage, start.span, producer, recipe, resolved)
 
 
 def _unknown_stages(
@@ -82,7 +85,9 @@ def _unknown_stages(
 def _stage_of_rows(name: str, spans: list[Span], advice: str) -> Diagnostic:
     """R205: a stage of a group, named outside without the id of a row."""
     labels = tuple(Label(_key_span(span, name), "which of them?") for span in spans)
-    return Diagnostic("R205", f'no stage is called "{name}"', labels[0], labels[1:], (advice,))
+    return Diagnostic(
+        "R205", f'no stage is called "{name}"', labels[0], labels[1:], (advice, ROW_ADVICE)
+    )
 
 
 def _output_references(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[str, str, Span, Path]]:
@@ -166,9 +171,32 @@ def _key_span(span: Span, key: str) -> Span:
     return Span(span.source, span.start + found[-1].start(), span.start + found[-1].end())
 
 
+def _other_sizes(used: str, trained: str, resolved: Resolved) -> tuple[str, ...]:
+    """Return how two models of one class differ in their numbers."""
+    one, other = resolved.models.get(used), resolved.models.get(trained)
+    if one is None or other is None or text_of(one.get(TARGET)) != text_of(other.get(TARGET)):
+        return ()
+    leaves = {path: leaf.value for path, leaf in walk_scalars(other)}
+    found = [
+        f"{'.'.join(map(str, path))}: {leaf.value} and {leaves[path]}"
+        for path, leaf in walk_scalars(one)
+        if isinstance(leaf.value, int | float) and leaves.get(path, leaf.value) != leaf.value
+    ]
+    return (f"the models differ in {format_names(found)}",) if found else ()
+
+
 def _check_init_from(
-    stage: StageDecl, start: Span, producer: StageDecl, recipe: Recipe
+    stage: StageDecl, start: Span, producer: StageDecl, recipe: Recipe, resolved: Resolved
 ) -> Iterator[Diagnostic]:
+    """Report weights of a stage that trains nothing, or another model.
+
+    Args:
+        stage: The stage that starts from them.
+        start: Where it says so.
+        producer: The stage that it names.
+        recipe: The recipe.
+        resolved: The values of its configs.
+    """
     known = outputs_of(producer, recipe)
     name = producer.name.value
     if known is not None and INIT_OUTPUT not in known:
@@ -199,6 +227,7 @@ def _check_init_from(
             ),
             help=(
                 "give both stages the same model, or name another stage",
-                f"{name}:PART:PART takes a part of it",
+                f"{name}:PART:PART takes a part of it, whose layers must have the same sizes",
             ),
+            notes=_other_sizes(str(used), str(trained), resolved),
         )

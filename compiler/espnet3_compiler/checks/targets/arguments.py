@@ -64,12 +64,17 @@ def _check_positional(call: TargetCall) -> Iterator[Diagnostic]:
         yield findings.too_many_positional(call, len(room))
 
 
-def _check_supplied(call: TargetCall) -> Iterator[Diagnostic]:
+def _refused_names(call: TargetCall) -> list[str]:
+    """Return the arguments that the runtime passes by name and the target does not take."""
     if call.incomplete or call.signature.more_keywords:
-        return
-    for name in call.slot.supplied:
-        if call.signature.find(name) is None:
-            yield findings.refuses_supplied(call, name)
+        return []
+    return [name for name in call.slot.supplied if call.signature.find(name) is None]
+
+
+def _check_supplied(call: TargetCall) -> Iterator[Diagnostic]:
+    for name in _refused_names(call):
+        missing = _missing_names(call, {entry.name for entry in call.entries})
+        yield findings.refuses_supplied(call, name, missing)
 
 
 def _check_type(
@@ -103,6 +108,8 @@ def _check_names(call: TargetCall, unknown: list[Entry], given: set[str]) -> Ite
         names = ", ".join(f'"{item}"' for item in missing)
         found[0] = found[0]._replace(help=(*found[0].help, f"it needs {names}"))
     yield from _merge_other_arguments(call, found)
+    if _refused_names(call):  # a target for another use needs other arguments, too
+        return
     if "_partial_" not in meant and (missing := [item for item in absent if item not in meant]):
         yield findings.missing_arguments(call, missing)
 

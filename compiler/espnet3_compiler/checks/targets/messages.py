@@ -242,10 +242,24 @@ def refuses_positional(call: TargetCall) -> Diagnostic:
     )
 
 
-def refuses_supplied(call: TargetCall, name: str) -> Diagnostic:
-    """R502: the target does not take an argument that the runtime passes."""
+def refuses_supplied(call: TargetCall, name: str, missing: list[str]) -> Diagnostic:
+    """R502: the target does not take an argument that the runtime passes.
+
+    Args:
+        call: The call that is checked.
+        name: The argument.
+        missing: What the target needs and is not given.
+    """
     message = f'{call.signature.name} cannot be used here: it has no argument "{name}"'
-    return _head_finding("R502", message, call, f'{call.caller} passes "{name}"')
+    found = _head_finding("R502", message, call, f'{call.caller} passes "{name}"')
+    if name != "optimizer" or len(missing) != 1:
+        return found
+    advice = (
+        f"a function of {missing[0]} alone is an argument of a scheduler: {{_target_: "
+        "torch.optim.lr_scheduler.LambdaLR, lr_lambda: "
+        f"{{_target_: {call.signature.name}, _partial_: true}}}}"
+    )
+    return found._replace(help=(*found.help, advice))
 
 
 def _head_finding(

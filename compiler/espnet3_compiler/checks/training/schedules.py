@@ -1,14 +1,20 @@
-"""Schedules of the learning rate: those that never advance, and those that need an end.
+"""Schedules of the learning rate: those that never advance, need an end, or set the rate.
 
 Passes: ``OneCycleLR`` with ``scheduler_interval: step`` and ``max_epochs: 20``.
-Fails: ``OneCycleLR`` with an interval of epochs, or beside ``trainer: {max_epochs: -1}``.
+Fails: ``OneCycleLR`` with an interval of epochs, or beside ``trainer: {max_epochs: -1}``; with
+``max_lr: 3e-3`` beside an optimizer with ``lr: 1e-4``, which has no effect.
 """
 
 from collections.abc import Iterator
+from math import isclose
 
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.training.monitors import scheduler_blocks
-from espnet3_compiler.checks.training.no_effect import whole_number
+from espnet3_compiler.checks.training.no_effect import (
+    JudgedSetting,
+    idle_settings,
+    whole_number,
+)
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.library import Library
@@ -17,16 +23,23 @@ from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.stage_graph.stage_inputs import certain_configs
 from espnet3_compiler.syntax.placeholder import has_certain_keys
 from espnet3_compiler.syntax.provenance import use_location
-from espnet3_compiler.syntax.span_key import first_per_location
-from espnet3_compiler.syntax.tree import Entry, Mapping, Scalar, is_null
+from espnet3_compiler.syntax.span_key import first_per_location, written_entry
+from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Scalar, is_null, node_at
 from espnet3_schemas import TARGET
 
 _STEPS = "total_steps"
+_RATES = {"OneCycleLR": ("max_lr",), "CyclicLR": ("base_lr", "max_lr")}
+"""Schedulers that overwrite the rate of the optimizer, and the arguments that decide it."""
+
+_DIVISOR = 25.0  # of OneCycleLR: what max_lr is divided by at the beginning
+_SCHEDULERS = "torch.optim.lr_scheduler."
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R801 for a schedule that never advances, R415 for one of a training without end."""
-    configs = certain_configs("train", "training", recipe, resolved)
+    """Yield R801 for a schedule that never advances, R415 for one without end, R809 for rates."""
+    configs = list(certain_configs("train", "training", recipe, resolved))
+    judged = [setting for config in configs for setting in _judge_rates(config)]
+    yield from first_per_location(idle_settings(judged))
     yield from first_per_location(
         found
         for config in configs
@@ -52,6 +65,53 @@ def _check_one_cycle(config: Mapping) -> Iterator[Diagnostic]:
             related=(Label(use_location(target), "the scheduler"),),
             advice=("write scheduler_interval: step, or total_steps: and the number of epochs",),
         )
+
+
+def _judge_rates(config: Mapping) -> Iterator[JudgedSetting]:
+    """Judge the rates of optimizers whose scheduler may overwrite them."""
+    yield from _judge_rate(config.get("optimizer"), config.get("scheduler"))
+    named, plans = config.get("optimizers"), config.get("schedulers")
+    for entry in named if isinstance(named, Mapping) else ():
+        plan = plans.get(entry.name) if isinstance(plans, Mapping) else None
+        scheduler = node_at(plan, ("scheduler",)) if plan else None
+        yield from _judge_rate(node_at(entry.value, ("optimizer",)), scheduler)
+
+
+def _judge_rate(optimizer: Node | None, scheduler: Node | None) -> Iterator[JudgedSetting]:
+    """Judge the rate of an optimizer, which is none of those that its scheduler names."""
+    given = written_entry(optimizer, "lr") if isinstance(optimizer, Mapping) else None
+    rate = _number(given.value) if given else None
+    if given is None or rate is None:
+        return
+    target = scheduler.get(TARGET) if isinstance(scheduler, Mapping) else None
+    name = str(target.value).removeprefix(_SCHEDULERS) if isinstance(target, Scalar) else ""
+    if not isinstance(scheduler, Mapping) or name not in _RATES:
+        yield given, None
+        return
+    entries = [entry for key in _RATES[name] if (entry := scheduler.entry(key))]
+    rates = [_number(entry.value) for entry in entries]
+    starts = [most / (_number(scheduler.get("div_factor")) or _DIVISOR) for most in rates if most]
+    known = entries and None not in rates
+    idle = known and not any(isclose(rate, one) for one in (*filter(None, rates), *starts))
+    yield given, _idle_rate(given, name, entries) if idle else None
+
+
+def _number(node: Node | None) -> float | None:
+    value = node.value if isinstance(node, Scalar) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _idle_rate(given: Entry, scheduler: str, entries: list[Entry]) -> Diagnostic:
+    value, names = getattr(given.value, "value", ""), " and ".join(one.name for one in entries)
+    deciding = entries[-1]
+    return value_finding(
+        "R809",
+        f"lr: {value} has no effect: {scheduler} sets the rate itself, by {names}",
+        given.value,
+        "no effect",
+        related=(Label(use_location(deciding.value), "this decides"),),
+        advice=(f"write the rate into {deciding.name}, and the same or nothing here",),
+    )
 
 
 def _check_end(config: Mapping, library: Library) -> Iterator[Diagnostic]:

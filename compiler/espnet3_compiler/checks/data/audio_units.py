@@ -1,0 +1,88 @@
+"""The size of batches of audio, which is counted in samples.
+
+Passes: ``{type: length, batch_bins: 320000}`` beside a contract with ``speech`` at 16000 Hz.
+Fails: ``{type: length, batch_bins: 300}`` there: every batch holds one utterance.
+
+Only audio that nothing but tokenizers and labels of the runtime changes is judged.
+"""
+
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.data.fields import preprocessor_of, split_entries
+from espnet3_compiler.checks.data.sample_fields import keeps_field
+from espnet3_compiler.checks.findings import value_finding
+from espnet3_compiler.checks.training.no_effect import SIZED_BATCHES, whole_number
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
+from espnet3_compiler.manifest.recipe import Recipe, Resolved
+from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.manifest.values import mapping_entries
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, certain_configs
+from espnet3_compiler.syntax.provenance import use_location
+from espnet3_compiler.syntax.span_key import first_per_location, written_entry
+from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, is_null, node_at
+
+
+def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
+    """Yield R814."""
+    rates = _declared_rates(recipe, resolved) if recipe.complete else {}
+    configs = certain_configs("train", "training", recipe, resolved) if rates else ()
+    yield from first_per_location(
+        found
+        for config in configs
+        for split in ("train", "valid")
+        for found in _check_split(config, split, rates, recipe)
+    )
+
+
+def _declared_rates(recipe: Recipe, resolved: Resolved) -> dict[str, Scalar]:
+    """Return the sample rates of the audio that contracts take, by field."""
+    found: dict[str, Scalar] = {}
+    for stage in stages_of_kind("infer", recipe):
+        config = certain_config(stage, "inference", resolved)
+        for entry in mapping_entries(node_at(config, ("contract", "inputs")) if config else None):
+            kind, rate = (node_at(entry.value, (key,)) for key in ("kind", "sample_rate"))
+            if isinstance(kind, Scalar) and kind.value == "audio" and isinstance(rate, Scalar):
+                found.setdefault(entry.name, rate)
+    return found
+
+
+def _check_split(
+    config: Mapping, split: str, rates: dict[str, Scalar], recipe: Recipe
+) -> Iterator[Diagnostic]:
+    """Report a limit of batches that is shorter than a second.
+
+    Args:
+        config: A training config.
+        split: ``train`` or ``valid``.
+        rates: The sample rates of audio, by field.
+        recipe: The recipe.
+    """
+    block = node_at(config, ("dataloader", split))
+    batches = block.get("batches") if isinstance(block, Mapping) else None
+    if not isinstance(block, Mapping) or not isinstance(batches, Mapping):
+        return
+    custom = written_entry(block, "loader") or written_entry(block, "sampler")
+    kind, limit = batches.get("type"), written_entry(batches, "batch_bins")
+    field = _field_of(batches.get("length_key"))
+    rate, most = whole_number(rates.get(field)), whole_number(limit.value) if limit else None
+    sized = isinstance(kind, Scalar) and kind.value in SIZED_BATCHES and not custom
+    if not (sized and limit and rate and most and most < rate):
+        return
+    steps = [entry.node.get("transform") for entry in split_entries(recipe, config, split)]
+    if any(not is_null(one) for one in steps):
+        return
+    if keeps_field(recipe.library, preprocessor_of(config, split), field):
+        yield value_finding(
+            "R814",
+            f'batch_bins counts samples of "{field}": {most} are {most / rate:.2g} s at {rate} Hz',
+            limit.value,
+            "every batch holds one utterance",
+            related=(Label(use_location(rates[field]), "the sample rate"),),
+            advice=(f"write batch_bins in samples: {most} s are {most * rate}",),
+        )
+
+
+def _field_of(node: Node | None) -> str:
+    """Return the field whose length counts, the first of several."""
+    first = node.items[0] if isinstance(node, Sequence) and node.items else node
+    return str(first.value) if isinstance(first, Scalar) else ""

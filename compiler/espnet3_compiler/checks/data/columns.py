@@ -1,0 +1,70 @@
+"""The columns of a data set's items, as a list in its code names them.
+
+``COLUMNS = ("utt_id", "speaker", "text")`` beside items with ``utt_id`` and ``text`` names them; a
+``column`` whose rows come from a file says nothing.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from espnet3_compiler.checks.code.modules import RecipeModule
+from espnet3_compiler.checks.data.sample_fields import Fields
+from espnet3_compiler.checks.targets.datasets import DatasetEntry
+
+_SHARED = 2
+"""Fields of an item that a list has in common with it, for being the list of its columns."""
+
+
+def listed_columns(
+    entries: list[DatasetEntry], fields: Fields, modules: tuple[RecipeModule, ...]
+) -> Fields | None:
+    """Return the fields and columns of a split; None where a data set may have others.
+
+    Args:
+        entries: The data sets of the split.
+        fields: The fields of their items.
+        modules: The modules of the recipe.
+    """
+    found = set(fields)
+    for data in entries:
+        lists = [
+            names
+            for module in _modules_of(data, modules)
+            for names in _lists_of(module)
+            if len(names & fields) >= _SHARED
+        ]
+        if not lists:
+            return None
+        found |= set().union(*lists)
+    return frozenset(found)
+
+
+def is_mentioned(name: str, entries: list[DatasetEntry], modules: tuple[RecipeModule, ...]) -> bool:
+    """Return whether the code of a data set has a word anywhere, and may make such a column.
+
+    Args:
+        name: The word.
+        entries: The data sets of a split.
+        modules: The modules of the recipe.
+    """
+    files = (module.file for data in entries for module in _modules_of(data, modules))
+    return any(re.search(rf"\b{re.escape(name)}\b", file.text.text) for file in files)
+
+
+def _modules_of(data: DatasetEntry, modules: tuple[RecipeModule, ...]) -> Iterator[RecipeModule]:
+    """Yield the modules of the package that a data set is in."""
+    package = data.module.partition(".")[0]
+    for module in modules:
+        same = module.library.path.folder.resolve() == data.library.path.folder.resolve()
+        if same and module.location.name.partition(".")[0] == package:
+            yield module
+
+
+def _lists_of(module: RecipeModule) -> Iterator[Fields]:
+    """Yield the names in the literal lists of a module."""
+    for node in ast.walk(ast.parse(module.file.text.text)):
+        if isinstance(node, ast.List | ast.Tuple | ast.Set):
+            texts = [item.value if isinstance(item, ast.Constant) else None for item in node.elts]
+            if all(isinstance(text, str) for text in texts):
+                yield frozenset(str(text) for text in texts)

@@ -1,0 +1,3 @@
+"""The words."""
+
+WORDS = ("yes", "no")
