@@ -71,6 +71,16 @@ def each_schema(names=NAMES):
     return decorate
 
 
+@pytest.mark.parametrize("path", sorted(DIRECTORY.rglob("*.json")), ids=lambda path: path.name)
+def test_no_key_is_there_twice(path):
+    def require_unique(pairs):
+        keys = [key for key, _ in pairs]
+        assert len(set(keys)) == len(keys), keys
+        return dict(pairs)
+
+    json.loads(path.read_text(), object_pairs_hook=require_unique)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_is_draft_2020_12(name):
     jsonschema.Draft202012Validator.check_schema(load_as_written(name))

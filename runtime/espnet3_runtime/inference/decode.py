@@ -1,6 +1,5 @@
 """Run a model over the shards of a test set, in this process or in a Dask worker."""
 
-import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -122,11 +121,11 @@ def decode_shards(
     formats = read_formats(config["output_artifacts"], contract, f"{config.where}.output_artifacts")
     with ExitStack() as parts, WritingThread() as thread:
         for shard in shards:
-            _seed_shard(config["seed"], shard.number)
             part = ShardPart(shard.directory(work))
             parts.callback(part.discard)
             for _ in shard.batches:
                 records, batch = next(batches)
+                _seed_batch(config["seed"], records[0].index)
                 results = predictor.run([record.utt_id for record in records], batch)
                 thread.submit(partial(write_result, part, formats), records, own_value(results))
                 tick(records)
@@ -139,6 +138,8 @@ def make_reader(
 ) -> Iterable[tuple[list[InferenceRecord], Any]]:
     """Return a loader of the batches of shards, each with the records of its items.
 
+    What is random in an item is the same for any number of loader processes.
+
     Args:
         preparation: The steps before the model.
         dataset: The test set.
@@ -146,42 +147,36 @@ def make_reader(
         config: The inference config.
     """
     from espnet3_runtime.data.loader import SignalSafeLoader
+    from espnet3_runtime.data.sampler import SeedItem
 
+    if config["seed"] is not None:
+        dataset.before_item = SeedItem(config["seed"], 0)
     samples = PreparedDataset(dataset, preparation)
     return SignalSafeLoader(
         samples,  # type: ignore[arg-type]
         batch_sampler=[list(batch) for shard in shards for batch in shard.batches],
         num_workers=loader_workers(config["dataloader"]["num_workers"]),
         collate_fn=samples.batch,
-        worker_init_fn=partial(_start_reader, config["seed"]),
+        worker_init_fn=survive_signals,
         timeout=config["dataloader"]["timeout"],
     )
 
 
-def _start_reader(seed: int | None, _worker: int) -> None:
-    """Begin a loader process: what is random in an item is the same for any number of them."""
-    from torch.utils.data import get_worker_info
+def _seed_batch(seed: int | None, first: int) -> None:
+    """Make a decoder that draws independent of which worker or which attempt runs a batch.
 
-    from espnet3_runtime.data.sampler import SeedItem
-
-    if seed is not None:
-        info: Any = get_worker_info()  # its dataset is a PreparedDataset
-        info.dataset.dataset.before_item = SeedItem(seed, 0)
-    survive_signals()
-
-
-def _seed_shard(seed: int | None, shard: int) -> None:
-    """Make a sampling decoder independent of which worker or which attempt runs a shard.
-
-    ``torch.manual_seed`` would do the same, but stores a stack trace for every absent device.
+    Args:
+        seed: Of the config.
+        first: The index of the first item of the batch.
     """
     if seed is not None:
         import torch
 
-        random.seed(seed + shard)
-        torch.default_generator.manual_seed(seed + shard)
+        from espnet3_runtime.data.sampler import SeedItem
+
+        SeedItem(seed, 1)(first)  # 0 is for reading the item
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-            torch.cuda.manual_seed_all(seed + shard)
+            torch.cuda.manual_seed_all(torch.default_generator.initial_seed())
 
 
 def write_result(

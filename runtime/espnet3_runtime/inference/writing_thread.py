@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from queue import Empty, Queue
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Self
 
 import numpy as np
@@ -26,6 +26,8 @@ class WritingThread:
         self._calls = Queue(_WAITING)
         self._error: BaseException | None = None
         self._stopped = False
+        # Thread.join of Python 3.11 takes a thread for ended once Ctrl-C interrupts it.
+        self._ended = Event()
         # A daemon, because Python would wait for ever at its end for a write that hangs.
         self._thread = Thread(target=self._work, name="writing", daemon=True)
 
@@ -34,18 +36,25 @@ class WritingThread:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if error is None or isinstance(error, Exception):
-            self._calls.put(None)
-            self._thread.join()
-            if self._error not in (None, error):
-                raise self._error
-            return
+        finishes = error is None or isinstance(error, Exception)
+        try:
+            if finishes:
+                self._calls.put(None)
+                self._ended.wait()
+        finally:
+            self._give_up()  # Ctrl-C comes before the block's end, or while this waits for it
+        if finishes and self._error not in (None, error):
+            raise self._error
+
+    def _give_up(self) -> None:
+        """End the thread after the item that it writes, unless it has ended."""
         self._stopped = True
         with suppress(Empty):
             while True:
                 self._calls.get_nowait()
         self._calls.put_nowait(None)
-        self._thread.join(_PATIENCE_SECONDS)
+        if self._ended.wait(_PATIENCE_SECONDS):
+            self._thread.join()
 
     def submit(self, function: Callable[..., None], *columns: Iterable[Any]) -> None:
         """Let the thread call a function as ``map`` does, once few enough calls wait."""
@@ -62,6 +71,7 @@ class WritingThread:
                     function(*arguments)
             except BaseException as error:  # noqa: BLE001 - the owner raises it
                 self._error, self._stopped = error, True
+        self._ended.set()
 
 
 def own_value(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Equal error rate of a detection, such as the verification of speakers."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -72,9 +73,12 @@ def _read_label(text: str) -> int:
 
 def _read_score(text: str) -> float:
     try:
-        return float(text)
+        score = float(text)
     except ValueError:
-        raise UserError(f'"{text}" is no score of a trial, which is a number') from None
+        score = math.nan
+    if not math.isfinite(score):
+        raise UserError(f'"{text}" is no score of a trial, which is a finite number')
+    return score
 
 
 def _error_rates(is_target: NDArray[np.bool_], scores: Rates) -> tuple[Rates, Rates, Rates]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from espnet3_runtime.metrics.waves import Samples, WavePair, score_pairs
+from espnet3_runtime.metrics.waves import PairMetric, Samples, WavePair
 
 _MOST_DB = 100.0
 """Of an output that equals the reference up to its level; the ratio itself would be infinite."""
@@ -36,37 +36,15 @@ def si_sdr(ref: Samples, other: Samples) -> float:
     return float(ratio.clip(-_MOST_DB, _MOST_DB).mean())
 
 
-class SISDR:
+class SISDR(PairMetric):
     """Scale-invariant signal-to-distortion ratio in dB, the mean over items."""
 
     unit = "dB"
-    higher_is_better = True
-    reads_audio = True
+    name = "si_sdr"
 
-    def __call__(
-        self,
-        ref: Sequence[str],
-        enhanced: Sequence[str],
-        *,
-        utt_ids: Sequence[str] | None = None,
-        directory: Path | None = None,
-    ) -> dict[str, float]:
-        """Compare enhanced recordings with clean ones.
-
-        Args:
-            ref: Files of the clean recordings.
-            enhanced: Files of the enhanced ones, in the same order.
-            utt_ids: Names of the items, for messages and files.
-            directory: Gets ``values.scp`` with the number of each item.
-
-        Returns:
-            si_sdr in dB, and items.
-
-        Raises:
-            UserError: A file cannot be read, or does not fit its reference.
-        """
-        values = score_pairs(_compare, (ref, enhanced), utt_ids, directory)
-        return {"si_sdr": round(float(np.mean(values)), 4), "items": len(values)}
+    def score(self, pair: WavePair) -> float:
+        """Return the ratio of one pair."""
+        return si_sdr(pair.ref, pair.other)
 
 
 class SISDRImprovement:
@@ -98,18 +76,10 @@ class SISDRImprovement:
             si_sdr_improvement, and si_sdr and si_sdr_noisy, all in dB, and items.
 
         Raises:
-            UserError: A file cannot be read, or does not fit its reference.
+            UserError: There are no items, or one cannot be read or compared.
         """
-        after = np.mean(score_pairs(_compare, (ref, enhanced), utt_ids, directory))
-        values = score_pairs(_compare, (ref, noisy), utt_ids, None)
-        before = np.mean(values)
-        return {
-            "si_sdr_improvement": round(float(after - before), 4),
-            "si_sdr": round(float(after), 4),
-            "si_sdr_noisy": round(float(before), 4),
-            "items": len(values),
-        }
-
-
-def _compare(pair: WavePair) -> float:
-    return si_sdr(pair.ref, pair.other)
+        ratio = SISDR()
+        after = ratio(ref, enhanced, utt_ids=utt_ids, directory=directory)
+        before = ratio(ref, noisy, utt_ids=utt_ids)["si_sdr"]
+        gain = round(after["si_sdr"] - before, 4)
+        return {"si_sdr_improvement": gain, "si_sdr_noisy": before, **after}

@@ -1,15 +1,12 @@
 """Short-time objective intelligibility, by the package pystoi."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 
 from espnet3_runtime.metrics.optional_packages import require_package
-from espnet3_runtime.metrics.waves import WavePair, score_pairs
+from espnet3_runtime.metrics.waves import PairMetric, WavePair
 
 
-class STOI:
+class STOI(PairMetric):
     """Short-time objective intelligibility: 1 is as intelligible as the reference.
 
     Args:
@@ -17,41 +14,16 @@ class STOI:
         sample_rate: In Hz, where the files do not say it: arrays in ``.npy``.
     """
 
-    higher_is_better = True
-    reads_audio = True
+    digits = 6
 
     def __init__(self, *, extended: bool = False, sample_rate: int | None = None) -> None:
         self._stoi = require_package("pystoi", "metrics").stoi
         self.extended = extended
+        self.name = "estoi" if extended else "stoi"
         self.sample_rate = sample_rate
 
-    def __call__(
-        self,
-        ref: Sequence[str],
-        enhanced: Sequence[str],
-        *,
-        utt_ids: Sequence[str] | None = None,
-        directory: Path | None = None,
-    ) -> dict[str, float]:
-        """Compare enhanced recordings with clean ones.
-
-        Args:
-            ref: Files of the clean recordings.
-            enhanced: Files of the enhanced ones, in the same order.
-            utt_ids: Names of the items, for messages and files.
-            directory: Gets ``values.scp`` with the number of each item.
-
-        Returns:
-            stoi, or estoi, and items.
-
-        Raises:
-            UserError: A file cannot be read, does not fit its reference, or no rate is known.
-        """
-        values = score_pairs(self._compare, (ref, enhanced), utt_ids, directory)
-        name = "estoi" if self.extended else "stoi"
-        return {name: round(float(np.mean(values)), 6), "items": len(values)}
-
-    def _compare(self, pair: WavePair) -> float:
+    def score(self, pair: WavePair) -> float:
+        """Return the mean over the channels of one pair."""
         rate = pair.sample_rate or self.sample_rate
         if rate is None:
             raise ValueError("no file says its sample rate; give the metric sample_rate")

@@ -1,6 +1,7 @@
 """Pairs of recordings that metrics of audio compare, read from the files that ``infer`` wrote."""
 
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,37 +75,64 @@ def _read_samples(path: Path) -> tuple[Samples, int | None]:
         raise UserError(f'"{path}" cannot be read as an array: {error}') from error
     if values.ndim != 2 or not values.size:  # noqa: PLR2004 - channels and samples
         raise UserError(f'"{path}" has shape {values.shape}; audio is (channels, samples)')
+    if not np.isfinite(values).all():
+        raise UserError(f'"{path}" has samples that are no finite numbers')
     return values, None
 
 
-def score_pairs(
-    score: Callable[[WavePair], float],
-    columns: Sequence[Sequence[str]],
-    utt_ids: Sequence[str] | None,
-    directory: Path | None,
-) -> list[float]:
-    """Return a number for each pair, and write them by id into ``values.scp``.
+class PairMetric(ABC):
+    """A metric that scores pairs of recordings; its headline is the mean over items.
 
-    Args:
-        score: Compares a pair.
-        columns: Paths of references and of what is compared with them.
-        utt_ids: Names of the items; None numbers them.
-        directory: Where ``values.scp`` is written; None writes none.
-
-    Raises:
-        UserError: There are no items, or one cannot be compared.
+    Attributes:
+        name: Of the headline.
+        digits: To which it is rounded.
     """
-    ref, other = columns
-    names = [str(n) for n in range(len(ref))] if utt_ids is None else utt_ids
-    if not names:
-        raise UserError("there are no items to compare")
-    values = []
-    for name, pair in zip(names, read_pairs(ref, other, names), strict=True):
-        try:
-            values.append(score(pair))
-        except ValueError as error:
-            raise UserError(f"{name} cannot be compared: {error}") from error
-    if directory is not None:
-        texts = [f"{value:.4f}" for value in values]
-        write_text(directory / "values.scp", format_scp(zip(names, texts, strict=True)))
-    return values
+
+    higher_is_better = True
+    reads_audio = True
+    name: str
+    digits = 4
+
+    @abstractmethod
+    def score(self, pair: WavePair) -> float:
+        """Return the number of one pair.
+
+        Raises:
+            ValueError: The pair cannot be compared.
+        """
+
+    def __call__(
+        self,
+        ref: Sequence[str],
+        enhanced: Sequence[str],
+        *,
+        utt_ids: Sequence[str] | None = None,
+        directory: Path | None = None,
+    ) -> dict[str, float]:
+        """Compare enhanced recordings with clean ones.
+
+        Args:
+            ref: Files of the clean recordings.
+            enhanced: Files of the enhanced ones, in the same order.
+            utt_ids: Names of the items, for messages and files; None numbers them.
+            directory: Gets ``values.scp`` with the number of each item.
+
+        Returns:
+            The headline, and items.
+
+        Raises:
+            UserError: There are no items, or one cannot be read or compared.
+        """
+        names = [str(n) for n in range(len(ref))] if utt_ids is None else utt_ids
+        if not names:
+            raise UserError("there are no items to compare")
+        values = []
+        for name, pair in zip(names, read_pairs(ref, enhanced, names), strict=True):
+            try:
+                values.append(self.score(pair))
+            except ValueError as error:
+                raise UserError(f"{name} cannot be compared: {error}") from error
+        if directory is not None:
+            texts = [f"{value:.4f}" for value in values]
+            write_text(directory / "values.scp", format_scp(zip(names, texts, strict=True)))
+        return {self.name: round(float(np.mean(values)), self.digits), "items": len(values)}

@@ -20,13 +20,13 @@ def prepare_labels(context: StageContext) -> Outputs:
         counts: The number of items of each label, as JSON.
 
     Raises:
-        UserError: An item has no label, or one that is not in ``labels.names``; a label occurs less
-            often than ``labels.least``.
+        UserError: An item has no label, or one that is not in ``labels.names``; that has a label
+            twice; a label occurs less often than ``labels.least``.
     """
     training = context.configs["training"]
     settings = training["labels"]
     counts = _count_labels(training, context)
-    names = [str(name) for name in settings["names"] or sorted(counts)]
+    names = _read_names(settings) or sorted(counts)
     _require_known(counts, names, settings)
     _require_enough(counts, names, settings)
     ordered = {name: counts[name] for name in names}
@@ -49,9 +49,32 @@ def _count_labels(training: ConfigView, context: StageContext) -> Counter[str]:
     return counts
 
 
+def _read_names(settings: ConfigView) -> list[str]:
+    """Return ``labels.names`` with single blanks, as the labels of the data are compared."""
+    given: dict[str, str] = {}
+    for written in settings["names"] or ():
+        name, where = " ".join(written.split()), f"{settings.where}.names"
+        if not name:
+            raise UserError(f"{written!r} is no label: it is blank", where=where)
+        if name in given:
+            same = given[name] == written
+            problem = (
+                f'"{name}" is there twice'
+                if same
+                else (
+                    f"{given[name]!r} and {written!r} differ in blanks only, and so are one label"
+                )
+            )
+            hint = "each label is one class: list it once"
+            raise UserError(problem, where=where, hint=hint)
+        given[name] = written
+    return list(given)
+
+
 def _require_known(counts: Counter[str], names: list[str], settings: ConfigView) -> None:
-    if not names or "" in counts:
-        raise UserError("an item has no label", where=f"{settings.where}.field")
+    if "" in counts:
+        problem = f"{counts['']} of {counts.total()} items have an empty label"
+        raise UserError(problem, where=f"{settings.where}.field")
     other = sorted(counts.keys() - set(names))
     if other:
         found = ", ".join(f'"{name}" ({counts[name]})' for name in other[:8])

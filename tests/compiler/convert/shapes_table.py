@@ -7,7 +7,16 @@ from tests.compiler.convert.shapes_kit import (
     TRAINING,
     Shape,
     merge_texts,
-    system_text,
+)
+from tests.compiler.convert.shapes_systems import (
+    CURRICULUM,
+    LM,
+    MIXINS,
+    SPK,
+    SSL,
+    ST,
+    SVS,
+    TTS,
 )
 
 TASK = """
@@ -50,43 +59,7 @@ if __name__ == "__main__":
     args = parser.parse_args()
     main(args=args, system_cls=lambda **configs: Curriculum(**configs), stages=ALL_STAGES)
 """
-CURRICULUM = system_text(
-    "Curriculum",
-    '''    def __init__(self, training_easy_config=None, training_full_config=None, **configs):
-        super().__init__(training_config=training_full_config, **configs)
-        self.training_easy_config = training_easy_config
-        self.training_full_config = training_full_config
-
-    def train_easy(self):
-        """Train on what is easy."""
-        logger.info("easy")
-        kept = self.training_config
-        self.training_config = self.training_easy_config
-        try:
-            return self.train()
-        finally:
-            self.training_config = kept
-
-    def train_full(self):
-        return train(self.training_full_config)
-''',
-    "import logging\n\nlogger = logging.getLogger(__name__)\n",
-)
 EASY = merge_texts(TRAINING, "{scheduler: {step_size: 2}, trainer: {max_epochs: 1}, exp_tag: easy}")
-TTS = system_text(
-    "TTSSystem",
-    """    stages: ClassVar[tuple[StageSpec, ...]] = (
-        BaseSystem.stages[0],
-        StageSpec(name="create_token_list", config="training", log_dir="token_list.save_path"),
-        *BaseSystem.stages[1:5],
-    )
-
-    def create_token_list(self, *args, **kwargs):
-        self._reject_stage_args("create_token_list", args, kwargs)
-        return write_tokens(self.training_config)
-""",
-    "from src.tokens import write_tokens\n",
-)
 TOKENS = """from pathlib import Path
 
 
@@ -95,85 +68,6 @@ def write_tokens(config):
     folder.mkdir(parents=True)
     (folder / "tokens.txt").write_text(f"{config.token_list.cutoff} {config.exp_dir}")
 """
-SVS = system_text(
-    "SVSSystem",
-    """    stages = (
-        StageSpec(name="create_dataset", config="training", log_dir="data_dir"),
-        StageSpec(name="collect_stats", config="training", log_dir="stats_dir"),
-        StageSpec(name="train_acoustic", config="training", log_dir="exp_dir"),
-        StageSpec(name="train_vocoder", config="vocoder", log_dir="exp_dir"),
-        StageSpec(name="infer", config="inference", log_dir="inference_dir"),
-    )
-
-    def __init__(self, vocoder_config=None, **configs):
-        super().__init__(**configs)
-        self.vocoder_config = vocoder_config
-
-    def train_acoustic(self):
-        if self.training_config is None:
-            raise RuntimeError("no config")
-        return super().train()
-
-    def train_vocoder(self):
-        return train(self.vocoder_config)
-""",
-)
-SSL = system_text(
-    "SSLSystem",
-    """    stages = (
-        StageSpec(name="create_dataset", config="training", log_dir="data_dir"),
-        StageSpec(name="collect_tokenizer_stats", config="training_tokenizer"),
-        StageSpec(name="train_tokenizer_model", config="training_tokenizer", log_dir="exp_dir"),
-        StageSpec(name="make_targets", config=("targets", "training"), log_dir="out"),
-        StageSpec(name="train", config="training", log_dir="exp_dir"),
-    )
-
-    def collect_tokenizer_stats(self):
-        return collect_stats(self.training_tokenizer_config)
-
-    def train_tokenizer_model(self):
-        return train(config=self.training_tokenizer_config)
-
-    def make_targets(self):
-        return self._write(self.targets_config, self.training_config.data_dir)
-
-    def _write(self, config, folder):
-        return config.clusters, folder
-""",
-)
-SPK = system_text(
-    "SpeakerSystem",
-    """    stages = tuple([
-        StageSpec(name="create_dataset", config="training", log_dir="data_dir"),
-        StageSpec(name="train", config="training", log_dir="exp_dir"),
-        StageSpec(name="infer", config="inference", log_dir="inference_dir"),
-        StageSpec(name="measure", config="metrics", log_dir="inference_dir"),
-    ])
-""",
-)
-LM = system_text(
-    "LMSystem",
-    """    stages = BaseSystem.stages[:3] + (
-        StageSpec(name="train_lm", config="lm_training", log_dir="exp_dir"),
-    )
-
-    def train_lm(self):
-        return train(self.lm_training_config)
-""",
-)
-ST = system_text(
-    "STSystem",
-    """    stages = (
-        StageSpec(name="create_dataset", config="training", log_dir="data_dir"),
-        StageSpec(name="train_src_tokenizer", config="training", log_dir="src_tokenizer.save_path"),
-        StageSpec(name="train", config="training", log_dir="exp_dir"),
-    )
-
-    def train_src_tokenizer(self):
-        return build(self.training_config.src_tokenizer, getattr(self.training_config, "seed"))
-""",
-    "from src.tokenizer import build\n",
-)
 OWN_METRIC = """
 metrics:
   - metric: {{_target_: src.metrics.{name}, threshold: 0.5}}
@@ -203,7 +97,11 @@ dataloader:
   train:
     iter_factory:
       _target_: espnet2.iterators.chunk_iter_factory.ChunkIterFactory
-      chunk_length: 100
+      batch_size: 4
+      chunk_length: "100"
+      chunk_shift_ratio: 0.25
+      num_cache_chunks: 64
+      excluded_key_prefixes: [enroll]
       batches: {type: unsorted, batch_size: 1, shape_files: ["${stats_dir}/train/speech_shape"]}
 """
 CATEGORIES = """
@@ -212,15 +110,17 @@ dataloader:
     iter_factory:
       _target_: espnet2.iterators.category_iter_factory.CategoryIterFactory
       batch_type: catbel
-      sampler_args: {batch_size: 3}
+      num_iters_per_epoch: 7
+      sampler_args: {batch_size: 3, category2utt_file: data/label2utt, num_batches: }
 """
+SEVERAL_CHUNKS = CHUNKS.replace('"100"', "80-120")
 BY_FIELD = """
 dataloader:
   train:
     iter_factory:
       _target_: espnet2.iterators.sequence_iter_factory.SequenceIterFactory
-      shuffle: true
-      batches: {type: numel, batch_bins: 900, shape_files: ["${stats_dir}/train/enroll_shape"]}
+      batches: {type: numel, batch_bins: 900, shape_files:
+        ["${stats_dir}/train/enroll_shape", "${stats_dir}/train/text_shape"]}
 """
 INFERRED = f"{Shape.stages} infer"
 MEASURED = f"{INFERRED} measure"
@@ -283,7 +183,8 @@ SHAPES = {
         },
         stages="create_dataset collect_stats train_acoustic train_vocoder infer",
     ),
-    "enh": Shape(training=CHUNKS, lost=("dataloader.train.iter_factory.chunk_length",)),
+    "enh": Shape(training=CHUNKS),
+    "chunks": Shape(training=SEVERAL_CHUNKS, lost=("dataloader.train.iter_factory.chunk_length",)),
     "tse": Shape(
         training=BY_FIELD,
         files={
@@ -296,10 +197,7 @@ SHAPES = {
         },
         stages=INFERRED,
     ),
-    "cls": Shape(
-        training=CATEGORIES,
-        lost=("dataloader.train.iter_factory.sampler_args.batch_size",),
-    ),
+    "cls": Shape(training=CATEGORIES),
     "ssl": Shape(
         ("egs3.toy.ssl.src.system", "SSLSystem"),
         files={
@@ -340,7 +238,11 @@ SHAPES = {
     "st": Shape(
         ("src.system", "STSystem"),
         "{src_tokenizer: {vocab_size: 10, save_path: data/src}, seed: 3}",
-        files={"src/system.py": ST, "src/tokenizer.py": "def build(config, seed): ...\n"},
+        files={
+            "src/system.py": ST,
+            "src/mixins.py": MIXINS,
+            "src/tokenizer.py": "def build(config, seed): ...\n",
+        },
         stages="create_dataset train_src_tokenizer train",
     ),
     "slu": Shape(ASR, TASK.format(task="slu.SLUTask", options="decoder: rnn"), template="esp2_asr"),

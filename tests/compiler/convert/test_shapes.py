@@ -23,6 +23,9 @@ from tests.compiler.convert.shapes_table import SHAPES
 CARRIED = [name for name, shape in SHAPES.items() if not shape.lost]
 DRY_RUN = """
 import os, runpy, sys
+import espnet3_compiler.recompile
+import espnet3_runtime.launch.main, espnet3_runtime.launch.session  # once for all of them
+import espnet3_runtime.systems.asr
 
 for folder in sys.argv[1:]:
     if child := os.fork():
@@ -175,11 +178,58 @@ def test_a_recipe_may_train_nothing(converted):
     assert list(found["configs"]) == ["inference", "metrics"]
 
 
-def test_bins_of_a_field_keep_their_unit(converted):
-    recipe, _, _ = converted["tse"]
+@pytest.mark.parametrize(
+    ("name", "loader"),
+    [
+        (
+            "tse",
+            {
+                "batches": {
+                    "type": "numel",
+                    "length_key": ["enroll", "text"],
+                    "batch_bins": 900,
+                    "shuffle": False,
+                }
+            },
+        ),
+        (
+            "enh",
+            {
+                "batches": {
+                    "type": "chunk",
+                    "batch_size": 4,
+                    "chunk_length": 100,
+                    "chunk_shift_ratio": 0.25,
+                    "chunk_excluded_keys": ["enroll"],
+                    "drop_last": True,
+                    "shuffle": False,
+                }
+            },
+        ),
+        (
+            "cls",
+            {
+                "num_iters_per_epoch": 7,
+                "batches": {"type": "category", "category_key": "label", "batch_size": 3},
+            },
+        ),
+    ],
+)
+def test_batches_keep_their_meaning(name, loader, converted):
+    recipe, _, _ = converted[name]
     config = yaml.safe_load((recipe / "conf_compile" / "training.yaml").read_text())
-    batches = config["dataloader"]["train"]["batches"]
-    assert batches == {"type": "numel", "length_key": "enroll", "batch_bins": 900}
+    assert config["dataloader"]["train"] == loader
+
+
+def test_methods_of_a_mixin_are_found(converted):
+    recipe, _, _ = converted["st"]
+    config = yaml.safe_load((recipe / "conf_compile/train_src_tokenizer.yaml").read_text())
+    assert config == {
+        "recipe_dir": ".",
+        "exp_dir": "exp/${exp_tag}",
+        "src_tokenizer": {"vocab_size": 10, "save_path": "data/src"},
+        "seed": 3,
+    }  # what the method reads, and nothing of the rest
 
 
 def test_a_metric_of_the_recipe_is_called_as_espnet3_calls_it(converted):

@@ -60,6 +60,15 @@ def test_an_item_comes_again_when_all_of_its_category_have_come():
     assert max(few) - min(few) <= 1 < min(few)
 
 
+def test_many_rare_categories_and_one_large_one():
+    names = np.array(["many"] * 1_000_000 + [f"rare{number}" for number in range(5)])
+    plan = plan_categories(block(batch_size=600_000, drop_last=True), names)
+    (batches,) = passes(plan, 1)
+    counts = Counter(names[batches[0]])
+    assert len(counts) == 6
+    assert set(counts.values()) == {100_000}
+
+
 def test_as_they_are_every_item_comes_once():
     plan = plan_categories(block(batch_size=100, category_power=1.0), NAMES)
     (batches,) = passes(plan, 1)
@@ -93,12 +102,23 @@ def test_categories_are_read_of_items_or_given_by_the_data_set(recipe, split_of,
         "categories = ['a', 'b'] * 15": ["a", "b"] * 15,
         "def categories(self): return {'label': range(30)}": [str(n) for n in range(30)],
         "def column(self, name): return (name for _ in range(30))": ["label"] * 30,
+        "categories = [' a  b', 'a b', 'a b\\n'] * 10": ["a b"] * 30,
     }
     for number, (text, expected) in enumerate(given.items()):
         header = f"import dataset\nclass Dataset(dataset.Dataset):\n    {text}\n"
         Path(f"sets{number}.py").write_text(header)
         found = find_categories(split_of(recipe, f"sets{number}"), block(), LOG)
         assert found.tolist() == expected
+    for number, (value, shown) in enumerate(
+        {"' '": "' '", "None": "None", "float('nan')": "float", "[1, 2]": "list"}.items()
+    ):
+        header = (
+            f"import dataset\nclass Dataset(dataset.Dataset):\n    categories = [{value}] * 30\n"
+        )
+        Path(f"odd{number}.py").write_text(header)
+        with pytest.raises(UserError, match=f'"label" is {shown}, and a category') as error:
+            find_categories(split_of(recipe, f"odd{number}"), block(), LOG)
+        assert error.value.where == "dataset.train[0], item 0"
     changed = split_of(recipe, "sets0")
     changed.sizes = np.array([29])
     with pytest.raises(UserError, match='has 29 items and 30 values of "label"'):

@@ -97,6 +97,8 @@ def test_fields_of_one_time_are_cut_at_one_place():
     assert cut["speaker"] is sample["speaker"]
     assert (cut["label"], cut["text"]) == (1, "ten steps!")
     assert chunks[0, 9][1]["speech"].tolist() == [6, 7, 8, 9]  # shorter than it was measured
+    listed = cutter(split(sample), length_key=["speech"], chunk_excluded_keys=["speaker"])
+    assert listed[0, 3][1]["speech"].tolist() == [3, 4, 5, 6]
     with pytest.raises(UserError, match='"speaker" of u0 has 3 steps and "speech" has 10') as error:
         cutter(split(sample))[0, 0]
     assert "chunk_excluded_keys: [speaker]" in error.value.hint

@@ -77,6 +77,7 @@ def test_recordings_that_cannot_be_compared(saved, tmp_path):
         "0 has 1 channels in .* and 2 in": (TONE, np.stack([TONE, TONE])),
         "0 cannot be compared: the reference is silent": (0 * TONE, TONE),
         r"has shape \(1, 2, 3\); audio is \(channels, samples\)": (TONE, np.zeros((1, 2, 3))),
+        "has samples that are no finite numbers": (TONE, np.where(TIME < 0.5, TONE, np.nan)),
     }
     for message, (ref, enhanced) in cases.items():
         with pytest.raises(UserError, match=message):
@@ -115,6 +116,7 @@ def test_trials_that_are_none():
     for label, score, message in (
         ("yes", "1", '"yes" is no label of a trial'),
         ("1", "high", '"high" is no score of a trial'),
+        ("1", "nan", '"nan" is no score of a trial'),
         ("1", "0.5", "there are 1 targets and 0 nontargets"),
     ):
         with pytest.raises(UserError, match=message):

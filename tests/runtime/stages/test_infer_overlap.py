@@ -1,7 +1,9 @@
 """The stage infer: the model decodes while results are written, and the same comes out."""
 
 import json
+import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -15,7 +17,9 @@ from tests.runtime.inference_kit import in_recipe
 CODE = """
 import os
 import random
+import signal
 import threading
+import time
 import numpy as np
 
 SECONDS = 30
@@ -55,6 +59,24 @@ def fail(value, path):
         raise RuntimeError("the share is away")
     np.save(path, value)
     return path + ".npy"
+
+
+def shaken(model, speech, **_):
+    return [{"text": f"{float(row[0])} {np.random.random()}", "level": buffer} for row in speech]
+
+
+def interrupt(value, path):
+    np.save(path, value)
+    if path.endswith("utt9") and os.path.exists("away"):
+        time.sleep(0.1)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.1)
+    return path + ".npy"
+
+
+def draw(model, speech, **_):
+    numbers = random.random(), np.random.random(), model.scale.new_empty(1).uniform_().item()
+    return [{"text": str(numbers), "level": buffer} for _ in speech]
 
 
 def shake(sample):
@@ -115,13 +137,28 @@ def test_a_writer_that_fails_is_told_and_a_resume_decodes_the_rest(recipe):
     assert (recipe / RESULTS).read_bytes() == whole
 
 
+def test_ctrl_c_while_the_last_results_are_written_keeps_what_is_complete(recipe):
+    keys = {**changes("draw", "interrupt"), "seed": 3}
+    _, context = run(recipe, **keys)
+    whole = (recipe / RESULTS).read_bytes()
+    assert len({json.loads(line)["outputs"]["text"] for line in whole.splitlines()}) == 5
+    (recipe / "away").touch()
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, **keys)
+    kept = {path.name for path in (context.directory / "work/test").iterdir()}
+    assert kept == {"plan.json", *(f"shard-0000{number}" for number in range(4))}
+    (recipe / "away").unlink()
+    run(recipe, resume=True, **keys)  # the last shard alone draws what it drew
+    assert (recipe / RESULTS).read_bytes() == whole
+
+
 def test_what_is_random_in_an_item_is_the_same_with_any_number_of_loader_processes(recipe):
     transform = {"_target_": "src.slow.shake", "_partial_": True}
     sets = {"test": [{"name": "test", "data_src_args": {"size": 6}, "transform": transform}]}
     found = set()
-    for workers in (1, 2):
+    for workers in (0, 1, 2):
         loading = {"num_workers": workers}
-        run(recipe, dataset=sets, dataloader=loading, seed=3, **changes("count"))
+        run(recipe, dataset=sets, dataloader=loading, seed=3, **changes("shaken"))
         found.add((recipe / RESULTS).read_bytes())
     assert len(found) == 1
 
@@ -151,3 +188,18 @@ def test_what_the_thread_does_after_a_failure_and_after_ctrl_c():
     with pytest.raises(KeyboardInterrupt):
         use(WritingThread(), KeyboardInterrupt)
     assert set(done) <= {"one"}
+
+
+def test_ctrl_c_while_it_is_waited_for_ends_the_thread():
+    done = []
+
+    def work(item: int) -> None:
+        time.sleep(0.05)  # until the main thread waits, and until it has stopped this one
+        if item == 1:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        done.append(item)
+
+    with pytest.raises(KeyboardInterrupt), WritingThread() as thread:
+        thread.submit(work, range(100))
+    assert "writing" not in {one.name for one in threading.enumerate()}
+    assert len(done) < 100

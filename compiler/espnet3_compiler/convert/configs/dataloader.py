@@ -5,19 +5,28 @@ left free, so that the checker asks for a choice.
 """
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from espnet3_compiler.convert.configs.draft import Block, ConfigDraft, Reasons
+from espnet3_compiler.convert.configs.iterators import (
+    CATEGORY_FACTORY,
+    CHOOSE_TYPE,
+    CHUNK_FACTORY,
+    FEATURES,
+    OF_ONE_DEVICE,
+    convert_categories,
+    convert_chunks,
+    shape_files,
+)
 from espnet3_compiler.convert.notes import became, left_out, lost
 from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas import TARGET
 
 SEQUENCE_FACTORY = "espnet2.iterators.sequence_iter_factory.SequenceIterFactory"
+FACTORIES = (SEQUENCE_FACTORY, CHUNK_FACTORY, CATEGORY_FACTORY)
 BY_BINS = ("numel", "length")
 BATCH_TYPES = ("unsorted", "sorted", *BY_BINS)
 NO_EFFECT = left_out("it has no effect with an iter_factory")
 FOR_SPEED = left_out("it changes the speed of loading alone")
-FEATURES = "feats_shape"
 SPLIT_REASONS: Reasons = {
     "total_shards": NO_EFFECT,
     "dist_world_size": NO_EFFECT,
@@ -31,7 +40,6 @@ BATCH_REASONS: Reasons = {
     "sort_in_batch": left_out("the order inside a batch has no effect on padded batches"),
     "utt2category_file": lost("write a batch sampler: dataloader.train.sampler"),
 }
-CHOOSE_TYPE = "choose dataloader.{split}.batches anew, or write a batch sampler for it"
 UNIT_REASON = "batch_bins counts the field speech here, samples of audio, not features"
 FRONTEND_DEFAULTS = {"n_mels": 80, "hop_length": 128}  # of ESPnet2
 
@@ -67,8 +75,7 @@ def convert_dataloader(root: Block, draft: ConfigDraft) -> None:
     workers = []
     for split in ("train", "valid"):
         loader = block.take_block(split)
-        _note_distribution(loader, several=devices != (1, 1))
-        workers.append(_convert_split(loader, split, model, draft))
+        workers.append(_convert_split(loader, split, model, draft, several=devices != (1, 1)))
     counts = [count for count in workers if isinstance(count, int)]
     if any(counts):
         draft.set_value(("dataloader", "num_workers"), max(counts))
@@ -85,40 +92,79 @@ def _note_distribution(block: Block, *, several: bool) -> None:
     """Note how batches are spread: whole here, so each is that of one device."""
     if block.raw_value("batch_distribution") != "global":
         return
-    why = "a batch is that of one device here: divide its size by the number of devices"
+    why = f"{OF_ONE_DEVICE}: divide its size by the number of devices"
     one = left_out("there is one device: its batches are whole")
     block.add_note("batch_distribution", lost(why) if several else one)
 
 
-def _convert_split(block: Block, split: str, model: Plain, draft: ConfigDraft) -> Plain:
-    """Write the batches of one split and return its number of loader processes."""
+def _convert_split(
+    block: Block, split: str, model: Plain, draft: ConfigDraft, *, several: bool
+) -> Plain:
+    """Write the batches of one split and return its number of loader processes.
+
+    Args:
+        block: The loader of the split.
+        split: ``train`` or ``valid``.
+        model: The model of a task; None for another one.
+        draft: Our config.
+        several: Whether there are several devices.
+    """
+    _note_distribution(block, several=several)
     if not block.has_value("iter_factory"):
         why = "torch's DataLoader makes batches in the order of the data"
         block.add_note("iter_factory", became("batches.type: unsorted", why))
         return _convert_plain_loader(block, split, draft)
     factory = block.take_block("iter_factory")
     workers = factory.raw_value("num_workers")
-    if factory.look_at(TARGET) != SEQUENCE_FACTORY:
+    if factory.look_at(TARGET) not in FACTORIES:
         name = str(factory.look_at(TARGET)).rpartition(".")[2]
         why = f"{name} makes other batches than of whole items: {CHOOSE_TYPE.format(split=split)}"
         block.add_note("iter_factory", lost(why))
     else:
-        factory.raw_value(TARGET)
-        _convert_sequence(factory, split, model, draft)
+        _convert_factory(factory, split, model, draft, several=several)
     block.note_rest(SPLIT_REASONS, left_out("it has no effect beside iter_factory"))
     return workers
 
 
-def _convert_sequence(factory: Block, split: str, model: Plain, draft: ConfigDraft) -> None:
-    factory.move_key(draft, "shuffle", ("dataloader", split, "batches", "shuffle"))
+def _convert_factory(
+    factory: Block, split: str, model: Plain, draft: ConfigDraft, *, several: bool
+) -> None:
+    """Write the batches of one of ESPnet2's iterators.
+
+    Args:
+        factory: The iterator.
+        split: ``train`` or ``valid``.
+        model: The model of a task; None for another one.
+        draft: Our config.
+        several: Whether there are several devices.
+    """
     collate = factory.value("collate_fn")
     if isinstance(collate, dict) and factory.is_user_written("collate_fn"):
         _note_collate(factory, collate, draft)
+    factory.move_key(draft, "pin_memory", ("dataloader", "pin_memory"))
+    if split == "train":
+        factory.move_key(draft, "num_iters_per_epoch", ("dataloader", split, "num_iters_per_epoch"))
+    else:
+        factory.add_note("num_iters_per_epoch", lost("validation takes all of its batches"))
+    target = factory.look_at(TARGET)
+    if target == CHUNK_FACTORY:
+        convert_chunks(factory, split, draft)
+    elif target == CATEGORY_FACTORY:
+        convert_categories(factory, split, draft, several=several)
+    else:
+        factory.raw_value(TARGET)
+        _convert_sequence(factory, split, model, draft)
+    why = "an argument of ESPnet2's iterator without an equivalent"
+    factory.note_rest({"seed": left_out("each epoch has its order, by the seed")}, lost(why))
+
+
+def _convert_sequence(factory: Block, split: str, model: Plain, draft: ConfigDraft) -> None:
+    to = ("dataloader", split, "batches", "shuffle")
+    draft.set_value(to, value=False)  # ESPnet2's default
+    factory.move_key(draft, "shuffle", to)
     batches = factory.take_block("batches")
     kind = batches.raw_value("type")
     _convert_batches(batches, _Batches(split, str(kind), model), draft)
-    why = "an argument of ESPnet2's iterator without an equivalent"
-    factory.note_rest({"seed": left_out("each epoch has its order, by the seed")}, lost(why))
 
 
 def _note_collate(factory: Block, collate: Plain, draft: ConfigDraft) -> None:
@@ -138,10 +184,10 @@ def _convert_batches(block: Block, batches: _Batches, draft: ConfigDraft) -> Non
             block.add_note(entry.name, lost(why))
         return
     draft.set_value((*to, "type"), kind, block.span("type"))
-    first = next(iter(_shape_files(block)), FEATURES)
-    if kind != "unsorted" and first != FEATURES:
-        field = first.removesuffix("_shape")
-        draft.set_value((*to, "length_key"), field, block.span("shape_files"))
+    fields = _length_fields(block)
+    if kind != "unsorted" and fields not in ([], ["speech"]):
+        key: Plain = [*fields] if len(fields) > 1 and kind in BY_BINS else fields[0]
+        draft.set_value((*to, "length_key"), key, block.span("shape_files"))
     for name in ("drop_last", "min_batch_size"):
         block.move_key(draft, name, (*to, name))
     if kind in BY_BINS:
@@ -168,9 +214,10 @@ def _convert_bins(block: Block, batches: _Batches, draft: ConfigDraft) -> None:
     bins, span = block.raw_value("batch_bins"), block.span("batch_bins")
     if not isinstance(bins, int):
         return
-    files = _shape_files(block)
-    is_field = len(files) == 1 and files[0] not in (FEATURES, "text_shape")
-    if is_field or (files in ([], [FEATURES]) and _has_no_front_end(batches.model)):
+    files = shape_files(block)
+    if (files and FEATURES not in files) or (
+        files in ([], [FEATURES]) and _has_no_front_end(batches.model)
+    ):
         draft.set_value((*batches.to, "batch_bins"), bins, span)
         return
     why = _unknown_unit(files, batches.model)
@@ -190,10 +237,10 @@ def _convert_bins(block: Block, batches: _Batches, draft: ConfigDraft) -> None:
     block.add_note("batch_bins", became(f"{by} samples a frame = {samples}", UNIT_REASON))
 
 
-def _shape_files(block: Block) -> list[str]:
-    """Return the names of the shape files by which batches are made."""
-    given = block.look_at("shape_files")
-    return [PurePosixPath(str(path)).name for path in given] if isinstance(given, list) else []
+def _length_fields(block: Block) -> list[str]:
+    """Return the fields of the data set by whose lengths batches are made."""
+    files = shape_files(block)
+    return ["speech" if name == FEATURES else name.removesuffix("_shape") for name in files]
 
 
 def _has_no_front_end(model: Plain) -> bool:
@@ -207,8 +254,6 @@ def _unknown_unit(files: list[str], model: Plain) -> str | None:
     """Return why the unit of ``batch_bins`` is not known, or None."""
     if len(files) > 1:
         return f"it is the sum over {' and '.join(files)}"
-    if files and files != [FEATURES]:
-        return f"it counts {files[0]}"
     if not isinstance(model, dict):
         return "it counts what collect_feats of the model makes"
     if model.get("frontend", "default") != "default":

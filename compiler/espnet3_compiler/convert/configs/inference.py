@@ -20,11 +20,20 @@ SPEECH2TEXT_ARGUMENTS = (
 )
 PROVIDER_CONTRACT = "a function (model, checkpoint, device) that gives the model"
 RUNNER_CONTRACT = "a callable (model, **batch) that gives one mapping for each item"
+OUTPUT_FUNCTION = (
+    f"write runner: {RUNNER_CONTRACT}: what the function returned, without the id; a text or "
+    "number becomes a line, audio a file by output_artifacts: {NAME: {type: wav, sample_rate: …}}, "
+    "any other array .npy"
+)
+OWN_RUNNER = (
+    f"here a runner is {RUNNER_CONTRACT}: its prepare_model_inputs, forward and format_output in "
+    "one; files are written by output_artifacts"
+)
 REASONS: Reasons = {
     "inference_dir": became("${exp_dir}/infer", "each stage has its directory"),
     "test_set": left_out("ESPnet3 sets it itself for every test set"),
     "local_rank": lost("write device: cuda:<index>"),
-    "output_fn": lost(f"write runner: {RUNNER_CONTRACT}"),
+    "output_fn": lost(OUTPUT_FUNCTION),
 }
 
 
@@ -114,8 +123,9 @@ def convert_artifacts(root: Block, name: str, draft: ConfigDraft) -> None:
 
 def _note_classes(root: Block) -> None:
     """Note provider and runner: ESPnet3's own are built in, others have another form here."""
-    given = {"provider": (PROVIDERS, PROVIDER_CONTRACT), "runner": (RUNNERS, RUNNER_CONTRACT)}
-    for name, (known, contract) in given.items():
+    why = f"here a provider is {PROVIDER_CONTRACT}"
+    given = {"provider": (PROVIDERS, why), "runner": (RUNNERS, OWN_RUNNER)}
+    for name, (known, why) in given.items():
         block = root.take_block(name)
         if block.node is None:
             continue
@@ -123,7 +133,7 @@ def _note_classes(root: Block) -> None:
         if package.startswith("espnet3.") and name_of_class in known:
             block.add_note(TARGET, left_out("it is built in"))
         else:
-            root.add_note(name, lost(f"here a {name} is {contract}"))
+            root.add_note(name, lost(why))
         resume = left_out("an interrupted run goes on, unless something changed")
         params = lost("write arguments beside the provider's _target_")
         block.note_rest({"resume": resume, "params": params})

@@ -35,7 +35,8 @@ KNOWN_SYSTEMS = {
     "espnet3.systems.asr.system.ASRSystem": "asr",
     BASE_SYSTEM: "base",
 }
-MAX_BASES = 10
+MAX_BASES = 20
+PLAIN_BASES = ("object", "abc.ABC", "typing.Generic", "typing.Protocol")
 NO_SYSTEM = "the System is taken to be ASRSystem, with the template esp2_asr"
 
 
@@ -129,31 +130,61 @@ def _note_flags(script: RunScript, module: ParsedModule, notes: Notes) -> None:
 def _read_classes(
     finder: ModuleFinder, module: ParsedModule, text: str, notes: Notes
 ) -> tuple[list[ClassText], str]:
-    """Return the classes of a System that can be read, and the System of ESPnet3 below them."""
-    classes: list[ClassText] = []
-    span = module.span(module.tree)
+    """Return the classes of a System that can be read, and the System of ESPnet3 below them.
+
+    They are in the order in which Python looks for a method: bases from left to right, mixins too.
+    """
+    classes: dict[tuple[str, str], ClassText] = {}
+    bases: list[str] = []
+    unknown: list[tuple[Span, str]] = []
+    waiting = [(module, text, module.span(module.tree))]
     for _ in range(MAX_BASES):
+        if not waiting:
+            break
+        module, text, span = waiting.pop(0)
         path = module.imported_path(text)
-        if path in KNOWN_SYSTEMS:
-            return classes, KNOWN_SYSTEMS[path]
-        found = finder.find_class(module, text)
-        if isinstance(found, str):
-            if found in KNOWN_SYSTEMS:
-                return classes, KNOWN_SYSTEMS[found]
-            why = "it is not found here: its stages are taken to be those of BaseSystem"
-            notes.add_other(span, found, lost(f"{why}; run this where it can be imported"))
-            return classes, "base"
-        cls, module = found
-        if f"{module.name}.{cls.name}" in KNOWN_SYSTEMS:
-            return classes, KNOWN_SYSTEMS[f"{module.name}.{cls.name}"]
-        classes.append(found)
-        span = module.span(cls)
-        if not cls.bases:
-            notes.add_other(span, cls.name, lost("it derives from no System of ESPnet3"))
-            return classes, "base"
-        text = ast.unparse(cls.bases[0])
-    notes.add_other(span, text, lost("its bases lead back to it, or are too many to follow"))
-    return classes, "base"
+        found = path if path in KNOWN_SYSTEMS else finder.find_class(module, text)
+        name = found if isinstance(found, str) else f"{found[1].name}.{found[0].name}"
+        if name in KNOWN_SYSTEMS:
+            bases.append(KNOWN_SYSTEMS[name])
+        elif isinstance(found, str):
+            unknown += [(span, found)] if found not in PLAIN_BASES else []
+        else:
+            cls, module = found
+            classes.pop((module.name, cls.name), None)  # it stands behind all that derive from it
+            classes[module.name, cls.name] = found
+            above = [(module, _name_of(base), module.span(cls)) for base in cls.bases]
+            waiting = [*above, *waiting]
+    if waiting:
+        why = "its bases lead back to it, or are too many to follow"
+        notes.add_other(waiting[0][2], waiting[0][1], lost(why))
+    _note_bases(list(classes.values()), bases, unknown, notes)
+    return list(classes.values()), bases[0] if bases else "base"
+
+
+def _name_of(base: ast.expr) -> str:
+    """Return the name of a base, without parameters as in ``Generic[T]``."""
+    return ast.unparse(base.value if isinstance(base, ast.Subscript) else base)
+
+
+def _note_bases(
+    classes: Sequence[ClassText],
+    bases: Sequence[str],
+    unknown: Sequence[tuple[Span, str]],
+    notes: Notes,
+) -> None:
+    """Note bases that are not found, or that there is no System of ESPnet3 among them."""
+    meaning = "what its methods do" if bases else "its stages are taken to be those of BaseSystem"
+    for span, name in unknown:
+        why = (
+            f"it is not found here, and {meaning} is not known"
+            if bases
+            else (f"it is not found here: {meaning}")
+        )
+        notes.add_other(span, name, lost(f"{why}; run this where it can be imported"))
+    if classes and not bases and not unknown:
+        cls, module = classes[-1]
+        notes.add_other(module.span(cls), cls.name, lost("it derives from no System of ESPnet3"))
 
 
 def _find_template(
@@ -243,7 +274,7 @@ def _keys_by_role(
 def _note_undeclared(classes: Sequence[ClassText], names: Sequence[str], notes: Notes) -> None:
     """Note public methods that are no stages: ESPnet3 refuses a class with them."""
     for cls, module in classes:
-        for node in cls.body:
+        for node in cls.body if cls.bases else ():  # ESPnet3 does not look at mixins
             if not isinstance(node, ast.FunctionDef) or node.decorator_list:
                 continue
             if not node.name.startswith("_") and node.name not in names:

@@ -62,8 +62,8 @@ class CategoryPlan:
 
 def _repeat_shuffled(items: Ints, count: int, rng: np.random.Generator) -> Ints:
     """Return ``count`` of some items, every one again only when all have come."""
-    rounds = [rng.permutation(items) for _ in range(-(-count // len(items)))]
-    return np.concatenate([*rounds, np.empty(0, dtype=np.int64)])[:count]
+    rounds = np.tile(items, (-(-count // len(items)), 1))
+    return rng.permuted(rounds, axis=1).ravel()[:count]
 
 
 def plan_categories(batches: Mapping[str, Any], names: Names) -> CategoryPlan:
@@ -98,7 +98,8 @@ def find_categories(dataset: SplitDataset, batches: Mapping[str, Any], log: Logg
         log: Is told that all items are read.
 
     Raises:
-        UserError: There is no key, no such field, or another number of values than items.
+        UserError: There is no key, no such field, another number of values than items, or a value
+            that is neither a text nor a number.
     """
     key, where = batches["category_key"], getattr(batches, "where", "")
     if key is None:
@@ -112,9 +113,21 @@ def find_categories(dataset: SplitDataset, batches: Mapping[str, Any], log: Logg
         if len(found) != size:
             problem = f'the data set has {size} items and {len(found)} values of "{key}"'
             raise UserError(problem, where=entry.where)
-        parts.append(np.array([str(value) for value in found]))
+        names = [_as_name(value, key, f"{entry.where}, item {n}") for n, value in enumerate(found)]
+        parts.append(np.array(names))
         start += int(size)
     return np.concatenate(parts)
+
+
+def _as_name(value: Any, key: str, where: str) -> str:
+    """Return a category as text: the same for the number in an array and for a plain one."""
+    scalar = value.item() if getattr(value, "ndim", None) == 0 else value
+    name = " ".join(str(scalar).split())
+    if not isinstance(scalar, str | int | float) or name in ("", "nan"):
+        shown = type(value).__name__ if name and scalar is not None else repr(scalar)
+        problem = f'"{key}" is {shown}, and a category is a text or a number'
+        raise UserError(problem, where=where)
+    return name
 
 
 def _from_member(member: object, key: str) -> Sequence[Any] | None:

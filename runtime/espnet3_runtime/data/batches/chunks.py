@@ -188,9 +188,10 @@ class ChunkDataset:
 
 def make_chunk_dataset(dataset: SplitDataset, batches: Mapping[str, Any]) -> ChunkDataset:
     """Return the windows of a split for a ``batches`` block with ``type: chunk``."""
+    key = batches["length_key"]
     return ChunkDataset(
         dataset,
-        batches["length_key"],
+        key if isinstance(key, str) else key[0],
         batches["chunk_length"],
         batches["chunk_excluded_keys"],
         getattr(batches, "where", ""),
