@@ -120,6 +120,7 @@ class System(NamedTuple):
         roles: The roles that declarations name.
         stages: The kinds that run where a manifest lists no stages.
         files: What declares it.
+        uncallable: Its methods that a stage cannot run: they take no ``context``; with their place.
     """
 
     name: Scalar
@@ -132,6 +133,7 @@ class System(NamedTuple):
     roles: MappingABC[str, ConfigRole] = MappingProxyType({})
     stages: tuple[Scalar, ...] = ()
     files: tuple[DeclaredFile, ...] = ()
+    uncallable: tuple[tuple[str, Span], ...] = ()
 
     def has_role(self, role: str) -> bool:
         """Return whether configs in a role are more than free-form ones."""

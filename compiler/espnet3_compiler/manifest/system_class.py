@@ -1,9 +1,11 @@
 """Read the class of a System: the stage kinds that it and its bases run."""
 
 import ast
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
 from espnet3_compiler.manifest.system_declaration import (
     SystemDeclaration,
@@ -20,8 +22,10 @@ from espnet3_compiler.signature.definitions import (
     own_member,
 )
 from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.module_summary import FunctionSummary
 from espnet3_schemas import systems
 
+_BY_PLACE = ("positional", "both")
 _DEPTH = 16
 """How many bases above a class are followed."""
 
@@ -35,6 +39,7 @@ class ClassKinds(NamedTuple):
         varied: Those of them that run the method of the base class with the same context too.
         declared: The declarations of the class and its bases, the farthest base first.
         found: What is wrong with the keys of these.
+        uncallable: Public methods that take no ``context``, and are no kinds for it; their place.
     """
 
     kinds: tuple[str, ...]
@@ -42,6 +47,7 @@ class ClassKinds(NamedTuple):
     varied: frozenset[str] = frozenset()
     declared: tuple[SystemDeclaration, ...] = ()
     found: tuple[Diagnostic, ...] = ()
+    uncallable: tuple[tuple[str, Span], ...] = ()
 
 
 ANY_KIND = ClassKinds((WILDCARD,))
@@ -86,6 +92,7 @@ def class_kinds(library: Library, found: ClassFound, depth: int) -> ClassKinds |
         frozenset(still - described),
         (*earlier, *((declared,) if declared else ())),
         tuple(dict.fromkeys([*(one for runs in bases for one in runs.found), *wrong])),
+        (*_uncallable_methods(library, found), *(one for runs in bases for one in runs.uncallable)),
     )
 
 
@@ -103,14 +110,26 @@ def _base_kinds(library: Library, found: ClassFound, name: str, depth: int) -> C
 
 def _is_kind(library: Library, found: ClassFound, name: str) -> bool:
     """Return whether a stage can run a method: a public one that takes ``context``."""
+    function = _public_method(library, found, name)
+    places = [item.name for item in function.params if item.kind in _BY_PLACE] if function else []
+    return places[1:2] == ["context"]
+
+
+def _public_method(library: Library, found: ClassFound, name: str) -> FunctionSummary | None:
     method = own_member(found, name)
     if name.startswith("_") or not isinstance(method, FunctionFound):
-        return False
+        return None
     function = library.function(found.location, method.pieces[-1])
-    if function is None or function.decorators:
-        return False
-    places = [item.name for item in function.params if item.kind in ("place", "both")]
-    return places[1:2] == ["context"]
+    return function if function and not function.decorators else None
+
+
+def _uncallable_methods(library: Library, found: ClassFound) -> Iterator[tuple[str, Span]]:
+    """Yield the public methods of a class that are no kinds, each with its ``def``."""
+    file = library.file(found.location)
+    for name in found.summary.members if file else ():
+        function = _public_method(library, found, name)
+        if file and function and not _is_kind(library, found, name):
+            yield name, file.span_of(function.line, f"def {name}")
 
 
 def _calls_base(library: Library, found: ClassFound, name: str) -> bool:
