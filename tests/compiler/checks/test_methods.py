@@ -126,6 +126,26 @@ def test_preprocessors(found, call, codes):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "given", "codes"),
+    [
+        ("sample, level", "level: 2", []),
+        ("utt_id, sample, level", "level: 2", []),
+        ("sample, *, level", "level: 2", []),
+        ("*samples, level", "level: 2", []),
+        ("level, sample", "level: 2", ["R429"]),
+        ("sample, level, extra", "level: 2", ["R429"]),
+        ("level", "level: 2", ["R429"]),
+        ("level, sample", "_args_: [2]", []),
+    ],
+)
+def test_preprocessors_that_are_functions(found, arguments, given, codes):
+    target = f"{{_target_: src.prepare.prepare, {given}, _partial_: true}}"
+    text = TRAIN.replace("dataset: {", f"dataset: {{preprocessor: {target}, ")
+    code = f"def prepare({arguments}): return dict(speech=[3])\n"
+    assert [code for code, _ in found(text, prepare=code)] == codes
+
+
+@pytest.mark.parametrize(
     ("method", "codes"),
     [
         ("def train(self, context): return super().train(context)", []),
