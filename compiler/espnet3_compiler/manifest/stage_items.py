@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Fix, Label
+from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.matrix_names import duplicate_name
 from espnet3_compiler.manifest.recipe import System
@@ -142,6 +143,8 @@ def _unknown_kind(
     item: StageItem, wrong: Scalar, system: System, kinds: tuple[str, ...], variant: str | None
 ) -> Diagnostic:
     kind = str(wrong.value)
+    if place := dict(system.uncallable).get(kind):
+        return _without_context(wrong, place, system)
     message = f'the system "{system.name.value}" has no stage kind "{kind}"'
     label = Label(wrong.span, f"not in ({format_names(kinds, 12)})")
     other = next((n for n, entry in systems()["systems"].items() if kind in entry["kinds"]), None)
@@ -157,6 +160,24 @@ def _unknown_kind(
         hint = "write run: and a kind, or call: and a function of the recipe"
         return unknown_name("R401", message, wrong, kinds, hint)
     return Diagnostic("R401", message, label, help=(hint,), fix=fix)
+
+
+def _without_context(wrong: Scalar, place: Span, system: System) -> Diagnostic:
+    """Return R401 for a method of the System that a stage cannot run.
+
+    Args:
+        wrong: The name of the method in the manifest.
+        place: Its ``def``.
+        system: The System.
+    """
+    return Diagnostic(
+        "R401",
+        f"{system.class_path}.{wrong.value} is no stage: it does not take context, which every "
+        "stage is called with",
+        Label(wrong.span, "not called without it"),
+        (Label(place, "the method"),),
+        (f"write def {wrong.value}(self, context), and return the paths of its outputs by name",),
+    )
 
 
 def _make_names_unique(

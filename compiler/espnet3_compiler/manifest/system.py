@@ -119,6 +119,7 @@ def _declared_system(
 ) -> tuple[System, tuple[Diagnostic, ...]]:
     """Return the System of a class with what declarations say, and what is wrong with these."""
     system = System(name, path, runs.kinds, systems()["kinds"], runs.own, runs.varied)
+    system = system._replace(uncallable=runs.uncallable)
     found = list(runs.found)
     for declared in runs.declared:
         roles, more = read_roles(declared, system.roles)

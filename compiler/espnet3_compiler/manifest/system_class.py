@@ -1,10 +1,11 @@
 """Read the class of a System: the stage kinds that it and its bases run."""
 
 import ast
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.stage_kinds import WILDCARD
 from espnet3_compiler.manifest.system_declaration import (
     SystemDeclaration,
@@ -21,12 +22,14 @@ from espnet3_compiler.signature.definitions import (
     own_member,
 )
 from espnet3_compiler.signature.library import Library
+from espnet3_compiler.signature.module_summary import FunctionSummary
 from espnet3_compiler.signature.result import NotAnalyzable
 from espnet3_schemas import systems
 
 _NO_METHOD = frozenset(
     ("property", "staticmethod", "classmethod", "cached_property", "functools.cached_property")
 )
+_BY_PLACE = ("positional", "both")
 _DEPTH = 16
 """How many bases above a class are followed."""
 
@@ -40,6 +43,7 @@ class ClassKinds(NamedTuple):
         varied: Those of them that run the method of the base class with the same context too.
         declared: The declarations of the class and its bases, the farthest base first.
         found: What is wrong with the keys of these.
+        uncallable: Public methods that take no ``context``, and are no kinds for it; their place.
     """
 
     kinds: tuple[str, ...]
@@ -47,6 +51,7 @@ class ClassKinds(NamedTuple):
     varied: frozenset[str] = frozenset()
     declared: tuple[SystemDeclaration, ...] = ()
     found: tuple[Diagnostic, ...] = ()
+    uncallable: tuple[tuple[str, Span], ...] = ()
 
 
 ANY_KIND = ClassKinds((WILDCARD,))
@@ -91,6 +96,10 @@ def class_kinds(library: Library, found: ClassFound, depth: int) -> ClassKinds |
         frozenset(still - described),
         (*earlier, *((declared,) if declared else ())),
         tuple(dict.fromkeys([*(one for runs in bases for one in runs.found), *wrong])),
+        (
+            *_uncallable_methods(library, found, described),
+            *(one for runs in bases for one in runs.uncallable),
+        ),
     )
 
 
@@ -124,8 +133,27 @@ def _is_kind(library: Library, found: ClassFound, name: str, described: Containe
     decorators = {item.name for item in function.decorators} if function else set()
     if function is None or not _NO_METHOD.isdisjoint(decorators):
         return False
-    places = [item.name for item in function.params if item.kind in ("place", "both")]
+    places = [item.name for item in function.params if item.kind in _BY_PLACE]
     return places[1:2] == ["context"] or (bool(decorators) and name in described)
+
+
+def _uncallable_methods(
+    library: Library, found: ClassFound, described: Container[str]
+) -> Iterator[tuple[str, Span]]:
+    """Yield the public methods of a class that are no kinds, each with its ``def``."""
+    file = library.file(found.location)
+    for name in found.summary.members if file else ():
+        function = _plain_method(library, found, name)
+        if file and function and not _is_kind(library, found, name, described):
+            yield name, file.span_of(function.line, f"def {name}")
+
+
+def _plain_method(library: Library, found: ClassFound, name: str) -> FunctionSummary | None:
+    method = own_member(found, name)
+    if name.startswith("_") or not isinstance(method, FunctionFound):
+        return None
+    function = library.function(found.location, method.pieces[-1])
+    return function if function and not function.decorators else None
 
 
 def _calls_base(library: Library, found: ClassFound, name: str) -> bool:

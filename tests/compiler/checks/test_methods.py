@@ -126,6 +126,26 @@ def test_preprocessors(found, call, codes):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "given", "codes"),
+    [
+        ("sample, level", "level: 2", []),
+        ("utt_id, sample, level", "level: 2", []),
+        ("sample, *, level", "level: 2", []),
+        ("*samples, level", "level: 2", []),
+        ("level, sample", "level: 2", ["R429"]),
+        ("sample, level, extra", "level: 2", ["R429"]),
+        ("level", "level: 2", ["R429"]),
+        ("level, sample", "_args_: [2]", []),
+    ],
+)
+def test_preprocessors_that_are_functions(found, arguments, given, codes):
+    target = f"{{_target_: src.prepare.prepare, {given}, _partial_: true}}"
+    text = TRAIN.replace("dataset: {", f"dataset: {{preprocessor: {target}, ")
+    code = f"def prepare({arguments}): return dict(speech=[3])\n"
+    assert [code for code, _ in found(text, prepare=code)] == codes
+
+
+@pytest.mark.parametrize(
     ("method", "codes"),
     [
         ("def train(self, context): return super().train(context)", []),
@@ -256,6 +276,49 @@ def test_a_preprocessor_makes_numbers(found, change, codes):
     model = MODEL.replace("speech_lengths=None", "label_lengths")
     data = DATA.replace('"text": ""', '"label": self.label')
     assert [code for code, _ in found(text, prepare=code, model=model, data=data)] == codes
+
+
+VALIDATED = """\
+configs:
+  training:
+    dataset:
+      train: [{data_src_args: {split: t}}]
+      valid: [{data_src_args: {split: v}}]
+      preprocessor:
+        train: {_target_: src.prepare.Prepare, tokens: "${stages.train_tokenizer.token_list}"}
+    tokenizer: {vocab_size: 9}
+stages: [train_tokenizer, train]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "codes"),
+    [
+        ("", "", ["R431"]),
+        ("    tokenizer: {", "    trainer: {limit_val_batches: 0}\n    tokenizer: {", []),
+        ("      valid: [{data_src_args: {split: v}}]\n", "", []),
+        ("split: v}", "split: v}, transform: {_target_: src.prepare.Prepare, tokens: a}", []),
+        ("      preprocessor:\n        train: ", "      preprocessor: ", []),
+        (
+            "preprocessor:",
+            "preprocessor:\n        valid: {_target_: src.prepare.Prepare, tokens: a}",
+            [],
+        ),
+        ("${stages.train_tokenizer.token_list}", "a", []),
+        (
+            "    tokenizer: {",
+            "    dataloader: {collate_fn: {_target_: src.prepare.Pad}}\n    tokenizer: {",
+            [],
+        ),
+    ],
+)
+def test_a_preprocessor_of_training_alone(found, old, new, codes):
+    code = "class Prepare:\n    def __init__(self, tokens): ...\n"
+    code += "    def __call__(self, sample): return {**sample, 'text': [3]}\n"
+    code += "class Pad:\n    def __call__(self, items): return [], {}\n"
+    model = MODEL.replace("speech_lengths=None", "text")
+    text = VALIDATED.replace(old, new)
+    assert [one for one, _ in found(text, prepare=code, model=model)] == codes
 
 
 def test_a_field_that_a_config_misses_too_is_told_once(found):

@@ -300,3 +300,34 @@ def test_a_large_model_stays_on_the_meta_device(
     assert model["device"] == "meta"
     assert model["parameters"] == 409
     expect("large", said, tmp_path, steps=True)
+
+
+STEPS = """class Net(pl.LightningModule):
+    def training_step(self, batch, batch_idx):
+        loss = self(**batch)[0]
+        self.log("train/loss", loss)
+        return loss
+
+    def validation_step(self, batch, batch_idx):
+        self.log("valid/loss", self(**batch)[0])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+"""
+OWN_STEPS = {
+    "    optimizer: {_target_: torch.optim.SGD, lr: 0.1}\n": "",
+    "from torch import nn\n": "import lightning.pytorch as pl\nfrom torch import nn\n",
+    "class Net(nn.Module):\n": STEPS,
+    "    dataset:\n": "    dataset:\n      valid: [{data_src_args: {split: valid}}]\n",
+}
+
+
+def test_the_steps_of_a_lightning_module_get_a_mapping_of_fields(tmp_path: Path) -> None:
+    said = ask(tmp_path, OWN_STEPS)
+    assert codes(said) == []
+    trained = next(line for line in of_kind(said, "model") if line["stage"] == "train")
+    assert trained["steps"] == "its own, taken once"
+    wrong = ask(tmp_path / "wrong", OWN_STEPS | {"self(**batch)[0])": 'batch["labels"])'})
+    assert [line["message"] for line in of_kind(wrong, "finding")] == [
+        "training src.model.Net on a batch fails: KeyError: 'labels'"
+    ]

@@ -33,7 +33,9 @@ from espnet3_compiler.syntax.span_key import first_per_location, is_written, wri
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 from espnet3_schemas import TARGET
 
-_TEXT_BLOCKS = {"train_tokenizer": "tokenizer", "prepare_labels": "labels"}
+TEXT_BLOCKS = {"train_tokenizer": "tokenizer", "prepare_labels": "labels"}
+"""Stages that read texts of the data, and the block that names their field."""
+
 _OF_BLOCK = {"tokenizer": "the tokenizer reads", "labels": "the labels are read from"}
 _SIZED = ("numel", "length", "chunk")
 _BY_LENGTH = "batches are made by the length of a field"
@@ -54,7 +56,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             ),
             *(
                 found
-                for kind, block in _TEXT_BLOCKS.items()
+                for kind, block in TEXT_BLOCKS.items()
                 for stage in stages_of_kind(kind, recipe)
                 for found in _check_text_field(stage, block, recipe, resolved)
             ),

@@ -20,6 +20,7 @@ from espnet3_compiler.checks.data.bodies import (
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
 from espnet3_compiler.checks.targets.nodes import (
     TargetNode,
+    config_keys,
     distinct_targets,
     find_targets,
     flag_value,
@@ -71,8 +72,6 @@ _CALLED = {
     ("collect_stats", "features"): ("forward", ""),
 }
 """Keys of objects that are called, with the method and what its result is used as."""
-
-_SPLITS = ("train", "valid", "test")
 
 _DATA_METHODS = {
     "Dataset": {"__len__": "", "__getitem__": _MAPPING},
@@ -196,8 +195,7 @@ def _method_used(path: Path) -> tuple[str, str]:
     """Return the method of an object at a path whose result is used, and as what."""
     if path[:1] == ("models",):
         return ("forward", "") if len(path) == len(("models", "NAME")) else ("", "")
-    keys = tuple(part for part in path[2:] if isinstance(part, str) and part not in _SPLITS)
-    return _CALLED.get(keys, ("", "")) if path[:1] == ("configs",) else ("", "")
+    return _CALLED.get(config_keys(path), ("", ""))
 
 
 def _is_object(path: Path) -> bool:

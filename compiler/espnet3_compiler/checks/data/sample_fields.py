@@ -6,7 +6,7 @@ certainly not there. Where the code says it in another way, nothing is known.
 
 import ast
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import function_body, method_body, returned_values
@@ -67,7 +67,9 @@ def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields
     if is_null(node):
         return given
     target = node.get(TARGET) if isinstance(node, Mapping) else None
-    if not isinstance(target, Scalar) or not isinstance(target.value, str):
+    if not isinstance(node, Mapping) or not isinstance(target, Scalar):
+        return None
+    if not isinstance(target.value, str):
         return None
     if target.value in _SAME_FIELDS:
         return given
@@ -76,7 +78,9 @@ def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields
     body = method_body(library, target.value, "__call__") or function_body(library, target.value)
     if body is None:
         return None
-    return _returned_fields(_Scope(body.node, _sample_parameter(body.node), given))
+    partial = isinstance(node, Mapping) and node.entry("_partial_") is not None
+    bound = [entry.name for entry in node] if partial and isinstance(node, Mapping) else []
+    return _returned_fields(_Scope(body.node, sample_parameter(body.node, bound), given))
 
 
 def keeps_field(library: Library, node: Node | None, field: str) -> bool:
@@ -107,11 +111,18 @@ def _indexed_fields(node: Node | None, given: Fields) -> Fields | None:
     return given - {field} | {str(values[1] or field)}
 
 
-def _sample_parameter(node: FunctionNode) -> str:
-    """Return the parameter that gets the sample: the second of two that are required."""
-    names = [item.arg for item in (*node.args.posonlyargs, *node.args.args) if item.arg != "self"]
-    required = len(names) - len(node.args.defaults)
-    return names[1] if required == len(("utt_id", "sample")) else (names or [""])[0]
+def sample_parameter(node: FunctionNode, bound: Container[str] = ()) -> str:
+    """Return the parameter that gets the sample: the second of two that are required.
+
+    Args:
+        node: The function or method.
+        bound: The parameters that ``_partial_`` gives.
+    """
+    every = [item.arg for item in (*node.args.posonlyargs, *node.args.args)]
+    optional = every[len(every) - len(node.args.defaults) :]
+    names = [name for name in every if name != "self" and name not in bound]
+    required = [name for name in names if name not in optional]
+    return names[1] if len(required) == len(("utt_id", "sample")) else (names or [""])[0]
 
 
 def lacking_fields(library: Library, node: Mapping, given: Fields) -> list[Scalar]:
@@ -128,7 +139,7 @@ def lacking_fields(library: Library, node: Mapping, given: Fields) -> list[Scala
     body, made = (method_body(library, path, name) for name in ("__call__", "__init__"))
     if body and made:
         kept = _kept_arguments(made.node)
-        read = _attributes_as_fields(body.node, _sample_parameter(body.node))
+        read = _attributes_as_fields(body.node, sample_parameter(body.node))
         names = {kept[one] for one in read if one in kept}
     found = [entry.value for entry in node if entry.name in names]
     texts = [one for one in found if isinstance(one, Scalar) and isinstance(one.value, str)]

@@ -13,7 +13,8 @@ from functools import lru_cache
 
 from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
 from espnet3_compiler.checks.data.bodies import class_of
-from espnet3_compiler.checks.methods.model_users import ModelUser, certain_nodes, model_users
+from espnet3_compiler.checks.data.certain_code import certain_nodes
+from espnet3_compiler.checks.methods.model_users import ModelUser, model_users
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved

@@ -1,7 +1,8 @@
 """Methods of the recipe that the runtime calls, against the arguments that it calls them with.
 
 Passes: ``def measure(self, context)`` of a System; ``def __call__(self, sample)`` of a transform,
-``def __call__(self, utt_id, sample)`` of a preprocessor.
+``def __call__(self, utt_id, sample)`` of a preprocessor; ``def louder(sample, gain)`` with
+``{_target_: src.augment.louder, gain: 2.0, _partial_: true}``.
 Fails: ``def measure(self)``; ``def __call__(self, items, pad)`` of a collate function; a
 ``transform`` whose ``forward`` takes the audio and its length.
 
@@ -9,22 +10,35 @@ A runner is called with fields by name, too: ``runners`` judges it.
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import NamedTuple
 
-from espnet3_compiler.checks.data.bodies import FunctionBody, class_of, entries_of, method_body
+from espnet3_compiler.checks.data.bodies import (
+    FunctionBody,
+    class_of,
+    entries_of,
+    function_body,
+    method_body,
+)
 from espnet3_compiler.checks.targets.datasets import entry_span, is_available
-from espnet3_compiler.checks.targets.nodes import TargetNode, find_targets
+from espnet3_compiler.checks.targets.nodes import (
+    TargetNode,
+    config_keys,
+    find_targets,
+    flag_value,
+    keyword_arguments,
+)
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, is_known_kind, stage_kind
 from espnet3_compiler.signature.classes import is_module_class
 from espnet3_compiler.signature.library import Library
-from espnet3_compiler.signature.read import read_method
+from espnet3_compiler.signature.read import read, read_method
 from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
-from espnet3_compiler.syntax.tree import Path, Scalar
+from espnet3_compiler.syntax.tree import Scalar
 from espnet3_schemas import TARGET
 
 
@@ -59,8 +73,6 @@ _OF_DATASETS = (RuntimeCall("__len__"), RuntimeCall("__getitem__", ("index",)))
 _SAMPLES = ("sample", "example", "item", "row", "record")
 """What nobody calls the id of an utterance."""
 
-_SPLITS = ("train", "valid", "test")
-
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R429, once for each method."""
@@ -86,35 +98,53 @@ def _check_objects(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     read = {binding.config for stage in stages for binding in stage.configs}
     for target in find_targets(recipe, resolved):
         path = target.node.get(TARGET)
-        call = _OF_OBJECTS.get(_keys(target.path))
+        call = _OF_OBJECTS.get(config_keys(target.path))
         if call and target.judged and target.path[1] in read and isinstance(path, Scalar):
             yield from _check_object(recipe.library, target, path, call)
-
-
-def _keys(path: Path) -> tuple[str, ...]:
-    """Return the keys of a path below a config, without those of splits and lists."""
-    inner = path[2:] if path[:1] == ("configs",) else ()
-    return tuple(part for part in inner if isinstance(part, str) and part not in _SPLITS)
 
 
 def _check_object(
     library: Library, target: TargetNode, path: Scalar, call: RuntimeCall
 ) -> Iterator[Diagnostic]:
-    name = str(path.value)
-    if call is _PREPROCESSOR and _takes_id(read_method(library, name, call.method)):
-        call = _PREPROCESSOR_WITH_ID
+    name, used = str(path.value), use_location(path)
+    if flag_value(target.node, "_partial_") is True:
+        yield from _check_partial(library, target, path, call)
+        return
     found = class_of(library, name)
-    if found and is_module_class(library, found):
-        call = call._replace(method="forward")
+    method = "forward" if found and is_module_class(library, found) else call.method
+    call = _with_id(call, read_method(library, name, call.method))._replace(method=method)
     if target.node.entry("_partial_") is None:
-        yield from check_call(library, name, call, use_location(path))
+        yield from check_call(library, name, call, used)
 
 
-def _takes_id(found: object) -> bool:
-    """Return whether a preprocessor gets the id of the utterance first, as the runtime decides."""
+def _check_partial(
+    library: Library, target: TargetNode, path: Scalar, call: RuntimeCall
+) -> Iterator[Diagnostic]:
+    """Report a function that cannot be called with what ``_partial_`` leaves open.
+
+    Behind an argument that is given by name, no other can be given by position.
+    """
+    body, signature = function_body(library, str(path.value)), read(library, str(path.value))
+    by_place = target.node.entry("_args_") is not None
+    if body is None or not isinstance(signature, Signature) or by_place:
+        return
+    bound = {entry.name for entry in keyword_arguments(target.node)}
+    room = list(takewhile(lambda item: item.name not in bound, signature.positional))
+    others = [item._replace(kind="keyword") for item in signature.parameters if item not in room]
+    given = tuple(item.name for item in others if item.name in bound)
+    signature = signature._replace(parameters=(*room, *others))
+    call = _with_id(call, signature)._replace(method=body.node.name, named=given)
+    names = ", ".join(dict.fromkeys((*call.positional, *given)))
+    advice = f"write def {call.method}({names})"
+    yield from _misfit(body, signature, call, use_location(path), advice)
+
+
+def _with_id(call: RuntimeCall, found: object) -> RuntimeCall:
+    """Return how a preprocessor is called: with the id of the utterance first, if it takes two."""
     room = found.positional if isinstance(found, Signature) else ()
     needed = [item.name for item in room if item.required]
-    return len(needed) == len(_PREPROCESSOR_WITH_ID.positional) and needed[0] not in _SAMPLES
+    takes_id = len(needed) == len(_PREPROCESSOR_WITH_ID.positional) and needed[0] not in _SAMPLES
+    return _PREPROCESSOR_WITH_ID if call is _PREPROCESSOR and takes_id else call
 
 
 def _check_data(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
@@ -137,9 +167,24 @@ def check_call(library: Library, path: str, call: RuntimeCall, used: Span) -> It
     """
     body = method_body(library, path, call.method)
     signature = read_method(library, path, call.method) if body else None
-    problem = _problem_of(signature, call) if isinstance(signature, Signature) else ""
-    if body and problem:
-        yield uncallable(body, f"{path}.{call.method} {problem}", used, _advice(call))
+    if body and isinstance(signature, Signature):
+        yield from _misfit(body, signature, call, used, _advice(call))
+
+
+def _misfit(
+    body: FunctionBody, signature: Signature, call: RuntimeCall, used: Span, advice: str
+) -> Iterator[Diagnostic]:
+    """Yield R429 for a function that cannot take a call.
+
+    Args:
+        body: The function.
+        signature: What it takes.
+        call: How the runtime calls it.
+        used: The value that names it.
+        advice: What to write instead.
+    """
+    if problem := _problem_of(signature, call):
+        yield uncallable(body, f"{signature.name} {problem}", used, advice)
 
 
 def uncallable(body: FunctionBody, message: str, used: Span, advice: str) -> Diagnostic:

@@ -2,7 +2,8 @@
 
 Passes: ``def forward(self, speech, speech_lengths, label)`` that returns the loss.
 Fails: a class with ``training_step`` and without ``forward``; ``label_lengths`` where a label is a
-number; a field that no item has.
+number; a field that no item has; one that is a text in the validation set, whose numbers the
+preprocessor of ``train`` alone makes.
 """
 
 import re
@@ -14,6 +15,7 @@ from espnet3_compiler.checks.data.bodies import (
     method_body,
 )
 from espnet3_compiler.checks.data.fields import (
+    TEXT_BLOCKS,
     fields_after,
     fields_before,
     preprocessor_of,
@@ -34,10 +36,19 @@ from espnet3_compiler.signature.read import read_method
 from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.stage_graph.lightning_models import lightning_model
-from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of
+from espnet3_compiler.stage_graph.stage_inputs import certain_config, model_of, output_uses
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location, written_entry
-from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
+from espnet3_compiler.syntax.tree import (
+    Entry,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    is_null,
+    node_at,
+    walk_scalars,
+)
 from espnet3_schemas import TARGET
 
 _SET_ELSEWHERE = r"\.forward\s*=|[\"']forward[\"']"
@@ -59,6 +70,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
             found.append(_without_forward(recipe.library, model, path))
         elif path and recipe.complete:
             found += _check_fields(stage, recipe, resolved, path)
+            found += _check_validation(stage, recipe, resolved, path)
     yield from first_per_location(found)
 
 
@@ -133,6 +145,67 @@ def _check_fields(
         if problem:
             yield _lacking(body, path, item.name, problem, found[0] if found else frozenset())
             return
+
+
+def _check_validation(
+    stage: StageDecl, recipe: Recipe, resolved: Resolved, path: Scalar
+) -> Iterator[Diagnostic]:
+    """Report a field that only the preprocessor of ``train`` makes numbers of.
+
+    Texts stay out of a batch, so validation would lack it.
+    """
+    config = certain_config(stage, "training", resolved)
+    signature = read_method(recipe.library, str(path.value), "forward")
+    node = node_at(config, ("dataset", "preprocessor")) if config else None
+    entry = written_entry(node, "train") if isinstance(node, Mapping) else None
+    if config is None or entry is None or not isinstance(signature, Signature):
+        return
+    collate = node_at(config, ("dataloader", "collate_fn", TARGET))
+    plain = isinstance(collate, Scalar) and collate.value == COLLATE
+    if not plain or not is_null(preprocessor_of(config, "valid")) or not _validates(config, recipe):
+        return
+    for stage_name, field in _fields_by_stage(recipe, config):
+        needed = signature.find(field)
+        if needed and needed.required and _uses_stage(entry.value, stage_name):
+            yield _only_in_training(entry, field, path)
+            return
+
+
+def _validates(config: Mapping, recipe: Recipe) -> bool:
+    """Return whether a training validates on plain data sets of the kind that it trains on."""
+    limit = node_at(config, ("trainer", "limit_val_batches"))
+    off = isinstance(limit, Scalar) and limit.value == 0
+    train, valid = (split_entries(recipe, config, split) for split in ("train", "valid"))
+    plain = all(is_null(one.node.get("transform")) for one in valid)
+    loader = node_at(config, ("dataloader", "valid"))
+    own = isinstance(loader, Mapping) and written_entry(loader, "loader") is not None
+    same = {one.module for one in valid} <= {one.module for one in train}
+    return bool(valid) and plain and same and not off and not own
+
+
+def _fields_by_stage(recipe: Recipe, config: Mapping) -> Iterator[tuple[str, str]]:
+    """Yield the stages that read texts of the training data, each with the field of these."""
+    for kind, block in TEXT_BLOCKS.items():
+        field = node_at(config, (block, "field"))
+        for stage in stages_of_kind(kind, recipe):
+            if isinstance(field, Scalar) and isinstance(field.value, str):
+                yield str(stage.name.value), field.value
+
+
+def _uses_stage(node: Node, name: str) -> bool:
+    """Return whether a node has an output of a stage among its values."""
+    return any(name == used for _, one in walk_scalars(node) for used, _, _ in output_uses(one))
+
+
+def _only_in_training(entry: Entry, field: str, path: Scalar) -> Diagnostic:
+    return Diagnostic(
+        "R431",
+        f'{path.value}.forward needs "{field}", which stays a text in validation: only train has '
+        "a preprocessor",
+        Label(entry.key.span, "for train alone"),
+        (Label(use_location(path), "trained here"),),
+        (f"add valid: beside it, with a preprocessor that makes the same numbers of {field}",),
+    )
 
 
 def _train_fields(config: Mapping, recipe: Recipe) -> tuple[Fields, Fields] | None:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 
 from espnet3_compiler.checks.code.modules import RecipeModule, recipe_modules
+from espnet3_compiler.checks.data.certain_code import certain_nodes
 from espnet3_compiler.checks.methods.attributes import is_set_elsewhere, known_attributes
-from espnet3_compiler.checks.methods.model_users import certain_nodes
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved

@@ -15,8 +15,8 @@ from espnet3_compiler.checks.data.bodies import (
     default_values,
     method_body,
 )
+from espnet3_compiler.checks.data.certain_code import certain_nodes
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
-from espnet3_compiler.checks.methods.model_users import certain_nodes
 from espnet3_compiler.signature.flow import dotted_name
 from espnet3_compiler.signature.library import Library
 

@@ -15,8 +15,9 @@ from espnet3_compiler.checks.data.bodies import (
     method_body,
     returned_values,
 )
+from espnet3_compiler.checks.data.certain_code import certain_nodes
 from espnet3_compiler.checks.methods.forward import trained_model
-from espnet3_compiler.checks.methods.model_users import certain_nodes, model_users
+from espnet3_compiler.checks.methods.model_users import model_users
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind

@@ -23,6 +23,7 @@ from espnet3_compiler.syntax.tree import (
 from espnet3_schemas import TARGET, load
 
 TASK = "task"
+SPLITS = ("train", "valid", "test")
 INSTANTIATE_KEYS = (TARGET, "_args_", "_partial_", "_recursive_", "_convert_")
 
 
@@ -98,6 +99,12 @@ def _all_targets(recipe: Recipe, resolved: Resolved) -> Iterator[TargetNode]:
             yield from _walk_node(config, recipe.system.role_schema(role), ("configs", name))
     for name, call in resolved.calls.items():
         yield from _walk_node(call, {}, ("stages", name))
+
+
+def config_keys(path: Path) -> tuple[str, ...]:
+    """Return the keys of a path below a config, without those of splits and lists."""
+    inner = path[2:] if path[:1] == ("configs",) else ()
+    return tuple(part for part in inner if isinstance(part, str) and part not in SPLITS)
 
 
 def keyword_arguments(node: Mapping) -> list[Entry]:

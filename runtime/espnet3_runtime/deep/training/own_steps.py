@@ -16,6 +16,7 @@ from espnet3_runtime.deep.training.monitors import report_unlogged
 from espnet3_runtime.preflight.origin.error_origin import FAILURES, raise_unprobed
 from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, UnprobedError
 from espnet3_runtime.training.lightning_code.data import (
+    FieldBatches,
     gives_batches,
     has_validation_data,
     make_datamodule,
@@ -57,7 +58,8 @@ def probe_own_steps(
         runs = [make_run("train")]
         if has_validation(config, has_data=has_validation_data(config, built.module, None)):
             runs.append(make_run("valid"))
-        batches[: len(runs)] = [[run.fields] for run in runs]
+        # Lightning takes a list for several loaders
+        batches[: len(runs)] = [FieldBatches([run.fields]) for run in runs]
         certain = all(run.items.is_certain() for run in runs)
         facts = {"inputs": describe_batch(runs[0].fields), "items": runs[0].items.origin}
     elif config["datamodule"]:

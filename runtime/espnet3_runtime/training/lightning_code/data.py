@@ -95,7 +95,7 @@ class FieldBatches:
         loader: Gives ``(utt_ids, fields)`` or fields, tensors of shape ``(B, ...)`` by name.
     """
 
-    def __init__(self, loader: Batches) -> None:
+    def __init__(self, loader: Batches | list[Fields]) -> None:
         self.loader = loader
 
     def __len__(self) -> int:

@@ -1,0 +1,89 @@
+"""What a function certainly does with an object that it gets: nodes that no condition guards.
+
+A function where the object may be another one (assigned again, asked with ``hasattr``) is doubtful.
+"""
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from espnet3_compiler.checks.data.bodies import FunctionBody
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes
+
+_CONDITIONS = (ast.If, ast.IfExp, ast.While)
+_NOT_CERTAIN = (
+    *(ast.Try, ast.TryStar, ast.Match, ast.Lambda),
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
+)
+_PLAIN = (ast.Return, ast.Raise, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+_ASKING = ("hasattr", "getattr", "setattr", "isinstance", "vars", "type")
+
+
+def certain_nodes(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
+    """Yield the nodes of statements that no condition keeps from running; loops are expected to.
+
+    Args:
+        body: Statements, in order; those behind a conditional end are left out.
+    """
+    for item in body:
+        waiting: list[ast.AST] = [item]
+        while waiting:
+            one = waiting.pop(0)
+            if isinstance(one, ast.For | ast.AsyncFor | ast.With | ast.AsyncWith):
+                yield from certain_nodes(one.body)
+                heads = one.items if isinstance(one, ast.With | ast.AsyncWith) else [one.iter]
+                waiting += heads
+            elif isinstance(one, _CONDITIONS):
+                waiting.append(one.test)
+            elif isinstance(one, ast.BoolOp):
+                waiting.append(one.values[0])
+            elif not isinstance(one, _NOT_CERTAIN):
+                yield one
+                waiting += ast.iter_child_nodes(one)
+        if not isinstance(item, _PLAIN) and any(isinstance(one, _ENDS) for one in ast.walk(item)):
+            return
+
+
+def positional_names(node: FunctionNode) -> list[str]:
+    """Return the parameters that can be given by position, without the first: ``self``."""
+    return [item.arg for item in (*node.args.posonlyargs, *node.args.args)][1:]
+
+
+def is_doubtful(node: FunctionNode, name: str) -> bool:
+    """Return whether a parameter may become another object, or is asked what it has."""
+    tries = any(isinstance(item, ast.Try) for item in all_nodes(node))
+    return tries or is_stored(node, name) or is_asked(node, name)
+
+
+def is_stored(node: ast.AST, name: str) -> bool:
+    """Return whether something below a node is assigned to a name."""
+    return any(
+        isinstance(item, ast.Name) and item.id == name and not isinstance(item.ctx, ast.Load)
+        for item in ast.walk(node)
+    )
+
+
+def is_asked(node: FunctionNode, name: str) -> bool:
+    """Return whether a function asks a parameter what it is or has."""
+    for item in all_nodes(node):
+        match item:
+            case ast.Call(func=ast.Name(id=function), args=args) if function in _ASKING:
+                if _mentions(args, name):
+                    return True
+    return False
+
+
+def _mentions(nodes: list[ast.expr], name: str) -> bool:
+    return any(isinstance(one, ast.Name) and one.id == name for one in nodes)
+
+
+def passed_on(body: FunctionBody, name: str) -> Iterator[tuple[str, int]]:
+    """Yield the methods of the same object that are given a parameter by position, and where."""
+    for item in certain_nodes(body.node.body):
+        match item:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="self"), attr=method), args=args
+            ) if not any(isinstance(one, ast.Starred) for one in args):
+                for index, one in enumerate(args):
+                    if _mentions([one], name):
+                        yield method, index
