@@ -6,6 +6,7 @@ out.
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from espnet3_compiler.checks.data.bodies import (
@@ -127,19 +128,24 @@ def certain_nodes(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
         body: Statements, in order; those behind a conditional end are left out.
     """
     for item in body:
-        waiting: list[ast.AST] = [item]
-        while waiting:
-            one = waiting.pop(0)
-            if isinstance(one, ast.For | ast.AsyncFor | ast.With | ast.AsyncWith):
-                yield from certain_nodes(one.body)
-                heads = one.items if isinstance(one, ast.With | ast.AsyncWith) else [one.iter]
-                waiting += heads
-            elif isinstance(one, _CONDITIONS):
-                waiting.append(one.test)
-            elif isinstance(one, ast.BoolOp):
-                waiting.append(one.values[0])
-            elif not isinstance(one, _NOT_CERTAIN):
-                yield one
-                waiting += ast.iter_child_nodes(one)
-        if not isinstance(item, _PLAIN) and any(isinstance(one, _ENDS) for one in ast.walk(item)):
+        yield from _certain_below(item)
+        if not isinstance(item, _PLAIN) and any(isinstance(one, _ENDS) for one in all_nodes(item)):
             return
+
+
+@lru_cache(maxsize=1 << 12)  # several checks go through the same functions
+def _certain_below(statement: ast.stmt) -> tuple[ast.AST, ...]:
+    found: list[ast.AST] = []
+    waiting: list[ast.AST] = [statement]
+    for one in waiting:
+        if isinstance(one, ast.For | ast.AsyncFor | ast.With | ast.AsyncWith):
+            found += certain_nodes(one.body)
+            waiting += one.items if isinstance(one, ast.With | ast.AsyncWith) else [one.iter]
+        elif isinstance(one, _CONDITIONS):
+            waiting.append(one.test)
+        elif isinstance(one, ast.BoolOp):
+            waiting.append(one.values[0])
+        elif not isinstance(one, _NOT_CERTAIN):
+            found.append(one)
+            waiting += ast.iter_child_nodes(one)
+    return tuple(found)
