@@ -74,9 +74,7 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         yield _finding(same)
 
 
-def written_texts(
-    recipe: Recipe, resolved: Resolved
-) -> tuple[tuple[Path, Scalar, Mapping], ...]:
+def written_texts(recipe: Recipe, resolved: Resolved) -> tuple[tuple[Path, Scalar, Mapping], ...]:
     """Return the texts of a recipe where they are written, each with its path in a tree."""
     memo = recipe.library.memo
     if memo.get("texts", (None,))[0] is not resolved:  # several checks ask for them
