@@ -197,9 +197,9 @@ class Experiment:
         def skip(entry: str) -> bool:
             if owners.get(entry, stage.name) != stage.name and entry != whole:
                 return True
-            is_log = entry.startswith(own) and _LOG_SUFFIX.fullmatch(entry, len(own)) is not None
-            name = entry.rpartition(os.sep)[2]
-            return is_log or (name.startswith("events.") and name.endswith(ADDED_SCORES))
+            if entry.endswith(ADDED_SCORES) and entry.rpartition(os.sep)[2].startswith("events."):
+                return True
+            return entry.startswith(own) and _LOG_SUFFIX.fullmatch(entry, len(own)) is not None
 
         return skip
 
