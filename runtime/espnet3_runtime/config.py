@@ -5,6 +5,9 @@ from typing import Any
 
 from espnet3_runtime.errors import UndeclaredRead
 
+_SCALAR = (str, int, float, type(None))
+"""Asked first: what most values are, and "is it a Mapping" takes long to answer."""
+
 
 class ConfigView(Mapping[str, Any]):
     """A mapping of a config that nobody can change.
@@ -100,6 +103,8 @@ def join_key(where: str, key: str | int) -> str:
 
 def to_plain(value: Any) -> Any:
     """Return the value with every view as a dict and every tuple as a list."""
+    if isinstance(value, _SCALAR):
+        return value
     if isinstance(value, Mapping):
         return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -109,17 +114,23 @@ def to_plain(value: Any) -> Any:
 
 def iter_leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every leaf with its key path; an empty mapping or list is a leaf itself."""
-    if isinstance(value, Mapping) and value:
-        for key, item in value.items():
+    items: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, list | tuple):
+        items = enumerate(value)
+    for key, item in items:
+        if isinstance(item, _SCALAR):  # a generator for each leaf would double the time
+            yield join_key(path, key), item
+        else:
             yield from iter_leaves(item, join_key(path, key))
-    elif isinstance(value, list | tuple) and value:
-        for index, item in enumerate(value):
-            yield from iter_leaves(item, join_key(path, index))
-    else:
+    if not items or not value:
         yield path, to_plain(value)
 
 
 def _freeze_value(value: Any, where: str) -> Any:
+    if isinstance(value, _SCALAR) or (isinstance(value, ConfigView) and value.where == where):
+        return value
     if isinstance(value, Mapping):
         return ConfigView(value, where)
     if isinstance(value, list | tuple):

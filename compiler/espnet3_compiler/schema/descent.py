@@ -1,7 +1,6 @@
 """Go down a tree and its JSON Schema together."""
 
 import re
-from collections.abc import Iterator
 
 from espnet3_compiler.schema.types import Schema
 from espnet3_compiler.syntax.placeholder import has_certain_keys, is_placeholder
@@ -38,27 +37,32 @@ def child_schema(schema: Schema, step: str | int) -> Schema | None:
     return None if below is False else below if isinstance(below, dict) else {}
 
 
-def walk_schema(
-    node: Node, schema: Schema | None, path: Path = ()
-) -> Iterator[tuple[Path, Node, Schema | None]]:
-    """Yield every node with its path and its schema; nothing below keys that are unknown.
+def walk_schema(node: Node, schema: Schema) -> list[tuple[Path, Node, Schema | None]]:
+    """Return every node with its path and its schema, None for the value of an unknown key.
+
+    Nothing is said of what is below keys that are unknown or could not be read.
 
     Args:
         node: The tree.
-        schema: Its schema; None for the value of a key that is unknown or could not be read.
-        path: Where the tree stands.
+        schema: Its schema.
     """
-    schema = None if schema is None else effective_schema(schema, node)
-    yield path, node, schema
-    if schema is None:
+    found: list[tuple[Path, Node, Schema | None]] = []  # a generator would take twice the time
+    _add_nodes(found, node, schema, ())
+    return found
+
+
+def _add_nodes(
+    found: list[tuple[Path, Node, Schema | None]], node: Node, schema: Schema | None, path: Path
+) -> None:
+    if schema is None or isinstance(node, Scalar):
+        found.append((path, node, schema))
         return
+    schema = effective_schema(schema, node)
+    found.append((path, node, schema))
     if isinstance(node, Sequence):
         for index, item in enumerate(node.items):
-            yield from walk_schema(item, child_schema(schema, index), (*path, index))
-    elif isinstance(node, Mapping):
-        for entry in node:
-            below = None if is_placeholder(entry.key) else child_schema(schema, entry.name)
-            if isinstance(entry.value, Scalar):
-                yield (*path, entry.name), entry.value, below
-            else:
-                yield from walk_schema(entry.value, below, (*path, entry.name))
+            _add_nodes(found, item, child_schema(schema, index), (*path, index))
+        return
+    for entry in node.entries:
+        below = None if is_placeholder(entry.key) else child_schema(schema, entry.name)
+        _add_nodes(found, entry.value, below, (*path, entry.name))

@@ -107,10 +107,13 @@ def own_nodes(node: FunctionNode) -> tuple[ast.AST, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=1 << 12)
-def all_nodes(node: FunctionNode) -> tuple[ast.AST, ...]:
-    """Return the nodes of a function, as ``ast.walk`` yields them."""
-    return tuple(ast.walk(node))
+@lru_cache(maxsize=1 << 14)
+def all_nodes(node: ast.AST) -> tuple[ast.AST, ...]:
+    """Return the nodes of a function or a part of it, as ``ast.walk`` yields them."""
+    found = [node]
+    for item in found:
+        found += ast.iter_child_nodes(item)
+    return tuple(found)
 
 
 def own_returns(node: FunctionNode) -> list[ast.Return]:

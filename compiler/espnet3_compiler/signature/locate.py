@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -50,10 +51,15 @@ class SearchPath:
     recipe: str
     _listings: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """The recipe directory."""
         return Path(self.recipe)
+
+    @cached_property
+    def recipes(self) -> Path:
+        """The directory of all recipes, two above this one's where links lead to."""
+        return self.folder.resolve().parent.parent
 
     def list_folder(self, folder: str) -> frozenset[str]:
         """Return the names in a folder; none where it cannot be read."""

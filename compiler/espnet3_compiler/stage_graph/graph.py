@@ -50,6 +50,14 @@ class StageEdge:
 
 def stage_edges(recipe: Recipe, resolved: Resolved) -> tuple[StageEdge, ...]:
     """Return every edge, in the order of the consumers, each (producer, consumer, output) once."""
+    memo = recipe.library.memo
+    if memo.get("edges", (None,))[0] is not resolved:  # several checks ask for them
+        memo["edges"] = (resolved, _find_edges(recipe, resolved))
+    edges: tuple[StageEdge, ...] = memo["edges"][1]
+    return edges
+
+
+def _find_edges(recipe: Recipe, resolved: Resolved) -> tuple[StageEdge, ...]:
     found: dict[tuple[str, str, str | None], StageEdge] = {}
     known = dict.fromkeys(map(stage_name, recipe.stages))
     paths, earlier = _OutputPaths(), EarlierStages()

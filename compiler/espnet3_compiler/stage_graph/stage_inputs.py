@@ -259,24 +259,30 @@ def output_uses(leaf: Scalar) -> Iterator[tuple[str, str, Span]]:
 
 def walk_leaves(
     node: Node, path: Path = (), ignored: tuple[tuple[str, ...], ...] = ()
-) -> Iterator[StageLeaf]:
-    """Yield every scalar below a node, without those below an ignored path.
+) -> list[StageLeaf]:
+    """Return every scalar below a node, without those below an ignored path.
 
     Args:
         node: The node to start from.
         path: Its path, a prefix of the paths of the leaves.
         ignored: Paths relative to the node, ``*`` for any step.
     """
-    if isinstance(node, Scalar):
-        if () not in ignored:
-            yield StageLeaf(path, node)
+    found: list[StageLeaf] = []  # generators in each other would take twice the time
+    _add_leaves(found, node, path, ignored)
+    return found
+
+
+def _add_leaves(
+    found: list[StageLeaf], node: Node, path: Path, ignored: tuple[tuple[str, ...], ...]
+) -> None:
+    if () in ignored:
         return
-    for step, child in children(node) if () not in ignored else ():
+    if isinstance(node, Scalar):
+        found.append(StageLeaf(path, node))
+        return
+    for step, child in children(node):
         below = ignored and _paths_below(ignored, str(step))
-        if isinstance(child, Scalar) and not below:
-            yield StageLeaf((*path, step), child)
-        else:
-            yield from walk_leaves(child, (*path, step), below)
+        _add_leaves(found, child, (*path, step), below)
 
 
 def _paths_below(paths: tuple[tuple[str, ...], ...], step: str) -> tuple[tuple[str, ...], ...]:

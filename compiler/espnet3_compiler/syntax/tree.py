@@ -89,15 +89,22 @@ def children(node: Node) -> list[tuple[str | int, Node]]:
     return list(enumerate(node.items)) if isinstance(node, Sequence) else []
 
 
-def walk_scalars(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
-    """Yield every scalar of a tree with its path, in the order of the text, keys left out."""
+def walk_scalars(node: Node, path: Path = ()) -> list[tuple[Path, Scalar]]:
+    """Return every scalar of a tree with its path, in the order of the text, keys left out."""
+    found: list[tuple[Path, Scalar]] = []  # generators in each other would take twice the time
+    _add_scalars(found, node, path)
+    return found
+
+
+def _add_scalars(found: list[tuple[Path, Scalar]], node: Node, path: Path) -> None:
     if isinstance(node, Scalar):
-        yield path, node
-    for step, child in children(node):
-        if isinstance(child, Scalar):  # a generator for each leaf would double the time
-            yield (*path, step), child
-        else:
-            yield from walk_scalars(child, (*path, step))
+        found.append((path, node))
+    elif isinstance(node, Mapping):
+        for entry in node.entries:
+            _add_scalars(found, entry.value, (*path, str(entry.key.value)))
+    else:
+        for index, item in enumerate(node.items):
+            _add_scalars(found, item, (*path, index))
 
 
 def map_children(node: N, change: Callable[[Node, str | int], Node]) -> N:

@@ -100,7 +100,7 @@ class Build:
         """Return the ``with`` block of a ``call`` stage."""
         file = f"calls/{stage.name}.yaml"
         if file not in self._loaded:
-            exists = file in self.overlay or (self.directory / file).exists()
+            exists = stage.call and (file in self.overlay or (self.directory / file).exists())
             block = self._parse_yaml(self._text(file), file).get("with") if exists else None
             self._loaded[file] = ConfigView(block or {}, f"stages.{stage.name}.with")
         return self._loaded[file]

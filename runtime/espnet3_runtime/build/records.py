@@ -67,11 +67,11 @@ def _parts_of_type(kind: Any) -> tuple[Any, tuple[Any, ...], bool]:
 
 
 def _read_value(kind: Any, value: Any, where: str) -> Any:
-    origin, inner, is_record = _parts_of_type(kind)
-    if kind is Any:
+    if kind is Any or type(value) is kind:
         return value
+    origin, inner, is_record = _parts_of_type(kind)
     if isinstance(kind, UnionType):
-        kind = next((one for one in inner if isinstance(value, get_origin(one) or one)), inner[0])
+        kind = next((x for x in inner if isinstance(value, _parts_of_type(x)[0] or x)), inner[0])
         return _read_value(kind, value, where)
     if is_record:
         return read_record(kind, value, where)
@@ -83,6 +83,8 @@ def _read_value(kind: Any, value: Any, where: str) -> Any:
             _read_value(inner[0], item, f"{where}[{index}]") for index, item in enumerate(value)
         )
     if origin is Mapping and isinstance(value, dict):
+        if inner[1] is Any:
+            return value
         return {key: _read_value(inner[1], item, f"{where}.{key}") for key, item in value.items()}
     expected: Any = {tuple: list, Mapping: dict, float: (int, float)}.get(origin or kind, kind)
     fits = isinstance(value, expected) and (kind is bool or not isinstance(value, bool))

@@ -19,6 +19,9 @@ from espnet3_schemas.build_records import Stage
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _LONGEST_PATH = 1000
+Walks = dict[tuple[object, ...], Code]
+"""What was found in the code, by where it was looked from: the same for all stages of a plan."""
+
 _IMPORTED = {
     "espnet3_runtime.data.preprocess": ("sentencepiece",),
     "espnet3_runtime.metrics.ter": ("sentencepiece", "jiwer"),
@@ -34,7 +37,13 @@ def texts_of(views: Iterable[ConfigView]) -> list[str]:
     return [leaf for view in views for _, leaf in view.flat_leaves if isinstance(leaf, str)]
 
 
-def code_of(build: Build, stage: Stage, configs: Iterable[ConfigView], texts: list[str]) -> Code:
+def code_of(
+    build: Build,
+    stage: Stage,
+    configs: Iterable[ConfigView],
+    texts: list[str],
+    walks: Walks | None = None,
+) -> Code:
     """Return the code that a stage runs, as far as it belongs to a recipe.
 
     It starts from every dotted name in the settings that names something of the recipe or of
@@ -46,7 +55,9 @@ def code_of(build: Build, stage: Stage, configs: Iterable[ConfigView], texts: li
         stage: The stage.
         configs: The parts of configs that it reads.
         texts: Every text in its settings.
+        walks: What was found for other stages since the code was held; grows.
     """
+    walks = {} if walks is None else walks
     roots = {text for text in texts if _DOTTED.fullmatch(text) and _is_followed(text, build)}
     if stage.call is not None:
         roots.add(stage.call)
@@ -55,15 +66,28 @@ def code_of(build: Build, stage: Stage, configs: Iterable[ConfigView], texts: li
     datasets = {} if "packs" in stage.facts else _dataset_classes(build, stage, configs)
     roots |= datasets.pop(build.recipe_dir, set())
     aside = (build.directory, build.experiment, build.recipe_dir / build.data_dir)
-    code = collect_code(roots, build.recipe_dir, aside, method, outside=True)
+    code = _walk_once(walks, roots, build.recipe_dir, aside, method)
     for base, names in sorted(datasets.items()):
-        other = collect_code(names, base, aside, outside=True)
+        other = _walk_once(walks, names, base, aside)
         prefix = f"{base.parent.name}/{base.name}"
         modules = {f"{prefix}/{path}": digest for path, digest in other.modules.items()}
         code = Code(
             {**code.modules, **modules}, code.texts | other.texts, code.packages | other.packages
         )
     return code
+
+
+def _walk_once(
+    walks: Walks,
+    roots: set[str],
+    base: Path,
+    aside: tuple[Path, ...],
+    method: tuple[str, str] | None = None,
+) -> Code:
+    key = (frozenset(roots), base, method)
+    if key not in walks:
+        walks[key] = collect_code(roots, base, aside, method, outside=True)
+    return walks[key]
 
 
 def packages_of(build: Build, views: Iterable[ConfigView]) -> set[str]:
@@ -97,7 +121,8 @@ def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path
             place = os.path.relpath(directory, build.recipe_dir)  # the same in a copy elsewhere
             named |= {build.recipe_dir / text, build.recipe_dir / place / text}
     own = set(made)
-    return {path for path in named if _is_file(path) and not own & {path, *path.parents}}
+    foreign = named - own
+    return {path for path in foreign if _is_file(path) and own.isdisjoint(path.parents)}
 
 
 def packed_files(build: Build, stage: Stage, configs: Mapping[str, ConfigView]) -> set[Path]:

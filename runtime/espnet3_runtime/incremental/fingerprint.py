@@ -11,6 +11,7 @@ from espnet3_runtime.build.late_values import LateHashes
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.incremental import versions
 from espnet3_runtime.incremental.code_reach import (
+    Walks,
     code_of,
     files_of,
     packages_of,
@@ -30,7 +31,10 @@ _MISSING = "missing"
 
 
 def inputs_of(
-    stage: Stage, experiment: Experiment, pending: AbstractSet[str] = frozenset()
+    stage: Stage,
+    experiment: Experiment,
+    pending: AbstractSet[str] = frozenset(),
+    walks: Walks | None = None,
 ) -> Inputs:
     """Return the fingerprint of a stage as things are now.
 
@@ -38,6 +42,7 @@ def inputs_of(
         stage: The stage.
         experiment: Its receipts and outputs.
         pending: Stages whose outputs are not known yet; their hashes are None.
+        walks: See :func:`code_of`.
 
     Raises:
         UserError: An environment variable without default is not set.
@@ -51,7 +56,7 @@ def inputs_of(
     views = [*configs.values(), arguments, *([] if model is None else [model])]
     start = split_init_from(stage.init_from) if stage.init_from else InitialWeights("")
     texts = [*texts_of(views), *([start.source] if start.source else [])]
-    code = code_of(build, stage, configs_of(build, stage).values(), texts)
+    code = code_of(build, stage, configs_of(build, stage).values(), texts, walks)
     declared = {experiment.path(output.path) for output in stage.outputs.values()}
     made = upstream.paths | declared | {build.directory_of(stage)}
     # The names of recipe and experiment may be part of the outputs of the recipe's own stages.

@@ -48,7 +48,8 @@ def read_signature(path: Path, skip: Skip | None = None) -> Signature | None:
     try:
         for name, status in iter_files(path, skip):
             length, modified, changed = status.st_size, status.st_mtime_ns, status.st_ctime_ns
-            parts.update(_encode_line(name, f"{length} {modified} {changed}"))
+            line = f"{name}\0{length} {modified} {changed}\n"  # as _encode_line does
+            parts.update(line.encode("utf-8", "surrogatepass"))
             size += length
             files += 1
             if modified > newest or changed > newest:
@@ -86,19 +87,18 @@ def _encode_line(name: str, about: str) -> bytes:
 def iter_files(
     path: Path, skip: Skip | None = None, *, hidden: bool = False
 ) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield files with names relative to ``path``, sorted.
+    """Return files with names relative to ``path``, sorted.
 
     Linked directories count like others, but for a link to a directory around it.
 
     Args:
-        path: A directory, or a file, which is yielded without a name.
+        path: A directory, or a file, which comes without a name.
         skip: Which entries are left out.
         hidden: Whether hidden names, which are nobody's output, count as well.
     """
     if not path.is_dir():
-        yield "", path.stat()
-        return
-    yield from _iter_below(str(path), "", skip, (), hidden=hidden)
+        return iter([("", path.stat())])
+    return _iter_below(str(path), "", skip, (), hidden=hidden)
 
 
 def _iter_below(

@@ -8,6 +8,7 @@ from typing import Literal
 from espnet3_runtime.build.lock import Build
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.incremental import receipts
+from espnet3_runtime.incremental.code_reach import Walks
 from espnet3_runtime.incremental.diff import describe_changes, pending_upstream
 from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.fingerprint import Inputs, inputs_of
@@ -49,6 +50,7 @@ def judge_stage(
     pending: AbstractSet[str] = frozenset(),
     *,
     force: bool = False,
+    walks: Walks | None = None,
 ) -> Verdict:
     """Decide about one stage.
 
@@ -57,11 +59,12 @@ def judge_stage(
         experiment: Its receipts and outputs.
         pending: Stages before it that will, or may, run.
         force: Run it in any case.
+        walks: What was found in the code for other stages; grows.
 
     Raises:
         UserError: An environment variable without default is not set.
     """
-    inputs = inputs_of(stage, experiment, pending)
+    inputs = inputs_of(stage, experiment, pending, walks)
     receipt = experiment.receipt(stage.name)
     if not isinstance(receipt, Receipt):
         why = f"its receipt is unusable: {receipt.reason}" if receipt else "it has not run yet"
@@ -96,11 +99,12 @@ def plan_stages(
     """
     verdicts: list[Verdict] = []
     pending: set[str] = set()
+    walks: Walks = {}
     chosen = frozenset(wanted)
     for stage in build.stages:
         if stage.name in chosen:
             _check_upstream(stage, experiment, chosen)
-            verdict = judge_stage(stage, experiment, pending, force=force)
+            verdict = judge_stage(stage, experiment, pending, force=force, walks=walks)
             pending |= set() if verdict.action == "skip" else {stage.name}
             verdicts.append(verdict)
     return tuple(verdicts)

@@ -8,7 +8,7 @@ from typing import Any
 from espnet3_runtime.build.late_values import find_references, references_of
 from espnet3_runtime.build.lock import Build
 from espnet3_runtime.build.model_node import without_endings
-from espnet3_runtime.config import ConfigView
+from espnet3_runtime.config import ConfigView, to_plain
 from espnet3_schemas.build_records import Stage
 from espnet3_schemas.initial_weights import split_init_from
 from espnet3_schemas.late_values import StageOutput
@@ -133,7 +133,8 @@ def without_keys(view: ConfigView, patterns: Sequence[str]) -> ConfigView:
     """Return the view without keys: ``dataset.*.*.transform`` takes any key or index for ``*``."""
     if not patterns:
         return view
-    values = view.plain()
+    heads = {pattern.partition(".")[0] for pattern in patterns}
+    values = {key: to_plain(x) if heads & {key, "*"} else x for key, x in view.items()}
     for pattern in patterns:
         _drop_path(values, pattern.split("."))
     return ConfigView(values, view.where, hidden=view.hidden)

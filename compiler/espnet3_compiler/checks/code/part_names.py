@@ -14,7 +14,7 @@ from typing import NamedTuple
 from espnet3_compiler.checks.code.modules import imported_paths
 from espnet3_compiler.signature.classes import is_torch_module, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound
-from espnet3_compiler.signature.flow import dotted_name
+from espnet3_compiler.signature.flow import all_nodes, dotted_name
 from espnet3_compiler.signature.library import Library, ModuleFile
 from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.resolve_name import find_definition, resolution_order
@@ -147,7 +147,7 @@ def parts_of(library: Library, target: str, objects: set[str]) -> set[str]:
     bases = [is_torch_module(one) for one in resolution_order(library, found)[1:]]
     if file is None or not found.location.local or bases != [True]:
         return set()
-    code = [node for top, _ in method_nodes(file, found.summary) for node in ast.walk(top)]
+    code = [node for top, _ in method_nodes(file, found.summary) for node in all_nodes(top)]
     if any(map(_adds_parts, code)):
         return set()
     plain = _arguments(code) - objects
@@ -180,7 +180,7 @@ def _attributes_set(node: ast.AST, plain: set[str]) -> Iterator[str]:
     if not isinstance(node, ast.Assign | ast.AnnAssign) or _has_no_parameters(node.value, plain):
         return
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    for one in (inner for target in targets for inner in ast.walk(target)):
+    for one in (inner for target in targets for inner in all_nodes(target)):
         if isinstance(one, ast.Attribute) and _is_self(one.value):
             yield one.attr
 

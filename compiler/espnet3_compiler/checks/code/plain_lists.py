@@ -16,7 +16,7 @@ from espnet3_compiler.checks.code.modules import RecipeModule
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.signature.classes import is_module_class, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound
-from espnet3_compiler.signature.flow import FunctionNode, dotted_name
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes, dotted_name
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.locate import ModuleLocation
 from espnet3_compiler.signature.resolve_name import find_in
@@ -54,7 +54,7 @@ def _check_class(module: RecipeModule, found: ClassFound) -> Iterator[Diagnostic
         return
     methods = list(method_nodes(module.file, found.summary))
     for node, shift in methods:
-        for item in ast.walk(node):
+        for item in all_nodes(node):
             match item:
                 case (
                     ast.Assign(targets=[target], value=ast.expr() as value)
@@ -102,7 +102,7 @@ def _elements(
 
 def _appended(name: str, methods: list[tuple[FunctionNode, int]]) -> Iterator[ast.expr]:
     for node, _ in methods:
-        for item in ast.walk(node):
+        for item in all_nodes(node):
             match item:
                 case ast.Call(
                     func=ast.Attribute(value=ast.Attribute(attr=attr) as owner, attr="append"),
@@ -142,7 +142,7 @@ def _sets_weights(library: Library, found: ClassFound, depth: int) -> bool:
     if file is None or not pieces or pieces[-1].kind != "def":
         return False
     node = file.function_node(pieces[-1])
-    values = [item.value for item in ast.walk(node) if isinstance(item, ast.Assign)]
+    values = [item.value for item in all_nodes(node) if isinstance(item, ast.Assign)]
     made = [one for one in values if isinstance(one, ast.Call)]
     return any(
         (dotted_name(one.func) or "").endswith("Parameter")
@@ -154,7 +154,7 @@ def _sets_weights(library: Library, found: ClassFound, depth: int) -> bool:
 def _goes_through(node: FunctionNode, name: str) -> bool:
     """Return whether a method does no more with an attribute than setting and reading it."""
     understood: list[ast.AST] = []
-    for item in ast.walk(node):
+    for item in all_nodes(node):
         match item:
             case ast.Assign(targets=targets):
                 understood += targets
@@ -168,7 +168,7 @@ def _goes_through(node: FunctionNode, name: str) -> bool:
                 understood += args
             case ast.Attribute(value=one, attr=attr) if attr in _READING:
                 understood.append(one)
-    uses = [item for item in ast.walk(node) if _is_own(item) and item.attr == name]  # type: ignore[attr-defined]
+    uses = [item for item in all_nodes(node) if _is_own(item) and item.attr == name]  # type: ignore[attr-defined]
     return {id(item) for item in uses} <= set(map(id, understood))
 
 

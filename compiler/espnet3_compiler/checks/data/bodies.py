@@ -78,6 +78,14 @@ def method_body(library: Library, path: str, name: str) -> FunctionBody | None:
         path: The dotted path of the class.
         name: The method.
     """
+    key = ("method", path, name)
+    if key not in library.memo:  # several checks ask for it
+        library.memo[key] = _find_method_body(library, path, name)
+    body: FunctionBody | None = library.memo[key]
+    return body
+
+
+def _find_method_body(library: Library, path: str, name: str) -> FunctionBody | None:
     found = class_of(library, path)
     if found is None:
         return None

@@ -5,6 +5,7 @@ A function where the object may be another one (assigned again, asked with ``has
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from espnet3_compiler.checks.data.bodies import FunctionBody
 from espnet3_compiler.signature.flow import FunctionNode, all_nodes
@@ -26,22 +27,27 @@ def certain_nodes(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
         body: Statements, in order; those behind a conditional end are left out.
     """
     for item in body:
-        waiting: list[ast.AST] = [item]
-        while waiting:
-            one = waiting.pop(0)
-            if isinstance(one, ast.For | ast.AsyncFor | ast.With | ast.AsyncWith):
-                yield from certain_nodes(one.body)
-                heads = one.items if isinstance(one, ast.With | ast.AsyncWith) else [one.iter]
-                waiting += heads
-            elif isinstance(one, _CONDITIONS):
-                waiting.append(one.test)
-            elif isinstance(one, ast.BoolOp):
-                waiting.append(one.values[0])
-            elif not isinstance(one, _NOT_CERTAIN):
-                yield one
-                waiting += ast.iter_child_nodes(one)
-        if not isinstance(item, _PLAIN) and any(isinstance(one, _ENDS) for one in ast.walk(item)):
+        yield from _certain_below(item)
+        if not isinstance(item, _PLAIN) and any(isinstance(one, _ENDS) for one in all_nodes(item)):
             return
+
+
+@lru_cache(maxsize=1 << 12)  # several checks go through the same functions
+def _certain_below(statement: ast.stmt) -> tuple[ast.AST, ...]:
+    found: list[ast.AST] = []
+    waiting: list[ast.AST] = [statement]
+    for one in waiting:
+        if isinstance(one, ast.For | ast.AsyncFor | ast.With | ast.AsyncWith):
+            found += certain_nodes(one.body)
+            waiting += one.items if isinstance(one, ast.With | ast.AsyncWith) else [one.iter]
+        elif isinstance(one, _CONDITIONS):
+            waiting.append(one.test)
+        elif isinstance(one, ast.BoolOp):
+            waiting.append(one.values[0])
+        elif not isinstance(one, _NOT_CERTAIN):
+            found.append(one)
+            waiting += ast.iter_child_nodes(one)
+    return tuple(found)
 
 
 def positional_names(node: FunctionNode) -> list[str]:
@@ -59,7 +65,7 @@ def is_stored(node: ast.AST, name: str) -> bool:
     """Return whether something below a node is assigned to a name."""
     return any(
         isinstance(item, ast.Name) and item.id == name and not isinstance(item.ctx, ast.Load)
-        for item in ast.walk(node)
+        for item in all_nodes(node)
     )
 
 

@@ -21,6 +21,7 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature import split_source
 from espnet3_compiler.signature.classes import is_torch_module, method_nodes
 from espnet3_compiler.signature.definitions import ClassFound, class_location
+from espnet3_compiler.signature.flow import all_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.resolve_name import attributes_of, resolution_order
 from espnet3_compiler.syntax.provenance import use_location
@@ -91,7 +92,7 @@ def _own_attributes(library: Library, item: ClassFound) -> set[str] | None:
 def _set_in(node: ast.AST) -> frozenset[str] | None:
     """Return the attributes that a method sets; None where their names are computed."""
     found: set[str] = set()
-    for item in ast.walk(node):
+    for item in all_nodes(node):
         match item:
             case ast.Attribute(attr="__dict__"):
                 return None
@@ -131,7 +132,7 @@ def _attributes_set(modules: Sequence[RecipeModule]) -> set[str] | None:
             tree = split_source.parse_module(module.file.text.text)
         except (SyntaxError, ValueError, RecursionError):
             return None
-        for item in ast.walk(tree):
+        for item in all_nodes(tree):
             match item:
                 case ast.Attribute(attr="__dict__") | ast.Call(func=ast.Name(id="setattr")):
                     return None

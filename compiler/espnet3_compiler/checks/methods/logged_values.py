@@ -21,7 +21,7 @@ from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.signature.classes import method_nodes
 from espnet3_compiler.signature.definitions import ClassFound
-from espnet3_compiler.signature.flow import FunctionNode
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.lightning_models import lightning_model, recipe_classes
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
@@ -115,14 +115,14 @@ def logged_names(library: Library, found: ClassFound) -> frozenset[str] | None:
 
 def _trained_methods(nodes: list[FunctionNode]) -> list[FunctionNode]:
     """Return the methods without those that only ``test`` and ``predict`` of a Trainer call."""
-    items = [item for node in nodes for item in ast.walk(node) if isinstance(item, ast.Attribute)]
+    items = [item for node in nodes for item in all_nodes(node) if isinstance(item, ast.Attribute)]
     used = {item.attr for item in items}
     return [one for one in nodes if one.name in used or not one.name.startswith(_NOT_TRAINED)]
 
 
 def _names_in(node: FunctionNode) -> set[str] | None:
     """Return the names that a method logs; None where one is computed or the object goes out."""
-    items = list(ast.walk(node))
+    items = all_nodes(node)
     names: set[str] = set()
     plain: list[ast.expr] = []
     for item in items:

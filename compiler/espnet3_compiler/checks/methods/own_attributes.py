@@ -17,7 +17,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.suggest import closest_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.signature.definitions import ClassFound
-from espnet3_compiler.signature.flow import FunctionNode, dotted_name
+from espnet3_compiler.signature.flow import FunctionNode, all_nodes, dotted_name
 from espnet3_compiler.signature.resolve_name import resolution_order
 from espnet3_compiler.syntax.provenance import use_location
 
@@ -82,7 +82,7 @@ def _reads(node: FunctionNode) -> Iterator[ast.Attribute]:
     names = [dotted_name(one) for one in node.decorator_list]
     first = next(iter((*node.args.posonlyargs, *node.args.args)), None)
     own = first.arg if first and not set(names) & {*_OTHER_SELF} else ""
-    nodes = list(ast.walk(node))
+    nodes = all_nodes(node)
     if not own or any(_rebinds(item, own) or _expects_absence(item) for item in nodes):
         return
     asked = {item.value for item in nodes if isinstance(item, ast.Constant)}
@@ -104,7 +104,7 @@ def _expects_absence(item: ast.AST) -> bool:
     if not isinstance(item, ast.ExceptHandler):
         return False
     names = (
-        {one.id for one in ast.walk(item.type) if isinstance(one, ast.Name)} if item.type else ()
+        {one.id for one in all_nodes(item.type) if isinstance(one, ast.Name)} if item.type else ()
     )
     return not names or not {*_CAUGHT}.isdisjoint(names)
 

@@ -17,7 +17,7 @@ from espnet3_compiler.checks.data.bodies import (
 )
 from espnet3_compiler.checks.data.certain_code import certain_nodes
 from espnet3_compiler.checks.methods.constant_values import UnknownValueError, constant_value
-from espnet3_compiler.signature.flow import dotted_name
+from espnet3_compiler.signature.flow import all_nodes, dotted_name
 from espnet3_compiler.signature.library import Library
 
 _DEEPEST = 4
@@ -81,7 +81,7 @@ class _Frame:
 
     def deciding(self, node: ast.AST) -> frozenset[str]:
         """Return the arguments of the target that decide an expression."""
-        names = [_name_of(one) for one in ast.walk(node)]
+        names = [_name_of(one) for one in all_nodes(node)]
         return frozenset(origin for name in names for origin in self.origins.get(name, ()))
 
     def assign(self, name: str, value: ast.expr | None) -> None:
@@ -152,7 +152,7 @@ def _judge_statement(item: ast.stmt, frame: _Frame) -> Refusal | None:
             if value and not value[0]:
                 refusal = _raised_at(item, message, frame)
                 return _because(refusal, ast.UnaryOp(ast.Not(), test), frame)
-        case ast.If() if not any(isinstance(one, ast.Return) for one in ast.walk(item)):
+        case ast.If() if not any(isinstance(one, ast.Return) for one in all_nodes(item)):
             return _judge_condition(item, frame)
         case ast.If() | ast.Return():
             frame.known.clear()  # what follows may not run
@@ -192,13 +192,13 @@ def _judge_calls(item: ast.stmt, frame: _Frame) -> Refusal | None:
     """Follow the constructors of the recipe's classes that a statement certainly calls."""
     bound = {
         one.id
-        for loop in ast.walk(item)
+        for loop in all_nodes(item)
         if isinstance(loop, ast.comprehension)
-        for one in ast.walk(loop.target)
+        for one in all_nodes(loop.target)
         if isinstance(one, ast.Name)
     }
     for call in certain_nodes([item]):
-        if isinstance(call, ast.Call) and bound.isdisjoint(map(_name_of, ast.walk(call))):
+        if isinstance(call, ast.Call) and bound.isdisjoint(map(_name_of, all_nodes(call))):
             found = _judge_call(call, frame)
             if found is not None:
                 return found
@@ -241,7 +241,7 @@ def _name_of(node: ast.AST | None) -> str:
 
 def changed_names(item: ast.stmt) -> Iterator[str]:
     """Yield what a statement assigns, changes a part of, or calls a method of."""
-    for one in ast.walk(item):
+    for one in all_nodes(item):
         match one:
             case ast.Name(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
                 yield _name_of(one)
@@ -253,7 +253,7 @@ def changed_names(item: ast.stmt) -> Iterator[str]:
 
 def _hands_object_out(item: ast.stmt) -> bool:
     """Return whether a statement calls a method of the object, or gives the object to others."""
-    for one in ast.walk(item):
+    for one in all_nodes(item):
         if isinstance(one, ast.Call):
             func, args = one.func, [*one.args, *(word.value for word in one.keywords)]
             if isinstance(func, ast.Name) and func.id == "super":

@@ -12,6 +12,7 @@ from espnet3_compiler.checks.targets.nodes import find_targets
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.manifest.values import as_text
+from espnet3_compiler.signature.flow import all_nodes
 from espnet3_compiler.syntax.provenance import use_location
 from espnet3_compiler.syntax.span_key import first_per_location
 from espnet3_compiler.syntax.tree import Scalar
@@ -37,11 +38,11 @@ def _check_body(body: FunctionBody, path: Scalar) -> Iterator[Diagnostic]:
     columns = {one.arg for one in (*body.node.args.args[1:], *body.node.args.kwonlyargs)}
     stored = [
         one.id
-        for one in ast.walk(body.node)
+        for one in all_nodes(body.node)
         if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)
     ]
     values = {name for name in _items_of(body, columns) if stored.count(name) == 1}
-    for item in ast.walk(body.node):
+    for item in all_nodes(body.node):
         match item:
             case ast.BinOp(op=operation, left=left, right=right) if isinstance(operation, _NUMERIC):
                 named = [one for one in (left, right) if isinstance(one, ast.Name)]
@@ -51,7 +52,7 @@ def _check_body(body: FunctionBody, path: Scalar) -> Iterator[Diagnostic]:
 
 def _items_of(body: FunctionBody, columns: set[str]) -> Iterator[str]:
     """Yield what loops over the columns of a metric call one of their values."""
-    for item in ast.walk(body.node):
+    for item in all_nodes(body.node):
         match item:
             case (
                 ast.For(target=target, iter=source) | ast.comprehension(target=target, iter=source)

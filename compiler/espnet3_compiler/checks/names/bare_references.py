@@ -75,8 +75,16 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
         yield _finding(same)
 
 
-def written_texts(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar, Mapping]]:
-    """Yield the texts of a recipe where they are written, each with its path in a tree."""
+def written_texts(recipe: Recipe, resolved: Resolved) -> tuple[tuple[Path, Scalar, Mapping], ...]:
+    """Return the texts of a recipe where they are written, each with its path in a tree."""
+    memo = recipe.library.memo
+    if memo.get("texts", (None,))[0] is not resolved:  # several checks ask for them
+        memo["texts"] = (resolved, tuple(_find_texts(recipe, resolved)))
+    texts: tuple[tuple[Path, Scalar, Mapping], ...] = memo["texts"][1]
+    return texts
+
+
+def _find_texts(recipe: Recipe, resolved: Resolved) -> Iterator[tuple[Path, Scalar, Mapping]]:
     trees = (recipe.globals, *resolved.models.values(), *resolved.configs.values())
     for tree in (*trees, *resolved.calls.values()):
         for path, node in walk_scalars(tree):

@@ -62,9 +62,9 @@ def _check_validation(config: Mapping) -> Iterator[Diagnostic]:
         )
 
 
-def _argument_leaves(item: Node) -> Iterator[tuple[Path, Scalar]]:
+def _argument_leaves(item: Node) -> list[tuple[Path, Scalar]]:
     arguments = item.get("data_src_args") if isinstance(item, Mapping) else None
-    return walk_scalars(arguments) if arguments is not None else iter(())
+    return walk_scalars(arguments) if arguments is not None else []
 
 
 def _check_sets(config: Mapping) -> Iterator[Diagnostic]:

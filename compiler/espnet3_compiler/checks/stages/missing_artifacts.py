@@ -154,8 +154,10 @@ def _check_paths(
     exp_dir = PurePosixPath(resolved.globals.get("exp_dir", "exp"))
     for leaf in leaves_read_by(stage, recipe, resolved):
         text = leaf.node.value
-        path = PurePosixPath(text) if isinstance(text, str) and "${" not in text else None
-        if path is None or exp_dir not in path.parents:
+        if not isinstance(text, str) or "/" not in text or "${" in text:
+            continue
+        path = PurePosixPath(text)
+        if exp_dir not in path.parents:
             continue
         if not made.isdisjoint((path, *path.parents)):
             continue

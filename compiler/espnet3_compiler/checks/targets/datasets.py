@@ -146,8 +146,8 @@ def _read_entry(library: Library, node: Mapping, *, certain: bool) -> Iterator[D
         if "/" not in source.value:
             yield DatasetEntry(node, library, source.value, certain)
             return
-        recipes = library.path.folder.resolve().parent.parent
-        yield DatasetEntry(node, library.beside(recipes / source.value), "dataset", certain)
+        recipe = library.path.recipes / source.value
+        yield DatasetEntry(node, library.beside(recipe), "dataset", certain)
 
 
 def entry_span(data: DatasetEntry) -> Span:
