@@ -65,7 +65,8 @@ $(ESPNET2)/test.stamp: pyproject.toml constraints.txt
 	$(ESPNET2)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--editable '.[runtime,asr,digits,hf,metrics,espnet2]' pytest pytest-timeout pytest-xdist hypothesis
 	$(ESPNET2)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps espnet==202511
-	$(ESPNET2)/bin/python -m pip install --quiet --disable-pip-version-check wandb==0.31.0 mlflow-skinny==3.17.2
+	$(ESPNET2)/bin/python -m pip install --quiet --disable-pip-version-check wandb==0.31.0 mlflow-skinny==3.17.2 \
+		pyworld-prebuilt==0.3.6.post1
 	touch $@
 
 clean:  ## remove the virtual environment and everything the recipes made

@@ -13,9 +13,10 @@ from espnet3_schemas.late_values import Env, Part, StageOutput, to_json
 def late_values(plan: Plan) -> dict[str, Any]:
     """Return, as JSON, the parts of every text of a plan that has a ``${``, by the text."""
     values: list[Plain] = [config.value for config in plan.configs]
-    values += [model.value for model in plan.models]
+    values += [model.value for model in plan.models] + [plan.globals["data_dir"]]
     for stage in plan.stages:
         values += [stage.arguments, stage.init_from]
+        values += [output.path for output in stage.outputs.values()]
     texts = dict.fromkeys(text for value in values for text in _texts(value))
     return {text: to_json(parts_of(text)) for text in texts}
 

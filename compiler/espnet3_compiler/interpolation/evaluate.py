@@ -25,7 +25,7 @@ from espnet3_compiler.interpolation.lookup import (
     missing,
 )
 from espnet3_compiler.interpolation.resolvers import RESOLVERS_BY_NAME, ResolverRequest
-from espnet3_compiler.interpolation.roots import GLOBALS
+from espnet3_compiler.interpolation.roots import DATA_DIR, GLOBALS
 from espnet3_compiler.interpolation.state import (
     NodeLocation,
     Pieces,
@@ -270,7 +270,7 @@ def _evaluate_call(
 def _evaluate_env(
     state: ResolutionState, location: NodeLocation, call: Call
 ) -> Node | RuntimeReference:
-    """Return a variable of the environment; the paths of a recipe take it while compiling."""
+    """Return a variable of the environment; a recipe's name and exp_dir take it while compiling."""
     form = "${oc.env:VARIABLE} or ${oc.env:VARIABLE,default}"
     if not 1 <= len(call.arguments) <= 2:  # noqa: PLR2004 - a name and a default
         _give_up(state, location, findings.wrong_arguments(call, form))
@@ -281,7 +281,7 @@ def _evaluate_env(
         None if _is_null(argument) else _evaluate_parts(state, location, argument.parts)
         for argument in call.arguments[1:]
     ]
-    if location[0] == GLOBALS:
+    if location[0] == GLOBALS and location[1] != DATA_DIR:
         state.variables[name] = state.environment.get(name) or None
         known = state.variables[name] or _plain_text(rest[0] if rest else None)
         if known:

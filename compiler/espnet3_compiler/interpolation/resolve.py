@@ -9,7 +9,7 @@ from espnet3_compiler.expressions import messages as findings
 from espnet3_compiler.expressions.nodes import Call, Lookup
 from espnet3_compiler.expressions.template import RuntimeReference, has_reference, parse_resolved
 from espnet3_compiler.interpolation.evaluate import resolve_node
-from espnet3_compiler.interpolation.roots import GLOBALS, collect_roots
+from espnet3_compiler.interpolation.roots import DATA_DIR, GLOBALS, collect_roots
 from espnet3_compiler.interpolation.state import ResolutionState, split_runtime_text
 from espnet3_compiler.manifest.recipe import Composed, Recipe, Reference, Resolved
 from espnet3_compiler.manifest.values import without_keys
@@ -81,15 +81,25 @@ def _namespace_trees(trees: MappingABC[Path, Mapping], namespace: str) -> dict[s
 
 
 def _report_runtime_values(state: ResolutionState, owner: Path, tree: Mapping) -> None:
-    """Report runtime references where the plan needs the value: globals and outputs of calls."""
+    """Report runtime references where the plan needs the value: globals and outputs of calls.
+
+    Data may lie elsewhere on each machine, so ``data_dir`` and outputs may name its variables.
+    """
     if owner == GLOBALS:
         why = "the paths of a recipe are needed now"
         for entry in tree:
-            _report_if_runtime(state, owner, entry.value, why, _SETTING_HINTS.get(entry.name))
+            if (entry.name,) != DATA_DIR or _names_stages(entry.value):
+                _report_if_runtime(state, owner, entry.value, why, _SETTING_HINTS.get(entry.name))
     elif owner[0] == "stages" and isinstance(outputs := tree.get("outputs"), Mapping):
         why, hint = "the outputs of a stage are needed now", "write a path below ${exp_dir}"
         for entry in outputs:
-            _report_if_runtime(state, owner, entry.value, why, hint)
+            if _names_stages(entry.value):
+                _report_if_runtime(state, owner, entry.value, why, hint)
+
+
+def _names_stages(node: Node) -> bool:
+    text = node.value if isinstance(node, Scalar) and not is_placeholder(node) else None
+    return has_reference(text) and any(path[0] == "stages" for path in _runtime_targets(str(text)))
 
 
 def _report_if_runtime(

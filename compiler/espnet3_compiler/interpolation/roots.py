@@ -8,6 +8,8 @@ from espnet3_compiler.manifest.recipe import Composed, Recipe
 from espnet3_compiler.syntax.tree import Entry, Mapping, Node, Path, Scalar
 
 GLOBALS: Path = ("globals",)
+DATA_DIR: Path = ("data_dir",)
+"""Where the data lie is a matter of the machine that runs the stages."""
 
 Roots = dict[Path, Mapping]
 

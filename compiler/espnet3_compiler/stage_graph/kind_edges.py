@@ -2,7 +2,8 @@
 
 * A kind with a single output is read: ``measure`` reads the output of the ``infer`` before it. The
   stage named in ``needs`` counts, else the nearest earlier one that shares a config in the same
-  role, else the nearest earlier one.
+  role, else the nearest earlier one.  One that is named as an output counts before these, unless the
+  shared config names it: then it is what the other one reads, a first pass of a second for example.
 * A kind with several outputs only comes before: ``train`` waits for the ``create_dataset``,
   ``train_tokenizer`` and ``collect_stats`` stages before it that work on a common data source.
   Where ``train`` names an output of one of them, the others of that kind do not count.
@@ -31,12 +32,14 @@ class _StagesOfKind:
         data: The data sources of each.
         by_name: The number of the last stage of a name.
         by_config: The number of the last stage that reads a config in a role.
+        named: The stages whose outputs each names.
     """
 
     stages: list[StageDecl] = field(default_factory=list)
     data: list[set[str | None]] = field(default_factory=list)
     by_name: dict[str, int] = field(default_factory=dict)
     by_config: dict[tuple[str, str], int] = field(default_factory=dict)
+    named: list[AbstractSet[str]] = field(default_factory=list)
 
 
 class EarlierStages:
@@ -45,11 +48,12 @@ class EarlierStages:
     def __init__(self) -> None:
         self._kinds: dict[str | None, _StagesOfKind] = {}
 
-    def add(self, stage: StageDecl, resolved: Resolved) -> None:
-        """Add the next stage of the recipe."""
+    def add(self, stage: StageDecl, named: AbstractSet[str], resolved: Resolved) -> None:
+        """Add the next stage of the recipe, with the stages whose outputs it names."""
         same = self._kinds.setdefault(stage_kind(stage), _StagesOfKind())
         number = len(same.stages)
         same.stages.append(stage)
+        same.named.append(named)
         same.data.append(_data_sources(stage, resolved))
         same.by_name[stage_name(stage)] = number
         same.by_config.update({(one.role, one.config): number for one in stage.configs})
@@ -77,7 +81,9 @@ def implied_producers(
     """
     for kind in stage.spec["consumes"]:
         producers = earlier.of_kind(kind)
-        if not producers.stages or any(name in producers.by_name for name in named):
+        if not producers.stages or any(
+            name in producers.by_name for name in named - _read_by_sharing(stage, producers)
+        ):
             continue
         outputs = list(outputs_of(producers.stages[-1], recipe) or ())
         if len(outputs) == 1:
@@ -141,11 +147,20 @@ def has_own_text(stage: StageDecl, resolved: Resolved) -> bool:
 
 def _choose_producer(stage: StageDecl, producers: _StagesOfKind) -> StageDecl:
     """Return which of several earlier stages of a kind makes the output that a stage reads."""
-    configs = [(binding.role, binding.config) for binding in stage.configs]
     needs = [str(need.value) for need in stage.needs]
     named = [producers.by_name[name] for name in needs if name in producers.by_name]
-    sharing = [producers.by_config[one] for one in configs if one in producers.by_config]
-    return producers.stages[max(named or sharing, default=-1)]
+    return producers.stages[max(named or _sharing(stage, producers), default=-1)]
+
+
+def _sharing(stage: StageDecl, producers: _StagesOfKind) -> list[int]:
+    """Return the numbers of the stages that read a config of a stage, in the same role."""
+    configs = [(binding.role, binding.config) for binding in stage.configs]
+    return [producers.by_config[one] for one in configs if one in producers.by_config]
+
+
+def _read_by_sharing(stage: StageDecl, producers: _StagesOfKind) -> AbstractSet[str]:
+    """Return the stages that those named which read a config of a stage."""
+    return set().union(*(producers.named[number] for number in _sharing(stage, producers)))
 
 
 def _share_data(mine: set[str | None], theirs: set[str | None]) -> bool:

@@ -6,6 +6,7 @@ them parsed by the compiler.
 
 import hashlib
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -114,6 +115,19 @@ def lookup(outputs: Callable[[StageOutput, str], str], environ: Mapping[str, str
         return None if reference.null else _resolve_parts(reference.default, value, where)
 
     return value
+
+
+def bind_variables(text: str, late: LateValues, where: str) -> str:
+    """Return a text with the values that the variables in it have in this process.
+
+    Raises:
+        UserError: One is not set and has no default.
+    """
+
+    def refuse(reference: StageOutput, where: str) -> str:
+        raise BuildError(f"{where} names an output of {reference.stage}", hint=RECOMPILE_HINT)
+
+    return str(resolve_references(text, late, lookup(refuse, os.environ), where))
 
 
 def unset(name: str, where: str) -> UserError:

@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from espnet3_runtime.build.late_values import read_late_values
+from espnet3_runtime.build.late_values import bind_variables, read_late_values
 from espnet3_runtime.build.records import RECOMPILE_HINT, check_field, read_record
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import BuildError
 from espnet3_schemas import LOCK
-from espnet3_schemas.build_records import SCHEMA_VERSION, Stage
+from espnet3_schemas.build_records import SCHEMA_VERSION, Output, Stage
 from espnet3_schemas.late_values import LateValues
 
 
@@ -38,7 +38,7 @@ class Build:
         system: The dotted class that the generated System extends.
         exp_tag: Name of the experiment.
         exp_dir: As written, relative to the recipe directory or absolute.
-        data_dir: As written.
+        data_dir: As written, with the values of the variables that it names.
         sources: SHA-256 of every source file, by path relative to the recipe directory.
         code: SHA-256 of the generated Python files, by path relative to the build.
         configs: Files of the composed configs.
@@ -177,7 +177,24 @@ def load_build(directory: Path, overlay: Mapping[str, str] | None = None) -> Bui
     )
     _check_names(build)
     kinds = header.kinds
-    return replace(build, stages=tuple(replace(s, kind=kinds.get(s.run)) for s in build.stages))
+    stages = tuple(replace(s, kind=kinds.get(s.run), outputs=_bind(s, build)) for s in build.stages)
+    data_dir = bind_variables(build.data_dir, build.late, "data_dir")
+    return replace(build, data_dir=data_dir, stages=stages)
+
+
+def _bind(stage: Stage, build: Build) -> Mapping[str, Output]:
+    """Return the outputs of a stage with the values that variables have on this machine.
+
+    Raises:
+        UserError: One is not set.
+    """
+    if not any("${" in output.path for output in stage.outputs.values()):
+        return stage.outputs
+    where = f"stages.{stage.name}.outputs"
+    return {
+        name: replace(output, path=bind_variables(output.path, build.late, where))
+        for name, output in stage.outputs.items()
+    }
 
 
 @dataclass(frozen=True)

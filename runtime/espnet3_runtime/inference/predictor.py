@@ -77,7 +77,18 @@ class Preparation:
             return [utt_id for utt_id, _ in items], [dict(sample) for _, sample in items]
         with no_early_end(f"the collate function of the batch from {items[0][0]}"):
             utt_ids, batch = self.collate(list(items))
+        self._refuse_lost_texts(items[0], batch)
         return list(utt_ids), batch
+
+    def _refuse_lost_texts(self, item: tuple[str, Sample], batch: Any) -> None:
+        """Refuse a text that the model is to be called with, and that a batch cannot hold."""
+        for key in self.keys or ():
+            if isinstance(item[1].get(key), str) and isinstance(batch, dict) and key not in batch:
+                raise UserError(
+                    f'the field "{key}" of {item[0]} is a text, and batches hold numbers only',
+                    where="input_key",
+                    hint="let a preprocessor make numbers of it, for example TextToTokens",
+                )
 
 
 @dataclass(frozen=True)

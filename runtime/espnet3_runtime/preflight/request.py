@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from espnet3_runtime.build.late_values import bind_variables
 from espnet3_runtime.build.lock import Build
 from espnet3_runtime.build.records import read_record
 from espnet3_runtime.config import ConfigView
+from espnet3_runtime.errors import UserError
 from espnet3_runtime.preflight.find_targets import (
     Target,
     call_targets,
@@ -85,10 +88,16 @@ class Request:
 
 def read_request(raw: Mapping[str, Any]) -> Request:
     """Return a request from JSON."""
-    directory = Path(raw["recipe_dir"])
+    directory, data_dir, late = (
+        Path(raw["recipe_dir"]),
+        raw["data_dir"],
+        from_json(raw["late_values"]),
+    )
+    with suppress(UserError):  # a variable that is not set here may be where the stages run
+        data_dir = bind_variables(data_dir, late, "data_dir")
     return Request(
         recipe_dir=directory,
-        data_dir=directory / raw["data_dir"],
+        data_dir=directory / data_dir,
         configs={
             name: ConfigView(item["value"], name)
             for name, item in raw["configs"].items()
@@ -102,7 +111,7 @@ def read_request(raw: Mapping[str, Any]) -> Request:
             if stage["call"]
         },
         stages=tuple(read_record(Stage, stage, "stages") for stage in raw["stages"]),
-        late=from_json(raw["late_values"]),
+        late=late,
         largest=raw["largest"],
     )
 

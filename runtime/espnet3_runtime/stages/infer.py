@@ -88,7 +88,8 @@ def infer(context: StageContext) -> Outputs:
     if checkpoint is not None:
         summary["checkpoint"] = {"path": _shown_path(checkpoint, context), "sha256": sha256}
     tokenizer = context.find("train_tokenizer", "tokenizer_model")
-    if tokenizer is not None:
+    kinds = list(context.upstream_kinds.values())
+    if tokenizer is not None and kinds.count("train_tokenizer") == 1:  # of two, who can say whose
         shown, digest = _shown_path(tokenizer, context), weights_digest(tokenizer)
         summary["tokenizer"] = {"path": shown, "sha256": digest}
     summary["tests"] = {test.name: _finish_test_set(context, test) for test in sets}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from espnet3_runtime.build.model_node import TASK
 from espnet3_runtime.config import join_key
 from espnet3_runtime.errors import InstantiateError, UserError, did_you_mean
+from espnet3_runtime.task_bridge.gan import join_turns, takes_turns
 from espnet3_runtime.task_bridge.importing import locate_task
 from espnet3_runtime.task_bridge.options import choice_names, find_task, key_path_of, merge_defaults
 from espnet3_runtime.task_bridge.torchaudio import torchaudio_or_placeholder
@@ -54,6 +55,8 @@ def build_task_model(node: Mapping[str, Any], *, normalize: bool = True) -> Task
     read = {*ELSEWHERE, TASK}
     model = _build_model(task, _TrackedOptions(read, options), node)
     _check_model(model, node)
+    if takes_turns(model):
+        join_turns(model)
     _freeze_parameters(model, options.get(FREEZE) or (), join_key(key_path_of(node), FREEZE))
     idle = [name for name in node if name not in read and not name.endswith("_conf")]
     return TaskModel(model, tuple(idle))

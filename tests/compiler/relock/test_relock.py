@@ -50,19 +50,19 @@ def test_directories_from_the_environment_are_those_of_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str, later: str | None
 ) -> None:
     name = "A_DIRECTORY_OF_THIS_TEST"
-    data_dir = f"data_dir: ${{oc.env:{name},x}}"
-    manifest = minimal_recipe(tmp_path, old="system: base", new=f"system: base\n{data_dir}")
+    exp_dir = f"exp_dir: ${{oc.env:{name},x}}"
+    manifest = minimal_recipe(tmp_path, old="system: base", new=f"system: base\n{exp_dir}")
     monkeypatch.setenv(name, then)
     first = built(manifest)
     lock = json.loads(first[LOCK])
-    assert (lock["data_dir"], lock["environment"]) == (then or "x", {name: then or None})
+    assert (lock["exp_dir"], lock["environment"]) == (then or "x", {name: then or None})
     monkeypatch.delenv(name)
     if later:
         monkeypatch.setenv(name, later)
     assert main([str(tmp_path / "build" / LOCK)]) == 0
     assert texts(tmp_path / "build") == first
     again = json.loads(recompose(tmp_path / "build", {}, ["training.seed=3"]).files[LOCK])
-    assert (again["data_dir"], again["environment"]) == (lock["data_dir"], lock["environment"])
+    assert (again["exp_dir"], again["environment"]) == (lock["exp_dir"], lock["environment"])
 
 
 def built(manifest: Path) -> dict[str, bytes]:
