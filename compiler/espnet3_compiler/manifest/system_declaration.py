@@ -3,11 +3,13 @@
 from collections.abc import Collection, Iterator
 from collections.abc import Mapping as MappingABC
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jsonschema.validators import Draft202012Validator
 
+import espnet3_schemas
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.diagnostics.suggest import closest_match
@@ -111,6 +113,19 @@ def _package_folder(module: ModuleLocation) -> str:
     """Return what a build calls the folder of a module, see ``source_path``."""
     above = module.name if module.kind == "package" else module.name.rpartition(".")[0]
     return IN_PACKAGE + (above.replace(".", "/") or f"{module.name}.py")
+
+
+@cache
+def read_shipped(name: str) -> SystemDeclaration:
+    """Return what a System that ships says of roles; its kinds and their order are known."""
+    folder = Path(espnet3_schemas.__file__).parent / "systems"
+    path = folder / f"{name}.json"
+    tree, source, found = read_file(path, shown_path(path), folder)
+    assert tree is not None, found
+    assert source is not None
+    roles = replace(tree, entries=tuple(entry for entry in tree if entry.name == "roles"))
+    package = f"{IN_PACKAGE}{espnet3_schemas.__name__}/{folder.name}"
+    return SystemDeclaration(roles, source, path, package)
 
 
 def declared_kinds(declared: SystemDeclaration) -> tuple[Scalar, ...]:

@@ -73,7 +73,7 @@ def _find_edges(recipe: Recipe, resolved: Resolved) -> tuple[StageEdge, ...]:
             found.setdefault((edge.producer, edge.consumer, edge.output), edge)
         for path, output in _output_paths(stage, recipe, resolved):
             paths.add(path, stage_name(stage), output)
-        earlier.add(stage, named, resolved)
+        earlier.add(stage, resolved)
     reading = {(edge.producer, edge.consumer) for edge in found.values() if edge.output}
     return tuple(
         edge

@@ -2,8 +2,7 @@
 
 * A kind with a single output is read: ``measure`` reads the output of the ``infer`` before it. The
   stage named in ``needs`` counts, else the nearest earlier one that shares a config in the same
-  role, else the nearest earlier one.  One that is named as an output counts before these, unless the
-  shared config names it: then it is what the other one reads, a first pass of a second for example.
+  role, else one whose output it names itself, else the nearest earlier one.
 * A kind with several outputs only comes before: ``train`` waits for the ``create_dataset``,
   ``train_tokenizer`` and ``collect_stats`` stages before it that work on a common data source.
   Where ``train`` names an output of one of them, the others of that kind do not count.
@@ -32,14 +31,12 @@ class _StagesOfKind:
         data: The data sources of each.
         by_name: The number of the last stage of a name.
         by_config: The number of the last stage that reads a config in a role.
-        named: The stages whose outputs each names.
     """
 
     stages: list[StageDecl] = field(default_factory=list)
     data: list[set[str | None]] = field(default_factory=list)
     by_name: dict[str, int] = field(default_factory=dict)
     by_config: dict[tuple[str, str], int] = field(default_factory=dict)
-    named: list[AbstractSet[str]] = field(default_factory=list)
 
 
 class EarlierStages:
@@ -48,12 +45,11 @@ class EarlierStages:
     def __init__(self) -> None:
         self._kinds: dict[str | None, _StagesOfKind] = {}
 
-    def add(self, stage: StageDecl, named: AbstractSet[str], resolved: Resolved) -> None:
-        """Add the next stage of the recipe, with the stages whose outputs it names."""
+    def add(self, stage: StageDecl, resolved: Resolved) -> None:
+        """Add the next stage of the recipe."""
         same = self._kinds.setdefault(stage_kind(stage), _StagesOfKind())
         number = len(same.stages)
         same.stages.append(stage)
-        same.named.append(named)
         same.data.append(_data_sources(stage, resolved))
         same.by_name[stage_name(stage)] = number
         same.by_config.update({(one.role, one.config): number for one in stage.configs})
@@ -81,11 +77,13 @@ def implied_producers(
     """
     for kind in stage.spec["consumes"]:
         producers = earlier.of_kind(kind)
-        if not producers.stages or any(
-            name in producers.by_name for name in named - _read_by_sharing(stage, producers)
-        ):
+        if not producers.stages:
             continue
         outputs = list(outputs_of(producers.stages[-1], recipe) or ())
+        is_named = any(name in producers.by_name for name in named)
+        # A config that both read names an output for the producer's sake.
+        if is_named and (len(outputs) != 1 or not _sharing(stage, producers)):
+            continue
         if len(outputs) == 1:
             yield stage_name(_choose_producer(stage, producers)), outputs[0]
         else:
@@ -153,14 +151,9 @@ def _choose_producer(stage: StageDecl, producers: _StagesOfKind) -> StageDecl:
 
 
 def _sharing(stage: StageDecl, producers: _StagesOfKind) -> list[int]:
-    """Return the numbers of the stages that read a config of a stage, in the same role."""
+    """Return the numbers of the stages that read a config of a stage in the same role."""
     configs = [(binding.role, binding.config) for binding in stage.configs]
     return [producers.by_config[one] for one in configs if one in producers.by_config]
-
-
-def _read_by_sharing(stage: StageDecl, producers: _StagesOfKind) -> AbstractSet[str]:
-    """Return the stages that those named which read a config of a stage."""
-    return set().union(*(producers.named[number] for number in _sharing(stage, producers)))
 
 
 def _share_data(mine: set[str | None], theirs: set[str | None]) -> bool:
