@@ -31,8 +31,16 @@ from espnet3_compiler.syntax.span_key import first_per_location, is_written, wri
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 from espnet3_schemas import TARGET
 
-_TEXT_BLOCKS = {"train_tokenizer": "tokenizer", "prepare_labels": "labels"}
-_OF_BLOCK = {"tokenizer": "the tokenizer reads", "labels": "the labels are read from"}
+_TEXT_BLOCKS = {
+    "train_tokenizer": "tokenizer",
+    "prepare_labels": "labels",
+    "prepare_tokens": "tokens",
+}
+_OF_BLOCK = {
+    "tokenizer": "the tokenizer reads",
+    "labels": "the labels are read from",
+    "tokens": "the tokens are read from",
+}
 _SIZED = ("numel", "length", "chunk")
 _OWN = ("utt_id", "sample_rate")
 """Fields that the runtime reads itself."""
