@@ -73,7 +73,8 @@ class MCD:
         if rate is None:
             raise ValueError("no file says its sample rate; give the metric sample_rate")
         one, two = (_mel_cepstra(wave.mean(0), rate, self.order) for wave in (pair.ref, pair.other))
-        distances = np.sqrt(((one[:, None] - two[None]) ** 2).sum(2))
+        squares = (one**2).sum(1)[:, None] + (two**2).sum(1) - 2 * one @ two.T
+        distances = np.sqrt(squares.clip(0))
         return float(_SCALE * mean_along_path(distances))
 
 
