@@ -177,6 +177,9 @@ def stages_page() -> str:
     for name, system in table["systems"].items():
         kinds = ", ".join(f"[`{kind}`](#{kind})" for kind in system["kinds"])
         parts.append(f"**`{name}`** — {system['title']}: {kinds}.")
+        for role, block in system["roles"].items():
+            default = json.dumps(block["defaults"]).replace('"', "")
+            parts.append(f"Its defaults for {role} are `{default[1:-1]}`.")
     for name, kind in table["kinds"].items():
         parts.extend([f"## {name}", f"{kind['title']}.", *_kind(kind)])
     return "\n\n".join(parts)

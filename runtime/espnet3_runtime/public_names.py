@@ -14,6 +14,9 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     "espnet3_runtime.systems.asr": {
         "ASRSystem": "The same with `train_tokenizer`; the parent for speech recognition.",
     },
+    "espnet3_runtime.systems.enh": {
+        "EnhancementSystem": "The same with defaults; the parent for enhancement and separation.",
+    },
     "espnet3_runtime.systems.cls": {
         "ClassificationSystem": "The same with `prepare_labels`; the parent for classifiers.",
     },

@@ -9,7 +9,7 @@ from typing import Any
 ROLES = ("training", "inference", "metrics", "publication", "demo")
 LOCK = "recipe.lock.json"
 """The file of ``build/`` that holds the sources of the build and its plan."""
-SYSTEMS = ("base", "cls", "tts", "asr")
+SYSTEMS = ("base", "enh", "cls", "tts", "asr")
 """The Systems that ship; one stands behind those whose kinds it varies."""
 TARGET = "_target_"
 """Key of a node that becomes an object: the dotted name of its class or function."""
@@ -64,16 +64,22 @@ def _inline(part: Any, definitions: dict[str, Any]) -> Any:
 def systems() -> dict[str, Any]:
     """Return the Systems that ship, as ``systems/*.json`` declare them, and all their stage kinds.
 
-    ``systems`` has, by the name that a manifest gives, ``class``, ``title`` and the ``kinds`` in
-    their order; ``kinds`` what each of them reads and makes, see :func:`vary_kinds`.
+    ``systems`` has, by the name that a manifest gives, ``class``, ``title``, the ``kinds`` in their
+    order, and the ``roles`` that it has defaults for; ``kinds`` what each kind reads and makes, see
+    :func:`vary_kinds`.
     """
     declared = {name: _read(f"systems/{name}.json") for name in SYSTEMS}
     kinds: dict[str, dict[str, Any]] = {}
     for one in declared.values():
-        kinds = vary_kinds(kinds, one["kinds"])
+        kinds = vary_kinds(kinds, one.get("kinds", {}))
     order = [kind for one in reversed(declared.values()) for kind in one["stages"]]
     table = {
-        name: {"class": one["class"], "title": one["title"], "kinds": one["stages"]}
+        name: {
+            "class": one["class"],
+            "title": one["title"],
+            "kinds": one["stages"],
+            "roles": one.get("roles", {}),
+        }
         for name, one in declared.items()
     }
     return {"systems": table, "kinds": {kind: kinds[kind] for kind in dict.fromkeys(order)}}

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+BUNDLE_RECORD = "bundle.json"
+"""The file of a bundle that lists all others with their hashes."""
+
 TRUSTED_TARGETS = frozenset(
     f"espnet3_runtime.{name}"
     for name in (

@@ -173,6 +173,20 @@ def test_its_stage_runs_again_for_what_it_reads(recipe: Path):
     )
 
 
+@pytest.mark.parametrize("system", ["enh", "src.system.Own"])
+def test_a_system_that_ships_gives_its_defaults_too(recipe: Path, system: str):
+    base = "from espnet3_runtime.systems.enh import EnhancementSystem as Base"
+    put(recipe / "src/system.py", f"{base}\nclass Own(Base):\n    pass\n")
+    put(recipe / "conf/inference.yaml", INFERENCE.replace("${stages.train.best_checkpoint}", "w"))
+    configs = "configs: {inference: conf/inference.yaml}\nstages: [infer, measure]\n"
+    models = "models: {net: {_target_: src.model.Net, weights: w}}\n"
+    put(recipe / "recipe.yaml", f"version: 1\nrecipe: lab/enh\nsystem: {system}\n{models}{configs}")
+    _, said = check(recipe, "--why", "metrics.metrics")
+    metric, place = said.splitlines()[2:4]
+    assert metric.endswith('"espnet3_runtime.metrics.si_sdr.SISDRImprovement"'), said
+    assert "espnet3_schemas/systems/enh.json:" in place
+
+
 SYSTEM, RECIPE = "../site/mylab/systems/labels.yaml", "recipe.yaml"
 MISTAKES = [
     ("roles:\n      w", "role:\n      w", "R601", f"{SYSTEM}:6:5", 'did you mean "roles"?'),

@@ -165,7 +165,7 @@ def test_a_system_that_ships_is_declared_as_any_other(name):
     declared = json.loads((DIRECTORY / "systems" / f"{name}.json").read_text())
     assert declared.pop("class").startswith("espnet3_runtime.systems.")
     assert declared.pop("extends", SYSTEMS[0]) in SYSTEMS
-    for kind in declared["kinds"].values():
+    for kind in declared.get("kinds", {}).values():
         for part in (kind, *kind.get("outputs", {}).values()):
             for key in KEYS_OF_OURS:
                 part.pop(key, None)

@@ -43,6 +43,7 @@ _FALLBACK_SYSTEM = "asr"
 _ESPNET3 = ("espnet3", "espnetez", "espnet2", "espnet")
 _OTHER_SYSTEMS = {
     "cls": re.compile(r"cls|classif|lid|spk|speaker", re.IGNORECASE),
+    "enh": re.compile(r"enh|tse", re.IGNORECASE),
     "tts": re.compile(r"tts|svs", re.IGNORECASE),
     "base": re.compile(r"base|codec|ssl", re.IGNORECASE),
 }
@@ -84,8 +85,8 @@ def lower_system(root: Mapping, library: Library) -> tuple[System, tuple[Diagnos
 
 
 def _built_in(name: Scalar) -> System:
-    entry = systems()["systems"][name.value]
-    return System(name, entry["class"], tuple(entry["kinds"]), systems()["kinds"])
+    path = systems()["systems"][name.value]["class"]
+    return _declared_system(name, path, runtime_kinds(path) or ANY_KIND)[0]
 
 
 def _system_with_any_kind(name: Scalar) -> System:

@@ -9,6 +9,7 @@ from espnet3_compiler.manifest.system_declaration import (
     SystemDeclaration,
     declared_kinds,
     read_declaration,
+    read_shipped,
 )
 from espnet3_compiler.signature import resolve_name
 from espnet3_compiler.signature.definitions import (
@@ -52,10 +53,11 @@ def runtime_kinds(path: str) -> ClassKinds | None:
     """Return the kinds of a System of the runtime; None for any other class."""
     if path == "espnet3_runtime.system.System":
         return ClassKinds(())
-    for entry in systems()["systems"].values():
+    for name, entry in systems()["systems"].items():
         short = f"espnet3_runtime.systems.{entry['class'].rpartition('.')[2]}"
         if path in (entry["class"], short):
-            return ClassKinds(tuple(entry["kinds"]))
+            declared = (read_shipped(name),) if entry["roles"] else ()
+            return ClassKinds(tuple(entry["kinds"]), declared=declared)
     return None
 
 

@@ -4,12 +4,14 @@ import json
 from collections.abc import Collection, Iterator
 from collections.abc import Mapping as MappingABC
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jsonschema.exceptions import SchemaError
 from jsonschema.validators import Draft202012Validator
 
+import espnet3_schemas
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.filesystem import is_file, lies_below, read_error, shown_path
@@ -84,6 +86,18 @@ def _read_beside(
     tree, misspelt, wrong = repair_and_validate(tree, load("system"))
     package = None if module.local else module.name.rpartition(".")[0].replace(".", "/")
     return SystemDeclaration(tree, source, path, package), (*found, *misspelt, *wrong)
+
+
+@cache
+def read_shipped(name: str) -> SystemDeclaration:
+    """Return what a System that ships says of roles; its kinds and their order are known."""
+    folder = Path(espnet3_schemas.__file__).parent / "systems"
+    path = folder / f"{name}.json"
+    tree, source, found = read_file(path, shown_path(path), folder)
+    assert tree is not None, found
+    assert source is not None
+    roles = replace(tree, entries=tuple(entry for entry in tree if entry.name == "roles"))
+    return SystemDeclaration(roles, source, path, f"{espnet3_schemas.__name__}/{folder.name}")
 
 
 def declared_kinds(declared: SystemDeclaration) -> tuple[Scalar, ...]:

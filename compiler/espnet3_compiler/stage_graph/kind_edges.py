@@ -2,7 +2,7 @@
 
 * A kind with a single output is read: ``measure`` reads the output of the ``infer`` before it. The
   stage named in ``needs`` counts, else the nearest earlier one that shares a config in the same
-  role, else the nearest earlier one.
+  role, else one whose output it names itself, else the nearest earlier one.
 * A kind with several outputs only comes before: ``train`` waits for the ``create_dataset``,
   ``train_tokenizer`` and ``collect_stats`` stages before it that work on a common data source.
   Where ``train`` names an output of one of them, the others of that kind do not count.
@@ -77,9 +77,13 @@ def implied_producers(
     """
     for kind in stage.spec["consumes"]:
         producers = earlier.of_kind(kind)
-        if not producers.stages or any(name in producers.by_name for name in named):
+        if not producers.stages:
             continue
         outputs = list(outputs_of(producers.stages[-1], recipe) or ())
+        is_named = any(name in producers.by_name for name in named)
+        # A config that both read names an output for the producer's sake.
+        if is_named and (len(outputs) != 1 or not _sharing(stage, producers)):
+            continue
         if len(outputs) == 1:
             yield stage_name(_choose_producer(stage, producers)), outputs[0]
         else:
@@ -141,11 +145,15 @@ def has_own_text(stage: StageDecl, resolved: Resolved) -> bool:
 
 def _choose_producer(stage: StageDecl, producers: _StagesOfKind) -> StageDecl:
     """Return which of several earlier stages of a kind makes the output that a stage reads."""
-    configs = [(binding.role, binding.config) for binding in stage.configs]
     needs = [str(need.value) for need in stage.needs]
     named = [producers.by_name[name] for name in needs if name in producers.by_name]
-    sharing = [producers.by_config[one] for one in configs if one in producers.by_config]
-    return producers.stages[max(named or sharing, default=-1)]
+    return producers.stages[max(named or _sharing(stage, producers), default=-1)]
+
+
+def _sharing(stage: StageDecl, producers: _StagesOfKind) -> list[int]:
+    """Return the numbers of the stages that read a config of a stage in the same role."""
+    configs = [(binding.role, binding.config) for binding in stage.configs]
+    return [producers.by_config[one] for one in configs if one in producers.by_config]
 
 
 def _share_data(mine: set[str | None], theirs: set[str | None]) -> bool:

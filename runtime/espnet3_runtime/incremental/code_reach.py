@@ -16,6 +16,7 @@ from espnet3_runtime.incremental.held_code import outside_root
 from espnet3_runtime.incremental.slices import SPLITS, look_up
 from espnet3_schemas import TARGET
 from espnet3_schemas.build_records import Stage
+from espnet3_schemas.bundles import BUNDLE_RECORD
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _LONGEST_PATH = 1000
@@ -85,6 +86,8 @@ def packages_of(build: Build, views: Iterable[ConfigView]) -> set[str]:
 def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path]) -> set[Path]:
     """Return existing files that settings name, or that the code names inside of the recipe.
 
+    Of a bundle it is the file that has the hashes of all others.
+
     Args:
         build: The build.
         texts: Strings of the settings.
@@ -96,6 +99,7 @@ def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path
         if _is_path(text) and not text.startswith(("/", "~")):
             place = os.path.relpath(directory, build.recipe_dir)  # the same in a copy elsewhere
             named |= {build.recipe_dir / text, build.recipe_dir / place / text}
+    named |= {path / BUNDLE_RECORD for path in named}
     own = set(made)
     return {path for path in named if _is_file(path) and not own & {path, *path.parents}}
 

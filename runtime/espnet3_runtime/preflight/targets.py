@@ -8,6 +8,7 @@ from typing import Any
 from espnet3_runtime.build.instantiate import FLAGS, locate_target
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import did_you_mean, nearest
+from espnet3_runtime.preflight import bundles
 from espnet3_runtime.preflight.find_targets import Target
 from espnet3_runtime.preflight.origin.code_place import recipe_files
 from espnet3_runtime.preflight.origin.error_origin import FAILURES, find_origin, raise_unprobed
@@ -45,6 +46,8 @@ def probe_targets(request: Request, answers: Answers, targets: Iterable[Target])
         node = request.node(target.location)
         if target.name.endswith(METHOD) and target.judged and node is not None:
             check_pretrained(target.name, target.location, node, request.recipe_dir, answers)
+        if target.name == bundles.METHOD and target.judged and node is not None:
+            bundles.check_bundle(request, target.location, node, answers)
 
 
 def _is_call(target: Target) -> bool:

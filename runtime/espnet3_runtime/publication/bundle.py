@@ -25,10 +25,11 @@ import yaml
 from espnet3_runtime.config import iter_leaves
 from espnet3_runtime.errors import UserError
 from espnet3_runtime.publication.untrusted_config import read_mapping
+from espnet3_schemas.bundles import BUNDLE_RECORD
 from espnet3_schemas.late_values import LateValues, from_json
 from espnet3_schemas.secret_names import is_secret
 
-META = "bundle.json"
+META = BUNDLE_RECORD
 INFERENCE = "inference.yaml"
 MODEL = "model.yaml"
 TRAINING = "training.yaml"
@@ -145,7 +146,8 @@ def open_bundle(directory: Path, *, verify: bool = True) -> Bundle:
 def _read_meta(directory: Path) -> dict[str, Any]:
     try:
         if not (directory / META).is_file():
-            raise UserError(f'"{directory}" is no bundle: it has no {META}')
+            absent = FileNotFoundError(str(directory / META))
+            raise UserError(f'"{directory}" is no bundle: it has no {META}') from absent
         if (directory / META).stat().st_size > _MOST_BYTES:
             raise UserError(f'"{directory / META}" has more than {_MOST_BYTES} bytes')
         meta = json.loads((directory / META).read_text(encoding="utf-8"))

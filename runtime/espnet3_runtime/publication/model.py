@@ -118,9 +118,12 @@ class InferenceModel:
         return {name: self.bundle.path(inside) for name, inside in named.items()}
 
     def __call__(
-        self, item: Item, sample_rate: int | None = None, **options: Any
+        self, item: Item = None, sample_rate: int | None = None, **options: Any
     ) -> dict[str, Any]:
         """Return the outputs for one item, for example ``{"text": "one two"}``.
+
+        ``model(speech=wave)`` gives inputs by name, as the stage ``infer`` does where a bundle is
+        the ``model`` of its config.
 
         Args:
             item: The model's input by its kind in the contract: audio as the path of a file or an
@@ -136,6 +139,9 @@ class InferenceModel:
         Raises:
             UserError: The input does not fit the contract, or the model failed.
         """
+        if item is None:
+            given = {one.name for one in self._inputs} & options.keys()
+            item = {name: options.pop(name) for name in sorted(given)}
         return self.forward_batch([item], sample_rate, **options)[0]
 
     def forward_batch(

@@ -43,6 +43,7 @@ def test_a_bundle_works_where_its_recipe_is_gone(moved):
         {"text": "one"},
         {"text": "zero three"},
     ]
+    assert model(speech=speech("two", "four")) == {"text": "two four"}  # as the stage infer does
     assert "src" not in sys.modules
     assert str(moved / "code") not in sys.path
 
