@@ -88,7 +88,8 @@ def _mel_cepstra(wave: Samples, rate: int, order: int) -> Frames:
     power = np.abs(np.fft.rfft(frames, n_fft)) ** 2
     bands = np.log((power @ _mel_filters(rate, n_fft)).clip(_LEAST_POWER)) / 2
     angles = np.pi * np.arange(1, order + 1)[:, None] * (np.arange(_BANDS) + 0.5) / _BANDS
-    return bands @ np.cos(angles).T * (2 / _BANDS)
+    cepstra: Frames = bands @ np.cos(angles).T * (2 / _BANDS)
+    return cepstra
 
 
 def _mel_filters(rate: int, n_fft: int) -> Frames:
