@@ -1,0 +1,157 @@
+"""Builds pairs of clean and noisy recordings of the digits, and reads them."""
+
+import csv
+import io
+import random
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import soundfile
+
+from espnet3_runtime.atomic import atomic_file
+from espnet3_runtime.inference.scp import read_scp
+
+from .builder import LONGEST, _counted
+from .builder import DatasetBuilder as SpeechBuilder
+from .dataset import Dataset as SpeechDataset
+from .noise import SAMPLE_RATE, add_noise
+
+SNR = (-5.0, 10.0)
+VERSION = 1  # count up when the noise of an utterance changes
+
+
+class DatasetBuilder(SpeechBuilder):
+    """Synthesises speech as digits/asr does, then adds noise to it.
+
+    ``<data_dir>/digits/<split>-noisy.tsv`` lists the pairs.  What is added to an utterance follows
+    from its id and the seed, so a killed build goes on where it stopped.
+    """
+
+    def is_built(
+        self,
+        *,
+        sizes: dict[str, int],
+        seed: int,
+        longest: int = LONGEST,
+        snr: Sequence[float] = SNR,
+        **_: object,
+    ) -> bool:
+        """Tell whether exactly these pairs are there."""
+        stamp = self.root / "mixtures.txt"
+        return (
+            super().is_built(sizes=sizes, seed=seed, longest=longest)
+            and stamp.is_file()
+            and stamp.read_text() == _stamp(sizes, seed, longest, snr)
+            and all(map(self._has_noisy, sizes))
+        )
+
+    def build(
+        self,
+        *,
+        sizes: dict[str, int],
+        seed: int,
+        longest: int = LONGEST,
+        snr: Sequence[float] = SNR,
+        jobs: int = 2,
+        progress: Callable | None = None,
+    ) -> None:
+        """Synthesise speech and add noise.
+
+        Args:
+            sizes: Utterances in each split.
+            seed: Another seed gives other speech and other noise.
+            longest: Words in the longest utterances.
+            snr: Least and largest speech to noise, in dB.
+            jobs: Processes that synthesise.
+            progress: Makes a bar; the stage create_dataset passes it.
+
+        Raises:
+            UserError: The engine is not installed.
+        """
+        super().build(sizes=sizes, seed=seed, longest=longest, jobs=jobs, progress=progress)
+        (self.root / "mixtures.txt").unlink(missing_ok=True)
+        for split, count in sizes.items():
+            rows = _read_rows(self.root / f"{split}.tsv")
+            with progress(f"add noise {split}", count) if progress else nullcontext() as bar:
+                pairs = list(_counted((self._mix(row, seed, snr) for row in rows), bar))
+            with atomic_file(self.root / f"{split}-noisy.tsv") as file:
+                writer = csv.DictWriter(file, pairs[0], delimiter="\t", lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(pairs)
+        with atomic_file(self.root / "mixtures.txt") as file:
+            file.write(_stamp(sizes, seed, longest, snr))
+
+    def _mix(self, row: dict[str, str], seed: int, snr: Sequence[float]) -> dict[str, str]:
+        """Write the noisy recording of an utterance; return its line."""
+        rng = random.Random(f"{seed} {row['utt_id']}")
+        ratio = rng.uniform(*snr)
+        noisy = f"noisy-v{VERSION}-{'-'.join(map(str, snr))}/{row['wav']}"
+        path = self.root / "wav" / noisy
+        if not path.is_file():  # it appears whole or not at all, and its name says what it holds
+            speech, _ = soundfile.read(self.root / "wav" / row["wav"], dtype="float32")
+            _write_wav(path, add_noise(speech, ratio, rng.getrandbits(31)))
+        return {**row, "noisy": noisy, "snr": f"{ratio:.2f}"}
+
+    def _has_noisy(self, split: str) -> bool:
+        rows = _read_rows(self.root / f"{split}-noisy.tsv")
+        return all((self.root / "wav" / row["noisy"]).is_file() for row in rows)
+
+
+class Dataset(SpeechDataset):
+    """Pairs of one split.
+
+    An item is ``{"utt_id": str, "speech": …, "clean": …, "text": str}``, with audio as float32
+    (samples,) at 16 kHz.
+    """
+
+    fields: ClassVar = {
+        name: {"kind": "audio", "channels": 1, "sample_rate": SAMPLE_RATE}
+        for name in ("speech", "clean")
+    }
+
+    def __init__(
+        self, split: str, data_dir: str, speech: str = "noisy", limit: int | None = None
+    ) -> None:
+        """Read the list of pairs.
+
+        Args:
+            split: train, valid or test.
+            data_dir: Where the builder wrote.
+            speech: What the field ``speech`` is: noisy, clean, or an SCP file of recordings.
+            limit: Keep the first so many.
+
+        Raises:
+            FileNotFoundError: The corpus has not been built.
+        """
+        super().__init__(f"{split}-noisy", data_dir, limit=limit)
+        column = {"noisy": "noisy", "clean": "wav"}.get(speech)
+        files = {} if column else read_scp(Path(speech))
+        wav = (self.root / "wav").absolute()
+        self.speech = [
+            wav / row[column] if column else Path(files[row["utt_id"]]) for row in self.rows
+        ]
+
+    def __getitem__(self, index: int) -> dict:
+        item = super().__getitem__(index)
+        speech, _ = soundfile.read(self.speech[index], dtype="float32")
+        return {**item, "speech": speech, "clean": item["speech"]}
+
+
+def _stamp(sizes: dict[str, int], seed: int, longest: int, snr: Sequence[float]) -> str:
+    return f"version {VERSION}\nseed {seed}\nlongest {longest}\nsnr {[*snr]}\nsizes {sizes}\n"
+
+
+def _read_rows(manifest: Path) -> list[dict[str, str]]:
+    with manifest.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def _write_wav(path: Path, audio: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = io.BytesIO()  # a full disk is then an OSError that says so
+    soundfile.write(whole, audio, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    with atomic_file(path, "wb") as file:
+        file.write(whole.getvalue())

@@ -1,0 +1,1 @@
+"""A model that takes noise from speech."""
