@@ -20,6 +20,9 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     "espnet3_runtime.systems.cls": {
         "ClassificationSystem": "The same with `prepare_labels`; the parent for classifiers.",
     },
+    "espnet3_runtime.systems.tts": {
+        "TTSSystem": "The same with `prepare_tokens`; the parent for speech synthesis.",
+    },
     "espnet3_runtime.system": {
         "System": "The root of all Systems, without any stage kind.",
     },
@@ -50,6 +53,7 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     "espnet3_runtime.data.preprocess": {
         "LabelToIndex": "Preprocessor: the label of a sample becomes its index.",
         "read_labels": "The labels that `prepare_labels` wrote, in the order of their indices.",
+        "TextToSymbols": "Preprocessor: symbols, or words of a lexicon, become indices.",
         "TextToTokens": "Preprocessor: the text of a sample becomes token ids.",
     },
     "espnet3_runtime.data.tokens": {
@@ -84,6 +88,7 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
         "SISDR": "Metric: scale-invariant signal-to-distortion ratio in dB.",
         "SISDRImprovement": "Metric: how far enhancement raises it, in dB.",
     },
+    "espnet3_runtime.metrics.mcd": {"MCD": "Metric: mel-cepstral distortion in dB."},
     "espnet3_runtime.metrics.stoi": {"STOI": "Metric: intelligibility, by pystoi."},
     "espnet3_runtime.task_bridge.decode": {
         "speech2text": "Provider: ESPnet2's `Speech2Text` for a model that a `task` built.",

@@ -44,7 +44,8 @@ _ESPNET3 = ("espnet3", "espnetez", "espnet2", "espnet")
 _OTHER_SYSTEMS = {
     "cls": re.compile(r"cls|classif|lid|spk|speaker", re.IGNORECASE),
     "enh": re.compile(r"enh|tse", re.IGNORECASE),
-    "base": re.compile(r"base|tts|codec|ssl", re.IGNORECASE),
+    "tts": re.compile(r"tts|svs", re.IGNORECASE),
+    "base": re.compile(r"base|codec|ssl", re.IGNORECASE),
 }
 """Words in the names of ESPnet3's Systems by the System here that has most of their stages."""
 _HINT = f"write {', '.join(SYSTEMS)}, or the dotted class of a System of the recipe"

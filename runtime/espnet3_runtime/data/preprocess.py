@@ -49,6 +49,84 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
     return tuple(Path(path).read_text(encoding="utf-8").splitlines())
 
 
+class TextToSymbols:
+    """Replace the text of a sample by the indices of its symbols.
+
+    Args:
+        token_list: ``tokens.txt`` of a prepare_tokens stage: one symbol a line.
+        field: The field with the text; samples without it stay as they are.
+        to: The field with the indices; the same one unless given.
+        lexicon: ``lexicon.tsv`` of that stage, where the text consists of words; None takes a text
+            of symbols.
+        split: How symbols are separated, ``space`` or ``character``, as in the block ``tokens``.
+        boundary: What stands between words of symbols.
+        pause: A symbol that is put before the first word of the lexicon and after the last one.
+
+    Raises:
+        UserError: A sample has a word that is not in the lexicon, or a symbol that is not listed.
+    """
+
+    def __init__(
+        self,
+        token_list: str | Path,
+        field: str = "phones",
+        to: str | None = None,
+        lexicon: str | Path | None = None,
+        split: str = "space",
+        boundary: str = "|",
+        pause: str | None = None,
+    ) -> None:
+        self.field, self.to = field, to or field
+        self.form = (split, boundary)
+        self.pauses = [] if pause is None else [pause]
+        self.spoken = None if lexicon is None else _read_lexicon(lexicon)
+        self._index = {symbol: index for index, symbol in enumerate(read_labels(token_list))}
+
+    def __call__(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the sample with int64 indices of shape ``(symbols,)`` in place of the text."""
+        changed = dict(sample)
+        text = changed.get(self.field)
+        if isinstance(text, str):
+            symbols = self._split(text) if self.spoken is None else self._pronounce(text)
+            unknown = [symbol for symbol in symbols if symbol not in self._index]
+            if unknown:
+                hint = "it occurs in no item of the training data"
+                raise UserError(f'the symbol "{unknown[0]}" is not in the token list', hint=hint)
+            del changed[self.field]
+            indices = [self._index[symbol] for symbol in symbols]
+            changed[self.to] = np.array(indices, dtype=np.int64)
+        return changed
+
+    def _split(self, text: str) -> list[str]:
+        return [symbol for word in split_symbols(text, *self.form) for symbol in word]
+
+    def _pronounce(self, text: str) -> list[str]:
+        spoken, words = self.spoken or {}, text.lower().split()
+        unknown = [word for word in words if word not in spoken]
+        if unknown or not words:
+            problem = f'the word "{unknown[0]}" is not in the lexicon' if unknown else "no words"
+            known = ", ".join(list(spoken)[:20])
+            raise UserError(problem, hint=f"it has {len(spoken)} words: {known}")
+        return [*self.pauses, *(symbol for word in words for symbol in spoken[word]), *self.pauses]
+
+
+def split_symbols(text: str, split: str, boundary: str) -> list[list[str]]:
+    """Return the symbols of each word of a text; a text without a boundary is one word.
+
+    Args:
+        text: The symbols.
+        split: ``space`` or ``character``.
+        boundary: What stands between words.
+    """
+    words = text.split(boundary)
+    return [word.split() if split == "space" else list(word) for word in words]
+
+
+def _read_lexicon(path: str | Path) -> dict[str, list[str]]:
+    rows = [line.split("\t") for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    return {word: symbols.split() for word, symbols in rows}
+
+
 class TextToTokens:
     """Replace the text of a sample by token ids.
 

@@ -1,7 +1,7 @@
 """Pairs of recordings that metrics of audio compare, read from the files that ``infer`` wrote."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,11 @@ _TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class WavePair:
-    """Recordings of one item, of the same length.
+    """Recordings of one item.
 
     Attributes:
         ref: The reference, ``(channels, samples)`` in [-1, 1].
-        other: What is compared with it, of the same shape.
+        other: What is compared with it, of the same shape where lengths are to be the same.
         sample_rate: In Hz; None where no file says it.
     """
 
@@ -34,7 +34,7 @@ class WavePair:
 
 
 def read_pairs(
-    ref: Sequence[str], other: Sequence[str], utt_ids: Sequence[str]
+    ref: Sequence[str], other: Sequence[str], utt_ids: Sequence[str], *, same_length: bool = True
 ) -> Iterator[WavePair]:
     """Yield the recordings of the items.
 
@@ -43,6 +43,7 @@ def read_pairs(
             ``(channels, samples)``.
         other: Paths of what is compared with them.
         utt_ids: Names of the items, for messages.
+        same_length: Whether two of an item are of one length; a little that is over is cut.
 
     Raises:
         UserError: A file cannot be read, or two of an item differ in rate, channels or length.
@@ -55,6 +56,9 @@ def read_pairs(
             raise UserError(f"{utt_id} has {len(one)} channels in {paths[0]} and {len(two)} in "
                             f"{paths[1]}")  # fmt: skip
         length = min(one.shape[1], two.shape[1])
+        if not same_length:
+            yield WavePair(one, two, rate or other_rate)
+            continue
         if abs(one.shape[1] - two.shape[1]) > _TOLERANCE * one.shape[1]:
             raise UserError(
                 f"{utt_id} has {one.shape[1]} samples in {paths[0]} and {two.shape[1]} in "
@@ -123,16 +127,42 @@ class PairMetric(ABC):
         Raises:
             UserError: There are no items, or one cannot be read or compared.
         """
-        names = [str(n) for n in range(len(ref))] if utt_ids is None else utt_ids
-        if not names:
-            raise UserError("there are no items to compare")
-        values = []
-        for name, pair in zip(names, read_pairs(ref, enhanced, names), strict=True):
-            try:
-                values.append(self.score(pair))
-            except ValueError as error:
-                raise UserError(f"{name} cannot be compared: {error}") from error
-        if directory is not None:
-            texts = [f"{value:.4f}" for value in values]
-            write_text(directory / "values.scp", format_scp(zip(names, texts, strict=True)))
+        values = score_pairs(self.score, (ref, enhanced), utt_ids, directory)
         return {self.name: round(float(np.mean(values)), self.digits), "items": len(values)}
+
+
+def score_pairs(
+    score: Callable[[WavePair], float],
+    columns: Sequence[Sequence[str]],
+    utt_ids: Sequence[str] | None,
+    directory: Path | None,
+    *,
+    same_length: bool = True,
+) -> list[float]:
+    """Return a number for each pair, and write them by id into ``values.scp``.
+
+    Args:
+        score: Compares a pair.
+        columns: Paths of references and of what is compared with them.
+        utt_ids: Names of the items; None numbers them.
+        directory: Where ``values.scp`` is written; None writes none.
+        same_length: Whether the two of a pair are of one length.
+
+    Raises:
+        UserError: There are no items, or one cannot be compared.
+    """
+    ref, other = columns
+    names = [str(n) for n in range(len(ref))] if utt_ids is None else utt_ids
+    if not names:
+        raise UserError("there are no items to compare")
+    values = []
+    pairs = read_pairs(ref, other, names, same_length=same_length)
+    for name, pair in zip(names, pairs, strict=True):
+        try:
+            values.append(score(pair))
+        except ValueError as error:
+            raise UserError(f"{name} cannot be compared: {error}") from error
+    if directory is not None:
+        texts = [f"{value:.4f}" for value in values]
+        write_text(directory / "values.scp", format_scp(zip(names, texts, strict=True)))
+    return values

@@ -188,6 +188,7 @@ _WORK: Mapping[str, tuple[Work, ...]] = {
     "create_dataset": (_BUILDERS,),
     "train_tokenizer": (partial(_try_data, splits=("train",)),),
     "prepare_labels": (partial(_try_data, splits=("train",)),),
+    "prepare_tokens": (partial(_try_data, splits=("train",)),),
     "collect_stats": (_try_data, _try_collate, _try_workers),
     "train": (_try_data, _try_collate, _try_datamodule, _try_optimizer, try_trainer),
     "infer": (_TESTS, _try_runner, _try_device, _try_workers),

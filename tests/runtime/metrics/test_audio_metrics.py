@@ -12,6 +12,7 @@ from espnet3_runtime.errors import UserError
 from espnet3_runtime.inference.scp import read_scp
 from espnet3_runtime.metrics.bleu import BLEU
 from espnet3_runtime.metrics.eer import EER
+from espnet3_runtime.metrics.mcd import MCD, mean_along_path
 from espnet3_runtime.metrics.si_sdr import SISDR, SISDRImprovement
 from espnet3_runtime.metrics.stoi import STOI
 from espnet3_runtime.stages.infer import infer
@@ -67,6 +68,31 @@ def test_si_sdr_improvement(saved):
     expected = {"si_sdr_improvement": 20, "si_sdr": 20, "si_sdr_noisy": 0, "items": 1}
     assert found == pytest.approx(expected, abs=1e-3)
     assert next(iter(found)) == "si_sdr_improvement"
+
+
+def test_mel_cepstral_distortion_after_alignment(saved, tmp_path):
+    score = MCD(sample_rate=16000)
+    sweep = np.sin(2 * np.pi * (300 + 900 * TIME) * TIME)
+    longer = np.arange(24000) / 16000
+    slower = np.sin(2 * np.pi * (300 + 600 * longer) * longer)
+    noise = np.random.default_rng(1).normal(size=24000)
+    columns = {"ref": saved(sweep, noise), "spoken": saved(sweep, 0.1 * noise)}  # level: no matter
+    same = score(**columns, utt_ids=["a", "b"], directory=tmp_path)
+    assert same == {"mcd": pytest.approx(0, abs=1e-3), "length_ratio": 1, "items": 2}
+    assert list(read_scp(tmp_path / "values.scp")) == ["a", "b"]
+    other = score(saved(sweep), saved(noise))
+    assert other["length_ratio"] == 1.5
+    assert score(saved(sweep), saved(slower))["mcd"] < other["mcd"] / 2
+    with pytest.raises(UserError, match="no file says its sample rate"):
+        MCD()(saved(TONE), saved(TONE))
+
+
+def test_the_path_with_the_smallest_sum():
+    distances = np.array([[0.0, 2, 9], [2, 1, 9], [9, 0, 3], [9, 9, 0]])
+    assert mean_along_path(distances) == pytest.approx((0 + 1 + 0 + 0) / 4)
+    assert mean_along_path(distances.T) == pytest.approx((0 + 1 + 0 + 0) / 4)
+    assert mean_along_path(np.array([[3.0]])) == 3
+    assert mean_along_path(np.array([[1.0, 2, 3]])) == 2
 
 
 def test_recordings_that_cannot_be_compared(saved, tmp_path):

@@ -33,10 +33,18 @@ from espnet3_compiler.syntax.span_key import first_per_location, is_written, wri
 from espnet3_compiler.syntax.tree import Mapping, Node, Scalar, Sequence, node_at
 from espnet3_schemas import TARGET
 
-TEXT_BLOCKS = {"train_tokenizer": "tokenizer", "prepare_labels": "labels"}
+TEXT_BLOCKS = {
+    "train_tokenizer": "tokenizer",
+    "prepare_labels": "labels",
+    "prepare_tokens": "tokens",
+}
 """Stages that read texts of the data, and the block that names their field."""
 
-_OF_BLOCK = {"tokenizer": "the tokenizer reads", "labels": "the labels are read from"}
+_OF_BLOCK = {
+    "tokenizer": "the tokenizer reads",
+    "labels": "the labels are read from",
+    "tokens": "the tokens are read from",
+}
 _SIZED = ("numel", "length", "chunk")
 _BY_LENGTH = "batches are made by the length of a field"
 _OWN = ("utt_id", "sample_rate")

@@ -17,6 +17,7 @@ from espnet3_compiler.syntax.tree import Scalar
 _BLOCKS = {
     "train_tokenizer": ("tokenizer", "no tokenizer to train", "tokenizer: {vocab_size: …}"),
     "prepare_labels": ("labels", "no labels to list", "labels: {field: …}"),
+    "prepare_tokens": ("tokens", "no tokens to list", "tokens: {field: …}"),
 }
 """By kind: the block, what lacks without it, and what to write."""
 

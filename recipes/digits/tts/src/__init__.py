@@ -1,0 +1,1 @@
+"""Text to mel spectrum, mel spectrum to wave."""
