@@ -17,6 +17,9 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     "espnet3_runtime.systems.cls": {
         "ClassificationSystem": "The same with `prepare_labels`; the parent for classifiers.",
     },
+    "espnet3_runtime.systems.ssl": {
+        "SSLSystem": "The same as ASR with `cluster`; the parent for self-supervised learning.",
+    },
     "espnet3_runtime.system": {
         "System": "The root of all Systems, without any stage kind.",
     },
@@ -47,6 +50,7 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     "espnet3_runtime.data.preprocess": {
         "LabelToIndex": "Preprocessor: the label of a sample becomes its index.",
         "read_labels": "The labels that `prepare_labels` wrote, in the order of their indices.",
+        "FrameLabels": "Preprocessor: a sample gets the labels that `cluster` gave its frames.",
         "TextToTokens": "Preprocessor: the text of a sample becomes token ids.",
     },
     "espnet3_runtime.data.tokens": {

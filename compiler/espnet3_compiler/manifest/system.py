@@ -43,7 +43,8 @@ _FALLBACK_SYSTEM = "asr"
 _ESPNET3 = ("espnet3", "espnetez", "espnet2", "espnet")
 _OTHER_SYSTEMS = {
     "cls": re.compile(r"cls|classif|lid|spk|speaker", re.IGNORECASE),
-    "base": re.compile(r"base|tts|codec|ssl", re.IGNORECASE),
+    "ssl": re.compile(r"ssl|hubert|beats", re.IGNORECASE),
+    "base": re.compile(r"base|tts|codec", re.IGNORECASE),
 }
 """Words in the names of ESPnet3's Systems by the System here that has most of their stages."""
 _HINT = f"write {', '.join(SYSTEMS)}, or the dotted class of a System of the recipe"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from espnet3_runtime.data.frame_labels.label_files import parse_labels, read_frame_labels
 from espnet3_runtime.data.tokens import Tokenizer
 from espnet3_runtime.errors import UserError
 
@@ -47,6 +48,31 @@ class LabelToIndex:
 def read_labels(path: str | Path) -> tuple[str, ...]:
     """Return the labels that a ``prepare_labels`` stage wrote, in the order of their indices."""
     return tuple(Path(path).read_text(encoding="utf-8").splitlines())
+
+
+class FrameLabels:
+    """Add the labels of its frames to a sample, found by its id.
+
+    Args:
+        labels: The directory ``labels`` of a cluster stage.
+        field: The field that gets them.
+
+    Raises:
+        UserError: A sample has no labels.
+    """
+
+    def __init__(self, labels: str | Path, field: str = "labels") -> None:
+        self.labels = labels
+        self.field = field
+        self._lines = read_frame_labels(Path(labels))
+
+    def __call__(self, utt_id: str, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the sample with int64 labels of shape ``(frames,)``."""
+        if utt_id not in self._lines:
+            problem = f'"{utt_id}" has no labels in "{self.labels}"'
+            hint = "the stage cluster labels the training and validation sets of its config"
+            raise UserError(problem, hint=hint)
+        return {**sample, self.field: parse_labels(self._lines[utt_id])}
 
 
 class TextToTokens:

@@ -21,7 +21,7 @@ from espnet3_compiler.signature.resolve_name import find_definition
 from espnet3_compiler.signature.result import Signature
 from espnet3_compiler.syntax.tree import walk_scalars
 
-_READERS = ("train_tokenizer", "prepare_labels", "collect_stats", "train", "infer")
+_READERS = ("train_tokenizer", "prepare_labels", "collect_stats", "cluster", "train", "infer")
 _MAKER = re.compile(rb"\bcreate_dataset\b")
 
 

@@ -38,7 +38,7 @@ _KEPT_CHECKPOINTS = re.compile(r"(?:epoch|averaged_).*")
 """The file names of checkpoints that training keeps beside its outputs."""
 
 _PLAIN_KINDS = (
-    *("create_dataset", "train_tokenizer", "prepare_labels", "collect_stats", "train"),
+    *("create_dataset", "train_tokenizer", "prepare_labels", "collect_stats", "cluster", "train"),
     "measure",
 )
 """Kinds in whose directories are the outputs and few other files."""

@@ -22,6 +22,7 @@ from espnet3_compiler.syntax.tree import Mapping, Node, Sequence, node_at
 _REQUIRED_LISTS = {
     "train_tokenizer": ("training", ("dataset", "train"), "a training set or tokenizer.train_file"),
     "prepare_labels": ("training", ("dataset", "train"), "a training set"),
+    "cluster": ("training", ("dataset", "train"), "a training set"),
     "train": ("training", ("dataset", "train"), "a training set"),
     "infer": ("inference", ("dataset", "test"), "a test set"),
     "measure": ("metrics", ("metrics",), "a metric"),
