@@ -23,6 +23,9 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     "espnet3_runtime.systems.tts": {
         "TTSSystem": "The same with `prepare_tokens`; the parent for speech synthesis.",
     },
+    "espnet3_runtime.systems.ssl": {
+        "SSLSystem": "The same as ASR with `cluster`; the parent for self-supervised learning.",
+    },
     "espnet3_runtime.system": {
         "System": "The root of all Systems, without any stage kind.",
     },
@@ -54,6 +57,7 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
         "LabelToIndex": "Preprocessor: the label of a sample becomes its index.",
         "read_labels": "The labels that `prepare_labels` wrote, in the order of their indices.",
         "TextToSymbols": "Preprocessor: symbols, or words of a lexicon, become indices.",
+        "FrameLabels": "Preprocessor: a sample gets the labels that `cluster` gave its frames.",
         "TextToTokens": "Preprocessor: the text of a sample becomes token ids.",
     },
     "espnet3_runtime.data.tokens": {

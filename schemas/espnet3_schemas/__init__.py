@@ -9,7 +9,7 @@ from typing import Any
 ROLES = ("training", "inference", "metrics", "publication", "demo")
 LOCK = "recipe.lock.json"
 """The file of ``build/`` that holds the sources of the build and its plan."""
-SYSTEMS = ("base", "enh", "cls", "tts", "asr")
+SYSTEMS = ("base", "enh", "cls", "tts", "asr", "ssl")
 """The Systems that ship; one stands behind those whose kinds it varies."""
 TARGET = "_target_"
 """Key of a node that becomes an object: the dotted name of its class or function."""

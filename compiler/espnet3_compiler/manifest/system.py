@@ -45,7 +45,8 @@ _OTHER_SYSTEMS = {
     "cls": re.compile(r"cls|classif|lid|spk|speaker", re.IGNORECASE),
     "enh": re.compile(r"enh|tse", re.IGNORECASE),
     "tts": re.compile(r"tts|svs", re.IGNORECASE),
-    "base": re.compile(r"base|codec|ssl", re.IGNORECASE),
+    "ssl": re.compile(r"ssl|hubert|beats", re.IGNORECASE),
+    "base": re.compile(r"base|codec", re.IGNORECASE),
 }
 """Words in the names of ESPnet3's Systems by the System here that has most of their stages."""
 _HINT = f"write {', '.join(SYSTEMS)}, or the dotted class of a System of the recipe"

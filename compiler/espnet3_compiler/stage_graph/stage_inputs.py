@@ -29,7 +29,10 @@ from espnet3_schemas import TARGET
 
 _STAGE_OUTPUT = re.compile(r"(?<!\\)(?:\\\\)*\$\{\s*stages\.(\w+)\.(\w+)\s*\}")
 
-_MODEL_ROLE = {"train": "training", "collect_stats": "training", "infer": "inference"}
+_MODEL_ROLE = {
+    **dict.fromkeys(("train", "collect_stats", "cluster"), "training"),
+    "infer": "inference",
+}
 """The role of the config in which a stage looks for a model."""
 
 

@@ -22,11 +22,9 @@ from espnet3_runtime.data.feature_extractors import (
 )
 from espnet3_runtime.data.feature_moments import Moments, compute_moments, moments_from_arrays
 from espnet3_runtime.data.item_lengths import lengths_from_arrays, lengths_to_arrays
-from espnet3_runtime.data.loader import SignalSafeLoader, make_collate
-from espnet3_runtime.data.sampler import Clock, SeedItem, SeedWorker
+from espnet3_runtime.data.loader import load_in_order, make_collate
 from espnet3_runtime.data.split_dataset import SplitDataset, load_split
 from espnet3_runtime.data.tokens import Spelling, take_spelling
-from espnet3_runtime.data.worker_errors import loader_workers, unwrap_batch, wrap_for_workers
 from espnet3_runtime.errors import UserError, no_early_end
 from espnet3_runtime.process.dask_workers import use_threads
 from espnet3_schemas import TARGET
@@ -100,7 +98,7 @@ class StatsCollector:
         moments: dict[str, Moments] = {}
         done = 0
         take_spelling()
-        for shapes, batch in map(unwrap_batch, self._make_loader(items)):
+        for shapes, batch in self._make_loader(items):
             for field in list(lengths or shapes[0]):
                 widths.setdefault(field, math.prod(shapes[0][field][1:]))
                 found = np.array([shape[field][0] for shape in shapes], dtype=np.int64)
@@ -129,20 +127,13 @@ class StatsCollector:
 
     def _make_loader(self, items: ItemRange) -> Iterable[tuple[list[Any], Batch]]:
         config = self.job.config
-        size = config["collect_stats"]["batch_size"]
-        indices = range(items.start, items.stop)
-        workers = loader_workers(config["dataloader"]["num_workers"])
-        if workers == 0:
-            self.dataset.before_item = SeedItem(self.job.seed, 0)
-        dataset, collate = wrap_for_workers(self.dataset, self.collate, workers)
-        return SignalSafeLoader(
-            dataset,
-            batch_sampler=[list(indices[at : at + size]) for at in range(0, len(indices), size)],
-            collate_fn=collate,
-            num_workers=workers,
-            timeout=config["dataloader"]["timeout"],
-            worker_init_fn=SeedWorker(Clock(self.job.seed)),
-            generator=torch.Generator().manual_seed(self.job.seed),
+        return load_in_order(
+            self.dataset,
+            range(items.start, items.stop),
+            config["collect_stats"]["batch_size"],
+            config["dataloader"],
+            self.job.seed,
+            self.collate,
         )
 
 

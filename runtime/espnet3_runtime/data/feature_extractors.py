@@ -35,7 +35,7 @@ def make_feature_extractor(node: Any, model: Any, device: torch.device) -> Extra
         device: Where to compute.
     """
     if node is not None:
-        return _from_module(instantiate(node), node.where, device)
+        return extract_by_call(instantiate(node), node.where, device)
     if is_task(model):
         from espnet3_runtime.task_bridge.build import build_task_model
 
@@ -47,8 +47,16 @@ def make_feature_extractor(node: Any, model: Any, device: torch.device) -> Extra
     return _from_model(instantiate(model), device)
 
 
-def _from_module(module: Any, where: str, device: torch.device) -> Extract:
-    """Call a feature extractor with the fields of its arguments' names, else with speech."""
+def extract_by_call(module: Any, where: str, device: torch.device) -> Extract:
+    """Return a function that calls a module with the fields of its arguments' names.
+
+    It gives ``feats``.  Where a batch does not have all of these fields, the module gets speech.
+
+    Args:
+        module: A module, or a function, that gives features ``(B, T, D)`` and lengths ``(B,)``.
+        where: The setting that names it, for messages.
+        device: Where a module computes.
+    """
     if isinstance(module, torch.nn.Module):
         module.to(device).eval()
     function = module.forward if isinstance(module, torch.nn.Module) else module
@@ -67,6 +75,24 @@ def _from_module(module: Any, where: str, device: torch.device) -> Extract:
         return {"feats": module(*(batch[name] for name in wanted))}
 
     return extract
+
+
+def require_extract_features(owner: Any, where: str) -> Any:
+    """Return the method ``extract_features`` of a model, or of its class.
+
+    Args:
+        owner: The model or its class.
+        where: The setting that asks for it, for messages.
+
+    Raises:
+        UserError: There is no such method.
+    """
+    method = getattr(owner, "extract_features", None)
+    if method is None:
+        name = getattr(owner, "__name__", type(owner).__name__)
+        hint = "write one that returns features (batch, frames, width) and lengths (batch,)"
+        raise UserError(f"{name} has no method extract_features", where=where, hint=hint)
+    return method
 
 
 def _from_model(model: torch.nn.Module, device: torch.device) -> Extract:

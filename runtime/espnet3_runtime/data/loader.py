@@ -4,7 +4,7 @@ import gc
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from logging import Logger
 from typing import Any, TypeVar
@@ -20,10 +20,15 @@ from espnet3_runtime.data.batches.chunks import make_chunk_dataset, plan_chunks
 from espnet3_runtime.data.batching import EpochPlan, make_plan
 from espnet3_runtime.data.custom_loader import CustomLoader, make_custom_loader, make_sampling
 from espnet3_runtime.data.item_lengths import Shapes, find_all_lengths
-from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedWorker
+from espnet3_runtime.data.sampler import Clock, EpochBatches, SeedItem, SeedWorker
 from espnet3_runtime.data.split_dataset import SplitDataset
 from espnet3_runtime.data.tokens import SpellingCollate, SpeltBatch
-from espnet3_runtime.data.worker_errors import NamingCollate, wrap_for_workers
+from espnet3_runtime.data.worker_errors import (
+    NamingCollate,
+    loader_workers,
+    unwrap_batch,
+    wrap_for_workers,
+)
 from espnet3_runtime.process.interrupts import BLOCKED
 
 Item_co = TypeVar("Item_co", covariant=True)
@@ -190,3 +195,39 @@ def plan_batches(
 def make_collate(config: Mapping[str, Any]) -> Callable[[Any], Any]:
     """Construct the collate function of a ``dataloader`` block."""
     return NamingCollate(instantiate(config["collate_fn"]))
+
+
+def load_in_order(
+    dataset: SplitDataset,
+    items: Sequence[int],
+    batch_size: int,
+    config: Mapping[str, Any],
+    seed: int,
+    collate: Callable[[Any], Any] | None = None,
+) -> Iterator[Any]:
+    """Return the batches of items in their order, each item once, for work that is no training.
+
+    Args:
+        dataset: The split.
+        items: Indices of its items.
+        batch_size: Items of a batch.
+        config: The ``dataloader`` block.
+        seed: Of random transforms and preprocessors.
+        collate: Makes a batch of samples; the ``collate_fn`` of the block unless given.
+    """
+    workers = loader_workers(config["num_workers"])
+    if workers == 0:
+        dataset.before_item = SeedItem(seed, 0)
+    wrapped, collate = wrap_for_workers(dataset, collate or make_collate(config), workers)
+    loader = SignalSafeLoader(
+        wrapped,
+        batch_sampler=[
+            list(items[at : at + batch_size]) for at in range(0, len(items), batch_size)
+        ],
+        collate_fn=collate,
+        num_workers=workers,
+        timeout=config["timeout"],
+        worker_init_fn=SeedWorker(Clock(seed)),
+        generator=torch.Generator().manual_seed(seed),
+    )
+    return map(unwrap_batch, loader)

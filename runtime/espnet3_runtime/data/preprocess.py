@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from espnet3_runtime.data.frame_labels.label_files import parse_labels, read_frame_labels
 from espnet3_runtime.data.tokens import Tokenizer
 from espnet3_runtime.errors import UserError
 
@@ -125,6 +126,31 @@ def split_symbols(text: str, split: str, boundary: str) -> list[list[str]]:
 def _read_lexicon(path: str | Path) -> dict[str, list[str]]:
     rows = [line.split("\t") for line in Path(path).read_text(encoding="utf-8").splitlines()]
     return {word: symbols.split() for word, symbols in rows}
+
+
+class FrameLabels:
+    """Add the labels of its frames to a sample, found by its id.
+
+    Args:
+        labels: The directory ``labels`` of a cluster stage.
+        field: The field that gets them.
+
+    Raises:
+        UserError: A sample has no labels.
+    """
+
+    def __init__(self, labels: str | Path, field: str = "labels") -> None:
+        self.labels = labels
+        self.field = field
+        self._lines = read_frame_labels(Path(labels))
+
+    def __call__(self, utt_id: str, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the sample with int64 labels of shape ``(frames,)``."""
+        if utt_id not in self._lines:
+            problem = f'"{utt_id}" has no labels in "{self.labels}"'
+            hint = "the stage cluster labels the training and validation sets of its config"
+            raise UserError(problem, hint=hint)
+        return {**sample, self.field: parse_labels(self._lines[utt_id])}
 
 
 class TextToTokens:

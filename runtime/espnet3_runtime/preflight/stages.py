@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from espnet3_runtime.build.instantiate import locate_target
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.data.dataset_entries import (
     DatasetDirectories,
@@ -23,11 +24,13 @@ from espnet3_runtime.preflight.protocol import FoundError, RecipeLocation, Unpro
 from espnet3_runtime.preflight.trainer import is_constructible, is_untouched, try_trainer
 from espnet3_runtime.preflight.tried_stage import FindPlace, TriedStage
 from espnet3_runtime.process.dask_workers import is_local, require_cluster
+from espnet3_schemas import TARGET
 
 _PACKAGES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "train": (("torch", "lightning"), "runtime"),
     "train_tokenizer": (("sentencepiece",), "asr"),
     "collect_stats": (("torch",), "runtime"),
+    "cluster": (("torch",), "runtime"),
     "infer": (("torch",), "runtime"),
     "pack_model": (("torch", "safetensors"), "runtime"),
     "upload_model": (("huggingface_hub",), "hub"),
@@ -92,6 +95,20 @@ def _try_collate(tried: TriedStage, config: ConfigView) -> None:
     node = config["dataloader"] and config["dataloader"]["collate_fn"]
     if isinstance(node, Mapping):
         is_constructible(tried, node)
+
+
+def _try_extractor(tried: TriedStage, config: ConfigView) -> None:
+    """Report a model whose frames are clustered and that gives none."""
+    node, settings = tried.request.models.get(tried.stage.model or ""), config["cluster"]
+    if settings and settings["features"] is None and node is not None and TARGET in node:
+        from espnet3_runtime.data.feature_extractors import require_extract_features
+
+        def look() -> None:
+            model = locate_target(node[TARGET], node.where)
+            require_extract_features(model, settings.where)
+
+        location = tried.own_location("cluster")
+        _attempt(tried, "looking for extract_features", location, look, "R909")
 
 
 def _try_datamodule(tried: TriedStage, config: ConfigView) -> None:
@@ -189,6 +206,7 @@ _WORK: Mapping[str, tuple[Work, ...]] = {
     "train_tokenizer": (partial(_try_data, splits=("train",)),),
     "prepare_labels": (partial(_try_data, splits=("train",)),),
     "prepare_tokens": (partial(_try_data, splits=("train",)),),
+    "cluster": (_try_data, _try_collate, _try_extractor),
     "collect_stats": (_try_data, _try_collate, _try_workers),
     "train": (_try_data, _try_collate, _try_datamodule, _try_optimizer, try_trainer),
     "infer": (_TESTS, _try_runner, _try_device, _try_workers),

@@ -70,6 +70,7 @@ _CALLED = {
     ("dataset", "preprocessor"): ("__call__", _MAPPING),
     ("dataloader", "collate_fn"): ("__call__", ""),
     ("collect_stats", "features"): ("forward", ""),
+    ("cluster", "features"): ("forward", ""),
 }
 """Keys of objects that are called, with the method and what its result is used as."""
 

@@ -26,6 +26,9 @@ _SAME_FIELDS = ("espnet3_runtime.data.preprocess.TextToTokens",)
 _LABELS = "espnet3_runtime.data.preprocess.LabelToIndex"
 """The one that replaces a field by another one, ``to``."""
 
+_FRAMES = "espnet3_runtime.data.preprocess.FrameLabels"
+"""The one that adds a field, ``field``."""
+
 _READING = ("copy", "get", "items", "keys", "pop", "values")
 _PLAIN = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return)
 _GUARDS = (ast.IfExp, ast.Compare, ast.BoolOp, ast.Lambda, ast.comprehension)
@@ -75,6 +78,8 @@ def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields
         return given
     if target.value == _LABELS:
         return _indexed_fields(node, given)
+    if target.value == _FRAMES:
+        return _labelled_fields(node, given)
     body = method_body(library, target.value, "__call__") or function_body(library, target.value)
     if body is None:
         return None
@@ -109,6 +114,14 @@ def _indexed_fields(node: Node | None, given: Fields) -> Fields | None:
         return None
     field = str(values[0] or "label")
     return given - {field} | {str(values[1] or field)}
+
+
+def _labelled_fields(node: Node | None, given: Fields) -> Fields | None:
+    """Return the fields of an item that got the labels of its frames."""
+    name = node.get("field") if isinstance(node, Mapping) else None
+    if name is not None and not isinstance(name, Scalar):
+        return None
+    return given | {str(name.value) if name else "labels"}
 
 
 def sample_parameter(node: FunctionNode, bound: Container[str] = ()) -> str:

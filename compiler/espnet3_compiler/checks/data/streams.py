@@ -33,7 +33,10 @@ _BASES = (
     *("torch.utils.data.IterableDataset", "torch.utils.data.dataset.IterableDataset"),
     *("torch.utils.data.IterDataPipe", "datasets.IterableDataset", "webdataset.WebDataset"),
 )
-_BY_NUMBER = ("collect_stats", "train_tokenizer", "prepare_labels", "prepare_tokens", "infer")
+_BY_NUMBER = (
+    *("collect_stats", "train_tokenizer", "prepare_labels", "prepare_tokens"),
+    *("cluster", "infer"),
+)
 """Kinds of stages that read items by their number."""
 _IN_ORDER = "gives its samples one after another"
 _SORTS = ("sorted", "numel", "length", "chunk")

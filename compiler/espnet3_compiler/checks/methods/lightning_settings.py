@@ -41,7 +41,10 @@ _OWNED = {
 _OWNED_BY_MANUAL = ("gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches")
 """Keys of the trainer that Lightning refuses beside manual optimization."""
 
-_READS_SETS = ("collect_stats", "train_tokenizer", "prepare_labels", "prepare_tokens")
+_READS_SETS = (
+    *("collect_stats", "train_tokenizer", "prepare_labels", "prepare_tokens"),
+    "cluster",
+)
 _STEPS = ("training_step", "configure_optimizers")
 _OTHER_NAME = "pytorch_lightning"
 

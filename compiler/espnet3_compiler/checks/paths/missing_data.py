@@ -23,7 +23,7 @@ from espnet3_compiler.syntax.tree import walk_scalars
 
 _READERS = (
     *("train_tokenizer", "prepare_labels", "prepare_tokens"),
-    *("collect_stats", "train", "infer"),
+    *("collect_stats", "cluster", "train", "infer"),
 )
 _MAKER = re.compile(rb"\bcreate_dataset\b")
 

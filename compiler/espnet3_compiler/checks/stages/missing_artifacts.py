@@ -39,7 +39,7 @@ _KEPT_CHECKPOINTS = re.compile(r"(?:epoch|averaged_).*")
 
 _PLAIN_KINDS = (
     *("create_dataset", "train_tokenizer", "prepare_labels", "prepare_tokens"),
-    *("collect_stats", "train", "measure"),
+    *("collect_stats", "cluster", "train", "measure"),
 )
 """Kinds in whose directories are the outputs and few other files."""
 

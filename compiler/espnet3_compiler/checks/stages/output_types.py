@@ -51,6 +51,7 @@ _TOKENIZERS = ("espnet3_runtime.data.preprocess.TextToTokens",)
 
 _CHECKPOINTS: dict[Path, str] = {
     ("checkpoint",): INIT_OUTPUT,
+    ("cluster", "checkpoint"): INIT_OUTPUT,
     ("fit", "ckpt_path"): "last_checkpoint",
 }
 """Keys of configs that name weights, and the output that they usually name."""

@@ -27,7 +27,7 @@ from espnet3_compiler.syntax.provenance import is_fixable
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Scalar, walk_scalars
 
-_READERS = ("collect_stats", "train", "infer")
+_READERS = ("collect_stats", "cluster", "train", "infer")
 _NOT_READ = ("checkpoint", "init_from", "trainer", "fit", "parallel", "output_artifacts")
 """Keys of files that are judged elsewhere, or that are written."""
 

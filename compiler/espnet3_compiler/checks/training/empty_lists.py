@@ -23,6 +23,7 @@ _REQUIRED_LISTS = {
     "train_tokenizer": ("training", ("dataset", "train"), "a training set or tokenizer.train_file"),
     "prepare_labels": ("training", ("dataset", "train"), "a training set"),
     "prepare_tokens": ("training", ("dataset", "train"), "a training set"),
+    "cluster": ("training", ("dataset", "train"), "a training set"),
     "train": ("training", ("dataset", "train"), "a training set"),
     "infer": ("inference", ("dataset", "test"), "a test set"),
     "measure": ("metrics", ("metrics",), "a metric"),

@@ -1,7 +1,8 @@
 """Stage kinds that need a block of their training config.
 
 Passes: ``tokenizer: {vocab_size: 500}`` for ``train_tokenizer``; ``labels: {field: word}`` for
-``prepare_labels``.  Fails: one of these stages without its block.
+``prepare_labels``; ``cluster: {num_clusters: 64}`` for ``cluster``.  Fails: one of these stages
+without its block.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ _BLOCKS = {
     "train_tokenizer": ("tokenizer", "no tokenizer to train", "tokenizer: {vocab_size: …}"),
     "prepare_labels": ("labels", "no labels to list", "labels: {field: …}"),
     "prepare_tokens": ("tokens", "no tokens to list", "tokens: {field: …}"),
+    "cluster": ("cluster", "no clusters to find", "cluster: {num_clusters: …}"),
 }
 """By kind: the block, what lacks without it, and what to write."""
 

@@ -1,0 +1,1 @@
+../../asr/src/features.py

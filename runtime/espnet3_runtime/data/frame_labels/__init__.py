@@ -1,0 +1,1 @@
+"""Labels of frames that nobody wrote: clusters of features, and the files that hold them."""
