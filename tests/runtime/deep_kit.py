@@ -117,6 +117,9 @@ class Dataset:
         size = 4000 + 400 * index
         return {"speech": rng.normal(size=size).astype(np.float32), "text": "one two"}
 
+    def texts(self):  # words for all tokens
+        return ["three", "four five", "six one two"]
+
 
 class DatasetBuilder:
     def __init__(self, data_dir):

@@ -172,6 +172,7 @@ CODES: tuple[Code, ...] = (
     Code("R921", "broadcast-loss", "warning", "A loss compares tensors of different shapes."),
     Code("R922", "metric-failed", "error", "A metric fails, or what it reads is not there."),
     Code("R923", "undeclared-setting", "warning", "A config keeps a key that nothing reads."),
+    Code("R924", "unfit-vocabulary", "error", "The texts give no tokenizer of that size."),
 )
 
 BY_NUMBER: dict[str, Code] = {code.number: code for code in CODES}

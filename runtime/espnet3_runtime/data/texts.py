@@ -31,6 +31,14 @@ def read_texts(dataset: SplitDataset, field: str) -> Iterator[str]:
                 raise UserError(problem, where=where)
 
 
+def gives_texts(dataset: SplitDataset) -> bool:
+    """Return whether texts are read without the audio beside them."""
+    return all(
+        transform is None and (hasattr(member, "texts") or hasattr(member, "column"))
+        for member, transform in zip(dataset.members, dataset.transforms, strict=True)
+    )
+
+
 def _text_column(member: Any, field: str) -> Any | None:
     if field == "text" and callable(getattr(member, "texts", None)):
         return member.texts()

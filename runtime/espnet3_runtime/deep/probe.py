@@ -16,6 +16,7 @@ from espnet3_runtime.deep.measure import probe_measure
 from espnet3_runtime.deep.recipe_warnings import RecipeWarnings
 from espnet3_runtime.deep.stage_probe import StageProbe
 from espnet3_runtime.deep.task_config import make_task_config
+from espnet3_runtime.deep.tokenizer import probe_tokenizer
 from espnet3_runtime.deep.training.train import probe_train
 from espnet3_runtime.preflight.origin.error_origin import FAILURES
 from espnet3_runtime.preflight.protocol import Answers, FoundError, RecipeLocation, UnprobedError
@@ -24,6 +25,7 @@ from espnet3_runtime.preflight.targets import probe_targets
 from espnet3_schemas.build_records import Stage
 
 _PROBES = {
+    "train_tokenizer": (probe_tokenizer, "training"),
     "train": (probe_train, "training"),
     "infer": (probe_infer, "inference"),
     "measure": (probe_measure, "metrics"),

@@ -88,7 +88,7 @@ def _train_sentencepiece(text: Path, config: ConfigView, size: int) -> bytes:
         eos_id=-1,
         pad_id=-1,
         hard_vocab_limit=False,  # the size is checked afterwards, with a message of our own
-        max_sentence_length=text.stat().st_size + 1,  # the default drops long lines
+        max_sentence_length=max(10, text.stat().st_size + 1),  # the default drops long lines
         num_threads=1,  # the same model every time
         minloglevel=2,
     )

@@ -74,7 +74,7 @@ def test_a_stream_is_told_its_epoch_before_its_first_samples_are_read(tmp_path: 
 def test_a_misspelt_method_of_the_builder_is_shown(tmp_path: Path) -> None:
     said = ask(tmp_path, {"def is_source_prepared": "def is_source_ready"})
     assert codes(said) == ["R909"]
-    assert line_of(said) == ("__init__.py", 23, True)
+    assert line_of(said) == ("__init__.py", 26, True)
 
 
 def test_a_circle_of_imports_is_one_mistake(tmp_path: Path) -> None:

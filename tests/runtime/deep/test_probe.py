@@ -24,6 +24,14 @@ def test_a_good_recipe_is_silent(tmp_path: Path, data: bool) -> None:
 MISTAKES = {
     "dimension": ({"input_size: 40": "input_size: 80"}, "R904", "models.net._target_"),
     "vocabulary": ({"vocab_size: 9\nconfigs": "vocab_size: 5\nconfigs"}, "R907", ".vocab_size"),
+    "few pieces": (
+        {"{vocab_size: 9, model": "{vocab_size: 10, model", "vocab_size: 9\n": "vocab_size: 10\n"},
+        "R924", "configs.training.tokenizer.vocab_size",
+    ),
+    "few characters": (
+        {"vocab_size: 9, model_type: word": "vocab_size: 9, model_type: char"},
+        "R924", "configs.training.tokenizer.vocab_size",
+    ),
     "argument": ({"text, text_lengths):": "txt, text_lengths):"}, "R906", "models.net._target_"),
     "list": ({"return loss, {": "return [loss], {"}, "R905", "models.net._target_"),
     "no loss": ({"return loss, {": "return {} and {"}, "R905", "models.net._target_"),

@@ -208,3 +208,9 @@ def test_what_it_cannot_spell_of_its_own_text_is_said(recipe, caplog, options, s
     run(recipe, train_file="text.txt", **options)
     start = "of the tokens of the training text are <unk>; the tokenizer cannot spell"
     assert said.replace("SAID", start) in caplog.text
+
+
+def test_a_text_of_one_letter_is_enough(recipe):
+    (recipe / "text.txt").write_text("a\n")
+    outputs = run(recipe, vocab_size=4, model_type="word", train_file="text.txt")
+    assert read_tokens(outputs["token_list"])[2] == "▁a"

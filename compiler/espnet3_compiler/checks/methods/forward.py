@@ -3,7 +3,7 @@
 Passes: ``def forward(self, speech, speech_lengths, label)`` that returns the loss.
 Fails: a class with ``training_step`` and without ``forward``; ``label_lengths`` where a label is a
 number; a field that no item has; one that is a text in the validation set, whose numbers the
-preprocessor of ``train`` alone makes.
+preprocessor of ``train`` alone makes; ``label`` where a model of transformers takes ``labels``.
 """
 
 import re
@@ -23,13 +23,14 @@ from espnet3_compiler.checks.data.fields import (
 )
 from espnet3_compiler.checks.data.numbers import changed_numbers, item_numbers
 from espnet3_compiler.checks.data.sample_fields import Fields
+from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.checks.methods.runners import COLLATE
 from espnet3_compiler.checks.targets.datasets import DatasetEntry
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
-from espnet3_compiler.diagnostics.suggest import closest_match
+from espnet3_compiler.diagnostics.suggest import closest_match, is_certain_match
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import stages_of_kind
-from espnet3_compiler.signature.classes import is_torch_module
+from espnet3_compiler.signature.classes import ResolvedMethod, find_method, is_torch_module
 from espnet3_compiler.signature.definitions import ClassFound, FunctionFound, is_patched, own_member
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.signature.read import read_method
@@ -52,6 +53,7 @@ from espnet3_compiler.syntax.tree import (
 from espnet3_schemas import TARGET
 
 _SET_ELSEWHERE = r"\.forward\s*=|[\"']forward[\"']"
+_LABELS = "labels"
 _ADVICE = (
     "write def forward(self, …) with the fields of a batch by name, which returns the loss; "
     "the runtime makes the steps and the optimizers"
@@ -135,15 +137,18 @@ def _check_fields(
 ) -> Iterator[Diagnostic]:
     """Report an argument that ``forward`` needs and no batch has, where items are written out."""
     config = certain_config(stage, "training", resolved)
+    found = _train_fields(config, recipe) if config else None
+    if found is None:
+        return
+    yield from _check_labels(recipe.library, path, found[0])
     body = method_body(recipe.library, str(path.value), "forward")
     signature = read_method(recipe.library, str(path.value), "forward") if body else None
-    if config is None or not body or not isinstance(signature, Signature):
+    if not body or not isinstance(signature, Signature):
         return
-    found = _train_fields(config, recipe)
-    for item in signature.parameters if found else ():
-        problem = _lack_of(item.name, *found) if found and item.required else ""
+    for item in signature.parameters:
+        problem = _lack_of(item.name, *found) if item.required else ""
         if problem:
-            yield _lacking(body, path, item.name, problem, found[0] if found else frozenset())
+            yield _lacking(body, path, item.name, problem, found[0])
             return
 
 
@@ -206,6 +211,39 @@ def _only_in_training(entry: Entry, field: str, path: Scalar) -> Diagnostic:
         (Label(use_location(path), "trained here"),),
         (f"add valid: beside it, with a preprocessor that makes the same numbers of {field}",),
     )
+
+
+def _check_labels(library: Library, path: Scalar, fields: Fields) -> Iterator[Diagnostic]:
+    """Report a field of nearly the name of ``labels``, without which such a model has no loss.
+
+    Args:
+        library: Reads modules.
+        path: The value that names the model.
+        fields: The fields of a batch.
+    """
+    near = closest_match(_LABELS, fields)
+    sure = near is not None and _LABELS not in fields and is_certain_match(_LABELS, fields)
+    if sure and str(path.value).startswith("transformers."):
+        names = _arguments_of_forward(library, str(path.value).removesuffix(".from_pretrained"))
+        if _LABELS in names and near not in names:
+            yield value_finding(
+                "R431",
+                f'{path.value}.forward gives no loss without "{_LABELS}", which the data do not '
+                f'have, and takes no "{near}"',
+                path,
+                "called with the fields of a batch",
+                advice=(f'did you mean "{_LABELS}"? The preprocessor names the fields of a batch',),
+            )
+
+
+def _arguments_of_forward(library: Library, path: str) -> tuple[str, ...]:
+    """Return the arguments that ``forward`` of a class names, whatever decorates it."""
+    model = class_of(library, path)
+    method = find_method(library, resolution_order(library, model), "forward") if model else None
+    if not isinstance(method, ResolvedMethod):
+        return ()
+    function = library.function(method.method.location, method.method.pieces[-1])
+    return tuple(one.name for one in function.params) if function else ()
 
 
 def _train_fields(config: Mapping, recipe: Recipe) -> tuple[Fields, Fields] | None:

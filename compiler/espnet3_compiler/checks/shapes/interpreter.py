@@ -13,7 +13,7 @@ from espnet3_compiler.checks.shapes import tensors
 from espnet3_compiler.checks.shapes.calls import call_by_name, call_on, call_value, list_items
 from espnet3_compiler.checks.shapes.frames import CallArguments, FollowedFunction, Run
 from espnet3_compiler.checks.shapes.names import absolute_name
-from espnet3_compiler.checks.shapes.torch_layers import Mismatch
+from espnet3_compiler.checks.shapes.operators import attribute_of, operated
 from espnet3_compiler.checks.shapes.values import (
     CallArgument,
     Constant,
@@ -31,7 +31,6 @@ from espnet3_compiler.signature.library import Library
 
 _ENDS = (ast.Break, ast.Continue, ast.Return)
 _FULL = slice(None)
-_MOST_ITEMS = 64
 
 
 def start_run(library: Library) -> Run:
@@ -133,7 +132,7 @@ def _follow_assignment(
     found = _evaluate(item.value, frame)
     if isinstance(item, ast.AugAssign):
         old = _evaluate(item.target, frame)
-        found = _operated(item.op, old, found, frame)
+        found = operated(item.op, old, found, frame)
         if isinstance(old, Group):
             frame.replace(old, found)
     for target in item.targets if isinstance(item, ast.Assign) else [item.target]:
@@ -237,11 +236,11 @@ def _evaluate(node: ast.expr, frame: FollowedFunction) -> Value:
         return known
     match node:
         case ast.Attribute(value=inner, attr=attr):
-            return _attribute(_evaluate(inner, frame), attr)
+            return attribute_of(_evaluate(inner, frame), attr)
         case ast.Call():
             return _call(node, frame)
         case ast.BinOp(left=left, op=operation, right=right):
-            return _operated(operation, _evaluate(left, frame), _evaluate(right, frame), frame)
+            return operated(operation, _evaluate(left, frame), _evaluate(right, frame), frame)
         case ast.UnaryOp(operand=inner, op=ast.USub() | ast.UAdd() | ast.Invert()):
             value = _evaluate(inner, frame)
             return value if isinstance(value, Tensor) else None
@@ -311,41 +310,6 @@ def _arguments(
         if one.arg:
             words[one.arg] = CallArgument(value, Place(one.value, frame.body, frame.scope))
     return CallArguments(tuple(given), words, complete)
-
-
-def _attribute(value: Value, name: str) -> Value:
-    """Return an attribute of a tensor, or of what ``max`` and the like give."""
-    match value:
-        case Tensor() if name == "mT":
-            return tensors.exchanged(value, -1, -2)
-        case Group(items=(first, second)) if name in ("values", "indices"):
-            return first if name == "values" else second
-    return None
-
-
-def _operated(operation: ast.operator, left: Value, right: Value, frame: FollowedFunction) -> Value:
-    """Return what an operator makes of two values.
-
-    Args:
-        operation: The operator.
-        left: The first value.
-        right: The second one.
-        frame: The function in which it stands.
-    """
-    if isinstance(left, Group) and isinstance(right, Group) and isinstance(operation, ast.Add):
-        return Group((*left.items, *right.items))
-    if isinstance(left, Group) and isinstance(right, Constant) and isinstance(operation, ast.Mult):
-        count = right.value if isinstance(right.value, int) else 0
-        return Group(left.items * count) if 0 < count * len(left.items) <= _MOST_ITEMS else None
-    if isinstance(operation, ast.MatMult):
-        return None
-    if isinstance(left, Tensor) and isinstance(right, Tensor):
-        apart = tensors.contradiction(left, right)
-        if apart and apart[1].layer and apart[1].argument:
-            frame.report(Mismatch(apart[1].layer, apart[1].argument, apart[0], added=True))
-    if isinstance(left, Tensor):
-        return tensors.broadcast(left, right)
-    return tensors.broadcast(right, left) if isinstance(right, Tensor) else None
 
 
 def _indexed(value: Value, index: ast.expr, frame: FollowedFunction) -> Value:

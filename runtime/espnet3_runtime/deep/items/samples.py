@@ -96,7 +96,7 @@ def read_items(
     if not entries:
         raise UnprobedError(f'the stage "{probe.stage.name}": dataset.{split} is empty')
     folders = Folders(probe.request.recipe_dir, probe.request.data_dir)
-    ready = [_is_ready(probe, entry, folders) for entry in entries]
+    ready = [is_ready(probe, entry, folders) for entry in entries]
     if False in ready:
         return _make_items(probe, config, split, preprocess=preprocess)
     location = probe.locate(entries[0].where)
@@ -124,8 +124,14 @@ def _first_samples(entry: DatasetEntry, member: Any) -> Any:
     return list(islice(iterate_samples(entry, member, epoch=0), _ITEMS))
 
 
-def _is_ready(probe: StageProbe, entry: DatasetEntry, folders: Folders) -> bool | None:
-    """Return whether the builder of an entry says that its data are there; None without one."""
+def is_ready(probe: StageProbe, entry: DatasetEntry, folders: Folders) -> bool | None:
+    """Return whether the builder of an entry says that its data are there; None without one.
+
+    Args:
+        probe: The stage that reads them.
+        entry: The data set.
+        folders: The directories that its builder may ask for.
+    """
     values = [leaf for _, leaf in iter_leaves([entry.data_src_args, entry.builder_args])]
     if any(ABSENT in Path(value).parts for value in values if isinstance(value, str)):
         probe.answers.note(f"the data of {entry.where}: a stage before writes them")
