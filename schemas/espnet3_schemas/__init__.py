@@ -54,7 +54,7 @@ def _inline(part: Any, definitions: dict[str, Any]) -> Any:
         return [_inline(item, definitions) for item in part]
     if not isinstance(part, dict):
         return part
-    if "$ref" in part:
+    if isinstance(part.get("$ref"), str):
         beside = {key: value for key, value in part.items() if key != "$ref"}
         return _inline(
             {**definitions[part["$ref"].removeprefix("#/$defs/")], **beside}, definitions

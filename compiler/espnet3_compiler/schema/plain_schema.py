@@ -31,7 +31,8 @@ def plain_schema(text: str) -> Schema:
         Draft202012Validator.check_schema(schema)
         if not isinstance(schema, dict):
             raise ValueError("it is no object")  # noqa: TRY004  what a user wrote
-        plain = _plain(inline_definitions(schema))
+        definitions = {name: _as_object(one) for name, one in schema.get("$defs", {}).items()}
+        plain = _plain(inline_definitions({**schema, "$defs": definitions}))
     except SchemaError as error:
         raise ValueError(error.message) from None
     except KeyError as error:
@@ -44,12 +45,18 @@ def plain_schema(text: str) -> Schema:
     return plain
 
 
-def _plain(schema: Any) -> Schema:
+def _as_object(schema: Any) -> Schema:
+    """Return a schema that may be ``true`` or ``false`` as an object."""
     if isinstance(schema, bool):
         return {} if schema else {"not": {}}
+    found: Schema = schema
+    return found
+
+
+def _plain(schema: Any) -> Schema:
     found = {
         key: _plain_part(key, value)
-        for key, value in schema.items()
+        for key, value in _as_object(schema).items()
         if not key.startswith("x-") and key != "$defs"
     }
     condition = {key: found.pop(key) for key in _CONDITION if key in found}

@@ -50,10 +50,9 @@ class StageEdge:
 
 def stage_edges(recipe: Recipe, resolved: Resolved) -> tuple[StageEdge, ...]:
     """Return every edge, in the order of the consumers, each (producer, consumer, output) once."""
-    memo = recipe.library.memo
-    if memo.get("edges", (None,))[0] is not resolved:  # several checks ask for them
-        memo["edges"] = (resolved, _find_edges(recipe, resolved))
-    edges: tuple[StageEdge, ...] = memo["edges"][1]
+    if "edges" not in resolved.memo:
+        resolved.memo["edges"] = _find_edges(recipe, resolved)
+    edges: tuple[StageEdge, ...] = resolved.memo["edges"]
     return edges
 
 

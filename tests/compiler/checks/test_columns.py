@@ -44,6 +44,12 @@ def test_batches_are_balanced_by_a_column(check, name, data, found):
     assert check(text, files) == ([("R422", name)] if found else [])
 
 
+def test_beside_a_module_that_is_no_python(check):
+    files = {"dataset/__init__.py": f"{DATA}import dataset.half", "dataset/half.py": "def f(:"}
+    found = check(HEAD + TRAIN.replace("NAME", "spk"), files)
+    assert [code for code, _ in found] == ["R422", "R510"]
+
+
 @pytest.mark.parametrize(("name", "codes"), [("chars", ["R422"]), ("text", [])])
 def test_batches_are_sorted_by_a_field(check, name, codes):
     batches = SORTED.replace("NAME", name)

@@ -82,6 +82,19 @@ def test_values_that_do_not_fit(schema, text, message):
     assert message in found[0]
 
 
+REFERENCES = [
+    ({"$ref": "#/$defs/x", "$defs": {"x": False}}, {"not": {}}),
+    ({"items": {"$ref": "#/$defs/x"}, "$defs": {"x": True}}, {"items": {}}),
+    ({"properties": {"$ref": {"type": "string"}}}, {"properties": {"$ref": {"type": "string"}}}),
+    ({"default": {"$ref": 3}}, {"default": {"$ref": 3}}),
+]
+
+
+@pytest.mark.parametrize(("schema", "plain"), REFERENCES)
+def test_what_references_become(schema, plain):
+    assert plain_schema(json.dumps(schema)) == plain
+
+
 UNUSABLE = [
     ("{", "Expecting property name"),
     ("true", "it is no object"),

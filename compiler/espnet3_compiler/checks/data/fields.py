@@ -145,11 +145,11 @@ def _check_preprocessor(config: Mapping, recipe: Recipe) -> Iterator[Diagnostic]
 def _check_text_field(
     stage: StageDecl, name: str, recipe: Recipe, resolved: Resolved
 ) -> Iterator[Diagnostic]:
-    """Report the field whose texts a stage reads, where neither items nor columns have it.
+    """Report the fields whose texts a stage reads, where neither items nor columns have them.
 
     Args:
         stage: The stage.
-        name: The block of its training config that names the field.
+        name: The block of its training config that names the fields.
         recipe: The recipe.
         resolved: The values of its configs.
     """
@@ -157,9 +157,10 @@ def _check_text_field(
     block = config.get(name) if config else None
     if config is None or not isinstance(block, Mapping):
         return
-    node, entries = block.get("field"), split_entries(recipe, config, "train")
-    own = any(written_entry(block, key) for key in ("train_file", "text_builder"))
-    if isinstance(node, Scalar) and not own:
+    if any(written_entry(block, key) for key in ("train_file", "text_builder")):
+        return
+    entries = split_entries(recipe, config, "train")
+    for node in (*_texts_of(block.get("field")), *_texts_of(block.get("text"))):
         known = _fields_beside(node, fields_before(entries), entries, recipe, resolved)
         yield from _unknown_fields(node, known, f"{_OF_BLOCK[name]} a field")
 

@@ -23,8 +23,11 @@ Fields = frozenset[str]
 _SAME_FIELDS = ("espnet3_runtime.data.preprocess.TextToTokens",)
 """Preprocessors that replace fields and add none."""
 
-_LABELS = "espnet3_runtime.data.preprocess.LabelToIndex"
-"""The one that replaces a field by another one, ``to``."""
+_INDEXING = {
+    "espnet3_runtime.data.preprocess.LabelToIndex": "label",
+    "espnet3_runtime.data.preprocess.TextToSymbols": "phones",
+}
+"""Those that replace a field by another one, ``to``, and the ``field`` that they take unasked."""
 
 _FRAMES = "espnet3_runtime.data.preprocess.FrameLabels"
 """The one that adds a field, ``field``."""
@@ -70,21 +73,19 @@ def changed_fields(library: Library, node: Node | None, given: Fields) -> Fields
     if is_null(node):
         return given
     target = node.get(TARGET) if isinstance(node, Mapping) else None
-    if not isinstance(node, Mapping) or not isinstance(target, Scalar):
+    path = target.value if isinstance(target, Scalar) else None
+    if not isinstance(node, Mapping) or not isinstance(path, str):
         return None
-    if not isinstance(target.value, str):
-        return None
-    if target.value in _SAME_FIELDS:
+    if path in _SAME_FIELDS:
         return given
-    if target.value == _LABELS:
-        return _indexed_fields(node, given)
-    if target.value == _FRAMES:
+    if path in _INDEXING:
+        return _indexed_fields(node, _INDEXING[path], given)
+    if path == _FRAMES:
         return _labelled_fields(node, given)
-    body = method_body(library, target.value, "__call__") or function_body(library, target.value)
+    body = method_body(library, path, "__call__") or function_body(library, path)
     if body is None:
         return None
-    partial = isinstance(node, Mapping) and node.entry("_partial_") is not None
-    bound = [entry.name for entry in node] if partial and isinstance(node, Mapping) else []
+    bound = [entry.name for entry in node] if node.entry("_partial_") else []
     return _returned_fields(_Scope(body.node, sample_parameter(body.node, bound), given))
 
 
@@ -98,7 +99,7 @@ def keeps_field(library: Library, node: Node | None, field: str) -> bool:
     """
     target = node.get(TARGET) if isinstance(node, Mapping) else None
     path = target.value if isinstance(target, Scalar) else None
-    if is_null(node) or path in (*_SAME_FIELDS, _LABELS):
+    if is_null(node) or path in (*_SAME_FIELDS, *_INDEXING, _FRAMES):
         return True
     if not isinstance(path, str):
         return False
@@ -106,19 +107,25 @@ def keeps_field(library: Library, node: Node | None, field: str) -> bool:
     return body is not None and f'"{field}"' not in body.file.text.text
 
 
-def _indexed_fields(node: Node | None, given: Fields) -> Fields | None:
-    """Return the fields of an item whose label was replaced by its index."""
-    names = [node.get(key) if isinstance(node, Mapping) else None for key in ("field", "to")]
+def _indexed_fields(node: Mapping, usual: str, given: Fields) -> Fields | None:
+    """Return the fields of an item of which one was replaced by indices.
+
+    Args:
+        node: The preprocessor.
+        usual: The field that it replaces where it names none.
+        given: The fields before.
+    """
+    names = [node.get(key) for key in ("field", "to")]
     values = [one.value if isinstance(one, Scalar) else None for one in names]
     if any(one is not None and not isinstance(one, Scalar) for one in names):
         return None
-    field = str(values[0] or "label")
+    field = str(values[0] or usual)
     return given - {field} | {str(values[1] or field)}
 
 
-def _labelled_fields(node: Node | None, given: Fields) -> Fields | None:
+def _labelled_fields(node: Mapping, given: Fields) -> Fields | None:
     """Return the fields of an item that got the labels of its frames."""
-    name = node.get("field") if isinstance(node, Mapping) else None
+    name = node.get("field")
     if name is not None and not isinstance(name, Scalar):
         return None
     return given | {str(name.value) if name else "labels"}
@@ -148,7 +155,7 @@ def lacking_fields(library: Library, node: Mapping, given: Fields) -> list[Scala
     """
     target = node.get(TARGET)
     path = str(target.value) if isinstance(target, Scalar) else ""
-    names = {"field"} if path in (*_SAME_FIELDS, _LABELS) else set[str]()
+    names = {"field"} if path in (*_SAME_FIELDS, *_INDEXING) else set[str]()
     body, made = (method_body(library, path, name) for name in ("__call__", "__init__"))
     if body and made:
         kept = _kept_arguments(made.node)

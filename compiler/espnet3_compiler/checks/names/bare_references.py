@@ -77,10 +77,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def written_texts(recipe: Recipe, resolved: Resolved) -> tuple[tuple[Path, Scalar, Mapping], ...]:
     """Return the texts of a recipe where they are written, each with its path in a tree."""
-    memo = recipe.library.memo
-    if memo.get("texts", (None,))[0] is not resolved:  # several checks ask for them
-        memo["texts"] = (resolved, tuple(_find_texts(recipe, resolved)))
-    texts: tuple[tuple[Path, Scalar, Mapping], ...] = memo["texts"][1]
+    if "texts" not in resolved.memo:
+        resolved.memo["texts"] = tuple(_find_texts(recipe, resolved))
+    texts: tuple[tuple[Path, Scalar, Mapping], ...] = resolved.memo["texts"]
     return texts
 
 
