@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from espnet3_runtime.inference.scp import read_scp
 from tests.recipes.recipe_runs import copy_recipes, module, run, run_all
 
 pytest.importorskip("espeakng_loader")
 
 SMALL = (
-    "training.create_dataset.sizes={train: 40, valid: 6, test: 8}",
+    "training.create_dataset.sizes={train: 24, valid: 4, test: 8}",
+    "training.create_dataset.longest=4",
     "german.tokenizer.vocab_size=32",
     "training.trainer.max_epochs=1",
     "second_training.trainer.max_epochs=1",
@@ -24,15 +26,10 @@ def translated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def rows(path: Path) -> dict[str, str]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return {utt_id: text for utt_id, _, text in (line.partition(" ") for line in lines)}
-
-
 def test_one_model_writes_two_outputs_and_each_is_scored(translated: Path) -> None:
     exp = translated / "exp" / "recipe"
-    transcripts = rows(exp / "infer" / "test" / "transcript.scp")
-    assert transcripts.keys() == rows(exp / "infer" / "test" / "translation.scp").keys()
+    transcripts = read_scp(exp / "infer" / "test" / "transcript.scp")
+    assert transcripts.keys() == read_scp(exp / "infer" / "test" / "translation.scp").keys()
     assert len(transcripts) == 8
     scores = json.loads((exp / "measure" / "metrics.json").read_text())["metrics"]
     assert set(scores) == {"transcript", "translation", "exact"}
@@ -44,13 +41,17 @@ def test_the_second_pass_reads_what_the_first_one_wrote(translated: Path) -> Non
     scp = exp / "infer" / "test" / "transcript.scp"
     data = str(translated.parent / "asr" / "data")
     items = list(spoken("test", data, first_pass=str(scp), speech=False))
-    assert {item["utt_id"]: item["text"] for item in items} == rows(scp)
-    assert len(rows(exp / "infer_second" / "test" / "translation.scp")) == len(items)
+    assert {item["utt_id"]: item["text"] for item in items} == read_scp(scp)
+    assert len(read_scp(exp / "infer_second" / "test" / "translation.scp")) == len(items)
     with scp.open("a") as file:
         file.write("another nine\n")
     planned = run("build/run.py", "--dry_run", folder=translated).stdout
-    assert "infer_second" in planned.partition("infer ")[2]
-    assert not any("up to date" in line for line in planned.splitlines() if "second" in line)
+    lines = [line.split() for line in planned.splitlines() if line]
+    verdicts = {name: words for name, *words in lines}
+    assert verdicts["infer"][:1] == ["runs"]
+    waits = ["may", "run", "if", "infer", "makes", "something", "else"]
+    assert verdicts["infer_second"] == verdicts["measure"] == waits
+    assert verdicts["infer_oracle"][:1] == verdicts["train_second"][:1] == ["skipped"]
 
 
 def test_the_unit_of_a_german_number_comes_first() -> None:

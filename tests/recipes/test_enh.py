@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from tests.recipes.recipe_runs import copy_recipes, run
+from tests.recipes.recipe_runs import copy_recipes, module, run
 
 pytest.importorskip("espeakng_loader")
 
 SIZES = "training.create_dataset.sizes={train: 24, valid: 4, test: 4}"
 EPOCH = "training.trainer.max_epochs=1"
-SMALL = (SIZES, "training.create_dataset.longest=4", EPOCH, "enhancer.hidden_size=16")
+LONGEST = "training.create_dataset.longest=4"
+SMALL = (SIZES, LONGEST, EPOCH, "enhancer.hidden_size=16")
 RECOGNISER = ("create_dataset", "train_tokenizer", "collect_stats", "train", "infer", "measure")
 
 
@@ -31,7 +32,7 @@ def test_noise_is_taken_away_and_a_recogniser_of_another_recipe_listens(tmp_path
     assert "conf/transcription.yaml:" in refused.stderr
     assert not (folder / "data").exists(), "no stage had started"
 
-    sets = [word for value in (SIZES, EPOCH) for word in ("--set", value)]
+    sets = [word for value in (SIZES, LONGEST, EPOCH) for word in ("--set", value)]
     compiled = run("-m", "espnet3_compiler", "recipe.yaml", *sets, folder=asr)
     assert compiled.returncode == 0, compiled.stderr
     packed = run("build/run.py", "--stages", *RECOGNISER, "pack_model", folder=asr)
@@ -63,3 +64,19 @@ def test_noise_is_taken_away_and_a_recogniser_of_another_recipe_listens(tmp_path
     assert "measure         skipped" in again
     assert "transcribe      runs" in again
     assert "pack_model/bundle/bundle.json changed" in again
+
+
+def test_a_cut_recording_is_mixed_again_and_a_split_may_be_empty(tmp_path: Path) -> None:
+    builder = module("digits/enh", "dataset.mixtures").DatasetBuilder(str(tmp_path))
+    settings = {"sizes": {"train": 1, "valid": 0}, "seed": 1, "longest": 1}
+    builder.build(**settings, jobs=1)
+    assert builder.is_built(**settings)
+    (wav,) = tmp_path.rglob("noisy-*/*/*.wav")
+    whole = wav.read_bytes()
+    wav.write_bytes(whole[:-100])
+    assert not builder.is_built(**settings)
+    builder.build(**settings, jobs=1)
+    assert builder.is_built(**settings)
+    assert wav.read_bytes() == whole
+    (tmp_path / "digits" / "train-noisy.tsv").unlink()
+    assert not builder.is_built(**settings)

@@ -9,6 +9,7 @@ from tests.recipes.recipe_runs import copy_recipes, module, run
 
 SMALL = (
     "pretraining.create_dataset.sizes={train: 24, valid: 4, test: 4}",
+    "pretraining.create_dataset.longest=4",
     "pretraining.cluster={num_clusters: 6, num_frames: 500}",
     "pretraining.trainer.max_epochs=1",
     "tuning.dataset.train.0.data_src_args.limit=16",

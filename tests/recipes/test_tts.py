@@ -92,3 +92,12 @@ def _check_data(folder: Path, waves: dict[str, str]) -> None:
     heard, rate = soundfile.read(absolute[first["utt_id"]], dtype="float32")
     assert rate == 16000
     assert np.array_equal(first["speech"], heard)
+
+
+def test_lost_phones_are_aligned_again(tmp_path: Path) -> None:
+    builder = module("digits/tts", "dataset.builder").DatasetBuilder(str(tmp_path))
+    settings = {"sizes": {"valid": 1}, "seed": 1, "longest": 1}
+    builder.build(**settings, jobs=1)
+    assert builder.is_built(**settings)
+    (tmp_path / "digits" / "valid.phones.tsv").unlink()
+    assert not builder.is_built(**settings)

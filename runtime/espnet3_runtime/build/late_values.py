@@ -120,6 +120,11 @@ def lookup(outputs: Callable[[StageOutput, str], str], environ: Mapping[str, str
 def bind_variables(text: str, late: LateValues, where: str) -> str:
     """Return a text with the values that the variables in it have in this process.
 
+    Args:
+        text: With ``${oc.env:NAME}``, or without.
+        late: What the references in texts mean, by their text.
+        where: The setting, for messages.
+
     Raises:
         UserError: One is not set and has no default.
     """

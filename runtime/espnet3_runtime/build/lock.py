@@ -13,7 +13,7 @@ from espnet3_runtime.build.records import RECOMPILE_HINT, check_field, read_reco
 from espnet3_runtime.config import ConfigView
 from espnet3_runtime.errors import BuildError
 from espnet3_schemas import LOCK
-from espnet3_schemas.build_records import SCHEMA_VERSION, Output, Stage
+from espnet3_schemas.build_records import SCHEMA_VERSION, Stage
 from espnet3_schemas.late_values import LateValues
 
 
@@ -139,11 +139,19 @@ class Build:
         return value
 
 
-def load_build(directory: Path, overlay: Mapping[str, str] | None = None) -> Build:
-    """Read the lock of a build; ``overlay`` holds texts that replace files, by path.
+def load_build(
+    directory: Path, overlay: Mapping[str, str] | None = None, *, bind: bool = True
+) -> Build:
+    """Read the lock of a build.
+
+    Args:
+        directory: The build.
+        overlay: Texts that replace files, by path.
+        bind: Whether variables in paths get their values, see :func:`bind_paths`.
 
     Raises:
         BuildError: There is no lock, or it is not one of ours.
+        UserError: A variable is not set.
     """
     directory = directory.resolve()
     try:
@@ -177,24 +185,32 @@ def load_build(directory: Path, overlay: Mapping[str, str] | None = None) -> Bui
     )
     _check_names(build)
     kinds = header.kinds
-    stages = tuple(replace(s, kind=kinds.get(s.run), outputs=_bind(s, build)) for s in build.stages)
-    data_dir = bind_variables(build.data_dir, build.late, "data_dir")
-    return replace(build, data_dir=data_dir, stages=stages)
+    build = replace(
+        build, stages=tuple(replace(stage, kind=kinds.get(stage.run)) for stage in build.stages)
+    )
+    return bind_paths(build) if bind else build
 
 
-def _bind(stage: Stage, build: Build) -> Mapping[str, Output]:
-    """Return the outputs of a stage with the values that variables have on this machine.
+def bind_paths(build: Build) -> Build:
+    """Return the build with the values that variables in its paths have on this machine.
 
     Raises:
         UserError: One is not set.
     """
+    data_dir = bind_variables(build.data_dir, build.late, "data_dir")
+    stages = tuple(_bind_outputs(stage, build.late) for stage in build.stages)
+    return replace(build, data_dir=data_dir, stages=stages)
+
+
+def _bind_outputs(stage: Stage, late: LateValues) -> Stage:
     if not any("${" in output.path for output in stage.outputs.values()):
-        return stage.outputs
+        return stage
     where = f"stages.{stage.name}.outputs"
-    return {
-        name: replace(output, path=bind_variables(output.path, build.late, where))
+    bound = {
+        name: replace(output, path=bind_variables(output.path, late, where))
         for name, output in stage.outputs.items()
     }
+    return replace(stage, outputs=bound)
 
 
 @dataclass(frozen=True)

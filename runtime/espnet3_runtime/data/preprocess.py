@@ -57,14 +57,15 @@ class TextToSymbols:
         token_list: ``tokens.txt`` of a prepare_tokens stage: one symbol a line.
         field: The field with the text; samples without it stay as they are.
         to: The field with the indices; the same one unless given.
-        lexicon: ``lexicon.tsv`` of that stage, where the text consists of words; None takes a text
-            of symbols.
+        lexicon: ``lexicon.tsv`` of that stage, where the text consists of words, capital or small;
+            None takes a text of symbols.
         split: How symbols are separated, ``space`` or ``character``, as in the block ``tokens``.
         boundary: What stands between words of symbols.
         pause: A symbol that is put before the first word of the lexicon and after the last one.
 
     Raises:
-        UserError: A sample has a word that is not in the lexicon, or a symbol that is not listed.
+        UserError: A sample has a word that is not in the lexicon, or a symbol that is not listed;
+            a line of the lexicon is no word and its symbols.
     """
 
     def __init__(
@@ -124,8 +125,15 @@ def split_symbols(text: str, split: str, boundary: str) -> list[list[str]]:
 
 
 def _read_lexicon(path: str | Path) -> dict[str, list[str]]:
-    rows = [line.split("\t") for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    return {word: symbols.split() for word, symbols in rows}
+    spoken: dict[str, list[str]] = {}
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        word, tab, symbols = line.partition("\t")
+        if not tab:
+            problem = f"{path}:{number}: {line!r} is no word and its symbols with a tab between"
+            raise UserError(problem)
+        spoken.setdefault(word.lower(), symbols.split())
+    return spoken
 
 
 class FrameLabels:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from espnet3_runtime.build.lock import Build
@@ -20,6 +20,7 @@ from espnet3_schemas.bundles import BUNDLE_RECORD
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _LONGEST_PATH = 1000
+_LOADS_BUNDLE = ".InferenceModel.from_packed"
 Walks = dict[tuple[object, ...], Code]
 """What was found in the code, by where it was looked from: the same for all stages of a plan."""
 
@@ -107,7 +108,7 @@ def packages_of(build: Build, views: Iterable[ConfigView]) -> set[str]:
     return used | {name for name in found if not _is_followed(name, build)}
 
 
-def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path]) -> set[Path]:
+def files_of(build: Build, texts: Sequence[str], code: Code, made: Iterable[Path]) -> set[Path]:
     """Return existing files that settings name, or that the code names inside of the recipe.
 
     Of a bundle it is the file that has the hashes of all others.
@@ -123,7 +124,10 @@ def files_of(build: Build, texts: Iterable[str], code: Code, made: Iterable[Path
         if _is_path(text) and not text.startswith(("/", "~")):
             place = os.path.relpath(directory, build.recipe_dir)  # the same in a copy elsewhere
             named |= {build.recipe_dir / text, build.recipe_dir / place / text}
-    named |= {path / BUNDLE_RECORD for path in named}
+    bundles = set(named)
+    if any(text.endswith(_LOADS_BUNDLE) for text in texts):  # whose directory may be one word
+        bundles |= {build.recipe_dir / text for text in texts if _is_name(text)}
+    named |= {path / BUNDLE_RECORD for path in bundles}
     own = set(made)
     foreign = named - own
     return {path for path in foreign if _is_file(path) and own.isdisjoint(path.parents)}
@@ -180,7 +184,11 @@ def _locate_source(build: Build, source: str | None) -> tuple[Path, str]:
 
 
 def _is_path(text: str) -> bool:
-    return 0 < len(text) < _LONGEST_PATH and ("/" in text or "." in text) and text.isprintable()
+    return ("/" in text or "." in text) and _is_name(text)
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) < _LONGEST_PATH and text.isprintable()
 
 
 def _is_file(path: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from espnet3_runtime.build.lock import Build, load_build
+from espnet3_runtime.build.lock import Build, bind_paths, load_build
 from espnet3_runtime.errors import UsageError, UserError
 from espnet3_runtime.incremental.experiment import Experiment
 from espnet3_runtime.incremental.held_code import hold_code
@@ -118,8 +118,9 @@ def _run_command(
         return _run_job(system_cls, job, locate)
     rank = detect_rank()
     start = Path(rank.order.directory) if rank.order else Path.cwd()
-    build = load_build(directory)
-    arguments = read_arguments(build, argv, start)
+    build = load_build(directory, bind=False)
+    arguments = read_arguments(build, argv, start)  # --help needs no variable
+    build = bind_paths(build)
     check_sources(build)
     check_code(build)
     build = apply_overrides(build, arguments, recompose)

@@ -140,8 +140,8 @@ class InferenceModel:
             UserError: The input does not fit the contract, or the model failed.
         """
         if item is None:
-            given = {one.name for one in self._inputs} & options.keys()
-            item = {name: options.pop(name) for name in sorted(given)}
+            declared = {one.name for one in self._inputs} or set(self._input_keys)
+            item = {name: options.pop(name) for name in sorted(declared & options.keys())}
         return self.forward_batch([item], sample_rate, **options)[0]
 
     def forward_batch(
@@ -207,10 +207,12 @@ class InferenceModel:
                 f"this model takes {', '.join(f'{one.name} ({one.kind})' for one in fields)}",
                 hint=f"pass a mapping: model({{{shown}}})",
             )
+        return Field(name=(self._input_keys or ("speech",))[0], kind="audio")
+
+    @property
+    def _input_keys(self) -> tuple[str, ...]:
         key = self.config["input_key"]
-        return Field(
-            name=key if isinstance(key, str) else (key[0] if key else "speech"), kind="audio"
-        )
+        return (key,) if isinstance(key, str) else tuple(key or ())
 
 
 def _resolve_configs(

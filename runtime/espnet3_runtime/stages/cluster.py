@@ -42,7 +42,8 @@ def cluster(context: StageContext) -> Outputs:
         centroids: ``centroids``, shape (clusters, width).
 
     Raises:
-        UserError: There is nothing to extract features with, or there are too few frames.
+        UserError: There is nothing to extract features with, there are too few frames, or their
+            numbers are not finite.
     """
     config = context.configs["training"]
     settings = config["cluster"]
@@ -113,6 +114,8 @@ def _fit(context: StageContext, settings: ConfigView, train: SplitDataset, read:
     if len(frames) < count:
         where = f"{settings.where}.num_clusters"
         raise UserError(f"{count} clusters of only {len(frames)} frames", where=where)
+    if not frames.isfinite().all():
+        raise UserError("features have numbers that are not finite", where=settings.where)
     found = fit_clusters(frames, count, passes=settings["max_passes"], seed=context.seed)
     variance = float(frames.var(0, correction=0).sum())
     share = 100 * (1 - found.distance / max(variance, 1e-12))

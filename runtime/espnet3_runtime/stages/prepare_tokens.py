@@ -19,7 +19,8 @@ def prepare_tokens(context: StageContext) -> Outputs:
 
     Outputs:
         token_list: One symbol a line, by the alphabet; the line, from 0, is its index.
-        lexicon: ``WORD<tab>SYMBOLS`` of each word, where ``tokens.text`` names the words.
+        lexicon: ``WORD<tab>SYMBOLS`` of each word in small letters, where ``tokens.text`` names
+            the words.
         counts: How often each symbol occurs, as JSON.
 
     Raises:
@@ -69,7 +70,7 @@ def _pronounced(
     if text is None:
         return
     said = [word for word in words if word and word != [settings["pause"]]]
-    written = text.split()
+    written = text.lower().split()
     if len(said) != len(written):
         raise UserError(
             f'"{text}" has {len(written)} words, and its symbols have {len(said)}',

@@ -171,6 +171,16 @@ def test_files_that_are_named(text: str, in_code: bool, named: list[str], recipe
     assert found == {recipe.directory / name for name in named if name}
 
 
+def test_a_bundle_is_named_by_its_directory(recipe: Toy) -> None:
+    build, empty = load_build(recipe.build), Code({}, frozenset(), frozenset())
+    recipe.file("bundle/bundle.json", "{}")
+    record = recipe.directory / "bundle" / "bundle.json"
+    loads = "espnet3_runtime.publication.model.InferenceModel.from_packed"
+    assert files_of(build, ["./bundle"], empty, []) == {record}
+    assert files_of(build, ["bundle"], empty, []) == set()
+    assert files_of(build, [loads, "bundle"], empty, []) == {record}
+
+
 def test_the_longest_path_that_is_one(recipe: Toy) -> None:
     build, empty = load_build(recipe.build), Code({}, frozenset(), frozenset())
     text = f"{'./' * 495}words.txt"

@@ -61,8 +61,9 @@ def test_the_build_names_the_variable_and_each_machine_binds_it(recipe: Path) ->
 def test_a_variable_that_is_not_set_is_told(recipe: Path) -> None:
     done = run("build/run.py", folder=recipe)
     assert done.returncode == 1
-    assert 'error: the environment variable "CORPORA" is not set\n  config: ' in done.stderr
+    assert 'error: the environment variable "CORPORA" is not set\n  config: data_dir' in done.stderr
     assert "Traceback" not in done.stderr
+    assert run("build/run.py", "--help", folder=recipe).returncode == 0
 
 
 def test_a_stage_cannot_say_where_the_data_lie(recipe: Path) -> None:

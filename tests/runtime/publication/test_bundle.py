@@ -48,6 +48,12 @@ def test_a_bundle_works_where_its_recipe_is_gone(moved):
     assert str(moved / "code") not in sys.path
 
 
+def test_inputs_by_name_without_a_contract(recipe):
+    bundle = pack(recipe, inference={**INFERENCE, "contract": None})
+    model = InferenceModel.from_packed(bundle, trust_user_code=True)
+    assert model(speech=speech("two", "four")) == {"text": "two four"}
+
+
 def test_audio_files_of_any_rate_and_channels(moved, tmp_path):
     wave = speech("two", "four", "one")
     model = InferenceModel.from_packed(moved, trust_user_code=True)

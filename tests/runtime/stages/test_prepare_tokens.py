@@ -23,7 +23,7 @@ class Dataset:
 ROWS = [
     ["a cat", "_ | 'eI | k a t | _"],
     ["a", "_ | @ | _"],
-    ["cat a", "_ | k a t | _ | @ | _"],
+    ["Cat A", "_ | k a t | _ | @ | _"],
 ]
 
 
@@ -53,6 +53,17 @@ def test_symbols_and_the_most_frequent_pronunciation(run):
     assert error.value.hint == "it has 2 words: a, cat"
     with pytest.raises(UserError, match="no words"):
         spell({"text": " "})
+
+
+def test_a_lexicon_written_by_hand(tmp_path):
+    (tmp_path / "tokens.txt").write_text("a\nt\n")
+    lexicon = tmp_path / "lexicon.tsv"
+    lexicon.write_text("At\ta t\n")
+    spell = TextToSymbols(tmp_path / "tokens.txt", "text", lexicon=lexicon)
+    assert spell({"text": "AT"})["text"].tolist() == [0, 1]
+    lexicon.write_text("at\ta t\nta t a\n")
+    with pytest.raises(UserError, match=r"lexicon\.tsv:2: 'ta t a' is no word and its symbols"):
+        TextToSymbols(tmp_path / "tokens.txt", lexicon=lexicon)
 
 
 def test_symbols_of_texts_themselves(run):

@@ -14,7 +14,7 @@ import soundfile
 from espnet3_runtime.atomic import atomic_file
 from espnet3_runtime.inference.scp import read_scp
 
-from .builder import LONGEST, _counted
+from .builder import COLUMNS, LONGEST, _counted, _samples
 from .builder import DatasetBuilder as SpeechBuilder
 from .dataset import Dataset as SpeechDataset
 from .noise import SAMPLE_RATE, add_noise
@@ -39,13 +39,13 @@ class DatasetBuilder(SpeechBuilder):
         snr: Sequence[float] = SNR,
         **_: object,
     ) -> bool:
-        """Tell whether exactly these pairs are there."""
+        """Tell whether exactly these pairs are there, and every file as long as it was."""
         stamp = self.root / "mixtures.txt"
         return (
             super().is_built(sizes=sizes, seed=seed, longest=longest)
             and stamp.is_file()
             and stamp.read_text() == _stamp(sizes, seed, longest, snr)
-            and all(map(self._has_noisy, sizes))
+            and all(map(self._is_mixed, sizes))
         )
 
     def build(
@@ -78,7 +78,8 @@ class DatasetBuilder(SpeechBuilder):
             with progress(f"add noise {split}", count) if progress else nullcontext() as bar:
                 pairs = list(_counted((self._mix(row, seed, snr) for row in rows), bar))
             with atomic_file(self.root / f"{split}-noisy.tsv") as file:
-                writer = csv.DictWriter(file, pairs[0], delimiter="\t", lineterminator="\n")
+                names = (*COLUMNS, "noisy", "snr")
+                writer = csv.DictWriter(file, names, delimiter="\t", lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(pairs)
         with atomic_file(self.root / "mixtures.txt") as file:
@@ -90,14 +91,17 @@ class DatasetBuilder(SpeechBuilder):
         ratio = rng.uniform(*snr)
         noisy = f"noisy-v{VERSION}-{'-'.join(map(str, snr))}/{row['wav']}"
         path = self.root / "wav" / noisy
-        if not path.is_file():  # it appears whole or not at all, and its name says what it holds
+        if _samples(path) is None:  # its name says what it holds
             speech, _ = soundfile.read(self.root / "wav" / row["wav"], dtype="float32")
             _write_wav(path, add_noise(speech, ratio, rng.getrandbits(31)))
         return {**row, "noisy": noisy, "snr": f"{ratio:.2f}"}
 
-    def _has_noisy(self, split: str) -> bool:
-        rows = _read_rows(self.root / f"{split}-noisy.tsv")
-        return all((self.root / "wav" / row["noisy"]).is_file() for row in rows)
+    def _is_mixed(self, split: str) -> bool:
+        manifest = self.root / f"{split}-noisy.tsv"
+        return manifest.is_file() and all(
+            _samples(self.root / "wav" / row["noisy"]) == int(row["samples"])
+            for row in _read_rows(manifest)
+        )
 
 
 class Dataset(SpeechDataset):

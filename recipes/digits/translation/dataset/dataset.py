@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from espnet3_runtime.inference.scp import read_scp
+
 from .german import translate
 from .spoken import Dataset as SpokenDigits
 
@@ -31,7 +33,7 @@ class Dataset:
         self.speech = speech
         self.texts_by_id = dict(zip(self.column("utt_id"), self.spoken.column("text"), strict=True))
         if first_pass is not None:
-            self.texts_by_id = _read_scp(Path(first_pass))
+            self.texts_by_id = read_scp(Path(first_pass))
 
     def __len__(self) -> int:
         return len(self.spoken)
@@ -59,8 +61,3 @@ class Dataset:
         if self.speech:
             return self.spoken.lengths()
         return np.array([len(text.split()) for text in self.column("text")], dtype=np.int64)
-
-
-def _read_scp(path: Path) -> dict[str, str]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return {utt_id: text for utt_id, _, text in (line.partition(" ") for line in lines)}

@@ -20,6 +20,7 @@ class DatasetBuilder(RecordingsBuilder):
     ) -> bool:
         """Tell whether exactly this corpus is there, with its phones."""
         aligned = self._aligned.is_file() and self._aligned.read_text() == self._stamp()
+        aligned = aligned and all(self._phones(split).is_file() for split in sizes)
         return aligned and super().is_built(sizes=sizes, seed=seed, longest=longest, **others)
 
     def build(
@@ -55,8 +56,11 @@ class DatasetBuilder(RecordingsBuilder):
                     rows.append(f"{utterance.utt_id}\t{phones.text}\t{durations}")
                     if bar is not None:
                         bar.advance()
-            write_text(self.root / f"{split}.phones.tsv", "".join(f"{row}\n" for row in rows))
+            write_text(self._phones(split), "".join(f"{row}\n" for row in rows))
         write_text(self._aligned, self._stamp())
+
+    def _phones(self, split: str) -> Path:
+        return self.root / f"{split}.phones.tsv"
 
     @property
     def _aligned(self) -> Path:

@@ -46,7 +46,10 @@ def read_frame_labels(directory: Path) -> dict[str, str]:
             for line in file:
                 utt_id, _, labels = line.rstrip("\n").partition(" ")
                 if lines.setdefault(utt_id, labels) != labels:
-                    raise UserError(f'{path} has other labels for "{utt_id}" than a file before it')
+                    raise UserError(
+                        f'{path} has other labels for "{utt_id}" than a file before it',
+                        hint='give every sample of all splits a "utt_id" of its own',
+                    )
     if not lines:
         raise UserError(f'there are no labels in "{directory}"', hint="run the stage cluster first")
     return lines
