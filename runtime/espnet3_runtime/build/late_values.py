@@ -120,6 +120,11 @@ def lookup(outputs: Callable[[StageOutput, str], str], environ: Mapping[str, str
 def bind_variables(text: str, late: LateValues, where: str) -> str:
     """Return a text with the values that the variables in it have in this process.
 
+    Args:
+        text: The text, for example a path of the build.
+        late: The parts of the texts of the build.
+        where: What has the text, for messages.
+
     Raises:
         UserError: One is not set and has no default.
     """
