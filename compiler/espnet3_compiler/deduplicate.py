@@ -128,15 +128,12 @@ def without_consequences(
             )
             or any((code, key) in misfits for key in related)
             or (code in ("R602", "R603") and not misfit_arguments.isdisjoint(related))
-            or (
-                code == "R503"
-                and any(o.start < span.start and _is_within(span, o) for o in mistyped)
-            )
+            or (code == "R503" and any(o.start < span.start and span.lies_in(o) for o in mistyped))
             or (code == "R301" and _is_reference_consequence(f, corrections, recipe, resolved))
             or (code == "R301" and any(_names_absent(f, other, recipe) for other in absent))
             or (code == "R301" and span.text in unusable)
             or (code == "R212" and bool(references))
-            or (code == "R606" and any(_is_within(other, span) for other in references))
+            or (code == "R606" and any(other.lies_in(span) for other in references))
             or (code == "R602" and any(_is_value_of(span, key) for key in wrong_keys))
             or (code == "R603" and any(_is_value_of(o, span_key(span)) for o in mistyped))
             or (code in ("R402", "R403") and any(_is_needed_at(f, other) for other in unmade))
@@ -146,10 +143,10 @@ def without_consequences(
             or (
                 code.startswith((*_USE_FAMILIES, "R6"))
                 and code not in _LITERAL_TEXTS
-                and any(_is_within(other, span) or _is_within(span, other) for other in literal)
+                and any(other.lies_in(span) or span.lies_in(other) for other in literal)
             )
             or (code in ("R202", "R420", "R501", "R508") and _is_about_hidden(f, hidden))
-            or (code == "R504" and any(_is_within(key, span) for key in renamed))
+            or (code == "R504" and any(key.lies_in(span) for key in renamed))
             or (code in ("R207", "R804") and bool(undeclared))
             or (code == "R424" and "collect_stats" in undeclared)
             or (code == "R431" and _needs_one_of(f, unknown_fields))
@@ -168,7 +165,7 @@ def without_consequences(
     def is_inside_misfit(f: Diagnostic) -> bool:
         span = f.primary.span
         return f.code == "R106" and any(
-            _is_within(span, other) or _follows_key(span, other) for other in mistyped
+            span.lies_in(other) or _follows_key(span, other) for other in mistyped
         )
 
     return tuple(f for f in found if not is_inside_misfit(f) and not is_consequence(f))
@@ -308,17 +305,13 @@ def _names_absent(finding: Diagnostic, missing: Diagnostic, recipe: Recipe) -> b
         return False
     model = _OF_MODEL.search(finding.message)
     nodes = [other.node.span for other in recipe.models if model and other.name.value == model[1]]
-    return any(_is_within(missing.primary.span, node) for node in nodes)
-
-
-def _is_within(span: Span, outer: Span) -> bool:
-    return span.source is outer.source and outer.start <= span.start and span.end <= outer.end
+    return any(missing.primary.span.lies_in(node) for node in nodes)
 
 
 def _is_needed_at(finding: Diagnostic, span: Span) -> bool:
     """Return whether an order is required by the reference in which a span lies."""
     labels = (finding.primary, *finding.related)
-    return any(_is_within(span, label.span) for label in labels)
+    return any(span.lies_in(label.span) for label in labels)
 
 
 def _is_required_by_ignored_key(finding: Diagnostic, keys: set[SpanKey]) -> bool:

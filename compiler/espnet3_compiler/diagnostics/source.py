@@ -58,6 +58,11 @@ class Span(NamedTuple):
         """The raw text of the span."""
         return self.source.text[self.start : self.end]
 
+    def lies_in(self, outer: "Span") -> bool:
+        """Return whether another span of the same source covers this one."""
+        same = self.source is outer.source
+        return same and outer.start <= self.start and self.end <= outer.end
+
 
 @dataclass(frozen=True, slots=True)
 class ProvenanceStep:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping as MappingABC
 
 from espnet3_compiler.compose.compose import bases_only
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.expressions import messages as findings
 from espnet3_compiler.expressions.nodes import Call, Lookup
 from espnet3_compiler.expressions.template import RuntimeReference, has_reference, parse_resolved
@@ -107,8 +107,13 @@ def _report_if_runtime(
 ) -> None:
     if isinstance(node, Scalar) and has_reference(node.value) and not is_placeholder(node):
         late = next(p for p in split_runtime_text(state, node) if isinstance(p, RuntimeReference))
-        if all(finding.primary.span != late.span for finding in state.found):
-            state.report(owner, findings.known_at_runtime(late.span, why, hint))
+        labels = (label for one in state.found for label in (one.primary, *one.related))
+        if all(label.span != late.span for label in labels):
+            found = findings.known_at_runtime(late.span, why, hint)
+            if not late.span.lies_in(node.span):  # it came through a name
+                place = Label(node.span, "needed now")
+                found = found._replace(primary=place, related=(found.primary,))
+            state.report(owner, found)
 
 
 def _collect_references(

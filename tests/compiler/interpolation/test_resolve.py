@@ -250,6 +250,13 @@ def test_what_the_plan_needs_cannot_be_late(tmp_path: Path) -> None:
     assert [finding.primary.span.text for finding in done.found] == ["${oc.env:X}", "${stages.e.o}"]
 
 
+def test_what_needs_a_variable_of_data_dir_now_is_told(tmp_path: Path) -> None:
+    done = front(tmp_path, 'data_dir: "${oc.env:X}"\nexp_dir: "${data_dir}/exp"\n')
+    (found,) = done.found
+    places = [label.span.text for label in (found.primary, *found.related)]
+    assert (found.code, places) == ("R310", ['"${data_dir}/exp"', "${oc.env:X}"])
+
+
 def test_a_circle_is_one_finding_with_all_places(tmp_path: Path) -> None:
     done = front(
         tmp_path,

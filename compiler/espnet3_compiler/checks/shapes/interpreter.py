@@ -97,10 +97,8 @@ def _follow_with(item: ast.With, frame: FollowedFunction) -> bool:
 
 
 def _is_of_torch(node: ast.expr, frame: FollowedFunction) -> bool:
-    name = dotted_name(node.func) if isinstance(node, ast.Call) else None
-    return bool(name) and absolute_name(frame.run.library, frame.body, name or "").startswith(
-        "torch."
-    )
+    name = (dotted_name(node.func) if isinstance(node, ast.Call) else None) or ""
+    return absolute_name(frame.run.library, frame.body, name).startswith("torch.")
 
 
 def _follow_loop(item: ast.For, frame: FollowedFunction) -> bool:

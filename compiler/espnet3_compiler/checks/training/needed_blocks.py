@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from espnet3_compiler.checks.findings import value_finding
 from espnet3_compiler.diagnostics.diagnostic import Diagnostic
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
-from espnet3_compiler.manifest.stage_kinds import stages_of_kind
+from espnet3_compiler.manifest.stage_kinds import WILDCARD, stages_of_kind
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.span_key import first_per_location, is_written
 from espnet3_compiler.syntax.tree import Scalar
@@ -27,8 +27,10 @@ _BLOCKS = {
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R603 for each block that is null or not given."""
     found: list[Diagnostic] = []
+    kinds = recipe.system.kinds
     for kind, (name, lack, example) in _BLOCKS.items():
-        for stage in stages_of_kind(kind, recipe):
+        unknown = kind not in kinds and WILDCARD not in kinds  # R401 says it
+        for stage in () if unknown else stages_of_kind(kind, recipe):
             config = certain_config(stage, "training", resolved)
             block = config.get(name) if config else None
             if isinstance(block, Scalar) and block.value is None:
