@@ -77,6 +77,10 @@ PUBLIC: Mapping[str, Mapping[str, str]] = {
     "espnet3_runtime.inference.runner": {
         "CallModel": "Call a model with one sample after another; what runs without a `runner`.",
     },
+    "espnet3_runtime.inference.forward_runner": {
+        "ForwardRunner": "Runner: an `output_fn` or a runner class written for ESPnet3.",
+        "ListItems": "The collate function beside it: samples as they are.",
+    },
     "espnet3_runtime.inference.scp": {
         "read_scp": "Read an SCP file, for example what `infer` wrote.",
         "format_scp": "Return the text of an SCP file.",

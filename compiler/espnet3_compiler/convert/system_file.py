@@ -77,7 +77,7 @@ def _declaration(found: ConvertedRecipe) -> dict[str, Plain]:
             own.append(kind)
         elif own and kind not in kinds:
             known = systems()["kinds"][kind]["consumes"]
-            kinds[kind] = {"consumes": [*known, *own]}
+            kinds[kind] = {"consumes": [*dict.fromkeys((*known, *own))]}
         if kind not in before:
             before.append(kind)
     return {"title": f"Stages of {found.launched.path}", "kinds": kinds}

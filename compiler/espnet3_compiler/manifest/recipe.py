@@ -109,6 +109,8 @@ class System(NamedTuple):
             and write is unknown.
         varied: Those of them that run the method of the base class with the same context as well:
             they read what it reads, and more.
+        renewed: Declared kinds that have the name of one of another System that ships, and
+            nothing of it.
         declared: The kinds that a declaration adds or varies.
         roles: The roles that declarations name.
         stages: The kinds that run where a manifest lists no stages.
@@ -122,6 +124,7 @@ class System(NamedTuple):
     specs: MappingABC[str, dict[str, Any]]
     own: tuple[str, ...] = ()
     varied: frozenset[str] = frozenset()
+    renewed: frozenset[str] = frozenset()
     declared: frozenset[str] = frozenset()
     roles: MappingABC[str, ConfigRole] = MappingProxyType({})
     stages: tuple[Scalar, ...] = ()

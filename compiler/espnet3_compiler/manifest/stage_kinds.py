@@ -45,7 +45,7 @@ def has_own_method(stage: StageDecl, recipe: Recipe) -> bool:
 
 def stages_of_kind(kind: str, recipe: Recipe) -> Iterator[StageDecl]:
     """Yield the stages that run a kind as it is declared, not as a class defines it anew."""
-    for stage in recipe.stages:
+    for stage in recipe.stages if kind not in recipe.system.renewed else ():
         if stage_kind(stage) == kind and not is_custom_kind(stage, recipe):
             yield stage
 

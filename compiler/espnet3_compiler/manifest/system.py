@@ -121,7 +121,8 @@ def _declared_system(
     name: Scalar, path: str, runs: ClassKinds
 ) -> tuple[System, tuple[Diagnostic, ...]]:
     """Return the System of a class with what declarations say, and what is wrong with these."""
-    system = System(name, path, runs.kinds, systems()["kinds"], runs.own, runs.varied)
+    shipped = {kind: spec for kind, spec in systems()["kinds"].items() if kind not in runs.renewed}
+    system = System(name, path, runs.kinds, shipped, runs.own, runs.varied, runs.renewed)
     system = system._replace(uncallable=runs.uncallable)
     found = list(runs.found)
     for declared in runs.declared:

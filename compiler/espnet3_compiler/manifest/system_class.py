@@ -42,6 +42,7 @@ class ClassKinds(NamedTuple):
         kinds: All of them.
         own: Those that a class outside of the runtime defines and no declaration describes.
         varied: Those of them that run the method of the base class with the same context too.
+        renewed: Those that a declaration describes, and that only another System has that ships.
         declared: The declarations of the class and its bases, the farthest base first.
         found: What is wrong with the keys of these.
         uncallable: Public methods that take no ``context``, and are no kinds for it; their place.
@@ -50,6 +51,7 @@ class ClassKinds(NamedTuple):
     kinds: tuple[str, ...]
     own: tuple[str, ...] = ()
     varied: frozenset[str] = frozenset()
+    renewed: frozenset[str] = frozenset()
     declared: tuple[SystemDeclaration, ...] = ()
     found: tuple[Diagnostic, ...] = ()
     uncallable: tuple[tuple[str, Span], ...] = ()
@@ -92,10 +94,12 @@ def class_kinds(library: Library, found: ClassFound, depth: int) -> ClassKinds |
     varied = {name for name in own if name in kinds and _calls_base(library, found, name)}
     still = varied.union(*(runs.varied for runs in bases)) - unknown - (set(own) - varied)
     earlier = dict.fromkeys(one for runs in bases for one in runs.declared)
+    others = set() if WILDCARD in kinds else systems()["kinds"].keys() - kinds.keys()
     return ClassKinds(
         tuple(kinds | dict.fromkeys(own)),
         tuple(kind for kind in above | dict.fromkeys(own) if kind not in described),
         frozenset(still - described),
+        frozenset(described & others).union(*(runs.renewed for runs in bases)),
         (*earlier, *((declared,) if declared else ())),
         tuple(dict.fromkeys([*(one for runs in bases for one in runs.found), *wrong])),
         (

@@ -39,12 +39,15 @@ class Decoder(nn.Module):
         self.asr_model = search.asr_model
         self.search = search
 
-    def forward(self, speech: "Tensor") -> list[tuple[Any, ...]]:
+    def forward(self, speech: "Tensor | list[Tensor]") -> list[Any]:
         """Return the hypotheses of an utterance, best first: text, tokens, ids, hypothesis.
 
-        ``speech`` is float32 of shape ``(samples,)``, at the rate that the model was trained with.
+        ``speech`` is float32 of shape ``(samples,)``, at the rate that the model was trained with;
+        of a list of them, a list of such hypotheses is returned.
         """
-        found: list[tuple[Any, ...]] = self.search(speech)
+        if isinstance(speech, list):
+            return [self.search(one) for one in speech]
+        found: list[Any] = self.search(speech)
         return found
 
 

@@ -125,3 +125,35 @@ class TokenizerMixin:
     def seed_of(self, config):
         return config.seed
 """
+LABELS = system_text(
+    "LabelSystem",
+    """    stages = (
+        StageSpec(name="prepare_labels", config="training", log_dir="data_dir"),
+        StageSpec(name="train", config="training", log_dir="exp_dir"),
+    )
+
+    def prepare_labels(self):
+        return self.training_config.prepare_labels.save_path
+""",
+)
+INFERENCE_CODE = """from espnet3.systems.base.inference_runner import InferenceRunner
+
+
+def build(*, data, model_output, idx):
+    return {"utt_id": data.get("utt_id", str(idx)), "text": model_output["text"], "wav": data}
+
+
+def build_third(data, model_output, idx):
+    return {"utt_id": str(idx), "text": "third" if idx % 3 == 0 else model_output}
+
+
+class Runner(InferenceRunner):
+    @classmethod
+    def forward(cls, idx, dataset=None, model=None, **kwargs):
+        return {"utt_id": str(idx), "text": model(dataset[idx]["speech"], kwargs["language"])}
+
+
+class Writer(Runner):
+    @staticmethod
+    def write_record(writers, result, state, **env): ...
+"""

@@ -10,6 +10,8 @@ from tests.compiler.convert.shapes_kit import (
 )
 from tests.compiler.convert.shapes_systems import (
     CURRICULUM,
+    INFERENCE_CODE,
+    LABELS,
     LM,
     MIXINS,
     SPK,
@@ -124,6 +126,13 @@ dataloader:
 """
 INFERRED = f"{Shape.stages} infer"
 MEASURED = f"{INFERRED} measure"
+
+
+def inferred_by(changes: str) -> dict[str, str]:
+    """Return the files of a recipe that infers in another way than to call a model."""
+    config = merge_texts(INFERENCE, changes)
+    return {"conf/inference.yaml": config, "src/inference.py": INFERENCE_CODE}
+
 
 SHAPES = {
     "asr": Shape(
@@ -257,10 +266,30 @@ SHAPES = {
         },
         stages="infer measure",
     ),
-    "vc": Shape(
-        files={"conf/inference.yaml": merge_texts(INFERENCE, "output_fn: src.inference.build")},
+    "vc": Shape(files=inferred_by("output_fn: src.inference.build"), stages=INFERRED),
+    "vc_by_number": Shape(
+        files=inferred_by("output_fn: src.inference.build_third"),
         lost=("output_fn",),
         stages=INFERRED,
+    ),
+    "owsm": Shape(
+        files=inferred_by(
+            "{batch_size: 2, runner: {_target_: src.inference.Runner, resume: false}, provider:"
+            " {_target_: espnet3.systems.base.inference_provider.InferenceProvider,"
+            " params: {language: en}}}"
+        ),
+        stages=INFERRED,
+    ),
+    "owsm_writes": Shape(
+        files=inferred_by("runner: {_target_: src.inference.Writer}"),
+        lost=("runner._target_",),
+        stages=INFERRED,
+    ),
+    "labels": Shape(
+        ("src.system", "LabelSystem"),
+        "prepare_labels: {save_path: data/labels}",
+        files={"src/system.py": LABELS},
+        stages="prepare_labels train",
     ),
     "pr": Shape(
         files={

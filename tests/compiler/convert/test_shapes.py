@@ -276,9 +276,35 @@ def test_side_by_side_writes_nothing_and_shows_every_key(tmp_path: Path, capsys)
             for row in rows
         ), said
     assert any(there == "exp_tag = easy" and "one exp_tag" in here for there, here in rows)
-    recipe = write_shape(SHAPES["vc"], "vc", tmp_path)
+    recipe = write_shape(SHAPES["vc_by_number"], "vc", tmp_path)
     assert cli.main(["--from-espnet3", str(recipe), "--diff"]) == 1
-    assert "| NOT CARRIED: write runner" in capsys.readouterr().out
+    assert "| NOT CARRIED: it computes with idx" in capsys.readouterr().out
+
+
+FORWARD = "espnet3_runtime.inference.forward_runner"
+
+
+@pytest.mark.parametrize(
+    ("name", "runner"),
+    [
+        ("vc", {"output_fn": {"_target_": "src.inference.build", "_partial_": True}}),
+        (
+            "owsm",
+            {
+                "runner": {"_target_": "src.inference.Runner", "_partial_": True},
+                "batched": True,
+                "options": {"language": "en"},
+            },
+        ),
+    ],
+)
+def test_a_function_or_a_runner_of_the_recipe_is_called_as_it_is(name, runner, converted):
+    recipe, _, _ = converted[name]
+    config = yaml.safe_load((recipe / "conf_compile" / "inference.yaml").read_text())
+    called = {"_target_": f"{FORWARD}.ForwardRunner", "input_key": "speech"}
+    assert config["runner"] == called | runner
+    assert config["dataloader"] == {"collate_fn": {"_target_": f"{FORWARD}.ListItems"}}
+    assert "input_key" not in config
 
 
 PLANTED = """

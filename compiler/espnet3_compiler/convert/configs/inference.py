@@ -3,13 +3,13 @@
 from espnet3_compiler.convert.configs.artifacts import checkpoint_stage, stage_output
 from espnet3_compiler.convert.configs.dataset import convert_dataset
 from espnet3_compiler.convert.configs.draft import Block, ConfigDraft, Reasons
+from espnet3_compiler.convert.configs.inference_runner import BUILT_IN, convert_runner
 from espnet3_compiler.convert.configs.training import convert_parallel
 from espnet3_compiler.convert.notes import became, left_out, lost
 from espnet3_compiler.syntax.tree import Mapping
 from espnet3_schemas import TARGET
 
 PROVIDERS = ("InferenceProvider",)
-RUNNERS = ("InferenceRunner", "ASRInferenceRunner")
 SPEECH2TEXT = "espnet2.bin.asr_inference.Speech2Text"
 PROVIDER = "espnet3_runtime.task_bridge.decode.speech2text"
 RUNNER = "espnet3_runtime.task_bridge.decode.BestHypothesis"
@@ -19,21 +19,10 @@ SPEECH2TEXT_ARGUMENTS = (
     *("ngram_weight", "transducer_conf", "token_type", "bpemodel", "dtype"),
 )
 PROVIDER_CONTRACT = "a function (model, checkpoint, device) that gives the model"
-RUNNER_CONTRACT = "a callable (model, **batch) that gives one mapping for each item"
-OUTPUT_FUNCTION = (
-    f"write runner: {RUNNER_CONTRACT}: what the function returned, without the id; a text or "
-    "number becomes a line, audio a file by output_artifacts: {NAME: {type: wav, sample_rate: …}}, "
-    "any other array .npy"
-)
-OWN_RUNNER = (
-    f"here a runner is {RUNNER_CONTRACT}: its prepare_model_inputs, forward and format_output in "
-    "one; files are written by output_artifacts"
-)
 REASONS: Reasons = {
     "inference_dir": became("${exp_dir}/infer", "each stage has its directory"),
     "test_set": left_out("ESPnet3 sets it itself for every test set"),
     "local_rank": lost("write device: cuda:<index>"),
-    "output_fn": lost(OUTPUT_FUNCTION),
 }
 
 
@@ -52,7 +41,7 @@ def convert_inference(root: Block) -> ConfigDraft:
         draft.set_value(("device",), device, root.span("device_index"))
     _convert_contract(root.take_block("contract"), draft)
     convert_artifacts(root, "output_artifacts", draft)
-    _note_classes(root)
+    _convert_classes(root, draft)
     if root.raw_value("idx_key") not in (None, "utt_id"):
         root.add_note("idx_key", lost("the id of a sample is its utt_id, or its number"))
     convert_parallel(root.take_block("parallel"), draft)
@@ -121,19 +110,16 @@ def convert_artifacts(root: Block, name: str, draft: ConfigDraft) -> None:
             block.move_key(draft, entry.name, (name, entry.name))
 
 
-def _note_classes(root: Block) -> None:
-    """Note provider and runner: ESPnet3's own are built in, others have another form here."""
-    why = f"here a provider is {PROVIDER_CONTRACT}"
-    given = {"provider": (PROVIDERS, why), "runner": (RUNNERS, OWN_RUNNER)}
-    for name, (known, why) in given.items():
-        block = root.take_block(name)
-        if block.node is None:
-            continue
-        package, _, name_of_class = str(block.look_at(TARGET)).rpartition(".")
-        if package.startswith("espnet3.") and name_of_class in known:
-            block.add_note(TARGET, left_out("it is built in"))
-        else:
-            root.add_note(name, lost(why))
-        resume = left_out("an interrupted run goes on, unless something changed")
-        params = lost("write arguments beside the provider's _target_")
-        block.note_rest({"resume": resume, "params": params})
+def _convert_classes(root: Block, draft: ConfigDraft) -> None:
+    """Convert provider and runner: ESPnet3's own are built in, others have another form here."""
+    provider = root.take_block("provider")
+    params = provider.take_block("params")
+    model = str(root.take_block("model").look_at(TARGET) or "espnet2.")
+    convert_runner(root, params, draft, own_model=not model.startswith("espnet2."))
+    params.note_rest({}, lost("write arguments beside the provider's _target_"))
+    package, _, name = str(provider.look_at(TARGET)).rpartition(".")
+    if package.startswith("espnet3.") and name in PROVIDERS:
+        provider.add_note(TARGET, BUILT_IN)
+    elif provider.node is not None:
+        root.add_note("provider", lost(f"here a provider is {PROVIDER_CONTRACT}"))
+    provider.note_rest({})
