@@ -221,12 +221,13 @@ def _fields_beside(
         recipe: The recipe.
         resolved: The values of its configs.
     """
-    if fields is None or not any(_may_have(data, "column") for data in entries):
+    word = str(name.value).removeprefix(COLUMN_PREFIX)
+    if fields is None or word in fields or not any(_may_have(data, "column") for data in entries):
         return fields
     modules = recipe_modules(recipe, resolved)
-    word = str(name.value).removeprefix(COLUMN_PREFIX)
-    columns = listed_columns(entries, fields, modules)
-    return None if is_mentioned(word, entries, modules) else columns
+    if is_mentioned(word, entries, modules):
+        return None
+    return listed_columns(entries, fields, modules)
 
 
 def _check_lengths(
