@@ -43,6 +43,14 @@ BATCH_REASONS: Reasons = {
 UNIT_REASON = "batch_bins counts the field speech here, samples of audio, not features"
 FRONTEND_DEFAULTS = {"n_mels": 80, "hop_length": 128}  # of ESPnet2
 
+FILLED = (
+    "a batch ends before the item that would take it over batch_bins; in ESPnet3 it has this item"
+)
+SHUFFLED = (
+    "items are shuffled, and each epoch has new batches; in ESPnet3 batches are shuffled, and keep "
+    "their items in the order of the data"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Batches:
@@ -163,8 +171,12 @@ def _convert_sequence(factory: Block, split: str, model: Plain, draft: ConfigDra
     draft.set_value(to, value=False)  # ESPnet2's default
     factory.move_key(draft, "shuffle", to)
     batches = factory.take_block("batches")
-    kind = batches.raw_value("type")
-    _convert_batches(batches, _Batches(split, str(kind), model), draft)
+    kind = str(batches.raw_value("type"))
+    _convert_batches(batches, _Batches(split, kind, model), draft)
+    if kind in BY_BINS:
+        batches.add_note("type", became(kind, FILLED))
+    elif kind == "unsorted" and factory.look_at("shuffle"):
+        batches.add_note("type", became(kind, SHUFFLED))
 
 
 def _note_collate(factory: Block, collate: Plain, draft: ConfigDraft) -> None:

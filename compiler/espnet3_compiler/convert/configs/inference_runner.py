@@ -82,7 +82,7 @@ def _output_function(root: Block, draft: ConfigDraft) -> Plain:
     if not isinstance(path, str) or span is None:
         return None
     wrong = _problem_of_function(_directory(root), path)
-    if root.is_user_written("contract"):
+    if root.is_user_written("contract") and root.has_value("contract"):
         wrong = "ESPnet3 refuses output_fn beside a contract"
     if wrong:
         root.add_note("output_fn", lost(f"{wrong}; {INSTEAD}"))
