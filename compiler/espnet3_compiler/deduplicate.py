@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from espnet3_compiler.diagnostics.diagnostic import Diagnostic
+from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Source, Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved
 from espnet3_compiler.syntax.span_key import SpanKey, span_key
@@ -50,7 +50,7 @@ def without_consequences(
 ) -> tuple[Diagnostic, ...]:
     """Leave out findings that another one explains.
 
-    * A tag may have been meant to be a value that is missing on its line.
+    * A tag may have been meant to be a value on its line that is missing, or of a wrong type.
     * A value that is wrong where it is written is wrong wherever it is fetched.
     * A ``${…}`` that names nothing because the key that it names is misspelt where it is declared,
       or is in a part that could not be read.
@@ -73,7 +73,9 @@ def without_consequences(
     * The package of a callback that is refused.
     * The settings of a type of batches that is not allowed where it stands.
     * An output that a call is not given, as it is the path of another stage by mistake.
-    * A training that nothing reads, as a reference that is wrong may be meant for it.
+    * A training that nothing reads, as a wrong reference may be meant for it, or without a model.
+    * Test sets of the same data, as one has the name of another; stages that do the same, as an
+      unknown key of one may be what sets it apart.
     * A name that a class uses and nothing defines, as an argument of that name is reported unknown.
 
     Args:
@@ -81,7 +83,7 @@ def without_consequences(
         recipe: The declarations of the manifest.
         resolved: The values of its configs.
     """
-    found = _with_given_paths(_merge_exchanged(merge_unknown_names(findings)))
+    found = _with_given_paths(_merge_exchanged(merge_unknown_names(_merge_exclusions(findings))))
     tagged = {_source_line(f) for f in found if f.code == "R103"}
     unread = {span_key(f.primary.span) for f in found if f.code.startswith("R1")}
     causes = {span_key(f.primary.span) for f in found if f.code.startswith(_CAUSE_FAMILIES)}
@@ -106,6 +108,9 @@ def without_consequences(
     misnamed = [f for f in found if f.code == "R202" and "of a matrix" in f.message]
     unusable = [f"${{matrix.{_QUOTED.findall(f.message)[0]}}}" for f in misnamed]
     wrong_keys = [span_key(f.primary.span) for f in found if f.code == "R601"]
+    wrong_stage_keys = [f.primary.span for f in found if f.message.startswith('"stages[')]
+    twice = {name for f in found if f.code == "R201" for name in _QUOTED.findall(f.message)}
+    undecided = {span_key(f.primary.span) for f in found if f.code == "R407"}
     unmade = [f.primary.span for f in found if f.code == "R404"]
     phases = [f.primary.span for f in found if f.code == "R412" and "ESPnet2" in f.message]
     shared = {span_key(f.primary.span) for f in found if f.code == "R413"}
@@ -120,7 +125,7 @@ def without_consequences(
         related = {span_key(label.span) for label in f.related}
         wrong_values = unfixed if code == "R402" else causes
         return (
-            (code == "R603" and _source_line(f) in tagged)
+            (code in ("R504", "R603") and _source_line(f) in tagged)
             or (code.startswith("R6") and span_key(span) in unread)
             or (
                 code.startswith(_USE_FAMILIES)
@@ -155,7 +160,9 @@ def without_consequences(
             or (code == "R207" and any(_reads_kind(f, other, resolved) for other in found))
             or (code == "R213" and any((one, span_key(span)) in misfits for one in _MISFIT_CODES))
             or (code == "R602" and any(_follows_item(span, other) for other in phases))
-            or (code == "R818" and misread)
+            or (code == "R818" and (misread or span_key(span) in undecided))
+            or (code == "R812" and not twice.isdisjoint(_QUOTED.findall(f.message)))
+            or (code == "R432" and _has_key_among(f, wrong_stage_keys, recipe))
             or (code == "R522" and any(_is_unknown_argument(f, *pair) for pair in unknown))
             or (code == "R440" and span_key(span) in refused)
             or (code == "R601" and not f.fix and any(_is_of_type(f, other) for other in found))
@@ -243,6 +250,36 @@ def _merge_exchanged(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]
             both = other.joined_with(finding, "and this in its place")
             merged[merged.index(other)] = both._replace(help=("exchange the two",))
     return tuple(merged)
+
+
+def _merge_exclusions(findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Report a key that excludes several others once."""
+    merged: list[Diagnostic] = []
+    for finding in findings:
+        keys = _excluded_keys(finding)
+        other = next((one for one in merged if keys & _excluded_keys(one)), None)
+        if other is None:
+            merged.append(finding)
+            continue
+        shared = min(keys & _excluded_keys(other))
+        labels = [Label(key, "this, too") for key in keys - _excluded_keys(other)]
+        advice = f"keep {shared.text}, or remove it and keep the others"
+        related = (*other.related, *labels)
+        merged[merged.index(other)] = other._replace(related=related, help=(advice,))
+    return tuple(merged)
+
+
+def _excluded_keys(finding: Diagnostic) -> set[Span]:
+    """Return the two keys that exclude each other."""
+    known = finding.code == "R607" and ' has both "' in finding.message
+    return {label.span for label in (finding.primary, *finding.related[:1])} if known else set()
+
+
+def _has_key_among(finding: Diagnostic, keys: Iterable[Span], recipe: Recipe) -> bool:
+    """Return whether one of the stages of a finding has one of some keys."""
+    names = _QUOTED.findall(finding.message)
+    nodes = [stage.node.span for stage in recipe.stages if str(stage.name.value) in names]
+    return any(key.lies_in(node) for key in keys for node in nodes)
 
 
 def _with_given_paths(findings: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:

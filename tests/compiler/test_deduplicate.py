@@ -70,6 +70,9 @@ def kept(outcome: CompileResult, *findings: Diagnostic, **changes: Any) -> list[
 CAUSES = [
     # a tag may have been meant to be a value that is missing on its line
     (("R103", "!x"), ("R603", "tagged")),
+    (("R103", "!x"), ("R504", "missing")),
+    (("R407", "value"), ("R818", "value")),
+    (("R201", "one", {"message": 'called "a"'}), ("R812", "two", {"message": 'sets "b" and "a"'})),
     # a value that is wrong where it is written is wrong wherever it is fetched
     (("R105", "value"), ("R602", "value")),
     (("R105", "value"), ("R503", "value")),

@@ -44,10 +44,16 @@ def test_one_average_is_kept(check):
     assert refused_of(check, OWN, f"ema: {{decay: 0.9}}\n    {SETS}", averages[:1]) == averages[:1]
 
 
-def refused_of(check, model, data, names):
+def test_what_writes_to_a_logger_needs_one(check):
+    names = ["LearningRateMonitor", "Timer"]
+    assert refused_of(check, MODEL, SETS, names) == []
+    assert refused_of(check, MODEL, SETS, names, "logger: false, ") == names[:1]
+
+
+def refused_of(check, model, data, names, more=""):
     """Return the callbacks that are refused in a training with all of these."""
     listed = ", ".join(f"{{_target_: lightning.pytorch.callbacks.{name}}}" for name in names)
-    config = f"  training:\n    {data}\n    trainer: {{callbacks: [{listed}]}}\n"
+    config = f"  training:\n    {data}\n    trainer: {{{more}callbacks: [{listed}]}}\n"
     files = {"src/model.py": model, "dataset/__init__.py": DATA}
     found = check(f"{HEAD}configs:\n{config}stages: [train]\n", files)
     return [place.rpartition(".")[2] for code, place in found if code == "R415"]

@@ -112,7 +112,10 @@ def test_parts_that_are_not_made(found, block, split, code):
         f"      train: [{{data_src_args: {{split: train}}}}]\n"
         f"      valid: [{{data_src_args: {{split: {split}}}}}]\nstages: [create_dataset, train]\n"
     )
-    assert found(text, data=BUILDER + DATA) == ([(code, split)] if code else [])
+    told = [(code, split)] if code else []
+    assert found(text, data=BUILDER + DATA) == told
+    counted = BUILDER.replace("split, count in sizes.items()", "i, (split, n) in enumerate(sizes)")
+    assert found(text, data=counted + DATA) == told
     if code:
         said = BUILDER.replace("print(split)", "print(split, 'valid')")
         assert found(text, data=said + DATA) == []

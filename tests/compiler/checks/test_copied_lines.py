@@ -152,3 +152,12 @@ COMPARE = "def compare(what=None): ...\ndef look(context): ...\n"
 def test_every_training_of_several_is_read(check, old, new, found):
     text = f"{HEAD}{ROUNDS.replace(old, new)}"
     assert [one[1] for one in check(text, {"src/more.py": COMPARE}) if one[0] == "R818"] == found
+
+
+def test_another_model_may_only_show_whether_a_start_helps(check):
+    named = ROUNDS.replace(", run: train,", ", run: train, model: net,")
+    named = named.replace("- infer", "- {name: infer, model: net}")
+    other = named.replace("third, run: train, model: net", "third, run: train, model: other")
+    head = HEAD.replace("models:", "models:\n  other: {_target_: src.model.Net, size: 8}")
+    codes = [[one[0] for one in check(f"{head}{text}")] for text in (named, other)]
+    assert ["R818" in found for found in codes] == [True, False]

@@ -69,6 +69,7 @@ def test_runners_that_are_right(found, call):
         ("def __call__(self, model, feats, **_): return [{'text': ''}]", ("R429", "def __call__")),
         ("def __call__(self, **batch): return [{'text': ''}]", ("R429", "def __call__")),
         ("def __call__(self, model, **_): return [{'hyp': ''} for _ in '']", ("R422", "text")),
+        ("def __call__(self, model, **_) -> list[str]: return self.x(model)", ("R428", "return")),
     ],
 )
 def test_runners_that_are_wrong(found, call, finding):

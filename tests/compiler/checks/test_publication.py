@@ -244,6 +244,8 @@ def test_modules_of_a_bundle_are_none_of_python(check, include, file, found):
         ("{n_workers: 2, options: {n_workers: 4}}", [("R607", "n_workers")]),
         ("{n_workers: 2, options: {processes: false}}", []),
         ("{env: slurm, n_workers: 2, options: {n_workers: 4}}", []),
+        ("{env: slurm, n_workers: 2, options: {mem: 16GB}}", [("R502", "mem")]),
+        ("{env: lsf, n_workers: 2, options: {mem: 16, queue: long}}", []),
     ],
 )
 def test_dask_can_start_the_workers(check, parallel, found):

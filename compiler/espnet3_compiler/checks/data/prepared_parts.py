@@ -83,11 +83,20 @@ def _part_lists(build: FunctionBody, block: Mapping) -> Iterator[_PartList]:
             case (
                 ast.For(target=target, iter=source) | ast.comprehension(target=target, iter=source)
             ):
+                target, source = _without_numbers(target, source)
                 node = block.get(_argument_name(source))
                 names = _names(node)
                 first = target.elts[0] if isinstance(target, ast.Tuple) else target
                 if node is not None and names and isinstance(first, ast.Name):
                     yield _PartList(names, node, first.id)
+
+
+def _without_numbers(target: ast.expr, source: ast.expr) -> tuple[ast.expr, ast.expr]:
+    """Return the names and the iterable of a loop, without the numbers of ``enumerate``."""
+    match target, source:
+        case ast.Tuple(elts=[_, inner]), ast.Call(func=ast.Name(id="enumerate"), args=[given, *_]):
+            return inner, given
+    return target, source
 
 
 def _argument_name(source: ast.expr) -> str:

@@ -29,7 +29,7 @@ from espnet3_compiler.diagnostics.diagnostic import Diagnostic, Label
 from espnet3_compiler.diagnostics.source import Span
 from espnet3_compiler.manifest.recipe import Recipe, Resolved, StageDecl
 from espnet3_compiler.manifest.stage_kinds import is_custom_kind, stage_kind
-from espnet3_compiler.signature.flow import own_returns
+from espnet3_compiler.signature.flow import FunctionNode, own_returns
 from espnet3_compiler.signature.library import Library
 from espnet3_compiler.stage_graph.stage_inputs import outputs_of
 from espnet3_compiler.syntax.provenance import use_location
@@ -51,6 +51,9 @@ _WRONG_KINDS: dict[str, tuple[type[ast.expr], ...]] = {
 
 _PLAIN_RESULTS = ("str", "int", "float", "round", "bool", "len", "list", "tuple")
 """Functions of Python whose results are no mappings."""
+
+_TEXTS = {"str": "a text", "list[str]": "a list of texts", "List[str]": "a list of texts"}
+"""Annotations of results that are no mappings."""
 
 _ARTICLES: dict[type[ast.expr] | type[None], str] = {
     ast.Tuple: "a tuple",
@@ -160,10 +163,11 @@ def _check_body(body: FunctionBody, name: str, wanted: str, used: Span) -> Itera
         )
     given = [item for item in own_returns(body.node) if item.value is not None]
     wrong = [item for item in given if _is_wrong(item.value, wanted)]
-    if given and len(wrong) == len(given):
+    texts = _annotated_texts(body.node) if wanted == _ITEMS else ""
+    if given and (texts or len(wrong) == len(given)):
         yield Diagnostic(
             "R428",
-            f"{name} must return {wanted}, not {_article(given[0].value)}",
+            f"{name} must return {wanted}, not {texts or _article(given[0].value)}",
             Label(body.span_of(given[0], "return"), "of another kind"),
             related,
             (f"return {wanted}",),
@@ -175,6 +179,14 @@ def _is_wrong(value: ast.expr | None, wanted: str) -> bool:
     if wanted == _ITEMS and isinstance(value, ast.ListComp):
         return _is_plain_value(value.elt)
     return isinstance(value, _WRONG_KINDS.get(wanted, ()))
+
+
+def _annotated_texts(node: FunctionNode) -> str:
+    """Return what a function gives where its annotation says texts and it makes no mapping."""
+    makers = [item for item in ast.walk(node) if isinstance(item, ast.Dict | ast.DictComp)]
+    calls = [item for item in ast.walk(node) if isinstance(item, ast.Name) and item.id == "dict"]
+    known = node.returns is not None and not makers and not calls
+    return _TEXTS.get(ast.unparse(node.returns), "") if known and node.returns else ""
 
 
 def _is_plain_value(value: ast.expr) -> bool:

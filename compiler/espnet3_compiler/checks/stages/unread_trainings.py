@@ -5,8 +5,9 @@ an infer stage that reads a checkpoint of the last; a training after which nothi
 Fails: the same where the infer stage still reads a checkpoint of the second.
 
 Of two trainings one that starts from nothing may be there for its curves, and one on a part of the
-data to see whether all works. A ``call`` stage that is given the directory of the experiment, the
-name of the training or the context may read any of them.
+data to see whether all works. One that starts a new model from the weights of an old one, which
+only stages with the old model read, may show whether that start helps. A ``call`` stage that is
+given the directory of the experiment, the name of the training or the context may read any of them.
 """
 
 import re
@@ -47,11 +48,25 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     used = any(edge.producer in trainings and edge.consumer in users for edge in edges)
     if len(unread) != 1 or not used or _may_be_read(unread[0], recipe, resolved):
         return
-    starts = {edge.producer for edge in edges if edge.consumer == stage_name(unread[0])}
-    phase = not starts.isdisjoint(trainings)
+    name = stage_name(unread[0])
+    starts = {edge.producer for edge in edges if edge.consumer == name} & {*trainings}
+    earlier = [one for one in edges if one.producer in starts and one.consumer != name]
     several = len(trainings) > _FEW and not _is_trial(unread[0], resolved)
-    if phase or several:
-        yield _finding(unread[0], [one for one in edges if one.producer in starts & {*trainings}])
+    if _may_be_meant(unread[0], earlier, recipe) if starts else several:
+        yield _finding(unread[0], earlier)
+
+
+def _may_be_meant(training: StageDecl, earlier: list[StageEdge], recipe: Recipe) -> bool:
+    """Return whether what reads an earlier phase can read a training, too: the model is the same.
+
+    Args:
+        training: The training that nothing reads.
+        earlier: What else is read of the trainings that it starts from.
+        recipe: The recipe.
+    """
+    models = {stage_name(one): one.model.value for one in recipe.stages if one.model}
+    own = models.get(stage_name(training))
+    return not earlier or any(models.get(one.consumer, own) == own for one in earlier)
 
 
 def _is_known(recipe: Recipe, resolved: Resolved) -> bool:
@@ -113,14 +128,10 @@ def _finding(training: StageDecl, earlier: list[StageEdge]) -> Diagnostic:
 
     Args:
         training: The training that nothing reads.
-        earlier: What is read of the trainings that it starts from.
+        earlier: What else is read of the trainings that it starts from.
     """
     name = stage_name(training)
-    spans = {
-        span_key(edge.span): (edge, edge.span)
-        for edge in reversed(earlier)
-        if edge.span and edge.consumer != name
-    }
+    spans = {span_key(edge.span): (edge, edge.span) for edge in reversed(earlier) if edge.span}
     readers = [*reversed(spans.values())]
     labels = [Label(span, f"{edge.consumer} reads {edge.producer}") for edge, span in readers]
     return Diagnostic(

@@ -2,7 +2,8 @@
 
 Passes: ``callbacks: [{_target_: lightning.pytorch.callbacks.LearningRateMonitor}]``.
 Fails: ``StochasticWeightAveraging``, whose average no checkpoint would hold; ``BackboneFinetuning``
-beside a bare model, which has no such hooks; ``EMAWeightAveraging`` beside ``ema``.
+beside a bare model, which has no such hooks; ``EMAWeightAveraging`` beside ``ema``;
+``LearningRateMonitor`` beside ``logger: false``.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from espnet3_compiler.manifest.stage_kinds import stages_of_kind
 from espnet3_compiler.stage_graph.lightning_models import is_bare_model
 from espnet3_compiler.stage_graph.stage_inputs import certain_config
 from espnet3_compiler.syntax.span_key import first_per_location
-from espnet3_compiler.syntax.tree import Mapping, Scalar
+from espnet3_compiler.syntax.tree import Mapping, Scalar, node_at
 from espnet3_schemas import TARGET
 
 
@@ -77,6 +78,15 @@ _OF_OWN_DATA = {
 }
 """Refused for a LightningModule without a data module."""
 
+_WITHOUT_LOGGER = dict.fromkeys(
+    ("LearningRateMonitor", "DeviceStatsMonitor"),
+    _RefusedCallback(
+        "it writes to loggers, and logger: false is none",
+        "remove logger: false, or the callback: curves.jsonl has the learning rates without it",
+    ),
+)
+"""Refused without a logger."""
+
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
     """Yield R415."""
@@ -94,6 +104,9 @@ def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
 
 def _check_callbacks(config: Mapping, refused: dict[str, _RefusedCallback]) -> Iterator[Diagnostic]:
     averages = int(isinstance(config.get("ema"), Mapping))
+    logger = node_at(config, ("trainer", "logger"))
+    if isinstance(logger, Scalar) and logger.value is False:
+        refused = refused | _WITHOUT_LOGGER
     for node, name in callbacks_of(config):
         target, last = node.get(TARGET), name.rpartition(".")[2]
         if not name.startswith(LIGHTNING) or not isinstance(target, Scalar):

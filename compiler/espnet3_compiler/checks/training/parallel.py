@@ -1,8 +1,9 @@
 """Workers of ``collect_stats`` and ``infer`` that Dask cannot start as the config says.
 
-Passes: ``{env: ssh, options: {hosts: [here, there]}}``; ``{n_workers: 4}``.
+Passes: ``{env: ssh, options: {hosts: [here, there]}}``; ``{n_workers: 4}``;
+``{env: slurm, options: {memory: 16GB}}``.
 Fails: ``env: ssh`` without hosts, or with one, which runs the scheduler alone; ``n_workers`` again
-among the ``options`` of local workers.
+among the ``options`` of local workers; ``{env: slurm, options: {mem: 16GB}}``.
 """
 
 from collections.abc import Iterator
@@ -19,10 +20,18 @@ _ROLES = {"collect_stats": "training", "infer": "inference"}
 _OTHER_HOSTS = ("scheduler_addr", "worker_addrs")
 """How Dask named the hosts before."""
 _LEAST_HOSTS = 2
+_QUEUES = ("htcondor", "lsf", "moab", "oar", "pbs", "sge", "slurm")
+_WORDS_OF_QUEUES = {
+    "mem": "memory",
+    "partition": "queue",
+    "time": "walltime",
+    **dict.fromkeys(("cpus", "cpus_per_task", "n_cpus"), "cores"),
+}
+"""Words of ``sbatch`` and the like that dask_jobqueue does not take, and its own for them."""
 
 
 def check(recipe: Recipe, resolved: Resolved) -> Iterator[Diagnostic]:
-    """Yield R603 and R605 for hosts, R607 for workers that are told twice."""
+    """Yield R603 and R605 for hosts, R607 for workers told twice, R502 for words of a queue."""
     blocks = [
         config.get("parallel")
         for kind, role in _ROLES.items()
@@ -39,6 +48,8 @@ def _check_block(block: Mapping) -> Iterator[Diagnostic]:
         return
     if env.value == "ssh":
         yield from _check_hosts(env, options)
+    if env.value in _QUEUES:
+        yield from _check_words(env, options)
     again = options.entry("n_workers")
     several = isinstance(count, Scalar) and isinstance(count.value, int) and count.value > 1
     if again and count and several and env.value in ("local", "local_gpu"):
@@ -50,6 +61,19 @@ def _check_block(block: Mapping) -> Iterator[Diagnostic]:
             related=(Label(count.span, "told here"),),
             advice=("remove it from the options",),
         )
+
+
+def _check_words(env: Scalar, options: Mapping) -> Iterator[Diagnostic]:
+    for entry in options:
+        own = env.value == "lsf" and entry.name == "mem"  # an argument of LSFCluster, in bytes
+        if entry.name in _WORDS_OF_QUEUES and not own:
+            yield value_finding(
+                "R502",
+                f'the workers of {env.value} have no option "{entry.name}"',
+                entry.key,
+                "an argument of the queue's own command",
+                advice=(f'did you mean "{_WORDS_OF_QUEUES[entry.name]}"?',),
+            )
 
 
 def _check_hosts(env: Scalar, options: Mapping) -> Iterator[Diagnostic]:

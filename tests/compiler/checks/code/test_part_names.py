@@ -150,3 +150,30 @@ def test_everything_is_frozen(check, selectors, body, base, found):
     parts = "from torch import nn\nclass Inner(nn.Linear):\n    def __init__(self): ...\n"
     result = check(recipe(selectors, model), {"src/model.py": text, "src/parts.py": parts})
     assert result == [("R415", "encoder")] * found
+
+
+@pytest.mark.parametrize(
+    ("body", "config", "found"),
+    [
+        ("self.norm = nn.LayerNorm(8)", "", True),
+        ("self.norm = nn.Sequential(nn.ReLU(), nn.Conv1d(8, 8, 3))", "", True),
+        ("self.norm = nn.LayerNorm(8)", "freeze: [norm], ", False),
+        ("self.norm = nn.LayerNorm(8, elementwise_affine=False)", "", False),
+        ("self.norm = nn.LayerNorm(8); self.norm.requires_grad_(False)", "", False),
+        ("self.norm = nn.LayerNorm(8); keep(self.norm)", "", False),
+        ("if encoder: self.norm = nn.LayerNorm(8)", "", False),
+        ("self.norm = nn.ReLU()", "", False),
+    ],
+)
+def test_parts_that_no_optimizer_trains(check, body, config, found):
+    named = ", ".join(
+        f"{one}: {{params: {one}, optimizer: {{_target_: torch.optim.SGD, lr: 1.0}}}}"
+        for one in ("encoder", "out")
+    )
+    text = recipe("").replace("freeze: [], ", f"{config}optimizers: {{{named}}}, ")
+    text = text.replace(
+        "size: 8}", "size: 8, encoder: {_target_: torch.nn.Linear, _args_: [8, 8]}}"
+    )
+    model = f"{TOP}def keep(part): ...\n{NET.replace('BODY', body)}"
+    result = check(text, {"src/model.py": model})
+    assert [one for one in result if one[0] == "R415"] == [("R415", "optimizers")] * found
