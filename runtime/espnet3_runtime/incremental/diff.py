@@ -47,8 +47,7 @@ def _iter_changes(old: Inputs, new: Inputs, own: tuple[str, ...]) -> Iterator[st
     ):
         if not (upstream and "${stages." in reason):  # said better by the upstream reason
             yield reason
-    if old["init_from"] != new["init_from"]:
-        yield f"init_from changed{_arrow(old['init_from'], new['init_from'])}"
+    yield from _source_changes(old, new)
     for part, text in _PARTS.items():
         for key in _changed_keys(old[part], new[part]):
             if part != "files" or key not in own:
@@ -57,6 +56,12 @@ def _iter_changes(old: Inputs, new: Inputs, own: tuple[str, ...]) -> Iterator[st
     before, now = old["versions"], new["versions"]
     for key in _changed_keys(before, now):
         yield f"version of {key} changed ({before.get(key, 'none')} -> {now.get(key, 'none')})"
+
+
+def _source_changes(old: Inputs, new: Inputs) -> Iterator[str]:
+    for key in ("init_from", "data_dir"):
+        if key in old and old[key] != new[key]:  # earlier receipts have no data_dir
+            yield f"{key} changed{_arrow(old[key], new[key])}"
 
 
 def _config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

@@ -74,6 +74,7 @@ def inputs_of(
         "init_from": (start.suffix or None)
         if start.source in upstream.stages
         else late.leaf(stage.init_from),
+        "data_dir": _found_data(stage, experiment, configs, upstream),
         "declared": {} if stage.run else {n: o.path for n, o in stage.outputs.items()},
         "upstream": upstream.hashes,
         "code": code.modules,
@@ -83,6 +84,19 @@ def inputs_of(
         },
         "versions": versions.relevant_versions(stage, code.packages | packages_of(build, views)),
     }
+
+
+def _found_data(
+    stage: Stage,
+    experiment: Experiment,
+    configs: Mapping[str, ConfigView],
+    upstream: "_UpstreamHashes",
+) -> str | None:
+    """Return where the data are that a stage reads and no stage makes; None of those made here."""
+    reads = stage.run != "create_dataset" and any(view.get("dataset") for view in configs.values())
+    if not reads or any(name.endswith(".data_dir") for name in upstream.hashes):
+        return None
+    return experiment.relative_path(experiment.path(experiment.build.data_dir))
 
 
 def _leaves(late: LateHashes, view: ConfigView) -> dict[str, Any]:

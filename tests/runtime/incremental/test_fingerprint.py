@@ -63,6 +63,7 @@ def test_a_whole_fingerprint(recipe: Toy) -> None:
             "empty": {},
         },
         "init_from": None,
+        "data_dir": None,
         "declared": {"b": "exp/toy/b/b.txt", "all": "exp/toy/b/all"},
         "upstream": {"a.a": digest("a.a")},
         "code": {"src/steps.py": module},

@@ -20,6 +20,27 @@ stages:
     with: {source: "${stages.write.text}", path: "${exp_dir}/read.txt"}
     outputs: {text: "${exp_dir}/read.txt"}
 """
+TOKENIZER = """version: 1
+recipe: a/b
+system: asr
+data_dir: ${oc.env:CORPORA,data}
+configs:
+  training: {dataset: {train: [{}]}, tokenizer: {model_type: word, vocab_size: 5}}
+stages: [train_tokenizer]
+"""
+DATASET = """from pathlib import Path
+
+
+class Dataset:
+    def __init__(self, data_dir):
+        self.words = Path(data_dir, "all.txt").read_text()
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return {"utt_id": "u", "text": self.words}
+"""
 STEPS = """from pathlib import Path
 
 
@@ -71,3 +92,19 @@ def test_a_stage_cannot_say_where_the_data_lie(recipe: Path) -> None:
     manifest.write_text(MANIFEST.replace("${oc.env:CORPORA}", "${stages.write.text}"))
     checked = run("-m", "espnet3_compiler", "--check", "recipe.yaml", folder=recipe)
     assert "R310" in checked.stderr
+
+
+def test_a_stage_runs_again_on_data_that_lie_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "__init__.py").write_text(DATASET)
+    (tmp_path / "recipe.yaml").write_text(TOKENIZER)
+    for place, text in (("one", "a b a b"), ("other", "c d c d")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "all.txt").write_text(text)
+    compiled = run("-m", "espnet3_compiler", "recipe.yaml", folder=tmp_path)
+    assert compiled.returncode == 0, compiled.stderr
+    done = run("build/run.py", folder=tmp_path, CORPORA="one")
+    assert done.returncode == 0, done.stderr
+    assert "nothing to do" in run("build/run.py", folder=tmp_path, CORPORA="./one").stdout
+    planned = run("build/run.py", "--dry_run", folder=tmp_path, CORPORA="other")
+    assert "data_dir changed (one -> other)" in planned.stdout
