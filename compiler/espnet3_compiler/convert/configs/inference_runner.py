@@ -1,10 +1,10 @@
 """Convert what ESPnet3 does around a model: its runner, ``output_fn``, and calls with lists."""
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 from espnet3_compiler.convert.configs.draft import Block, ConfigDraft
+from espnet3_compiler.convert.launched.base_classes import class_order
 from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule
 from espnet3_compiler.convert.notes import became, left_out, lost
 from espnet3_compiler.syntax.tree import Plain
@@ -121,9 +121,7 @@ def _directory(root: Block) -> Path:
 
 def _problem_of_function(directory: Path, path: str) -> str:
     """Return why a function cannot be called as ESPnet3 does, by its text; empty where it can."""
-    name, _, function = path.rpartition(".")
-    finder = ModuleFinder(directory)
-    module = finder.read(name) if name else None
+    finder, module, function = _look_for(directory, path)
     found = finder.find_function(module, function) if module else None
     if found is None:
         return f'"{path}" cannot be read'
@@ -154,38 +152,26 @@ def _computes_with(function: ast.FunctionDef, name: str) -> bool:
 
 def _problem_of_class(directory: Path, path: str) -> str:
     """Return what a class of a runner does besides ``forward``; empty where nothing."""
-    name, _, text = path.rpartition(".")
-    finder = ModuleFinder(directory)
-    module = finder.read(name) if name else None
+    finder, module, text = _look_for(directory, path)
     if module is None:
         return f'"{path}" cannot be read'
-    own: dict[str, None] = {}
-    for cls in _classes(finder, module, text):
-        if isinstance(cls, str):
-            return f'"{cls}" cannot be read' if cls not in OWN_RUNNERS else _problem_of(own)
-        own |= {node.name: None for node in cls.body if isinstance(node, ast.FunctionDef)}
-    return _problem_of(own) if "forward" in own else f'"{path}" has no forward'
+    order = class_order(finder, module, text, OWN_RUNNERS)
+    for _, name in (*order.unknown, *order.left):
+        return f'"{name}" cannot be read'
+    defined = [
+        node.name
+        for cls, _ in order.classes
+        for node in cls.body
+        if isinstance(node, ast.FunctionDef)
+    ]
+    others = [name for name in dict.fromkeys(defined) if name in RUN_METHODS]
+    if others:
+        return f"it has {', '.join(others)} of its own: here the stage infer reads and writes"
+    return "" if order.known or "forward" in defined else f'"{path}" has no forward'
 
 
-def _problem_of(methods: dict[str, None]) -> str:
-    others = [name for name in methods if name in RUN_METHODS]
-    what = ", ".join(others)
-    return f"it has {what} of its own: here the stage infer reads and writes" if others else ""
-
-
-def _classes(finder: ModuleFinder, module: ParsedModule, text: str) -> Iterator[ast.ClassDef | str]:
-    """Yield a class and the first of its bases, and so on; at last the path of ESPnet3's own."""
-    while True:
-        path = module.imported_path(text)
-        if path in OWN_RUNNERS:
-            yield path
-            return
-        found = finder.find_class(module, text)
-        if isinstance(found, str):
-            yield found
-            return
-        cls, module = found
-        yield cls
-        if not cls.bases:
-            return
-        text = ast.unparse(cls.bases[0])
+def _look_for(directory: Path, path: str) -> tuple[ModuleFinder, ParsedModule | None, str]:
+    """Return the module of a dotted path, None where it cannot be read, and the name in it."""
+    name, _, text = path.rpartition(".")
+    finder = ModuleFinder(directory)
+    return finder, finder.read(name) if name else None, text
