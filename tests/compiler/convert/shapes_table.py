@@ -285,6 +285,11 @@ SHAPES = {
         lost=("runner._target_",),
         stages=INFERRED,
     ),
+    "owsm_numbered": Shape(
+        files=inferred_by("runner: {_target_: src.inference.Numbered}"),
+        lost=("runner._target_",),
+        stages=INFERRED,
+    ),
     "owsm_renamed": Shape(
         files={
             **inferred_by("runner: {_target_: src.runner.Runner}"),

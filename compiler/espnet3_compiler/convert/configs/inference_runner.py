@@ -6,6 +6,7 @@ from pathlib import Path
 from espnet3_compiler.convert.configs.draft import Block, ConfigDraft
 from espnet3_compiler.convert.launched.base_classes import class_order
 from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule
+from espnet3_compiler.convert.launched.stage_work import find_method
 from espnet3_compiler.convert.notes import became, left_out, lost
 from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas import TARGET
@@ -134,8 +135,8 @@ def _problem_of_function(directory: Path, path: str) -> str:
     return ""
 
 
-def _computes_with(function: ast.FunctionDef, name: str) -> bool:
-    """Return whether a function uses an argument as a number."""
+def _computes_with(function: ast.FunctionDef, name: str, *, is_place: bool = False) -> bool:
+    """Return whether a function uses an argument as a number; a place may index and be counted."""
     places: list[ast.expr] = []
     for node in ast.walk(function):
         match node:
@@ -143,9 +144,9 @@ def _computes_with(function: ast.FunctionDef, name: str) -> bool:
                 places += [left, right]
             case ast.Compare(left=left, comparators=others):
                 places += [left, *others]
-            case ast.Subscript(slice=key):
+            case ast.Subscript(slice=key) if not is_place:
                 places.append(key)
-            case ast.Call(func=ast.Name(id="int" | "range"), args=given):
+            case ast.Call(func=ast.Name(id="int" | "range"), args=given) if not is_place:
                 places += given
     return any(isinstance(one, ast.Name) and one.id == name for one in places)
 
@@ -158,16 +159,19 @@ def _problem_of_class(directory: Path, path: str) -> str:
     order = class_order(finder, module, text, OWN_RUNNERS)
     for _, name in (*order.unknown, *order.left):
         return f'"{name}" cannot be read'
-    defined = [
+    defined = {
         node.name
         for cls, _ in order.classes
         for node in cls.body
         if isinstance(node, ast.FunctionDef)
-    ]
-    others = [name for name in dict.fromkeys(defined) if name in RUN_METHODS]
+    }
+    others = [name for name in RUN_METHODS if name in defined]
     if others:
         return f"it has {', '.join(others)} of its own: here the stage infer reads and writes"
-    return "" if order.known or "forward" in defined else f'"{path}" has no forward'
+    forward = find_method(order.classes, "forward")
+    if forward and _computes_with(forward[0], "idx", is_place=True):
+        return "its forward computes with idx, which begins with 0 in each call here"
+    return "" if order.known or forward else f'"{path}" has no forward'
 
 
 def _look_for(directory: Path, path: str) -> tuple[ModuleFinder, ParsedModule | None, str]:
