@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+from espnet3_compiler.convert.launched.base_classes import class_order
 from espnet3_compiler.convert.launched.modules import ModuleFinder
 from espnet3_compiler.convert.notes import Notes, lost
 
@@ -17,13 +18,8 @@ def note_sharded_dataset(directory: Path, notes: Notes) -> None:
     """Note a ``Dataset`` of the recipe that derives from ESPnet3's ``ShardedDataset``."""
     finder = ModuleFinder(directory)
     module = finder.read("dataset") if (directory / "dataset").is_dir() else None
-    found = finder.find_class(module, "Dataset") if module else ""
-    while not isinstance(found, str):
-        cls, where = found
-        names = [ast.unparse(base) for base in cls.bases]
-        if any(name.endswith(SHARDED) for name in names):
+    classes = class_order(finder, module, "Dataset").classes if module else []
+    for cls, where in classes:
+        if any(ast.unparse(base).endswith(SHARDED) for base in cls.bases):
             notes.add_other(where.span(cls), cls.name, lost(WHY))
             return
-        if not names or names[0] == cls.name:
-            return
-        found = finder.find_class(where, names[0])

@@ -153,6 +153,12 @@ class Runner(InferenceRunner):
         return {"utt_id": str(idx), "text": model(dataset[idx]["speech"], kwargs["language"])}
 
 
+class Numbered(Runner):
+    @classmethod
+    def forward(cls, idx, dataset=None, model=None, **kwargs):
+        return {"text": model(dataset[idx]["speech"], "en" if idx % 2 else "de")}
+
+
 class Writer(Runner):
     @staticmethod
     def write_record(writers, result, state, **env): ...

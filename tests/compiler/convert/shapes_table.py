@@ -285,6 +285,19 @@ SHAPES = {
         lost=("runner._target_",),
         stages=INFERRED,
     ),
+    "owsm_numbered": Shape(
+        files=inferred_by("runner: {_target_: src.inference.Numbered}"),
+        lost=("runner._target_",),
+        stages=INFERRED,
+    ),
+    "owsm_renamed": Shape(
+        files={
+            **inferred_by("runner: {_target_: src.runner.Runner}"),
+            "src/runner.py": "from src.inference import Runner\n\n\nclass Runner(Runner): ...\n",
+        },
+        lost=("runner._target_",),
+        stages=INFERRED,
+    ),
     "labels": Shape(
         ("src.system", "LabelSystem"),
         "prepare_labels: {save_path: data/labels}",

@@ -1,11 +1,12 @@
 """Convert what ESPnet3 does around a model: its runner, ``output_fn``, and calls with lists."""
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 from espnet3_compiler.convert.configs.draft import Block, ConfigDraft
+from espnet3_compiler.convert.launched.base_classes import class_order
 from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule
+from espnet3_compiler.convert.launched.stage_work import find_method
 from espnet3_compiler.convert.notes import became, left_out, lost
 from espnet3_compiler.syntax.tree import Plain
 from espnet3_schemas import TARGET
@@ -121,9 +122,7 @@ def _directory(root: Block) -> Path:
 
 def _problem_of_function(directory: Path, path: str) -> str:
     """Return why a function cannot be called as ESPnet3 does, by its text; empty where it can."""
-    name, _, function = path.rpartition(".")
-    finder = ModuleFinder(directory)
-    module = finder.read(name) if name else None
+    finder, module, function = _look_for(directory, path)
     found = finder.find_function(module, function) if module else None
     if found is None:
         return f'"{path}" cannot be read'
@@ -136,8 +135,8 @@ def _problem_of_function(directory: Path, path: str) -> str:
     return ""
 
 
-def _computes_with(function: ast.FunctionDef, name: str) -> bool:
-    """Return whether a function uses an argument as a number."""
+def _computes_with(function: ast.FunctionDef, name: str, *, is_place: bool = False) -> bool:
+    """Return whether a function uses an argument as a number; a place may index and be counted."""
     places: list[ast.expr] = []
     for node in ast.walk(function):
         match node:
@@ -145,47 +144,38 @@ def _computes_with(function: ast.FunctionDef, name: str) -> bool:
                 places += [left, right]
             case ast.Compare(left=left, comparators=others):
                 places += [left, *others]
-            case ast.Subscript(slice=key):
+            case ast.Subscript(slice=key) if not is_place:
                 places.append(key)
-            case ast.Call(func=ast.Name(id="int" | "range"), args=given):
+            case ast.Call(func=ast.Name(id="int" | "range"), args=given) if not is_place:
                 places += given
     return any(isinstance(one, ast.Name) and one.id == name for one in places)
 
 
 def _problem_of_class(directory: Path, path: str) -> str:
     """Return what a class of a runner does besides ``forward``; empty where nothing."""
-    name, _, text = path.rpartition(".")
-    finder = ModuleFinder(directory)
-    module = finder.read(name) if name else None
+    finder, module, text = _look_for(directory, path)
     if module is None:
         return f'"{path}" cannot be read'
-    own: dict[str, None] = {}
-    for cls in _classes(finder, module, text):
-        if isinstance(cls, str):
-            return f'"{cls}" cannot be read' if cls not in OWN_RUNNERS else _problem_of(own)
-        own |= {node.name: None for node in cls.body if isinstance(node, ast.FunctionDef)}
-    return _problem_of(own) if "forward" in own else f'"{path}" has no forward'
+    order = class_order(finder, module, text, OWN_RUNNERS)
+    for _, name in (*order.unknown, *order.left):
+        return f'"{name}" cannot be read'
+    defined = {
+        node.name
+        for cls, _ in order.classes
+        for node in cls.body
+        if isinstance(node, ast.FunctionDef)
+    }
+    others = [name for name in RUN_METHODS if name in defined]
+    if others:
+        return f"it has {', '.join(others)} of its own: here the stage infer reads and writes"
+    forward = find_method(order.classes, "forward")
+    if forward and _computes_with(forward[0], "idx", is_place=True):
+        return "its forward computes with idx, which begins with 0 in each call here"
+    return "" if order.known or forward else f'"{path}" has no forward'
 
 
-def _problem_of(methods: dict[str, None]) -> str:
-    others = [name for name in methods if name in RUN_METHODS]
-    what = ", ".join(others)
-    return f"it has {what} of its own: here the stage infer reads and writes" if others else ""
-
-
-def _classes(finder: ModuleFinder, module: ParsedModule, text: str) -> Iterator[ast.ClassDef | str]:
-    """Yield a class and the first of its bases, and so on; at last the path of ESPnet3's own."""
-    while True:
-        path = module.imported_path(text)
-        if path in OWN_RUNNERS:
-            yield path
-            return
-        found = finder.find_class(module, text)
-        if isinstance(found, str):
-            yield found
-            return
-        cls, module = found
-        yield cls
-        if not cls.bases:
-            return
-        text = ast.unparse(cls.bases[0])
+def _look_for(directory: Path, path: str) -> tuple[ModuleFinder, ParsedModule | None, str]:
+    """Return the module of a dotted path, None where it cannot be read, and the name in it."""
+    name, _, text = path.rpartition(".")
+    finder = ModuleFinder(directory)
+    return finder, finder.read(name) if name else None, text

@@ -74,10 +74,15 @@ def convert_categories(factory: Block, split: str, draft: ConfigDraft, *, severa
     sampler = factory.take_block("sampler_args")
     kind = factory.look_at("batch_type") or "catbel"
     file, field = _category_field(sampler)
-    if split != "train" or kind not in CATEGORY_TYPES or not field:
-        problem = "no file says the categories" if kind in CATEGORY_TYPES else f"{kind} is unknown"
-        valid = "only training has balanced batches"
-        _note_lost((factory, sampler), split, problem if split == "train" else valid)
+    problem = ""
+    if split != "train":
+        problem = "only training has balanced batches"
+    elif kind not in CATEGORY_TYPES:
+        problem = f"{kind} is unknown"
+    elif not field:
+        problem = "no file says the categories"
+    if problem:
+        _note_lost((factory, sampler), split, problem)
         return
     to = ("dataloader", split, "batches")
     factory.add_note(TARGET, became("batches.type: category", RENAMED))

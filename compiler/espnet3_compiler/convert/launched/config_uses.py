@@ -4,8 +4,9 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from espnet3_compiler.convert.launched.base_classes import ClassText
 from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule
-from espnet3_compiler.convert.launched.stage_work import SUFFIX, ClassText, find_method
+from espnet3_compiler.convert.launched.stage_work import SUFFIX, find_method
 
 MAX_CALLS = 6
 Holder = Callable[[ast.AST], str | None]

@@ -4,9 +4,10 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from espnet3_compiler.convert.launched.base_classes import ClassText
 from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule
 from espnet3_compiler.convert.launched.run_script import UNREADABLE, stage_list
-from espnet3_compiler.convert.launched.stage_work import KIND_ROLES, ClassText
+from espnet3_compiler.convert.launched.stage_work import KIND_ROLES
 
 ASR_ONLY = ("train_tokenizer",)
 ROLES_OF_PACKING = ("training", "publication")

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from espnet3_compiler.convert.launched.base_classes import ClassText
 from espnet3_compiler.convert.launched.modules import ParsedModule
 
 KIND_ROLES = {
@@ -32,7 +33,6 @@ _HARMLESS = (
 _HARMLESS_VALUES = ("Path", "getattr", "str", "len", "time.", "logging.")
 SUFFIX = "_config"
 
-ClassText = tuple[ast.ClassDef, ParsedModule]
 Roles = dict[str, str]
 """The role of the config in an attribute, by its name."""
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from espnet3_compiler.convert.launched.base_classes import ClassText, class_order
 from espnet3_compiler.convert.launched.config_uses import keys_read
 from espnet3_compiler.convert.launched.declared_stages import StageEntry, declared_stages
 from espnet3_compiler.convert.launched.modules import ModuleFinder, ParsedModule, read_module
@@ -17,7 +18,6 @@ from espnet3_compiler.convert.launched.run_script import (
 from espnet3_compiler.convert.launched.stage_work import (
     KIND_ROLES,
     SUFFIX,
-    ClassText,
     Roles,
     StageWork,
     attribute_roles,
@@ -35,8 +35,6 @@ KNOWN_SYSTEMS = {
     "espnet3.systems.asr.system.ASRSystem": "asr",
     BASE_SYSTEM: "base",
 }
-MAX_BASES = 20
-PLAIN_BASES = ("object", "abc.ABC", "typing.Generic", "typing.Protocol")
 NO_SYSTEM = "the System is taken to be ASRSystem, with the template esp2_asr"
 
 
@@ -132,59 +130,20 @@ def _read_classes(
 ) -> tuple[list[ClassText], str]:
     """Return the classes of a System that can be read, and the System of ESPnet3 below them.
 
-    They are in the order in which Python looks for a method: bases from left to right, mixins too.
+    What is not known of its bases is noted.
     """
-    classes: dict[tuple[str, str], ClassText] = {}
-    bases: list[str] = []
-    unknown: list[tuple[Span, str]] = []
-    waiting = [(module, text, module.span(module.tree))]
-    for _ in range(MAX_BASES):
-        if not waiting:
-            break
-        module, text, span = waiting.pop(0)
-        path = module.imported_path(text)
-        found = path if path in KNOWN_SYSTEMS else finder.find_class(module, text)
-        name = found if isinstance(found, str) else f"{found[1].name}.{found[0].name}"
-        if name in KNOWN_SYSTEMS:
-            bases.append(KNOWN_SYSTEMS[name])
-        elif isinstance(found, str):
-            unknown += [(span, found)] if found not in PLAIN_BASES else []
-        else:
-            cls, module = found
-            classes.pop((module.name, cls.name), None)  # it stands behind all that derive from it
-            classes[module.name, cls.name] = found
-            above = [(module, _name_of(base), module.span(cls)) for base in cls.bases]
-            waiting = [*above, *waiting]
-    if waiting:
-        why = "its bases lead back to it, or are too many to follow"
-        notes.add_other(waiting[0][2], waiting[0][1], lost(why))
-    _note_bases(list(classes.values()), bases, unknown, notes)
-    return list(classes.values()), bases[0] if bases else "base"
-
-
-def _name_of(base: ast.expr) -> str:
-    """Return the name of a base, without parameters as in ``Generic[T]``."""
-    return ast.unparse(base.value if isinstance(base, ast.Subscript) else base)
-
-
-def _note_bases(
-    classes: Sequence[ClassText],
-    bases: Sequence[str],
-    unknown: Sequence[tuple[Span, str]],
-    notes: Notes,
-) -> None:
-    """Note bases that are not found, or that there is no System of ESPnet3 among them."""
-    meaning = "what its methods do" if bases else "its stages are taken to be those of BaseSystem"
-    for span, name in unknown:
-        why = (
-            f"it is not found here, and {meaning} is not known"
-            if bases
-            else (f"it is not found here: {meaning}")
-        )
+    order = class_order(finder, module, text, KNOWN_SYSTEMS)
+    for span, name in order.left[:1]:
+        notes.add_other(span, name, lost("its bases lead back to it, or are too many to follow"))
+    why = "it is not found here: its stages are taken to be those of BaseSystem"
+    if order.known:
+        why = "it is not found here, and what its methods do is not known"
+    for span, name in order.unknown:
         notes.add_other(span, name, lost(f"{why}; run this where it can be imported"))
-    if classes and not bases and not unknown:
-        cls, module = classes[-1]
+    if order.classes and not order.known and not order.unknown:
+        cls, module = order.classes[-1]
         notes.add_other(module.span(cls), cls.name, lost("it derives from no System of ESPnet3"))
+    return order.classes, KNOWN_SYSTEMS[order.known[0]] if order.known else "base"
 
 
 def _find_template(
@@ -249,7 +208,6 @@ def _launched_stages(
             notes.add_other(span, what, became(to, "the log of a stage is in its directory"))
         reads = {} if work else _keys_by_role(classes, entry, roles, finder)
         yield LaunchedStage(entry.name, work, reads, span)
-    yield from ()
     _note_undeclared(classes, [entry.name for entry in entries], notes)
 
 
