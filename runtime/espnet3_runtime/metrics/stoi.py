@@ -24,9 +24,7 @@ class STOI(PairMetric):
 
     def score(self, pair: WavePair) -> float:
         """Return the mean over the channels of one pair."""
-        rate = pair.sample_rate or self.sample_rate
-        if rate is None:
-            raise ValueError("no file says its sample rate; give the metric sample_rate")
+        rate = pair.rate(self.sample_rate)
         pairs = zip(pair.ref, pair.other, strict=True)
         values = [self._stoi(one, two, rate, extended=self.extended) for one, two in pairs]
         return float(np.mean(values))
