@@ -14,15 +14,13 @@ class STOI(PairMetric):
         sample_rate: In Hz, where the files do not say it: arrays in ``.npy``.
     """
 
-    digits = 6
-
     def __init__(self, *, extended: bool = False, sample_rate: int | None = None) -> None:
         self._stoi = require_package("pystoi", "metrics").stoi
         self.extended = extended
-        self.name = "estoi" if extended else "stoi"
         self.sample_rate = sample_rate
+        super().__init__("estoi" if extended else "stoi", self._compare, digits=6)
 
-    def score(self, pair: WavePair) -> float:
+    def _compare(self, pair: WavePair) -> float:
         """Return the mean over the channels of one pair."""
         rate = pair.rate(self.sample_rate)
         pairs = zip(pair.ref, pair.other, strict=True)

@@ -1,6 +1,5 @@
 """Pairs of recordings that metrics of audio compare, read from the files that ``infer`` wrote."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,26 +94,20 @@ def _read_samples(path: Path) -> tuple[Samples, int | None]:
     return values, None
 
 
-class PairMetric(ABC):
+class PairMetric:
     """A metric that scores pairs of recordings; its headline is the mean over items.
 
-    Attributes:
+    Args:
         name: Of the headline.
-        digits: To which it is rounded.
+        score: Returns the number of one pair; raises ValueError where it cannot be compared.
+        digits: To which the headline is rounded.
     """
 
     higher_is_better = True
     reads_audio = True
-    name: str
-    digits = 4
 
-    @abstractmethod
-    def score(self, pair: WavePair) -> float:
-        """Return the number of one pair.
-
-        Raises:
-            ValueError: The pair cannot be compared.
-        """
+    def __init__(self, name: str, score: Callable[[WavePair], float], digits: int = 4) -> None:
+        self.name, self.score, self.digits = name, score, digits
 
     def __call__(
         self,
