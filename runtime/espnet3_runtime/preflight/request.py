@@ -88,11 +88,8 @@ class Request:
 
 def read_request(raw: Mapping[str, Any]) -> Request:
     """Return a request from JSON."""
-    directory, data_dir, late = (
-        Path(raw["recipe_dir"]),
-        raw["data_dir"],
-        from_json(raw["late_values"]),
-    )
+    directory, data_dir = Path(raw["recipe_dir"]), raw["data_dir"]
+    late = from_json(raw["late_values"])
     with suppress(UserError):  # a variable that is not set here may be where the stages run
         data_dir = bind_variables(data_dir, late, "data_dir")
     return Request(
